@@ -1,0 +1,1 @@
+//! A candle runtime for Keras models: layers, engines, LayersModel.

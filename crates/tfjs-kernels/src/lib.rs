@@ -1,0 +1,1 @@
+//! CPU kernels on slices for neural network layers.

@@ -1,0 +1,82 @@
+//! Every limit of the project, with its default and the attack it answers.
+//!
+//! Limits are budgets: they are spent while parsing and allocating, never checked after the fact.
+
+use crate::{Error, Result};
+
+/// How much a model may ask for. Generous by default: real models stay far below every limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of `model.json`. Default 64 MiB; parsed JSON takes up to forty times its text.
+    pub model_json_bytes: u64,
+    /// Bytes of all weights, as values in memory. Default 64 GiB.
+    pub weight_bytes: u64,
+    /// Bytes of a group that holds string tensors, whose sizes the manifest does not tell. Default 64 MiB.
+    pub string_bytes: u64,
+    /// Weight tensors in the manifest. Default 2^20.
+    pub tensors: u64,
+    /// Weight files in the manifest. Default 65 536.
+    pub files: u64,
+    /// Characters of a weight file's path. Default 1024.
+    pub path_chars: u64,
+    /// Dimensions of a tensor. Default 8.
+    pub rank: u64,
+    /// Elements of any one tensor that inference can predict. Default 2^31.
+    pub elements: u64,
+    /// Layers of all models together. Default 10 000.
+    pub layers: u64,
+    /// Models nested in models and layers nested in wrappers. Default 32.
+    pub nesting: u64,
+    /// Nodes of the flat graph: shared models are expanded once a call. Default 100 000.
+    pub nodes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            model_json_bytes: 64 << 20,
+            weight_bytes: 64 << 30,
+            string_bytes: 64 << 20,
+            tensors: 1 << 20,
+            files: 65_536,
+            path_chars: 1024,
+            rank: 8,
+            elements: 1 << 31,
+            layers: 10_000,
+            nesting: 32,
+            nodes: 100_000,
+        }
+    }
+}
+
+impl Limits {
+    /// No limit at all, for files one has written oneself.
+    pub fn unlimited() -> Self {
+        let n = u64::MAX;
+        Limits {
+            model_json_bytes: n,
+            weight_bytes: n,
+            string_bytes: n,
+            tensors: n,
+            files: n,
+            path_chars: n,
+            rank: n,
+            elements: n,
+            layers: n,
+            nesting: n,
+            nodes: n,
+        }
+    }
+
+    /// Fails with [`Kind::Limit`](crate::Kind::Limit) if `asked` is more than `allowed`; `what` names the
+    /// field and what it counts.
+    pub fn check(what: &str, asked: u64, allowed: u64) -> Result<()> {
+        if asked <= allowed {
+            return Ok(());
+        }
+        Err(Error::limit(format!(
+            "limit `{what}`: allowed {allowed}, asked {asked}; raise it in `Limits` if this model is trusted"
+        )))
+    }
+}

@@ -1,0 +1,55 @@
+//! The seam between bytes that arrive and values they become: where each byte of a weight group goes.
+//!
+//! A transport knows files, a decoder knows tensors; they meet here and know nothing else of each other.
+//! A sink lends, for each group of the manifest, the memory its bytes belong in; the transport cuts that
+//! sequence at the file borders and fills the pieces in any order, in parallel, straight from a file or
+//! a socket.
+
+/// Lends the destinations of a model's weight bytes.
+///
+/// Whoever fills must write every byte of every [`Segment::Fill`], in the order of the group's files,
+/// and must refuse files that are shorter or longer in sum than the group's segments.
+pub trait WeightSink: Send {
+    /// The groups of the manifest, in its order.
+    fn groups(&mut self) -> Vec<GroupSink<'_>>;
+}
+
+/// Where the bytes of one group go.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum GroupSink<'a> {
+    /// The sizes are known: the concatenated files tile these segments exactly.
+    Segments(Vec<Segment<'a>>),
+    /// The group has string tensors, whose sizes only a scan can tell: the concatenated files are appended
+    /// here. At most `limit` bytes may be.
+    Growing {
+        /// Receives the bytes of the group's files, in order.
+        bytes: &'a mut Vec<u8>,
+        /// The most bytes that may be appended.
+        limit: u64,
+    },
+}
+
+/// One contiguous piece of a group's bytes.
+#[derive(Debug)]
+pub enum Segment<'a> {
+    /// Bytes that are kept.
+    Fill(&'a mut [u8]),
+    /// This many bytes that nobody wants.
+    Skip(u64),
+}
+
+impl Segment<'_> {
+    /// Length in bytes.
+    pub fn len(&self) -> u64 {
+        match self {
+            Segment::Fill(bytes) => bytes.len() as u64,
+            Segment::Skip(len) => *len,
+        }
+    }
+
+    /// Whether the segment has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

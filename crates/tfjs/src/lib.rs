@@ -1,0 +1,1 @@
+//! tf.loadLayersModel for Rust: load TensorFlow.js and Keras model.json files, predict and train.
