@@ -1,1 +1,19 @@
 //! Keras topologies: typed layers, resolved flat graphs, shapes, weight slots, name binding; no tensor anywhere.
+
+pub mod activation;
+pub mod call;
+pub mod config;
+pub mod def;
+pub mod geometry;
+pub mod graph;
+pub mod layer;
+pub mod layers;
+pub mod ops;
+pub mod producer;
+pub mod read;
+pub mod registry;
+pub(crate) mod suggest;
+pub mod types;
+
+#[cfg(test)]
+pub(crate) mod testing;
