@@ -51,7 +51,10 @@ impl CustomLayers {
         let class = class.into();
         let layer = Arc::new(layer);
         let describing = layer.clone();
-        self.defs.insert(class.clone(), Arc::new(move |config| Ok(Arc::new(describing.describe(config)?) as Arc<dyn LayerDef>)));
+        self.defs.insert(
+            class.clone(),
+            Arc::new(move |config| Ok(Arc::new(describing.describe(config)?) as Arc<dyn LayerDef>)),
+        );
         let run: Arc<RunFn> = Arc::new(move |def, cx, call| {
             let def = (def as &dyn Any).downcast_ref::<L::Def>()?;
             Some(layer.run(def, cx, call))

@@ -30,7 +30,9 @@ impl<'a> RunCx<'a> {
     /// # Errors
     /// [`Kind::Bug`](tfjs_manifest::Kind::Bug): binding gives every declared weight.
     pub fn weight(&self, index: usize) -> Result<&'a Tensor> {
-        self.weights.get(index).ok_or_else(|| Error::bug(format!("weight {index} of {} was not bound", self.weights.len())))
+        self.weights
+            .get(index)
+            .ok_or_else(|| Error::bug(format!("weight {index} of {} was not bound", self.weights.len())))
     }
 
     /// The same context with other weights: for what a wrapper holds.

@@ -37,7 +37,11 @@ impl Strings {
     /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if their number is not that of the shape.
     pub fn new(shape: Shape, items: Vec<String>) -> Result<Self> {
         if shape.elements() != items.len() {
-            return Err(Error::misuse(format!("shape {shape} has {} elements, found {} strings", shape.elements(), items.len())));
+            return Err(Error::misuse(format!(
+                "shape {shape} has {} elements, found {} strings",
+                shape.elements(),
+                items.len()
+            )));
         }
         Ok(Strings { shape, items })
     }

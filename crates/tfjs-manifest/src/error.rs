@@ -61,13 +61,7 @@ pub struct Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Place { file, json, layer, weight, value } = self;
-        let parts = [
-            ("", file),
-            ("", json),
-            ("layer ", layer),
-            ("weight ", weight),
-            ("value ", value),
-        ];
+        let parts = [("", file), ("", json), ("layer ", layer), ("weight ", weight), ("value ", value)];
         let mut separator = "";
         for (what, name) in parts {
             if let Some(name) = name {

@@ -27,9 +27,9 @@ impl<T> Arg<T> {
         Ok(match self {
             Arg::Tensor(tensor) => Arg::Tensor(f(tensor)?),
             Arg::List(items) => Arg::List(items.iter().map(|a| a.try_map(f)).collect::<Result<_, E>>()?),
-            Arg::Dict(items) => Arg::Dict(
-                items.iter().map(|(k, a)| Ok((k.clone(), a.try_map(f)?))).collect::<Result<_, E>>()?,
-            ),
+            Arg::Dict(items) => {
+                Arg::Dict(items.iter().map(|(k, a)| Ok((k.clone(), a.try_map(f)?))).collect::<Result<_, E>>()?)
+            }
             Arg::Const(value) => Arg::Const(value.clone()),
         })
     }
@@ -109,11 +109,7 @@ impl<T> Call<T> {
     pub fn try_map<U, E>(&self, mut f: impl FnMut(&T) -> Result<U, E>) -> Result<Call<U>, E> {
         Ok(Call {
             args: self.args.iter().map(|a| a.try_map(&mut f)).collect::<Result<_, E>>()?,
-            kwargs: self
-                .kwargs
-                .iter()
-                .map(|(k, a)| Ok((k.clone(), a.try_map(&mut f)?)))
-                .collect::<Result<_, E>>()?,
+            kwargs: self.kwargs.iter().map(|(k, a)| Ok((k.clone(), a.try_map(&mut f)?))).collect::<Result<_, E>>()?,
         })
     }
 }

@@ -15,9 +15,25 @@ use tfjs_manifest::{Error, Result};
 
 /// Keys that never change what inference computes, whatever the layer.
 const INERT: &[&str] = &[
-    "name", "trainable", "dtype", "batch_input_shape", "batch_shape", "input_shape", "input_dtype", "batch_size",
-    "input_dim", "input_length", "seed", "noise_shape", "activity_regularizer", "lora_rank", "lora_alpha",
-    "quantization_config", "implementation", "unroll", "shared_object_id",
+    "name",
+    "trainable",
+    "dtype",
+    "batch_input_shape",
+    "batch_shape",
+    "input_shape",
+    "input_dtype",
+    "batch_size",
+    "input_dim",
+    "input_length",
+    "seed",
+    "noise_shape",
+    "activity_regularizer",
+    "lora_rank",
+    "lora_alpha",
+    "quantization_config",
+    "implementation",
+    "unroll",
+    "shared_object_id",
 ];
 
 /// Endings of keys that only training reads.
@@ -54,8 +70,7 @@ impl<'a> Config<'a> {
 
     /// The value of a key (given in snake case) in either spelling; null counts as absent.
     pub fn value(&self, key: &str) -> Option<&'a Value> {
-        let (key, value) =
-            self.map.get_key_value(key).or_else(|| self.map.get_key_value(camel_case(key).as_str()))?;
+        let (key, value) = self.map.get_key_value(key).or_else(|| self.map.get_key_value(camel_case(key).as_str()))?;
         self.read.borrow_mut().insert(key);
         (!value.is_null()).then_some(value)
     }
@@ -65,7 +80,9 @@ impl<'a> Config<'a> {
     /// # Errors
     /// A value of the wrong kind, at its key.
     pub fn opt<T: FromJson>(&self, key: &str) -> Result<Option<T>> {
-        self.value(key).map(|v| T::from_json(unwrap_scalar(v)).map_err(|e| e.at_json(key).at_json("config"))).transpose()
+        self.value(key)
+            .map(|v| T::from_json(unwrap_scalar(v)).map_err(|e| e.at_json(key).at_json("config")))
+            .transpose()
     }
 
     /// A field with a default.
@@ -256,7 +273,9 @@ impl PerAxis {
         match self.0[..] {
             [n] => Ok([n; N]),
             ref axes => axes.try_into().map_err(|_| {
-                Error::malformed(format!("expected 1 or {N} numbers, found {}", axes.len())).at_json(key).at_json("config")
+                Error::malformed(format!("expected 1 or {N} numbers, found {}", axes.len()))
+                    .at_json(key)
+                    .at_json("config")
             }),
         }
     }
@@ -336,7 +355,11 @@ mod tests {
     #[test]
     fn errors_name_the_key() {
         let message = |r: Result<usize>| r.unwrap_err().to_string();
-        check(json!({"units": -1}), |c| message(c.req("units")), "`config.units`: expected a whole number of at least 0, found `-1`".into());
+        check(
+            json!({"units": -1}),
+            |c| message(c.req("units")),
+            "`config.units`: expected a whole number of at least 0, found `-1`".into(),
+        );
         check(json!({}), |c| message(c.req("units")), "`config`: missing `units`".into());
         check(json!({"units": 1.5}), |c| c.req::<usize>("units").is_err(), true);
     }
@@ -344,7 +367,14 @@ mod tests {
     #[test]
     fn what_nobody_read_is_known() {
         let json = json!({"name": "d", "units": 3, "kernelInitializer": {}, "groups": 2, "seed": null});
-        check(json, |c| { c.req::<usize>("units").unwrap(); c.ignored() }, vec!["groups".to_string()]);
+        check(
+            json,
+            |c| {
+                c.req::<usize>("units").unwrap();
+                c.ignored()
+            },
+            vec!["groups".to_string()],
+        );
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! A model as its file defines it: layers and the calls between them, not yet flattened or typed.
 
 use crate::call::Call;
+use crate::ops::Op;
 use crate::producer::Producer;
 use crate::registry::Layer;
-use crate::ops::Op;
 use crate::types::TensorType;
 use serde_json::{Map, Value};
 

@@ -46,9 +46,11 @@ impl Producer {
     /// Detects the producer: by `keras_version`, then `generatedBy`, then by the shape of the JSON, which
     /// Keras 3 changed in three places.
     pub fn detect(keras_version: Option<&str>, generated_by: Option<&str>, model: &Value) -> Self {
-        [keras_version, generated_by].into_iter().flatten().find_map(Self::from_version).unwrap_or_else(|| {
-            Producer::of(if looks_like_keras3(model) { Family::Keras3 } else { Family::Keras2 })
-        })
+        [keras_version, generated_by]
+            .into_iter()
+            .flatten()
+            .find_map(Self::from_version)
+            .unwrap_or_else(|| Producer::of(if looks_like_keras3(model) { Family::Keras3 } else { Family::Keras2 }))
     }
 
     /// `tfjs-layers 4.22.0`, `TensorFlow.js tfjs-layers v4.22.0`, `keras v2.4.0`, `2.2.4-tf`, `3.15.1`.

@@ -109,5 +109,7 @@ fn built_in_name(class: &str) -> &str {
 
 fn unknown(class: &str, cx: &ReadCx<'_>) -> Error {
     let hint = crate::suggest::nearest(class, CLASSES.iter().copied().chain(cx.custom.names()));
-    Error::unsupported(format!("unknown layer class `{class}`{hint}; a layer of your own is given in `LoadOptions::custom_layers`"))
+    Error::unsupported(format!(
+        "unknown layer class `{class}`{hint}; a layer of your own is given in `LoadOptions::custom_layers`"
+    ))
 }

@@ -25,8 +25,7 @@ fn call(inputs: &[&str]) -> Call<TensorType> {
 #[track_caller]
 pub(crate) fn check_infer(class: &str, config: Value, inputs: &[&str], outputs: &[&str]) {
     let layer = read_layer(class, config).unwrap();
-    let found: Vec<String> =
-        layer.def().infer(&call(inputs)).unwrap().iter().map(|t| t.shape.to_string()).collect();
+    let found: Vec<String> = layer.def().infer(&call(inputs)).unwrap().iter().map(|t| t.shape.to_string()).collect();
     let expect: Vec<String> = outputs.iter().map(|shape| format!("[{shape}]")).collect();
     assert_eq!(found, expect);
 }
@@ -35,10 +34,16 @@ pub(crate) fn check_infer(class: &str, config: Value, inputs: &[&str], outputs: 
 #[track_caller]
 pub(crate) fn check_weights(class: &str, config: Value, inputs: &[&str], weights: &[&str]) {
     let layer = read_layer(class, config).unwrap();
-    let found: Vec<String> = layer.def().weights(&call(inputs)).unwrap().iter().map(|w| {
-        let scopes: String = w.scope.iter().map(|s| format!("{}/", s.name)).collect();
-        format!("{scopes}{}{}", w.name, w.shape)
-    }).collect();
+    let found: Vec<String> = layer
+        .def()
+        .weights(&call(inputs))
+        .unwrap()
+        .iter()
+        .map(|w| {
+            let scopes: String = w.scope.iter().map(|s| format!("{}/", s.name)).collect();
+            format!("{scopes}{}{}", w.name, w.shape)
+        })
+        .collect();
     assert_eq!(found, weights);
 }
 

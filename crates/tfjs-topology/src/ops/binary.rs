@@ -57,9 +57,8 @@ impl FromOpConfig for Binary {
 /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if a pair of dimensions differs.
 pub fn broadcast(a: &SymShape, b: &SymShape) -> Result<SymShape> {
     let rank = a.rank().max(b.rank());
-    let dim = |shape: &SymShape, i: usize| -> Dim {
-        (i + shape.rank()).checked_sub(rank).map_or(Some(1), |i| shape.0[i])
-    };
+    let dim =
+        |shape: &SymShape, i: usize| -> Dim { (i + shape.rank()).checked_sub(rank).map_or(Some(1), |i| shape.0[i]) };
     (0..rank)
         .map(|i| match (dim(a, i), dim(b, i)) {
             (Some(1), d) | (d, Some(1)) => Ok(d),

@@ -63,8 +63,8 @@ impl LayerDef for Relu {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, read_layer};
     use crate::registry::Layer;
+    use crate::testing::{check_infer, read_layer};
     use serde_json::json;
 
     #[track_caller]
@@ -77,7 +77,11 @@ mod tests {
     fn parameters() {
         let relu = |max, negative_slope| super::Activation::Relu { max, negative_slope, threshold: 0.0 };
         check("ReLU", json!({}), relu(None, 0.0));
-        check("ReLU", json!({"max_value": {"type": "ndarray", "value": 6.0}, "negative_slope": 0.5}), relu(Some(6.0), 0.5));
+        check(
+            "ReLU",
+            json!({"max_value": {"type": "ndarray", "value": 6.0}, "negative_slope": 0.5}),
+            relu(Some(6.0), 0.5),
+        );
         check("LeakyReLU", json!({}), relu(None, 0.3));
         check("LeakyReLU", json!({"negative_slope": 0.25}), relu(None, 0.25));
         check_infer("ReLU", json!({}), &["?,4"], &["?,4"]);

@@ -71,6 +71,11 @@ mod tests {
     #[test]
     fn gives_back_its_input() {
         check_infer("Dropout", json!({"rate": 0.5, "noiseShape": null}), &["?,3"], &["?,3"]);
-        check_refused("SpatialDropout1D", json!({"rate": 0.5}), &["?,3"], "expected an input of rank 3, found shape [?,3]");
+        check_refused(
+            "SpatialDropout1D",
+            json!({"rate": 0.5}),
+            &["?,3"],
+            "expected an input of rank 3, found shape [?,3]",
+        );
     }
 }
