@@ -6,12 +6,15 @@ pub mod config;
 pub mod def;
 pub mod geometry;
 pub mod graph;
+pub mod inner;
 pub mod layer;
 pub mod layers;
 pub mod ops;
+pub mod parse;
 pub mod producer;
 pub mod read;
 pub mod registry;
+pub mod resolve;
 pub(crate) mod suggest;
 pub mod types;
 
