@@ -60,7 +60,13 @@ pub struct Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place { file, json, layer, weight, value } = self;
+        let Place {
+            file,
+            json,
+            layer,
+            weight,
+            value,
+        } = self;
         let parts = [
             ("", file),
             ("", json),
@@ -197,7 +203,10 @@ impl Error {
 
     /// The same error with a cause.
     #[must_use]
-    pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub fn with_source(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
         self.0.source = Some(source.into());
         self
     }
@@ -231,7 +240,10 @@ impl Error {
     /// Adds the weight, unless one is known already.
     #[must_use]
     pub fn at_weight(mut self, weight: impl fmt::Display) -> Self {
-        self.0.place.weight.get_or_insert_with(|| weight.to_string());
+        self.0
+            .place
+            .weight
+            .get_or_insert_with(|| weight.to_string());
         self
     }
 
@@ -245,7 +257,12 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Repr { place, message, details, .. } = &*self.0;
+        let Repr {
+            place,
+            message,
+            details,
+            ..
+        } = &*self.0;
         if !place.is_empty() {
             write!(f, "{place}: ")?;
         }
@@ -259,9 +276,17 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Repr { kind, place, message, details, source } = &*self.0;
+        let Repr {
+            kind,
+            place,
+            message,
+            details,
+            source,
+        } = &*self.0;
         let mut out = f.debug_struct("Error");
-        out.field("kind", kind).field("place", place).field("message", message);
+        out.field("kind", kind)
+            .field("place", place)
+            .field("message", message);
         if !details.is_empty() {
             out.field("details", details);
         }
@@ -316,7 +341,8 @@ mod tests {
 
     #[test]
     fn the_cause_is_not_repeated() {
-        let error = Error::fetch("cannot read the file").with_source(std::io::Error::other("disk on fire"));
+        let error =
+            Error::fetch("cannot read the file").with_source(std::io::Error::other("disk on fire"));
         assert_eq!(error.to_string(), "cannot read the file");
         assert!(std::error::Error::source(&error).is_some());
     }
