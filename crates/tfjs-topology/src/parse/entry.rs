@@ -7,7 +7,7 @@ use crate::ops::{Op, tf_lambda};
 use crate::read::ReadCx;
 use crate::registry::{CLASSES, Layer};
 use serde_json::{Map, Value};
-use tfjs_manifest::{Error, Result};
+use tfjs_manifest::{Error, Findings, Result};
 
 /// Reads an entry, its calls left out: those need the names of the layers beside it.
 ///
@@ -104,16 +104,16 @@ fn is_operation(class: &str, entry: &Value, config: &Map<String, Value>, cx: &Re
         && (crate::ops::OPS.contains(&class) || !CLASSES.contains(&class))
 }
 
-/// The finding of a broken list entry, with its place in the list.
+/// One report of everything wrong with a model's layers and calls, nested reports flattened into it.
 pub(super) fn findings(errors: Vec<Error>, model: &str) -> Error {
-    let mut flat = Vec::with_capacity(errors.len());
+    let mut findings = Findings::new();
     for error in errors {
         if error.details().is_empty() {
-            flat.push(error);
+            findings.push(error);
         } else {
-            flat.extend(error.into_details());
+            error.into_details().into_iter().for_each(|detail| findings.push(detail));
         }
     }
-    let headline = format!("model `{model}` has {} layers or calls that cannot be read", flat.len());
-    Error::several(headline, flat)
+    let headline = format!("model `{model}` has {} layers or calls that cannot be read", findings.len());
+    findings.finish(headline).expect_err("called with at least one error")
 }
