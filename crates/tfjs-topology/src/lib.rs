@@ -1,6 +1,7 @@
 //! Keras topologies: typed layers, resolved flat graphs, shapes, weight slots, name binding; no tensor anywhere.
 
 pub mod activation;
+pub mod bind;
 pub mod call;
 pub mod config;
 pub mod def;
