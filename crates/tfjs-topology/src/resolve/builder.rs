@@ -10,7 +10,7 @@ use crate::graph::{
 use crate::layer::WeightDecl;
 use crate::types::TensorType;
 use std::collections::HashMap;
-use tfjs_manifest::{Error, Limits, Result, Shape};
+use tfjs_manifest::{Error, Limits, Result};
 
 /// The models around a layer.
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ impl<'a> Builder<'a> {
 
     /// A value that comes from outside.
     pub(super) fn input(&mut self, ty: TensorType) -> Result<ValueId> {
-        self.check_size(&ty)?;
+        ty.check_size(self.limits)?;
         self.graph.values.push(ValueInfo { ty, node: None });
         Ok(ValueId(self.graph.values.len() - 1))
     }
@@ -156,7 +156,7 @@ impl<'a> Builder<'a> {
         let node = self.graph.nodes.len();
         let mut values = Vec::with_capacity(outputs.len());
         for ty in outputs {
-            self.check_size(&ty).map_err(at)?;
+            ty.check_size(self.limits).map_err(at)?;
             self.graph.values.push(ValueInfo { ty, node: Some(node) });
             values.push(ValueId(self.graph.values.len() - 1));
         }
@@ -237,14 +237,6 @@ impl<'a> Builder<'a> {
             "input `{name}` of model `{}` is declared as {}, called with {}",
             model.name, declared.shape, found.shape
         )))
-    }
-
-    /// No value may be larger than the budget, as far as its shape is known.
-    fn check_size(&self, ty: &TensorType) -> Result<()> {
-        Limits::check("rank (dimensions of a value)", ty.shape.rank() as u64, self.limits.rank)?;
-        let known: Vec<usize> = ty.shape.dims().iter().flatten().copied().collect();
-        let elements = Shape::new(known)?.elements() as u64;
-        Limits::check("elements (of one value)", elements, self.limits.elements)
     }
 }
 
