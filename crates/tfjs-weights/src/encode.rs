@@ -77,6 +77,9 @@ impl Default for WeightFiles {
     }
 }
 
+/// A file's path in the manifest, and its bytes.
+pub type NamedBytes = (String, Vec<u8>);
+
 /// The manifest and the files, by their paths in it, of these groups of weights.
 ///
 /// # Errors
@@ -87,7 +90,7 @@ impl Default for WeightFiles {
 pub fn encode(
     groups: &[Vec<NamedTensor<'_>>],
     files: &WeightFiles,
-) -> Result<(WeightsManifest, Vec<(String, Vec<u8>)>)> {
+) -> Result<(WeightsManifest, Vec<NamedBytes>)> {
     let shard_bytes = match files {
         WeightFiles::One(_) if groups.len() != 1 => {
             return Err(Error::misuse(format!(
