@@ -60,20 +60,8 @@ pub struct Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place {
-            file,
-            json,
-            layer,
-            weight,
-            value,
-        } = self;
-        let parts = [
-            ("", file),
-            ("", json),
-            ("layer ", layer),
-            ("weight ", weight),
-            ("value ", value),
-        ];
+        let Place { file, json, layer, weight, value } = self;
+        let parts = [("", file), ("", json), ("layer ", layer), ("weight ", weight), ("value ", value)];
         let mut separator = "";
         for (what, name) in parts {
             if let Some(name) = name {
@@ -201,12 +189,14 @@ impl Error {
         &self.0.details
     }
 
+    /// The findings of a report, taken out of it.
+    pub fn into_details(self) -> Vec<Error> {
+        self.0.details
+    }
+
     /// The same error with a cause.
     #[must_use]
-    pub fn with_source(
-        mut self,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
+    pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
     }
@@ -240,10 +230,7 @@ impl Error {
     /// Adds the weight, unless one is known already.
     #[must_use]
     pub fn at_weight(mut self, weight: impl fmt::Display) -> Self {
-        self.0
-            .place
-            .weight
-            .get_or_insert_with(|| weight.to_string());
+        self.0.place.weight.get_or_insert_with(|| weight.to_string());
         self
     }
 
@@ -257,12 +244,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Repr {
-            place,
-            message,
-            details,
-            ..
-        } = &*self.0;
+        let Repr { place, message, details, .. } = &*self.0;
         if !place.is_empty() {
             write!(f, "{place}: ")?;
         }
@@ -276,17 +258,9 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Repr {
-            kind,
-            place,
-            message,
-            details,
-            source,
-        } = &*self.0;
+        let Repr { kind, place, message, details, source } = &*self.0;
         let mut out = f.debug_struct("Error");
-        out.field("kind", kind)
-            .field("place", place)
-            .field("message", message);
+        out.field("kind", kind).field("place", place).field("message", message);
         if !details.is_empty() {
             out.field("details", details);
         }
@@ -341,8 +315,7 @@ mod tests {
 
     #[test]
     fn the_cause_is_not_repeated() {
-        let error =
-            Error::fetch("cannot read the file").with_source(std::io::Error::other("disk on fire"));
+        let error = Error::fetch("cannot read the file").with_source(std::io::Error::other("disk on fire"));
         assert_eq!(error.to_string(), "cannot read the file");
         assert!(std::error::Error::source(&error).is_some());
     }

@@ -51,10 +51,7 @@ impl Findings {
         }
         if self.more > 0 {
             let kind = self.errors[0].kind();
-            self.errors.push(Error::new(
-                kind,
-                format!("and {} more like these", self.more),
-            ));
+            self.errors.push(Error::new(kind, format!("and {} more like these", self.more)));
         }
         Err(Error::several(headline, self.errors))
     }

@@ -22,58 +22,32 @@ fn name(bytes: &[u8]) -> Option<String> {
         return Some("expected a model.json, found an empty body".to_owned());
     }
     if text.starts_with(b"<") {
-        return says(
-            "an HTML page",
-            "check the address, servers often answer a missing file with a page",
-        );
+        return says("an HTML page", "check the address, servers often answer a missing file with a page");
     }
     if starts(b"version https://git-lfs") {
-        return says(
-            "a Git LFS pointer",
-            "run `git lfs pull` to fetch the file itself",
-        );
+        return says("a Git LFS pointer", "run `git lfs pull` to fetch the file itself");
     }
     if starts(b"\x1f\x8b") {
-        return says(
-            "gzip data",
-            "decompress it, or let the server send `content-encoding: gzip`",
-        );
+        return says("gzip data", "decompress it, or let the server send `content-encoding: gzip`");
     }
     if starts(b"\x28\xb5\x2f\xfd") {
-        return says(
-            "zstd data",
-            "decompress it, or let the server send `content-encoding: zstd`",
-        );
+        return says("zstd data", "decompress it, or let the server send `content-encoding: zstd`");
     }
     if starts(b"\x89HDF\r\n\x1a\n") {
-        return says(
-            "an HDF5 file (.h5)",
-            &format!("{CONVERT} (`--input_format=keras`)"),
-        );
+        return says("an HDF5 file (.h5)", &format!("{CONVERT} (`--input_format=keras`)"));
     }
     if starts(b"PK\x03\x04") || starts(b"PK\x05\x06") {
-        let then = format!(
-            "{CONVERT} (`--input_format=keras_keras`), or unpack an archive that holds a model.json"
-        );
+        let then = format!("{CONVERT} (`--input_format=keras_keras`), or unpack an archive that holds a model.json");
         return says("a zip archive, perhaps a `.keras` file", &then);
     }
     if matches!(bytes, [0x80, 2..=5, ..]) {
-        return says(
-            "a Python pickle",
-            "save the model with Keras and convert that",
-        );
+        return says("a Python pickle", "save the model with Keras and convert that");
     }
     if bytes.get(4..8) == Some(b"TFL3".as_slice()) {
-        return says(
-            "a TensorFlow Lite model",
-            "only its Keras original can be converted",
-        );
+        return says("a TensorFlow Lite model", "only its Keras original can be converted");
     }
     if is_safetensors(bytes) {
-        return says(
-            "a safetensors file",
-            "it holds weights only, the model.json is another file",
-        );
+        return says("a safetensors file", "it holds weights only, the model.json is another file");
     }
     if starts(b"\xff\xfe") || starts(b"\xfe\xff") {
         return says("UTF-16 text", "save it as UTF-8");
@@ -104,10 +78,7 @@ mod tests {
 
     #[test]
     fn html_page() {
-        check(
-            b"\n <!DOCTYPE html><html>404</html>",
-            "this is an HTML page, not a model.json",
-        );
+        check(b"\n <!DOCTYPE html><html>404</html>", "this is an HTML page, not a model.json");
     }
 
     #[test]
@@ -137,22 +108,13 @@ mod tests {
 
     #[test]
     fn other_text() {
-        check(
-            b"version https://git-lfs.github.com/spec/v1\noid sha256:00",
-            "Git LFS",
-        );
+        check(b"version https://git-lfs.github.com/spec/v1\noid sha256:00", "Git LFS");
         check(b"\xff\xfe{\x00}\x00", "UTF-16");
     }
 
     #[test]
     fn json_is_left_to_the_parser() {
-        for text in [
-            &b"{}"[..],
-            b"  {\"format\": 1}",
-            b"[",
-            b"nonsense",
-            b"12345678{",
-        ] {
+        for text in [&b"{}"[..], b"  {\"format\": 1}", b"[", b"nonsense", b"12345678{"] {
             refuse(text).unwrap();
         }
     }

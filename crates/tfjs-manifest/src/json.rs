@@ -18,19 +18,13 @@ use std::fmt;
 /// than 127 levels; [`Kind::Malformed`](crate::Kind::Malformed), with line and column, for anything that is
 /// not one JSON document with unique keys. Other formats that are passed for a model are named.
 pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Value> {
-    Limits::check(
-        "model_json_bytes",
-        bytes.len() as u64,
-        limits.model_json_bytes,
-    )?;
+    Limits::check("model_json_bytes", bytes.len() as u64, limits.model_json_bytes)?;
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     foreign::refuse(text)?;
 
     let trail = RefCell::new(Trail::default());
     let mut json = serde_json::Deserializer::from_slice(text);
-    let value = Node(&trail)
-        .deserialize(&mut json)
-        .and_then(|value| json.end().map(|()| value));
+    let value = Node(&trail).deserialize(&mut json).and_then(|value| json.end().map(|()| value));
     value.map_err(|error| describe(error, text, &trail.into_inner()))
 }
 
@@ -149,22 +143,15 @@ fn describe(error: serde_json::Error, text: &[u8], trail: &Trail) -> Error {
             "key given twice, the second time at line {line} column {column}; readers disagree on which one counts"
         ))
     } else if what == "recursion limit exceeded" {
-        Error::limit(format!(
-            "more than 127 arrays and objects inside each other at line {line} column {column}"
-        ))
+        Error::limit(format!("more than 127 arrays and objects inside each other at line {line} column {column}"))
     } else if error.classify() == Category::Eof {
-        Error::malformed(format!(
-            "the JSON ends too early, at line {line} column {column}: the file is cut short"
-        ))
+        Error::malformed(format!("the JSON ends too early, at line {line} column {column}: the file is cut short"))
     } else if let Some(word) = non_number(text, line, column) {
         Error::malformed(format!(
             "`{word}` at line {line} column {column} is Python's, not JSON: replace it by a number or `null`"
         ))
     } else {
-        Error::malformed(format!(
-            "not valid JSON at line {line} column {column}: {}",
-            shorten(what)
-        ))
+        Error::malformed(format!("not valid JSON at line {line} column {column}: {}", shorten(what)))
     };
     match trail.steps.is_empty() {
         true => described,
@@ -178,11 +165,7 @@ fn non_number(text: &[u8], line: usize, column: usize) -> Option<&'static str> {
     // The reported column is that of the offending byte or of the one before it.
     let near = line.get(column.saturating_sub(2)..)?;
     let near = near.get(..near.len().min(16))?;
-    let contains = |word: &str| {
-        near.windows(word.len())
-            .take(3)
-            .any(|w| w == word.as_bytes())
-    };
+    let contains = |word: &str| near.windows(word.len()).take(3).any(|w| w == word.as_bytes());
     ["NaN", "Infinity"].into_iter().find(|word| contains(word))
 }
 
@@ -195,11 +178,7 @@ mod tests {
     #[track_caller]
     fn check_error(text: &str, kind: Kind, path: Option<&str>, says: &str) {
         let error = parse(text.as_bytes(), &Limits::default()).unwrap_err();
-        assert_eq!(
-            (error.kind(), error.place().json.as_deref()),
-            (kind, path),
-            "{error}"
-        );
+        assert_eq!((error.kind(), error.place().json.as_deref()), (kind, path), "{error}");
         assert!(error.message().contains(says), "{error}");
     }
 
@@ -215,10 +194,7 @@ mod tests {
 
     #[test]
     fn byte_order_mark_is_skipped() {
-        assert_eq!(
-            parse(b"\xef\xbb\xbf{}", &Limits::default()).unwrap(),
-            json!({})
-        );
+        assert_eq!(parse(b"\xef\xbb\xbf{}", &Limits::default()).unwrap(), json!({}));
     }
 
     #[test]
@@ -226,31 +202,13 @@ mod tests {
         // The classic that hung or misled parsers for years, the smallest and the largest double.
         let text = b"[2.2250738585072011e-308, 5e-324, 1.7976931348623157e308, 0.1]";
         let value = parse(text, &Limits::default()).unwrap();
-        let bits: Vec<_> = value
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|v| v.as_f64().unwrap().to_bits())
-            .collect();
-        assert_eq!(
-            bits,
-            [
-                0x000f_ffff_ffff_ffff,
-                1,
-                0x7fef_ffff_ffff_ffff,
-                0x3fb9_9999_9999_999a
-            ]
-        );
+        let bits: Vec<_> = value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap().to_bits()).collect();
+        assert_eq!(bits, [0x000f_ffff_ffff_ffff, 1, 0x7fef_ffff_ffff_ffff, 0x3fb9_9999_9999_999a]);
     }
 
     #[test]
     fn duplicate_key() {
-        check_error(
-            r#"{"a": {"l": [1, {"x": 1, "x": 2}]}}"#,
-            Kind::Malformed,
-            Some("a.l[1].x"),
-            "twice",
-        );
+        check_error(r#"{"a": {"l": [1, {"x": 1, "x": 2}]}}"#, Kind::Malformed, Some("a.l[1].x"), "twice");
     }
 
     #[test]
@@ -264,60 +222,34 @@ mod tests {
 
     #[test]
     fn too_many_bytes() {
-        let limits = Limits {
-            model_json_bytes: 3,
-            ..Limits::default()
-        };
+        let limits = Limits { model_json_bytes: 3, ..Limits::default() };
         assert_eq!(parse(b"[1]", &limits).unwrap(), json!([1]));
         assert_eq!(parse(b"[1 ]", &limits).unwrap_err().kind(), Kind::Limit);
     }
 
     #[test]
     fn cut_short() {
-        check_error(
-            "{\"a\": [1,\n 2",
-            Kind::Malformed,
-            Some("a[2]"),
-            "line 2 column 2: the file is cut short",
-        );
+        check_error("{\"a\": [1,\n 2", Kind::Malformed, Some("a[2]"), "line 2 column 2: the file is cut short");
     }
 
     #[test]
     fn syntax_error() {
-        check_error(
-            "{\n\"a\": [1,]}",
-            Kind::Malformed,
-            Some("a[1]"),
-            "line 2 column 9: trailing comma",
-        );
+        check_error("{\n\"a\": [1,]}", Kind::Malformed, Some("a[1]"), "line 2 column 9: trailing comma");
         check_error("{} {}", Kind::Malformed, None, "trailing characters");
         check_error("nonsense", Kind::Malformed, None, "line 1 column 2");
     }
 
     #[test]
     fn pythons_non_numbers() {
-        check_error(
-            r#"{"max_value": NaN}"#,
-            Kind::Malformed,
-            Some("max_value"),
-            "`NaN`",
-        );
-        check_error(
-            r#"{"max_value": Infinity}"#,
-            Kind::Malformed,
-            Some("max_value"),
-            "`Infinity`",
-        );
+        check_error(r#"{"max_value": NaN}"#, Kind::Malformed, Some("max_value"), "`NaN`");
+        check_error(r#"{"max_value": Infinity}"#, Kind::Malformed, Some("max_value"), "`Infinity`");
         check_error(r#"[-Infinity]"#, Kind::Malformed, Some("[0]"), "`Infinity`");
         check_error("[1e999]", Kind::Malformed, Some("[0]"), "out of range");
     }
 
     #[test]
     fn invalid_text() {
-        assert_eq!(
-            parse(b"[\"\xff\"]", &Limits::default()).unwrap_err().kind(),
-            Kind::Malformed
-        );
+        assert_eq!(parse(b"[\"\xff\"]", &Limits::default()).unwrap_err().kind(), Kind::Malformed);
         check_error(r#"["\ud800"]"#, Kind::Malformed, Some("[0]"), "line 1");
     }
 }

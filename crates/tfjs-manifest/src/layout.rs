@@ -70,28 +70,17 @@ impl TensorLayout {
 
     /// The bytes of all weight files together; `None` if a group has strings.
     pub fn total(&self) -> Option<u64> {
-        self.groups
-            .iter()
-            .try_fold(0u64, |sum, group| sum.checked_add(group.total?))
+        self.groups.iter().try_fold(0u64, |sum, group| sum.checked_add(group.total?))
     }
 
     /// The layout as JSON, for people and tests.
     pub fn to_json(&self) -> Value {
         let tensor = |slot: &TensorSlot| {
-            let TensorSlot {
-                name,
-                offset,
-                stored_bytes,
-                value_bytes,
-            } = slot;
+            let TensorSlot { name, offset, stored_bytes, value_bytes } = slot;
             json!({"name": name, "offset": offset, "stored_bytes": stored_bytes, "value_bytes": value_bytes})
         };
         let group = |group: &GroupLayout| {
-            let GroupLayout {
-                tensors,
-                total,
-                most,
-            } = group;
+            let GroupLayout { tensors, total, most } = group;
             json!({"total": total, "most": most, "tensors": tensors.iter().map(tensor).collect::<Value>()})
         };
         json!({
@@ -173,21 +162,12 @@ fn lay_out(group: &WeightsGroup, limits: &Limits, value_bytes: &mut u64) -> Resu
         tensors.push(slot);
     }
 
-    let most = if has_strings {
-        fixed.saturating_add(limits.string_bytes)
-    } else {
-        fixed
-    };
-    Ok(GroupLayout {
-        tensors,
-        total: (!has_strings).then_some(fixed),
-        most,
-    })
+    let most = if has_strings { fixed.saturating_add(limits.string_bytes) } else { fixed };
+    Ok(GroupLayout { tensors, total: (!has_strings).then_some(fixed), most })
 }
 
 fn add(sum: u64, bytes: u64) -> Result<u64> {
-    sum.checked_add(bytes)
-        .ok_or_else(|| Error::limit("the weights together take more bytes than can be counted"))
+    sum.checked_add(bytes).ok_or_else(|| Error::limit("the weights together take more bytes than can be counted"))
 }
 
 #[cfg(test)]
@@ -225,14 +205,7 @@ mod tests {
         let table: Vec<_> = group
             .tensors
             .iter()
-            .map(|t| {
-                (
-                    t.name.as_str(),
-                    t.offset.unwrap(),
-                    t.stored_bytes.unwrap(),
-                    t.value_bytes.unwrap(),
-                )
-            })
+            .map(|t| (t.name.as_str(), t.offset.unwrap(), t.stored_bytes.unwrap(), t.value_bytes.unwrap()))
             .collect();
         assert_eq!(
             table,
@@ -246,36 +219,16 @@ mod tests {
                 ("b", 35, 5, 5),
             ]
         );
-        assert_eq!(
-            (
-                group.total,
-                group.most,
-                layout.total(),
-                layout.value_bytes()
-            ),
-            (Some(40), 40, Some(40), 61)
-        );
+        assert_eq!((group.total, group.most, layout.total(), layout.value_bytes()), (Some(40), 40, Some(40), 61));
     }
 
     #[test]
     fn behind_strings_nothing_is_known() {
-        let layout = string_group()
-            .layout(&Limits {
-                string_bytes: 100,
-                ..Limits::default()
-            })
-            .unwrap();
+        let layout = string_group().layout(&Limits { string_bytes: 100, ..Limits::default() }).unwrap();
         let group = &layout.groups()[0];
         assert_eq!((group.total, group.most, layout.total()), (None, 113, None));
-        let offsets: Vec<_> = group
-            .tensors
-            .iter()
-            .map(|t| (t.offset, t.stored_bytes))
-            .collect();
-        assert_eq!(
-            offsets,
-            [(Some(0), Some(8)), (Some(8), None), (None, Some(5))]
-        );
+        let offsets: Vec<_> = group.tensors.iter().map(|t| (t.offset, t.stored_bytes)).collect();
+        assert_eq!(offsets, [(Some(0), Some(8)), (Some(8), None), (None, Some(5))]);
         assert_eq!(
             layout.to_json()["groups"][0]["tensors"][1],
             json!({"name": "s", "offset": 8, "stored_bytes": null, "value_bytes": null})
@@ -290,37 +243,16 @@ mod tests {
             {"name": "a", "shape": [10], "dtype": "float32", "quantization": quantization},
             {"name": "b", "shape": [10], "dtype": "float32", "quantization": quantization},
         ]));
-        quantized
-            .layout(&Limits {
-                weight_bytes: 80,
-                ..Limits::default()
-            })
-            .unwrap();
-        let error = quantized
-            .layout(&Limits {
-                weight_bytes: 79,
-                ..Limits::default()
-            })
-            .unwrap_err();
-        assert_eq!(
-            (error.kind(), error.place().weight.as_deref()),
-            (Kind::Limit, Some("b"))
-        );
+        quantized.layout(&Limits { weight_bytes: 80, ..Limits::default() }).unwrap();
+        let error = quantized.layout(&Limits { weight_bytes: 79, ..Limits::default() }).unwrap_err();
+        assert_eq!((error.kind(), error.place().weight.as_deref()), (Kind::Limit, Some("b")));
         assert!(error.message().contains("allowed 79, asked 80"), "{error}");
     }
 
     #[test]
     fn too_many_strings() {
-        let error = string_group()
-            .layout(&Limits {
-                string_bytes: 11,
-                ..Limits::default()
-            })
-            .unwrap_err();
-        assert_eq!(
-            (error.kind(), error.place().weight.as_deref()),
-            (Kind::Limit, Some("s"))
-        );
+        let error = string_group().layout(&Limits { string_bytes: 11, ..Limits::default() }).unwrap_err();
+        assert_eq!((error.kind(), error.place().weight.as_deref()), (Kind::Limit, Some("s")));
     }
 
     #[test]
@@ -342,10 +274,7 @@ mod tests {
         let size = (isize::MAX / 8) as u64;
         let weight = |name: &str| json!({"name": name, "shape": [size], "dtype": "complex64"});
         let huge = manifest(json!([weight("a"), weight("b"), weight("c")]));
-        assert_eq!(
-            huge.layout(&Limits::default()).unwrap_err().kind(),
-            Kind::Limit
-        );
+        assert_eq!(huge.layout(&Limits::default()).unwrap_err().kind(), Kind::Limit);
         assert!(huge.layout(&Limits::unlimited()).is_err());
     }
 }

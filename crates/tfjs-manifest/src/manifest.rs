@@ -48,27 +48,18 @@ impl WeightsManifest {
     /// ([`Kind::Unsupported`](crate::Kind::Unsupported)). Places are given from `weightsManifest` on.
     pub fn from_value(value: &Value, limits: &Limits) -> Result<WeightsManifest> {
         let Some(groups) = value.as_array() else {
-            return Err(Error::malformed(format!(
-                "expected an array of groups, found {}",
-                found(value)
-            ))
-            .at_json("weightsManifest"));
+            return Err(Error::malformed(format!("expected an array of groups, found {}", found(value)))
+                .at_json("weightsManifest"));
         };
         count_before_building(groups, limits)?;
 
         let mut findings = Findings::new();
-        let groups: Vec<_> = groups
-            .iter()
-            .enumerate()
-            .map(|(g, group)| parse_group(group, g, limits, &mut findings))
-            .collect();
+        let groups: Vec<_> =
+            groups.iter().enumerate().map(|(g, group)| parse_group(group, g, limits, &mut findings)).collect();
         // A group that could not be read is empty now and must not be blamed for that as well.
         match findings.is_empty() {
             true => WeightsManifest::new(groups, limits),
-            false => Err(findings
-                .finish(HEADLINE)
-                .err()
-                .unwrap_or_else(|| Error::bug("findings vanished"))),
+            false => Err(findings.finish(HEADLINE).err().unwrap_or_else(|| Error::bug("findings vanished"))),
         }
     }
 
@@ -80,20 +71,12 @@ impl WeightsManifest {
     /// Every weight with the index of its group and its index in that group.
     pub fn specs(&self) -> impl Iterator<Item = (usize, usize, &WeightSpec)> {
         let groups = self.groups.iter().enumerate();
-        groups.flat_map(|(g, group)| {
-            group
-                .weights
-                .iter()
-                .enumerate()
-                .map(move |(i, spec)| (g, i, spec))
-        })
+        groups.flat_map(|(g, group)| group.weights.iter().enumerate().map(move |(i, spec)| (g, i, spec)))
     }
 
     /// The weight of that name.
     pub fn get(&self, name: &str) -> Option<&WeightSpec> {
-        self.specs()
-            .map(|(_, _, spec)| spec)
-            .find(|spec| spec.name == name)
+        self.specs().map(|(_, _, spec)| spec).find(|spec| spec.name == name)
     }
 
     /// The JSON of the manifest, as TensorFlow.js and the converter write it.
@@ -109,23 +92,14 @@ impl WeightsManifest {
 /// Spends the budgets of what is about to be built, from lengths the parsed document really has.
 fn count_before_building(groups: &[Value], limits: &Limits) -> Result<()> {
     let total = |key: &str| -> u64 {
-        groups
-            .iter()
-            .filter_map(|g| g.get(key)?.as_array())
-            .map(|items| items.len() as u64)
-            .sum()
+        groups.iter().filter_map(|g| g.get(key)?.as_array()).map(|items| items.len() as u64).sum()
     };
     let place = |error: Error| error.at_json("weightsManifest");
     Limits::check("tensors", total("weights"), limits.tensors).map_err(place)?;
     Limits::check("files", total("paths"), limits.files).map_err(place)
 }
 
-fn parse_group(
-    value: &Value,
-    index: usize,
-    limits: &Limits,
-    findings: &mut Findings,
-) -> WeightsGroup {
+fn parse_group(value: &Value, index: usize, limits: &Limits, findings: &mut Findings) -> WeightsGroup {
     let place = format!("weightsManifest[{index}]");
     let mut group = WeightsGroup::default();
 
@@ -147,9 +121,7 @@ fn parse_group(
         Some(Value::Array(weights)) => {
             for (i, weight) in weights.iter().enumerate() {
                 let place = format!("{place}.weights[{i}]");
-                group
-                    .weights
-                    .extend(WeightSpec::parse(weight, &place, limits, findings));
+                group.weights.extend(WeightSpec::parse(weight, &place, limits, findings));
             }
         }
         other => findings.push(not_an_array(other, "weights", "weights", &place)),
@@ -159,10 +131,8 @@ fn parse_group(
 
 fn not_an_array(value: Option<&Value>, key: &str, of: &str, place: &str) -> Error {
     match value {
-        Some(value) => {
-            Error::malformed(format!("expected an array of {of}, found {}", found(value)))
-                .at_json(format!("{place}.{key}"))
-        }
+        Some(value) => Error::malformed(format!("expected an array of {of}, found {}", found(value)))
+            .at_json(format!("{place}.{key}")),
         None => Error::malformed(format!("a group needs `{key}`, an array of {of}")).at_json(place),
     }
 }
@@ -181,11 +151,7 @@ fn check(groups: &[WeightsGroup], limits: &Limits, findings: &mut Findings) {
             findings.take(check_path(path, limits).map_err(here));
         }
         for (i, spec) in group.weights.iter().enumerate() {
-            let here = |error: Error| {
-                error
-                    .at_json(format!("{place}.weights[{i}]"))
-                    .at_weight(shorten(&spec.name))
-            };
+            let here = |error: Error| error.at_json(format!("{place}.weights[{i}]")).at_weight(shorten(&spec.name));
             findings.take(spec.check(limits).map_err(here));
             // DIFFERENCE: TensorFlow.js silently keeps the last of them.
             if !names.insert(spec.name.as_str()) {
@@ -194,18 +160,10 @@ fn check(groups: &[WeightsGroup], limits: &Limits, findings: &mut Findings) {
                 )));
             }
         }
-        let bytes_expected = group
-            .weights
-            .iter()
-            .map(|w| &w.shape)
-            .any(|s: &Shape| s.elements() > 0);
+        let bytes_expected = group.weights.iter().map(|w| &w.shape).any(|s: &Shape| s.elements() > 0);
         if group.paths.is_empty() && bytes_expected {
             findings.push(
-                Error::malformed(format!(
-                    "{} weights but no file to hold them",
-                    group.weights.len()
-                ))
-                .at_json(&place),
+                Error::malformed(format!("{} weights but no file to hold them", group.weights.len())).at_json(&place),
             );
         }
     }
@@ -214,15 +172,10 @@ fn check(groups: &[WeightsGroup], limits: &Limits, findings: &mut Findings) {
 fn check_path(path: &str, limits: &Limits) -> Result<()> {
     Limits::check("path_chars", path.chars().count() as u64, limits.path_chars)?;
     if path.is_empty() {
-        return Err(Error::malformed(
-            "expected a file name, found an empty string",
-        ));
+        return Err(Error::malformed("expected a file name, found an empty string"));
     }
     if path.contains('\0') {
-        return Err(Error::malformed(format!(
-            "file name `{}` has a NUL character",
-            shorten(path)
-        )));
+        return Err(Error::malformed(format!("file name `{}` has a NUL character", shorten(path))));
     }
     Ok(())
 }

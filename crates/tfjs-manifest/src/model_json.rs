@@ -75,10 +75,7 @@ impl ModelJson {
                 ));
             }
             other => {
-                return Err(Error::malformed(format!(
-                    "expected a model.json, found {}",
-                    found(&other)
-                )));
+                return Err(Error::malformed(format!("expected a model.json, found {}", found(&other))));
             }
         };
         let bare = !envelope.contains_key("modelTopology") && looks_like_topology(&envelope);
@@ -142,10 +139,7 @@ impl ModelJson {
     /// topology, the Python converter into it. Never looked into here.
     pub fn training_config(&self) -> Option<&Value> {
         let inside = || either(&self.topology, "training_config", "trainingConfig");
-        self.saved_training_config
-            .as_ref()
-            .or_else(inside)
-            .filter(|config| !config.is_null())
+        self.saved_training_config.as_ref().or_else(inside).filter(|config| !config.is_null())
     }
 
     /// The JSON of the file, with the keys in the order TensorFlow.js writes them.
@@ -171,14 +165,8 @@ impl ModelJson {
         put("format", format.clone().map(Value::from));
         put("generatedBy", generated_by.clone().map(Value::from));
         // TensorFlow.js writes `null` for a model nobody converted.
-        put(
-            "convertedBy",
-            Some(converted_by.clone().map_or(Value::Null, Value::from)),
-        );
-        put(
-            "weightsManifest",
-            weights_manifest.as_ref().map(WeightsManifest::to_value),
-        );
+        put("convertedBy", Some(converted_by.clone().map_or(Value::Null, Value::from)));
+        put("weightsManifest", weights_manifest.as_ref().map(WeightsManifest::to_value));
         put("signature", signature.clone());
         put("userDefinedMetadata", user_defined_metadata.clone());
         for (key, value) in extra {
@@ -195,9 +183,7 @@ impl ModelJson {
 
     fn topology_text(&self, snake: &str, camel: &str) -> Option<&str> {
         let outside = either(&self.topology, snake, camel);
-        outside
-            .or_else(|| either(self.model_config(), snake, camel))
-            .and_then(Value::as_str)
+        outside.or_else(|| either(self.model_config(), snake, camel)).and_then(Value::as_str)
     }
 }
 
@@ -207,15 +193,12 @@ fn either<'a>(object: &'a Value, snake: &str, camel: &str) -> Option<&'a Value> 
 }
 
 fn looks_like_topology(object: &Map<String, Value>) -> bool {
-    ["class_name", "className", "model_config", "modelConfig"]
-        .iter()
-        .any(|key| object.contains_key(*key))
+    ["class_name", "className", "model_config", "modelConfig"].iter().any(|key| object.contains_key(*key))
 }
 
 /// A TensorFlow GraphDef: its nodes and its library of functions.
 fn looks_like_graph(object: &Map<String, Value>) -> bool {
-    !looks_like_topology(object)
-        && (object.get("node").is_some_and(Value::is_array) || object.contains_key("library"))
+    !looks_like_topology(object) && (object.get("node").is_some_and(Value::is_array) || object.contains_key("library"))
 }
 
 fn unwrap_topology(topology: Value, limits: &Limits) -> Result<Value> {
@@ -305,18 +288,12 @@ fn no_topology(envelope: &Map<String, Value>) -> Error {
              a whole model, saved with `model.save`, not `model.save_weights`",
         );
     }
-    let keys: Vec<_> = envelope
-        .keys()
-        .take(5)
-        .map(|key| format!("`{}`", shorten(key)))
-        .collect();
+    let keys: Vec<_> = envelope.keys().take(5).map(|key| format!("`{}`", shorten(key))).collect();
     let found = match keys.is_empty() {
         true => "nothing".to_owned(),
         false => keys.join(", "),
     };
-    Error::malformed(format!(
-        "not a model.json: expected `modelTopology` and `weightsManifest`, found {found}"
-    ))
+    Error::malformed(format!("not a model.json: expected `modelTopology` and `weightsManifest`, found {found}"))
 }
 
 fn take_unless_null(envelope: &mut Map<String, Value>, key: &str) -> Option<Value> {

@@ -18,26 +18,16 @@ fn check_accessors(file: Value, keras_version: Option<&str>, backend: Option<&st
     let model = read(&file).unwrap();
     assert_eq!(model.class_name(), "Sequential");
     assert_eq!(model.model_config()["config"], sequential()["config"]);
-    assert_eq!(
-        (model.keras_version(), model.backend()),
-        (keras_version, backend)
-    );
+    assert_eq!((model.keras_version(), model.backend()), (keras_version, backend));
     // Once unwrapped it stays so.
     assert_eq!(read(&model.to_value()).unwrap(), model);
-    assert_eq!(
-        ModelJson::from_slice(&model.to_vec(), &Limits::default()).unwrap(),
-        model
-    );
+    assert_eq!(ModelJson::from_slice(&model.to_vec(), &Limits::default()).unwrap(), model);
 }
 
 #[track_caller]
 fn check_refused(file: Value, kind: Kind, place: Option<&str>, says: &str) {
     let error = read(&file).unwrap_err();
-    assert_eq!(
-        (error.kind(), error.place().json.as_deref()),
-        (kind, place),
-        "{error}"
-    );
+    assert_eq!((error.kind(), error.place().json.as_deref()), (kind, place), "{error}");
     assert!(error.message().contains(says), "{error}");
 }
 
@@ -54,24 +44,14 @@ fn as_tensorflow_js_saves_it() {
     );
     let model = ModelJson::from_slice(text.as_bytes(), &Limits::default()).unwrap();
     assert_eq!(model.format.as_deref(), Some("layers-model"));
-    assert_eq!(
-        model.generated_by.as_deref(),
-        Some("TensorFlow.js tfjs-layers v4.22.0")
-    );
+    assert_eq!(model.generated_by.as_deref(), Some("TensorFlow.js tfjs-layers v4.22.0"));
     assert_eq!(model.converted_by, None);
     assert_eq!(model.keras_version(), Some("tfjs-layers 4.22.0"));
     assert_eq!(model.training_config().unwrap()["loss"], "meanSquaredError");
-    assert_eq!(
-        model.user_defined_metadata.as_ref().unwrap()["labels"][1],
-        "b_c"
-    );
+    assert_eq!(model.user_defined_metadata.as_ref().unwrap()["labels"][1], "b_c");
     assert_eq!(model.weights_manifest.as_ref().unwrap().specs().count(), 2);
     assert!(model.extra.is_empty());
-    assert_eq!(
-        String::from_utf8(model.to_vec()).unwrap(),
-        text,
-        "byte for byte"
-    );
+    assert_eq!(String::from_utf8(model.to_vec()).unwrap(), text, "byte for byte");
 }
 
 #[test]
@@ -86,10 +66,7 @@ fn as_the_converter_writes_it() {
         "weightsManifest": [],
     });
     let model = read(&file).unwrap();
-    assert_eq!(
-        model.converted_by.as_deref(),
-        Some("TensorFlow.js Converter v4.22.0")
-    );
+    assert_eq!(model.converted_by.as_deref(), Some("TensorFlow.js Converter v4.22.0"));
     assert_eq!(model.training_config(), Some(&json!({"loss": "mse"})));
     assert_eq!(model.topology(), &file["modelTopology"]);
     assert_eq!(model.to_value(), file);
@@ -98,18 +75,9 @@ fn as_the_converter_writes_it() {
 
 #[test]
 fn topology_as_a_string() {
-    let topology =
-        json!({"keras_version": "2.1.6", "backend": "tensorflow", "model_config": sequential()});
-    check_accessors(
-        json!({"modelTopology": topology.to_string()}),
-        Some("2.1.6"),
-        Some("tensorflow"),
-    );
-    check_accessors(
-        json!({"modelTopology": sequential().to_string()}),
-        None,
-        None,
-    );
+    let topology = json!({"keras_version": "2.1.6", "backend": "tensorflow", "model_config": sequential()});
+    check_accessors(json!({"modelTopology": topology.to_string()}), Some("2.1.6"), Some("tensorflow"));
+    check_accessors(json!({"modelTopology": sequential().to_string()}), None, None);
 }
 
 #[test]
@@ -119,10 +87,7 @@ fn model_config_as_a_string() {
         "training_config": "{\"loss\": \"mse\"}",
     });
     let file = json!({"modelTopology": topology});
-    assert_eq!(
-        read(&file).unwrap().training_config(),
-        Some(&json!({"loss": "mse"}))
-    );
+    assert_eq!(read(&file).unwrap().training_config(), Some(&json!({"loss": "mse"})));
     check_accessors(file, Some("2.1.6"), None);
 }
 
@@ -140,22 +105,14 @@ fn bare_topology() {
     bare["keras_version"] = "2.15.0".into();
     bare["backend"] = "tensorflow".into();
     check_accessors(bare, Some("2.15.0"), Some("tensorflow"));
-    check_accessors(
-        json!({"model_config": sequential(), "keras_version": "2.4.0"}),
-        Some("2.4.0"),
-        None,
-    );
+    check_accessors(json!({"model_config": sequential(), "keras_version": "2.4.0"}), Some("2.4.0"), None);
 }
 
 #[test]
 fn versions_inside_the_model_config() {
     let mut inner = sequential();
     inner["keras_version"] = "3.15.1".into();
-    check_accessors(
-        json!({"modelTopology": {"model_config": inner}}),
-        Some("3.15.1"),
-        None,
-    );
+    check_accessors(json!({"modelTopology": {"model_config": inner}}), Some("3.15.1"), None);
 }
 
 #[test]
@@ -168,8 +125,7 @@ fn camel_case() {
 
 #[test]
 fn old_sequential_config_is_an_array() {
-    let model =
-        read(&json!({"modelTopology": {"class_name": "Sequential", "config": []}})).unwrap();
+    let model = read(&json!({"modelTopology": {"class_name": "Sequential", "config": []}})).unwrap();
     assert!(model.model_config()["config"].is_array());
 }
 
@@ -193,38 +149,22 @@ fn byte_order_mark() {
 
 #[test]
 fn graph_models() {
-    let graph =
-        json!({"node": [{"name": "x", "op": "Placeholder"}], "library": {}, "versions": {}});
+    let graph = json!({"node": [{"name": "x", "op": "Placeholder"}], "library": {}, "versions": {}});
     let manifest = json!([{"paths": ["w.bin"], "weights": []}]);
     let says = "this is a graph-model";
-    let whole =
-        json!({"format": "graph-model", "modelTopology": graph, "weightsManifest": manifest});
+    let whole = json!({"format": "graph-model", "modelTopology": graph, "weightsManifest": manifest});
     check_refused(whole, Kind::Unsupported, Some("modelTopology"), says);
     // Version 1 of TensorFlow.js had no `format`.
-    check_refused(
-        json!({"modelTopology": graph}),
-        Kind::Unsupported,
-        Some("modelTopology"),
-        says,
-    );
+    check_refused(json!({"modelTopology": graph}), Kind::Unsupported, Some("modelTopology"), says);
     check_refused(graph, Kind::Unsupported, None, says);
-    check_refused(
-        json!({"format": "graph-model", "modelTopology": null}),
-        Kind::Unsupported,
-        None,
-        says,
-    );
+    check_refused(json!({"format": "graph-model", "modelTopology": null}), Kind::Unsupported, None, says);
     let empty = json!({"format": "graph-model", "modelTopology": {}});
     check_refused(empty, Kind::Unsupported, Some("modelTopology"), says);
 }
 
 #[test]
 fn layers_under_the_wrong_format_are_layers() {
-    check_accessors(
-        json!({"format": "graph-model", "modelTopology": sequential()}),
-        None,
-        None,
-    );
+    check_accessors(json!({"format": "graph-model", "modelTopology": sequential()}), None, None);
 }
 
 #[test]
@@ -241,22 +181,12 @@ fn weights_only() {
 #[test]
 fn model_config_null() {
     let file = json!({"modelTopology": {"keras_version": "2.4.0", "model_config": null}});
-    check_refused(
-        file,
-        Kind::Malformed,
-        Some("modelTopology.model_config"),
-        "found `keras_version`",
-    );
+    check_refused(file, Kind::Malformed, Some("modelTopology.model_config"), "found `keras_version`");
 }
 
 #[test]
 fn other_json_files() {
-    check_refused(
-        json!([{"paths": [], "weights": []}]),
-        Kind::Malformed,
-        None,
-        "weights manifest by itself",
-    );
+    check_refused(json!([{"paths": [], "weights": []}]), Kind::Malformed, None, "weights manifest by itself");
     check_refused(
         json!({"tfjsVersion": "1.3.1", "labels": []}),
         Kind::Malformed,
@@ -271,11 +201,7 @@ fn other_json_files() {
 fn html_page() {
     let error = ModelJson::from_slice(b"<!DOCTYPE html>", &Limits::default()).unwrap_err();
     assert_eq!(error.kind(), Kind::Malformed);
-    assert!(
-        error
-            .message()
-            .starts_with("this is an HTML page, not a model.json")
-    );
+    assert!(error.message().starts_with("this is an HTML page, not a model.json"));
 }
 
 #[test]
@@ -284,41 +210,21 @@ fn topologies_that_are_none() {
     let place = Some("modelTopology");
     check_refused(at(json!([1])), Kind::Malformed, place, "an array of 1");
     check_refused(at(json!({})), Kind::Malformed, place, "`class_name`");
-    check_refused(
-        at(json!({"class_name": "Model"})),
-        Kind::Malformed,
-        place,
-        "`config`",
-    );
+    check_refused(at(json!({"class_name": "Model"})), Kind::Malformed, place, "`config`");
     check_refused(at(json!("{")), Kind::Malformed, place, "cut short");
-    check_refused(
-        at(json!({"class_name": 1, "config": {}})),
-        Kind::Malformed,
-        Some("modelTopology.class_name"),
-        "`1`",
-    );
+    check_refused(at(json!({"class_name": 1, "config": {}})), Kind::Malformed, Some("modelTopology.class_name"), "`1`");
     check_refused(
         at(json!({"class_name": "Model", "config": 1})),
         Kind::Malformed,
         Some("modelTopology.config"),
         "`1`",
     );
-    check_refused(
-        at(json!({"model_config": 3})),
-        Kind::Malformed,
-        Some("modelTopology.model_config"),
-        "`3`",
-    );
+    check_refused(at(json!({"model_config": 3})), Kind::Malformed, Some("modelTopology.model_config"), "`3`");
 }
 
 #[test]
 fn a_bad_manifest_is_reported_with_its_place() {
     let weight = json!({"name": "w", "shape": [-1], "dtype": "float32"});
     let file = json!({"modelTopology": sequential(), "weightsManifest": [{"paths": ["w"], "weights": [weight]}]});
-    check_refused(
-        file,
-        Kind::Malformed,
-        Some("weightsManifest[0].weights[0].shape[0]"),
-        "`-1`",
-    );
+    check_refused(file, Kind::Malformed, Some("weightsManifest[0].weights[0].shape[0]"), "`-1`");
 }

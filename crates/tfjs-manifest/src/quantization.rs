@@ -36,14 +36,8 @@ impl Quantization {
     /// The element type of the stored bytes.
     pub fn stored(&self) -> DType {
         match self {
-            Quantization::Affine {
-                stored: AffineStore::Uint8,
-                ..
-            } => DType::Uint8,
-            Quantization::Affine {
-                stored: AffineStore::Uint16,
-                ..
-            } => DType::Uint16,
+            Quantization::Affine { stored: AffineStore::Uint8, .. } => DType::Uint8,
+            Quantization::Affine { stored: AffineStore::Uint16, .. } => DType::Uint16,
             Quantization::Float16 => DType::Float16,
         }
     }
@@ -68,9 +62,7 @@ impl Quantization {
         if let Quantization::Affine { scale, min, .. } = self {
             for (name, number) in [("scale", scale), ("min", min)] {
                 if !number.is_finite() {
-                    return Err(Error::malformed(format!(
-                        "expected a finite `{name}`, found `{number}`"
-                    )));
+                    return Err(Error::malformed(format!("expected a finite `{name}`, found `{number}`")));
                 }
             }
         }
@@ -80,10 +72,7 @@ impl Quantization {
     /// What the manifest's object says.
     pub(crate) fn parse(value: &Value) -> Result<Quantization> {
         let Some(object) = value.as_object() else {
-            return Err(Error::malformed(format!(
-                "expected an object, found {}",
-                found(value)
-            )));
+            return Err(Error::malformed(format!("expected an object, found {}", found(value))));
         };
         let stored = match object.get("dtype") {
             Some(Value::String(name)) => match name.as_str() {
@@ -99,26 +88,19 @@ impl Quantization {
                 }
             },
             Some(other) => {
-                return Err(
-                    Error::malformed(format!("expected a string, found {}", found(other)))
-                        .at_json("dtype"),
-                );
+                return Err(Error::malformed(format!("expected a string, found {}", found(other))).at_json("dtype"));
             }
             None => return Err(Error::malformed("a quantization needs a `dtype`")),
         };
         let number = |name: &str| match object.get(name) {
-            Some(value) => value.as_f64().ok_or_else(|| {
-                Error::malformed(format!("expected a number, found {}", found(value))).at_json(name)
-            }),
+            Some(value) => value
+                .as_f64()
+                .ok_or_else(|| Error::malformed(format!("expected a number, found {}", found(value))).at_json(name)),
             None => Err(Error::malformed(format!(
                 "quantization without `{name}`: the stored numbers mean nothing without `min` and `scale`"
             ))),
         };
-        Ok(Quantization::Affine {
-            stored,
-            scale: number("scale")?,
-            min: number("min")?,
-        })
+        Ok(Quantization::Affine { stored, scale: number("scale")?, min: number("min")? })
     }
 
     /// The manifest's object, as the Python converter writes it.

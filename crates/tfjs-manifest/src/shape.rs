@@ -18,15 +18,10 @@ impl Shape {
     pub fn new(dims: impl Into<Vec<usize>>) -> Result<Shape> {
         let dims = dims.into();
         // A zero dimension must not hide an overflow of the others: strides are products of them.
-        let product = dims
-            .iter()
-            .filter(|&&d| d != 0)
-            .try_fold(1usize, |n, &d| n.checked_mul(d));
+        let product = dims.iter().filter(|&&d| d != 0).try_fold(1usize, |n, &d| n.checked_mul(d));
         match product {
             Some(n) if n <= isize::MAX as usize => Ok(Shape { dims }),
-            _ => Err(Error::limit(format!(
-                "shape {dims:?} has more elements than this machine can address"
-            ))),
+            _ => Err(Error::limit(format!("shape {dims:?} has more elements than this machine can address"))),
         }
     }
 

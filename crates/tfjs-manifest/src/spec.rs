@@ -23,13 +23,7 @@ pub struct WeightSpec {
 impl WeightSpec {
     /// An unquantized weight of the model itself.
     pub fn new(name: impl Into<String>, shape: Shape, dtype: DType) -> WeightSpec {
-        WeightSpec {
-            name: name.into(),
-            shape,
-            dtype,
-            quantization: None,
-            group: None,
-        }
+        WeightSpec { name: name.into(), shape, dtype, quantization: None, group: None }
     }
 
     /// Whether the weight is the optimizer's: neither bound to a layer nor needed to predict.
@@ -44,13 +38,7 @@ impl WeightSpec {
 
     /// The manifest's entry, as the Python converter and TensorFlow.js write it.
     pub fn to_value(&self) -> Value {
-        let WeightSpec {
-            name,
-            shape,
-            dtype,
-            quantization,
-            group,
-        } = self;
+        let WeightSpec { name, shape, dtype, quantization, group } = self;
         let mut entry = Map::new();
         entry.insert("name".into(), name.as_str().into());
         entry.insert("shape".into(), shape.dims().into());
@@ -65,19 +53,11 @@ impl WeightSpec {
     }
 
     /// The entry at `place`; everything wrong with it goes to `findings`.
-    pub(crate) fn parse(
-        value: &Value,
-        place: &str,
-        limits: &Limits,
-        findings: &mut Findings,
-    ) -> Option<WeightSpec> {
+    pub(crate) fn parse(value: &Value, place: &str, limits: &Limits, findings: &mut Findings) -> Option<WeightSpec> {
         let Some(entry) = value.as_object() else {
             findings.push(
-                Error::malformed(format!(
-                    "expected an object with name, shape and dtype, found {}",
-                    found(value)
-                ))
-                .at_json(place),
+                Error::malformed(format!("expected an object with name, shape and dtype, found {}", found(value)))
+                    .at_json(place),
             );
             return None;
         };
@@ -100,8 +80,7 @@ impl WeightSpec {
         let quantization = match entry.get("quantization") {
             None | Some(Value::Null) => Some(None),
             Some(value) => {
-                let parsed =
-                    Quantization::parse(value).map_err(|e| here(e.at_json("quantization")));
+                let parsed = Quantization::parse(value).map_err(|e| here(e.at_json("quantization")));
                 findings.take(parsed).map(Some)
             }
         };
@@ -116,12 +95,9 @@ impl WeightSpec {
 
     /// What must hold of an entry whoever made it.
     pub(crate) fn check(&self, limits: &Limits) -> Result<()> {
-        Limits::check("rank", self.shape.rank() as u64, limits.rank)
-            .map_err(|e| e.at_json("shape"))?;
+        Limits::check("rank", self.shape.rank() as u64, limits.rank).map_err(|e| e.at_json("shape"))?;
         match &self.quantization {
-            Some(quantization) => quantization
-                .check(self.dtype)
-                .map_err(|e| e.at_json("quantization")),
+            Some(quantization) => quantization.check(self.dtype).map_err(|e| e.at_json("quantization")),
             None => Ok(()),
         }
     }
@@ -132,9 +108,7 @@ fn text<'a>(entry: &'a Map<String, Value>, key: &str) -> Result<Option<&'a str>>
     match entry.get(key) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(other) => {
-            Err(Error::malformed(format!("expected a string, found {}", found(other))).at_json(key))
-        }
+        Some(other) => Err(Error::malformed(format!("expected a string, found {}", found(other))).at_json(key)),
     }
 }
 
@@ -142,25 +116,18 @@ fn shape(value: Option<&Value>, limits: &Limits) -> Result<Shape> {
     let dims = match value {
         Some(Value::Array(dims)) => dims,
         Some(other) => {
-            return Err(Error::malformed(format!(
-                "expected an array of sizes, found {}",
-                found(other)
-            ))
-            .at_json("shape"));
+            return Err(
+                Error::malformed(format!("expected an array of sizes, found {}", found(other))).at_json("shape")
+            );
         }
         None => {
-            return Err(Error::malformed(
-                "a weight needs a `shape`; a scalar's is `[]`",
-            ));
+            return Err(Error::malformed("a weight needs a `shape`; a scalar's is `[]`"));
         }
     };
     // Before anything is allocated for them.
     Limits::check("rank", dims.len() as u64, limits.rank).map_err(|e| e.at_json("shape"))?;
-    let dims: Result<Vec<usize>> = dims
-        .iter()
-        .enumerate()
-        .map(|(i, dim)| count(dim).map_err(|e| e.at_json(format!("shape[{i}]"))))
-        .collect();
+    let dims: Result<Vec<usize>> =
+        dims.iter().enumerate().map(|(i, dim)| count(dim).map_err(|e| e.at_json(format!("shape[{i}]")))).collect();
     Shape::new(dims?).map_err(|e| e.at_json("shape"))
 }
 
@@ -169,22 +136,14 @@ fn count(value: &Value) -> Result<usize> {
     let number = match value.as_u64() {
         Some(number) => Some(number),
         // Up to 2^53 a double holds every whole number, so none is mistaken for its neighbour.
-        None => value
-            .as_f64()
-            .filter(|x| x.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(x))
-            .map(|x| x as u64),
+        None => {
+            value.as_f64().filter(|x| x.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(x)).map(|x| x as u64)
+        }
     };
     let Some(number) = number else {
-        return Err(Error::malformed(format!(
-            "expected a size, a whole number from zero, found {}",
-            found(value)
-        )));
+        return Err(Error::malformed(format!("expected a size, a whole number from zero, found {}", found(value))));
     };
-    usize::try_from(number).map_err(|_| {
-        Error::limit(format!(
-            "size `{number}` is more than this machine can address"
-        ))
-    })
+    usize::try_from(number).map_err(|_| Error::limit(format!("size `{number}` is more than this machine can address")))
 }
 
 fn dtype(entry: &Map<String, Value>) -> Result<DType> {
@@ -195,17 +154,10 @@ fn dtype(entry: &Map<String, Value>) -> Result<DType> {
         return Ok(dtype);
     }
     let then = match name {
-        "float64" | "bfloat16" | "double" => {
-            "convert the model again: the converter writes it as `float32`"
-        }
-        "int64" | "int16" | "int8" | "uint32" | "uint64" => {
-            "convert the weight to `int32` and save again"
-        }
+        "float64" | "bfloat16" | "double" => "convert the model again: the converter writes it as `float32`",
+        "int64" | "int16" | "int8" | "uint32" | "uint64" => "convert the weight to `int32` and save again",
         "complex128" => "convert the model again: the converter writes it as `complex64`",
         _ => "expected `float32`, `int32`, `bool`, `string` or `complex64`",
     };
-    Err(
-        Error::unsupported(format!("dtype `{}` cannot be read: {then}", shorten(name)))
-            .at_json("dtype"),
-    )
+    Err(Error::unsupported(format!("dtype `{}` cannot be read: {then}", shorten(name))).at_json("dtype"))
 }

@@ -37,9 +37,7 @@ pub fn found(value: &Value) -> String {
 /// One more step of a path in a JSON document: `.key`, or `["odd key"]` where a dot would mislead.
 pub(crate) fn push_key(path: &mut String, key: &str) {
     let plain = !key.is_empty()
-        && key
-            .chars()
-            .all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+        && key.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
         && key.chars().count() <= LONGEST;
     if !plain {
         path.push_str(&format!("[\"{}\"]", shorten(key)));
