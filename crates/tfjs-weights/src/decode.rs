@@ -28,10 +28,7 @@ pub fn decode_group(
         let (tensor, end) = match spec.stored_bytes()? {
             Some(length) => {
                 let (piece, end) = take(bytes, at, length).map_err(here)?;
-                (
-                    wanted(i).then(|| decode_weight(piece, spec)).transpose()?,
-                    end,
-                )
+                (wanted(i).then(|| decode_weight(piece, spec)).transpose()?, end)
             }
             None => strings(bytes, at, spec, wanted(i)).map_err(here)?,
         };
@@ -105,9 +102,7 @@ fn plain(bytes: &[u8], dtype: DType) -> Result<HostData> {
         DType::Uint8 => HostData::U8(bytes.to_vec()),
         DType::Uint16 => HostData::U16(view(bytes)?.into_owned()),
         other => {
-            return Err(Error::bug(format!(
-                "a weight of `{other}` that nobody decodes"
-            )));
+            return Err(Error::bug(format!("a weight of `{other}` that nobody decodes")));
         }
     })
 }
@@ -116,27 +111,17 @@ fn halves(bytes: &[u8]) -> Result<HostData> {
     dequantize::float16(&view::<u16>(bytes)?).map(HostData::F32)
 }
 
-fn strings(
-    bytes: &[u8],
-    at: usize,
-    spec: &WeightSpec,
-    wanted: bool,
-) -> Result<(Option<HostTensor>, usize)> {
+fn strings(bytes: &[u8], at: usize, spec: &WeightSpec, wanted: bool) -> Result<(Option<HostTensor>, usize)> {
     let scan = Scan::new(bytes, at, spec.shape.elements());
     if !wanted {
         return Ok((None, scan.run(drop)?));
     }
     let (strings, end) = scan.collect()?;
-    Ok((
-        Some(HostTensor::new(spec.shape.clone(), HostData::Str(strings))?),
-        end,
-    ))
+    Ok((Some(HostTensor::new(spec.shape.clone(), HostData::Str(strings))?), end))
 }
 
 fn take(bytes: &[u8], at: usize, length: u64) -> Result<(&[u8], usize)> {
-    let end = usize::try_from(length)
-        .ok()
-        .and_then(|length| at.checked_add(length));
+    let end = usize::try_from(length).ok().and_then(|length| at.checked_add(length));
     match end.and_then(|end| Some((bytes.get(at..end)?, end))) {
         Some(piece) => Ok(piece),
         None => Err(Error::mismatch(format!(

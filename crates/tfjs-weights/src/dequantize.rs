@@ -24,11 +24,7 @@ pub fn affine_f32<Q: Copy + Into<f64>>(stored: &[Q], scale: f64, min: f64) -> Re
 /// # Errors
 /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) if there is no memory for the values.
 pub fn affine_i32<Q: Copy + Into<f64>>(stored: &[Q], scale: f64, min: f64) -> Result<Vec<i32>> {
-    memory::collect(
-        stored
-            .iter()
-            .map(|&q| to_int32(round_half_up(q.into() * scale + min))),
-    )
+    memory::collect(stored.iter().map(|&q| to_int32(round_half_up(q.into() * scale + min))))
 }
 
 /// Half precision, as its bits, to single, exactly: subnormals, signed zeros, infinities and NaN included.
@@ -75,18 +71,14 @@ mod tests {
             &[0u8, 1, 20, 127, 128, 254, 255],
             0.005098039215686275,
             -0.10196078431372549,
-            &[
-                0xbdd0d0d1, 0xbdc65ffa, 0, 0x3f0ba53f, 0x3f0cf35a, 0x3f98b24c, 0x3f995959,
-            ],
+            &[0xbdd0d0d1, 0xbdc65ffa, 0, 0x3f0ba53f, 0x3f0cf35a, 0x3f98b24c, 0x3f995959],
         );
         // 33 * 0.1 - 3.3 is not zero in double precision, and a single rounding keeps it.
         check_f32(
             &[0u8, 1, 3, 7, 33, 100, 255],
             0.1,
             -3.3,
-            &[
-                0xc0533333, 0xc04ccccd, 0xc0400000, 0xc0266666, 0x26000000, 0x40d66666, 0x41b1999a,
-            ],
+            &[0xc0533333, 0xc04ccccd, 0xc0400000, 0xc0266666, 0x26000000, 0x40d66666, 0x41b1999a],
         );
     }
 
@@ -96,20 +88,13 @@ mod tests {
             &[0u16, 1, 21845, 32767, 32768, 65534, 65535],
             1.5259021896696422e-05,
             -0.3333333333333333,
-            &[
-                0xbeaaaaab, 0xbeaaa8ab, 0, 0x3e2aa8ab, 0x3e2aacab, 0x3f2aa9ab, 0x3f2aaaab,
-            ],
+            &[0xbeaaaaab, 0xbeaaa8ab, 0, 0x3e2aa8ab, 0x3e2aacab, 0x3f2aa9ab, 0x3f2aaaab],
         );
     }
 
     #[test]
     fn beyond_float32_is_infinite() {
-        check_f32(
-            &[0u8, 1, 2, 5, 255],
-            1e38,
-            -1e38,
-            &[0xfe967699, 0, 0x7e967699, 0x7f800000, 0x7f800000],
-        );
+        check_f32(&[0u8, 1, 2, 5, 255], 1e38, -1e38, &[0xfe967699, 0, 0x7e967699, 0x7f800000, 0x7f800000]);
     }
 
     #[track_caller]
@@ -119,29 +104,14 @@ mod tests {
 
     #[test]
     fn int32_rounds_halves_up() {
-        check_i32(
-            &[0u8, 1, 2, 3, 4, 5, 6],
-            0.5,
-            -1.5,
-            &[-1, -1, 0, 0, 1, 1, 2],
-        );
+        check_i32(&[0u8, 1, 2, 3, 4, 5, 6], 0.5, -1.5, &[-1, -1, 0, 0, 1, 1, 2]);
         check_i32(&[0u8, 1, 2], 1.0, 0.49999999999999994, &[0, 2, 3]);
     }
 
     #[test]
     fn int32_wraps_as_a_typed_array_does() {
-        check_i32(
-            &[0u16, 1, 32768, 65535],
-            65536.0,
-            -2147483648.5,
-            &[-2147483648, -2147418112, 0, 2147418112],
-        );
-        check_i32(
-            &[0u8, 1, 2, 255],
-            1e10,
-            -5e9,
-            &[-705032704, 705032704, 2115098112, -1915606528],
-        );
+        check_i32(&[0u16, 1, 32768, 65535], 65536.0, -2147483648.5, &[-2147483648, -2147418112, 0, 2147418112]);
+        check_i32(&[0u8, 1, 2, 255], 1e10, -5e9, &[-705032704, 705032704, 2115098112, -1915606528]);
     }
 
     #[test]
@@ -151,17 +121,15 @@ mod tests {
 
     #[test]
     fn float16_is_exact() {
-        let stored = [
-            0x0000, 0x8000, 0x0001, 0x8001, 0x03ff, 0x0400, 0x3c00, 0xbc00, 0x7bff, 0xfbff, 0x7c00,
-            0xfc00, 0x3555,
-        ];
+        let stored =
+            [0x0000, 0x8000, 0x0001, 0x8001, 0x03ff, 0x0400, 0x3c00, 0xbc00, 0x7bff, 0xfbff, 0x7c00, 0xfc00, 0x3555];
         let values = float16(&stored).unwrap();
         let bits: Vec<u32> = values.iter().map(|v| v.to_bits()).collect();
         assert_eq!(
             bits,
             [
-                0x00000000, 0x80000000, 0x33800000, 0xb3800000, 0x387fc000, 0x38800000, 0x3f800000,
-                0xbf800000, 0x477fe000, 0xc77fe000, 0x7f800000, 0xff800000, 0x3eaaa000,
+                0x00000000, 0x80000000, 0x33800000, 0xb3800000, 0x387fc000, 0x38800000, 0x3f800000, 0xbf800000,
+                0x477fe000, 0xc77fe000, 0x7f800000, 0xff800000, 0x3eaaa000,
             ]
         );
         let nans = float16(&[0x7e00, 0xfe01, 0x7c01]).unwrap();
@@ -181,10 +149,7 @@ mod tests {
                 _ => sign * (1.0 + fraction / 1024.0) * 2f64.powi(exponent - 15),
             };
             let same = f64::from(value).to_bits() == expected.to_bits();
-            assert!(
-                same || value.is_nan() && expected.is_nan(),
-                "{bits:#06x}: {value} {expected}"
-            );
+            assert!(same || value.is_nan() && expected.is_nan(), "{bits:#06x}: {value} {expected}");
         }
     }
 }

@@ -7,8 +7,8 @@
 use crate::{HostData, HostTensor, decode, memory};
 use tfjs_manifest::text::shorten;
 use tfjs_manifest::{
-    DType, Error, GroupLayout, GroupSink, Result, Segment, TensorLayout, WeightSink, WeightSpec,
-    WeightsGroup, WeightsManifest,
+    DType, Error, GroupLayout, GroupSink, Result, Segment, TensorLayout, WeightSink, WeightSpec, WeightsGroup,
+    WeightsManifest,
 };
 
 /// The destinations of a model's weight bytes, and then its weights.
@@ -84,46 +84,28 @@ impl WeightSink for Destinations {
 }
 
 impl Group {
-    fn new(
-        layout: &GroupLayout,
-        group: &WeightsGroup,
-        wanted: impl Fn(usize) -> bool,
-    ) -> Result<Group> {
+    fn new(layout: &GroupLayout, group: &WeightsGroup, wanted: impl Fn(usize) -> bool) -> Result<Group> {
         if layout.total.is_none() {
             let wanted = (0..group.weights.len()).map(wanted).collect();
-            return Ok(Group::Scanned {
-                specs: group.weights.clone(),
-                wanted,
-                bytes: Vec::new(),
-                limit: layout.most,
-            });
+            return Ok(Group::Scanned { specs: group.weights.clone(), wanted, bytes: Vec::new(), limit: layout.most });
         }
         let slots = group.weights.iter().enumerate();
-        slots
-            .map(|(i, spec)| Slot::new(spec, wanted(i)))
-            .collect::<Result<_>>()
-            .map(Group::Known)
+        slots.map(|(i, spec)| Slot::new(spec, wanted(i))).collect::<Result<_>>().map(Group::Known)
     }
 
     fn sink(&mut self) -> GroupSink<'_> {
         match self {
             Group::Known(slots) => GroupSink::Segments(segments(slots)),
-            Group::Scanned { bytes, limit, .. } => GroupSink::Growing {
-                bytes,
-                limit: *limit,
-            },
+            Group::Scanned { bytes, limit, .. } => GroupSink::Growing { bytes, limit: *limit },
         }
     }
 
     fn finish(self) -> Result<Vec<Option<HostTensor>>> {
         match self {
             Group::Known(slots) => slots.into_iter().map(Slot::finish).collect(),
-            Group::Scanned {
-                specs,
-                wanted,
-                bytes,
-                ..
-            } => decode::decode_group(&bytes, &specs, |i| wanted.get(i).copied().unwrap_or(false)),
+            Group::Scanned { specs, wanted, bytes, .. } => {
+                decode::decode_group(&bytes, &specs, |i| wanted.get(i).copied().unwrap_or(false))
+            }
         }
     }
 }
@@ -138,9 +120,7 @@ fn segments(slots: &mut [Slot]) -> Vec<Segment<'_>> {
         };
         match (segments.last_mut(), &segment) {
             _ if segment.is_empty() => {}
-            (Some(Segment::Skip(before)), Segment::Skip(more)) => {
-                *before = before.saturating_add(*more)
-            }
+            (Some(Segment::Skip(before)), Segment::Skip(more)) => *before = before.saturating_add(*more),
             _ => segments.push(segment),
         }
     }
@@ -161,9 +141,7 @@ impl Slot {
             DType::Complex64 => memory::zeroed(len).map(HostData::C64),
             DType::Uint8 => memory::zeroed(len).map(HostData::U8),
             DType::Uint16 | DType::Float16 => memory::zeroed(len).map(HostData::U16),
-            other => Err(Error::bug(format!(
-                "no destination for a weight of `{other}`"
-            ))),
+            other => Err(Error::bug(format!("no destination for a weight of `{other}`"))),
         };
         let data = data.map_err(here)?;
         let in_place = spec.quantization.is_none() && spec.dtype != DType::Float16;
@@ -177,9 +155,7 @@ impl Slot {
         match self {
             Slot::Unwanted(_) => Ok(None),
             Slot::Values(spec, data) => HostTensor::new(spec.shape, data).map(Some),
-            Slot::Raw(spec, raw) => {
-                decode::decode_weight(raw.bytes().unwrap_or_default(), &spec).map(Some)
-            }
+            Slot::Raw(spec, raw) => decode::decode_weight(raw.bytes().unwrap_or_default(), &spec).map(Some),
         }
     }
 }

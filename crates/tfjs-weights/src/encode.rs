@@ -5,9 +5,7 @@
 
 use crate::{HostData, HostTensor, quantize, strings};
 use tfjs_manifest::text::shorten;
-use tfjs_manifest::{
-    AffineStore, DType, Error, Limits, Result, WeightSpec, WeightsGroup, WeightsManifest,
-};
+use tfjs_manifest::{AffineStore, DType, Error, Limits, Result, WeightSpec, WeightsGroup, WeightsManifest};
 
 /// The converter's shard size: 4 MiB, which every browser can cache.
 pub const DEFAULT_SHARD_BYTES: u64 = 4 << 20;
@@ -28,12 +26,7 @@ pub struct NamedTensor<'a> {
 impl<'a> NamedTensor<'a> {
     /// A weight of the model, stored as it is.
     pub fn new(name: &'a str, tensor: &'a HostTensor) -> NamedTensor<'a> {
-        NamedTensor {
-            name,
-            tensor,
-            store: StoreAs::Values,
-            group: None,
-        }
+        NamedTensor { name, tensor, store: StoreAs::Values, group: None }
     }
 
     /// The same weight stored otherwise.
@@ -87,10 +80,7 @@ pub type NamedBytes = (String, Vec<u8>);
 /// store, shards of zero bytes, or several groups in one file;
 /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for uint8 and uint16 values, which TensorFlow.js
 /// does not read.
-pub fn encode(
-    groups: &[Vec<NamedTensor<'_>>],
-    files: &WeightFiles,
-) -> Result<(WeightsManifest, Vec<NamedBytes>)> {
+pub fn encode(groups: &[Vec<NamedTensor<'_>>], files: &WeightFiles) -> Result<(WeightsManifest, Vec<NamedBytes>)> {
     let shard_bytes = match files {
         WeightFiles::One(_) if groups.len() != 1 => {
             return Err(Error::misuse(format!(
@@ -107,16 +97,15 @@ pub fn encode(
         let mut shards = Shards::new(shard_bytes);
         let mut weights = Vec::with_capacity(group.len());
         for weight in group {
-            let spec = write(weight, &mut shards)
-                .map_err(|error| error.at_weight(shorten(weight.name)))?;
+            let spec = write(weight, &mut shards).map_err(|error| error.at_weight(shorten(weight.name)))?;
             weights.push(spec);
         }
         let shards = shards.done;
         let paths: Vec<String> = match files {
             WeightFiles::One(name) => vec![name.clone()],
-            WeightFiles::Shards(_) => (1..=shards.len())
-                .map(|i| format!("group{}-shard{i}of{}.bin", g + 1, shards.len()))
-                .collect(),
+            WeightFiles::Shards(_) => {
+                (1..=shards.len()).map(|i| format!("group{}-shard{i}of{}.bin", g + 1, shards.len())).collect()
+            }
         };
         // A single file is written even if it is empty.
         let contents = shards.into_iter().chain(std::iter::repeat_with(Vec::new));
@@ -124,20 +113,14 @@ pub fn encode(
         described.push(WeightsGroup { paths, weights });
     }
     // Whatever is wrong with them now is the caller's doing, not a file's.
-    let manifest = WeightsManifest::new(described, &Limits::unlimited()).map_err(|error| {
-        Error::misuse("these weights make no valid manifest").with_source(error)
-    })?;
+    let manifest = WeightsManifest::new(described, &Limits::unlimited())
+        .map_err(|error| Error::misuse("these weights make no valid manifest").with_source(error))?;
     Ok((manifest, written))
 }
 
 /// Appends the weight's bytes and describes them.
 fn write(weight: &NamedTensor<'_>, out: &mut Shards) -> Result<WeightSpec> {
-    let NamedTensor {
-        name,
-        tensor,
-        store,
-        group,
-    } = *weight;
+    let NamedTensor { name, tensor, store, group } = *weight;
     let mut spec = WeightSpec::new(name, tensor.shape().clone(), tensor.dtype());
     spec.group = group.map(str::to_owned);
 
@@ -162,17 +145,12 @@ fn write(weight: &NamedTensor<'_>, out: &mut Shards) -> Result<WeightSpec> {
             "TensorFlow.js reads no weights of type `{}`: make them int32",
             tensor.dtype()
         ))),
-        (HostData::Str(values), _) => {
-            strings::encode(values, |bytes| out.write(bytes)).map(|()| spec)
-        }
+        (HostData::Str(values), _) => strings::encode(values, |bytes| out.write(bytes)).map(|()| spec),
         (_, Some(bytes)) => {
             out.write(bytes);
             Ok(spec)
         }
-        (_, None) => Err(Error::bug(format!(
-            "a weight of `{}` without bytes",
-            DType::name(spec.dtype)
-        ))),
+        (_, None) => Err(Error::bug(format!("a weight of `{}` without bytes", DType::name(spec.dtype)))),
     }
 }
 
@@ -184,10 +162,7 @@ struct Shards {
 
 impl Shards {
     fn new(most: usize) -> Shards {
-        Shards {
-            most,
-            done: Vec::new(),
-        }
+        Shards { most, done: Vec::new() }
     }
 
     fn write(&mut self, mut bytes: &[u8]) {

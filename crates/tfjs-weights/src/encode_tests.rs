@@ -15,11 +15,7 @@ fn as_tensorflow_js_encodes_it() {
     let s = tensor(&[3], text(&["ab", "", "é"]));
     let c = tensor(&[2], HostData::C64(vec![[1.0, 3.0], [2.0, -4.0]]));
     let b = tensor(&[2], HostData::Bool(vec![1, 0]));
-    let group = vec![
-        NamedTensor::new("s", &s),
-        NamedTensor::new("c", &c),
-        NamedTensor::new("b", &b),
-    ];
+    let group = vec![NamedTensor::new("s", &s), NamedTensor::new("c", &c), NamedTensor::new("b", &b)];
     let (manifest, files) = encode(&[group], &WeightFiles::default()).unwrap();
     assert_eq!(
         manifest.to_value().to_string(),
@@ -30,10 +26,7 @@ fn as_tensorflow_js_encodes_it() {
     );
     let hex: String = files[0].1.iter().map(|b| format!("{b:02x}")).collect();
     let expected = "0200000061620000000002000000c3a90000803f0000404000000040000080c00100";
-    assert_eq!(
-        (files.len(), files[0].0.as_str(), hex.as_str()),
-        (1, "model.weights.bin", expected)
-    );
+    assert_eq!((files.len(), files[0].0.as_str(), hex.as_str()), (1, "model.weights.bin", expected));
 }
 
 #[test]
@@ -44,16 +37,10 @@ fn shards_are_cut_anywhere_and_named_as_the_converter_does() {
     let groups = [
         vec![NamedTensor::new("a", &a), NamedTensor::new("b", &b)],
         vec![NamedTensor::new("none", &none)],
-        vec![NamedTensor {
-            group: Some("optimizer"),
-            ..NamedTensor::new("c", &b)
-        }],
+        vec![NamedTensor { group: Some("optimizer"), ..NamedTensor::new("c", &b) }],
     ];
     let (manifest, files) = encode(&groups, &WeightFiles::Shards(7)).unwrap();
-    let names: Vec<_> = files
-        .iter()
-        .map(|(name, bytes)| (name.as_str(), bytes.len()))
-        .collect();
+    let names: Vec<_> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.len())).collect();
     assert_eq!(
         names,
         [
@@ -66,10 +53,7 @@ fn shards_are_cut_anywhere_and_named_as_the_converter_does() {
     );
     assert!(manifest.groups()[1].paths.is_empty());
     assert!(manifest.get("c").unwrap().is_optimizer());
-    assert_eq!(
-        manifest.layout(&Limits::default()).unwrap().total(),
-        Some(28)
-    );
+    assert_eq!(manifest.layout(&Limits::default()).unwrap().total(), Some(28));
 }
 
 #[test]
@@ -93,27 +77,17 @@ fn quantized_weights_and_what_is_left_alone() {
     let bytes = &files[0].1;
     assert_eq!(bytes.len(), 3 + 6 + 6 + 4);
     assert_eq!(bytes[..3], [20, 0, 255]);
-    assert_eq!(
-        manifest.get("f16").unwrap().quantization,
-        Some(Quantization::Float16)
-    );
+    assert_eq!(manifest.get("f16").unwrap().quantization, Some(Quantization::Float16));
     assert_eq!(manifest.get("i").unwrap().quantization, None);
 
     let decoded = decode_group(bytes, &manifest.groups()[0].weights, |_| true).unwrap();
     let values = |i: usize| decoded[i].as_ref().unwrap().data().as_f32().unwrap();
     for (i, tolerance) in [(0, 0.0026), (1, 1e-5), (2, 3e-4)] {
         for (seen, original) in values(i).iter().zip([0.0, -0.1, 1.2]) {
-            assert!(
-                (seen - original).abs() <= tolerance,
-                "{i}: {seen} {original}"
-            );
+            assert!((seen - original).abs() <= tolerance, "{i}: {seen} {original}");
         }
     }
-    assert_eq!(
-        (values(0)[0], values(1)[0], values(2)[0]),
-        (0.0, 0.0, 0.0),
-        "zero stays zero"
-    );
+    assert_eq!((values(0)[0], values(1)[0], values(2)[0]), (0.0, 0.0, 0.0), "zero stays zero");
     assert_eq!(decoded[3].as_ref(), Some(&i));
 }
 
@@ -121,26 +95,15 @@ fn quantized_weights_and_what_is_left_alone() {
 fn everything_comes_back_however_it_is_cut() {
     let mut random = Random(7);
     for round in 0..300 {
-        let tensors: Vec<_> = (0..1 + random.below(7))
-            .map(|_| random.tensor(true))
-            .collect();
-        let names: Vec<_> = (0..tensors.len())
-            .map(|i| format!("layer/weight_{i}"))
-            .collect();
-        let group: Vec<_> = names
-            .iter()
-            .zip(&tensors)
-            .map(|(n, t)| NamedTensor::new(n, t))
-            .collect();
+        let tensors: Vec<_> = (0..1 + random.below(7)).map(|_| random.tensor(true)).collect();
+        let names: Vec<_> = (0..tensors.len()).map(|i| format!("layer/weight_{i}")).collect();
+        let group: Vec<_> = names.iter().zip(&tensors).map(|(n, t)| NamedTensor::new(n, t)).collect();
         let files = WeightFiles::Shards(1 + random.below(40) as u64);
         let (manifest, files) = encode(&[group], &files).unwrap();
 
         let again = WeightsManifest::from_value(&manifest.to_value(), &Limits::default()).unwrap();
         assert_eq!(again, manifest);
-        let bytes: Vec<u8> = files
-            .iter()
-            .flat_map(|(_, bytes)| bytes.iter().copied())
-            .collect();
+        let bytes: Vec<u8> = files.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
         let decoded = decode_group(&bytes, &again.groups()[0].weights, |_| true).unwrap();
         let decoded: Vec<_> = decoded.into_iter().map(Option::unwrap).collect();
         assert_eq!(decoded, tensors, "round {round}");
@@ -148,18 +111,9 @@ fn everything_comes_back_however_it_is_cut() {
 }
 
 #[track_caller]
-fn check_refused(
-    groups: &[Vec<NamedTensor<'_>>],
-    files: &WeightFiles,
-    kind: Kind,
-    weight: Option<&str>,
-) {
+fn check_refused(groups: &[Vec<NamedTensor<'_>>], files: &WeightFiles, kind: Kind, weight: Option<&str>) {
     let error = encode(groups, files).unwrap_err();
-    assert_eq!(
-        (error.kind(), error.place().weight.as_deref()),
-        (kind, weight),
-        "{error}"
-    );
+    assert_eq!((error.kind(), error.place().weight.as_deref()), (kind, weight), "{error}");
 }
 
 #[test]
@@ -170,17 +124,7 @@ fn what_callers_get_wrong() {
     check_refused(&[vec![a, a]], &one, Kind::Misuse, None);
     check_refused(&[vec![a], vec![]], &one, Kind::Misuse, None);
     check_refused(&[vec![a]], &WeightFiles::Shards(0), Kind::Misuse, None);
-    check_refused(
-        &[vec![a.stored_as(StoreAs::Uint8)]],
-        &one,
-        Kind::Misuse,
-        Some("a"),
-    );
+    check_refused(&[vec![a.stored_as(StoreAs::Uint8)]], &one, Kind::Misuse, Some("a"));
     let u8s = tensor(&[1], HostData::U8(vec![1]));
-    check_refused(
-        &[vec![NamedTensor::new("u", &u8s)]],
-        &one,
-        Kind::Unsupported,
-        Some("u"),
-    );
+    check_refused(&[vec![NamedTensor::new("u", &u8s)]], &one, Kind::Unsupported, Some("u"));
 }

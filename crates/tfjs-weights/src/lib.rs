@@ -31,9 +31,7 @@
 #![forbid(unsafe_code)]
 
 #[cfg(target_endian = "big")]
-compile_error!(
-    "weights are stored little endian and viewed in place: big-endian machines are not supported"
-);
+compile_error!("weights are stored little endian and viewed in place: big-endian machines are not supported");
 
 mod decode;
 pub mod dequantize;

@@ -17,9 +17,7 @@ pub(crate) fn collect<T>(items: impl ExactSizeIterator<Item = T>) -> Result<Vec<
 
 pub(crate) fn with_capacity<T>(len: usize) -> Result<Vec<T>> {
     let mut empty = Vec::new();
-    empty
-        .try_reserve_exact(len)
-        .map_err(|_| out_of_memory::<T>(len))?;
+    empty.try_reserve_exact(len).map_err(|_| out_of_memory::<T>(len))?;
     Ok(empty)
 }
 
@@ -38,16 +36,8 @@ mod tests {
 
     #[test]
     fn absurd_sizes_are_errors() {
-        assert_eq!(
-            zeroed::<f32>(isize::MAX as usize).unwrap_err().kind(),
-            Kind::Limit
-        );
-        assert_eq!(
-            with_capacity::<f32>(isize::MAX as usize)
-                .unwrap_err()
-                .kind(),
-            Kind::Limit
-        );
+        assert_eq!(zeroed::<f32>(isize::MAX as usize).unwrap_err().kind(), Kind::Limit);
+        assert_eq!(with_capacity::<f32>(isize::MAX as usize).unwrap_err().kind(), Kind::Limit);
         assert_eq!(zeroed::<f32>(3).unwrap(), [0.0; 3]);
     }
 }

@@ -20,22 +20,14 @@ pub(crate) struct Scan<'a> {
 impl<'a> Scan<'a> {
     /// A tensor of `count` elements at offset `at` of a group's bytes.
     pub(crate) fn new(bytes: &'a [u8], at: usize, count: usize) -> Scan<'a> {
-        Scan {
-            bytes,
-            at,
-            index: 0,
-            count,
-        }
+        Scan { bytes, at, index: 0, count }
     }
 
     /// The offset behind the last element; `keep` sees each of them.
     pub(crate) fn run(mut self, mut keep: impl FnMut(&'a [u8])) -> Result<usize> {
         while self.index < self.count {
             let length = self.take(LENGTH, "its length")?;
-            let length = length
-                .try_into()
-                .map(u32::from_le_bytes)
-                .expect("take gives what it is asked for");
+            let length = length.try_into().map(u32::from_le_bytes).expect("take gives what it is asked for");
             // On a machine of 16 bits only, where no such length can be right.
             let length = usize::try_from(length).unwrap_or(usize::MAX);
             keep(self.take(length, "its text")?);
@@ -61,10 +53,7 @@ impl<'a> Scan<'a> {
     }
 
     fn take(&mut self, length: usize, what: &str) -> Result<&'a [u8]> {
-        let taken = self
-            .at
-            .checked_add(length)
-            .and_then(|end| Some((self.bytes.get(self.at..end)?, end)));
+        let taken = self.at.checked_add(length).and_then(|end| Some((self.bytes.get(self.at..end)?, end)));
         let Some((taken, end)) = taken else {
             return Err(Error::malformed(format!(
                 "string {} of {}: {what} needs {length} bytes from offset {}, {} left",
@@ -111,10 +100,9 @@ mod tests {
 
     #[track_caller]
     fn check_lie(bytes: &[u8], count: usize, says: &str) {
-        for error in [
-            Scan::new(bytes, 0, count).collect().unwrap_err(),
-            Scan::new(bytes, 0, count).run(drop).unwrap_err(),
-        ] {
+        for error in
+            [Scan::new(bytes, 0, count).collect().unwrap_err(), Scan::new(bytes, 0, count).run(drop).unwrap_err()]
+        {
             assert_eq!(error.kind(), Kind::Malformed);
             assert!(error.message().contains(says), "{error}");
         }
@@ -125,10 +113,7 @@ mod tests {
         let mut written = Vec::new();
         encode(&strings(), |bytes| written.extend(bytes)).unwrap();
         assert_eq!(written, WRITTEN);
-        assert_eq!(
-            Scan::new(&written, 0, 3).collect().unwrap(),
-            (strings(), 16)
-        );
+        assert_eq!(Scan::new(&written, 0, 3).collect().unwrap(), (strings(), 16));
     }
 
     #[test]
@@ -142,27 +127,15 @@ mod tests {
 
     #[test]
     fn lying_length() {
-        check_lie(
-            &[255, 255, 255, 255, 0],
-            1,
-            "string 1 of 1: its text needs 4294967295 bytes from offset 4, 1 left",
-        );
+        check_lie(&[255, 255, 255, 255, 0], 1, "string 1 of 1: its text needs 4294967295 bytes from offset 4, 1 left");
         let mut bytes = WRITTEN;
         bytes[10] = 3;
-        check_lie(
-            &bytes,
-            3,
-            "string 3 of 3: its text needs 3 bytes from offset 14, 2 left",
-        );
+        check_lie(&bytes, 3, "string 3 of 3: its text needs 3 bytes from offset 14, 2 left");
     }
 
     #[test]
     fn cut_inside_a_length() {
-        check_lie(
-            &[1, 0, 0, 0, b'a', 0, 0, 0],
-            2,
-            "string 2 of 2: its length needs 4 bytes from offset 5, 3 left",
-        );
+        check_lie(&[1, 0, 0, 0, b'a', 0, 0, 0], 2, "string 2 of 2: its length needs 4 bytes from offset 5, 3 left");
     }
 
     #[test]

@@ -46,20 +46,12 @@ impl Random {
             1 => HostData::I32(n.map(|_| self.next() as i32).collect()),
             2 => HostData::Bool(n.map(|_| self.next() as u8).collect()),
             3 => HostData::C64(n.map(|_| [self.any_float(), self.any_float()]).collect()),
-            _ => HostData::Str(
-                n.map(|_| {
-                    (0..self.below(9))
-                        .map(|_| self.next() as u8)
-                        .collect::<Vec<u8>>()
-                })
-                .collect(),
-            ),
+            _ => HostData::Str(n.map(|_| (0..self.below(9)).map(|_| self.next() as u8).collect::<Vec<u8>>()).collect()),
         };
         HostTensor::new(shape, data).expect("as many values as elements")
     }
 }
 
 pub(crate) fn tensor(dims: &[usize], data: HostData) -> HostTensor {
-    HostTensor::new(Shape::new(dims).expect("small"), data)
-        .expect("the test's values fit its shape")
+    HostTensor::new(Shape::new(dims).expect("small"), data).expect("the test's values fit its shape")
 }

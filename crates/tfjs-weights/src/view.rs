@@ -43,11 +43,7 @@ mod tests {
         for offset in 0..4 {
             shifted[offset..offset + 16].copy_from_slice(bytes);
             let seen = view::<f32>(&shifted[offset..offset + 16]).unwrap();
-            assert_eq!(
-                matches!(seen, Cow::Borrowed(_)),
-                offset == 0,
-                "offset {offset}"
-            );
+            assert_eq!(matches!(seen, Cow::Borrowed(_)), offset == 0, "offset {offset}");
             let bits: Vec<u32> = seen.iter().map(|v| v.to_bits()).collect();
             assert_eq!(bits, values.map(f32::to_bits));
         }
@@ -55,10 +51,7 @@ mod tests {
 
     #[test]
     fn bytes_are_always_borrowed() {
-        assert!(matches!(
-            view::<u8>(&[1, 2, 3][1..]).unwrap(),
-            Cow::Borrowed([2, 3])
-        ));
+        assert!(matches!(view::<u8>(&[1, 2, 3][1..]).unwrap(), Cow::Borrowed([2, 3])));
     }
 
     #[test]
