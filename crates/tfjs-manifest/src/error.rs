@@ -61,13 +61,7 @@ pub struct Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Place { file, json, layer, weight, value } = self;
-        let parts = [
-            ("", file),
-            ("", json),
-            ("layer ", layer),
-            ("weight ", weight),
-            ("value ", value),
-        ];
+        let parts = [("", file), ("", json), ("layer ", layer), ("weight ", weight), ("value ", value)];
         let mut separator = "";
         for (what, name) in parts {
             if let Some(name) = name {
@@ -193,6 +187,11 @@ impl Error {
     /// The findings of a report; empty for a single error.
     pub fn details(&self) -> &[Error] {
         &self.0.details
+    }
+
+    /// The findings of a report, taken out of it.
+    pub fn into_details(self) -> Vec<Error> {
+        self.0.details
     }
 
     /// The same error with a cause.

@@ -21,9 +21,7 @@ impl Shape {
         let product = dims.iter().filter(|&&d| d != 0).try_fold(1usize, |n, &d| n.checked_mul(d));
         match product {
             Some(n) if n <= isize::MAX as usize => Ok(Shape { dims }),
-            _ => Err(Error::limit(format!(
-                "shape {dims:?} has more elements than this machine can address"
-            ))),
+            _ => Err(Error::limit(format!("shape {dims:?} has more elements than this machine can address"))),
         }
     }
 

@@ -1,0 +1,14 @@
+//! Runs `ReLU`, `LeakyReLU`, `ThresholdedReLU`.
+
+use crate::activation::activate;
+use crate::run::{Run, RunCx, one, single};
+use crate::value::Value;
+use tfjs_manifest::Result;
+use tfjs_topology::call::Call;
+use tfjs_topology::layers::activation::relu::Relu;
+
+impl Run for Relu {
+    fn run(&self, _cx: &RunCx<'_>, call: &Call<Value>) -> Result<Vec<Value>> {
+        one(activate(self.activation, single(call)?)?)
+    }
+}

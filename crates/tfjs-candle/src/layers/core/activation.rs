@@ -1,0 +1,14 @@
+//! Runs `Activation`.
+
+use crate::activation::activate;
+use crate::run::{Run, RunCx, one, single};
+use crate::value::Value;
+use tfjs_manifest::Result;
+use tfjs_topology::call::Call;
+use tfjs_topology::layers::core::activation::ActivationLayer;
+
+impl Run for ActivationLayer {
+    fn run(&self, _cx: &RunCx<'_>, call: &Call<Value>) -> Result<Vec<Value>> {
+        one(activate(self.activation, single(call)?)?)
+    }
+}

@@ -1,0 +1,96 @@
+//! What flows through a model while it runs: tensors and strings, each with its mask.
+
+use candle_core::Tensor;
+use std::sync::Arc;
+use tfjs_manifest::{Error, Result, Shape};
+
+/// A value with the mask that travels with it.
+#[derive(Clone, Debug)]
+pub struct Value {
+    /// The numbers or strings.
+    pub data: Data,
+    /// `[batch, time]`, one byte an element, zero where the time step is to be ignored.
+    pub mask: Option<Tensor>,
+}
+
+/// Numbers or strings.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Data {
+    /// A candle tensor. Truth values are `U8`.
+    Tensor(Tensor),
+    /// Strings, which candle does not have.
+    Strings(Arc<Strings>),
+}
+
+/// A tensor of strings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Strings {
+    shape: Shape,
+    items: Vec<String>,
+}
+
+impl Strings {
+    /// Strings in row-major order.
+    ///
+    /// # Errors
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if their number is not that of the shape.
+    pub fn new(shape: Shape, items: Vec<String>) -> Result<Self> {
+        if shape.elements() != items.len() {
+            return Err(Error::misuse(format!(
+                "shape {shape} has {} elements, found {} strings",
+                shape.elements(),
+                items.len()
+            )));
+        }
+        Ok(Strings { shape, items })
+    }
+
+    /// The shape.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The strings, in row-major order.
+    pub fn items(&self) -> &[String] {
+        &self.items
+    }
+}
+
+impl Value {
+    /// A tensor without a mask.
+    pub fn new(tensor: Tensor) -> Self {
+        Value { data: Data::Tensor(tensor), mask: None }
+    }
+
+    /// Strings.
+    pub fn strings(strings: Strings) -> Self {
+        Value { data: Data::Strings(Arc::new(strings)), mask: None }
+    }
+
+    /// The same value with another mask.
+    #[must_use]
+    pub fn with_mask(mut self, mask: Option<Tensor>) -> Self {
+        self.mask = mask;
+        self
+    }
+
+    /// The dimensions.
+    pub fn dims(&self) -> &[usize] {
+        match &self.data {
+            Data::Tensor(tensor) => tensor.dims(),
+            Data::Strings(strings) => strings.shape().dims(),
+        }
+    }
+
+    /// The tensor.
+    ///
+    /// # Errors
+    /// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) if the value is made of strings.
+    pub fn tensor(&self) -> Result<&Tensor> {
+        match &self.data {
+            Data::Tensor(tensor) => Ok(tensor),
+            Data::Strings(_) => Err(Error::mismatch("expected numbers, found strings")),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! One call of a layer: its arguments as they are written, with the tensors in them at whatever stage.
+//!
+//! The same type carries references while parsing (`Call<TensorRef>`), edges in the graph
+//! (`Call<ValueId>`), types during inference (`Call<TensorType>`) and tensors while running.
+
+use serde_json::Value;
+
+/// An argument: a tensor, a list with tensors in it, or a constant.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Arg<T> {
+    /// A tensor.
+    Tensor(T),
+    /// A list of arguments, as merge layers and `concatenate` take one.
+    List(Vec<Arg<T>>),
+    /// Named arguments, as models built from a dict of inputs take them.
+    Dict(Vec<(String, Arg<T>)>),
+    /// Anything without a tensor in it.
+    Const(Value),
+}
+
+impl<T> Arg<T> {
+    /// The same argument with each tensor replaced.
+    ///
+    /// # Errors
+    /// The first error of `f`.
+    pub fn try_map<U, E>(&self, f: &mut impl FnMut(&T) -> Result<U, E>) -> Result<Arg<U>, E> {
+        Ok(match self {
+            Arg::Tensor(tensor) => Arg::Tensor(f(tensor)?),
+            Arg::List(items) => Arg::List(items.iter().map(|a| a.try_map(f)).collect::<Result<_, E>>()?),
+            Arg::Dict(items) => {
+                Arg::Dict(items.iter().map(|(k, a)| Ok((k.clone(), a.try_map(f)?))).collect::<Result<_, E>>()?)
+            }
+            Arg::Const(value) => Arg::Const(value.clone()),
+        })
+    }
+
+    /// Appends the tensors of this argument, in order.
+    pub fn collect<'a>(&'a self, out: &mut Vec<&'a T>) {
+        match self {
+            Arg::Tensor(tensor) => out.push(tensor),
+            Arg::List(items) => items.iter().for_each(|a| a.collect(out)),
+            Arg::Dict(items) => items.iter().for_each(|(_, a)| a.collect(out)),
+            Arg::Const(_) => {}
+        }
+    }
+
+    /// The tensor, if the argument is one.
+    pub fn tensor(&self) -> Option<&T> {
+        match self {
+            Arg::Tensor(tensor) => Some(tensor),
+            _ => None,
+        }
+    }
+
+    /// The constant, if the argument is one other than null.
+    pub fn constant(&self) -> Option<&Value> {
+        match self {
+            Arg::Const(Value::Null) => None,
+            Arg::Const(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// The arguments of one call of a layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call<T> {
+    /// Positional arguments. Layers take their inputs from [`inputs`](Call::inputs); operations read them here.
+    pub args: Vec<Arg<T>>,
+    /// Keyword arguments: `mask`, `initial_state`, `training`, `value`, ...
+    pub kwargs: Vec<(String, Arg<T>)>,
+}
+
+impl<T> Default for Call<T> {
+    fn default() -> Self {
+        Call { args: Vec::new(), kwargs: Vec::new() }
+    }
+}
+
+impl<T> Call<T> {
+    /// A call with these tensors as positional arguments.
+    pub fn of(inputs: impl IntoIterator<Item = T>) -> Self {
+        Call { args: inputs.into_iter().map(Arg::Tensor).collect(), kwargs: Vec::new() }
+    }
+
+    /// The tensors of the positional arguments, in order, lists flattened: a layer's inputs.
+    pub fn inputs(&self) -> Vec<&T> {
+        let mut out = Vec::new();
+        self.args.iter().for_each(|a| a.collect(&mut out));
+        out
+    }
+
+    /// A keyword argument.
+    pub fn kwarg(&self, name: &str) -> Option<&Arg<T>> {
+        self.kwargs.iter().find(|(k, _)| k == name).map(|(_, a)| a)
+    }
+
+    /// Every tensor of the call, positional ones first.
+    pub fn tensors(&self) -> Vec<&T> {
+        let mut out = self.inputs();
+        self.kwargs.iter().for_each(|(_, a)| a.collect(&mut out));
+        out
+    }
+
+    /// The same call with each tensor replaced.
+    ///
+    /// # Errors
+    /// The first error of `f`.
+    pub fn try_map<U, E>(&self, mut f: impl FnMut(&T) -> Result<U, E>) -> Result<Call<U>, E> {
+        Ok(Call {
+            args: self.args.iter().map(|a| a.try_map(&mut f)).collect::<Result<_, E>>()?,
+            kwargs: self.kwargs.iter().map(|(k, a)| Ok((k.clone(), a.try_map(&mut f)?))).collect::<Result<_, E>>()?,
+        })
+    }
+}

@@ -1,0 +1,206 @@
+//! A model resolved: one flat graph in execution order, types on every edge, a slot for every weight.
+
+use crate::call::Call;
+use crate::layer::{LayerDef, MaskRule, Scope, ScopeKind, WeightDecl};
+use crate::ops::Op;
+use crate::registry::Layer;
+use crate::types::TensorType;
+use serde_json::{Map, Value};
+use tfjs_manifest::{Error, Limits, Result};
+
+/// Index of a value in [`ModelGraph::values`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ValueId(pub usize);
+
+/// Index of a layer in [`ModelGraph::layers`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LayerId(pub usize);
+
+/// Index of a weight slot in [`ModelGraph::slots`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SlotId(pub usize);
+
+/// A flat graph: nested models are inlined, shared layers appear once and are called by several nodes.
+#[derive(Clone, Debug, Default)]
+pub struct ModelGraph {
+    /// The model's name.
+    pub name: String,
+    /// Every layer instance that is called.
+    pub layers: Vec<GraphLayer>,
+    /// The calls, in an order in which every input is computed before it is needed.
+    pub nodes: Vec<Node>,
+    /// Every value: the inputs, then the outputs of the nodes.
+    pub values: Vec<ValueInfo>,
+    /// Every weight, in the order of the layers.
+    pub slots: Vec<WeightSlot>,
+    /// The model's inputs.
+    pub inputs: Vec<GraphPort>,
+    /// The model's outputs.
+    pub outputs: Vec<GraphPort>,
+}
+
+/// An input or output of the model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GraphPort {
+    /// Its name; a repeated name has `:1`, `:2`, ... from the second on.
+    pub name: String,
+    /// The value.
+    pub value: ValueId,
+}
+
+/// A value of the graph.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValueInfo {
+    /// Shape and element type.
+    pub ty: TensorType,
+    /// The node that computes it; `None` for an input.
+    pub node: Option<usize>,
+}
+
+/// One call of a layer.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// The layer that is called.
+    pub layer: LayerId,
+    /// With these arguments.
+    pub call: Call<ValueId>,
+    /// What happens to the masks of its inputs.
+    pub mask: MaskRule,
+    /// Its outputs.
+    pub outputs: Vec<ValueId>,
+}
+
+/// A layer or an operation.
+#[derive(Clone, Debug)]
+pub enum Callee {
+    /// A layer.
+    Layer(Layer),
+    /// An operation.
+    Op(Op),
+}
+
+impl Callee {
+    /// The description.
+    pub fn def(&self) -> &dyn LayerDef {
+        match self {
+            Callee::Layer(layer) => layer.def(),
+            Callee::Op(op) => op.def(),
+        }
+    }
+}
+
+/// A layer instance.
+#[derive(Clone, Debug)]
+pub struct GraphLayer {
+    /// The names of the models around it and its own, joined by `/`.
+    pub path: String,
+    /// Its own name.
+    pub name: String,
+    /// The class, as written.
+    pub class_name: String,
+    /// The configuration, as written.
+    pub config: Map<String, Value>,
+    /// What it is.
+    pub callee: Callee,
+    /// Its weights.
+    pub slots: Vec<SlotId>,
+    /// Whether training may change its weights.
+    pub trainable: bool,
+}
+
+/// A place for a weight.
+#[derive(Clone, Debug)]
+pub struct WeightSlot {
+    /// The layer it belongs to.
+    pub layer: LayerId,
+    /// The models around the layer, outermost (the root) first.
+    pub models: Vec<ModelScope>,
+    /// The layer's name.
+    pub layer_name: String,
+    /// The layer's object path, as `.keras` files write it: `layers/dense_1`, `layers/functional/layers/conv2d`.
+    pub object_path: String,
+    /// What the layer says of the weight.
+    pub decl: WeightDecl,
+    /// The index of the variable among those of the object that holds it: the `1` of `vars/1`.
+    pub index: usize,
+    /// Whether training may change it.
+    pub trainable: bool,
+}
+
+/// A model around a layer, as it takes part in the names of weights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelScope {
+    /// Its name.
+    pub name: String,
+    /// Whether it is a `Sequential`, whose name Keras 3 writes into the names of weights.
+    pub sequential: bool,
+}
+
+impl WeightSlot {
+    /// The name TensorFlow.js gives the weight: the layer's, then the objects it writes, then the variable's.
+    pub fn name(&self) -> String {
+        let mut name = self.layer_name.clone();
+        for scope in &self.decl.scope {
+            match scope.kind {
+                ScopeKind::Always => {
+                    name.push('/');
+                    name.push_str(&scope.name);
+                }
+                ScopeKind::Restart => name.clone_from(&scope.name),
+                ScopeKind::Cell | ScopeKind::Wrapped => {}
+            }
+        }
+        name.push('/');
+        name.push_str(&self.decl.name);
+        name
+    }
+
+    /// The weight as a wrapper around this graph declares it. A wrapped layer's own name is in the wrapper's
+    /// scope already; in a wrapped model, the inner layer's name and object path become one more scope.
+    pub(crate) fn declaration(&self, is_model: bool) -> WeightDecl {
+        let mut decl = self.decl.clone();
+        decl.trainable &= self.trainable;
+        if is_model {
+            decl = decl.inside(Scope {
+                name: self.layer_name.clone(),
+                attr: self.object_path.clone(),
+                kind: ScopeKind::Restart,
+            });
+        }
+        decl
+    }
+}
+
+impl ModelGraph {
+    /// The type of a value.
+    pub fn ty(&self, value: ValueId) -> &TensorType {
+        &self.values[value.0].ty
+    }
+
+    /// The types of all values for inputs of these types: what [`resolve`](crate::resolve::resolve) inferred,
+    /// with what the inputs say added.
+    ///
+    /// # Errors
+    /// What a layer refuses of these inputs, at the layer, and values larger than `limits` allows.
+    pub fn infer(&self, inputs: &[TensorType], limits: &Limits) -> Result<Vec<TensorType>> {
+        let mut types: Vec<TensorType> = self.values.iter().map(|v| v.ty.clone()).collect();
+        for (port, ty) in self.inputs.iter().zip(inputs) {
+            types[port.value.0] = ty.clone();
+        }
+        for node in &self.nodes {
+            let layer = self.layer(node);
+            let call = node.call.try_map(|value| Ok::<_, Error>(types[value.0].clone()))?;
+            let outputs = layer.callee.def().infer(&call).map_err(|e| e.at_layer(&layer.path))?;
+            for (value, ty) in node.outputs.iter().zip(outputs) {
+                ty.check_size(limits).map_err(|e| e.at_layer(&layer.path))?;
+                types[value.0] = ty;
+            }
+        }
+        Ok(types)
+    }
+
+    /// The layer a node calls.
+    pub fn layer(&self, node: &Node) -> &GraphLayer {
+        &self.layers[node.layer.0]
+    }
+}

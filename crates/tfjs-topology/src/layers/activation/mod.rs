@@ -1,0 +1,3 @@
+//! Activation functions with parameters or weights, as layers.
+
+pub mod relu;

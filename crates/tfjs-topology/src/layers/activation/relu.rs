@@ -1,0 +1,89 @@
+//! `ReLU`, `LeakyReLU`, `ThresholdedReLU`: one function, `max`, `negative_slope` and `threshold` its parameters.
+//!
+//! Reference: Keras's `keras/src/activations/activations.py`, `relu`.
+
+use crate::activation::Activation;
+use crate::call::Call;
+use crate::config::Config;
+use crate::layer::{LayerDef, MaskRule, single};
+use crate::registry::FromConfig;
+use crate::types::TensorType;
+use tfjs_manifest::Result;
+
+/// A rectifier. No weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Relu {
+    /// Always [`Activation::Relu`].
+    pub activation: Activation,
+}
+
+/// The configuration of `ReLU`. TensorFlow.js reads `max_value` only; the file means all three.
+pub(crate) fn read_relu(config: &Config<'_>) -> Result<Activation> {
+    Ok(Activation::Relu {
+        max: config.opt("max_value")?,
+        negative_slope: config.or("negative_slope", 0.0)?,
+        threshold: config.or("threshold", 0.0)?,
+    })
+}
+
+/// The configuration of `LeakyReLU`: `alpha`, which Keras 3 calls `negative_slope`.
+pub(crate) fn read_leaky_relu(config: &Config<'_>) -> Result<Activation> {
+    let negative_slope = match config.opt("negative_slope")? {
+        Some(slope) => slope,
+        None => config.or("alpha", 0.3)?,
+    };
+    Ok(Activation::Relu { max: None, negative_slope, threshold: 0.0 })
+}
+
+/// The configuration of `ThresholdedReLU`: `x > theta -> x; else 0`.
+pub(crate) fn read_thresholded_relu(config: &Config<'_>) -> Result<Activation> {
+    Ok(Activation::Threshold { threshold: config.or("theta", 1.0)?, value: 0.0 })
+}
+
+impl FromConfig for Relu {
+    fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
+        let activation = match class {
+            "LeakyReLU" => read_leaky_relu(config)?,
+            "ThresholdedReLU" => read_thresholded_relu(config)?,
+            _ => read_relu(config)?,
+        };
+        Ok(Relu { activation })
+    }
+}
+
+impl LayerDef for Relu {
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        Ok(vec![single(call)?.clone()])
+    }
+
+    fn mask(&self) -> MaskRule {
+        MaskRule::Pass
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::registry::Layer;
+    use crate::testing::{check_infer, read_layer};
+    use serde_json::json;
+
+    #[track_caller]
+    fn check(class: &str, config: serde_json::Value, expect: super::Activation) {
+        let Layer::Relu(relu) = read_layer(class, config).unwrap() else { panic!("not a rectifier") };
+        assert_eq!(relu.activation, expect);
+    }
+
+    #[test]
+    fn parameters() {
+        let relu = |max, negative_slope| super::Activation::Relu { max, negative_slope, threshold: 0.0 };
+        check("ReLU", json!({}), relu(None, 0.0));
+        check(
+            "ReLU",
+            json!({"max_value": {"type": "ndarray", "value": 6.0}, "negative_slope": 0.5}),
+            relu(Some(6.0), 0.5),
+        );
+        check("LeakyReLU", json!({}), relu(None, 0.3));
+        check("LeakyReLU", json!({"negative_slope": 0.25}), relu(None, 0.25));
+        check_infer("ReLU", json!({}), &["?,4"], &["?,4"]);
+    }
+}

@@ -1,0 +1,90 @@
+//! `Dense`: `activation(dot(input, kernel) + bias)` over the last axis.
+//!
+//! Reference: <https://keras.io/api/layers/core_layers/dense/>.
+
+use crate::activation::Activation;
+use crate::call::Call;
+use crate::config::Config;
+use crate::layer::{LayerDef, MaskRule, WeightDecl, known, single};
+use crate::registry::FromConfig;
+use crate::types::TensorType;
+use tfjs_manifest::{Error, Result, Shape};
+
+/// A fully connected layer. Weights: `kernel [in, units]`, `bias [units]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dense {
+    /// Size of the output's last axis.
+    pub units: usize,
+    /// Whether a bias is added.
+    pub use_bias: bool,
+    /// Applied last.
+    pub activation: Activation,
+}
+
+impl FromConfig for Dense {
+    fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
+        Ok(Dense {
+            // Keras 1 called it `output_dim`.
+            units: match config.opt("output_dim")? {
+                Some(units) => units,
+                None => config.req("units")?,
+            },
+            use_bias: config.or("use_bias", config.or("bias", true)?)?,
+            activation: Activation::read(config, "activation", Activation::Linear)?,
+        })
+    }
+}
+
+impl Dense {
+    fn input<'a>(&self, call: &'a Call<TensorType>) -> Result<&'a TensorType> {
+        let input = single(call)?;
+        if input.shape.rank() < 2 {
+            return Err(Error::malformed(format!("expected an input of rank 2 or more, found shape {}", input.shape)));
+        }
+        Ok(input)
+    }
+}
+
+impl LayerDef for Dense {
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let mut shape = self.input(call)?.shape.clone();
+        if let Some(last) = shape.0.last_mut() {
+            *last = Some(self.units);
+        }
+        Ok(vec![TensorType::float(shape)])
+    }
+
+    fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
+        let input = &self.input(call)?.shape;
+        let channels = known(input.last(), "the last axis", input)?;
+        let mut weights = vec![WeightDecl::new("kernel", Shape::new([channels, self.units])?)];
+        if self.use_bias {
+            weights.push(WeightDecl::new("bias", Shape::new([self.units])?));
+        }
+        Ok(weights)
+    }
+
+    fn mask(&self) -> MaskRule {
+        MaskRule::Pass
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check_infer, check_refused, check_weights};
+    use serde_json::json;
+
+    #[test]
+    fn infers() {
+        check_infer("Dense", json!({"units": 8}), &["?,3"], &["?,8"]);
+        check_infer("Dense", json!({"units": 8.0, "useBias": false}), &["?,?,3"], &["?,?,8"]);
+        check_weights("Dense", json!({"units": 8}), &["?,3"], &["kernel[3,8]", "bias[8]"]);
+        check_weights("Dense", json!({"units": 8, "use_bias": false}), &["2,3"], &["kernel[3,8]"]);
+    }
+
+    #[test]
+    fn refuses() {
+        check_refused("Dense", json!({"units": 8}), &["?"], "expected an input of rank 2 or more, found shape [?]");
+        check_refused("Dense", json!({"units": 8}), &["?,?"], "the last axis must be known, found shape [?,?]");
+    }
+}

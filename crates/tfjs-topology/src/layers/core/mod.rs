@@ -1,0 +1,5 @@
+//! Dense, activations, and layers that only training knows.
+
+pub mod activation;
+pub mod dense;
+pub mod identity;

@@ -1,0 +1,4 @@
+//! The describing half of every layer: one folder a family, one file a behaviour, rank variants together.
+
+pub mod activation;
+pub mod core;

@@ -1,0 +1,80 @@
+//! Operations on tensors that stand in a graph as nodes: Keras 3's operation nodes and Keras 2's
+//! `TFOpLambda`, both read into one set of operations.
+//!
+//! An operation's class name may be a layer's (`Add`), so operations have a list of their own.
+
+pub mod binary;
+pub mod tf_lambda;
+
+use crate::config::Config;
+use crate::layer::LayerDef;
+use crate::read::ReadCx;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use tfjs_manifest::{Error, Result};
+
+/// Calls a macro with every operation: `file::Type = "ClassName" | "OtherClassName";`, Keras 3's names.
+#[macro_export]
+macro_rules! for_each_op {
+    ($callback:path) => {
+        $callback! {
+            binary::Binary = "Add" | "Subtract" | "Multiply" | "TrueDivide" | "Divide" | "Power" | "Maximum" | "Minimum";
+        }
+    };
+}
+
+/// The describing half of an operation, read from its configuration.
+pub trait FromOpConfig: LayerDef + Sized {
+    /// Reads the configuration; `class` tells the operations of one kind apart.
+    ///
+    /// # Errors
+    /// A missing or wrong field, at its JSON path.
+    fn from_config(class: &str, config: &Config<'_>) -> Result<Self>;
+}
+
+macro_rules! declare {
+    ($($file:ident :: $type:ident = $($class:literal)|+ ;)*) => {
+        /// An operation of one of the known classes.
+        #[derive(Clone, Debug)]
+        #[non_exhaustive]
+        pub enum Op {
+            $(
+                #[doc = concat!("See [`", stringify!($type), "`](crate::ops::", stringify!($file), "::", stringify!($type), ").")]
+                $type(Arc<$file::$type>),
+            )*
+        }
+
+        /// Every operation's name, in the order of the list.
+        pub const OPS: &[&str] = &[$($($class),+),*];
+
+        impl Op {
+            fn read_known(class: &str, config: &Config<'_>) -> Option<Result<Op>> {
+                Some(match class {
+                    $($($class)|+ => $file::$type::from_config(class, config).map(|op| Op::$type(Arc::new(op))),)*
+                    _ => return None,
+                })
+            }
+
+            /// The description.
+            pub fn def(&self) -> &dyn LayerDef {
+                match self {
+                    $(Op::$type(op) => &**op,)*
+                }
+            }
+        }
+    };
+}
+for_each_op!(declare);
+
+impl Op {
+    /// Reads an operation by Keras 3's class name.
+    ///
+    /// # Errors
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an unknown one, with the nearest known name.
+    pub fn read(class: &str, map: &Map<String, Value>, cx: &ReadCx<'_>) -> Result<Op> {
+        Op::read_known(class, &Config::new(map, cx)).unwrap_or_else(|| {
+            let hint = crate::suggest::nearest(class, OPS.iter().copied());
+            Err(Error::unsupported(format!("unknown operation `{class}`{hint}")))
+        })
+    }
+}

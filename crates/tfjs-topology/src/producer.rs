@@ -1,0 +1,135 @@
+//! Who wrote a model, because the same JSON means different arithmetic by its writer.
+
+use serde_json::Value;
+use std::fmt;
+
+/// The framework whose meaning a file has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Family {
+    /// Saved by TensorFlow.js (`tf.LayersModel.save`, Teachable Machine).
+    TensorFlowJs,
+    /// Keras 1.x, converted.
+    Keras1,
+    /// Keras 2.x or `tf_keras`, converted.
+    Keras2,
+    /// Keras 3.x, converted.
+    Keras3,
+}
+
+/// Who wrote a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Producer {
+    /// The framework.
+    pub family: Family,
+    /// Its version, when the file says it.
+    pub version: Option<String>,
+}
+
+impl Producer {
+    /// A producer of unknown version.
+    pub fn of(family: Family) -> Self {
+        Producer { family, version: None }
+    }
+
+    /// Reads `tfjs`, `keras1`, `keras2`, `keras3`, as the command line takes them.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(Producer::of(match name {
+            "tfjs" => Family::TensorFlowJs,
+            "keras1" => Family::Keras1,
+            "keras2" | "tf_keras" => Family::Keras2,
+            "keras3" => Family::Keras3,
+            _ => return None,
+        }))
+    }
+
+    /// Detects the producer: by `keras_version`, then `generatedBy`, then by the shape of the JSON, which
+    /// Keras 3 changed in three places.
+    pub fn detect(keras_version: Option<&str>, generated_by: Option<&str>, model: &Value) -> Self {
+        [keras_version, generated_by]
+            .into_iter()
+            .flatten()
+            .find_map(Self::from_version)
+            .unwrap_or_else(|| Producer::of(if looks_like_keras3(model) { Family::Keras3 } else { Family::Keras2 }))
+    }
+
+    /// `tfjs-layers 4.22.0`, `TensorFlow.js tfjs-layers v4.22.0`, `keras v2.4.0`, `2.2.4-tf`, `3.15.1`.
+    fn from_version(text: &str) -> Option<Self> {
+        let tfjs = text.contains("tfjs-layers");
+        let version = text.rsplit(' ').next()?.trim_start_matches('v');
+        let major = version.split('.').next()?.parse::<u32>().ok();
+        let family = match major {
+            _ if tfjs => Family::TensorFlowJs,
+            Some(1) => Family::Keras1,
+            Some(2) => Family::Keras2,
+            Some(3) => Family::Keras3,
+            _ => return None,
+        };
+        Some(Producer { family, version: major.map(|_| version.to_string()) })
+    }
+
+    /// Whether the model was saved by TensorFlow.js.
+    pub fn is_tfjs(&self) -> bool {
+        self.family == Family::TensorFlowJs
+    }
+
+    /// Whether the model comes from Keras 3.
+    pub fn is_keras3(&self) -> bool {
+        self.family == Family::Keras3
+    }
+}
+
+fn looks_like_keras3(value: &Value) -> bool {
+    match value {
+        Value::Object(map) => map.iter().any(|(key, value)| match (key.as_str(), value) {
+            ("batch_shape", Value::Array(_)) => true,
+            ("class_name", Value::String(name)) => name == "__keras_tensor__" || name == "DTypePolicy",
+            _ => looks_like_keras3(value),
+        }),
+        Value::Array(items) => items.iter().any(looks_like_keras3),
+        _ => false,
+    }
+}
+
+impl fmt::Display for Producer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let family = match self.family {
+            Family::TensorFlowJs => "TensorFlow.js",
+            Family::Keras1 => "Keras 1",
+            Family::Keras2 => "Keras 2",
+            Family::Keras3 => "Keras 3",
+        };
+        match &self.version {
+            Some(version) => write!(f, "{family} ({version})"),
+            None => f.write_str(family),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[track_caller]
+    fn check(keras_version: Option<&str>, generated_by: Option<&str>, model: Value, expect: &str) {
+        assert_eq!(Producer::detect(keras_version, generated_by, &model).to_string(), expect);
+    }
+
+    #[test]
+    fn by_version() {
+        check(Some("tfjs-layers 4.22.0"), None, Value::Null, "TensorFlow.js (4.22.0)");
+        check(Some("2.2.4-tf"), None, Value::Null, "Keras 2 (2.2.4-tf)");
+        check(Some("1.2.2"), None, Value::Null, "Keras 1 (1.2.2)");
+        check(Some("3.15.1"), Some("keras v3.15.1"), Value::Null, "Keras 3 (3.15.1)");
+        check(None, Some("keras v2.4.0"), Value::Null, "Keras 2 (2.4.0)");
+        check(None, Some("TensorFlow.js tfjs-layers v1.3.1"), Value::Null, "TensorFlow.js (1.3.1)");
+    }
+
+    #[test]
+    fn by_structure() {
+        check(None, None, json!({"config": {"batch_shape": [null, 3]}}), "Keras 3");
+        check(None, None, json!({"config": {"batch_input_shape": [null, 3]}}), "Keras 2");
+        check(Some("unknown"), None, json!([{"dtype": {"class_name": "DTypePolicy"}}]), "Keras 3");
+    }
+}

@@ -1,0 +1,78 @@
+//! What is known while a file is read: its producer, the caller's own layers, the budgets.
+
+use crate::config::Config;
+use crate::layer::LayerDef;
+use crate::producer::Producer;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+use tfjs_manifest::{Limits, Result};
+
+/// Reads the configuration of a custom layer into its description.
+pub type Describe = dyn Fn(&Config<'_>) -> Result<Arc<dyn LayerDef>> + Send + Sync;
+
+/// Layers of the caller's own, looked up by class name before the built-in ones.
+#[derive(Clone, Default)]
+pub struct CustomDefs(BTreeMap<String, Arc<Describe>>);
+
+impl CustomDefs {
+    /// Adds a class. `Package>Name` in a file finds `Package>Name` first, then `Name`.
+    pub fn insert(&mut self, class: impl Into<String>, describe: Arc<Describe>) {
+        self.0.insert(class.into(), describe);
+    }
+
+    /// The layer of that class.
+    pub fn get(&self, class: &str) -> Option<&Arc<Describe>> {
+        self.0.get(class).or_else(|| self.0.get(class.rsplit('>').next()?))
+    }
+
+    /// The names there are.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}
+
+impl fmt::Debug for CustomDefs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// What is known while a file is read.
+#[derive(Clone, Debug)]
+pub struct ReadCx<'a> {
+    /// Who wrote the file.
+    pub producer: &'a Producer,
+    /// The caller's own layers.
+    pub custom: CustomDefs,
+    /// The budgets.
+    pub limits: Limits,
+    /// How many models and wrappers are around what is being read.
+    pub depth: u64,
+    /// What was noticed and does not stop the model from loading; one list for all depths.
+    pub warnings: Rc<RefCell<Vec<String>>>,
+}
+
+impl<'a> ReadCx<'a> {
+    /// No custom layers, default limits.
+    pub fn new(producer: &'a Producer) -> Self {
+        ReadCx { producer, custom: CustomDefs::default(), limits: Limits::default(), depth: 0, warnings: Rc::default() }
+    }
+
+    /// Records something that does not stop the model from loading.
+    pub fn warn(&self, warning: impl Into<String>) {
+        self.warnings.borrow_mut().push(warning.into());
+    }
+
+    /// One model or wrapper deeper.
+    ///
+    /// # Errors
+    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) past [`Limits::nesting`].
+    pub fn deeper(&self) -> Result<Self> {
+        let depth = self.depth + 1;
+        Limits::check("nesting (models and wrappers inside each other)", depth, self.limits.nesting)?;
+        Ok(ReadCx { depth, ..self.clone() })
+    }
+}

@@ -1,0 +1,115 @@
+//! The one list of layers. Everything that depends on which layers exist is generated from it, here and in
+//! the runtime, so a class listed without a running half does not compile.
+
+use crate::config::Config;
+use crate::layer::LayerDef;
+use crate::layers;
+use crate::read::ReadCx;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use tfjs_manifest::{Error, Result};
+
+/// Calls a macro with every layer: `family::file::Type = "ClassName" | "OtherClassName";`.
+///
+/// The path is the layer's file, below `layers` in this crate (its description) and below `layers` in the
+/// runtime (how it runs).
+#[macro_export]
+macro_rules! for_each_layer {
+    ($callback:path) => {
+        $callback! {
+            core::dense::Dense = "Dense";
+            core::activation::ActivationLayer = "Activation";
+            core::identity::Identity = "Dropout" | "SpatialDropout1D" | "SpatialDropout2D" | "SpatialDropout3D"
+                | "GaussianNoise" | "GaussianDropout" | "AlphaDropout" | "ActivityRegularization" | "Identity";
+            activation::relu::Relu = "ReLU" | "LeakyReLU" | "ThresholdedReLU";
+        }
+    };
+}
+
+/// The describing half of a layer class, read from its configuration.
+pub trait FromConfig: LayerDef + Sized {
+    /// Reads the configuration; `class` tells rank variants apart.
+    ///
+    /// # Errors
+    /// A missing or wrong field, at its JSON path.
+    fn from_config(class: &str, config: &Config<'_>) -> Result<Self>;
+}
+
+macro_rules! declare {
+    ($($family:ident :: $file:ident :: $type:ident = $($class:literal)|+ ;)*) => {
+        /// A layer of one of the known classes, or one of the caller's own.
+        #[derive(Clone, Debug)]
+        #[non_exhaustive]
+        pub enum Layer {
+            $(
+                #[doc = concat!("See [`", stringify!($type), "`](crate::layers::", stringify!($family), "::", stringify!($file), "::", stringify!($type), ").")]
+                $type(Arc<layers::$family::$file::$type>),
+            )*
+            /// A layer of the caller's own.
+            Custom(Arc<dyn LayerDef>),
+        }
+
+        /// Every class name, in the order of the list.
+        pub const CLASSES: &[&str] = &[$($($class),+),*];
+
+        impl Layer {
+            fn read_known(class: &str, config: &Config<'_>) -> Option<Result<Layer>> {
+                Some(match class {
+                    $($($class)|+ => layers::$family::$file::$type::from_config(class, config).map(|l| Layer::$type(Arc::new(l))),)*
+                    _ => return None,
+                })
+            }
+
+            /// The description.
+            pub fn def(&self) -> &dyn LayerDef {
+                match self {
+                    $(Layer::$type(layer) => &**layer,)*
+                    Layer::Custom(layer) => &**layer,
+                }
+            }
+        }
+    };
+}
+for_each_layer!(declare);
+
+/// A layer read from its configuration, and the keys nobody needed.
+#[derive(Clone, Debug)]
+pub struct ReadLayer {
+    /// The layer.
+    pub layer: Layer,
+    /// Configuration keys with a value that the layer does not know.
+    pub ignored: Vec<String>,
+}
+
+impl Layer {
+    /// Reads a layer of the caller's own or of a known class.
+    ///
+    /// # Errors
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an unknown class, with the nearest known
+    /// name; what the layer's own constructor refuses.
+    pub fn read(class: &str, map: &Map<String, Value>, cx: &ReadCx<'_>) -> Result<ReadLayer> {
+        let config = Config::new(map, cx);
+        let layer = match cx.custom.get(class) {
+            Some(describe) => describe(&config).map(Layer::Custom)?,
+            None => Layer::read_known(built_in_name(class), &config).unwrap_or_else(|| Err(unknown(class, cx)))?,
+        };
+        // A custom layer keeps what it wants to itself: only built-in ones promise to know their keys.
+        let ignored = if matches!(layer, Layer::Custom(_)) { Vec::new() } else { config.ignored() };
+        Ok(ReadLayer { layer, ignored })
+    }
+}
+
+/// Keras writes some built-in classes with a package: `Keras>Dense`, `keras.layers>Dense`.
+fn built_in_name(class: &str) -> &str {
+    match class.rsplit_once('>') {
+        Some(("Keras" | "keras" | "keras.layers", name)) => name,
+        _ => class,
+    }
+}
+
+fn unknown(class: &str, cx: &ReadCx<'_>) -> Error {
+    let hint = crate::suggest::nearest(class, CLASSES.iter().copied().chain(cx.custom.names()));
+    Error::unsupported(format!(
+        "unknown layer class `{class}`{hint}; a layer of your own is given in `LoadOptions::custom_layers`"
+    ))
+}
