@@ -25,10 +25,7 @@ pub struct Request {
 impl Request {
     /// A header's value.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, v)| v.as_str())
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 }
 
@@ -75,12 +72,9 @@ impl Reply {
     /// 200 in chunks, without a length.
     pub fn chunked(chunks: &[&[u8]]) -> Self {
         let head = Reply::head("200 OK", &["Transfer-Encoding: chunked"]);
-        let sent = chunks.iter().fold(head, |reply, chunk| {
-            reply
-                .then(format!("{:x}\r\n", chunk.len()))
-                .then(chunk)
-                .then("\r\n")
-        });
+        let sent = chunks
+            .iter()
+            .fold(head, |reply, chunk| reply.then(format!("{:x}\r\n", chunk.len())).then(chunk).then("\r\n"));
         sent.then("0\r\n\r\n")
     }
 
@@ -125,12 +119,8 @@ struct Shared {
 impl FaultServer {
     /// Answers with what `reply` says.
     pub async fn start(reply: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> FaultServer {
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("loopback has a free port");
-        let address = listener
-            .local_addr()
-            .expect("a bound socket has an address");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+        let address = listener.local_addr().expect("a bound socket has an address");
         let shared = Arc::new(Shared::default());
         let (reply, state) = (Arc::new(reply), shared.clone());
         let task = tokio::spawn(async move {
@@ -143,11 +133,7 @@ impl FaultServer {
                 });
             }
         });
-        FaultServer {
-            address,
-            shared,
-            task,
-        }
+        FaultServer { address, shared, task }
     }
 
     /// The URL of a path on this server.
@@ -162,11 +148,7 @@ impl FaultServer {
 
     /// All requests so far.
     pub fn requests(&self) -> Vec<Request> {
-        self.shared
-            .requests
-            .lock()
-            .expect("no test panics under this lock")
-            .clone()
+        self.shared.requests.lock().expect("no test panics under this lock").clone()
     }
 
     /// The targets of all requests so far.
@@ -249,25 +231,12 @@ async fn read_request(stream: &mut TcpStream, state: &Shared) -> std::io::Result
     }
     let text = String::from_utf8_lossy(&text);
     let mut lines = text.lines();
-    let target = lines
-        .next()
-        .and_then(|l| l.split(' ').nth(1))
-        .unwrap_or_default()
-        .to_owned();
-    let headers = lines
-        .filter_map(|l| l.split_once(':'))
-        .map(|(n, v)| (n.to_ascii_lowercase(), v.trim().to_owned()))
-        .collect();
-    let mut all = state
-        .requests
-        .lock()
-        .expect("no test panics under this lock");
+    let target = lines.next().and_then(|l| l.split(' ').nth(1)).unwrap_or_default().to_owned();
+    let headers =
+        lines.filter_map(|l| l.split_once(':')).map(|(n, v)| (n.to_ascii_lowercase(), v.trim().to_owned())).collect();
+    let mut all = state.requests.lock().expect("no test panics under this lock");
     let earlier = all.iter().filter(|r| r.target == target).count();
-    let request = Request {
-        target,
-        headers,
-        earlier,
-    };
+    let request = Request { target, headers, earlier };
     all.push(request.clone());
     Ok(Some(request))
 }

@@ -55,10 +55,7 @@ impl TestSink {
     /// One more group, of unknown size.
     #[must_use]
     pub fn growing(mut self, limit: u64) -> Self {
-        self.0.push(Group::Growing {
-            bytes: Vec::new(),
-            limit,
-        });
+        self.0.push(Group::Growing { bytes: Vec::new(), limit });
         self
     }
 
@@ -83,10 +80,7 @@ impl WeightSink for TestSink {
         self.0
             .iter_mut()
             .map(|group| match group {
-                Group::Growing { bytes, limit } => GroupSink::Growing {
-                    bytes,
-                    limit: *limit,
-                },
+                Group::Growing { bytes, limit } => GroupSink::Growing { bytes, limit: *limit },
                 Group::Exact { pieces } => GroupSink::Segments(
                     pieces
                         .iter_mut()
@@ -103,7 +97,5 @@ impl WeightSink for TestSink {
 
 /// Bytes that differ wherever they are: a shift of any kind shows.
 pub fn pattern(len: usize) -> Vec<u8> {
-    (0..len as u64)
-        .map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8 ^ i as u8)
-        .collect()
+    (0..len as u64).map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8 ^ i as u8).collect()
 }

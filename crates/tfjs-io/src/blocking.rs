@@ -4,18 +4,12 @@ use tfjs_manifest::{Error, Result};
 use tokio::runtime::Handle;
 
 /// Runs `work` on a thread that may block.
-pub(crate) async fn run<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
+pub(crate) async fn run<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     let handle = runtime("files are read")?;
     match handle.spawn_blocking(work).await {
         Ok(result) => result,
-        Err(e) if e.is_panic() => {
-            Err(Error::bug("a thread that reads files panicked").with_source(e))
-        }
-        Err(e) => {
-            Err(Error::misuse("the tokio runtime was shut down during a load").with_source(e))
-        }
+        Err(e) if e.is_panic() => Err(Error::bug("a thread that reads files panicked").with_source(e)),
+        Err(e) => Err(Error::misuse("the tokio runtime was shut down during a load").with_source(e)),
     }
 }
 

@@ -92,11 +92,7 @@ pub struct OpenOptions {
 impl OpenOptions {
     /// The whole file, for this purpose.
     pub fn new(purpose: Purpose) -> Self {
-        OpenOptions {
-            purpose,
-            range: None,
-            if_range: None,
-        }
+        OpenOptions { purpose, range: None, if_range: None }
     }
 
     /// Only these bytes.
@@ -133,18 +129,12 @@ pub struct Validator {
 impl Validator {
     /// A validator that differs whenever a byte does, such as a strong `ETag`.
     pub fn strong(text: impl Into<String>) -> Self {
-        Validator {
-            text: text.into(),
-            strong: true,
-        }
+        Validator { text: text.into(), strong: true }
     }
 
     /// A validator that may miss a change, such as a date or a weak `ETag`.
     pub fn weak(text: impl Into<String>) -> Self {
-        Validator {
-            text: text.into(),
-            strong: false,
-        }
+        Validator { text: text.into(), strong: false }
     }
 
     /// The text as its source spells it.
@@ -184,14 +174,7 @@ impl Opened {
             Body::Bytes(bytes) => Some(bytes.len() as u64),
             _ => None,
         };
-        Opened {
-            location: location.into(),
-            offset: 0,
-            len,
-            validator: None,
-            ranges: false,
-            body,
-        }
+        Opened { location: location.into(), offset: 0, len, validator: None, ranges: false, body }
     }
 
     /// With the length of the body.

@@ -41,11 +41,7 @@ pub trait IoHandler: Send + Sync {
     ///
     /// # Errors
     /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) unless the handler can save.
-    fn save<'a>(
-        &'a self,
-        artifacts: SaveArtifacts,
-        cx: &'a IoCx,
-    ) -> BoxFuture<'a, Result<SaveResult>> {
+    fn save<'a>(&'a self, artifacts: SaveArtifacts, cx: &'a IoCx) -> BoxFuture<'a, Result<SaveResult>> {
         let _ = (artifacts, cx);
         let error = Error::unsupported("this handler cannot save models").in_file(self.location());
         Box::pin(std::future::ready(Err(error)))
@@ -71,16 +67,8 @@ pub struct ModelArtifacts {
 
 impl ModelArtifacts {
     /// The artifacts of a model.
-    pub fn new(
-        location: impl Into<String>,
-        model_json: impl Into<Bytes>,
-        weights: WeightSource,
-    ) -> Self {
-        ModelArtifacts {
-            location: location.into(),
-            model_json: model_json.into(),
-            weights,
-        }
+    pub fn new(location: impl Into<String>, model_json: impl Into<Bytes>, weights: WeightSource) -> Self {
+        ModelArtifacts { location: location.into(), model_json: model_json.into(), weights }
     }
 }
 
@@ -111,28 +99,19 @@ pub struct SaveArtifacts {
 impl SaveArtifacts {
     /// A model's JSON and its weight files.
     pub fn new(model_json: impl Into<Bytes>, weights: Vec<(String, Bytes)>) -> Self {
-        SaveArtifacts {
-            model_json: model_json.into(),
-            weights,
-        }
+        SaveArtifacts { model_json: model_json.into(), weights }
     }
 
     /// The sum of all files.
     pub fn bytes(&self) -> u64 {
-        let weights: u64 = self
-            .weights
-            .iter()
-            .map(|(_, bytes)| bytes.len() as u64)
-            .sum();
+        let weights: u64 = self.weights.iter().map(|(_, bytes)| bytes.len() as u64).sum();
         weights + self.model_json.len() as u64
     }
 
     /// The caller's paths must be as good as those of a manifest: inside the folder and distinct, and none
     /// of them the model's JSON.
     pub(crate) fn check(&self, json_name: &str, cx: &IoCx) -> Result<()> {
-        let misuse = |e: Error| {
-            Error::misuse(e.message()).in_file(e.place().file.clone().unwrap_or_default())
-        };
+        let misuse = |e: Error| Error::misuse(e.message()).in_file(e.place().file.clone().unwrap_or_default());
         let mut seen = HashSet::from([json_name.to_owned()]);
         for (path, _) in &self.weights {
             let parts = shard_components(path, &cx.options().limits).map_err(misuse)?;
@@ -159,11 +138,7 @@ pub struct SaveResult {
 impl SaveResult {
     /// So many files and bytes, there.
     pub fn new(location: impl Into<String>, files: usize, bytes: u64) -> Self {
-        SaveResult {
-            location: location.into(),
-            files,
-            bytes,
-        }
+        SaveResult { location: location.into(), files, bytes }
     }
 }
 
@@ -177,52 +152,32 @@ pub struct FilesHandler {
 impl FilesHandler {
     /// The model whose JSON is the file `json_name`; its weight files are named beside it.
     pub fn new(files: Arc<dyn Files>, json_name: impl Into<String>) -> Self {
-        FilesHandler {
-            files,
-            json_name: json_name.into(),
-        }
+        FilesHandler { files, json_name: json_name.into() }
     }
 }
 
 impl IoHandler for FilesHandler {
     fn load<'a>(&'a self, cx: &'a IoCx) -> BoxFuture<'a, Result<ModelArtifacts>> {
         Box::pin(async move {
-            let opened = self
-                .files
-                .open(&self.json_name, OpenOptions::new(Purpose::Json))
-                .await?;
+            let opened = self.files.open(&self.json_name, OpenOptions::new(Purpose::Json)).await?;
             let json = read_json(opened, cx).await?;
             let weights = match weights_elsewhere(cx, false, "")? {
                 Some(elsewhere) => elsewhere,
                 None => self.files.clone(),
             };
-            Ok(ModelArtifacts::new(
-                self.location(),
-                json,
-                WeightSource::Files(weights),
-            ))
+            Ok(ModelArtifacts::new(self.location(), json, WeightSource::Files(weights)))
         })
     }
 
-    fn save<'a>(
-        &'a self,
-        artifacts: SaveArtifacts,
-        cx: &'a IoCx,
-    ) -> BoxFuture<'a, Result<SaveResult>> {
+    fn save<'a>(&'a self, artifacts: SaveArtifacts, cx: &'a IoCx) -> BoxFuture<'a, Result<SaveResult>> {
         Box::pin(async move {
             artifacts.check(&self.json_name, cx)?;
-            let result = SaveResult::new(
-                self.location(),
-                artifacts.weights.len() + 1,
-                artifacts.bytes(),
-            );
+            let result = SaveResult::new(self.location(), artifacts.weights.len() + 1, artifacts.bytes());
             for (path, bytes) in artifacts.weights {
                 self.files.put(&path, Body::Bytes(bytes)).await?;
             }
             // Last: a model whose JSON can be read is complete.
-            self.files
-                .put(&self.json_name, Body::Bytes(artifacts.model_json))
-                .await?;
+            self.files.put(&self.json_name, Body::Bytes(artifacts.model_json)).await?;
             Ok(result)
         })
     }

@@ -73,12 +73,8 @@ pub use cx::IoCx;
 pub use fetch::fetch_weights;
 #[cfg(not(target_family = "wasm"))]
 pub use file::{FileHandler, FolderFiles};
-pub use files::{
-    Body, BoxFuture, ByteRange, Files, LocalFile, OpenOptions, Opened, Purpose, Validator,
-};
-pub use handler::{
-    FilesHandler, IoHandler, ModelArtifacts, SaveArtifacts, SaveResult, WeightSource,
-};
+pub use files::{Body, BoxFuture, ByteRange, Files, LocalFile, OpenOptions, Opened, Purpose, Validator};
+pub use handler::{FilesHandler, IoHandler, ModelArtifacts, SaveArtifacts, SaveResult, WeightSource};
 #[cfg(feature = "http")]
 pub use http::HttpHandler;
 pub use memory::{MemoryFiles, MemoryHandler, MemoryStore};

@@ -84,13 +84,8 @@ impl IoOptions {
     /// Names each weight file: the path in the manifest, which has been checked, becomes a URL (or for a
     /// model on disk a path). Overrides the prefix; no query is appended.
     #[must_use]
-    pub fn with_weight_url_converter(
-        self,
-        convert: impl Fn(&str) -> Result<String> + Send + Sync + 'static,
-    ) -> Self {
-        self.with_async_weight_url_converter(move |path| {
-            Box::pin(std::future::ready(convert(path)))
-        })
+    pub fn with_weight_url_converter(self, convert: impl Fn(&str) -> Result<String> + Send + Sync + 'static) -> Self {
+        self.with_async_weight_url_converter(move |path| Box::pin(std::future::ready(convert(path))))
     }
 
     /// [`with_weight_url_converter`](Self::with_weight_url_converter) for names that must be asked for,
@@ -106,10 +101,7 @@ impl IoOptions {
 
     /// A callback for progress.
     #[must_use]
-    pub fn with_on_progress(
-        mut self,
-        callback: impl Fn(&Progress) + Send + Sync + 'static,
-    ) -> Self {
+    pub fn with_on_progress(mut self, callback: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
         self.on_progress = Some(Arc::new(callback));
         self
     }
@@ -153,12 +145,7 @@ impl fmt::Debug for IoOptions {
         f.debug_struct("IoOptions")
             .field("limits", limits)
             .field("headers", &names)
-            .field(
-                "weight_path_prefix",
-                &weight_path_prefix
-                    .as_deref()
-                    .map(crate::url::without_secrets),
-            )
+            .field("weight_path_prefix", &weight_path_prefix.as_deref().map(crate::url::without_secrets))
             .field("weight_url_converter", &weight_url_converter.is_some())
             .field("on_progress", &on_progress.is_some())
             .field("concurrency", concurrency)
@@ -248,9 +235,6 @@ mod tests {
             .with_header("Authorization", "Bearer hunter2")
             .with_weight_path_prefix("http://h/?sig=hunter2");
         let text = format!("{options:?}");
-        assert!(
-            text.contains("Authorization") && !text.contains("hunter2"),
-            "{text}"
-        );
+        assert!(text.contains("Authorization") && !text.contains("hunter2"), "{text}");
     }
 }

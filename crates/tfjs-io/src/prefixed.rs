@@ -14,10 +14,7 @@ pub struct PrefixedFiles {
 impl PrefixedFiles {
     /// The files under `prefix`, which is put before every path as it is; a folder ends in `/`.
     pub fn new(inner: Arc<dyn Files>, prefix: impl Into<String>) -> Self {
-        PrefixedFiles {
-            inner,
-            prefix: prefix.into(),
-        }
+        PrefixedFiles { inner, prefix: prefix.into() }
     }
 
     fn path(&self, path: &str) -> String {
@@ -37,11 +34,7 @@ impl Files for PrefixedFiles {
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>>> {
         Box::pin(async move {
             let paths = self.inner.list(&self.path(prefix)).await?;
-            Ok(paths
-                .iter()
-                .filter_map(|p| p.strip_prefix(&self.prefix))
-                .map(str::to_owned)
-                .collect())
+            Ok(paths.iter().filter_map(|p| p.strip_prefix(&self.prefix)).map(str::to_owned).collect())
         })
     }
 

@@ -43,15 +43,7 @@ pub struct Progress {
 
 impl Progress {
     fn new(phase: Phase) -> Self {
-        Progress {
-            phase,
-            bytes_done: 0,
-            bytes_total: None,
-            files_opened: 0,
-            files_done: 0,
-            files_total: 0,
-            file: None,
-        }
+        Progress { phase, bytes_done: 0, bytes_total: None, files_opened: 0, files_done: 0, files_total: 0, file: None }
     }
 
     /// What TensorFlow.js's `onProgress` would be called with: half for the responses, half for the
@@ -61,9 +53,7 @@ impl Progress {
         match self.phase {
             Phase::ModelJson => 0.0,
             Phase::Weights if self.files_total == 0 => 1.0,
-            Phase::Weights => {
-                (self.files_opened + self.files_done) as f64 / (2 * self.files_total) as f64
-            }
+            Phase::Weights => (self.files_opened + self.files_done) as f64 / (2 * self.files_total) as f64,
         }
     }
 }
@@ -81,25 +71,13 @@ struct State {
 
 impl Reporter {
     pub(crate) fn new(callback: Option<ProgressCallback>) -> Self {
-        let state = State {
-            progress: Progress::new(Phase::ModelJson),
-            last_call: None,
-        };
-        Reporter {
-            callback,
-            state: Mutex::new(state),
-        }
+        let state = State { progress: Progress::new(Phase::ModelJson), last_call: None };
+        Reporter { callback, state: Mutex::new(state) }
     }
 
     /// Begins a phase.
     pub(crate) fn begin(&self, phase: Phase, files_total: usize, bytes_total: Option<u64>) {
-        self.update(true, |p| {
-            *p = Progress {
-                files_total,
-                bytes_total,
-                ..Progress::new(phase)
-            }
-        });
+        self.update(true, |p| *p = Progress { files_total, bytes_total, ..Progress::new(phase) });
     }
 
     /// A file's length or headers are known.
@@ -147,9 +125,7 @@ impl Reporter {
         change(&mut state.progress);
         let now = clock();
         let due = match (state.last_call, now) {
-            (Some(last), Some(now)) => {
-                now.duration_since(last) >= Duration::from_secs(1) / REPORTS_PER_SECOND
-            }
+            (Some(last), Some(now)) => now.duration_since(last) >= Duration::from_secs(1) / REPORTS_PER_SECOND,
             _ => true,
         };
         if always || due {
@@ -166,19 +142,13 @@ impl Reporter {
 
 impl fmt::Debug for Reporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reporter")
-            .field("callback", &self.callback.is_some())
-            .finish_non_exhaustive()
+        f.debug_struct("Reporter").field("callback", &self.callback.is_some()).finish_non_exhaustive()
     }
 }
 
 /// The time; `None` where there is no clock, and every report is made.
 fn clock() -> Option<Instant> {
-    if cfg!(target_family = "wasm") {
-        None
-    } else {
-        Some(Instant::now())
-    }
+    if cfg!(target_family = "wasm") { None } else { Some(Instant::now()) }
 }
 
 #[cfg(test)]
@@ -188,18 +158,14 @@ mod tests {
     fn recorded(run: impl FnOnce(&Reporter)) -> Vec<Progress> {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let sink = seen.clone();
-        let callback: ProgressCallback =
-            Arc::new(move |p: &Progress| sink.lock().unwrap().push(p.clone()));
+        let callback: ProgressCallback = Arc::new(move |p: &Progress| sink.lock().unwrap().push(p.clone()));
         run(&Reporter::new(Some(callback)));
         std::mem::take(&mut *seen.lock().unwrap())
     }
 
     #[test]
     fn the_fraction_is_that_of_tensorflow_js() {
-        let mut progress = Progress {
-            files_total: 3,
-            ..Progress::new(Phase::Weights)
-        };
+        let mut progress = Progress { files_total: 3, ..Progress::new(Phase::Weights) };
         let mut seen = Vec::new();
         for _ in 0..3 {
             progress.files_opened += 1;
@@ -229,14 +195,8 @@ mod tests {
         assert!(seen.len() < 1000, "{}", seen.len());
         assert_eq!(seen[0].bytes_done, 0);
         let last = seen.last().unwrap();
-        assert_eq!(
-            (last.bytes_done, last.bytes_total),
-            (100_000, Some(100_000))
-        );
-        assert_eq!(
-            (last.files_done, last.files_total, last.fraction()),
-            (1, 1, 1.0)
-        );
+        assert_eq!((last.bytes_done, last.bytes_total), (100_000, Some(100_000)));
+        assert_eq!((last.files_done, last.files_total, last.fraction()), (1, 1, 1.0));
         assert_eq!(last.file.as_deref(), Some("w.bin"));
     }
 }

@@ -52,9 +52,7 @@ impl Default for Registry {
         #[cfg(not(target_family = "wasm"))]
         let registry = registry.with("file", crate::file::FileScheme);
         #[cfg(feature = "http")]
-        let registry = registry
-            .with("http", crate::http::HttpScheme)
-            .with("https", crate::http::HttpScheme);
+        let registry = registry.with("http", crate::http::HttpScheme).with("https", crate::http::HttpScheme);
         registry
     }
 }
@@ -62,16 +60,13 @@ impl Default for Registry {
 impl Registry {
     /// No scheme at all.
     pub fn empty() -> Self {
-        Registry {
-            schemes: BTreeMap::new(),
-        }
+        Registry { schemes: BTreeMap::new() }
     }
 
     /// With one more scheme; one of the same name is replaced.
     #[must_use]
     pub fn with(mut self, scheme: &str, what: impl Scheme + 'static) -> Self {
-        self.schemes
-            .insert(scheme.to_ascii_lowercase(), Arc::new(what));
+        self.schemes.insert(scheme.to_ascii_lowercase(), Arc::new(what));
         self
     }
 
@@ -117,15 +112,9 @@ impl Registry {
             .in_file(url));
         }
         let known: Vec<String> = self.schemes().map(|s| format!("`{s}`")).collect();
-        let known = if known.is_empty() {
-            "none".to_owned()
-        } else {
-            known.join(", ")
-        };
-        Err(Error::misuse(format!(
-            "unknown scheme `{name}`; known are {known}; others can be added to the registry"
-        ))
-        .in_file(url))
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        Err(Error::misuse(format!("unknown scheme `{name}`; known are {known}; others can be added to the registry"))
+            .in_file(url))
     }
 }
 
@@ -145,14 +134,8 @@ mod tests {
         let url = ModelUrl::parse("gopher://h/m/model.json").unwrap();
         let error = Registry::default().resolve(&url).err().unwrap();
         assert_eq!(error.kind(), Kind::Misuse);
-        assert_eq!(
-            error.place().file.as_deref(),
-            Some("gopher://h/m/model.json")
-        );
-        assert!(
-            error.message().contains("`gopher`") && error.message().contains("`file`"),
-            "{error}"
-        );
+        assert_eq!(error.place().file.as_deref(), Some("gopher://h/m/model.json"));
+        assert!(error.message().contains("`gopher`") && error.message().contains("`file`"), "{error}");
         let error = Registry::empty().resolve(&url).err().unwrap();
         assert!(error.message().contains("known are none"), "{error}");
     }
@@ -168,9 +151,7 @@ mod tests {
 
     #[test]
     fn a_closure_is_a_scheme() {
-        let registry = Registry::empty().with("Hub", |url: &ModelUrl| {
-            Err(Error::misuse("not today").in_file(url))
-        });
+        let registry = Registry::empty().with("Hub", |url: &ModelUrl| Err(Error::misuse("not today").in_file(url)));
         let url = ModelUrl::parse("hub://x").unwrap();
         assert_eq!(registry.resolve(&url).err().unwrap().message(), "not today");
         assert_eq!(registry.schemes().collect::<Vec<_>>(), ["hub"]);

@@ -13,10 +13,8 @@ use tfjs_manifest::{Error, Limits, Result};
 /// percent-decoded; [`Limit`](tfjs_manifest::Kind::Limit) for one that is too long.
 pub fn shard_components<'a>(path: &'a str, limits: &Limits) -> Result<Vec<&'a str>> {
     let refuse = |why: &str| {
-        Err(Error::malformed(format!(
-            "weight file path {why}; expected a relative path inside the model's folder"
-        ))
-        .in_file(path.escape_debug()))
+        Err(Error::malformed(format!("weight file path {why}; expected a relative path inside the model's folder"))
+            .in_file(path.escape_debug()))
     };
     let chars = path.chars().count() as u64;
     Limits::check("path_chars", chars, limits.path_chars)
@@ -36,10 +34,7 @@ pub fn shard_components<'a>(path: &'a str, limits: &Limits) -> Result<Vec<&'a st
         }
         decoded = next;
     }
-    let parts: Vec<&str> = path
-        .split('/')
-        .filter(|part| !matches!(*part, "" | "."))
-        .collect();
+    let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     if parts.is_empty() {
         return refuse("names no file");
     }
@@ -64,9 +59,7 @@ fn escapes(path: &str) -> Option<&'static str> {
     if let Some((scheme, _)) = first.split_once(':') {
         let named = !scheme.is_empty()
             && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '.' | '-'));
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '.' | '-'));
         if named {
             return Some("is a URL or has a drive letter");
         }
@@ -108,15 +101,7 @@ mod tests {
 
     #[test]
     fn dot_dot_is_refused_in_every_spelling() {
-        for path in [
-            "../x",
-            "a/../../x",
-            "..",
-            "%2e%2e/x",
-            "a/%2E%2e%2fx",
-            "%252e%252e/x",
-            "..%2fx",
-        ] {
+        for path in ["../x", "a/../../x", "..", "%2e%2e/x", "a/%2E%2e%2fx", "%252e%252e/x", "..%2fx"] {
             check_refused(path, Kind::Malformed);
         }
     }

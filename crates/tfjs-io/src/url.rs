@@ -37,9 +37,7 @@ impl ModelUrl {
     pub fn parse(text: &str) -> Result<ModelUrl> {
         let text = text.trim();
         if text.is_empty() {
-            return Err(Error::misuse(
-                "expected a path or URL of a model, found nothing",
-            ));
+            return Err(Error::misuse("expected a path or URL of a model, found nothing"));
         }
         let Some((scheme, rest)) = split_scheme(text) else {
             return Ok(ModelUrl(Repr::Path(PathBuf::from(text))));
@@ -140,10 +138,7 @@ impl std::str::FromStr for ModelUrl {
 
 /// The URL as it may appear in a message: no user, no password, no values in the query.
 pub(crate) fn without_secrets(url: &str) -> String {
-    if url
-        .get(..5)
-        .is_some_and(|s| s.eq_ignore_ascii_case("data:"))
-    {
+    if url.get(..5).is_some_and(|s| s.eq_ignore_ascii_case("data:")) {
         let head = url.split(',').next().unwrap_or(url);
         return format!("{},…", head.chars().take(60).collect::<String>());
     }
@@ -196,22 +191,16 @@ fn file_url(whole: &str, rest: &str) -> Result<PathBuf> {
         Some(host) if host.eq_ignore_ascii_case("localhost/") => &rest[9..],
         _ => rest,
     };
-    let decoded = percent_decode_str(rest).decode_utf8().map_err(|e| {
-        Error::misuse("a `file://` URL must be UTF-8")
-            .in_file(whole)
-            .with_source(e)
-    })?;
+    let decoded = percent_decode_str(rest)
+        .decode_utf8()
+        .map_err(|e| Error::misuse("a `file://` URL must be UTF-8").in_file(whole).with_source(e))?;
     if decoded.is_empty() || decoded.contains('\0') {
         return Err(Error::misuse("expected a path after `file://`").in_file(whole));
     }
     // `file:///C:/m` is `C:/m`.
     let bytes = decoded.as_bytes();
     let drive = cfg!(windows) && bytes.len() >= 3 && bytes[0] == b'/' && bytes[2] == b':';
-    Ok(PathBuf::from(if drive {
-        &decoded[1..]
-    } else {
-        &decoded[..]
-    }))
+    Ok(PathBuf::from(if drive { &decoded[1..] } else { &decoded[..] }))
 }
 
 #[cfg(test)]
@@ -255,38 +244,18 @@ mod tests {
 
     #[test]
     fn the_query_is_kept_and_its_slashes_belong_to_it() {
-        check_split(
-            "https://h/m/model.json",
-            "https",
-            ["https://h/m/", "model.json", ""],
-        );
-        check_split(
-            "HTTP://h/m/?t=1",
-            "http",
-            ["http://h/m/", "model.json", "?t=1"],
-        );
+        check_split("https://h/m/model.json", "https", ["https://h/m/", "model.json", ""]);
+        check_split("HTTP://h/m/?t=1", "http", ["http://h/m/", "model.json", "?t=1"]);
         check_split("http://h?t=1", "http", ["http://h/", "model.json", "?t=1"]);
-        check_split(
-            "http://h/a/m.json?u=http://q/z#top",
-            "http",
-            ["http://h/a/", "m.json", "?u=http://q/z"],
-        );
-        check_split(
-            "s3://bucket/m/model.json",
-            "s3",
-            ["s3://bucket/m/", "model.json", ""],
-        );
+        check_split("http://h/a/m.json?u=http://q/z#top", "http", ["http://h/a/", "m.json", "?u=http://q/z"]);
+        check_split("s3://bucket/m/model.json", "s3", ["s3://bucket/m/", "model.json", ""]);
         check_split("mem://name", "mem", ["mem://name/", "model.json", ""]);
     }
 
     #[test]
     fn an_empty_name_is_misuse() {
         for text in ["", "  ", "file://", "file://%00"] {
-            assert_eq!(
-                ModelUrl::parse(text).unwrap_err().kind(),
-                Kind::Misuse,
-                "{text:?}"
-            );
+            assert_eq!(ModelUrl::parse(text).unwrap_err().kind(), Kind::Misuse, "{text:?}");
         }
     }
 

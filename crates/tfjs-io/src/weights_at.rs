@@ -13,19 +13,11 @@ use tfjs_manifest::{Error, Result};
 
 /// The files the options name instead of those beside the model; `None` if they name none. `remote`: the
 /// model is at a URL, so that a name without a scheme would be ambiguous. `query` is the model's.
-pub(crate) fn weights_elsewhere(
-    cx: &IoCx,
-    remote: bool,
-    query: &str,
-) -> Result<Option<Arc<dyn Files>>> {
+pub(crate) fn weights_elsewhere(cx: &IoCx, remote: bool, query: &str) -> Result<Option<Arc<dyn Files>>> {
     let options = cx.options();
     if let Some(convert) = &options.weight_url_converter {
         let convert = convert.clone();
-        return Ok(Some(Arc::new(ConvertedFiles {
-            convert,
-            remote,
-            cx: cx.clone(),
-        })));
+        return Ok(Some(Arc::new(ConvertedFiles { convert, remote, cx: cx.clone() })));
     }
     match &options.weight_path_prefix {
         None => Ok(None),
@@ -78,10 +70,7 @@ impl Files for ConvertedFiles {
 fn split_path(path: &Path) -> Result<(ModelUrl, String)> {
     let name = path.file_name().and_then(|name| name.to_str());
     let Some(name) = name else {
-        return Err(
-            Error::misuse("`weight_url_converter` gave a path that names no file")
-                .in_file(path.display()),
-        );
+        return Err(Error::misuse("`weight_url_converter` gave a path that names no file").in_file(path.display()));
     };
     let folder = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
@@ -92,8 +81,6 @@ fn split_path(path: &Path) -> Result<(ModelUrl, String)> {
 
 impl fmt::Debug for ConvertedFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConvertedFiles")
-            .field("remote", &self.remote)
-            .finish_non_exhaustive()
+        f.debug_struct("ConvertedFiles").field("remote", &self.remote).finish_non_exhaustive()
     }
 }

@@ -37,42 +37,33 @@ fn memory_stream(bytes: Bytes) -> BoxStream<'static, Result<Bytes>> {
 
 fn file_stream(local: LocalFile, len: Option<u64>) -> BoxStream<'static, Result<Bytes>> {
     let left = len.unwrap_or(u64::MAX);
-    stream::try_unfold(
-        (Arc::new(local.file), 0u64, left),
-        |(file, at, left)| async move {
-            if left == 0 {
-                return Ok(None);
-            }
-            let reader = file.clone();
-            let most = left.min(CHUNK as u64) as usize;
-            let chunk = crate::blocking::run(move || {
-                let mut buffer = vec![0; most];
-                let n = super::local::read_at(&reader, &mut buffer, at)
-                    .map_err(|e| Error::fetch("cannot read the file").with_source(e))?;
-                buffer.truncate(n);
-                Ok(buffer)
-            })
-            .await?;
-            let n = chunk.len() as u64;
-            Ok((n > 0).then(|| (Bytes::from(chunk), (file, at + n, left - n))))
-        },
-    )
+    stream::try_unfold((Arc::new(local.file), 0u64, left), |(file, at, left)| async move {
+        if left == 0 {
+            return Ok(None);
+        }
+        let reader = file.clone();
+        let most = left.min(CHUNK as u64) as usize;
+        let chunk = crate::blocking::run(move || {
+            let mut buffer = vec![0; most];
+            let n = super::local::read_at(&reader, &mut buffer, at)
+                .map_err(|e| Error::fetch("cannot read the file").with_source(e))?;
+            buffer.truncate(n);
+            Ok(buffer)
+        })
+        .await?;
+        let n = chunk.len() as u64;
+        Ok((n > 0).then(|| (Bytes::from(chunk), (file, at + n, left - n))))
+    })
     .boxed()
 }
 
 /// The whole body of a JSON file, within the limit.
 pub(crate) async fn read_json(opened: Opened, cx: &IoCx) -> Result<Bytes> {
-    let Opened {
-        location,
-        len,
-        body,
-        ..
-    } = opened;
+    let Opened { location, len, body, .. } = opened;
     let reporter = cx.reporter();
     let file: Arc<str> = location.as_str().into();
     let limit = cx.options().limits.model_json_bytes;
-    let check =
-        |asked| Limits::check("model_json_bytes", asked, limit).map_err(|e| e.in_file(&location));
+    let check = |asked| Limits::check("model_json_bytes", asked, limit).map_err(|e| e.in_file(&location));
     reporter.begin(Phase::ModelJson, 1, len);
     reporter.opened(&file);
     check(len.unwrap_or(0))?;
@@ -99,11 +90,7 @@ pub(crate) async fn read_json(opened: Opened, cx: &IoCx) -> Result<Bytes> {
     }
     reporter.done(&file);
     reporter.end();
-    Ok(if all.is_empty() {
-        first
-    } else {
-        Bytes::from(all)
-    })
+    Ok(if all.is_empty() { first } else { Bytes::from(all) })
 }
 
 /// Lets other tasks run, on any executor.

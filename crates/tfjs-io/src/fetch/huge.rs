@@ -29,13 +29,7 @@ pub(super) fn advise(buffer: &mut [u8]) {
     // SAFETY: `pages` is memory of ours, exclusively borrowed for the call, and consists of whole pages.
     // `MADV_HUGEPAGE` changes how the kernel backs them, never what they hold, and unlike other advice
     // has no effect on anything outside the range. Failure (no support, not anonymous) means no advice.
-    let _ = unsafe {
-        madvise(
-            pages.as_mut_ptr().cast(),
-            pages.len(),
-            Advice::LinuxHugepage,
-        )
-    };
+    let _ = unsafe { madvise(pages.as_mut_ptr().cast(), pages.len(), Advice::LinuxHugepage) };
 }
 
 /// Elsewhere there is nothing to advise.

@@ -46,48 +46,29 @@ impl FileState {
         };
         #[cfg(not(unix))]
         let id = (0, 0);
-        FileState {
-            len: metadata.len(),
-            modified: metadata.modified().ok(),
-            id,
-        }
+        FileState { len: metadata.len(), modified: metadata.modified().ok(), id }
     }
 }
 
 impl LocalShard {
     /// Notes the file's state; without `keep` it is closed until it is read, if its path is known.
     pub(super) fn new(location: String, local: LocalFile, keep: bool) -> Result<Self> {
-        let metadata = local
-            .file
-            .metadata()
-            .map_err(|e| cannot_read(e).in_file(&location))?;
+        let metadata = local.file.metadata().map_err(|e| cannot_read(e).in_file(&location))?;
         let keep = keep || local.path.is_none();
         let state = FileState::of(&metadata);
-        Ok(LocalShard {
-            location,
-            file: keep.then_some(local.file),
-            path: local.path,
-            state,
-        })
+        Ok(LocalShard { location, file: keep.then_some(local.file), path: local.path, state })
     }
 
     /// Back to what it was made of.
     pub(super) fn into_opened(self) -> Opened {
-        let LocalShard {
-            location,
-            file,
-            path,
-            state,
-        } = self;
+        let LocalShard { location, file, path, state } = self;
         let body = match (file, path) {
             (Some(file), path) => Body::File(LocalFile::new(file, path)),
             // Closed files are opened again by whoever reads them; see `KEPT_OPEN`.
             (None, path) => match path.as_ref().map(File::open) {
                 Some(Ok(file)) => Body::File(LocalFile::new(file, path)),
                 other => {
-                    let source = other
-                        .and_then(|r| r.err())
-                        .unwrap_or_else(|| ErrorKind::NotFound.into());
+                    let source = other.and_then(|r| r.err()).unwrap_or_else(|| ErrorKind::NotFound.into());
                     let error = cannot_read(source).in_file(&location);
                     Body::Stream(Box::pin(futures_util::stream::iter([Err(error)])))
                 }
@@ -116,11 +97,7 @@ impl LocalShard {
 
     fn check_unchanged(&self, file: &File) -> Result<()> {
         let now = FileState::of(&file.metadata().map_err(cannot_read)?);
-        if now == self.state {
-            Ok(())
-        } else {
-            Err(changed())
-        }
+        if now == self.state { Ok(()) } else { Err(changed()) }
     }
 }
 
@@ -184,8 +161,7 @@ fn fill_blocking(
             cx.reporter().done(&shard.name);
         }
     }
-    cx.reporter()
-        .total(all.iter().map(|s| s.local.state.len).sum());
+    cx.reporter().total(all.iter().map(|s| s.local.state.len).sum());
     let mut pieces = Vec::new();
     for (files, room) in rooms {
         cut(files, room, cx, &mut pieces)?;
@@ -193,10 +169,7 @@ fn fill_blocking(
     read_all(pieces, cx, cancelled)?;
     for shard in &all {
         if let Some(file) = &shard.local.file {
-            shard
-                .local
-                .check_unchanged(file)
-                .map_err(|e| e.in_file(&shard.local.location))?;
+            shard.local.check_unchanged(file).map_err(|e| e.in_file(&shard.local.location))?;
         }
     }
     Ok(())
@@ -211,11 +184,7 @@ struct Shard<'s> {
 
 impl<'s> Shard<'s> {
     fn new(local: &'s LocalShard) -> Self {
-        Shard {
-            local,
-            name: local.location.as_str().into(),
-            left: AtomicU64::new(local.state.len),
-        }
+        Shard { local, name: local.location.as_str().into(), left: AtomicU64::new(local.state.len) }
     }
 
     fn progress(&self, bytes: u64, cx: &IoCx) {
@@ -242,10 +211,7 @@ fn check_lengths(group: usize, files: &[Shard<'_>], room: &Room<'_>) -> Result<(
             // Says by how much, and which limit it is.
             let error = match room {
                 Room::Exact(_) => super::pieces::too_long(group, left, len),
-                Room::Growing { .. } => room
-                    .check(sum.saturating_add(len), group)
-                    .err()
-                    .unwrap_or_else(changed),
+                Room::Growing { .. } => room.check(sum.saturating_add(len), group).err().unwrap_or_else(changed),
             };
             return Err(error.in_file(&shard.local.location));
         }
@@ -260,18 +226,12 @@ fn check_lengths(group: usize, files: &[Shard<'_>], room: &Room<'_>) -> Result<(
 }
 
 /// Cuts a group's memory at the borders of its files and into pieces of a handy size.
-fn cut<'s, 'a>(
-    files: &'s [Shard<'s>],
-    room: Room<'a>,
-    cx: &IoCx,
-    out: &mut Vec<Piece<'s, 'a>>,
-) -> Result<()> {
+fn cut<'s, 'a>(files: &'s [Shard<'s>], room: Room<'a>, cx: &IoCx, out: &mut Vec<Piece<'s, 'a>>) -> Result<()> {
     let total: u64 = files.iter().map(|s| s.local.state.len).sum();
     let mut room: Pieces<'a> = match room {
         Room::Exact(pieces) => pieces,
         Room::Growing { bytes, .. } => {
-            let count = usize::try_from(total)
-                .map_err(|_| Error::limit("a weight group exceeds the address space"))?;
+            let count = usize::try_from(total).map_err(|_| Error::limit("a weight group exceeds the address space"))?;
             bytes.try_reserve_exact(count).map_err(out_of_memory)?;
             let start = bytes.len();
             bytes.resize(start + count, 0);
@@ -288,11 +248,7 @@ fn cut<'s, 'a>(
             };
             let count = segment.len();
             match segment {
-                Segment::Fill(bytes) if count > 0 => out.push(Piece {
-                    shard,
-                    offset,
-                    out: bytes,
-                }),
+                Segment::Fill(bytes) if count > 0 => out.push(Piece { shard, offset, out: bytes }),
                 Segment::Fill(_) => {}
                 Segment::Skip(_) => shard.progress(count, cx),
             }

@@ -45,17 +45,12 @@ pub async fn fetch_weights<S: WeightSink + 'static>(
     let reporter = cx.reporter();
     match source {
         WeightSource::None if count > 0 => {
-            let error =
-                format!("the model names {count} weight files, its handler gave no weights");
+            let error = format!("the model names {count} weight files, its handler gave no weights");
             return Err(Error::misuse(error));
         }
         WeightSource::None => {}
         WeightSource::Whole(chunks) => {
-            reporter.begin(
-                Phase::Weights,
-                1,
-                Some(chunks.iter().map(|c| c.len() as u64).sum()),
-            );
+            reporter.begin(Phase::Weights, 1, Some(chunks.iter().map(|c| c.len() as u64).sum()));
             whole::fill(chunks, sink.groups(), cx).await?;
         }
         WeightSource::Files(files) => {
@@ -80,8 +75,7 @@ fn check_paths(groups: &[Vec<String>], cx: &IoCx) -> Result<usize> {
     Limits::check("files", count as u64, limits.files)?;
     for (g, paths) in groups.iter().enumerate() {
         for (p, path) in paths.iter().enumerate() {
-            shard_components(path, limits)
-                .map_err(|e| e.at_json(format!("weightsManifest[{g}].paths[{p}]")))?;
+            shard_components(path, limits).map_err(|e| e.at_json(format!("weightsManifest[{g}].paths[{p}]")))?;
         }
     }
     Ok(count)
@@ -90,25 +84,17 @@ fn check_paths(groups: &[Vec<String>], cx: &IoCx) -> Result<usize> {
 /// Checks what can be known without any file; gives the bytes of all groups, if all are known.
 fn check_groups(groups: &[Vec<String>], sinks: Vec<GroupSink<'_>>) -> Result<Option<u64>> {
     if groups.len() != sinks.len() {
-        let error = format!(
-            "expected one sink for each of {} groups, found {}",
-            groups.len(),
-            sinks.len()
-        );
+        let error = format!("expected one sink for each of {} groups, found {}", groups.len(), sinks.len());
         return Err(Error::misuse(error));
     }
     let mut total = Some(0u64);
     for (g, (paths, sink)) in groups.iter().zip(sinks).enumerate() {
         let needed = Room::new(sink)?.needed();
         if let (true, Some(needed @ 1..)) = (paths.is_empty(), needed) {
-            return Err(Error::mismatch(format!(
-                "weight group {g} needs {needed} bytes, but names no files"
-            ))
-            .at_json(format!("weightsManifest[{g}].paths")));
+            return Err(Error::mismatch(format!("weight group {g} needs {needed} bytes, but names no files"))
+                .at_json(format!("weightsManifest[{g}].paths")));
         }
-        total = total
-            .zip(needed)
-            .and_then(|(total, needed)| total.checked_add(needed));
+        total = total.zip(needed).and_then(|(total, needed)| total.checked_add(needed));
     }
     Ok(total)
 }
@@ -131,24 +117,12 @@ async fn open_while_local(files: &Arc<dyn Files>, groups: &[Vec<String>]) -> Res
     for path in groups.iter().flatten() {
         let opened = files.open(path, OpenOptions::new(Purpose::Weights)).await;
         let opened = opened.map_err(|e| e.in_file(files.location(path)))?;
-        let Opened {
-            location,
-            body: Body::File(file),
-            ..
-        } = opened
-        else {
-            let mut all: Vec<Opened> = shards
-                .into_iter()
-                .map(local::LocalShard::into_opened)
-                .collect();
+        let Opened { location, body: Body::File(file), .. } = opened else {
+            let mut all: Vec<Opened> = shards.into_iter().map(local::LocalShard::into_opened).collect();
             all.push(opened);
             return Ok(Road::Streams(all));
         };
-        shards.push(local::LocalShard::new(
-            location,
-            file,
-            shards.len() < KEPT_OPEN,
-        )?);
+        shards.push(local::LocalShard::new(location, file, shards.len() < KEPT_OPEN)?);
     }
     Ok(Road::Local(shards))
 }

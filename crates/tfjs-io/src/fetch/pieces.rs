@@ -12,24 +12,15 @@ pub(super) struct Pieces<'a> {
 
 impl<'a> Pieces<'a> {
     fn new(segments: Vec<Segment<'a>>) -> Result<Self> {
-        let len = segments
-            .iter()
-            .try_fold(0u64, |n, s| n.checked_add(s.len()));
-        let len =
-            len.ok_or_else(|| Error::limit("a weight group has more bytes than can be counted"))?;
-        Ok(Pieces {
-            queue: segments.into(),
-            len,
-        })
+        let len = segments.iter().try_fold(0u64, |n, s| n.checked_add(s.len()));
+        let len = len.ok_or_else(|| Error::limit("a weight group has more bytes than can be counted"))?;
+        Ok(Pieces { queue: segments.into(), len })
     }
 
     /// One segment.
     pub(super) fn from_slice(bytes: &'a mut [u8]) -> Self {
         let len = bytes.len() as u64;
-        Pieces {
-            queue: VecDeque::from([Segment::Fill(bytes)]),
-            len,
-        }
+        Pieces { queue: VecDeque::from([Segment::Fill(bytes)]), len }
     }
 
     /// Before anything is written: large buffers want huge pages.
@@ -51,10 +42,7 @@ impl<'a> Pieces<'a> {
         if len > self.len {
             return None;
         }
-        let mut taken = Pieces {
-            queue: VecDeque::new(),
-            len,
-        };
+        let mut taken = Pieces { queue: VecDeque::new(), len };
         let mut left = len;
         while left > 0 {
             let Some(piece) = self.next(left) else { break };
@@ -116,9 +104,7 @@ impl<'a> Room<'a> {
         match sink {
             GroupSink::Segments(segments) => Pieces::new(segments).map(Room::Exact),
             GroupSink::Growing { bytes, limit } => Ok(Room::Growing { bytes, left: limit }),
-            _ => Err(Error::bug(
-                "a weight group is of a kind that tfjs-io does not know",
-            )),
+            _ => Err(Error::bug("a weight group is of a kind that tfjs-io does not know")),
         }
     }
 
@@ -207,11 +193,7 @@ mod tests {
     #[test]
     fn files_are_cut_anywhere_and_skips_are_skipped() {
         let (mut a, mut b) = ([0u8; 3], [0u8; 4]);
-        let segments = vec![
-            Segment::Fill(&mut a),
-            Segment::Skip(2),
-            Segment::Fill(&mut b),
-        ];
+        let segments = vec![Segment::Fill(&mut a), Segment::Skip(2), Segment::Fill(&mut b)];
         let mut all = Pieces::new(segments).unwrap();
         assert_eq!(all.len(), 9);
         let mut first = all.take(4).unwrap();
@@ -229,10 +211,7 @@ mod tests {
     #[test]
     fn a_growing_group_stops_at_its_limit() {
         let mut bytes = vec![9];
-        let mut room = Room::Growing {
-            bytes: &mut bytes,
-            left: 3,
-        };
+        let mut room = Room::Growing { bytes: &mut bytes, left: 3 };
         room.write(&[1, 2], 0).unwrap();
         assert_eq!(room.write(&[3, 4], 0).unwrap_err().kind(), Kind::Limit);
         room.write(&[3], 0).unwrap();

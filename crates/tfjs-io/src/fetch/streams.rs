@@ -58,10 +58,7 @@ pub(super) async fn fill(
         }
     }
     // In order: whoever a file waits for has been started before it.
-    stream::iter(jobs)
-        .buffer_unordered(cx.options().concurrency.max(1))
-        .try_collect()
-        .await
+    stream::iter(jobs).buffer_unordered(cx.options().concurrency.max(1)).try_collect().await
 }
 
 /// One file.
@@ -91,19 +88,10 @@ impl<'a> Job<'a> {
                 .await
                 .map_err(|e| e.in_file(self.files.location(self.path)))?,
         };
-        let Opened {
-            location,
-            len,
-            body,
-            ..
-        } = opened;
+        let Opened { location, len, body, .. } = opened;
         let name: Arc<str> = location.as_str().into();
         self.cx.reporter().opened(&name);
-        let body = Incoming {
-            stream: into_stream(body, len),
-            name: name.clone(),
-            cx: self.cx,
-        };
+        let body = Incoming { stream: into_stream(body, len), name: name.clone(), cx: self.cx };
         let result = match len {
             Some(len) if self.exact => self.known(len, body).await,
             _ => self.unknown(len, body).await,
@@ -187,27 +175,15 @@ impl<'a> Job<'a> {
 
 /// The rest of the group's memory.
 async fn receive<'a>(receiver: &mut oneshot::Receiver<Room<'a>>) -> Result<Room<'a>> {
-    receiver
-        .await
-        .map_err(|_| Error::fetch("given up, because a file before this one failed"))
+    receiver.await.map_err(|_| Error::fetch("given up, because a file before this one failed"))
 }
 
-async fn read_exactly(
-    share: &mut Pieces<'_>,
-    len: u64,
-    group: usize,
-    body: &mut Incoming<'_>,
-) -> Result<()> {
+async fn read_exactly(share: &mut Pieces<'_>, len: u64, group: usize, body: &mut Incoming<'_>) -> Result<()> {
     while let Some(chunk) = body.next().await {
         let chunk = chunk?;
         let found = chunk.len() as u64;
         if found > share.len() {
-            return Err(not_as_announced(
-                group,
-                len,
-                len - share.len() + found,
-                true,
-            ));
+            return Err(not_as_announced(group, len, len - share.len() + found, true));
         }
         share.write(&chunk);
     }

@@ -15,14 +15,8 @@ const NAME: &str = "weight data";
 pub(super) async fn fill(chunks: &[Bytes], sinks: Vec<GroupSink<'_>>, cx: &IoCx) -> Result<()> {
     let name: Arc<str> = NAME.into();
     cx.reporter().opened(&name);
-    let rooms = sinks
-        .into_iter()
-        .map(Room::new)
-        .collect::<Result<Vec<_>>>()?;
-    let found = chunks
-        .iter()
-        .try_fold(0u64, |n, c| n.checked_add(c.len() as u64))
-        .unwrap_or(u64::MAX);
+    let rooms = sinks.into_iter().map(Room::new).collect::<Result<Vec<_>>>()?;
+    let found = chunks.iter().try_fold(0u64, |n, c| n.checked_add(c.len() as u64)).unwrap_or(u64::MAX);
     let lengths = lengths(&rooms, found).map_err(|e| e.in_file(NAME))?;
 
     let mut groups = rooms.into_iter().zip(lengths).enumerate();
@@ -41,8 +35,7 @@ pub(super) async fn fill(chunks: &[Bytes], sinks: Vec<GroupSink<'_>>, cx: &IoCx)
                     continue;
                 };
                 let count = (*left).min(step.len() as u64);
-                room.write(&step.split_to(count as usize), *group)
-                    .map_err(|e| e.in_file(NAME))?;
+                room.write(&step.split_to(count as usize), *group).map_err(|e| e.in_file(NAME))?;
                 *left -= count;
                 if *left == 0 {
                     now = None;
@@ -56,12 +49,8 @@ pub(super) async fn fill(chunks: &[Bytes], sinks: Vec<GroupSink<'_>>, cx: &IoCx)
 
 /// How many bytes each group takes. One group of unknown size takes what the others leave.
 fn lengths(rooms: &[Room<'_>], found: u64) -> Result<Vec<u64>> {
-    let known = rooms
-        .iter()
-        .filter_map(Room::needed)
-        .try_fold(0u64, |n, len| n.checked_add(len));
-    let known =
-        known.ok_or_else(|| Error::limit("the weights have more bytes than can be counted"))?;
+    let known = rooms.iter().filter_map(Room::needed).try_fold(0u64, |n, len| n.checked_add(len));
+    let known = known.ok_or_else(|| Error::limit("the weights have more bytes than can be counted"))?;
     let unknown = rooms.iter().filter(|room| room.needed().is_none()).count();
     if unknown > 1 {
         return Err(Error::unsupported(
@@ -78,8 +67,5 @@ fn lengths(rooms: &[Room<'_>], found: u64) -> Result<Vec<u64>> {
     for room in rooms.iter().filter(|room| room.needed().is_none()) {
         Limits::check("string_bytes", rest, room.left())?;
     }
-    Ok(rooms
-        .iter()
-        .map(|room| room.needed().unwrap_or(rest))
-        .collect())
+    Ok(rooms.iter().map(|room| room.needed().unwrap_or(rest)).collect())
 }

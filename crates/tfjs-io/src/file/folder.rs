@@ -22,11 +22,7 @@ pub struct FolderFiles {
 impl FolderFiles {
     /// The files of this folder.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        FolderFiles {
-            folder: folder.into(),
-            limits: Limits::default(),
-            allow_symlinks: false,
-        }
+        FolderFiles { folder: folder.into(), limits: Limits::default(), allow_symlinks: false }
     }
 
     /// With another limit for paths.
@@ -46,9 +42,7 @@ impl FolderFiles {
     /// Where a path is, by its name alone.
     fn path(&self, path: &str) -> Result<PathBuf> {
         let parts = shard_components(path, &self.limits)?;
-        Ok(parts
-            .iter()
-            .fold(self.folder.clone(), |folder, part| folder.join(part)))
+        Ok(parts.iter().fold(self.folder.clone(), |folder, part| folder.join(part)))
     }
 }
 
@@ -57,8 +51,7 @@ impl Files for FolderFiles {
     fn open<'a>(&'a self, path: &'a str, _options: OpenOptions) -> BoxFuture<'a, Result<Opened>> {
         Box::pin(async move {
             let (this, path) = (self.clone(), self.path(path)?);
-            crate::blocking::run(move || open_inside(&this.folder, &path, this.allow_symlinks))
-                .await
+            crate::blocking::run(move || open_inside(&this.folder, &path, this.allow_symlinks)).await
         })
     }
 
@@ -67,16 +60,12 @@ impl Files for FolderFiles {
             let path = self.path(path)?;
             let mut chunks = into_stream(body, None);
             let target = path.clone();
-            let mut staged =
-                crate::blocking::run(move || super::save::Staged::new(&target)).await?;
+            let mut staged = crate::blocking::run(move || super::save::Staged::new(&target)).await?;
             while let Some(chunk) = chunks.next().await {
                 let chunk = chunk?;
                 let target = path.clone();
                 staged = crate::blocking::run(move || {
-                    staged
-                        .file()
-                        .write_all(&chunk)
-                        .map_err(|e| cannot("write", e).in_file(target.display()))?;
+                    staged.file().write_all(&chunk).map_err(|e| cannot("write", e).in_file(target.display()))?;
                     Ok(staged)
                 })
                 .await?;
@@ -90,8 +79,7 @@ impl Files for FolderFiles {
             let (folder, prefix) = (self.folder.clone(), prefix.to_owned());
             crate::blocking::run(move || {
                 let mut out = Vec::new();
-                walk(&folder, "", &mut out)
-                    .map_err(|e| cannot("list", e).in_file(folder.display()))?;
+                walk(&folder, "", &mut out).map_err(|e| cannot("list", e).in_file(folder.display()))?;
                 out.retain(|path| path.starts_with(&prefix));
                 out.sort();
                 Ok(out)
@@ -111,19 +99,14 @@ impl Files for FolderFiles {
     }
 
     fn location(&self, path: &str) -> String {
-        self.path(path)
-            .map_or_else(|_| path.to_owned(), |path| path.display().to_string())
+        self.path(path).map_or_else(|_| path.to_owned(), |path| path.display().to_string())
     }
 }
 
 fn open_inside(folder: &Path, path: &Path, allow_symlinks: bool) -> Result<Opened> {
-    let real = path
-        .canonicalize()
-        .map_err(|e| not_there(e).in_file(path.display()))?;
+    let real = path.canonicalize().map_err(|e| not_there(e).in_file(path.display()))?;
     if !allow_symlinks {
-        let root = folder
-            .canonicalize()
-            .map_err(|e| not_there(e).in_file(folder.display()))?;
+        let root = folder.canonicalize().map_err(|e| not_there(e).in_file(folder.display()))?;
         if !real.starts_with(&root) {
             return Err(Error::malformed(
                 "the weight file is a link out of the model's folder; allow symlinks if this model is trusted",
@@ -136,9 +119,7 @@ fn open_inside(folder: &Path, path: &Path, allow_symlinks: bool) -> Result<Opene
     let modified = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     let validator = Validator::weak(format!("{len}-{}", modified.map_or(0, |t| t.as_nanos())));
     let body = Body::File(LocalFile::new(file, Some(real)));
-    let mut opened = Opened::new(path.display().to_string(), body)
-        .with_len(len)
-        .with_validator(validator);
+    let mut opened = Opened::new(path.display().to_string(), body).with_len(len).with_validator(validator);
     opened.ranges = true;
     Ok(opened)
 }
@@ -155,12 +136,7 @@ pub(super) fn open_regular(path: &Path, shown: &Path, follow: bool) -> Result<(F
         use rustix::fs::OFlags;
         use std::os::unix::fs::OpenOptionsExt;
         // And in case it was exchanged in between: do not wait, do not follow.
-        let flags = OFlags::NONBLOCK
-            | if follow {
-                OFlags::empty()
-            } else {
-                OFlags::NOFOLLOW
-            };
+        let flags = OFlags::NONBLOCK | if follow { OFlags::empty() } else { OFlags::NOFOLLOW };
         options.custom_flags(flags.bits() as i32);
     }
     #[cfg(not(unix))]
@@ -175,11 +151,7 @@ fn check_regular(metadata: &std::fs::Metadata, shown: &Path) -> Result<()> {
     if metadata.is_file() {
         return Ok(());
     }
-    let what = if metadata.is_dir() {
-        "a folder"
-    } else {
-        "a device or pipe"
-    };
+    let what = if metadata.is_dir() { "a folder" } else { "a device or pipe" };
     Err(Error::fetch(format!("expected a regular file, found {what}")).in_file(shown.display()))
 }
 

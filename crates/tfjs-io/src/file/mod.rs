@@ -27,15 +27,12 @@ impl Scheme for FileScheme {
 
     fn files(&self, folder: &ModelUrl, _query: &str, cx: &IoCx) -> Result<Arc<dyn Files>> {
         let files = FolderFiles::new(path_of(folder)?).with_limits(cx.options().limits.clone());
-        Ok(Arc::new(
-            files.with_allow_symlinks(cx.options().allow_symlinks),
-        ))
+        Ok(Arc::new(files.with_allow_symlinks(cx.options().allow_symlinks)))
     }
 }
 
 fn path_of(url: &ModelUrl) -> Result<&Path> {
-    url.as_path()
-        .ok_or_else(|| Error::misuse("expected a path or a `file://` URL").in_file(url))
+    url.as_path().ok_or_else(|| Error::misuse("expected a path or a `file://` URL").in_file(url))
 }
 
 /// The handler of a model on disk.
@@ -67,33 +64,18 @@ impl IoHandler for FileHandler {
                 None => FileScheme.files(&ModelUrl::from_path(folder_of(&path)), "", cx)?,
             };
             let location = path.display().to_string();
-            Ok(ModelArtifacts::new(
-                location,
-                json,
-                WeightSource::Files(weights),
-            ))
+            Ok(ModelArtifacts::new(location, json, WeightSource::Files(weights)))
         })
     }
 
-    fn save<'a>(
-        &'a self,
-        artifacts: SaveArtifacts,
-        cx: &'a IoCx,
-    ) -> BoxFuture<'a, Result<SaveResult>> {
+    fn save<'a>(&'a self, artifacts: SaveArtifacts, cx: &'a IoCx) -> BoxFuture<'a, Result<SaveResult>> {
         Box::pin(async move {
-            let is_json = self
-                .path
-                .extension()
-                .is_some_and(|e| e.eq_ignore_ascii_case("json"));
+            let is_json = self.path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json"));
             let json_path = match is_json {
                 true => self.path.clone(),
                 false => self.path.join(MODEL_JSON),
             };
-            let name = json_path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or(MODEL_JSON)
-                .to_owned();
+            let name = json_path.file_name().and_then(|name| name.to_str()).unwrap_or(MODEL_JSON).to_owned();
             artifacts.check(&name, cx)?;
             let folder = folder_of(&json_path).to_owned();
             let limits = cx.options().limits.clone();
@@ -121,8 +103,7 @@ fn open_json(mut path: PathBuf) -> Result<(PathBuf, Opened)> {
     }
     let (file, len) = open_regular(&path, &path, true).map_err(|e| match in_folder {
         true if !path.exists() => {
-            Error::fetch("this folder has no `model.json`; give the path of the model's JSON")
-                .in_file(path.display())
+            Error::fetch("this folder has no `model.json`; give the path of the model's JSON").in_file(path.display())
         }
         _ => e,
     })?;

@@ -18,27 +18,17 @@ pub(super) fn is_staged(name: &str) -> bool {
     name.starts_with(STAGED)
 }
 
-pub(super) fn save(
-    folder: &Path,
-    json_name: &str,
-    artifacts: &SaveArtifacts,
-    limits: &Limits,
-) -> Result<SaveResult> {
+pub(super) fn save(folder: &Path, json_name: &str, artifacts: &SaveArtifacts, limits: &Limits) -> Result<SaveResult> {
     let mut made = MadeFolders::default();
     let mut staged = Vec::new();
     for (path, bytes) in &artifacts.weights {
         let parts = shard_components(path, limits)?;
-        let target = parts
-            .iter()
-            .fold(folder.to_owned(), |folder, part| folder.join(part));
+        let target = parts.iter().fold(folder.to_owned(), |folder, part| folder.join(part));
         made.create(super::folder_of(&target))?;
         staged.push(Staged::with(&target, bytes)?);
     }
     made.create(folder)?;
-    staged.push(Staged::with(
-        &folder.join(json_name),
-        &artifacts.model_json,
-    )?);
+    staged.push(Staged::with(&folder.join(json_name), &artifacts.model_json)?);
     // Nothing that was there has been touched so far.
     let mut replaced = Vec::new();
     for file in staged {
@@ -49,11 +39,7 @@ pub(super) fn save(
     }
     made.keep();
     let location = folder.join(json_name).display().to_string();
-    Ok(SaveResult::new(
-        location,
-        artifacts.weights.len() + 1,
-        artifacts.bytes(),
-    ))
+    Ok(SaveResult::new(location, artifacts.weights.len() + 1, artifacts.bytes()))
 }
 
 /// A file being written beside its place. Dropped, it is gone.
@@ -68,29 +54,17 @@ impl Staged {
     /// An empty file that will be at `target`.
     pub(super) fn new(target: &Path) -> Result<Staged> {
         if target.is_dir() {
-            return Err(
-                Error::fetch("cannot write the file: it is a folder").in_file(target.display())
-            );
+            return Err(Error::fetch("cannot write the file: it is a folder").in_file(target.display()));
         }
         let at = beside(target)?;
-        let options = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&at);
+        let options = fs::OpenOptions::new().write(true).create_new(true).open(&at);
         let file = options.map_err(|e| cannot("write", e).in_file(target.display()))?;
-        Ok(Staged {
-            file,
-            at: Temporary(Some(at)),
-            target: target.to_owned(),
-        })
+        Ok(Staged { file, at: Temporary(Some(at)), target: target.to_owned() })
     }
 
     fn with(target: &Path, bytes: &[u8]) -> Result<Staged> {
         let mut staged = Staged::new(target)?;
-        staged
-            .file
-            .write_all(bytes)
-            .map_err(|e| cannot("write", e).in_file(target.display()))?;
+        staged.file.write_all(bytes).map_err(|e| cannot("write", e).in_file(target.display()))?;
         Ok(staged)
     }
 
@@ -113,20 +87,14 @@ impl Staged {
         if self.target.exists() {
             let path = beside(&self.target)?;
             // A link, so that the file is in its place at every moment; a copy where there are no links.
-            fs::hard_link(&self.target, &path)
-                .or_else(|_| fs::copy(&self.target, &path).map(drop))
-                .map_err(error)?;
+            fs::hard_link(&self.target, &path).or_else(|_| fs::copy(&self.target, &path).map(drop)).map_err(error)?;
             before = Temporary(Some(path));
         }
         if let Some(at) = &self.at.0 {
             fs::rename(at, &self.target).map_err(error)?;
         }
         self.at.0 = None;
-        Ok(Replaced {
-            target: self.target,
-            before,
-            kept: false,
-        })
+        Ok(Replaced { target: self.target, before, kept: false })
     }
 }
 
@@ -175,16 +143,10 @@ struct MadeFolders(Vec<PathBuf>);
 
 impl MadeFolders {
     fn create(&mut self, folder: &Path) -> Result<()> {
-        let missing: Vec<PathBuf> = folder
-            .ancestors()
-            .take_while(|f| *f != Path::new("") && !f.exists())
-            .map(Path::to_owned)
-            .collect();
-        fs::create_dir_all(folder).map_err(|e| {
-            Error::fetch("cannot make the folder")
-                .with_source(e)
-                .in_file(folder.display())
-        })?;
+        let missing: Vec<PathBuf> =
+            folder.ancestors().take_while(|f| *f != Path::new("") && !f.exists()).map(Path::to_owned).collect();
+        fs::create_dir_all(folder)
+            .map_err(|e| Error::fetch("cannot make the folder").with_source(e).in_file(folder.display()))?;
         self.0.extend(missing.into_iter().rev());
         Ok(())
     }
@@ -207,21 +169,11 @@ impl Drop for MadeFolders {
 fn beside(target: &Path) -> Result<PathBuf> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let name = target.file_name().and_then(|name| name.to_str());
-    let name =
-        name.ok_or_else(|| Error::misuse("expected a file's name").in_file(target.display()))?;
+    let name = name.ok_or_else(|| Error::misuse("expected a file's name").in_file(target.display()))?;
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     // Names may be 255 bytes long.
-    let end = name
-        .char_indices()
-        .map(|(i, c)| i + c.len_utf8())
-        .take_while(|&end| end <= 100)
-        .last()
-        .unwrap_or(0);
-    Ok(target.with_file_name(format!(
-        "{STAGED}{}-{count}-{}",
-        std::process::id(),
-        &name[..end]
-    )))
+    let end = name.char_indices().map(|(i, c)| i + c.len_utf8()).take_while(|&end| end <= 100).last().unwrap_or(0);
+    Ok(target.with_file_name(format!("{STAGED}{}-{count}-{}", std::process::id(), &name[..end])))
 }
 
 #[cfg(test)]
@@ -230,18 +182,13 @@ mod tests {
     use bytes::Bytes;
 
     fn artifacts(json: &'static str, files: &[(&str, &'static str)]) -> SaveArtifacts {
-        let weights = files
-            .iter()
-            .map(|(p, b)| ((*p).to_owned(), Bytes::from_static(b.as_bytes())))
-            .collect();
+        let weights = files.iter().map(|(p, b)| ((*p).to_owned(), Bytes::from_static(b.as_bytes()))).collect();
         SaveArtifacts::new(json, weights)
     }
 
     fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<_> = fs::read_dir(folder)
-            .unwrap()
-            .map(|e| e.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut names: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -254,19 +201,12 @@ mod tests {
     fn files_replace_those_before_and_leave_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("a/b");
-        run(
-            &folder,
-            &artifacts("{}", &[("w.bin", "1"), ("sub/x.bin", "2")]),
-        )
-        .unwrap();
+        run(&folder, &artifacts("{}", &[("w.bin", "1"), ("sub/x.bin", "2")])).unwrap();
         let result = run(&folder, &artifacts("{\"a\":1}", &[("w.bin", "33")])).unwrap();
         assert_eq!((result.files, result.bytes), (2, 9));
         assert_eq!(names(&folder), ["model.json", "sub", "w.bin"]);
         assert_eq!(fs::read_to_string(folder.join("w.bin")).unwrap(), "33");
-        assert_eq!(
-            fs::read_to_string(folder.join("model.json")).unwrap(),
-            "{\"a\":1}"
-        );
+        assert_eq!(fs::read_to_string(folder.join("model.json")).unwrap(), "{\"a\":1}");
     }
 
     #[test]
@@ -275,25 +215,11 @@ mod tests {
         run(dir.path(), &artifacts("{}", &[("w.bin", "1")])).unwrap();
         // The last file cannot be written, because a folder has its name.
         fs::create_dir(dir.path().join("z.bin")).unwrap();
-        let error = run(
-            dir.path(),
-            &artifacts("{2}", &[("w.bin", "2"), ("new/y.bin", "2"), ("z.bin", "2")]),
-        );
-        assert!(
-            error
-                .unwrap_err()
-                .place()
-                .file
-                .as_deref()
-                .unwrap()
-                .ends_with("z.bin")
-        );
+        let error = run(dir.path(), &artifacts("{2}", &[("w.bin", "2"), ("new/y.bin", "2"), ("z.bin", "2")]));
+        assert!(error.unwrap_err().place().file.as_deref().unwrap().ends_with("z.bin"));
         assert_eq!(names(dir.path()), ["model.json", "w.bin", "z.bin"]);
         assert_eq!(fs::read_to_string(dir.path().join("w.bin")).unwrap(), "1");
-        assert_eq!(
-            fs::read_to_string(dir.path().join("model.json")).unwrap(),
-            "{}"
-        );
+        assert_eq!(fs::read_to_string(dir.path().join("model.json")).unwrap(), "{}");
     }
 
     #[test]

@@ -32,18 +32,14 @@ pub(super) fn open(
     if status != StatusCode::OK && !(partial && options.range.is_some()) {
         return Err(refused(status));
     }
-    if let Some(encoding) =
-        text(headers, header::CONTENT_ENCODING).filter(|e| !e.eq_ignore_ascii_case("identity"))
-    {
+    if let Some(encoding) = text(headers, header::CONTENT_ENCODING).filter(|e| !e.eq_ignore_ascii_case("identity")) {
         // What could be decoded has lost this header.
         return Err(Error::unsupported(format!(
             "the server sends encoding `{encoding}`; expected identity, gzip, br or zstd"
         )));
     }
     let content_type = text(headers, header::CONTENT_TYPE).unwrap_or_default();
-    if options.purpose == Purpose::Weights
-        && content_type.to_ascii_lowercase().starts_with("text/html")
-    {
+    if options.purpose == Purpose::Weights && content_type.to_ascii_lowercase().starts_with("text/html") {
         return Err(Error::fetch(
             "the server answered with a page of HTML, not with weights; check that the file is there and needs no login",
         ));
@@ -54,8 +50,7 @@ pub(super) fn open(
     };
     let len = content_length(headers)?;
     let validator = validator(headers);
-    let ranges = partial
-        || text(headers, header::ACCEPT_RANGES).is_some_and(|r| r.eq_ignore_ascii_case("bytes"));
+    let ranges = partial || text(headers, header::ACCEPT_RANGES).is_some_and(|r| r.eq_ignore_ascii_case("bytes"));
     let body = Body::Stream(timed(response.into_body(), client).boxed());
     let mut opened = Opened::new(location, body);
     // A body that was decoded has lost the length it had.
@@ -85,9 +80,7 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>> {
         None => Ok(None),
         Some(text) => match text.parse() {
             Ok(len) => Ok(Some(len)),
-            Err(_) => Err(Error::fetch(format!(
-                "the server sends a content length of `{text}`"
-            ))),
+            Err(_) => Err(Error::fetch(format!("the server sends a content length of `{text}`"))),
         },
     }
 }
@@ -95,14 +88,9 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>> {
 /// `bytes 4-7/10`: a server that answers another range than was asked for would shift the weights.
 fn content_range_start(headers: &HeaderMap, asked: u64) -> Result<u64> {
     let range = text(headers, header::CONTENT_RANGE).unwrap_or("nothing");
-    let start = range
-        .strip_prefix("bytes ")
-        .and_then(|r| r.split('-').next())
-        .and_then(|r| r.trim().parse().ok());
+    let start = range.strip_prefix("bytes ").and_then(|r| r.split('-').next()).and_then(|r| r.trim().parse().ok());
     if start != Some(asked) {
-        return Err(Error::fetch(format!(
-            "asked the server for bytes from {asked}, it answers with `{range}`"
-        )));
+        return Err(Error::fetch(format!("asked the server for bytes from {asked}, it answers with `{range}`")));
     }
     Ok(asked)
 }
@@ -118,20 +106,14 @@ fn validator(headers: &HeaderMap) -> Option<Validator> {
 }
 
 /// The body with its time-outs: a stream that knows when to give up.
-fn timed(
-    body: Decoded,
-    client: &HttpClient,
-) -> impl stream::Stream<Item = Result<Bytes>> + Send + 'static {
+fn timed(body: Decoded, client: &HttpClient) -> impl stream::Stream<Item = Result<Bytes>> + Send + 'static {
     let watch = Watch {
         idle: client.timeouts.idle,
         deadline: client.deadline,
         rate: Rate::new(client.timeouts.min_rate, client.timeouts.rate_window),
     };
     stream::try_unfold((body, watch), |(mut body, mut watch)| async move {
-        Ok(watch
-            .next(&mut body)
-            .await?
-            .map(|chunk| (chunk, (body, watch))))
+        Ok(watch.next(&mut body).await?.map(|chunk| (chunk, (body, watch))))
     })
 }
 
@@ -153,9 +135,7 @@ impl Watch {
                 Ok(Some(Ok(frame))) => frame,
                 Ok(None) => return Ok(None),
                 Ok(Some(Err(e))) => {
-                    return Err(
-                        Error::fetch("the connection broke off within a body").with_source(e)
-                    );
+                    return Err(Error::fetch("the connection broke off within a body").with_source(e));
                 }
                 Err(_) => return Err(timed_out(what, limit)),
             };
@@ -182,12 +162,7 @@ struct Rate {
 
 impl Rate {
     fn new(least: u64, window: Duration) -> Self {
-        Rate {
-            least,
-            window,
-            waited: Duration::ZERO,
-            bytes: 0,
-        }
+        Rate { least, window, waited: Duration::ZERO, bytes: 0 }
     }
 
     fn count(&mut self, waited: Duration, bytes: u64) -> Result<()> {
@@ -229,19 +204,12 @@ mod tests {
     fn another_range_than_was_asked_for_is_refused() {
         let headers = |text: &'static str| {
             let mut headers = HeaderMap::new();
-            headers.insert(
-                header::CONTENT_RANGE,
-                header::HeaderValue::from_static(text),
-            );
+            headers.insert(header::CONTENT_RANGE, header::HeaderValue::from_static(text));
             headers
         };
         assert_eq!(content_range_start(&headers("bytes 4-7/10"), 4).unwrap(), 4);
         for wrong in ["bytes 0-7/10", "bytes */10", "4-7/10"] {
-            assert_eq!(
-                content_range_start(&headers(wrong), 4).unwrap_err().kind(),
-                Kind::Fetch,
-                "{wrong}"
-            );
+            assert_eq!(content_range_start(&headers(wrong), 4).unwrap_err().kind(), Kind::Fetch, "{wrong}");
         }
     }
 }

@@ -49,9 +49,7 @@ impl HttpClient {
             no_link_local: pool(Reach::NoLinkLocal),
             public: pool(Reach::Public),
             headers: user_headers(&options.headers)?,
-            deadline: timeouts
-                .total
-                .and_then(|total| Instant::now().checked_add(total)),
+            deadline: timeouts.total.and_then(|total| Instant::now().checked_add(total)),
             timeouts,
         })
     }
@@ -66,10 +64,7 @@ impl HttpClient {
         let first = uri.clone();
         let mut reach = Reach::Any;
         for hop in 0..=HOPS {
-            let response = self
-                .send(&uri, &headers, options, reach)
-                .await
-                .map_err(|e| redirected(e, &uri, hop))?;
+            let response = self.send(&uri, &headers, options, reach).await.map_err(|e| redirected(e, &uri, hop))?;
             if !answer::is_redirect(response.status()) {
                 let opened = answer::open(response, without_secrets(url), options, self);
                 return opened.map_err(|e| redirected(e, &uri, hop));
@@ -77,34 +72,22 @@ impl HttpClient {
             let location = response.headers().get(header::LOCATION);
             let location = location.and_then(|l| std::str::from_utf8(l.as_bytes()).ok());
             let Some(location) = location else {
-                return Err(Error::fetch(format!(
-                    "the server answered {}, but says not where to",
-                    response.status()
-                )));
+                return Err(Error::fetch(format!("the server answered {}, but says not where to", response.status())));
             };
             let next = redirect::target(&uri, location)?;
             if reach == Reach::Any && !redirect::same_origin(&first, &next) {
                 // Once away from the caller's server, its secrets are never sent again, even if the next
                 // redirect leads back.
                 headers.clear();
-                let from_private = response
-                    .extensions()
-                    .get::<HttpInfo>()
-                    .map(|i| is_private(i.remote_addr().ip()));
-                reach = if from_private == Some(true) {
-                    Reach::NoLinkLocal
-                } else {
-                    Reach::Public
-                };
+                let from_private = response.extensions().get::<HttpInfo>().map(|i| is_private(i.remote_addr().ip()));
+                reach = if from_private == Some(true) { Reach::NoLinkLocal } else { Reach::Public };
             }
             if !reach.allows_host(next.host().unwrap_or_default()) {
                 return Err(redirected(Error::fetch(REFUSED), &next, 1));
             }
             uri = next;
         }
-        Err(Error::fetch(format!(
-            "the server redirects more than {HOPS} times; check the URL"
-        )))
+        Err(Error::fetch(format!("the server redirects more than {HOPS} times; check the URL")))
     }
 
     async fn send(
@@ -120,12 +103,8 @@ impl HttpClient {
         let all = request.headers_mut();
         all.extend(headers.clone());
         all.entry(header::USER_AGENT)
-            .or_insert(HeaderValue::from_static(concat!(
-                "tfjs-rs/",
-                env!("CARGO_PKG_VERSION")
-            )));
-        all.entry(header::ACCEPT)
-            .or_insert(HeaderValue::from_static("*/*"));
+            .or_insert(HeaderValue::from_static(concat!("tfjs-rs/", env!("CARGO_PKG_VERSION"))));
+        all.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
         // Weights are dense, and compressed they would lose their length and their ranges.
         all.insert(
             header::ACCEPT_ENCODING,
@@ -138,10 +117,7 @@ impl HttpClient {
             all.insert(header::RANGE, range_header(range)?);
             if let Some(validator) = &options.if_range {
                 let value = HeaderValue::from_str(validator.as_str());
-                all.insert(
-                    header::IF_RANGE,
-                    value.map_err(|e| Error::bug("a validator is no header").with_source(e))?,
-                );
+                all.insert(header::IF_RANGE, value.map_err(|e| Error::bug("a validator is no header").with_source(e))?);
             }
         }
         let mut pool = match reach {
@@ -164,11 +140,7 @@ impl HttpClient {
     }
 }
 
-pub(super) fn within(
-    limit: Duration,
-    what: &'static str,
-    deadline: Option<Instant>,
-) -> (Duration, &'static str) {
+pub(super) fn within(limit: Duration, what: &'static str, deadline: Option<Instant>) -> (Duration, &'static str) {
     match deadline.map(|d| d.saturating_duration_since(Instant::now())) {
         Some(left) if left < limit => (left, "the time for the whole load is over"),
         _ => (limit, what),
@@ -188,10 +160,7 @@ fn redirected(error: Error, uri: &Uri, hop: usize) -> Error {
         return error;
     }
     let target = without_secrets(&uri.to_string());
-    let mut out = Error::new(
-        error.kind(),
-        format!("{} (redirected to `{target}`)", error.message()),
-    );
+    let mut out = Error::new(error.kind(), format!("{} (redirected to `{target}`)", error.message()));
     if let Some(source) = std::error::Error::source(&error) {
         out = out.with_source(source.to_string());
     }
@@ -229,11 +198,8 @@ fn pool(reach: Reach, timeouts: &Timeouts, tls: rustls::ClientConfig) -> Pool {
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(timeouts.connect));
-    let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(tls)
-        .https_or_http()
-        .enable_all_versions()
-        .wrap_connector(tcp);
+    let connector =
+        HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_all_versions().wrap_connector(tcp);
     let client = Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
@@ -258,18 +224,14 @@ fn user_headers(headers: &[(String, String)]) -> Result<HeaderMap> {
     ];
     let mut out = HeaderMap::new();
     for (name, value) in headers {
-        let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|e| {
-            Error::misuse(format!("`{name}` is not the name of a header")).with_source(e)
-        })?;
+        let name = HeaderName::from_bytes(name.trim().as_bytes())
+            .map_err(|e| Error::misuse(format!("`{name}` is not the name of a header")).with_source(e))?;
         if OURS.contains(&name) {
-            return Err(Error::misuse(format!(
-                "header `{name}` is set by the transfer itself"
-            )));
+            return Err(Error::misuse(format!("header `{name}` is set by the transfer itself")));
         }
         // Not shown: it may be a secret.
-        let mut value = HeaderValue::from_str(value.trim()).map_err(|e| {
-            Error::misuse(format!("the value of header `{name}` is not one")).with_source(e)
-        })?;
+        let mut value = HeaderValue::from_str(value.trim())
+            .map_err(|e| Error::misuse(format!("the value of header `{name}` is not one")).with_source(e))?;
         value.set_sensitive(true);
         out.append(name, value);
     }
@@ -295,12 +257,9 @@ fn parse(url: &str) -> Result<(Uri, Option<HeaderValue>)> {
         Some((user, host)) => (Some(user), host),
         None => (None, authority),
     };
-    let uri: Uri = encoded(&format!("{scheme}://{host}{path}"))
-        .parse()
-        .map_err(|e| {
-            Error::misuse("this is no URL; a name outside ASCII must be written in punycode")
-                .with_source(e)
-        })?;
+    let uri: Uri = encoded(&format!("{scheme}://{host}{path}")).parse().map_err(|e| {
+        Error::misuse("this is no URL; a name outside ASCII must be written in punycode").with_source(e)
+    })?;
     let Some(user) = user else {
         return Ok((uri, None));
     };
@@ -313,17 +272,8 @@ fn parse(url: &str) -> Result<(Uri, Option<HeaderValue>)> {
 
 /// The URL with what cannot be in one percent-encoded, as browsers do.
 pub(super) fn encoded(url: &str) -> String {
-    const NOT_IN_URL: &AsciiSet = &CONTROLS
-        .add(b' ')
-        .add(b'"')
-        .add(b'<')
-        .add(b'>')
-        .add(b'`')
-        .add(b'{')
-        .add(b'}')
-        .add(b'|')
-        .add(b'\\')
-        .add(b'^');
+    const NOT_IN_URL: &AsciiSet =
+        &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}').add(b'|').add(b'\\').add(b'^');
     utf8_percent_encode(url, NOT_IN_URL).to_string()
 }
 
@@ -344,9 +294,7 @@ fn base64(bytes: &[u8]) -> String {
 
 impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpClient")
-            .field("timeouts", &self.timeouts)
-            .finish_non_exhaustive()
+        f.debug_struct("HttpClient").field("timeouts", &self.timeouts).finish_non_exhaustive()
     }
 }
 
@@ -357,14 +305,9 @@ mod tests {
 
     #[test]
     fn base64_of_rfc_4648() {
-        for (text, expected) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("fooba", "Zm9vYmE="),
-        ] {
+        for (text, expected) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE=")]
+        {
             assert_eq!(base64(text.as_bytes()), expected);
         }
     }
@@ -381,25 +324,13 @@ mod tests {
     fn headers_of_the_transfer_cannot_be_set() {
         let header = |name: &str, value: &str| user_headers(&[(name.to_owned(), value.to_owned())]);
         assert!(header("Authorization", "Bearer x").is_ok());
-        for (name, value) in [
-            ("Range", "bytes=0-1"),
-            ("accept-encoding", "gzip"),
-            ("a b", "x"),
-            ("x", "a\r\nb: c"),
-        ] {
-            assert_eq!(
-                header(name, value).unwrap_err().kind(),
-                Kind::Misuse,
-                "{name}"
-            );
+        for (name, value) in [("Range", "bytes=0-1"), ("accept-encoding", "gzip"), ("a b", "x"), ("x", "a\r\nb: c")] {
+            assert_eq!(header(name, value).unwrap_err().kind(), Kind::Misuse, "{name}");
         }
     }
 
     #[test]
     fn without_a_runtime_it_is_misuse_and_no_panic() {
-        assert_eq!(
-            HttpClient::new(&IoOptions::default()).unwrap_err().kind(),
-            Kind::Misuse
-        );
+        assert_eq!(HttpClient::new(&IoOptions::default()).unwrap_err().kind(), Kind::Misuse);
     }
 }

@@ -31,14 +31,8 @@ impl Scheme for HttpScheme {
     }
 
     fn files(&self, folder: &ModelUrl, query: &str, cx: &IoCx) -> Result<Arc<dyn Files>> {
-        let prefix = folder
-            .as_url()
-            .ok_or_else(|| Error::misuse("expected a URL").in_file(folder))?;
-        let files = HttpFiles {
-            prefix: prefix.to_owned(),
-            query: query.to_owned(),
-            cx: cx.clone(),
-        };
+        let prefix = folder.as_url().ok_or_else(|| Error::misuse("expected a URL").in_file(folder))?;
+        let files = HttpFiles { prefix: prefix.to_owned(), query: query.to_owned(), cx: cx.clone() };
         Ok(Arc::new(files))
     }
 }
@@ -66,9 +60,7 @@ impl HttpHandler {
     }
 
     fn parts(&self) -> Result<(String, String, String)> {
-        self.url
-            .split()
-            .ok_or_else(|| Error::bug("a URL without parts").in_file(&self.url))
+        self.url.split().ok_or_else(|| Error::bug("a URL without parts").in_file(&self.url))
     }
 }
 
@@ -79,11 +71,7 @@ impl IoHandler for HttpHandler {
             let url = format!("{prefix}{name}{query}");
             let location = without_secrets(&url);
             let located = |e: Error| e.in_file(&location);
-            let opened = cx
-                .http()
-                .map_err(located)?
-                .get(&url, &OpenOptions::new(Purpose::Json))
-                .await;
+            let opened = cx.http().map_err(located)?.get(&url, &OpenOptions::new(Purpose::Json)).await;
             let opened = opened.map_err(located)?;
             let json = read_json(opened, cx).await?;
             if json.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'<') {
@@ -95,11 +83,7 @@ impl IoHandler for HttpHandler {
                 Some(elsewhere) => elsewhere,
                 None => HttpScheme.files(&ModelUrl::parse(&prefix)?, &query, cx)?,
             };
-            Ok(ModelArtifacts::new(
-                location,
-                json,
-                WeightSource::Files(weights),
-            ))
+            Ok(ModelArtifacts::new(location, json, WeightSource::Files(weights)))
         })
     }
 
@@ -137,12 +121,7 @@ impl HttpFiles {
     fn url(&self, path: &str) -> Result<String> {
         let parts = shard_components(path, &self.cx.options().limits)?;
         let path = parts.join("/");
-        Ok(format!(
-            "{}{}{}",
-            self.prefix,
-            utf8_percent_encode(&path, NOT_IN_PATH),
-            self.query
-        ))
+        Ok(format!("{}{}{}", self.prefix, utf8_percent_encode(&path, NOT_IN_PATH), self.query))
     }
 }
 
@@ -156,7 +135,6 @@ impl Files for HttpFiles {
     }
 
     fn location(&self, path: &str) -> String {
-        self.url(path)
-            .map_or_else(|_| path.to_owned(), |url| without_secrets(&url))
+        self.url(path).map_or_else(|_| path.to_owned(), |url| without_secrets(&url))
     }
 }

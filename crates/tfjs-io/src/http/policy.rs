@@ -35,10 +35,7 @@ impl Reach {
     /// Whether a URL's host may be connected to, as far as can be told without resolving it. hyper does
     /// not ask the resolver about addresses.
     pub(super) fn allows_host(self, host: &str) -> bool {
-        let literal = host
-            .strip_prefix('[')
-            .and_then(|h| h.strip_suffix(']'))
-            .unwrap_or(host);
+        let literal = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
         literal.parse().map_or(true, |ip| self.allows(ip))
     }
 }
@@ -49,8 +46,7 @@ fn is_link_local(ip: IpAddr) -> bool {
         IpAddr::V4(ip) => ip.is_link_local(),
         // fe80::/10, and the metadata service of EC2, which is not.
         IpAddr::V6(ip) => {
-            ip.segments()[0] & 0xffc0 == 0xfe80
-                || ip == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
+            ip.segments()[0] & 0xffc0 == 0xfe80 || ip == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
         }
     }
 }
@@ -115,10 +111,7 @@ pub(super) struct Resolver {
 
 impl Resolver {
     pub(super) fn new(reach: Reach) -> Self {
-        Resolver {
-            inner: GaiResolver::new(),
-            reach,
-        }
+        Resolver { inner: GaiResolver::new(), reach }
     }
 }
 
@@ -136,11 +129,7 @@ impl Service<Name> for Resolver {
         let reach = self.reach;
         Box::pin(async move {
             let all: Vec<SocketAddr> = found.await?.collect();
-            let allowed: Vec<SocketAddr> = all
-                .iter()
-                .copied()
-                .filter(|a| reach.allows(a.ip()))
-                .collect();
+            let allowed: Vec<SocketAddr> = all.iter().copied().filter(|a| reach.allows(a.ip())).collect();
             if allowed.is_empty() && !all.is_empty() {
                 return Err(io::Error::new(io::ErrorKind::PermissionDenied, REFUSED));
             }
@@ -150,8 +139,7 @@ impl Service<Name> for Resolver {
 }
 
 /// Why a redirect's target is not connected to.
-pub(super) const REFUSED: &str =
-    "a redirect from the internet to a private or link-local address is not followed";
+pub(super) const REFUSED: &str = "a redirect from the internet to a private or link-local address is not followed";
 
 #[cfg(test)]
 mod tests {
@@ -159,24 +147,16 @@ mod tests {
 
     #[track_caller]
     fn check(host: &str, no_link_local: bool, public: bool) {
-        assert_eq!(
-            Reach::NoLinkLocal.allows_host(host),
-            no_link_local,
-            "{host}"
-        );
+        assert_eq!(Reach::NoLinkLocal.allows_host(host), no_link_local, "{host}");
         assert_eq!(Reach::Public.allows_host(host), public, "{host}");
         assert!(Reach::Any.allows_host(host));
     }
 
     #[test]
     fn metadata_services_are_never_reached_by_redirect() {
-        for host in [
-            "169.254.169.254",
-            "[fe80::1]",
-            "[fd00:ec2::254]",
-            "[::ffff:169.254.169.254]",
-            "[64:ff9b::a9fe:a9fe]",
-        ] {
+        for host in
+            ["169.254.169.254", "[fe80::1]", "[fd00:ec2::254]", "[::ffff:169.254.169.254]", "[64:ff9b::a9fe:a9fe]"]
+        {
             check(host, false, false);
         }
     }
@@ -200,13 +180,7 @@ mod tests {
 
     #[test]
     fn public_addresses_and_names_pass() {
-        for host in [
-            "8.8.8.8",
-            "[2001:4860:4860::8888]",
-            "example.com",
-            "172.32.0.1",
-            "100.128.0.1",
-        ] {
+        for host in ["8.8.8.8", "[2001:4860:4860::8888]", "example.com", "172.32.0.1", "100.128.0.1"] {
             check(host, true, true);
         }
     }

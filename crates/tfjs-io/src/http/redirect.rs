@@ -19,20 +19,17 @@ pub(super) fn target(base: &Uri, location: &str) -> Result<Uri> {
         format!("{scheme}://{authority}{}{location}", base.path())
     } else {
         let folder = base.path().rfind('/').map_or("/", |at| &base.path()[..=at]);
-        format!(
-            "{scheme}://{authority}{}",
-            without_dots(&format!("{folder}{location}"))
-        )
+        format!("{scheme}://{authority}{}", without_dots(&format!("{folder}{location}")))
     };
-    let uri: Uri = super::client::encoded(&text).parse().map_err(|e| {
-        Error::fetch("the server redirects to something that is no URL").with_source(e)
-    })?;
+    let uri: Uri = super::client::encoded(&text)
+        .parse()
+        .map_err(|e| Error::fetch("the server redirects to something that is no URL").with_source(e))?;
     let from_tls = base.scheme() == Some(&Scheme::HTTPS);
     match uri.scheme() {
         Some(s) if *s == Scheme::HTTPS => Ok(uri),
-        Some(s) if *s == Scheme::HTTP && from_tls => Err(Error::fetch(
-            "the server redirects from https to http, which is not followed",
-        )),
+        Some(s) if *s == Scheme::HTTP && from_tls => {
+            Err(Error::fetch("the server redirects from https to http, which is not followed"))
+        }
         Some(s) if *s == Scheme::HTTP => Ok(uri),
         other => Err(Error::fetch(format!(
             "the server redirects to scheme `{}`, expected http or https",
@@ -60,9 +57,7 @@ fn is_absolute(location: &str) -> bool {
         return false;
     };
     scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
 /// The path without `.` and `..`; the query is left alone.
@@ -113,21 +108,15 @@ mod tests {
         check(base, "../y", "http://h:8080/a/y");
         check(base, "../../../y/.", "http://h:8080/y/");
         check(base, "./..", "http://h:8080/a/");
-        check(
-            base,
-            "?r=http://x/../y",
-            "http://h:8080/a/b/c?r=http://x/../y",
-        );
+        check(base, "?r=http://x/../y", "http://h:8080/a/b/c?r=http://x/../y");
         check(base, "y z/é", "http://h:8080/a/b/y%20z/%C3%A9");
     }
 
     #[test]
     fn downgrades_and_other_schemes_are_refused() {
-        for (base, location) in [
-            ("https://h/", "http://h/"),
-            ("http://h/", "file:///etc/passwd"),
-            ("http://h/", "gopher://x/"),
-        ] {
+        for (base, location) in
+            [("https://h/", "http://h/"), ("http://h/", "file:///etc/passwd"), ("http://h/", "gopher://x/")]
+        {
             let error = target(&base.parse().unwrap(), location).unwrap_err();
             assert_eq!(error.kind(), Kind::Fetch, "{location}");
         }

@@ -43,28 +43,16 @@ impl MemoryFiles {
 
     fn insert(&self, path: String, bytes: Bytes) {
         let path = normal(&path).to_owned();
-        self.files
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(path, bytes);
+        self.files.write().unwrap_or_else(PoisonError::into_inner).insert(path, bytes);
     }
 
     fn get(&self, path: &str) -> Option<Bytes> {
-        self.files
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(normal(path))
-            .cloned()
+        self.files.read().unwrap_or_else(PoisonError::into_inner).get(normal(path)).cloned()
     }
 
     /// The names of all files, sorted.
     pub fn names(&self) -> Vec<String> {
-        self.files
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .keys()
-            .cloned()
-            .collect()
+        self.files.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 }
 
@@ -75,9 +63,7 @@ fn normal(path: &str) -> &str {
 
 impl<P: Into<String>, B: Into<Bytes>> FromIterator<(P, B)> for MemoryFiles {
     fn from_iter<I: IntoIterator<Item = (P, B)>>(files: I) -> Self {
-        files
-            .into_iter()
-            .fold(Self::new(), |all, (path, bytes)| all.with(path, bytes))
+        files.into_iter().fold(Self::new(), |all, (path, bytes)| all.with(path, bytes))
     }
 }
 
@@ -91,21 +77,9 @@ impl Files for MemoryFiles {
     fn open<'a>(&'a self, path: &'a str, options: OpenOptions) -> BoxFuture<'a, Result<Opened>> {
         Box::pin(async move {
             let Some(bytes) = self.get(path) else {
-                let names: Vec<String> = self
-                    .names()
-                    .iter()
-                    .take(8)
-                    .map(|n| format!("`{n}`"))
-                    .collect();
-                let known = if names.is_empty() {
-                    "none".to_owned()
-                } else {
-                    names.join(", ")
-                };
-                return Err(
-                    Error::fetch(format!("no such file in memory; there are: {known}"))
-                        .in_file(path),
-                );
+                let names: Vec<String> = self.names().iter().take(8).map(|n| format!("`{n}`")).collect();
+                let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+                return Err(Error::fetch(format!("no such file in memory; there are: {known}")).in_file(path));
             };
             // Not a hash: bytes are never changed in place, so where they are says which they are.
             let validator = Validator::strong(format!("{:p}+{}", bytes.as_ptr(), bytes.len()));
@@ -142,23 +116,13 @@ impl Files for MemoryFiles {
     }
 
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>>> {
-        let names = self
-            .names()
-            .into_iter()
-            .filter(|name| name.starts_with(prefix))
-            .collect();
+        let names = self.names().into_iter().filter(|name| name.starts_with(prefix)).collect();
         Box::pin(std::future::ready(Ok(names)))
     }
 
     fn remove<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<()>> {
-        let removed = self
-            .files
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(normal(path));
-        let result = removed
-            .map(drop)
-            .ok_or_else(|| Error::fetch("no such file in memory").in_file(path));
+        let removed = self.files.write().unwrap_or_else(PoisonError::into_inner).remove(normal(path));
+        let result = removed.map(drop).ok_or_else(|| Error::fetch("no such file in memory").in_file(path));
         Box::pin(std::future::ready(result))
     }
 }
@@ -181,10 +145,7 @@ impl MemoryHandler {
     /// let by_name = MemoryHandler::new(json, MemoryFiles::new().with("weights.bin", weights));
     /// ```
     pub fn new(model_json: impl Into<Bytes>, weights: impl Into<WeightSource>) -> Self {
-        MemoryHandler {
-            model_json: model_json.into(),
-            weights: weights.into(),
-        }
+        MemoryHandler { model_json: model_json.into(), weights: weights.into() }
     }
 }
 
@@ -195,11 +156,7 @@ impl IoHandler for MemoryHandler {
                 Some(elsewhere) => WeightSource::Files(elsewhere),
                 None => self.weights.clone(),
             };
-            Ok(ModelArtifacts::new(
-                self.location(),
-                self.model_json.clone(),
-                weights,
-            ))
+            Ok(ModelArtifacts::new(self.location(), self.model_json.clone(), weights))
         })
     }
 
@@ -235,32 +192,19 @@ mod tests {
 
     async fn text(files: &dyn Files, path: &str, options: OpenOptions) -> (u64, String) {
         let opened = files.open(path, options).await.unwrap();
-        let Body::Bytes(bytes) = opened.body else {
-            panic!("expected bytes")
-        };
+        let Body::Bytes(bytes) = opened.body else { panic!("expected bytes") };
         (opened.offset, String::from_utf8(bytes.to_vec()).unwrap())
     }
 
     #[tokio::test]
     async fn ranges_are_served_unless_the_file_changed() {
         let files = MemoryFiles::new().with("./a", "0123456789".as_bytes());
-        let options = OpenOptions::new(Purpose::Weights).with_range(ByteRange {
-            start: 4,
-            end: Some(7),
-        });
+        let options = OpenOptions::new(Purpose::Weights).with_range(ByteRange { start: 4, end: Some(7) });
         assert_eq!(text(&files, "a", options.clone()).await, (4, "456".into()));
-        let validator = files
-            .open("a", OpenOptions::default())
-            .await
-            .unwrap()
-            .validator
-            .unwrap();
+        let validator = files.open("a", OpenOptions::default()).await.unwrap().validator.unwrap();
         let options = options.with_if_range(validator);
         assert_eq!(text(&files, "a", options.clone()).await, (4, "456".into()));
-        files
-            .put("a", Bytes::from_static(b"other").into())
-            .await
-            .unwrap();
+        files.put("a", Bytes::from_static(b"other").into()).await.unwrap();
         assert_eq!(text(&files, "a", options).await, (0, "other".into()));
     }
 
@@ -268,38 +212,19 @@ mod tests {
     async fn a_missing_file_names_those_there_are() {
         let files = MemoryFiles::new().with("a", "x".as_bytes());
         let error = files.open("b", OpenOptions::default()).await.unwrap_err();
-        assert_eq!(
-            (error.kind(), error.place().file.as_deref()),
-            (Kind::Fetch, Some("b"))
-        );
+        assert_eq!((error.kind(), error.place().file.as_deref()), (Kind::Fetch, Some("b")));
         assert!(error.message().contains("`a`"), "{error}");
     }
 
     #[tokio::test]
     async fn a_prefix_is_a_folder_of_its_own() {
-        let inner = Arc::new(
-            MemoryFiles::new()
-                .with("m/a", "x".as_bytes())
-                .with("n/b", "y".as_bytes()),
-        );
+        let inner = Arc::new(MemoryFiles::new().with("m/a", "x".as_bytes()).with("n/b", "y".as_bytes()));
         let files = PrefixedFiles::new(inner.clone(), "m/");
-        files
-            .put("c", Bytes::from_static(b"z").into())
-            .await
-            .unwrap();
+        files.put("c", Bytes::from_static(b"z").into()).await.unwrap();
         assert_eq!(files.list("").await.unwrap(), ["a", "c"]);
         assert_eq!(text(&files, "a", OpenOptions::default()).await.1, "x");
         files.remove("a").await.unwrap();
         assert_eq!(inner.names(), ["m/c", "n/b"]);
-        assert_eq!(
-            files
-                .open("b", OpenOptions::default())
-                .await
-                .unwrap_err()
-                .place()
-                .file
-                .as_deref(),
-            Some("m/b")
-        );
+        assert_eq!(files.open("b", OpenOptions::default()).await.unwrap_err().place().file.as_deref(), Some("m/b"));
     }
 }

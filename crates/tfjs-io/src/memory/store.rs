@@ -52,21 +52,9 @@ impl MemoryStore {
 
     fn found(&self, name: &str, url: &str) -> Result<MemoryFiles> {
         self.get(name).ok_or_else(|| {
-            let names: Vec<String> = self
-                .names()
-                .iter()
-                .take(8)
-                .map(|n| format!("`{n}`"))
-                .collect();
-            let known = if names.is_empty() {
-                "none".to_owned()
-            } else {
-                names.join(", ")
-            };
-            Error::fetch(format!(
-                "no model of this name in memory; there are: {known}"
-            ))
-            .in_file(url)
+            let names: Vec<String> = self.names().iter().take(8).map(|n| format!("`{n}`")).collect();
+            let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            Error::fetch(format!("no model of this name in memory; there are: {known}")).in_file(url)
         })
     }
 }
@@ -84,11 +72,7 @@ impl Scheme for MemoryStore {
         if name.is_empty() {
             return Err(Error::misuse("expected a name after `://`").in_file(url));
         }
-        Ok(Arc::new(StoredModel {
-            store: self.clone(),
-            name,
-            location: url.to_string(),
-        }))
+        Ok(Arc::new(StoredModel { store: self.clone(), name, location: url.to_string() }))
     }
 
     fn files(&self, folder: &ModelUrl, _query: &str, _cx: &IoCx) -> Result<Arc<dyn Files>> {
@@ -106,32 +90,19 @@ impl IoHandler for StoredModel {
     fn load<'a>(&'a self, cx: &'a IoCx) -> BoxFuture<'a, Result<ModelArtifacts>> {
         Box::pin(async move {
             let files = self.store.found(&self.name, &self.location)?;
-            let mut artifacts = FilesHandler::new(Arc::new(files), MODEL_JSON)
-                .load(cx)
-                .await?;
+            let mut artifacts = FilesHandler::new(Arc::new(files), MODEL_JSON).load(cx).await?;
             artifacts.location.clone_from(&self.location);
             Ok(artifacts)
         })
     }
 
-    fn save<'a>(
-        &'a self,
-        artifacts: SaveArtifacts,
-        cx: &'a IoCx,
-    ) -> BoxFuture<'a, Result<SaveResult>> {
+    fn save<'a>(&'a self, artifacts: SaveArtifacts, cx: &'a IoCx) -> BoxFuture<'a, Result<SaveResult>> {
         Box::pin(async move {
             artifacts.check(MODEL_JSON, cx)?;
-            let result = SaveResult::new(
-                self.location(),
-                artifacts.weights.len() + 1,
-                artifacts.bytes(),
-            );
+            let result = SaveResult::new(self.location(), artifacts.weights.len() + 1, artifacts.bytes());
             let files: MemoryFiles = artifacts.weights.into_iter().collect();
             // Those who are loading keep the files they have.
-            self.store.insert(
-                self.name.clone(),
-                files.with(MODEL_JSON, artifacts.model_json),
-            );
+            self.store.insert(self.name.clone(), files.with(MODEL_JSON, artifacts.model_json));
             Ok(result)
         })
     }
