@@ -1,7 +1,7 @@
 //! What happens to a sum before it is written: batch-norm or bias, residual, activation.
 
+use crate::Activation;
 use crate::error::{Result, check_len};
-use crate::{Activation, Isa, activation};
 
 /// `out = activation(sum * scale[c] + shift[c] + residual)`, each part optional, `c` the output channel.
 ///
@@ -21,7 +21,12 @@ pub struct Epilogue<'a> {
 
 impl<'a> Epilogue<'a> {
     pub(crate) fn check(&self, channels: usize, out_len: usize) -> Result<()> {
-        let Epilogue { scale, shift, residual, activation: _ } = self;
+        let Epilogue {
+            scale,
+            shift,
+            residual,
+            activation: _,
+        } = self;
         if let Some(scale) = scale {
             check_len("scale", channels, scale.len())?;
         }
@@ -36,31 +41,25 @@ impl<'a> Epilogue<'a> {
 
     /// The part done in registers and what is left for a pass over the rows just written.
     pub(crate) fn split(&self) -> (Finish, Activation) {
-        let Epilogue { scale, shift, residual, activation } = *self;
+        let Epilogue {
+            scale,
+            shift,
+            residual,
+            activation,
+        } = *self;
         let (low, high, rest) = match activation.as_clamp() {
             Some((low, high)) => (low, high, Activation::Linear),
             None => (f32::NEG_INFINITY, f32::INFINITY, activation),
         };
         let start = |slice: Option<&[f32]>| slice.map(<[f32]>::as_ptr);
-        let finish = Finish { scale: start(scale), shift: start(shift), residual: start(residual), low, high };
+        let finish = Finish {
+            scale: start(scale),
+            shift: start(shift),
+            residual: start(residual),
+            low,
+            high,
+        };
         (finish, rest)
-    }
-
-    /// The whole epilogue on sums already written: rows of all channels, `residual` from `first` on.
-    pub(crate) fn apply_rows(&self, isa: Isa, channels: usize, first: usize, out: &mut [f32]) {
-        let Epilogue { scale, shift, residual, activation } = *self;
-        for (i, row) in out.chunks_exact_mut(channels.max(1)).enumerate() {
-            if let Some(scale) = scale {
-                row.iter_mut().zip(scale).for_each(|(x, s)| *x *= s);
-            }
-            if let Some(shift) = shift {
-                row.iter_mut().zip(shift).for_each(|(x, s)| *x += s);
-            }
-            if let Some(residual) = residual.and_then(|r| r.get(first + i * channels..)) {
-                row.iter_mut().zip(residual).for_each(|(x, r)| *x += r);
-            }
-        }
-        activation::apply(isa, activation, out);
     }
 }
 

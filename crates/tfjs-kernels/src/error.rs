@@ -37,12 +37,21 @@ pub enum KernelError {
 impl fmt::Display for KernelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            KernelError::Length { what, expected, found } => {
+            KernelError::Length {
+                what,
+                expected,
+                found,
+            } => {
                 write!(f, "`{what}`: expected {expected} elements, found {found}")
             }
-            KernelError::Geometry { what, value, rule } => write!(f, "`{what}` is `{value}`: {rule}"),
+            KernelError::Geometry { what, value, rule } => {
+                write!(f, "`{what}` is `{value}`: {rule}")
+            }
             KernelError::TooLarge { what } => {
-                write!(f, "`{what}`: more elements than the address space holds; use smaller dimensions")
+                write!(
+                    f,
+                    "`{what}`: more elements than the address space holds; use smaller dimensions"
+                )
             }
         }
     }
@@ -67,7 +76,11 @@ pub(crate) fn check_len(what: &'static str, expected: usize, found: usize) -> Re
     if found == expected {
         return Ok(());
     }
-    Err(KernelError::Length { what, expected, found })
+    Err(KernelError::Length {
+        what,
+        expected,
+        found,
+    })
 }
 
 /// Fails unless a slice holds at least `expected` elements; for strided matrices, whose last row may be
@@ -76,11 +89,20 @@ pub(crate) fn check_at_least(what: &'static str, expected: usize, found: usize) 
     if found >= expected {
         return Ok(());
     }
-    Err(KernelError::Length { what, expected, found })
+    Err(KernelError::Length {
+        what,
+        expected,
+        found,
+    })
 }
 
 /// Fails with [`KernelError::Geometry`] unless `holds`.
-pub(crate) fn check_rule(holds: bool, what: &'static str, value: usize, rule: &'static str) -> Result<()> {
+pub(crate) fn check_rule(
+    holds: bool,
+    what: &'static str,
+    value: usize,
+    rule: &'static str,
+) -> Result<()> {
     if holds {
         return Ok(());
     }
@@ -101,8 +123,14 @@ mod tests {
 
     #[test]
     fn a_product_beyond_the_address_space_is_an_error() {
-        assert_eq!(product("out", &[usize::MAX, 2]), Err(KernelError::TooLarge { what: "out" }));
-        assert_eq!(product("out", &[isize::MAX as usize]), Err(KernelError::TooLarge { what: "out" }));
+        assert_eq!(
+            product("out", &[usize::MAX, 2]),
+            Err(KernelError::TooLarge { what: "out" })
+        );
+        assert_eq!(
+            product("out", &[isize::MAX as usize]),
+            Err(KernelError::TooLarge { what: "out" })
+        );
         assert_eq!(product("out", &[usize::MAX, 2, 0]), Ok(0));
         assert_eq!(product("out", &[3, 4]), Ok(12));
     }

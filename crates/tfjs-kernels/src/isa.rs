@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::simd::{Portable, Simd};
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2, Avx512};
+use crate::simd::{Portable, Simd};
 
 /// An instruction set that this machine has.
 ///

@@ -28,43 +28,47 @@
 mod activation;
 mod conv;
 mod cpu;
-//@mod depthwise;
-//@mod elementwise;
+mod depthwise;
+mod elementwise;
 mod epilogue;
 mod error;
 mod gemm;
 mod isa;
 mod math;
 mod matrix;
-//@mod movement;
-//@mod norm;
+mod movement;
+mod norm;
 mod pool;
-//@mod pooling;
-//@mod reduce;
-//@mod rnn;
+mod pooling;
+mod reduce;
+mod rnn;
 mod runs;
 mod scratch;
 mod simd;
 mod split;
 mod tile;
+mod unroll;
 mod window;
 
 pub use activation::{Activation, HardSigmoidForm, activate};
 pub use conv::{PackedConv2d, conv2d};
 pub use cpu::Cpu;
-//@pub use depthwise::{PackedDepthwise, depthwise_conv2d};
-//@pub use elementwise::{Binary, binary, binary_broadcast, scale_shift};
+pub use depthwise::{PackedDepthwise, depthwise_conv2d};
+pub use elementwise::{Binary, binary, binary_broadcast, binary_in_place, scale_shift};
 pub use epilogue::Epilogue;
 pub use error::{KernelError, Result};
 pub use gemm::gemm;
 pub use isa::Isa;
 pub use matrix::PackedMatrix;
-//@pub use movement::{concat, pad, transpose};
-//@pub use norm::{layer_norm, softmax};
+pub use movement::{concat, pad, transpose};
+pub use norm::{layer_norm, softmax};
 pub use pool::ThreadPool;
-//@pub use pooling::{Pooling, global_pool, pool2d};
-//@pub use reduce::{Reduction, reduce};
-
+pub use pooling::{Pooling, global_pool, pool2d};
+pub use reduce::{Reduction, reduce};
+pub use rnn::{
+    GruOptions, LstmOptions, MaskedOutput, PackedGru, PackedLstm, SequenceShape, SequenceState,
+    gru, lstm,
+};
 pub use window::{Conv2dGeometry, Pool2dGeometry};
 
 #[cfg(test)]

@@ -51,10 +51,18 @@ impl ThreadPool {
         if jobs <= 1 || self.workers.is_empty() || self.shared.busy.swap(true, Ordering::Acquire) {
             return (0..jobs).for_each(job);
         }
-        let task = Task { job: &job, jobs, next: AtomicUsize::new(0), panic: Mutex::new(None) };
+        let task = Task {
+            job: &job,
+            jobs,
+            next: AtomicUsize::new(0),
+            panic: Mutex::new(None),
+        };
         self.shared.run(&task);
         self.shared.busy.store(false, Ordering::Release);
-        let panic = task.panic.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let panic = task
+            .panic
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(payload) = panic {
             resume_unwind(payload);
         }
@@ -74,7 +82,9 @@ impl Drop for ThreadPool {
 
 impl fmt::Debug for ThreadPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ThreadPool").field("threads", &self.threads()).finish_non_exhaustive()
+        f.debug_struct("ThreadPool")
+            .field("threads", &self.threads())
+            .finish_non_exhaustive()
     }
 }
 
@@ -144,7 +154,8 @@ impl Shared {
         // no other thread looks at the cell. The lifetime is only forgotten until this function returns.
         unsafe { *self.task.0.get() = Some(task.cast()) };
         let shut = self.gate.load(Ordering::Relaxed) & !OPEN;
-        self.gate.store((shut + ROUND) & !OPEN | OPEN, Ordering::SeqCst);
+        self.gate
+            .store((shut + ROUND) & !OPEN | OPEN, Ordering::SeqCst);
         if self.sleepers.load(Ordering::SeqCst) > 0 {
             self.wake_all();
         }
@@ -194,7 +205,10 @@ impl Shared {
             // Whoever opens the gate after this look sees the sleeper and wakes it: both sides write first,
             // then read, in one order. The lock is held from here to the wait, so the call is not lost.
             while !self.stop.load(Ordering::SeqCst) && !self.is_open(last) {
-                guard = self.wake.wait(guard).unwrap_or_else(PoisonError::into_inner);
+                guard = self
+                    .wake
+                    .wait(guard)
+                    .unwrap_or_else(PoisonError::into_inner);
             }
             self.sleepers.fetch_sub(1, Ordering::SeqCst);
         }
@@ -237,7 +251,10 @@ mod tests {
                 pool.parallel(jobs, |i| {
                     counts[i].fetch_add(1, Ordering::Relaxed);
                 });
-                assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 1), "{threads} threads, {jobs} jobs");
+                assert!(
+                    counts.iter().all(|c| c.load(Ordering::Relaxed) == 1),
+                    "{threads} threads, {jobs} jobs"
+                );
             }
         }
     }
@@ -289,7 +306,10 @@ mod tests {
                     }
                 });
             }));
-            assert_eq!(caught.unwrap_err().downcast_ref::<&str>(), Some(&"job five"));
+            assert_eq!(
+                caught.unwrap_err().downcast_ref::<&str>(),
+                Some(&"job five")
+            );
             let total = AtomicUsize::new(0);
             pool.parallel(8, |i| {
                 total.fetch_add(i, Ordering::Relaxed);

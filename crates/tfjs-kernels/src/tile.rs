@@ -8,6 +8,7 @@ use crate::runs::Run;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2, Avx512};
 use crate::simd::{Portable, Simd};
+use crate::unroll::{unroll, unroll4};
 
 /// Rows of the largest tile of any instruction set.
 pub(crate) const MAX_ROWS: usize = 14;
@@ -72,10 +73,16 @@ pub(crate) fn vectors_for(isa: Isa, n: usize) -> usize {
     let vectors = n.div_ceil(lanes(isa)).max(1);
     let time = |wide: usize| {
         let (full, rest) = (vectors / wide, vectors % wide);
-        let rest_time = if rest > 0 { rest as f64 / speeds[rest - 1] } else { 0.0 };
+        let rest_time = if rest > 0 {
+            rest as f64 / speeds[rest - 1]
+        } else {
+            0.0
+        };
         (full * wide) as f64 / speeds[wide - 1] + rest_time
     };
-    (1..=speeds.len()).min_by(|&a, &b| time(a).total_cmp(&time(b))).unwrap_or(1)
+    (1..=speeds.len())
+        .min_by(|&a, &b| time(a).total_cmp(&time(b)))
+        .unwrap_or(1)
 }
 
 macro_rules! kernels {
@@ -159,31 +166,13 @@ unsafe fn avx512<const ROWS: usize, const VECTORS: usize, const WAYS: usize>(til
     unsafe { run::<Avx512, ROWS, VECTORS, WAYS>(Avx512::new(), tile) }
 }
 
-/// Repeats a statement for `$i` = 0, 1, ... below `$n`, spelled out: the compiler does not unroll a loop
-/// over this many accumulators, and an accumulator indexed by a variable lives in memory.
-macro_rules! unroll {
-    ($i:ident < $n:expr => $body:stmt) => {
-        unroll!(@ $i, $n, $body; 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
-    };
-    (@ $i:ident, $n:expr, $body:stmt; $($at:literal)*) => {
-        $(if $at < $n {
-            #[allow(non_upper_case_globals, reason = "it reads as a loop variable")]
-            const $i: usize = $at;
-            $body
-        })*
-    };
-}
-/// The same for up to four.
-macro_rules! unroll4 {
-    ($i:ident < $n:expr => $body:stmt) => {
-        unroll!(@ $i, $n, $body; 0 1 2 3)
-    };
-}
-
 /// # Safety
 /// See [`Kernel`].
 #[inline(always)]
-unsafe fn run<S: Simd, const ROWS: usize, const VECTORS: usize, const WAYS: usize>(s: S, tile: &Tile<'_>) {
+unsafe fn run<S: Simd, const ROWS: usize, const VECTORS: usize, const WAYS: usize>(
+    s: S,
+    tile: &Tile<'_>,
+) {
     let mut sums = [[[s.splat(0.0); VECTORS]; ROWS]; WAYS];
     let tail = tile.columns - (VECTORS - 1) * S::LANES;
     if tile.accumulate {
@@ -275,7 +264,13 @@ unsafe fn apply<S: Simd, const ROWS: usize, const VECTORS: usize>(
     finish: Finish,
     tail: usize,
 ) {
-    let Finish { scale, shift, residual, low, high } = finish;
+    let Finish {
+        scale,
+        shift,
+        residual,
+        low,
+        high,
+    } = finish;
     let (low, high) = (s.splat(low), s.splat(high));
     unroll4!(v < VECTORS => {
         let whole = v + 1 < VECTORS || tail == S::LANES;
@@ -305,5 +300,11 @@ unsafe fn apply<S: Simd, const ROWS: usize, const VECTORS: usize>(
 #[inline(always)]
 unsafe fn read<S: Simd>(s: S, p: *const f32, whole: bool, tail: usize) -> S::V {
     // SAFETY: the caller's promise.
-    unsafe { if whole { s.load(p) } else { s.load_first(p, tail) } }
+    unsafe {
+        if whole {
+            s.load(p)
+        } else {
+            s.load_first(p, tail)
+        }
+    }
 }

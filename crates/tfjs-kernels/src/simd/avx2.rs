@@ -107,7 +107,12 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn pow2(self, n: Self::V) -> Self::V {
         // SAFETY: the token proves AVX2 and FMA.
-        unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)))) }
+        unsafe {
+            _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_add_epi32(
+                _mm256_cvtps_epi32(n),
+                _mm256_set1_epi32(127),
+            )))
+        }
     }
     #[inline(always)]
     fn less(self, a: Self::V, b: Self::V) -> Self::M {

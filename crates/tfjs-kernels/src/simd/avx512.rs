@@ -97,12 +97,22 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn with_sign(self, a: Self::V, sign: Self::V) -> Self::V {
         // SAFETY: the token proves AVX-512 F.
-        unsafe { _mm512_castsi512_ps(_mm512_or_si512(_mm512_castps_si512(a), _mm512_and_si512(_mm512_set1_epi32(i32::MIN), _mm512_castps_si512(sign)))) }
+        unsafe {
+            _mm512_castsi512_ps(_mm512_or_si512(
+                _mm512_castps_si512(a),
+                _mm512_and_si512(_mm512_set1_epi32(i32::MIN), _mm512_castps_si512(sign)),
+            ))
+        }
     }
     #[inline(always)]
     fn pow2(self, n: Self::V) -> Self::V {
         // SAFETY: the token proves AVX-512 F.
-        unsafe { _mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)))) }
+        unsafe {
+            _mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_add_epi32(
+                _mm512_cvtps_epi32(n),
+                _mm512_set1_epi32(127),
+            )))
+        }
     }
     #[inline(always)]
     fn less(self, a: Self::V, b: Self::V) -> Self::M {

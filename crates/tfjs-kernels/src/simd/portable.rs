@@ -12,10 +12,22 @@ type M = [bool; LANES];
 macro_rules! lanes {
     ($i:ident => $e:expr) => {{
         [
-            { let $i = 0; $e },
-            { let $i = 1; $e },
-            { let $i = 2; $e },
-            { let $i = 3; $e },
+            {
+                let $i = 0;
+                $e
+            },
+            {
+                let $i = 1;
+                $e
+            },
+            {
+                let $i = 2;
+                $e
+            },
+            {
+                let $i = 3;
+                $e
+            },
         ]
     }};
 }
