@@ -296,12 +296,12 @@ unsafe fn compute<S: Simd, const PIX: usize, const VECTORS: usize>(s: S, spot: &
         if let Some(scale) = scale {
             // SAFETY: there is a scale for each channel.
             let scale = unsafe { read(s, scale.add(at), whole, spot.tail) };
-            unroll4!(p < PIX => { sums[p][v] = s.mul(sums[p][v], scale) });
+            unroll4!(p < PIX => sums[p][v] = s.mul(sums[p][v], scale));
         }
         if let Some(shift) = shift {
             // SAFETY: there is a shift for each channel.
             let shift = unsafe { read(s, shift.add(at), whole, spot.tail) };
-            unroll4!(p < PIX => { sums[p][v] = s.add(sums[p][v], shift) });
+            unroll4!(p < PIX => sums[p][v] = s.add(sums[p][v], shift));
         }
         unroll4!(p < PIX => {
             if let Some(residual) = residual {

@@ -188,7 +188,7 @@ impl Product<'_> {
                         runs: runs.of(block),
                         panel: packed[panel.start + block.first_k * panel.width..].as_ptr(),
                         // SAFETY: `at` is in the output.
-                        out: unsafe { out.as_mut_ptr().add(at) },
+                        out: unsafe { out.start().add(at) },
                         out_stride,
                         columns: panel.columns,
                         accumulate: b > 0,

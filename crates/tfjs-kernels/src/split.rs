@@ -41,7 +41,7 @@ impl<'a, T> Shared<'a, T> {
     }
 
     /// The first element, for kernels that write strided parts.
-    pub(crate) fn as_mut_ptr(self) -> *mut T {
+    pub(crate) fn start(self) -> *mut T {
         self.start
     }
 }

@@ -189,7 +189,7 @@ unsafe fn run<S: Simd, const ROWS: usize, const VECTORS: usize, const WAYS: usiz
     for run in tile.runs {
         let mut rows = [std::ptr::null::<f32>(); ROWS];
         // SAFETY: there are `ROWS` pointers, each valid from the run's offset for its length.
-        unroll!(r < ROWS => { rows[r] = unsafe { tile.rows.get_unchecked(r).add(run.offset) } });
+        unroll!(r < ROWS => rows[r] = unsafe { tile.rows.get_unchecked(r).add(run.offset) });
         let mut k = 0;
         while k + 4 <= run.len {
             unroll4!(step < 4 => {
@@ -209,7 +209,7 @@ unsafe fn run<S: Simd, const ROWS: usize, const VECTORS: usize, const WAYS: usiz
             k += 1;
         }
     }
-    unroll4!(w < WAYS => if w > 0 {
+    unroll4!(w < WAYS => if w != 0 {
         unroll!(r < ROWS => unroll4!(v < VECTORS => {
             sums[0][r][v] = s.add(sums[0][r][v], sums[w][r][v])
         }));
@@ -246,11 +246,11 @@ unsafe fn multiply_step<S: Simd, const ROWS: usize, const VECTORS: usize>(
 ) {
     let mut right = [s.splat(0.0); VECTORS];
     // SAFETY: the panel is readable for `VECTORS` vectors.
-    unroll4!(v < VECTORS => { right[v] = unsafe { s.load(panel.add(v * S::LANES)) } });
+    unroll4!(v < VECTORS => right[v] = unsafe { s.load(panel.add(v * S::LANES)) });
     unroll!(r < ROWS => {
         // SAFETY: the row is readable at `k`.
         let left = s.splat(unsafe { *rows[r].add(k) });
-        unroll4!(v < VECTORS => { sums[r][v] = s.mul_add(left, right[v], sums[r][v]) });
+        unroll4!(v < VECTORS => sums[r][v] = s.mul_add(left, right[v], sums[r][v]));
     });
 }
 
@@ -277,12 +277,12 @@ unsafe fn apply<S: Simd, const ROWS: usize, const VECTORS: usize>(
         if let Some(scale) = scale {
             // SAFETY: scale is readable for `columns` values.
             let scale = unsafe { read(s, scale.add(v * S::LANES), whole, tail) };
-            unroll!(r < ROWS => { sums[r][v] = s.mul(sums[r][v], scale) });
+            unroll!(r < ROWS => sums[r][v] = s.mul(sums[r][v], scale));
         }
         if let Some(shift) = shift {
             // SAFETY: shift is readable for `columns` values.
             let shift = unsafe { read(s, shift.add(v * S::LANES), whole, tail) };
-            unroll!(r < ROWS => { sums[r][v] = s.add(sums[r][v], shift) });
+            unroll!(r < ROWS => sums[r][v] = s.add(sums[r][v], shift));
         }
         if let Some(residual) = residual {
             unroll!(r < ROWS => {
@@ -291,7 +291,7 @@ unsafe fn apply<S: Simd, const ROWS: usize, const VECTORS: usize>(
                 sums[r][v] = s.add(sums[r][v], other);
             });
         }
-        unroll!(r < ROWS => { sums[r][v] = s.min(high, s.max(low, sums[r][v])) });
+        unroll!(r < ROWS => sums[r][v] = s.min(high, s.max(low, sums[r][v])));
     });
 }
 

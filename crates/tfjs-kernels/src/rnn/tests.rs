@@ -294,7 +294,7 @@ fn gru_agrees_with_f64_in_both_forms() {
                     case,
                     &given.input,
                     &given.mask,
-                    &[given.hidden.clone()],
+                    std::slice::from_ref(&given.hidden),
                     |x, states| {
                         let h = &states[0];
                         let xz = affine(x, &given.kernel, n, &input_bias);
