@@ -19,9 +19,12 @@ macro_rules! for_each_layer {
         $callback! {
             core::dense::Dense = "Dense";
             core::activation::ActivationLayer = "Activation";
+            core::embedding::Embedding = "Embedding";
+            core::masking::Masking = "Masking";
             core::identity::Identity = "Dropout" | "SpatialDropout1D" | "SpatialDropout2D" | "SpatialDropout3D"
                 | "GaussianNoise" | "GaussianDropout" | "AlphaDropout" | "ActivityRegularization" | "Identity";
             activation::relu::Relu = "ReLU" | "LeakyReLU" | "ThresholdedReLU";
+            rnn::recurrent::Recurrent = "LSTM" | "GRU" | "SimpleRNN" | "RNN";
         }
     };
 }
