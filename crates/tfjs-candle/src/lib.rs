@@ -2,7 +2,21 @@
 
 pub mod activation;
 pub mod custom;
+pub mod engine;
+pub mod input;
 pub mod layers;
+pub mod model;
 pub mod ops;
+pub mod output;
+pub mod report;
 pub mod run;
 pub mod value;
+pub mod weights;
+
+pub use custom::{CustomLayer, CustomLayers};
+pub use engine::Engine;
+pub use input::{Input, Inputs};
+pub use model::{BuildOptions, LayersModel, PredictOptions, Prepared, prepare};
+pub use output::Outputs;
+pub use report::LoadReport;
+pub use weights::Weights;

@@ -1,1 +1,90 @@
 //! Where the bytes of a TensorFlow.js model come from and go to: files, HTTP, memory, custom handlers.
+//!
+//! A model's URL or path resolves to an [`IoHandler`], which loads its JSON and says where its weights
+//! can be had; [`fetch_weights`] then brings those, several files at a time, straight into memory that a
+//! [`WeightSink`](tfjs_manifest::WeightSink) lends. This crate knows neither tensors nor the format of a
+//! model: the paths of the weight files are given to it.
+//!
+//! Loading fails rather than guess: every status and every length is checked, paths cannot leave the
+//! model's folder, and redirects carry no secrets to other hosts.
+//!
+//! ```
+//! use tfjs_io::{IoCx, IoOptions, MemoryStore, ModelUrl, Registry, SaveArtifacts, fetch_weights};
+//! use tfjs_manifest::{GroupSink, Segment, WeightSink};
+//!
+//! /// Sixteen bytes of one weight, lent to the transport.
+//! struct Kernel([u8; 16]);
+//!
+//! impl WeightSink for Kernel {
+//!     fn groups(&mut self) -> Vec<GroupSink<'_>> {
+//!         vec![GroupSink::Segments(vec![Segment::Fill(&mut self.0)])]
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> tfjs_io::Result<()> {
+//! let store = MemoryStore::new();
+//! let registry = Registry::default().with("mem", store.clone());
+//! let cx = IoCx::with_registry(IoOptions::default(), registry.clone());
+//! let handler = registry.resolve(&ModelUrl::parse("mem://digits")?)?;
+//!
+//! let weights = vec![("w.bin".to_owned(), vec![7; 16].into())];
+//! handler.save(SaveArtifacts::new("{}", weights), &cx).await?;
+//!
+//! let artifacts = handler.load(&cx).await?;
+//! assert_eq!(&artifacts.model_json[..], b"{}");
+//! // The groups of files are what the manifest in the JSON says.
+//! let groups = [vec!["w.bin".to_owned()]];
+//! let kernel = fetch_weights(&artifacts.weights, &groups, Kernel([0; 16]), &cx).await?;
+//! assert_eq!(kernel.0, [7; 16]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Features
+//! - `http` (default): `http://` and `https://`, on hyper and rustls.
+//!
+//! # Runtimes
+//! The traits name no executor. Reading from disk and HTTP need a tokio runtime with its timer enabled;
+//! without one they are an error of kind [`Misuse`](tfjs_manifest::Kind::Misuse).
+
+#![deny(missing_docs, unsafe_code)]
+
+mod blocking;
+mod cx;
+mod fetch;
+mod files;
+mod handler;
+mod memory;
+mod options;
+mod prefixed;
+mod progress;
+mod registry;
+mod shard_path;
+mod url;
+mod weights_at;
+
+#[cfg(not(target_family = "wasm"))]
+mod file;
+#[cfg(feature = "http")]
+mod http;
+
+pub use cx::IoCx;
+pub use fetch::fetch_weights;
+#[cfg(not(target_family = "wasm"))]
+pub use file::{FileHandler, FolderFiles};
+pub use files::{Body, BoxFuture, ByteRange, Files, LocalFile, OpenOptions, Opened, Purpose, Validator};
+pub use handler::{FilesHandler, IoHandler, ModelArtifacts, SaveArtifacts, SaveResult, WeightSource};
+#[cfg(feature = "http")]
+pub use http::HttpHandler;
+pub use memory::{MemoryFiles, MemoryHandler, MemoryStore};
+pub use options::{IoOptions, ProgressCallback, Timeouts, WeightUrlConverter};
+pub use prefixed::PrefixedFiles;
+pub use progress::{Phase, Progress};
+pub use registry::{Registry, Scheme};
+pub use shard_path::shard_components;
+pub use url::{MODEL_JSON, ModelUrl};
+
+pub use bytes::Bytes;
+pub use futures_util::stream::BoxStream;
+pub use tfjs_manifest::{Error, Result};

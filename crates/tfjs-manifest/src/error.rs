@@ -189,6 +189,11 @@ impl Error {
         &self.0.details
     }
 
+    /// The findings of a report, taken out of it.
+    pub fn into_details(self) -> Vec<Error> {
+        self.0.details
+    }
+
     /// The same error with a cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {

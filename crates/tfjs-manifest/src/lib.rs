@@ -1,13 +1,68 @@
-//! The format of TensorFlow.js layers models: model.json, weights manifest, tensor layout, limits, errors.
+//! The format of TensorFlow.js layers models: `model.json`, its weights manifest, where each tensor lies in
+//! the weight files, and the limits and errors every crate of this project shares.
+//!
+//! Nothing here opens a file, decodes a number or knows what a layer is: a linter of `model.json` needs
+//! this crate and no other. What is read has been checked: a [`WeightsManifest`] that exists has unique
+//! names, sizes that are counts and quantizations its dtypes can have.
+//!
+//! ```
+//! use tfjs_manifest::{Limits, ModelJson};
+//!
+//! let text = br#"{
+//!   "format": "layers-model", "generatedBy": "keras v2.15.0",
+//!   "modelTopology": {"keras_version": "2.15.0", "backend": "tensorflow", "model_config":
+//!     {"class_name": "Sequential", "config": {"name": "digits", "layers": []}}},
+//!   "weightsManifest": [{"paths": ["group1-shard1of1.bin"], "weights": [
+//!     {"name": "dense/kernel", "shape": [64, 10], "dtype": "float32",
+//!      "quantization": {"dtype": "uint8", "scale": 0.01, "min": -1.0}},
+//!     {"name": "dense/bias", "shape": [10], "dtype": "float32"}]}]
+//! }"#;
+//!
+//! let limits = Limits::default();
+//! let model = ModelJson::from_slice(text, &limits)?;
+//! assert_eq!((model.class_name(), model.keras_version()), ("Sequential", Some("2.15.0")));
+//!
+//! let manifest = model.weights_manifest.as_ref().expect("the text has one");
+//! let layout = manifest.layout(&limits)?;
+//! assert_eq!(layout.total(), Some(64 * 10 + 10 * 4)); // bytes of all files
+//! assert_eq!(layout.groups()[0].tensors[1].offset, Some(640));
+//! # Ok::<(), tfjs_manifest::Error>(())
+//! ```
+//!
+//! What is wrong is said with its kind, its place and what to do:
+//!
+//! ```
+//! # use tfjs_manifest::{Kind, Limits, ModelJson};
+//! let error = ModelJson::from_slice(b"<!DOCTYPE html>", &Limits::default()).unwrap_err();
+//! assert_eq!(error.kind(), Kind::Malformed);
+//! assert!(error.to_string().starts_with("this is an HTML page, not a model.json"));
+//! ```
 
 mod dtype;
 mod error;
+mod findings;
+mod foreign;
+pub mod json;
+mod layout;
 mod limits;
+mod manifest;
+mod model_json;
+mod path;
+mod quantization;
 mod shape;
 mod sink;
+mod spec;
+pub mod text;
 
 pub use dtype::DType;
 pub use error::{Error, Kind, Place, Result};
+pub use findings::Findings;
+pub use layout::{GroupLayout, TensorLayout, TensorSlot};
 pub use limits::Limits;
+pub use manifest::{WeightsGroup, WeightsManifest};
+pub use model_json::ModelJson;
+pub use path::check_weight_path;
+pub use quantization::{AffineStore, Quantization};
 pub use shape::Shape;
 pub use sink::{GroupSink, Segment, WeightSink};
+pub use spec::WeightSpec;

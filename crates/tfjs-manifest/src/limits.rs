@@ -12,7 +12,7 @@ pub struct Limits {
     pub model_json_bytes: u64,
     /// Bytes of all weights, as values in memory. Default 64 GiB.
     pub weight_bytes: u64,
-    /// Bytes of a group that holds string tensors, whose sizes the manifest does not tell. Default 64 MiB.
+    /// Bytes of the string tensors of one group, whose sizes the manifest does not tell. Default 64 MiB.
     pub string_bytes: u64,
     /// Weight tensors in the manifest. Default 2^20.
     pub tensors: u64,

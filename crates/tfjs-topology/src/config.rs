@@ -162,6 +162,29 @@ pub fn snake_case(camel: &str) -> String {
     out
 }
 
+/// A class name as Keras turns it into a layer's default name and `.keras` files into object paths:
+/// `Conv2D` -> `conv2d`, `LSTM` -> `lstm`, `PReLU` -> `p_re_lu`, `MultiHeadAttention` -> `multi_head_attention`.
+///
+/// The rule of `keras/src/utils/naming.py`: an underscore before a capital that starts a lower-case word, and
+/// between a lower-case letter or digit and a capital; then a digit before a final capital keeps together.
+pub fn to_snake_case(class: &str) -> String {
+    let chars: Vec<char> = class.chars().filter(|c| c.is_alphanumeric() || *c == '_').collect();
+    let mut out = String::with_capacity(class.len() + 4);
+    for (i, &c) in chars.iter().enumerate() {
+        let before = i.checked_sub(1).map(|i| chars[i]);
+        let after = chars.get(i + 1);
+        if c.is_uppercase() {
+            let starts_word = before.is_some() && after.is_some_and(|n| n.is_lowercase());
+            let ends_word = before.is_some_and(char::is_lowercase);
+            if (starts_word || ends_word) && !out.ends_with('_') {
+                out.push('_');
+            }
+        }
+        out.extend(c.to_lowercase());
+    }
+    out
+}
+
 /// A value that can be read from a configuration.
 pub trait FromJson: Sized {
     /// Reads the value.
@@ -383,5 +406,24 @@ mod tests {
             assert_eq!(camel_case(snake), camel);
         }
         assert_eq!(snake_case("batchInputShape"), "batch_input_shape");
+    }
+
+    #[test]
+    fn class_names_as_keras_files_write_them() {
+        for (class, path) in [
+            ("Conv2D", "conv2d"),
+            ("Conv1DTranspose", "conv1d_transpose"),
+            ("LSTM", "lstm"),
+            ("ConvLSTM2D", "conv_lstm2d"),
+            ("MultiHeadAttention", "multi_head_attention"),
+            ("PReLU", "p_re_lu"),
+            ("LeakyReLU", "leaky_re_lu"),
+            ("DepthwiseConv2D", "depthwise_conv2d"),
+            ("BatchNormalization", "batch_normalization"),
+            ("GRUCell", "gru_cell"),
+            ("TimeDistributed", "time_distributed"),
+        ] {
+            assert_eq!(to_snake_case(class), path);
+        }
     }
 }

@@ -6,6 +6,7 @@ use crate::ops::Op;
 use crate::registry::Layer;
 use crate::types::TensorType;
 use serde_json::{Map, Value};
+use tfjs_manifest::{Error, Limits, Result};
 
 /// Index of a value in [`ModelGraph::values`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -174,6 +175,28 @@ impl ModelGraph {
     /// The type of a value.
     pub fn ty(&self, value: ValueId) -> &TensorType {
         &self.values[value.0].ty
+    }
+
+    /// The types of all values for inputs of these types: what [`resolve`](crate::resolve::resolve) inferred,
+    /// with what the inputs say added.
+    ///
+    /// # Errors
+    /// What a layer refuses of these inputs, at the layer, and values larger than `limits` allows.
+    pub fn infer(&self, inputs: &[TensorType], limits: &Limits) -> Result<Vec<TensorType>> {
+        let mut types: Vec<TensorType> = self.values.iter().map(|v| v.ty.clone()).collect();
+        for (port, ty) in self.inputs.iter().zip(inputs) {
+            types[port.value.0] = ty.clone();
+        }
+        for node in &self.nodes {
+            let layer = self.layer(node);
+            let call = node.call.try_map(|value| Ok::<_, Error>(types[value.0].clone()))?;
+            let outputs = layer.callee.def().infer(&call).map_err(|e| e.at_layer(&layer.path))?;
+            for (value, ty) in node.outputs.iter().zip(outputs) {
+                ty.check_size(limits).map_err(|e| e.at_layer(&layer.path))?;
+                types[value.0] = ty;
+            }
+        }
+        Ok(types)
     }
 
     /// The layer a node calls.

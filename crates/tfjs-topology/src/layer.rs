@@ -1,7 +1,7 @@
 //! What a layer is, without running it: the trait every layer description implements.
 
 use crate::call::Call;
-use crate::types::TensorType;
+use crate::types::{TensorType, ValueType};
 use std::any::Any;
 use std::fmt;
 use tfjs_manifest::{DType, Error, Result, Shape};
@@ -31,6 +31,11 @@ pub trait LayerDef: fmt::Debug + Send + Sync + Any {
     /// How exactly the layer's arithmetic is determined.
     fn exactness(&self) -> Exactness {
         Exactness::Rounded
+    }
+
+    /// The element type the layer wants its input to have, where it is not floating point.
+    fn input_type(&self) -> Option<ValueType> {
+        None
     }
 
     /// Whether the layer leaves its input unchanged at inference.

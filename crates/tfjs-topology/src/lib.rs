@@ -1,17 +1,21 @@
 //! Keras topologies: typed layers, resolved flat graphs, shapes, weight slots, name binding; no tensor anywhere.
 
 pub mod activation;
+pub mod bind;
 pub mod call;
 pub mod config;
 pub mod def;
 pub mod geometry;
 pub mod graph;
+pub mod inner;
 pub mod layer;
 pub mod layers;
 pub mod ops;
+pub mod parse;
 pub mod producer;
 pub mod read;
 pub mod registry;
+pub mod resolve;
 pub(crate) mod suggest;
 pub mod types;
 

@@ -3,8 +3,10 @@
 use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::producer::Producer;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 use tfjs_manifest::{Limits, Result};
 
@@ -49,12 +51,19 @@ pub struct ReadCx<'a> {
     pub limits: Limits,
     /// How many models and wrappers are around what is being read.
     pub depth: u64,
+    /// What was noticed and does not stop the model from loading; one list for all depths.
+    pub warnings: Rc<RefCell<Vec<String>>>,
 }
 
 impl<'a> ReadCx<'a> {
     /// No custom layers, default limits.
     pub fn new(producer: &'a Producer) -> Self {
-        ReadCx { producer, custom: CustomDefs::default(), limits: Limits::default(), depth: 0 }
+        ReadCx { producer, custom: CustomDefs::default(), limits: Limits::default(), depth: 0, warnings: Rc::default() }
+    }
+
+    /// Records something that does not stop the model from loading.
+    pub fn warn(&self, warning: impl Into<String>) {
+        self.warnings.borrow_mut().push(warning.into());
     }
 
     /// One model or wrapper deeper.

@@ -1,7 +1,7 @@
 //! Types of values that flow through a model, as far as they are known without running it.
 
 use std::fmt;
-use tfjs_manifest::{Error, Result, Shape};
+use tfjs_manifest::{Error, Limits, Result, Shape};
 
 /// A dimension: a number, or not known before the inputs are (the batch, a sequence's length).
 pub type Dim = Option<usize>;
@@ -157,6 +157,16 @@ impl TensorType {
     /// Floating-point values of this shape.
     pub fn float(shape: SymShape) -> Self {
         TensorType { shape, dtype: ValueType::Float }
+    }
+
+    /// Refuses what is larger than a value may be, as far as the shape is known.
+    ///
+    /// # Errors
+    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit).
+    pub fn check_size(&self, limits: &Limits) -> Result<()> {
+        Limits::check("rank (dimensions of a value)", self.shape.rank() as u64, limits.rank)?;
+        let known: Vec<usize> = self.shape.dims().iter().flatten().copied().collect();
+        Limits::check("elements (of one value)", Shape::new(known)?.elements() as u64, limits.elements)
     }
 
     /// The same element type in another shape.

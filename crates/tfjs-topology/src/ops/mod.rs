@@ -4,6 +4,7 @@
 //! An operation's class name may be a layer's (`Add`), so operations have a list of their own.
 
 pub mod binary;
+pub mod tf_lambda;
 
 use crate::config::Config;
 use crate::layer::LayerDef;

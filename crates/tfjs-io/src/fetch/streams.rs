@@ -1,0 +1,216 @@
+//! Weight files that arrive in streams, several at a time, copied where they belong chunk by chunk.
+//!
+//! Everything happens in the caller's task: segments are borrowed, dropping the future stops all traffic,
+//! and a stream that is not polled is a stream that waits. The files of a group hand the rest of the
+//! group's memory from one to the next: a file takes its share as soon as its length is known, which is
+//! when its headers are there, long before its body is.
+
+use super::body::into_stream;
+use super::pieces::{Pieces, Room, not_as_announced};
+use crate::cx::IoCx;
+use crate::files::{BoxFuture, Files, OpenOptions, Opened, Purpose};
+use bytes::Bytes;
+use futures_util::future::{Either, select};
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt, TryStreamExt};
+use std::pin::pin;
+use std::sync::Arc;
+use tfjs_manifest::{Error, GroupSink, Result};
+use tokio::sync::oneshot;
+
+/// Fetches all files; `opened` are the first ones, open already.
+pub(super) async fn fill(
+    files: &Arc<dyn Files>,
+    groups: &[Vec<String>],
+    opened: Vec<Opened>,
+    sinks: Vec<GroupSink<'_>>,
+    cx: &IoCx,
+) -> Result<()> {
+    let mut opened = opened.into_iter();
+    // Boxed before they are buffered: the compiler cannot see that closures over borrows are general
+    // enough inside a boxed future.
+    let mut jobs: Vec<BoxFuture<'_, Result<()>>> = Vec::new();
+    for (group, (paths, sink)) in groups.iter().zip(sinks).enumerate() {
+        let mut room = Room::new(sink)?;
+        if let Room::Exact(pieces) = &mut room {
+            pieces.advise_huge();
+        }
+        let most = room.left();
+        let exact = room.needed().is_some();
+        let (first, mut receive) = oneshot::channel();
+        // The receiver is right here.
+        let _ = first.send(room);
+        for (i, path) in paths.iter().enumerate() {
+            let (send, next) = oneshot::channel();
+            let last = i + 1 == paths.len();
+            let job = Job {
+                files: &**files,
+                cx,
+                path,
+                group,
+                exact,
+                most,
+                opened: opened.next(),
+                receive: std::mem::replace(&mut receive, next),
+                send: (!last).then_some(send),
+            };
+            jobs.push(Box::pin(job.run()));
+        }
+    }
+    // In order: whoever a file waits for has been started before it.
+    stream::iter(jobs).buffer_unordered(cx.options().concurrency.max(1)).try_collect().await
+}
+
+/// One file.
+struct Job<'a> {
+    files: &'a dyn Files,
+    cx: &'a IoCx,
+    path: &'a str,
+    group: usize,
+    /// Whether the group's size is known.
+    exact: bool,
+    /// The most bytes the whole group may have.
+    most: u64,
+    opened: Option<Opened>,
+    /// The group's memory behind the files before this one.
+    receive: oneshot::Receiver<Room<'a>>,
+    /// For the next file, if there is one.
+    send: Option<oneshot::Sender<Room<'a>>>,
+}
+
+impl<'a> Job<'a> {
+    async fn run(mut self) -> Result<()> {
+        let opened = match self.opened.take() {
+            Some(opened) => opened,
+            None => self
+                .files
+                .open(self.path, OpenOptions::new(Purpose::Weights))
+                .await
+                .map_err(|e| e.in_file(self.files.location(self.path)))?,
+        };
+        let Opened { location, len, body, .. } = opened;
+        let name: Arc<str> = location.as_str().into();
+        self.cx.reporter().opened(&name);
+        let body = Incoming { stream: into_stream(body, len), name: name.clone(), cx: self.cx };
+        let result = match len {
+            Some(len) if self.exact => self.known(len, body).await,
+            _ => self.unknown(len, body).await,
+        };
+        result.map_err(|e| e.in_file(&location))
+    }
+
+    /// The length is known: take the share, hand on the rest, then read.
+    async fn known(mut self, len: u64, mut body: Incoming<'_>) -> Result<()> {
+        let room = receive(&mut self.receive).await?;
+        room.check(len, self.group)?;
+        let mut share = match room {
+            Room::Exact(mut pieces) => {
+                let share = pieces.take(len).unwrap_or_default();
+                self.hand_on(Room::Exact(pieces))?;
+                share
+            }
+            Room::Growing { .. } => return Err(Error::bug("a group's size is known and unknown")),
+        };
+        read_exactly(&mut share, len, self.group, &mut body).await?;
+        body.done();
+        Ok(())
+    }
+
+    /// Only the end of the body tells its length, or there is only one end to append to. The body is read
+    /// while the files before it are, and kept; once they are over it goes where it belongs.
+    async fn unknown(mut self, len: Option<u64>, mut body: Incoming<'_>) -> Result<()> {
+        let mut early: Vec<Bytes> = Vec::new();
+        let mut count = 0u64;
+        let mut over = false;
+        let mut room = loop {
+            if over {
+                break receive(&mut self.receive).await?;
+            }
+            match select(pin!(receive(&mut self.receive)), pin!(body.next())).await {
+                Either::Left((room, _)) => break room?,
+                Either::Right((None, _)) => over = true,
+                Either::Right((Some(chunk), _)) => {
+                    let chunk = chunk?;
+                    count += chunk.len() as u64;
+                    // Not more than the whole group, however long the files before this one are.
+                    if count > self.most {
+                        return Err(super::pieces::too_long(self.group, self.most, count));
+                    }
+                    early.push(chunk);
+                }
+            }
+        };
+        for chunk in early {
+            room.write(&chunk, self.group)?;
+        }
+        room.check(len.unwrap_or(0).saturating_sub(count), self.group)?;
+        while !over {
+            match body.next().await {
+                None => over = true,
+                Some(chunk) => {
+                    let chunk = chunk?;
+                    count += chunk.len() as u64;
+                    room.write(&chunk, self.group)?;
+                }
+            }
+        }
+        if let Some(len) = len.filter(|&len| len != count) {
+            return Err(not_as_announced(self.group, len, count, false));
+        }
+        self.hand_on(room)?;
+        body.done();
+        Ok(())
+    }
+
+    /// Gives what is left of the group to the next file, or checks that nothing is.
+    fn hand_on(&mut self, room: Room<'a>) -> Result<()> {
+        match self.send.take() {
+            // A receiver that is gone belongs to a job that has failed, and that error is reported.
+            Some(send) => drop(send.send(room)),
+            None => room.check_complete(self.group)?,
+        }
+        Ok(())
+    }
+}
+
+/// The rest of the group's memory.
+async fn receive<'a>(receiver: &mut oneshot::Receiver<Room<'a>>) -> Result<Room<'a>> {
+    receiver.await.map_err(|_| Error::fetch("given up, because a file before this one failed"))
+}
+
+async fn read_exactly(share: &mut Pieces<'_>, len: u64, group: usize, body: &mut Incoming<'_>) -> Result<()> {
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk?;
+        let found = chunk.len() as u64;
+        if found > share.len() {
+            return Err(not_as_announced(group, len, len - share.len() + found, true));
+        }
+        share.write(&chunk);
+    }
+    if share.len() > 0 {
+        return Err(not_as_announced(group, len, len - share.len(), false));
+    }
+    Ok(())
+}
+
+/// A body that counts.
+struct Incoming<'a> {
+    stream: BoxStream<'static, Result<Bytes>>,
+    name: Arc<str>,
+    cx: &'a IoCx,
+}
+
+impl Incoming<'_> {
+    /// The next chunk. May be dropped and called again without losing one.
+    async fn next(&mut self) -> Option<Result<Bytes>> {
+        let chunk = self.stream.next().await;
+        if let Some(Ok(chunk)) = &chunk {
+            self.cx.reporter().bytes(&self.name, chunk.len() as u64);
+        }
+        chunk
+    }
+
+    fn done(&self) {
+        self.cx.reporter().done(&self.name);
+    }
+}

@@ -1,0 +1,236 @@
+//! What a backend implements: named files that can be opened, and perhaps written, listed and removed.
+//!
+//! A `Files` knows no models. Everything between a backend and a model (a cache, decryption, a limit, a
+//! signature) is another `Files` around it; [`PrefixedFiles`](crate::PrefixedFiles) is one.
+
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use std::fmt::{self, Debug};
+use std::fs::File;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use tfjs_manifest::{Error, Result};
+
+/// A boxed future that can move between threads. It names no executor.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A place with files in it: a folder, a URL's directory, a bucket, an archive, a map in memory.
+///
+/// Paths are relative, with `/` between their components. Those from a manifest were checked by
+/// [`shard_components`](crate::shard_components) before they come here; an implementation that maps paths
+/// onto something with a parent checks them again.
+pub trait Files: Send + Sync + Debug {
+    /// Opens a file, or a range of it. The answer comes when the length is known or known to be unknown:
+    /// bodies are read later, and dropping one stops its traffic.
+    ///
+    /// # Errors
+    /// [`Kind::Fetch`](tfjs_manifest::Kind::Fetch) if there is no such file or it cannot be reached.
+    fn open<'a>(&'a self, path: &'a str, options: OpenOptions) -> BoxFuture<'a, Result<Opened>>;
+
+    /// Writes a file: afterwards it is there whole, or, after an error, as it was before.
+    ///
+    /// # Errors
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) if this place cannot be written.
+    fn put<'a>(&'a self, path: &'a str, body: Body) -> BoxFuture<'a, Result<()>> {
+        let _ = body;
+        unsupported("be written to", path)
+    }
+
+    /// The paths of all files that begin with `prefix`, sorted.
+    ///
+    /// # Errors
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) if this place cannot list.
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>>> {
+        unsupported("be listed", prefix)
+    }
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) if this place cannot remove.
+    fn remove<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<()>> {
+        unsupported("remove files", path)
+    }
+
+    /// The file as messages name it: its URL without secrets, or its path.
+    fn location(&self, path: &str) -> String {
+        path.to_owned()
+    }
+}
+
+fn unsupported<T: Send + 'static>(what: &str, path: &str) -> BoxFuture<'static, Result<T>> {
+    let error = Error::unsupported(format!("this place cannot {what}")).in_file(path);
+    Box::pin(std::future::ready(Err(error)))
+}
+
+/// What a file is wanted for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Purpose {
+    /// Text, which may travel compressed.
+    Json,
+    /// Weights: already dense, and their length should be known.
+    #[default]
+    Weights,
+}
+
+/// How to open a file.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct OpenOptions {
+    /// What the file is wanted for.
+    pub purpose: Purpose,
+    /// Only these bytes. A place that cannot do ranges answers with the whole file; see
+    /// [`Opened::offset`].
+    pub range: Option<ByteRange>,
+    /// With a range: only if the file is still this one. A place that can tell answers with the whole file
+    /// if it is not.
+    pub if_range: Option<Validator>,
+}
+
+impl OpenOptions {
+    /// The whole file, for this purpose.
+    pub fn new(purpose: Purpose) -> Self {
+        OpenOptions { purpose, range: None, if_range: None }
+    }
+
+    /// Only these bytes.
+    #[must_use]
+    pub fn with_range(mut self, range: ByteRange) -> Self {
+        self.range = Some(range);
+        self
+    }
+
+    /// Only if the file is still this one.
+    #[must_use]
+    pub fn with_if_range(mut self, validator: Validator) -> Self {
+        self.if_range = Some(validator);
+        self
+    }
+}
+
+/// Bytes `start..end` of a file; to its end without `end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByteRange {
+    /// The first byte.
+    pub start: u64,
+    /// One past the last byte.
+    pub end: Option<u64>,
+}
+
+/// Tells one state of a file from another: an HTTP entity tag, a date, a length with a time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Validator {
+    text: String,
+    strong: bool,
+}
+
+impl Validator {
+    /// A validator that differs whenever a byte does, such as a strong `ETag`.
+    pub fn strong(text: impl Into<String>) -> Self {
+        Validator { text: text.into(), strong: true }
+    }
+
+    /// A validator that may miss a change, such as a date or a weak `ETag`.
+    pub fn weak(text: impl Into<String>) -> Self {
+        Validator { text: text.into(), strong: false }
+    }
+
+    /// The text as its source spells it.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether equal validators mean equal bytes, so that ranges may be joined.
+    pub fn is_strong(&self) -> bool {
+        self.strong
+    }
+}
+
+/// An open file.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Opened {
+    /// What messages call it: its URL without secrets, or its path.
+    pub location: String,
+    /// Where in the file the body begins: the start of the range asked for, or zero if the place answered
+    /// with the whole file.
+    pub offset: u64,
+    /// Length of the body, if known.
+    pub len: Option<u64>,
+    /// Tells this state of the file from another.
+    pub validator: Option<Validator>,
+    /// Whether ranges of this file can be asked for.
+    pub ranges: bool,
+    /// The bytes.
+    pub body: Body,
+}
+
+impl Opened {
+    /// An open file of unknown length, without validator or ranges.
+    pub fn new(location: impl Into<String>, body: Body) -> Self {
+        let len = match &body {
+            Body::Bytes(bytes) => Some(bytes.len() as u64),
+            _ => None,
+        };
+        Opened { location: location.into(), offset: 0, len, validator: None, ranges: false, body }
+    }
+
+    /// With the length of the body.
+    #[must_use]
+    pub fn with_len(mut self, len: u64) -> Self {
+        self.len = Some(len);
+        self
+    }
+
+    /// With a validator.
+    #[must_use]
+    pub fn with_validator(mut self, validator: Validator) -> Self {
+        self.validator = Some(validator);
+        self
+    }
+}
+
+/// The bytes of an open file. Complete: a body is one of these.
+pub enum Body {
+    /// All of them, in memory.
+    Bytes(Bytes),
+    /// A file on disk, to be read at offsets from any thread.
+    File(LocalFile),
+    /// As they arrive. An error ends the stream.
+    Stream(BoxStream<'static, Result<Bytes>>),
+}
+
+/// A regular file on disk.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct LocalFile {
+    /// The open file.
+    pub file: File,
+    /// Its path, by which it may be closed and opened again; the same file must still be there.
+    pub path: Option<PathBuf>,
+}
+
+impl LocalFile {
+    /// An open file and its path.
+    pub fn new(file: File, path: Option<PathBuf>) -> Self {
+        LocalFile { file, path }
+    }
+}
+
+impl Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Body::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
+            Body::File(file) => write!(f, "{file:?}"),
+            Body::Stream(_) => f.write_str("Stream"),
+        }
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Body::Bytes(bytes)
+    }
+}

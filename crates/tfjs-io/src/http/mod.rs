@@ -1,0 +1,140 @@
+//! `http://` and `https://`: one stack, hyper and rustls, with every status, length and redirect checked.
+//!
+//! The reference is TensorFlow.js's `io/http.ts`, which checks neither the status nor the length of a
+//! weight file.
+
+mod answer;
+mod client;
+mod policy;
+mod redirect;
+
+pub(crate) use client::HttpClient;
+
+use crate::cx::IoCx;
+use crate::fetch::read_json;
+use crate::files::{BoxFuture, Files, OpenOptions, Opened, Purpose};
+use crate::handler::{IoHandler, ModelArtifacts, WeightSource};
+use crate::registry::Scheme;
+use crate::shard_path::shard_components;
+use crate::url::{ModelUrl, without_secrets};
+use crate::weights_at::weights_elsewhere;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use std::sync::Arc;
+use tfjs_manifest::{Error, Result};
+
+/// The schemes `http` and `https`.
+pub(crate) struct HttpScheme;
+
+impl Scheme for HttpScheme {
+    fn handler(&self, url: &ModelUrl) -> Result<Arc<dyn IoHandler>> {
+        Ok(Arc::new(HttpHandler::new(url.clone())?))
+    }
+
+    fn files(&self, folder: &ModelUrl, query: &str, cx: &IoCx) -> Result<Arc<dyn Files>> {
+        let prefix = folder.as_url().ok_or_else(|| Error::misuse("expected a URL").in_file(folder))?;
+        let files = HttpFiles { prefix: prefix.to_owned(), query: query.to_owned(), cx: cx.clone() };
+        Ok(Arc::new(files))
+    }
+}
+
+/// The handler of a model at an `http://` or `https://` URL.
+///
+/// Weight files are beside the model's JSON, at the URL that was given (not where it may have been
+/// redirected to), and inherit its query. A user name and password in the URL are sent as basic
+/// authorization.
+#[derive(Clone, Debug)]
+pub struct HttpHandler {
+    url: ModelUrl,
+}
+
+impl HttpHandler {
+    /// The model at this URL; one that ends in `/` means the `model.json` there.
+    ///
+    /// # Errors
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for any other scheme.
+    pub fn new(url: ModelUrl) -> Result<Self> {
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(Error::misuse("expected an `http://` or `https://` URL").in_file(url));
+        }
+        Ok(HttpHandler { url })
+    }
+
+    fn parts(&self) -> Result<(String, String, String)> {
+        self.url.split().ok_or_else(|| Error::bug("a URL without parts").in_file(&self.url))
+    }
+}
+
+impl IoHandler for HttpHandler {
+    fn load<'a>(&'a self, cx: &'a IoCx) -> BoxFuture<'a, Result<ModelArtifacts>> {
+        Box::pin(async move {
+            let (prefix, name, query) = self.parts()?;
+            let url = format!("{prefix}{name}{query}");
+            let location = without_secrets(&url);
+            let located = |e: Error| e.in_file(&location);
+            let opened = cx.http().map_err(located)?.get(&url, &OpenOptions::new(Purpose::Json)).await;
+            let opened = opened.map_err(located)?;
+            let json = read_json(opened, cx).await?;
+            if json.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'<') {
+                return Err(located(Error::fetch(
+                    "the server answered with a page of HTML or XML, not with a model's JSON; check the URL",
+                )));
+            }
+            let weights = match weights_elsewhere(cx, true, &query)? {
+                Some(elsewhere) => elsewhere,
+                None => HttpScheme.files(&ModelUrl::parse(&prefix)?, &query, cx)?,
+            };
+            Ok(ModelArtifacts::new(location, json, WeightSource::Files(weights)))
+        })
+    }
+
+    fn location(&self) -> String {
+        match self.parts() {
+            Ok((prefix, name, query)) => without_secrets(&format!("{prefix}{name}{query}")),
+            Err(_) => self.url.to_string(),
+        }
+    }
+}
+
+/// What a path's characters must not be in a URL. `%` stays: manifests may be encoded already.
+const NOT_IN_PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}')
+    .add(b'|')
+    .add(b'^');
+
+/// The files whose URLs begin with a prefix and end with a query.
+#[derive(Clone, Debug)]
+struct HttpFiles {
+    prefix: String,
+    query: String,
+    cx: IoCx,
+}
+
+impl HttpFiles {
+    fn url(&self, path: &str) -> Result<String> {
+        let parts = shard_components(path, &self.cx.options().limits)?;
+        let path = parts.join("/");
+        Ok(format!("{}{}{}", self.prefix, utf8_percent_encode(&path, NOT_IN_PATH), self.query))
+    }
+}
+
+impl Files for HttpFiles {
+    fn open<'a>(&'a self, path: &'a str, options: OpenOptions) -> BoxFuture<'a, Result<Opened>> {
+        Box::pin(async move {
+            let url = self.url(path)?;
+            let opened = self.cx.http()?.get(&url, &options).await;
+            opened.map_err(|e| e.in_file(without_secrets(&url)))
+        })
+    }
+
+    fn location(&self, path: &str) -> String {
+        self.url(path).map_or_else(|_| path.to_owned(), |url| without_secrets(&url))
+    }
+}

@@ -1,0 +1,187 @@
+//! Which addresses a redirect may lead to; resolves names, connects to nothing.
+//!
+//! A server that answers `302 http://169.254.169.254/` must not make this process read its cloud's
+//! secrets. The caller's own URL may be anything; a redirect may reach private addresses only if that one
+//! was private, and link-local ones never.
+
+use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tower::Service;
+
+/// Which addresses may be connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Any: the caller's own URL.
+    Any,
+    /// Any that is not link-local: a redirect from a private address.
+    NoLinkLocal,
+    /// Public ones: every other redirect.
+    Public,
+}
+
+impl Reach {
+    pub(super) fn allows(self, ip: IpAddr) -> bool {
+        match self {
+            Reach::Any => true,
+            Reach::NoLinkLocal => !is_link_local(ip),
+            Reach::Public => !is_link_local(ip) && !is_private(ip),
+        }
+    }
+
+    /// Whether a URL's host may be connected to, as far as can be told without resolving it. hyper does
+    /// not ask the resolver about addresses.
+    pub(super) fn allows_host(self, host: &str) -> bool {
+        let literal = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+        literal.parse().map_or(true, |ip| self.allows(ip))
+    }
+}
+
+/// Link-local, where clouds keep their metadata services.
+fn is_link_local(ip: IpAddr) -> bool {
+    match unmapped(ip) {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        // fe80::/10, and the metadata service of EC2, which is not.
+        IpAddr::V6(ip) => {
+            ip.segments()[0] & 0xffc0 == 0xfe80 || ip == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
+        }
+    }
+}
+
+/// Not on the public internet.
+pub(super) fn is_private(ip: IpAddr) -> bool {
+    match unmapped(ip) {
+        IpAddr::V4(ip) => {
+            let [a, b, ..] = ip.octets();
+            ip.is_private()
+                || ip.is_loopback()
+                || ip.is_link_local()
+                || ip.is_unspecified()
+                || ip.is_broadcast()
+                || ip.is_multicast()
+                || a == 0
+                // Carrier-grade NAT.
+                || (a == 100 && b & 0xc0 == 64)
+                // Protocol assignments and benchmarks.
+                || ip.octets()[..3] == [192, 0, 0]
+                || (a == 198 && b & 0xfe == 18)
+                || a >= 240
+        }
+        IpAddr::V6(ip) => {
+            let first = ip.segments()[0];
+            ip.is_loopback()
+                || ip.is_unspecified()
+                || ip.is_multicast()
+                // Unique local, link-local, site-local.
+                || first & 0xfe00 == 0xfc00
+                || first & 0xffc0 == 0xfe80
+                || first & 0xffc0 == 0xfec0
+        }
+    }
+}
+
+/// The IPv4 address inside an IPv6 address, if that is what it means.
+fn unmapped(ip: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = ip else { return ip };
+    if let Some(v4) = v6.to_ipv4_mapped() {
+        return v4.into();
+    }
+    let s = v6.segments();
+    let v4 = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+    };
+    match s {
+        // NAT64 and 6to4 lead to the address they hold.
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => v4(high, low),
+        [0x2002, high, low, ..] => v4(high, low),
+        _ => ip,
+    }
+}
+
+/// Resolves names to the addresses that may be connected to.
+#[derive(Clone)]
+pub(super) struct Resolver {
+    inner: GaiResolver,
+    reach: Reach,
+}
+
+impl Resolver {
+    pub(super) fn new(reach: Reach) -> Self {
+        Resolver { inner: GaiResolver::new(), reach }
+    }
+}
+
+impl Service<Name> for Resolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let found = self.inner.call(name);
+        let reach = self.reach;
+        Box::pin(async move {
+            let all: Vec<SocketAddr> = found.await?.collect();
+            let allowed: Vec<SocketAddr> = all.iter().copied().filter(|a| reach.allows(a.ip())).collect();
+            if allowed.is_empty() && !all.is_empty() {
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, REFUSED));
+            }
+            Ok(allowed.into_iter())
+        })
+    }
+}
+
+/// Why a redirect's target is not connected to.
+pub(super) const REFUSED: &str = "a redirect from the internet to a private or link-local address is not followed";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(host: &str, no_link_local: bool, public: bool) {
+        assert_eq!(Reach::NoLinkLocal.allows_host(host), no_link_local, "{host}");
+        assert_eq!(Reach::Public.allows_host(host), public, "{host}");
+        assert!(Reach::Any.allows_host(host));
+    }
+
+    #[test]
+    fn metadata_services_are_never_reached_by_redirect() {
+        for host in
+            ["169.254.169.254", "[fe80::1]", "[fd00:ec2::254]", "[::ffff:169.254.169.254]", "[64:ff9b::a9fe:a9fe]"]
+        {
+            check(host, false, false);
+        }
+    }
+
+    #[test]
+    fn private_addresses_are_reached_from_private_ones_only() {
+        for host in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "192.168.0.1",
+            "172.16.0.1",
+            "100.64.0.1",
+            "0.0.0.0",
+            "[::1]",
+            "[fd12::1]",
+            "[2002:7f00:1::]",
+        ] {
+            check(host, true, false);
+        }
+    }
+
+    #[test]
+    fn public_addresses_and_names_pass() {
+        for host in ["8.8.8.8", "[2001:4860:4860::8888]", "example.com", "172.32.0.1", "100.128.0.1"] {
+            check(host, true, true);
+        }
+    }
+}

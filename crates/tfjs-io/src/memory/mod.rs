@@ -1,0 +1,230 @@
+//! Models in memory: bytes by name, artifacts of one's own, and a store to save into. No disk, no network.
+
+mod store;
+
+pub use store::MemoryStore;
+
+use crate::cx::IoCx;
+use crate::fetch::into_stream;
+use crate::files::{Body, BoxFuture, Files, OpenOptions, Opened, Validator};
+use crate::handler::{IoHandler, ModelArtifacts, WeightSource};
+use crate::weights_at::weights_elsewhere;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use tfjs_manifest::{Error, Result};
+
+/// Files in memory, by name. Clones share them.
+#[derive(Clone, Default)]
+pub struct MemoryFiles {
+    files: Arc<RwLock<BTreeMap<String, Bytes>>>,
+}
+
+impl MemoryFiles {
+    /// No files yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With one more file. Static bytes, such as those of `include_bytes!`, are not copied:
+    ///
+    /// ```
+    /// # use tfjs_io::{Bytes, MemoryFiles};
+    /// static WEIGHTS: &[u8] = b"0123"; // include_bytes!("weights.bin")
+    /// let files = MemoryFiles::new().with("weights.bin", Bytes::from_static(WEIGHTS));
+    /// ```
+    #[must_use]
+    pub fn with(self, path: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
+        self.insert(path.into(), bytes.into());
+        self
+    }
+
+    fn insert(&self, path: String, bytes: Bytes) {
+        let path = normal(&path).to_owned();
+        self.files.write().unwrap_or_else(PoisonError::into_inner).insert(path, bytes);
+    }
+
+    fn get(&self, path: &str) -> Option<Bytes> {
+        self.files.read().unwrap_or_else(PoisonError::into_inner).get(normal(path)).cloned()
+    }
+
+    /// The names of all files, sorted.
+    pub fn names(&self) -> Vec<String> {
+        self.files.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+}
+
+/// TensorFlow.js writes `./model.weights.bin`.
+fn normal(path: &str) -> &str {
+    path.strip_prefix("./").unwrap_or(path)
+}
+
+impl<P: Into<String>, B: Into<Bytes>> FromIterator<(P, B)> for MemoryFiles {
+    fn from_iter<I: IntoIterator<Item = (P, B)>>(files: I) -> Self {
+        files.into_iter().fold(Self::new(), |all, (path, bytes)| all.with(path, bytes))
+    }
+}
+
+impl fmt::Debug for MemoryFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("MemoryFiles").field(&self.names()).finish()
+    }
+}
+
+impl Files for MemoryFiles {
+    fn open<'a>(&'a self, path: &'a str, options: OpenOptions) -> BoxFuture<'a, Result<Opened>> {
+        Box::pin(async move {
+            let Some(bytes) = self.get(path) else {
+                let names: Vec<String> = self.names().iter().take(8).map(|n| format!("`{n}`")).collect();
+                let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+                return Err(Error::fetch(format!("no such file in memory; there are: {known}")).in_file(path));
+            };
+            // Not a hash: bytes are never changed in place, so where they are says which they are.
+            let validator = Validator::strong(format!("{:p}+{}", bytes.as_ptr(), bytes.len()));
+            let whole = options.if_range.as_ref().is_some_and(|v| *v != validator);
+            let range = options.range.filter(|_| !whole).map(|r| {
+                let end = r.end.unwrap_or(u64::MAX).min(bytes.len() as u64) as usize;
+                (r.start.min(end as u64) as usize)..end
+            });
+            let offset = range.as_ref().map_or(0, |r| r.start as u64);
+            let body = range.map_or(bytes.clone(), |r| bytes.slice(r));
+            let mut opened = Opened::new(path, Body::Bytes(body)).with_validator(validator);
+            opened.offset = offset;
+            opened.ranges = true;
+            Ok(opened)
+        })
+    }
+
+    fn put<'a>(&'a self, path: &'a str, body: Body) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let bytes = match body {
+                Body::Bytes(bytes) => bytes,
+                other => {
+                    let mut all = Vec::new();
+                    let mut chunks = into_stream(other, None);
+                    while let Some(chunk) = chunks.next().await {
+                        all.extend_from_slice(&chunk?);
+                    }
+                    Bytes::from(all)
+                }
+            };
+            self.insert(path.to_owned(), bytes);
+            Ok(())
+        })
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>>> {
+        let names = self.names().into_iter().filter(|name| name.starts_with(prefix)).collect();
+        Box::pin(std::future::ready(Ok(names)))
+    }
+
+    fn remove<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<()>> {
+        let removed = self.files.write().unwrap_or_else(PoisonError::into_inner).remove(normal(path));
+        let result = removed.map(drop).ok_or_else(|| Error::fetch("no such file in memory").in_file(path));
+        Box::pin(std::future::ready(result))
+    }
+}
+
+/// A model whose JSON and weights the caller has: TensorFlow.js's `fromMemory`.
+#[derive(Clone, Debug)]
+pub struct MemoryHandler {
+    model_json: Bytes,
+    weights: WeightSource,
+}
+
+impl MemoryHandler {
+    /// A model's JSON and its weights: all of them concatenated, or files by name.
+    ///
+    /// ```
+    /// # use tfjs_io::{Bytes, MemoryFiles, MemoryHandler, WeightSource};
+    /// let json = Bytes::from_static(b"{}"); // include_bytes!("model.json")
+    /// let weights = Bytes::from_static(b"0123"); // include_bytes!("weights.bin")
+    /// let whole = MemoryHandler::new(json.clone(), WeightSource::from(weights.clone()));
+    /// let by_name = MemoryHandler::new(json, MemoryFiles::new().with("weights.bin", weights));
+    /// ```
+    pub fn new(model_json: impl Into<Bytes>, weights: impl Into<WeightSource>) -> Self {
+        MemoryHandler { model_json: model_json.into(), weights: weights.into() }
+    }
+}
+
+impl IoHandler for MemoryHandler {
+    fn load<'a>(&'a self, cx: &'a IoCx) -> BoxFuture<'a, Result<ModelArtifacts>> {
+        Box::pin(async move {
+            let weights = match weights_elsewhere(cx, false, "")? {
+                Some(elsewhere) => WeightSource::Files(elsewhere),
+                None => self.weights.clone(),
+            };
+            Ok(ModelArtifacts::new(self.location(), self.model_json.clone(), weights))
+        })
+    }
+
+    fn location(&self) -> String {
+        "memory".to_owned()
+    }
+}
+
+impl From<Bytes> for WeightSource {
+    fn from(bytes: Bytes) -> Self {
+        WeightSource::Whole(vec![bytes])
+    }
+}
+
+impl From<MemoryFiles> for WeightSource {
+    fn from(files: MemoryFiles) -> Self {
+        WeightSource::Files(Arc::new(files))
+    }
+}
+
+impl From<Arc<dyn Files>> for WeightSource {
+    fn from(files: Arc<dyn Files>) -> Self {
+        WeightSource::Files(files)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::{ByteRange, Purpose};
+    use crate::prefixed::PrefixedFiles;
+    use tfjs_manifest::Kind;
+
+    async fn text(files: &dyn Files, path: &str, options: OpenOptions) -> (u64, String) {
+        let opened = files.open(path, options).await.unwrap();
+        let Body::Bytes(bytes) = opened.body else { panic!("expected bytes") };
+        (opened.offset, String::from_utf8(bytes.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn ranges_are_served_unless_the_file_changed() {
+        let files = MemoryFiles::new().with("./a", "0123456789".as_bytes());
+        let options = OpenOptions::new(Purpose::Weights).with_range(ByteRange { start: 4, end: Some(7) });
+        assert_eq!(text(&files, "a", options.clone()).await, (4, "456".into()));
+        let validator = files.open("a", OpenOptions::default()).await.unwrap().validator.unwrap();
+        let options = options.with_if_range(validator);
+        assert_eq!(text(&files, "a", options.clone()).await, (4, "456".into()));
+        files.put("a", Bytes::from_static(b"other").into()).await.unwrap();
+        assert_eq!(text(&files, "a", options).await, (0, "other".into()));
+    }
+
+    #[tokio::test]
+    async fn a_missing_file_names_those_there_are() {
+        let files = MemoryFiles::new().with("a", "x".as_bytes());
+        let error = files.open("b", OpenOptions::default()).await.unwrap_err();
+        assert_eq!((error.kind(), error.place().file.as_deref()), (Kind::Fetch, Some("b")));
+        assert!(error.message().contains("`a`"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_prefix_is_a_folder_of_its_own() {
+        let inner = Arc::new(MemoryFiles::new().with("m/a", "x".as_bytes()).with("n/b", "y".as_bytes()));
+        let files = PrefixedFiles::new(inner.clone(), "m/");
+        files.put("c", Bytes::from_static(b"z").into()).await.unwrap();
+        assert_eq!(files.list("").await.unwrap(), ["a", "c"]);
+        assert_eq!(text(&files, "a", OpenOptions::default()).await.1, "x");
+        files.remove("a").await.unwrap();
+        assert_eq!(inner.names(), ["m/c", "n/b"]);
+        assert_eq!(files.open("b", OpenOptions::default()).await.unwrap_err().place().file.as_deref(), Some("m/b"));
+    }
+}

@@ -1,0 +1,139 @@
+//! The one validator of weight file paths that come from a manifest; never touches a disk or a network.
+//!
+//! A manifest is not trusted: its paths name files in the model's folder and nothing else, on every
+//! platform alike, so that a model that is safe on one machine is safe on all.
+
+use percent_encoding::percent_decode_str;
+use tfjs_manifest::{Error, Limits, Result};
+
+/// The components of a path from a manifest: at least one, none of them empty, `.` or `..`.
+///
+/// # Errors
+/// [`Malformed`](tfjs_manifest::Kind::Malformed) for a path that could leave the folder, as written or
+/// percent-decoded; [`Limit`](tfjs_manifest::Kind::Limit) for one that is too long.
+pub fn shard_components<'a>(path: &'a str, limits: &Limits) -> Result<Vec<&'a str>> {
+    let refuse = |why: &str| {
+        Err(Error::malformed(format!("weight file path {why}; expected a relative path inside the model's folder"))
+            .in_file(path.escape_debug()))
+    };
+    let chars = path.chars().count() as u64;
+    Limits::check("path_chars", chars, limits.path_chars)
+        .map_err(|e| e.in_file(path.chars().take(80).collect::<String>().escape_debug()))?;
+    // Servers decode once; decoding to a fixed point also covers proxies that decode twice.
+    let mut decoded = path.to_owned();
+    loop {
+        if let Some(why) = escapes(&decoded) {
+            return refuse(why);
+        }
+        let next = match percent_decode_str(&decoded).decode_utf8() {
+            Ok(next) => next.into_owned(),
+            Err(_) => return refuse("is not UTF-8 once percent-decoded"),
+        };
+        if next == decoded {
+            break;
+        }
+        decoded = next;
+    }
+    let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    if parts.is_empty() {
+        return refuse("names no file");
+    }
+    Ok(parts)
+}
+
+/// Why this path could leave the folder.
+fn escapes(path: &str) -> Option<&'static str> {
+    if path.is_empty() {
+        return Some("is empty");
+    }
+    if path.chars().any(char::is_control) {
+        return Some("has a control character");
+    }
+    if path.contains('\\') {
+        return Some("has a backslash");
+    }
+    if path.starts_with('/') {
+        return Some("is absolute");
+    }
+    let first = path.split('/').next().unwrap_or(path);
+    if let Some((scheme, _)) = first.split_once(':') {
+        let named = !scheme.is_empty()
+            && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '.' | '-'));
+        if named {
+            return Some("is a URL or has a drive letter");
+        }
+    }
+    if cfg!(windows) && path.contains(':') {
+        return Some("has a colon");
+    }
+    if path.split('/').any(|part| part == "..") {
+        return Some("leaves the model's folder");
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tfjs_manifest::Kind;
+
+    #[track_caller]
+    fn check_refused(path: &str, kind: Kind) {
+        let error = shard_components(path, &Limits::default()).unwrap_err();
+        assert_eq!(error.kind(), kind, "{path:?}: {error}");
+        assert!(error.place().file.is_some());
+    }
+
+    #[test]
+    fn ordinary_paths_and_those_tensorflow_js_writes() {
+        let limits = Limits::default();
+        for (path, parts) in [
+            ("group1-shard1of2.bin", &["group1-shard1of2.bin"][..]),
+            ("./model.weights.bin", &["model.weights.bin"]),
+            ("a//b/./c d%20e.bin", &["a", "b", "c d%20e.bin"]),
+            ("..a/b..", &["..a", "b.."]),
+            ("50%.bin", &["50%.bin"]),
+        ] {
+            assert_eq!(shard_components(path, &limits).unwrap(), parts, "{path}");
+        }
+    }
+
+    #[test]
+    fn dot_dot_is_refused_in_every_spelling() {
+        for path in ["../x", "a/../../x", "..", "%2e%2e/x", "a/%2E%2e%2fx", "%252e%252e/x", "..%2fx"] {
+            check_refused(path, Kind::Malformed);
+        }
+    }
+
+    #[test]
+    fn absolute_paths_urls_drives_and_backslashes_are_refused() {
+        for path in [
+            "/etc/passwd",
+            "//h/x",
+            "%2fetc/passwd",
+            "http://h/x",
+            "http:x",
+            "data:,x",
+            "C:\\x",
+            "C:x",
+            "a\\b",
+            "a%5cb",
+        ] {
+            check_refused(path, Kind::Malformed);
+        }
+    }
+
+    #[test]
+    fn nothing_at_all_control_characters_and_bad_utf8_are_refused() {
+        for path in ["", ".", "./", "a\0b", "a%00b", "a\nb", "a%ff"] {
+            check_refused(path, Kind::Malformed);
+        }
+    }
+
+    #[test]
+    fn a_path_too_long_is_over_the_limit() {
+        check_refused(&"a".repeat(1025), Kind::Limit);
+        assert!(shard_components(&"é".repeat(1024), &Limits::default()).is_ok());
+    }
+}

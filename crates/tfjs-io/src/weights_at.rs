@@ -1,0 +1,86 @@
+//! Weight files that are not beside the model: the caller's prefix or converter. A model's file can say
+//! neither, so what they name is trusted, another scheme included.
+
+use crate::cx::IoCx;
+use crate::files::{BoxFuture, Files, OpenOptions, Opened};
+use crate::options::WeightUrlConverter;
+use crate::shard_path::shard_components;
+use crate::url::ModelUrl;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use tfjs_manifest::{Error, Result};
+
+/// The files the options name instead of those beside the model; `None` if they name none. `remote`: the
+/// model is at a URL, so that a name without a scheme would be ambiguous. `query` is the model's.
+pub(crate) fn weights_elsewhere(cx: &IoCx, remote: bool, query: &str) -> Result<Option<Arc<dyn Files>>> {
+    let options = cx.options();
+    if let Some(convert) = &options.weight_url_converter {
+        let convert = convert.clone();
+        return Ok(Some(Arc::new(ConvertedFiles { convert, remote, cx: cx.clone() })));
+    }
+    match &options.weight_path_prefix {
+        None => Ok(None),
+        Some(prefix) => {
+            let folder = named(prefix, remote, "weight_path_prefix")?;
+            cx.registry().files(&folder, query, cx).map(Some)
+        }
+    }
+}
+
+/// The URL or path of this text, with a scheme if the model is remote.
+fn named(text: &str, remote: bool, option: &str) -> Result<ModelUrl> {
+    let url = ModelUrl::parse(text)?;
+    if remote && !text.contains("://") {
+        return Err(Error::misuse(format!(
+            "`{option}` has no scheme; for a model at a URL give a whole URL, or `file://` for a folder on disk"
+        ))
+        .in_file(url));
+    }
+    Ok(url)
+}
+
+/// Files whose names the caller makes, one by one.
+struct ConvertedFiles {
+    convert: WeightUrlConverter,
+    remote: bool,
+    cx: IoCx,
+}
+
+impl Files for ConvertedFiles {
+    fn open<'a>(&'a self, path: &'a str, options: OpenOptions) -> BoxFuture<'a, Result<Opened>> {
+        Box::pin(async move {
+            // A converter may paste the path into something that has a parent.
+            shard_components(path, &self.cx.options().limits)?;
+            let text = (self.convert)(path).await.map_err(|e| e.in_file(path))?;
+            let url = named(&text, self.remote, "weight_url_converter")?;
+            let (folder, name, query) = match (url.split(), url.as_path()) {
+                (Some((folder, name, query)), _) => (ModelUrl::parse(&folder)?, name, query),
+                (None, path) => {
+                    let (folder, name) = split_path(path.unwrap_or(Path::new("")))?;
+                    (folder, name, String::new())
+                }
+            };
+            let files = self.cx.registry().files(&folder, &query, &self.cx)?;
+            files.open(&name, options).await
+        })
+    }
+}
+
+fn split_path(path: &Path) -> Result<(ModelUrl, String)> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let Some(name) = name else {
+        return Err(Error::misuse("`weight_url_converter` gave a path that names no file").in_file(path.display()));
+    };
+    let folder = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    Ok((ModelUrl::from_path(folder), name.to_owned()))
+}
+
+impl fmt::Debug for ConvertedFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConvertedFiles").field("remote", &self.remote).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,457 @@
+//! Activation functions, in place on slices. NaN comes out of every one where it goes in.
+//!
+//! Softmax is not here: it looks at a whole row (see [`softmax`](crate::softmax)).
+
+use crate::isa::Work;
+use crate::simd::Simd;
+use crate::{Cpu, Isa, math, split};
+
+/// A function of one value.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub enum Activation {
+    /// x.
+    #[default]
+    Linear,
+    /// x, but at least `low` and at most `high`: ReLU, ReLU6, hard tanh.
+    Clamp {
+        /// The least value.
+        low: f32,
+        /// The greatest value, which may be infinite.
+        high: f32,
+    },
+    /// `max` if `x >= max`, x if `x >= threshold`, else `negative_slope * (x - threshold)`.
+    LeakyRelu {
+        /// The slope below the threshold. With a slope of 0 the result there is 0, also for -inf.
+        negative_slope: f32,
+        /// Where the slope begins, 0 if nothing else is said.
+        threshold: f32,
+        /// The greatest value, infinite if nothing else is said.
+        max: f32,
+    },
+    /// 1 / (1 + e^-x).
+    Sigmoid,
+    /// tanh x.
+    Tanh,
+    /// x sigmoid(x), also called swish.
+    Silu,
+    /// A piecewise linear sigmoid; producers disagree about its slope.
+    HardSigmoid(HardSigmoidForm),
+    /// x relu6(x + 3) / 6, also called hard silu.
+    HardSwish,
+    /// x Φ(x) with the error function.
+    Gelu,
+    /// The approximation of [`Activation::Gelu`] by tanh.
+    GeluTanh,
+    /// x if positive, else `alpha * (e^x - 1)`.
+    Elu {
+        /// Minus the limit at -inf.
+        alpha: f32,
+    },
+    /// The self-normalising scaled ELU.
+    Selu,
+    /// ln(1 + e^x).
+    Softplus,
+    /// x / (1 + |x|).
+    Softsign,
+    /// e^x.
+    Exponential,
+    /// x tanh(softplus(x)).
+    Mish,
+}
+
+/// What `hard_sigmoid` means, which depends on who made the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// Complete: frameworks know these two.
+#[allow(clippy::exhaustive_enums, reason = "frameworks know these two")]
+pub enum HardSigmoidForm {
+    /// clip(0.2 x + 0.5, 0, 1): TensorFlow.js, Keras 1 and 2.
+    Clip,
+    /// relu6(x + 3) / 6: Keras 3.
+    Relu6,
+}
+
+impl Activation {
+    /// max(x, 0).
+    pub const RELU: Activation = Activation::Clamp {
+        low: 0.0,
+        high: f32::INFINITY,
+    };
+    /// min(max(x, 0), 6).
+    pub const RELU6: Activation = Activation::Clamp {
+        low: 0.0,
+        high: 6.0,
+    };
+
+    /// The bounds, for what kernels do while a result is still in registers.
+    pub(crate) fn as_clamp(self) -> Option<(f32, f32)> {
+        match self {
+            Activation::Linear => Some((f32::NEG_INFINITY, f32::INFINITY)),
+            Activation::Clamp { low, high } => Some((low, high)),
+            _ => None,
+        }
+    }
+}
+
+/// Replaces every value by the activation of it.
+pub fn activate(cpu: &Cpu, activation: Activation, values: &mut [f32]) {
+    if activation == Activation::Linear {
+        return;
+    }
+    let cost = if activation.as_clamp().is_some() {
+        1
+    } else {
+        8
+    };
+    split::rows(cpu.pool(), values, 1, cost, |_, part| {
+        apply(cpu.isa(), activation, part)
+    });
+}
+
+/// [`activate`] on the calling thread.
+pub(crate) fn apply(isa: Isa, activation: Activation, values: &mut [f32]) {
+    if activation != Activation::Linear {
+        isa.run(Apply { activation, values });
+    }
+}
+
+struct Apply<'a> {
+    activation: Activation,
+    values: &'a mut [f32],
+}
+
+/// Replaces each vector `$x` of a slice by an expression of it. Not a function with a closure, which would
+/// be compiled for the base instruction set where it is not inlined.
+macro_rules! map {
+    ($s:ident, $values:expr, $x:ident => $e:expr) => {{
+        let values: &mut [f32] = $values;
+        let (start, len) = (values.as_mut_ptr(), values.len());
+        let mut i = 0;
+        while i + S::LANES <= len {
+            // SAFETY: `LANES` values follow `i` in the slice.
+            let $x = unsafe { $s.load(start.add(i)) };
+            let y = $e;
+            // SAFETY: the same values.
+            unsafe { $s.store(start.add(i), y) };
+            i += S::LANES;
+        }
+        if i < len {
+            // SAFETY: `len - i` values follow `i`, fewer than `LANES`.
+            let $x = unsafe { $s.load_first(start.add(i), len - i) };
+            let y = $e;
+            // SAFETY: the same values.
+            unsafe { $s.store_first(start.add(i), len - i, y) };
+        }
+    }};
+}
+
+impl Work for Apply<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let zero = s.splat(0.0);
+        let one = s.splat(1.0);
+        let three = s.splat(3.0);
+        let six = s.splat(6.0);
+        match self.activation {
+            Activation::Linear => {}
+            Activation::Clamp { low, high } => {
+                let (low, high) = (s.splat(low), s.splat(high));
+                map!(s, self.values, x => s.min(high, s.max(low, x)));
+            }
+            Activation::LeakyRelu {
+                negative_slope,
+                threshold,
+                max,
+            } => {
+                let (slope, threshold, max) =
+                    (s.splat(negative_slope), s.splat(threshold), s.splat(max));
+                // 0 * -inf would be NaN.
+                if negative_slope == 0.0 {
+                    map!(s, self.values, x => s.min(max, s.select(s.less(x, threshold), zero, x)));
+                } else {
+                    map!(s, self.values, x => {
+                        let below = s.mul(slope, s.sub(x, threshold));
+                        s.select(s.less(x, threshold), below, s.min(max, x))
+                    });
+                }
+            }
+            Activation::Sigmoid => map!(s, self.values, x => math::sigmoid(s, x)),
+            Activation::Tanh => map!(s, self.values, x => math::tanh(s, x)),
+            Activation::Silu => map!(s, self.values, x => s.mul(x, math::sigmoid(s, x))),
+            Activation::HardSigmoid(HardSigmoidForm::Clip) => {
+                let (slope, half) = (s.splat(0.2), s.splat(0.5));
+                map!(s, self.values, x => {
+                    s.min(one, s.max(zero, s.add(s.mul(x, slope), half)))
+                });
+            }
+            Activation::HardSigmoid(HardSigmoidForm::Relu6) => {
+                map!(s, self.values, x => s.div(s.min(six, s.max(zero, s.add(x, three))), six));
+            }
+            Activation::HardSwish => {
+                map!(s, self.values, x => {
+                    s.mul(x, s.div(s.min(six, s.max(zero, s.add(x, three))), six))
+                });
+            }
+            Activation::Gelu => {
+                let (half, root) = (s.splat(0.5), s.splat(std::f32::consts::FRAC_1_SQRT_2));
+                map!(s, self.values, x => {
+                    s.mul(s.mul(half, x), s.add(one, math::erf(s, s.mul(x, root))))
+                });
+            }
+            Activation::GeluTanh => {
+                let (half, cubic) = (s.splat(0.5), s.splat(0.044_715));
+                let root = s.splat(0.797_884_6); // sqrt(2 / pi)
+                map!(s, self.values, x => {
+                    let cube = s.mul(s.mul(x, x), x);
+                    let t = math::tanh(s, s.mul(root, s.mul_add(cubic, cube, x)));
+                    s.mul(s.mul(half, x), s.add(one, t))
+                });
+            }
+            Activation::Elu { alpha } => {
+                let alpha = s.splat(alpha);
+                map!(s, self.values, x => {
+                    s.select(s.less(x, zero), s.mul(alpha, math::exp_m1_negative(s, x)), x)
+                });
+            }
+            Activation::Selu => {
+                let scale = s.splat(1.050_701);
+                let scale_alpha = s.splat(1.758_099_3);
+                map!(s, self.values, x => {
+                    let below = s.mul(scale_alpha, math::exp_m1_negative(s, x));
+                    s.select(s.less(x, zero), below, s.mul(scale, x))
+                });
+            }
+            Activation::Softplus => map!(s, self.values, x => math::softplus(s, x)),
+            Activation::Softsign => map!(s, self.values, x => s.div(x, s.add(one, s.abs(x)))),
+            Activation::Exponential => map!(s, self.values, x => math::exp(s, x)),
+            Activation::Mish => {
+                let two = s.splat(2.0);
+                let saturated = s.splat(20.0);
+                map!(s, self.values, x => {
+                    // tanh(ln(1 + e)) = e (e + 2) / (e (e + 2) + 2), which is 1 beyond 20.
+                    let e = math::exp(s, s.min(saturated, x));
+                    let n = s.mul(e, s.add(e, two));
+                    s.mul(x, s.div(n, s.add(n, two)))
+                });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::erf_f64;
+
+    const ALL: [Activation; 18] = [
+        Activation::Linear,
+        Activation::RELU,
+        Activation::RELU6,
+        Activation::LeakyRelu {
+            negative_slope: 0.3,
+            threshold: 0.0,
+            max: f32::INFINITY,
+        },
+        Activation::LeakyRelu {
+            negative_slope: 0.0,
+            threshold: 1.0,
+            max: 4.0,
+        },
+        Activation::LeakyRelu {
+            negative_slope: 0.1,
+            threshold: -1.0,
+            max: 2.0,
+        },
+        Activation::Sigmoid,
+        Activation::Tanh,
+        Activation::Silu,
+        Activation::HardSigmoid(HardSigmoidForm::Clip),
+        Activation::HardSigmoid(HardSigmoidForm::Relu6),
+        Activation::HardSwish,
+        Activation::Gelu,
+        Activation::GeluTanh,
+        Activation::Elu { alpha: 0.7 },
+        Activation::Softplus,
+        Activation::Softsign,
+        Activation::Mish,
+    ];
+
+    fn reference(activation: Activation, x: f64) -> f64 {
+        let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+        match activation {
+            Activation::Linear => x,
+            Activation::Clamp { low, high } => x.max(low.into()).min(high.into()),
+            Activation::LeakyRelu {
+                negative_slope,
+                threshold,
+                max,
+            } => {
+                if x >= f64::from(max) {
+                    max.into()
+                } else if x >= f64::from(threshold) {
+                    x
+                } else {
+                    f64::from(negative_slope) * (x - f64::from(threshold))
+                }
+            }
+            Activation::Sigmoid => sigmoid(x),
+            Activation::Tanh => x.tanh(),
+            Activation::Silu => x * sigmoid(x),
+            Activation::HardSigmoid(HardSigmoidForm::Clip) => (0.2 * x + 0.5).clamp(0.0, 1.0),
+            Activation::HardSigmoid(HardSigmoidForm::Relu6) => (x + 3.0).clamp(0.0, 6.0) / 6.0,
+            Activation::HardSwish => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
+            Activation::Gelu => 0.5 * x * (1.0 + erf_f64(x / std::f64::consts::SQRT_2)),
+            Activation::GeluTanh => {
+                0.5 * x
+                    * (1.0
+                        + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).tanh())
+            }
+            Activation::Elu { alpha } => {
+                if x > 0.0 {
+                    x
+                } else {
+                    f64::from(alpha) * x.exp_m1()
+                }
+            }
+            Activation::Selu => {
+                let (alpha, scale) = (1.6732632423543772, 1.0507009873554805);
+                scale * if x > 0.0 { x } else { alpha * x.exp_m1() }
+            }
+            Activation::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
+            Activation::Softsign => x / (1.0 + x.abs()),
+            Activation::Exponential => x.exp(),
+            Activation::Mish => x * (x.max(0.0) + (-x.abs()).exp().ln_1p()).tanh(),
+        }
+    }
+
+    /// Compares with `reference` over many values: within `relative` of the result, or `absolute` times
+    /// the input's size where the function itself cancels.
+    #[track_caller]
+    fn check(activation: Activation, range: (f32, f32), relative: f64, absolute: f64) {
+        let n = 40_003;
+        let xs: Vec<f32> = (0..n)
+            .map(|i| range.0 + (range.1 - range.0) * i as f32 / (n - 1) as f32)
+            .collect();
+        for isa in Isa::available() {
+            let mut ys = xs.clone();
+            apply(isa, activation, &mut ys);
+            for (&x, &y) in xs.iter().zip(&ys) {
+                let expected = reference(activation, x.into());
+                let error = (f64::from(y) - expected).abs();
+                let allowed = relative * expected.abs() + absolute * f64::from(x.abs()) + 1.5e-45;
+                assert!(
+                    error <= allowed,
+                    "{activation:?} of {x:e} on {isa}: {y:e}, expected {expected:e}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn values_agree_with_f64() {
+        for activation in ALL {
+            // The cancelling ones promise precision relative to their input.
+            let absolute = match activation {
+                Activation::Gelu | Activation::GeluTanh => 1.2e-7,
+                Activation::HardSigmoid(_) | Activation::HardSwish => 1e-7,
+                Activation::LeakyRelu { .. } => 1e-7,
+                _ => 0.0,
+            };
+            for range in [(-1.0, 1.0), (-12.0, 12.0), (-1e-3, 1e-3)] {
+                check(activation, range, 4e-7, absolute);
+            }
+        }
+        check(Activation::Selu, (-15.0, 15.0), 4e-7, 0.0);
+        check(Activation::Exponential, (-103.0, 88.0), 2.5e-7, 0.0);
+        check(Activation::Exponential, (-1.0, 1.0), 2e-7, 0.0);
+        check(Activation::Sigmoid, (-100.0, 100.0), 4e-7, 0.0);
+        check(Activation::Tanh, (-0.7, 0.7), 3e-7, 0.0);
+        check(Activation::Softplus, (-80.0, 80.0), 4e-7, 0.0);
+    }
+
+    #[test]
+    fn nan_comes_through_in_every_lane() {
+        for isa in Isa::available() {
+            for activation in ALL
+                .into_iter()
+                .chain([Activation::Selu, Activation::Exponential])
+            {
+                for len in [1, 3, 8, 16, 37] {
+                    for at in 0..len {
+                        let mut values = vec![0.5; len];
+                        values[at] = f32::NAN;
+                        apply(isa, activation, &mut values);
+                        for (i, v) in values.iter().enumerate() {
+                            assert_eq!(
+                                v.is_nan(),
+                                i == at,
+                                "{activation:?} on {isa}, {i} of {len}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[track_caller]
+    fn check_limits(activation: Activation, at_minus_infinity: f32, at_infinity: f32) {
+        for isa in Isa::available() {
+            let mut values = [f32::NEG_INFINITY, f32::INFINITY];
+            apply(isa, activation, &mut values);
+            assert_eq!(
+                values,
+                [at_minus_infinity, at_infinity],
+                "{activation:?} on {isa}"
+            );
+        }
+    }
+
+    #[test]
+    fn infinities_give_the_limits() {
+        let inf = f32::INFINITY;
+        check_limits(Activation::Linear, -inf, inf);
+        check_limits(Activation::RELU, 0.0, inf);
+        check_limits(Activation::RELU6, 0.0, 6.0);
+        check_limits(
+            Activation::LeakyRelu {
+                negative_slope: 0.0,
+                threshold: 0.5,
+                max: 3.0,
+            },
+            0.0,
+            3.0,
+        );
+        check_limits(
+            Activation::LeakyRelu {
+                negative_slope: 0.3,
+                threshold: 0.0,
+                max: inf,
+            },
+            -inf,
+            inf,
+        );
+        check_limits(Activation::Sigmoid, 0.0, 1.0);
+        check_limits(Activation::Tanh, -1.0, 1.0);
+        check_limits(Activation::HardSigmoid(HardSigmoidForm::Clip), 0.0, 1.0);
+        check_limits(Activation::HardSigmoid(HardSigmoidForm::Relu6), 0.0, 1.0);
+        check_limits(Activation::Elu { alpha: 2.0 }, -2.0, inf);
+        check_limits(Activation::Softplus, 0.0, inf);
+        check_limits(Activation::Exponential, 0.0, inf);
+    }
+
+    #[test]
+    fn values_at_the_edges() {
+        for isa in Isa::available() {
+            let mut values = [0.0, -0.0, 88.7228, 88.7229, -103.9, f32::MIN_POSITIVE];
+            apply(isa, Activation::Exponential, &mut values);
+            assert_eq!(values[..2], [1.0, 1.0]);
+            assert!(values[2].is_finite() && values[2] > 3.4e38);
+            assert_eq!(values[3], f32::INFINITY);
+            assert!(values[4] > 0.0, "subnormal results are kept");
+            assert_eq!(values[5], 1.0);
+        }
+    }
+}

@@ -1,0 +1,536 @@
+//! Depthwise 2D convolution over channels-last images: each channel with its own window. No product here.
+
+use std::ops::Range;
+
+use crate::epilogue::{Epilogue, Finish};
+use crate::error::{Result, check_len, check_rule, product};
+use crate::isa::Work;
+use crate::simd::Simd;
+use crate::unroll::unroll4;
+use crate::window::{taps_inside, window_start, windows_inside};
+use crate::{Conv2dGeometry, Cpu, Isa, activation, scratch, split, tile};
+
+/// The kernel of a depthwise convolution, each tap's channels padded to whole vectors.
+#[derive(Clone, Debug)]
+pub struct PackedDepthwise {
+    isa: Isa,
+    /// `[kernel_h, kernel_w, in_c, multiplier]`
+    shape: [usize; 4],
+    /// From a tap to the next.
+    stride: usize,
+    taps: Vec<f32>,
+}
+
+impl PackedDepthwise {
+    /// Packs `kernel`, laid out `[kernel_h, kernel_w, in_c, multiplier]`; output channel
+    /// `c * multiplier + m` is input channel `c` through kernel channel `m`.
+    ///
+    /// # Errors
+    /// If the length is another.
+    pub fn pack(isa: Isa, shape: [usize; 4], kernel: &[f32]) -> Result<Self> {
+        check_len("kernel", product("kernel", &shape)?, kernel.len())?;
+        let [kernel_h, kernel_w, in_c, multiplier] = shape;
+        let channels = in_c * multiplier;
+        let stride = channels.next_multiple_of(tile::lanes(isa));
+        let mut taps = vec![0.0; product("kernel", &[kernel_h, kernel_w, stride])?];
+        if channels > 0 {
+            for (to, from) in taps
+                .chunks_exact_mut(stride)
+                .zip(kernel.chunks_exact(channels))
+            {
+                to[..channels].copy_from_slice(from);
+            }
+        }
+        Ok(PackedDepthwise {
+            isa,
+            shape,
+            stride,
+            taps,
+        })
+    }
+
+    /// The kernel as it was given to [`pack`](Self::pack), bit for bit.
+    pub fn unpack(&self) -> Vec<f32> {
+        let channels = self.shape[2] * self.shape[3];
+        self.taps
+            .chunks_exact(self.stride.max(1))
+            .flat_map(|tap| &tap[..channels])
+            .copied()
+            .collect()
+    }
+
+    /// `[kernel_h, kernel_w, in_c, multiplier]`.
+    pub fn shape(&self) -> [usize; 4] {
+        self.shape
+    }
+
+    /// Bytes of memory it takes.
+    pub fn bytes(&self) -> usize {
+        size_of_val(self.taps.as_slice())
+    }
+}
+
+/// Convolves each channel of `batch` images and applies the epilogue, whose residual is laid out like
+/// `out`. The geometry's `groups` is ignored.
+///
+/// # Errors
+/// If a length or the kernel does not fit the geometry, or the geometry is impossible.
+pub fn depthwise_conv2d(
+    cpu: &Cpu,
+    batch: usize,
+    geometry: &Conv2dGeometry,
+    input: &[f32],
+    kernel: &PackedDepthwise,
+    out: &mut [f32],
+    epilogue: &Epilogue<'_>,
+) -> Result<()> {
+    let g = geometry;
+    g.check()?;
+    let [kernel_h, kernel_w, in_c, multiplier] = kernel.shape;
+    check_len("kernel height", g.kernel_h, kernel_h)?;
+    check_len("kernel width", g.kernel_w, kernel_w)?;
+    check_len("kernel input channels", g.in_c, in_c)?;
+    check_rule(
+        g.in_c.checked_mul(multiplier) == Some(g.out_c),
+        "out_c",
+        g.out_c,
+        "must be the input channels times the kernel's multiplier",
+    )?;
+    check_len("input", g.input_len(batch)?, input.len())?;
+    check_len("out", g.out_len(batch)?, out.len())?;
+    epilogue.check(g.out_c, out.len())?;
+    if out.is_empty() {
+        return Ok(());
+    }
+    if multiplier == 1 {
+        convolve(cpu, g, input, kernel, out, epilogue);
+        return Ok(());
+    }
+    // Each channel repeated, the multiplier is 1.
+    let repeated = product("input", &[input.len(), multiplier])?;
+    scratch::with(repeated, |buffer| {
+        for (copies, &x) in buffer.chunks_exact_mut(multiplier).zip(input) {
+            copies.fill(x);
+        }
+        let g = Conv2dGeometry {
+            in_c: g.out_c,
+            ..*g
+        };
+        convolve(cpu, &g, buffer, kernel, out, epilogue);
+    });
+    Ok(())
+}
+
+/// Everything checked, and as many input channels as output channels.
+fn convolve(
+    cpu: &Cpu,
+    g: &Conv2dGeometry,
+    input: &[f32],
+    kernel: &PackedDepthwise,
+    out: &mut [f32],
+    epilogue: &Epilogue<'_>,
+) {
+    let (finish, rest) = epilogue.split();
+    let width = g.out_w * g.out_c;
+    let cost = width.saturating_mul(g.kernel_h * g.kernel_w) / 4;
+    split::rows(cpu.pool(), out, width, cost, |first, part| {
+        kernel.isa.run(Rows {
+            g,
+            input,
+            kernel,
+            first,
+            out: part,
+            finish,
+        });
+        activation::apply(kernel.isa, rest, part);
+    });
+}
+
+/// Output rows from `first` on, counted through all images.
+struct Rows<'a> {
+    g: &'a Conv2dGeometry,
+    input: &'a [f32],
+    kernel: &'a PackedDepthwise,
+    first: usize,
+    out: &'a mut [f32],
+    finish: Finish,
+}
+
+/// Pixels of an output row worked on at a time.
+const PIXELS: usize = 4;
+
+/// Neighbouring output pixels with the same taps, for some channels.
+struct Spot<'a> {
+    g: &'a Conv2dGeometry,
+    taps: &'a [f32],
+    tap_stride: usize,
+    /// The image's pixels.
+    image: &'a [f32],
+    start_y: isize,
+    start_x: isize,
+    rows: Range<usize>,
+    columns: Range<usize>,
+    channel: usize,
+    /// Channels of the last vector.
+    tail: usize,
+    /// The first pixel's first channel, in the part of the output and in the whole of it.
+    out: *mut f32,
+    at: usize,
+    finish: Finish,
+}
+
+impl Work for Rows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Rows {
+            g,
+            input,
+            kernel,
+            first,
+            out,
+            finish,
+        } = self;
+        let channels = g.out_c;
+        let image_len = g.in_h * g.in_w * channels;
+        let inside = windows_inside(
+            g.out_w,
+            g.stride_w,
+            g.kernel_w,
+            g.dilation_w,
+            g.pad_left,
+            g.in_w,
+        );
+        for (i, row) in out.chunks_exact_mut(g.out_w * channels).enumerate() {
+            let (image, y) = ((first + i) / g.out_h, (first + i) % g.out_h);
+            let image = &input[image * image_len..(image + 1) * image_len];
+            let start_y = window_start(y, g.stride_h, g.pad_top);
+            let rows = taps_inside(start_y, g.kernel_h, g.dilation_h, g.in_h);
+            let mut channel = 0;
+            while channel < channels {
+                let wide = channel + 2 * S::LANES <= channels;
+                let tail = S::LANES.min(channels - channel);
+                let mut x = 0;
+                while x < g.out_w {
+                    let start_x = window_start(x, g.stride_w, g.pad_left);
+                    let columns = taps_inside(start_x, g.kernel_w, g.dilation_w, g.in_w);
+                    let many = inside.start <= x && x + PIXELS <= inside.end;
+                    let spot = Spot {
+                        g,
+                        taps: &kernel.taps,
+                        tap_stride: kernel.stride,
+                        image,
+                        start_y,
+                        start_x,
+                        rows: rows.clone(),
+                        columns,
+                        channel,
+                        tail: if wide { S::LANES } else { tail },
+                        // SAFETY: pixel `x` and its channels are in the row.
+                        out: unsafe { row.as_mut_ptr().add(x * channels + channel) },
+                        at: ((first + i) * g.out_w + x) * channels + channel,
+                        finish,
+                    };
+                    // SAFETY: the taps of `spot` are inside the image, for all its pixels where there are
+                    // `many`, for they are among the windows inside; channels up to two vectors on where
+                    // `wide`, up to `tail` else, exist.
+                    unsafe {
+                        match (many, wide) {
+                            (true, true) => compute::<S, PIXELS, 2>(s, &spot),
+                            (true, false) => compute::<S, PIXELS, 1>(s, &spot),
+                            (false, true) => compute::<S, 1, 2>(s, &spot),
+                            (false, false) => compute::<S, 1, 1>(s, &spot),
+                        }
+                    }
+                    x += if many { PIXELS } else { 1 };
+                }
+                channel += if wide { 2 * S::LANES } else { tail };
+            }
+        }
+    }
+}
+
+/// # Safety
+/// For each of `PIX` pixels, a stride apart, the taps `rows` and `columns` are inside the image; from
+/// `channel` on there are `VECTORS - 1` whole vectors of channels and `tail` more; `out` is writable, and
+/// the epilogue readable, for them.
+#[inline(always)]
+unsafe fn compute<S: Simd, const PIX: usize, const VECTORS: usize>(s: S, spot: &Spot<'_>) {
+    let g = spot.g;
+    let whole = spot.tail == S::LANES;
+    let mut sums = [[s.splat(0.0); VECTORS]; PIX];
+    let step = g.stride_w * g.out_c;
+    for i in spot.rows.clone() {
+        let y = (spot.start_y + (i * g.dilation_h) as isize) as usize;
+        for j in spot.columns.clone() {
+            let x = (spot.start_x + (j * g.dilation_w) as isize) as usize;
+            let tap = (i * g.kernel_w + j) * spot.tap_stride + spot.channel;
+            let from = (y * g.in_w + x) * g.out_c + spot.channel;
+            // SAFETY: the tap is inside the kernel, whose taps are whole vectors.
+            let taps = unsafe { spot.taps.as_ptr().add(tap) };
+            // SAFETY: the pixel is inside the image.
+            let from = unsafe { spot.image.as_ptr().add(from) };
+            unroll4!(v < VECTORS => {
+                // SAFETY: as above.
+                let weight = unsafe { s.load(taps.add(v * S::LANES)) };
+                unroll4!(p < PIX => {
+                    // SAFETY: the pixel is inside the image, and has these channels.
+                    let x = unsafe { read(s, from.add(p * step + v * S::LANES), v + 1 < VECTORS || whole, spot.tail) };
+                    sums[p][v] = s.mul_add(x, weight, sums[p][v]);
+                });
+            });
+        }
+    }
+    let Finish {
+        scale,
+        shift,
+        residual,
+        low,
+        high,
+    } = spot.finish;
+    let (low, high) = (s.splat(low), s.splat(high));
+    unroll4!(v < VECTORS => {
+        let whole = v + 1 < VECTORS || whole;
+        let at = spot.channel + v * S::LANES;
+        if let Some(scale) = scale {
+            // SAFETY: there is a scale for each channel.
+            let scale = unsafe { read(s, scale.add(at), whole, spot.tail) };
+            unroll4!(p < PIX => sums[p][v] = s.mul(sums[p][v], scale));
+        }
+        if let Some(shift) = shift {
+            // SAFETY: there is a shift for each channel.
+            let shift = unsafe { read(s, shift.add(at), whole, spot.tail) };
+            unroll4!(p < PIX => sums[p][v] = s.add(sums[p][v], shift));
+        }
+        unroll4!(p < PIX => {
+            if let Some(residual) = residual {
+                // SAFETY: the residual has a value for each output.
+                let other = unsafe { read(s, residual.add(spot.at + p * g.out_c + v * S::LANES), whole, spot.tail) };
+                sums[p][v] = s.add(sums[p][v], other);
+            }
+            let value = s.min(high, s.max(low, sums[p][v]));
+            // SAFETY: the output has these channels of these pixels.
+            unsafe {
+                let to = spot.out.add(p * g.out_c + v * S::LANES);
+                if whole { s.store(to, value) } else { s.store_first(to, spot.tail, value) }
+            }
+        });
+    });
+}
+
+/// # Safety
+/// `p` is readable for a vector, or for `tail` values if not `whole`.
+#[inline(always)]
+unsafe fn read<S: Simd>(s: S, p: *const f32, whole: bool, tail: usize) -> S::V {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if whole {
+            s.load(p)
+        } else {
+            s.load_first(p, tail)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_close, cpus, values};
+    use crate::{Activation, KernelError};
+
+    fn geometry(
+        size: (usize, usize),
+        in_c: usize,
+        multiplier: usize,
+        kernel: (usize, usize),
+    ) -> Conv2dGeometry {
+        Conv2dGeometry {
+            in_h: size.0,
+            in_w: size.1,
+            in_c,
+            out_h: size.0,
+            out_w: size.1,
+            out_c: in_c * multiplier,
+            kernel_h: kernel.0,
+            kernel_w: kernel.1,
+            stride_h: 1,
+            stride_w: 1,
+            dilation_h: 1,
+            dilation_w: 1,
+            pad_top: kernel.0 / 2,
+            pad_left: kernel.1 / 2,
+            groups: 1,
+        }
+    }
+
+    fn reference(batch: usize, g: &Conv2dGeometry, input: &[f32], kernel: &[f32]) -> Vec<f64> {
+        let multiplier = g.out_c / g.in_c;
+        let mut out = Vec::new();
+        for b in 0..batch {
+            for y in 0..g.out_h {
+                for x in 0..g.out_w {
+                    for o in 0..g.out_c {
+                        let mut sum = 0.0;
+                        for i in 0..g.kernel_h {
+                            for j in 0..g.kernel_w {
+                                let iy = (y * g.stride_h + i * g.dilation_h) as isize
+                                    - g.pad_top as isize;
+                                let ix = (x * g.stride_w + j * g.dilation_w) as isize
+                                    - g.pad_left as isize;
+                                if iy < 0
+                                    || ix < 0
+                                    || iy >= g.in_h as isize
+                                    || ix >= g.in_w as isize
+                                {
+                                    continue;
+                                }
+                                let at = ((b * g.in_h + iy as usize) * g.in_w + ix as usize)
+                                    * g.in_c
+                                    + o / multiplier;
+                                sum += f64::from(input[at])
+                                    * f64::from(kernel[(i * g.kernel_w + j) * g.out_c + o]);
+                            }
+                        }
+                        out.push(sum);
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    #[track_caller]
+    fn check(cpu: &Cpu, batch: usize, g: Conv2dGeometry) {
+        let shape = [g.kernel_h, g.kernel_w, g.in_c, g.out_c / g.in_c];
+        let input = values(batch * g.in_h * g.in_w * g.in_c, 1);
+        let kernel = values(shape.iter().product(), 2);
+        let packed = PackedDepthwise::pack(cpu.isa(), shape, &kernel).unwrap();
+        assert_eq!(packed.unpack(), kernel);
+        let sums = reference(batch, &g, &input, &kernel);
+        let (scale, shift, residual) = (
+            values(g.out_c, 3),
+            values(g.out_c, 4),
+            values(sums.len(), 5),
+        );
+        let epilogue = Epilogue {
+            scale: Some(&scale),
+            shift: Some(&shift),
+            residual: Some(&residual),
+            activation: Activation::Tanh,
+        };
+        for plain in [true, false] {
+            let mut out = vec![f32::NAN; sums.len()];
+            let chosen = if plain { Epilogue::default() } else { epilogue };
+            depthwise_conv2d(cpu, batch, &g, &input, &packed, &mut out, &chosen).unwrap();
+            for (i, (&found, &sum)) in out.iter().zip(&sums).enumerate() {
+                let o = i % g.out_c;
+                let full = sum * f64::from(scale[o]) + f64::from(shift[o]) + f64::from(residual[i]);
+                let expected = if plain { sum } else { full.tanh() };
+                assert_close(
+                    found,
+                    expected,
+                    4.0,
+                    &format!("output {i} of {g:?} on {cpu:?}"),
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn windows_agree_with_f64_over_all_channel_tails() {
+        for cpu in cpus() {
+            for channels in [1, 3, 4, 7, 8, 15, 16, 17, 24, 32, 40, 65] {
+                check(&cpu, 2, geometry((5, 9), channels, 1, (3, 3)));
+            }
+            check(&cpu, 1, geometry((9, 8), 20, 1, (5, 5)));
+            check(&cpu, 1, geometry((64, 40), 33, 1, (3, 3)));
+        }
+    }
+
+    #[test]
+    fn strides_dilations_and_any_padding() {
+        for cpu in cpus() {
+            for (stride_h, stride_w) in [(1, 2), (2, 1), (2, 2), (3, 3)] {
+                for (dilation_h, dilation_w) in [(1, 1), (1, 2), (3, 1)] {
+                    for (pad_top, pad_left) in [(0, 0), (0, 1), (1, 0), (6, 7)] {
+                        let g = Conv2dGeometry {
+                            stride_h,
+                            stride_w,
+                            dilation_h,
+                            dilation_w,
+                            pad_top,
+                            pad_left,
+                            ..geometry((8, 9), 9, 1, (3, 2))
+                        };
+                        check(&cpu, 1, g);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn multipliers() {
+        for cpu in cpus() {
+            for multiplier in [2, 3, 8] {
+                check(&cpu, 2, geometry((5, 6), 5, multiplier, (3, 3)));
+            }
+        }
+    }
+
+    #[test]
+    fn wrong_lengths_and_shapes_are_errors() {
+        let cpu = Cpu::with_isa(Isa::PORTABLE, 1);
+        let g = geometry((4, 4), 3, 2, (3, 3));
+        let packed = PackedDepthwise::pack(cpu.isa(), [3, 3, 3, 2], &[0.0; 54]).unwrap();
+        let call = |g: &Conv2dGeometry, input: usize, out: usize| {
+            let (input, mut out) = (vec![0.0; input], vec![0.0; out]);
+            depthwise_conv2d(&cpu, 1, g, &input, &packed, &mut out, &Epilogue::default())
+                .unwrap_err()
+        };
+        assert_eq!(
+            call(&g, 47, 96),
+            KernelError::Length {
+                what: "input",
+                expected: 48,
+                found: 47
+            }
+        );
+        assert_eq!(
+            call(&g, 48, 95),
+            KernelError::Length {
+                what: "out",
+                expected: 96,
+                found: 95
+            }
+        );
+        let e = call(&Conv2dGeometry { out_c: 3, ..g }, 48, 48);
+        assert!(matches!(
+            e,
+            KernelError::Geometry {
+                what: "out_c",
+                value: 3,
+                ..
+            }
+        ));
+        let e = call(&Conv2dGeometry { kernel_w: 2, ..g }, 48, 96);
+        assert_eq!(
+            e,
+            KernelError::Length {
+                what: "kernel width",
+                expected: 2,
+                found: 3
+            }
+        );
+        let e = PackedDepthwise::pack(cpu.isa(), [3, 3, 3, 2], &[0.0; 53]).unwrap_err();
+        assert_eq!(
+            e,
+            KernelError::Length {
+                what: "kernel",
+                expected: 54,
+                found: 53
+            }
+        );
+    }
+}

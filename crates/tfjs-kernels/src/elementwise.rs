@@ -1,0 +1,519 @@
+//! Arithmetic on values one by one: of two tensors, with broadcasting, or with one number per channel.
+
+use crate::error::{Result, check_len, check_rule, product};
+use crate::isa::Work;
+use crate::simd::Simd;
+use crate::{Cpu, KernelError, split};
+
+/// An operation of two values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Binary {
+    /// a + b.
+    Add,
+    /// a - b.
+    Sub,
+    /// a b.
+    Mul,
+    /// a / b.
+    Div,
+    /// The greater, NaN if either is.
+    Max,
+    /// The smaller, NaN if either is.
+    Min,
+    /// (a + b) / 2.
+    Average,
+}
+
+/// `out[i] = op(a[i], b[i])`.
+///
+/// # Errors
+/// If the lengths differ.
+pub fn binary(cpu: &Cpu, op: Binary, a: &[f32], b: &[f32], out: &mut [f32]) -> Result<()> {
+    check_len("a", out.len(), a.len())?;
+    check_len("b", out.len(), b.len())?;
+    split::rows(cpu.pool(), out, 1, 1, |first, part| {
+        let (a, b) = (&a[first..first + part.len()], &b[first..first + part.len()]);
+        cpu.isa().run(Pairs {
+            op,
+            a: a.as_ptr(),
+            a_moves: true,
+            b: b.as_ptr(),
+            b_moves: true,
+            out: part.as_mut_ptr(),
+            len: part.len(),
+        });
+    });
+    Ok(())
+}
+
+/// `values[i] = op(values[i], b[i])`.
+///
+/// # Errors
+/// If the lengths differ.
+pub fn binary_in_place(cpu: &Cpu, op: Binary, values: &mut [f32], b: &[f32]) -> Result<()> {
+    check_len("b", values.len(), b.len())?;
+    split::rows(cpu.pool(), values, 1, 1, |first, part| {
+        let b = &b[first..first + part.len()];
+        let (out, len) = (part.as_mut_ptr(), part.len());
+        let a = out.cast_const();
+        cpu.isa().run(Pairs {
+            op,
+            a,
+            a_moves: true,
+            b: b.as_ptr(),
+            b_moves: true,
+            out,
+            len,
+        });
+    });
+    Ok(())
+}
+
+/// `out = op(a, b)` with NumPy's broadcasting: shapes are aligned at their ends, and an axis of 1 or a
+/// missing one is repeated.
+///
+/// # Errors
+/// If the shapes do not broadcast to `out_shape`, or a length does not fit its shape.
+#[allow(clippy::too_many_arguments, reason = "three slices with their shapes")]
+pub fn binary_broadcast(
+    cpu: &Cpu,
+    op: Binary,
+    a: &[f32],
+    a_shape: &[usize],
+    b: &[f32],
+    b_shape: &[usize],
+    out: &mut [f32],
+    out_shape: &[usize],
+) -> Result<()> {
+    check_len("a", product("a", a_shape)?, a.len())?;
+    check_len("b", product("b", b_shape)?, b.len())?;
+    check_len("out", product("out", out_shape)?, out.len())?;
+    let a_strides = broadcast_strides("a", a_shape, out_shape)?;
+    let b_strides = broadcast_strides("b", b_shape, out_shape)?;
+    if out.is_empty() {
+        return Ok(());
+    }
+    let mut axes: Vec<Axis> = Vec::with_capacity(out_shape.len());
+    for ((&len, &a), &b) in out_shape.iter().zip(&a_strides).zip(&b_strides) {
+        if len == 1 {
+            continue;
+        }
+        match axes.last_mut() {
+            // One axis where both sides step on alike.
+            Some(last) if last.a == a * len && last.b == b * len => {
+                *last = Axis {
+                    len: last.len * len,
+                    a,
+                    b,
+                };
+            }
+            _ => axes.push(Axis { len, a, b }),
+        }
+    }
+    let inner = axes.pop().unwrap_or(Axis { len: 1, a: 1, b: 1 });
+    split::rows(cpu.pool(), out, inner.len, inner.len, |first, part| {
+        for (i, row) in part.chunks_exact_mut(inner.len).enumerate() {
+            let (mut at, mut a_start, mut b_start) = (first + i, 0, 0);
+            for axis in axes.iter().rev() {
+                a_start += at % axis.len * axis.a;
+                b_start += at % axis.len * axis.b;
+                at /= axis.len;
+            }
+            let (a, b) = (&a[a_start..], &b[b_start..]);
+            let pairs = Pairs {
+                op,
+                a: a.as_ptr(),
+                a_moves: inner.a > 0,
+                b: b.as_ptr(),
+                b_moves: inner.b > 0,
+                out: row.as_mut_ptr(),
+                len: row.len(),
+            };
+            // What the unsafe reads rely on.
+            assert!(a.len() > (inner.len - 1) * inner.a && b.len() > (inner.len - 1) * inner.b);
+            cpu.isa().run(pairs);
+        }
+    });
+    Ok(())
+}
+
+/// An axis and how far each side steps along it; 0 where it is repeated.
+#[derive(Clone, Copy, Debug)]
+struct Axis {
+    len: usize,
+    a: usize,
+    b: usize,
+}
+
+fn broadcast_strides(what: &'static str, shape: &[usize], out: &[usize]) -> Result<Vec<usize>> {
+    check_rule(
+        shape.len() <= out.len(),
+        what,
+        shape.len(),
+        "must have no more axes than the output",
+    )?;
+    let mut strides = vec![0; out.len()];
+    let mut stride = 1;
+    for (i, (&len, &out_len)) in shape
+        .iter()
+        .zip(&out[out.len() - shape.len()..])
+        .enumerate()
+        .rev()
+    {
+        check_rule(
+            len == out_len || len == 1,
+            what,
+            len,
+            "must be 1 or the output's length of the axis",
+        )?;
+        if len == out_len && len > 1 {
+            strides[out.len() - shape.len() + i] = stride;
+        }
+        stride *= len;
+    }
+    Ok(strides)
+}
+
+/// `out[i] = op(a[i or 0], b[i or 0])`. `out` is valid for writing `len` values, the others for reading as
+/// many, or one value where they do not move; `a` may be `out`.
+struct Pairs {
+    op: Binary,
+    a: *const f32,
+    a_moves: bool,
+    b: *const f32,
+    b_moves: bool,
+    out: *mut f32,
+    len: usize,
+}
+
+impl Work for Pairs {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        macro_rules! each {
+            ($x:ident, $y:ident => $e:expr) => {{
+                let (to, len) = (self.out, self.len);
+                let mut i = 0;
+                while i < len {
+                    let n = S::LANES.min(len - i);
+                    // SAFETY: `Pairs` promises the values its pointers stand for; `out` has `n` from `i` on.
+                    unsafe {
+                        let $x = read(s, self.a, self.a_moves, i, n);
+                        let $y = read(s, self.b, self.b_moves, i, n);
+                        let value = $e;
+                        if n == S::LANES { s.store(to.add(i), value) } else { s.store_first(to.add(i), n, value) }
+                    }
+                    i += n;
+                }
+            }};
+        }
+        let half = s.splat(0.5);
+        match self.op {
+            Binary::Add => each!(x, y => s.add(x, y)),
+            Binary::Sub => each!(x, y => s.sub(x, y)),
+            Binary::Mul => each!(x, y => s.mul(x, y)),
+            Binary::Div => each!(x, y => s.div(x, y)),
+            Binary::Max => each!(x, y => s.max_nan(x, y)),
+            Binary::Min => each!(x, y => s.min_nan(x, y)),
+            Binary::Average => each!(x, y => s.mul(s.add(x, y), half)),
+        }
+    }
+}
+
+/// # Safety
+/// `p` is readable for `n` values from `i` on if it moves, else for one.
+#[inline(always)]
+unsafe fn read<S: Simd>(s: S, p: *const f32, moves: bool, i: usize, n: usize) -> S::V {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match (moves, n == S::LANES) {
+            (true, true) => s.load(p.add(i)),
+            (true, false) => s.load_first(p.add(i), n),
+            (false, _) => s.splat(*p),
+        }
+    }
+}
+
+/// The `n` values of a slice from `i` on, as a vector.
+///
+/// # Safety
+/// The slice has them, and `n` is at most a vector.
+#[inline(always)]
+pub(crate) unsafe fn read_vector<S: Simd>(s: S, slice: &[f32], i: usize, n: usize) -> S::V {
+    // SAFETY: the caller's promise.
+    unsafe { read(s, slice.as_ptr(), true, i, n) }
+}
+
+/// `values[.., c] = values[.., c] * scale[c] + shift[c]`: a batch-norm on its own. The channels are the
+/// last axis, and as many as `scale` is long.
+///
+/// # Errors
+/// If `shift` has another length, or `values` are no whole rows of channels.
+pub fn scale_shift(cpu: &Cpu, scale: &[f32], shift: &[f32], values: &mut [f32]) -> Result<()> {
+    let channels = scale.len();
+    check_len("shift", channels, shift.len())?;
+    if values.is_empty() {
+        return Ok(());
+    }
+    if channels == 0 || !values.len().is_multiple_of(channels) {
+        let expected = values.len() / channels.max(1) * channels;
+        return Err(KernelError::Length {
+            what: "values",
+            expected,
+            found: values.len(),
+        });
+    }
+    split::rows(cpu.pool(), values, channels, channels, |_, part| {
+        cpu.isa().run(ScaleShift {
+            scale,
+            shift,
+            values: part,
+        });
+    });
+    Ok(())
+}
+
+struct ScaleShift<'a> {
+    scale: &'a [f32],
+    shift: &'a [f32],
+    values: &'a mut [f32],
+}
+
+impl Work for ScaleShift<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let channels = self.scale.len();
+        for row in self.values.chunks_exact_mut(channels) {
+            let mut c = 0;
+            while c < channels {
+                let n = S::LANES.min(channels - c);
+                // SAFETY: the row, scale and shift have `n` values from `c` on.
+                unsafe {
+                    let x = read(s, row.as_ptr(), true, c, n);
+                    let scale = read(s, self.scale.as_ptr(), true, c, n);
+                    let shift = read(s, self.shift.as_ptr(), true, c, n);
+                    let (to, value) = (row.as_mut_ptr().add(c), s.add(s.mul(x, scale), shift));
+                    if n == S::LANES {
+                        s.store(to, value)
+                    } else {
+                        s.store_first(to, n, value)
+                    }
+                }
+                c += n;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Isa;
+    use crate::testing::{assert_close, cpus, values};
+
+    const ALL: [Binary; 7] = [
+        Binary::Add,
+        Binary::Sub,
+        Binary::Mul,
+        Binary::Div,
+        Binary::Max,
+        Binary::Min,
+        Binary::Average,
+    ];
+
+    fn reference(op: Binary, x: f32, y: f32) -> f64 {
+        let (x, y) = (f64::from(x), f64::from(y));
+        match op {
+            Binary::Add => x + y,
+            Binary::Sub => x - y,
+            Binary::Mul => x * y,
+            Binary::Div => x / y,
+            Binary::Max => x.max(y),
+            Binary::Min => x.min(y),
+            Binary::Average => (x + y) / 2.0,
+        }
+    }
+
+    #[test]
+    fn same_shapes_agree_with_f64() {
+        for cpu in cpus() {
+            for op in ALL {
+                for n in [0, 1, 7, 8, 33, 100_003] {
+                    let (a, b) = (values(n, 1), values(n, 2));
+                    let mut out = vec![0.0; n];
+                    binary(&cpu, op, &a, &b, &mut out).unwrap();
+                    for i in 0..n {
+                        assert_close(
+                            out[i],
+                            reference(op, a[i], b[i]),
+                            0.0,
+                            &format!("{op:?} on {cpu:?}"),
+                        );
+                    }
+                    let mut in_place = a.clone();
+                    binary_in_place(&cpu, op, &mut in_place, &b).unwrap();
+                    assert_eq!(in_place, out);
+                }
+            }
+        }
+    }
+
+    #[track_caller]
+    fn check_broadcast(a_shape: &[usize], b_shape: &[usize], out_shape: &[usize]) {
+        for cpu in cpus() {
+            let a = values(a_shape.iter().product(), 1);
+            let b = values(b_shape.iter().product(), 2);
+            let len: usize = out_shape.iter().product();
+            let mut out = vec![f32::NAN; len];
+            binary_broadcast(
+                &cpu,
+                Binary::Sub,
+                &a,
+                a_shape,
+                &b,
+                b_shape,
+                &mut out,
+                out_shape,
+            )
+            .unwrap();
+            for (i, &found) in out.iter().enumerate() {
+                let at = |shape: &[usize]| {
+                    let (mut rest, mut at, mut stride) = (i, 0, 1);
+                    for (axis, &len) in out_shape.iter().enumerate().rev() {
+                        let own = (axis + shape.len())
+                            .checked_sub(out_shape.len())
+                            .map_or(1, |x| shape[x]);
+                        at += if own == 1 { 0 } else { rest % len * stride };
+                        stride *= own;
+                        rest /= len;
+                    }
+                    at
+                };
+                assert_eq!(
+                    found,
+                    a[at(a_shape)] - b[at(b_shape)],
+                    "{a_shape:?} {b_shape:?}, {i} on {cpu:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn broadcasting() {
+        check_broadcast(&[2, 3, 4], &[2, 3, 4], &[2, 3, 4]);
+        check_broadcast(&[2, 3, 4], &[4], &[2, 3, 4]);
+        check_broadcast(&[2, 3, 4], &[3, 1], &[2, 3, 4]);
+        check_broadcast(&[1], &[2, 5], &[2, 5]);
+        check_broadcast(&[], &[2, 5], &[2, 5]);
+        check_broadcast(&[2, 1, 4, 1], &[1, 3, 1, 5], &[2, 3, 4, 5]);
+        check_broadcast(&[2, 1, 4], &[2, 3, 1], &[2, 3, 4]);
+        check_broadcast(&[7, 1, 33], &[7, 90, 33], &[7, 90, 33]);
+        check_broadcast(&[2, 3], &[1, 1], &[1, 2, 3]);
+        check_broadcast(&[], &[], &[]);
+        check_broadcast(&[0, 3], &[1, 3], &[0, 3]);
+    }
+
+    #[test]
+    fn maximum_and_minimum_keep_nan_of_either_side() {
+        for cpu in cpus() {
+            for op in [Binary::Max, Binary::Min] {
+                let mut out = [0.0; 3];
+                binary(
+                    &cpu,
+                    op,
+                    &[f32::NAN, 1.0, 2.0],
+                    &[1.0, f32::NAN, 2.0],
+                    &mut out,
+                )
+                .unwrap();
+                assert!(out[0].is_nan() && out[1].is_nan() && out[2] == 2.0);
+            }
+        }
+    }
+
+    #[test]
+    fn one_scale_and_shift_for_each_channel() {
+        for cpu in cpus() {
+            for channels in [1, 5, 8, 19, 64] {
+                let (scale, shift) = (values(channels, 1), values(channels, 2));
+                let given = values(channels * 1000, 3);
+                let mut out = given.clone();
+                scale_shift(&cpu, &scale, &shift, &mut out).unwrap();
+                for (i, &found) in out.iter().enumerate() {
+                    let c = i % channels;
+                    let expected = f64::from(given[i]) * f64::from(scale[c]) + f64::from(shift[c]);
+                    assert_close(found, expected, 1.0, &format!("{cpu:?}"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn shapes_that_do_not_fit_are_errors() {
+        let cpu = Cpu::with_isa(Isa::PORTABLE, 1);
+        let e = binary(&cpu, Binary::Add, &[0.0; 3], &[0.0; 4], &mut [0.0; 4]).unwrap_err();
+        assert_eq!(
+            e,
+            KernelError::Length {
+                what: "a",
+                expected: 4,
+                found: 3
+            }
+        );
+        let e = binary_in_place(&cpu, Binary::Add, &mut [0.0; 3], &[0.0; 4]).unwrap_err();
+        assert_eq!(
+            e,
+            KernelError::Length {
+                what: "b",
+                expected: 3,
+                found: 4
+            }
+        );
+        let e = scale_shift(&cpu, &[1.0; 3], &[0.0; 2], &mut [0.0; 6]).unwrap_err();
+        assert_eq!(
+            e,
+            KernelError::Length {
+                what: "shift",
+                expected: 3,
+                found: 2
+            }
+        );
+        let e = scale_shift(&cpu, &[1.0; 3], &[0.0; 3], &mut [0.0; 7]).unwrap_err();
+        assert_eq!(
+            e,
+            KernelError::Length {
+                what: "values",
+                expected: 6,
+                found: 7
+            }
+        );
+        let broadcast = |a: &[usize], b: &[usize], out: &[usize]| {
+            let zeros = |shape: &[usize]| vec![0.0; shape.iter().product()];
+            let mut to = zeros(out);
+            binary_broadcast(&cpu, Binary::Add, &zeros(a), a, &zeros(b), b, &mut to, out)
+                .unwrap_err()
+        };
+        let e = broadcast(&[2, 3], &[2], &[2, 3]);
+        assert!(matches!(
+            e,
+            KernelError::Geometry {
+                what: "b",
+                value: 2,
+                ..
+            }
+        ));
+        let e = broadcast(&[2, 2, 3], &[3], &[2, 3]);
+        assert!(matches!(
+            e,
+            KernelError::Geometry {
+                what: "a",
+                value: 3,
+                ..
+            }
+        ));
+    }
+}

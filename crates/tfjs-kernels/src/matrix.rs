@@ -1,0 +1,232 @@
+//! The right side of a product, packed once into panels a kernel streams through. Packing loses nothing.
+
+use std::ops::Range;
+
+use crate::Isa;
+use crate::error::{Result, check_len, product};
+use crate::tile;
+
+/// A matrix of `k` rows and `n` columns in panels of as many columns as a tile of its instruction set has.
+///
+/// A panel holds row after row of its columns; the last one is padded with zeros to whole vectors.
+#[derive(Clone)]
+pub struct PackedMatrix {
+    isa: Isa,
+    k: usize,
+    n: usize,
+    /// Vectors across a panel.
+    vectors: usize,
+    lines: Vec<Line>,
+}
+
+/// A cache line, so that panels start at one.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([f32; LINE]);
+
+const LINE: usize = 16;
+
+/// Columns of a matrix that lie together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Panel {
+    /// Where it starts in the packed values.
+    pub(crate) start: usize,
+    pub(crate) vectors: usize,
+    /// Its first column and how many the matrix really has of it.
+    pub(crate) column: usize,
+    pub(crate) columns: usize,
+    /// Packed columns: whole vectors.
+    pub(crate) width: usize,
+}
+
+impl PackedMatrix {
+    /// Packs `values`, `k` rows of `n`.
+    ///
+    /// # Errors
+    /// If `values` has another length.
+    pub fn pack(isa: Isa, k: usize, n: usize, values: &[f32]) -> Result<Self> {
+        check_len("kernel", product("kernel", &[k, n])?, values.len())?;
+        Self::pack_rows(isa, k, n, |row| &values[row * n..(row + 1) * n])
+    }
+
+    /// Packs the columns `columns` of `values`, `k` rows of `n`, which is `k * n` long.
+    pub(crate) fn pack_columns(
+        isa: Isa,
+        k: usize,
+        n: usize,
+        columns: Range<usize>,
+        values: &[f32],
+    ) -> Result<Self> {
+        check_len("kernel", product("kernel", &[k, n])?, values.len())?;
+        Self::pack_rows(isa, k, columns.len(), |row| {
+            &values[row * n + columns.start..row * n + columns.end]
+        })
+    }
+
+    fn pack_rows<'a>(
+        isa: Isa,
+        k: usize,
+        n: usize,
+        row: impl Fn(usize) -> &'a [f32],
+    ) -> Result<Self> {
+        let lanes = tile::lanes(isa);
+        let packed_columns = n
+            .checked_next_multiple_of(lanes)
+            .ok_or(crate::KernelError::TooLarge { what: "kernel" })?;
+        let len = product("kernel", &[k, packed_columns])?;
+        let mut packed = PackedMatrix {
+            isa,
+            k,
+            n,
+            vectors: tile::vectors_for(isa, n),
+            lines: vec![Line([0.0; LINE]); len.div_ceil(LINE)],
+        };
+        let panels: Vec<Panel> = packed.panels().collect();
+        let values = packed.as_mut_slice();
+        for panel in panels {
+            for r in 0..k {
+                let at = panel.start + r * panel.width;
+                values[at..at + panel.columns]
+                    .copy_from_slice(&row(r)[panel.column..panel.column + panel.columns]);
+            }
+        }
+        Ok(packed)
+    }
+
+    /// The matrix as it was given to [`pack`](Self::pack), bit for bit.
+    pub fn unpack(&self) -> Vec<f32> {
+        let mut values = vec![0.0; self.k * self.n];
+        self.unpack_into(&mut values, self.n, 0);
+        values
+    }
+
+    /// Writes the matrix to the columns from `column` on of `values`, rows of `n`.
+    pub(crate) fn unpack_into(&self, values: &mut [f32], n: usize, column: usize) {
+        let packed = self.as_slice();
+        for panel in self.panels() {
+            for row in 0..self.k {
+                let from = panel.start + row * panel.width;
+                let to = row * n + column + panel.column;
+                values[to..to + panel.columns].copy_from_slice(&packed[from..from + panel.columns]);
+            }
+        }
+    }
+
+    /// Rows, the inner dimension of a product.
+    pub fn k(&self) -> usize {
+        self.k
+    }
+
+    /// Columns.
+    pub fn n(&self) -> usize {
+        self.n
+    }
+
+    /// The instruction set it is packed for, which is also the one it is multiplied with.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// Bytes of memory it takes.
+    pub fn bytes(&self) -> usize {
+        self.lines.len() * size_of::<Line>()
+    }
+
+    pub(crate) fn as_slice(&self) -> &[f32] {
+        // SAFETY: `Line` is `LINE` floats and nothing else (`repr(C)`, size and alignment 64).
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.lines.len() * LINE) }
+    }
+
+    fn as_mut_slice(&mut self) -> &mut [f32] {
+        // SAFETY: as in `as_slice`; every bit pattern is a float.
+        unsafe {
+            std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.lines.len() * LINE)
+        }
+    }
+
+    pub(crate) fn panel_count(&self) -> usize {
+        self.n.div_ceil(self.panel_width())
+    }
+
+    fn panel_width(&self) -> usize {
+        self.vectors * tile::lanes(self.isa)
+    }
+
+    /// Panel `index`, below [`panel_count`](Self::panel_count).
+    pub(crate) fn panel(&self, index: usize) -> Panel {
+        let full = self.panel_width();
+        let column = index * full;
+        let columns = full.min(self.n - column);
+        let lanes = tile::lanes(self.isa);
+        let vectors = columns.div_ceil(lanes);
+        Panel {
+            start: column * self.k,
+            vectors,
+            column,
+            columns,
+            width: vectors * lanes,
+        }
+    }
+
+    fn panels(&self) -> impl Iterator<Item = Panel> + '_ {
+        (0..self.panel_count()).map(|i| self.panel(i))
+    }
+}
+
+impl std::fmt::Debug for PackedMatrix {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let PackedMatrix {
+            isa,
+            k,
+            n,
+            vectors,
+            lines: _,
+        } = self;
+        f.debug_struct("PackedMatrix")
+            .field("isa", isa)
+            .field("k", k)
+            .field("n", n)
+            .field("vectors", vectors)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::KernelError;
+    use crate::testing::values;
+
+    #[test]
+    fn unpacking_gives_back_every_bit() {
+        for isa in Isa::available() {
+            for k in [0, 1, 3, 17] {
+                for n in [0, 1, 7, 8, 15, 16, 17, 24, 31, 33, 48, 64, 65, 100, 144] {
+                    let mut given = values(k * n, 1);
+                    if let Some(first) = given.first_mut() {
+                        *first = f32::from_bits(0x7fc1_2345);
+                    }
+                    let packed = PackedMatrix::pack(isa, k, n, &given).unwrap();
+                    let back = packed.unpack();
+                    let bits = |v: &[f32]| v.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+                    assert_eq!(bits(&back), bits(&given), "{k}x{n} on {isa}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_length_is_an_error() {
+        let e = PackedMatrix::pack(Isa::PORTABLE, 2, 3, &[0.0; 5]).unwrap_err();
+        assert_eq!(
+            e,
+            KernelError::Length {
+                what: "kernel",
+                expected: 6,
+                found: 5
+            }
+        );
+        let e = PackedMatrix::pack(Isa::PORTABLE, usize::MAX, 3, &[0.0; 5]).unwrap_err();
+        assert_eq!(e, KernelError::TooLarge { what: "kernel" });
+    }
+}

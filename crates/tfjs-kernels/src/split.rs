@@ -1,0 +1,100 @@
+//! Cutting an output into parts that threads write alone. No arithmetic.
+
+use std::marker::PhantomData;
+
+use crate::ThreadPool;
+
+/// Elements below which one thread is faster than waking another.
+pub(crate) const SERIAL_ELEMENTS: usize = 1 << 15;
+
+/// A mutable slice that several threads write, each its own part.
+#[derive(Clone, Copy)]
+pub(crate) struct Shared<'a, T> {
+    start: *mut T,
+    len: usize,
+    slice: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: it is a `&mut [T]` cut in parts (see `part`), so it moves between threads as that does.
+unsafe impl<T: Send> Send for Shared<'_, T> {}
+// SAFETY: a shared reference gives access to disjoint parts only, as `part` demands.
+unsafe impl<T: Send> Sync for Shared<'_, T> {}
+
+impl<'a, T> Shared<'a, T> {
+    pub(crate) fn new(slice: &'a mut [T]) -> Self {
+        Shared {
+            start: slice.as_mut_ptr(),
+            len: slice.len(),
+            slice: PhantomData,
+        }
+    }
+
+    /// The elements from `start` on, at most `len` of them.
+    ///
+    /// # Safety
+    /// No two parts that are alive at the same time overlap.
+    pub(crate) unsafe fn part(self, start: usize, len: usize) -> &'a mut [T] {
+        let start = start.min(self.len);
+        let len = len.min(self.len - start);
+        // SAFETY: the range is inside the slice as just clamped, and the caller keeps parts apart.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(start), len) }
+    }
+
+    /// The first element, for kernels that write strided parts.
+    pub(crate) fn start(self) -> *mut T {
+        self.start
+    }
+}
+
+/// Calls `work(first_row, rows)` for parts of `out`, rows of `width` elements, on all threads.
+///
+/// `cost` is what a row costs, in elements; cheap work is done by the calling thread alone. `out` holds
+/// whole rows.
+pub(crate) fn rows(
+    pool: &ThreadPool,
+    out: &mut [f32],
+    width: usize,
+    cost: usize,
+    work: impl Fn(usize, &mut [f32]) + Sync,
+) {
+    let count = out.len().checked_div(width).unwrap_or(0);
+    let elements = count.saturating_mul(cost);
+    let threads = pool.threads();
+    if threads == 1 || count < 2 || elements < SERIAL_ELEMENTS {
+        return work(0, out);
+    }
+    // A few parts for each thread even out what else the machine does, but none below the threshold.
+    let parts = (threads * 4)
+        .min(elements / (SERIAL_ELEMENTS / 2))
+        .clamp(1, count);
+    let height = count.div_ceil(parts);
+    let shared = Shared::new(out);
+    pool.parallel(count.div_ceil(height), |i| {
+        // SAFETY: part `i` covers the rows from `i * height` to the next part's first.
+        let part = unsafe { shared.part(i * height * width, height * width) };
+        work(i * height, part);
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_all_visited_once_whatever_the_threads() {
+        for threads in 1..4 {
+            let pool = ThreadPool::new(threads);
+            for (count, width) in [(0, 3), (1, 5), (7, 3), (1000, 99)] {
+                let mut out = vec![0.0; count * width];
+                rows(&pool, &mut out, width, 1000, |first, part| {
+                    for (i, row) in part.chunks_exact_mut(width).enumerate() {
+                        row.iter_mut().for_each(|x| *x += (first + i) as f32);
+                    }
+                });
+                for (i, x) in out.iter().enumerate() {
+                    assert_eq!(*x, (i / width) as f32);
+                }
+            }
+        }
+    }
+}

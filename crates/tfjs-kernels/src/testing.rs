@@ -1,0 +1,73 @@
+//! What the tests of several modules use: values, machines, references. Only compiled for tests.
+
+use crate::{Cpu, Isa};
+
+/// `n` values between -1 and 1, the same for the same seed.
+pub(crate) fn values(n: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x1234_5678_9abc_def0;
+    (0..n)
+        .map(|_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            ((state >> 40) as f32 / (1u64 << 23) as f32) - 1.0
+        })
+        .collect()
+}
+
+/// Every instruction set of this machine, with one to three threads.
+pub(crate) fn cpus() -> Vec<Cpu> {
+    let mut all = Vec::new();
+    for isa in Isa::available() {
+        all.extend((1..=3).map(|threads| Cpu::with_isa(isa, threads)));
+    }
+    all
+}
+
+/// Compares with a result in f64. `size` is how large the terms of the sum were.
+#[track_caller]
+pub(crate) fn assert_close(found: f32, expected: f64, size: f64, what: &str) {
+    let allowed = 5e-7 * (expected.abs() + size) + 1e-30;
+    let error = (f64::from(found) - expected).abs();
+    assert!(
+        error <= allowed,
+        "{what}: found {found}, expected {expected} within {allowed:e}"
+    );
+}
+
+/// The error function, by its series near zero and its continued fraction elsewhere.
+pub(crate) fn erf_f64(x: f64) -> f64 {
+    let a = x.abs();
+    let value = if a < 2.5 {
+        let (mut term, mut sum) = (a, a);
+        for n in 1..80 {
+            term *= -a * a / f64::from(n);
+            sum += term / f64::from(2 * n + 1);
+        }
+        sum * std::f64::consts::FRAC_2_SQRT_PI
+    } else {
+        let mut fraction = 0.0;
+        for n in (1..120).rev() {
+            fraction = f64::from(n) / 2.0 / (a + fraction);
+        }
+        1.0 - (-a * a).exp() / (a + fraction) / std::f64::consts::PI.sqrt()
+    };
+    value.copysign(x)
+}
+
+#[test]
+fn erf_f64_is_erf() {
+    // Abramowitz and Stegun, table 7.1.
+    for (x, y) in [
+        (0.0, 0.0),
+        (0.5, 0.520_499_877_8),
+        (1.0, 0.842_700_792_9),
+        (2.0, 0.995_322_265_0),
+        (3.0, 0.999_977_909_5),
+    ] {
+        assert!(
+            (erf_f64(x) - y).abs() < 1e-10 && (erf_f64(-x) + y).abs() < 1e-10,
+            "{x}"
+        );
+    }
+}

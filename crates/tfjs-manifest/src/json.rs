@@ -1,0 +1,255 @@
+//! The one reader of JSON from files: strict where leniency would be silent, lenient where the world is.
+//!
+//! A byte-order mark is skipped. Duplicate keys, which most readers resolve silently in favour of the last,
+//! are refused. Floats are parsed exactly. Nothing else is judged here.
+
+use crate::text::{push_key, shorten};
+use crate::{Error, Limits, Result, foreign};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::error::Category;
+use serde_json::{Map, Number, Value};
+use std::cell::RefCell;
+use std::fmt;
+
+/// The JSON document in `bytes`.
+///
+/// # Errors
+/// [`Kind::Limit`](crate::Kind::Limit) for more bytes than `limits.model_json_bytes` or for nesting deeper
+/// than 127 levels; [`Kind::Malformed`](crate::Kind::Malformed), with line and column, for anything that is
+/// not one JSON document with unique keys. Other formats that are passed for a model are named.
+pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Value> {
+    Limits::check("model_json_bytes", bytes.len() as u64, limits.model_json_bytes)?;
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    foreign::refuse(text)?;
+
+    let trail = RefCell::new(Trail::default());
+    let mut json = serde_json::Deserializer::from_slice(text);
+    let value = Node(&trail).deserialize(&mut json).and_then(|value| json.end().map(|()| value));
+    value.map_err(|error| describe(error, text, &trail.into_inner()))
+}
+
+/// Where the parser was when it failed. Filled on the way out, so parsing what is right costs nothing.
+#[derive(Default)]
+struct Trail {
+    /// Innermost first.
+    steps: Vec<Step>,
+    duplicate: bool,
+}
+
+enum Step {
+    Key(String),
+    Index(usize),
+}
+
+impl Trail {
+    fn path(&self) -> String {
+        let mut path = String::new();
+        for step in self.steps.iter().rev() {
+            match step {
+                Step::Key(key) => push_key(&mut path, key),
+                Step::Index(i) => path.push_str(&format!("[{i}]")),
+            }
+        }
+        path
+    }
+}
+
+/// Builds a `Value` as `serde_json` does, except that a repeated key is an error.
+struct Node<'a>(&'a RefCell<Trail>);
+
+impl Node<'_> {
+    fn step(&self, step: Step) {
+        self.0.borrow_mut().steps.push(step);
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Node<'_> {
+    type Value = Value;
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Value, D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Node<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        let number = Number::from_f64(value).ok_or_else(|| E::custom("number out of range"))?;
+        Ok(Value::Number(number))
+    }
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut array = Vec::new();
+        loop {
+            match items.next_element_seed(Node(self.0)) {
+                Ok(Some(item)) => array.push(item),
+                Ok(None) => return Ok(Value::Array(array)),
+                Err(error) => {
+                    self.step(Step::Index(array.len()));
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            if map.contains_key(&key) {
+                self.0.borrow_mut().duplicate = true;
+                self.step(Step::Key(key));
+                return Err(A::Error::custom("duplicate key"));
+            }
+            match entries.next_value_seed(Node(self.0)) {
+                Ok(value) => map.insert(key, value),
+                Err(error) => {
+                    self.step(Step::Key(key));
+                    return Err(error);
+                }
+            };
+        }
+        Ok(Value::Object(map))
+    }
+}
+
+fn describe(error: serde_json::Error, text: &[u8], trail: &Trail) -> Error {
+    let (line, column) = (error.line(), error.column());
+    let whole = error.to_string();
+    let what = whole.split(" at line ").next().unwrap_or(&whole);
+
+    let described = if trail.duplicate {
+        Error::malformed(format!(
+            "key given twice, the second time at line {line} column {column}; readers disagree on which one counts"
+        ))
+    } else if what == "recursion limit exceeded" {
+        Error::limit(format!("more than 127 arrays and objects inside each other at line {line} column {column}"))
+    } else if error.classify() == Category::Eof {
+        Error::malformed(format!("the JSON ends too early, at line {line} column {column}: the file is cut short"))
+    } else if let Some(word) = non_number(text, line, column) {
+        Error::malformed(format!(
+            "`{word}` at line {line} column {column} is Python's, not JSON: replace it by a number or `null`"
+        ))
+    } else {
+        Error::malformed(format!("not valid JSON at line {line} column {column}: {}", shorten(what)))
+    };
+    match trail.steps.is_empty() {
+        true => described,
+        false => described.at_json(trail.path()),
+    }
+}
+
+/// Python's `json.dumps` writes these for non-finite floats; no JSON reader takes them.
+fn non_number(text: &[u8], line: usize, column: usize) -> Option<&'static str> {
+    let line = text.split(|&b| b == b'\n').nth(line.checked_sub(1)?)?;
+    // The reported column is that of the offending byte or of the one before it.
+    let near = line.get(column.saturating_sub(2)..)?;
+    let near = near.get(..near.len().min(16))?;
+    let contains = |word: &str| near.windows(word.len()).take(3).any(|w| w == word.as_bytes());
+    ["NaN", "Infinity"].into_iter().find(|word| contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Kind;
+    use serde_json::json;
+
+    #[track_caller]
+    fn check_error(text: &str, kind: Kind, path: Option<&str>, says: &str) {
+        let error = parse(text.as_bytes(), &Limits::default()).unwrap_err();
+        assert_eq!((error.kind(), error.place().json.as_deref()), (kind, path), "{error}");
+        assert!(error.message().contains(says), "{error}");
+    }
+
+    #[test]
+    fn reads_what_json_has() {
+        let text = r#"{"b": [1, -2, 0.1, null, true, "é\n"], "a": {}, "n": 18446744073709551615}"#;
+        let expected = json!({"b": [1, -2, 0.1, null, true, "é\n"], "a": {}, "n": u64::MAX});
+        let value = parse(text.as_bytes(), &Limits::default()).unwrap();
+        assert_eq!(value, expected);
+        let keys: Vec<_> = value.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["b", "a", "n"], "the file's order is kept");
+    }
+
+    #[test]
+    fn byte_order_mark_is_skipped() {
+        assert_eq!(parse(b"\xef\xbb\xbf{}", &Limits::default()).unwrap(), json!({}));
+    }
+
+    #[test]
+    fn floats_are_exact() {
+        // The classic that hung or misled parsers for years, the smallest and the largest double.
+        let text = b"[2.2250738585072011e-308, 5e-324, 1.7976931348623157e308, 0.1]";
+        let value = parse(text, &Limits::default()).unwrap();
+        let bits: Vec<_> = value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap().to_bits()).collect();
+        assert_eq!(bits, [0x000f_ffff_ffff_ffff, 1, 0x7fef_ffff_ffff_ffff, 0x3fb9_9999_9999_999a]);
+    }
+
+    #[test]
+    fn duplicate_key() {
+        check_error(r#"{"a": {"l": [1, {"x": 1, "x": 2}]}}"#, Kind::Malformed, Some("a.l[1].x"), "twice");
+    }
+
+    #[test]
+    fn deep_nesting() {
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        let error = parse(deep.as_bytes(), &Limits::default()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Limit);
+        let fine = format!("{}{}", "[".repeat(127), "]".repeat(127));
+        parse(fine.as_bytes(), &Limits::default()).unwrap();
+    }
+
+    #[test]
+    fn too_many_bytes() {
+        let limits = Limits { model_json_bytes: 3, ..Limits::default() };
+        assert_eq!(parse(b"[1]", &limits).unwrap(), json!([1]));
+        assert_eq!(parse(b"[1 ]", &limits).unwrap_err().kind(), Kind::Limit);
+    }
+
+    #[test]
+    fn cut_short() {
+        check_error("{\"a\": [1,\n 2", Kind::Malformed, Some("a[2]"), "line 2 column 2: the file is cut short");
+    }
+
+    #[test]
+    fn syntax_error() {
+        check_error("{\n\"a\": [1,]}", Kind::Malformed, Some("a[1]"), "line 2 column 9: trailing comma");
+        check_error("{} {}", Kind::Malformed, None, "trailing characters");
+        check_error("nonsense", Kind::Malformed, None, "line 1 column 2");
+    }
+
+    #[test]
+    fn pythons_non_numbers() {
+        check_error(r#"{"max_value": NaN}"#, Kind::Malformed, Some("max_value"), "`NaN`");
+        check_error(r#"{"max_value": Infinity}"#, Kind::Malformed, Some("max_value"), "`Infinity`");
+        check_error(r#"[-Infinity]"#, Kind::Malformed, Some("[0]"), "`Infinity`");
+        check_error("[1e999]", Kind::Malformed, Some("[0]"), "out of range");
+    }
+
+    #[test]
+    fn invalid_text() {
+        assert_eq!(parse(b"[\"\xff\"]", &Limits::default()).unwrap_err().kind(), Kind::Malformed);
+        check_error(r#"["\ud800"]"#, Kind::Malformed, Some("[0]"), "line 1");
+    }
+}

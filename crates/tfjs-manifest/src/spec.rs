@@ -1,0 +1,163 @@
+//! One entry of the weights manifest: a weight's name, shape, dtype and quantization. No bytes.
+
+use crate::text::{found, shorten};
+use crate::{DType, Error, Findings, Limits, Quantization, Result, Shape};
+use serde_json::{Map, Value};
+
+/// One weight as the manifest describes it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct WeightSpec {
+    /// The name, unique in the manifest, such as `conv1/kernel`.
+    pub name: String,
+    /// The shape; `[]` is a scalar.
+    pub shape: Shape,
+    /// The element type of the values. What is stored may be smaller: see `quantization`.
+    pub dtype: DType,
+    /// How values are stored more compactly, if they are.
+    pub quantization: Option<Quantization>,
+    /// `optimizer` for the optimizer's own weights; absent for the model's.
+    pub group: Option<String>,
+}
+
+impl WeightSpec {
+    /// An unquantized weight of the model itself.
+    pub fn new(name: impl Into<String>, shape: Shape, dtype: DType) -> WeightSpec {
+        WeightSpec { name: name.into(), shape, dtype, quantization: None, group: None }
+    }
+
+    /// Whether the weight is the optimizer's: neither bound to a layer nor needed to predict.
+    pub fn is_optimizer(&self) -> bool {
+        self.group.as_deref() == Some("optimizer")
+    }
+
+    /// The element type of the stored bytes.
+    pub fn stored(&self) -> DType {
+        self.quantization.map_or(self.dtype, |q| q.stored())
+    }
+
+    /// The manifest's entry, as the Python converter and TensorFlow.js write it.
+    pub fn to_value(&self) -> Value {
+        let WeightSpec { name, shape, dtype, quantization, group } = self;
+        let mut entry = Map::new();
+        entry.insert("name".into(), name.as_str().into());
+        entry.insert("shape".into(), shape.dims().into());
+        entry.insert("dtype".into(), dtype.name().into());
+        if let Some(quantization) = quantization {
+            entry.insert("quantization".into(), quantization.to_value(*dtype));
+        }
+        if let Some(group) = group {
+            entry.insert("group".into(), group.as_str().into());
+        }
+        Value::Object(entry)
+    }
+
+    /// The entry at `place`; everything wrong with it goes to `findings`.
+    pub(crate) fn parse(value: &Value, place: &str, limits: &Limits, findings: &mut Findings) -> Option<WeightSpec> {
+        let Some(entry) = value.as_object() else {
+            findings.push(
+                Error::malformed(format!("expected an object with name, shape and dtype, found {}", found(value)))
+                    .at_json(place),
+            );
+            return None;
+        };
+        let name = match text(entry, "name") {
+            Ok(Some(name)) => name,
+            Ok(None) => {
+                findings.push(Error::malformed("a weight needs a `name`").at_json(place));
+                return None;
+            }
+            Err(error) => {
+                findings.push(error.at_json(place));
+                return None;
+            }
+        };
+        let here = |error: Error| error.at_json(place).at_weight(shorten(name));
+        let shape = findings.take(shape(entry.get("shape"), limits).map_err(here));
+        let dtype = findings.take(dtype(entry).map_err(here));
+        let group = findings.take(text(entry, "group").map_err(here));
+        // TensorFlow.js would fail on `null`; there is only one thing it can mean.
+        let quantization = match entry.get("quantization") {
+            None | Some(Value::Null) => Some(None),
+            Some(value) => {
+                let parsed = Quantization::parse(value).map_err(|e| here(e.at_json("quantization")));
+                findings.take(parsed).map(Some)
+            }
+        };
+        Some(WeightSpec {
+            name: name.to_owned(),
+            shape: shape?,
+            dtype: dtype?,
+            quantization: quantization?,
+            group: group?.map(str::to_owned),
+        })
+    }
+
+    /// What must hold of an entry whoever made it.
+    pub(crate) fn check(&self, limits: &Limits) -> Result<()> {
+        Limits::check("rank", self.shape.rank() as u64, limits.rank).map_err(|e| e.at_json("shape"))?;
+        match &self.quantization {
+            Some(quantization) => quantization.check(self.dtype).map_err(|e| e.at_json("quantization")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A string that may be absent or null.
+fn text<'a>(entry: &'a Map<String, Value>, key: &str) -> Result<Option<&'a str>> {
+    match entry.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(other) => Err(Error::malformed(format!("expected a string, found {}", found(other))).at_json(key)),
+    }
+}
+
+fn shape(value: Option<&Value>, limits: &Limits) -> Result<Shape> {
+    let dims = match value {
+        Some(Value::Array(dims)) => dims,
+        Some(other) => {
+            return Err(
+                Error::malformed(format!("expected an array of sizes, found {}", found(other))).at_json("shape")
+            );
+        }
+        None => {
+            return Err(Error::malformed("a weight needs a `shape`; a scalar's is `[]`"));
+        }
+    };
+    // Before anything is allocated for them.
+    Limits::check("rank", dims.len() as u64, limits.rank).map_err(|e| e.at_json("shape"))?;
+    let dims: Result<Vec<usize>> =
+        dims.iter().enumerate().map(|(i, dim)| count(dim).map_err(|e| e.at_json(format!("shape[{i}]")))).collect();
+    Shape::new(dims?).map_err(|e| e.at_json("shape"))
+}
+
+/// A size: a whole number that is not negative, however it is spelled (`64.0` is a count).
+fn count(value: &Value) -> Result<usize> {
+    let number = match value.as_u64() {
+        Some(number) => Some(number),
+        // Up to 2^53 a double holds every whole number, so none is mistaken for its neighbour.
+        None => {
+            value.as_f64().filter(|x| x.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(x)).map(|x| x as u64)
+        }
+    };
+    let Some(number) = number else {
+        return Err(Error::malformed(format!("expected a size, a whole number from zero, found {}", found(value))));
+    };
+    usize::try_from(number).map_err(|_| Error::limit(format!("size `{number}` is more than this machine can address")))
+}
+
+fn dtype(entry: &Map<String, Value>) -> Result<DType> {
+    let Some(name) = text(entry, "dtype")? else {
+        return Err(Error::malformed("a weight needs a `dtype`"));
+    };
+    if let Some(dtype) = DType::from_name(name) {
+        return Ok(dtype);
+    }
+    let then = match name {
+        "float64" | "bfloat16" | "double" => "convert the model again: the converter writes it as `float32`",
+        "int64" | "int16" | "int8" | "uint32" | "uint64" => "convert the weight to `int32` and save again",
+        "complex128" => "convert the model again: the converter writes it as `complex64`",
+        _ => "expected `float32`, `int32`, `bool`, `string` or `complex64`",
+    };
+    Err(Error::unsupported(format!("dtype `{}` cannot be read: {then}", shorten(name))).at_json("dtype"))
+}

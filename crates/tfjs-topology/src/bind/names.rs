@@ -1,0 +1,151 @@
+//! The names under which a file may have a weight.
+//!
+//! | producer | Dense `d` | LSTM `l` | TimeDistributed `td` of Dense `d` | in a nested model `m` |
+//! |---|---|---|---|---|
+//! | TensorFlow.js | `d/kernel` | `l/kernel` | `td/kernel` | `d/kernel` |
+//! | Keras 1, 2 | `d/kernel` | `l/lstm_cell/kernel` | `td/kernel` | `d/kernel` |
+//! | Keras 3 | `d/kernel`, in a Sequential `s`: `s/d/kernel` | `l/lstm_cell/kernel` | `td/d/kernel` | `m/d/kernel` if it is Sequential |
+//! | `.keras` files | `layers/dense/vars/0` | `layers/lstm/cell/vars/0` | `layers/time_distributed/layer/vars/0` | `layers/functional/layers/dense/vars/0` |
+
+use crate::graph::WeightSlot;
+use crate::layer::{Scope, ScopeKind};
+use std::collections::HashSet;
+
+/// How a tensor's name was understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Rule {
+    /// The layer's name and the variable's, as TensorFlow.js writes them.
+    Name,
+    /// With the names of objects inside the layer, as Keras writes them.
+    InnerName,
+    /// With the names of models around the layer, as Keras 3 writes those of Sequentials.
+    ModelName,
+    /// By class and count, as `.keras` files write them.
+    ObjectPath,
+    /// The variable's name alone, as Keras 2 writes those of Normalization.
+    Bare,
+    /// By the order of variables in the layer; recorded as a warning.
+    Order,
+}
+
+impl Rule {
+    /// The rule in a few words.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Rule::Name => "layer and variable name",
+            Rule::InnerName => "names of inner objects",
+            Rule::ModelName => "names of surrounding models",
+            Rule::ObjectPath => "class and count",
+            Rule::Bare => "variable name alone",
+            Rule::Order => "order in the layer",
+        }
+    }
+}
+
+/// A name under which the file may have a slot's weight. A smaller rank is surer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Candidate {
+    pub(super) name: String,
+    pub(super) rule: Rule,
+    pub(super) rank: u32,
+}
+
+/// Every name of a slot, the surest first.
+pub(super) fn candidates(slot: &WeightSlot) -> Vec<Candidate> {
+    let mut out = Vec::new();
+    let mut seen = HashSet::new();
+    let mut add = |name: String, rule, rank| {
+        if seen.insert(name.clone()) {
+            out.push(Candidate { name, rule, rank });
+        }
+    };
+    let variables = std::iter::once(slot.decl.name.as_str()).chain(slot.decl.aliases.iter().copied());
+    let variables: Vec<&str> = variables.collect();
+    let stems = stems(slot);
+    add(object_path(slot), Rule::ObjectPath, 0);
+    // A name with the models around it says more than one without: it is looked for first.
+    let prefixes = prefixes(slot);
+    for (i, prefix) in prefixes.iter().enumerate() {
+        for (stem, _) in &stems {
+            for variable in &variables {
+                add(format!("{prefix}/{stem}/{variable}"), Rule::ModelName, 1 + i as u32);
+            }
+        }
+    }
+    let base = 1 + prefixes.len() as u32;
+    for (stem, rule) in &stems {
+        for variable in &variables {
+            add(format!("{stem}/{variable}"), *rule, base);
+        }
+    }
+    for variable in &variables {
+        add((*variable).to_string(), Rule::Bare, base + 1);
+    }
+    out
+}
+
+/// The names of surrounding models a name may start with, the longest first.
+fn prefixes(slot: &WeightSlot) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    for start in 0..slot.models.len() {
+        let models = &slot.models[start..];
+        let all: Vec<&str> = models.iter().map(|m| m.name.as_str()).collect();
+        let sequential: Vec<&str> = models.iter().filter(|m| m.sequential).map(|m| m.name.as_str()).collect();
+        for names in [all, sequential] {
+            let prefix = names.join("/");
+            if !prefix.is_empty() && !out.contains(&prefix) {
+                out.push(prefix);
+            }
+        }
+    }
+    out.sort_by_key(|prefix| std::cmp::Reverse(prefix.matches('/').count()));
+    out
+}
+
+/// Everything between the models and the variable.
+fn stems(slot: &WeightSlot) -> Vec<(String, Rule)> {
+    let mut out: Vec<(String, Rule)> = Vec::new();
+    let mut add = |stem: String, rule| {
+        if !out.iter().any(|(known, _)| *known == stem) {
+            out.push((stem, rule));
+        }
+    };
+    // A layer of a wrapped model: its name starts anew, possibly behind the model's.
+    let restart = slot.decl.scope.iter().rposition(|s| s.kind == ScopeKind::Restart);
+    let starts: Vec<(String, &[Scope])> = match restart {
+        None => vec![(slot.layer_name.clone(), &slot.decl.scope[..])],
+        Some(at) => {
+            let (scope, rest) = (&slot.decl.scope[at], &slot.decl.scope[at + 1..]);
+            let mut starts = vec![(scope.name.clone(), rest)];
+            if let Some(model) = at.checked_sub(1).map(|i| &slot.decl.scope[i]) {
+                starts.insert(0, (format!("{}/{}", model.name, scope.name), rest));
+            }
+            starts.push((slot.layer_name.clone(), &slot.decl.scope[..]));
+            starts
+        }
+    };
+    for (start, scopes) in starts {
+        use ScopeKind::{Always, Cell, Restart, Wrapped};
+        for (kinds, rule) in [
+            (&[Always, Restart][..], Rule::Name),
+            (&[Always, Restart, Cell], Rule::InnerName),
+            (&[Always, Restart, Cell, Wrapped], Rule::InnerName),
+            (&[Always, Restart, Wrapped], Rule::InnerName),
+        ] {
+            let inner = scopes.iter().filter(|s| kinds.contains(&s.kind)).map(|s| s.name.as_str());
+            let stem: Vec<&str> = std::iter::once(start.as_str()).chain(inner).collect();
+            add(stem.join("/"), rule);
+        }
+    }
+    out
+}
+
+fn object_path(slot: &WeightSlot) -> String {
+    let mut path = slot.object_path.clone();
+    for scope in &slot.decl.scope {
+        path.push('/');
+        path.push_str(&scope.attr);
+    }
+    format!("{path}/vars/{}", slot.index)
+}

@@ -1,0 +1,119 @@
+//! One entry of a list of layers: `{"class_name": ..., "config": ..., "inbound_nodes": ...}`.
+
+use super::{functional, input, sequential};
+use crate::config::expected;
+use crate::def::{LayerBody, LayerEntry};
+use crate::ops::{Op, tf_lambda};
+use crate::read::ReadCx;
+use crate::registry::{CLASSES, Layer};
+use serde_json::{Map, Value};
+use tfjs_manifest::{Error, Findings, Result};
+
+/// Reads an entry, its calls left out: those need the names of the layers beside it.
+///
+/// # Errors
+/// Whatever the layer refuses, naming the layer.
+pub fn read_entry(value: &Value, cx: &ReadCx<'_>) -> Result<LayerEntry> {
+    let class_name = class_name(value)?;
+    let config = value.get("config").ok_or_else(|| Error::malformed("missing `config`"))?;
+    let name = entry_name(value, config, class_name);
+    read_body(class_name, &name, value, config, cx)
+        .map(|(body, config)| LayerEntry {
+            name: name.clone(),
+            class_name: class_name.to_string(),
+            config,
+            body,
+            calls: Vec::new(),
+        })
+        .map_err(|e| at_layer_everywhere(e, &name))
+}
+
+/// Names the layer in an error; an error of a nested model names its layers already.
+fn at_layer_everywhere(error: Error, name: &str) -> Error {
+    if error.details().is_empty() { error.at_layer(name) } else { error }
+}
+
+fn class_name(value: &Value) -> Result<&str> {
+    let class = value.get("class_name").or_else(|| value.get("className"));
+    class.and_then(Value::as_str).ok_or_else(|| expected("a layer with `class_name` and `config`", value))
+}
+
+/// The layer's own name: in the entry (functional models) or in its configuration (sequential ones).
+fn entry_name(value: &Value, config: &Value, class_name: &str) -> String {
+    let name = value.get("name").or_else(|| config.get("name")).and_then(Value::as_str);
+    name.map_or_else(|| crate::config::to_snake_case(class_name), str::to_string)
+}
+
+type Body = (LayerBody, Map<String, Value>);
+
+fn read_body(class: &str, name: &str, entry: &Value, config: &Value, cx: &ReadCx<'_>) -> Result<Body> {
+    // Models of Keras before 2.3 write a Sequential's configuration as the bare list of layers.
+    let map = config.as_object().cloned();
+    let object = |map: Option<Map<String, Value>>| map.ok_or_else(|| expected("an object", config).at_json("config"));
+    if cx.custom.get(class).is_some() {
+        let map = object(map)?;
+        return Ok((LayerBody::Layer(Layer::read(class, &map, cx)?.layer), map));
+    }
+    match class {
+        "Sequential" => {
+            let model = sequential::read(name, config, &cx.deeper()?)?;
+            Ok((LayerBody::Model(Box::new(model)), map.unwrap_or_default()))
+        }
+        "Functional" | "Model" => {
+            let map = object(map)?;
+            let model = functional::read(name, &map, &cx.deeper()?)?;
+            Ok((LayerBody::Model(Box::new(model)), map))
+        }
+        "InputLayer" => {
+            let map = object(map)?;
+            Ok((LayerBody::Input(input::input_type(&map, cx)?), map))
+        }
+        "TFOpLambda" | "SlicingOpLambda" => {
+            let map = object(map)?;
+            Ok((LayerBody::Op(tf_lambda::read(class, &map, cx)?), map))
+        }
+        _ => {
+            let map = object(map)?;
+            if is_operation(class, entry, &map, cx) {
+                return Ok((LayerBody::Op(Op::read(class, &map, cx)?), map));
+            }
+            let read = Layer::read(class, &map, cx)?;
+            if !read.ignored.is_empty() {
+                let keys: Vec<String> = read.ignored.iter().map(|k| format!("`{k}`")).collect();
+                cx.warn(format!(
+                    "layer `{name}` ({class}): configuration without a known meaning: {}",
+                    keys.join(", ")
+                ));
+            }
+            Ok((LayerBody::Layer(read.layer), map))
+        }
+    }
+}
+
+/// A Keras 3 operation may have the class name of a layer. Where the file keeps the module, that decides;
+/// the converter drops it, and then every layer writes `trainable` or `dtype` and no operation does.
+fn is_operation(class: &str, entry: &Value, config: &Map<String, Value>, cx: &ReadCx<'_>) -> bool {
+    if let Some(module) = entry.get("module").and_then(Value::as_str) {
+        return module.contains(".ops");
+    }
+    let has_nodes = entry.get("inbound_nodes").is_some();
+    let like_a_layer = config.contains_key("trainable") || config.contains_key("dtype");
+    cx.producer.is_keras3()
+        && has_nodes
+        && !like_a_layer
+        && (crate::ops::OPS.contains(&class) || !CLASSES.contains(&class))
+}
+
+/// One report of everything wrong with a model's layers and calls, nested reports flattened into it.
+pub(super) fn findings(errors: Vec<Error>, model: &str) -> Error {
+    let mut findings = Findings::new();
+    for error in errors {
+        if error.details().is_empty() {
+            findings.push(error);
+        } else {
+            error.into_details().into_iter().for_each(|detail| findings.push(detail));
+        }
+    }
+    let headline = format!("model `{model}` has {} layers or calls that cannot be read", findings.len());
+    findings.finish(headline).expect_err("called with at least one error")
+}

@@ -1,0 +1,224 @@
+//! A functional model: named layers, their calls, and which tensors are inputs and outputs.
+
+use super::entry::{findings, read_entry};
+use super::nodes::{NamedRef, read_calls};
+use crate::config::expected;
+use crate::def::{LayerBody, LayerEntry, Port, Submodel, SubmodelKind, TensorRef};
+use crate::read::ReadCx;
+use serde_json::{Map, Value};
+use std::cell::Cell;
+use std::collections::HashMap;
+use tfjs_manifest::{Error, Limits, Result};
+
+pub(super) fn read(name: &str, config: &Map<String, Value>, cx: &ReadCx<'_>) -> Result<Submodel> {
+    let field = |snake: &str, camel: &str| config.get(snake).or_else(|| config.get(camel)).filter(|v| !v.is_null());
+    let Some(list) = field("layers", "layers").and_then(Value::as_array) else {
+        return Err(Error::unsupported(
+            "this is a subclassed model: its file says how to construct it, not what it computes; \
+             rebuild it as a functional model before converting",
+        ));
+    };
+    Limits::check("layers", list.len() as u64, cx.limits.layers)?;
+
+    let (layers, mut errors) = read_layers(list, cx);
+    let names = match unique_names(&layers) {
+        Ok(names) => names,
+        Err(error) => return Err(findings(errors.into_iter().chain([error]).collect(), name)),
+    };
+    // With a layer missing, every reference to it would be an error of its own.
+    if !errors.is_empty() {
+        return Err(findings(errors, name));
+    }
+    let mut calls = Vec::with_capacity(list.len());
+    for (entry, value) in layers.iter().zip(list) {
+        let nodes = value.get("inbound_nodes").or_else(|| value.get("inboundNodes")).filter(|v| !v.is_null());
+        let read = nodes.map_or(Ok(Vec::new()), |nodes| read_calls(nodes, &|n| names.contains_key(n)));
+        calls.push(read.unwrap_or_else(|error| {
+            errors.push(error.at_layer(&entry.name));
+            Vec::new()
+        }));
+    }
+    let ports = |key: &str, camel: &str| match field(key, camel) {
+        Some(value) => read_ports(value).map_err(|e| e.at_json(key).at_json("config")),
+        None => Err(Error::malformed(format!("missing `{key}`")).at_json("config")),
+    };
+    let (inputs, outputs) = match (ports("input_layers", "inputLayers"), ports("output_layers", "outputLayers")) {
+        (Ok(inputs), Ok(outputs)) => (inputs, outputs),
+        (inputs, outputs) => {
+            errors.extend([inputs.err(), outputs.err()].into_iter().flatten());
+            return Err(findings(errors, name));
+        }
+    };
+    let lookup = Lookup::new(&layers, &names, &calls, &outputs, cx);
+    let mut model = Submodel {
+        name: name.to_string(),
+        kind: SubmodelKind::Functional,
+        inputs: lookup.ports(&inputs, &mut errors),
+        outputs: lookup.ports(&outputs, &mut errors),
+        layers: Vec::new(),
+    };
+    let mut resolved = Vec::with_capacity(calls.len());
+    for (entry, calls) in layers.iter().zip(&calls) {
+        let mut of_layer = Vec::with_capacity(calls.len());
+        for call in calls {
+            match call.try_map(|named| lookup.resolve(named)) {
+                Ok(call) => of_layer.push(call),
+                Err(error) => errors.push(error.at_layer(&entry.name)),
+            }
+        }
+        resolved.push(of_layer);
+    }
+    for port in &model.inputs {
+        if !matches!(layers[port.tensor.layer].body, LayerBody::Input(_)) {
+            errors.push(Error::malformed("listed in `input_layers` but not an InputLayer").at_layer(&port.name));
+        }
+    }
+    if !errors.is_empty() {
+        return Err(findings(errors, name));
+    }
+    model.layers = layers;
+    for (entry, calls) in model.layers.iter_mut().zip(resolved) {
+        entry.calls = calls;
+    }
+    Ok(model)
+}
+
+fn read_layers(list: &[Value], cx: &ReadCx<'_>) -> (Vec<LayerEntry>, Vec<Error>) {
+    let (mut layers, mut errors) = (Vec::with_capacity(list.len()), Vec::new());
+    for (i, value) in list.iter().enumerate() {
+        match read_entry(value, cx) {
+            Ok(entry) => layers.push(entry),
+            Err(error) => errors.push(error.at_json(format!("config.layers[{i}]"))),
+        }
+    }
+    (layers, errors)
+}
+
+fn unique_names(layers: &[LayerEntry]) -> Result<HashMap<String, usize>> {
+    let mut names = HashMap::with_capacity(layers.len());
+    for (i, entry) in layers.iter().enumerate() {
+        if names.insert(entry.name.clone(), i).is_some() {
+            return Err(Error::malformed("two layers of a model have this name").at_layer(&entry.name));
+        }
+    }
+    Ok(names)
+}
+
+/// An input or output as the file lists it.
+struct NamedPort {
+    key: Option<String>,
+    tensor: NamedRef,
+}
+
+/// `["x", 0, 0]` for one, a list of such for several, an object of such for models built from a dict.
+fn read_ports(value: &Value) -> Result<Vec<NamedPort>> {
+    if let Some(tensor) = NamedRef::read(value) {
+        return Ok(vec![NamedPort { key: None, tensor }]);
+    }
+    match value {
+        Value::Array(items) => {
+            let nested: Result<Vec<Vec<NamedPort>>> =
+                items.iter().enumerate().map(|(i, v)| read_ports(v).map_err(|e| e.at_json(format!("[{i}]")))).collect();
+            Ok(nested?.into_iter().flatten().collect())
+        }
+        Value::Object(map) => {
+            let mut ports = Vec::new();
+            for (key, value) in map {
+                for port in read_ports(value)? {
+                    ports.push(NamedPort { key: Some(key.clone()), ..port });
+                }
+            }
+            Ok(ports)
+        }
+        other => Err(expected("`[layer, node, tensor]`", other)),
+    }
+}
+
+/// Turns the file's references into indices.
+struct Lookup<'a> {
+    layers: &'a [LayerEntry],
+    names: &'a HashMap<String, usize>,
+    /// The number of calls of each layer.
+    calls: Vec<usize>,
+    /// What the file's node index of a layer's first call is.
+    first_node: Vec<usize>,
+    /// Suggestions left: each compares with every name, and a hostile file could ask for many.
+    hints: Cell<u32>,
+}
+
+impl<'a> Lookup<'a> {
+    fn new(
+        layers: &'a [LayerEntry],
+        names: &'a HashMap<String, usize>,
+        calls: &[Vec<crate::call::Call<NamedRef>>],
+        outputs: &[NamedPort],
+        cx: &ReadCx<'_>,
+    ) -> Self {
+        // A model that is called had a node of its own before, which most writers count and some do not:
+        // the indices in use tell, as far as they can.
+        let mut used: Vec<Option<(usize, usize)>> = vec![None; layers.len()];
+        let in_calls = calls.iter().flatten().flat_map(|call| call.tensors());
+        for named in in_calls.chain(outputs.iter().map(|port| &port.tensor)) {
+            if let Some(&i) = names.get(&named.layer) {
+                let (low, high) = used[i].unwrap_or((named.node, named.node));
+                used[i] = Some((low.min(named.node), high.max(named.node)));
+            }
+        }
+        let first_node = layers
+            .iter()
+            .zip(calls)
+            .zip(used)
+            .map(|((entry, calls), used)| match (&entry.body, used) {
+                (LayerBody::Model(_), Some((_, high))) if high >= calls.len() => 1,
+                (LayerBody::Model(_), Some((0, _))) => 0,
+                (LayerBody::Model(model), Some(_)) => {
+                    usize::from(!(cx.producer.is_keras3() && model.kind == SubmodelKind::Sequential))
+                }
+                _ => 0,
+            })
+            .collect();
+        Lookup { layers, names, calls: calls.iter().map(Vec::len).collect(), first_node, hints: Cell::new(20) }
+    }
+
+    fn resolve(&self, named: &NamedRef) -> Result<TensorRef> {
+        let NamedRef { layer: name, node, tensor } = named;
+        let Some(&layer) = self.names.get(name) else {
+            let hint = match self.hints.get().checked_sub(1) {
+                Some(left) => {
+                    self.hints.set(left);
+                    crate::suggest::nearest(name, self.names.keys().map(String::as_str))
+                }
+                None => String::new(),
+            };
+            return Err(Error::malformed(format!(
+                "takes an output of layer `{name}`, which is not in the model{hint}"
+            )));
+        };
+        if matches!(self.layers[layer].body, LayerBody::Input(_)) {
+            return match (node, tensor) {
+                (_, 0) => Ok(TensorRef { layer, call: 0, tensor: 0 }),
+                _ => Err(Error::malformed(format!("takes output {tensor} of the input `{name}`, which has one"))),
+            };
+        }
+        match node.checked_sub(self.first_node[layer]) {
+            Some(call) if call < self.calls[layer] => Ok(TensorRef { layer, call, tensor: *tensor }),
+            _ => Err(Error::malformed(format!(
+                "takes an output of call {node} of layer `{name}`, which is called {} times",
+                self.calls[layer]
+            ))),
+        }
+    }
+
+    fn ports(&self, named: &[NamedPort], errors: &mut Vec<Error>) -> Vec<Port> {
+        let mut ports = Vec::with_capacity(named.len());
+        for NamedPort { key, tensor } in named {
+            match self.resolve(tensor) {
+                Ok(resolved) => ports.push(Port { name: tensor.layer.clone(), key: key.clone(), tensor: resolved }),
+                Err(error) => {
+                    errors.push(Error::malformed(format!("an input or output of the model {}", error.message())))
+                }
+            }
+        }
+        ports
+    }
+}

@@ -1,0 +1,33 @@
+//! Keras JSON becomes a [`ModelDef`]: every layer read, every reference resolved to an index, everything
+//! wrong reported at once. Nothing is inferred or flattened here.
+
+pub mod entry;
+mod functional;
+mod input;
+mod nodes;
+mod sequential;
+
+use crate::def::{LayerBody, ModelDef};
+use crate::producer::Producer;
+use crate::read::{CustomDefs, ReadCx};
+use serde_json::Value;
+use tfjs_manifest::{Error, Limits, Result};
+
+/// Reads a model's topology: `{"class_name": "Sequential" | "Functional" | "Model", "config": ...}`.
+///
+/// # Errors
+/// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) lists every unknown class, operation and activation
+/// at once; [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for what is no topology or refers to what is
+/// not there; [`Kind::Limit`](tfjs_manifest::Kind::Limit) for a topology past a budget.
+pub fn parse(topology: &Value, producer: Producer, custom: &CustomDefs, limits: &Limits) -> Result<ModelDef> {
+    let cx = ReadCx { custom: custom.clone(), limits: limits.clone(), ..ReadCx::new(&producer) };
+    let entry = entry::read_entry(topology, &cx)?;
+    let LayerBody::Model(root) = entry.body else {
+        return Err(Error::malformed(format!(
+            "expected the topology of a `Sequential` or `Functional` model, found a single layer of class `{}`",
+            entry.class_name
+        )));
+    };
+    let warnings = cx.warnings.take();
+    Ok(ModelDef { root: *root, warnings, producer })
+}

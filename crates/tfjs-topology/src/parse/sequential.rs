@@ -1,0 +1,124 @@
+//! A `Sequential`: a list of layers, each called with the output of the one before.
+
+use super::entry::{findings, read_entry};
+use super::input::{BatchShape, input_type};
+use crate::call::Call;
+use crate::config::{FromJson, expected};
+use crate::def::{LayerBody, LayerEntry, Port, Submodel, SubmodelKind, TensorRef};
+use crate::read::ReadCx;
+use crate::types::TensorType;
+use serde_json::{Map, Value};
+use std::collections::HashSet;
+use tfjs_manifest::{Error, Limits, Result};
+
+pub(super) fn read(name: &str, config: &Value, cx: &ReadCx<'_>) -> Result<Submodel> {
+    let list = config.as_array().or_else(|| config.get("layers")?.as_array());
+    let list = list.ok_or_else(|| expected("a list of layers", config).at_json("config.layers"))?;
+    Limits::check("layers", list.len() as u64, cx.limits.layers)?;
+
+    let mut layers = Vec::with_capacity(list.len() + 1);
+    let mut errors = Vec::new();
+    for (i, value) in list.iter().enumerate() {
+        match read_entry(value, cx) {
+            Ok(entry) => layers.push(entry),
+            Err(error) => errors.push(error.at_json(format!("config.layers[{i}]"))),
+        }
+    }
+    let mut names = HashSet::new();
+    if let Some(twice) = layers.iter().find(|l: &&LayerEntry| !names.insert(l.name.clone())) {
+        errors.push(Error::malformed("two layers of a model have this name").at_layer(&twice.name));
+    }
+    if !errors.is_empty() {
+        return Err(findings(errors, name));
+    }
+    chain(name, layers, config, cx)
+}
+
+/// Puts an input before the layers where the file has none, and calls each with the output of the one before.
+fn chain(name: &str, mut layers: Vec<LayerEntry>, config: &Value, cx: &ReadCx<'_>) -> Result<Submodel> {
+    match layers.first() {
+        None => return Err(Error::malformed(format!("model `{name}` has no layers"))),
+        Some(first) if matches!(first.body, LayerBody::Input(_)) => {}
+        Some(first) => {
+            let declared = declared_input(first, config, cx)?;
+            layers.insert(0, input_entry(input_name(first, cx), declared));
+        }
+    }
+    for i in 1..layers.len() {
+        if matches!(layers[i].body, LayerBody::Input(_)) {
+            return Err(Error::malformed("an InputLayer stands after the first place of a Sequential")
+                .at_layer(&layers[i].name));
+        }
+        layers[i].calls = vec![Call::of([TensorRef { layer: i - 1, call: 0, tensor: 0 }])];
+    }
+    let port = |layer: usize| Port {
+        name: layers[layer].name.clone(),
+        key: None,
+        tensor: TensorRef { layer, call: 0, tensor: 0 },
+    };
+    let last = layers.len() - 1;
+    Ok(Submodel {
+        name: name.to_string(),
+        kind: SubmodelKind::Sequential,
+        inputs: vec![port(0)],
+        outputs: outputs_of(&layers[last], last).unwrap_or_else(|| vec![port(last)]),
+        layers,
+    })
+}
+
+/// A Sequential that ends in a model of several outputs has them all.
+fn outputs_of(last: &LayerEntry, layer: usize) -> Option<Vec<Port>> {
+    let LayerBody::Model(model) = &last.body else { return None };
+    let port = |tensor| Port { name: last.name.clone(), key: None, tensor: TensorRef { layer, call: 0, tensor } };
+    Some((0..model.outputs.len()).map(port).collect())
+}
+
+fn input_entry(name: String, declared: Option<TensorType>) -> LayerEntry {
+    LayerEntry {
+        name,
+        class_name: "InputLayer".to_string(),
+        config: Map::new(),
+        body: LayerBody::Input(declared),
+        calls: Vec::new(),
+    }
+}
+
+/// TensorFlow.js takes over the inputs of a model in first place; everybody else adds `_input`.
+fn input_name(first: &LayerEntry, cx: &ReadCx<'_>) -> String {
+    match &first.body {
+        LayerBody::Model(model) if cx.producer.is_tfjs() => {
+            model.inputs.first().map_or_else(|| first.name.clone(), |port| port.name.clone())
+        }
+        _ => format!("{}_input", first.name),
+    }
+}
+
+/// What the first layer declares, or the model was built for, or a model in first place declares.
+fn declared_input(first: &LayerEntry, config: &Value, cx: &ReadCx<'_>) -> Result<Option<TensorType>> {
+    let declared = match &first.body {
+        LayerBody::Model(model) => {
+            let input = model.inputs.first().and_then(|port| model.layers.get(port.tensor.layer));
+            match input.map(|entry| &entry.body) {
+                Some(LayerBody::Input(declared)) => declared.clone(),
+                _ => None,
+            }
+        }
+        _ => {
+            // `dtype` of an ordinary layer is what it computes in, not what it is given.
+            let mut map = first.config.clone();
+            map.remove("dtype");
+            input_type(&map, cx)?.map(|ty| match &first.body {
+                LayerBody::Layer(layer) => TensorType { dtype: layer.def().input_type().unwrap_or(ty.dtype), ..ty },
+                _ => ty,
+            })
+        }
+    };
+    if declared.is_some() {
+        return Ok(declared);
+    }
+    let built = config.get("build_input_shape").filter(|v| !v.is_null());
+    built
+        .map(|shape| BatchShape::from_json(shape).map(|BatchShape(shape)| TensorType::float(shape)))
+        .transpose()
+        .map_err(|e| e.at_json("config.build_input_shape"))
+}

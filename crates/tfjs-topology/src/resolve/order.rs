@@ -1,0 +1,65 @@
+//! The order of calls in a submodel: every call after the calls whose outputs it takes.
+
+use crate::def::{LayerBody, Submodel, TensorRef};
+use std::collections::BTreeSet;
+use tfjs_manifest::{Error, Result};
+
+/// The calls of a submodel as `(layer, call)`, in an order that computes every tensor before it is needed and
+/// keeps the file's order otherwise.
+///
+/// # Errors
+/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for a cycle, naming the layers on it.
+pub(super) fn execution_order(model: &Submodel) -> Result<Vec<(usize, usize)>> {
+    let first: Vec<usize> = model
+        .layers
+        .iter()
+        .scan(0, |next, entry| {
+            let first = *next;
+            *next += entry.calls.len();
+            Some(first)
+        })
+        .collect();
+    let total = model.layers.iter().map(|entry| entry.calls.len()).sum();
+    let mut waiting = vec![0usize; total];
+    let mut consumers: Vec<Vec<(usize, usize)>> = vec![Vec::new(); total];
+    let mut ready = BTreeSet::new();
+    for (layer, entry) in model.layers.iter().enumerate() {
+        for (call, arguments) in entry.calls.iter().enumerate() {
+            let node = first[layer] + call;
+            let computed = |t: &&&TensorRef| !matches!(model.layers[t.layer].body, LayerBody::Input(_));
+            for tensor in arguments.tensors().iter().filter(computed) {
+                waiting[node] += 1;
+                consumers[first[tensor.layer] + tensor.call].push((layer, call));
+            }
+            if waiting[node] == 0 {
+                ready.insert((layer, call));
+            }
+        }
+    }
+    let mut order = Vec::with_capacity(total);
+    while let Some((layer, call)) = ready.pop_first() {
+        order.push((layer, call));
+        for &(layer, call) in &consumers[first[layer] + call] {
+            let node = first[layer] + call;
+            waiting[node] -= 1;
+            if waiting[node] == 0 {
+                ready.insert((layer, call));
+            }
+        }
+    }
+    if order.len() == total {
+        return Ok(order);
+    }
+    let stuck: Vec<String> = model
+        .layers
+        .iter()
+        .enumerate()
+        .filter(|(layer, entry)| (0..entry.calls.len()).any(|call| waiting[first[*layer] + call] > 0))
+        .map(|(_, entry)| format!("`{}`", entry.name))
+        .take(8)
+        .collect();
+    Err(Error::malformed(format!(
+        "the layers {} wait for each other's outputs: the graph has a cycle",
+        stuck.join(", ")
+    )))
+}

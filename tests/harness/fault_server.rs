@@ -1,0 +1,242 @@
+//! An HTTP server that answers exactly what a test tells it, lies included; it is no implementation of
+//! HTTP. Raw TCP on loopback: a real server would refuse to send a wrong length.
+//!
+//! The test gives a function from request to [`Reply`]; every connection serves one request after the
+//! other until a reply says to close.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// What the client sent.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Path and query.
+    pub target: String,
+    /// Header lines, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// How many requests for this target came before.
+    pub earlier: usize,
+}
+
+impl Request {
+    /// A header's value.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+}
+
+/// What the server does, step by step.
+#[derive(Clone, Debug, Default)]
+pub struct Reply(Vec<Step>);
+
+#[derive(Clone, Debug)]
+enum Step {
+    Send(Vec<u8>),
+    Pause(Duration),
+    Close,
+}
+
+impl Reply {
+    /// These bytes and nothing else.
+    pub fn raw(bytes: impl Into<Vec<u8>>) -> Self {
+        Reply(vec![Step::Send(bytes.into())])
+    }
+
+    /// A status line and headers, `Name: value` each, without a body.
+    pub fn head(status: &str, headers: &[&str]) -> Self {
+        let lines: String = headers.iter().map(|h| format!("{h}\r\n")).collect();
+        Reply::raw(format!("HTTP/1.1 {status}\r\n{lines}\r\n"))
+    }
+
+    /// A whole answer with a true length.
+    pub fn status(status: &str, headers: &[&str], body: impl AsRef<[u8]>) -> Self {
+        let length = format!("Content-Length: {}", body.as_ref().len());
+        let headers: Vec<&str> = headers.iter().copied().chain([length.as_str()]).collect();
+        Reply::head(status, &headers).then(body.as_ref())
+    }
+
+    /// 200 with a true length.
+    pub fn ok(body: impl AsRef<[u8]>) -> Self {
+        Reply::status("200 OK", &[], body)
+    }
+
+    /// 302 to another place.
+    pub fn redirect(location: &str) -> Self {
+        Reply::status("302 Found", &[&format!("Location: {location}")], "")
+    }
+
+    /// 200 in chunks, without a length.
+    pub fn chunked(chunks: &[&[u8]]) -> Self {
+        let head = Reply::head("200 OK", &["Transfer-Encoding: chunked"]);
+        let sent = chunks
+            .iter()
+            .fold(head, |reply, chunk| reply.then(format!("{:x}\r\n", chunk.len())).then(chunk).then("\r\n"));
+        sent.then("0\r\n\r\n")
+    }
+
+    /// These bytes next.
+    #[must_use]
+    pub fn then(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.0.push(Step::Send(bytes.as_ref().to_vec()));
+        self
+    }
+
+    /// Nothing for a while.
+    #[must_use]
+    pub fn pause(mut self, time: Duration) -> Self {
+        self.0.push(Step::Pause(time));
+        self
+    }
+
+    /// The connection is closed.
+    #[must_use]
+    pub fn close(mut self) -> Self {
+        self.0.push(Step::Close);
+        self
+    }
+}
+
+/// A running server; dropped, it stops.
+#[derive(Debug)]
+pub struct FaultServer {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+#[derive(Default, Debug)]
+struct Shared {
+    requests: Mutex<Vec<Request>>,
+    replying: AtomicUsize,
+    most_replying: AtomicUsize,
+    bytes_sent: AtomicUsize,
+}
+
+impl FaultServer {
+    /// Answers with what `reply` says.
+    pub async fn start(reply: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> FaultServer {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let shared = Arc::new(Shared::default());
+        let (reply, state) = (Arc::new(reply), shared.clone());
+        let task = tokio::spawn(async move {
+            let mut open = tokio::task::JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let (reply, state) = (reply.clone(), state.clone());
+                open.spawn(async move {
+                    // The client closing early is what some tests are about.
+                    let _ = serve(stream, &*reply, &state).await;
+                });
+            }
+        });
+        FaultServer { address, shared, task }
+    }
+
+    /// The URL of a path on this server.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// The same under another name of the same machine, which is another origin.
+    pub fn other_url(&self, path: &str) -> String {
+        format!("http://localhost:{}{path}", self.address.port())
+    }
+
+    /// All requests so far.
+    pub fn requests(&self) -> Vec<Request> {
+        self.shared.requests.lock().expect("no test panics under this lock").clone()
+    }
+
+    /// The targets of all requests so far.
+    pub fn targets(&self) -> Vec<String> {
+        self.requests().into_iter().map(|r| r.target).collect()
+    }
+
+    /// The most replies that were under way at one time.
+    pub fn most_at_once(&self) -> usize {
+        self.shared.most_replying.load(Ordering::SeqCst)
+    }
+
+    /// Bytes handed to the network so far.
+    pub fn bytes_sent(&self) -> usize {
+        self.shared.bytes_sent.load(Ordering::SeqCst)
+    }
+
+    /// Replies under way.
+    pub fn replying(&self) -> usize {
+        self.shared.replying.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for FaultServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(
+    mut stream: TcpStream,
+    reply: &(dyn Fn(&Request) -> Reply + Send + Sync),
+    state: &Shared,
+) -> std::io::Result<()> {
+    while let Some(request) = read_request(&mut stream, state).await? {
+        let now = state.replying.fetch_add(1, Ordering::SeqCst) + 1;
+        state.most_replying.fetch_max(now, Ordering::SeqCst);
+        let result = send(&mut stream, reply(&request), state).await;
+        state.replying.fetch_sub(1, Ordering::SeqCst);
+        if result? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Whether to close afterwards.
+async fn send(stream: &mut TcpStream, reply: Reply, state: &Shared) -> std::io::Result<bool> {
+    for step in reply.0 {
+        match step {
+            Step::Send(bytes) => {
+                for part in bytes.chunks(64 << 10) {
+                    stream.write_all(part).await?;
+                    state.bytes_sent.fetch_add(part.len(), Ordering::SeqCst);
+                }
+            }
+            Step::Pause(time) => {
+                // A client that goes away ends the pause.
+                let mut byte = [0];
+                if let Ok(gone) = tokio::time::timeout(time, stream.peek(&mut byte)).await {
+                    gone?;
+                    return Ok(true);
+                }
+            }
+            Step::Close => return Ok(true),
+        }
+    }
+    stream.flush().await?;
+    Ok(false)
+}
+
+async fn read_request(stream: &mut TcpStream, state: &Shared) -> std::io::Result<Option<Request>> {
+    let mut text = Vec::new();
+    while !text.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        if stream.read(&mut byte).await? == 0 {
+            return Ok(None);
+        }
+        text.push(byte[0]);
+    }
+    let text = String::from_utf8_lossy(&text);
+    let mut lines = text.lines();
+    let target = lines.next().and_then(|l| l.split(' ').nth(1)).unwrap_or_default().to_owned();
+    let headers =
+        lines.filter_map(|l| l.split_once(':')).map(|(n, v)| (n.to_ascii_lowercase(), v.trim().to_owned())).collect();
+    let mut all = state.requests.lock().expect("no test panics under this lock");
+    let earlier = all.iter().filter(|r| r.target == target).count();
+    let request = Request { target, headers, earlier };
+    all.push(request.clone());
+    Ok(Some(request))
+}

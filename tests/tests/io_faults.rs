@@ -1,0 +1,248 @@
+//! Servers that fail, lie, stall or attack: each case is an error of the right kind that names the file.
+
+use harness::fault_server::{FaultServer, Reply, Request};
+use harness::io_load::{check_error, load};
+use harness::io_sink::TestSink;
+use std::io::Write;
+use std::time::{Duration, Instant};
+use tfjs_io::{IoOptions, Timeouts};
+use tfjs_manifest::{Error, Kind, Limits};
+
+/// A good `model.json`, and for the shard `w.bin` of ten bytes this reply.
+async fn shard(reply: Reply) -> FaultServer {
+    FaultServer::start(move |request: &Request| match request.target.as_str() {
+        "/m/model.json" => Reply::ok("{}"),
+        "/m/first.bin" => Reply::ok("0123456789"),
+        _ => reply.clone(),
+    })
+    .await
+}
+
+/// Loads the shard `w.bin`, of which ten bytes are expected.
+async fn check_shard(reply: Reply, kind: Kind, says: &str) -> Error {
+    check_shard_with(reply, IoOptions::default(), kind, says).await
+}
+
+async fn check_shard_with(reply: Reply, options: IoOptions, kind: Kind, says: &str) -> Error {
+    let server = shard(reply).await;
+    let sink = TestSink::new().group(&[4, 16]);
+    let result = load(&server.url("/m/model.json"), &[&["first.bin", "w.bin"]], sink, options).await;
+    check_error(result, kind, "/m/w.bin", says)
+}
+
+async fn check_json(reply: Reply, options: IoOptions, kind: Kind, says: &str) -> Error {
+    let server = FaultServer::start(move |_: &Request| reply.clone()).await;
+    let result = load(&server.url("/m/model.json"), &[], TestSink::new(), options).await;
+    check_error(result, kind, "/m/model.json", says)
+}
+
+#[tokio::test]
+async fn a_missing_json_names_its_url_and_status() {
+    let reply = Reply::status("404 Not Found", &["Content-Type: text/html"], "<html>");
+    check_json(reply, IoOptions::default(), Kind::Fetch, "404 Not Found; check the URL").await;
+}
+
+#[tokio::test]
+async fn an_html_page_is_no_json() {
+    let reply = Reply::status("200 OK", &["Content-Type: text/html"], "\n <!doctype html>");
+    check_json(reply, IoOptions::default(), Kind::Fetch, "a page of HTML").await;
+}
+
+// Spec 1.9, silent failure 2: TensorFlow.js decodes the error page as weights.
+#[tokio::test]
+async fn a_missing_shard_is_never_weights() {
+    check_shard(Reply::status("404 Not Found", &[], "0123456789"), Kind::Fetch, "404 Not Found").await;
+}
+
+#[tokio::test]
+async fn an_html_page_is_no_shard() {
+    let reply = Reply::status("200 OK", &["Content-Type: text/html; charset=utf-8"], "0123456789");
+    check_shard(reply, Kind::Fetch, "a page of HTML").await;
+}
+
+#[tokio::test]
+async fn a_failing_server_and_a_forbidden_file_say_what_to_do() {
+    check_shard(Reply::status("500 Internal Server Error", &[], ""), Kind::Fetch, "500").await;
+    check_shard(Reply::status("503 Service Unavailable", &[], ""), Kind::Fetch, "try again later").await;
+    check_shard(Reply::status("403 Forbidden", &[], ""), Kind::Fetch, "give credentials").await;
+    check_shard(Reply::status("204 No Content", &[], ""), Kind::Fetch, "204").await;
+    check_shard(Reply::status("206 Partial Content", &[], "0123456789"), Kind::Fetch, "206").await;
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_an_error() {
+    let reply = Reply::head("200 OK", &["Content-Length: 10"]).then("01234").close();
+    check_shard(reply, Kind::Fetch, "broke off").await;
+    let reply = Reply::head("200 OK", &["Transfer-Encoding: chunked"]).then("5\r\n01234\r\n").close();
+    check_shard(reply, Kind::Fetch, "broke off").await;
+}
+
+// What HTTP/1.0 calls success: the connection is closed, and that was the body.
+#[tokio::test]
+async fn a_body_without_length_that_is_truncated_is_an_error() {
+    check_shard(Reply::raw("HTTP/1.0 200 OK\r\n\r\n01234").close(), Kind::Mismatch, "5 bytes short").await;
+}
+
+#[tokio::test]
+async fn shards_shorter_or_longer_than_the_manifest_says_are_errors() {
+    check_shard(Reply::ok("012345678"), Kind::Mismatch, "weight group 0: the files end 1 bytes short").await;
+    check_shard(Reply::ok("0123456789a"), Kind::Mismatch, "expected 10 more bytes at most, found 11").await;
+    check_shard(Reply::chunked(&[b"01234", b"56789a"]), Kind::Mismatch, "found").await;
+    let lies = Reply::head("200 OK", &["Content-Length: 5"]).then("0123456789");
+    check_shard(lies, Kind::Mismatch, "5 bytes short").await;
+}
+
+#[tokio::test]
+async fn a_wrong_length_is_seen_before_the_body_comes() {
+    let reply = Reply::head("200 OK", &["Content-Length: 1000000000000"]).pause(Duration::from_secs(50));
+    let start = Instant::now();
+    check_shard(reply, Kind::Mismatch, "found 1000000000000").await;
+    assert!(start.elapsed() < Duration::from_secs(20));
+}
+
+#[tokio::test]
+async fn an_endless_body_ends_at_what_the_group_needs() {
+    let head = Reply::head("200 OK", &["Transfer-Encoding: chunked"]);
+    let endless = (0..1000).fold(head, |reply, _| reply.then(format!("1000\r\n{}\r\n", "x".repeat(0x1000))));
+    check_shard(endless, Kind::Mismatch, "expected").await;
+}
+
+#[tokio::test]
+async fn a_group_of_unknown_size_has_a_limit() {
+    let server = shard(Reply::chunked(&[b"0123456789", b"x"])).await;
+    let sink = || TestSink::new().growing(20);
+    let url = server.url("/m/model.json");
+    let files: &[&[&str]] = &[&["first.bin", "w.bin"]];
+    check_error(load(&url, files, sink(), IoOptions::default()).await, Kind::Limit, "/m/w.bin", "string_bytes");
+    let server = shard(Reply::ok("0123456789x")).await;
+    let result = load(&server.url("/m/model.json"), files, sink(), IoOptions::default()).await;
+    check_error(result, Kind::Limit, "/m/w.bin", "string_bytes");
+}
+
+fn gzip_of_zeros(len: usize) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(&vec![b' '; len]).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn a_bomb_stops_at_the_limit_after_decoding() {
+    let bomb = Reply::status("200 OK", &["Content-Encoding: gzip"], gzip_of_zeros(64 << 20));
+    let mut limits = Limits::default();
+    limits.model_json_bytes = 1 << 20;
+    let options = IoOptions::default().with_limits(limits);
+    check_json(bomb.clone(), options.clone(), Kind::Limit, "limit `model_json_bytes`: allowed 1048576").await;
+    check_json(Reply::head("200 OK", &["Content-Length: 1048577"]), options, Kind::Limit, "asked 1048577").await;
+    check_shard(bomb, Kind::Mismatch, "expected").await;
+}
+
+#[tokio::test]
+async fn broken_and_unknown_encodings_are_errors() {
+    let mut broken = gzip_of_zeros(1000);
+    broken.truncate(12);
+    check_shard(Reply::status("200 OK", &["Content-Encoding: gzip"], broken), Kind::Fetch, "broke off").await;
+    let unknown = Reply::status("200 OK", &["Content-Encoding: compress"], "0123456789");
+    check_shard(unknown, Kind::Unsupported, "`compress`").await;
+}
+
+#[tokio::test]
+async fn a_redirect_loop_ends() {
+    let server = FaultServer::start(|_: &Request| Reply::redirect("/m/model.json")).await;
+    let result = load(&server.url("/m/model.json"), &[], TestSink::new(), IoOptions::default()).await;
+    check_error(result, Kind::Fetch, "/m/model.json", "redirects more than 5 times");
+    assert_eq!(server.requests().len(), 6);
+}
+
+#[tokio::test]
+async fn redirects_to_metadata_services_other_schemes_and_nowhere_are_refused() {
+    let to = |location: &str| check_json_redirect(location.to_owned());
+    to("http://169.254.169.254/latest/meta-data/").await;
+    to("http://[fe80::1]/").await;
+    to("file:///etc/passwd").await;
+    to("").await;
+}
+
+async fn check_json_redirect(location: String) {
+    let reply = match location.is_empty() {
+        true => Reply::status("302 Found", &[], ""),
+        false => Reply::redirect(&location),
+    };
+    let start = Instant::now();
+    check_json(reply, IoOptions::default(), Kind::Fetch, "").await;
+    assert!(start.elapsed() < Duration::from_secs(5), "{location} was tried");
+}
+
+#[tokio::test]
+async fn a_silent_server_times_out() {
+    let fast = Timeouts::default().with_headers(Duration::from_millis(100)).with_idle(Duration::from_millis(100));
+    let options = IoOptions::default().with_timeouts(fast);
+    let silent = Reply::default().pause(Duration::from_secs(50));
+    check_shard_with(silent, options.clone(), Kind::Fetch, "timed out: the server did not answer").await;
+    let stalls = Reply::head("200 OK", &["Content-Length: 10"]).then("01234").pause(Duration::from_secs(50));
+    check_shard_with(stalls, options, Kind::Fetch, "timed out: no byte came").await;
+}
+
+fn trickle() -> Reply {
+    let head = Reply::head("200 OK", &["Content-Length: 10"]);
+    (0..10).fold(head, |reply, _| reply.then("x").pause(Duration::from_millis(200)))
+}
+
+#[tokio::test]
+async fn a_slow_loris_is_below_the_least_rate() {
+    let timeouts = Timeouts::default().with_min_rate(1000, Duration::from_millis(500));
+    let options = IoOptions::default().with_timeouts(timeouts);
+    check_shard_with(trickle(), options, Kind::Fetch, "bytes a second, expected 1000 at least").await;
+}
+
+#[tokio::test]
+async fn a_load_has_a_deadline_if_asked_for() {
+    let options = IoOptions::default().with_timeouts(Timeouts::default().with_total(Duration::from_millis(600)));
+    check_shard_with(trickle(), options, Kind::Fetch, "the time for the whole load is over").await;
+}
+
+#[tokio::test]
+async fn a_refused_connection_names_the_url() {
+    let url = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}/m/model.json?key=secret", listener.local_addr().unwrap())
+    };
+    let result = load(&url, &[], TestSink::new(), IoOptions::default()).await;
+    let error = check_error(result, Kind::Fetch, "/m/model.json?key=…", "cannot connect");
+    assert!(std::error::Error::source(&error).is_some());
+    assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+}
+
+#[tokio::test]
+async fn paths_that_leave_the_folder_are_never_asked_for() {
+    let server = shard(Reply::ok("0123456789")).await;
+    for path in [
+        "../w.bin",
+        "/w.bin",
+        "%2e%2e/w.bin",
+        "http://h/w.bin",
+        "//h/w.bin",
+        "a\\..\\w.bin",
+        "C:\\w.bin",
+        "a/../../w.bin",
+    ] {
+        let sink = TestSink::new().group(&[20]);
+        let files: &[&[&str]] = &[&["first.bin", path]];
+        let result = load(&server.url("/m/model.json"), files, sink, IoOptions::default()).await;
+        let error = check_error(result, Kind::Malformed, "w.bin", "inside the model's folder");
+        assert_eq!(error.place().json.as_deref(), Some("weightsManifest[0].paths[1]"));
+    }
+    assert!(server.targets().iter().all(|target| target == "/m/model.json"));
+}
+
+#[tokio::test]
+async fn a_group_without_files_and_too_many_files_are_errors() {
+    let server = shard(Reply::ok("")).await;
+    let url = server.url("/m/model.json");
+    let result = load(&url, &[&[]], TestSink::new().group(&[1]), IoOptions::default()).await;
+    assert_eq!(result.unwrap_err().kind(), Kind::Mismatch);
+    let mut limits = Limits::default();
+    limits.files = 1;
+    let options = IoOptions::default().with_limits(limits);
+    let result = load(&url, &[&["a", "b"]], TestSink::new().group(&[]), options).await;
+    assert_eq!(result.unwrap_err().kind(), Kind::Limit);
+}
