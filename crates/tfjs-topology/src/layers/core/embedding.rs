@@ -52,6 +52,10 @@ impl LayerDef for Embedding {
         MaskRule::Compute
     }
 
+    fn input_type(&self) -> Option<ValueType> {
+        Some(ValueType::Int32)
+    }
+
     fn exactness(&self) -> Exactness {
         Exactness::Exact
     }
