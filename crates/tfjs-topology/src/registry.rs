@@ -25,6 +25,8 @@ macro_rules! for_each_layer {
                 | "GaussianNoise" | "GaussianDropout" | "AlphaDropout" | "ActivityRegularization" | "Identity";
             activation::relu::Relu = "ReLU" | "LeakyReLU" | "ThresholdedReLU";
             rnn::recurrent::Recurrent = "LSTM" | "GRU" | "SimpleRNN" | "RNN";
+            wrap::bidirectional::Bidirectional = "Bidirectional";
+            wrap::time_distributed::TimeDistributed = "TimeDistributed";
         }
     };
 }

@@ -3,3 +3,4 @@
 pub mod activation;
 pub mod core;
 pub mod rnn;
+pub mod wrap;
