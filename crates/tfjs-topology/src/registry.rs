@@ -25,6 +25,7 @@ macro_rules! for_each_layer {
                 | "GaussianNoise" | "GaussianDropout" | "AlphaDropout" | "ActivityRegularization" | "Identity";
             activation::relu::Relu = "ReLU" | "LeakyReLU" | "ThresholdedReLU";
             rnn::recurrent::Recurrent = "LSTM" | "GRU" | "SimpleRNN" | "RNN";
+            text::lookup::Lookup = "StringLookup" | "IntegerLookup";
             wrap::bidirectional::Bidirectional = "Bidirectional";
             wrap::time_distributed::TimeDistributed = "TimeDistributed";
         }

@@ -3,4 +3,5 @@
 pub mod activation;
 pub mod core;
 pub mod rnn;
+pub mod text;
 pub mod wrap;
