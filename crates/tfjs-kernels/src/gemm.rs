@@ -7,7 +7,7 @@ use crate::error::{Result, check_at_least, check_rule, product};
 use crate::runs::Runs;
 use crate::split::Shared;
 use crate::tile::{self, MAX_ROWS, Tile};
-use crate::{Cpu, PackedMatrix, activation};
+use crate::{Activation, Cpu, PackedMatrix, activation};
 
 /// `out = epilogue(a * b)` with `m` rows of `a` at `lda` values from each other, and of `out` at `ldc`.
 ///
@@ -98,13 +98,20 @@ fn strided_len(what: &'static str, rows: usize, stride: usize, width: usize) -> 
 /// Floats of the left side worked on at a time: a share of the second-level cache.
 pub(crate) const LEFT_FLOATS: usize = 48 << 10;
 
+/// Floats of the left side that are near enough to be read once for each panel.
+const NEAR_FLOATS: usize = 64 << 10;
+
+/// Floats of a packed matrix that fit the first-level cache with room to spare.
+const SMALL_FLOATS: usize = 4 << 10;
+
 /// Multiplications below which one thread is faster than waking another.
 pub(crate) const SERIAL_PRODUCTS: usize = 1 << 20;
 
 /// Rows of a block, and the number of groups the panels are cut in.
 fn plan(threads: usize, m: usize, k: usize, n: usize, panels: usize) -> (usize, usize) {
-    // Blocks of the inner dimension keep to some hundreds.
-    let rows = (LEFT_FLOATS / k.clamp(1, 512)).max(MAX_ROWS) / MAX_ROWS * MAX_ROWS;
+    // Blocks of the inner dimension keep to some hundreds. What is written counts too while it is little.
+    let floats = k.clamp(1, 512) + n.min(128);
+    let rows = (LEFT_FLOATS / floats).max(MAX_ROWS) / MAX_ROWS * MAX_ROWS;
     let products = m.saturating_mul(k).saturating_mul(n);
     // A product of few rows is bound by memory: it is worth two threads sooner.
     let serial = if m <= 4 {
@@ -152,6 +159,26 @@ impl Product<'_> {
         if panels.is_empty() {
             return;
         }
+        // A small matrix stays in the first-level cache: then the output is written front to back.
+        let small = self.matrix.k().saturating_mul(self.matrix.n()) <= SMALL_FLOATS;
+        let height = if small { 4 * MAX_ROWS } else { pointers.len() };
+        for (i, pointers) in pointers.chunks(height.max(1)).enumerate() {
+            // SAFETY: these are some of the rows the caller promised.
+            unsafe { self.rows(pointers, first + i * height, panels.clone(), few) };
+        }
+    }
+
+    /// [`block`](Self::block) for rows that are worked on together; `panels` is not empty.
+    ///
+    /// # Safety
+    /// As for `block`.
+    unsafe fn rows(
+        &self,
+        pointers: &[*const f32],
+        first: usize,
+        panels: Range<usize>,
+        few: Option<usize>,
+    ) {
         let Product {
             matrix,
             runs,
@@ -163,46 +190,55 @@ impl Product<'_> {
         let isa = matrix.isa();
         let (finish, rest) = epilogue.split();
         let packed = matrix.as_slice();
-        let last = runs.blocks().len() - 1;
-        for (b, &block) in runs.blocks().iter().enumerate() {
-            for panel in panels.clone().map(|p| matrix.panel(p)) {
-                let kernels = tile::kernels(isa, panel.vectors);
-                let mut kernels = kernels.iter();
-                let mut size = kernels.next();
-                let mut row = 0;
-                while let (true, Some(sized)) = (row < pointers.len(), size) {
-                    let (height, kernel) = match few {
-                        Some(m @ 1..=2) => (m, tile::few_rows(isa, m, panel.vectors)),
-                        _ => (sized.rows, sized.kernel),
-                    };
-                    if pointers.len() - row < height {
-                        size = kernels.next();
-                        continue;
-                    }
-                    let at = (first + row) * out_stride + column + panel.column;
-                    // SAFETY: the first column of the panel is inside the channels, and `at` in the output.
-                    let finish =
-                        (b == last).then(|| unsafe { finish.at(column + panel.column, at) });
-                    let tile = Tile {
-                        rows: &pointers[row..row + height],
-                        runs: runs.of(block),
-                        panel: packed[panel.start + block.first_k * panel.width..].as_ptr(),
-                        // SAFETY: `at` is in the output.
-                        out: unsafe { out.start().add(at) },
-                        out_stride,
-                        columns: panel.columns,
-                        accumulate: b > 0,
-                        finish,
-                    };
-                    // SAFETY: the matrix is packed for an instruction set this CPU has, and its panel has
-                    // a row for each value of the runs; the rest is what the caller promised.
-                    unsafe { kernel(&tile) };
-                    row += height;
+        let blocks = runs.blocks();
+        // With all the left side at hand, each panel is read front to back and its sums stay near. Else
+        // the left side is taken block by block.
+        let near = pointers.len().saturating_mul(matrix.k()) <= NEAR_FLOATS;
+        let tiles = blocks.len() * panels.len();
+        for i in 0..tiles {
+            let (panel, b) = match near {
+                true => (panels.start + i / blocks.len(), i % blocks.len()),
+                false => (panels.start + i % panels.len(), i / panels.len()),
+            };
+            let (panel, block) = (matrix.panel(panel), blocks[b]);
+            let mut kernels = tile::kernels(isa, panel.vectors).iter();
+            let mut size = kernels.next();
+            let mut row = 0;
+            while let (true, Some(sized)) = (row < pointers.len(), size) {
+                let (height, kernel) = match few {
+                    Some(m @ 1..=2) => (m, tile::few_rows(isa, m, panel.vectors)),
+                    _ => (sized.rows, sized.kernel),
+                };
+                if pointers.len() - row < height {
+                    size = kernels.next();
+                    continue;
                 }
+                let at = (first + row) * out_stride + column + panel.column;
+                let last = b + 1 == blocks.len();
+                // SAFETY: the first column of the panel is inside the channels, and `at` in the output.
+                let finish = last.then(|| unsafe { finish.at(column + panel.column, at) });
+                let tile = Tile {
+                    rows: &pointers[row..row + height],
+                    runs: runs.of(block),
+                    panel: packed[panel.start + block.first_k * panel.width..].as_ptr(),
+                    // SAFETY: `at` is in the output.
+                    out: unsafe { out.start().add(at) },
+                    out_stride,
+                    columns: panel.columns,
+                    accumulate: b > 0,
+                    finish,
+                };
+                // SAFETY: the matrix is packed for an instruction set this CPU has, and its panel has
+                // a row for each value of the runs; the rest is what the caller promised.
+                unsafe { kernel(&tile) };
+                row += height;
             }
         }
-        let columns = matrix.panel(panels.start).column
-            ..matrix.panel(panels.end - 1).column + matrix.panel(panels.end - 1).columns;
+        if rest == Activation::Linear {
+            return;
+        }
+        let last = matrix.panel(panels.end - 1);
+        let columns = matrix.panel(panels.start).column..last.column + last.columns;
         for row in 0..pointers.len() {
             let at = (first + row) * out_stride + column + columns.start;
             // SAFETY: these columns of this row were just written by this call alone.
@@ -214,8 +250,8 @@ impl Product<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_close, cpus, values};
-    use crate::{Activation, Isa, KernelError};
+    use crate::testing::{assert_close, cpus, isas, values};
+    use crate::{Isa, KernelError};
 
     fn reference(m: usize, k: usize, n: usize, a: &[f32], lda: usize, b: &[f32]) -> Vec<f64> {
         let mut out = vec![0.0; m * n];
@@ -306,7 +342,7 @@ mod tests {
 
     #[test]
     fn the_number_of_threads_changes_no_bit() {
-        for isa in Isa::available() {
+        for isa in isas() {
             for (m, k, n) in [(1, 900, 500), (3, 500, 300), (49, 600, 320), (700, 64, 48)] {
                 let (a, b) = (values(m * k, 1), values(k * n, 2));
                 let packed = PackedMatrix::pack(isa, k, n, &b).unwrap();

@@ -1,7 +1,7 @@
 //! Convolutions against a plain loop in f64.
 
 use super::*;
-use crate::testing::{assert_close, cpus, values};
+use crate::testing::{assert_close, cpus, isas, values};
 use crate::{Activation, KernelError};
 
 /// A geometry with all strides and dilations 1, no padding and `valid` output size.
@@ -238,7 +238,7 @@ fn a_dilation_far_beyond_the_image_needs_no_memory_for_it() {
 
 #[test]
 fn the_number_of_threads_changes_no_bit() {
-    for isa in Isa::available() {
+    for isa in isas() {
         let g = Conv2dGeometry {
             pad_top: 1,
             pad_left: 1,
