@@ -214,8 +214,11 @@ impl Work for Rows<'_> {
                 let mut x = 0;
                 while x < g.out_w {
                     let start_x = window_start(x, g.stride_w, g.pad_left);
-                    let columns = taps_inside(start_x, g.kernel_w, g.dilation_w, g.in_w);
                     let many = inside.start <= x && x + PIXELS <= inside.end;
+                    let columns = match inside.contains(&x) {
+                        true => 0..g.kernel_w,
+                        false => taps_inside(start_x, g.kernel_w, g.dilation_w, g.in_w),
+                    };
                     let spot = Spot {
                         g,
                         taps: &kernel.taps,
@@ -261,16 +264,18 @@ unsafe fn compute<S: Simd, const PIX: usize, const VECTORS: usize>(s: S, spot: &
     let whole = spot.tail == S::LANES;
     let mut sums = [[s.splat(0.0); VECTORS]; PIX];
     let step = g.stride_w * g.out_c;
+    let (row_step, column_step) = (g.dilation_h * g.in_w * g.out_c, g.dilation_w * g.out_c);
+    // The position of tap (0, 0), which may lie before the image.
+    let origin =
+        (spot.start_y * g.in_w as isize + spot.start_x) * g.out_c as isize + spot.channel as isize;
     for i in spot.rows.clone() {
-        let y = (spot.start_y + (i * g.dilation_h) as isize) as usize;
+        let row = origin + (i * row_step) as isize;
+        let tap_row = i * g.kernel_w * spot.tap_stride + spot.channel;
         for j in spot.columns.clone() {
-            let x = (spot.start_x + (j * g.dilation_w) as isize) as usize;
-            let tap = (i * g.kernel_w + j) * spot.tap_stride + spot.channel;
-            let from = (y * g.in_w + x) * g.out_c + spot.channel;
             // SAFETY: the tap is inside the kernel, whose taps are whole vectors.
-            let taps = unsafe { spot.taps.as_ptr().add(tap) };
+            let taps = unsafe { spot.taps.as_ptr().add(tap_row + j * spot.tap_stride) };
             // SAFETY: the pixel is inside the image.
-            let from = unsafe { spot.image.as_ptr().add(from) };
+            let from = unsafe { spot.image.as_ptr().offset(row + (j * column_step) as isize) };
             unroll4!(v < VECTORS => {
                 // SAFETY: as above.
                 let weight = unsafe { s.load(taps.add(v * S::LANES)) };
