@@ -40,6 +40,9 @@ pub fn pool2d(
         product("out", &[batch, g.out_h, g.out_w, g.channels])?,
         out.len(),
     )?;
+    if out.is_empty() {
+        return Ok(());
+    }
     // Parts are output pixels: a global pool has one for each image.
     let cost = g
         .channels
@@ -337,5 +340,32 @@ mod tests {
                 ..
             }
         ));
+    }
+
+    #[test]
+    fn empty_images_of_absurd_size_are_no_panic() {
+        let cpu = Cpu::with_isa(Isa::PORTABLE, 1);
+        let g = Pool2dGeometry {
+            in_h: usize::MAX,
+            in_w: usize::MAX,
+            channels: 0,
+            out_h: 1,
+            out_w: 1,
+            window_h: 3,
+            window_w: 3,
+            stride_h: 1,
+            stride_w: 1,
+            pad_top: 1,
+            pad_left: 1,
+        };
+        pool2d(&cpu, Pooling::Max, 1, &g, &[], &mut []).unwrap();
+        let mut out = [0.0];
+        let g = Pool2dGeometry {
+            in_h: 0,
+            channels: 1,
+            ..g
+        };
+        pool2d(&cpu, Pooling::Max, 1, &g, &[], &mut out).unwrap();
+        assert_eq!(out, [f32::NEG_INFINITY]);
     }
 }

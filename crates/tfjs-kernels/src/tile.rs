@@ -257,7 +257,7 @@ unsafe fn multiply_step<S: Simd, const ROWS: usize, const VECTORS: usize>(
 ) {
     let mut right = [s.splat(0.0); VECTORS];
     // The hardware's prefetchers stop at each page, and a panel is many.
-    unroll4!(v < VECTORS => if v * S::LANES % LINE == 0 {
+    unroll4!(v < VECTORS => if (v * S::LANES).is_multiple_of(LINE) {
         s.prefetch(panel.wrapping_add(AHEAD + v * S::LANES));
     });
     // SAFETY: the panel is readable for `VECTORS` vectors.

@@ -484,3 +484,20 @@ fn a_geometry_beyond_the_address_space_is_an_error() {
     );
     assert_eq!(e, KernelError::TooLarge { what: "input" });
 }
+
+#[test]
+fn empty_images_of_absurd_size_are_zeros() {
+    for cpu in cpus() {
+        let g = Conv2dGeometry {
+            in_h: 0,
+            in_w: usize::MAX,
+            pad_top: 1,
+            pad_left: 1,
+            ..valid(5, 5, 2, 3, 4)
+        };
+        let kernel = PackedConv2d::pack(cpu.isa(), [3, 3, 2, 4], 1, &[1.0; 72]).unwrap();
+        let mut out = [7.0; 36];
+        conv2d(&cpu, 1, &g, &[], &kernel, &mut out, &Epilogue::default()).unwrap();
+        assert_eq!(out, [0.0; 36]);
+    }
+}
