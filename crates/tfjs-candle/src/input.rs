@@ -117,8 +117,7 @@ pub(crate) fn check(graph: &ModelGraph, inputs: Inputs, device: &Device) -> Resu
 
 fn order(graph: &ModelGraph, inputs: Inputs) -> Result<Vec<Input>> {
     let known = || {
-        let names: Vec<String> =
-            graph.inputs.iter().map(|p| format!("`{}` {}", p.name, graph.ty(p.value))).collect();
+        let names: Vec<String> = graph.inputs.iter().map(|p| format!("`{}` {}", p.name, graph.ty(p.value))).collect();
         names.join(", ")
     };
     match inputs {
@@ -134,11 +133,19 @@ fn order(graph: &ModelGraph, inputs: Inputs) -> Result<Vec<Input>> {
             for port in &graph.inputs {
                 match inputs.iter().position(|(name, _)| *name == port.name) {
                     Some(i) => ordered.push(inputs.swap_remove(i).1),
-                    None => return Err(Error::mismatch(format!("input `{}` is missing; the model has {}", port.name, known()))),
+                    None => {
+                        return Err(Error::mismatch(format!(
+                            "input `{}` is missing; the model has {}",
+                            port.name,
+                            known()
+                        )));
+                    }
                 }
             }
             match inputs.first() {
-                Some((name, _)) => Err(Error::mismatch(format!("the model has no input `{name}` left; it has {}", known()))),
+                Some((name, _)) => {
+                    Err(Error::mismatch(format!("the model has no input `{name}` left; it has {}", known())))
+                }
                 None => Ok(ordered),
             }
         }
@@ -153,7 +160,9 @@ fn convert(input: Input, ty: &TensorType, device: &Device) -> Result<Value> {
     }
     let data = match (input, ty.dtype) {
         (Input::Strings(strings), ValueType::String) => Data::Strings(strings),
-        (Input::Strings(_), dtype) => return Err(Error::mismatch(format!("expected `{}`, found strings", dtype.name()))),
+        (Input::Strings(_), dtype) => {
+            return Err(Error::mismatch(format!("expected `{}`, found strings", dtype.name())));
+        }
         (Input::Tensor(_), ValueType::String) => return Err(Error::mismatch("expected strings, found numbers")),
         (Input::Tensor(tensor), dtype) => Data::Tensor(to_type(&tensor, dtype)?.to_device(device).or_bug()?),
     };
@@ -184,9 +193,13 @@ fn to_type(tensor: &Tensor, ty: ValueType) -> Result<Tensor> {
     }
     if tensor.dtype().is_float() && !wanted.is_float() {
         // Ids often arrive as floats; a fraction would be cut off in silence.
-        let values = tensor.to_dtype(DType::F64).and_then(|t| t.flatten_all()).and_then(|t| t.to_vec1::<f64>()).or_bug()?;
+        let values =
+            tensor.to_dtype(DType::F64).and_then(|t| t.flatten_all()).and_then(|t| t.to_vec1::<f64>()).or_bug()?;
         if let Some(odd) = values.iter().find(|v| v.fract() != 0.0) {
-            return Err(Error::mismatch(format!("expected `{}`, found the fractional or non-finite value {odd}", ty.name())));
+            return Err(Error::mismatch(format!(
+                "expected `{}`, found the fractional or non-finite value {odd}",
+                ty.name()
+            )));
         }
     }
     tensor.to_dtype(wanted).or_bug()

@@ -89,7 +89,9 @@ impl Prepared {
                 *report.matched.entry(*rule).or_insert(0) += 1;
             }
         }
-        let name_of = |id: &TensorId| Some(json.weights_manifest.as_ref()?.groups().get(id.group)?.weights.get(id.index)?.name.clone());
+        let name_of = |id: &TensorId| {
+            Some(json.weights_manifest.as_ref()?.groups().get(id.group)?.weights.get(id.index)?.name.clone())
+        };
         report.unused = binding.unused.iter().filter_map(name_of).collect();
         report.warnings.extend(def.warnings.iter().cloned());
         report.warnings.extend(binding.warnings.iter().cloned());
@@ -233,7 +235,9 @@ impl LayersModel {
             .inputs
             .iter()
             .zip(&shapes)
-            .map(|(port, dims)| shared.graph.ty(port.value).with_shape(dims.iter().copied().map(Some).collect::<Vec<_>>()))
+            .map(|(port, dims)| {
+                shared.graph.ty(port.value).with_shape(dims.iter().copied().map(Some).collect::<Vec<_>>())
+            })
             .collect();
         shared.graph.infer(&types, &shared.limits)?;
         let mut checked = lock();

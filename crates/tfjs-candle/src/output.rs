@@ -37,7 +37,8 @@ impl Outputs {
     /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if there is none there, or it is made of strings.
     pub fn at(&self, index: usize) -> Result<&Tensor> {
         let item = self.items.get(index);
-        let (name, data) = item.ok_or_else(|| Error::misuse(format!("the model has {} outputs, asked for {index}", self.len())))?;
+        let (name, data) =
+            item.ok_or_else(|| Error::misuse(format!("the model has {} outputs, asked for {index}", self.len())))?;
         tensor(name, data)
     }
 

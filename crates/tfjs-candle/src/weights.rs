@@ -86,8 +86,12 @@ fn to_tensor(host: HostTensor, device: &Device) -> Result<Tensor> {
         HostData::F32(values) => Tensor::from_vec(values, dims, device),
         HostData::I32(values) => Tensor::from_vec(values, dims, device),
         HostData::Bool(values) | HostData::U8(values) => Tensor::from_vec(values, dims, device),
-        HostData::U16(values) => Tensor::from_vec(values.into_iter().map(u32::from).collect::<Vec<u32>>(), dims, device),
-        other => return Err(Error::unsupported(format!("a weight of dtype `{}` cannot be computed with", other.dtype()))),
+        HostData::U16(values) => {
+            Tensor::from_vec(values.into_iter().map(u32::from).collect::<Vec<u32>>(), dims, device)
+        }
+        other => {
+            return Err(Error::unsupported(format!("a weight of dtype `{}` cannot be computed with", other.dtype())));
+        }
     }
     .or_bug()
 }
