@@ -248,6 +248,14 @@ impl LayersModel {
         Ok(())
     }
 
+    /// Adds the time of a phase to the report, while nobody else has the model yet.
+    #[doc(hidden)]
+    pub fn note_time(&mut self, phase: &'static str, time: std::time::Duration) {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.report.times.push((phase, time));
+        }
+    }
+
     /// The model's name.
     pub fn name(&self) -> &str {
         &self.shared.graph.name
