@@ -44,7 +44,12 @@ mod tests {
         let x = [Value::new(tensor(&[1, 2, 2], &[1.0, 3.0, 5.0, 7.0]))];
         let last = json!({"epsilon": 3.0, "center": false});
         let gamma = tensor(&[2], &[2.0, 4.0]);
-        check_run_of((Family::Keras2, "LayerNormalization", last), &x, std::slice::from_ref(&gamma), &[-1.0, 2.0, -1.0, 2.0]);
+        check_run_of(
+            (Family::Keras2, "LayerNormalization", last),
+            &x,
+            std::slice::from_ref(&gamma),
+            &[-1.0, 2.0, -1.0, 2.0],
+        );
         // Mean 4, variance 5.
         let both = json!({"axis": [1, 2], "epsilon": 4.0, "scale": false});
         let beta = tensor(&[2, 2], &[0.0, 1.0, 2.0, 3.0]);
