@@ -4,8 +4,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use tfjs_kernels::{
-    Activation, Conv2dGeometry, Cpu, Epilogue, Isa, KernelError, PackedConv2d, PackedMatrix,
-    conv2d, gemm,
+    Activation, Conv2dGeometry, Cpu, Epilogue, Isa, KernelError, PackedConv2d, PackedMatrix, conv2d, gemm,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -49,15 +48,9 @@ fn matrix(cpu: &Cpu, name: &str, m: usize, k: usize, n: usize) -> Result<(), Ker
     let a = vec![0.25; m * k];
     let packed = PackedMatrix::pack(cpu.isa(), k, n, &vec![0.5; k * n])?;
     let bias = vec![0.1; n];
-    let epilogue = Epilogue {
-        shift: Some(&bias),
-        activation: Activation::RELU,
-        ..Epilogue::default()
-    };
+    let epilogue = Epilogue { shift: Some(&bias), activation: Activation::RELU, ..Epilogue::default() };
     let mut out = vec![0.0; m * n];
-    report(name, (2 * m * k * n) as f64, || {
-        gemm(cpu, m, &a, k, &packed, &mut out, n, &epilogue)
-    })
+    report(name, (2 * m * k * n) as f64, || gemm(cpu, m, &a, k, &packed, &mut out, n, &epilogue))
 }
 
 fn convolution(
@@ -92,24 +85,14 @@ fn convolution(
     let packed = PackedConv2d::pack(cpu.isa(), shape, 1, &vec![0.5; shape.iter().product()])?;
     let input = vec![0.25; size * size * in_c];
     let bias = vec![0.1; out_c];
-    let epilogue = Epilogue {
-        shift: Some(&bias),
-        activation: Activation::RELU6,
-        ..Epilogue::default()
-    };
+    let epilogue = Epilogue { shift: Some(&bias), activation: Activation::RELU6, ..Epilogue::default() };
     let mut out = vec![0.0; out_size * out_size * out_c];
     let flops = 2 * out_size * out_size * out_c * kernel * kernel * in_c;
-    report(name, flops as f64, || {
-        conv2d(cpu, 1, &g, &input, &packed, &mut out, &epilogue)
-    })
+    report(name, flops as f64, || conv2d(cpu, 1, &g, &input, &packed, &mut out, &epilogue))
 }
 
 /// Prints the least time of many, and the speed that is.
-fn report(
-    name: &str,
-    flops: f64,
-    mut work: impl FnMut() -> Result<(), KernelError>,
-) -> Result<(), KernelError> {
+fn report(name: &str, flops: f64, mut work: impl FnMut() -> Result<(), KernelError>) -> Result<(), KernelError> {
     let mut best = f64::INFINITY;
     let begin = Instant::now();
     let mut runs = 0;
@@ -119,10 +102,6 @@ fn report(
         best = best.min(start.elapsed().as_secs_f64());
         runs += 1;
     }
-    println!(
-        "{name:<28} {:>9.1} us {:>7.1} GFLOP/s",
-        best * 1e6,
-        flops / best / 1e9
-    );
+    println!("{name:<28} {:>9.1} us {:>7.1} GFLOP/s", best * 1e6, flops / best / 1e9);
     Ok(())
 }

@@ -73,15 +73,9 @@ pub enum HardSigmoidForm {
 
 impl Activation {
     /// max(x, 0).
-    pub const RELU: Activation = Activation::Clamp {
-        low: 0.0,
-        high: f32::INFINITY,
-    };
+    pub const RELU: Activation = Activation::Clamp { low: 0.0, high: f32::INFINITY };
     /// min(max(x, 0), 6).
-    pub const RELU6: Activation = Activation::Clamp {
-        low: 0.0,
-        high: 6.0,
-    };
+    pub const RELU6: Activation = Activation::Clamp { low: 0.0, high: 6.0 };
 
     /// The bounds, for what kernels do while a result is still in registers.
     pub(crate) fn as_clamp(self) -> Option<(f32, f32)> {
@@ -98,14 +92,8 @@ pub fn activate(cpu: &Cpu, activation: Activation, values: &mut [f32]) {
     if activation == Activation::Linear {
         return;
     }
-    let cost = if activation.as_clamp().is_some() {
-        1
-    } else {
-        8
-    };
-    split::rows(cpu.pool(), values, 1, cost, |_, part| {
-        apply(cpu.isa(), activation, part)
-    });
+    let cost = if activation.as_clamp().is_some() { 1 } else { 8 };
+    split::rows(cpu.pool(), values, 1, cost, |_, part| apply(cpu.isa(), activation, part));
 }
 
 /// [`activate`] on the calling thread.
@@ -160,13 +148,8 @@ impl Work for Apply<'_> {
                 let (low, high) = (s.splat(low), s.splat(high));
                 map!(s, self.values, x => s.min(high, s.max(low, x)));
             }
-            Activation::LeakyRelu {
-                negative_slope,
-                threshold,
-                max,
-            } => {
-                let (slope, threshold, max) =
-                    (s.splat(negative_slope), s.splat(threshold), s.splat(max));
+            Activation::LeakyRelu { negative_slope, threshold, max } => {
+                let (slope, threshold, max) = (s.splat(negative_slope), s.splat(threshold), s.splat(max));
                 // 0 * -inf would be NaN.
                 if negative_slope == 0.0 {
                     map!(s, self.values, x => s.min(max, s.select(s.less(x, threshold), zero, x)));
@@ -249,21 +232,9 @@ mod tests {
         Activation::Linear,
         Activation::RELU,
         Activation::RELU6,
-        Activation::LeakyRelu {
-            negative_slope: 0.3,
-            threshold: 0.0,
-            max: f32::INFINITY,
-        },
-        Activation::LeakyRelu {
-            negative_slope: 0.0,
-            threshold: 1.0,
-            max: 4.0,
-        },
-        Activation::LeakyRelu {
-            negative_slope: 0.1,
-            threshold: -1.0,
-            max: 2.0,
-        },
+        Activation::LeakyRelu { negative_slope: 0.3, threshold: 0.0, max: f32::INFINITY },
+        Activation::LeakyRelu { negative_slope: 0.0, threshold: 1.0, max: 4.0 },
+        Activation::LeakyRelu { negative_slope: 0.1, threshold: -1.0, max: 2.0 },
         Activation::Sigmoid,
         Activation::Tanh,
         Activation::Silu,
@@ -283,11 +254,7 @@ mod tests {
         match activation {
             Activation::Linear => x,
             Activation::Clamp { low, high } => x.max(low.into()).min(high.into()),
-            Activation::LeakyRelu {
-                negative_slope,
-                threshold,
-                max,
-            } => {
+            Activation::LeakyRelu { negative_slope, threshold, max } => {
                 if x >= f64::from(max) {
                     max.into()
                 } else if x >= f64::from(threshold) {
@@ -304,9 +271,7 @@ mod tests {
             Activation::HardSwish => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
             Activation::Gelu => 0.5 * x * (1.0 + erf_f64(x / std::f64::consts::SQRT_2)),
             Activation::GeluTanh => {
-                0.5 * x
-                    * (1.0
-                        + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).tanh())
+                0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).tanh())
             }
             Activation::Elu { alpha } => {
                 if x > 0.0 {
@@ -331,9 +296,7 @@ mod tests {
     #[track_caller]
     fn check(activation: Activation, range: (f32, f32), relative: f64, absolute: f64) {
         let n = 40_003;
-        let xs: Vec<f32> = (0..n)
-            .map(|i| range.0 + (range.1 - range.0) * i as f32 / (n - 1) as f32)
-            .collect();
+        let xs: Vec<f32> = (0..n).map(|i| range.0 + (range.1 - range.0) * i as f32 / (n - 1) as f32).collect();
         for isa in Isa::available() {
             let mut ys = xs.clone();
             apply(isa, activation, &mut ys);
@@ -341,10 +304,7 @@ mod tests {
                 let expected = reference(activation, x.into());
                 let error = (f64::from(y) - expected).abs();
                 let allowed = relative * expected.abs() + absolute * f64::from(x.abs()) + 1.5e-45;
-                assert!(
-                    error <= allowed,
-                    "{activation:?} of {x:e} on {isa}: {y:e}, expected {expected:e}"
-                );
+                assert!(error <= allowed, "{activation:?} of {x:e} on {isa}: {y:e}, expected {expected:e}");
             }
         }
     }
@@ -374,21 +334,14 @@ mod tests {
     #[test]
     fn nan_comes_through_in_every_lane() {
         for isa in Isa::available() {
-            for activation in ALL
-                .into_iter()
-                .chain([Activation::Selu, Activation::Exponential])
-            {
+            for activation in ALL.into_iter().chain([Activation::Selu, Activation::Exponential]) {
                 for len in [1, 3, 8, 16, 37] {
                     for at in 0..len {
                         let mut values = vec![0.5; len];
                         values[at] = f32::NAN;
                         apply(isa, activation, &mut values);
                         for (i, v) in values.iter().enumerate() {
-                            assert_eq!(
-                                v.is_nan(),
-                                i == at,
-                                "{activation:?} on {isa}, {i} of {len}"
-                            );
+                            assert_eq!(v.is_nan(), i == at, "{activation:?} on {isa}, {i} of {len}");
                         }
                     }
                 }
@@ -401,11 +354,7 @@ mod tests {
         for isa in Isa::available() {
             let mut values = [f32::NEG_INFINITY, f32::INFINITY];
             apply(isa, activation, &mut values);
-            assert_eq!(
-                values,
-                [at_minus_infinity, at_infinity],
-                "{activation:?} on {isa}"
-            );
+            assert_eq!(values, [at_minus_infinity, at_infinity], "{activation:?} on {isa}");
         }
     }
 
@@ -415,24 +364,8 @@ mod tests {
         check_limits(Activation::Linear, -inf, inf);
         check_limits(Activation::RELU, 0.0, inf);
         check_limits(Activation::RELU6, 0.0, 6.0);
-        check_limits(
-            Activation::LeakyRelu {
-                negative_slope: 0.0,
-                threshold: 0.5,
-                max: 3.0,
-            },
-            0.0,
-            3.0,
-        );
-        check_limits(
-            Activation::LeakyRelu {
-                negative_slope: 0.3,
-                threshold: 0.0,
-                max: inf,
-            },
-            -inf,
-            inf,
-        );
+        check_limits(Activation::LeakyRelu { negative_slope: 0.0, threshold: 0.5, max: 3.0 }, 0.0, 3.0);
+        check_limits(Activation::LeakyRelu { negative_slope: 0.3, threshold: 0.0, max: inf }, -inf, inf);
         check_limits(Activation::Sigmoid, 0.0, 1.0);
         check_limits(Activation::Tanh, -1.0, 1.0);
         check_limits(Activation::HardSigmoid(HardSigmoidForm::Clip), 0.0, 1.0);

@@ -63,12 +63,7 @@ impl PackedConv2d {
 
 fn check_groups(groups: usize, out_c: usize) -> Result<()> {
     check_rule(groups > 0, "groups", groups, "must be at least 1")?;
-    check_rule(
-        out_c.is_multiple_of(groups),
-        "groups",
-        groups,
-        "must divide the output channels",
-    )
+    check_rule(out_c.is_multiple_of(groups), "groups", groups, "must divide the output channels")
 }
 
 /// Convolves `batch` images and applies the epilogue, whose residual is laid out like `out`.
@@ -87,12 +82,7 @@ pub fn conv2d(
     let g = geometry;
     g.check()?;
     check_groups(g.groups, g.out_c)?;
-    check_rule(
-        g.in_c.is_multiple_of(g.groups),
-        "groups",
-        g.groups,
-        "must divide the input channels",
-    )?;
+    check_rule(g.in_c.is_multiple_of(g.groups), "groups", g.groups, "must divide the input channels")?;
     check_len("kernel groups", g.groups, kernel.groups.len())?;
     for (what, expected, found) in [
         ("kernel height", g.kernel_h, kernel.shape[0]),
@@ -153,9 +143,7 @@ pub fn conv2d(
 
 /// Whether each output pixel depends on the input pixel at its place alone.
 fn is_product(g: &Conv2dGeometry) -> bool {
-    let one = [g.kernel_h, g.kernel_w, g.stride_h, g.stride_w, g.groups]
-        .iter()
-        .all(|&x| x == 1);
+    let one = [g.kernel_h, g.kernel_w, g.stride_h, g.stride_w, g.groups].iter().all(|&x| x == 1);
     one && g.pad_top == 0 && g.pad_left == 0 && g.out_h == g.in_h && g.out_w == g.in_w
 }
 
@@ -194,10 +182,7 @@ const STRIP_FLOATS: usize = 1 << 22;
 
 impl Source {
     fn choose(g: &Conv2dGeometry) -> Source {
-        let fits = g.pad_top == 0
-            && g.pad_left == 0
-            && g.reach_h(g.out_h) <= g.in_h
-            && g.reach_w() <= g.in_w;
+        let fits = g.pad_top == 0 && g.pad_left == 0 && g.reach_h(g.out_h) <= g.in_h && g.reach_w() <= g.in_w;
         let row = g.reach_w().saturating_mul(g.in_c);
         let small = g.reach_h(1).saturating_mul(row) <= STRIP_FLOATS;
         match (fits, small) {
@@ -228,17 +213,13 @@ impl Source {
         let rows = (0..g.kernel_h).map(move |i| i * dilation_h * stride + first);
         if dilation_w == 1 && g.groups == 1 {
             // Neighbouring pixels lie together.
-            return Runs::new(rows.map(|offset| Run {
-                offset,
-                len: g.kernel_w * channels,
-            }));
+            return Runs::new(rows.map(|offset| Run { offset, len: g.kernel_w * channels }));
         }
-        Runs::new(rows.flat_map(|row| {
-            (0..g.kernel_w).map(move |j| Run {
-                offset: row + j * dilation_w * g.in_c,
-                len: channels,
-            })
-        }))
+        Runs::new(
+            rows.flat_map(|row| {
+                (0..g.kernel_w).map(move |j| Run { offset: row + j * dilation_w * g.in_c, len: channels })
+            }),
+        )
     }
 
     /// Calls `work(first, pointers)` with the windows of these output rows: the first one's number, and a
@@ -253,8 +234,7 @@ impl Source {
     ) {
         match self {
             Source::Image => {
-                let start =
-                    &image[(rows.start * g.stride_h * self.row_stride(g)).min(image.len())..];
+                let start = &image[(rows.start * g.stride_h * self.row_stride(g)).min(image.len())..];
                 work(first, &self.pointers(g, start, rows.len()));
             }
             Source::Strip => {
@@ -271,18 +251,12 @@ impl Source {
                 let window = g.kernel_h * g.kernel_w * g.in_c;
                 let at_once = MAX_ROWS * 4;
                 scratch::with(window * at_once, |buffer| {
-                    let all: Vec<(usize, usize)> = rows
-                        .flat_map(|y| (0..g.out_w).map(move |x| (y, x)))
-                        .collect();
+                    let all: Vec<(usize, usize)> = rows.flat_map(|y| (0..g.out_w).map(move |x| (y, x))).collect();
                     for (i, some) in all.chunks(at_once).enumerate() {
-                        for (&(y, x), window) in
-                            some.iter().zip(buffer.chunks_exact_mut(window.max(1)))
-                        {
+                        for (&(y, x), window) in some.iter().zip(buffer.chunks_exact_mut(window.max(1))) {
                             gather(g, image, y, x, window);
                         }
-                        let pointers: Vec<_> = (0..some.len())
-                            .map(|p| buffer[p * window..].as_ptr())
-                            .collect();
+                        let pointers: Vec<_> = (0..some.len()).map(|p| buffer[p * window..].as_ptr()).collect();
                         work(first + i * at_once, &pointers);
                     }
                 });
@@ -294,13 +268,9 @@ impl Source {
     fn pointers(self, g: &Conv2dGeometry, pixels: &[f32], rows: usize) -> Vec<*const f32> {
         let stride = self.row_stride(g);
         let last = (rows - 1) * g.stride_h * stride + (g.out_w - 1) * g.stride_w * g.in_c;
-        let window = (g.kernel_h - 1) * g.dilation_h * stride
-            + ((g.kernel_w - 1) * g.dilation_w + 1) * g.in_c;
+        let window = (g.kernel_h - 1) * g.dilation_h * stride + ((g.kernel_w - 1) * g.dilation_w + 1) * g.in_c;
         // What all later unsafe reads rely on.
-        assert!(
-            last + window <= pixels.len(),
-            "windows end inside the pixels, as the geometry was checked"
-        );
+        assert!(last + window <= pixels.len(), "windows end inside the pixels, as the geometry was checked");
         let row = |y: usize| y * g.stride_h * stride;
         (0..rows)
             .flat_map(|y| (0..g.out_w).map(move |x| row(y) + x * g.stride_w * g.in_c))
@@ -328,12 +298,8 @@ fn copy_row(g: &Conv2dGeometry, image: &[f32], y: isize, pad: usize, row: &mut [
 fn gather(g: &Conv2dGeometry, image: &[f32], y: usize, x: usize, window: &mut [f32]) {
     for (tap, pixel) in window.chunks_exact_mut(g.in_c.max(1)).enumerate() {
         let (i, j) = (tap / g.kernel_w, tap % g.kernel_w);
-        let at_y = (y * g.stride_h + i * g.dilation_h)
-            .checked_sub(g.pad_top)
-            .filter(|&y| y < g.in_h);
-        let at_x = (x * g.stride_w + j * g.dilation_w)
-            .checked_sub(g.pad_left)
-            .filter(|&x| x < g.in_w);
+        let at_y = (y * g.stride_h + i * g.dilation_h).checked_sub(g.pad_top).filter(|&y| y < g.in_h);
+        let at_x = (x * g.stride_w + j * g.dilation_w).checked_sub(g.pad_left).filter(|&x| x < g.in_w);
         match at_y.zip(at_x) {
             Some((y, x)) => {
                 let start = (y * g.in_w + x) * g.in_c;

@@ -34,29 +34,17 @@ impl PackedDepthwise {
         let stride = channels.next_multiple_of(tile::lanes(isa));
         let mut taps = vec![0.0; product("kernel", &[kernel_h, kernel_w, stride])?];
         if channels > 0 {
-            for (to, from) in taps
-                .chunks_exact_mut(stride)
-                .zip(kernel.chunks_exact(channels))
-            {
+            for (to, from) in taps.chunks_exact_mut(stride).zip(kernel.chunks_exact(channels)) {
                 to[..channels].copy_from_slice(from);
             }
         }
-        Ok(PackedDepthwise {
-            isa,
-            shape,
-            stride,
-            taps,
-        })
+        Ok(PackedDepthwise { isa, shape, stride, taps })
     }
 
     /// The kernel as it was given to [`pack`](Self::pack), bit for bit.
     pub fn unpack(&self) -> Vec<f32> {
         let channels = self.shape[2] * self.shape[3];
-        self.taps
-            .chunks_exact(self.stride.max(1))
-            .flat_map(|tap| &tap[..channels])
-            .copied()
-            .collect()
+        self.taps.chunks_exact(self.stride.max(1)).flat_map(|tap| &tap[..channels]).copied().collect()
     }
 
     /// `[kernel_h, kernel_w, in_c, multiplier]`.
@@ -112,10 +100,7 @@ pub fn depthwise_conv2d(
         for (copies, &x) in buffer.chunks_exact_mut(multiplier).zip(input) {
             copies.fill(x);
         }
-        let g = Conv2dGeometry {
-            in_c: g.out_c,
-            ..*g
-        };
+        let g = Conv2dGeometry { in_c: g.out_c, ..*g };
         convolve(cpu, &g, buffer, kernel, out, epilogue);
     });
     Ok(())
@@ -134,14 +119,7 @@ fn convolve(
     let width = g.out_w * g.out_c;
     let cost = width.saturating_mul(g.kernel_h * g.kernel_w) / 4;
     split::rows(cpu.pool(), out, width, cost, |first, part| {
-        kernel.isa.run(Rows {
-            g,
-            input,
-            kernel,
-            first,
-            out: part,
-            finish,
-        });
+        kernel.isa.run(Rows { g, input, kernel, first, out: part, finish });
         activation::apply(kernel.isa, rest, part);
     });
 }
@@ -184,24 +162,10 @@ impl Work for Rows<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Rows {
-            g,
-            input,
-            kernel,
-            first,
-            out,
-            finish,
-        } = self;
+        let Rows { g, input, kernel, first, out, finish } = self;
         let channels = g.out_c;
         let image_len = g.in_h * g.in_w * channels;
-        let inside = windows_inside(
-            g.out_w,
-            g.stride_w,
-            g.kernel_w,
-            g.dilation_w,
-            g.pad_left,
-            g.in_w,
-        );
+        let inside = windows_inside(g.out_w, g.stride_w, g.kernel_w, g.dilation_w, g.pad_left, g.in_w);
         for (i, row) in out.chunks_exact_mut(g.out_w * channels).enumerate() {
             let (image, y) = ((first + i) / g.out_h, (first + i) % g.out_h);
             let image = &input[image * image_len..(image + 1) * image_len];
@@ -282,13 +246,7 @@ unsafe fn compute<S: Simd, const PIX: usize, const VECTORS: usize>(s: S, spot: &
             });
         }
     }
-    let Finish {
-        scale,
-        shift,
-        residual,
-        low,
-        high,
-    } = spot.finish;
+    let Finish { scale, shift, residual, low, high } = spot.finish;
     let (low, high) = (s.splat(low), s.splat(high));
     unroll4!(v < VECTORS => {
         let whole = v + 1 < VECTORS || whole;
@@ -324,13 +282,7 @@ unsafe fn compute<S: Simd, const PIX: usize, const VECTORS: usize>(s: S, spot: &
 #[inline(always)]
 unsafe fn read<S: Simd>(s: S, p: *const f32, whole: bool, tail: usize) -> S::V {
     // SAFETY: the caller's promise.
-    unsafe {
-        if whole {
-            s.load(p)
-        } else {
-            s.load_first(p, tail)
-        }
-    }
+    unsafe { if whole { s.load(p) } else { s.load_first(p, tail) } }
 }
 
 #[cfg(test)]
@@ -339,12 +291,7 @@ mod tests {
     use crate::testing::{assert_close, cpus, values};
     use crate::{Activation, KernelError};
 
-    fn geometry(
-        size: (usize, usize),
-        in_c: usize,
-        multiplier: usize,
-        kernel: (usize, usize),
-    ) -> Conv2dGeometry {
+    fn geometry(size: (usize, usize), in_c: usize, multiplier: usize, kernel: (usize, usize)) -> Conv2dGeometry {
         Conv2dGeometry {
             in_h: size.0,
             in_w: size.1,
@@ -374,22 +321,13 @@ mod tests {
                         let mut sum = 0.0;
                         for i in 0..g.kernel_h {
                             for j in 0..g.kernel_w {
-                                let iy = (y * g.stride_h + i * g.dilation_h) as isize
-                                    - g.pad_top as isize;
-                                let ix = (x * g.stride_w + j * g.dilation_w) as isize
-                                    - g.pad_left as isize;
-                                if iy < 0
-                                    || ix < 0
-                                    || iy >= g.in_h as isize
-                                    || ix >= g.in_w as isize
-                                {
+                                let iy = (y * g.stride_h + i * g.dilation_h) as isize - g.pad_top as isize;
+                                let ix = (x * g.stride_w + j * g.dilation_w) as isize - g.pad_left as isize;
+                                if iy < 0 || ix < 0 || iy >= g.in_h as isize || ix >= g.in_w as isize {
                                     continue;
                                 }
-                                let at = ((b * g.in_h + iy as usize) * g.in_w + ix as usize)
-                                    * g.in_c
-                                    + o / multiplier;
-                                sum += f64::from(input[at])
-                                    * f64::from(kernel[(i * g.kernel_w + j) * g.out_c + o]);
+                                let at = ((b * g.in_h + iy as usize) * g.in_w + ix as usize) * g.in_c + o / multiplier;
+                                sum += f64::from(input[at]) * f64::from(kernel[(i * g.kernel_w + j) * g.out_c + o]);
                             }
                         }
                         out.push(sum);
@@ -408,11 +346,7 @@ mod tests {
         let packed = PackedDepthwise::pack(cpu.isa(), shape, &kernel).unwrap();
         assert_eq!(packed.unpack(), kernel);
         let sums = reference(batch, &g, &input, &kernel);
-        let (scale, shift, residual) = (
-            values(g.out_c, 3),
-            values(g.out_c, 4),
-            values(sums.len(), 5),
-        );
+        let (scale, shift, residual) = (values(g.out_c, 3), values(g.out_c, 4), values(sums.len(), 5));
         let epilogue = Epilogue {
             scale: Some(&scale),
             shift: Some(&shift),
@@ -427,12 +361,7 @@ mod tests {
                 let o = i % g.out_c;
                 let full = sum * f64::from(scale[o]) + f64::from(shift[o]) + f64::from(residual[i]);
                 let expected = if plain { sum } else { full.tanh() };
-                assert_close(
-                    found,
-                    expected,
-                    4.0,
-                    &format!("output {i} of {g:?} on {cpu:?}"),
-                );
+                assert_close(found, expected, 4.0, &format!("output {i} of {g:?} on {cpu:?}"));
             }
         }
     }
@@ -486,51 +415,15 @@ mod tests {
         let packed = PackedDepthwise::pack(cpu.isa(), [3, 3, 3, 2], &[0.0; 54]).unwrap();
         let call = |g: &Conv2dGeometry, input: usize, out: usize| {
             let (input, mut out) = (vec![0.0; input], vec![0.0; out]);
-            depthwise_conv2d(&cpu, 1, g, &input, &packed, &mut out, &Epilogue::default())
-                .unwrap_err()
+            depthwise_conv2d(&cpu, 1, g, &input, &packed, &mut out, &Epilogue::default()).unwrap_err()
         };
-        assert_eq!(
-            call(&g, 47, 96),
-            KernelError::Length {
-                what: "input",
-                expected: 48,
-                found: 47
-            }
-        );
-        assert_eq!(
-            call(&g, 48, 95),
-            KernelError::Length {
-                what: "out",
-                expected: 96,
-                found: 95
-            }
-        );
+        assert_eq!(call(&g, 47, 96), KernelError::Length { what: "input", expected: 48, found: 47 });
+        assert_eq!(call(&g, 48, 95), KernelError::Length { what: "out", expected: 96, found: 95 });
         let e = call(&Conv2dGeometry { out_c: 3, ..g }, 48, 48);
-        assert!(matches!(
-            e,
-            KernelError::Geometry {
-                what: "out_c",
-                value: 3,
-                ..
-            }
-        ));
+        assert!(matches!(e, KernelError::Geometry { what: "out_c", value: 3, .. }));
         let e = call(&Conv2dGeometry { kernel_w: 2, ..g }, 48, 96);
-        assert_eq!(
-            e,
-            KernelError::Length {
-                what: "kernel width",
-                expected: 2,
-                found: 3
-            }
-        );
+        assert_eq!(e, KernelError::Length { what: "kernel width", expected: 2, found: 3 });
         let e = PackedDepthwise::pack(cpu.isa(), [3, 3, 3, 2], &[0.0; 53]).unwrap_err();
-        assert_eq!(
-            e,
-            KernelError::Length {
-                what: "kernel",
-                expected: 54,
-                found: 53
-            }
-        );
+        assert_eq!(e, KernelError::Length { what: "kernel", expected: 54, found: 53 });
     }
 }

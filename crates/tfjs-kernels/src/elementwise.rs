@@ -57,15 +57,7 @@ pub fn binary_in_place(cpu: &Cpu, op: Binary, values: &mut [f32], b: &[f32]) -> 
         let b = &b[first..first + part.len()];
         let (out, len) = (part.as_mut_ptr(), part.len());
         let a = out.cast_const();
-        cpu.isa().run(Pairs {
-            op,
-            a,
-            a_moves: true,
-            b: b.as_ptr(),
-            b_moves: true,
-            out,
-            len,
-        });
+        cpu.isa().run(Pairs { op, a, a_moves: true, b: b.as_ptr(), b_moves: true, out, len });
     });
     Ok(())
 }
@@ -102,11 +94,7 @@ pub fn binary_broadcast(
         match axes.last_mut() {
             // One axis where both sides step on alike.
             Some(last) if last.a == a * len && last.b == b * len => {
-                *last = Axis {
-                    len: last.len * len,
-                    a,
-                    b,
-                };
+                *last = Axis { len: last.len * len, a, b };
             }
             _ => axes.push(Axis { len, a, b }),
         }
@@ -147,26 +135,11 @@ struct Axis {
 }
 
 fn broadcast_strides(what: &'static str, shape: &[usize], out: &[usize]) -> Result<Vec<usize>> {
-    check_rule(
-        shape.len() <= out.len(),
-        what,
-        shape.len(),
-        "must have no more axes than the output",
-    )?;
+    check_rule(shape.len() <= out.len(), what, shape.len(), "must have no more axes than the output")?;
     let mut strides = vec![0; out.len()];
     let mut stride = 1;
-    for (i, (&len, &out_len)) in shape
-        .iter()
-        .zip(&out[out.len() - shape.len()..])
-        .enumerate()
-        .rev()
-    {
-        check_rule(
-            len == out_len || len == 1,
-            what,
-            len,
-            "must be 1 or the output's length of the axis",
-        )?;
+    for (i, (&len, &out_len)) in shape.iter().zip(&out[out.len() - shape.len()..]).enumerate().rev() {
+        check_rule(len == out_len || len == 1, what, len, "must be 1 or the output's length of the axis")?;
         if len == out_len && len > 1 {
             strides[out.len() - shape.len() + i] = stride;
         }
@@ -259,18 +232,10 @@ pub fn scale_shift(cpu: &Cpu, scale: &[f32], shift: &[f32], values: &mut [f32]) 
     }
     if channels == 0 || !values.len().is_multiple_of(channels) {
         let expected = values.len() / channels.max(1) * channels;
-        return Err(KernelError::Length {
-            what: "values",
-            expected,
-            found: values.len(),
-        });
+        return Err(KernelError::Length { what: "values", expected, found: values.len() });
     }
     split::rows(cpu.pool(), values, channels, channels, |_, part| {
-        cpu.isa().run(ScaleShift {
-            scale,
-            shift,
-            values: part,
-        });
+        cpu.isa().run(ScaleShift { scale, shift, values: part });
     });
     Ok(())
 }
@@ -297,11 +262,7 @@ impl Work for ScaleShift<'_> {
                     let scale = read(s, self.scale.as_ptr(), true, c, n);
                     let shift = read(s, self.shift.as_ptr(), true, c, n);
                     let (to, value) = (row.as_mut_ptr().add(c), s.add(s.mul(x, scale), shift));
-                    if n == S::LANES {
-                        s.store(to, value)
-                    } else {
-                        s.store_first(to, n, value)
-                    }
+                    if n == S::LANES { s.store(to, value) } else { s.store_first(to, n, value) }
                 }
                 c += n;
             }
@@ -315,15 +276,8 @@ mod tests {
     use crate::Isa;
     use crate::testing::{assert_close, cpus, values};
 
-    const ALL: [Binary; 7] = [
-        Binary::Add,
-        Binary::Sub,
-        Binary::Mul,
-        Binary::Div,
-        Binary::Max,
-        Binary::Min,
-        Binary::Average,
-    ];
+    const ALL: [Binary; 7] =
+        [Binary::Add, Binary::Sub, Binary::Mul, Binary::Div, Binary::Max, Binary::Min, Binary::Average];
 
     fn reference(op: Binary, x: f32, y: f32) -> f64 {
         let (x, y) = (f64::from(x), f64::from(y));
@@ -347,12 +301,7 @@ mod tests {
                     let mut out = vec![0.0; n];
                     binary(&cpu, op, &a, &b, &mut out).unwrap();
                     for i in 0..n {
-                        assert_close(
-                            out[i],
-                            reference(op, a[i], b[i]),
-                            0.0,
-                            &format!("{op:?} on {cpu:?}"),
-                        );
+                        assert_close(out[i], reference(op, a[i], b[i]), 0.0, &format!("{op:?} on {cpu:?}"));
                     }
                     let mut in_place = a.clone();
                     binary_in_place(&cpu, op, &mut in_place, &b).unwrap();
@@ -369,35 +318,19 @@ mod tests {
             let b = values(b_shape.iter().product(), 2);
             let len: usize = out_shape.iter().product();
             let mut out = vec![f32::NAN; len];
-            binary_broadcast(
-                &cpu,
-                Binary::Sub,
-                &a,
-                a_shape,
-                &b,
-                b_shape,
-                &mut out,
-                out_shape,
-            )
-            .unwrap();
+            binary_broadcast(&cpu, Binary::Sub, &a, a_shape, &b, b_shape, &mut out, out_shape).unwrap();
             for (i, &found) in out.iter().enumerate() {
                 let at = |shape: &[usize]| {
                     let (mut rest, mut at, mut stride) = (i, 0, 1);
                     for (axis, &len) in out_shape.iter().enumerate().rev() {
-                        let own = (axis + shape.len())
-                            .checked_sub(out_shape.len())
-                            .map_or(1, |x| shape[x]);
+                        let own = (axis + shape.len()).checked_sub(out_shape.len()).map_or(1, |x| shape[x]);
                         at += if own == 1 { 0 } else { rest % len * stride };
                         stride *= own;
                         rest /= len;
                     }
                     at
                 };
-                assert_eq!(
-                    found,
-                    a[at(a_shape)] - b[at(b_shape)],
-                    "{a_shape:?} {b_shape:?}, {i} on {cpu:?}"
-                );
+                assert_eq!(found, a[at(a_shape)] - b[at(b_shape)], "{a_shape:?} {b_shape:?}, {i} on {cpu:?}");
             }
         }
     }
@@ -422,14 +355,7 @@ mod tests {
         for cpu in cpus() {
             for op in [Binary::Max, Binary::Min] {
                 let mut out = [0.0; 3];
-                binary(
-                    &cpu,
-                    op,
-                    &[f32::NAN, 1.0, 2.0],
-                    &[1.0, f32::NAN, 2.0],
-                    &mut out,
-                )
-                .unwrap();
+                binary(&cpu, op, &[f32::NAN, 1.0, 2.0], &[1.0, f32::NAN, 2.0], &mut out).unwrap();
                 assert!(out[0].is_nan() && out[1].is_nan() && out[2] == 2.0);
             }
         }
@@ -456,64 +382,21 @@ mod tests {
     fn shapes_that_do_not_fit_are_errors() {
         let cpu = Cpu::with_isa(Isa::PORTABLE, 1);
         let e = binary(&cpu, Binary::Add, &[0.0; 3], &[0.0; 4], &mut [0.0; 4]).unwrap_err();
-        assert_eq!(
-            e,
-            KernelError::Length {
-                what: "a",
-                expected: 4,
-                found: 3
-            }
-        );
+        assert_eq!(e, KernelError::Length { what: "a", expected: 4, found: 3 });
         let e = binary_in_place(&cpu, Binary::Add, &mut [0.0; 3], &[0.0; 4]).unwrap_err();
-        assert_eq!(
-            e,
-            KernelError::Length {
-                what: "b",
-                expected: 3,
-                found: 4
-            }
-        );
+        assert_eq!(e, KernelError::Length { what: "b", expected: 3, found: 4 });
         let e = scale_shift(&cpu, &[1.0; 3], &[0.0; 2], &mut [0.0; 6]).unwrap_err();
-        assert_eq!(
-            e,
-            KernelError::Length {
-                what: "shift",
-                expected: 3,
-                found: 2
-            }
-        );
+        assert_eq!(e, KernelError::Length { what: "shift", expected: 3, found: 2 });
         let e = scale_shift(&cpu, &[1.0; 3], &[0.0; 3], &mut [0.0; 7]).unwrap_err();
-        assert_eq!(
-            e,
-            KernelError::Length {
-                what: "values",
-                expected: 6,
-                found: 7
-            }
-        );
+        assert_eq!(e, KernelError::Length { what: "values", expected: 6, found: 7 });
         let broadcast = |a: &[usize], b: &[usize], out: &[usize]| {
             let zeros = |shape: &[usize]| vec![0.0; shape.iter().product()];
             let mut to = zeros(out);
-            binary_broadcast(&cpu, Binary::Add, &zeros(a), a, &zeros(b), b, &mut to, out)
-                .unwrap_err()
+            binary_broadcast(&cpu, Binary::Add, &zeros(a), a, &zeros(b), b, &mut to, out).unwrap_err()
         };
         let e = broadcast(&[2, 3], &[2], &[2, 3]);
-        assert!(matches!(
-            e,
-            KernelError::Geometry {
-                what: "b",
-                value: 2,
-                ..
-            }
-        ));
+        assert!(matches!(e, KernelError::Geometry { what: "b", value: 2, .. }));
         let e = broadcast(&[2, 2, 3], &[3], &[2, 3]);
-        assert!(matches!(
-            e,
-            KernelError::Geometry {
-                what: "a",
-                value: 3,
-                ..
-            }
-        ));
+        assert!(matches!(e, KernelError::Geometry { what: "a", value: 3, .. }));
     }
 }

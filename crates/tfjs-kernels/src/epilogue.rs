@@ -21,12 +21,7 @@ pub struct Epilogue<'a> {
 
 impl<'a> Epilogue<'a> {
     pub(crate) fn check(&self, channels: usize, out_len: usize) -> Result<()> {
-        let Epilogue {
-            scale,
-            shift,
-            residual,
-            activation: _,
-        } = self;
+        let Epilogue { scale, shift, residual, activation: _ } = self;
         if let Some(scale) = scale {
             check_len("scale", channels, scale.len())?;
         }
@@ -41,24 +36,13 @@ impl<'a> Epilogue<'a> {
 
     /// The part done in registers and what is left for a pass over the rows just written.
     pub(crate) fn split(&self) -> (Finish, Activation) {
-        let Epilogue {
-            scale,
-            shift,
-            residual,
-            activation,
-        } = *self;
+        let Epilogue { scale, shift, residual, activation } = *self;
         let (low, high, rest) = match activation.as_clamp() {
             Some((low, high)) => (low, high, Activation::Linear),
             None => (f32::NEG_INFINITY, f32::INFINITY, activation),
         };
         let start = |slice: Option<&[f32]>| slice.map(<[f32]>::as_ptr);
-        let finish = Finish {
-            scale: start(scale),
-            shift: start(shift),
-            residual: start(residual),
-            low,
-            high,
-        };
+        let finish = Finish { scale: start(scale), shift: start(shift), residual: start(residual), low, high };
         (finish, rest)
     }
 }

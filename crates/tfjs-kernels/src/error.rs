@@ -37,21 +37,14 @@ pub enum KernelError {
 impl fmt::Display for KernelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            KernelError::Length {
-                what,
-                expected,
-                found,
-            } => {
+            KernelError::Length { what, expected, found } => {
                 write!(f, "`{what}`: expected {expected} elements, found {found}")
             }
             KernelError::Geometry { what, value, rule } => {
                 write!(f, "`{what}` is `{value}`: {rule}")
             }
             KernelError::TooLarge { what } => {
-                write!(
-                    f,
-                    "`{what}`: more elements than the address space holds; use smaller dimensions"
-                )
+                write!(f, "`{what}`: more elements than the address space holds; use smaller dimensions")
             }
         }
     }
@@ -67,8 +60,7 @@ pub(crate) fn product(what: &'static str, dims: &[usize]) -> Result<usize> {
     }
     let n = dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
     // Byte offsets are `isize` in pointer arithmetic.
-    n.filter(|&n| n <= isize::MAX as usize / size_of::<f32>())
-        .ok_or(KernelError::TooLarge { what })
+    n.filter(|&n| n <= isize::MAX as usize / size_of::<f32>()).ok_or(KernelError::TooLarge { what })
 }
 
 /// Fails unless `found == expected`.
@@ -76,11 +68,7 @@ pub(crate) fn check_len(what: &'static str, expected: usize, found: usize) -> Re
     if found == expected {
         return Ok(());
     }
-    Err(KernelError::Length {
-        what,
-        expected,
-        found,
-    })
+    Err(KernelError::Length { what, expected, found })
 }
 
 /// Fails unless a slice holds at least `expected` elements; for strided matrices, whose last row may be
@@ -89,20 +77,11 @@ pub(crate) fn check_at_least(what: &'static str, expected: usize, found: usize) 
     if found >= expected {
         return Ok(());
     }
-    Err(KernelError::Length {
-        what,
-        expected,
-        found,
-    })
+    Err(KernelError::Length { what, expected, found })
 }
 
 /// Fails with [`KernelError::Geometry`] unless `holds`.
-pub(crate) fn check_rule(
-    holds: bool,
-    what: &'static str,
-    value: usize,
-    rule: &'static str,
-) -> Result<()> {
+pub(crate) fn check_rule(holds: bool, what: &'static str, value: usize, rule: &'static str) -> Result<()> {
     if holds {
         return Ok(());
     }
@@ -123,14 +102,8 @@ mod tests {
 
     #[test]
     fn a_product_beyond_the_address_space_is_an_error() {
-        assert_eq!(
-            product("out", &[usize::MAX, 2]),
-            Err(KernelError::TooLarge { what: "out" })
-        );
-        assert_eq!(
-            product("out", &[isize::MAX as usize]),
-            Err(KernelError::TooLarge { what: "out" })
-        );
+        assert_eq!(product("out", &[usize::MAX, 2]), Err(KernelError::TooLarge { what: "out" }));
+        assert_eq!(product("out", &[isize::MAX as usize]), Err(KernelError::TooLarge { what: "out" }));
         assert_eq!(product("out", &[usize::MAX, 2, 0]), Ok(0));
         assert_eq!(product("out", &[3, 4]), Ok(12));
     }

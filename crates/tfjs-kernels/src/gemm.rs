@@ -16,10 +16,7 @@ use crate::{Cpu, PackedMatrix, activation};
 ///
 /// # Errors
 /// If a slice is too short, a stride is shorter than a row, or the epilogue does not fit.
-#[allow(
-    clippy::too_many_arguments,
-    reason = "the classic signature of a matrix product"
-)]
+#[allow(clippy::too_many_arguments, reason = "the classic signature of a matrix product")]
 pub fn gemm(
     cpu: &Cpu,
     m: usize,
@@ -31,18 +28,8 @@ pub fn gemm(
     epilogue: &Epilogue<'_>,
 ) -> Result<()> {
     let (k, n) = (b.k(), b.n());
-    check_rule(
-        lda >= k || m <= 1,
-        "lda",
-        lda,
-        "must be at least the inner dimension",
-    )?;
-    check_rule(
-        ldc >= n || m <= 1,
-        "ldc",
-        ldc,
-        "must be at least the number of columns",
-    )?;
+    check_rule(lda >= k || m <= 1, "lda", lda, "must be at least the inner dimension")?;
+    check_rule(ldc >= n || m <= 1, "ldc", ldc, "must be at least the number of columns")?;
     if m > 0 {
         check_at_least("a", strided_len("a", m, lda, k)?, a.len())?;
         check_at_least("out", strided_len("out", m, ldc, n)?, out.len())?;
@@ -53,23 +40,12 @@ pub fn gemm(
     }
 
     let few = m <= 4;
-    let runs = if few {
-        Runs::unblocked(k)
-    } else {
-        Runs::whole(k)
-    };
+    let runs = if few { Runs::unblocked(k) } else { Runs::whole(k) };
     let rows = |range: Range<usize>| -> Vec<*const f32> {
         // SAFETY: row `i < m` starts inside `a`, whose length was checked above.
         range.map(|i| unsafe { a.as_ptr().add(i * lda) }).collect()
     };
-    let target = Product {
-        matrix: b,
-        runs: &runs,
-        epilogue,
-        out: Shared::new(out),
-        out_stride: ldc,
-        column: 0,
-    };
+    let target = Product { matrix: b, runs: &runs, epilogue, out: Shared::new(out), out_stride: ldc, column: 0 };
     let (height, groups) = plan(cpu.pool().threads(), m, k, n, b.panel_count());
     let per_group = b.panel_count().div_ceil(groups);
     let heights = m.div_ceil(height);
@@ -87,12 +63,7 @@ pub fn gemm(
 
 fn strided_len(what: &'static str, rows: usize, stride: usize, width: usize) -> Result<usize> {
     let before = product(what, &[rows - 1, stride])?;
-    product(
-        what,
-        &[before
-            .checked_add(width)
-            .ok_or(crate::KernelError::TooLarge { what })?],
-    )
+    product(what, &[before.checked_add(width).ok_or(crate::KernelError::TooLarge { what })?])
 }
 
 /// Floats of the left side worked on at a time: a share of the second-level cache.
@@ -107,11 +78,7 @@ fn plan(threads: usize, m: usize, k: usize, n: usize, panels: usize) -> (usize, 
     let rows = (LEFT_FLOATS / k.clamp(1, 512)).max(MAX_ROWS) / MAX_ROWS * MAX_ROWS;
     let products = m.saturating_mul(k).saturating_mul(n);
     // A product of few rows is bound by memory: it is worth two threads sooner.
-    let serial = if m <= 4 {
-        SERIAL_PRODUCTS / 8
-    } else {
-        SERIAL_PRODUCTS
-    };
+    let serial = if m <= 4 { SERIAL_PRODUCTS / 8 } else { SERIAL_PRODUCTS };
     if threads == 1 || products < serial {
         return (rows.min(m), 1);
     }
@@ -142,24 +109,11 @@ impl Product<'_> {
     /// Each pointer is valid for reading the runs, which are as long together as the matrix has rows; the
     /// rows and columns are inside the output; nobody else writes them meanwhile. Scale and shift cover
     /// the columns and the residual is as long as the output.
-    pub(crate) unsafe fn block(
-        &self,
-        pointers: &[*const f32],
-        first: usize,
-        panels: Range<usize>,
-        few: Option<usize>,
-    ) {
+    pub(crate) unsafe fn block(&self, pointers: &[*const f32], first: usize, panels: Range<usize>, few: Option<usize>) {
         if panels.is_empty() {
             return;
         }
-        let Product {
-            matrix,
-            runs,
-            epilogue,
-            out,
-            out_stride,
-            column,
-        } = *self;
+        let Product { matrix, runs, epilogue, out, out_stride, column } = *self;
         let isa = matrix.isa();
         let (finish, rest) = epilogue.split();
         let packed = matrix.as_slice();
@@ -181,8 +135,7 @@ impl Product<'_> {
                     }
                     let at = (first + row) * out_stride + column + panel.column;
                     // SAFETY: the first column of the panel is inside the channels, and `at` in the output.
-                    let finish =
-                        (b == last).then(|| unsafe { finish.at(column + panel.column, at) });
+                    let finish = (b == last).then(|| unsafe { finish.at(column + panel.column, at) });
                     let tile = Tile {
                         rows: &pointers[row..row + height],
                         runs: runs.of(block),
@@ -240,11 +193,7 @@ mod tests {
         let sums = reference(m, k, n, &a, lda, &b);
         let epilogues = [
             Epilogue::default(),
-            Epilogue {
-                shift: Some(&shift),
-                activation: Activation::RELU6,
-                ..Epilogue::default()
-            },
+            Epilogue { shift: Some(&shift), activation: Activation::RELU6, ..Epilogue::default() },
             Epilogue {
                 scale: Some(&scale),
                 shift: Some(&shift),
@@ -262,14 +211,11 @@ mod tests {
                         0 => sum,
                         1 => (sum + f64::from(shift[j])).clamp(0.0, 6.0),
                         _ => {
-                            let x = sum * f64::from(scale[j])
-                                + f64::from(shift[j])
-                                + f64::from(residual[i * ldc + j]);
+                            let x = sum * f64::from(scale[j]) + f64::from(shift[j]) + f64::from(residual[i * ldc + j]);
                             x / (1.0 + (-x).exp())
                         }
                     };
-                    let what =
-                        format!("{m}x{k}x{n}+{extra} epilogue {which} at {i},{j} on {cpu:?}");
+                    let what = format!("{m}x{k}x{n}+{extra} epilogue {which} at {i},{j} on {cpu:?}");
                     assert_close(out[i * ldc + j], expected, (k as f64).sqrt() * 4.0, &what);
                 }
                 for (j, x) in out[i * ldc..(i + 1) * ldc].iter().enumerate().skip(n) {
@@ -328,157 +274,48 @@ mod tests {
         for cpu in cpus() {
             let packed = PackedMatrix::pack(cpu.isa(), 2, 3, &[1.0; 6]).unwrap();
             let mut out = [0.0; 6];
-            let relu = Epilogue {
-                activation: Activation::RELU,
-                ..Epilogue::default()
-            };
-            gemm(
-                &cpu,
-                2,
-                &[f32::NAN, 1.0, 1.0, 1.0],
-                2,
-                &packed,
-                &mut out,
-                3,
-                &relu,
-            )
-            .unwrap();
+            let relu = Epilogue { activation: Activation::RELU, ..Epilogue::default() };
+            gemm(&cpu, 2, &[f32::NAN, 1.0, 1.0, 1.0], 2, &packed, &mut out, 3, &relu).unwrap();
             assert!(out[..3].iter().all(|x| x.is_nan()));
             assert_eq!(out[3..], [2.0; 3]);
         }
     }
 
-    fn call(
-        m: usize,
-        a: usize,
-        lda: usize,
-        out: usize,
-        ldc: usize,
-        epilogue: &Epilogue<'_>,
-    ) -> KernelError {
+    fn call(m: usize, a: usize, lda: usize, out: usize, ldc: usize, epilogue: &Epilogue<'_>) -> KernelError {
         let packed = PackedMatrix::pack(Isa::PORTABLE, 3, 5, &[1.0; 15]).unwrap();
         let cpu = Cpu::with_isa(Isa::PORTABLE, 1);
-        gemm(
-            &cpu,
-            m,
-            &vec![0.0; a],
-            lda,
-            &packed,
-            &mut vec![0.0; out],
-            ldc,
-            epilogue,
-        )
-        .unwrap_err()
+        gemm(&cpu, m, &vec![0.0; a], lda, &packed, &mut vec![0.0; out], ldc, epilogue).unwrap_err()
     }
 
     #[test]
     fn a_short_left_side_is_an_error() {
         let e = call(2, 5, 3, 10, 5, &Epilogue::default());
-        assert_eq!(
-            e,
-            KernelError::Length {
-                what: "a",
-                expected: 6,
-                found: 5
-            }
-        );
+        assert_eq!(e, KernelError::Length { what: "a", expected: 6, found: 5 });
     }
 
     #[test]
     fn a_short_output_is_an_error() {
         let e = call(2, 6, 3, 9, 5, &Epilogue::default());
-        assert_eq!(
-            e,
-            KernelError::Length {
-                what: "out",
-                expected: 10,
-                found: 9
-            }
-        );
+        assert_eq!(e, KernelError::Length { what: "out", expected: 10, found: 9 });
     }
 
     #[test]
     fn strides_shorter_than_rows_are_errors() {
         let e = call(2, 6, 2, 10, 5, &Epilogue::default());
-        assert!(matches!(
-            e,
-            KernelError::Geometry {
-                what: "lda",
-                value: 2,
-                ..
-            }
-        ));
+        assert!(matches!(e, KernelError::Geometry { what: "lda", value: 2, .. }));
         let e = call(2, 6, 3, 10, 4, &Epilogue::default());
-        assert!(matches!(
-            e,
-            KernelError::Geometry {
-                what: "ldc",
-                value: 4,
-                ..
-            }
-        ));
+        assert!(matches!(e, KernelError::Geometry { what: "ldc", value: 4, .. }));
     }
 
     #[test]
     fn an_epilogue_of_another_size_is_an_error() {
         let four = [0.0; 4];
-        let e = call(
-            1,
-            3,
-            3,
-            5,
-            5,
-            &Epilogue {
-                scale: Some(&four),
-                ..Epilogue::default()
-            },
-        );
-        assert_eq!(
-            e,
-            KernelError::Length {
-                what: "scale",
-                expected: 5,
-                found: 4
-            }
-        );
-        let e = call(
-            1,
-            3,
-            3,
-            5,
-            5,
-            &Epilogue {
-                shift: Some(&four),
-                ..Epilogue::default()
-            },
-        );
-        assert_eq!(
-            e,
-            KernelError::Length {
-                what: "shift",
-                expected: 5,
-                found: 4
-            }
-        );
-        let e = call(
-            1,
-            3,
-            3,
-            5,
-            5,
-            &Epilogue {
-                residual: Some(&four),
-                ..Epilogue::default()
-            },
-        );
-        assert_eq!(
-            e,
-            KernelError::Length {
-                what: "residual",
-                expected: 5,
-                found: 4
-            }
-        );
+        let e = call(1, 3, 3, 5, 5, &Epilogue { scale: Some(&four), ..Epilogue::default() });
+        assert_eq!(e, KernelError::Length { what: "scale", expected: 5, found: 4 });
+        let e = call(1, 3, 3, 5, 5, &Epilogue { shift: Some(&four), ..Epilogue::default() });
+        assert_eq!(e, KernelError::Length { what: "shift", expected: 5, found: 4 });
+        let e = call(1, 3, 3, 5, 5, &Epilogue { residual: Some(&four), ..Epilogue::default() });
+        assert_eq!(e, KernelError::Length { what: "residual", expected: 5, found: 4 });
     }
 
     #[test]

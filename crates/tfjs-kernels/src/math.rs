@@ -30,16 +30,7 @@ fn reduce_exp<S: Simd>(s: S, x: S::V) -> (S::V, S::V) {
     let n = round(s, s.mul(x, s.splat(std::f32::consts::LOG2_E)));
     let r = s.mul_add(n, s.splat(-LN_2_HIGH), x);
     let r = s.mul_add(n, s.splat(-LN_2_LOW), r);
-    let p = polynomial!(
-        s,
-        r,
-        1.987_569_1e-4,
-        1.398_199_9e-3,
-        8.333_452e-3,
-        4.166_579_6e-2,
-        1.666_666_5e-1,
-        0.5
-    );
+    let p = polynomial!(s, r, 1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5);
     (n, s.mul_add(s.mul(r, r), p, r))
 }
 
@@ -70,16 +61,7 @@ fn ln_1p_unit<S: Simd>(s: S, y: S::V) -> S::V {
     // 2 artanh(y / (2 + y)).
     let t = s.div(y, s.add(y, s.splat(2.0)));
     let z = s.mul(t, t);
-    let p = polynomial!(
-        s,
-        z,
-        0.244_130_56,
-        0.213_932_54,
-        0.286_207_22,
-        0.399_986_9,
-        0.666_666_8,
-        2.0
-    );
+    let p = polynomial!(s, z, 0.244_130_56, 0.213_932_54, 0.286_207_22, 0.399_986_9, 0.666_666_8, 2.0);
     s.mul(t, p)
 }
 
@@ -108,15 +90,7 @@ pub(crate) fn tanh<S: Simd>(s: S, x: S::V) -> S::V {
     let e = exp(s, s.add(a, a));
     let large = s.sub(one, s.div(s.splat(2.0), s.add(e, one)));
     let z = s.mul(x, x);
-    let p = polynomial!(
-        s,
-        z,
-        -5.704_988_7e-3,
-        2.063_908_8e-2,
-        -5.373_971_6e-2,
-        1.333_144_2e-1,
-        -3.333_328e-1
-    );
+    let p = polynomial!(s, z, -5.704_988_7e-3, 2.063_908_8e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328e-1);
     let small = s.mul_add(s.mul(p, z), x, x);
     s.select(s.less(a, s.splat(0.625)), small, s.with_sign(large, x))
 }
@@ -153,9 +127,5 @@ pub(crate) fn erf<S: Simd>(s: S, x: S::V) -> S::V {
         0.282_277_85
     );
     let tail = s.mul(s.mul(q, t), exp(s, s.sub(s.splat(0.0), z)));
-    s.select(
-        s.less(a, s.splat(0.95)),
-        small,
-        s.with_sign(s.sub(one, tail), x),
-    )
+    s.select(s.less(a, s.splat(0.95)), small, s.with_sign(s.sub(one, tail), x))
 }

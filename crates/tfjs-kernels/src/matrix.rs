@@ -50,29 +50,15 @@ impl PackedMatrix {
     }
 
     /// Packs the columns `columns` of `values`, `k` rows of `n`, which is `k * n` long.
-    pub(crate) fn pack_columns(
-        isa: Isa,
-        k: usize,
-        n: usize,
-        columns: Range<usize>,
-        values: &[f32],
-    ) -> Result<Self> {
+    pub(crate) fn pack_columns(isa: Isa, k: usize, n: usize, columns: Range<usize>, values: &[f32]) -> Result<Self> {
         check_len("kernel", product("kernel", &[k, n])?, values.len())?;
-        Self::pack_rows(isa, k, columns.len(), |row| {
-            &values[row * n + columns.start..row * n + columns.end]
-        })
+        Self::pack_rows(isa, k, columns.len(), |row| &values[row * n + columns.start..row * n + columns.end])
     }
 
-    fn pack_rows<'a>(
-        isa: Isa,
-        k: usize,
-        n: usize,
-        row: impl Fn(usize) -> &'a [f32],
-    ) -> Result<Self> {
+    fn pack_rows<'a>(isa: Isa, k: usize, n: usize, row: impl Fn(usize) -> &'a [f32]) -> Result<Self> {
         let lanes = tile::lanes(isa);
-        let packed_columns = n
-            .checked_next_multiple_of(lanes)
-            .ok_or(crate::KernelError::TooLarge { what: "kernel" })?;
+        let packed_columns =
+            n.checked_next_multiple_of(lanes).ok_or(crate::KernelError::TooLarge { what: "kernel" })?;
         let len = product("kernel", &[k, packed_columns])?;
         let mut packed = PackedMatrix {
             isa,
@@ -86,8 +72,7 @@ impl PackedMatrix {
         for panel in panels {
             for r in 0..k {
                 let at = panel.start + r * panel.width;
-                values[at..at + panel.columns]
-                    .copy_from_slice(&row(r)[panel.column..panel.column + panel.columns]);
+                values[at..at + panel.columns].copy_from_slice(&row(r)[panel.column..panel.column + panel.columns]);
             }
         }
         Ok(packed)
@@ -139,9 +124,7 @@ impl PackedMatrix {
 
     fn as_mut_slice(&mut self) -> &mut [f32] {
         // SAFETY: as in `as_slice`; every bit pattern is a float.
-        unsafe {
-            std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.lines.len() * LINE)
-        }
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.lines.len() * LINE) }
     }
 
     pub(crate) fn panel_count(&self) -> usize {
@@ -159,13 +142,7 @@ impl PackedMatrix {
         let columns = full.min(self.n - column);
         let lanes = tile::lanes(self.isa);
         let vectors = columns.div_ceil(lanes);
-        Panel {
-            start: column * self.k,
-            vectors,
-            column,
-            columns,
-            width: vectors * lanes,
-        }
+        Panel { start: column * self.k, vectors, column, columns, width: vectors * lanes }
     }
 
     fn panels(&self) -> impl Iterator<Item = Panel> + '_ {
@@ -175,13 +152,7 @@ impl PackedMatrix {
 
 impl std::fmt::Debug for PackedMatrix {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let PackedMatrix {
-            isa,
-            k,
-            n,
-            vectors,
-            lines: _,
-        } = self;
+        let PackedMatrix { isa, k, n, vectors, lines: _ } = self;
         f.debug_struct("PackedMatrix")
             .field("isa", isa)
             .field("k", k)
@@ -218,14 +189,7 @@ mod tests {
     #[test]
     fn a_wrong_length_is_an_error() {
         let e = PackedMatrix::pack(Isa::PORTABLE, 2, 3, &[0.0; 5]).unwrap_err();
-        assert_eq!(
-            e,
-            KernelError::Length {
-                what: "kernel",
-                expected: 6,
-                found: 5
-            }
-        );
+        assert_eq!(e, KernelError::Length { what: "kernel", expected: 6, found: 5 });
         let e = PackedMatrix::pack(Isa::PORTABLE, usize::MAX, 3, &[0.0; 5]).unwrap_err();
         assert_eq!(e, KernelError::TooLarge { what: "kernel" });
     }

@@ -15,12 +15,7 @@ pub fn concat<T: Copy>(outer: usize, inputs: &[&[T]], out: &mut [T]) -> Result<(
     if total == 0 {
         return Ok(());
     }
-    check_rule(
-        outer > 0,
-        "outer",
-        outer,
-        "must be at least 1 where there are values",
-    )?;
+    check_rule(outer > 0, "outer", outer, "must be at least 1 where there are values")?;
     for input in inputs {
         check_len("input", input.len() / outer * outer, input.len())?;
     }
@@ -85,18 +80,11 @@ const SQUARE: usize = 16;
 ///
 /// # Errors
 /// If `permutation` is none of the axes, or a length does not fit.
-pub fn transpose<T: Copy>(
-    shape: &[usize],
-    permutation: &[usize],
-    input: &[T],
-    out: &mut [T],
-) -> Result<()> {
+pub fn transpose<T: Copy>(shape: &[usize], permutation: &[usize], input: &[T], out: &mut [T]) -> Result<()> {
     check_len("permutation", shape.len(), permutation.len())?;
     let mut seen = vec![false; shape.len()];
     for &axis in permutation {
-        let first = seen
-            .get_mut(axis)
-            .is_some_and(|seen| !std::mem::replace(seen, true));
+        let first = seen.get_mut(axis).is_some_and(|seen| !std::mem::replace(seen, true));
         check_rule(first, "permutation", axis, "must name each axis once")?;
     }
     let len = product("input", shape)?;
@@ -200,32 +188,11 @@ mod tests {
     #[test]
     fn joining_what_does_not_fit_is_an_error() {
         let e = concat(1, &[&[1, 2], &[3]], &mut [0; 4]).unwrap_err();
-        assert_eq!(
-            e,
-            KernelError::Length {
-                what: "out",
-                expected: 3,
-                found: 4
-            }
-        );
+        assert_eq!(e, KernelError::Length { what: "out", expected: 3, found: 4 });
         let e = concat(2, &[&[1, 2], &[3]], &mut [0; 3]).unwrap_err();
-        assert_eq!(
-            e,
-            KernelError::Length {
-                what: "input",
-                expected: 0,
-                found: 1
-            }
-        );
+        assert_eq!(e, KernelError::Length { what: "input", expected: 0, found: 1 });
         let e = concat(0, &[&[1]], &mut [0]).unwrap_err();
-        assert!(matches!(
-            e,
-            KernelError::Geometry {
-                what: "outer",
-                value: 0,
-                ..
-            }
-        ));
+        assert!(matches!(e, KernelError::Geometry { what: "outer", value: 0, .. }));
     }
 
     #[test]
@@ -234,15 +201,7 @@ mod tests {
         pad(&[1, 2], &[1, 2], &[1, 2], &[1, 1], 9, &mut out).unwrap();
         assert_eq!(out, [9, 9, 9, 9, 9, 9, 9, 1, 2, 9, 9, 9, 9, 9, 9]);
         let mut out = [0; 16];
-        pad(
-            &[2, 2, 2],
-            &[1, 2, 3, 4, 5, 6, 7, 8],
-            &[0, 1, 0],
-            &[0, 1, 0],
-            0,
-            &mut out,
-        )
-        .unwrap();
+        pad(&[2, 2, 2], &[1, 2, 3, 4, 5, 6, 7, 8], &[0, 1, 0], &[0, 1, 0], 0, &mut out).unwrap();
         assert_eq!(out, [0, 0, 1, 2, 3, 4, 0, 0, 0, 0, 5, 6, 7, 8, 0, 0]);
         let mut out = [0];
         pad(&[], &[5], &[], &[], 1, &mut out).unwrap();
@@ -255,23 +214,9 @@ mod tests {
     #[test]
     fn padding_of_other_sizes_is_an_error() {
         let e = pad(&[2], &[1, 2], &[1], &[], 0, &mut [0; 3]).unwrap_err();
-        assert_eq!(
-            e,
-            KernelError::Length {
-                what: "after",
-                expected: 1,
-                found: 0
-            }
-        );
+        assert_eq!(e, KernelError::Length { what: "after", expected: 1, found: 0 });
         let e = pad(&[2], &[1, 2], &[1], &[1], 0, &mut [0; 3]).unwrap_err();
-        assert_eq!(
-            e,
-            KernelError::Length {
-                what: "out",
-                expected: 4,
-                found: 3
-            }
-        );
+        assert_eq!(e, KernelError::Length { what: "out", expected: 4, found: 3 });
         let e = pad(&[2], &[1, 2], &[usize::MAX], &[1], 0, &mut [0; 3]).unwrap_err();
         assert_eq!(e, KernelError::TooLarge { what: "out" });
     }
@@ -315,40 +260,12 @@ mod tests {
     #[test]
     fn no_permutation_is_an_error() {
         let e = transpose(&[2, 2], &[0, 0], &[0; 4], &mut [0; 4]).unwrap_err();
-        assert!(matches!(
-            e,
-            KernelError::Geometry {
-                what: "permutation",
-                value: 0,
-                ..
-            }
-        ));
+        assert!(matches!(e, KernelError::Geometry { what: "permutation", value: 0, .. }));
         let e = transpose(&[2, 2], &[0, 2], &[0; 4], &mut [0; 4]).unwrap_err();
-        assert!(matches!(
-            e,
-            KernelError::Geometry {
-                what: "permutation",
-                value: 2,
-                ..
-            }
-        ));
+        assert!(matches!(e, KernelError::Geometry { what: "permutation", value: 2, .. }));
         let e = transpose(&[2, 2], &[0], &[0; 4], &mut [0; 4]).unwrap_err();
-        assert_eq!(
-            e,
-            KernelError::Length {
-                what: "permutation",
-                expected: 2,
-                found: 1
-            }
-        );
+        assert_eq!(e, KernelError::Length { what: "permutation", expected: 2, found: 1 });
         let e = transpose(&[2, 2], &[1, 0], &[0; 3], &mut [0; 4]).unwrap_err();
-        assert_eq!(
-            e,
-            KernelError::Length {
-                what: "input",
-                expected: 4,
-                found: 3
-            }
-        );
+        assert_eq!(e, KernelError::Length { what: "input", expected: 4, found: 3 });
     }
 }

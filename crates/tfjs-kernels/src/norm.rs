@@ -13,18 +13,9 @@ use crate::{Cpu, KernelError, math, split};
 /// If `values` are no whole rows.
 pub fn softmax(cpu: &Cpu, width: usize, values: &mut [f32]) -> Result<()> {
     check_rows("values", width, values.len())?;
-    split::rows(
-        cpu.pool(),
-        values,
-        width,
-        width.saturating_mul(8),
-        |_, part| {
-            cpu.isa().run(Softmax {
-                width,
-                values: part,
-            });
-        },
-    );
+    split::rows(cpu.pool(), values, width, width.saturating_mul(8), |_, part| {
+        cpu.isa().run(Softmax { width, values: part });
+    });
     Ok(())
 }
 
@@ -46,23 +37,10 @@ pub fn layer_norm(
     check_rows("out", width, out.len())?;
     check_len("gamma", width, gamma.map_or(width, <[f32]>::len))?;
     check_len("beta", width, beta.map_or(width, <[f32]>::len))?;
-    split::rows(
-        cpu.pool(),
-        out,
-        width,
-        width.saturating_mul(3),
-        |first, part| {
-            let input = &input[first * width..first * width + part.len()];
-            cpu.isa().run(LayerNorm {
-                width,
-                epsilon,
-                gamma,
-                beta,
-                input,
-                out: part,
-            });
-        },
-    );
+    split::rows(cpu.pool(), out, width, width.saturating_mul(3), |first, part| {
+        let input = &input[first * width..first * width + part.len()];
+        cpu.isa().run(LayerNorm { width, epsilon, gamma, beta, input, out: part });
+    });
     Ok(())
 }
 
@@ -71,11 +49,7 @@ fn check_rows(what: &'static str, width: usize, len: usize) -> Result<()> {
     if whole == len {
         return Ok(());
     }
-    Err(KernelError::Length {
-        what,
-        expected: whole,
-        found: len,
-    })
+    Err(KernelError::Length { what, expected: whole, found: len })
 }
 
 /// The lanes of a vector, the largest instruction set's number of them at most.
@@ -97,10 +71,7 @@ pub(crate) fn sum_lanes<S: Simd>(s: S, v: S::V) -> f32 {
 pub(crate) fn max_lanes<S: Simd>(s: S, v: S::V) -> f32 {
     let (all, n) = lanes(s, v);
     // NaN stays whatever it is compared with.
-    all[..n].iter().fold(
-        f32::NEG_INFINITY,
-        |a, &b| if b > a || b.is_nan() { b } else { a },
-    )
+    all[..n].iter().fold(f32::NEG_INFINITY, |a, &b| if b > a || b.is_nan() { b } else { a })
 }
 
 /// The values of `row` from `i` on, a vector of them or fewer, the rest `fill`.
@@ -206,11 +177,7 @@ impl Work for LayerNorm<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let width = self.width.max(1);
-        for (row, out) in self
-            .input
-            .chunks_exact(width)
-            .zip(self.out.chunks_exact_mut(width))
-        {
+        for (row, out) in self.input.chunks_exact(width).zip(self.out.chunks_exact_mut(width)) {
             let mean = s.splat(sum_row(s, row) / width as f32);
             let mut squares = s.splat(0.0);
             let mut i = 0;
@@ -253,8 +220,7 @@ mod tests {
         for cpu in cpus() {
             for (rows, width) in [(1, 1), (3, 5), (2, 8), (4, 16), (3, 37), (700, 100)] {
                 for scale in [1.0, 30.0, 1000.0] {
-                    let given: Vec<f32> =
-                        values(rows * width, 1).iter().map(|x| x * scale).collect();
+                    let given: Vec<f32> = values(rows * width, 1).iter().map(|x| x * scale).collect();
                     let mut out = given.clone();
                     softmax(&cpu, width, &mut out).unwrap();
                     for (row, found) in given.chunks(width).zip(out.chunks(width)) {
@@ -263,12 +229,7 @@ mod tests {
                         let e: Vec<f64> = row.iter().map(|&x| f64::from(x - max).exp()).collect();
                         let sum: f64 = e.iter().sum();
                         for (&found, e) in found.iter().zip(e) {
-                            assert_close(
-                                found,
-                                e / sum,
-                                0.0,
-                                &format!("{rows}x{width} on {cpu:?}"),
-                            );
+                            assert_close(found, e / sum, 0.0, &format!("{rows}x{width} on {cpu:?}"));
                         }
                     }
                 }
@@ -291,10 +252,7 @@ mod tests {
     fn layer_norm_agrees_with_f64() {
         for cpu in cpus() {
             for (rows, width) in [(2, 1), (3, 5), (4, 16), (3, 37), (300, 200)] {
-                let input: Vec<f32> = values(rows * width, 1)
-                    .iter()
-                    .map(|x| x * 3.0 + 5.0)
-                    .collect();
+                let input: Vec<f32> = values(rows * width, 1).iter().map(|x| x * 3.0 + 5.0).collect();
                 let (gamma, beta) = (values(width, 2), values(width, 3));
                 for affine in [true, false] {
                     let mut out = vec![0.0; rows * width];
@@ -302,25 +260,11 @@ mod tests {
                     layer_norm(&cpu, width, 1e-3, g, b, &input, &mut out).unwrap();
                     for (row, found) in input.chunks(width).zip(out.chunks(width)) {
                         let mean = row.iter().map(|&x| f64::from(x)).sum::<f64>() / width as f64;
-                        let variance = row
-                            .iter()
-                            .map(|&x| (f64::from(x) - mean).powi(2))
-                            .sum::<f64>()
-                            / width as f64;
+                        let variance = row.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / width as f64;
                         for i in 0..width {
-                            let x =
-                                (f64::from(row[i]) - mean) / (variance + f64::from(1e-3f32)).sqrt();
-                            let expected = if affine {
-                                x * f64::from(gamma[i]) + f64::from(beta[i])
-                            } else {
-                                x
-                            };
-                            assert_close(
-                                found[i],
-                                expected,
-                                8.0,
-                                &format!("{rows}x{width} on {cpu:?}"),
-                            );
+                            let x = (f64::from(row[i]) - mean) / (variance + f64::from(1e-3f32)).sqrt();
+                            let expected = if affine { x * f64::from(gamma[i]) + f64::from(beta[i]) } else { x };
+                            assert_close(found[i], expected, 8.0, &format!("{rows}x{width} on {cpu:?}"));
                         }
                     }
                 }
@@ -332,49 +276,12 @@ mod tests {
     fn rows_that_are_not_whole_are_errors() {
         let cpu = Cpu::with_isa(Isa::PORTABLE, 1);
         let e = softmax(&cpu, 3, &mut [0.0; 7]).unwrap_err();
-        assert_eq!(
-            e,
-            KernelError::Length {
-                what: "values",
-                expected: 6,
-                found: 7
-            }
-        );
+        assert_eq!(e, KernelError::Length { what: "values", expected: 6, found: 7 });
         let e = softmax(&cpu, 0, &mut [0.0; 7]).unwrap_err();
-        assert_eq!(
-            e,
-            KernelError::Length {
-                what: "values",
-                expected: 0,
-                found: 7
-            }
-        );
-        let e = layer_norm(
-            &cpu,
-            3,
-            0.0,
-            Some(&[1.0; 2]),
-            None,
-            &[0.0; 6],
-            &mut [0.0; 6],
-        )
-        .unwrap_err();
-        assert_eq!(
-            e,
-            KernelError::Length {
-                what: "gamma",
-                expected: 3,
-                found: 2
-            }
-        );
+        assert_eq!(e, KernelError::Length { what: "values", expected: 0, found: 7 });
+        let e = layer_norm(&cpu, 3, 0.0, Some(&[1.0; 2]), None, &[0.0; 6], &mut [0.0; 6]).unwrap_err();
+        assert_eq!(e, KernelError::Length { what: "gamma", expected: 3, found: 2 });
         let e = layer_norm(&cpu, 3, 0.0, None, None, &[0.0; 5], &mut [0.0; 6]).unwrap_err();
-        assert_eq!(
-            e,
-            KernelError::Length {
-                what: "input",
-                expected: 6,
-                found: 5
-            }
-        );
+        assert_eq!(e, KernelError::Length { what: "input", expected: 6, found: 5 });
     }
 }

@@ -25,10 +25,7 @@ impl ThreadPool {
         let workers = (1..threads)
             .map_while(|i| {
                 let shared = Arc::clone(&shared);
-                std::thread::Builder::new()
-                    .name(format!("tfjs-kernels-{i}"))
-                    .spawn(move || shared.work())
-                    .ok()
+                std::thread::Builder::new().name(format!("tfjs-kernels-{i}")).spawn(move || shared.work()).ok()
             })
             .collect();
         ThreadPool { shared, workers }
@@ -51,18 +48,10 @@ impl ThreadPool {
         if jobs <= 1 || self.workers.is_empty() || self.shared.busy.swap(true, Ordering::Acquire) {
             return (0..jobs).for_each(job);
         }
-        let task = Task {
-            job: &job,
-            jobs,
-            next: AtomicUsize::new(0),
-            panic: Mutex::new(None),
-        };
+        let task = Task { job: &job, jobs, next: AtomicUsize::new(0), panic: Mutex::new(None) };
         self.shared.run(&task);
         self.shared.busy.store(false, Ordering::Release);
-        let panic = task
-            .panic
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
+        let panic = task.panic.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(payload) = panic {
             resume_unwind(payload);
         }
@@ -82,9 +71,7 @@ impl Drop for ThreadPool {
 
 impl fmt::Debug for ThreadPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ThreadPool")
-            .field("threads", &self.threads())
-            .finish_non_exhaustive()
+        f.debug_struct("ThreadPool").field("threads", &self.threads()).finish_non_exhaustive()
     }
 }
 
@@ -154,8 +141,7 @@ impl Shared {
         // no other thread looks at the cell. The lifetime is only forgotten until this function returns.
         unsafe { *self.task.0.get() = Some(task.cast()) };
         let shut = self.gate.load(Ordering::Relaxed) & !OPEN;
-        self.gate
-            .store((shut + ROUND) & !OPEN | OPEN, Ordering::SeqCst);
+        self.gate.store((shut + ROUND) & !OPEN | OPEN, Ordering::SeqCst);
         if self.sleepers.load(Ordering::SeqCst) > 0 {
             self.wake_all();
         }
@@ -205,10 +191,7 @@ impl Shared {
             // Whoever opens the gate after this look sees the sleeper and wakes it: both sides write first,
             // then read, in one order. The lock is held from here to the wait, so the call is not lost.
             while !self.stop.load(Ordering::SeqCst) && !self.is_open(last) {
-                guard = self
-                    .wake
-                    .wait(guard)
-                    .unwrap_or_else(PoisonError::into_inner);
+                guard = self.wake.wait(guard).unwrap_or_else(PoisonError::into_inner);
             }
             self.sleepers.fetch_sub(1, Ordering::SeqCst);
         }
@@ -225,10 +208,7 @@ impl Shared {
         if gate & OPEN == 0 || round == last {
             return None;
         }
-        self.gate
-            .compare_exchange(gate, gate + 1, Ordering::Acquire, Ordering::Relaxed)
-            .is_ok()
-            .then_some(round)
+        self.gate.compare_exchange(gate, gate + 1, Ordering::Acquire, Ordering::Relaxed).is_ok().then_some(round)
     }
 
     fn wake_all(&self) {
@@ -251,10 +231,7 @@ mod tests {
                 pool.parallel(jobs, |i| {
                     counts[i].fetch_add(1, Ordering::Relaxed);
                 });
-                assert!(
-                    counts.iter().all(|c| c.load(Ordering::Relaxed) == 1),
-                    "{threads} threads, {jobs} jobs"
-                );
+                assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 1), "{threads} threads, {jobs} jobs");
             }
         }
     }
@@ -306,10 +283,7 @@ mod tests {
                     }
                 });
             }));
-            assert_eq!(
-                caught.unwrap_err().downcast_ref::<&str>(),
-                Some(&"job five")
-            );
+            assert_eq!(caught.unwrap_err().downcast_ref::<&str>(), Some(&"job five"));
             let total = AtomicUsize::new(0);
             pool.parallel(8, |i| {
                 total.fetch_add(i, Ordering::Relaxed);

@@ -30,28 +30,12 @@ pub fn pool2d(
 ) -> Result<()> {
     let g = geometry;
     g.check()?;
-    check_len(
-        "input",
-        product("input", &[batch, g.in_h, g.in_w, g.channels])?,
-        input.len(),
-    )?;
-    check_len(
-        "out",
-        product("out", &[batch, g.out_h, g.out_w, g.channels])?,
-        out.len(),
-    )?;
+    check_len("input", product("input", &[batch, g.in_h, g.in_w, g.channels])?, input.len())?;
+    check_len("out", product("out", &[batch, g.out_h, g.out_w, g.channels])?, out.len())?;
     // Parts are output pixels: a global pool has one for each image.
-    let cost = g
-        .channels
-        .saturating_mul(g.window_h.min(g.in_h) * g.window_w.min(g.in_w));
+    let cost = g.channels.saturating_mul(g.window_h.min(g.in_h) * g.window_w.min(g.in_w));
     split::rows(cpu.pool(), out, g.channels, cost, |first, part| {
-        cpu.isa().run(Pixels {
-            pooling,
-            g,
-            input,
-            first,
-            out: part,
-        });
+        cpu.isa().run(Pixels { pooling, g, input, first, out: part });
     });
     Ok(())
 }
@@ -102,21 +86,11 @@ impl Work for Pixels<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Pixels {
-            pooling,
-            g,
-            input,
-            first,
-            out,
-        } = self;
+        let Pixels { pooling, g, input, first, out } = self;
         let image_len = g.in_h * g.in_w * g.channels;
         for (i, pixel) in out.chunks_exact_mut(g.channels.max(1)).enumerate() {
             let at = first + i;
-            let (image, y, x) = (
-                at / (g.out_w * g.out_h),
-                at / g.out_w % g.out_h,
-                at % g.out_w,
-            );
+            let (image, y, x) = (at / (g.out_w * g.out_h), at / g.out_w % g.out_h, at % g.out_w);
             let image = &input[image * image_len..(image + 1) * image_len];
             let start_y = window_start(y, g.stride_h, g.pad_top);
             let start_x = window_start(x, g.stride_w, g.pad_left);
@@ -143,11 +117,7 @@ impl Work for Pixels<'_> {
                             // SAFETY: the pixel is inside the image, and has `n` channels from this one on.
                             let value = unsafe {
                                 let p = image.as_ptr().add(from);
-                                if n == S::LANES {
-                                    s.load(p)
-                                } else {
-                                    s.load_first(p, n)
-                                }
+                                if n == S::LANES { s.load(p) } else { s.load_first(p, n) }
                             };
                             match pooling {
                                 Pooling::Max => result = s.max_nan(result, value),
@@ -166,11 +136,7 @@ impl Work for Pixels<'_> {
                 // SAFETY: the output pixel has `n` channels from this one on.
                 unsafe {
                     let to = pixel.as_mut_ptr().add(channel);
-                    if n == S::LANES {
-                        s.store(to, result)
-                    } else {
-                        s.store_first(to, n, result)
-                    }
+                    if n == S::LANES { s.store(to, result) } else { s.store_first(to, n, result) }
                 }
                 channel += n;
             }
@@ -199,9 +165,7 @@ mod tests {
                         let iy = (y * g.stride_h + i) as isize - g.pad_top as isize;
                         let ix = (x * g.stride_w + j) as isize - g.pad_left as isize;
                         if iy >= 0 && ix >= 0 && iy < g.in_h as isize && ix < g.in_w as isize {
-                            let at = ((b * g.in_h + iy as usize) * g.in_w + ix as usize)
-                                * g.channels
-                                + c;
+                            let at = ((b * g.in_h + iy as usize) * g.in_w + ix as usize) * g.channels + c;
                             max = max.max(f64::from(input[at]));
                             sum += f64::from(input[at]);
                             count += 1.0;
@@ -211,9 +175,7 @@ mod tests {
                 match pooling {
                     Pooling::Max => assert_eq!(f64::from(found), max, "{g:?} on {cpu:?}"),
                     Pooling::Average if count == 0.0 => assert!(found.is_nan()),
-                    Pooling::Average => {
-                        assert_close(found, sum / count, 0.5, &format!("{g:?} on {cpu:?}"))
-                    }
+                    Pooling::Average => assert_close(found, sum / count, 0.5, &format!("{g:?} on {cpu:?}")),
                 }
             }
         }
@@ -223,14 +185,7 @@ mod tests {
     fn windows_with_any_stride_and_padding() {
         for cpu in cpus() {
             for channels in [1, 3, 8, 16, 21] {
-                for (window, stride, pad) in [
-                    (2, 2, 0),
-                    (3, 2, 1),
-                    (3, 1, 1),
-                    (2, 3, 0),
-                    (1, 1, 0),
-                    (9, 2, 5),
-                ] {
+                for (window, stride, pad) in [(2, 2, 0), (3, 2, 1), (3, 1, 1), (2, 3, 0), (1, 1, 0), (9, 2, 5)] {
                     let g = Pool2dGeometry {
                         in_h: 7,
                         in_w: 6,
@@ -254,28 +209,11 @@ mod tests {
     fn global_average_of_many_pixels_keeps_precision() {
         for cpu in cpus() {
             let (pixels, channels) = (10_007, 5);
-            let input: Vec<f32> = values(pixels * channels, 1)
-                .iter()
-                .map(|x| x + 10.0)
-                .collect();
+            let input: Vec<f32> = values(pixels * channels, 1).iter().map(|x| x + 10.0).collect();
             let mut out = vec![0.0; channels];
-            global_pool(
-                &cpu,
-                Pooling::Average,
-                1,
-                pixels,
-                channels,
-                &input,
-                &mut out,
-            )
-            .unwrap();
+            global_pool(&cpu, Pooling::Average, 1, pixels, channels, &input, &mut out).unwrap();
             for (c, &found) in out.iter().enumerate() {
-                let sum: f64 = input
-                    .iter()
-                    .skip(c)
-                    .step_by(channels)
-                    .map(|&x| f64::from(x))
-                    .sum();
+                let sum: f64 = input.iter().skip(c).step_by(channels).map(|&x| f64::from(x)).sum();
                 assert_close(found, sum / pixels as f64, 0.0, &format!("{cpu:?}"));
             }
         }
@@ -298,23 +236,9 @@ mod tests {
     fn wrong_lengths_and_a_stride_of_zero_are_errors() {
         let cpu = Cpu::with_isa(Isa::PORTABLE, 1);
         let e = global_pool(&cpu, Pooling::Max, 2, 3, 4, &[0.0; 23], &mut [0.0; 8]).unwrap_err();
-        assert_eq!(
-            e,
-            KernelError::Length {
-                what: "input",
-                expected: 24,
-                found: 23
-            }
-        );
+        assert_eq!(e, KernelError::Length { what: "input", expected: 24, found: 23 });
         let e = global_pool(&cpu, Pooling::Max, 2, 3, 4, &[0.0; 24], &mut [0.0; 9]).unwrap_err();
-        assert_eq!(
-            e,
-            KernelError::Length {
-                what: "out",
-                expected: 8,
-                found: 9
-            }
-        );
+        assert_eq!(e, KernelError::Length { what: "out", expected: 8, found: 9 });
         let g = Pool2dGeometry {
             in_h: 2,
             in_w: 2,
@@ -329,13 +253,6 @@ mod tests {
             pad_left: 0,
         };
         let e = pool2d(&cpu, Pooling::Max, 1, &g, &[0.0; 4], &mut [0.0]).unwrap_err();
-        assert!(matches!(
-            e,
-            KernelError::Geometry {
-                what: "stride_h",
-                value: 0,
-                ..
-            }
-        ));
+        assert!(matches!(e, KernelError::Geometry { what: "stride_h", value: 0, .. }));
     }
 }

@@ -31,29 +31,13 @@ pub fn reduce(
     input: &[f32],
     out: &mut [f32],
 ) -> Result<()> {
-    check_len(
-        "input",
-        product("input", &[outer, axis, inner])?,
-        input.len(),
-    )?;
+    check_len("input", product("input", &[outer, axis, inner])?, input.len())?;
     check_len("out", product("out", &[outer, inner])?, out.len())?;
-    split::rows(
-        cpu.pool(),
-        out,
-        inner,
-        axis.saturating_mul(inner),
-        |first, part| {
-            let rows = part.len().checked_div(inner).unwrap_or(0);
-            let input = &input[first * axis * inner..(first + rows) * axis * inner];
-            cpu.isa().run(Reduce {
-                reduction,
-                axis,
-                inner,
-                input,
-                out: part,
-            });
-        },
-    );
+    split::rows(cpu.pool(), out, inner, axis.saturating_mul(inner), |first, part| {
+        let rows = part.len().checked_div(inner).unwrap_or(0);
+        let input = &input[first * axis * inner..(first + rows) * axis * inner];
+        cpu.isa().run(Reduce { reduction, axis, inner, input, out: part });
+    });
     Ok(())
 }
 
@@ -73,13 +57,7 @@ impl Work for Reduce<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Reduce {
-            reduction,
-            axis,
-            inner,
-            input,
-            out,
-        } = self;
+        let Reduce { reduction, axis, inner, input, out } = self;
         if inner == 0 {
             return;
         }
@@ -94,12 +72,7 @@ impl Work for Reduce<'_> {
                     sum_columns(s, block, row);
                     let mut at = 0;
                     while at < inner {
-                        store(
-                            s,
-                            row,
-                            at,
-                            s.div(load(s, row, at, 0.0), s.splat(axis as f32)),
-                        );
+                        store(s, row, at, s.div(load(s, row, at, 0.0), s.splat(axis as f32)));
                         at += S::LANES;
                     }
                 }
@@ -141,18 +114,10 @@ fn fold_columns<S: Simd>(s: S, block: &[f32], row: &mut [f32], greatest: bool) {
     let width = row.len();
     let mut at = 0;
     while at < width {
-        let mut best = s.splat(if greatest {
-            f32::NEG_INFINITY
-        } else {
-            f32::INFINITY
-        });
+        let mut best = s.splat(if greatest { f32::NEG_INFINITY } else { f32::INFINITY });
         for values in block.chunks_exact(width) {
             let x = load(s, values, at, 0.0);
-            best = if greatest {
-                s.max_nan(best, x)
-            } else {
-                s.min_nan(best, x)
-            };
+            best = if greatest { s.max_nan(best, x) } else { s.min_nan(best, x) };
         }
         store(s, row, at, best);
         at += S::LANES;
@@ -168,27 +133,15 @@ mod tests {
     #[test]
     fn reductions_agree_with_f64_over_any_axis() {
         for cpu in cpus() {
-            for [outer, axis, inner] in [
-                [1, 1, 1],
-                [3, 7, 1],
-                [2, 1000, 1],
-                [4, 3, 5],
-                [2, 100, 19],
-                [1, 9, 64],
-                [200, 40, 16],
-            ] {
+            for [outer, axis, inner] in
+                [[1, 1, 1], [3, 7, 1], [2, 1000, 1], [4, 3, 5], [2, 100, 19], [1, 9, 64], [200, 40, 16]]
+            {
                 let input = values(outer * axis * inner, 1);
-                for reduction in [
-                    Reduction::Sum,
-                    Reduction::Mean,
-                    Reduction::Max,
-                    Reduction::Min,
-                ] {
+                for reduction in [Reduction::Sum, Reduction::Mean, Reduction::Max, Reduction::Min] {
                     let mut out = vec![7.0; outer * inner];
                     reduce(&cpu, reduction, [outer, axis, inner], &input, &mut out).unwrap();
                     for (i, &found) in out.iter().enumerate() {
-                        let along = (0..axis)
-                            .map(|a| f64::from(input[(i / inner * axis + a) * inner + i % inner]));
+                        let along = (0..axis).map(|a| f64::from(input[(i / inner * axis + a) * inner + i % inner]));
                         let expected = match reduction {
                             Reduction::Sum => along.sum(),
                             Reduction::Mean => along.sum::<f64>() / axis as f64,
@@ -208,12 +161,7 @@ mod tests {
         for cpu in cpus() {
             for inner in [1, 3] {
                 for at in 0..20 {
-                    for reduction in [
-                        Reduction::Sum,
-                        Reduction::Mean,
-                        Reduction::Max,
-                        Reduction::Min,
-                    ] {
+                    for reduction in [Reduction::Sum, Reduction::Mean, Reduction::Max, Reduction::Min] {
                         let mut input = values(20 * inner, 1);
                         input[at * inner] = f32::NAN;
                         let mut out = vec![0.0; inner];
@@ -248,22 +196,8 @@ mod tests {
     fn wrong_lengths_are_errors() {
         let cpu = Cpu::with_isa(Isa::PORTABLE, 1);
         let e = reduce(&cpu, Reduction::Sum, [2, 3, 4], &[0.0; 23], &mut [0.0; 8]).unwrap_err();
-        assert_eq!(
-            e,
-            KernelError::Length {
-                what: "input",
-                expected: 24,
-                found: 23
-            }
-        );
+        assert_eq!(e, KernelError::Length { what: "input", expected: 24, found: 23 });
         let e = reduce(&cpu, Reduction::Sum, [2, 3, 4], &[0.0; 24], &mut [0.0; 6]).unwrap_err();
-        assert_eq!(
-            e,
-            KernelError::Length {
-                what: "out",
-                expected: 8,
-                found: 6
-            }
-        );
+        assert_eq!(e, KernelError::Length { what: "out", expected: 8, found: 6 });
     }
 }

@@ -33,14 +33,7 @@ impl Runs {
 
     /// One block whatever the length; for products of few rows, where nothing is reused.
     pub(crate) fn unblocked(k: usize) -> Self {
-        Runs {
-            runs: vec![Run { offset: 0, len: k }],
-            blocks: vec![Block {
-                start: 0,
-                end: 1,
-                first_k: 0,
-            }],
-        }
+        Runs { runs: vec![Run { offset: 0, len: k }], blocks: vec![Block { start: 0, end: 1, first_k: 0 }] }
     }
 
     /// The pieces in order. Where blocks end depends on the total length alone.
@@ -56,32 +49,18 @@ impl Runs {
         for mut piece in pieces {
             while piece.len > 0 {
                 let len = piece.len.min(target - filled);
-                runs.push(Run {
-                    offset: piece.offset,
-                    len,
-                });
-                piece = Run {
-                    offset: piece.offset + len,
-                    len: piece.len - len,
-                };
+                runs.push(Run { offset: piece.offset, len });
+                piece = Run { offset: piece.offset + len, len: piece.len - len };
                 filled += len;
                 if filled == target {
-                    blocks.push(Block {
-                        start,
-                        end: runs.len(),
-                        first_k,
-                    });
+                    blocks.push(Block { start, end: runs.len(), first_k });
                     (start, first_k, filled) = (runs.len(), first_k + filled, 0);
                 }
             }
         }
         // The last one writes the result, so there is one even where nothing is summed.
         if filled > 0 || blocks.is_empty() {
-            blocks.push(Block {
-                start,
-                end: runs.len(),
-                first_k,
-            });
+            blocks.push(Block { start, end: runs.len(), first_k });
         }
         Runs { runs, blocks }
     }
@@ -101,21 +80,8 @@ mod tests {
 
     #[test]
     fn blocks_cover_every_run_once() {
-        for (count, len) in [
-            (0, 0),
-            (1, 0),
-            (1, 5),
-            (3, 9),
-            (1, 385),
-            (1, 5000),
-            (3, 1536),
-            (9, 100),
-            (49, 512),
-        ] {
-            let runs = Runs::new((0..count).map(|i| Run {
-                offset: i * 10_000,
-                len,
-            }));
+        for (count, len) in [(0, 0), (1, 0), (1, 5), (3, 9), (1, 385), (1, 5000), (3, 1536), (9, 100), (49, 512)] {
+            let runs = Runs::new((0..count).map(|i| Run { offset: i * 10_000, len }));
             let mut covered = vec![0; count * 10_000];
             let mut k = 0;
             let mut next = 0;
@@ -124,9 +90,7 @@ mod tests {
                 next = block.end;
                 for run in runs.of(block) {
                     k += run.len;
-                    covered[run.offset..run.offset + run.len]
-                        .iter_mut()
-                        .for_each(|c| *c += 1);
+                    covered[run.offset..run.offset + run.len].iter_mut().for_each(|c| *c += 1);
                 }
                 assert!(k - block.first_k <= BLOCK);
             }

@@ -22,11 +22,7 @@ unsafe impl<T: Send> Sync for Shared<'_, T> {}
 
 impl<'a, T> Shared<'a, T> {
     pub(crate) fn new(slice: &'a mut [T]) -> Self {
-        Shared {
-            start: slice.as_mut_ptr(),
-            len: slice.len(),
-            slice: PhantomData,
-        }
+        Shared { start: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
     }
 
     /// The elements from `start` on, at most `len` of them.
@@ -64,9 +60,7 @@ pub(crate) fn rows(
         return work(0, out);
     }
     // A few parts for each thread even out what else the machine does, but none below the threshold.
-    let parts = (threads * 4)
-        .min(elements / (SERIAL_ELEMENTS / 2))
-        .clamp(1, count);
+    let parts = (threads * 4).min(elements / (SERIAL_ELEMENTS / 2)).clamp(1, count);
     let height = count.div_ceil(parts);
     let shared = Shared::new(out);
     pool.parallel(count.div_ceil(height), |i| {

@@ -29,10 +29,7 @@ pub(crate) fn cpus() -> Vec<Cpu> {
 pub(crate) fn assert_close(found: f32, expected: f64, size: f64, what: &str) {
     let allowed = 5e-7 * (expected.abs() + size) + 1e-30;
     let error = (f64::from(found) - expected).abs();
-    assert!(
-        error <= allowed,
-        "{what}: found {found}, expected {expected} within {allowed:e}"
-    );
+    assert!(error <= allowed, "{what}: found {found}, expected {expected} within {allowed:e}");
 }
 
 /// The error function, by its series near zero and its continued fraction elsewhere.
@@ -58,16 +55,9 @@ pub(crate) fn erf_f64(x: f64) -> f64 {
 #[test]
 fn erf_f64_is_erf() {
     // Abramowitz and Stegun, table 7.1.
-    for (x, y) in [
-        (0.0, 0.0),
-        (0.5, 0.520_499_877_8),
-        (1.0, 0.842_700_792_9),
-        (2.0, 0.995_322_265_0),
-        (3.0, 0.999_977_909_5),
-    ] {
-        assert!(
-            (erf_f64(x) - y).abs() < 1e-10 && (erf_f64(-x) + y).abs() < 1e-10,
-            "{x}"
-        );
+    for (x, y) in
+        [(0.0, 0.0), (0.5, 0.520_499_877_8), (1.0, 0.842_700_792_9), (2.0, 0.995_322_265_0), (3.0, 0.999_977_909_5)]
+    {
+        assert!((erf_f64(x) - y).abs() < 1e-10 && (erf_f64(-x) + y).abs() < 1e-10, "{x}");
     }
 }

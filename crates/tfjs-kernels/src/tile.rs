@@ -73,16 +73,10 @@ pub(crate) fn vectors_for(isa: Isa, n: usize) -> usize {
     let vectors = n.div_ceil(lanes(isa)).max(1);
     let time = |wide: usize| {
         let (full, rest) = (vectors / wide, vectors % wide);
-        let rest_time = if rest > 0 {
-            rest as f64 / speeds[rest - 1]
-        } else {
-            0.0
-        };
+        let rest_time = if rest > 0 { rest as f64 / speeds[rest - 1] } else { 0.0 };
         (full * wide) as f64 / speeds[wide - 1] + rest_time
     };
-    (1..=speeds.len())
-        .min_by(|&a, &b| time(a).total_cmp(&time(b)))
-        .unwrap_or(1)
+    (1..=speeds.len()).min_by(|&a, &b| time(a).total_cmp(&time(b))).unwrap_or(1)
 }
 
 macro_rules! kernels {
@@ -169,10 +163,7 @@ unsafe fn avx512<const ROWS: usize, const VECTORS: usize, const WAYS: usize>(til
 /// # Safety
 /// See [`Kernel`].
 #[inline(always)]
-unsafe fn run<S: Simd, const ROWS: usize, const VECTORS: usize, const WAYS: usize>(
-    s: S,
-    tile: &Tile<'_>,
-) {
+unsafe fn run<S: Simd, const ROWS: usize, const VECTORS: usize, const WAYS: usize>(s: S, tile: &Tile<'_>) {
     let mut sums = [[[s.splat(0.0); VECTORS]; ROWS]; WAYS];
     let tail = tile.columns - (VECTORS - 1) * S::LANES;
     if tile.accumulate {
@@ -264,13 +255,7 @@ unsafe fn apply<S: Simd, const ROWS: usize, const VECTORS: usize>(
     finish: Finish,
     tail: usize,
 ) {
-    let Finish {
-        scale,
-        shift,
-        residual,
-        low,
-        high,
-    } = finish;
+    let Finish { scale, shift, residual, low, high } = finish;
     let (low, high) = (s.splat(low), s.splat(high));
     unroll4!(v < VECTORS => {
         let whole = v + 1 < VECTORS || tail == S::LANES;
@@ -300,11 +285,5 @@ unsafe fn apply<S: Simd, const ROWS: usize, const VECTORS: usize>(
 #[inline(always)]
 unsafe fn read<S: Simd>(s: S, p: *const f32, whole: bool, tail: usize) -> S::V {
     // SAFETY: the caller's promise.
-    unsafe {
-        if whole {
-            s.load(p)
-        } else {
-            s.load_first(p, tail)
-        }
-    }
+    unsafe { if whole { s.load(p) } else { s.load_first(p, tail) } }
 }

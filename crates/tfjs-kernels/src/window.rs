@@ -37,36 +37,12 @@ impl Conv2dGeometry {
         let g = self;
         check_rule(g.stride_h > 0, "stride_h", g.stride_h, "must be at least 1")?;
         check_rule(g.stride_w > 0, "stride_w", g.stride_w, "must be at least 1")?;
-        check_rule(
-            g.dilation_h > 0,
-            "dilation_h",
-            g.dilation_h,
-            "must be at least 1",
-        )?;
-        check_rule(
-            g.dilation_w > 0,
-            "dilation_w",
-            g.dilation_w,
-            "must be at least 1",
-        )?;
+        check_rule(g.dilation_h > 0, "dilation_h", g.dilation_h, "must be at least 1")?;
+        check_rule(g.dilation_w > 0, "dilation_w", g.dilation_w, "must be at least 1")?;
         check_rule(g.kernel_h > 0, "kernel_h", g.kernel_h, "must be at least 1")?;
         check_rule(g.kernel_w > 0, "kernel_w", g.kernel_w, "must be at least 1")?;
-        check_reach(
-            "kernel_h",
-            g.out_h,
-            g.stride_h,
-            g.kernel_h,
-            g.dilation_h,
-            g.pad_top,
-        )?;
-        check_reach(
-            "kernel_w",
-            g.out_w,
-            g.stride_w,
-            g.kernel_w,
-            g.dilation_w,
-            g.pad_left,
-        )
+        check_reach("kernel_h", g.out_h, g.stride_h, g.kernel_h, g.dilation_h, g.pad_top)?;
+        check_reach("kernel_w", g.out_w, g.stride_w, g.kernel_w, g.dilation_w, g.pad_left)
     }
 
     pub(crate) fn input_len(&self, batch: usize) -> Result<usize> {
@@ -136,26 +112,13 @@ fn check_reach(
 ) -> Result<()> {
     let steps = out.saturating_sub(1).checked_mul(stride);
     let extent = (kernel - 1).checked_mul(dilation);
-    let end = steps
-        .zip(extent)
-        .and_then(|(a, b)| a.checked_add(b)?.checked_add(1)?.checked_add(pad));
-    end.filter(|&end| end < isize::MAX as usize / 2)
-        .map(drop)
-        .ok_or(KernelError::TooLarge { what })
+    let end = steps.zip(extent).and_then(|(a, b)| a.checked_add(b)?.checked_add(1)?.checked_add(pad));
+    end.filter(|&end| end < isize::MAX as usize / 2).map(drop).ok_or(KernelError::TooLarge { what })
 }
 
 /// Which taps of a window starting at `start` (input position of tap 0) lie inside `0..len`.
-pub(crate) fn taps_inside(
-    start: isize,
-    kernel: usize,
-    dilation: usize,
-    len: usize,
-) -> std::ops::Range<usize> {
-    let first = if start < 0 {
-        start.unsigned_abs().div_ceil(dilation)
-    } else {
-        0
-    };
+pub(crate) fn taps_inside(start: isize, kernel: usize, dilation: usize, len: usize) -> std::ops::Range<usize> {
+    let first = if start < 0 { start.unsigned_abs().div_ceil(dilation) } else { 0 };
     let end = match len as isize - start {
         room @ 1.. => (room as usize).div_ceil(dilation).min(kernel),
         _ => 0,
@@ -202,10 +165,7 @@ mod tests {
                             for o in 0..out {
                                 let start = window_start(o, stride, pad);
                                 let inside: Vec<usize> = (0..kernel)
-                                    .filter(|t| {
-                                        (0..len as isize)
-                                            .contains(&(start + (t * dilation) as isize))
-                                    })
+                                    .filter(|t| (0..len as isize).contains(&(start + (t * dilation) as isize)))
                                     .collect();
                                 let range = taps_inside(start, kernel, dilation, len);
                                 assert_eq!(range.collect::<Vec<_>>(), inside);

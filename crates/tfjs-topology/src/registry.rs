@@ -24,6 +24,27 @@ macro_rules! for_each_layer {
             core::identity::Identity = "Dropout" | "SpatialDropout1D" | "SpatialDropout2D" | "SpatialDropout3D"
                 | "GaussianNoise" | "GaussianDropout" | "AlphaDropout" | "ActivityRegularization" | "Identity";
             activation::relu::Relu = "ReLU" | "LeakyReLU" | "ThresholdedReLU";
+            activation::elu::Elu = "ELU";
+            activation::prelu::PRelu = "PReLU";
+            activation::softmax::Softmax = "Softmax";
+            conv::conv::Conv = "Conv1D" | "Conv2D" | "Conv3D";
+            conv::depthwise::DepthwiseConv = "DepthwiseConv1D" | "DepthwiseConv2D";
+            pool::window::Pool = "MaxPooling1D" | "MaxPooling2D" | "MaxPooling3D"
+                | "AveragePooling1D" | "AveragePooling2D" | "AveragePooling3D";
+            pool::global::GlobalPool = "GlobalMaxPooling1D" | "GlobalMaxPooling2D" | "GlobalMaxPooling3D"
+                | "GlobalAveragePooling1D" | "GlobalAveragePooling2D" | "GlobalAveragePooling3D";
+            norm::batch::BatchNormalization = "BatchNormalization";
+            norm::layer::LayerNormalization = "LayerNormalization";
+            merge::arithmetic::Merge = "Add" | "Subtract" | "Multiply" | "Average" | "Maximum" | "Minimum";
+            merge::concatenate::Concatenate = "Concatenate";
+            shape::flatten::Flatten = "Flatten";
+            shape::reshape::Reshape = "Reshape";
+            shape::permute::Permute = "Permute";
+            shape::repeat::RepeatVector = "RepeatVector";
+            shape::pad::ZeroPadding = "ZeroPadding1D" | "ZeroPadding2D" | "ZeroPadding3D";
+            shape::crop::Cropping = "Cropping1D" | "Cropping2D" | "Cropping3D";
+            shape::upsample::UpSampling = "UpSampling1D" | "UpSampling2D" | "UpSampling3D";
+            image::rescaling::Rescaling = "Rescaling";
             rnn::recurrent::Recurrent = "LSTM" | "GRU" | "SimpleRNN" | "RNN";
             text::lookup::Lookup = "StringLookup" | "IntegerLookup";
             wrap::bidirectional::Bidirectional = "Bidirectional";

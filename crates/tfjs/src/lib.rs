@@ -1,1 +1,40 @@
-//! tf.loadLayersModel for Rust: load TensorFlow.js and Keras model.json files, predict and train.
+#![doc = include_str!("../README.md")]
+
+pub mod blocking;
+mod load;
+mod options;
+mod source;
+
+pub use load::{bind, layout, load_layers_model, parse};
+pub use options::LoadOptions;
+pub use source::Source;
+
+pub use candle_core::{DType, Device, Tensor};
+pub use tfjs_candle::model::Port;
+pub use tfjs_candle::value::Strings;
+pub use tfjs_candle::{
+    CustomLayer, CustomLayers, Engine, Input, Inputs, LayersModel, LoadReport, Outputs, PredictOptions, Weights,
+};
+pub use tfjs_io::{IoHandler, IoOptions, Progress, SaveResult};
+pub use tfjs_manifest::{Error, Kind, Limits, Place, Result};
+pub use tfjs_topology::producer::Producer;
+pub use tfjs_topology::types::{SymShape, ValueType};
+
+/// What a custom layer is written against: descriptions, calls, values.
+pub mod layer {
+    pub use tfjs_candle::run::{OrBug, RunCx};
+    pub use tfjs_candle::value::Value;
+    pub use tfjs_topology::call::{Arg, Call};
+    pub use tfjs_topology::config::Config;
+    pub use tfjs_topology::layer::{Exactness, LayerDef, MaskRule, WeightDecl};
+    pub use tfjs_topology::types::TensorType;
+}
+
+/// The crates this one joins, for programs that walk the road one step at a time.
+pub mod parts {
+    pub use tfjs_candle as candle;
+    pub use tfjs_io as io;
+    pub use tfjs_manifest as manifest;
+    pub use tfjs_topology as topology;
+    pub use tfjs_weights as weights;
+}

@@ -17,12 +17,7 @@ impl Work for NextCell<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let NextCell {
-            input,
-            forget,
-            candidate,
-            cell,
-        } = self;
+        let NextCell { input, forget, candidate, cell } = self;
         let len = cell.len();
         assert!(input.len() == len && forget.len() == len && candidate.len() == len);
         let mut i = 0;
@@ -31,11 +26,7 @@ impl Work for NextCell<'_> {
             // SAFETY: all slices have `n` values from `i` on.
             unsafe {
                 let kept = s.mul(read_vector(s, forget, i, n), read_vector(s, cell, i, n));
-                let next = s.mul_add(
-                    read_vector(s, input, i, n),
-                    read_vector(s, candidate, i, n),
-                    kept,
-                );
+                let next = s.mul_add(read_vector(s, input, i, n), read_vector(s, candidate, i, n), kept);
                 s.store_first(cell.as_mut_ptr().add(i), n, next);
             }
             i += n;
@@ -55,11 +46,7 @@ impl Work for NextHidden<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let NextHidden {
-            z,
-            candidate,
-            hidden,
-        } = self;
+        let NextHidden { z, candidate, hidden } = self;
         let len = hidden.len();
         assert!(z.len() == len && candidate.len() == len);
         let one = s.splat(1.0);

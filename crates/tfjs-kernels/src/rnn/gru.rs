@@ -22,10 +22,7 @@ enum Recurrent {
     /// All three gates in one product, the reset gate on its result.
     ResetAfter(PackedMatrix),
     /// The reset gate on the state before the candidate's product.
-    ResetBefore {
-        gates: PackedMatrix,
-        candidate: PackedMatrix,
-    },
+    ResetBefore { gates: PackedMatrix, candidate: PackedMatrix },
 }
 
 impl PackedGru {
@@ -46,16 +43,8 @@ impl PackedGru {
     ) -> Result<Self> {
         let n = product("kernel", &[units, 3])?;
         check_len("kernel", product("kernel", &[features, n])?, kernel.len())?;
-        check_len(
-            "recurrent_kernel",
-            product("recurrent_kernel", &[units, n])?,
-            recurrent.len(),
-        )?;
-        let bias_len = if reset_after {
-            product("bias", &[2, n])?
-        } else {
-            n
-        };
+        check_len("recurrent_kernel", product("recurrent_kernel", &[units, n])?, recurrent.len())?;
+        let bias_len = if reset_after { product("bias", &[2, n])? } else { n };
         check_len("bias", bias_len, bias.map_or(bias_len, <[f32]>::len))?;
         let recurrent = if reset_after {
             Recurrent::ResetAfter(PackedMatrix::pack(isa, units, n, recurrent)?)
@@ -112,10 +101,7 @@ pub struct GruOptions {
 impl Default for GruOptions {
     /// tanh and sigmoid.
     fn default() -> Self {
-        GruOptions {
-            activation: Activation::Tanh,
-            recurrent_activation: Activation::Sigmoid,
-        }
+        GruOptions { activation: Activation::Tanh, recurrent_activation: Activation::Sigmoid }
     }
 }
 
@@ -124,10 +110,7 @@ impl Default for GruOptions {
 ///
 /// # Errors
 /// If a length does not fit.
-#[allow(
-    clippy::too_many_arguments,
-    reason = "input, weights, options and two outputs"
-)]
+#[allow(clippy::too_many_arguments, reason = "input, weights, options and two outputs")]
 pub fn gru(
     cpu: &Cpu,
     shape: SequenceShape,
@@ -138,31 +121,16 @@ pub fn gru(
     sequences: Option<&mut [f32]>,
     hidden: &mut [f32],
 ) -> Result<()> {
-    let SequenceShape {
-        batch,
-        time,
-        features,
-    } = shape;
+    let SequenceShape { batch, time, features } = shape;
     let units = weights.units;
     check_len("features", weights.kernel.k(), features)?;
-    check_len(
-        "input",
-        product("input", &[batch, time, features])?,
-        input.len(),
-    )?;
+    check_len("input", product("input", &[batch, time, features])?, input.len())?;
     let states = product("hidden", &[batch, units])?;
     check_len("hidden", states, hidden.len())?;
     state.check(shape, units)?;
     let mut outputs = Outputs::new(sequences, shape, units)?;
 
-    let projected = project(
-        cpu,
-        shape,
-        state,
-        input,
-        &weights.kernel,
-        weights.input_bias.as_deref(),
-    )?;
+    let projected = project(cpu, shape, state, input, &weights.kernel, weights.input_bias.as_deref())?;
     hidden.copy_from_slice(&initial(state.hidden, states));
     let mut step = Step {
         cpu,
@@ -187,12 +155,7 @@ pub fn gru(
                     hidden: &mut hidden[own.clone()],
                 });
             }
-            outputs.write(
-                sequence,
-                i,
-                &hidden[own],
-                masked.then_some(state.masked_output),
-            );
+            outputs.write(sequence, i, &hidden[own], masked.then_some(state.masked_output));
         }
     }
     Ok(())
@@ -217,36 +180,15 @@ impl Step<'_> {
     fn run(&mut self, projected: &[f32], hidden: &[f32]) -> Result<()> {
         match &self.weights.recurrent {
             Recurrent::ResetAfter(all) => self.reset_after(all, projected, hidden),
-            Recurrent::ResetBefore { gates, candidate } => {
-                self.reset_before(gates, candidate, projected, hidden)
-            }
+            Recurrent::ResetBefore { gates, candidate } => self.reset_before(gates, candidate, projected, hidden),
         }
     }
 
     fn reset_after(&mut self, all: &PackedMatrix, projected: &[f32], hidden: &[f32]) -> Result<()> {
-        let Step {
-            cpu,
-            weights,
-            options,
-            batch,
-            units,
-            ..
-        } = *self;
+        let Step { cpu, weights, options, batch, units, .. } = *self;
         let isa = all.isa();
-        let epilogue = Epilogue {
-            shift: weights.recurrent_bias.as_deref(),
-            ..Epilogue::default()
-        };
-        gemm(
-            cpu,
-            batch,
-            hidden,
-            units,
-            all,
-            &mut self.products,
-            3 * units,
-            &epilogue,
-        )?;
+        let epilogue = Epilogue { shift: weights.recurrent_bias.as_deref(), ..Epilogue::default() };
+        gemm(cpu, batch, hidden, units, all, &mut self.products, 3 * units, &epilogue)?;
         for sequence in 0..batch {
             let from_input = &projected[sequence * 3 * units..][..3 * units];
             let from_state = &self.products[sequence * 3 * units..][..3 * units];
@@ -271,59 +213,24 @@ impl Step<'_> {
         projected: &[f32],
         hidden: &[f32],
     ) -> Result<()> {
-        let Step {
-            cpu,
-            options,
-            batch,
-            units,
-            ..
-        } = *self;
-        gemm(
-            cpu,
-            batch,
-            hidden,
-            units,
-            gates,
-            &mut self.gates,
-            2 * units,
-            &Epilogue::default(),
-        )?;
+        let Step { cpu, options, batch, units, .. } = *self;
+        gemm(cpu, batch, hidden, units, gates, &mut self.gates, 2 * units, &Epilogue::default())?;
         let isa = gates.isa();
         let reset = &mut self.products[..batch * units];
         for sequence in 0..batch {
             let from_input = &projected[sequence * 3 * units..][..3 * units];
             let gates = &mut self.gates[sequence * 2 * units..][..2 * units];
-            gates
-                .iter_mut()
-                .zip(from_input)
-                .for_each(|(gate, x)| *gate += x);
+            gates.iter_mut().zip(from_input).for_each(|(gate, x)| *gate += x);
             activation::apply(isa, options.recurrent_activation, gates);
             let own = sequence * units..(sequence + 1) * units;
-            for ((value, r), h) in reset[own.clone()]
-                .iter_mut()
-                .zip(&gates[units..])
-                .zip(&hidden[own.clone()])
-            {
+            for ((value, r), h) in reset[own.clone()].iter_mut().zip(&gates[units..]).zip(&hidden[own.clone()]) {
                 *value = r * h;
             }
             self.candidate[own].copy_from_slice(&from_input[2 * units..]);
         }
         // The product adds to what the input gave.
         let residual = self.candidate.clone();
-        let epilogue = Epilogue {
-            residual: Some(&residual),
-            activation: options.activation,
-            ..Epilogue::default()
-        };
-        gemm(
-            cpu,
-            batch,
-            reset,
-            units,
-            candidate,
-            &mut self.candidate,
-            units,
-            &epilogue,
-        )
+        let epilogue = Epilogue { residual: Some(&residual), activation: options.activation, ..Epilogue::default() };
+        gemm(cpu, batch, reset, units, candidate, &mut self.candidate, units, &epilogue)
     }
 }

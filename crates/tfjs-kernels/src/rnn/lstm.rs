@@ -31,11 +31,7 @@ impl PackedLstm {
     ) -> Result<Self> {
         let n = product("kernel", &[units, 4])?;
         check_len("kernel", product("kernel", &[features, n])?, kernel.len())?;
-        check_len(
-            "recurrent_kernel",
-            product("recurrent_kernel", &[units, n])?,
-            recurrent.len(),
-        )?;
+        check_len("recurrent_kernel", product("recurrent_kernel", &[units, n])?, recurrent.len())?;
         check_len("bias", n, bias.map_or(n, <[f32]>::len))?;
         Ok(PackedLstm {
             kernel: PackedMatrix::pack(isa, features, n, kernel)?,
@@ -47,11 +43,7 @@ impl PackedLstm {
 
     /// Kernel, recurrent kernel and bias as they were given to [`pack`](Self::pack), bit for bit.
     pub fn unpack(&self) -> (Vec<f32>, Vec<f32>, Option<Vec<f32>>) {
-        (
-            self.kernel.unpack(),
-            self.recurrent.unpack(),
-            self.bias.clone(),
-        )
+        (self.kernel.unpack(), self.recurrent.unpack(), self.bias.clone())
     }
 
     /// Units, the size of the state.
@@ -73,10 +65,7 @@ pub struct LstmOptions {
 impl Default for LstmOptions {
     /// tanh and sigmoid.
     fn default() -> Self {
-        LstmOptions {
-            activation: Activation::Tanh,
-            recurrent_activation: Activation::Sigmoid,
-        }
+        LstmOptions { activation: Activation::Tanh, recurrent_activation: Activation::Sigmoid }
     }
 }
 
@@ -85,10 +74,7 @@ impl Default for LstmOptions {
 ///
 /// # Errors
 /// If a length does not fit.
-#[allow(
-    clippy::too_many_arguments,
-    reason = "input, weights, options and three outputs"
-)]
+#[allow(clippy::too_many_arguments, reason = "input, weights, options and three outputs")]
 pub fn lstm(
     cpu: &Cpu,
     shape: SequenceShape,
@@ -100,18 +86,10 @@ pub fn lstm(
     hidden: &mut [f32],
     cell: &mut [f32],
 ) -> Result<()> {
-    let SequenceShape {
-        batch,
-        time,
-        features,
-    } = shape;
+    let SequenceShape { batch, time, features } = shape;
     let units = weights.units;
     check_len("features", weights.kernel.k(), features)?;
-    check_len(
-        "input",
-        product("input", &[batch, time, features])?,
-        input.len(),
-    )?;
+    check_len("input", product("input", &[batch, time, features])?, input.len())?;
     let states = product("hidden", &[batch, units])?;
     check_len("hidden", states, hidden.len())?;
     check_len("cell", states, cell.len())?;
@@ -119,34 +97,15 @@ pub fn lstm(
     let mut outputs = Outputs::new(sequences, shape, units)?;
 
     let isa = weights.kernel.isa();
-    let projected = project(
-        cpu,
-        shape,
-        state,
-        input,
-        &weights.kernel,
-        weights.bias.as_deref(),
-    )?;
+    let projected = project(cpu, shape, state, input, &weights.kernel, weights.bias.as_deref())?;
     hidden.copy_from_slice(&initial(state.hidden, states));
     cell.copy_from_slice(&initial(state.cell, states));
     let mut gates = vec![0.0; states * 4];
     for i in 0..time {
         let step = state.step(i, time);
         let residual = &projected[i * states * 4..(i + 1) * states * 4];
-        let epilogue = Epilogue {
-            residual: Some(residual),
-            ..Epilogue::default()
-        };
-        gemm(
-            cpu,
-            batch,
-            hidden,
-            units,
-            &weights.recurrent,
-            &mut gates,
-            units * 4,
-            &epilogue,
-        )?;
+        let epilogue = Epilogue { residual: Some(residual), ..Epilogue::default() };
+        gemm(cpu, batch, hidden, units, &weights.recurrent, &mut gates, units * 4, &epilogue)?;
         for sequence in 0..batch {
             let own = sequence * units..(sequence + 1) * units;
             let masked = state.is_masked(sequence, step, time);
@@ -159,23 +118,13 @@ pub fn lstm(
                 activation::apply(isa, options.recurrent_activation, output);
                 let (input, forget) = input_forget.split_at(units);
                 let cell = &mut cell[own.clone()];
-                isa.run(NextCell {
-                    input,
-                    forget,
-                    candidate,
-                    cell,
-                });
+                isa.run(NextCell { input, forget, candidate, cell });
                 let hidden = &mut hidden[own.clone()];
                 hidden.copy_from_slice(cell);
                 activation::apply(isa, options.activation, hidden);
                 hidden.iter_mut().zip(&*output).for_each(|(h, o)| *h *= o);
             }
-            outputs.write(
-                sequence,
-                i,
-                &hidden[own],
-                masked.then_some(state.masked_output),
-            );
+            outputs.write(sequence, i, &hidden[own], masked.then_some(state.masked_output));
         }
     }
     Ok(())

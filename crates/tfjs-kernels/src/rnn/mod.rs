@@ -39,10 +39,7 @@ pub enum MaskedOutput {
 
 /// How a sequence is walked, and where from.
 #[derive(Clone, Copy, Debug, Default)]
-#[allow(
-    clippy::exhaustive_structs,
-    reason = "callers write the fields they need over the default"
-)]
+#[allow(clippy::exhaustive_structs, reason = "callers write the fields they need over the default")]
 pub struct SequenceState<'a> {
     /// From the last step to the first. The outputs are in the order of the walk, so the first output
     /// belongs to the last step, as in Keras.
@@ -59,20 +56,10 @@ pub struct SequenceState<'a> {
 
 impl SequenceState<'_> {
     fn check(&self, shape: SequenceShape, units: usize) -> Result<()> {
-        let SequenceState {
-            backwards: _,
-            mask,
-            masked_output: _,
-            hidden,
-            cell,
-        } = self;
+        let SequenceState { backwards: _, mask, masked_output: _, hidden, cell } = self;
         let states = product("initial state", &[shape.batch, units])?;
         if let Some(mask) = mask {
-            check_len(
-                "mask",
-                product("mask", &[shape.batch, shape.time])?,
-                mask.len(),
-            )?;
+            check_len("mask", product("mask", &[shape.batch, shape.time])?, mask.len())?;
         }
         if let Some(hidden) = hidden {
             check_len("initial hidden state", states, hidden.len())?;
@@ -107,17 +94,10 @@ fn project(
     kernel: &PackedMatrix,
     bias: Option<&[f32]>,
 ) -> Result<Vec<f32>> {
-    let SequenceShape {
-        batch,
-        time,
-        features,
-    } = shape;
+    let SequenceShape { batch, time, features } = shape;
     let n = kernel.n();
     let mut out = vec![0.0; product("input projection", &[batch, time, n])?];
-    let epilogue = Epilogue {
-        shift: bias,
-        ..Epilogue::default()
-    };
+    let epilogue = Epilogue { shift: bias, ..Epilogue::default() };
     if batch == 1 && !state.backwards {
         gemm(cpu, time, input, features, kernel, &mut out, n, &epilogue)?;
         return Ok(out);
@@ -129,16 +109,7 @@ fn project(
             ordered.extend_from_slice(&input[start..start + features]);
         }
     }
-    gemm(
-        cpu,
-        time * batch,
-        &ordered,
-        features,
-        kernel,
-        &mut out,
-        n,
-        &epilogue,
-    )?;
+    gemm(cpu, time * batch, &ordered, features, kernel, &mut out, n, &epilogue)?;
     Ok(out)
 }
 
@@ -152,36 +123,21 @@ struct Outputs<'a> {
 impl<'a> Outputs<'a> {
     fn new(sequences: Option<&'a mut [f32]>, shape: SequenceShape, units: usize) -> Result<Self> {
         if let Some(sequences) = &sequences {
-            check_len(
-                "sequences",
-                product("sequences", &[shape.batch, shape.time, units])?,
-                sequences.len(),
-            )?;
+            check_len("sequences", product("sequences", &[shape.batch, shape.time, units])?, sequences.len())?;
         }
-        Ok(Outputs {
-            sequences,
-            time: shape.time,
-            units,
-        })
+        Ok(Outputs { sequences, time: shape.time, units })
     }
 
     /// Writes step `i` of the walk of one sequence; `hidden` is the state after it.
     fn write(&mut self, sequence: usize, i: usize, hidden: &[f32], masked: Option<MaskedOutput>) {
-        let Outputs {
-            sequences: Some(sequences),
-            time,
-            units,
-        } = self
-        else {
+        let Outputs { sequences: Some(sequences), time, units } = self else {
             return;
         };
         let at = (sequence * *time + i) * *units;
         match masked {
             None | Some(MaskedOutput::State) => sequences[at..at + *units].copy_from_slice(hidden),
             Some(MaskedOutput::Previous) if i > 0 => sequences.copy_within(at - *units..at, at),
-            Some(MaskedOutput::Previous | MaskedOutput::Zero) => {
-                sequences[at..at + *units].fill(0.0)
-            }
+            Some(MaskedOutput::Previous | MaskedOutput::Zero) => sequences[at..at + *units].fill(0.0),
         }
     }
 }

@@ -36,11 +36,7 @@ struct Case {
 
 fn cases() -> Vec<Case> {
     let plain = Case {
-        shape: SequenceShape {
-            batch: 1,
-            time: 5,
-            features: 3,
-        },
+        shape: SequenceShape { batch: 1, time: 5, features: 3 },
         units: 4,
         backwards: false,
         masked: false,
@@ -48,68 +44,18 @@ fn cases() -> Vec<Case> {
         initial: false,
         bias: true,
     };
-    let batch = Case {
-        shape: SequenceShape {
-            batch: 3,
-            time: 6,
-            features: 5,
-        },
-        units: 9,
-        ..plain
-    };
+    let batch = Case { shape: SequenceShape { batch: 3, time: 6, features: 5 }, units: 9, ..plain };
     vec![
         plain,
         batch,
-        Case {
-            bias: false,
-            initial: true,
-            ..batch
-        },
-        Case {
-            backwards: true,
-            initial: true,
-            ..plain
-        },
-        Case {
-            backwards: true,
-            masked: true,
-            ..batch
-        },
-        Case {
-            masked: true,
-            initial: true,
-            ..batch
-        },
-        Case {
-            masked: true,
-            initial: true,
-            masked_output: MaskedOutput::Zero,
-            ..batch
-        },
-        Case {
-            masked: true,
-            initial: true,
-            masked_output: MaskedOutput::State,
-            ..batch
-        },
-        Case {
-            shape: SequenceShape {
-                batch: 2,
-                time: 0,
-                features: 3,
-            },
-            initial: true,
-            ..plain
-        },
-        Case {
-            shape: SequenceShape {
-                batch: 5,
-                time: 7,
-                features: 40,
-            },
-            units: 33,
-            ..plain
-        },
+        Case { bias: false, initial: true, ..batch },
+        Case { backwards: true, initial: true, ..plain },
+        Case { backwards: true, masked: true, ..batch },
+        Case { masked: true, initial: true, ..batch },
+        Case { masked: true, initial: true, masked_output: MaskedOutput::Zero, ..batch },
+        Case { masked: true, initial: true, masked_output: MaskedOutput::State, ..batch },
+        Case { shape: SequenceShape { batch: 2, time: 0, features: 3 }, initial: true, ..plain },
+        Case { shape: SequenceShape { batch: 5, time: 7, features: 40 }, units: 33, ..plain },
     ]
 }
 
@@ -121,17 +67,10 @@ fn walk(
     states: &[Vec<f32>],
     next: impl Fn(&[f64], &[Vec<f64>]) -> Vec<Vec<f64>>,
 ) -> (Vec<f64>, Vec<Vec<f64>>) {
-    let SequenceShape {
-        batch,
-        time,
-        features,
-    } = case.shape;
+    let SequenceShape { batch, time, features } = case.shape;
     let (mut outputs, mut last) = (Vec::new(), vec![Vec::new(); states.len()]);
     for b in 0..batch {
-        let mut now: Vec<Vec<f64>> = states
-            .iter()
-            .map(|s| wide(&s[b * case.units..(b + 1) * case.units]))
-            .collect();
+        let mut now: Vec<Vec<f64>> = states.iter().map(|s| wide(&s[b * case.units..(b + 1) * case.units])).collect();
         let mut previous = vec![0.0; case.units];
         for i in 0..time {
             let t = if case.backwards { time - 1 - i } else { i };
@@ -166,11 +105,7 @@ struct Given {
 }
 
 fn given(case: Case, gates: usize, biases: usize) -> Given {
-    let SequenceShape {
-        batch,
-        time,
-        features,
-    } = case.shape;
+    let SequenceShape { batch, time, features } = case.shape;
     let n = case.units * gates;
     let states = |seed| {
         let mut states = values(batch * case.units, seed);
@@ -184,10 +119,7 @@ fn given(case: Case, gates: usize, biases: usize) -> Given {
         bias.fill(0.0);
     }
     Given {
-        input: values(batch * time * features, 1)
-            .iter()
-            .map(|x| 2.0 * x)
-            .collect(),
+        input: values(batch * time * features, 1).iter().map(|x| 2.0 * x).collect(),
         mask: values(batch * time, 2).iter().map(|&x| x > 0.0).collect(),
         hidden: states(3),
         cell: states(4),
@@ -228,31 +160,21 @@ fn lstm_agrees_with_f64() {
                 let z = affine(&states[0], &given.recurrent, n, &z);
                 let gate = |g: usize, j: usize| z[g * u + j];
                 let c: Vec<f64> = (0..u)
-                    .map(|j| {
-                        sigmoid(gate(1, j)) * states[1][j] + sigmoid(gate(0, j)) * gate(2, j).tanh()
-                    })
+                    .map(|j| sigmoid(gate(1, j)) * states[1][j] + sigmoid(gate(0, j)) * gate(2, j).tanh())
                     .collect();
                 let h = (0..u).map(|j| sigmoid(gate(3, j)) * c[j].tanh()).collect();
                 vec![h, c]
             });
             let bias = case.bias.then_some(&given.bias[..]);
-            let weights = PackedLstm::pack(
-                cpu.isa(),
-                case.shape.features,
-                u,
-                &given.kernel,
-                &given.recurrent,
-                bias,
-            )
-            .unwrap();
+            let weights =
+                PackedLstm::pack(cpu.isa(), case.shape.features, u, &given.kernel, &given.recurrent, bias).unwrap();
             let unpacked = weights.unpack();
             assert_eq!(
                 (unpacked.0, unpacked.1, unpacked.2.as_deref()),
                 (given.kernel.clone(), given.recurrent.clone(), bias)
             );
             let mut sequences = vec![f32::NAN; outputs.len()];
-            let (mut hidden, mut cell) =
-                (vec![f32::NAN; last[0].len()], vec![f32::NAN; last[0].len()]);
+            let (mut hidden, mut cell) = (vec![f32::NAN; last[0].len()], vec![f32::NAN; last[0].len()]);
             let (options, state) = (LstmOptions::default(), state(case, &given, true));
             lstm(
                 &cpu,
@@ -266,11 +188,7 @@ fn lstm_agrees_with_f64() {
                 &mut cell,
             )
             .unwrap();
-            assert_all_close(
-                &sequences,
-                &outputs,
-                &format!("output of {case:?} on {cpu:?}"),
-            );
+            assert_all_close(&sequences, &outputs, &format!("output of {case:?} on {cpu:?}"));
             assert_all_close(&hidden, &last[0], &format!("hidden of {case:?} on {cpu:?}"));
             assert_all_close(&cell, &last[1], &format!("cell of {case:?} on {cpu:?}"));
         }
@@ -285,17 +203,9 @@ fn gru_agrees_with_f64_in_both_forms() {
                 let given = given(case, 3, if reset_after { 2 } else { 1 });
                 let (u, n) = (case.units, case.units * 3);
                 let input_bias = wide(&given.bias[..n]);
-                let recurrent_bias = if reset_after {
-                    wide(&given.bias[n..])
-                } else {
-                    vec![0.0; n]
-                };
-                let (outputs, last) = walk(
-                    case,
-                    &given.input,
-                    &given.mask,
-                    std::slice::from_ref(&given.hidden),
-                    |x, states| {
+                let recurrent_bias = if reset_after { wide(&given.bias[n..]) } else { vec![0.0; n] };
+                let (outputs, last) =
+                    walk(case, &given.input, &given.mask, std::slice::from_ref(&given.hidden), |x, states| {
                         let h = &states[0];
                         let xz = affine(x, &given.kernel, n, &input_bias);
                         let hz = affine(h, &given.recurrent, n, &recurrent_bias);
@@ -307,12 +217,9 @@ fn gru_agrees_with_f64_in_both_forms() {
                             let rh: Vec<f64> = (0..u).map(|j| r[j] * h[j]).collect();
                             affine(&rh, &given.recurrent, n, &vec![0.0; n])[2 * u..].to_vec()
                         };
-                        let new = (0..u).map(|j| {
-                            z[j] * h[j] + (1.0 - z[j]) * (xz[2 * u + j] + inner[j]).tanh()
-                        });
+                        let new = (0..u).map(|j| z[j] * h[j] + (1.0 - z[j]) * (xz[2 * u + j] + inner[j]).tanh());
                         vec![new.collect()]
-                    },
-                );
+                    });
                 let bias = case.bias.then_some(&given.bias[..]);
                 let weights = PackedGru::pack(
                     cpu.isa(),
@@ -332,17 +239,8 @@ fn gru_agrees_with_f64_in_both_forms() {
                 let mut sequences = vec![f32::NAN; outputs.len()];
                 let mut hidden = vec![f32::NAN; last[0].len()];
                 let (options, state) = (GruOptions::default(), state(case, &given, false));
-                gru(
-                    &cpu,
-                    case.shape,
-                    &given.input,
-                    &weights,
-                    options,
-                    &state,
-                    Some(&mut sequences),
-                    &mut hidden,
-                )
-                .unwrap();
+                gru(&cpu, case.shape, &given.input, &weights, options, &state, Some(&mut sequences), &mut hidden)
+                    .unwrap();
                 let what = format!("{case:?}, reset after {reset_after} on {cpu:?}");
                 assert_all_close(&sequences, &outputs, &format!("output of {what}"));
                 assert_all_close(&hidden, &last[0], &format!("hidden of {what}"));
@@ -360,24 +258,9 @@ fn other_activations_are_used_where_they_belong() {
         recurrent_activation: Activation::HardSigmoid(crate::HardSigmoidForm::Clip),
     };
     let (mut hidden, mut cell) = ([0.0], [0.0]);
-    let shape = SequenceShape {
-        batch: 1,
-        time: 1,
-        features: 1,
-    };
+    let shape = SequenceShape { batch: 1, time: 1, features: 1 };
     let cpu = Cpu::with_isa(Isa::PORTABLE, 1);
-    lstm(
-        &cpu,
-        shape,
-        &[2.0],
-        &weights,
-        options,
-        &SequenceState::default(),
-        None,
-        &mut hidden,
-        &mut cell,
-    )
-    .unwrap();
+    lstm(&cpu, shape, &[2.0], &weights, options, &SequenceState::default(), None, &mut hidden, &mut cell).unwrap();
     assert_close(cell[0], 0.9 * 2.0, 0.0, "cell");
     assert_close(hidden[0], 0.9 * 0.9 * 2.0, 0.0, "hidden");
 }
@@ -385,103 +268,24 @@ fn other_activations_are_used_where_they_belong() {
 #[test]
 fn wrong_lengths_are_errors() {
     let cpu = Cpu::with_isa(Isa::PORTABLE, 1);
-    let shape = SequenceShape {
-        batch: 2,
-        time: 3,
-        features: 4,
-    };
-    let weights =
-        PackedGru::pack(Isa::PORTABLE, 4, 5, false, &[0.0; 60], &[0.0; 75], None).unwrap();
+    let shape = SequenceShape { batch: 2, time: 3, features: 4 };
+    let weights = PackedGru::pack(Isa::PORTABLE, 4, 5, false, &[0.0; 60], &[0.0; 75], None).unwrap();
     let call = |input: usize, state: &SequenceState<'_>, sequences: usize, hidden: usize| {
         let (mut sequences, mut hidden) = (vec![0.0; sequences], vec![0.0; hidden]);
         let options = GruOptions::default();
-        gru(
-            &cpu,
-            shape,
-            &vec![0.0; input],
-            &weights,
-            options,
-            state,
-            Some(&mut sequences),
-            &mut hidden,
-        )
-        .unwrap_err()
+        gru(&cpu, shape, &vec![0.0; input], &weights, options, state, Some(&mut sequences), &mut hidden).unwrap_err()
     };
     let plain = SequenceState::default();
-    assert_eq!(
-        call(23, &plain, 30, 10),
-        KernelError::Length {
-            what: "input",
-            expected: 24,
-            found: 23
-        }
-    );
-    assert_eq!(
-        call(24, &plain, 29, 10),
-        KernelError::Length {
-            what: "sequences",
-            expected: 30,
-            found: 29
-        }
-    );
-    assert_eq!(
-        call(24, &plain, 30, 9),
-        KernelError::Length {
-            what: "hidden",
-            expected: 10,
-            found: 9
-        }
-    );
-    let masked = SequenceState {
-        mask: Some(&[true; 5]),
-        ..plain
-    };
-    assert_eq!(
-        call(24, &masked, 30, 10),
-        KernelError::Length {
-            what: "mask",
-            expected: 6,
-            found: 5
-        }
-    );
-    let started = SequenceState {
-        hidden: Some(&[0.0; 5]),
-        ..plain
-    };
+    assert_eq!(call(23, &plain, 30, 10), KernelError::Length { what: "input", expected: 24, found: 23 });
+    assert_eq!(call(24, &plain, 29, 10), KernelError::Length { what: "sequences", expected: 30, found: 29 });
+    assert_eq!(call(24, &plain, 30, 9), KernelError::Length { what: "hidden", expected: 10, found: 9 });
+    let masked = SequenceState { mask: Some(&[true; 5]), ..plain };
+    assert_eq!(call(24, &masked, 30, 10), KernelError::Length { what: "mask", expected: 6, found: 5 });
+    let started = SequenceState { hidden: Some(&[0.0; 5]), ..plain };
     let e = call(24, &started, 30, 10);
-    assert_eq!(
-        e,
-        KernelError::Length {
-            what: "initial hidden state",
-            expected: 10,
-            found: 5
-        }
-    );
-    let e = PackedGru::pack(
-        Isa::PORTABLE,
-        4,
-        5,
-        true,
-        &[0.0; 60],
-        &[0.0; 75],
-        Some(&[0.0; 15]),
-    )
-    .unwrap_err();
-    assert_eq!(
-        e,
-        KernelError::Length {
-            what: "bias",
-            expected: 30,
-            found: 15
-        }
-    );
+    assert_eq!(e, KernelError::Length { what: "initial hidden state", expected: 10, found: 5 });
+    let e = PackedGru::pack(Isa::PORTABLE, 4, 5, true, &[0.0; 60], &[0.0; 75], Some(&[0.0; 15])).unwrap_err();
+    assert_eq!(e, KernelError::Length { what: "bias", expected: 30, found: 15 });
     let e = PackedLstm::pack(Isa::PORTABLE, 4, 5, &[0.0; 80], &[0.0; 99], None).unwrap_err();
-    assert_eq!(
-        e,
-        KernelError::Length {
-            what: "recurrent_kernel",
-            expected: 100,
-            found: 99
-        }
-    );
+    assert_eq!(e, KernelError::Length { what: "recurrent_kernel", expected: 100, found: 99 });
 }

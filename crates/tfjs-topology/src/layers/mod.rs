@@ -1,7 +1,15 @@
 //! The describing half of every layer: one folder a family, one file a behaviour, rank variants together.
 
 pub mod activation;
+pub mod axes;
+pub mod conv;
 pub mod core;
+pub mod image;
+pub mod merge;
+pub mod norm;
+pub mod pool;
 pub mod rnn;
+pub mod shape;
+pub mod spatial;
 pub mod text;
 pub mod wrap;

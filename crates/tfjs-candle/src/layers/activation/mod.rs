@@ -1,3 +1,6 @@
 //! Activation functions with parameters or weights, as layers.
 
+pub mod elu;
+pub mod prelu;
 pub mod relu;
+pub mod softmax;

@@ -1,0 +1,55 @@
+//! `ELU`: `x > 0 -> x; else alpha * (exp(x) - 1)`.
+//!
+//! Reference: <https://keras.io/api/layers/activation_layers/elu/>.
+
+use crate::activation::Activation;
+use crate::call::Call;
+use crate::config::Config;
+use crate::layer::{LayerDef, MaskRule, single};
+use crate::registry::FromConfig;
+use crate::types::TensorType;
+use tfjs_manifest::Result;
+
+/// An exponential linear unit. No weights. DIFFERENCE: TensorFlow.js refuses an `alpha` other than 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Elu {
+    /// Always [`Activation::Elu`].
+    pub activation: Activation,
+}
+
+impl FromConfig for Elu {
+    fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
+        Ok(Elu { activation: Activation::Elu { alpha: config.or("alpha", 1.0)? } })
+    }
+}
+
+impl LayerDef for Elu {
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        Ok(vec![TensorType::float(single(call)?.shape.clone())])
+    }
+
+    fn mask(&self) -> MaskRule {
+        MaskRule::Pass
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::activation::Activation;
+    use crate::registry::Layer;
+    use crate::testing::{check_infer, read_layer};
+    use serde_json::json;
+
+    #[track_caller]
+    fn check(config: serde_json::Value, alpha: f32) {
+        let Layer::Elu(elu) = read_layer("ELU", config).unwrap() else { panic!("not an ELU") };
+        assert_eq!(elu.activation, Activation::Elu { alpha });
+    }
+
+    #[test]
+    fn parameters() {
+        check(json!({}), 1.0);
+        check(json!({"alpha": {"type": "ndarray", "value": 0.5}}), 0.5);
+        check_infer("ELU", json!({}), &["?,4"], &["?,4"]);
+    }
+}

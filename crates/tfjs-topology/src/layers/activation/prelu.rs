@@ -1,0 +1,82 @@
+//! `PReLU`: `x >= 0 -> x; else alpha * x`, with a learned `alpha` for each element or channel.
+//!
+//! Reference: <https://keras.io/api/layers/activation_layers/prelu/>.
+
+use crate::call::Call;
+use crate::config::Config;
+use crate::layer::{LayerDef, MaskRule, WeightDecl, known, single};
+use crate::layers::axes::Axes;
+use crate::registry::FromConfig;
+use crate::types::TensorType;
+use tfjs_manifest::{Error, Result, Shape};
+
+/// A rectifier with a learned slope. Weights: `alpha`, of the input's shape without the batch, 1 for shared axes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PRelu {
+    /// The axes along which all elements have the same slope, the batch counted as 0.
+    pub shared_axes: Vec<i64>,
+}
+
+impl FromConfig for PRelu {
+    fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
+        Ok(PRelu { shared_axes: config.or("shared_axes", Axes(Vec::new()))?.0 })
+    }
+}
+
+impl LayerDef for PRelu {
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let shape = &single(call)?.shape;
+        let rank = shape.rank();
+        if rank == 0 {
+            return Err(Error::malformed("expected an input of rank 1 or more, found shape []"));
+        }
+        for &axis in &self.shared_axes {
+            if !(1..rank as i64).contains(&axis) {
+                return Err(Error::malformed(format!("shared axis {axis} does not exist in shape {shape}")));
+            }
+        }
+        Ok(vec![TensorType::float(shape.clone())])
+    }
+
+    fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
+        let input = &single(call)?.shape;
+        let dims: Vec<usize> =
+            (1..)
+                .zip(input.dims().iter().skip(1))
+                .map(|(axis, &dim)| {
+                    if self.shared_axes.contains(&axis) {
+                        Ok(1)
+                    } else {
+                        known(dim, "an axis that is not shared", input)
+                    }
+                })
+                .collect::<Result<_>>()?;
+        Ok(vec![WeightDecl::new("alpha", Shape::new(dims)?)])
+    }
+
+    fn mask(&self) -> MaskRule {
+        MaskRule::Pass
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check_infer, check_refused, check_weights};
+    use serde_json::json;
+
+    #[test]
+    fn infers() {
+        check_infer("PReLU", json!({"shared_axes": null}), &["?,4"], &["?,4"]);
+        check_weights("PReLU", json!({}), &["?,4,3"], &["alpha[4,3]"]);
+        check_weights("PReLU", json!({"sharedAxes": [1.0, 2]}), &["?,?,?,3"], &["alpha[1,1,3]"]);
+        check_weights("PReLU", json!({"shared_axes": 1}), &["?,?,3"], &["alpha[1,3]"]);
+    }
+
+    #[test]
+    fn refuses() {
+        let message = "shared axis 3 does not exist in shape [?,4,3]";
+        check_refused("PReLU", json!({"shared_axes": [3]}), &["?,4,3"], message);
+        let message = "an axis that is not shared must be known, found shape [?,?,3]";
+        check_refused("PReLU", json!({}), &["?,?,3"], message);
+    }
+}

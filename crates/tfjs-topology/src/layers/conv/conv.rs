@@ -1,0 +1,118 @@
+//! `Conv1D`, `Conv2D`, `Conv3D`: `activation(conv(input, kernel) + bias)`.
+//!
+//! `out[p, f] = sum over k, c of in[p * strides + k * dilation, c] * kernel[k, c, f]`; with groups, a block of
+//! filters sees its block of channels only.
+//!
+//! Reference: <https://keras.io/api/layers/convolution_layers/convolution2d/>.
+
+use crate::activation::Activation;
+use crate::call::Call;
+use crate::config::Config;
+use crate::layer::{LayerDef, WeightDecl, known};
+use crate::layers::spatial::Windows;
+use crate::registry::FromConfig;
+use crate::types::TensorType;
+use tfjs_manifest::{Error, Result, Shape};
+
+/// A convolution. Weights: `kernel [k..., in / groups, filters]`, `bias [filters]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conv {
+    /// The windows.
+    pub windows: Windows,
+    /// Channels of the output.
+    pub filters: usize,
+    /// Blocks of channels that do not see each other.
+    pub groups: usize,
+    /// Whether a bias is added.
+    pub use_bias: bool,
+    /// Applied last.
+    pub activation: Activation,
+}
+
+impl FromConfig for Conv {
+    fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
+        let conv = Conv {
+            windows: Windows::read_kernel(class, config)?,
+            filters: config.req("filters")?,
+            groups: config.or("groups", 1)?,
+            use_bias: config.or("use_bias", true)?,
+            activation: Activation::read(config, "activation", Activation::Linear)?,
+        };
+        if conv.groups == 0 || conv.filters == 0 || !conv.filters.is_multiple_of(conv.groups) {
+            return Err(Error::malformed(format!(
+                "expected at least 1 filter for each group, found {} filters in {} groups",
+                conv.filters, conv.groups
+            ))
+            .at_json("config"));
+        }
+        Ok(conv)
+    }
+}
+
+impl LayerDef for Conv {
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let input = self.windows.spatial.input(call)?;
+        Ok(vec![TensorType::float(self.windows.output(&input.shape, Some(self.filters))?)])
+    }
+
+    fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
+        let shape = &self.windows.spatial.input(call)?.shape;
+        let channels = known(self.windows.spatial.channels(shape), "the channels", shape)?;
+        if channels == 0 || !channels.is_multiple_of(self.groups) {
+            return Err(Error::malformed(format!(
+                "expected channels that {} groups share evenly, found shape {shape}",
+                self.groups
+            )));
+        }
+        let mut kernel = self.windows.sizes();
+        kernel.extend([channels / self.groups, self.filters]);
+        let mut weights = vec![WeightDecl::new("kernel", Shape::new(kernel)?)];
+        if self.use_bias {
+            weights.push(WeightDecl::new("bias", Shape::new([self.filters])?));
+        }
+        Ok(weights)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check_infer, check_refused, check_weights};
+    use serde_json::json;
+
+    #[test]
+    fn infers() {
+        check_infer("Conv2D", json!({"filters": 8, "kernel_size": 3}), &["?,28,28,1"], &["?,26,26,8"]);
+        let odd = json!({"filters": 8.0, "kernelSize": [3, 5], "strides": [2, 1], "padding": "same", "useBias": false});
+        check_infer("Conv2D", odd, &["?,?,7,1"], &["?,?,7,8"]);
+        let first = json!({"filters": 4, "kernel_size": [3], "data_format": "channelsFirst", "dilation_rate": [2, 1]});
+        check_infer("Conv2D", first, &["2,3,9,9"], &["2,4,5,7"]);
+        let causal = json!({"filters": 4, "kernel_size": [3], "padding": "causal", "dilation_rate": [4]});
+        check_infer("Conv1D", causal, &["?,5,2"], &["?,5,4"]);
+    }
+
+    #[test]
+    fn weights() {
+        let config = json!({"filters": 8, "kernel_size": [3, 2], "groups": 2});
+        check_weights("Conv2D", config, &["?,?,?,4"], &["kernel[3,2,2,8]", "bias[8]"]);
+        let config = json!({"filters": 8, "kernel_size": 3, "use_bias": false});
+        check_weights("Conv1D", config, &["?,9,4"], &["kernel[3,4,8]"]);
+    }
+
+    #[test]
+    fn refuses() {
+        let conv = || json!({"filters": 8, "kernel_size": 3});
+        check_refused("Conv2D", conv(), &["?,28,28"], "expected an input of rank 4, found shape [?,28,28]");
+        check_refused("Conv2D", conv(), &["?,9,9,?"], "the channels must be known, found shape [?,9,9,?]");
+        check_refused("Conv2D", conv(), &["?,0,9,1"], "expected spatial axes of at least 1, found shape [?,0,9,1]");
+        let groups = json!({"filters": 8, "kernel_size": 3, "groups": 2});
+        let message = "expected channels that 2 groups share evenly, found shape [?,9,9,3]";
+        check_refused("Conv2D", groups, &["?,9,9,3"], message);
+        let message = "`config`: expected at least 1 filter for each group, found 8 filters in 0 groups";
+        check_refused("Conv2D", json!({"filters": 8, "kernel_size": 3, "groups": 0}), &[], message);
+        let message = "`config`: stride must be at least 1, found 0";
+        check_refused("Conv2D", json!({"filters": 8, "kernel_size": 3, "strides": 0}), &[], message);
+        let causal = json!({"filters": 8, "kernel_size": 3, "padding": "causal"});
+        let message = "`config.padding`: padding `causal` is for sequences, not for `Conv2D`";
+        check_refused("Conv2D", causal, &[], message);
+    }
+}

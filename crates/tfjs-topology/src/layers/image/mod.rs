@@ -1,0 +1,3 @@
+//! Preprocessing of images inside a model.
+
+pub mod rescaling;

@@ -1,0 +1,107 @@
+//! `LayerNormalization`: `(input - mean) / sqrt(variance + epsilon) * gamma + beta`, with the mean and variance
+//! of each element's own axes.
+//!
+//! Reference: <https://keras.io/api/layers/normalization_layers/layer_normalization/>.
+
+use crate::call::Call;
+use crate::config::Config;
+use crate::layer::{LayerDef, MaskRule, WeightDecl, known, single};
+use crate::layers::axes::Axes;
+use crate::registry::FromConfig;
+use crate::types::{SymShape, TensorType};
+use tfjs_manifest::{Result, Shape};
+
+/// A layer normalization. Weights: `gamma`, `beta`, each with the dimensions of the normalized axes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerNormalization {
+    /// The normalized axes, in the order of the weights' dimensions.
+    pub axes: Axes,
+    /// Added to the variance.
+    pub epsilon: f32,
+    /// Whether there is a `beta`.
+    pub center: bool,
+    /// Whether there is a `gamma`.
+    pub scale: bool,
+    /// Keras 3: `input / sqrt(variance + epsilon) * gamma`, without mean and `beta`.
+    pub rms_scaling: bool,
+}
+
+impl FromConfig for LayerNormalization {
+    fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
+        let mut axes = config.or("axis", Axes(vec![-1]))?;
+        // Keras 3 makes its weights by the sorted axes, the others by the axes as written.
+        if config.producer().is_keras3() {
+            axes.0.sort_unstable();
+        }
+        let rms_scaling = config.or("rms_scaling", false)?;
+        Ok(LayerNormalization {
+            axes,
+            epsilon: config.or("epsilon", 1e-3)?,
+            center: config.or("center", true)? && !rms_scaling,
+            scale: config.or("scale", true)? || rms_scaling,
+            rms_scaling,
+        })
+    }
+}
+
+impl LayerNormalization {
+    /// The axes as indices into the input's shape.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for an axis the input does not have.
+    pub fn axes(&self, shape: &SymShape) -> Result<Vec<usize>> {
+        self.axes.of(shape)
+    }
+}
+
+impl LayerDef for LayerNormalization {
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let input = single(call)?;
+        self.axes(&input.shape)?;
+        Ok(vec![TensorType::float(input.shape.clone())])
+    }
+
+    fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
+        let input = &single(call)?.shape;
+        let shape: Vec<usize> = self
+            .axes(input)?
+            .into_iter()
+            .map(|axis| known(input.dims()[axis], "the normalized axis", input))
+            .collect::<Result<_>>()?;
+        let mut weights = Vec::new();
+        if self.scale {
+            weights.push(WeightDecl::new("gamma", Shape::new(shape.clone())?).ones());
+        }
+        if self.center {
+            weights.push(WeightDecl::new("beta", Shape::new(shape)?));
+        }
+        Ok(weights)
+    }
+
+    fn mask(&self) -> MaskRule {
+        MaskRule::Pass
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check_infer, check_refused, check_weights};
+    use serde_json::json;
+
+    #[test]
+    fn infers() {
+        check_infer("LayerNormalization", json!({"axis": [1, 2]}), &["?,4,3"], &["?,4,3"]);
+        check_weights("LayerNormalization", json!({}), &["?,?,3"], &["gamma[3]", "beta[3]"]);
+        check_weights("LayerNormalization", json!({"axis": [-1, 1]}), &["?,4,3"], &["gamma[3,4]", "beta[3,4]"]);
+        check_weights("LayerNormalization", json!({"center": false, "axis": 1.0}), &["?,4,?"], &["gamma[4]"]);
+        check_weights("LayerNormalization", json!({"rmsScaling": true}), &["?,4"], &["gamma[4]"]);
+    }
+
+    #[test]
+    fn refuses() {
+        let message = "`axis` 2 does not exist in shape [?,3]";
+        check_refused("LayerNormalization", json!({"axis": 2}), &["?,3"], message);
+        let message = "the normalized axis must be known, found shape [?,?]";
+        check_refused("LayerNormalization", json!({}), &["?,?"], message);
+    }
+}

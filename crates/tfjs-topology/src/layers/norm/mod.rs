@@ -1,0 +1,4 @@
+//! Normalizations.
+
+pub mod batch;
+pub mod layer;

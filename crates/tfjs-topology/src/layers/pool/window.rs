@@ -1,0 +1,69 @@
+//! `MaxPooling1D`, `2D`, `3D`, `AveragePooling1D`, `2D`, `3D`: the largest or mean value of each window.
+//!
+//! Reference: <https://keras.io/api/layers/pooling_layers/max_pooling2d/>.
+
+use super::PoolKind;
+use crate::call::Call;
+use crate::config::Config;
+use crate::layer::{Exactness, LayerDef};
+use crate::layers::spatial::Windows;
+use crate::registry::FromConfig;
+use crate::types::TensorType;
+use tfjs_manifest::Result;
+
+/// A pool. No weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pool {
+    /// What it keeps.
+    pub kind: PoolKind,
+    /// The windows.
+    pub windows: Windows,
+}
+
+impl FromConfig for Pool {
+    fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
+        Ok(Pool { kind: PoolKind::of(class), windows: Windows::read_pool(class, config)? })
+    }
+}
+
+impl LayerDef for Pool {
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let shape = &self.windows.spatial.input(call)?.shape;
+        let channels = self.windows.spatial.channels(shape);
+        Ok(vec![TensorType::float(self.windows.output(shape, channels)?)])
+    }
+
+    fn exactness(&self) -> Exactness {
+        match self.kind {
+            PoolKind::Max => Exactness::Exact,
+            PoolKind::Average => Exactness::Rounded,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check_infer, check_refused};
+    use serde_json::json;
+
+    #[test]
+    fn infers() {
+        check_infer("MaxPooling2D", json!({}), &["?,9,?,3"], &["?,4,?,3"]);
+        let config = json!({"poolSize": [3, 2], "strides": null, "padding": "same", "dataFormat": "channels_first"});
+        check_infer("AveragePooling2D", config, &["?,3,9,9"], &["?,3,3,5"]);
+        check_infer("MaxPooling1D", json!({"pool_size": [3], "strides": [1]}), &["?,9,3"], &["?,7,3"]);
+    }
+
+    #[test]
+    fn refuses() {
+        check_refused("MaxPooling2D", json!({}), &["?,9,3"], "expected an input of rank 4, found shape [?,9,3]");
+        let message = "a window of 2 does not fit an axis of 1 with padding `valid`";
+        check_refused("MaxPooling2D", json!({}), &["?,1,9,3"], message);
+        let message = "`config`: window size must be at least 1, found 0";
+        check_refused("AveragePooling2D", json!({"pool_size": 0}), &[], message);
+        let message = "`config.strides`: expected 1 or 2 numbers, found 3";
+        check_refused("AveragePooling2D", json!({"strides": [1, 1, 1]}), &[], message);
+        let message = "`config.padding`: a pool cannot be `causal`";
+        check_refused("MaxPooling1D", json!({"padding": "causal"}), &[], message);
+    }
+}

@@ -1,0 +1,72 @@
+//! `ZeroPadding1D`, `2D`, `3D`: zeros around the spatial axes.
+//!
+//! Reference: <https://keras.io/api/layers/reshaping_layers/zero_padding2d/>.
+
+use crate::call::Call;
+use crate::config::Config;
+use crate::geometry::Pads;
+use crate::layer::{Exactness, LayerDef, single_of_rank};
+use crate::layers::spatial::Spatial;
+use crate::registry::FromConfig;
+use crate::types::{Dim, TensorType};
+use tfjs_manifest::{Error, Result};
+
+/// Zeros around the spatial axes. No weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ZeroPadding {
+    /// The axes.
+    pub spatial: Spatial,
+    /// The zeros before and after each.
+    pub pads: Vec<Pads>,
+}
+
+impl FromConfig for ZeroPadding {
+    fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
+        let spatial = Spatial::read(class, config)?;
+        Ok(ZeroPadding { spatial, pads: super::borders(config, "padding", &spatial, 1)? })
+    }
+}
+
+impl LayerDef for ZeroPadding {
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let input = single_of_rank(call, self.spatial.count + 2)?;
+        let pad = |(dim, pads): (&Dim, &Pads)| {
+            let more = pads.before.checked_add(pads.after);
+            more.and_then(|n| n.checked_add(dim.unwrap_or(0)))
+                .filter(|&n| n < isize::MAX as usize)
+                .map(|n| dim.map(|_| n))
+                .ok_or_else(|| Error::malformed(format!("too many zeros around shape {}", input.shape)))
+        };
+        let dims = self.spatial.dims(&input.shape).iter().zip(&self.pads).map(pad).collect::<Result<Vec<_>>>()?;
+        let channels = self.spatial.channels(&input.shape);
+        Ok(vec![TensorType { shape: self.spatial.with(&input.shape, &dims, channels), dtype: input.dtype }])
+    }
+
+    fn exactness(&self) -> Exactness {
+        Exactness::Exact
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check_infer, check_refused};
+    use serde_json::json;
+
+    #[test]
+    fn infers() {
+        check_infer("ZeroPadding2D", json!({}), &["?,9,?,3"], &["?,11,?,3"]);
+        check_infer("ZeroPadding2D", json!({"padding": [1, 2.0]}), &["?,9,9,3"], &["?,11,13,3"]);
+        let config = json!({"padding": [[0, 1], [2, 3]], "dataFormat": "channelsFirst"});
+        check_infer("ZeroPadding2D", config, &["?,3,9,9"], &["?,3,10,14"]);
+        check_infer("ZeroPadding1D", json!({"padding": [0, 3]}), &["?,9,3"], &["?,12,3"]);
+    }
+
+    #[test]
+    fn refuses() {
+        check_refused("ZeroPadding2D", json!({}), &["?,9,3"], "expected an input of rank 4, found shape [?,9,3]");
+        let message = "`config.padding`: expected a number, or one or two numbers for each of 2 axes, found `[1,-1]`";
+        check_refused("ZeroPadding2D", json!({"padding": [1, -1]}), &[], message);
+        let huge = json!({"padding": 9e14});
+        check_infer("ZeroPadding1D", huge, &["?,9,3"], &["?,1800000000000009,3"]);
+    }
+}

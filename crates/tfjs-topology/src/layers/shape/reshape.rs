@@ -1,0 +1,105 @@
+//! `Reshape`: the same elements, of each batch entry, in another shape.
+//!
+//! Reference: <https://keras.io/api/layers/reshaping_layers/reshape/>.
+
+use crate::call::Call;
+use crate::config::Config;
+use crate::layer::{Exactness, LayerDef, single};
+use crate::registry::FromConfig;
+use crate::types::{Dim, SymShape, TensorType};
+use tfjs_manifest::{Error, Result};
+
+/// Another shape for each batch entry. No weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reshape {
+    /// The shape without the batch; one dimension may be open.
+    pub target: Vec<Dim>,
+}
+
+impl FromConfig for Reshape {
+    fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
+        let target: Vec<Option<i64>> = config.req("target_shape")?;
+        let wrong = |what: String| Error::malformed(what).at_json("target_shape").at_json("config");
+        let target: Vec<Dim> = target
+            .into_iter()
+            .map(|dim| match dim {
+                None | Some(-1) => Ok(None),
+                Some(n) => usize::try_from(n).map(Some).map_err(|_| wrong(format!("`{n}` is no dimension"))),
+            })
+            .collect::<Result<_>>()?;
+        if target.iter().filter(|dim| dim.is_none()).count() > 1 {
+            return Err(wrong(format!("expected at most one open dimension, found {}", SymShape(target))));
+        }
+        Ok(Reshape { target })
+    }
+}
+
+impl Reshape {
+    /// The output shape for an input, its batch included.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if the elements do not fit.
+    pub fn output(&self, input: &SymShape) -> Result<SymShape> {
+        let [batch, rest @ ..] = input.dims() else {
+            return Err(Error::malformed("expected an input of rank 1 or more, found shape []"));
+        };
+        let fixed: Vec<Dim> = self.target.iter().copied().filter(Option::is_some).collect();
+        let fixed = SymShape::product(&fixed)?.unwrap_or(1);
+        let misfit = || {
+            let target = SymShape(self.target.clone());
+            Error::malformed(format!("the elements of shape {input} do not fit {target} for each batch entry"))
+        };
+        let open = match SymShape::product(rest)? {
+            None => None,
+            // Nothing says how often nothing is contained in nothing.
+            Some(elements) if self.target.contains(&None) => {
+                Some(elements.checked_div(fixed).filter(|n| n * fixed == elements).ok_or_else(misfit)?)
+            }
+            Some(elements) if elements == fixed => None,
+            Some(_) => return Err(misfit()),
+        };
+        let mut dims = vec![*batch];
+        dims.extend(self.target.iter().map(|dim| dim.or(open)));
+        Ok(SymShape(dims))
+    }
+}
+
+impl LayerDef for Reshape {
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let input = single(call)?;
+        Ok(vec![TensorType { shape: self.output(&input.shape)?, dtype: input.dtype }])
+    }
+
+    fn exactness(&self) -> Exactness {
+        Exactness::Exact
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check_infer, check_refused};
+    use serde_json::json;
+
+    #[test]
+    fn infers() {
+        check_infer("Reshape", json!({"targetShape": [2, -1]}), &["?,4,3"], &["?,2,6"]);
+        check_infer("Reshape", json!({"target_shape": [null, 3.0]}), &["?,?,6"], &["?,?,3"]);
+        check_infer("Reshape", json!({"target_shape": [12]}), &["?,4,3"], &["?,12"]);
+        check_infer("Reshape", json!({"target_shape": []}), &["?,1"], &["?"]);
+    }
+
+    #[test]
+    fn refuses() {
+        let misfit = "the elements of shape [?,4,3] do not fit [5,?] for each batch entry";
+        check_refused("Reshape", json!({"target_shape": [5, -1]}), &["?,4,3"], misfit);
+        let misfit = "the elements of shape [?,4,3] do not fit [5] for each batch entry";
+        check_refused("Reshape", json!({"target_shape": [5]}), &["?,4,3"], misfit);
+        let misfit = "the elements of shape [?,0] do not fit [?,0] for each batch entry";
+        check_refused("Reshape", json!({"target_shape": [-1, 0]}), &["?,0"], misfit);
+        let message = "`config.target_shape`: expected at most one open dimension, found [?,?]";
+        check_refused("Reshape", json!({"target_shape": [-1, null]}), &[], message);
+        let message = "`config.target_shape`: `-2` is no dimension";
+        check_refused("Reshape", json!({"target_shape": [-2]}), &[], message);
+        check_refused("Reshape", json!({}), &[], "`config`: missing `target_shape`");
+    }
+}

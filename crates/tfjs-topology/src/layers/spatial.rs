@@ -1,0 +1,151 @@
+//! The spatial axes of images, sequences and volumes: where they are, and the windows that slide along them.
+
+use crate::call::Call;
+use crate::config::{Config, DataFormat, PerAxis};
+use crate::geometry::{Padding, Window};
+use crate::layer::single_of_rank;
+use crate::types::{Dim, SymShape, TensorType};
+use tfjs_manifest::{Error, Result};
+
+/// Where the spatial axes are, and how many there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spatial {
+    /// Whether the channels stand after or before them.
+    pub format: DataFormat,
+    /// How many there are: 1 to 3.
+    pub count: usize,
+}
+
+impl Spatial {
+    /// The axes of a class such as `Conv2D`, in the format its configuration names.
+    ///
+    /// # Errors
+    /// A wrong `data_format`.
+    pub fn read(class: &str, config: &Config<'_>) -> Result<Self> {
+        let count = [1, 2, 3]
+            .into_iter()
+            .find(|n| class.contains(&format!("{n}D")))
+            .ok_or_else(|| Error::bug(format!("`{class}` does not say how many spatial axes it has")))?;
+        Ok(Spatial { format: config.or("data_format", DataFormat::default())?, count })
+    }
+
+    /// One number for each spatial axis.
+    ///
+    /// # Errors
+    /// Another number of numbers, at the key.
+    pub fn each(&self, axes: &PerAxis, key: &str) -> Result<Vec<usize>> {
+        Ok(match self.count {
+            1 => axes.axes::<1>(key)?.to_vec(),
+            2 => axes.axes::<2>(key)?.to_vec(),
+            _ => axes.axes::<3>(key)?.to_vec(),
+        })
+    }
+
+    /// The only input of a call: batch, channels and the spatial axes, none of which is empty.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for another rank or an empty axis.
+    pub fn input<'a>(&self, call: &'a Call<TensorType>) -> Result<&'a TensorType> {
+        let input = single_of_rank(call, self.count + 2)?;
+        if self.dims(&input.shape).contains(&Some(0)) {
+            return Err(Error::malformed(format!("expected spatial axes of at least 1, found shape {}", input.shape)));
+        }
+        Ok(input)
+    }
+
+    /// The spatial dimensions of a shape of the right rank.
+    pub fn dims<'a>(&self, shape: &'a SymShape) -> &'a [Dim] {
+        let first = self.format.first_spatial();
+        shape.dims().get(first..first + self.count).unwrap_or_default()
+    }
+
+    /// The channels of a shape of the right rank.
+    pub fn channels(&self, shape: &SymShape) -> Dim {
+        shape.dims().get(self.format.channel_axis(self.count + 2)).copied().flatten()
+    }
+
+    /// The shape with other spatial dimensions and channels.
+    pub fn with(&self, shape: &SymShape, dims: &[Dim], channels: Dim) -> SymShape {
+        let mut out = shape.clone();
+        let first = self.format.first_spatial();
+        for (slot, dim) in out.0.iter_mut().skip(first).take(self.count).zip(dims) {
+            *slot = *dim;
+        }
+        if let Some(slot) = out.0.get_mut(self.format.channel_axis(self.count + 2)) {
+            *slot = channels;
+        }
+        out
+    }
+}
+
+/// A window along every spatial axis.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Windows {
+    /// The axes.
+    pub spatial: Spatial,
+    /// The window along each of them.
+    pub axes: Vec<Window>,
+}
+
+impl Windows {
+    /// Reads `kernel_size`, `strides`, `padding`, `dilation_rate` and `data_format` of a convolution.
+    ///
+    /// # Errors
+    /// A missing or wrong field; [`Padding::Causal`] for anything but a sequence.
+    pub fn read_kernel(class: &str, config: &Config<'_>) -> Result<Self> {
+        let spatial = Spatial::read(class, config)?;
+        let size = spatial.each(&config.req("kernel_size")?, "kernel_size")?;
+        let strides = spatial.each(&config.or("strides", PerAxis::all(1))?, "strides")?;
+        let dilation = spatial.each(&config.or("dilation_rate", PerAxis::all(1))?, "dilation_rate")?;
+        let padding = config.or("padding", Padding::Valid)?;
+        if padding == Padding::Causal && spatial.count != 1 {
+            return Err(Error::malformed(format!("padding `causal` is for sequences, not for `{class}`"))
+                .at_json("padding")
+                .at_json("config"));
+        }
+        Self::new(spatial, &size, &strides, &dilation, padding)
+    }
+
+    /// Reads `pool_size`, `strides` (as large as the pool where it is null), `padding` and `data_format`.
+    ///
+    /// # Errors
+    /// A wrong field, [`Padding::Causal`].
+    pub fn read_pool(class: &str, config: &Config<'_>) -> Result<Self> {
+        let spatial = Spatial::read(class, config)?;
+        let size = spatial.each(&config.or("pool_size", PerAxis::all(2))?, "pool_size")?;
+        let strides = match config.opt("strides")? {
+            Some(strides) => spatial.each(&strides, "strides")?,
+            None => size.clone(),
+        };
+        let padding = config.or("padding", Padding::Valid)?;
+        if padding == Padding::Causal {
+            return Err(Error::malformed("a pool cannot be `causal`").at_json("padding").at_json("config"));
+        }
+        Self::new(spatial, &size, &strides, &vec![1; spatial.count], padding)
+    }
+
+    fn new(spatial: Spatial, size: &[usize], strides: &[usize], dilation: &[usize], padding: Padding) -> Result<Self> {
+        let axes = size
+            .iter()
+            .zip(strides)
+            .zip(dilation)
+            .map(|((&size, &stride), &dilation)| Window::new(size, stride, dilation, padding))
+            .collect::<Result<_>>()
+            .map_err(|e| e.at_json("config"))?;
+        Ok(Windows { spatial, axes })
+    }
+
+    /// The sizes of the windows.
+    pub fn sizes(&self) -> Vec<usize> {
+        self.axes.iter().map(|w| w.size).collect()
+    }
+
+    /// The output shape for an input of the right rank.
+    ///
+    /// # Errors
+    /// A window that does not fit.
+    pub fn output(&self, input: &SymShape, channels: Dim) -> Result<SymShape> {
+        let dims = self.spatial.dims(input).iter().zip(&self.axes).map(|(&dim, w)| w.output(dim));
+        Ok(self.spatial.with(input, &dims.collect::<Result<Vec<_>>>()?, channels))
+    }
+}

@@ -1,0 +1,24 @@
+//! The same without `async`: each call brings its own runtime.
+
+use crate::options::LoadOptions;
+use crate::source::Source;
+use tfjs_candle::LayersModel;
+use tfjs_manifest::{Error, Result};
+
+/// Loads a model; see [`load_layers_model`](crate::load_layers_model).
+///
+/// # Errors
+/// As there; [`Kind::Misuse`](crate::Kind::Misuse) inside a tokio runtime, whose worker it would block.
+pub fn load_layers_model(source: impl Into<Source>, options: LoadOptions) -> Result<LayersModel> {
+    run(crate::load_layers_model(source, options))
+}
+
+pub(crate) fn run<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    if tokio::runtime::Handle::try_current().is_ok() {
+        return Err(Error::misuse(
+            "a blocking call inside a tokio runtime would stop its worker; await the async function instead",
+        ));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|e| Error::fetch("cannot start a runtime for the load").with_source(e))?.block_on(future)
+}

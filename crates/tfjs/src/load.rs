@@ -1,0 +1,133 @@
+//! The road from a path or URL to a model: one line a stage.
+
+use crate::options::LoadOptions;
+use crate::source::Source;
+use std::time::Instant;
+use tfjs_candle::{LayersModel, LoadReport, prepare};
+use tfjs_io::{IoCx, fetch_weights};
+use tfjs_manifest::{Error, Limits, ModelJson, Result, TensorLayout};
+use tfjs_topology::bind::Binding;
+use tfjs_topology::def::ModelDef;
+use tfjs_topology::graph::ModelGraph;
+use tfjs_topology::producer::Producer;
+use tfjs_topology::resolve::{ResolveOptions, resolve};
+
+/// Loads a model: TensorFlow.js's `tf.loadLayersModel`.
+///
+/// `source` is the path of a `model.json` or of its folder, an `http(s)://` or `file://` URL, or a handler.
+/// Needs a tokio runtime; [`blocking::load_layers_model`](crate::blocking::load_layers_model) brings its own.
+/// Dropping the future cancels the load.
+///
+/// # Errors
+/// Everything that is wrong, before a byte of the weights is fetched where that is possible; see
+/// [`Kind`](crate::Kind) for whose fault it is.
+pub async fn load_layers_model(source: impl Into<Source>, options: LoadOptions) -> Result<LayersModel> {
+    let source = source.into();
+    let cx = IoCx::with_registry(options.io_options(), options.registry.clone());
+    let mut clock = Clock::start();
+    let artifacts = source.resolve(&options.registry)?.load(&cx).await?;
+    clock.lap("model.json");
+
+    let location = artifacts.location.clone();
+    let in_file = |e: Error| e.in_file(&location);
+    let model_json = artifacts.model_json.clone();
+    let stage = options.clone();
+    let (prepared, destinations, groups) = off_the_worker(move || {
+        let json = ModelJson::from_slice(&model_json, &stage.limits)?;
+        let def = parse(&json, &stage)?;
+        let graph = resolve(&def, &resolve_options(&stage))?;
+        let binding = bind(&graph, &json, &stage)?;
+        let groups: Vec<Vec<String>> =
+            json.weights_manifest.iter().flat_map(|m| m.groups()).map(|group| group.paths.clone()).collect();
+        let (prepared, destinations) = prepare(json, def, graph, binding, stage.build_options())?;
+        Ok((prepared, destinations, groups))
+    })
+    .await
+    .map_err(in_file)?;
+    clock.lap("resolve");
+
+    let mut report = LoadReport::default();
+    report.location.clone_from(&location);
+    report.model_json_bytes = artifacts.model_json.len() as u64;
+    report.files = groups.iter().map(Vec::len).sum();
+    let filled = fetch_weights(&artifacts.weights, &groups, destinations, &cx).await?;
+    clock.lap("weights");
+
+    report.times = clock.laps();
+    let started = Instant::now();
+    off_the_worker(move || {
+        let mut model = prepared.finish(filled, report)?;
+        model.note_time("build", started.elapsed());
+        Ok(model)
+    })
+    .await
+    .map_err(in_file)
+}
+
+/// JSON to layers: the producer is detected, every unknown class reported at once.
+///
+/// # Errors
+/// What [`tfjs_topology::parse::parse`] refuses.
+pub fn parse(json: &ModelJson, options: &LoadOptions) -> Result<ModelDef> {
+    let detected = || Producer::detect(json.keras_version(), json.generated_by.as_deref(), json.topology());
+    let producer = options.producer.clone().unwrap_or_else(detected);
+    tfjs_topology::parse::parse(json.model_config(), producer, options.custom_layers.defs(), &options.limits)
+}
+
+pub(crate) fn resolve_options(options: &LoadOptions) -> ResolveOptions {
+    ResolveOptions { input_shapes: options.input_shapes.clone(), limits: options.limits.clone() }
+}
+
+/// Names to slots, before any weight file is fetched.
+///
+/// # Errors
+/// Every missing, unused and mismatched weight at once.
+pub fn bind(graph: &ModelGraph, json: &ModelJson, options: &LoadOptions) -> Result<Binding> {
+    graph.bind(json.weights_manifest.as_ref(), options.strict)
+}
+
+/// The layout of the weight groups, as the manifest gives it.
+///
+/// # Errors
+/// [`Kind::Limit`](crate::Kind::Limit) for weights past the budget.
+pub fn layout(json: &ModelJson, limits: &Limits) -> Result<TensorLayout> {
+    json.weights_manifest.as_ref().map_or_else(|| Ok(TensorLayout::default()), |manifest| manifest.layout(limits))
+}
+
+/// Runs what may take a while where it holds up nobody else's tasks.
+async fn off_the_worker<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        return Err(Error::misuse(
+            "loading needs a tokio runtime; call it inside one, or use `tfjs::blocking::load_layers_model`",
+        ));
+    };
+    match runtime.spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(failed) => match failed.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(Error::misuse("the tokio runtime was shut down during the load")),
+        },
+    }
+}
+
+/// How long each stage took.
+struct Clock {
+    last: Instant,
+    laps: Vec<(&'static str, std::time::Duration)>,
+}
+
+impl Clock {
+    fn start() -> Self {
+        Clock { last: Instant::now(), laps: Vec::new() }
+    }
+
+    fn lap(&mut self, stage: &'static str) {
+        let now = Instant::now();
+        self.laps.push((stage, now - self.last));
+        self.last = now;
+    }
+
+    fn laps(self) -> Vec<(&'static str, std::time::Duration)> {
+        self.laps
+    }
+}

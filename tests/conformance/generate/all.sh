@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Makes the environments that are missing and rewrites tests/conformance/cases with the real TensorFlow.js and the real Keras.
+#
+#   generate/all.sh                    every case of every producer
+#   generate/all.sh tfjs keras3        only these producers
+#   generate/all.sh --large [FOLDER]   only MobileNetV2-224, into FOLDER (default: mobilenet_v2_224 in the cache); never committed
+#
+# GOLDEN_CACHE  where environments live (default: .cache/golden in the repository root)
+# PYTHON        a Python 3.11 (default: python3.11)
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../../.." && pwd)
+cache=${GOLDEN_CACHE:-$root/.cache/golden}
+python=${PYTHON:-python3.11}
+mkdir -p "$cache"
+cache=$(cd "$cache" && pwd)
+
+# An environment is complete when its stamp equals the file that pins it.
+node_environment() {
+  local folder=$cache/node
+  if ! cmp -s "$here/package-lock.json" "$folder/stamp"; then
+    rm -rf "$folder" && mkdir -p "$folder"
+    cp "$here/package.json" "$here/package-lock.json" "$here/.npmrc" "$folder/"
+    (cd "$folder" && npm ci)
+    cp "$here/package-lock.json" "$folder/stamp"
+  fi
+  export GOLDEN_NODE=$folder
+}
+
+python_environment() { # 2 | 3
+  local folder=$cache/keras$1 pins=$here/requirements-keras$1.txt
+  if ! cmp -s "$pins" "$folder/stamp"; then
+    rm -rf "$folder"
+    "$python" -m venv "$folder"
+    "$folder/bin/pip" install --quiet --no-deps --requirement "$pins"
+    cp "$pins" "$folder/stamp"
+  fi
+}
+
+run_python() { # 2 | 3, then the arguments of python
+  local keras=$1
+  shift
+  (cd "$here" && GOLDEN_KERAS=$keras PYTHONPATH=lib PYTHONDONTWRITEBYTECODE=1 "$cache/keras$keras/bin/python" -u "$@")
+}
+
+tfjs() {
+  node_environment
+  for script in "$here"/tfjs/*.mjs; do node "$script"; done
+}
+
+keras2() {
+  python_environment 2
+  run_python 2 lib/run.py families/*.py keras2/op_lambda.py
+}
+
+keras3() {
+  python_environment 3
+  run_python 3 lib/run.py families/*.py keras3/*.py
+}
+
+if [[ ${1:-} == --large ]]; then
+  folder=${2:-$cache/mobilenet_v2_224}
+  mkdir -p "$folder"
+  folder=$(cd "$folder" && pwd)
+  python_environment 2
+  GOLDEN_CASES=$cache/unused run_python 2 keras2/mobilenet_large.py "$folder"
+  exit
+fi
+
+# Cases are made aside and moved in when a whole producer succeeded: a failed run changes nothing.
+cd "$here"
+export GOLDEN_CASES=$cache/cases
+for producer in "${@:-tfjs keras2 keras3}"; do
+  for name in $producer; do
+    case $name in tfjs | keras2 | keras3) ;; *) echo "unknown producer \`$name\`: expected tfjs, keras2 or keras3" >&2; exit 2 ;; esac
+    rm -rf "${GOLDEN_CASES:?}/$name"
+    mkdir -p "$GOLDEN_CASES/$name"
+    "$name"
+    rm -rf "${here:?}/../cases/$name"
+    mkdir -p "$here/../cases"
+    mv "$GOLDEN_CASES/$name" "$here/../cases/$name"
+  done
+done

@@ -1,0 +1,103 @@
+//! The conformance cases on disk: what the producers computed, with the files they wrote.
+
+use crate::tensors::{Named, read_inputs, read_tensors};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use tfjs::{Engine, LoadOptions, Outputs, PredictOptions, Result};
+
+/// One case: a model as its producer wrote it, inputs, and what the producer predicted.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// `producer/name`.
+    pub id: String,
+    /// The folder.
+    pub folder: PathBuf,
+    /// What the generator says of it.
+    pub about: About,
+}
+
+/// `case.json`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct About {
+    /// The layer classes the case is about.
+    pub layers: Vec<String>,
+    /// How exact it must be.
+    pub kind: CaseKind,
+    /// Who computed the outputs, with the version.
+    pub producer: String,
+}
+
+/// How exact a case must be: the largest difference relative to the output's scale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CaseKind {
+    /// One layer, or a few: 1e-5.
+    Layer,
+    /// A deep network: 1e-4.
+    Network,
+}
+
+impl CaseKind {
+    /// The largest difference relative to the output's scale.
+    pub fn tolerance(self) -> f64 {
+        match self {
+            CaseKind::Layer => 1e-5,
+            CaseKind::Network => 1e-4,
+        }
+    }
+}
+
+/// Every case below the folder of cases, sorted by id.
+///
+/// # Panics
+/// If a folder is no case: the generators are broken then.
+pub fn all_cases() -> Vec<Case> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/cases");
+    let mut cases = Vec::new();
+    for producer in folders(&root) {
+        for folder in folders(&producer) {
+            let text = std::fs::read(folder.join("case.json")).expect("a case has a case.json");
+            let about = serde_json::from_slice(&text).expect("case.json is what the generators write");
+            let id = folder.strip_prefix(&root).expect("a case is below the root").display().to_string();
+            cases.push(Case { id: id.replace('\\', "/"), folder, about });
+        }
+    }
+    cases.sort_by(|a, b| a.id.cmp(&b.id));
+    cases
+}
+
+fn folders(parent: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
+    entries.map(|e| e.path()).filter(|p| p.is_dir()).collect()
+}
+
+impl Case {
+    /// Loads the model, predicts, and compares. The number is the largest difference relative to its output's
+    /// scale.
+    ///
+    /// # Errors
+    /// What went wrong, or which output differs where.
+    pub fn run(&self, engine: Engine) -> std::result::Result<f64, String> {
+        let outputs = self.predict(engine).map_err(|e| e.to_string())?;
+        let expected = read_tensors(&self.folder.join("outputs.safetensors"))?;
+        let names: Vec<&str> = outputs.names().collect();
+        if names.len() != expected.len() {
+            return Err(format!("outputs {names:?}, expected {:?}", expected.keys()));
+        }
+        let mut worst = 0.0f64;
+        for (name, expected) in &expected {
+            let found = outputs.get(name).map_err(|e| e.to_string())?;
+            let difference = expected.difference(&Named::from_tensor(found)?).map_err(|e| format!("output `{name}`: {e}"))?;
+            worst = worst.max(difference);
+        }
+        let tolerance = self.about.kind.tolerance();
+        if worst <= tolerance { Ok(worst) } else { Err(format!("differs by {worst:.2e} of the scale, allowed {tolerance:.0e}")) }
+    }
+
+    fn predict(&self, engine: Engine) -> Result<Outputs> {
+        let location = self.folder.to_str().expect("the cases have plain names");
+        let model = tfjs::blocking::load_layers_model(location, LoadOptions::new().with_engine(engine))?;
+        let inputs = read_inputs(&self.folder).map_err(tfjs::Error::misuse)?;
+        model.predict_with(inputs.into_iter().collect::<tfjs::Inputs>(), &PredictOptions::default())
+    }
+}

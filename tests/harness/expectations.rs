@@ -1,0 +1,37 @@
+//! Known failures: run all the same, and an error once they pass.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// `conformance/expectations.toml`: case id to the reason it fails.
+#[derive(Debug, Default, Deserialize)]
+pub struct Expectations {
+    /// Cases that fail on both engines.
+    #[serde(default)]
+    pub fails: BTreeMap<String, String>,
+}
+
+impl Expectations {
+    /// Reads the file.
+    ///
+    /// # Panics
+    /// If it is no such file.
+    pub fn read() -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/expectations.toml");
+        let text = std::fs::read_to_string(path).expect("the file of known failures is there");
+        toml::from_str(&text).expect("known failures are `\"case\" = \"reason\"`")
+    }
+
+    /// Turns a result into a verdict: a known failure that passes is an error.
+    ///
+    /// # Errors
+    /// The failure, or that the case passes now.
+    pub fn judge(&self, id: &str, result: Result<f64, String>) -> Result<Option<f64>, String> {
+        match (self.fails.get(id), result) {
+            (None, result) => result.map(Some),
+            (Some(_), Err(_)) => Ok(None),
+            (Some(reason), Ok(_)) => Err(format!("passes now; take it out of expectations.toml (it said: {reason})")),
+        }
+    }
+}
