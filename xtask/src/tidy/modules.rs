@@ -3,6 +3,7 @@
 use super::{Finding, Findings};
 use crate::source::Source;
 use crate::workspace::{TextFile, Workspace};
+use std::collections::BTreeSet;
 
 /// Past this a file holds more than one idea.
 const MOST_LINES: usize = 700;
@@ -11,7 +12,7 @@ pub fn check(_: &Workspace, files: &[TextFile]) -> Findings {
     let rust: Vec<&TextFile> = files.iter().filter(|f| f.is_rust()).collect();
     let mut findings: Vec<Finding> = rust.iter().flat_map(|file| check_file(file)).collect();
     findings.extend(files.iter().filter(|f| is_code(&f.path)).filter_map(check_length));
-    findings.extend(orphans(&rust));
+    findings.extend(orphans(&rust, &targets(files)));
     Ok(findings)
 }
 
@@ -33,8 +34,17 @@ fn is_code(path: &str) -> bool {
     [".rs", ".md", ".py", ".mjs", ".js", ".sh", ".toml"].iter().any(|ending| path.ends_with(ending))
 }
 
+/// The files that the packages name as targets: `path = "conformance/src/main.rs"`.
+fn targets(files: &[TextFile]) -> BTreeSet<String> {
+    let manifests = files.iter().filter_map(|f| Some((f.path.strip_suffix("Cargo.toml")?, &f.text)));
+    let paths = manifests.flat_map(|(folder, text)| {
+        text.lines().filter_map(move |line| Some((folder, line.strip_prefix("path = \"")?)))
+    });
+    paths.map(|(folder, rest)| format!("{folder}{}", rest.trim_end_matches('"'))).collect()
+}
+
 /// Files below a crate's `src` that no `mod` line names: they look like code and are not compiled.
-fn orphans(rust: &[&TextFile]) -> Vec<Finding> {
+fn orphans(rust: &[&TextFile], targets: &BTreeSet<String>) -> Vec<Finding> {
     let is_named = |path: &str| {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         let stem = name.trim_end_matches(".rs");
@@ -52,10 +62,9 @@ fn orphans(rust: &[&TextFile]) -> Vec<Finding> {
             (parent && declares(&file.text)) || (file.path.starts_with(folder) && by_path(file))
         })
     };
-    let roots = |path: &str| {
-        ["/src/lib.rs", "/src/main.rs"].iter().any(|root| path.ends_with(root)) || path.contains("/src/bin/")
-    };
-    let modules = rust.iter().filter(|f| f.path.contains("/src/") && !roots(&f.path));
+    let is_target =
+        |path: &str| path.ends_with("/src/lib.rs") || path.ends_with("/src/main.rs") || targets.contains(path);
+    let modules = rust.iter().filter(|f| f.path.contains("/src/") && !is_target(&f.path));
     let unnamed = modules.filter(|f| !is_named(&f.path));
     unnamed.map(|f| Finding::new(&f.path, 0, "no `mod` line names this file, so it is not compiled")).collect()
 }
@@ -93,9 +102,11 @@ mod tests {
             TextFile::new("c/src/a/deep.rs", ""),
             TextFile::new("c/src/b/mod.rs", "mod inner;"),
             TextFile::new("c/src/b/inner.rs", ""),
+            TextFile::new("c/b/src/tool.rs", ""),
             TextFile::new("c/src/lost.rs", ""),
         ];
-        let found = orphans(&files.iter().collect::<Vec<_>>());
+        let targets = targets(&[TextFile::new("c/Cargo.toml", "[[bin]]\npath = \"b/src/tool.rs\"\n")]);
+        let found = orphans(&files.iter().collect::<Vec<_>>(), &targets);
         assert_eq!(found.iter().map(|f| f.path.as_str()).collect::<Vec<_>>(), ["c/src/lost.rs"]);
     }
 }
