@@ -1,6 +1,7 @@
 //! The model: a graph, its weights, an engine; `predict(&self)` from any number of threads.
 
 use crate::custom::CustomLayers;
+use crate::engine::native::{Concrete, NativePlan};
 use crate::engine::{Engine, portable};
 use crate::input::{self, Inputs};
 use crate::output::Outputs;
@@ -79,11 +80,11 @@ impl Prepared {
     /// Weights that do not decode, naming the weight; a device that refuses.
     pub fn finish(self, filled: Destinations, mut report: LoadReport) -> Result<LayersModel> {
         let Prepared { json, def, graph, binding, options } = self;
-        let BuildOptions { device, engine, custom_layers, limits, threads: _ } = options;
+        let BuildOptions { device, engine, custom_layers, limits, threads } = options;
         let device = device.unwrap_or(Device::Cpu);
-        let weights = Weights::new(&graph, &binding, json.weights_manifest.as_ref(), filled.finish()?, &device)?;
+        let mut weights = Weights::new(&graph, &binding, json.weights_manifest.as_ref(), filled.finish()?, &device)?;
         report.producer = Some(def.producer.clone());
-        report.weight_bytes = weights.iter().map(|(_, t)| (t.elem_count() * t.dtype().size_in_bytes()) as u64).sum();
+        report.weight_bytes = layout_bytes(&graph);
         for bound in &binding.slots {
             if let Bound::Tensor(_, rule) = bound {
                 *report.matched.entry(*rule).or_insert(0) += 1;
@@ -96,6 +97,16 @@ impl Prepared {
         report.warnings.extend(def.warnings.iter().cloned());
         report.warnings.extend(binding.warnings.iter().cloned());
         let engine = engine.unwrap_or(if device.is_cpu() { Engine::Native } else { Engine::Portable });
+        let native = match (engine, device.is_cpu()) {
+            (Engine::Native, true) => Some(NativePlan::compile(&graph, &mut weights, threads)?),
+            (Engine::Native, false) => {
+                return Err(Error::misuse(
+                    "the native engine runs on the CPU; use the portable engine on other devices",
+                ));
+            }
+            (Engine::Portable, _) => None,
+        };
+        report.portable_layers = native.as_ref().map(|plan| plan.portable_layers(&graph)).unwrap_or_default();
         Ok(LayersModel {
             shared: Arc::new(Shared {
                 json,
@@ -103,7 +114,7 @@ impl Prepared {
                 graph,
                 weights,
                 device,
-                engine,
+                native,
                 custom_layers,
                 limits,
                 report,
@@ -152,12 +163,13 @@ struct Shared {
     graph: ModelGraph,
     weights: Weights,
     device: Device,
-    engine: Engine,
+    /// The compiled plan; without one, the portable engine runs.
+    native: Option<NativePlan>,
     custom_layers: CustomLayers,
     limits: Limits,
     report: LoadReport,
-    /// Input shapes that passed inference, so that a service infers each shape once.
-    checked: Mutex<HashSet<Vec<Vec<usize>>>>,
+    /// What inference says of input shapes that passed it, so that a service infers each shape once.
+    checked: Mutex<HashMap<Vec<Vec<usize>>, Arc<Concrete>>>,
 }
 
 /// Input shapes remembered as checked; past this many, the memory starts anew.
@@ -191,7 +203,7 @@ impl LayersModel {
     pub fn predict_with(&self, inputs: impl Into<Inputs>, options: &PredictOptions) -> Result<Outputs> {
         let shared = &*self.shared;
         let values = input::check(&shared.graph, inputs.into(), &shared.device)?;
-        let engine = options.engine.unwrap_or(shared.engine);
+        let engine = options.engine.unwrap_or(self.engine());
         let total = values.first().and_then(|v| v.dims().first().copied()).unwrap_or(1);
         let outputs = match options.batch_size {
             Some(0) => return Err(Error::misuse("a batch size of 0")),
@@ -213,39 +225,37 @@ impl LayersModel {
 
     fn run(&self, values: &[Value], engine: Engine) -> Result<Vec<Value>> {
         let shared = &*self.shared;
-        self.check_shapes(values)?;
+        let concrete = self.concrete(values)?;
         let cx = RunCx { weights: &[], training: false, custom: &shared.custom_layers };
-        match engine {
-            Engine::Native | Engine::Portable => {
+        match (engine, &shared.native) {
+            (Engine::Native, Some(plan)) => plan.run(&shared.graph, &shared.weights, &cx, values, &concrete),
+            (Engine::Native, None) => Err(Error::misuse(
+                "the model was loaded for the portable engine; load it with the native one to use that",
+            )),
+            (Engine::Portable, _) => {
                 portable::run_with(&shared.graph, &cx, values, &|slot| shared.weights.tensor(slot))
             }
         }
     }
 
-    /// Infers with the concrete shapes: what a layer refuses of them is refused before the engine meets it.
-    fn check_shapes(&self, values: &[Value]) -> Result<()> {
+    /// Infers with the concrete shapes: what a layer refuses of them is refused before an engine meets it.
+    fn concrete(&self, values: &[Value]) -> Result<Arc<Concrete>> {
         let shared = &*self.shared;
         let shapes: Vec<Vec<usize>> = values.iter().map(|v| v.dims().to_vec()).collect();
         let lock = || shared.checked.lock().unwrap_or_else(|e| e.into_inner());
-        if lock().contains(&shapes) {
-            return Ok(());
+        if let Some(known) = lock().get(&shapes) {
+            return Ok(known.clone());
         }
-        let types: Vec<TensorType> = shared
-            .graph
-            .inputs
-            .iter()
-            .zip(&shapes)
-            .map(|(port, dims)| {
-                shared.graph.ty(port.value).with_shape(dims.iter().copied().map(Some).collect::<Vec<_>>())
-            })
-            .collect();
-        shared.graph.infer(&types, &shared.limits)?;
+        let with_dims = |(port, dims): (&GraphPort, &Vec<usize>)| {
+            shared.graph.ty(port.value).with_shape(dims.iter().copied().map(Some).collect::<Vec<_>>())
+        };
+        let types: Vec<TensorType> = shared.graph.inputs.iter().zip(&shapes).map(with_dims).collect();
+        let concrete = Concrete::new(shared.graph.infer(&types, &shared.limits)?);
         let mut checked = lock();
         if checked.len() >= CHECKED_SHAPES {
             checked.clear();
         }
-        checked.insert(shapes);
-        Ok(())
+        Ok(checked.entry(shapes).or_insert(concrete).clone())
     }
 
     /// Adds the time of a phase to the report, while nobody else has the model yet.
@@ -289,8 +299,11 @@ impl LayersModel {
     }
 
     /// A weight by its name in the file.
-    pub fn weight(&self, name: &str) -> Option<&Tensor> {
-        self.shared.weights.iter().find(|(known, _)| *known == name).map(|(_, tensor)| tensor)
+    ///
+    /// # Errors
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if there is none.
+    pub fn weight(&self, name: &str) -> Result<Tensor> {
+        self.shared.weights.get(name)
     }
 
     /// The `userDefinedMetadata` of the file.
@@ -330,8 +343,29 @@ impl LayersModel {
 
     /// What runs predictions.
     pub fn engine(&self) -> Engine {
-        self.shared.engine
+        if self.shared.native.is_some() { Engine::Native } else { Engine::Portable }
     }
+
+    /// What runs, step by step, as JSON.
+    pub fn plan_json(&self) -> Json {
+        let graph = &self.shared.graph;
+        match &self.shared.native {
+            Some(plan) => plan.to_json(graph),
+            None => {
+                let layers = graph.nodes.iter().map(|node| graph.layer(node).path.as_str());
+                let step = |layer| serde_json::json!({ "engine": "portable", "kernel": null, "layers": [layer] });
+                serde_json::json!({ "steps": layers.map(step).collect::<Vec<_>>() })
+            }
+        }
+    }
+}
+
+/// Bytes of all weights as values.
+fn layout_bytes(graph: &ModelGraph) -> u64 {
+    let bytes = |slot: &tfjs_topology::graph::WeightSlot| {
+        slot.decl.shape.elements() as u64 * slot.decl.dtype.size().unwrap_or(0)
+    };
+    graph.slots.iter().map(bytes).sum()
 }
 
 /// An input or output of a model.

@@ -1,7 +1,12 @@
-//! A model's weights: one slot each, held as tensors, found by their original names.
+//! A model's weights: one slot each, found by their original names, held in one form.
+//!
+//! A weight is a tensor, or packed for a kernel; the other form is made on demand. Packing only reorders, so
+//! nothing is lost on the way back.
 
 use crate::run::OrBug;
 use candle_core::{Device, Tensor};
+use std::sync::{Arc, OnceLock};
+use tfjs_kernels::{PackedConv2d, PackedDepthwise, PackedMatrix};
 use tfjs_manifest::{DType, Error, Result, Shape, WeightsManifest};
 use tfjs_topology::bind::{Binding, Bound, TensorId};
 use tfjs_topology::graph::{ModelGraph, SlotId};
@@ -18,7 +23,55 @@ pub struct Weights {
 #[derive(Clone, Debug)]
 struct Slot {
     name: String,
-    tensor: Tensor,
+    shape: Shape,
+    form: Form,
+    /// The tensor of a packed weight, once somebody has asked for it.
+    unpacked: OnceLock<Tensor>,
+}
+
+/// The form in which a weight is kept.
+#[derive(Clone, Debug)]
+enum Form {
+    Tensor(Tensor),
+    Packed(Packed),
+}
+
+/// A weight reordered for a kernel.
+#[derive(Clone, Debug)]
+pub(crate) enum Packed {
+    Matrix(Arc<PackedMatrix>),
+    Conv(Arc<PackedConv2d>),
+    Depthwise(Arc<PackedDepthwise>),
+}
+
+impl Packed {
+    fn unpack(&self) -> Vec<f32> {
+        match self {
+            Packed::Matrix(packed) => packed.unpack(),
+            Packed::Conv(packed) => packed.unpack(),
+            Packed::Depthwise(packed) => packed.unpack(),
+        }
+    }
+}
+
+impl Slot {
+    fn new(name: String, tensor: Tensor) -> Result<Self> {
+        let shape = Shape::new(tensor.dims())?;
+        Ok(Slot { name, shape, form: Form::Tensor(tensor), unpacked: OnceLock::new() })
+    }
+
+    fn tensor(&self) -> Result<Tensor> {
+        match &self.form {
+            Form::Tensor(tensor) => Ok(tensor.clone()),
+            Form::Packed(packed) => {
+                if let Some(tensor) = self.unpacked.get() {
+                    return Ok(tensor.clone());
+                }
+                let tensor = Tensor::from_vec(packed.unpack(), self.shape.dims(), &Device::Cpu).or_bug()?;
+                Ok(self.unpacked.get_or_init(|| tensor).clone())
+            }
+        }
+    }
 }
 
 impl Weights {
@@ -44,11 +97,11 @@ impl Weights {
                     return Err(Error::bug("a bound weight was not decoded").at_weight(slot.name()));
                 };
                 let tensor = to_tensor(host, device).map_err(|e| e.at_weight(&spec.name))?;
-                Ok(Slot { name: spec.name.clone(), tensor })
+                Slot::new(spec.name.clone(), tensor)
             }
             Bound::Filled => {
                 let tensor = filled(slot.decl.fill, &slot.decl.shape, slot.decl.dtype, device)?;
-                Ok(Slot { name: slot.name(), tensor })
+                Slot::new(slot.name(), tensor)
             }
         });
         Ok(Weights { slots: slots.collect::<Result<_>>()? })
@@ -59,13 +112,54 @@ impl Weights {
     /// # Errors
     /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for a slot of another graph.
     pub fn tensor(&self, slot: SlotId) -> Result<Tensor> {
-        let slot = self.slots.get(slot.0).ok_or_else(|| Error::bug("a slot of another graph"))?;
-        Ok(slot.tensor.clone())
+        self.slot(slot)?.tensor()
     }
 
-    /// Every weight with the name it had in the file.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
-        self.slots.iter().map(|slot| (slot.name.as_str(), &slot.tensor))
+    fn slot(&self, slot: SlotId) -> Result<&Slot> {
+        self.slots.get(slot.0).ok_or_else(|| Error::bug("a slot of another graph"))
+    }
+
+    /// The values of a float weight, in row-major order.
+    pub(crate) fn values(&self, slot: SlotId) -> Result<Vec<f32>> {
+        match &self.slot(slot)?.form {
+            Form::Tensor(tensor) => tensor.flatten_all().and_then(|t| t.to_vec1()).or_bug(),
+            Form::Packed(packed) => Ok(packed.unpack()),
+        }
+    }
+
+    /// The dimensions of a weight of known rank.
+    pub(crate) fn dims<const N: usize>(&self, slot: SlotId) -> Result<[usize; N]> {
+        let shape = &self.slot(slot)?.shape;
+        shape.dims().try_into().map_err(|_| Error::bug(format!("a weight of rank {N} is expected, found {shape}")))
+    }
+
+    /// Makes the packed form the one that is kept.
+    pub(crate) fn keep_packed(&mut self, slot: SlotId, packed: Packed) {
+        if let Some(slot) = self.slots.get_mut(slot.0) {
+            slot.form = Form::Packed(packed);
+        }
+    }
+
+    /// The weight of that name in the file.
+    ///
+    /// # Errors
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if there is none.
+    pub fn get(&self, name: &str) -> Result<Tensor> {
+        let slot = self.slots.iter().find(|slot| slot.name == name);
+        slot.ok_or_else(|| Error::misuse(format!("the model has no weight `{name}`")))?.tensor()
+    }
+
+    /// Name and shape of every weight, by the names they had in the file.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Shape)> {
+        self.slots.iter().map(|slot| (slot.name.as_str(), &slot.shape))
+    }
+
+    /// Every weight as a tensor, by the names they had in the file.
+    ///
+    /// # Errors
+    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) if one cannot be unpacked.
+    pub fn to_tensors(&self) -> Result<Vec<(String, Tensor)>> {
+        self.slots.iter().map(|slot| Ok((slot.name.clone(), slot.tensor()?))).collect()
     }
 
     /// Number of weight tensors.

@@ -73,13 +73,37 @@ impl Inner {
         Ok(graph)
     }
 
+    /// A graph that is known already and was made for inputs of which these are an instance, or else the one
+    /// for these inputs: to run with, whatever the size of the batch.
+    ///
+    /// # Errors
+    /// What the inner layer refuses.
+    pub fn graph_admitting(&self, call: &Call<TensorType>) -> Result<Arc<ModelGraph>> {
+        let types = call.tensors();
+        let admits = |known: &Call<TensorType>| {
+            let known = known.tensors();
+            known.len() == types.len() && known.iter().zip(&types).all(|(k, t)| is_instance(t, k))
+        };
+        let resolved = self.resolved.lock().unwrap_or_else(|e| e.into_inner());
+        let found =
+            resolved.iter().find(|(known, _)| known == call).or_else(|| resolved.iter().find(|(k, _)| admits(k)));
+        if let Some((_, graph)) = found {
+            return Ok(graph.clone());
+        }
+        drop(resolved);
+        self.graph(call)
+    }
+
     /// The types of the outputs for these inputs.
     ///
     /// # Errors
     /// What the inner layer refuses.
     pub fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let graph = self.graph(call)?;
-        Ok(graph.outputs.iter().map(|port| graph.values[port.value.0].ty.clone()).collect())
+        // Inputs whose sizes vary from call to call must not fill the memo.
+        let graph = self.graph_admitting(call)?;
+        let inputs: Vec<TensorType> = call.tensors().into_iter().cloned().collect();
+        let types = graph.infer(&inputs, &self.limits)?;
+        Ok(graph.outputs.iter().map(|port| types[port.value.0].clone()).collect())
     }
 
     /// The weights, each inside `scope`, in the order of the inner graph's slots.
@@ -91,6 +115,12 @@ impl Inner {
         let is_model = matches!(self.entry.body, LayerBody::Model(_));
         Ok(graph.slots.iter().map(|slot| slot.declaration(is_model).inside(scope.clone())).collect())
     }
+}
+
+/// Whether a type is another one with some dimensions known.
+fn is_instance(ty: &TensorType, of: &TensorType) -> bool {
+    let mut dims = ty.shape.0.iter().zip(&of.shape.0);
+    ty.shape.rank() == of.shape.rank() && dims.all(|(is, want)| want.is_none() || is == want)
 }
 
 impl Clone for Inner {

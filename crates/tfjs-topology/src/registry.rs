@@ -19,6 +19,8 @@ macro_rules! for_each_layer {
         $callback! {
             core::dense::Dense = "Dense";
             core::activation::ActivationLayer = "Activation";
+            core::embedding::Embedding = "Embedding";
+            core::masking::Masking = "Masking";
             core::identity::Identity = "Dropout" | "SpatialDropout1D" | "SpatialDropout2D" | "SpatialDropout3D"
                 | "GaussianNoise" | "GaussianDropout" | "AlphaDropout" | "ActivityRegularization" | "Identity";
             activation::relu::Relu = "ReLU" | "LeakyReLU" | "ThresholdedReLU";
@@ -43,6 +45,10 @@ macro_rules! for_each_layer {
             shape::crop::Cropping = "Cropping1D" | "Cropping2D" | "Cropping3D";
             shape::upsample::UpSampling = "UpSampling1D" | "UpSampling2D" | "UpSampling3D";
             image::rescaling::Rescaling = "Rescaling";
+            rnn::recurrent::Recurrent = "LSTM" | "GRU" | "SimpleRNN" | "RNN";
+            text::lookup::Lookup = "StringLookup" | "IntegerLookup";
+            wrap::bidirectional::Bidirectional = "Bidirectional";
+            wrap::time_distributed::TimeDistributed = "TimeDistributed";
         }
     };
 }

@@ -60,7 +60,8 @@ fn uses(graph: &ModelGraph) -> Vec<usize> {
     uses
 }
 
-fn run_node(
+/// Runs one node, with the masks its description says.
+pub(crate) fn run_node(
     graph: &ModelGraph,
     node: &Node,
     cx: &RunCx<'_>,

@@ -7,8 +7,11 @@ pub mod image;
 pub mod merge;
 pub mod norm;
 pub mod pool;
+pub mod rnn;
 pub mod shape;
 pub(crate) mod spatial;
+pub mod text;
+pub mod wrap;
 
 use crate::value::Value;
 use candle_core::Tensor;

@@ -112,10 +112,10 @@ impl<'a> File<'a> {
     }
 }
 
-/// Tensors that are no layer's: the optimizer's state, and the state of random generators.
+/// Tensors that are no layer's: the state of the optimizer, of metrics and of random generators.
 fn is_bookkeeping(spec: &WeightSpec) -> bool {
     spec.is_optimizer()
-        || spec.name.starts_with("optimizer/")
+        || ["optimizer/", "metrics/"].iter().any(|start| spec.name.starts_with(start))
         || spec.name.split('/').any(|part| part.starts_with("seed_generator"))
 }
 

@@ -8,5 +8,8 @@ pub mod image;
 pub mod merge;
 pub mod norm;
 pub mod pool;
+pub mod rnn;
 pub mod shape;
 pub mod spatial;
+pub mod text;
+pub mod wrap;

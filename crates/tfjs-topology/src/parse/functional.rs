@@ -4,6 +4,7 @@ use super::entry::{findings, read_entry};
 use super::nodes::{NamedRef, read_calls};
 use crate::config::expected;
 use crate::def::{LayerBody, LayerEntry, Port, Submodel, SubmodelKind, TensorRef};
+use crate::producer::Family;
 use crate::read::ReadCx;
 use serde_json::{Map, Value};
 use std::cell::Cell;
@@ -61,7 +62,7 @@ pub(super) fn read(name: &str, config: &Map<String, Value>, cx: &ReadCx<'_>) -> 
     for (entry, calls) in layers.iter().zip(&calls) {
         let mut of_layer = Vec::with_capacity(calls.len());
         for call in calls {
-            match call.try_map(|named| lookup.resolve(named)) {
+            match call.try_map(|named| lookup.resolve(named, Of::Call)) {
                 Ok(call) => of_layer.push(call),
                 Err(error) => errors.push(error.at_layer(&entry.name)),
             }
@@ -134,14 +135,23 @@ fn read_ports(value: &Value) -> Result<Vec<NamedPort>> {
     }
 }
 
+/// Whose reference is resolved.
+#[derive(Clone, Copy, Debug)]
+enum Of {
+    /// An argument of a call.
+    Call = 0,
+    /// An input or output of the model.
+    Model = 1,
+}
+
 /// Turns the file's references into indices.
 struct Lookup<'a> {
     layers: &'a [LayerEntry],
     names: &'a HashMap<String, usize>,
     /// The number of calls of each layer.
     calls: Vec<usize>,
-    /// What the file's node index of a layer's first call is.
-    first_node: Vec<usize>,
+    /// What the file's node index of a layer's first call is: in calls, and in the model's outputs.
+    first_node: Vec<[usize; 2]>,
     /// Suggestions left: each compares with every name, and a hostile file could ask for many.
     hints: Cell<u32>,
 }
@@ -154,8 +164,8 @@ impl<'a> Lookup<'a> {
         outputs: &[NamedPort],
         cx: &ReadCx<'_>,
     ) -> Self {
-        // A model that is called had a node of its own before, which most writers count and some do not:
-        // the indices in use tell, as far as they can.
+        // A model that is called had a node of its own before. Keras 2 counts it; Keras 3 does for the
+        // outputs of the model and not in calls; of TensorFlow.js's files, the indices in use tell.
         let mut used: Vec<Option<(usize, usize)>> = vec![None; layers.len()];
         let in_calls = calls.iter().flatten().flat_map(|call| call.tensors());
         for named in in_calls.chain(outputs.iter().map(|port| &port.tensor)) {
@@ -164,23 +174,21 @@ impl<'a> Lookup<'a> {
                 used[i] = Some((low.min(named.node), high.max(named.node)));
             }
         }
-        let first_node = layers
-            .iter()
-            .zip(calls)
-            .zip(used)
-            .map(|((entry, calls), used)| match (&entry.body, used) {
-                (LayerBody::Model(_), Some((_, high))) if high >= calls.len() => 1,
-                (LayerBody::Model(_), Some((0, _))) => 0,
-                (LayerBody::Model(model), Some(_)) => {
-                    usize::from(!(cx.producer.is_keras3() && model.kind == SubmodelKind::Sequential))
+        let of_layer = layers.iter().zip(calls).zip(used);
+        let first_node = of_layer
+            .map(|((entry, calls), used)| match (&entry.body, cx.producer.family, used) {
+                (LayerBody::Model(model), Family::Keras3, _) => {
+                    [0, usize::from(model.kind == SubmodelKind::Functional)]
                 }
-                _ => 0,
+                (LayerBody::Model(_), Family::TensorFlowJs, Some((_, high))) => [usize::from(high >= calls.len()); 2],
+                (LayerBody::Model(_), _, Some((low, _))) => [usize::from(low > 0); 2],
+                _ => [0, 0],
             })
             .collect();
         Lookup { layers, names, calls: calls.iter().map(Vec::len).collect(), first_node, hints: Cell::new(20) }
     }
 
-    fn resolve(&self, named: &NamedRef) -> Result<TensorRef> {
+    fn resolve(&self, named: &NamedRef, of: Of) -> Result<TensorRef> {
         let NamedRef { layer: name, node, tensor } = named;
         let Some(&layer) = self.names.get(name) else {
             let hint = match self.hints.get().checked_sub(1) {
@@ -200,9 +208,12 @@ impl<'a> Lookup<'a> {
                 _ => Err(Error::malformed(format!("takes output {tensor} of the input `{name}`, which has one"))),
             };
         }
-        match node.checked_sub(self.first_node[layer]) {
-            Some(call) if call < self.calls[layer] => Ok(TensorRef { layer, call, tensor: *tensor }),
-            _ => Err(Error::malformed(format!(
+        let counted = node.checked_sub(self.first_node[layer][of as usize]).filter(|&call| call < self.calls[layer]);
+        // A model called once is meant by either count.
+        let is_model = matches!(self.layers[layer].body, LayerBody::Model(_));
+        match counted.or((is_model && self.calls[layer] == 1 && *node <= 1).then_some(0)) {
+            Some(call) => Ok(TensorRef { layer, call, tensor: *tensor }),
+            None => Err(Error::malformed(format!(
                 "takes an output of call {node} of layer `{name}`, which is called {} times",
                 self.calls[layer]
             ))),
@@ -212,7 +223,7 @@ impl<'a> Lookup<'a> {
     fn ports(&self, named: &[NamedPort], errors: &mut Vec<Error>) -> Vec<Port> {
         let mut ports = Vec::with_capacity(named.len());
         for NamedPort { key, tensor } in named {
-            match self.resolve(tensor) {
+            match self.resolve(tensor, Of::Model) {
                 Ok(resolved) => ports.push(Port { name: tensor.layer.clone(), key: key.clone(), tensor: resolved }),
                 Err(error) => {
                     errors.push(Error::malformed(format!("an input or output of the model {}", error.message())))

@@ -208,10 +208,9 @@ impl Op {
                 concat(outer, &parts, out)
             }
             Op::Pad { pads } => {
-                let mut around = vec![(0, 0)];
-                around.extend(pads.iter().map(|p| (p.before, p.after)));
-                around.push((0, 0));
-                pad(inputs[0].dims, &around, 0.0, inputs[0].values, out)
+                let [h, w] = [pads[0], pads[1]];
+                let (before, after) = ([0, h.before, w.before, 0], [0, h.after, w.after, 0]);
+                pad(inputs[0].dims, inputs[0].values, &before, &after, 0.0, out)
             }
         }
     }

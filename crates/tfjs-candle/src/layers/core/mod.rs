@@ -1,5 +1,7 @@
-//! Dense, activations, and layers that only training knows.
+//! Dense, embeddings, activations, masks, and layers that only training knows.
 
 pub mod activation;
 pub mod dense;
+pub mod embedding;
 pub mod identity;
+pub mod masking;

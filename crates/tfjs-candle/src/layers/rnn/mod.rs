@@ -1,0 +1,4 @@
+//! Recurrent layers: the cells, and the loop over time around them.
+
+pub mod cell;
+pub mod recurrent;

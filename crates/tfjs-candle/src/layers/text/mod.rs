@@ -1,0 +1,3 @@
+//! Layers that take or give text.
+
+pub mod lookup;

@@ -1,0 +1,83 @@
+//! `Embedding`: a row of a table for every index.
+//!
+//! Reference: <https://keras.io/api/layers/core_layers/embedding/>.
+
+use crate::call::Call;
+use crate::config::Config;
+use crate::layer::{Exactness, LayerDef, MaskRule, WeightDecl, single};
+use crate::registry::FromConfig;
+use crate::types::{TensorType, ValueType};
+use tfjs_manifest::{Error, Result, Shape};
+
+/// A table of rows. Weights: `embeddings [input_dim, output_dim]`.
+///
+/// Indices may come as floating point: they are truncated towards zero, as Keras and TensorFlow.js do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Embedding {
+    /// Number of rows.
+    pub input_dim: usize,
+    /// Length of a row.
+    pub output_dim: usize,
+    /// Whether index 0 is padding, which the output's mask says.
+    pub mask_zero: bool,
+}
+
+impl FromConfig for Embedding {
+    fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
+        config.inert(&["sparse", "dropout", "weights"]);
+        Ok(Embedding {
+            input_dim: config.req("input_dim")?,
+            output_dim: config.req("output_dim")?,
+            mask_zero: config.or("mask_zero", false)?,
+        })
+    }
+}
+
+impl LayerDef for Embedding {
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let input = single(call)?;
+        if input.dtype == ValueType::String {
+            return Err(Error::malformed("expected indices, found strings"));
+        }
+        let mut dims = input.shape.0.clone();
+        dims.push(Some(self.output_dim));
+        Ok(vec![TensorType::float(crate::types::SymShape(dims))])
+    }
+
+    fn weights(&self, _call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
+        Ok(vec![WeightDecl::new("embeddings", Shape::new([self.input_dim, self.output_dim])?)])
+    }
+
+    fn mask(&self) -> MaskRule {
+        MaskRule::Compute
+    }
+
+    fn input_type(&self) -> Option<ValueType> {
+        Some(ValueType::Int32)
+    }
+
+    fn exactness(&self) -> Exactness {
+        Exactness::Exact
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check_infer, check_refused, check_weights};
+    use serde_json::json;
+
+    #[test]
+    fn a_row_for_every_index() {
+        let config = json!({"inputDim": 10.0, "output_dim": 4, "mask_zero": true, "input_length": null});
+        check_infer("Embedding", config.clone(), &["?,?"], &["?,?,4"]);
+        check_infer("Embedding", config.clone(), &["2"], &["2,4"]);
+        check_weights("Embedding", config, &["?,?"], &["embeddings[10,4]"]);
+    }
+
+    #[test]
+    fn refuses() {
+        check_refused("Embedding", json!({"output_dim": 4}), &["?"], "`config`: missing `input_dim`");
+        let config = json!({"input_dim": 3, "output_dim": 4});
+        check_refused("Embedding", config, &["?", "?"], "expected one input, found 2");
+    }
+}

@@ -1,0 +1,270 @@
+//! `Bidirectional`: a recurrent layer run in both directions.
+//!
+//! Reference: Keras's `keras/src/layers/rnn/bidirectional.py`.
+
+use crate::call::Call;
+use crate::config::{Config, FromJson, expected};
+use crate::inner::Inner;
+use crate::layer::{LayerDef, MaskRule, Scope, ScopeKind, WeightDecl};
+use crate::layers::rnn::arguments::Arguments;
+use crate::ops::binary::broadcast;
+use crate::registry::FromConfig;
+use crate::types::TensorType;
+use serde_json::{Map, Value, json};
+use tfjs_manifest::{Error, Result};
+
+/// A recurrent layer run forwards and, with weights of its own, backwards. Weights: those of the forward
+/// layer, then those of the backward one.
+///
+/// Outputs: the merged output, or both if nothing merges them, then the forward layer's states and the
+/// backward layer's. Sequences of the backward layer are put into the order of time before they are merged.
+/// The first half of initial states is the forward layer's.
+#[derive(Clone, Debug)]
+pub struct Bidirectional {
+    /// Runs from the first step.
+    pub forward: Inner,
+    /// Runs from the last step.
+    pub backward: Inner,
+    /// How the outputs become one.
+    pub merge: Merge,
+    /// Whether both give every step's output.
+    pub return_sequences: bool,
+    /// The axis of time in the layers' sequences.
+    pub time_axis: usize,
+}
+
+/// How the two outputs become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Merge {
+    /// One after the other along the last axis.
+    Concat,
+    /// Their sum.
+    Sum,
+    /// Their product.
+    Mul,
+    /// Half their sum.
+    Average,
+    /// They stay two outputs.
+    Apart,
+}
+
+impl FromJson for Merge {
+    fn from_json(value: &Value) -> Result<Self> {
+        Ok(match value.as_str() {
+            Some("concat") => Merge::Concat,
+            Some("sum") => Merge::Sum,
+            Some("mul") => Merge::Mul,
+            Some("ave") => Merge::Average,
+            _ => return Err(expected("`concat`, `sum`, `mul`, `ave` or null", value)),
+        })
+    }
+}
+
+impl FromConfig for Bidirectional {
+    fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
+        if config.opt::<usize>("num_constants")?.unwrap_or(0) > 0 {
+            return Err(Error::unsupported("`num_constants` above 0 is not supported").at_json("config"));
+        }
+        let layer: Value = config.req("layer")?;
+        let (forward, backward) = match config.opt::<Value>("backward_layer")? {
+            Some(backward) => (layer, backward),
+            None => (layer.clone(), turned(&layer)?),
+        };
+        let flag = |value: &Value, key: &str| inner_value(value, key).and_then(Value::as_bool).unwrap_or(false);
+        for key in ["return_sequences", "return_state"] {
+            if flag(&forward, key) != flag(&backward, key) {
+                let message = format!("the forward and the backward layer differ in `{key}`");
+                return Err(Error::malformed(message).at_json("config"));
+            }
+        }
+        let return_sequences = flag(&forward, "return_sequences");
+        let time_axis = usize::from(!flag(&forward, "time_major"));
+        let forward = prepared(forward, "forward_", return_sequences, config);
+        // Keras 3 keeps the name a backward layer of the user's own was given; it is written with the prefix.
+        let backward = prepared(backward, "backward_", return_sequences, config);
+        let inner =
+            |value: &Value, key: &str| Inner::from_value(value, config).map_err(|e| e.at_json(key).at_json("config"));
+        Ok(Bidirectional {
+            forward: inner(&forward, "layer")?,
+            backward: inner(&backward, "backward_layer")?,
+            // An absent mode is the default, a null is none.
+            merge: match config.map().get("merge_mode").or_else(|| config.map().get("mergeMode")) {
+                Some(Value::Null) => Merge::Apart,
+                _ => config.or("merge_mode", Merge::Concat)?,
+            },
+            return_sequences,
+            time_axis,
+        })
+    }
+}
+
+fn inner_config(layer: &Value) -> Option<&Map<String, Value>> {
+    layer.get("config").and_then(Value::as_object)
+}
+
+fn inner_value<'a>(layer: &'a Value, key: &str) -> Option<&'a Value> {
+    let config = inner_config(layer)?;
+    config.get(key).or_else(|| config.get(&crate::config::camel_case(key)))
+}
+
+/// The layer as it runs in the other direction.
+fn turned(layer: &Value) -> Result<Value> {
+    let backwards = inner_value(layer, "go_backwards").and_then(Value::as_bool).unwrap_or(false);
+    let mut turned = layer.clone();
+    let config = turned.get_mut("config").and_then(Value::as_object_mut);
+    let config =
+        config.ok_or_else(|| expected("a layer with `class_name` and `config`", layer).at_json("config.layer"))?;
+    config.remove("goBackwards");
+    config.insert("go_backwards".to_string(), json!(!backwards));
+    Ok(turned)
+}
+
+/// The layer as the wrapper changes it: a name with a prefix, and zeros for masked steps of a sequence.
+fn prepared(mut layer: Value, prefix: &str, return_sequences: bool, config: &Config<'_>) -> Value {
+    let name = layer.get("name").or_else(|| inner_value(&layer, "name")).and_then(Value::as_str);
+    let class = layer.get("class_name").or_else(|| layer.get("className")).and_then(Value::as_str).unwrap_or("");
+    let name = name.map_or_else(|| crate::config::to_snake_case(class), str::to_string);
+    // Keras 3 writes the name with its prefix, the others without.
+    let bare = if config.producer().is_keras3() { name.strip_prefix(prefix).unwrap_or(&name) } else { &name };
+    let name = json!(format!("{prefix}{bare}"));
+    let zeros = !config.producer().is_tfjs() && matches!(class, "LSTM" | "GRU" | "SimpleRNN" | "RNN");
+    if let Some(map) = layer.as_object_mut() {
+        map.remove("name");
+    }
+    if let Some(map) = layer.get_mut("config").and_then(Value::as_object_mut) {
+        map.insert("name".to_string(), name);
+        if zeros {
+            map.insert("zero_output_for_mask".to_string(), json!(return_sequences));
+        }
+    }
+    layer
+}
+
+impl Bidirectional {
+    /// The calls of the forward and the backward layer.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for an odd number of initial states.
+    pub fn calls<T: Clone>(&self, call: &Call<T>) -> Result<[Call<T>; 2]> {
+        let Arguments { input, states, .. } = Arguments::of(call)?;
+        if states.len() % 2 != 0 {
+            return Err(Error::malformed(format!(
+                "expected initial states for both directions, found {}",
+                states.len()
+            )));
+        }
+        let (forward, backward) = states.split_at(states.len() / 2);
+        let of = |states: &[&T]| Call::of(std::iter::once(input).chain(states.iter().copied()).cloned());
+        Ok([of(forward), of(backward)])
+    }
+
+    fn scopes(&self) -> [Scope; 2] {
+        let scope = |inner: &Inner, attr: &str| Scope {
+            name: inner.entry().name.clone(),
+            attr: attr.to_string(),
+            kind: ScopeKind::Always,
+        };
+        [scope(&self.forward, "forward_layer"), scope(&self.backward, "backward_layer")]
+    }
+
+    fn merged(&self, a: &TensorType, b: &TensorType) -> Result<Vec<TensorType>> {
+        match self.merge {
+            Merge::Apart => Ok(vec![a.clone(), b.clone()]),
+            Merge::Sum | Merge::Mul | Merge::Average => Ok(vec![a.with_shape(broadcast(&a.shape, &b.shape)?.0)]),
+            Merge::Concat => {
+                let last = a.shape.last().zip(b.shape.last()).map(|(a, b)| a.saturating_add(b));
+                let mut dims = a.shape.0.clone();
+                if let Some(dim) = dims.last_mut() {
+                    *dim = last;
+                }
+                Ok(vec![a.with_shape(dims)])
+            }
+        }
+    }
+}
+
+impl LayerDef for Bidirectional {
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let [forward, backward] = self.calls(call)?;
+        let (forward, backward) = (self.forward.infer(&forward)?, self.backward.infer(&backward)?);
+        let (Some((a, forward_states)), Some((b, backward_states))) = (forward.split_first(), backward.split_first())
+        else {
+            return Err(Error::malformed("expected a layer with an output inside `Bidirectional`"));
+        };
+        if self.return_sequences && a.shape.rank() <= self.time_axis {
+            return Err(Error::malformed(format!("expected sequences from the inner layer, found shape {}", a.shape)));
+        }
+        let mut outputs = self.merged(a, b)?;
+        outputs.extend(forward_states.iter().chain(backward_states).cloned());
+        Ok(outputs)
+    }
+
+    fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
+        let [forward, backward] = self.calls(call)?;
+        let [forward_scope, backward_scope] = self.scopes();
+        let mut weights = self.forward.weights(&forward, &forward_scope)?;
+        weights.extend(self.backward.weights(&backward, &backward_scope)?);
+        Ok(weights)
+    }
+
+    fn mask(&self) -> MaskRule {
+        MaskRule::Compute
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check_infer, check_refused, check_weights};
+    use serde_json::{Value, json};
+
+    fn wrapped(class: &str, inner: Value, more: Value) -> Value {
+        let mut config = json!({"layer": {"class_name": class, "config": inner}});
+        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        config
+    }
+
+    #[test]
+    fn outputs() {
+        let lstm = json!({"name": "l", "units": 4, "return_sequences": true, "return_state": true});
+        let states = ["?,4"; 4];
+        let with = |first: &[&'static str]| [first, &states].concat();
+        check_infer("Bidirectional", wrapped("LSTM", lstm.clone(), json!({})), &["?,?,3"], &with(&["?,?,8"]));
+        let apart = wrapped("LSTM", lstm.clone(), json!({"mergeMode": null}));
+        check_infer("Bidirectional", apart, &["?,?,3"], &with(&["?,?,4", "?,?,4"]));
+        let sum = wrapped("LSTM", lstm, json!({"merge_mode": "sum"}));
+        check_infer(
+            "Bidirectional",
+            sum,
+            &["2,7,3", "2,4", "2,4", "2,4", "2,4"],
+            &["2,7,4", "2,4", "2,4", "2,4", "2,4"],
+        );
+        check_infer("Bidirectional", wrapped("GRU", json!({"units": 2}), json!({})), &["?,?,3"], &["?,4"]);
+    }
+
+    #[test]
+    fn weights_of_both_directions() {
+        let config = wrapped("SimpleRNN", json!({"name": "r", "units": 4, "use_bias": false}), json!({}));
+        let expect = [
+            "forward_r/simple_rnn_cell/kernel[3,4]",
+            "forward_r/simple_rnn_cell/recurrent_kernel[4,4]",
+            "backward_r/simple_rnn_cell/kernel[3,4]",
+            "backward_r/simple_rnn_cell/recurrent_kernel[4,4]",
+        ];
+        check_weights("Bidirectional", config, &["?,?,3"], &expect);
+    }
+
+    #[test]
+    fn refuses() {
+        let gru = || json!({"units": 2});
+        let message = "expected initial states for both directions, found 1";
+        check_refused("Bidirectional", wrapped("GRU", gru(), json!({})), &["?,?,3", "?,2"], message);
+        let config = wrapped("GRU", gru(), json!({"merge_mode": "max"}));
+        let message = "`config.merge_mode`: expected `concat`, `sum`, `mul`, `ave` or null, found `\"max\"`";
+        check_refused("Bidirectional", config, &["?,?,3"], message);
+        check_refused("Bidirectional", json!({}), &["?,?,3"], "`config`: missing `layer`");
+        let backward = json!({"class_name": "GRU", "config": {"units": 2, "return_sequences": true}});
+        let config = wrapped("GRU", gru(), json!({"backward_layer": backward}));
+        let message = "`config`: the forward and the backward layer differ in `return_sequences`";
+        check_refused("Bidirectional", config, &["?,?,3"], message);
+    }
+}

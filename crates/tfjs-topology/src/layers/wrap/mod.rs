@@ -1,0 +1,4 @@
+//! Layers around a layer or a model.
+
+pub mod bidirectional;
+pub mod time_distributed;

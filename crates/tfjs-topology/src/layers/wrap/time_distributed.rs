@@ -1,0 +1,107 @@
+//! `TimeDistributed`: a layer or model applied to every time step.
+//!
+//! Reference: <https://keras.io/api/layers/recurrent_layers/time_distributed/>.
+
+use crate::call::Call;
+use crate::config::Config;
+use crate::inner::Inner;
+use crate::layer::{LayerDef, MaskRule, Scope, ScopeKind, WeightDecl};
+use crate::producer::Family;
+use crate::registry::FromConfig;
+use crate::types::{Dim, SymShape, TensorType};
+use tfjs_manifest::{Error, Result};
+
+/// A layer or model applied to every time step: `[batch, time, ..]` is `[batch * time, ..]` to it. Weights:
+/// those of the inner layer.
+#[derive(Clone, Debug)]
+pub struct TimeDistributed {
+    /// The layer or model.
+    pub inner: Inner,
+    /// Whether the output has the mask the inner layer computes, if it computes one: Keras 2. Otherwise it
+    /// has the input's.
+    pub inner_mask: bool,
+}
+
+impl FromConfig for TimeDistributed {
+    fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
+        let inner_mask = matches!(config.producer().family, Family::Keras1 | Family::Keras2);
+        Ok(TimeDistributed { inner: Inner::read(config, "layer")?, inner_mask })
+    }
+}
+
+impl TimeDistributed {
+    /// `[batch, time]` of the inputs, and the call of the inner layer.
+    fn folded(&self, call: &Call<TensorType>) -> Result<([Dim; 2], Call<TensorType>)> {
+        let mut steps = None;
+        let mut inputs = Vec::new();
+        for input in call.inputs() {
+            let [batch, time, rest @ ..] = &input.shape.0[..] else { return Err(too_flat(input)) };
+            if rest.is_empty() {
+                return Err(too_flat(input));
+            }
+            let mut dims = vec![SymShape::product(&[*batch, *time])?];
+            dims.extend(rest);
+            inputs.push(input.with_shape(dims));
+            steps.get_or_insert([*batch, *time]);
+        }
+        let steps = steps.ok_or_else(|| Error::malformed("expected an input, found none"))?;
+        Ok((steps, Call::of(inputs)))
+    }
+}
+
+fn too_flat(input: &TensorType) -> Error {
+    Error::malformed(format!("expected an input of rank 3 or more, found shape {}", input.shape))
+}
+
+impl LayerDef for TimeDistributed {
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let (steps, inner) = self.folded(call)?;
+        let outputs = self.inner.infer(&inner)?;
+        let unfolded = |ty: &TensorType| {
+            let rest = ty.shape.0.iter().skip(1).copied();
+            ty.with_shape(steps.into_iter().chain(rest).collect::<Vec<_>>())
+        };
+        Ok(outputs.iter().map(unfolded).collect())
+    }
+
+    fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
+        let (_, inner) = self.folded(call)?;
+        let name = self.inner.entry().name.clone();
+        self.inner.weights(&inner, &Scope { name, attr: "layer".to_string(), kind: ScopeKind::Wrapped })
+    }
+
+    fn mask(&self) -> MaskRule {
+        MaskRule::Compute
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check_infer, check_refused, check_weights};
+    use serde_json::json;
+
+    #[test]
+    fn the_inner_layer_sees_one_step() {
+        let dense = json!({"layer": {"class_name": "Dense", "config": {"name": "d", "units": 4}}});
+        check_infer("TimeDistributed", dense.clone(), &["?,?,3"], &["?,?,4"]);
+        check_infer("TimeDistributed", dense.clone(), &["2,5,6,3"], &["2,5,6,4"]);
+        check_weights("TimeDistributed", dense.clone(), &["?,?,3"], &["d/kernel[3,4]", "d/bias[4]"]);
+        let message = "expected an input of rank 3 or more, found shape [?,3]";
+        check_refused("TimeDistributed", dense, &["?,3"], message);
+        check_refused("TimeDistributed", json!({}), &["?,?,3"], "`config`: missing `layer`");
+    }
+
+    #[test]
+    fn a_model_inside() {
+        let dense = json!({"class_name": "Dense", "config": {"name": "d", "units": 4, "batch_input_shape": [null, 3]}});
+        let model = json!({"class_name": "Sequential", "config": {"name": "s", "layers": [dense]}});
+        check_infer("TimeDistributed", json!({"layer": model}), &["?,7,3"], &["?,7,4"]);
+        check_weights("TimeDistributed", json!({"layer": model}), &["?,7,3"], &["s/d/kernel[3,4]", "s/d/bias[4]"]);
+    }
+
+    #[test]
+    fn what_the_inner_layer_refuses_names_it() {
+        let dense = json!({"layer": {"class_name": "Dense", "config": {"name": "d"}}});
+        check_refused("TimeDistributed", dense, &["?,?,3"], "`config.layer.config`, layer `d`: missing `units`");
+    }
+}
