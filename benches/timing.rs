@@ -30,7 +30,11 @@ impl Timing {
 
 /// Runs both in turns, first one ahead and then the other, for about this long; the first turn warms up and
 /// does not count. With no time at all both run once.
-pub fn in_turns(time: Duration, mut a: impl FnMut() -> Duration, mut b: impl FnMut() -> Duration) -> (Timing, Timing) {
+pub(crate) fn in_turns(
+    time: Duration,
+    mut a: impl FnMut() -> Duration,
+    mut b: impl FnMut() -> Duration,
+) -> (Timing, Timing) {
     if time.is_zero() {
         return (Timing::of(vec![a()]), Timing::of(vec![b()]));
     }
@@ -51,7 +55,7 @@ pub fn in_turns(time: Duration, mut a: impl FnMut() -> Duration, mut b: impl FnM
 }
 
 /// How long the work takes; dropping its result does not count.
-pub fn time<T>(work: &mut impl FnMut() -> T) -> Duration {
+pub(crate) fn time<T>(work: &mut impl FnMut() -> T) -> Duration {
     let started = Instant::now();
     let result = black_box(work());
     let taken = started.elapsed();

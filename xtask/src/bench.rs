@@ -12,7 +12,7 @@ const BENCHES: &[&str] = &["load", "predict", "decode"];
 /// A bench that fails.
 pub fn run_all(workspace: &Workspace, args: &[&str]) -> Outcome {
     let (names, options) = split(args)?;
-    let mut command = vec!["bench", "--package", "tfjs-benches"];
+    let mut command = vec!["bench", "--workspace"];
     for name in names {
         command.extend(["--bench", name]);
     }

@@ -1,7 +1,7 @@
 //! Golden cases: made by the real TensorFlow.js and Keras, through `tests/conformance/generate/all.sh`.
 
 use crate::Outcome;
-use crate::run::{cargo, program_in, run};
+use crate::run::{build, program_in, run};
 use crate::workspace::Workspace;
 
 const GENERATE: &str = "tests/conformance/generate/all.sh";
@@ -26,7 +26,7 @@ pub fn large(workspace: &Workspace) -> Outcome {
     if !folder.join("case.json").exists() {
         run("MobileNetV2-224", program_in(workspace, "bash", &[GENERATE, "--large"]))?;
     }
-    let mut compare = cargo(workspace, &["run", "--release", "--package", "tfjs-tests", "--bin", "large", "--"]);
+    let mut compare = program_in(workspace, build(workspace, "large", &["--release"])?, &[]);
     compare.arg(&folder);
     run("MobileNetV2-224 against Keras", compare)
 }

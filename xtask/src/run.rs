@@ -2,8 +2,10 @@
 
 use crate::Outcome;
 use crate::workspace::Workspace;
+use serde_json::Value;
 use std::ffi::OsString;
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 /// The cargo that runs this task.
@@ -35,16 +37,34 @@ pub fn run(what: &str, mut command: Command) -> Outcome {
     Ok(())
 }
 
+/// Builds a binary of any member and gives its path. The whole workspace is named, as elsewhere: for one package
+/// alone features unify differently, and dependencies would be compiled once more.
+///
+/// # Errors
+/// What cargo says.
+pub fn build(workspace: &Workspace, name: &str, more: &[&str]) -> Result<PathBuf, String> {
+    let args = ["build", "--workspace", "--bin", name, "--message-format", "json-render-diagnostics"];
+    let messages = output(cargo(workspace, &[&args, more].concat()))?;
+    executable(&messages, name).ok_or_else(|| format!("cargo built no `{name}`"))
+}
+
+/// The path of a binary in cargo's messages, one JSON object a line.
+fn executable(messages: &str, name: &str) -> Option<PathBuf> {
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut built = messages.filter(|m| m["target"]["name"] == name && m["target"]["kind"][0] == "bin");
+    built.find_map(|message| message["executable"].as_str().map(PathBuf::from))
+}
+
 /// Runs to the end and gives what it prints on stdout.
 ///
 /// # Errors
-/// A program that cannot be started or fails, with its stderr.
+/// A program that cannot be started or fails; its stderr goes where ours does.
 pub fn output(mut command: Command) -> Result<String, String> {
     let shown = shown(&command);
-    let output = command.output().map_err(|e| format!("cannot start `{shown}`: {e}"))?;
+    let child = command.stdout(Stdio::piped()).spawn();
+    let output = child.and_then(Child::wait_with_output).map_err(|e| format!("cannot start `{shown}`: {e}"))?;
     if !output.status.success() {
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("`{shown}` ended with {}: {}", output.status, stderr.trim()));
+        return Err(format!("`{shown}` ended with {}", output.status));
     }
     String::from_utf8(output.stdout).map_err(|_| format!("`{shown}` printed what is not UTF-8"))
 }
@@ -55,4 +75,19 @@ fn shown(command: &Command) -> String {
     let program = program.file_name().unwrap_or(command.get_program());
     let words = std::iter::once(program).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::executable;
+    use std::path::PathBuf;
+
+    #[test]
+    fn the_binary_is_found_among_the_messages() {
+        let messages = r#"{"reason":"compiler-artifact","target":{"name":"large","kind":["lib"]},"executable":null}
+{"reason":"compiler-artifact","target":{"name":"large","kind":["bin"]},"executable":"target/large"}
+{"reason":"build-finished","success":true}"#;
+        assert_eq!(executable(messages, "large"), Some(PathBuf::from("target/large")));
+        assert_eq!(executable(messages, "small"), None);
+    }
 }
