@@ -69,6 +69,7 @@ impl FromConfig for Bidirectional {
         let given: Option<Value> = config.opt("backward_layer")?;
         // Keras 3 keeps the name of a backward layer of the user's own; what it derived itself has the prefix.
         let backward_prefix = if given.is_some() && config.producer().is_keras3() { "" } else { "backward_" };
+        // DIFFERENCE: TensorFlow.js drops this key and turns `layer` around.
         let (forward, backward) = match given {
             Some(backward) => (layer, backward),
             None => (layer.clone(), turned(&layer)?),
