@@ -4,7 +4,6 @@
 use std::error::Error as _;
 use std::io::{self, Write};
 use tfjs::Error;
-use tfjs::parts::manifest::text::shorten;
 
 /// Why a command did not succeed.
 #[derive(Debug)]
@@ -89,11 +88,6 @@ pub(crate) fn one_line(text: &str) -> String {
     })
 }
 
-/// A name from a file, as people see it.
-pub(crate) fn name(text: &str) -> String {
-    shorten(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,7 +101,8 @@ mod tests {
 
     #[test]
     fn a_chain_has_a_line_for_each_link() {
-        let error = Error::fetch("cannot read the file").in_file("w.bin").with_source(io::Error::other("disk\non fire"));
+        let error =
+            Error::fetch("cannot read the file").in_file("w.bin").with_source(io::Error::other("disk\non fire"));
         check(error, "error: `w.bin`: cannot read the file\n  caused by: disk\\non fire\n");
     }
 
