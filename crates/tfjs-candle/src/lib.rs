@@ -10,6 +10,8 @@ pub mod ops;
 pub mod output;
 pub mod report;
 pub mod run;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod value;
 pub mod weights;
 

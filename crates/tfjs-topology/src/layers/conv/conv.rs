@@ -21,7 +21,7 @@ pub struct Conv {
     pub windows: Windows,
     /// Channels of the output.
     pub filters: usize,
-    /// Blocks of channels that do not see each other.
+    /// Blocks of channels that do not see each other. DIFFERENCE: TensorFlow.js drops this key.
     pub groups: usize,
     /// Whether a bias is added.
     pub use_bias: bool,

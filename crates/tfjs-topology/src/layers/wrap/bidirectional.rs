@@ -66,6 +66,7 @@ impl FromConfig for Bidirectional {
             return Err(Error::unsupported("`num_constants` above 0 is not supported").at_json("config"));
         }
         let layer: Value = config.req("layer")?;
+        // DIFFERENCE: TensorFlow.js drops this key and turns `layer` around.
         let (forward, backward) = match config.opt::<Value>("backward_layer")? {
             Some(backward) => (layer, backward),
             None => (layer.clone(), turned(&layer)?),
