@@ -87,11 +87,16 @@ impl Case {
         let mut worst = 0.0f64;
         for (name, expected) in &expected {
             let found = outputs.get(name).map_err(|e| e.to_string())?;
-            let difference = expected.difference(&Named::from_tensor(found)?).map_err(|e| format!("output `{name}`: {e}"))?;
+            let difference =
+                expected.difference(&Named::from_tensor(found)?).map_err(|e| format!("output `{name}`: {e}"))?;
             worst = worst.max(difference);
         }
         let tolerance = self.about.kind.tolerance();
-        if worst <= tolerance { Ok(worst) } else { Err(format!("differs by {worst:.2e} of the scale, allowed {tolerance:.0e}")) }
+        if worst <= tolerance {
+            Ok(worst)
+        } else {
+            Err(format!("differs by {worst:.2e} of the scale, allowed {tolerance:.0e}"))
+        }
     }
 
     fn predict(&self, engine: Engine) -> Result<Outputs> {

@@ -107,7 +107,8 @@ mod tests {
 
     #[test]
     fn a_chain_has_a_line_for_each_link() {
-        let error = Error::fetch("cannot read the file").in_file("w.bin").with_source(io::Error::other("disk\non fire"));
+        let error =
+            Error::fetch("cannot read the file").in_file("w.bin").with_source(io::Error::other("disk\non fire"));
         check(error, "error: `w.bin`: cannot read the file\n  caused by: disk\\non fire\n");
     }
 

@@ -53,7 +53,8 @@ impl Picture {
         let Some(labels) = metadata.get("labels").filter(|l| l.is_array()) else {
             return Ok(Picture::default());
         };
-        let mut picture = Picture { labels: Some(read_labels(labels).map_err(|e| e.at_json("labels"))?), ..Picture::default() };
+        let mut picture =
+            Picture { labels: Some(read_labels(labels).map_err(|e| e.at_json("labels"))?), ..Picture::default() };
         let package = metadata.get("packageName").and_then(Value::as_str);
         let of_images = match package {
             Some(name) => name == "@teachablemachine/image",
@@ -135,7 +136,8 @@ mod tests {
 
     #[test]
     fn a_models_own_metadata() {
-        let own = Picture::of_metadata(Some(&json!({"labels": ["a", 7], "range": [0, 16], "testAccuracy": 0.9}))).unwrap();
+        let own =
+            Picture::of_metadata(Some(&json!({"labels": ["a", 7], "range": [0, 16], "testAccuracy": 0.9}))).unwrap();
         assert_eq!((own.range, own.labels), (Some((0.0, 16.0)), Some(vec!["a".to_owned(), "7".to_owned()])));
         assert_eq!(Picture::of_metadata(None).unwrap(), Picture::default());
         assert_eq!(Picture::of_metadata(Some(&json!("free text"))).unwrap(), Picture::default());
@@ -164,8 +166,12 @@ mod tests {
             "modelName": "tm-my-image-model", "labels": ["Class 1", "Class 2"], "imageSize": 224});
         let picture = Picture::of_teachable_machine(&file).unwrap();
         assert_eq!(picture.labels.as_deref(), Some(&["Class 1".to_owned(), "Class 2".to_owned()][..]));
-        assert_eq!((picture.range, picture.size, picture.crop, picture.grayscale), (Some((-1.0, 1.0)), Some(224), true, false));
-        let grey = json!({"packageName": "@teachablemachine/image", "labels": ["a"], "imageSize": 96, "grayscale": true});
+        assert_eq!(
+            (picture.range, picture.size, picture.crop, picture.grayscale),
+            (Some((-1.0, 1.0)), Some(224), true, false)
+        );
+        let grey =
+            json!({"packageName": "@teachablemachine/image", "labels": ["a"], "imageSize": 96, "grayscale": true});
         assert!(Picture::of_teachable_machine(&grey).unwrap().grayscale);
     }
 

@@ -25,8 +25,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
 
 /// Writes a file, replacing what was there.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    fs::write(path, bytes)
-        .map_err(|e| Error::fetch("cannot write the file").in_file(path.display()).with_source(e))
+    fs::write(path, bytes).map_err(|e| Error::fetch("cannot write the file").in_file(path.display()).with_source(e))
 }
 
 /// The most memory this process ever had, where the system tells.

@@ -52,8 +52,22 @@ mod tests {
     #[test]
     fn every_loading_option_arrives() {
         let args = Args::try_parse_from([
-            "tfjs", "inspect", "m", "--no-strict", "--weight-path-prefix", "w/", "--header", "A: b", "--header",
-            "C: d", "--producer", "keras2", "--threads", "3", "--input-shape", "x=?,4",
+            "tfjs",
+            "inspect",
+            "m",
+            "--no-strict",
+            "--weight-path-prefix",
+            "w/",
+            "--header",
+            "A: b",
+            "--header",
+            "C: d",
+            "--producer",
+            "keras2",
+            "--threads",
+            "3",
+            "--input-shape",
+            "x=?,4",
         ]);
         let Command::Inspect(args) = args.unwrap().command else { panic!("not inspect") };
         let options = load_options(&args.model);

@@ -74,11 +74,8 @@ fn of_pictures(
     let range = picture.range.unwrap_or(if target.whole_numbers() { (0.0, 255.0) } else { (0.0, 1.0) });
     // Pictures of sizes of their own do not fit into one batch.
     let together = if target.is_fixed() { args.batch_size.unwrap_or(PICTURES) } else { 1 };
-    let ranking = Ranking {
-        labels: picture.labels.clone(),
-        top: args.top.unwrap_or(TOP),
-        labels_given: args.labels.is_some(),
-    };
+    let ranking =
+        Ranking { labels: picture.labels.clone(), top: args.top.unwrap_or(TOP), labels_given: args.labels.is_some() };
 
     let to_standard_output = args.output.as_deref().is_some_and(local::is_standard);
     let mut kept = Vec::new();

@@ -50,7 +50,8 @@ impl Target {
             [_, c, h, w] if is_channels(&c) => (h, w, c.unwrap_or(grey), Order::ChannelsFirst),
             [_, h, w, None] => (h, w, grey, Order::ChannelsLast),
             _ => {
-                let message = format!("expected an input for pictures, [batch, height, width, channels], found {}", port.shape);
+                let message =
+                    format!("expected an input for pictures, [batch, height, width, channels], found {}", port.shape);
                 return Err(Error::mismatch(message).at_value(port.name));
             }
         };

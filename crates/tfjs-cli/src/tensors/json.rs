@@ -116,9 +116,7 @@ fn float(value: &Value) -> Result<f32, &'static str> {
 fn int64(value: &Value) -> Result<i64, &'static str> {
     let whole = |x: f64| (x.fract() == 0.0 && x.abs() < 9e15).then_some(x as i64);
     match value {
-        Value::Number(number) => {
-            number.as_i64().or_else(|| number.as_f64().and_then(whole)).ok_or("a whole number")
-        }
+        Value::Number(number) => number.as_i64().or_else(|| number.as_f64().and_then(whole)).ok_or("a whole number"),
         Value::Bool(truth) => Ok(i64::from(*truth)),
         _ => Err("a whole number"),
     }
@@ -218,7 +216,8 @@ mod tests {
     #[track_caller]
     fn parse(text: &str, inputs: &[(&str, ValueType)]) -> Result<Vec<(String, Input)>> {
         let shape = SymShape::default();
-        let ports: Vec<Port<'_>> = inputs.iter().map(|(name, dtype)| Port { name, shape: &shape, dtype: *dtype }).collect();
+        let ports: Vec<Port<'_>> =
+            inputs.iter().map(|(name, dtype)| Port { name, shape: &shape, dtype: *dtype }).collect();
         match read(text.as_bytes(), &ports)? {
             Document::Bare(input) => Ok(vec![(String::new(), input)]),
             Document::Named(named) => Ok(named),

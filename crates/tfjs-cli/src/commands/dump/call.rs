@@ -32,7 +32,8 @@ mod tests {
             args: vec![Arg::List(vec![Arg::Tensor(3), Arg::Const(json!(3))])],
             kwargs: vec![("mask".to_owned(), Arg::Dict(vec![("a".to_owned(), Arg::Tensor(4))]))],
         };
-        let expect = json!({"args": [[{"tensor": 3}, {"const": 3}]], "kwargs": {"mask": {"dict": {"a": {"tensor": 4}}}}});
+        let expect =
+            json!({"args": [[{"tensor": 3}, {"const": 3}]], "kwargs": {"mask": {"dict": {"a": {"tensor": 4}}}}});
         assert_eq!(of(&call, &|t| json!(t)), expect);
     }
 }

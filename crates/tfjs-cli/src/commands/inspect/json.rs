@@ -94,4 +94,3 @@ fn problem(error: &Error) -> Value {
         "causes": causes(error),
     })
 }
-

@@ -93,7 +93,13 @@ mod tests {
 
     #[test]
     fn sizes() {
-        let sizes = [(0, "0 bytes"), (999, "999 bytes"), (1_500, "1.5 kB"), (14_000_000, "14.0 MB"), (5_250_000_000, "5.25 GB")];
+        let sizes = [
+            (0, "0 bytes"),
+            (999, "999 bytes"),
+            (1_500, "1.5 kB"),
+            (14_000_000, "14.0 MB"),
+            (5_250_000_000, "5.25 GB"),
+        ];
         for (n, expect) in sizes {
             assert_eq!(bytes(n), expect);
         }
