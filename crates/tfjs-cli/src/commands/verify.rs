@@ -47,10 +47,10 @@ pub(crate) fn build(model: &str, options: &LoadOptions, warnings: &mut Vec<Strin
     let model = road::block_on(tfjs::load_layers_model(model, options))?;
     drop(bar);
     warnings.extend(model.report().warnings.iter().cloned());
-    for (name, tensor) in model.weights().iter() {
-        let odd = not_finite(tensor);
+    for (name, tensor) in model.weights().to_tensors()? {
+        let odd = not_finite(&tensor);
         if odd > 0 {
-            warnings.push(format!("weight `{}` has {odd} values that are not finite", shorten(name)));
+            warnings.push(format!("weight `{}` has {odd} values that are not finite", shorten(&name)));
         }
     }
     Ok(model)

@@ -34,10 +34,10 @@ impl Join {
         let mut found = call.inputs();
         let lists = call.args.iter().chain(["xs", "x", "values"].iter().filter_map(|name| call.kwarg(name)));
         for arg in lists {
-            if let Arg::List(items) = arg {
-                if items.iter().any(|item| item.constant().is_some()) {
-                    return Err(Error::unsupported("a constant among joined tensors is not supported"));
-                }
+            if let Arg::List(items) = arg
+                && items.iter().any(|item| item.constant().is_some())
+            {
+                return Err(Error::unsupported("a constant among joined tensors is not supported"));
             }
         }
         if found.is_empty() {
