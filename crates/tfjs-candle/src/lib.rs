@@ -10,6 +10,7 @@ pub mod ops;
 pub mod output;
 pub mod report;
 pub mod run;
+pub mod save;
 pub mod value;
 pub mod weights;
 
@@ -19,4 +20,5 @@ pub use input::{Input, Inputs};
 pub use model::{BuildOptions, LayersModel, PredictOptions, Prepared, prepare};
 pub use output::Outputs;
 pub use report::LoadReport;
+pub use save::{FileOptions, ModelFiles};
 pub use weights::Weights;
