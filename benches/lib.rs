@@ -1,1 +1,13 @@
-//! Bench support.
+//! Paired measurements: two ways of doing one thing, run in turns, so that a busy machine slows both.
+//!
+//! Measures wall time and nothing else; what is compared with what is the benches' own affair.
+
+mod options;
+mod report;
+mod timing;
+
+pub mod models;
+
+pub use options::Options;
+pub use report::{Report, Side};
+pub use timing::Timing;

@@ -3,7 +3,7 @@
 use crate::tensors::{Named, read_inputs, read_tensors};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
-use tfjs::{Engine, LoadOptions, Outputs, PredictOptions, Result};
+use tfjs::{Engine, Inputs, LayersModel, LoadOptions};
 
 /// One case: a model as its producer wrote it, inputs, and what the producer predicted.
 #[derive(Clone, Debug)]
@@ -56,10 +56,8 @@ pub fn all_cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for producer in folders(&root) {
         for folder in folders(&producer) {
-            let text = std::fs::read(folder.join("case.json")).expect("a case has a case.json");
-            let about = serde_json::from_slice(&text).expect("case.json is what the generators write");
             let id = folder.strip_prefix(&root).expect("a case is below the root").display().to_string();
-            cases.push(Case { id: id.replace('\\', "/"), folder, about });
+            cases.push(Case::read(id.replace('\\', "/"), folder));
         }
     }
     cases.sort_by(|a, b| a.id.cmp(&b.id));
@@ -72,13 +70,34 @@ fn folders(parent: &Path) -> Vec<PathBuf> {
 }
 
 impl Case {
+    /// A case in a folder.
+    ///
+    /// # Panics
+    /// If the folder is no case: the generators are broken then.
+    pub fn read(id: String, folder: PathBuf) -> Case {
+        let text = std::fs::read(folder.join("case.json")).expect("a case has a case.json");
+        let about = serde_json::from_slice(&text).expect("case.json is what the generators write");
+        Case { id, folder, about }
+    }
+
     /// Loads the model, predicts, and compares. The number is the largest difference relative to its output's
     /// scale.
     ///
     /// # Errors
     /// What went wrong, or which output differs where.
     pub fn run(&self, engine: Engine) -> std::result::Result<f64, String> {
-        let outputs = self.predict(engine).map_err(|e| e.to_string())?;
+        let location = self.folder.to_str().expect("the cases have plain names");
+        let model = tfjs::blocking::load_layers_model(location, LoadOptions::new().with_engine(engine));
+        self.compare(&model.map_err(|e| e.to_string())?)
+    }
+
+    /// Predicts with the model, loaded from wherever, and compares.
+    ///
+    /// # Errors
+    /// What went wrong, or which output differs where.
+    pub fn compare(&self, model: &LayersModel) -> std::result::Result<f64, String> {
+        let inputs = read_inputs(&self.folder)?.into_iter().collect::<Inputs>();
+        let outputs = model.predict(inputs).map_err(|e| e.to_string())?;
         let expected = read_tensors(&self.folder.join("outputs.safetensors"))?;
         let names: Vec<&str> = outputs.names().collect();
         if names.len() != expected.len() {
@@ -87,17 +106,15 @@ impl Case {
         let mut worst = 0.0f64;
         for (name, expected) in &expected {
             let found = outputs.get(name).map_err(|e| e.to_string())?;
-            let difference = expected.difference(&Named::from_tensor(found)?).map_err(|e| format!("output `{name}`: {e}"))?;
+            let difference =
+                expected.difference(&Named::from_tensor(found)?).map_err(|e| format!("output `{name}`: {e}"))?;
             worst = worst.max(difference);
         }
         let tolerance = self.about.kind.tolerance();
-        if worst <= tolerance { Ok(worst) } else { Err(format!("differs by {worst:.2e} of the scale, allowed {tolerance:.0e}")) }
-    }
-
-    fn predict(&self, engine: Engine) -> Result<Outputs> {
-        let location = self.folder.to_str().expect("the cases have plain names");
-        let model = tfjs::blocking::load_layers_model(location, LoadOptions::new().with_engine(engine))?;
-        let inputs = read_inputs(&self.folder).map_err(tfjs::Error::misuse)?;
-        model.predict_with(inputs.into_iter().collect::<tfjs::Inputs>(), &PredictOptions::default())
+        if worst <= tolerance {
+            Ok(worst)
+        } else {
+            Err(format!("differs by {worst:.2e} of the scale, allowed {tolerance:.0e}"))
+        }
     }
 }

@@ -54,7 +54,8 @@ impl Named {
 /// # Errors
 /// A file that cannot be read.
 pub fn read_tensors(path: &Path) -> Result<BTreeMap<String, Named>, String> {
-    let tensors = candle_core::safetensors::load(path, &tfjs::Device::Cpu).map_err(|e| format!("{}: {e}", path.display()))?;
+    let tensors =
+        candle_core::safetensors::load(path, &tfjs::Device::Cpu).map_err(|e| format!("{}: {e}", path.display()))?;
     tensors.into_iter().map(|(name, tensor)| Ok((name, Named::from_tensor(&tensor)?))).collect()
 }
 

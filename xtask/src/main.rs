@@ -1,1 +1,66 @@
-fn main() {}
+//! The project's own tasks: `cargo xtask ci | tidy | golden | conformance | bench | codegen`.
+//!
+//! Depends on no runtime crate, so it builds in seconds whatever state they are in.
+
+mod bench;
+mod ci;
+mod codegen;
+mod conformance;
+mod golden;
+mod layers;
+mod run;
+mod source;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+use workspace::Workspace;
+
+const USAGE: &str = "\
+usage: cargo xtask TASK
+
+  ci [--full]             what a change must pass: formatting, tidy, clippy, the README's test command, documentation;
+                          --full adds `tidy --builds` and the README's first command
+  tidy [--builds]         the invariants of ARCHITECTURE.md; --builds also builds every crate alone (slow)
+  codegen [--check]       rewrites what is generated: docs/LAYERS.md
+  conformance [FILTER]    the conformance cases as a table, by layer, producer and engine
+  golden [PRODUCER...]    makes the conformance cases again with the real TensorFlow.js and Keras (Node 20, Python 3.11)
+  golden --large          makes MobileNetV2-224 with the real converter (cached, never committed) and compares with Keras
+  bench [NAME...] [--large] [--json] [--seconds S] [--filter TEXT]
+                          load, predict and decode, each side by side with what it is measured against";
+
+/// What a task ends with; the text says what failed.
+type Outcome = Result<(), String>;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match task(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn task(args: &[&str]) -> Outcome {
+    let workspace = Workspace::find()?;
+    match args {
+        ["ci"] => ci::run(&workspace, false),
+        ["ci", "--full"] => ci::run(&workspace, true),
+        ["tidy"] => tidy::run(&workspace),
+        ["tidy", "--builds"] => tidy::run(&workspace).and_then(|()| tidy::builds::run_each(&workspace)),
+        ["codegen"] => codegen::write(&workspace),
+        ["codegen", "--check"] => codegen::check(&workspace),
+        ["conformance", rest @ ..] => conformance::run_cases(&workspace, rest),
+        ["golden", "--large"] => golden::large(&workspace),
+        ["golden", producers @ ..] => golden::cases(&workspace, producers),
+        ["bench", rest @ ..] => bench::run_all(&workspace, rest),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        _ => Err(format!("unknown task `{}`\n{USAGE}", args.join(" "))),
+    }
+}

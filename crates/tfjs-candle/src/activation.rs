@@ -56,6 +56,14 @@ fn apply(activation: Activation, x: &Tensor) -> candle_core::Result<Option<Tenso
         }
         Activation::SparseSigmoid => ((x + 1.0)? * 0.5)?.clamp(0.0, 1.0)?,
         Activation::Squareplus { b } => ((x + (x.sqr()? + f64::from(b))?.sqrt()?)? * 0.5)?,
+        Activation::Sparsemax => sparsemax(x)?,
+        Activation::Glu => {
+            let halves = x.chunk(2, D::Minus1)?;
+            match &halves[..] {
+                [a, b] => (a * sigmoid(b)?)?,
+                _ => x.clone(),
+            }
+        }
         Activation::Threshold { threshold, value } => {
             select(&x.gt(threshold)?, x, &(x.zeros_like()? + f64::from(value))?)?
         }
@@ -113,6 +121,19 @@ pub fn softmax(x: &Tensor, axis: usize) -> candle_core::Result<Tensor> {
 fn log_softmax(x: &Tensor) -> candle_core::Result<Tensor> {
     let shifted = x.broadcast_sub(&x.max_keepdim(D::Minus1)?)?;
     shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(D::Minus1)?.log()?)
+}
+
+/// Martins and Astudillo, "From Softmax to Sparsemax", algorithm 1, over the last axis.
+fn sparsemax(x: &Tensor) -> candle_core::Result<Tensor> {
+    let (sorted, _) = x.contiguous()?.sort_last_dim(false)?;
+    let size = x.dim(D::Minus1)? as u32;
+    let ranks = Tensor::arange(1, size + 1, x.device())?.to_dtype(x.dtype())?;
+    let sums = sorted.cumsum(D::Minus1)?;
+    // The elements that stay above zero come first; their number and sum give the threshold.
+    let stays = (sorted.broadcast_mul(&ranks)? + 1.0)?.gt(&sums)?.to_dtype(x.dtype())?;
+    let count = stays.sum_keepdim(D::Minus1)?;
+    let total = (stays * sorted)?.sum_keepdim(D::Minus1)?;
+    x.broadcast_sub(&((total - 1.0)? / count)?)?.relu()
 }
 
 /// Integers and truth values as floating point, where a layer computes with them.

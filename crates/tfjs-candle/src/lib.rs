@@ -11,6 +11,8 @@ pub mod output;
 pub mod report;
 pub mod run;
 pub mod save;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod value;
 pub mod weights;
 

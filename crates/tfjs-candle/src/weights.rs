@@ -4,7 +4,7 @@
 //! nothing is lost on the way back.
 
 use crate::run::OrBug;
-use candle_core::{Device, Tensor};
+use candle_core::{Device, Storage, Tensor};
 use std::sync::{Arc, OnceLock};
 use tfjs_kernels::{PackedConv2d, PackedDepthwise, PackedMatrix};
 use tfjs_manifest::{DType, Error, Result, Shape, WeightsManifest};
@@ -119,11 +119,11 @@ impl Weights {
         self.slots.get(slot.0).ok_or_else(|| Error::bug("a slot of another graph"))
     }
 
-    /// The values of a float weight, in row-major order.
-    pub(crate) fn values(&self, slot: SlotId) -> Result<Vec<f32>> {
+    /// Lends the values of a float weight, in row-major order; without a copy unless it is packed.
+    pub(crate) fn with_values<R>(&self, slot: SlotId, read: impl FnOnce(&[f32]) -> R) -> Result<R> {
         match &self.slot(slot)?.form {
-            Form::Tensor(tensor) => tensor.flatten_all().and_then(|t| t.to_vec1()).or_bug(),
-            Form::Packed(packed) => Ok(packed.unpack()),
+            Form::Tensor(tensor) => with_values(tensor, read),
+            Form::Packed(packed) => Ok(read(&packed.unpack())),
         }
     }
 
@@ -171,6 +171,17 @@ impl Weights {
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
+}
+
+/// Lends the values of a float tensor on the CPU, in row-major order; without a copy if it is contiguous.
+pub(crate) fn with_values<R>(tensor: &Tensor, read: impl FnOnce(&[f32]) -> R) -> Result<R> {
+    let tensor = tensor.to_dtype(candle_core::DType::F32).and_then(|t| t.contiguous()).or_bug()?;
+    let (storage, layout) = tensor.storage_and_layout();
+    let (Storage::Cpu(storage), Some((start, end))) = (&*storage, layout.contiguous_offsets()) else {
+        return Err(Error::bug("the native engine was given a tensor of another device"));
+    };
+    let values = storage.as_slice::<f32>().or_bug()?.get(start..end);
+    values.map(read).ok_or_else(|| Error::bug("a tensor is longer than its storage"))
 }
 
 fn to_tensor(host: HostTensor, device: &Device) -> Result<Tensor> {

@@ -1,1 +1,61 @@
-//! The tfjs command: inspect, predict with, and dump TensorFlow.js and Keras models.
+//! The `tfjs` command as a library: [`run`] takes arguments and two streams, and gives an exit code.
+//!
+//! Everything on the first stream is the answer, everything else goes to the second; the exit code is 0
+//! only on success. Models are loaded through the facade alone; what a layer or a weight is, this crate
+//! does not know. The only files it opens itself are the caller's own (`--input`, `--image`, ...).
+
+#![deny(missing_docs, unsafe_code)]
+
+mod args;
+mod chart;
+mod commands;
+mod failure;
+mod image;
+mod labels;
+mod local;
+mod options;
+mod progress;
+mod road;
+mod tensors;
+
+use args::{Args, Command};
+use clap::Parser;
+use failure::Failure;
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Runs the command with these arguments, the first of which is the program's name as in
+/// [`std::env::args_os`]. The answer goes to `out`, errors, warnings and progress to `err`.
+///
+/// The code is 0 on success, 1 if something is wrong with the model, a file or the answer's stream, 2 if
+/// the arguments are not understood.
+pub fn run<A, T>(args: A, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode
+where
+    A: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    let args = match Args::try_parse_from(args) {
+        Ok(args) => args,
+        Err(refused) => {
+            // Help and version are answers; what is not understood is an error.
+            let stream: &mut dyn Write = if refused.use_stderr() { err } else { out };
+            let written = write!(stream, "{}", refused.render()).and_then(|()| stream.flush());
+            let code = if written.is_err() { 1 } else { refused.exit_code() };
+            return ExitCode::from(u8::try_from(code).unwrap_or(1));
+        }
+    };
+    let done = match &args.command {
+        Command::Inspect(args) => commands::inspect::run(args, out, err),
+        Command::Predict(args) => commands::predict::run(args, out, err),
+        Command::Dump(args) => commands::dump::run(args, out, err),
+        Command::Bench(args) => commands::bench::run(args, out, err),
+    };
+    match done.and_then(|()| out.flush().map_err(Failure::from)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.print(err);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `tfjs` command: hands its arguments and streams to the library, which does everything.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tfjs_cli::run(std::env::args_os(), &mut std::io::stdout().lock(), &mut std::io::stderr())
+}

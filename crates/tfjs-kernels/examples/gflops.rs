@@ -4,7 +4,8 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use tfjs_kernels::{
-    Activation, Conv2dGeometry, Cpu, Epilogue, Isa, KernelError, PackedConv2d, PackedMatrix, conv2d, gemm,
+    Activation, Conv2dGeometry, Cpu, Epilogue, Isa, KernelError, LstmOptions, PackedConv2d, PackedDepthwise,
+    PackedLstm, PackedMatrix, SequenceShape, SequenceState, activate, conv2d, depthwise_conv2d, gemm, lstm,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -41,7 +42,70 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     matrix(&cpu, "dense 1x512x2048", 1, 512, 2048)?;
     matrix(&cpu, "dense 2x512x2048", 2, 512, 2048)?;
     matrix(&cpu, "dense 4x512x2048", 4, 512, 2048)?;
+    depthwise(&cpu, "depthwise 112x112x32", 112, 32, 1)?;
+    depthwise(&cpu, "depthwise s2 112x112x96", 112, 96, 2)?;
+    depthwise(&cpu, "depthwise 56x56x144", 56, 144, 1)?;
+    depthwise(&cpu, "depthwise 28x28x192", 28, 192, 1)?;
+    depthwise(&cpu, "depthwise 14x14x576", 14, 576, 1)?;
+    depthwise(&cpu, "depthwise 7x7x960", 7, 960, 1)?;
+    sequence(&cpu, "lstm b1 t64 512->512", 1, 64, 512)?;
+    sequence(&cpu, "lstm b8 t64 512->512", 8, 64, 512)?;
+    sequence(&cpu, "lstm b1 t64 128->128", 1, 64, 128)?;
+    println!("one operation for each element:");
+    for (name, activation) in [
+        ("relu 802816", Activation::RELU),
+        ("sigmoid 802816", Activation::Sigmoid),
+        ("tanh 802816", Activation::Tanh),
+        ("gelu 802816", Activation::Gelu),
+    ] {
+        let mut values = vec![0.5; 802_816];
+        report(name, 802_816.0, || {
+            activate(&cpu, activation, &mut values);
+            Ok(())
+        })?;
+    }
     Ok(())
+}
+
+fn depthwise(cpu: &Cpu, name: &str, size: usize, channels: usize, stride: usize) -> Result<(), KernelError> {
+    let out_size = size.div_ceil(stride);
+    let g = Conv2dGeometry {
+        in_h: size,
+        in_w: size,
+        in_c: channels,
+        out_h: out_size,
+        out_w: out_size,
+        out_c: channels,
+        kernel_h: 3,
+        kernel_w: 3,
+        stride_h: stride,
+        stride_w: stride,
+        dilation_h: 1,
+        dilation_w: 1,
+        pad_top: 2 - stride,
+        pad_left: 2 - stride,
+        groups: 1,
+    };
+    let packed = PackedDepthwise::pack(cpu.isa(), [3, 3, channels, 1], &vec![0.5; 9 * channels])?;
+    let input = vec![0.25; size * size * channels];
+    let bias = vec![0.1; channels];
+    let epilogue = Epilogue { shift: Some(&bias), activation: Activation::RELU6, ..Epilogue::default() };
+    let mut out = vec![0.0; out_size * out_size * channels];
+    let flops = 2 * 9 * out.len();
+    report(name, flops as f64, || depthwise_conv2d(cpu, 1, &g, &input, &packed, &mut out, &epilogue))
+}
+
+fn sequence(cpu: &Cpu, name: &str, batch: usize, time: usize, units: usize) -> Result<(), KernelError> {
+    let kernel = vec![0.001; units * units * 4];
+    let weights = PackedLstm::pack(cpu.isa(), units, units, &kernel, &kernel, None)?;
+    let shape = SequenceShape { batch, time, features: units };
+    let input = vec![0.25; batch * time * units];
+    let (mut hidden, mut cell) = (vec![0.0; batch * units], vec![0.0; batch * units]);
+    let flops = 2 * 2 * batch * time * units * units * 4;
+    report(name, flops as f64, || {
+        let (options, state) = (LstmOptions::default(), SequenceState::default());
+        lstm(cpu, shape, &input, &weights, options, &state, None, &mut hidden, &mut cell)
+    })
 }
 
 fn matrix(cpu: &Cpu, name: &str, m: usize, k: usize, n: usize) -> Result<(), KernelError> {

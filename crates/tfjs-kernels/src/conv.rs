@@ -40,8 +40,8 @@ impl PackedConv2d {
 
     /// The kernel as it was given to [`pack`](Self::pack), bit for bit.
     pub fn unpack(&self) -> Vec<f32> {
-        let [kernel_h, kernel_w, in_c, out_c] = self.shape;
-        let mut values = vec![0.0; kernel_h * kernel_w * in_c * out_c];
+        let [.., out_c] = self.shape;
+        let mut values = vec![0.0; self.groups[0].k() * out_c];
         let mut column = 0;
         for matrix in &self.groups {
             matrix.unpack_into(&mut values, out_c, column);
@@ -282,11 +282,11 @@ impl Source {
 
 /// Copies input row `y` behind `pad` zero pixels; a row outside the image is zero.
 fn copy_row(g: &Conv2dGeometry, image: &[f32], y: isize, pad: usize, row: &mut [f32]) {
-    let width = g.in_w * g.in_c;
-    let left = (pad * g.in_c).min(row.len());
     if y < 0 || y >= g.in_h as isize {
         return row.fill(0.0);
     }
+    let width = g.in_w * g.in_c;
+    let left = (pad * g.in_c).min(row.len());
     let from = &image[y as usize * width..(y as usize + 1) * width];
     let len = width.min(row.len() - left);
     row[..left].fill(0.0);

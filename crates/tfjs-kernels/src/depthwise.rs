@@ -30,7 +30,7 @@ impl PackedDepthwise {
     pub fn pack(isa: Isa, shape: [usize; 4], kernel: &[f32]) -> Result<Self> {
         check_len("kernel", product("kernel", &shape)?, kernel.len())?;
         let [kernel_h, kernel_w, in_c, multiplier] = shape;
-        let channels = in_c * multiplier;
+        let channels = product("kernel", &[in_c, multiplier])?;
         let stride = channels.next_multiple_of(tile::lanes(isa));
         let mut taps = vec![0.0; product("kernel", &[kernel_h, kernel_w, stride])?];
         if channels > 0 {
@@ -178,8 +178,11 @@ impl Work for Rows<'_> {
                 let mut x = 0;
                 while x < g.out_w {
                     let start_x = window_start(x, g.stride_w, g.pad_left);
-                    let columns = taps_inside(start_x, g.kernel_w, g.dilation_w, g.in_w);
                     let many = inside.start <= x && x + PIXELS <= inside.end;
+                    let columns = match inside.contains(&x) {
+                        true => 0..g.kernel_w,
+                        false => taps_inside(start_x, g.kernel_w, g.dilation_w, g.in_w),
+                    };
                     let spot = Spot {
                         g,
                         taps: &kernel.taps,
@@ -225,16 +228,20 @@ unsafe fn compute<S: Simd, const PIX: usize, const VECTORS: usize>(s: S, spot: &
     let whole = spot.tail == S::LANES;
     let mut sums = [[s.splat(0.0); VECTORS]; PIX];
     let step = g.stride_w * g.out_c;
+    // Steps and the position of tap (0, 0), which may lie before the image, may each overflow where no tap
+    // that uses them is inside; the sums for taps inside do not, so wrapping arithmetic finds them.
+    let pixel = g.out_c as isize;
+    let line = (g.in_w as isize).wrapping_mul(pixel);
+    let origin = spot.start_y.wrapping_mul(line).wrapping_add(spot.start_x.wrapping_mul(pixel));
     for i in spot.rows.clone() {
-        let y = (spot.start_y + (i * g.dilation_h) as isize) as usize;
+        let row = origin.wrapping_add(((i * g.dilation_h) as isize).wrapping_mul(line));
+        let tap_row = i * g.kernel_w * spot.tap_stride + spot.channel;
         for j in spot.columns.clone() {
-            let x = (spot.start_x + (j * g.dilation_w) as isize) as usize;
-            let tap = (i * g.kernel_w + j) * spot.tap_stride + spot.channel;
-            let from = (y * g.in_w + x) * g.out_c + spot.channel;
+            let at = row.wrapping_add(((j * g.dilation_w) as isize).wrapping_mul(pixel));
             // SAFETY: the tap is inside the kernel, whose taps are whole vectors.
-            let taps = unsafe { spot.taps.as_ptr().add(tap) };
+            let taps = unsafe { spot.taps.as_ptr().add(tap_row + j * spot.tap_stride) };
             // SAFETY: the pixel is inside the image.
-            let from = unsafe { spot.image.as_ptr().add(from) };
+            let from = unsafe { spot.image.as_ptr().offset(at + spot.channel as isize) };
             unroll4!(v < VECTORS => {
                 // SAFETY: as above.
                 let weight = unsafe { s.load(taps.add(v * S::LANES)) };
@@ -286,144 +293,4 @@ unsafe fn read<S: Simd>(s: S, p: *const f32, whole: bool, tail: usize) -> S::V {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::{assert_close, cpus, values};
-    use crate::{Activation, KernelError};
-
-    fn geometry(size: (usize, usize), in_c: usize, multiplier: usize, kernel: (usize, usize)) -> Conv2dGeometry {
-        Conv2dGeometry {
-            in_h: size.0,
-            in_w: size.1,
-            in_c,
-            out_h: size.0,
-            out_w: size.1,
-            out_c: in_c * multiplier,
-            kernel_h: kernel.0,
-            kernel_w: kernel.1,
-            stride_h: 1,
-            stride_w: 1,
-            dilation_h: 1,
-            dilation_w: 1,
-            pad_top: kernel.0 / 2,
-            pad_left: kernel.1 / 2,
-            groups: 1,
-        }
-    }
-
-    fn reference(batch: usize, g: &Conv2dGeometry, input: &[f32], kernel: &[f32]) -> Vec<f64> {
-        let multiplier = g.out_c / g.in_c;
-        let mut out = Vec::new();
-        for b in 0..batch {
-            for y in 0..g.out_h {
-                for x in 0..g.out_w {
-                    for o in 0..g.out_c {
-                        let mut sum = 0.0;
-                        for i in 0..g.kernel_h {
-                            for j in 0..g.kernel_w {
-                                let iy = (y * g.stride_h + i * g.dilation_h) as isize - g.pad_top as isize;
-                                let ix = (x * g.stride_w + j * g.dilation_w) as isize - g.pad_left as isize;
-                                if iy < 0 || ix < 0 || iy >= g.in_h as isize || ix >= g.in_w as isize {
-                                    continue;
-                                }
-                                let at = ((b * g.in_h + iy as usize) * g.in_w + ix as usize) * g.in_c + o / multiplier;
-                                sum += f64::from(input[at]) * f64::from(kernel[(i * g.kernel_w + j) * g.out_c + o]);
-                            }
-                        }
-                        out.push(sum);
-                    }
-                }
-            }
-        }
-        out
-    }
-
-    #[track_caller]
-    fn check(cpu: &Cpu, batch: usize, g: Conv2dGeometry) {
-        let shape = [g.kernel_h, g.kernel_w, g.in_c, g.out_c / g.in_c];
-        let input = values(batch * g.in_h * g.in_w * g.in_c, 1);
-        let kernel = values(shape.iter().product(), 2);
-        let packed = PackedDepthwise::pack(cpu.isa(), shape, &kernel).unwrap();
-        assert_eq!(packed.unpack(), kernel);
-        let sums = reference(batch, &g, &input, &kernel);
-        let (scale, shift, residual) = (values(g.out_c, 3), values(g.out_c, 4), values(sums.len(), 5));
-        let epilogue = Epilogue {
-            scale: Some(&scale),
-            shift: Some(&shift),
-            residual: Some(&residual),
-            activation: Activation::Tanh,
-        };
-        for plain in [true, false] {
-            let mut out = vec![f32::NAN; sums.len()];
-            let chosen = if plain { Epilogue::default() } else { epilogue };
-            depthwise_conv2d(cpu, batch, &g, &input, &packed, &mut out, &chosen).unwrap();
-            for (i, (&found, &sum)) in out.iter().zip(&sums).enumerate() {
-                let o = i % g.out_c;
-                let full = sum * f64::from(scale[o]) + f64::from(shift[o]) + f64::from(residual[i]);
-                let expected = if plain { sum } else { full.tanh() };
-                assert_close(found, expected, 4.0, &format!("output {i} of {g:?} on {cpu:?}"));
-            }
-        }
-    }
-
-    #[test]
-    fn windows_agree_with_f64_over_all_channel_tails() {
-        for cpu in cpus() {
-            for channels in [1, 3, 4, 7, 8, 15, 16, 17, 24, 32, 40, 65] {
-                check(&cpu, 2, geometry((5, 9), channels, 1, (3, 3)));
-            }
-            check(&cpu, 1, geometry((9, 8), 20, 1, (5, 5)));
-            check(&cpu, 1, geometry((64, 40), 33, 1, (3, 3)));
-        }
-    }
-
-    #[test]
-    fn strides_dilations_and_any_padding() {
-        for cpu in cpus() {
-            for (stride_h, stride_w) in [(1, 2), (2, 1), (2, 2), (3, 3)] {
-                for (dilation_h, dilation_w) in [(1, 1), (1, 2), (3, 1)] {
-                    for (pad_top, pad_left) in [(0, 0), (0, 1), (1, 0), (6, 7)] {
-                        let g = Conv2dGeometry {
-                            stride_h,
-                            stride_w,
-                            dilation_h,
-                            dilation_w,
-                            pad_top,
-                            pad_left,
-                            ..geometry((8, 9), 9, 1, (3, 2))
-                        };
-                        check(&cpu, 1, g);
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn multipliers() {
-        for cpu in cpus() {
-            for multiplier in [2, 3, 8] {
-                check(&cpu, 2, geometry((5, 6), 5, multiplier, (3, 3)));
-            }
-        }
-    }
-
-    #[test]
-    fn wrong_lengths_and_shapes_are_errors() {
-        let cpu = Cpu::with_isa(Isa::PORTABLE, 1);
-        let g = geometry((4, 4), 3, 2, (3, 3));
-        let packed = PackedDepthwise::pack(cpu.isa(), [3, 3, 3, 2], &[0.0; 54]).unwrap();
-        let call = |g: &Conv2dGeometry, input: usize, out: usize| {
-            let (input, mut out) = (vec![0.0; input], vec![0.0; out]);
-            depthwise_conv2d(&cpu, 1, g, &input, &packed, &mut out, &Epilogue::default()).unwrap_err()
-        };
-        assert_eq!(call(&g, 47, 96), KernelError::Length { what: "input", expected: 48, found: 47 });
-        assert_eq!(call(&g, 48, 95), KernelError::Length { what: "out", expected: 96, found: 95 });
-        let e = call(&Conv2dGeometry { out_c: 3, ..g }, 48, 48);
-        assert!(matches!(e, KernelError::Geometry { what: "out_c", value: 3, .. }));
-        let e = call(&Conv2dGeometry { kernel_w: 2, ..g }, 48, 96);
-        assert_eq!(e, KernelError::Length { what: "kernel width", expected: 2, found: 3 });
-        let e = PackedDepthwise::pack(cpu.isa(), [3, 3, 3, 2], &[0.0; 53]).unwrap_err();
-        assert_eq!(e, KernelError::Length { what: "kernel", expected: 54, found: 53 });
-    }
-}
+mod tests;

@@ -7,7 +7,7 @@ use crate::error::{Result, check_at_least, check_rule, product};
 use crate::runs::Runs;
 use crate::split::Shared;
 use crate::tile::{self, MAX_ROWS, Tile};
-use crate::{Cpu, PackedMatrix, activation};
+use crate::{Activation, Cpu, PackedMatrix, activation};
 
 /// `out = epilogue(a * b)` with `m` rows of `a` at `lda` values from each other, and of `out` at `ldc`.
 ///
@@ -69,13 +69,20 @@ fn strided_len(what: &'static str, rows: usize, stride: usize, width: usize) -> 
 /// Floats of the left side worked on at a time: a share of the second-level cache.
 pub(crate) const LEFT_FLOATS: usize = 48 << 10;
 
+/// Floats of the left side that are near enough to be read once for each panel.
+const NEAR_FLOATS: usize = 64 << 10;
+
+/// Floats of a packed matrix that fit the first-level cache with room to spare.
+const SMALL_FLOATS: usize = 4 << 10;
+
 /// Multiplications below which one thread is faster than waking another.
 pub(crate) const SERIAL_PRODUCTS: usize = 1 << 20;
 
 /// Rows of a block, and the number of groups the panels are cut in.
 fn plan(threads: usize, m: usize, k: usize, n: usize, panels: usize) -> (usize, usize) {
-    // Blocks of the inner dimension keep to some hundreds.
-    let rows = (LEFT_FLOATS / k.clamp(1, 512)).max(MAX_ROWS) / MAX_ROWS * MAX_ROWS;
+    // Blocks of the inner dimension keep to some hundreds. What is written counts too while it is little.
+    let floats = k.clamp(1, 512) + n.min(128);
+    let rows = (LEFT_FLOATS / floats).max(MAX_ROWS) / MAX_ROWS * MAX_ROWS;
     let products = m.saturating_mul(k).saturating_mul(n);
     // A product of few rows is bound by memory: it is worth two threads sooner.
     let serial = if m <= 4 { SERIAL_PRODUCTS / 8 } else { SERIAL_PRODUCTS };
@@ -113,49 +120,73 @@ impl Product<'_> {
         if panels.is_empty() {
             return;
         }
+        // A small matrix stays in the first-level cache: then the output is written front to back.
+        let small = self.matrix.k().saturating_mul(self.matrix.n()) <= SMALL_FLOATS;
+        let height = if small { 4 * MAX_ROWS } else { pointers.len() };
+        for (i, pointers) in pointers.chunks(height.max(1)).enumerate() {
+            // SAFETY: these are some of the rows the caller promised.
+            unsafe { self.rows(pointers, first + i * height, panels.clone(), few) };
+        }
+    }
+
+    /// [`block`](Self::block) for rows that are worked on together; `panels` is not empty.
+    ///
+    /// # Safety
+    /// As for `block`.
+    unsafe fn rows(&self, pointers: &[*const f32], first: usize, panels: Range<usize>, few: Option<usize>) {
         let Product { matrix, runs, epilogue, out, out_stride, column } = *self;
         let isa = matrix.isa();
         let (finish, rest) = epilogue.split();
         let packed = matrix.as_slice();
-        let last = runs.blocks().len() - 1;
-        for (b, &block) in runs.blocks().iter().enumerate() {
-            for panel in panels.clone().map(|p| matrix.panel(p)) {
-                let kernels = tile::kernels(isa, panel.vectors);
-                let mut kernels = kernels.iter();
-                let mut size = kernels.next();
-                let mut row = 0;
-                while let (true, Some(sized)) = (row < pointers.len(), size) {
-                    let (height, kernel) = match few {
-                        Some(m @ 1..=2) => (m, tile::few_rows(isa, m, panel.vectors)),
-                        _ => (sized.rows, sized.kernel),
-                    };
-                    if pointers.len() - row < height {
-                        size = kernels.next();
-                        continue;
-                    }
-                    let at = (first + row) * out_stride + column + panel.column;
-                    // SAFETY: the first column of the panel is inside the channels, and `at` in the output.
-                    let finish = (b == last).then(|| unsafe { finish.at(column + panel.column, at) });
-                    let tile = Tile {
-                        rows: &pointers[row..row + height],
-                        runs: runs.of(block),
-                        panel: packed[panel.start + block.first_k * panel.width..].as_ptr(),
-                        // SAFETY: `at` is in the output.
-                        out: unsafe { out.start().add(at) },
-                        out_stride,
-                        columns: panel.columns,
-                        accumulate: b > 0,
-                        finish,
-                    };
-                    // SAFETY: the matrix is packed for an instruction set this CPU has, and its panel has
-                    // a row for each value of the runs; the rest is what the caller promised.
-                    unsafe { kernel(&tile) };
-                    row += height;
+        let blocks = runs.blocks();
+        // With all the left side at hand, each panel is read front to back and its sums stay near. Else
+        // the left side is taken block by block.
+        let near = pointers.len().saturating_mul(matrix.k()) <= NEAR_FLOATS;
+        let tiles = blocks.len() * panels.len();
+        for i in 0..tiles {
+            let (panel, b) = match near {
+                true => (panels.start + i / blocks.len(), i % blocks.len()),
+                false => (panels.start + i % panels.len(), i / panels.len()),
+            };
+            let (panel, block) = (matrix.panel(panel), blocks[b]);
+            let mut kernels = tile::kernels(isa, panel.vectors).iter();
+            let mut size = kernels.next();
+            let mut row = 0;
+            while let (true, Some(sized)) = (row < pointers.len(), size) {
+                let (height, kernel) = match few {
+                    Some(m @ 1..=2) => (m, tile::few_rows(isa, m, panel.vectors)),
+                    _ => (sized.rows, sized.kernel),
+                };
+                if pointers.len() - row < height {
+                    size = kernels.next();
+                    continue;
                 }
+                let at = (first + row) * out_stride + column + panel.column;
+                let last = b + 1 == blocks.len();
+                // SAFETY: the first column of the panel is inside the channels, and `at` in the output.
+                let finish = last.then(|| unsafe { finish.at(column + panel.column, at) });
+                let tile = Tile {
+                    rows: &pointers[row..row + height],
+                    runs: runs.of(block),
+                    panel: packed[panel.start + block.first_k * panel.width..].as_ptr(),
+                    // SAFETY: `at` is in the output.
+                    out: unsafe { out.start().add(at) },
+                    out_stride,
+                    columns: panel.columns,
+                    accumulate: b > 0,
+                    finish,
+                };
+                // SAFETY: the matrix is packed for an instruction set this CPU has, and its panel has
+                // a row for each value of the runs; the rest is what the caller promised.
+                unsafe { kernel(&tile) };
+                row += height;
             }
         }
-        let columns = matrix.panel(panels.start).column
-            ..matrix.panel(panels.end - 1).column + matrix.panel(panels.end - 1).columns;
+        if rest == Activation::Linear {
+            return;
+        }
+        let last = matrix.panel(panels.end - 1);
+        let columns = matrix.panel(panels.start).column..last.column + last.columns;
         for row in 0..pointers.len() {
             let at = (first + row) * out_stride + column + columns.start;
             // SAFETY: these columns of this row were just written by this call alone.
@@ -165,162 +196,4 @@ impl Product<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::{assert_close, cpus, values};
-    use crate::{Activation, Isa, KernelError};
-
-    fn reference(m: usize, k: usize, n: usize, a: &[f32], lda: usize, b: &[f32]) -> Vec<f64> {
-        let mut out = vec![0.0; m * n];
-        for i in 0..m {
-            for p in 0..k {
-                for j in 0..n {
-                    out[i * n + j] += f64::from(a[i * lda + p]) * f64::from(b[p * n + j]);
-                }
-            }
-        }
-        out
-    }
-
-    #[track_caller]
-    fn check(cpu: &Cpu, m: usize, k: usize, n: usize, extra: usize) {
-        let (lda, ldc) = (k + extra, n + extra);
-        let a = values(m * lda, 1);
-        let b = values(k * n, 2);
-        let (scale, shift) = (values(n, 3), values(n, 4));
-        let residual = values(m * ldc, 5);
-        let packed = PackedMatrix::pack(cpu.isa(), k, n, &b).unwrap();
-        let sums = reference(m, k, n, &a, lda, &b);
-        let epilogues = [
-            Epilogue::default(),
-            Epilogue { shift: Some(&shift), activation: Activation::RELU6, ..Epilogue::default() },
-            Epilogue {
-                scale: Some(&scale),
-                shift: Some(&shift),
-                residual: Some(&residual),
-                activation: Activation::Silu,
-            },
-        ];
-        for (which, epilogue) in epilogues.iter().enumerate() {
-            let mut out = vec![7.0; m * ldc];
-            gemm(cpu, m, &a, lda, &packed, &mut out, ldc, epilogue).unwrap();
-            for i in 0..m {
-                for j in 0..n {
-                    let sum = sums[i * n + j];
-                    let expected = match which {
-                        0 => sum,
-                        1 => (sum + f64::from(shift[j])).clamp(0.0, 6.0),
-                        _ => {
-                            let x = sum * f64::from(scale[j]) + f64::from(shift[j]) + f64::from(residual[i * ldc + j]);
-                            x / (1.0 + (-x).exp())
-                        }
-                    };
-                    let what = format!("{m}x{k}x{n}+{extra} epilogue {which} at {i},{j} on {cpu:?}");
-                    assert_close(out[i * ldc + j], expected, (k as f64).sqrt() * 4.0, &what);
-                }
-                for (j, x) in out[i * ldc..(i + 1) * ldc].iter().enumerate().skip(n) {
-                    assert_eq!(*x, 7.0, "between rows, {i},{j}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn products_agree_with_f64_over_all_tails() {
-        for cpu in cpus() {
-            for m in [1, 2, 3, 4, 5, 6, 7, 11, 13, 14, 15, 29] {
-                for n in [1, 7, 8, 16, 17, 24, 31, 40, 48, 64, 65, 80, 100] {
-                    check(&cpu, m, 9, n, 0);
-                }
-            }
-            for k in [0, 1, 2, 3, 4, 383, 385, 800] {
-                check(&cpu, 1, k, 33, 3);
-                check(&cpu, 2, k, 33, 0);
-                check(&cpu, 15, k, 33, 3);
-            }
-        }
-    }
-
-    #[test]
-    fn large_products_on_several_threads_agree_with_f64() {
-        for cpu in cpus() {
-            check(&cpu, 500, 70, 50, 1);
-            check(&cpu, 40, 400, 200, 0);
-            check(&cpu, 1, 700, 500, 0);
-        }
-    }
-
-    #[test]
-    fn the_number_of_threads_changes_no_bit() {
-        for isa in Isa::available() {
-            for (m, k, n) in [(1, 900, 500), (3, 500, 300), (49, 600, 320), (700, 64, 48)] {
-                let (a, b) = (values(m * k, 1), values(k * n, 2));
-                let packed = PackedMatrix::pack(isa, k, n, &b).unwrap();
-                let run = |threads| {
-                    let mut out = vec![0.0; m * n];
-                    let cpu = Cpu::with_isa(isa, threads);
-                    gemm(&cpu, m, &a, k, &packed, &mut out, n, &Epilogue::default()).unwrap();
-                    out
-                };
-                let one = run(1);
-                assert_eq!(one, run(2));
-                assert_eq!(one, run(3));
-            }
-        }
-    }
-
-    #[test]
-    fn a_nan_in_the_input_reaches_its_row_through_relu() {
-        for cpu in cpus() {
-            let packed = PackedMatrix::pack(cpu.isa(), 2, 3, &[1.0; 6]).unwrap();
-            let mut out = [0.0; 6];
-            let relu = Epilogue { activation: Activation::RELU, ..Epilogue::default() };
-            gemm(&cpu, 2, &[f32::NAN, 1.0, 1.0, 1.0], 2, &packed, &mut out, 3, &relu).unwrap();
-            assert!(out[..3].iter().all(|x| x.is_nan()));
-            assert_eq!(out[3..], [2.0; 3]);
-        }
-    }
-
-    fn call(m: usize, a: usize, lda: usize, out: usize, ldc: usize, epilogue: &Epilogue<'_>) -> KernelError {
-        let packed = PackedMatrix::pack(Isa::PORTABLE, 3, 5, &[1.0; 15]).unwrap();
-        let cpu = Cpu::with_isa(Isa::PORTABLE, 1);
-        gemm(&cpu, m, &vec![0.0; a], lda, &packed, &mut vec![0.0; out], ldc, epilogue).unwrap_err()
-    }
-
-    #[test]
-    fn a_short_left_side_is_an_error() {
-        let e = call(2, 5, 3, 10, 5, &Epilogue::default());
-        assert_eq!(e, KernelError::Length { what: "a", expected: 6, found: 5 });
-    }
-
-    #[test]
-    fn a_short_output_is_an_error() {
-        let e = call(2, 6, 3, 9, 5, &Epilogue::default());
-        assert_eq!(e, KernelError::Length { what: "out", expected: 10, found: 9 });
-    }
-
-    #[test]
-    fn strides_shorter_than_rows_are_errors() {
-        let e = call(2, 6, 2, 10, 5, &Epilogue::default());
-        assert!(matches!(e, KernelError::Geometry { what: "lda", value: 2, .. }));
-        let e = call(2, 6, 3, 10, 4, &Epilogue::default());
-        assert!(matches!(e, KernelError::Geometry { what: "ldc", value: 4, .. }));
-    }
-
-    #[test]
-    fn an_epilogue_of_another_size_is_an_error() {
-        let four = [0.0; 4];
-        let e = call(1, 3, 3, 5, 5, &Epilogue { scale: Some(&four), ..Epilogue::default() });
-        assert_eq!(e, KernelError::Length { what: "scale", expected: 5, found: 4 });
-        let e = call(1, 3, 3, 5, 5, &Epilogue { shift: Some(&four), ..Epilogue::default() });
-        assert_eq!(e, KernelError::Length { what: "shift", expected: 5, found: 4 });
-        let e = call(1, 3, 3, 5, 5, &Epilogue { residual: Some(&four), ..Epilogue::default() });
-        assert_eq!(e, KernelError::Length { what: "residual", expected: 5, found: 4 });
-    }
-
-    #[test]
-    fn a_size_beyond_the_address_space_is_an_error() {
-        let e = call(usize::MAX, 3, 3, 5, 5, &Epilogue::default());
-        assert_eq!(e, KernelError::TooLarge { what: "a" });
-    }
-}
+mod tests;

@@ -67,6 +67,9 @@ impl PackedMatrix {
             vectors: tile::vectors_for(isa, n),
             lines: vec![Line([0.0; LINE]); len.div_ceil(LINE)],
         };
+        if len == 0 {
+            return Ok(packed);
+        }
         let panels: Vec<Panel> = packed.panels().collect();
         let values = packed.as_mut_slice();
         for panel in panels {
@@ -88,6 +91,9 @@ impl PackedMatrix {
     /// Writes the matrix to the columns from `column` on of `values`, rows of `n`.
     pub(crate) fn unpack_into(&self, values: &mut [f32], n: usize, column: usize) {
         let packed = self.as_slice();
+        if packed.is_empty() {
+            return;
+        }
         for panel in self.panels() {
             for row in 0..self.k {
                 let from = panel.start + row * panel.width;
@@ -166,11 +172,11 @@ impl std::fmt::Debug for PackedMatrix {
 mod tests {
     use super::*;
     use crate::KernelError;
-    use crate::testing::values;
+    use crate::testing::{isas, values};
 
     #[test]
     fn unpacking_gives_back_every_bit() {
-        for isa in Isa::available() {
+        for isa in isas() {
             for k in [0, 1, 3, 17] {
                 for n in [0, 1, 7, 8, 15, 16, 17, 24, 31, 33, 48, 64, 65, 100, 144] {
                     let mut given = values(k * n, 1);
@@ -192,5 +198,11 @@ mod tests {
         assert_eq!(e, KernelError::Length { what: "kernel", expected: 6, found: 5 });
         let e = PackedMatrix::pack(Isa::PORTABLE, usize::MAX, 3, &[0.0; 5]).unwrap_err();
         assert_eq!(e, KernelError::TooLarge { what: "kernel" });
+    }
+
+    #[test]
+    fn a_matrix_without_rows_takes_no_time_however_wide() {
+        let packed = PackedMatrix::pack(Isa::PORTABLE, 0, usize::MAX / 8, &[]).unwrap();
+        assert_eq!(packed.unpack(), []);
     }
 }

@@ -32,6 +32,9 @@ pub fn pool2d(
     g.check()?;
     check_len("input", product("input", &[batch, g.in_h, g.in_w, g.channels])?, input.len())?;
     check_len("out", product("out", &[batch, g.out_h, g.out_w, g.channels])?, out.len())?;
+    if out.is_empty() {
+        return Ok(());
+    }
     // Parts are output pixels: a global pool has one for each image.
     let cost = g.channels.saturating_mul(g.window_h.min(g.in_h) * g.window_w.min(g.in_w));
     split::rows(cpu.pool(), out, g.channels, cost, |first, part| {
@@ -254,5 +257,28 @@ mod tests {
         };
         let e = pool2d(&cpu, Pooling::Max, 1, &g, &[0.0; 4], &mut [0.0]).unwrap_err();
         assert!(matches!(e, KernelError::Geometry { what: "stride_h", value: 0, .. }));
+    }
+
+    #[test]
+    fn empty_images_of_absurd_size_are_no_panic() {
+        let cpu = Cpu::with_isa(Isa::PORTABLE, 1);
+        let g = Pool2dGeometry {
+            in_h: usize::MAX,
+            in_w: usize::MAX,
+            channels: 0,
+            out_h: 1,
+            out_w: 1,
+            window_h: 3,
+            window_w: 3,
+            stride_h: 1,
+            stride_w: 1,
+            pad_top: 1,
+            pad_left: 1,
+        };
+        pool2d(&cpu, Pooling::Max, 1, &g, &[], &mut []).unwrap();
+        let mut out = [0.0];
+        let g = Pool2dGeometry { in_h: 0, channels: 1, ..g };
+        pool2d(&cpu, Pooling::Max, 1, &g, &[], &mut out).unwrap();
+        assert_eq!(out, [f32::NEG_INFINITY]);
     }
 }

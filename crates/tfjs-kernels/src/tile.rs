@@ -13,6 +13,12 @@ use crate::unroll::{unroll, unroll4};
 /// Rows of the largest tile of any instruction set.
 pub(crate) const MAX_ROWS: usize = 14;
 
+/// Values of a cache line.
+const LINE: usize = 16;
+
+/// How far ahead of its use a panel is asked for, in values: the time that the third-level cache takes.
+const AHEAD: usize = 512;
+
 /// What a tile kernel works on.
 pub(crate) struct Tile<'a> {
     /// Where each row of the left side starts; as many as the kernel has rows.
@@ -108,12 +114,17 @@ pub(crate) fn kernels(isa: Isa, vectors: usize) -> &'static [Sized] {
 }
 
 macro_rules! by_vectors {
-    ($vectors:ident, $entry:ident, $rows:literal, $ways:literal) => {
+    ($vectors:ident, $entry:ident, $rows:literal, $ways:literal, up to 3) => {
         match $vectors {
             1 => $entry::<$rows, 1, $ways>,
             2 => $entry::<$rows, 2, $ways>,
-            3 => $entry::<$rows, 3, $ways>,
-            _ => $entry::<$rows, 4, $ways>,
+            _ => $entry::<$rows, 3, $ways>,
+        }
+    };
+    ($vectors:ident, $entry:ident, $rows:literal, $ways:literal, up to 4) => {
+        match $vectors {
+            4 => $entry::<$rows, 4, $ways>,
+            _ => by_vectors!($vectors, $entry, $rows, $ways, up to 3),
         }
     };
 }
@@ -122,16 +133,16 @@ macro_rules! by_vectors {
 /// latency of the additions. Its sums differ in the last bits from those of [`kernels`].
 pub(crate) fn few_rows(isa: Isa, rows: usize, vectors: usize) -> Kernel {
     match (isa.level(), rows) {
-        (Level::Portable, 1) => by_vectors!(vectors, portable, 1, 4),
-        (Level::Portable, _) => by_vectors!(vectors, portable, 2, 2),
+        (Level::Portable, 1) => by_vectors!(vectors, portable, 1, 4, up to 3),
+        (Level::Portable, _) => by_vectors!(vectors, portable, 2, 2, up to 3),
         #[cfg(target_arch = "x86_64")]
-        (Level::Avx2, 1) => by_vectors!(vectors, avx2, 1, 4),
+        (Level::Avx2, 1) => by_vectors!(vectors, avx2, 1, 4, up to 3),
         #[cfg(target_arch = "x86_64")]
-        (Level::Avx2, _) => by_vectors!(vectors, avx2, 2, 2),
+        (Level::Avx2, _) => by_vectors!(vectors, avx2, 2, 2, up to 3),
         #[cfg(target_arch = "x86_64")]
-        (Level::Avx512, 1) => by_vectors!(vectors, avx512, 1, 4),
+        (Level::Avx512, 1) => by_vectors!(vectors, avx512, 1, 4, up to 4),
         #[cfg(target_arch = "x86_64")]
-        (Level::Avx512, _) => by_vectors!(vectors, avx512, 2, 2),
+        (Level::Avx512, _) => by_vectors!(vectors, avx512, 2, 2, up to 4),
     }
 }
 
@@ -236,6 +247,10 @@ unsafe fn multiply_step<S: Simd, const ROWS: usize, const VECTORS: usize>(
     panel: *const f32,
 ) {
     let mut right = [s.splat(0.0); VECTORS];
+    // The hardware's prefetchers stop at each page, and a panel is many.
+    unroll4!(v < VECTORS => if (v * S::LANES).is_multiple_of(LINE) {
+        s.prefetch(panel.wrapping_add(AHEAD + v * S::LANES));
+    });
     // SAFETY: the panel is readable for `VECTORS` vectors.
     unroll4!(v < VECTORS => right[v] = unsafe { s.load(panel.add(v * S::LANES)) });
     unroll!(r < ROWS => {

@@ -142,7 +142,7 @@ pub(crate) fn windows_inside(
 ) -> std::ops::Range<usize> {
     let first = pad.div_ceil(stride).min(out);
     // The last start with room for the whole window.
-    let end = match (len + pad).checked_sub((kernel - 1) * dilation + 1) {
+    let end = match len.saturating_add(pad).checked_sub((kernel - 1) * dilation + 1) {
         Some(last_start) => (last_start / stride + 1).min(out),
         None => 0,
     };

@@ -5,6 +5,7 @@
 use crate::config::{Config, expected};
 use crate::producer::Producer;
 use crate::read::ReadCx;
+use crate::types::SymShape;
 use serde_json::Value;
 use tfjs_manifest::{Error, Result};
 
@@ -89,6 +90,10 @@ pub enum Activation {
         /// The curvature.
         b: f32,
     },
+    /// The projection on the simplex, over the last axis: a softmax with exact zeros.
+    Sparsemax,
+    /// `a * sigmoid(b)` for the two halves of the last axis.
+    Glu,
     /// `x > threshold -> x; else value`
     Threshold {
         /// The border.
@@ -136,6 +141,8 @@ impl Activation {
         "sparse_sigmoid",
         "squareplus",
         "threshold",
+        "sparsemax",
+        "glu",
         "leaky_relu",
     ];
 
@@ -173,6 +180,8 @@ impl Activation {
             "sparseplus" => Activation::SparsePlus,
             "sparsesigmoid" => Activation::SparseSigmoid,
             "squareplus" => Activation::Squareplus { b: 4.0 },
+            "sparsemax" => Activation::Sparsemax,
+            "glu" => Activation::Glu,
             "threshold" => Activation::Threshold { threshold: 0.0, value: 0.0 },
             _ => return None,
         })
@@ -216,9 +225,20 @@ impl Activation {
         }
     }
 
-    /// Whether each output depends on its own input only.
-    pub fn is_elementwise(&self) -> bool {
-        !matches!(self, Activation::Softmax | Activation::LogSoftmax)
+    /// The shape it makes of a shape.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) where `glu` cannot halve the last axis.
+    pub fn infer(&self, mut shape: SymShape) -> Result<SymShape> {
+        if *self == Activation::Glu {
+            let odd = Error::malformed(format!("`glu` halves the last axis, found shape {shape}"));
+            match shape.0.last_mut() {
+                Some(None) => {}
+                Some(Some(n)) if n.is_multiple_of(2) => *n /= 2,
+                _ => return Err(odd),
+            }
+        }
+        Ok(shape)
     }
 }
 

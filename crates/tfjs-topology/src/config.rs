@@ -36,7 +36,7 @@ const INERT: &[&str] = &[
     "shared_object_id",
 ];
 
-/// Endings of keys that only training reads.
+/// Endings of keys that only training reads. DIFFERENCE: TensorFlow.js applies constraints to what it loads.
 const INERT_ENDINGS: &[&str] = &["_initializer", "_regularizer", "_constraint"];
 
 /// The configuration of one layer while it is being read.

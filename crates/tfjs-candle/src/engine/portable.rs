@@ -113,7 +113,8 @@ fn set_masks(arg: &mut Arg<Value>, masks: &mut impl Iterator<Item = Option<Tenso
     }
 }
 
-/// The mask the engine puts on the outputs; `None` where the layer has put its own.
+/// The mask the engine puts on the outputs; `None` where the layer has put its own. DIFFERENCE: in TensorFlow.js a
+/// mask that was there once reaches every later layer.
 fn output_mask(rule: MaskRule, call: &Call<Value>) -> Result<Option<Option<Tensor>>> {
     let inputs = call.inputs();
     let combine = |a: &Tensor, b: &Tensor| match rule {

@@ -29,6 +29,7 @@ pub(super) fn open(
     let status = response.status();
     let headers = response.headers();
     let partial = status == StatusCode::PARTIAL_CONTENT;
+    // DIFFERENCE: TensorFlow.js checks the status of model.json only, and takes an error page for weights.
     if status != StatusCode::OK && !(partial && options.range.is_some()) {
         return Err(refused(status));
     }

@@ -1,7 +1,7 @@
 //! Convolutions against a plain loop in f64.
 
 use super::*;
-use crate::testing::{assert_close, cpus, values};
+use crate::testing::{assert_close, cpus, isas, values};
 use crate::{Activation, KernelError};
 
 /// A geometry with all strides and dilations 1, no padding and `valid` output size.
@@ -177,7 +177,7 @@ fn a_dilation_far_beyond_the_image_needs_no_memory_for_it() {
 
 #[test]
 fn the_number_of_threads_changes_no_bit() {
-    for isa in Isa::available() {
+    for isa in isas() {
         let g = Conv2dGeometry { pad_top: 1, pad_left: 1, out_h: 30, out_w: 31, ..valid(30, 31, 50, 3, 40) };
         let small = Conv2dGeometry { pad_top: 1, pad_left: 1, out_h: 4, out_w: 4, ..valid(4, 4, 60, 3, 200) };
         for g in [g, small] {
@@ -262,4 +262,15 @@ fn a_geometry_beyond_the_address_space_is_an_error() {
     assert_eq!(e, KernelError::TooLarge { what: "kernel_w" });
     let e = call(Conv2dGeometry { in_h: huge, in_w: huge, ..valid(5, 5, 2, 3, 4) }, 50, 36);
     assert_eq!(e, KernelError::TooLarge { what: "input" });
+}
+
+#[test]
+fn empty_images_of_absurd_size_are_zeros() {
+    for cpu in cpus() {
+        let g = Conv2dGeometry { in_h: 0, in_w: usize::MAX, pad_top: 1, pad_left: 1, ..valid(5, 5, 2, 3, 4) };
+        let kernel = PackedConv2d::pack(cpu.isa(), [3, 3, 2, 4], 1, &[1.0; 72]).unwrap();
+        let mut out = [7.0; 36];
+        conv2d(&cpu, 1, &g, &[], &kernel, &mut out, &Epilogue::default()).unwrap();
+        assert_eq!(out, [0.0; 36]);
+    }
 }

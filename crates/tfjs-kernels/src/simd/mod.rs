@@ -39,6 +39,9 @@ pub(crate) trait Simd: Copy {
     /// `p` is valid for writing `n <= LANES` values.
     unsafe fn store_first(self, p: *mut f32, n: usize, v: Self::V);
 
+    /// Asks for the cache line at `p`, which may be any address, to be loaded.
+    fn prefetch(self, p: *const f32);
+
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;

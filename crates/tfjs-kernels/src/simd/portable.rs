@@ -68,6 +68,8 @@ impl Simd for Portable {
         }
     }
     #[inline(always)]
+    fn prefetch(self, _: *const f32) {}
+    #[inline(always)]
     fn add(self, a: V, b: V) -> V {
         lanes!(i => a[i] + b[i])
     }

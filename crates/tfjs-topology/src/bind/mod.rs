@@ -7,6 +7,7 @@ pub mod names;
 mod report;
 
 use crate::graph::{ModelGraph, SlotId, WeightSlot};
+use crate::layer::ScopeKind;
 use names::candidates;
 use std::collections::HashMap;
 use tfjs_manifest::{DType, Error, Findings, Result, WeightSpec, WeightsManifest};
@@ -87,6 +88,8 @@ impl ModelGraph {
 struct File<'a> {
     specs: Vec<(TensorId, &'a WeightSpec)>,
     by_name: HashMap<&'a str, TensorId>,
+    /// By the name without its second last part, as TensorFlow.js shortens names it does not know.
+    by_shortened: HashMap<String, Vec<TensorId>>,
     place: HashMap<TensorId, usize>,
 }
 
@@ -99,8 +102,16 @@ impl<'a> File<'a> {
             .collect();
         let by_name =
             specs.iter().filter(|(_, spec)| !spec.is_optimizer()).map(|(id, spec)| (spec.name.as_str(), *id)).collect();
+        let mut by_shortened: HashMap<String, Vec<TensorId>> = HashMap::new();
+        for (id, spec) in &specs {
+            if let Some((holder, variable)) = spec.name.rsplit_once('/')
+                && let Some((layer, _)) = holder.rsplit_once('/')
+            {
+                by_shortened.entry(format!("{layer}/{variable}")).or_default().push(*id);
+            }
+        }
         let place = specs.iter().enumerate().map(|(i, (id, _))| (*id, i)).collect();
-        File { specs, by_name, place }
+        File { specs, by_name, by_shortened, place }
     }
 
     fn ids(&self) -> impl Iterator<Item = TensorId> {
@@ -119,6 +130,9 @@ fn is_bookkeeping(spec: &WeightSpec) -> bool {
         || spec.name.split('/').any(|part| part.starts_with("seed_generator"))
 }
 
+/// How much less sure a name is whose cell has another name than the layer's configuration says.
+const NUMBERED_CELL: u32 = 1000;
+
 /// Binds by name, the surest rule first. A name two slots claim by the same rule is ambiguous.
 fn by_name(
     graph: &ModelGraph,
@@ -128,9 +142,14 @@ fn by_name(
 ) -> HashMap<TensorId, SlotId> {
     let mut pairs = Vec::new();
     for (i, slot) in graph.slots.iter().enumerate() {
+        let has_cell = slot.decl.scope.iter().any(|scope| scope.kind == ScopeKind::Cell);
         for candidate in candidates(slot) {
             if let Some(&id) = file.by_name.get(candidate.name.as_str()) {
                 pairs.push((candidate.rank, i, id, candidate.rule));
+            }
+            // Keras 2 numbers the cells of a session: `lstm_1/lstm_cell_3/kernel`.
+            if has_cell && let Some(&[id]) = file.by_shortened.get(candidate.name.as_str()).map(Vec::as_slice) {
+                pairs.push((candidate.rank + NUMBERED_CELL, i, id, Rule::InnerName));
             }
         }
     }

@@ -19,6 +19,7 @@ pub(super) struct Report<'a> {
 
 impl Report<'_> {
     pub(super) fn errors(&self, findings: &mut Findings) {
+        // DIFFERENCE: TensorFlow.js predicts with random weights then.
         if !self.missing.is_empty() && !self.has_manifest {
             findings.push(Error::mismatch(format!(
                 "the file has no `weightsManifest`, and the model has {} weights; without `strict` it loads untrained",
@@ -45,6 +46,7 @@ impl Report<'_> {
     }
 
     pub(super) fn warnings(&self, warnings: &mut Vec<String>) {
+        // DIFFERENCE: TensorFlow.js leaves what is missing at random values and says nothing.
         for id in self.missing {
             let slot = &self.graph.slots[id.0];
             let fill = match slot.decl.fill {

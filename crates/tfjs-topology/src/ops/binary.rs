@@ -1,11 +1,12 @@
 //! Arithmetic of two operands, either of which may be a constant: `x + y`, `2.0 - x`, `x ** 2`.
 //!
-//! Reference: `keras.ops.add` and its relatives; shapes broadcast as numpy's do.
+//! Reference: `keras.ops.add` and its relatives; shapes broadcast as numpy's do. Operations carry no mask.
 
 use super::FromOpConfig;
+use super::params::{Constant, numeric, promote};
 use crate::call::{Arg, Call};
 use crate::config::Config;
-use crate::layer::{LayerDef, MaskRule};
+use crate::layer::LayerDef;
 use crate::types::{Dim, SymShape, TensorType, ValueType};
 use tfjs_manifest::{Error, Result};
 
@@ -18,10 +19,16 @@ pub enum BinaryKind {
     Subtract,
     /// `a * b`
     Multiply,
-    /// `a / b`
+    /// `a / b`, floating point
     Divide,
+    /// `floor(a / b)`
+    FloorDivide,
+    /// `a - b floor(a / b)`
+    Mod,
     /// `a ** b`
     Power,
+    /// `(a - b) ** 2`
+    SquaredDifference,
     /// The larger of the two.
     Maximum,
     /// The smaller of the two.
@@ -42,7 +49,10 @@ impl FromOpConfig for Binary {
             "Subtract" => BinaryKind::Subtract,
             "Multiply" => BinaryKind::Multiply,
             "TrueDivide" | "Divide" => BinaryKind::Divide,
+            "FloorDivide" => BinaryKind::FloorDivide,
+            "Mod" => BinaryKind::Mod,
             "Power" => BinaryKind::Power,
+            "SquaredDifference" => BinaryKind::SquaredDifference,
             "Maximum" => BinaryKind::Maximum,
             "Minimum" => BinaryKind::Minimum,
             other => return Err(Error::bug(format!("`{other}` is listed as a binary operation"))),
@@ -70,35 +80,70 @@ pub fn broadcast(a: &SymShape, b: &SymShape) -> Result<SymShape> {
         .map(SymShape)
 }
 
-/// The two operands of a call: positional, or `x2`/`y` by keyword.
+/// The two operands of a call: positional, or by keyword.
 ///
 /// # Errors
 /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there are not two.
 pub fn operands<T>(call: &Call<T>) -> Result<[&Arg<T>; 2]> {
     let mut found: Vec<&Arg<T>> = call.args.iter().collect();
-    found.extend(["x1", "x", "x2", "y"].iter().filter_map(|k| call.kwarg(k)));
+    found.extend(["x1", "x", "a", "x2", "y", "b"].iter().filter_map(|k| call.kwarg(k)));
     found.try_into().map_err(|f: Vec<_>| Error::malformed(format!("expected two operands, found {}", f.len())))
+}
+
+/// The types of two operands, and the one they meet in. A constant takes the tensor's type where that holds it.
+///
+/// # Errors
+/// Strings, and what is neither a tensor nor a constant.
+pub fn operand_types(call: &Call<TensorType>) -> Result<([TensorType; 2], ValueType)> {
+    let typed = |arg: &Arg<TensorType>| -> Result<(TensorType, bool)> {
+        match arg {
+            Arg::Tensor(ty) => numeric(ty).map(|ty| (ty.clone(), false)),
+            Arg::Const(value) => Constant::read(value).map(|c| (c.ty(), c.weak)),
+            _ => Err(Error::unsupported("an operand is neither a tensor nor a number")),
+        }
+    };
+    let [a, b] = operands(call)?;
+    if a.tensor().is_none() && b.tensor().is_none() {
+        return Err(Error::malformed("an operation without a tensor"));
+    }
+    let ((a, a_weak), (b, b_weak)) = (typed(a)?, typed(b)?);
+    let kind = |t: ValueType| if t == ValueType::Int64 { ValueType::Int32 } else { t };
+    let dtype = match (a_weak, b_weak) {
+        // A weak whole number does not widen an integer.
+        (true, false) if promote(kind(a.dtype), kind(b.dtype)) == kind(b.dtype) => b.dtype,
+        (false, true) if promote(kind(a.dtype), kind(b.dtype)) == kind(a.dtype) => a.dtype,
+        _ => promote(a.dtype, b.dtype),
+    };
+    Ok(([a, b], dtype))
 }
 
 impl LayerDef for Binary {
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let [a, b] = operands(call)?;
-        let scalar = |arg: &Arg<TensorType>| match arg {
-            Arg::Const(value) if value.is_number() || value.is_boolean() => Ok(()),
-            _ => Err(Error::unsupported("an operand is neither a tensor nor a number")),
-        };
-        match (a.tensor(), b.tensor()) {
-            (Some(a), Some(b)) => {
-                let dtype = if a.dtype == b.dtype { a.dtype } else { ValueType::Float };
-                Ok(vec![TensorType { shape: broadcast(&a.shape, &b.shape)?, dtype }])
-            }
-            (Some(tensor), None) => scalar(b).map(|()| vec![tensor.clone()]),
-            (None, Some(tensor)) => scalar(a).map(|()| vec![tensor.clone()]),
-            (None, None) => Err(Error::malformed("an operation without a tensor")),
-        }
+        let ([a, b], dtype) = operand_types(call)?;
+        let dtype = if self.kind == BinaryKind::Divide { ValueType::Float } else { dtype };
+        Ok(vec![TensorType { shape: broadcast(&a.shape, &b.shape)?, dtype }])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::testing::{check, refused};
+    use serde_json::json;
+
+    #[test]
+    fn operands_broadcast_and_meet_in_a_type() {
+        check("Add", json!({}), json!(["f:?,3", "f:3"]), json!({}), "float32[?,3]");
+        check("Multiply", json!({}), json!(["f:?,3", 2]), json!({}), "float32[?,3]");
+        check("Subtract", json!({}), json!([2.0, "i:?,1,4"]), json!({}), "float32[?,1,4]");
+        check("Add", json!({}), json!(["l:?,3", [1, 2, 3]]), json!({}), "int64[?,3]");
+        check("TrueDivide", json!({}), json!(["i:?"]), json!({"y": "l:?"}), "float32[?]");
+        check("Maximum", json!({}), json!(["b:?"]), json!({"y": 3, "name": null}), "int32[?]");
     }
 
-    fn mask(&self) -> MaskRule {
-        MaskRule::Pass
+    #[test]
+    fn refuses() {
+        refused("Add", json!(["f:?,3", "f:4"]), "shapes [?,3] and [4] do not broadcast");
+        refused("Add", json!(["f:?,3"]), "expected two operands, found 1");
+        refused("Add", json!(["s:?", 1]), "expected numbers, found strings");
     }
 }

@@ -4,7 +4,19 @@
 //! An operation's class name may be a layer's (`Add`), so operations have a list of their own.
 
 pub mod binary;
+pub mod compare;
+pub mod join;
+pub mod matmul;
+pub mod params;
+pub mod reduce;
+pub mod select;
+pub mod shape;
+pub mod slice;
 pub mod tf_lambda;
+pub mod unary;
+
+#[cfg(test)]
+pub(crate) mod testing;
 
 use crate::config::Config;
 use crate::layer::LayerDef;
@@ -18,7 +30,21 @@ use tfjs_manifest::{Error, Result};
 macro_rules! for_each_op {
     ($callback:path) => {
         $callback! {
-            binary::Binary = "Add" | "Subtract" | "Multiply" | "TrueDivide" | "Divide" | "Power" | "Maximum" | "Minimum";
+            binary::Binary = "Add" | "Subtract" | "Multiply" | "TrueDivide" | "Divide" | "FloorDivide" | "Mod"
+                | "Power" | "SquaredDifference" | "Maximum" | "Minimum";
+            compare::Compare = "Equal" | "NotEqual" | "Greater" | "GreaterEqual" | "Less" | "LessEqual"
+                | "LogicalAnd" | "LogicalOr" | "LogicalXor";
+            unary::Unary = "Relu" | "Relu6" | "LeakyRelu" | "Elu" | "Selu" | "Celu" | "Gelu" | "Silu" | "HardSilu"
+                | "Sigmoid" | "HardSigmoid" | "LogSigmoid" | "Tanh" | "HardTanh" | "Softplus" | "Softsign" | "Softmax"
+                | "LogSoftmax" | "Abs" | "Absolute" | "Negative" | "Square" | "Sign" | "Clip" | "Exp" | "Expm1" | "Log"
+                | "Log1p" | "Sqrt" | "Rsqrt" | "Reciprocal" | "Sin" | "Cos" | "Erf" | "Floor" | "Ceil" | "Round";
+            reduce::Reduce = "Sum" | "Mean" | "Max" | "Min" | "Prod" | "Any" | "All";
+            shape::Rearrange = "Reshape" | "Transpose" | "Squeeze" | "ExpandDims" | "Tile";
+            join::Join = "Concatenate" | "Stack";
+            slice::GetItem = "GetItem";
+            select::Make = "Cast" | "ConvertToTensor" | "Identity" | "ZerosLike" | "OnesLike" | "LogicalNot";
+            select::Where = "Where";
+            matmul::Matmul = "Matmul";
         }
     };
 }

@@ -91,17 +91,16 @@ fn read_body(class: &str, name: &str, entry: &Value, config: &Value, cx: &ReadCx
 }
 
 /// A Keras 3 operation may have the class name of a layer. Where the file keeps the module, that decides;
-/// the converter drops it, and then every layer writes `trainable` or `dtype` and no operation does.
+/// the converter drops it, and then every layer writes `trainable` or `dtype`, and no operation whose name is
+/// a layer's does.
 fn is_operation(class: &str, entry: &Value, config: &Map<String, Value>, cx: &ReadCx<'_>) -> bool {
     if let Some(module) = entry.get("module").and_then(Value::as_str) {
         return module.contains(".ops");
     }
     let has_nodes = entry.get("inbound_nodes").is_some();
     let like_a_layer = config.contains_key("trainable") || config.contains_key("dtype");
-    cx.producer.is_keras3()
-        && has_nodes
-        && !like_a_layer
-        && (crate::ops::OPS.contains(&class) || !CLASSES.contains(&class))
+    let only_an_operation = crate::ops::OPS.contains(&class) && !CLASSES.contains(&class);
+    cx.producer.is_keras3() && has_nodes && (only_an_operation || !like_a_layer)
 }
 
 /// One report of everything wrong with a model's layers and calls, nested reports flattened into it.

@@ -44,12 +44,13 @@ fn chain(name: &str, mut layers: Vec<LayerEntry>, config: &Value, cx: &ReadCx<'_
             layers.insert(0, input_entry(input_name(first, cx), declared));
         }
     }
-    for i in 1..layers.len() {
-        if matches!(layers[i].body, LayerBody::Input(_)) {
-            return Err(Error::malformed("an InputLayer stands after the first place of a Sequential")
-                .at_layer(&layers[i].name));
+    for (i, entry) in layers.iter_mut().enumerate().skip(1) {
+        if matches!(entry.body, LayerBody::Input(_)) {
+            return Err(
+                Error::malformed("an InputLayer stands after the first place of a Sequential").at_layer(&entry.name)
+            );
         }
-        layers[i].calls = vec![Call::of([TensorRef { layer: i - 1, call: 0, tensor: 0 }])];
+        entry.calls = vec![Call::of([TensorRef { layer: i - 1, call: 0, tensor: 0 }])];
     }
     let port = |layer: usize| Port {
         name: layers[layer].name.clone(),

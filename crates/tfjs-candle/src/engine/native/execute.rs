@@ -6,8 +6,8 @@ use super::{Action, Concrete, NativePlan, Step};
 use crate::engine::portable::{run_node, run_with};
 use crate::run::{OrBug, RunCx};
 use crate::value::Value;
-use crate::weights::Weights;
-use candle_core::{DType, Device, Storage, Tensor};
+use crate::weights::{Weights, with_values};
+use candle_core::{Device, Tensor};
 use tfjs_manifest::{Error, Result};
 use tfjs_topology::graph::{ModelGraph, ValueId};
 
@@ -122,7 +122,8 @@ impl Running<'_> {
         }
         if let Some(buffer) = self.memory.buffer(id) {
             let elements = self.memory.elements(id);
-            copy_out(value.tensor()?, &mut self.arena[buffer][..elements])?;
+            let to = &mut self.arena[buffer][..elements];
+            with_values(value.tensor()?, |values| to.copy_from_slice(values))?;
         }
         self.values[id.0] = Some(value);
         Ok(())
@@ -137,15 +138,4 @@ impl Running<'_> {
         let values = self.arena[buffer][..self.memory.elements(id)].to_vec();
         Tensor::from_vec(values, self.memory.dims(id), &Device::Cpu).or_bug().map(Value::new)
     }
-}
-
-/// Copies a tensor's values in row-major order.
-fn copy_out(tensor: &Tensor, out: &mut [f32]) -> Result<()> {
-    let tensor = tensor.to_dtype(DType::F32).and_then(|t| t.contiguous()).or_bug()?;
-    let (storage, layout) = tensor.storage_and_layout();
-    let (Storage::Cpu(storage), Some((start, end))) = (&*storage, layout.contiguous_offsets()) else {
-        return Err(Error::bug("the native engine was given a tensor of another device"));
-    };
-    out.copy_from_slice(&storage.as_slice::<f32>().or_bug()?[start..end]);
-    Ok(())
 }

@@ -233,7 +233,7 @@ struct Packing<'a> {
 
 impl Packing<'_> {
     fn values(&self, slot: SlotId) -> Result<Vec<f32>> {
-        self.weights.values(slot)
+        self.weights.with_values(slot, <[f32]>::to_vec)
     }
 
     fn optional(&self, slots: &[SlotId], index: Option<usize>) -> Result<Option<Vec<f32>>> {
@@ -245,7 +245,8 @@ impl Packing<'_> {
             return Ok(packed.clone());
         }
         let [k, n] = self.weights.dims(id)?;
-        let packed = PackedMatrix::pack(self.isa, k, n, &self.values(id)?).map(Arc::new).map_err(refused)?;
+        let packed = self.weights.with_values(id, |values| PackedMatrix::pack(self.isa, k, n, values))?;
+        let packed = packed.map(Arc::new).map_err(refused)?;
         self.weights.keep_packed(id, Packed::Matrix(packed.clone()));
         self.matrices.insert(id, packed.clone());
         Ok(packed)
@@ -256,7 +257,8 @@ impl Packing<'_> {
             return Ok(packed.clone());
         }
         let dims: [usize; 4] = self.weights.dims(id)?;
-        let packed = PackedConv2d::pack(self.isa, dims, groups, &self.values(id)?).map(Arc::new).map_err(refused)?;
+        let packed = self.weights.with_values(id, |values| PackedConv2d::pack(self.isa, dims, groups, values))?;
+        let packed = packed.map(Arc::new).map_err(refused)?;
         self.weights.keep_packed(id, Packed::Conv(packed.clone()));
         self.convs.insert(id, packed.clone());
         Ok(packed)
@@ -267,7 +269,8 @@ impl Packing<'_> {
             return Ok(packed.clone());
         }
         let dims: [usize; 4] = self.weights.dims(id)?;
-        let packed = PackedDepthwise::pack(self.isa, dims, &self.values(id)?).map(Arc::new).map_err(refused)?;
+        let packed = self.weights.with_values(id, |values| PackedDepthwise::pack(self.isa, dims, values))?;
+        let packed = packed.map(Arc::new).map_err(refused)?;
         self.weights.keep_packed(id, Packed::Depthwise(packed.clone()));
         self.depthwise.insert(id, packed.clone());
         Ok(packed)

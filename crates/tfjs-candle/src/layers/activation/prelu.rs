@@ -18,3 +18,21 @@ impl Run for PRelu {
 fn prelu(x: &Tensor, alpha: &Tensor) -> candle_core::Result<Tensor> {
     x.lt(0f32)?.where_cond(&x.broadcast_mul(alpha)?, x)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check_run, tensor};
+    use crate::value::Value;
+    use serde_json::json;
+
+    #[test]
+    fn slopes() {
+        let x = [Value::new(tensor(&[1, 2, 2], &[-1.0, 2.0, -3.0, -4.0]))];
+        let alpha = tensor(&[2, 2], &[0.5, 0.5, 1.0, 2.0]);
+        check_run("PReLU", json!({}), &x, &[alpha], &[-0.5, 2.0, -3.0, -8.0]);
+        let alpha = tensor(&[1, 2], &[0.5, 2.0]);
+        check_run("PReLU", json!({"shared_axes": [1]}), &x, &[alpha], &[-0.5, 2.0, -1.5, -8.0]);
+        let nan = [Value::new(tensor(&[1, 1], &[f32::NAN]))];
+        check_run("PReLU", json!({}), &nan, &[tensor(&[1], &[0.5])], &[f32::NAN]);
+    }
+}

@@ -45,3 +45,32 @@ fn softmax(x: &Tensor, axes: &[usize]) -> candle_core::Result<Tensor> {
     let exp = x.broadcast_sub(&max)?.exp()?;
     exp.broadcast_div(&exp.sum_keepdim(axes.to_vec())?)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check_run, check_run_of, masked, run_layer, tensor};
+    use crate::value::Value;
+    use serde_json::json;
+    use tfjs_manifest::Kind;
+    use tfjs_topology::producer::Family;
+
+    #[test]
+    fn axes() {
+        // Logarithms of weights: each share is a weight over their sum.
+        let ln = |w: &[f32]| w.iter().map(|w| w.ln()).collect::<Vec<_>>();
+        let x = [Value::new(tensor(&[1, 2, 2], &ln(&[1.0, 3.0, 4.0, 2.0])))];
+        check_run("Softmax", json!({}), &x, &[], &[0.25, 0.75, 4.0 / 6.0, 2.0 / 6.0]);
+        check_run("Softmax", json!({"axis": 1}), &x, &[], &[0.2, 0.6, 0.8, 0.4]);
+        check_run("Softmax", json!({"axis": [1, 2]}), &x, &[], &[0.1, 0.3, 0.4, 0.2]);
+    }
+
+    #[test]
+    fn masks() {
+        let x = [masked(tensor(&[2, 2], &[0.0, 5.0, 0.0, 0.0]), &[&[1, 0], &[0, 0]])];
+        check_run_of((Family::Keras2, "Softmax", json!({})), &x, &[], &[1.0, 0.0, 0.5, 0.5]);
+        check_run_of((Family::Keras3, "Softmax", json!({})), &x, &[], &[1.0, 0.0, 0.0, 0.0]);
+        let x = [masked(tensor(&[1, 2, 3], &[0.0; 6]), &[&[1, 0]])];
+        let error = run_layer((Family::Keras2, "Softmax", json!({})), &x, &[], false).unwrap_err();
+        assert!(matches!(error.kind(), Kind::Mismatch), "{error}");
+    }
+}

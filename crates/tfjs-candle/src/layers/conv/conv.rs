@@ -79,3 +79,74 @@ pub(crate) fn convolve(input: &Tensor, kernel: &Tensor, taps: &[Taps], groups: u
     };
     out.reshape(shape)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check_close, check_run, counting, run_layer, tensor};
+    use crate::value::Value;
+    use candle_core::{Device, Tensor, Var};
+    use serde_json::json;
+    use tfjs_topology::producer::Family;
+
+    #[test]
+    fn unequal_strides_and_dilations() {
+        // 3 x 4 of 0..12; the kernel takes the difference of two elements in a column, two rows apart.
+        let x = [Value::new(counting(&[1, 3, 4, 1], 0.0))];
+        let kernel = [tensor(&[2, 1, 1, 1], &[-1.0, 1.0]), tensor(&[1], &[0.5])];
+        let config = json!({"filters": 1, "kernel_size": [2, 1], "dilation_rate": [2, 1], "strides": [1, 3]});
+        check_run("Conv2D", config, &x, &kernel, &[8.5, 8.5]);
+    }
+
+    #[test]
+    fn same_puts_the_odd_zero_after() {
+        let x = [Value::new(counting(&[1, 3, 1], 1.0))];
+        let config = json!({"filters": 1, "kernel_size": 2, "padding": "same", "use_bias": false});
+        check_run("Conv1D", config, &x, &[tensor(&[2, 1, 1], &[1.0, 10.0])], &[21.0, 32.0, 3.0]);
+        let config = json!({"filters": 1, "kernel_size": 2, "padding": "causal", "use_bias": false});
+        check_run("Conv1D", config, &x, &[tensor(&[2, 1, 1], &[1.0, 10.0])], &[10.0, 21.0, 32.0]);
+    }
+
+    #[test]
+    fn groups_see_their_channels_only() {
+        let x = [Value::new(tensor(&[1, 1, 4], &[1.0, 2.0, 3.0, 4.0]))];
+        let config = json!({"filters": 2, "kernel_size": 1, "groups": 2, "use_bias": false});
+        check_run("Conv1D", config, &x, &[tensor(&[1, 2, 2], &[1.0, 10.0, 100.0, 1000.0])], &[201.0, 4030.0]);
+    }
+
+    #[test]
+    fn an_activation_over_the_last_axis_with_channels_first() {
+        let x = [Value::new(tensor(&[1, 1, 2], &[0.0, 0.0]))];
+        let config = json!({"filters": 1, "kernel_size": 1, "data_format": "channels_first", "activation": "softmax"});
+        check_run("Conv1D", config, &x, &[tensor(&[1, 1, 1], &[1.0]), tensor(&[1], &[3.0])], &[0.5, 0.5]);
+    }
+
+    #[test]
+    fn a_window_that_meets_nothing_gives_the_bias() {
+        let x = [Value::new(tensor(&[1, 1, 1], &[7.0]))];
+        let config = json!({"filters": 1, "kernel_size": 2, "padding": "same", "dilation_rate": 1000000000000u64});
+        check_run("Conv1D", config, &x, &[tensor(&[2, 1, 1], &[1.0, 1.0]), tensor(&[1], &[3.0])], &[3.0]);
+    }
+
+    #[test]
+    fn volumes() {
+        let x = [Value::new(counting(&[1, 2, 2, 2, 1], 0.0))];
+        let config = json!({"filters": 1, "kernel_size": 2, "use_bias": false});
+        let kernel = tensor(&[2, 2, 2, 1, 1], &[1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 10.0]);
+        check_run("Conv3D", config, &x, &[kernel], &[70.0]);
+    }
+
+    #[test]
+    fn gradients_reach_input_and_kernel() {
+        let x = Var::from_tensor(&counting(&[1, 3, 1], 1.0)).unwrap();
+        let kernel = Var::from_tensor(&tensor(&[2, 1, 1], &[1.0, 10.0])).unwrap();
+        let config = json!({"filters": 1, "kernel_size": 2, "strides": 2, "padding": "same", "use_bias": false});
+        let inputs = [Value::new(x.as_tensor().clone())];
+        let weights: [Tensor; 1] = [kernel.as_tensor().clone()];
+        let out = run_layer((Family::Keras2, "Conv1D", config), &inputs, &weights, true).unwrap();
+        let grads = out.tensor().unwrap().sum_all().unwrap().backward().unwrap();
+        // Outputs: x0 + 10 x1, x2.
+        check_close(grads.get(&x).unwrap(), &[1.0, 10.0, 1.0]);
+        check_close(grads.get(&kernel).unwrap(), &[4.0, 2.0]);
+        assert!(matches!(x.device(), Device::Cpu));
+    }
+}

@@ -52,3 +52,27 @@ fn sum(x: &Tensor, kernel: &Tensor, taps: &[Taps], axis: usize, multiplier: usiz
     }
     total.ok_or_else(|| candle_core::Error::Msg("a window that meets nothing".into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check_run, tensor};
+    use crate::value::Value;
+    use serde_json::json;
+
+    #[test]
+    fn channels_stay_apart_and_multiply() {
+        // Two rows, one column, two channels; three outputs of each channel.
+        let x = [Value::new(tensor(&[1, 2, 1, 2], &[1.0, 2.0, 3.0, 4.0]))];
+        let kernel = tensor(&[2, 1, 2, 3], &[1., 0., 10., 1., 0., 10., 0., 1., 100., 0., 1., 100.]);
+        let config = json!({"kernel_size": [2, 1], "depth_multiplier": 3, "use_bias": false});
+        check_run("DepthwiseConv2D", config, &x, &[kernel], &[1.0, 3.0, 310.0, 2.0, 4.0, 420.0]);
+    }
+
+    #[test]
+    fn dilation_is_not_dropped() {
+        let x = [Value::new(tensor(&[1, 1, 3, 1], &[1.0, 2.0, 3.0]))];
+        let config = json!({"kernel_size": [1, 2], "dilation_rate": [1, 2], "padding": "same", "use_bias": false});
+        let kernel = tensor(&[1, 2, 1, 1], &[1.0, 10.0]);
+        check_run("DepthwiseConv2D", config, &x, &[kernel], &[20.0, 31.0, 2.0]);
+    }
+}

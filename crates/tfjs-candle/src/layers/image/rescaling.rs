@@ -16,3 +16,17 @@ impl Run for Rescaling {
         one(scaled.broadcast_add(&row(&self.offset.0).or_bug()?).or_bug()?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check_run, tensor};
+    use crate::value::Value;
+    use serde_json::json;
+
+    #[test]
+    fn scales() {
+        let x = [Value::new(tensor(&[1, 2], &[1.0, 2.0]))];
+        check_run("Rescaling", json!({"scale": 2.0, "offset": -1}), &x, &[], &[1.0, 3.0]);
+        check_run("Rescaling", json!({"scale": [2.0, 3.0]}), &x, &[], &[2.0, 6.0]);
+    }
+}

@@ -99,3 +99,40 @@ fn spread(mask: &Tensor, shape: &candle_core::Shape) -> CandleResult<Tensor> {
     let mask = (mask.rank()..shape.rank()).try_fold(mask, |m, _| m.unsqueeze(m.rank()))?;
     mask.broadcast_as(shape)?.contiguous()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check_run, check_run_of, masked, tensor};
+    use crate::value::Value;
+    use serde_json::json;
+    use tfjs_topology::producer::Family;
+
+    #[test]
+    fn ranks_and_shapes_broadcast() {
+        let row = |v: &[f32]| Value::new(tensor(&[2, 2], v));
+        let block = Value::new(tensor(&[2, 1, 2], &[10.0, 20.0, 30.0, 40.0]));
+        let inputs = [row(&[1.0, 2.0, 3.0, 4.0]), block];
+        check_run("Add", json!({}), &inputs, &[], &[11.0, 22.0, 33.0, 44.0]);
+        check_run("Subtract", json!({}), &inputs, &[], &[-9.0, -18.0, -27.0, -36.0]);
+        check_run("Multiply", json!({}), &inputs, &[], &[10.0, 40.0, 90.0, 160.0]);
+        let three = [row(&[1.0, 5.0, 3.0, 4.0]), row(&[2.0, 2.0, 2.0, 2.0]), row(&[3.0, -1.0, 1.0, 0.0])];
+        check_run("Average", json!({}), &three, &[], &[2.0, 2.0, 2.0, 2.0]);
+        check_run("Maximum", json!({}), &three, &[], &[3.0, 5.0, 3.0, 4.0]);
+        check_run("Minimum", json!({}), &three, &[], &[1.0, -1.0, 1.0, 0.0]);
+    }
+
+    #[test]
+    fn keras_3_leaves_masked_elements_out() {
+        let a = masked(tensor(&[1, 3, 1], &[2.0, 3.0, 4.0]), &[&[1, 0, 0]]);
+        let b = masked(tensor(&[1, 3, 1], &[5.0, 1.0, 7.0]), &[&[1, 1, 0]]);
+        let of = |class| (Family::Keras3, class, json!({}));
+        let both = [a.clone(), b];
+        check_run_of(of("Multiply"), &both, &[], &[10.0, 1.0, 0.0]);
+        check_run_of(of("Maximum"), &both, &[], &[5.0, 1.0, 4.0]);
+        check_run_of(of("Add"), &both, &[], &[7.0, 4.0, 11.0]);
+        check_run("Multiply", json!({}), &both, &[], &[10.0, 3.0, 28.0]);
+        let one = [a, Value::new(tensor(&[1, 3, 1], &[5.0, 1.0, 7.0]))];
+        check_run_of(of("Multiply"), &one, &[], &[10.0, 1.0, 7.0]);
+        check_run_of(of("Minimum"), &one, &[], &[2.0, 1.0, 7.0]);
+    }
+}

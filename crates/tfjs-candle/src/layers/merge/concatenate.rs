@@ -38,3 +38,37 @@ fn mask(inputs: &[Tensor], masks: &[Option<&Tensor>], axis: usize, any: bool) ->
     }
     masks.into_iter().map(Ok).reduce(|a, b| if any { a?.maximum(&b?) } else { a?.minimum(&b?) }).transpose()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check_close, masked, run_layer, tensor};
+    use crate::value::Value;
+    use candle_core::DType;
+    use serde_json::json;
+    use tfjs_topology::producer::Family;
+
+    #[track_caller]
+    fn check(family: Family, axis: i64, inputs: &[Value], expect: &[f32], mask: &[f32]) {
+        let out = run_layer((family, "Concatenate", json!({"axis": axis})), inputs, &[], false).unwrap();
+        check_close(out.tensor().unwrap(), expect);
+        let found = out.mask.map(|m| m.to_dtype(DType::F32).unwrap());
+        match found {
+            Some(found) => check_close(&found, mask),
+            None => assert!(mask.is_empty(), "no mask, expected {mask:?}"),
+        }
+    }
+
+    #[test]
+    fn values_and_masks() {
+        let a = masked(tensor(&[1, 2, 1], &[1.0, 2.0]), &[&[1, 0]]);
+        let b = masked(tensor(&[1, 2, 1], &[3.0, 4.0]), &[&[0, 1]]);
+        let bare = Value::new(tensor(&[1, 2, 1], &[5.0, 6.0]));
+        let both = [a.clone(), b];
+        check(Family::Keras2, -1, &both, &[1.0, 3.0, 2.0, 4.0], &[0.0, 0.0]);
+        check(Family::Keras3, -1, &both, &[1.0, 3.0, 2.0, 4.0], &[1.0, 1.0]);
+        check(Family::Keras2, -2, &both, &[1.0, 2.0, 3.0, 4.0], &[1.0, 0.0, 0.0, 1.0]);
+        check(Family::Keras2, 2, &[a.clone(), bare.clone()], &[1.0, 5.0, 2.0, 6.0], &[1.0, 0.0]);
+        check(Family::Keras3, 1, &[a, bare.clone()], &[1.0, 2.0, 5.0, 6.0], &[1.0, 0.0, 1.0, 1.0]);
+        check(Family::Keras3, 1, &[bare.clone(), bare], &[5.0, 6.0, 5.0, 6.0], &[]);
+    }
+}

@@ -31,3 +31,31 @@ impl Run for LayerNormalization {
         one(out)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check_run_of, tensor};
+    use crate::value::Value;
+    use serde_json::json;
+    use tfjs_topology::producer::Family;
+
+    #[test]
+    fn axes_and_weights() {
+        let x = [Value::new(tensor(&[1, 2, 2], &[1.0, 3.0, 5.0, 7.0]))];
+        let last = json!({"epsilon": 3.0, "center": false});
+        let gamma = tensor(&[2], &[2.0, 4.0]);
+        check_run_of(
+            (Family::Keras2, "LayerNormalization", last),
+            &x,
+            std::slice::from_ref(&gamma),
+            &[-1.0, 2.0, -1.0, 2.0],
+        );
+        // Mean 4, variance 5.
+        let both = json!({"axis": [1, 2], "epsilon": 4.0, "scale": false});
+        let beta = tensor(&[2, 2], &[0.0, 1.0, 2.0, 3.0]);
+        let expect = [-1.0, 2.0 / 3.0, 7.0 / 3.0, 4.0];
+        check_run_of((Family::Keras2, "LayerNormalization", both), &x, &[beta], &expect);
+        let rms = json!({"epsilon": 3.0, "rms_scaling": true});
+        check_run_of((Family::Keras3, "LayerNormalization", rms), &x, &[gamma], &[1.0, 6.0, 5.0, 14.0]);
+    }
+}

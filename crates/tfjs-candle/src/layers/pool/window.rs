@@ -69,3 +69,40 @@ fn counts(window: &Window, length: usize, outputs: usize) -> Vec<f32> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check_close, check_run, counting, run_layer, tensor};
+    use crate::value::Value;
+    use candle_core::Var;
+    use serde_json::json;
+    use tfjs_topology::producer::Family;
+
+    #[test]
+    fn padding_never_counts() {
+        let x = [Value::new(tensor(&[1, 3, 1], &[-1.0, -2.0, -3.0]))];
+        let config = json!({"pool_size": 3, "strides": 1, "padding": "same"});
+        check_run("MaxPooling1D", config.clone(), &x, &[], &[-1.0, -1.0, -2.0]);
+        check_run("AveragePooling1D", config, &x, &[], &[-1.5, -2.0, -2.5]);
+        let huge = json!({"pool_size": 1u64 << 50, "strides": 1u64 << 50, "padding": "same"});
+        check_run("MaxPooling1D", huge.clone(), &x, &[], &[-1.0]);
+        check_run("AveragePooling1D", huge, &x, &[], &[-2.0]);
+    }
+
+    #[test]
+    fn axes_differ() {
+        let x = [Value::new(counting(&[1, 1, 3, 4], 0.0))];
+        let config = json!({"pool_size": [2, 3], "strides": [1, 1], "data_format": "channels_first"});
+        check_run("MaxPooling2D", config.clone(), &x, &[], &[6.0, 7.0, 10.0, 11.0]);
+        check_run("AveragePooling2D", config, &x, &[], &[3.0, 4.0, 7.0, 8.0]);
+    }
+
+    #[test]
+    fn the_gradient_goes_to_the_largest() {
+        let x = Var::from_tensor(&tensor(&[1, 4, 1], &[1.0, 5.0, 2.0, 3.0])).unwrap();
+        let layer = (Family::Keras2, "MaxPooling1D", json!({"pool_size": 3, "strides": 1, "padding": "same"}));
+        let out = run_layer(layer, &[Value::new(x.as_tensor().clone())], &[], true).unwrap();
+        let grads = out.tensor().unwrap().sum_all().unwrap().backward().unwrap();
+        check_close(grads.get(&x).unwrap(), &[0.0, 3.0, 0.0, 1.0]);
+    }
+}

@@ -55,3 +55,20 @@ fn between(x: &Tensor, axis: usize, size: usize, center: f32) -> CandleResult<Te
     let weights = Tensor::from_vec(weights, shape, x.device())?.to_dtype(x.dtype())?;
     &low + (high - &low)?.broadcast_mul(&weights)?
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check_run, check_run_of, tensor};
+    use crate::value::Value;
+    use serde_json::json;
+    use tfjs_topology::producer::Family;
+
+    #[test]
+    fn nearest_and_bilinear() {
+        let x = [Value::new(tensor(&[1, 1, 2, 1], &[1.0, 2.0]))];
+        check_run("UpSampling2D", json!({"size": [1, 3]}), &x, &[], &[1.0, 1.0, 1.0, 2.0, 2.0, 2.0]);
+        let bilinear = json!({"size": [1, 2], "interpolation": "bilinear"});
+        check_run("UpSampling2D", bilinear.clone(), &x, &[], &[1.0, 1.25, 1.75, 2.0]);
+        check_run_of((Family::TensorFlowJs, "UpSampling2D", bilinear), &x, &[], &[1.0, 1.5, 2.0, 2.0]);
+    }
+}

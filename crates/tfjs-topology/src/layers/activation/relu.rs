@@ -17,7 +17,7 @@ pub struct Relu {
     pub activation: Activation,
 }
 
-/// The configuration of `ReLU`. TensorFlow.js reads `max_value` only; the file means all three.
+/// The configuration of `ReLU`. DIFFERENCE: TensorFlow.js reads `max_value` only; the file means all three.
 pub(crate) fn read_relu(config: &Config<'_>) -> Result<Activation> {
     Ok(Activation::Relu {
         max: config.opt("max_value")?,

@@ -21,7 +21,7 @@ pub struct Conv {
     pub windows: Windows,
     /// Channels of the output.
     pub filters: usize,
-    /// Blocks of channels that do not see each other.
+    /// Blocks of channels that do not see each other. DIFFERENCE: TensorFlow.js drops this key.
     pub groups: usize,
     /// Whether a bias is added.
     pub use_bias: bool,
@@ -52,7 +52,8 @@ impl FromConfig for Conv {
 impl LayerDef for Conv {
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let input = self.windows.spatial.input(call)?;
-        Ok(vec![TensorType::float(self.windows.output(&input.shape, Some(self.filters))?)])
+        let shape = self.windows.output(&input.shape, Some(self.filters))?;
+        Ok(vec![TensorType::float(self.activation.infer(shape)?)])
     }
 
     fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {

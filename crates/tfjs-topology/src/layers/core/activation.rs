@@ -23,7 +23,8 @@ impl FromConfig for ActivationLayer {
 
 impl LayerDef for ActivationLayer {
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        Ok(vec![single(call)?.clone()])
+        let input = single(call)?;
+        Ok(vec![TensorType { shape: self.activation.infer(input.shape.clone())?, ..*input }])
     }
 
     fn mask(&self) -> MaskRule {

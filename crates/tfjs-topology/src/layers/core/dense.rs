@@ -51,7 +51,7 @@ impl LayerDef for Dense {
         if let Some(last) = shape.0.last_mut() {
             *last = Some(self.units);
         }
-        Ok(vec![TensorType::float(shape)])
+        Ok(vec![TensorType::float(self.activation.infer(shape)?)])
     }
 
     fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {

@@ -30,7 +30,7 @@ pub struct Recurrent {
     pub go_backwards: bool,
     /// Whether the producer carries states from one batch to the next.
     pub stateful: bool,
-    /// Whether time is the first axis, before the batch (Keras 2).
+    /// Whether time is the first axis, before the batch (Keras 2). DIFFERENCE: TensorFlow.js drops this key.
     pub time_major: bool,
     /// Whether the states of stacked cells are listed from the highest cell down.
     pub reverse_states: bool,

@@ -66,7 +66,11 @@ impl FromConfig for Bidirectional {
             return Err(Error::unsupported("`num_constants` above 0 is not supported").at_json("config"));
         }
         let layer: Value = config.req("layer")?;
-        let (forward, backward) = match config.opt::<Value>("backward_layer")? {
+        let given: Option<Value> = config.opt("backward_layer")?;
+        // Keras 3 keeps the name of a backward layer of the user's own; what it derived itself has the prefix.
+        let backward_prefix = if given.is_some() && config.producer().is_keras3() { "" } else { "backward_" };
+        // DIFFERENCE: TensorFlow.js drops this key and turns `layer` around.
+        let (forward, backward) = match given {
             Some(backward) => (layer, backward),
             None => (layer.clone(), turned(&layer)?),
         };
@@ -80,8 +84,7 @@ impl FromConfig for Bidirectional {
         let return_sequences = flag(&forward, "return_sequences");
         let time_axis = usize::from(!flag(&forward, "time_major"));
         let forward = prepared(forward, "forward_", return_sequences, config);
-        // Keras 3 keeps the name a backward layer of the user's own was given; it is written with the prefix.
-        let backward = prepared(backward, "backward_", return_sequences, config);
+        let backward = prepared(backward, backward_prefix, return_sequences, config);
         let inner =
             |value: &Value, key: &str| Inner::from_value(value, config).map_err(|e| e.at_json(key).at_json("config"));
         Ok(Bidirectional {
@@ -214,7 +217,9 @@ impl LayerDef for Bidirectional {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_refused, check_weights};
+    use crate::producer::Family;
+    use crate::registry::Layer;
+    use crate::testing::{check_infer, check_refused, check_weights, read_layer_of};
     use serde_json::{Value, json};
 
     fn wrapped(class: &str, inner: Value, more: Value) -> Value {
@@ -251,6 +256,22 @@ mod tests {
             "backward_r/simple_rnn_cell/recurrent_kernel[4,4]",
         ];
         check_weights("Bidirectional", config, &["?,?,3"], &expect);
+    }
+
+    #[test]
+    fn the_producer_decides_the_names() {
+        let named = |name: &str| json!({"class_name": "GRU", "config": {"name": name, "units": 1}});
+        let check = |family, config: Value, expect: [&str; 2]| {
+            let Layer::Bidirectional(layer) = read_layer_of(family, "Bidirectional", config).unwrap() else {
+                panic!("not bidirectional")
+            };
+            assert_eq!([&layer.forward.entry().name[..], &layer.backward.entry().name], expect);
+        };
+        let both = |a: &str, b: &str| json!({"layer": named(a), "backward_layer": named(b)});
+        check(Family::Keras2, json!({"layer": named("l")}), ["forward_l", "backward_l"]);
+        check(Family::Keras2, both("l", "m"), ["forward_l", "backward_m"]);
+        check(Family::Keras3, both("forward_l", "backward_l"), ["forward_l", "backward_l"]);
+        check(Family::Keras3, both("forward_l", "m"), ["forward_l", "m"]);
     }
 
     #[test]

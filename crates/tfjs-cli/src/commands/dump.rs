@@ -1,0 +1,107 @@
+//! `tfjs dump`: one stage of the road as JSON, so that a failure can be cut there and kept. Stable: keys are
+//! added, never changed.
+
+mod binding;
+mod call;
+mod def;
+mod graph;
+mod plan;
+
+use crate::args::{DumpArgs, Stage};
+use crate::failure::Failure;
+use crate::options::load_options;
+use crate::road::{self, Fetched};
+use serde_json::{Value, json};
+use std::io::Write;
+use tfjs::parts::io::WeightSource;
+use tfjs::parts::topology::bind::Rule;
+use tfjs::parts::topology::producer::Family;
+use tfjs::parts::topology::types::{SymShape, TensorType};
+use tfjs::{LoadOptions, Producer, Result};
+
+pub(crate) fn run(args: &DumpArgs, out: &mut dyn Write, _err: &mut dyn Write) -> Result<(), Failure> {
+    let options = load_options(&args.model);
+    let dump = match args.stage {
+        Stage::Plan => plan::of(&road::load(&args.model.model, options)?),
+        stage => {
+            let fetched = road::fetch(&args.model.model, &options)?;
+            to_stage(stage, &fetched, &options).map_err(|e| fetched.place(e))?
+        }
+    };
+    writeln!(out, "{dump:#}")?;
+    Ok(())
+}
+
+fn to_stage(stage: Stage, fetched: &Fetched, options: &LoadOptions) -> Result<Value> {
+    if stage == Stage::Artifacts {
+        return Ok(artifacts(fetched, options));
+    }
+    let json = fetched.json(options)?;
+    if stage == Stage::Layout {
+        return tfjs::layout(&json, &options.limits).map(|layout| layout.to_json());
+    }
+    let def = tfjs::parse(&json, options)?;
+    if stage == Stage::Def {
+        return Ok(def::of(&def));
+    }
+    let graph = road::resolve(&def, options)?;
+    if stage == Stage::Graph {
+        return Ok(graph::of(&graph));
+    }
+    let binding = tfjs::bind(&graph, &json, options)?;
+    Ok(binding::of(&graph, &json, &binding))
+}
+
+/// What was fetched, understood or not: this stage is for files that go wrong later.
+fn artifacts(fetched: &Fetched, options: &LoadOptions) -> Value {
+    let envelope = fetched.json(options).ok();
+    let manifest = envelope.as_ref().and_then(|json| json.weights_manifest.as_ref());
+    let groups = manifest.map(|m| m.groups().iter().map(|group| json!(group.paths)).collect::<Value>());
+    let document = serde_json::from_slice::<Value>(&fetched.text).ok();
+    let text = document.is_none().then(|| String::from_utf8_lossy(&fetched.text).into_owned());
+    json!({
+        "location": fetched.location,
+        "model_json_bytes": fetched.text.len(),
+        "weights": match fetched.weights {
+            WeightSource::None => "none",
+            WeightSource::Whole(_) => "memory",
+            _ => "files",
+        },
+        "weight_files": groups,
+        "model_json": document,
+        "model_json_text": text,
+    })
+}
+
+/// A producer's family in one word.
+pub(crate) fn family(producer: &Producer) -> &'static str {
+    match producer.family {
+        Family::TensorFlowJs => "tfjs",
+        Family::Keras1 => "keras1",
+        Family::Keras2 => "keras2",
+        Family::Keras3 => "keras3",
+        _ => "other",
+    }
+}
+
+/// A rule of binding in one word.
+pub(crate) fn rule(rule: Rule) -> &'static str {
+    match rule {
+        Rule::Name => "name",
+        Rule::InnerName => "inner_name",
+        Rule::ModelName => "model_name",
+        Rule::ObjectPath => "object_path",
+        Rule::Bare => "bare",
+        Rule::Order => "order",
+        _ => "other",
+    }
+}
+
+/// A shape: `null` for what is not known.
+pub(crate) fn dims(shape: &SymShape) -> Value {
+    shape.dims().iter().map(|d| json!(d)).collect()
+}
+
+fn tensor_type(ty: &TensorType) -> Value {
+    json!({"shape": dims(&ty.shape), "dtype": ty.dtype.name()})
+}

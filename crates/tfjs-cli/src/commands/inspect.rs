@@ -1,0 +1,153 @@
+//! `tfjs inspect`: what a model is, from its JSON alone; with `--verify` also whether every byte of it is
+//! right.
+
+mod json;
+mod text;
+
+use crate::args::InspectArgs;
+use crate::commands::verify;
+use crate::failure::{Failure, print_error, print_warning};
+use crate::options::load_options;
+use crate::road;
+use std::io::Write;
+use tfjs::parts::manifest::{Findings, ModelJson, WeightsManifest};
+use tfjs::parts::topology::graph::{GraphLayer, LayerId, ModelGraph};
+use tfjs::parts::topology::types::TensorType;
+use tfjs::{Error, LoadReport, Producer, Result};
+
+/// What was found out. What could not be is missing and among the problems.
+struct Inspection {
+    location: String,
+    json_bytes: u64,
+    json: ModelJson,
+    producer: Producer,
+    graph: Option<ModelGraph>,
+    /// After `--verify`: how loading went.
+    report: Option<LoadReport>,
+    warnings: Vec<String>,
+    problems: Vec<Error>,
+}
+
+pub(crate) fn run(args: &InspectArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), Failure> {
+    let inspection = inspect(args)?;
+    match args.json {
+        true => writeln!(out, "{:#}", json::of(&inspection, args.verify))?,
+        false => text::print(&inspection, args.verify, out)?,
+    }
+    for warning in &inspection.warnings {
+        print_warning(warning, err)?;
+    }
+    for problem in &inspection.problems {
+        print_error(problem, err)?;
+    }
+    if inspection.problems.is_empty() { Ok(()) } else { Err(Failure::Said) }
+}
+
+fn inspect(args: &InspectArgs) -> Result<Inspection> {
+    let options = load_options(&args.model);
+    let fetched = road::fetch(&args.model.model, &options)?;
+    let json = fetched.json(&options)?;
+
+    let mut findings = Findings::new();
+    let mut warnings = Vec::new();
+    let def = findings.take(tfjs::parse(&json, &options));
+    let graph = def.as_ref().and_then(|def| findings.take(road::resolve(def, &options)));
+    let binding = graph.as_ref().and_then(|graph| findings.take(tfjs::bind(graph, &json, &options)));
+    findings.take(tfjs::layout(&json, &options.limits));
+    let mut report = None;
+    if args.verify {
+        verify::weights(&fetched, &json, &options, &mut findings);
+        if findings.is_empty() {
+            let model = findings.take(verify::build(&args.model.model, &options, &mut warnings));
+            report = model.map(|model| model.report().clone());
+        }
+    }
+    if report.is_none() {
+        warnings.extend(def.iter().flat_map(|def| def.warnings.iter().cloned()));
+        warnings.extend(binding.iter().flat_map(|binding| binding.warnings.iter().cloned()));
+    }
+    let detected = || Producer::detect(json.keras_version(), json.generated_by.as_deref(), json.topology());
+    let producer = def.map(|def| def.producer).or_else(|| options.producer.clone()).unwrap_or_else(detected);
+    Ok(Inspection {
+        location: fetched.location.clone(),
+        json_bytes: fetched.text.len() as u64,
+        producer,
+        graph,
+        report,
+        warnings,
+        problems: flat(findings).into_iter().map(|e| fetched.place(e)).collect(),
+        json,
+    })
+}
+
+/// Every finding by itself, those of reports among them.
+fn flat(findings: Findings) -> Vec<Error> {
+    let Err(error) = findings.finish("the model is not right") else { return Vec::new() };
+    let several = |e: Error| if e.details().is_empty() { vec![e] } else { e.into_details() };
+    several(error).into_iter().flat_map(several).collect()
+}
+
+/// One line of the table of layers.
+struct Row<'a> {
+    layer: &'a GraphLayer,
+    /// The types of its outputs where it is called first.
+    outputs: Vec<&'a TensorType>,
+    parameters: u64,
+}
+
+/// Parameters, and those of them that training changes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Parameters {
+    total: u64,
+    trainable: u64,
+}
+
+fn rows(graph: &ModelGraph) -> Vec<Row<'_>> {
+    let mut rows = Vec::with_capacity(graph.layers.len());
+    for (i, layer) in graph.layers.iter().enumerate() {
+        let node = graph.nodes.iter().find(|node| node.layer == LayerId(i));
+        let outputs = node.iter().flat_map(|node| &node.outputs).map(|&value| graph.ty(value)).collect();
+        let slots = layer.slots.iter().filter_map(|slot| graph.slots.get(slot.0));
+        rows.push(Row { layer, outputs, parameters: slots.map(|slot| slot.decl.shape.elements() as u64).sum() });
+    }
+    rows
+}
+
+fn parameters(graph: &ModelGraph) -> Parameters {
+    graph.slots.iter().fold(Parameters::default(), |sum, slot| {
+        let elements = slot.decl.shape.elements() as u64;
+        let trainable = if slot.trainable { elements } else { 0 };
+        Parameters { total: sum.total.saturating_add(elements), trainable: sum.trainable.saturating_add(trainable) }
+    })
+}
+
+/// How many tensors, values and bytes a file stores of one element type.
+#[derive(Clone, Debug, Default)]
+struct Stored {
+    /// `float32`, or `float32 as uint8` for what is quantized.
+    kind: String,
+    tensors: u64,
+    bytes: u64,
+}
+
+fn stored(manifest: &WeightsManifest) -> Vec<Stored> {
+    let mut kinds: Vec<Stored> = Vec::new();
+    for (_, _, spec) in manifest.specs() {
+        let kind = match spec.stored() {
+            stored if stored == spec.dtype => stored.to_string(),
+            stored => format!("{} as {stored}", spec.dtype),
+        };
+        let at = kinds.iter().position(|known| known.kind == kind).unwrap_or_else(|| {
+            kinds.push(Stored { kind, ..Stored::default() });
+            kinds.len() - 1
+        });
+        kinds[at].tensors += 1;
+        // Strings tell their sizes only in the file.
+        kinds[at].bytes = kinds[at].bytes.saturating_add(spec.stored_bytes().ok().flatten().unwrap_or(0));
+    }
+    kinds
+}
+
+fn files(json: &ModelJson) -> usize {
+    json.weights_manifest.iter().flat_map(|m| m.groups()).map(|group| group.paths.len()).sum()
+}

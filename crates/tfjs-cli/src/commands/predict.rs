@@ -1,0 +1,199 @@
+//! `tfjs predict`: tensors or pictures in; tensors, JSON or ranked labels out.
+
+use crate::args::PredictArgs;
+use crate::chart;
+use crate::failure::{Failure, one_line, print_warning};
+use crate::image::{self, Target};
+use crate::labels::{self, Picture};
+use crate::local;
+use crate::options::run_options;
+use crate::road;
+use crate::tensors::{self, Data, Output};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use tfjs::layer::OrBug;
+use tfjs::{DType, Error, Inputs, LayersModel, LoadOptions, PredictOptions, Result, Tensor};
+
+/// Labels printed for each picture, unless told otherwise.
+const TOP: usize = 5;
+/// Pictures in memory at a time, unless told otherwise.
+const PICTURES: usize = 32;
+
+pub(crate) fn run(args: &PredictArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), Failure> {
+    let options = run_options(&args.model, &args.run)?;
+    let model = road::load(&args.model.model, options.clone())?;
+    for warning in &model.report().warnings {
+        print_warning(warning, err)?;
+    }
+    match &args.input {
+        Some(input) => of_tensors(args, &model, input, out, err),
+        None => of_pictures(args, &model, &options, out, err),
+    }
+}
+
+fn of_tensors(
+    args: &PredictArgs,
+    model: &LayersModel,
+    input: &Path,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<(), Failure> {
+    let inputs = tensors::read_inputs(input, model)?;
+    let outputs = predict(model, inputs, args.batch_size)?;
+    if let Some(path) = &args.output {
+        tensors::write_outputs(path, &outputs, out)?;
+    }
+    if let Some(top) = args.top {
+        let labels = match &args.labels {
+            Some(path) => Some(labels::of_file(path)?),
+            None => Picture::of_metadata(model.metadata())?.labels,
+        };
+        let names = |i: usize| format!("example {i}");
+        return rank(&outputs, &Ranking { labels, top, labels_given: args.labels.is_some() }, &names, out, err);
+    }
+    if args.output.is_none() {
+        out.write_all(tensors::to_json(&outputs)?.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn of_pictures(
+    args: &PredictArgs,
+    model: &LayersModel,
+    options: &LoadOptions,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<(), Failure> {
+    let picture = picture(args, model, options)?;
+    let ports: Vec<_> = model.inputs().collect();
+    let [port] = &ports[..] else {
+        let message = format!("pictures go to a model with one input, this one has {}; use `--input`", ports.len());
+        return Err(Error::mismatch(message).into());
+    };
+    let target = Target::of(port, &picture)?;
+    let range = picture.range.unwrap_or(if target.whole_numbers() { (0.0, 255.0) } else { (0.0, 1.0) });
+    // Pictures of sizes of their own do not fit into one batch.
+    let together = if target.is_fixed() { args.batch_size.unwrap_or(PICTURES) } else { 1 };
+    let ranking =
+        Ranking { labels: picture.labels.clone(), top: args.top.unwrap_or(TOP), labels_given: args.labels.is_some() };
+
+    let to_standard_output = args.output.as_deref().is_some_and(local::is_standard);
+    let mut kept = Vec::new();
+    for paths in args.image.chunks(together) {
+        let tensors = paths.iter().map(|path| read_picture(path, &target, &picture, range));
+        let tensors = tensors.collect::<Result<Vec<Tensor>>>()?;
+        let outputs = predict(model, Tensor::cat(&tensors, 0).or_bug()?, None)?;
+        if !to_standard_output {
+            let names = |i: usize| paths.get(i).map(|p| p.display().to_string()).unwrap_or_default();
+            rank(&outputs, &ranking, &names, out, err)?;
+        }
+        if args.output.is_some() {
+            kept.push(outputs);
+        }
+    }
+    if let Some(path) = &args.output {
+        tensors::write_outputs(path, &tensors::join(kept)?, out)?;
+    }
+    Ok(())
+}
+
+fn read_picture(path: &PathBuf, target: &Target, picture: &Picture, range: (f32, f32)) -> Result<Tensor> {
+    let encoded = local::read(path)?;
+    image::tensor(&encoded, target, picture, range).map_err(|e| e.in_file(path.display()))
+}
+
+/// What the command line, the model and its folder say of pictures, in this order.
+fn picture(args: &PredictArgs, model: &LayersModel, options: &LoadOptions) -> Result<Picture> {
+    let said = Picture {
+        range: args.range,
+        labels: args.labels.as_deref().map(labels::of_file).transpose()?,
+        ..Picture::default()
+    };
+    let picture = match (&said.range, &said.labels) {
+        (Some(_), Some(_)) => said,
+        _ => said.or(Picture::of_metadata(model.metadata()).map_err(|e| e.in_file(&model.report().location))?),
+    };
+    match (&picture.range, &picture.labels) {
+        (Some(_), Some(_)) => Ok(picture),
+        _ => Ok(picture.or(labels::beside(&args.model.model, &model.report().location, options)?)),
+    }
+}
+
+fn predict(model: &LayersModel, inputs: impl Into<Inputs>, batch_size: Option<usize>) -> Result<Vec<Output>> {
+    let mut options = PredictOptions::default();
+    options.batch_size = batch_size;
+    let outputs = model.predict_with(inputs, &options)?;
+    tensors::outputs(model, &outputs)
+}
+
+/// How answers are ranked.
+struct Ranking {
+    labels: Option<Vec<String>>,
+    top: usize,
+    /// By the caller, who should hear if they do not fit.
+    labels_given: bool,
+}
+
+/// A chart for each example whose output is a row of numbers, JSON for any other output.
+fn rank(
+    outputs: &[Output],
+    ranking: &Ranking,
+    name: &dyn Fn(usize) -> String,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<(), Failure> {
+    let rows = outputs.iter().map(rows).collect::<Result<Vec<_>>>()?;
+    let examples = rows.iter().flatten().map(Vec::len).max().unwrap_or(0);
+    let mut labels = Vec::with_capacity(outputs.len());
+    for (output, rows) in outputs.iter().zip(&rows) {
+        labels.push(fitting(ranking, output, rows.as_deref(), outputs.len() > 1, err)?);
+    }
+    for example in 0..examples {
+        writeln!(out, "{}", one_line(&name(example)))?;
+        for ((output, rows), labels) in outputs.iter().zip(&rows).zip(&labels) {
+            let Some(row) = rows.as_ref().and_then(|rows| rows.get(example)) else { continue };
+            if outputs.len() > 1 {
+                writeln!(out, " {}", one_line(&output.name))?;
+            }
+            chart::draw(row, *labels, ranking.top, out)?;
+        }
+    }
+    let others: Vec<Output> =
+        outputs.iter().zip(&rows).filter(|(_, rows)| rows.is_none()).map(|(output, _)| output.clone()).collect();
+    if !others.is_empty() {
+        out.write_all(tensors::to_json(&others)?.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// The rows of an output of shape `[batch, classes]`.
+fn rows(output: &Output) -> Result<Option<Vec<Vec<f32>>>> {
+    match &output.data {
+        Data::Numbers(tensor) if tensor.rank() == 2 => {
+            tensor.to_dtype(DType::F32).and_then(|t| t.to_vec2()).or_bug().map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The labels, if there is one for each class. Wrong names would be worse than numbers.
+fn fitting<'a>(
+    ranking: &'a Ranking,
+    output: &Output,
+    rows: Option<&[Vec<f32>]>,
+    one_of_several: bool,
+    err: &mut dyn Write,
+) -> Result<Option<&'a [String]>, Failure> {
+    let (Some(labels), Some(row)) = (&ranking.labels, rows.and_then(<[_]>::first)) else { return Ok(None) };
+    if labels.len() == row.len() {
+        return Ok(Some(labels));
+    }
+    let message = format!("there are {} labels, the output has {} classes", labels.len(), row.len());
+    if ranking.labels_given && !one_of_several {
+        return Err(Error::mismatch(message).at_value(&output.name).into());
+    }
+    if !one_of_several {
+        print_warning(&format!("{message}; classes are named by number"), err)?;
+    }
+    Ok(None)
+}

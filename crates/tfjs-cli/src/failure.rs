@@ -1,0 +1,135 @@
+//! How a command ends other than well, and how that is said: one line each for an error, its findings and
+//! its causes.
+
+use std::error::Error as _;
+use std::io::{self, Write};
+use tfjs::Error;
+use tfjs::parts::manifest::text::shorten;
+
+/// Why a command did not succeed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Something to be said.
+    Error(Error),
+    /// Everything has been said already.
+    Said,
+    /// Nobody can be told: the answer's stream is closed.
+    Stream(io::Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure::Error(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Failure::Stream(error)
+    }
+}
+
+impl Failure {
+    pub(crate) fn print(&self, err: &mut dyn Write) {
+        // A closed error stream leaves nobody to complain to.
+        let _ = match self {
+            Failure::Error(error) => print_error(error, err),
+            Failure::Said => Ok(()),
+            Failure::Stream(closed) if closed.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Failure::Stream(closed) => writeln!(err, "error: cannot write the answer: {closed}"),
+        };
+    }
+}
+
+/// The error on its line, each finding of a report on its own, each cause below what it caused.
+pub(crate) fn print_error(error: &Error, err: &mut dyn Write) -> io::Result<()> {
+    writeln!(err, "error: {}", line(error))?;
+    for cause in causes(error) {
+        writeln!(err, "  caused by: {cause}")?;
+    }
+    for finding in error.details() {
+        writeln!(err, "  {}", line(finding))?;
+        for cause in causes(finding) {
+            writeln!(err, "    caused by: {cause}")?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn print_warning(warning: &str, err: &mut dyn Write) -> io::Result<()> {
+    writeln!(err, "warning: {}", one_line(warning))
+}
+
+/// Place and message, without the findings.
+fn line(error: &Error) -> String {
+    let place = error.place().to_string();
+    let separator = if place.is_empty() { "" } else { ": " };
+    one_line(&format!("{place}{separator}{}", error.message()))
+}
+
+/// What led to an error, nearest first.
+pub(crate) fn causes(error: &Error) -> Vec<String> {
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push(one_line(&cause.to_string()));
+        next = cause.source();
+    }
+    causes
+}
+
+/// The text without control characters: names in a file must not move the cursor or fake another line.
+pub(crate) fn one_line(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
+        match c.is_control() {
+            true => line.extend(c.escape_default()),
+            false => line.push(c),
+        }
+        line
+    })
+}
+
+/// A name from a file, as people see it.
+pub(crate) fn name(text: &str) -> String {
+    shorten(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(error: Error, expect: &str) {
+        let mut said = Vec::new();
+        Failure::from(error).print(&mut said);
+        assert_eq!(String::from_utf8(said).unwrap(), expect);
+    }
+
+    #[test]
+    fn a_chain_has_a_line_for_each_link() {
+        let error =
+            Error::fetch("cannot read the file").in_file("w.bin").with_source(io::Error::other("disk\non fire"));
+        check(error, "error: `w.bin`: cannot read the file\n  caused by: disk\\non fire\n");
+    }
+
+    #[test]
+    fn a_report_has_a_line_for_each_finding() {
+        let findings = vec![Error::mismatch("missing").at_weight("a"), Error::mismatch("missing").at_weight("b")];
+        check(
+            Error::several("two weights", findings).in_file("m"),
+            "error: `m`: two weights\n  weight `a`: missing\n  weight `b`: missing\n",
+        );
+    }
+
+    #[test]
+    fn control_characters_cannot_act() {
+        check(Error::malformed("unknown layer `\u{1b}[2J`"), "error: unknown layer `\\u{1b}[2J`\n");
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_no_news() {
+        let mut said = Vec::new();
+        Failure::from(io::Error::from(io::ErrorKind::BrokenPipe)).print(&mut said);
+        assert!(said.is_empty());
+    }
+}

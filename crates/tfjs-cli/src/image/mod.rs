@@ -1,0 +1,234 @@
+//! Pictures become tensors: decoded, in the model's channels and size, in its range. Where range and labels
+//! come from is said in [`crate::labels`].
+//!
+//! Channels as Keras's `load_img` makes them: transparency is dropped, not blended; grey is Rec. 601 luma,
+//! rounded. Orientation tags are not followed. Sizes as `tf.image.resizeBilinear` with half-pixel centres.
+
+mod resize;
+
+use crate::labels::Picture;
+use ::image::{DynamicImage, ImageReader, Limits};
+use resize::{Raster, bilinear, centre_square};
+use std::io::Cursor;
+use tfjs::layer::OrBug;
+use tfjs::{Device, Error, Port, Result, Tensor, ValueType};
+
+/// The longest side of a picture that is decoded.
+const LONGEST_SIDE: u32 = 1 << 16;
+/// The most memory decoding a picture may take.
+const MOST_BYTES: u64 = 1 << 30;
+
+/// The size and channels a model's input wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    height: Option<usize>,
+    width: Option<usize>,
+    channels: usize,
+    order: Order,
+    whole_numbers: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    ChannelsLast,
+    ChannelsFirst,
+    /// Grey, without a dimension for it.
+    NoChannels,
+}
+
+impl Target {
+    /// What this input wants; what its shape leaves open, `picture` may know.
+    ///
+    /// # Errors
+    /// An input that takes no pictures.
+    pub(crate) fn of(port: &Port<'_>, picture: &Picture) -> Result<Target> {
+        let is_channels = |c: &Option<usize>| matches!(c, Some(1 | 3 | 4));
+        let grey = if picture.grayscale { 1 } else { 3 };
+        let (height, width, channels, order) = match *port.shape.dims() {
+            [_, h, w] => (h, w, 1, Order::NoChannels),
+            [_, h, w, c] if is_channels(&c) => (h, w, c.unwrap_or(grey), Order::ChannelsLast),
+            [_, c, h, w] if is_channels(&c) => (h, w, c.unwrap_or(grey), Order::ChannelsFirst),
+            [_, h, w, None] => (h, w, grey, Order::ChannelsLast),
+            _ => {
+                let message =
+                    format!("expected an input for pictures, [batch, height, width, channels], found {}", port.shape);
+                return Err(Error::mismatch(message).at_value(port.name));
+            }
+        };
+        if port.dtype == ValueType::String {
+            return Err(Error::mismatch("expected an input for pictures, found one for strings").at_value(port.name));
+        }
+        let (height, width) = (height.or(picture.size), width.or(picture.size));
+        Ok(Target { height, width, channels, order, whole_numbers: port.dtype != ValueType::Float })
+    }
+
+    /// Whether every picture becomes a tensor of one shape.
+    pub(crate) fn is_fixed(&self) -> bool {
+        self.height.is_some() && self.width.is_some()
+    }
+
+    /// Whether the input takes whole numbers, whose natural range is that of the pixels.
+    pub(crate) fn whole_numbers(&self) -> bool {
+        self.whole_numbers
+    }
+}
+
+/// The tensor of an encoded picture, a batch of one.
+///
+/// # Errors
+/// What is neither PNG nor JPEG, is broken, or is too large.
+pub(crate) fn tensor(encoded: &[u8], target: &Target, picture: &Picture, range: (f32, f32)) -> Result<Tensor> {
+    let Target { height, width, channels, order, whole_numbers } = *target;
+    let mut raster = raster(decode(encoded)?, channels);
+    if picture.crop {
+        raster = centre_square(&raster);
+    }
+    let (height, width) = (height.unwrap_or(raster.height), width.unwrap_or(raster.width));
+    let mut values = bilinear(&raster, height, width)?;
+    let (low, high) = range;
+    for value in &mut values {
+        *value = low + *value / 255.0 * (high - low);
+        if whole_numbers {
+            *value = value.round();
+        }
+    }
+    let device = &Device::Cpu;
+    let tensor = match order {
+        Order::NoChannels => Tensor::from_vec(values, (1, height, width), device),
+        Order::ChannelsLast => Tensor::from_vec(values, (1, height, width, channels), device),
+        Order::ChannelsFirst => Tensor::from_vec(values, (1, height, width, channels), device)
+            .and_then(|t| t.permute((0, 3, 1, 2)))
+            .and_then(|t| t.contiguous()),
+    };
+    tensor.or_bug()
+}
+
+fn decode(encoded: &[u8]) -> Result<DynamicImage> {
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(LONGEST_SIDE);
+    limits.max_image_height = Some(LONGEST_SIDE);
+    limits.max_alloc = Some(MOST_BYTES);
+    let reader = ImageReader::new(Cursor::new(encoded)).with_guessed_format();
+    let mut reader = reader.map_err(|e| Error::malformed("the picture cannot be read").with_source(e))?;
+    if reader.format().is_none() {
+        return Err(Error::unsupported("expected a PNG or JPEG picture, found something else"));
+    }
+    reader.limits(limits);
+    reader.decode().map_err(|e| match e {
+        ::image::ImageError::Limits(_) => Error::limit("the picture is too large").with_source(e),
+        ::image::ImageError::Unsupported(_) => {
+            Error::unsupported("expected a PNG or JPEG picture, found another kind").with_source(e)
+        }
+        _ => Error::malformed("the picture is broken").with_source(e),
+    })
+}
+
+/// The pixels in so many channels: 1, 3 or 4.
+fn raster(image: DynamicImage, channels: usize) -> Raster {
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    let pixels = match channels {
+        4 => image.into_rgba8().into_raw(),
+        3 => image.into_rgb8().into_raw(),
+        _ if !image.color().has_color() => image.into_luma8().into_raw(),
+        _ => image.into_rgb8().pixels().map(|p| luma(p.0)).collect(),
+    };
+    Raster { height, width, channels, pixels }
+}
+
+/// Rec. 601 luma in 16-bit fixed point, as Pillow's `convert("L")` rounds it.
+fn luma([r, g, b]: [u8; 3]) -> u8 {
+    ((u32::from(r) * 19_595 + u32::from(g) * 38_470 + u32::from(b) * 7_471 + 0x8000) >> 16) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ::image::{ImageFormat, LumaA, Rgb, Rgba};
+    use tfjs::{Kind, SymShape};
+
+    fn png(image: impl Into<DynamicImage>) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        image.into().write_to(&mut bytes, ImageFormat::Png).unwrap();
+        bytes.into_inner()
+    }
+
+    #[track_caller]
+    fn target(shape: &str) -> Result<Target> {
+        let shape: SymShape = shape.parse().unwrap();
+        Target::of(&Port { name: "x", shape: &shape, dtype: ValueType::Float }, &Picture::default())
+    }
+
+    #[track_caller]
+    fn check(encoded: &[u8], shape: &str, range: (f32, f32), dims: &[usize], expect: &[f32]) {
+        let target = target(shape).unwrap();
+        let tensor = tensor(encoded, &target, &Picture::default(), range).unwrap();
+        assert_eq!(tensor.dims(), dims);
+        assert_eq!(tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap(), expect);
+    }
+
+    #[test]
+    fn inputs_that_take_pictures() {
+        for shape in ["?,224,224,3", "?,?,?,1", "?,3,224,224", "?,28,28", "?,?,?,?"] {
+            target(shape).unwrap();
+        }
+        for shape in ["?,10", "?,8,8,7", "?,2,8,8,3"] {
+            assert_eq!(target(shape).unwrap_err().kind(), Kind::Mismatch, "{shape}");
+        }
+        assert!(target("?,8,8,3").unwrap().is_fixed() && !target("?,?,8,3").unwrap().is_fixed());
+    }
+
+    #[test]
+    fn transparency_is_dropped_not_blended() {
+        let image = ::image::RgbaImage::from_pixel(1, 1, Rgba([255, 51, 0, 0]));
+        check(&png(image), "?,1,1,3", (0.0, 1.0), &[1, 1, 1, 3], &[1.0, 0.2, 0.0]);
+        let grey = ::image::GrayAlphaImage::from_pixel(1, 1, LumaA([51, 0]));
+        check(&png(grey), "?,1,1", (0.0, 1.0), &[1, 1, 1], &[0.2]);
+    }
+
+    #[test]
+    fn grey_is_what_pillow_makes_of_colours() {
+        // Pillow 10: Image.new("RGB", (1, 1), c).convert("L").getpixel((0, 0))
+        let cases = [([255, 0, 0], 76), ([0, 255, 0], 150), ([0, 0, 255], 29), ([255, 255, 255], 255), ([1, 2, 3], 2)];
+        for (colour, grey) in cases {
+            let image = ::image::RgbImage::from_pixel(1, 1, Rgb(colour));
+            check(&png(image), "?,1,1,1", (0.0, 255.0), &[1, 1, 1, 1], &[grey as f32]);
+        }
+    }
+
+    #[test]
+    fn channels_first() {
+        let image = ::image::RgbImage::from_fn(2, 1, |x, _| Rgb([x as u8, 10, 20]));
+        check(&png(image), "?,3,1,2", (0.0, 255.0), &[1, 3, 1, 2], &[0.0, 1.0, 10.0, 10.0, 20.0, 20.0]);
+    }
+
+    #[test]
+    fn unknown_sizes_are_the_pictures_own() {
+        let image = ::image::GrayImage::from_fn(2, 1, |x, _| ::image::Luma([255 * x as u8]));
+        check(&png(image), "?,?,?,1", (-1.0, 1.0), &[1, 1, 2, 1], &[-1.0, 1.0]);
+    }
+
+    #[test]
+    fn whole_numbers_for_inputs_of_integers() {
+        let shape: SymShape = "?,1,2,1".parse().unwrap();
+        let picture = Picture::default();
+        let target = Target::of(&Port { name: "x", shape: &shape, dtype: ValueType::Int32 }, &picture).unwrap();
+        let image = ::image::GrayImage::from_fn(3, 1, |x, _| ::image::Luma([[0, 101, 4][x as usize]]));
+        let tensor = tensor(&png(image), &target, &picture, (0.0, 255.0)).unwrap();
+        let values = tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert!(target.whole_numbers() && values.iter().all(|v| v.fract() == 0.0), "{values:?}");
+    }
+
+    #[test]
+    fn what_is_no_picture() {
+        let decode = |bytes: &[u8]| decode(bytes).unwrap_err().kind();
+        assert_eq!(decode(b"<html>"), Kind::Unsupported);
+        assert_eq!(decode(b""), Kind::Unsupported);
+        assert_eq!(decode(b"GIF89a\x01\x00\x01\x00\x00\x00\x00"), Kind::Unsupported);
+        let whole = png(::image::RgbImage::from_pixel(40, 40, Rgb([1, 2, 3])));
+        assert_eq!(decode(&whole[..60]), Kind::Malformed);
+        // A header that claims 100 000 x 100 000 pixels.
+        let mut claims = whole;
+        claims[16..24].copy_from_slice(&[0, 1, 0x86, 0xa0, 0, 1, 0x86, 0xa0]);
+        assert!(matches!(decode(&claims), Kind::Limit | Kind::Malformed));
+    }
+}

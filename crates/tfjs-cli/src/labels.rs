@@ -1,0 +1,195 @@
+//! What a program has to know to show pictures to a model and read its answer: the range of pixels and the
+//! names of classes. In this order: the command line, the model's `userDefinedMetadata`, a Teachable Machine
+//! `metadata.json` beside the model.
+//!
+//! Teachable Machine: `Metadata` in `libraries/image/src/custom-mobilenet.ts` of
+//! googlecreativelab/teachablemachine-community.
+
+use crate::local;
+use crate::road;
+use serde_json::Value;
+use std::path::Path;
+use tfjs::parts::io::ModelUrl;
+use tfjs::parts::manifest::{self, text::found};
+use tfjs::{Error, Kind, LoadOptions, Result};
+
+/// The file a Teachable Machine export has beside its model.json.
+const METADATA_JSON: &str = "metadata.json";
+
+/// How a model sees pictures and what it calls its classes, as far as its files say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Picture {
+    /// What black and white become.
+    pub(crate) range: Option<(f32, f32)>,
+    /// The names of the classes, in the order of the output.
+    pub(crate) labels: Option<Vec<String>>,
+    /// Height and width, where the model's input leaves them open.
+    pub(crate) size: Option<usize>,
+    /// Whether pictures are grey, where the model's input leaves the channels open.
+    pub(crate) grayscale: bool,
+    /// Whether only the square in the middle is looked at.
+    pub(crate) crop: bool,
+}
+
+impl Picture {
+    /// What the model's `userDefinedMetadata` says.
+    ///
+    /// # Errors
+    /// A `range` or `labels` that cannot be understood: guessing would give wrong answers.
+    pub(crate) fn of_metadata(metadata: Option<&Value>) -> Result<Picture> {
+        let place = |e: Error| e.at_json("userDefinedMetadata");
+        let mut picture = Picture::default();
+        if let Some(range) = metadata.and_then(|m| m.get("range")).filter(|r| !r.is_null()) {
+            picture.range = Some(read_range(range).map_err(|e| place(e.at_json("range")))?);
+        }
+        if let Some(labels) = metadata.and_then(|m| m.get("labels")).filter(|l| !l.is_null()) {
+            picture.labels = Some(read_labels(labels).map_err(|e| place(e.at_json("labels")))?);
+        }
+        Ok(picture)
+    }
+
+    /// What a Teachable Machine `metadata.json` says; nothing, if it is some other program's.
+    fn of_teachable_machine(metadata: &Value) -> Result<Picture> {
+        let Some(labels) = metadata.get("labels").filter(|l| l.is_array()) else {
+            return Ok(Picture::default());
+        };
+        let mut picture =
+            Picture { labels: Some(read_labels(labels).map_err(|e| e.at_json("labels"))?), ..Picture::default() };
+        let package = metadata.get("packageName").and_then(Value::as_str);
+        let of_images = match package {
+            Some(name) => name == "@teachablemachine/image",
+            None => metadata.get("imageSize").is_some(),
+        };
+        if of_images {
+            // Its JavaScript library divides by 127, so that white is 1.008, the code it generates for Keras
+            // by 127.5; both call it -1 to 1, which is what training was meant to see.
+            picture.range = Some((-1.0, 1.0));
+            picture.size = metadata.get("imageSize").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+            picture.grayscale = metadata.get("grayscale").and_then(Value::as_bool).unwrap_or(false);
+            picture.crop = true;
+        }
+        Ok(picture)
+    }
+
+    /// What is beside the model adds to what the model itself says.
+    pub(crate) fn or(self, other: Picture) -> Picture {
+        Picture {
+            // Cropping belongs to the recipe the range is from.
+            crop: self.crop || (self.range.is_none() && other.crop),
+            range: self.range.or(other.range),
+            labels: self.labels.or(other.labels),
+            size: self.size.or(other.size),
+            grayscale: self.grayscale || other.grayscale,
+        }
+    }
+}
+
+/// What the `metadata.json` beside a model says; nothing, if there is none.
+pub(crate) fn beside(model: &str, location: &str, options: &LoadOptions) -> Result<Picture> {
+    let url = ModelUrl::parse(model)?;
+    let file = match url.split() {
+        Some((folder, _, query)) => format!("{folder}{METADATA_JSON}{query}"),
+        // The path of the model's JSON, also where its folder was named.
+        None => Path::new(location).with_file_name(METADATA_JSON).display().to_string(),
+    };
+    let fetched = match road::fetch(&file, options) {
+        Ok(fetched) => fetched,
+        Err(e) if e.kind() == Kind::Fetch => return Ok(Picture::default()),
+        Err(e) => return Err(e),
+    };
+    let metadata = manifest::json::parse(&fetched.text, &options.limits);
+    metadata.and_then(|m| Picture::of_teachable_machine(&m)).map_err(|e| fetched.place(e))
+}
+
+/// The lines of a file of labels.
+pub(crate) fn of_file(path: &Path) -> Result<Vec<String>> {
+    let bytes = local::read(path)?;
+    let text = String::from_utf8(bytes)
+        .map_err(|e| Error::malformed("expected lines of UTF-8 text").in_file(path.display()).with_source(e))?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    Ok(text.trim_end().lines().map(|line| line.trim().to_owned()).collect())
+}
+
+fn read_range(value: &Value) -> Result<(f32, f32)> {
+    let bound = |v: &Value| v.as_f64().map(|x| x as f32).filter(|x| x.is_finite());
+    let bounds = value.as_array().and_then(|bounds| match &bounds[..] {
+        [low, high] => bound(low).zip(bound(high)),
+        _ => None,
+    });
+    bounds.ok_or_else(|| Error::malformed(format!("expected two numbers, found {}; or give `--range`", found(value))))
+}
+
+fn read_labels(value: &Value) -> Result<Vec<String>> {
+    let label = |v: &Value| match v {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let labels = value.as_array().and_then(|labels| labels.iter().map(label).collect());
+    labels.ok_or_else(|| Error::malformed(format!("expected a list of names, found {}", found(value))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_models_own_metadata() {
+        let own =
+            Picture::of_metadata(Some(&json!({"labels": ["a", 7], "range": [0, 16], "testAccuracy": 0.9}))).unwrap();
+        assert_eq!((own.range, own.labels), (Some((0.0, 16.0)), Some(vec!["a".to_owned(), "7".to_owned()])));
+        assert_eq!(Picture::of_metadata(None).unwrap(), Picture::default());
+        assert_eq!(Picture::of_metadata(Some(&json!("free text"))).unwrap(), Picture::default());
+    }
+
+    #[test]
+    fn a_range_that_is_none() {
+        for wrong in [json!([0]), json!("0,1"), json!([0, "1"]), json!({"low": 0})] {
+            let error = Picture::of_metadata(Some(&json!({"range": wrong}))).unwrap_err();
+            assert_eq!(error.kind(), Kind::Malformed);
+            assert_eq!(error.place().json.as_deref(), Some("userDefinedMetadata.range"));
+        }
+    }
+
+    #[test]
+    fn labels_that_are_none() {
+        let error = Picture::of_metadata(Some(&json!({"labels": [["a"]]}))).unwrap_err();
+        assert_eq!(error.place().json.as_deref(), Some("userDefinedMetadata.labels"));
+    }
+
+    /// As an export of 2021 has it.
+    #[test]
+    fn teachable_machine() {
+        let file = json!({"tfjsVersion": "1.3.1", "tmVersion": "2.4.4", "packageVersion": "0.8.4",
+            "packageName": "@teachablemachine/image", "timeStamp": "2021-05-01T10:00:00.000Z", "userMetadata": {},
+            "modelName": "tm-my-image-model", "labels": ["Class 1", "Class 2"], "imageSize": 224});
+        let picture = Picture::of_teachable_machine(&file).unwrap();
+        assert_eq!(picture.labels.as_deref(), Some(&["Class 1".to_owned(), "Class 2".to_owned()][..]));
+        assert_eq!(
+            (picture.range, picture.size, picture.crop, picture.grayscale),
+            (Some((-1.0, 1.0)), Some(224), true, false)
+        );
+        let grey =
+            json!({"packageName": "@teachablemachine/image", "labels": ["a"], "imageSize": 96, "grayscale": true});
+        assert!(Picture::of_teachable_machine(&grey).unwrap().grayscale);
+    }
+
+    #[test]
+    fn other_exports_only_name_their_classes() {
+        let pose = json!({"packageName": "@teachablemachine/pose", "labels": ["up", "down"]});
+        let picture = Picture::of_teachable_machine(&pose).unwrap();
+        assert_eq!((picture.range, picture.crop, picture.labels.map(|l| l.len())), (None, false, Some(2)));
+        let foreign = json!({"name": "someone else's", "range": [0, 3]});
+        assert_eq!(Picture::of_teachable_machine(&foreign).unwrap(), Picture::default());
+    }
+
+    #[test]
+    fn the_models_own_word_counts_before_its_neighbours() {
+        let own = Picture { range: Some((0.0, 1.0)), ..Picture::default() };
+        let beside = Picture { range: Some((-1.0, 1.0)), crop: true, size: Some(9), ..Picture::default() };
+        let both = own.or(beside.clone());
+        assert_eq!((both.range, both.crop, both.size), (Some((0.0, 1.0)), false, Some(9)));
+        assert!(Picture::default().or(beside).crop);
+    }
+}

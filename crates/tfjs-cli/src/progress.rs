@@ -1,0 +1,61 @@
+//! A bar while a model loads, on a terminal, once it takes long enough to wonder.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tfjs::parts::io::Phase;
+use tfjs::{LoadOptions, Progress};
+
+/// Loads faster than this need no bar.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// A bar that is gone when this is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Bar {
+    bar: Option<Arc<Mutex<Option<ProgressBar>>>>,
+}
+
+impl Bar {
+    /// The options with a callback that draws; unchanged if the error stream is no terminal.
+    pub(crate) fn watch(options: LoadOptions) -> (LoadOptions, Bar) {
+        if !std::io::stderr().is_terminal() {
+            return (options, Bar::default());
+        }
+        let bar = Arc::new(Mutex::new(None));
+        let (shared, started) = (bar.clone(), Instant::now());
+        let options = options.with_on_progress(move |progress| {
+            if progress.phase == Phase::Weights && started.elapsed() > PATIENCE {
+                let mut bar = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                draw(bar.get_or_insert_with(new_bar), progress);
+            }
+        });
+        (options, Bar { bar: Some(bar) })
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar
+            && let Some(bar) = bar.lock().unwrap_or_else(PoisonError::into_inner).take()
+        {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn new_bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    // The template is ours and constant; were it wrong, the default style would do.
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn draw(bar: &ProgressBar, progress: &Progress) {
+    if let Some(total) = progress.bytes_total {
+        bar.set_length(total);
+    }
+    bar.set_position(progress.bytes_done);
+}

@@ -1,0 +1,301 @@
+//! Tensors as JSON: an object from name to nested arrays of numbers, booleans or strings. What a value is
+//! follows from the model's input. Numbers JSON does not have are the strings `NaN`, `Infinity` and
+//! `-Infinity`, both ways.
+
+use super::{Data, Output};
+use serde_json::Value;
+use std::fmt::Write;
+use tfjs::layer::OrBug;
+use tfjs::parts::manifest::text::{found, shorten};
+use tfjs::parts::manifest::{self, Shape};
+use tfjs::{DType, Device, Error, Input, Limits, Port, Result, Tensor, ValueType};
+
+/// What a file holds.
+#[derive(Debug)]
+pub(super) enum Document {
+    /// An array by itself, for a model with one input.
+    Bare(Input),
+    /// Arrays by name.
+    Named(Vec<(String, Input)>),
+}
+
+/// The tensors of a file, of the types of the model's inputs.
+pub(super) fn read(bytes: &[u8], ports: &[Port<'_>]) -> Result<Document> {
+    let first = bytes.iter().find(|b| !b.is_ascii_whitespace() && !b"\xef\xbb\xbf".contains(b));
+    if !matches!(first, Some(b'{' | b'[')) {
+        return Err(Error::malformed("expected JSON: an object from input name to nested arrays"));
+    }
+    match manifest::json::parse(bytes, &Limits::unlimited())? {
+        Value::Object(map) => {
+            let sole = if map.len() == 1 && ports.len() == 1 { ports.first() } else { None };
+            let named = map.into_iter().map(|(name, value)| {
+                let port = ports.iter().find(|p| p.name == name).or(sole).ok_or_else(|| unknown(&name, ports))?;
+                let input = tensor(&value, port.dtype).map_err(|e| e.at_json(shorten(&name)))?;
+                Ok((name, input))
+            });
+            named.collect::<Result<_>>().map(Document::Named)
+        }
+        value => tensor(&value, ports.first().map(|p| p.dtype).unwrap_or_default()).map(Document::Bare),
+    }
+}
+
+#[cold]
+fn unknown(name: &str, ports: &[Port<'_>]) -> Error {
+    let known: Vec<String> = ports.iter().map(|p| format!("`{}` {}{}", p.name, p.dtype.name(), p.shape)).collect();
+    Error::mismatch(format!("the model has no input `{}`; it has {}", shorten(name), known.join(", ")))
+}
+
+fn tensor(value: &Value, dtype: ValueType) -> Result<Input> {
+    let mut dims = Vec::new();
+    let mut inner = value;
+    while let Value::Array(items) = inner {
+        dims.push(items.len());
+        let Some(first) = items.first() else { break };
+        inner = first;
+    }
+    let mut leaves = Vec::new();
+    collect(value, &dims, &mut leaves)?;
+    let device = &Device::Cpu;
+    // The dimensions were counted, not claimed: their product is the number of leaves.
+    let tensor = match dtype {
+        ValueType::String => {
+            let strings: Vec<&str> = each(&leaves, |v| v.as_str().ok_or("a string"))?;
+            return Input::strings(strings, dims);
+        }
+        ValueType::Int32 => Tensor::from_vec(each(&leaves, int32)?, dims, device),
+        ValueType::Int64 => Tensor::from_vec(each(&leaves, int64)?, dims, device),
+        ValueType::Bool => Tensor::from_vec(each(&leaves, truth)?, dims, device),
+        _ => Tensor::from_vec(each(&leaves, float)?, dims, device),
+    };
+    tensor.or_bug().map(Input::Tensor)
+}
+
+/// Every scalar in order; every array must be as long as its siblings.
+fn collect<'a>(value: &'a Value, dims: &[usize], leaves: &mut Vec<&'a Value>) -> Result<()> {
+    match (value, dims) {
+        (Value::Array(items), [len, inner @ ..]) if items.len() == *len => {
+            for (i, item) in items.iter().enumerate() {
+                collect(item, inner, leaves).map_err(|e| e.at_json(format!("[{i}]")))?;
+            }
+            Ok(())
+        }
+        (Value::Array(_), []) => Err(Error::malformed(format!("expected a value, found {}", found(value)))),
+        (Value::Array(_) | Value::Object(_), [len, ..]) => {
+            Err(Error::malformed(format!("expected an array of {len}, found {}", found(value))))
+        }
+        (_, [len, ..]) => Err(Error::malformed(format!("expected an array of {len}, found {}", found(value)))),
+        (scalar, []) => {
+            leaves.push(scalar);
+            Ok(())
+        }
+    }
+}
+
+fn each<'a, T>(leaves: &[&'a Value], read: impl Fn(&'a Value) -> Result<T, &'static str>) -> Result<Vec<T>> {
+    let read = |value: &&'a Value| {
+        read(value).map_err(|wanted| Error::mismatch(format!("expected {wanted}, found {}", found(value))))
+    };
+    leaves.iter().map(read).collect()
+}
+
+fn float(value: &Value) -> Result<f32, &'static str> {
+    match value {
+        // From text, so that the number is rounded once.
+        Value::Number(number) => number.to_string().parse().map_err(|_| "a number"),
+        Value::Bool(truth) => Ok(f32::from(u8::from(*truth))),
+        Value::String(text) => match text.as_str() {
+            "NaN" => Ok(f32::NAN),
+            "Infinity" => Ok(f32::INFINITY),
+            "-Infinity" => Ok(f32::NEG_INFINITY),
+            _ => Err("a number"),
+        },
+        _ => Err("a number"),
+    }
+}
+
+fn int64(value: &Value) -> Result<i64, &'static str> {
+    let whole = |x: f64| (x.fract() == 0.0 && x.abs() < 9e15).then_some(x as i64);
+    match value {
+        Value::Number(number) => number.as_i64().or_else(|| number.as_f64().and_then(whole)).ok_or("a whole number"),
+        Value::Bool(truth) => Ok(i64::from(*truth)),
+        _ => Err("a whole number"),
+    }
+}
+
+fn int32(value: &Value) -> Result<i32, &'static str> {
+    int64(value).and_then(|n| i32::try_from(n).map_err(|_| "a whole number of 32 bits"))
+}
+
+fn truth(value: &Value) -> Result<u8, &'static str> {
+    match int64(value) {
+        Ok(bit @ (0 | 1)) => Ok(bit as u8),
+        _ => Err("true or false"),
+    }
+}
+
+/// The outputs as one object, a line for each.
+pub(super) fn write(outputs: &[Output]) -> Result<String> {
+    let mut text = String::from("{");
+    for (i, output) in outputs.iter().enumerate() {
+        text.push_str(if i == 0 { "\n  " } else { ",\n  " });
+        text.push_str(&Value::from(output.name.as_str()).to_string());
+        text.push_str(": ");
+        values(output, &mut text).map_err(|e| e.at_value(&output.name))?;
+    }
+    text.push_str("\n}\n");
+    Ok(text)
+}
+
+fn values(output: &Output, text: &mut String) -> Result<()> {
+    let tensor = match &output.data {
+        Data::Strings(strings) => {
+            let items: Vec<String> = strings.items().iter().map(|s| Value::from(s.as_str()).to_string()).collect();
+            nest(strings.shape().dims(), &mut items.into_iter(), text);
+            return Ok(());
+        }
+        Data::Numbers(tensor) => tensor,
+    };
+    let dims = Shape::new(tensor.dims())?;
+    let flat = tensor.flatten_all().or_bug()?;
+    match flat.dtype() {
+        DType::F32 => nest(&dims, &mut flat.to_vec1::<f32>().or_bug()?.into_iter().map(single), text),
+        DType::U8 if output.dtype == ValueType::Bool => {
+            nest(&dims, &mut flat.to_vec1::<u8>().or_bug()?.into_iter().map(|b| b != 0), text);
+        }
+        DType::I32 => nest(&dims, &mut flat.to_vec1::<i32>().or_bug()?.into_iter(), text),
+        DType::I64 => nest(&dims, &mut flat.to_vec1::<i64>().or_bug()?.into_iter(), text),
+        _ => {
+            let wide = flat.to_dtype(DType::F64).and_then(|t| t.to_vec1::<f64>()).or_bug()?;
+            nest(&dims, &mut wide.into_iter().map(double), text);
+        }
+    }
+    Ok(())
+}
+
+/// Nested arrays of this shape, filled from the items in order.
+fn nest<T: std::fmt::Display>(dims: &[usize], items: &mut impl Iterator<Item = T>, text: &mut String) {
+    let Some((len, inner)) = dims.split_first() else {
+        if let Some(item) = items.next() {
+            // Writing to a string does not fail.
+            let _ = write!(text, "{item}");
+        }
+        return;
+    };
+    text.push('[');
+    for i in 0..*len {
+        text.push_str(if i == 0 { "" } else { ", " });
+        nest(inner, items, text);
+    }
+    text.push(']');
+}
+
+/// The shortest digits that give the same single-precision number.
+fn single(x: f32) -> String {
+    odd(x.into()).unwrap_or_else(|| format!("{x:?}"))
+}
+
+fn double(x: f64) -> String {
+    odd(x).unwrap_or_else(|| format!("{x:?}"))
+}
+
+fn odd(x: f64) -> Option<String> {
+    let name = match x {
+        _ if x.is_nan() => "\"NaN\"",
+        f64::INFINITY => "\"Infinity\"",
+        f64::NEG_INFINITY => "\"-Infinity\"",
+        _ => return None,
+    };
+    Some(name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tfjs::{Kind, SymShape};
+
+    #[track_caller]
+    fn parse(text: &str, inputs: &[(&str, ValueType)]) -> Result<Vec<(String, Input)>> {
+        let shape = SymShape::default();
+        let ports: Vec<Port<'_>> =
+            inputs.iter().map(|(name, dtype)| Port { name, shape: &shape, dtype: *dtype }).collect();
+        match read(text.as_bytes(), &ports)? {
+            Document::Bare(input) => Ok(vec![(String::new(), input)]),
+            Document::Named(named) => Ok(named),
+        }
+    }
+
+    #[track_caller]
+    fn check_error(text: &str, dtype: ValueType, kind: Kind, json: Option<&str>, message: &str) {
+        let error = parse(text, &[("x", dtype)]).unwrap_err();
+        assert_eq!((error.kind(), error.place().json.as_deref()), (kind, json), "{error}");
+        assert!(error.message().contains(message), "{error}");
+    }
+
+    fn tensor_of(input: &Input) -> &Tensor {
+        match input {
+            Input::Tensor(tensor) => tensor,
+            other => panic!("expected numbers, found {other:?}"),
+        }
+    }
+
+    #[test]
+    fn types_follow_the_models_inputs() {
+        let text = r#"{"a": [[1, 2.5], ["NaN", true]], "b": [3.0], "c": ["x"]}"#;
+        let inputs = [("a", ValueType::Float), ("b", ValueType::Int32), ("c", ValueType::String)];
+        let named = parse(text, &inputs).unwrap();
+        let a = tensor_of(&named[0].1).to_vec2::<f32>().unwrap();
+        assert_eq!((a[0][1], a[1][0].is_nan(), a[1][1]), (2.5, true, 1.0));
+        assert_eq!(tensor_of(&named[1].1).to_vec1::<i32>().unwrap(), [3]);
+        assert!(matches!(&named[2].1, Input::Strings(s) if s.items() == ["x"]));
+    }
+
+    #[test]
+    fn an_array_by_itself_and_a_single_key_fit_one_input() {
+        assert_eq!(tensor_of(&parse("[[1], [2]]", &[("x", ValueType::Float)]).unwrap()[0].1).dims(), [2, 1]);
+        assert_eq!(tensor_of(&parse(r#"{"y": [[1]]}"#, &[("x", ValueType::Int64)]).unwrap()[0].1).dims(), [1, 1]);
+        assert_eq!(tensor_of(&parse("[]", &[("x", ValueType::Float)]).unwrap()[0].1).dims(), [0]);
+    }
+
+    #[test]
+    fn ragged_arrays() {
+        check_error("[[1, 2], [3]]", ValueType::Float, Kind::Malformed, Some("[1]"), "expected an array of 2");
+        check_error("[[1], 2]", ValueType::Float, Kind::Malformed, Some("[1]"), "expected an array of 1, found `2`");
+        check_error("[1, [2]]", ValueType::Float, Kind::Malformed, Some("[1]"), "expected a value");
+    }
+
+    #[test]
+    fn values_of_another_type() {
+        check_error(r#"["a"]"#, ValueType::Float, Kind::Mismatch, None, "expected a number, found `\"a\"`");
+        check_error("[1.5]", ValueType::Int32, Kind::Mismatch, None, "expected a whole number");
+        check_error("[3000000000]", ValueType::Int32, Kind::Mismatch, None, "32 bits");
+        check_error("[1]", ValueType::String, Kind::Mismatch, None, "expected a string");
+        check_error("[2]", ValueType::Bool, Kind::Mismatch, None, "true or false");
+        check_error("[null]", ValueType::Float, Kind::Mismatch, None, "found `null`");
+    }
+
+    #[test]
+    fn names_the_model_does_not_have() {
+        let error = parse(r#"{"z": [1]}"#, &[("x", ValueType::Float), ("y", ValueType::Float)]).unwrap_err();
+        assert_eq!(error.kind(), Kind::Mismatch);
+        assert!(error.message().contains("`z`") && error.message().contains("`x` float32"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_json() {
+        check_error("", ValueType::Float, Kind::Malformed, None, "expected JSON");
+        check_error("<html>", ValueType::Float, Kind::Malformed, None, "expected JSON");
+        assert_eq!(parse(r#"{"x": [1], "x": [2]}"#, &[("x", ValueType::Float)]).unwrap_err().kind(), Kind::Malformed);
+    }
+
+    #[test]
+    fn outputs_are_valid_json_whatever_their_values() {
+        let tensor = Tensor::new(&[[0.1f32, f32::NAN], [f32::INFINITY, 1e-20]], &Device::Cpu).unwrap();
+        let output = Output { name: "y\"".into(), dtype: ValueType::Float, data: Data::Numbers(tensor) };
+        let text = write(&[output]).unwrap();
+        let value: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["y\""], serde_json::json!([[0.1, "NaN"], ["Infinity", 1e-20]]));
+        let truths = Tensor::new(&[1u8], &Device::Cpu).unwrap();
+        let output = Output { name: "b".into(), dtype: ValueType::Bool, data: Data::Numbers(truths) };
+        assert_eq!(write(&[output]).unwrap(), "{\n  \"b\": [true]\n}\n");
+    }
+}

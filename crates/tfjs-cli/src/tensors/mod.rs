@@ -1,0 +1,248 @@
+//! Tensors in files: inputs by name, outputs by name, in safetensors, NumPy's `.npy`, or JSON. Which input
+//! is which is decided here; shapes are the model's to check.
+
+mod json;
+mod npy;
+mod safetensors;
+
+use crate::local;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use tfjs::layer::OrBug;
+use tfjs::{DType, Device, Error, Input, Inputs, LayersModel, Outputs, Port, Result, Strings, Tensor, ValueType};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Safetensors,
+    Npy,
+    Json,
+}
+
+impl Format {
+    fn of_name(path: &Path) -> Option<Format> {
+        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+        match extension.as_str() {
+            "safetensors" => Some(Format::Safetensors),
+            "npy" => Some(Format::Npy),
+            "json" => Some(Format::Json),
+            _ => None,
+        }
+    }
+
+    /// For the standard input and names that say nothing. A safetensors file begins with the length of its
+    /// JSON header, eight bytes.
+    fn of_content(bytes: &[u8]) -> Format {
+        match bytes.get(8) {
+            _ if bytes.starts_with(b"\x93NUMPY") => Format::Npy,
+            Some(b'{') if bytes[..8].iter().any(|b| !matches!(b, b' '..=b'~' | b'\n' | b'\t' | b'\r')) => {
+                Format::Safetensors
+            }
+            _ => Format::Json,
+        }
+    }
+}
+
+/// A model's inputs from a file: by their names; or, for a model with one input, whatever single tensor the
+/// file has.
+pub(crate) fn read_inputs(path: &Path, model: &LayersModel) -> Result<Inputs> {
+    let ports: Vec<Port<'_>> = model.inputs().collect();
+    let bytes = local::read(path)?;
+    let format = Format::of_name(path).unwrap_or_else(|| Format::of_content(&bytes));
+    parse_inputs(format, &bytes, &ports).map_err(|e| e.in_file(path.display()))
+}
+
+fn parse_inputs(format: Format, bytes: &[u8], ports: &[Port<'_>]) -> Result<Inputs> {
+    let mut named = match format {
+        Format::Safetensors => safetensors::read(bytes)?,
+        Format::Npy => return npy::read(bytes).and_then(|tensor| only(ports, tensor)),
+        Format::Json => match json::read(bytes, ports)? {
+            json::Document::Bare(input) => return only(ports, input),
+            json::Document::Named(named) => named,
+        },
+    };
+    if ports.len() == 1 && named.len() == 1 {
+        return Ok(Inputs::from(named.remove(0).1));
+    }
+    Ok(named.into_iter().collect())
+}
+
+/// What has no name fits a model with one input.
+fn only(ports: &[Port<'_>], input: impl Into<Input>) -> Result<Inputs> {
+    if ports.len() == 1 {
+        return Ok(Inputs::from(input.into()));
+    }
+    let names: Vec<String> = ports.iter().map(|p| format!("`{}`", p.name)).collect();
+    Err(Error::mismatch(format!(
+        "the file has one tensor without a name, the model has the inputs {}; give them by name, in a \
+         safetensors or JSON file",
+        names.join(", ")
+    )))
+}
+
+/// One output, of one or several predictions joined along the batch.
+#[derive(Clone, Debug)]
+pub(crate) struct Output {
+    pub(crate) name: String,
+    pub(crate) dtype: ValueType,
+    pub(crate) data: Data,
+}
+
+/// Numbers, or strings.
+#[derive(Clone, Debug)]
+pub(crate) enum Data {
+    Numbers(Tensor),
+    Strings(Arc<Strings>),
+}
+
+/// The outputs of a prediction with what the model says of them.
+pub(crate) fn outputs(model: &LayersModel, outputs: &Outputs) -> Result<Vec<Output>> {
+    let take = |port: Port<'_>| {
+        let data = match outputs.strings(port.name) {
+            Some(strings) => Data::Strings(strings.clone()),
+            None => Data::Numbers(outputs.get(port.name)?.to_device(&Device::Cpu).or_bug()?),
+        };
+        Ok(Output { name: port.name.to_owned(), dtype: port.dtype, data })
+    };
+    model.outputs().map(take).collect()
+}
+
+/// The outputs of several predictions as those of one.
+pub(crate) fn join(mut parts: Vec<Vec<Output>>) -> Result<Vec<Output>> {
+    if parts.len() == 1 {
+        return Ok(parts.remove(0));
+    }
+    let Some(first) = parts.first() else { return Ok(Vec::new()) };
+    let names: Vec<(String, ValueType)> = first.iter().map(|o| (o.name.clone(), o.dtype)).collect();
+    let joined = names.into_iter().enumerate().map(|(i, (name, dtype))| {
+        let column: Vec<&Data> = parts.iter().filter_map(|outputs| outputs.get(i)).map(|o| &o.data).collect();
+        let data = join_one(&column).map_err(|e| e.at_value(&name))?;
+        Ok(Output { name, dtype, data })
+    });
+    joined.collect()
+}
+
+fn join_one(parts: &[&Data]) -> Result<Data> {
+    let mut tensors = Vec::with_capacity(parts.len());
+    for part in parts {
+        match part {
+            Data::Numbers(tensor) => tensors.push(tensor),
+            Data::Strings(_) => return Err(Error::unsupported("strings of several predictions are not joined")),
+        }
+    }
+    let row = |t: &Tensor| t.dims().get(1..).map(<[usize]>::to_vec);
+    let Some(first) = tensors.first().copied().and_then(row) else {
+        return Err(Error::mismatch("outputs without a batch cannot be joined"));
+    };
+    if let Some(other) = tensors.iter().find_map(|t| row(t).filter(|other| *other != first)) {
+        let message = format!("expected rows of shape {first:?} as before, found {other:?}");
+        return Err(Error::mismatch(message + "; predict examples of different sizes one at a time"));
+    }
+    Tensor::cat(&tensors, 0).or_bug().map(Data::Numbers)
+}
+
+/// Writes the outputs to a file, in the format its name says, safetensors otherwise; `-` is `out`.
+pub(crate) fn write_outputs(path: &Path, outputs: &[Output], out: &mut dyn Write) -> Result<()> {
+    let bytes = match Format::of_name(path).unwrap_or(Format::Safetensors) {
+        Format::Safetensors => safetensors::write(outputs)?,
+        Format::Npy => npy::write(outputs)?,
+        Format::Json => json::write(outputs)?.into_bytes(),
+    };
+    if local::is_standard(path) {
+        return out.write_all(&bytes).map_err(|e| Error::fetch("cannot write the answer").with_source(e));
+    }
+    local::write(path, &bytes)
+}
+
+/// The outputs as JSON text.
+pub(crate) fn to_json(outputs: &[Output]) -> Result<String> {
+    json::write(outputs)
+}
+
+/// A tensor of bytes as they are stored: little endian, row by row.
+fn from_bytes(bytes: &[u8], dtype: DType, dims: &[usize]) -> Result<Tensor> {
+    let elements = tfjs::parts::manifest::Shape::new(dims)?.elements();
+    if elements.checked_mul(dtype.size_in_bytes()) != Some(bytes.len()) {
+        let message = format!("shape {dims:?} of {} does not take {} bytes", dtype.as_str(), bytes.len());
+        return Err(Error::malformed(message));
+    }
+    Tensor::from_raw_buffer(bytes, dtype, dims, &Device::Cpu).or_bug()
+}
+
+/// The bytes of a tensor: little endian, row by row.
+fn to_bytes(tensor: &Tensor) -> Result<Vec<u8>> {
+    fn bytes<T, const N: usize>(values: Vec<T>, of_one: fn(T) -> [u8; N]) -> Vec<u8> {
+        values.into_iter().flat_map(of_one).collect()
+    }
+    let flat = tensor.flatten_all().or_bug()?;
+    match flat.dtype() {
+        DType::U8 => flat.to_vec1().or_bug(),
+        DType::F32 => flat.to_vec1().or_bug().map(|values| bytes(values, f32::to_le_bytes)),
+        DType::F64 => flat.to_vec1().or_bug().map(|values| bytes(values, f64::to_le_bytes)),
+        DType::I32 => flat.to_vec1().or_bug().map(|values| bytes(values, i32::to_le_bytes)),
+        DType::I64 => flat.to_vec1().or_bug().map(|values| bytes(values, i64::to_le_bytes)),
+        DType::U32 => flat.to_vec1().or_bug().map(|values| bytes(values, u32::to_le_bytes)),
+        other => Err(Error::unsupported(format!("outputs of `{}` cannot be written", other.as_str()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tfjs::{Kind, SymShape};
+
+    fn numbers(name: &str, values: &[f32]) -> Output {
+        let tensor = Tensor::new(values, &Device::Cpu).unwrap().reshape((values.len(), 1)).unwrap();
+        Output { name: name.to_owned(), dtype: ValueType::Float, data: Data::Numbers(tensor) }
+    }
+
+    #[test]
+    fn formats_by_name_and_by_content() {
+        assert_eq!(Format::of_name(Path::new("a.NPY")), Some(Format::Npy));
+        assert_eq!(Format::of_name(Path::new("-")), None);
+        let outputs = [numbers("y", &[1.0])];
+        assert_eq!(Format::of_content(&safetensors::write(&outputs).unwrap()), Format::Safetensors);
+        assert_eq!(Format::of_content(&npy::write(&outputs).unwrap()), Format::Npy);
+        assert_eq!(Format::of_content(b"{\"x\": [[{"), Format::Json);
+        assert_eq!(Format::of_content(b""), Format::Json);
+    }
+
+    #[test]
+    fn one_tensor_fits_one_input_whatever_its_key() {
+        let shape = SymShape::new([None, Some(1)]);
+        let port = |name| Port { name, shape: &shape, dtype: ValueType::Float };
+        let file = safetensors::write(&[numbers("whatever", &[1.0, 2.0])]).unwrap();
+        let one = parse_inputs(Format::Safetensors, &file, &[port("x")]).unwrap();
+        assert!(matches!(one, Inputs::Positional(inputs) if inputs.len() == 1));
+        let two = parse_inputs(Format::Safetensors, &file, &[port("x"), port("y")]).unwrap();
+        assert!(matches!(two, Inputs::Named(inputs) if inputs[0].0 == "whatever"));
+
+        let file = npy::write(&[numbers("", &[1.0])]).unwrap();
+        assert!(parse_inputs(Format::Npy, &file, &[port("x")]).is_ok());
+        let error = parse_inputs(Format::Npy, &file, &[port("x"), port("y")]).unwrap_err();
+        assert_eq!(error.kind(), Kind::Mismatch);
+        assert!(error.message().contains("`x`, `y`"), "{error}");
+    }
+
+    #[test]
+    fn batches_join_along_the_first_dimension() {
+        let joined = join(vec![vec![numbers("y", &[1.0, 2.0])], vec![numbers("y", &[3.0])]]).unwrap();
+        let Data::Numbers(tensor) = &joined[0].data else { panic!("numbers went in") };
+        assert_eq!(tensor.to_vec2::<f32>().unwrap(), [[1.0], [2.0], [3.0]]);
+    }
+
+    #[test]
+    fn rows_of_different_shapes_do_not_join() {
+        let mut wide = numbers("y", &[1.0, 2.0]);
+        wide.data = Data::Numbers(Tensor::new(&[[1f32, 2.0]], &Device::Cpu).unwrap());
+        let error = join(vec![vec![numbers("y", &[1.0])], vec![wide]]).unwrap_err();
+        assert_eq!((error.kind(), error.place().value.as_deref()), (Kind::Mismatch, Some("y")));
+    }
+
+    #[test]
+    fn bytes_that_are_not_the_shapes_are_refused() {
+        assert_eq!(from_bytes(&[0; 7], DType::F32, &[2]).unwrap_err().kind(), Kind::Malformed);
+        assert_eq!(from_bytes(&[0; 8], DType::F32, &[usize::MAX, 9]).unwrap_err().kind(), Kind::Limit);
+        assert_eq!(from_bytes(&[0; 8], DType::F32, &[2]).unwrap().dims(), [2]);
+    }
+}

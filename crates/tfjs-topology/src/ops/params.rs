@@ -1,0 +1,200 @@
+//! Parameters and constants of operations. Keras 3 writes parameters into the configuration, Keras 2 into
+//! every call; constants stand where tensors may.
+
+use crate::call::{Arg, Call};
+use crate::config::{Config, FromJson, expected};
+use crate::types::{SymShape, TensorType, ValueType};
+use serde_json::{Map, Value};
+use tfjs_manifest::{Error, Result, Shape};
+
+/// What the configuration of an operation says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Params(Map<String, Value>);
+
+impl Params {
+    /// Everything in the configuration.
+    pub fn read(config: &Config<'_>) -> Self {
+        config.map().keys().for_each(|key| config.inert(&[key]));
+        Params(config.map().clone())
+    }
+
+    /// A parameter under any of its names: by keyword, at a position of the call, or in the configuration.
+    /// Null is absent.
+    pub fn value<'a, T>(&'a self, call: &'a Call<T>, names: &[&str], position: Option<usize>) -> Option<&'a Value> {
+        let keyword = names.iter().find_map(|name| call.kwarg(name).and_then(Arg::constant));
+        let positional = || position.and_then(|i| call.args.get(i)).and_then(Arg::constant);
+        let configured = || names.iter().find_map(|name| self.0.get(*name)).filter(|v| !v.is_null());
+        keyword.or_else(positional).or_else(configured)
+    }
+
+    /// [`value`](Params::value), read.
+    ///
+    /// # Errors
+    /// A value of the wrong kind, at its name; [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a tensor.
+    pub fn opt<T, V: FromJson>(&self, call: &Call<T>, names: &[&str], position: Option<usize>) -> Result<Option<V>> {
+        let name = names.first().copied().unwrap_or_default();
+        let arg = names.iter().find_map(|n| call.kwarg(n)).or_else(|| position.and_then(|i| call.args.get(i)));
+        if let Some(Arg::Tensor(_) | Arg::List(_) | Arg::Dict(_)) = arg {
+            return Err(Error::unsupported(format!("`{name}` is a tensor, which is not supported")));
+        }
+        self.value(call, names, position).map(V::from_json).transpose().map_err(|e| e.at_json(name))
+    }
+
+    /// Axes given as one number or a list; `None` for all.
+    ///
+    /// # Errors
+    /// An axis that does not exist or is given twice.
+    pub fn axes<T>(
+        &self,
+        call: &Call<T>,
+        names: &[&str],
+        position: Option<usize>,
+        shape: &SymShape,
+    ) -> Result<Option<Vec<usize>>> {
+        let Some(Numbers(axes)) = self.opt(call, names, position)? else { return Ok(None) };
+        let mut axes = axes.into_iter().map(|axis| shape.axis(axis)).collect::<Result<Vec<usize>>>()?;
+        let given = axes.len();
+        axes.sort_unstable();
+        axes.dedup();
+        if axes.len() < given {
+            return Err(Error::malformed("an axis is given twice"));
+        }
+        Ok(Some(axes))
+    }
+}
+
+/// One number or a list of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Numbers(pub Vec<i64>);
+
+impl FromJson for Numbers {
+    fn from_json(value: &Value) -> Result<Self> {
+        match value {
+            Value::Array(_) => Vec::from_json(value).map(Numbers),
+            one => i64::from_json(one).map(|n| Numbers(vec![n])),
+        }
+    }
+}
+
+/// Numbers that stand where a tensor may.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Constant {
+    /// The shape; a bare number has none.
+    pub shape: Shape,
+    /// The numbers, in row-major order.
+    pub values: Vec<f64>,
+    /// What they are: truth values, whole numbers, or others.
+    pub dtype: ValueType,
+    /// Whether they take the type of the tensor they meet, where that can hold them.
+    pub weak: bool,
+}
+
+impl Constant {
+    /// A number, a truth value, nested lists of them, or an array as Keras 3 writes it.
+    ///
+    /// # Errors
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for anything else.
+    pub fn read(value: &Value) -> Result<Self> {
+        let class = value.get("class_name").and_then(Value::as_str);
+        if let (Some("__numpy__" | "__tensor__"), Some(config)) = (class, value.get("config")) {
+            let mut constant = Constant::read(config.get("value").unwrap_or(&Value::Null))?;
+            if let Some(dtype) = config.get("dtype").and_then(Value::as_str).and_then(ValueType::from_keras) {
+                (constant.dtype, constant.weak) = (dtype, false);
+            }
+            return Ok(constant);
+        }
+        let (mut dims, mut values, mut dtype) = (Vec::new(), Vec::new(), ValueType::Bool);
+        collect(value, 0, &mut dims, &mut values, &mut dtype)?;
+        let shape = Shape::new(dims)?;
+        if shape.elements() != values.len() {
+            return Err(Error::malformed("expected lists of equal lengths"));
+        }
+        Ok(Constant { shape, values, dtype, weak: true })
+    }
+
+    /// The type as an operand.
+    pub fn ty(&self) -> TensorType {
+        let shape = SymShape(self.shape.iter().map(|&d| Some(d)).collect());
+        TensorType { shape, dtype: self.dtype }
+    }
+}
+
+fn collect(
+    value: &Value,
+    depth: usize,
+    dims: &mut Vec<usize>,
+    values: &mut Vec<f64>,
+    dtype: &mut ValueType,
+) -> Result<()> {
+    match value {
+        Value::Array(items) => {
+            match dims.get(depth) {
+                None if values.is_empty() => dims.push(items.len()),
+                Some(&len) if len == items.len() => {}
+                _ => return Err(Error::malformed("expected lists of equal lengths")),
+            }
+            return items.iter().try_for_each(|item| collect(item, depth + 1, dims, values, dtype));
+        }
+        _ if depth != dims.len() => return Err(Error::malformed("expected lists of equal depths")),
+        Value::Bool(b) => values.push(f64::from(u8::from(*b))),
+        Value::Number(n) => {
+            *dtype = if n.is_f64() || *dtype == ValueType::Float { ValueType::Float } else { ValueType::Int32 };
+            values.push(n.as_f64().ok_or_else(|| expected("a number", value))?);
+        }
+        other => {
+            let error = expected("a tensor or a number", other);
+            return Err(Error::unsupported(error.message()));
+        }
+    }
+    Ok(())
+}
+
+/// The type of two operands' result: the one that can hold both.
+pub fn promote(a: ValueType, b: ValueType) -> ValueType {
+    let rank = |t: ValueType| match t {
+        ValueType::Bool => 0,
+        ValueType::Int32 => 1,
+        ValueType::Int64 => 2,
+        _ => 3,
+    };
+    if rank(a) >= rank(b) { a } else { b }
+}
+
+/// Refuses strings.
+///
+/// # Errors
+/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed).
+pub fn numeric(ty: &TensorType) -> Result<&TensorType> {
+    if ty.dtype == ValueType::String { Err(Error::malformed("expected numbers, found strings")) } else { Ok(ty) }
+}
+
+/// The tensor an operation works on: its first argument, or one of these keywords.
+///
+/// # Errors
+/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there is none.
+pub fn subject<'a, T>(call: &'a Call<T>, names: &[&str]) -> Result<&'a T> {
+    let keyword = || names.iter().chain(&["x", "input", "tensor"]).find_map(|name| call.kwarg(name));
+    let found = call.args.first().or_else(keyword).and_then(Arg::tensor);
+    found.ok_or_else(|| Error::malformed("expected a tensor as the first argument"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn constants() {
+        let read = |value| Constant::read(&value);
+        let found = read(json!([[1, 2.5], [3, 4]])).unwrap();
+        assert_eq!((found.shape.dims(), &found.values[..]), (&[2, 2][..], &[1.0, 2.5, 3.0, 4.0][..]));
+        assert_eq!(found.dtype, ValueType::Float);
+        assert_eq!(read(json!(2)).unwrap().dtype, ValueType::Int32);
+        assert_eq!(read(json!(true)).unwrap().dtype, ValueType::Bool);
+        let array = json!({"class_name": "__numpy__", "config": {"value": [1, 2], "dtype": "float32"}});
+        assert_eq!(read(array).unwrap().dtype, ValueType::Float);
+        for wrong in [json!([[1], [2, 3]]), json!([1, [2]]), json!([[1], 2]), json!("a"), json!(null)] {
+            assert!(read(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
+}

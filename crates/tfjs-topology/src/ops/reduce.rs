@@ -1,0 +1,113 @@
+//! Sums, means, extremes over axes.
+//!
+//! Reference: `keras.ops.mean` and its relatives, `tf.reduce_mean` and its.
+
+use super::FromOpConfig;
+use super::params::{Params, numeric, subject};
+use crate::call::Call;
+use crate::config::Config;
+use crate::layer::LayerDef;
+use crate::types::{TensorType, ValueType};
+use tfjs_manifest::{Error, Result};
+
+/// A reduction over some axes, or all of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reduce {
+    /// Which one.
+    pub kind: ReduceKind,
+    /// `axis`, `keepdims`.
+    pub params: Params,
+}
+
+/// Which reduction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReduceKind {
+    /// The sum.
+    Sum,
+    /// The mean.
+    Mean,
+    /// The largest.
+    Max,
+    /// The smallest.
+    Min,
+    /// The product.
+    Prod,
+    /// Whether one is not zero.
+    Any,
+    /// Whether none is zero.
+    All,
+}
+
+impl FromOpConfig for Reduce {
+    fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
+        let kind = match class {
+            "Sum" => ReduceKind::Sum,
+            "Mean" => ReduceKind::Mean,
+            "Max" => ReduceKind::Max,
+            "Min" => ReduceKind::Min,
+            "Prod" => ReduceKind::Prod,
+            "Any" => ReduceKind::Any,
+            "All" => ReduceKind::All,
+            other => return Err(Error::bug(format!("`{other}` is listed as a reduction"))),
+        };
+        if config.value("initial").is_some() {
+            return Err(Error::unsupported("`initial` of a reduction is not supported").at_json("config"));
+        }
+        Ok(Reduce { kind, params: Params::read(config) })
+    }
+}
+
+impl Reduce {
+    /// The axes reduced, ascending.
+    ///
+    /// # Errors
+    /// An axis that does not exist.
+    pub fn axes<T>(&self, call: &Call<T>, ty: &TensorType) -> Result<Vec<usize>> {
+        let given = self.params.axes(call, &["axis", "reduction_indices"], Some(1), &ty.shape)?;
+        Ok(given.unwrap_or_else(|| (0..ty.shape.rank()).collect()))
+    }
+
+    /// Whether reduced axes stay with length 1.
+    ///
+    /// # Errors
+    /// A value that is no truth value.
+    pub fn keepdims<T>(&self, call: &Call<T>) -> Result<bool> {
+        Ok(self.params.opt(call, &["keepdims", "keep_dims"], Some(2))?.unwrap_or(false))
+    }
+}
+
+impl LayerDef for Reduce {
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let input = numeric(subject(call, &["input_tensor"])?)?;
+        let (axes, keepdims) = (self.axes(call, input)?, self.keepdims(call)?);
+        let dims = input.shape.0.iter().enumerate().filter_map(|(i, &dim)| match axes.contains(&i) {
+            true => keepdims.then_some(Some(1)),
+            false => Some(dim),
+        });
+        let dtype = match (self.kind, input.dtype) {
+            (ReduceKind::Any | ReduceKind::All, _) => ValueType::Bool,
+            (ReduceKind::Mean, _) => ValueType::Float,
+            (ReduceKind::Sum | ReduceKind::Prod, ValueType::Bool) => ValueType::Int32,
+            (_, dtype) => dtype,
+        };
+        Ok(vec![TensorType { dtype, ..input.with_shape(dims.collect::<Vec<_>>()) }])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::testing::{check, refused_with};
+    use serde_json::json;
+
+    #[test]
+    fn axes_go_or_stay() {
+        check("Mean", json!({"axis": 1, "keepdims": false}), json!(["f:?,3,4"]), json!({}), "float32[?,4]");
+        check("Mean", json!({"axis": [1, -1], "keepdims": true}), json!(["i:?,3,4"]), json!({}), "float32[?,1,1]");
+        check("Sum", json!({}), json!(["f:?,3"]), json!({"axis": -1}), "float32[?]");
+        check("Max", json!({"axis": null}), json!(["f:?,3"]), json!({}), "float32[]");
+        check("Any", json!({"axis": -1}), json!(["b:?,3"]), json!({}), "bool[?]");
+        let message = "`axis` 5 does not exist in shape [?,3]";
+        refused_with("Max", json!({"axis": 5}), json!(["f:?,3"]), message);
+        refused_with("Max", json!({"axis": [1, -1]}), json!(["f:?,3"]), "an axis is given twice");
+    }
+}

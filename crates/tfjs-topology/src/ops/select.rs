@@ -1,0 +1,132 @@
+//! `Cast`, `ConvertToTensor`, `ZerosLike`, `OnesLike`, `LogicalNot`, `Where`: values made or chosen.
+//!
+//! Reference: `keras.ops.cast` and its relatives.
+
+use super::FromOpConfig;
+use super::binary::{broadcast, operand_types};
+use super::params::{Params, numeric, subject};
+use crate::call::{Arg, Call};
+use crate::config::Config;
+use crate::layer::{Exactness, LayerDef};
+use crate::types::{TensorType, ValueType};
+use tfjs_manifest::{Error, Result};
+
+/// Values of a tensor made anew.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Make {
+    /// How.
+    pub kind: MakeKind,
+    /// `dtype`.
+    pub params: Params,
+}
+
+/// How values are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MakeKind {
+    /// The same values in another type.
+    Cast,
+    /// Zeros.
+    Zeros,
+    /// Ones.
+    Ones,
+    /// Whether each value is zero.
+    Not,
+}
+
+impl FromOpConfig for Make {
+    fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
+        let kind = match class {
+            "Cast" | "ConvertToTensor" | "Identity" => MakeKind::Cast,
+            "ZerosLike" => MakeKind::Zeros,
+            "OnesLike" => MakeKind::Ones,
+            "LogicalNot" => MakeKind::Not,
+            other => return Err(Error::bug(format!("`{other}` does not make values"))),
+        };
+        Ok(Make { kind, params: Params::read(config) })
+    }
+}
+
+impl Make {
+    /// The type of the result for an input of this type.
+    ///
+    /// # Errors
+    /// A type nobody knows.
+    pub fn dtype<T>(&self, call: &Call<T>, input: ValueType) -> Result<ValueType> {
+        if self.kind == MakeKind::Not {
+            return Ok(ValueType::Bool);
+        }
+        let Some(name) = self.params.opt::<_, String>(call, &["dtype"], Some(1))? else { return Ok(input) };
+        let known = ValueType::from_keras(&name).filter(|&t| t != ValueType::String);
+        known.ok_or_else(|| Error::unsupported(format!("unknown `dtype` `{name}`")))
+    }
+}
+
+impl LayerDef for Make {
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let input = numeric(subject(call, &["value"])?)?;
+        Ok(vec![TensorType { dtype: self.dtype(call, input.dtype)?, ..input.clone() }])
+    }
+
+    fn exactness(&self) -> Exactness {
+        Exactness::Exact
+    }
+}
+
+/// `condition ? a : b`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Where;
+
+impl FromOpConfig for Where {
+    fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
+        Params::read(config);
+        Ok(Where)
+    }
+}
+
+impl Where {
+    /// The condition, and a call of the two values.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) without a condition.
+    pub fn split<'a, T: Clone>(&self, call: &'a Call<T>) -> Result<(&'a T, Call<T>)> {
+        let (condition, values) = match call.args.split_first() {
+            Some((first, rest)) => (Some(first), rest.to_vec()),
+            None => (call.kwarg("condition"), Vec::new()),
+        };
+        let condition = condition.and_then(Arg::tensor);
+        let condition = condition.ok_or_else(|| Error::malformed("expected a tensor as the condition"))?;
+        let kwargs = call.kwargs.iter().filter(|(k, _)| k != "condition").cloned().collect();
+        Ok((condition, Call { args: values, kwargs }))
+    }
+}
+
+impl LayerDef for Where {
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let (condition, values) = self.split(call)?;
+        let ([a, b], dtype) = operand_types(&values)?;
+        let shape = broadcast(&numeric(condition)?.shape, &broadcast(&a.shape, &b.shape)?)?;
+        Ok(vec![TensorType { shape, dtype }])
+    }
+
+    fn exactness(&self) -> Exactness {
+        Exactness::Exact
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::testing::{check, refused_with};
+    use serde_json::json;
+
+    #[test]
+    fn types() {
+        check("Cast", json!({"dtype": "int32"}), json!(["f:?,3"]), json!({}), "int32[?,3]");
+        check("Cast", json!({}), json!(["f:?,3"]), json!({"dtype": "bool"}), "bool[?,3]");
+        check("ConvertToTensor", json!({"dtype": null, "sparse": null}), json!(["b:?"]), json!({}), "bool[?]");
+        check("ZerosLike", json!({"dtype": "bool"}), json!(["f:?,3"]), json!({}), "bool[?,3]");
+        check("LogicalNot", json!({}), json!(["i:?"]), json!({}), "bool[?]");
+        check("Where", json!({}), json!(["b:?,1", "f:?,3", 0.0]), json!({}), "float32[?,3]");
+        check("Where", json!({}), json!(["b:?,3"]), json!({"x": "f:?,3", "y": 0}), "float32[?,3]");
+        refused_with("Cast", json!({"dtype": "complex64"}), json!(["f:?"]), "unknown `dtype` `complex64`");
+    }
+}

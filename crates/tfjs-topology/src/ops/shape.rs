@@ -1,0 +1,197 @@
+//! `Reshape`, `Transpose`, `Squeeze`, `ExpandDims`, `Tile`: the same values in another arrangement.
+//!
+//! Reference: `keras.ops.reshape` and its relatives. Unlike the layers of these names, they see the batch.
+
+use super::FromOpConfig;
+use super::params::{Numbers, Params, subject};
+use crate::call::Call;
+use crate::config::Config;
+use crate::layer::{Exactness, LayerDef};
+use crate::types::{Dim, SymShape, TensorType};
+use tfjs_manifest::{Error, Result};
+
+/// A rearrangement of one tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rearrange {
+    /// Which one.
+    pub kind: RearrangeKind,
+    /// `newshape`, `axes`, `axis`, `repeats`.
+    pub params: Params,
+}
+
+/// Which rearrangement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RearrangeKind {
+    /// The same order in other dimensions, one of which may be -1.
+    Reshape,
+    /// The axes in another order.
+    Transpose,
+    /// Without axes of length 1.
+    Squeeze,
+    /// With new axes of length 1.
+    ExpandDims,
+    /// Repeated along every axis.
+    Tile,
+}
+
+/// What is to be done to a tensor whose dimensions are known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// Take these dimensions; one may be unknown.
+    Dims(Vec<Dim>),
+    /// Take the axes in this order.
+    Order(Vec<usize>),
+    /// Repeat so often along each axis.
+    Repeat(Vec<usize>),
+}
+
+impl FromOpConfig for Rearrange {
+    fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
+        let kind = match class {
+            "Reshape" => RearrangeKind::Reshape,
+            "Transpose" => RearrangeKind::Transpose,
+            "Squeeze" => RearrangeKind::Squeeze,
+            "ExpandDims" => RearrangeKind::ExpandDims,
+            "Tile" => RearrangeKind::Tile,
+            other => return Err(Error::bug(format!("`{other}` is listed as a rearrangement"))),
+        };
+        Ok(Rearrange { kind, params: Params::read(config) })
+    }
+}
+
+impl Rearrange {
+    /// What this call does to a tensor of this shape.
+    ///
+    /// # Errors
+    /// Parameters that do not fit the shape.
+    pub fn plan<T>(&self, call: &Call<T>, shape: &SymShape) -> Result<Plan> {
+        match self.kind {
+            RearrangeKind::Reshape => {
+                let names = ["newshape", "shape", "target_shape"];
+                let Some(Numbers(target)) = self.params.opt(call, &names, Some(1))? else {
+                    return Err(Error::malformed("missing `newshape`"));
+                };
+                reshaped(&target, shape).map(Plan::Dims)
+            }
+            RearrangeKind::Transpose => {
+                let given: Option<Numbers> = self.params.opt(call, &["axes", "perm"], Some(1))?;
+                let Some(Numbers(axes)) = given else { return Ok(Plan::Order((0..shape.rank()).rev().collect())) };
+                let order = axes.into_iter().map(|axis| shape.axis(axis)).collect::<Result<Vec<usize>>>()?;
+                let mut sorted = order.clone();
+                sorted.sort_unstable();
+                if sorted != (0..shape.rank()).collect::<Vec<_>>() {
+                    return Err(Error::malformed(format!("axes {order:?} are no order of the axes of shape {shape}")));
+                }
+                Ok(Plan::Order(order))
+            }
+            RearrangeKind::Squeeze => self.squeezed(call, shape).map(Plan::Dims),
+            RearrangeKind::ExpandDims => {
+                let Some(Numbers(axes)) = self.params.opt(call, &["axis"], Some(1))? else {
+                    return Err(Error::malformed("missing `axis`"));
+                };
+                let grown = SymShape(vec![None; shape.rank() + axes.len()]);
+                let new = axes.into_iter().map(|axis| grown.axis(axis)).collect::<Result<Vec<usize>>>()?;
+                if (1..new.len()).any(|i| new[..i].contains(&new[i])) {
+                    return Err(Error::malformed("an axis is given twice"));
+                }
+                let mut old = shape.0.iter().copied();
+                let dim = |i| if new.contains(&i) { Some(1) } else { old.next().flatten() };
+                let dims = (0..grown.rank()).map(dim).collect();
+                Ok(Plan::Dims(dims))
+            }
+            RearrangeKind::Tile => {
+                let given: Option<Vec<usize>> = self.params.opt(call, &["repeats", "multiples"], Some(1))?;
+                let repeats = given.ok_or_else(|| Error::malformed("missing `repeats`"))?;
+                if repeats.len() != shape.rank() {
+                    let message =
+                        format!("expected {} repeats for shape {shape}, found {}", shape.rank(), repeats.len());
+                    return Err(Error::malformed(message));
+                }
+                Ok(Plan::Repeat(repeats))
+            }
+        }
+    }
+
+    fn squeezed<T>(&self, call: &Call<T>, shape: &SymShape) -> Result<Vec<Dim>> {
+        let axes = match self.params.axes(call, &["axis", "squeeze_dims"], Some(1), shape)? {
+            Some(axes) => axes,
+            // Without axes, those known to have length 1 go; the batch is not known when a model is made.
+            None => (1..shape.rank()).filter(|&i| shape.0[i] == Some(1)).collect(),
+        };
+        if let Some(&axis) = axes.iter().find(|&&axis| shape.0[axis].is_some_and(|d| d != 1)) {
+            return Err(Error::malformed(format!("axis {axis} of shape {shape} does not have length 1")));
+        }
+        Ok(shape.0.iter().enumerate().filter(|(i, _)| !axes.contains(i)).map(|(_, &d)| d).collect())
+    }
+}
+
+fn reshaped(target: &[i64], shape: &SymShape) -> Result<Vec<Dim>> {
+    let fits = || Error::malformed(format!("shape {shape} cannot become {target:?}"));
+    let known: Vec<usize> = target.iter().filter_map(|&d| usize::try_from(d).ok()).collect();
+    let free = target.len() - known.len();
+    if free > 1 || target.iter().any(|&d| d < -1) {
+        return Err(fits());
+    }
+    let elements = SymShape::product(&shape.0)?;
+    let product = tfjs_manifest::Shape::new(known)?.elements();
+    let rest = match (elements, free) {
+        (Some(all), 0) if all != product => return Err(fits()),
+        (Some(all), 1) if product == 0 || all % product != 0 => return Err(fits()),
+        (Some(all), 1) => Some(all / product),
+        // The other dimensions may still show that it cannot be.
+        _ => None,
+    };
+    Ok(target.iter().map(|&d| usize::try_from(d).ok().or(rest)).collect())
+}
+
+impl LayerDef for Rearrange {
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let input = subject(call, &[])?;
+        let dims = match self.plan(call, &input.shape)? {
+            Plan::Dims(dims) => dims,
+            Plan::Order(order) => order.into_iter().map(|i| input.shape.0[i]).collect(),
+            Plan::Repeat(repeats) => {
+                let dims = input.shape.0.iter().zip(repeats);
+                dims.map(|(&d, n)| SymShape::product(&[d, Some(n)])).collect::<Result<_>>()?
+            }
+        };
+        Ok(vec![input.with_shape(dims)])
+    }
+
+    fn exactness(&self) -> Exactness {
+        Exactness::Exact
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::testing::{check, refused_with};
+    use serde_json::json;
+
+    #[test]
+    fn shapes() {
+        check("Reshape", json!({"newshape": [-1, 12]}), json!(["f:?,3,4"]), json!({}), "float32[?,12]");
+        check("Reshape", json!({}), json!(["f:2,3,4"]), json!({"shape": [-1, 12]}), "float32[2,12]");
+        check("Transpose", json!({"axes": [0, 2, 1]}), json!(["i:?,3,4"]), json!({}), "int32[?,4,3]");
+        check("Transpose", json!({}), json!(["f:2,3,4"]), json!({}), "float32[4,3,2]");
+        check("Squeeze", json!({"axis": -1}), json!(["f:?,3,1"]), json!({}), "float32[?,3]");
+        check("Squeeze", json!({"axis": null}), json!(["f:1,3,1"]), json!({}), "float32[1,3]");
+        check("ExpandDims", json!({"axis": -1}), json!(["f:?,3"]), json!({}), "float32[?,3,1]");
+        check("ExpandDims", json!({"axis": [0, 2]}), json!(["f:?,3"]), json!({}), "float32[1,?,1,3]");
+        check("Tile", json!({"repeats": [1, 2]}), json!(["f:?,3"]), json!({}), "float32[?,6]");
+    }
+
+    #[test]
+    fn refuses() {
+        let message = "shape [2,3] cannot become [-1, 4]";
+        refused_with("Reshape", json!({"newshape": [-1, 4]}), json!(["f:2,3"]), message);
+        refused_with("Reshape", json!({"newshape": [-1, -1]}), json!(["f:?,3"]), "shape [?,3] cannot become [-1, -1]");
+        let message = "axes [0, 0] are no order of the axes of shape [?,3]";
+        refused_with("Transpose", json!({"axes": [0, 0]}), json!(["f:?,3"]), message);
+        let message = "axis 1 of shape [?,3] does not have length 1";
+        refused_with("Squeeze", json!({"axis": 1}), json!(["f:?,3"]), message);
+        refused_with("ExpandDims", json!({"axis": [1, 1]}), json!(["f:?,3"]), "an axis is given twice");
+        let message = "expected 2 repeats for shape [?,3], found 1";
+        refused_with("Tile", json!({"repeats": [2]}), json!(["f:?,3"]), message);
+    }
+}

@@ -1,0 +1,64 @@
+//! The one door tests of operations go through.
+
+use crate::call::{Arg, Call};
+use crate::ops::Op;
+use crate::producer::{Family, Producer};
+use crate::read::ReadCx;
+use crate::types::{TensorType, ValueType};
+use serde_json::Value;
+use tfjs_manifest::Result;
+
+/// `"f:?,3"` is a tensor of floats; `i`, `l`, `b`, `s` are the other types. A list with tensors in it is one.
+fn arg(value: &Value) -> Arg<TensorType> {
+    match value {
+        Value::String(text) if text.get(1..2) == Some(":") => {
+            let dtype = match &text[..1] {
+                "f" => ValueType::Float,
+                "i" => ValueType::Int32,
+                "l" => ValueType::Int64,
+                "b" => ValueType::Bool,
+                _ => ValueType::String,
+            };
+            Arg::Tensor(TensorType { shape: text[2..].parse().unwrap(), dtype })
+        }
+        Value::Array(items) => {
+            let args: Vec<_> = items.iter().map(arg).collect();
+            let constant = args.iter().all(|a| matches!(a, Arg::Const(_)));
+            if constant { Arg::Const(value.clone()) } else { Arg::List(args) }
+        }
+        other => Arg::Const(other.clone()),
+    }
+}
+
+pub(crate) fn call(args: &Value, kwargs: &Value) -> Call<TensorType> {
+    Call {
+        args: args.as_array().unwrap().iter().map(arg).collect(),
+        kwargs: kwargs.as_object().unwrap().iter().map(|(k, v)| (k.clone(), arg(v))).collect(),
+    }
+}
+
+fn infer(op: &str, config: Value, args: &Value, kwargs: &Value) -> Result<Vec<TensorType>> {
+    let producer = Producer::of(Family::Keras3);
+    let cx = ReadCx::new(&producer);
+    Op::read(op, config.as_object().unwrap(), &cx)?.def().infer(&call(args, kwargs))
+}
+
+/// The type of the one output.
+#[track_caller]
+pub(crate) fn check(op: &str, config: Value, args: Value, kwargs: Value, expect: &str) {
+    let types = infer(op, config, &args, &kwargs).unwrap();
+    assert_eq!(types.iter().map(ToString::to_string).collect::<Vec<_>>(), [expect]);
+}
+
+/// The message with which inference refuses.
+#[track_caller]
+pub(crate) fn refused(op: &str, args: Value, message: &str) {
+    refused_with(op, serde_json::json!({}), args, message);
+}
+
+/// The message with which inference refuses, with a configuration.
+#[track_caller]
+pub(crate) fn refused_with(op: &str, config: Value, args: Value, message: &str) {
+    let error = infer(op, config, &args, &serde_json::json!({})).expect_err("this is to be refused");
+    assert_eq!(error.to_string(), message);
+}

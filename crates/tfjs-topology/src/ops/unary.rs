@@ -1,0 +1,187 @@
+//! Functions of one tensor: activations and elementary functions.
+//!
+//! Reference: `keras.ops`, `tf.nn`, `tf.math`.
+
+use super::FromOpConfig;
+use super::params::{Params, numeric, subject};
+use crate::activation::Activation;
+use crate::call::Call;
+use crate::config::Config;
+use crate::layer::LayerDef;
+use crate::types::{TensorType, ValueType};
+use tfjs_manifest::{Error, Result};
+
+/// A function of one tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unary {
+    /// Which one.
+    pub kind: UnaryKind,
+    /// `axis`, `negative_slope`, `alpha`, `approximate`, `x_min`, `x_max`.
+    pub params: Params,
+}
+
+/// Which function.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum UnaryKind {
+    /// An activation; its parameters may be in the call.
+    Activation(Activation),
+    /// `|x|`
+    Abs,
+    /// `-x`
+    Negative,
+    /// `x * x`
+    Square,
+    /// -1, 0 or 1
+    Sign,
+    /// The values cut off below and above.
+    Clip,
+    /// `exp(x)`
+    Exp,
+    /// `exp(x) - 1`
+    Expm1,
+    /// `log(x)`
+    Log,
+    /// `log(1 + x)`
+    Log1p,
+    /// The square root.
+    Sqrt,
+    /// One over the square root.
+    Rsqrt,
+    /// `1 / x`
+    Reciprocal,
+    /// The sine.
+    Sin,
+    /// The cosine.
+    Cos,
+    /// The error function.
+    Erf,
+    /// The next whole number down.
+    Floor,
+    /// The next whole number up.
+    Ceil,
+    /// The nearest whole number, halves to the even one.
+    Round,
+}
+
+impl FromOpConfig for Unary {
+    fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
+        use UnaryKind as K;
+        let kind = match class {
+            "Abs" | "Absolute" => K::Abs,
+            "Negative" => K::Negative,
+            "Square" => K::Square,
+            "Sign" => K::Sign,
+            "Clip" => K::Clip,
+            "Exp" => K::Exp,
+            "Expm1" => K::Expm1,
+            "Log" => K::Log,
+            "Log1p" => K::Log1p,
+            "Sqrt" => K::Sqrt,
+            "Rsqrt" => K::Rsqrt,
+            "Reciprocal" => K::Reciprocal,
+            "Sin" => K::Sin,
+            "Cos" => K::Cos,
+            "Erf" => K::Erf,
+            "Floor" => K::Floor,
+            "Ceil" => K::Ceil,
+            "Round" => K::Round,
+            name => match Activation::from_name(name, config.producer()) {
+                Some(activation) => K::Activation(activation),
+                None => return Err(Error::bug(format!("`{name}` is listed as a function"))),
+            },
+        };
+        Ok(Unary { kind, params: Params::read(config) })
+    }
+}
+
+impl Unary {
+    /// The activation with the parameters of this call; `None` for another function.
+    ///
+    /// # Errors
+    /// A parameter of the wrong kind.
+    pub fn activation<T>(&self, call: &Call<T>) -> Result<Option<Activation>> {
+        let UnaryKind::Activation(activation) = self.kind else { return Ok(None) };
+        let number = |names: &[&str], default: f32| Ok(self.params.opt(call, names, Some(1))?.unwrap_or(default));
+        Ok(Some(match activation {
+            Activation::Relu { max, negative_slope, threshold } if negative_slope > 0.0 => {
+                let negative_slope = number(&["negative_slope", "alpha"], negative_slope)?;
+                Activation::Relu { max, negative_slope, threshold }
+            }
+            Activation::Elu { alpha } => Activation::Elu { alpha: number(&["alpha"], alpha)? },
+            Activation::Celu { alpha } => Activation::Celu { alpha: number(&["alpha"], alpha)? },
+            Activation::Gelu => match self.params.opt(call, &["approximate"], Some(1))?.unwrap_or(true) {
+                true => Activation::GeluTanh,
+                false => Activation::Gelu,
+            },
+            other => other,
+        }))
+    }
+
+    /// The axis of a softmax.
+    ///
+    /// # Errors
+    /// An axis that does not exist.
+    pub fn axis<T>(&self, call: &Call<T>, ty: &TensorType) -> Result<usize> {
+        ty.shape.axis(self.params.opt(call, &["axis"], Some(1))?.unwrap_or(-1))
+    }
+
+    /// The bounds of a clip.
+    ///
+    /// # Errors
+    /// A bound that is missing or no number.
+    pub fn bounds<T>(&self, call: &Call<T>) -> Result<[f64; 2]> {
+        let bound = |names: &[&str], position| {
+            let found = self.params.opt(call, names, Some(position))?;
+            found.ok_or_else(|| Error::malformed(format!("missing `{}`", names.first().copied().unwrap_or_default())))
+        };
+        Ok([bound(&["x_min", "clip_value_min"], 1)?, bound(&["x_max", "clip_value_max"], 2)?])
+    }
+
+    /// Whether integers stay integers.
+    pub fn keeps_integers(&self) -> bool {
+        use UnaryKind as K;
+        matches!(self.kind, K::Abs | K::Negative | K::Square | K::Sign | K::Clip | K::Floor | K::Ceil | K::Round)
+            || self.kind == K::Activation(Activation::RELU)
+            || self.kind == K::Activation(Activation::RELU6)
+    }
+}
+
+impl LayerDef for Unary {
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let input = numeric(subject(call, &["features", "logits"])?)?;
+        match self.activation(call)? {
+            Some(Activation::Softmax | Activation::LogSoftmax) => {
+                self.axis(call, input)?;
+            }
+            _ if self.kind == UnaryKind::Clip => {
+                self.bounds(call)?;
+            }
+            _ => {}
+        }
+        let integer = matches!(input.dtype, ValueType::Int32 | ValueType::Int64);
+        let dtype = if integer && self.keeps_integers() { input.dtype } else { ValueType::Float };
+        Ok(vec![TensorType { dtype, ..input.clone() }])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::testing::{check, refused, refused_with};
+    use serde_json::json;
+
+    #[test]
+    fn keeps_the_shape() {
+        check("Relu", json!({"name": "relu"}), json!(["f:?,3"]), json!({}), "float32[?,3]");
+        check("Negative", json!({}), json!(["i:?,3"]), json!({}), "int32[?,3]");
+        check("Exp", json!({}), json!(["i:?,3"]), json!({}), "float32[?,3]");
+        check("Softmax", json!({"axis": 1}), json!(["f:?,3"]), json!({}), "float32[?,3]");
+        check("Clip", json!({"x_min": 0, "x_max": 1}), json!(["f:2"]), json!({}), "float32[2]");
+    }
+
+    #[test]
+    fn refuses() {
+        refused_with("Softmax", json!({"axis": 2}), json!(["f:?,3"]), "`axis` 2 does not exist in shape [?,3]");
+        refused("Relu", json!([3]), "expected a tensor as the first argument");
+        refused("Clip", json!(["f:2"]), "missing `x_min`");
+    }
+}

@@ -1,0 +1,45 @@
+//! The benches: `load`, `predict` and `decode`, optimised as a release is.
+
+use crate::Outcome;
+use crate::run::{cargo, run};
+use crate::workspace::Workspace;
+
+const BENCHES: &[&str] = &["load", "predict", "decode"];
+
+/// Runs the named benches, or all; options go to each of them.
+///
+/// # Errors
+/// A bench that fails.
+pub fn run_all(workspace: &Workspace, args: &[&str]) -> Outcome {
+    let (names, options) = split(args)?;
+    let mut command = vec!["bench", "--workspace"];
+    for name in names {
+        command.extend(["--bench", name]);
+    }
+    command.push("--");
+    command.extend(options);
+    run("bench", cargo(workspace, &command))
+}
+
+/// Names first, options from the first `--` word on.
+fn split<'a>(args: &[&'a str]) -> Result<(Vec<&'a str>, Vec<&'a str>), String> {
+    let at = args.iter().position(|arg| arg.starts_with("--")).unwrap_or(args.len());
+    let (names, options) = args.split_at(at);
+    if let Some(unknown) = names.iter().find(|name| !BENCHES.contains(name)) {
+        return Err(format!("unknown bench `{unknown}`: expected {}", BENCHES.join(", ")));
+    }
+    let names = if names.is_empty() { BENCHES.to_vec() } else { names.to_vec() };
+    Ok((names, options.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split;
+
+    #[test]
+    fn names_come_before_options() {
+        assert_eq!(split(&["load", "--json"]), Ok((vec!["load"], vec!["--json"])));
+        assert_eq!(split(&["--filter", "load"]), Ok((vec!["load", "predict", "decode"], vec!["--filter", "load"])));
+        assert!(split(&["lode"]).is_err());
+    }
+}

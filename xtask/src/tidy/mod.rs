@@ -1,0 +1,89 @@
+//! The invariants of ARCHITECTURE.md that a program can check. Each check is a function from the checkout
+//! to findings, and is shown what it must find in its tests.
+
+pub mod builds;
+mod differences;
+mod edges;
+mod expectations;
+mod features;
+mod halves;
+mod links;
+mod lock;
+mod modules;
+mod places;
+mod readme;
+mod reserved;
+
+use crate::workspace::{TextFile, Workspace};
+use crate::{Outcome, codegen};
+use std::fmt;
+
+/// Something that is not as it must be.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// The file.
+    pub path: String,
+    /// The line, from 1; 0 for the whole file.
+    pub line: usize,
+    /// What is wrong and what to do.
+    pub what: String,
+}
+
+impl Finding {
+    fn new(path: &str, line: usize, what: impl Into<String>) -> Self {
+        Finding { path: path.to_owned(), line, what: what.into() }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => write!(f, "{}: {}", self.path, self.what),
+            line => write!(f, "{}:{line}: {}", self.path, self.what),
+        }
+    }
+}
+
+type Findings = Result<Vec<Finding>, String>;
+type Check = fn(&Workspace, &[TextFile]) -> Findings;
+
+const CHECKS: &[(&str, Check)] = &[
+    ("crate edges", edges::check),
+    ("features", features::check),
+    ("locked packages", lock::check),
+    ("reserved words", reserved::check),
+    ("module files", modules::check),
+    ("layer halves", halves::check),
+    ("places", places::check),
+    ("expectations", expectations::check),
+    ("differences", differences::check),
+    ("README", readme::check),
+    ("links", links::check),
+    ("generated files", generated),
+];
+
+/// Runs every check and prints every finding.
+///
+/// # Errors
+/// If there are any, or a check cannot be made.
+pub fn run(workspace: &Workspace) -> Outcome {
+    let files = workspace.text_files()?;
+    let mut findings = Vec::new();
+    for (name, check) in CHECKS {
+        findings.extend(check(workspace, &files).map_err(|why| format!("tidy, {name}: {why}"))?);
+    }
+    findings.sort();
+    findings.dedup();
+    findings.iter().for_each(|finding| println!("{finding}"));
+    match findings.len() {
+        0 => {
+            eprintln!("tidy: {} checks, {} files", CHECKS.len(), files.len());
+            Ok(())
+        }
+        n => Err(format!("tidy found {n}")),
+    }
+}
+
+fn generated(workspace: &Workspace, _: &[TextFile]) -> Findings {
+    Ok(codegen::check(workspace).err().map(|why| Finding::new(codegen::LAYERS_MD, 0, why)).into_iter().collect())
+}
