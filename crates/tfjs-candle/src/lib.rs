@@ -10,6 +10,7 @@ pub mod ops;
 pub mod output;
 pub mod report;
 pub mod run;
+pub mod save;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod value;
@@ -21,4 +22,5 @@ pub use input::{Input, Inputs};
 pub use model::{BuildOptions, LayersModel, PredictOptions, Prepared, prepare};
 pub use output::Outputs;
 pub use report::LoadReport;
+pub use save::{FileOptions, ModelFiles};
 pub use weights::Weights;

@@ -352,6 +352,14 @@ impl LayersModel {
         &self.shared.graph
     }
 
+    pub(crate) fn custom_layers(&self) -> &CustomLayers {
+        &self.shared.custom_layers
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
     /// Where the weights live and predictions run.
     pub fn device(&self) -> &Device {
         &self.shared.device

@@ -197,7 +197,7 @@ impl Activation {
         Self::from_value(value, config.cx()).map_err(|e| e.at_json(key).at_json("config"))
     }
 
-    fn from_value(value: &Value, cx: &ReadCx<'_>) -> Result<Self> {
+    pub(crate) fn from_value(value: &Value, cx: &ReadCx<'_>) -> Result<Self> {
         if let Some(name) = value.as_str() {
             // `Custom>gelu` and `package>gelu` are registrations of a function under its own name.
             let bare = name.rsplit('>').next().unwrap_or(name);

@@ -5,6 +5,7 @@ pub mod bind;
 pub mod call;
 pub mod config;
 pub mod def;
+pub mod encode;
 pub mod geometry;
 pub mod graph;
 pub mod inner;

@@ -1,6 +1,7 @@
 //! The same without `async`: each call brings its own runtime.
 
 use crate::options::LoadOptions;
+use crate::save::{SaveOptions, SaveReport};
 use crate::source::Source;
 use tfjs_candle::LayersModel;
 use tfjs_manifest::{Error, Result};
@@ -13,6 +14,14 @@ pub fn load_layers_model(source: impl Into<Source>, options: LoadOptions) -> Res
     run(crate::load_layers_model(source, options))
 }
 
+/// Saves a model; see [`save`](crate::save).
+///
+/// # Errors
+/// As there; [`Kind::Misuse`](crate::Kind::Misuse) inside a tokio runtime, whose worker it would block.
+pub fn save(model: &LayersModel, target: impl Into<Source>, options: SaveOptions) -> Result<SaveReport> {
+    run(crate::save(model, target, options))
+}
+
 pub(crate) fn run<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     if tokio::runtime::Handle::try_current().is_ok() {
         return Err(Error::misuse(
@@ -20,5 +29,5 @@ pub(crate) fn run<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
         ));
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|e| Error::fetch("cannot start a runtime for the load").with_source(e))?.block_on(future)
+    runtime.map_err(|e| Error::fetch("cannot start a runtime").with_source(e))?.block_on(future)
 }

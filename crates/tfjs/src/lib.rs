@@ -3,10 +3,12 @@
 pub mod blocking;
 mod load;
 mod options;
+mod save;
 mod source;
 
 pub use load::{bind, layout, load_layers_model, parse};
 pub use options::LoadOptions;
+pub use save::{Save, SaveOptions, SaveReport, save};
 pub use source::Source;
 
 pub use candle_core::{DType, Device, Tensor};
@@ -19,6 +21,7 @@ pub use tfjs_io::{IoHandler, IoOptions, Progress, SaveResult};
 pub use tfjs_manifest::{Error, Kind, Limits, Place, Result};
 pub use tfjs_topology::producer::Producer;
 pub use tfjs_topology::types::{SymShape, ValueType};
+pub use tfjs_weights::StoreAs;
 
 /// What a custom layer is written against: descriptions, calls, values.
 pub mod layer {

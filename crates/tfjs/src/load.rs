@@ -106,17 +106,17 @@ pub fn layout(json: &ModelJson, limits: &Limits) -> Result<TensorLayout> {
 }
 
 /// Runs what may take a while where it holds up nobody else's tasks.
-async fn off_the_worker<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(crate) async fn off_the_worker<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     let Ok(runtime) = tokio::runtime::Handle::try_current() else {
         return Err(Error::misuse(
-            "loading needs a tokio runtime; call it inside one, or use `tfjs::blocking::load_layers_model`",
+            "loading and saving need a tokio runtime; call them inside one, or those of `tfjs::blocking`",
         ));
     };
     match runtime.spawn_blocking(work).await {
         Ok(result) => result,
         Err(failed) => match failed.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(Error::misuse("the tokio runtime was shut down during the load")),
+            Err(_) => Err(Error::misuse("the tokio runtime was shut down meanwhile")),
         },
     }
 }

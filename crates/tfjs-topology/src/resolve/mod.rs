@@ -9,6 +9,7 @@ use crate::def::{LayerBody, LayerEntry, ModelDef, Submodel};
 use crate::graph::{GraphPort, ModelGraph, ModelScope, ValueId};
 use crate::types::{SymShape, TensorType};
 use builder::{Builder, Scope};
+pub(crate) use order::execution_order;
 use std::collections::HashMap;
 use tfjs_manifest::{Error, Limits, Result};
 

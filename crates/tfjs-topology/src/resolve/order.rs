@@ -9,7 +9,7 @@ use tfjs_manifest::{Error, Result};
 ///
 /// # Errors
 /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for a cycle, naming the layers on it.
-pub(super) fn execution_order(model: &Submodel) -> Result<Vec<(usize, usize)>> {
+pub(crate) fn execution_order(model: &Submodel) -> Result<Vec<(usize, usize)>> {
     let first: Vec<usize> = model
         .layers
         .iter()

@@ -1,0 +1,138 @@
+//! A model as the files TensorFlow.js loads: its `model.json` and weight files, in memory. Writes nothing anywhere.
+//!
+//! Reference: `LayersModel.save` in tfjs-layers `engine/training.ts`.
+
+use crate::model::LayersModel;
+use crate::run::OrBug;
+use tfjs_manifest::{DType, Error, ModelJson, Result};
+use tfjs_topology::def::{LayerBody, ModelDef};
+use tfjs_topology::encode::{GENERATED_BY, encode, weight_names};
+use tfjs_topology::graph::{SlotId, WeightSlot};
+use tfjs_weights::{HostData, HostTensor, NamedBytes, NamedTensor, StoreAs, WeightFiles};
+
+/// How a model is written.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FileOptions {
+    /// How float weights are stored; as they are by default.
+    pub store: StoreAs,
+    /// How weights are cut into files; one `weights.bin` by default, as TensorFlow.js in Node writes it.
+    pub files: WeightFiles,
+}
+
+impl Default for FileOptions {
+    fn default() -> Self {
+        FileOptions { store: StoreAs::Values, files: WeightFiles::One("weights.bin".to_owned()) }
+    }
+}
+
+impl FileOptions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// See [`store`](FileOptions::store).
+    #[must_use]
+    pub fn with_store(mut self, store: StoreAs) -> Self {
+        self.store = store;
+        self
+    }
+
+    /// Weight files of at most this many bytes.
+    #[must_use]
+    pub fn with_shard_bytes(mut self, bytes: u64) -> Self {
+        self.files = WeightFiles::Shards(bytes);
+        self
+    }
+}
+
+/// A model's files.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ModelFiles {
+    /// `model.json`.
+    pub json: ModelJson,
+    /// The weight files: path in the manifest, bytes.
+    pub weights: Vec<NamedBytes>,
+    /// What TensorFlow.js 4.22 cannot say, does not know or computes differently: one line each.
+    pub warnings: Vec<String>,
+}
+
+impl LayersModel {
+    /// The model as TensorFlow.js 4.22 writes it. Loaded again, it means what it means to TensorFlow.js; where that
+    /// differs from what the model's producer computes, a warning says so. Models of TensorFlow.js have none.
+    ///
+    /// Weights come in TensorFlow.js's order, those that training changes first. Metadata and the training
+    /// configuration are kept where they were; the optimizer's state is not.
+    ///
+    /// # Errors
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a model TensorFlow.js's JSON cannot hold;
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for values a quantization cannot store.
+    pub fn to_artifacts(&self, options: &FileOptions) -> Result<ModelFiles> {
+        let FileOptions { store, files } = options;
+        let encoded = encode(&self.def_with_input_types())?;
+        let mut warnings = encoded.warnings;
+        let named = weight_names(self.graph(), &encoded.topology, self.custom_layers().defs(), self.limits())?;
+        warnings.extend(named.warnings);
+
+        let (weights, written) = self.encode_weights(&named.names, *store, files)?;
+        let mut topology = encoded.topology;
+        let original = self.json();
+        // The converter's place for it: TensorFlow.js compiles with what it finds beside the topology only.
+        if let (None, Some(training), Some(map)) =
+            (&original.saved_training_config, original.training_config(), topology.as_object_mut())
+        {
+            map.insert("training_config".to_owned(), training.clone());
+        }
+        let mut json = ModelJson::new(topology, self.limits())?;
+        json.format = Some("layers-model".to_owned());
+        json.generated_by = Some(GENERATED_BY.to_owned());
+        json.weights_manifest = Some(weights);
+        json.user_defined_metadata.clone_from(&original.user_defined_metadata);
+        json.signature.clone_from(&original.signature);
+        json.saved_training_config.clone_from(&original.saved_training_config);
+        Ok(ModelFiles { json, weights: written, warnings })
+    }
+
+    /// The definition, with what the caller said of the inputs when it was loaded.
+    fn def_with_input_types(&self) -> ModelDef {
+        let mut def = self.def().clone();
+        let ports: Vec<usize> = def.root.inputs.iter().map(|port| port.tensor.layer).collect();
+        for (layer, port) in ports.into_iter().zip(&self.graph().inputs) {
+            if let Some(entry) = def.root.layers.get_mut(layer) {
+                entry.body = LayerBody::Input(Some(self.graph().ty(port.value).clone()));
+            }
+        }
+        def
+    }
+
+    fn encode_weights(
+        &self,
+        names: &[String],
+        store: StoreAs,
+        files: &WeightFiles,
+    ) -> Result<(tfjs_manifest::WeightsManifest, Vec<NamedBytes>)> {
+        let slots = self.graph().slots.iter().enumerate();
+        let (trainable, frozen): (Vec<_>, Vec<_>) = slots.partition(|(_, slot)| slot.trainable);
+        let mut tensors = Vec::with_capacity(names.len());
+        for (i, slot) in trainable.into_iter().chain(frozen) {
+            let name = names.get(i).ok_or_else(|| Error::bug("a weight without a name"))?;
+            let tensor = self.host_tensor(SlotId(i), slot).map_err(|e| e.at_weight(name))?;
+            tensors.push((name.as_str(), tensor));
+        }
+        let group = tensors.iter().map(|(name, tensor)| NamedTensor::new(name, tensor).stored_as(store)).collect();
+        tfjs_weights::encode(&[group], files)
+    }
+
+    fn host_tensor(&self, id: SlotId, slot: &WeightSlot) -> Result<HostTensor> {
+        let tensor = || self.weights().tensor(id)?.flatten_all().or_bug();
+        let data = match slot.decl.dtype {
+            DType::Float32 => HostData::F32(self.weights().values(id)?),
+            DType::Int32 => HostData::I32(tensor()?.to_vec1().or_bug()?),
+            DType::Bool => HostData::Bool(tensor()?.to_vec1().or_bug()?),
+            other => return Err(Error::unsupported(format!("a weight of dtype `{other}` cannot be saved"))),
+        };
+        HostTensor::new(slot.decl.shape.clone(), data)
+    }
+}

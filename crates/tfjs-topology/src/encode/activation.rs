@@ -1,0 +1,47 @@
+//! Activations by the names TensorFlow.js has for them.
+
+use super::{At, EncodeCx};
+use crate::activation::Activation;
+use serde_json::{Map, Value};
+
+/// TensorFlow.js's name; `None` for what it does not have.
+fn name(activation: &Activation) -> Option<&'static str> {
+    Some(match activation {
+        Activation::Linear => "linear",
+        a if *a == Activation::RELU => "relu",
+        a if *a == Activation::RELU6 => "relu6",
+        Activation::Elu { alpha } if *alpha == 1.0 => "elu",
+        Activation::Selu => "selu",
+        Activation::Sigmoid => "sigmoid",
+        Activation::HardSigmoidClip => "hard_sigmoid",
+        Activation::Tanh => "tanh",
+        Activation::Softplus => "softplus",
+        Activation::Softsign => "softsign",
+        Activation::Softmax => "softmax",
+        Activation::LogSoftmax => "log_softmax",
+        Activation::Silu => "swish",
+        Activation::Gelu => "gelu",
+        Activation::Mish => "mish",
+        _ => return None,
+    })
+}
+
+/// Translates the activation at `key`. An absent one stays absent, a null is no activation.
+pub(super) fn translate(config: &mut Map<String, Value>, key: &str, at: &At<'_>, cx: &EncodeCx<'_>) {
+    let Some(value) = config.get_mut(key) else { return };
+    if value.is_null() {
+        *value = "linear".into();
+        return;
+    }
+    match Activation::from_value(value, &cx.read) {
+        Ok(Activation::HardSigmoidRelu6) => cx.warn(
+            at,
+            format_args!("`{key}` is Keras 3's hard_sigmoid, relu6(x + 3) / 6; TensorFlow.js's is clip(0.2 x + 0.5)"),
+        ),
+        Ok(activation) => match name(&activation) {
+            Some(name) => *value = name.into(),
+            None => cx.warn(at, format_args!("TensorFlow.js has no activation {value}, its `{key}`")),
+        },
+        Err(_) => cx.warn(at, format_args!("TensorFlow.js has no activation {value}, its `{key}`")),
+    }
+}

@@ -1,0 +1,76 @@
+//! The names under which TensorFlow.js looks for a saved model's weights.
+
+use crate::def::ModelDef;
+use crate::graph::{ModelGraph, WeightSlot};
+use crate::parse::parse;
+use crate::producer::{Family, Producer};
+use crate::read::CustomDefs;
+use crate::resolve::{ResolveOptions, resolve};
+use serde_json::Value;
+use std::collections::HashMap;
+use tfjs_manifest::{Error, Limits, Result};
+
+/// A name for every weight of a model.
+#[derive(Clone, Debug)]
+pub struct WeightNames {
+    /// In the order of the graph's slots.
+    pub names: Vec<String>,
+    /// Names TensorFlow.js cannot tell apart.
+    pub warnings: Vec<String>,
+}
+
+/// The names of a graph's weights in the file of its [encoded](super::encode) topology.
+///
+/// The topology is read again, with TensorFlow.js's meaning, so that a model that is saved can be loaded.
+///
+/// # Errors
+/// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) if the topology does not read back as the same model:
+/// TensorFlow.js's JSON cannot hold it.
+pub fn weight_names(graph: &ModelGraph, topology: &Value, custom: &CustomDefs, limits: &Limits) -> Result<WeightNames> {
+    let again = read_back(topology, custom, limits)
+        .map_err(|e| Error::unsupported("the model cannot be written as TensorFlow.js writes models").with_source(e))?;
+    let slots: HashMap<&str, &[crate::graph::SlotId]> =
+        again.layers.iter().map(|layer| (layer.path.as_str(), layer.slots.as_slice())).collect();
+    let mut names = vec![String::new(); graph.slots.len()];
+    for layer in &graph.layers {
+        let found = slots.get(layer.path.as_str()).copied().unwrap_or_default();
+        let found: Vec<&WeightSlot> = found.iter().map(|slot| &again.slots[slot.0]).collect();
+        let of_layer = layer.slots.iter().map(|slot| &graph.slots[slot.0]);
+        if found.len() != layer.slots.len() || found.iter().zip(of_layer).any(|(a, b)| a.decl.shape != b.decl.shape) {
+            return Err(Error::unsupported("TensorFlow.js's JSON gives this layer other weights").at_layer(&layer.path));
+        }
+        for (slot, found) in layer.slots.iter().zip(found) {
+            names[slot.0] = found.name();
+        }
+    }
+    let warnings = tell_apart(graph, &mut names);
+    Ok(WeightNames { names, warnings })
+}
+
+fn read_back(topology: &Value, custom: &CustomDefs, limits: &Limits) -> Result<ModelGraph> {
+    let def: ModelDef = parse(topology, Producer::of(Family::TensorFlowJs), custom, limits)?;
+    resolve(&def, &ResolveOptions { limits: limits.clone(), ..ResolveOptions::default() })
+}
+
+/// Weights of equal names get those of the models around them.
+fn tell_apart(graph: &ModelGraph, names: &mut [String]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for name in names.iter() {
+        *counts.entry(name.clone()).or_insert(0) += 1;
+    }
+    for (name, slot) in names.iter_mut().zip(&graph.slots) {
+        if counts[name.as_str()] == 1 {
+            continue;
+        }
+        let models: Vec<&str> = slot.models.iter().skip(1).map(|model| model.name.as_str()).collect();
+        if !models.is_empty() {
+            let apart = format!("{}/{name}", models.join("/"));
+            warnings.push(format!(
+                "weight `{name}` of several nested models is written as `{apart}`, which TensorFlow.js does not find"
+            ));
+            *name = apart;
+        }
+    }
+    warnings
+}
