@@ -70,10 +70,8 @@ fn one_step(ty: &TensorType) -> TensorType {
 fn translate(class: &str, config: &mut Map<String, Value>, at: &At<'_>, cx: &EncodeCx<'_>) {
     match class {
         "Conv1D" | "Conv2D" | "Conv3D" => convolution(class, config, at, cx),
-        "DepthwiseConv2D" => {
-            if any_above_one(config, "dilation_rate") {
-                cx.warn(at, "TensorFlow.js ignores `dilation_rate` of depthwise convolutions");
-            }
+        "DepthwiseConv2D" if any_above_one(config, "dilation_rate") => {
+            cx.warn(at, "TensorFlow.js ignores `dilation_rate` of depthwise convolutions");
         }
         "SeparableConv2D" => {
             // Keras 2 writes them as null; TensorFlow.js refuses the layer for having them.
@@ -93,10 +91,8 @@ fn translate(class: &str, config: &mut Map<String, Value>, at: &At<'_>, cx: &Enc
                 config.insert("alpha".to_string(), slope);
             }
         }
-        "ELU" => {
-            if number(config, "alpha").is_some_and(|alpha| alpha != 1.0) {
-                cx.warn(at, "TensorFlow.js has ELU with an `alpha` of 1 only");
-            }
+        "ELU" if number(config, "alpha").is_some_and(|alpha| alpha != 1.0) => {
+            cx.warn(at, "TensorFlow.js has ELU with an `alpha` of 1 only");
         }
         "Softmax" => softmax(config, at, cx),
         "BatchNormalization" => batch_normalization(config, at, cx),
