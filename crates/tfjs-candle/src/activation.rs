@@ -123,14 +123,16 @@ fn log_softmax(x: &Tensor) -> candle_core::Result<Tensor> {
     shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(D::Minus1)?.log()?)
 }
 
-/// Keras 3's `sparsemax` over the last axis. It takes the threshold from the sum of all partial sums of the
-/// elements that stay above zero, where Martins and Astudillo ("From Softmax to Sparsemax", algorithm 1) take
-/// the last of them; the two agree while one element stays.
+/// Martins and Astudillo, "From Softmax to Sparsemax", algorithm 1, over the last axis, as Keras computes it.
+///
+/// Its threshold takes the sum of the running sums where the paper has the last of them, so that the outputs
+/// add up to one only where a single element stays above zero. A model was trained with that.
 fn sparsemax(x: &Tensor) -> candle_core::Result<Tensor> {
     let (sorted, _) = x.contiguous()?.sort_last_dim(false)?;
     let size = x.dim(D::Minus1)? as u32;
     let ranks = Tensor::arange(1, size + 1, x.device())?.to_dtype(x.dtype())?;
     let sums = sorted.cumsum(D::Minus1)?;
+    // The elements that stay above zero come first.
     let stays = (sorted.broadcast_mul(&ranks)? + 1.0)?.gt(&sums)?.to_dtype(x.dtype())?;
     let count = stays.sum_keepdim(D::Minus1)?;
     let total = (stays * sums)?.sum_keepdim(D::Minus1)?;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tfjs::parts::io::{FilesHandler, MemoryFiles};
 use tfjs::{Engine, Input, Inputs, Kind, LoadOptions, PredictOptions, Result, Source};
 use tokio::runtime::Runtime;
@@ -16,6 +17,8 @@ struct Victim {
     json: Vec<u8>,
     files: Vec<(String, Vec<u8>)>,
     inputs: Vec<(String, Input)>,
+    /// How many damaged files loaded and predicted all the same.
+    survived: AtomicUsize,
 }
 
 impl Victim {
@@ -29,7 +32,7 @@ impl Victim {
             (name, std::fs::read(path).expect("a file that was listed"))
         });
         let (files, inputs) = (files.collect(), read_inputs(&folder).expect("inputs of a case"));
-        Some(Victim { id: id.to_string(), json, files, inputs })
+        Some(Victim { id: id.to_string(), json, files, inputs, survived: AtomicUsize::new(0) })
     }
 
     /// Loads and predicts with the given `model.json`, on both engines.
@@ -49,7 +52,11 @@ impl Victim {
     fn outcome(&self, what: &str, json: Vec<u8>, runtime: &Runtime) -> Option<String> {
         match catch_unwind(AssertUnwindSafe(|| self.try_with(json, runtime))) {
             Ok(Err(error)) if error.kind() == Kind::Bug => Some(format!("{}: {what}: {error}", self.id)),
-            Ok(_) => None,
+            Ok(Err(_)) => None,
+            Ok(Ok(())) => {
+                self.survived.fetch_add(1, Ordering::Relaxed);
+                None
+            }
             Err(panic) => {
                 let text = panic.downcast_ref::<String>().map(String::as_str);
                 let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
@@ -122,13 +129,13 @@ fn irrelevant(key: &str) -> bool {
 fn for_each_victim(job: impl Fn(&Victim, &Runtime) -> Vec<String> + Sync) -> Vec<String> {
     let victims = victims();
     assert!(victims.len() > 40, "the cases are there: {}", victims.len());
-    let next = std::sync::atomic::AtomicUsize::new(0);
+    let next = AtomicUsize::new(0);
     let failures = std::sync::Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 let runtime = runtime();
-                while let Some(victim) = victims.get(next.fetch_add(1, std::sync::atomic::Ordering::SeqCst)) {
+                while let Some(victim) = victims.get(next.fetch_add(1, Ordering::SeqCst)) {
                     victim.try_with(victim.json.clone(), &runtime).expect("a case loads and predicts undamaged");
                     let found = job(victim, &runtime);
                     failures.lock().expect("no job panics").extend(found);
@@ -136,6 +143,9 @@ fn for_each_victim(job: impl Fn(&Victim, &Runtime) -> Vec<String> + Sync) -> Vec
             });
         }
     });
+    // Damage that nothing survives would test the parser only.
+    let survived: usize = victims.iter().map(|v| v.survived.load(Ordering::Relaxed)).sum();
+    assert!(survived > 5 * victims.len(), "{survived} damaged files of {} cases predicted", victims.len());
     failures.into_inner().expect("no job panics")
 }
 
@@ -146,9 +156,7 @@ fn every_configuration_key_may_be_nonsense() {
         json!(-1),
         json!(0),
         json!(1_000),
-        json!(0.5),
         json!(9_007_199_254_740_000u64),
-        json!(-1e300),
         json!("x"),
         json!([]),
         json!({}),
