@@ -128,7 +128,7 @@ impl LayersModel {
     fn host_tensor(&self, id: SlotId, slot: &WeightSlot) -> Result<HostTensor> {
         let tensor = || self.weights().tensor(id)?.flatten_all().or_bug();
         let data = match slot.decl.dtype {
-            DType::Float32 => HostData::F32(self.weights().values(id)?),
+            DType::Float32 => HostData::F32(self.weights().with_values(id, <[f32]>::to_vec)?),
             DType::Int32 => HostData::I32(tensor()?.to_vec1().or_bug()?),
             DType::Bool => HostData::Bool(tensor()?.to_vec1().or_bug()?),
             other => return Err(Error::unsupported(format!("a weight of dtype `{other}` cannot be saved"))),
