@@ -5,4 +5,5 @@ pub mod expectations;
 pub mod fault_server;
 pub mod io_load;
 pub mod io_sink;
+pub mod small;
 pub mod tensors;

@@ -192,16 +192,31 @@ fn to_type(tensor: &Tensor, ty: ValueType) -> Result<Tensor> {
     if tensor.dtype() == wanted {
         return Ok(tensor.clone());
     }
-    if tensor.dtype().is_float() && !wanted.is_float() {
-        // Ids often arrive as floats; a fraction would be cut off in silence.
-        let values =
-            tensor.to_dtype(DType::F64).and_then(|t| t.flatten_all()).and_then(|t| t.to_vec1::<f64>()).or_bug()?;
-        if let Some(odd) = values.iter().find(|v| v.fract() != 0.0) {
-            return Err(Error::mismatch(format!(
-                "expected `{}`, found the fractional or non-finite value {odd}",
-                ty.name()
-            )));
-        }
+    if !wanted.is_float() {
+        refuse_loss(tensor, ty)?;
     }
     tensor.to_dtype(wanted).or_bug()
+}
+
+/// Ids often arrive as floats or wider integers; a fraction would be cut off, a large one wrapped, in silence.
+fn refuse_loss(tensor: &Tensor, ty: ValueType) -> Result<()> {
+    let range = match ty {
+        ValueType::Int32 => f64::from(i32::MIN)..=f64::from(i32::MAX),
+        ValueType::Bool => 0.0..=1.0,
+        _ => i64::MIN as f64..=i64::MAX as f64,
+    };
+    let values = tensor.to_dtype(DType::F64).and_then(|t| t.flatten_all()).and_then(|t| t.to_vec1::<f64>()).or_bug()?;
+    for value in values {
+        let what = if !value.is_finite() {
+            "non-finite value"
+        } else if value.fract() != 0.0 {
+            "fractional value"
+        } else if !range.contains(&value) {
+            "value out of range"
+        } else {
+            continue;
+        };
+        return Err(Error::mismatch(format!("expected `{}`, found the {what} `{value}`", ty.name())));
+    }
+    Ok(())
 }

@@ -207,10 +207,26 @@ impl LayersModel {
         let total = values.first().and_then(|v| v.dims().first().copied()).unwrap_or(1);
         let outputs = match options.batch_size {
             Some(0) => return Err(Error::misuse("a batch size of 0")),
-            Some(size) if size < total => self.in_batches(&values, total, size, engine)?,
+            Some(size) if size < total => {
+                self.check_free_batch(size)?;
+                self.in_batches(&values, total, size, engine)?
+            }
             _ => self.run(&values, engine)?,
         };
         Ok(Outputs::new(shared.graph.outputs.iter().map(|p| p.name.clone()), outputs))
+    }
+
+    /// A model made for one size of batch cannot be given another, not even in parts.
+    fn check_free_batch(&self, size: usize) -> Result<()> {
+        let graph = &self.shared.graph;
+        let fixed = graph.inputs.iter().find_map(|p| Some((p, graph.ty(p.value).shape.dims().first().copied()??)));
+        match fixed {
+            Some((port, batch)) => {
+                Err(Error::misuse(format!("the batch is fixed at {batch}, asked for {size} at a time"))
+                    .at_value(&port.name))
+            }
+            None => Ok(()),
+        }
     }
 
     fn in_batches(&self, values: &[Value], total: usize, size: usize, engine: Engine) -> Result<Vec<Value>> {

@@ -4,7 +4,6 @@
 use std::error::Error as _;
 use std::io::{self, Write};
 use tfjs::Error;
-use tfjs::parts::manifest::text::shorten;
 
 /// Why a command did not succeed.
 #[derive(Debug)]
@@ -87,11 +86,6 @@ pub(crate) fn one_line(text: &str) -> String {
         }
         line
     })
-}
-
-/// A name from a file, as people see it.
-pub(crate) fn name(text: &str) -> String {
-    shorten(text)
 }
 
 #[cfg(test)]

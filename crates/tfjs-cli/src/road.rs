@@ -8,11 +8,12 @@ use tfjs::parts::topology::def::ModelDef;
 use tfjs::parts::topology::graph::ModelGraph;
 use tfjs::parts::topology::resolve::{self, ResolveOptions};
 use tfjs::{Error, LayersModel, LoadOptions, Result};
+use tokio::runtime::{Handle, Runtime};
 
 /// Loads a model, with a bar if that takes a while.
 pub(crate) fn load(model: &str, options: LoadOptions) -> Result<LayersModel> {
     let (options, _bar) = Bar::watch(options);
-    block_on(tfjs::load_layers_model(model, options))
+    Driver::new()?.block_on(tfjs::load_layers_model(model, options))
 }
 
 /// A model's JSON, and where its weights can be had.
@@ -22,6 +23,8 @@ pub(crate) struct Fetched {
     pub(crate) text: Bytes,
     pub(crate) weights: WeightSource,
     pub(crate) cx: IoCx,
+    /// What drives the connections that `weights` and `cx` hold.
+    pub(crate) driver: Driver,
 }
 
 impl Fetched {
@@ -40,8 +43,9 @@ impl Fetched {
 pub(crate) fn fetch(model: &str, options: &LoadOptions) -> Result<Fetched> {
     let cx = IoCx::with_registry(options.io.clone().with_limits(options.limits.clone()), options.registry.clone());
     let handler = options.registry.resolve(&ModelUrl::parse(model)?)?;
-    let artifacts = block_on(handler.load(&cx))?;
-    Ok(Fetched { location: artifacts.location, text: artifacts.model_json, weights: artifacts.weights, cx })
+    let driver = Driver::new()?;
+    let artifacts = driver.block_on(handler.load(&cx))?;
+    Ok(Fetched { location: artifacts.location, text: artifacts.model_json, weights: artifacts.weights, cx, driver })
 }
 
 /// The flat graph.
@@ -52,18 +56,40 @@ pub(crate) fn resolve(def: &ModelDef, options: &LoadOptions) -> Result<ModelGrap
     resolve::resolve(def, &with)
 }
 
-/// Runs a future to its end, also where the caller is itself inside a runtime.
-pub(crate) fn block_on<T: Send>(future: impl Future<Output = Result<T>> + Send) -> Result<T> {
-    if tokio::runtime::Handle::try_current().is_err() {
-        return run(future);
-    }
-    thread::scope(|scope| match scope.spawn(|| run(future)).join() {
-        Ok(result) => result,
-        Err(panic) => std::panic::resume_unwind(panic),
-    })
+/// A runtime of our own, also where the caller is itself inside one.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    /// There until this is dropped.
+    runtime: Option<Runtime>,
 }
 
-fn run<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|e| Error::fetch("cannot start a runtime for the load").with_source(e))?.block_on(future)
+impl Driver {
+    pub(crate) fn new() -> Result<Driver> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|e| Error::fetch("cannot start a runtime for the load").with_source(e))?;
+        Ok(Driver { runtime: Some(runtime) })
+    }
+
+    /// Runs a future to its end. Connections live as long as this driver: what one future opened, the next
+    /// can use.
+    pub(crate) fn block_on<T: Send>(&self, future: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        let Some(runtime) = &self.runtime else { return Err(Error::bug("a driver after its end")) };
+        if Handle::try_current().is_err() {
+            return runtime.block_on(future);
+        }
+        // A worker of another runtime must not block on this one; a thread beside it may.
+        thread::scope(|scope| match scope.spawn(|| runtime.block_on(future)).join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // Waiting for the end of a runtime is forbidden inside another.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }

@@ -37,6 +37,8 @@ pub struct ModelGraph {
     pub inputs: Vec<GraphPort>,
     /// The model's outputs.
     pub outputs: Vec<GraphPort>,
+    /// Calls one prediction makes: the nodes, those inside wrappers, and the nested models that were inlined.
+    pub expanded: u64,
 }
 
 /// An input or output of the model.

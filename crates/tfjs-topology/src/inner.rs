@@ -101,9 +101,21 @@ impl Inner {
     pub fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         // Inputs whose sizes vary from call to call must not fill the memo.
         let graph = self.graph_admitting(call)?;
+        let inferred_before = graph.inputs.iter().zip(call.tensors()).all(|(port, ty)| graph.ty(port.value) == ty);
+        if inferred_before {
+            return Ok(graph.outputs.iter().map(|port| graph.ty(port.value).clone()).collect());
+        }
         let inputs: Vec<TensorType> = call.tensors().into_iter().cloned().collect();
         let types = graph.infer(&inputs, &self.limits)?;
         Ok(graph.outputs.iter().map(|port| types[port.value.0].clone()).collect())
+    }
+
+    /// How many calls one call of it makes.
+    ///
+    /// # Errors
+    /// What the inner layer refuses.
+    pub fn expanded(&self, call: &Call<TensorType>) -> Result<u64> {
+        Ok(self.graph(call)?.expanded)
     }
 
     /// The weights, each inside `scope`, in the order of the inner graph's slots.

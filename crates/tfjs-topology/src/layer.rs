@@ -23,6 +23,16 @@ pub trait LayerDef: fmt::Debug + Send + Sync + Any {
         Ok(Vec::new())
     }
 
+    /// How many calls one call makes: more than one for wrappers. [`Limits::nodes`](tfjs_manifest::Limits::nodes)
+    /// is spent on it, so that a small file cannot ask for endless work.
+    ///
+    /// # Errors
+    /// Inputs the layer cannot take.
+    fn expanded(&self, call: &Call<TensorType>) -> Result<u64> {
+        let _ = call;
+        Ok(1)
+    }
+
     /// What happens to a mask of the inputs.
     fn mask(&self) -> MaskRule {
         MaskRule::Stop

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::producer::Producer;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
@@ -53,17 +53,37 @@ pub struct ReadCx<'a> {
     pub depth: u64,
     /// What was noticed and does not stop the model from loading; one list for all depths.
     pub warnings: Rc<RefCell<Vec<String>>>,
+    /// Layers read so far, of all models and wrappers.
+    pub layers: Rc<Cell<u64>>,
 }
 
 impl<'a> ReadCx<'a> {
     /// No custom layers, default limits.
     pub fn new(producer: &'a Producer) -> Self {
-        ReadCx { producer, custom: CustomDefs::default(), limits: Limits::default(), depth: 0, warnings: Rc::default() }
+        ReadCx {
+            producer,
+            custom: CustomDefs::default(),
+            limits: Limits::default(),
+            depth: 0,
+            warnings: Rc::default(),
+            layers: Rc::default(),
+        }
     }
 
     /// Records something that does not stop the model from loading.
     pub fn warn(&self, warning: impl Into<String>) {
         self.warnings.borrow_mut().push(warning.into());
+    }
+
+    /// Spends the budget of layers.
+    ///
+    /// # Errors
+    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) past [`Limits::layers`].
+    pub(crate) fn spend_layer(&self) -> Result<()> {
+        // The outermost model is an entry like any other, and no layer.
+        let before = self.layers.get();
+        self.layers.set(before + 1);
+        Limits::check("layers", before, self.limits.layers)
     }
 
     /// One model or wrapper deeper.

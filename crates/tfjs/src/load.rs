@@ -5,7 +5,7 @@ use crate::source::Source;
 use std::time::Instant;
 use tfjs_candle::{LayersModel, LoadReport, prepare};
 use tfjs_io::{IoCx, fetch_weights};
-use tfjs_manifest::{Error, Limits, ModelJson, Result, TensorLayout};
+use tfjs_manifest::{Error, GroupSink, Limits, ModelJson, Result, Segment, TensorLayout, WeightSink};
 use tfjs_topology::bind::Binding;
 use tfjs_topology::def::ModelDef;
 use tfjs_topology::graph::ModelGraph;
@@ -50,7 +50,8 @@ pub async fn load_layers_model(source: impl Into<Source>, options: LoadOptions) 
     report.location.clone_from(&location);
     report.model_json_bytes = artifacts.model_json.len() as u64;
     report.files = groups.iter().map(Vec::len).sum();
-    let filled = fetch_weights(&artifacts.weights, &groups, destinations, &cx).await?;
+    let mut filled = fetch_weights(&artifacts.weights, &groups, destinations, &cx).await?;
+    report.weight_file_bytes = file_bytes(&mut filled);
     clock.lap("weights");
 
     report.times = clock.laps();
@@ -62,6 +63,16 @@ pub async fn load_layers_model(source: impl Into<Source>, options: LoadOptions) 
     })
     .await
     .map_err(in_file)
+}
+
+/// Bytes of the weight files: every one was filled in or skipped.
+fn file_bytes(filled: &mut impl WeightSink) -> u64 {
+    let bytes = |group: &GroupSink<'_>| match group {
+        GroupSink::Segments(segments) => segments.iter().map(Segment::len).sum(),
+        GroupSink::Growing { bytes, .. } => bytes.len() as u64,
+        _ => 0,
+    };
+    filled.groups().iter().map(bytes).sum()
 }
 
 /// JSON to layers: the producer is detected, every unknown class reported at once.

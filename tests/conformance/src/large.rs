@@ -61,5 +61,5 @@ fn measure(case: &Case, engine: Engine, http: bool) -> Result<String, String> {
     let started = Instant::now();
     let difference = case.compare(&model)?;
     let predict = started.elapsed().as_secs_f64() * 1e3;
-    Ok(format!("{difference:>11.1e} {load:>9.1} ms {predict:>9.1} ms"))
+    Ok(format!("{difference:>11.3e} {load:>9.1} ms {predict:>9.1} ms"))
 }

@@ -10,7 +10,7 @@ use crate::options::run_options;
 use crate::road;
 use crate::tensors::{self, Data, Output};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tfjs::layer::OrBug;
 use tfjs::{DType, Error, Inputs, LayersModel, LoadOptions, PredictOptions, Result, Tensor};
 
@@ -97,7 +97,7 @@ fn of_pictures(
     Ok(())
 }
 
-fn read_picture(path: &PathBuf, target: &Target, picture: &Picture, range: (f32, f32)) -> Result<Tensor> {
+fn read_picture(path: &Path, target: &Target, picture: &Picture, range: (f32, f32)) -> Result<Tensor> {
     let encoded = local::read(path)?;
     image::tensor(&encoded, target, picture, range).map_err(|e| e.in_file(path.display()))
 }

@@ -1,11 +1,11 @@
 //! Looks at everything a model has, and does not stop at the first thing that is wrong: every weight file is
 //! fetched and decoded group by group, and what still looks right is built.
 
-use crate::progress::Bar;
 use crate::road::{self, Fetched};
 use tfjs::parts::io::{OpenOptions, Purpose, WeightSource, fetch_weights};
 use tfjs::parts::manifest::text::shorten;
 use tfjs::parts::manifest::{Findings, Limits, ModelJson, WeightsGroup, WeightsManifest};
+use tfjs::parts::topology::graph::SlotId;
 use tfjs::parts::weights::Destinations;
 use tfjs::{DType, LayersModel, LoadOptions, Result};
 
@@ -27,7 +27,7 @@ fn decode(fetched: &Fetched, group: &WeightsGroup, limits: &Limits) -> Result<()
     let manifest = WeightsManifest::new(vec![group.clone()], limits)?;
     let destinations = Destinations::new(&manifest.layout(limits)?, &manifest, |_, _| true)?;
     let paths = [group.paths.clone()];
-    let filled = road::block_on(fetch_weights(&fetched.weights, &paths, destinations, &fetched.cx))?;
+    let filled = fetched.driver.block_on(fetch_weights(&fetched.weights, &paths, destinations, &fetched.cx))?;
     filled.finish().map(drop)
 }
 
@@ -35,22 +35,20 @@ fn decode(fetched: &Fetched, group: &WeightsGroup, limits: &Limits) -> Result<()
 fn unreachable(fetched: &Fetched, group: &WeightsGroup) -> Vec<tfjs::Error> {
     let WeightSource::Files(files) = &fetched.weights else { return Vec::new() };
     let open = |path: &String| {
-        let opened = road::block_on(files.open(path, OpenOptions::new(Purpose::Weights)));
+        let opened = fetched.driver.block_on(files.open(path, OpenOptions::new(Purpose::Weights)));
         opened.err().map(|e| e.in_file(path))
     };
     group.paths.iter().filter_map(open).collect()
 }
 
-/// Builds the model, with a bar if that takes a while; weights that are not finite are a warning each.
+/// Builds the model; weights that are not finite are a warning each.
 pub(crate) fn build(model: &str, options: &LoadOptions, warnings: &mut Vec<String>) -> Result<LayersModel> {
-    let (options, bar) = Bar::watch(options.clone());
-    let model = road::block_on(tfjs::load_layers_model(model, options))?;
-    drop(bar);
+    let model = road::load(model, options.clone())?;
     warnings.extend(model.report().warnings.iter().cloned());
-    for (name, tensor) in model.weights().to_tensors()? {
-        let odd = not_finite(&tensor);
+    for (slot, (name, _)) in model.weights().iter().enumerate() {
+        let odd = not_finite(&model.weights().tensor(SlotId(slot))?);
         if odd > 0 {
-            warnings.push(format!("weight `{}` has {odd} values that are not finite", shorten(&name)));
+            warnings.push(format!("weight `{}` has {odd} values that are not finite", shorten(name)));
         }
     }
     Ok(model)

@@ -1,54 +1,98 @@
-//! NumPy's `.npy`: one array without a name, in C or Fortran order, either endianness.
+//! NumPy's `.npy`: one array without a name, in C or Fortran order, either endianness. The format is
+//! `numpy.lib.format`; no length is believed before the bytes are there.
 
 use super::{Data, Output, from_bytes, to_bytes};
-use npyz::{Endianness, NpyHeader, Order, TypeChar, WriteOptions, WriterBuilder};
 use tfjs::layer::OrBug;
+use tfjs::parts::manifest::text::shorten;
 use tfjs::{DType, Error, Result, Tensor, ValueType};
+
+const MAGIC: &[u8] = b"\x93NUMPY";
 
 /// The array of a file.
 pub(super) fn read(bytes: &[u8]) -> Result<Tensor> {
-    let mut rest = bytes;
-    let header = NpyHeader::from_reader(&mut rest)
-        .map_err(|e| Error::malformed("expected a .npy file, found something else").with_source(e))?;
-    let npyz::DType::Plain(kind) = header.dtype() else {
-        return Err(Error::unsupported("the array has several fields; save plain numbers"));
+    let (text, rest) = split(bytes).ok_or_else(|| Error::malformed("expected a .npy file, found something else"))?;
+    let Header { kind, fortran, dims } = Header::parse(text)?;
+    let (order, element) = kind.split_at_checked(1).unwrap_or((kind, ""));
+    let (dtype, width) = match element {
+        "f2" => (DType::F16, 2),
+        "f4" => (DType::F32, 4),
+        "f8" => (DType::F64, 8),
+        "i2" => (DType::I16, 2),
+        "i4" => (DType::I32, 4),
+        "i8" => (DType::I64, 8),
+        "u1" | "b1" => (DType::U8, 1),
+        "u4" => (DType::U32, 4),
+        _ => {
+            let message = format!("the element type `{}` is not read; save float32 or int32", shorten(kind));
+            return Err(Error::unsupported(message));
+        }
     };
-    let dims = header.shape().iter().map(|&d| usize::try_from(d)).collect::<Result<Vec<_>, _>>();
-    let dims = dims.map_err(|_| Error::limit("the array has more elements than this machine can address"))?;
-
-    let width = kind.num_bytes().unwrap_or(0);
-    let swapped: Vec<u8>;
-    let data = match kind.endianness() {
-        Endianness::Big if width > 1 => {
-            swapped = rest.chunks(width).flat_map(|item| item.iter().rev().copied()).collect();
-            &swapped[..]
+    let changed: Vec<u8>;
+    let data = match (order, element) {
+        (">", _) if width > 1 => {
+            changed = rest.chunks(width).flat_map(|item| item.iter().rev().copied()).collect();
+            &changed[..]
+        }
+        (_, "b1") => {
+            changed = rest.iter().map(|b| u8::from(*b != 0)).collect();
+            &changed[..]
         }
         _ => rest,
     };
-    let tensor = |dims: &[usize]| match (kind.type_char(), width) {
-        (TypeChar::Float, 2) => from_bytes(data, DType::F16, dims),
-        (TypeChar::Float, 4) => from_bytes(data, DType::F32, dims),
-        (TypeChar::Float, 8) => from_bytes(data, DType::F64, dims),
-        (TypeChar::Int, 2) => from_bytes(data, DType::I16, dims),
-        (TypeChar::Int, 4) => from_bytes(data, DType::I32, dims),
-        (TypeChar::Int, 8) => from_bytes(data, DType::I64, dims),
-        (TypeChar::Uint, 1) => from_bytes(data, DType::U8, dims),
-        (TypeChar::Uint, 4) => from_bytes(data, DType::U32, dims),
-        (TypeChar::Bool, 1) => {
-            let truths: Vec<u8> = data.iter().map(|b| u8::from(*b != 0)).collect();
-            from_bytes(&truths, DType::U8, dims)
-        }
-        _ => Err(Error::unsupported(format!("the element type `{kind}` is not read; save float32 or int32"))),
-    };
-    match header.order() {
-        Order::C => tensor(&dims),
-        // The first index runs fastest: an array of the reversed shape, turned around.
-        Order::Fortran => {
-            let reversed: Vec<usize> = dims.iter().rev().copied().collect();
-            let axes: Vec<usize> = (0..dims.len()).rev().collect();
-            tensor(&reversed)?.permute(axes).and_then(|t| t.contiguous()).or_bug()
-        }
+    if !fortran {
+        return from_bytes(data, dtype, &dims);
     }
+    // The first index runs fastest: an array of the reversed shape, turned around.
+    let reversed: Vec<usize> = dims.iter().rev().copied().collect();
+    let axes: Vec<usize> = (0..dims.len()).rev().collect();
+    from_bytes(data, dtype, &reversed)?.permute(axes).and_then(|t| t.contiguous()).or_bug()
+}
+
+/// The header's text and the bytes behind it.
+fn split(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let rest = bytes.strip_prefix(MAGIC)?;
+    let ([major, _minor], rest) = rest.split_first_chunk::<2>()?;
+    let (len, rest) = match major {
+        1 => rest.split_first_chunk::<2>().map(|(len, rest)| (usize::from(u16::from_le_bytes(*len)), rest))?,
+        _ => rest.split_first_chunk::<4>().map(|(len, rest)| (u32::from_le_bytes(*len) as usize, rest))?,
+    };
+    let (text, rest) = rest.split_at_checked(len)?;
+    Some((std::str::from_utf8(text).ok()?, rest))
+}
+
+/// `{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }`
+struct Header<'a> {
+    kind: &'a str,
+    fortran: bool,
+    dims: Vec<usize>,
+}
+
+impl<'a> Header<'a> {
+    fn parse(text: &'a str) -> Result<Header<'a>> {
+        let odd = || Error::malformed(format!("the header of the .npy file is `{}`", shorten(text)));
+        let descr = value(text, "descr").ok_or_else(odd)?;
+        if descr.starts_with('[') {
+            return Err(Error::unsupported("the array has several fields; save plain numbers"));
+        }
+        let quote = descr.chars().next().filter(|c| matches!(c, '\'' | '"')).ok_or_else(odd)?;
+        let kind = descr.get(1..).and_then(|rest| rest.split_once(quote)).ok_or_else(odd)?.0;
+        let order = value(text, "fortran_order").ok_or_else(odd)?;
+        let fortran = order.starts_with("True");
+        if !fortran && !order.starts_with("False") {
+            return Err(odd());
+        }
+        let shape = value(text, "shape").and_then(|v| v.strip_prefix('(')?.split_once(')')).ok_or_else(odd)?.0;
+        // Python 2 writes `3L`; a tuple of one ends in a comma.
+        let sizes = shape.split(',').map(|d| d.trim().trim_end_matches('L')).filter(|d| !d.is_empty());
+        let dims = sizes.map(|d| d.parse::<usize>().map_err(|_| odd())).collect::<Result<_>>()?;
+        Ok(Header { kind, fortran, dims })
+    }
+}
+
+/// What follows a key.
+fn value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(&format!("'{key}'")).or_else(|| text.split_once(&format!("\"{key}\"")))?;
+    Some(rest.trim_start().strip_prefix(':')?.trim_start())
 }
 
 /// A file of the only output.
@@ -70,18 +114,24 @@ pub(super) fn write(outputs: &[Output]) -> Result<Vec<u8>> {
         DType::U32 => "<u4",
         other => return Err(Error::unsupported(format!("outputs of `{}` cannot be written", other.as_str()))),
     };
-    let cannot = |e: std::io::Error| Error::bug("the output does not make a .npy file").with_source(e);
-    let kind = kind.parse().map_err(|_| Error::bug("an unknown NumPy type"))?;
-    let shape: Vec<u64> = tensor.dims().iter().map(|&d| d as u64).collect();
-    let mut bytes = Vec::new();
-    WriteOptions::new_header_only()
-        .dtype(npyz::DType::Plain(kind))
-        .shape(&shape)
-        .writer(&mut bytes)
-        .write_header_only()
-        .map_err(cannot)?;
+    let dims = match tensor.dims() {
+        [single] => format!("{single},"),
+        dims => dims.iter().map(usize::to_string).collect::<Vec<_>>().join(", "),
+    };
+    let mut bytes = header(&format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({dims}), }}"));
     bytes.extend(to_bytes(tensor)?);
     Ok(bytes)
+}
+
+/// Everything before the data, padded so that it is aligned to 64 bytes.
+fn header(text: &str) -> Vec<u8> {
+    let before = MAGIC.len() + 4;
+    let padded = (before + text.len() + 1).next_multiple_of(64) - before;
+    let mut bytes = [MAGIC, &[1, 0]].concat();
+    // A tensor has few dimensions: its header never comes near 64 KiB.
+    bytes.extend((padded as u16).to_le_bytes());
+    bytes.extend(format!("{text:width$}\n", width = padded - 1).as_bytes());
+    bytes
 }
 
 #[cfg(test)]
@@ -89,16 +139,8 @@ mod tests {
     use super::*;
     use tfjs::{Device, Kind};
 
-    /// A file as NumPy writes it: the header padded to a multiple of 64.
     fn file(descr: &str, fortran: &str, shape: &str, data: &[u8]) -> Vec<u8> {
-        let mut header = format!("{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {shape}, }}");
-        while (10 + header.len() + 1) % 64 != 0 {
-            header.push(' ');
-        }
-        header.push('\n');
-        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-        bytes.extend((header.len() as u16).to_le_bytes());
-        bytes.extend(header.as_bytes());
+        let mut bytes = header(&format!("{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {shape}, }}"));
         bytes.extend(data);
         bytes
     }
@@ -107,21 +149,33 @@ mod tests {
         values.iter().flat_map(|v| v.to_le_bytes()).collect()
     }
 
+    /// `np.save(f, np.array([[1.5, -2]], "<f4"))`, by NumPy 1.26.
+    #[test]
+    fn as_numpy_writes_it() {
+        let mut bytes =
+            b"\x93NUMPY\x01\x00\x76\x00{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2), }".to_vec();
+        bytes.resize(127, b' ');
+        bytes.push(b'\n');
+        bytes.extend(b"\x00\x00\xc0\x3f\x00\x00\x00\xc0");
+        assert_eq!(read(&bytes).unwrap().to_vec2::<f32>().unwrap(), [[1.5, -2.0]]);
+    }
+
     #[test]
     fn c_and_fortran_order() {
         let c = read(&file("<f4", "False", "(2, 3)", &floats(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]))).unwrap();
-        let f = read(&file("<f4", "True", "(2, 3)", &floats(&[1.0, 4.0, 2.0, 5.0, 3.0, 6.0]))).unwrap();
+        let f = read(&file("<f4", "True", "(2L, 3L)", &floats(&[1.0, 4.0, 2.0, 5.0, 3.0, 6.0]))).unwrap();
         for tensor in [c, f] {
             assert_eq!(tensor.to_vec2::<f32>().unwrap(), [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
         }
     }
 
     #[test]
-    fn big_endian_and_truth_values() {
+    fn big_endian_scalars_and_truth_values() {
         let big = read(&file(">i4", "False", "(2,)", &[0, 0, 1, 0, 255, 255, 255, 255])).unwrap();
         assert_eq!(big.to_vec1::<i32>().unwrap(), [256, -1]);
-        let truths = read(&file("|b1", "False", "(2,)", &[0, 1])).unwrap();
+        let truths = read(&file("|b1", "False", "(2,)", &[0, 7])).unwrap();
         assert_eq!(truths.to_vec1::<u8>().unwrap(), [0, 1]);
+        assert_eq!(read(&file("<f4", "False", "()", &floats(&[2.0]))).unwrap().rank(), 0);
     }
 
     #[test]
@@ -130,22 +184,39 @@ mod tests {
         assert_eq!(error.kind(), Kind::Malformed);
         let error = read(&file("<f4", "False", "(18446744073709551615, 9)", &[0; 4])).unwrap_err();
         assert_eq!(error.kind(), Kind::Limit);
+        let error = read(b"\x93NUMPY\x02\x00\xff\xff\xff\xff{").unwrap_err();
+        assert_eq!(error.kind(), Kind::Malformed);
     }
 
     #[test]
-    fn what_is_not_read_is_named() {
-        let error = read(&file("<U3", "False", "(1,)", &[0; 12])).unwrap_err();
-        assert_eq!(error.kind(), Kind::Unsupported);
-        assert!(error.message().contains("<U3"), "{error}");
-        assert_eq!(read(b"PK\x03\x04").unwrap_err().kind(), Kind::Malformed);
+    fn headers_that_are_none() {
+        for header in ["(2", "(a,)", "(-1,)", "3"] {
+            assert_eq!(read(&file("<f4", "False", header, &[])).unwrap_err().kind(), Kind::Malformed, "{header}");
+        }
+        assert_eq!(read(&file("<f4", "maybe", "()", &[0; 4])).unwrap_err().kind(), Kind::Malformed);
+        for bytes in [&b""[..], b"PK\x03\x04", b"\x93NUMPY", b"\x93NUMPY\x01\x00\x02\x00\xff\xff"] {
+            assert_eq!(read(bytes).unwrap_err().kind(), Kind::Malformed);
+        }
     }
 
     #[test]
-    fn an_output_comes_back() {
+    fn element_types_that_are_not_read_are_named() {
+        for kind in ["<U3", "|O", "", "é"] {
+            let error = read(&file(kind, "False", "(1,)", &[0; 12])).unwrap_err();
+            assert_eq!(error.kind(), Kind::Unsupported);
+            assert!(error.message().contains(kind), "{error}");
+        }
+        let record = header("{'descr': [('shape', '<f4')], 'fortran_order': False, 'shape': (1,), }");
+        assert_eq!(read(&record).unwrap_err().kind(), Kind::Unsupported);
+    }
+
+    #[test]
+    fn an_output_comes_back_aligned() {
         let tensor = Tensor::new(&[[1f32, -2.0]], &Device::Cpu).unwrap();
         let output = Output { name: "y".into(), dtype: ValueType::Float, data: Data::Numbers(tensor) };
-        let back = read(&write(std::slice::from_ref(&output)).unwrap()).unwrap();
-        assert_eq!(back.to_vec2::<f32>().unwrap(), [[1.0, -2.0]]);
+        let bytes = write(std::slice::from_ref(&output)).unwrap();
+        assert_eq!(bytes.len() % 64, 8);
+        assert_eq!(read(&bytes).unwrap().to_vec2::<f32>().unwrap(), [[1.0, -2.0]]);
         assert_eq!(write(&[output.clone(), output]).unwrap_err().kind(), Kind::Misuse);
     }
 }

@@ -14,6 +14,7 @@ use tfjs_manifest::{Error, Findings, Result};
 /// # Errors
 /// Whatever the layer refuses, naming the layer.
 pub fn read_entry(value: &Value, cx: &ReadCx<'_>) -> Result<LayerEntry> {
+    cx.spend_layer()?;
     let class_name = class_name(value)?;
     let config = value.get("config").ok_or_else(|| Error::malformed("missing `config`"))?;
     let name = entry_name(value, config, class_name);

@@ -108,7 +108,8 @@ fn declared_input(first: &LayerEntry, config: &Value, cx: &ReadCx<'_>) -> Result
             // `dtype` of an ordinary layer is what it computes in, not what it is given.
             let mut map = first.config.clone();
             map.remove("dtype");
-            input_type(&map, cx)?.map(|ty| match &first.body {
+            let here = |e: Error| e.at_json("config.layers[0]").at_layer(&first.name);
+            input_type(&map, cx).map_err(here)?.map(|ty| match &first.body {
                 LayerBody::Layer(layer) => TensorType { dtype: layer.def().input_type().unwrap_or(ty.dtype), ..ty },
                 _ => ty,
             })

@@ -109,6 +109,8 @@ impl<'a> Builder<'a> {
             let arguments = entry.calls[call].try_map(|t| lookup(&values, t)).map_err(|e| e.at_layer(&path))?;
             let outputs = match &entry.body {
                 LayerBody::Model(inner) => {
+                    // A model without layers costs a call all the same, or a nest of them would be free.
+                    self.spend(1).map_err(|e| e.at_layer(&path))?;
                     let inputs = model_inputs(inner, &arguments).map_err(|e| e.at_layer(&path))?;
                     self.inline(inner, &scope.inside(entry, inner, &objects[layer]), &inputs)?
                 }
@@ -134,8 +136,6 @@ impl<'a> Builder<'a> {
         object: &str,
         call: Call<ValueId>,
     ) -> Result<Vec<ValueId>> {
-        let asked = self.graph.nodes.len() as u64 + 1;
-        Limits::check("nodes (calls of layers, shared models expanded)", asked, self.limits.nodes)?;
         let callee = match &entry.body {
             LayerBody::Layer(layer) => Callee::Layer(layer.clone()),
             LayerBody::Op(op) => Callee::Op(op.clone()),
@@ -144,6 +144,7 @@ impl<'a> Builder<'a> {
         let types = call.try_map(|value| Ok::<_, Error>(self.graph.ty(*value).clone()))?;
         let at = |e: Error| e.at_layer(path);
         let outputs = callee.def().infer(&types).map_err(at)?;
+        self.spend(callee.def().expanded(&types).map_err(at)?).map_err(at)?;
         let weights = callee.def().weights(&types).map_err(at)?;
         let mask = callee.def().mask();
         let layer = match self.instances.get(&std::ptr::from_ref(entry)) {
@@ -162,6 +163,13 @@ impl<'a> Builder<'a> {
         }
         self.graph.nodes.push(Node { layer, call, mask, outputs: values.clone() });
         Ok(values)
+    }
+
+    /// Spends calls from the budget of the whole model.
+    fn spend(&mut self, calls: u64) -> Result<()> {
+        self.graph.expanded = self.graph.expanded.saturating_add(calls);
+        let what = "nodes (calls of layers, shared models and wrappers expanded)";
+        Limits::check(what, self.graph.expanded, self.limits.nodes)
     }
 
     fn add_layer(

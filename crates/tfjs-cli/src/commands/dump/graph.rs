@@ -6,7 +6,7 @@ use tfjs::layer::MaskRule;
 use tfjs::parts::topology::graph::{Callee, GraphLayer, GraphPort, ModelGraph, Node, ValueId, ValueInfo, WeightSlot};
 
 pub(super) fn of(graph: &ModelGraph) -> Value {
-    let ModelGraph { name, layers, nodes, values, slots, inputs, outputs } = graph;
+    let ModelGraph { name, layers, nodes, values, slots, inputs, outputs, expanded: _ } = graph;
     json!({
         "name": name,
         "inputs": inputs.iter().map(port).collect::<Value>(),

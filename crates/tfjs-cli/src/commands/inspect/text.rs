@@ -1,18 +1,19 @@
 //! An inspection for people: a head, the table of layers, sums.
 
 use super::{Inspection, Row, files, parameters, rows, stored};
-use crate::failure::{name, one_line};
+use crate::failure::one_line;
 use std::io::{self, Write};
+use tfjs::parts::manifest::text::shorten;
 use tfjs::parts::topology::graph::{GraphPort, ModelGraph};
 
 pub(super) fn print(inspection: &Inspection, verify: bool, out: &mut dyn Write) -> io::Result<()> {
     let Inspection { location, json_bytes, json, producer, graph, report, warnings: _, problems } = inspection;
-    let title = graph.as_ref().map_or_else(String::new, |graph| format!("{}: ", name(&graph.name)));
-    writeln!(out, "{title}{}, by {producer}", name(json.class_name()))?;
+    let title = graph.as_ref().map_or_else(String::new, |graph| format!("{}: ", shorten(&graph.name)));
+    writeln!(out, "{title}{}, by {producer}", shorten(json.class_name()))?;
     writeln!(out, "file      {}, {}", one_line(location), bytes(*json_bytes))?;
     for (what, who) in [("made by", &json.generated_by), ("converted", &json.converted_by)] {
         if let Some(who) = who {
-            writeln!(out, "{what:9} {}", name(who))?;
+            writeln!(out, "{what:9} {}", shorten(who))?;
         }
     }
     if let Some(graph) = graph {
@@ -50,7 +51,7 @@ pub(super) fn print(inspection: &Inspection, verify: bool, out: &mut dyn Write) 
 fn ports(what: &str, ports: &[GraphPort], graph: &ModelGraph, out: &mut dyn Write) -> io::Result<()> {
     for (i, port) in ports.iter().enumerate() {
         let what = if i == 0 { what } else { "" };
-        writeln!(out, "{what:9} {} {}", name(&port.name), graph.ty(port.value))?;
+        writeln!(out, "{what:9} {} {}", shorten(&port.name), graph.ty(port.value))?;
     }
     Ok(())
 }
@@ -60,7 +61,7 @@ fn table(graph: &ModelGraph, out: &mut dyn Write) -> io::Result<()> {
     let of_row = |row: &Row<'_>| {
         let shapes: Vec<String> = row.outputs.iter().map(|ty| ty.shape.to_string()).collect();
         [
-            format!("{} ({})", name(&row.layer.path), name(&row.layer.class_name)),
+            format!("{} ({})", shorten(&row.layer.path), shorten(&row.layer.class_name)),
             shapes.join(" "),
             row.parameters.to_string(),
         ]

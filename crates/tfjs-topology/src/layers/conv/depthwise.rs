@@ -56,7 +56,8 @@ impl LayerDef for DepthwiseConv {
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let input = &self.windows.spatial.input(call)?.shape;
         let channels = self.windows.spatial.channels(input).map(|c| self.outputs(c, input)).transpose()?;
-        Ok(vec![TensorType::float(self.windows.output(input, channels)?)])
+        let shape = self.windows.output(input, channels)?;
+        Ok(vec![TensorType::float(self.activation.infer(shape)?)])
     }
 
     fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {

@@ -74,6 +74,8 @@ impl FromConfig for Bidirectional {
             Some(backward) => (layer, backward),
             None => (layer.clone(), turned(&layer)?),
         };
+        recurrent(&forward).map_err(|e| e.at_json("layer").at_json("config"))?;
+        recurrent(&backward).map_err(|e| e.at_json("backward_layer").at_json("config"))?;
         let flag = |value: &Value, key: &str| inner_value(value, key).and_then(Value::as_bool).unwrap_or(false);
         for key in ["return_sequences", "return_state"] {
             if flag(&forward, key) != flag(&backward, key) {
@@ -108,6 +110,17 @@ fn inner_config(layer: &Value) -> Option<&Map<String, Value>> {
 fn inner_value<'a>(layer: &'a Value, key: &str) -> Option<&'a Value> {
     let config = inner_config(layer)?;
     config.get(key).or_else(|| config.get(&crate::config::camel_case(key)))
+}
+
+/// Keras asks of the layer what wrappers and models do not have; and each of a nest would be read twice.
+fn recurrent(layer: &Value) -> Result<()> {
+    let class = layer.get("class_name").or_else(|| layer.get("className")).and_then(Value::as_str).unwrap_or("");
+    match class.rsplit('>').next() {
+        Some("Bidirectional" | "TimeDistributed" | "Sequential" | "Functional" | "Model") => Err(Error::malformed(
+            format!("expected a recurrent layer inside `Bidirectional`, found one of class `{class}`"),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// The layer as it runs in the other direction.
@@ -208,6 +221,12 @@ impl LayerDef for Bidirectional {
         let mut weights = self.forward.weights(&forward, &forward_scope)?;
         weights.extend(self.backward.weights(&backward, &backward_scope)?);
         Ok(weights)
+    }
+
+    fn expanded(&self, call: &Call<TensorType>) -> Result<u64> {
+        let [forward, backward] = self.calls(call)?;
+        let both = self.forward.expanded(&forward)?.saturating_add(self.backward.expanded(&backward)?);
+        Ok(both.saturating_add(1))
     }
 
     fn mask(&self) -> MaskRule {

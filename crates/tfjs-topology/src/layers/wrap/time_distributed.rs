@@ -70,6 +70,11 @@ impl LayerDef for TimeDistributed {
         self.inner.weights(&inner, &Scope { name, attr: "layer".to_string(), kind: ScopeKind::Wrapped })
     }
 
+    fn expanded(&self, call: &Call<TensorType>) -> Result<u64> {
+        let (_, inner) = self.folded(call)?;
+        Ok(self.inner.expanded(&inner)?.saturating_add(1))
+    }
+
     fn mask(&self) -> MaskRule {
         MaskRule::Compute
     }

@@ -5,7 +5,6 @@ mod binding;
 mod call;
 mod def;
 mod graph;
-mod plan;
 
 use crate::args::{DumpArgs, Stage};
 use crate::failure::Failure;
@@ -17,12 +16,12 @@ use tfjs::parts::io::WeightSource;
 use tfjs::parts::topology::bind::Rule;
 use tfjs::parts::topology::producer::Family;
 use tfjs::parts::topology::types::{SymShape, TensorType};
-use tfjs::{LoadOptions, Producer, Result};
+use tfjs::{LayersModel, LoadOptions, Producer, Result};
 
 pub(crate) fn run(args: &DumpArgs, out: &mut dyn Write, _err: &mut dyn Write) -> Result<(), Failure> {
     let options = load_options(&args.model);
     let dump = match args.stage {
-        Stage::Plan => plan::of(&road::load(&args.model.model, options)?),
+        Stage::Plan => plan(&road::load(&args.model.model, options)?),
         stage => {
             let fetched = road::fetch(&args.model.model, &options)?;
             to_stage(stage, &fetched, &options).map_err(|e| fetched.place(e))?
@@ -71,6 +70,15 @@ fn artifacts(fetched: &Fetched, options: &LoadOptions) -> Value {
         "model_json": document,
         "model_json_text": text,
     })
+}
+
+/// What runs each step of a loaded model.
+fn plan(model: &LayersModel) -> Value {
+    let mut plan = json!({"engine": model.engine().name()});
+    if let (Some(plan), Value::Object(steps)) = (plan.as_object_mut(), model.plan_json()) {
+        plan.extend(steps);
+    }
+    plan
 }
 
 /// A producer's family in one word.
