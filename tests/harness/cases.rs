@@ -86,9 +86,20 @@ impl Case {
     /// # Errors
     /// What went wrong, or which output differs where.
     pub fn run(&self, engine: Engine) -> std::result::Result<f64, String> {
+        self.compare(&self.load_for(engine)?)
+    }
+
+    /// Loads the model with the default options.
+    ///
+    /// # Errors
+    /// What went wrong.
+    pub fn load(&self) -> std::result::Result<LayersModel, String> {
+        self.load_for(Engine::Native)
+    }
+
+    fn load_for(&self, engine: Engine) -> std::result::Result<LayersModel, String> {
         let location = self.folder.to_str().expect("the cases have plain names");
-        let model = tfjs::blocking::load_layers_model(location, LoadOptions::new().with_engine(engine));
-        self.compare(&model.map_err(|e| e.to_string())?)
+        tfjs::blocking::load_layers_model(location, LoadOptions::new().with_engine(engine)).map_err(|e| e.to_string())
     }
 
     /// Predicts with the model, loaded from wherever, and compares.

@@ -18,6 +18,7 @@ pub mod read;
 pub mod registry;
 pub mod resolve;
 pub(crate) mod suggest;
+pub mod summary;
 pub mod types;
 
 #[cfg(test)]

@@ -1,0 +1,101 @@
+//! Saving: what we save we load again, and without a warning it is the same model to the last bit. That the real
+//! TensorFlow.js loads it and computes the same is shown by `conformance/generate/check_saved.mjs`.
+
+use harness::cases::{Case, all_cases};
+use harness::tensors::read_inputs;
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::Value;
+use tfjs::parts::io::{MemoryStore, Registry};
+use tfjs::{Inputs, LayersModel, LoadOptions, Outputs, SaveOptions, Tensor};
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let trials = all_cases().into_iter().map(|case| {
+        let id = case.id.clone();
+        Trial::test(id, move || round_trip(&case).map_err(Failed::from))
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit();
+}
+
+fn round_trip(case: &Case) -> Result<(), String> {
+    let text = |e: tfjs::Error| e.to_string();
+    let model = case.load()?;
+    let store = MemoryStore::new();
+    let registry = Registry::default().with("mem", store.clone());
+    let report = tfjs::blocking::save(&model, "mem://case", SaveOptions::new().with_registry(registry.clone()));
+    let warnings = report.map_err(text)?.warnings;
+    let again = tfjs::blocking::load_layers_model("mem://case", LoadOptions::new().with_registry(registry));
+    let again = again.map_err(|e| format!("what was saved does not load: {e}"))?;
+    if again.report().producer.as_ref().is_none_or(|p| !p.is_tfjs()) {
+        return Err("what was saved is not taken for TensorFlow.js's".to_string());
+    }
+    if !again.report().warnings.is_empty() {
+        return Err(format!("what was saved loads with warnings: {:?}", again.report().warnings));
+    }
+    let found = predict(case, &model, &again)?;
+    if warnings.is_empty() {
+        same_bits(&predict(case, &model, &model)?, &found)?;
+    }
+    if case.id.starts_with("tfjs/") {
+        as_tensorflow_js_wrote_it(case, &model, &again, &warnings)?;
+    }
+    Ok(())
+}
+
+/// The case's inputs, in the order of the original's, given to the model.
+fn predict(case: &Case, original: &LayersModel, model: &LayersModel) -> Result<Outputs, String> {
+    // By position: the name of an input that only the first layer of a Sequential implies may be another.
+    let mut named: Vec<_> = read_inputs(&case.folder)?;
+    let order: Vec<String> = original.inputs().map(|port| port.name.to_string()).collect();
+    named.sort_by_key(|(name, _)| order.iter().position(|n| n == name));
+    let inputs: Inputs = named.into_iter().map(|(_, input)| input).collect::<Vec<_>>().into();
+    model.predict(inputs).map_err(|e| format!("what was saved does not predict: {e}"))
+}
+
+fn same_bits(expected: &Outputs, found: &Outputs) -> Result<(), String> {
+    if expected.len() != found.len() {
+        return Err(format!("{} outputs, expected {}", found.len(), expected.len()));
+    }
+    for i in 0..expected.len() {
+        let (a, b) = (expected.at(i), found.at(i));
+        match (a, b) {
+            (Ok(a), Ok(b)) if bits(a)? == bits(b)? => {}
+            (Ok(a), Ok(b)) => return Err(format!("output {i} is not the same: {b}, expected {a}")),
+            _ => return Err(format!("output {i} is no tensor")),
+        }
+    }
+    Ok(())
+}
+
+fn bits(tensor: &Tensor) -> Result<(Vec<usize>, Vec<u64>), String> {
+    let flat = tensor.to_dtype(tfjs::DType::F64).and_then(|t| t.flatten_all()).and_then(|t| t.to_vec1::<f64>());
+    let values = flat.map_err(|e| e.to_string())?;
+    Ok((tensor.dims().to_vec(), values.into_iter().map(f64::to_bits).collect()))
+}
+
+/// The files of TensorFlow.js itself come out as they went in: topology, order of weights, metadata.
+fn as_tensorflow_js_wrote_it(
+    case: &Case,
+    model: &LayersModel,
+    again: &LayersModel,
+    warnings: &[String],
+) -> Result<(), String> {
+    if !warnings.is_empty() {
+        return Err(format!("{} is of TensorFlow.js and has warnings: {warnings:?}", case.id));
+    }
+    let (before, after) = (model.json().to_value(), again.json().to_value());
+    for key in ["modelTopology", "format", "generatedBy", "convertedBy", "userDefinedMetadata", "trainingConfig"] {
+        if before.get(key) != after.get(key) {
+            return Err(format!("`{key}` was {:?}, is {:?}", before.get(key), after.get(key)));
+        }
+    }
+    let weights = |json: &Value| -> Vec<Value> {
+        let groups = json["weightsManifest"].as_array().cloned().unwrap_or_default();
+        let all = groups.iter().flat_map(|group| group["weights"].as_array().cloned().unwrap_or_default());
+        all.filter(|weight| weight.get("group").is_none()).collect()
+    };
+    if weights(&before) != weights(&after) {
+        return Err(format!("the weights were {:?}, are {:?}", weights(&before), weights(&after)));
+    }
+    Ok(())
+}
