@@ -114,6 +114,24 @@ fn in_small_files_and_quantized() {
 }
 
 #[test]
+fn in_more_files_than_a_process_may_have_open() {
+    let units = 2500;
+    let layer = json!({ "class_name": "Embedding", "config": {
+        "name": "e", "input_dim": units, "output_dim": 1, "batch_input_shape": [null, 1] } });
+    let json = json!({
+        "modelTopology": { "class_name": "Sequential", "config": { "name": "s", "layers": [layer] },
+            "keras_version": "tfjs-layers 4.22.0", "backend": "tensor_flow.js" },
+        "weightsManifest": [{ "paths": ["w.bin"], "weights": [
+            { "name": "e/embeddings", "shape": [units, 1], "dtype": "float32" }] }],
+    });
+    let model = model_of(&json, vec![0; 4 * units]);
+    let folder = tempfile::tempdir().unwrap();
+    let options = SaveOptions::new().with_shard_bytes(4);
+    let report = tfjs::blocking::save(&model, folder.path().to_str().unwrap(), options).unwrap();
+    assert_eq!(report.files, units + 1);
+}
+
+#[test]
 fn as_a_method_inside_a_runtime() {
     let registry = Registry::default().with("mem", MemoryStore::new());
     let model = model();
