@@ -370,6 +370,12 @@ impl LayersModel {
         if self.shared.native.is_some() { Engine::Native } else { Engine::Portable }
     }
 
+    /// The layers, their output shapes and numbers of parameters, as Keras's `model.summary()` prints them, in
+    /// lines of `width` characters (65 or 98, if `None`).
+    pub fn summary(&self, width: Option<usize>) -> String {
+        tfjs_topology::summary::summary(&self.shared.def, &self.shared.graph, width)
+    }
+
     /// What runs, step by step, as JSON.
     pub fn plan_json(&self) -> Json {
         let graph = &self.shared.graph;

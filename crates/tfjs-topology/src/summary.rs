@@ -31,11 +31,8 @@ pub fn summary(def: &ModelDef, graph: &ModelGraph, width: Option<usize>) -> Stri
     }
     table.rule(&mut out, '=');
     let of = |trainable: bool| Size::of(graph.slots.iter().filter(|slot| slot.trainable == trainable));
-    for (what, size) in [
-        ("Total", Size::of(graph.slots.iter())),
-        ("Trainable", of(true)),
-        ("Non-trainable", of(false)),
-    ] {
+    for (what, size) in [("Total", Size::of(graph.slots.iter())), ("Trainable", of(true)), ("Non-trainable", of(false))]
+    {
         // Writing to a string does not fail.
         let _ = writeln!(out, "{what} params: {} ({})", size.parameters, readable(size.bytes));
     }
@@ -97,10 +94,7 @@ impl Size {
         slots.fold(Size::default(), |sum, slot| {
             let elements = slot.decl.shape.elements() as u64;
             let bytes = elements.saturating_mul(slot.decl.dtype.size().unwrap_or(0));
-            Size {
-                parameters: sum.parameters.saturating_add(elements),
-                bytes: sum.bytes.saturating_add(bytes),
-            }
+            Size { parameters: sum.parameters.saturating_add(elements), bytes: sum.bytes.saturating_add(bytes) }
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Saves the model of every conformance case that loads, for `generate/check_saved.mjs` to load with the real
-//! TensorFlow.js: `save_all FOLDER [FILTER]` writes `FOLDER/<producer>/<case>/`, with the warnings beside the model.
+//! TensorFlow.js: `save_all FOLDER [FILTER [SHARD_BYTES]]` writes `FOLDER/<producer>/<case>/`, with the warnings
+//! beside the model.
 
 use harness::cases::{Case, all_cases};
 use std::path::Path;
@@ -9,13 +10,21 @@ use tfjs::{LoadOptions, SaveOptions};
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
     let Some(folder) = args.next() else {
-        eprintln!("usage: save_all FOLDER [FILTER]");
+        eprintln!("usage: save_all FOLDER [FILTER [SHARD_BYTES]]");
         return ExitCode::from(2);
     };
     let filter = args.next().unwrap_or_default();
+    let options = match args.next().map(|bytes| bytes.parse()) {
+        None => SaveOptions::new(),
+        Some(Ok(bytes)) => SaveOptions::new().with_shard_bytes(bytes),
+        Some(Err(why)) => {
+            eprintln!("SHARD_BYTES: {why}");
+            return ExitCode::from(2);
+        }
+    };
     let (mut saved, mut without_warnings, mut failed) = (0, 0, 0);
     for case in all_cases().into_iter().filter(|case| case.id.contains(&filter)) {
-        match save(&case, &Path::new(&folder).join(&case.id)) {
+        match save(&case, &Path::new(&folder).join(&case.id), options.clone()) {
             Ok(warnings) => {
                 saved += 1;
                 without_warnings += usize::from(warnings == 0);
@@ -30,12 +39,12 @@ fn main() -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn save(case: &Case, folder: &Path) -> Result<usize, String> {
+fn save(case: &Case, folder: &Path, options: SaveOptions) -> Result<usize, String> {
     let text = |e: tfjs::Error| e.to_string();
     let location = case.folder.to_str().ok_or("a path that is not UTF-8")?;
     let model = tfjs::blocking::load_layers_model(location, LoadOptions::new()).map_err(text)?;
     let target = folder.to_str().ok_or("a path that is not UTF-8")?;
-    let report = tfjs::blocking::save(&model, target, SaveOptions::new()).map_err(text)?;
+    let report = tfjs::blocking::save(&model, target, options).map_err(text)?;
     let warnings = serde_json::to_vec(&report.warnings).map_err(|e| e.to_string())?;
     std::fs::write(folder.join("warnings.json"), warnings).map_err(|e| e.to_string())?;
     Ok(report.warnings.len())

@@ -62,10 +62,10 @@ impl Staged {
         Ok(Staged { file, at: Temporary(Some(at)), target: target.to_owned() })
     }
 
-    fn with(target: &Path, bytes: &[u8]) -> Result<Staged> {
+    fn with(target: &Path, bytes: &[u8]) -> Result<Written> {
         let mut staged = Staged::new(target)?;
         staged.file.write_all(bytes).map_err(|e| cannot("write", e).in_file(target.display()))?;
-        Ok(staged)
+        staged.written()
     }
 
     pub(super) fn file(&mut self) -> &mut File {
@@ -74,15 +74,30 @@ impl Staged {
 
     /// Into its place, on disk.
     pub(super) fn commit(self) -> Result<()> {
-        self.replace()?.keep();
+        self.written()?.replace()?.keep();
         Ok(())
     }
 
+    /// Its bytes are on disk, and the file is closed: a model may have more files than a process may have open.
+    fn written(self) -> Result<Written> {
+        let Staged { file, at, target } = self;
+        // A rename that reaches the disk before the bytes would leave an empty file after a crash.
+        file.sync_all().map_err(|e| cannot("write", e).in_file(target.display()))?;
+        Ok(Written { at, target })
+    }
+}
+
+/// A whole file beside its place. Dropped, it is gone.
+#[derive(Debug)]
+struct Written {
+    at: Temporary,
+    target: PathBuf,
+}
+
+impl Written {
     /// Into its place, until it is decided to keep it.
     fn replace(mut self) -> Result<Replaced> {
         let error = |e| cannot("write", e).in_file(self.target.display());
-        // A rename that reaches the disk before the bytes would leave an empty file after a crash.
-        self.file.sync_all().map_err(error)?;
         let mut before = Temporary(None);
         if self.target.exists() {
             let path = beside(&self.target)?;

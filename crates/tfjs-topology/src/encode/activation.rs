@@ -26,6 +26,14 @@ fn name(activation: &Activation) -> Option<&'static str> {
     })
 }
 
+/// The one activation TensorFlow.js writes and does not read: it looks for `geluNew`.
+pub(super) fn check_unreadable(config: &Map<String, Value>, at: &At<'_>, cx: &EncodeCx<'_>) {
+    let is_new = |value: &Value| matches!(Activation::from_value(value, &cx.read), Ok(Activation::GeluTanh));
+    if config.get("activation").is_some_and(is_new) {
+        cx.warn(at, "TensorFlow.js writes the activation `gelu_new` and does not find it again");
+    }
+}
+
 /// Translates the activation at `key`. An absent one stays absent, a null is no activation.
 pub(super) fn translate(config: &mut Map<String, Value>, key: &str, at: &At<'_>, cx: &EncodeCx<'_>) {
     let Some(value) = config.get_mut(key) else { return };

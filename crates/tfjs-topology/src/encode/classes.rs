@@ -103,6 +103,7 @@ fn translate(class: &str, config: &mut Map<String, Value>, at: &At<'_>, cx: &Enc
             check_rank(2..=4, at, cx);
         }
         "Concatenate" => concatenate(config, at, cx),
+        "Reshape" => reshape(config, at),
         "Flatten" => {
             let fits = |inputs: &Vec<TensorType>| {
                 let dims = inputs.first().map(|ty| ty.shape.dims()).unwrap_or_default();
@@ -146,6 +147,24 @@ fn convolution(class: &str, config: &Map<String, Value>, at: &At<'_>, cx: &Encod
         if config.get("padding").and_then(Value::as_str) == Some("causal") {
             cx.warn(at, "TensorFlow.js loads `causal` padding and cannot predict with it");
         }
+    }
+}
+
+/// TensorFlow.js leaves a free size unknown even where it follows from the input, so it is written out.
+fn reshape(config: &mut Map<String, Value>, at: &At<'_>) {
+    let Some(Value::Array(target)) = config.get_mut("target_shape") else { return };
+    let is_free = |size: &Value| size.as_i64().is_none_or(|n| n < 0);
+    let fixed: Option<u64> =
+        target.iter().filter(|size| !is_free(size)).try_fold(1u64, |n, s| n.checked_mul(s.as_u64()?));
+    let given = |inputs: &Vec<TensorType>| {
+        let dims = inputs.first()?.shape.dims().get(1..)?;
+        dims.iter().try_fold(1u64, |n, dim| n.checked_mul((*dim)? as u64))
+    };
+    let mut sizes = at.calls.iter().map(given);
+    let (Some(fixed), Some(Some(first))) = (fixed.filter(|&n| n > 0), sizes.next()) else { return };
+    let mut free = target.iter_mut().filter(|size| is_free(size));
+    if let (Some(size), None, true) = (free.next(), free.next(), sizes.all(|n| n == Some(first))) {
+        *size = (first / fixed).into();
     }
 }
 

@@ -3,7 +3,7 @@
 use super::calls::Calls;
 use super::numbering::Numbering;
 use super::types::Types;
-use super::{At, EncodeCx, classes, common};
+use super::{At, EncodeCx, activation, classes, common};
 use crate::def::{LayerBody, LayerEntry, Port, Submodel, SubmodelKind};
 use crate::registry::Layer;
 use crate::types::TensorType;
@@ -131,7 +131,10 @@ pub(super) fn encode_entry(
             module = cx.producer.is_keras3().then_some("keras.ops");
             (entry.class_name.clone(), Value::Object(entry.config.clone()))
         }
-        LayerBody::Layer(_) if cx.producer.is_tfjs() => (entry.class_name.clone(), Value::Object(entry.config.clone())),
+        LayerBody::Layer(_) if cx.producer.is_tfjs() => {
+            activation::check_unreadable(&entry.config, &at, cx);
+            (entry.class_name.clone(), Value::Object(entry.config.clone()))
+        }
         LayerBody::Layer(Layer::Custom(_)) => {
             cx.warn(&at, "a class of your own, which TensorFlow.js needs to be registered under this name");
             (entry.class_name.clone(), Value::Object(entry.config.clone()))

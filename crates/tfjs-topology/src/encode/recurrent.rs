@@ -87,6 +87,8 @@ pub(super) fn bidirectional(config: &mut Map<String, Value>, at: &At<'_>, cx: &E
 
 fn one_way(value: &Value, prefix: &str, at: &At<'_>, cx: &EncodeCx<'_>) -> Option<(String, Map<String, Value>)> {
     let (class, mut config) = read(value, at, cx)?;
+    // Keras sets it in here by itself; it matters where there are masks, and these have a warning of their own.
+    config.remove("zero_output_for_mask");
     layer(&class, &mut config, at, cx);
     // Keras 3 writes the name with the direction, TensorFlow.js puts it before the name.
     if cx.producer.is_keras3()

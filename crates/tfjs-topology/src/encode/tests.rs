@@ -59,7 +59,14 @@ fn keras_3_spells_dtypes_initializers_and_activations_differently() {
     });
     check(Family::Keras3, &json!([null, 3]), "Dense", &config, &expect, &[]);
     let slope = json!({ "negative_slope": 0.1 });
-    check(Family::Keras3, &json!([null, 3]), "LeakyReLU", &slope, &json!({ "alpha": 0.1, "negative_slope": null }), &[]);
+    check(
+        Family::Keras3,
+        &json!([null, 3]),
+        "LeakyReLU",
+        &slope,
+        &json!({ "alpha": 0.1, "negative_slope": null }),
+        &[],
+    );
     let function = json!({ "units": 2, "activation": { "class_name": "function", "config": "relu" } });
     check(Family::Keras2, &json!([null, 3]), "Dense", &function, &json!({ "activation": "relu" }), &[]);
 }
@@ -128,6 +135,23 @@ fn what_tensorflow_js_computes_differently() {
 }
 
 #[test]
+fn a_free_size_that_follows_is_written_out() {
+    let free = json!({ "target_shape": [-1, 3] });
+    let x = json!([null, 4, 3]);
+    check(Family::Keras2, &x, "Reshape", &free, &json!({ "target_shape": [4, 3] }), &[]);
+    let unknown = json!([null, null, 3]);
+    check(Family::Keras2, &unknown, "Reshape", &free, &free, &[]);
+    check(Family::TensorFlowJs, &x, "Reshape", &free, &free, &[]);
+}
+
+#[test]
+fn what_tensorflow_js_cannot_read_of_its_own() {
+    let warning = "TensorFlow.js writes the activation `gelu_new` and does not find it again";
+    let gelu = json!({ "activation": "gelu_new" });
+    check(Family::TensorFlowJs, &json!([null, 3]), "Activation", &gelu, &gelu, &[warning]);
+}
+
+#[test]
 fn recurrent_defaults_are_written_out() {
     let x = json!([null, 4, 3]);
     let lstm = json!({ "units": 2, "activation": null });
@@ -146,9 +170,7 @@ fn recurrent_defaults_are_written_out() {
 #[test]
 fn a_backward_layer_is_left_out_where_it_is_the_mirror() {
     let x = json!([null, 4, 3]);
-    let lstm = |name: &str, backwards: bool, units: u32| {
-        json!({ "class_name": "LSTM", "config": { "name": name, "units": units, "go_backwards": backwards } })
-    };
+    let lstm = |name: &str, backwards: bool, units: u32| json!({ "class_name": "LSTM", "config": { "name": name, "units": units, "go_backwards": backwards } });
     let mirror = json!({ "layer": lstm("forward_a", false, 2), "backward_layer": lstm("backward_a", true, 2) });
     check(Family::Keras3, &x, "Bidirectional", &mirror, &json!({ "backward_layer": null }), &[]);
     let written = encoded(Family::Keras3, &after_input(&x, "Bidirectional", &mirror)).topology;
@@ -231,9 +253,7 @@ fn an_explicit_mask_is_kept_and_told() {
 fn calls_are_numbered_as_tensorflow_js_makes_them() {
     // The first call of `s` needs `d`, which comes after it in the file: TensorFlow.js makes the second one first.
     let dense = json!({ "units": 3, "trainable": true });
-    let tensor_of = |layer: &str, node: u32| {
-        json!({ "class_name": "__keras_tensor__", "config": { "keras_history": [layer, node, 0] } })
-    };
+    let tensor_of = |layer: &str, node: u32| json!({ "class_name": "__keras_tensor__", "config": { "keras_history": [layer, node, 0] } });
     let calls = json!([{ "args": [tensor("d")], "kwargs": {} }, { "args": [tensor("x")], "kwargs": {} }]);
     let model = keras3(&[
         ("Dense", "s", dense.clone(), calls),
