@@ -1,9 +1,6 @@
-//! What the tests share: servers that misbehave, conformance cases, comparison.
+//! What the tests of models share: conformance cases, small models, comparison.
 
 pub mod cases;
 pub mod expectations;
-pub mod fault_server;
-pub mod io_load;
-pub mod io_sink;
 pub mod small;
 pub mod tensors;

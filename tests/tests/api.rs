@@ -1,7 +1,7 @@
 //! Every way to name a model, what a load reports, and how it is called and called off.
 
-use harness::fault_server::{FaultServer, Reply};
 use harness::small::{Small, check_error, two_to_one};
+use io_harness::fault_server::{FaultServer, Reply};
 use serde_json::json;
 use std::future::Future;
 use std::path::Path;

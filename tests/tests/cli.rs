@@ -1,8 +1,8 @@
 //! The command line, through its one door: arguments in; an answer, complaints and an exit code out. What
 //! models should answer was computed by those who made them.
 
-use harness::fault_server::{FaultServer, Reply};
 use harness::tensors::{Named, read_tensors};
+use io_harness::fault_server::{FaultServer, Reply};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -15,10 +15,10 @@
 //! | 11 | `evaluate` drops regularization | this version has no `evaluate` |
 //! | 12 | bilinear upsampling has another phase than Keras's | `bilinear_upsampling_has_the_phase_of_its_producer` |
 
-use harness::fault_server::{FaultServer, Reply};
 use harness::small::{
     Small, alone, check_error, check_refused, functional, input, keras2, layer, tfjs_layers, two_to_one,
 };
+use io_harness::fault_server::{FaultServer, Reply};
 use serde_json::{Value, json};
 use tfjs::{Input, Kind, LoadOptions, Producer};
 

@@ -37,6 +37,22 @@ pub trait Files: Send + Sync + Debug {
         unsupported("be written to", path)
     }
 
+    /// Writes several files in this order, of which the last completes the rest, as a model's JSON does.
+    ///
+    /// A place that can do it leaves all of them as they were after an error, the default those that it had
+    /// not come to.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    fn put_all<'a>(&'a self, files: Vec<(String, Body)>) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            for (path, body) in files {
+                self.put(&path, body).await?;
+            }
+            Ok(())
+        })
+    }
+
     /// The paths of all files that begin with `prefix`, sorted.
     ///
     /// # Errors
@@ -87,12 +103,15 @@ pub struct OpenOptions {
     /// With a range: only if the file is still this one. A place that can tell answers with the whole file
     /// if it is not.
     pub if_range: Option<Validator>,
+    /// Only if the file is no longer this one. A place that can tell answers with [`Body::Unchanged`] if it
+    /// still is; others answer with the file.
+    pub if_none_match: Option<Validator>,
 }
 
 impl OpenOptions {
     /// The whole file, for this purpose.
     pub fn new(purpose: Purpose) -> Self {
-        OpenOptions { purpose, range: None, if_range: None }
+        OpenOptions { purpose, ..OpenOptions::default() }
     }
 
     /// Only these bytes.
@@ -106,6 +125,13 @@ impl OpenOptions {
     #[must_use]
     pub fn with_if_range(mut self, validator: Validator) -> Self {
         self.if_range = Some(validator);
+        self
+    }
+
+    /// Only if the file is no longer this one.
+    #[must_use]
+    pub fn with_if_none_match(mut self, validator: Validator) -> Self {
+        self.if_none_match = Some(validator);
         self
     }
 }
@@ -159,6 +185,8 @@ pub struct Opened {
     pub offset: u64,
     /// Length of the body, if known.
     pub len: Option<u64>,
+    /// Length of the whole file, if known. Without a range it is that of the body.
+    pub file_len: Option<u64>,
     /// Tells this state of the file from another.
     pub validator: Option<Validator>,
     /// Whether ranges of this file can be asked for.
@@ -174,13 +202,29 @@ impl Opened {
             Body::Bytes(bytes) => Some(bytes.len() as u64),
             _ => None,
         };
-        Opened { location: location.into(), offset: 0, len, validator: None, ranges: false, body }
+        Opened { location: location.into(), offset: 0, len, file_len: len, validator: None, ranges: false, body }
     }
 
-    /// With the length of the body.
+    /// With the length of the body, which is the whole file.
     #[must_use]
     pub fn with_len(mut self, len: u64) -> Self {
         self.len = Some(len);
+        self.file_len = Some(len);
+        self
+    }
+
+    /// The body is the part of a file of this length that begins here.
+    #[must_use]
+    pub fn with_part(mut self, offset: u64, file_len: Option<u64>) -> Self {
+        self.offset = offset;
+        self.file_len = file_len;
+        self
+    }
+
+    /// Whether ranges of this file can be asked for.
+    #[must_use]
+    pub fn with_ranges(mut self, ranges: bool) -> Self {
+        self.ranges = ranges;
         self
     }
 
@@ -200,6 +244,8 @@ pub enum Body {
     File(LocalFile),
     /// As they arrive. An error ends the stream.
     Stream(BoxStream<'static, Result<Bytes>>),
+    /// None: the file is still the one that [`OpenOptions::if_none_match`] names.
+    Unchanged,
 }
 
 /// A regular file on disk.
@@ -225,6 +271,7 @@ impl Debug for Body {
             Body::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
             Body::File(file) => write!(f, "{file:?}"),
             Body::Stream(_) => f.write_str("Stream"),
+            Body::Unchanged => f.write_str("Unchanged"),
         }
     }
 }

@@ -173,11 +173,11 @@ impl IoHandler for FilesHandler {
         Box::pin(async move {
             artifacts.check(&self.json_name, cx)?;
             let result = SaveResult::new(self.location(), artifacts.weights.len() + 1, artifacts.bytes());
-            for (path, bytes) in artifacts.weights {
-                self.files.put(&path, Body::Bytes(bytes)).await?;
-            }
+            let mut files: Vec<(String, Body)> =
+                artifacts.weights.into_iter().map(|(path, bytes)| (path, Body::Bytes(bytes))).collect();
             // Last: a model whose JSON can be read is complete.
-            self.files.put(&self.json_name, Body::Bytes(artifacts.model_json)).await?;
+            files.push((self.json_name.clone(), Body::Bytes(artifacts.model_json)));
+            self.files.put_all(files).await?;
             Ok(result)
         })
     }

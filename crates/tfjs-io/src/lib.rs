@@ -60,6 +60,7 @@ mod options;
 mod prefixed;
 mod progress;
 mod registry;
+mod retry;
 mod shard_path;
 mod url;
 mod weights_at;
@@ -82,6 +83,7 @@ pub use options::{IoOptions, ProgressCallback, Timeouts, WeightUrlConverter};
 pub use prefixed::PrefixedFiles;
 pub use progress::{Phase, Progress};
 pub use registry::{Registry, Scheme};
+pub use retry::Retry;
 pub use shard_path::shard_components;
 pub use url::{MODEL_JSON, ModelUrl};
 

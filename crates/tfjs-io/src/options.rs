@@ -2,6 +2,7 @@
 
 use crate::files::BoxFuture;
 use crate::progress::Progress;
+use crate::retry::Retry;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,8 @@ pub struct IoOptions {
     pub concurrency: usize,
     /// How long to wait for a network.
     pub timeouts: Timeouts,
+    /// How often to try again.
+    pub retry: Retry,
     /// Whether links on disk may lead out of the model's folder, as those of download caches do.
     /// Default: no.
     pub allow_symlinks: bool,
@@ -49,6 +52,7 @@ impl Default for IoOptions {
             on_progress: None,
             concurrency: 8,
             timeouts: Timeouts::default(),
+            retry: Retry::default(),
             allow_symlinks: false,
         }
     }
@@ -120,6 +124,13 @@ impl IoOptions {
         self
     }
 
+    /// Another number of tries, and other waits between them.
+    #[must_use]
+    pub fn with_retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+
     /// Whether links on disk may lead out of the model's folder.
     #[must_use]
     pub fn with_allow_symlinks(mut self, allow: bool) -> Self {
@@ -139,6 +150,7 @@ impl fmt::Debug for IoOptions {
             on_progress,
             concurrency,
             timeouts,
+            retry,
             allow_symlinks,
         } = self;
         let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
@@ -150,6 +162,7 @@ impl fmt::Debug for IoOptions {
             .field("on_progress", &on_progress.is_some())
             .field("concurrency", concurrency)
             .field("timeouts", timeouts)
+            .field("retry", retry)
             .field("allow_symlinks", allow_symlinks)
             .finish()
     }

@@ -31,6 +31,11 @@ impl Files for PrefixedFiles {
         Box::pin(async move { self.inner.put(&self.path(path), body).await })
     }
 
+    fn put_all<'a>(&'a self, files: Vec<(String, Body)>) -> BoxFuture<'a, Result<()>> {
+        let files = files.into_iter().map(|(path, body)| (self.path(&path), body)).collect();
+        self.inner.put_all(files)
+    }
+
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>>> {
         Box::pin(async move {
             let paths = self.inner.list(&self.path(prefix)).await?;

@@ -2,7 +2,7 @@
 //! its producer and times. `cargo xtask golden --large` runs it.
 
 use harness::cases::Case;
-use harness::fault_server::{FaultServer, Reply};
+use io_harness::fault_server::{FaultServer, Reply};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;

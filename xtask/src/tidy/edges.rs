@@ -16,6 +16,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("tfjs-candle", &["tfjs-kernels", "tfjs-manifest", "tfjs-topology", "tfjs-weights"]),
     ("tfjs", &["tfjs-candle", "tfjs-io", "tfjs-manifest", "tfjs-topology", "tfjs-weights"]),
     ("tfjs-cli", &["tfjs"]),
+    ("tfjs-io-tests", &["tfjs-io", "tfjs-manifest"]),
     ("tfjs-tests", &["*"]),
     ("tfjs-benches", &["*"]),
     ("xtask", &[]),

@@ -20,6 +20,7 @@ pub(crate) fn into_stream(body: Body, len: Option<u64>) -> BoxStream<'static, Re
         Body::Stream(stream) => stream,
         Body::Bytes(bytes) => memory_stream(bytes),
         Body::File(file) => file_stream(file, len),
+        Body::Unchanged => stream::iter([Err(Error::bug("a file that did not change has no body"))]).boxed(),
     }
 }
 

@@ -119,9 +119,8 @@ fn open_inside(folder: &Path, path: &Path, allow_symlinks: bool) -> Result<Opene
     let modified = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     let validator = Validator::weak(format!("{len}-{}", modified.map_or(0, |t| t.as_nanos())));
     let body = Body::File(LocalFile::new(file, Some(real)));
-    let mut opened = Opened::new(path.display().to_string(), body).with_len(len).with_validator(validator);
-    opened.ranges = true;
-    Ok(opened)
+    let opened = Opened::new(path.display().to_string(), body).with_len(len).with_validator(validator);
+    Ok(opened.with_ranges(true))
 }
 
 /// Opens a regular file; `shown` is how messages name it. `follow`: the last component may be a link.

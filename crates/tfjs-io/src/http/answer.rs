@@ -2,12 +2,14 @@
 
 use super::client::{HttpClient, timed_out, within};
 use crate::files::{Body, OpenOptions, Opened, Purpose, Validator};
+use crate::options::Timeouts;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream;
 use http::header::{self, HeaderMap};
 use http::{Response, StatusCode};
 use http_body_util::BodyExt;
+use hyper::body::Body as HttpBody;
 use std::time::{Duration, Instant};
 use tfjs_manifest::{Error, Result};
 use tower_http::decompression::DecompressionBody;
@@ -29,6 +31,10 @@ pub(super) fn open(
     let status = response.status();
     let headers = response.headers();
     let partial = status == StatusCode::PARTIAL_CONTENT;
+    if status == StatusCode::NOT_MODIFIED && options.if_none_match.is_some() {
+        let opened = Opened::new(location, Body::Unchanged);
+        return Ok(validator(headers).into_iter().fold(opened, Opened::with_validator));
+    }
     // DIFFERENCE: TensorFlow.js checks the status of model.json only, and takes an error page for weights.
     if status != StatusCode::OK && !(partial && options.range.is_some()) {
         return Err(refused(status));
@@ -45,20 +51,18 @@ pub(super) fn open(
             "the server answered with a page of HTML, not with weights; check that the file is there and needs no login",
         ));
     }
-    let offset = match (partial, options.range) {
-        (true, Some(range)) => content_range_start(headers, range.start)?,
-        _ => 0,
-    };
     let len = content_length(headers)?;
+    let (offset, file_len) = match (partial, options.range) {
+        (true, Some(range)) => content_range(headers, range.start)?,
+        _ => (0, len),
+    };
     let validator = validator(headers);
     let ranges = partial || text(headers, header::ACCEPT_RANGES).is_some_and(|r| r.eq_ignore_ascii_case("bytes"));
-    let body = Body::Stream(timed(response.into_body(), client).boxed());
-    let mut opened = Opened::new(location, body);
+    let body = Body::Stream(timed(response.into_body(), client.timeouts.clone(), client.deadline).boxed());
+    let mut opened = Opened::new(location, body).with_part(offset, file_len).with_ranges(ranges);
     // A body that was decoded has lost the length it had.
     opened.len = len;
-    opened.offset = offset;
     opened.validator = validator;
-    opened.ranges = ranges;
     Ok(opened)
 }
 
@@ -86,14 +90,16 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>> {
     }
 }
 
-/// `bytes 4-7/10`: a server that answers another range than was asked for would shift the weights.
-fn content_range_start(headers: &HeaderMap, asked: u64) -> Result<u64> {
+/// `bytes 4-7/10`, from 4 in a file of 10: a server that answers another range than was asked for would shift
+/// the weights.
+fn content_range(headers: &HeaderMap, asked: u64) -> Result<(u64, Option<u64>)> {
     let range = text(headers, header::CONTENT_RANGE).unwrap_or("nothing");
-    let start = range.strip_prefix("bytes ").and_then(|r| r.split('-').next()).and_then(|r| r.trim().parse().ok());
-    if start != Some(asked) {
+    let parts = range.strip_prefix("bytes ").and_then(|r| r.split_once('-')).zip(range.split_once('/'));
+    let Some((_, (_, file_len))) = parts.filter(|((start, _), _)| start.trim().parse() == Ok(asked)) else {
         return Err(Error::fetch(format!("asked the server for bytes from {asked}, it answers with `{range}`")));
-    }
-    Ok(asked)
+    };
+    // `*` if the server does not know it.
+    Ok((asked, file_len.trim().parse().ok()))
 }
 
 fn validator(headers: &HeaderMap) -> Option<Validator> {
@@ -107,12 +113,17 @@ fn validator(headers: &HeaderMap) -> Option<Validator> {
 }
 
 /// The body with its time-outs: a stream that knows when to give up.
-fn timed(body: Decoded, client: &HttpClient) -> impl stream::Stream<Item = Result<Bytes>> + Send + 'static {
-    let watch = Watch {
-        idle: client.timeouts.idle,
-        deadline: client.deadline,
-        rate: Rate::new(client.timeouts.min_rate, client.timeouts.rate_window),
-    };
+pub(crate) fn timed<B>(
+    body: B,
+    timeouts: Timeouts,
+    deadline: Option<Instant>,
+) -> impl stream::Stream<Item = Result<Bytes>> + Send + 'static
+where
+    B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let rate = Rate::new(timeouts.min_rate, timeouts.rate_window);
+    let watch = Watch { idle: timeouts.idle, deadline, rate };
     stream::try_unfold((body, watch), |(mut body, mut watch)| async move {
         Ok(watch.next(&mut body).await?.map(|chunk| (chunk, (body, watch))))
     })
@@ -125,7 +136,11 @@ struct Watch {
 }
 
 impl Watch {
-    async fn next(&mut self, body: &mut Decoded) -> Result<Option<Bytes>> {
+    async fn next<B>(&mut self, body: &mut B) -> Result<Option<Bytes>>
+    where
+        B: HttpBody<Data = Bytes> + Unpin,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         loop {
             let (limit, what) = within(self.idle, "no byte came", self.deadline);
             if limit.is_zero() {
@@ -208,9 +223,10 @@ mod tests {
             headers.insert(header::CONTENT_RANGE, header::HeaderValue::from_static(text));
             headers
         };
-        assert_eq!(content_range_start(&headers("bytes 4-7/10"), 4).unwrap(), 4);
-        for wrong in ["bytes 0-7/10", "bytes */10", "4-7/10"] {
-            assert_eq!(content_range_start(&headers(wrong), 4).unwrap_err().kind(), Kind::Fetch, "{wrong}");
+        assert_eq!(content_range(&headers("bytes 4-7/10"), 4).unwrap(), (4, Some(10)));
+        assert_eq!(content_range(&headers("bytes 4-7/*"), 4).unwrap(), (4, None));
+        for wrong in ["bytes 0-7/10", "bytes */10", "4-7/10", "bytes 4-7"] {
+            assert_eq!(content_range(&headers(wrong), 4).unwrap_err().kind(), Kind::Fetch, "{wrong}");
         }
     }
 }

@@ -83,6 +83,9 @@ impl Files for MemoryFiles {
             };
             // Not a hash: bytes are never changed in place, so where they are says which they are.
             let validator = Validator::strong(format!("{:p}+{}", bytes.as_ptr(), bytes.len()));
+            if options.if_none_match.as_ref() == Some(&validator) {
+                return Ok(Opened::new(path, Body::Unchanged).with_validator(validator));
+            }
             let whole = options.if_range.as_ref().is_some_and(|v| *v != validator);
             let range = options.range.filter(|_| !whole).map(|r| {
                 let end = r.end.unwrap_or(u64::MAX).min(bytes.len() as u64) as usize;
@@ -90,10 +93,8 @@ impl Files for MemoryFiles {
             });
             let offset = range.as_ref().map_or(0, |r| r.start as u64);
             let body = range.map_or(bytes.clone(), |r| bytes.slice(r));
-            let mut opened = Opened::new(path, Body::Bytes(body)).with_validator(validator);
-            opened.offset = offset;
-            opened.ranges = true;
-            Ok(opened)
+            let opened = Opened::new(path, Body::Bytes(body)).with_part(offset, Some(bytes.len() as u64));
+            Ok(opened.with_validator(validator).with_ranges(true))
         })
     }
 

@@ -1,6 +1,6 @@
 //! One way to load for all tests of the transport: resolve, fetch the JSON, fetch the weights.
 
-use crate::io_sink::TestSink;
+use crate::sink::TestSink;
 use bytes::Bytes;
 use std::time::Duration;
 use tfjs_io::{IoCx, IoHandler, IoOptions, ModelUrl, Registry, Result, fetch_weights};

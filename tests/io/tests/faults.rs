@@ -1,8 +1,8 @@
 //! Servers that fail, lie, stall or attack: each case is an error of the right kind that names the file.
 
-use harness::fault_server::{FaultServer, Reply, Request};
-use harness::io_load::{check_error, load};
-use harness::io_sink::TestSink;
+use io_harness::fault_server::{FaultServer, Reply, Request};
+use io_harness::load::{check_error, load};
+use io_harness::sink::TestSink;
 use std::io::Write;
 use std::time::{Duration, Instant};
 use tfjs_io::{IoOptions, Timeouts};

@@ -1,8 +1,8 @@
 //! Models over HTTP that load: URLs, queries, headers, redirects, encodings, progress, concurrency.
 
-use harness::fault_server::{FaultServer, Reply, Request};
-use harness::io_load::{check_error, load};
-use harness::io_sink::{TestSink, pattern};
+use io_harness::fault_server::{FaultServer, Reply, Request};
+use io_harness::load::{check_error, load};
+use io_harness::sink::{TestSink, pattern};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! Models on disk and in memory: what loads, what is refused, and what saving leaves behind.
 
 use bytes::Bytes;
-use harness::io_load::{check_error, groups, load, load_with};
-use harness::io_sink::{TestSink, pattern};
+use io_harness::load::{check_error, groups, load, load_with};
+use io_harness::sink::{TestSink, pattern};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};

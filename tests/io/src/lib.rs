@@ -1,0 +1,5 @@
+//! What the tests of the transport share: servers that misbehave, a sink for bytes, one way to load.
+
+pub mod fault_server;
+pub mod load;
+pub mod sink;
