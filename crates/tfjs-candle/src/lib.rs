@@ -23,4 +23,4 @@ pub use model::{BuildOptions, LayersModel, PredictOptions, Prepared, prepare};
 pub use output::Outputs;
 pub use report::LoadReport;
 pub use save::{FileOptions, ModelFiles};
-pub use weights::Weights;
+pub use weights::{PackedPlace, Weights};

@@ -8,17 +8,18 @@ use crate::output::Outputs;
 use crate::report::LoadReport;
 use crate::run::{OrBug, RunCx};
 use crate::value::{Data, Strings, Value};
-use crate::weights::Weights;
+use crate::weights::{PackedPlace, Weights};
 use candle_core::{Device, Tensor};
 use serde_json::Value as Json;
-use std::collections::{HashMap, HashSet};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use tfjs_manifest::{Error, Limits, ModelJson, Result, Shape};
 use tfjs_topology::bind::{Binding, Bound, TensorId};
 use tfjs_topology::def::ModelDef;
-use tfjs_topology::graph::{GraphLayer, GraphPort, ModelGraph};
+use tfjs_topology::graph::{GraphLayer, GraphPort, ModelGraph, SlotId};
 use tfjs_topology::types::{SymShape, TensorType, ValueType};
-use tfjs_weights::Destinations;
+use tfjs_weights::{Destinations, Wanted};
 
 /// How a model is built from a file's parts.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +35,14 @@ pub struct BuildOptions {
     pub limits: Limits,
     /// Threads of the native engine; all cores by default.
     pub threads: Option<usize>,
+}
+
+impl BuildOptions {
+    /// The engine asked for, or the one that is made for the device.
+    fn engine(&self) -> Engine {
+        let on_cpu = self.device.as_ref().is_none_or(Device::is_cpu);
+        self.engine.unwrap_or(if on_cpu { Engine::Native } else { Engine::Portable })
+    }
 }
 
 /// A model whose weights have destinations but no bytes yet.
@@ -56,20 +65,28 @@ pub fn prepare(
     graph: ModelGraph,
     binding: Binding,
     options: BuildOptions,
-) -> Result<(Prepared, Destinations)> {
-    let wanted: HashSet<TensorId> = binding
+) -> Result<(Prepared, Destinations<PackedPlace>)> {
+    let wanted: HashMap<TensorId, SlotId> = binding
         .slots
         .iter()
-        .filter_map(|bound| match bound {
-            Bound::Tensor(id, _) => Some(*id),
+        .enumerate()
+        .filter_map(|(slot, bound)| match bound {
+            Bound::Tensor(id, _) => Some((*id, SlotId(slot))),
             Bound::Filled => None,
         })
         .collect();
     let empty = tfjs_manifest::WeightsManifest::default();
     let manifest = json.weights_manifest.as_ref().unwrap_or(&empty);
     let layout = manifest.layout(&options.limits)?;
-    let destinations =
-        Destinations::new(&layout, manifest, |group, index| wanted.contains(&TensorId { group, index }))?;
+    let packed = match options.engine() {
+        Engine::Native => NativePlan::places(&graph),
+        Engine::Portable => HashMap::new(),
+    };
+    let packed = RefCell::new(packed);
+    let destinations = Destinations::with_places(&layout, manifest, |group, index| {
+        let Some(slot) = wanted.get(&TensorId { group, index }) else { return Ok(Wanted::Not) };
+        Ok(packed.borrow_mut().remove(slot).map_or(Wanted::Values, Wanted::Place))
+    })?;
     Ok((Prepared { json, def, graph, binding, options }, destinations))
 }
 
@@ -78,11 +95,12 @@ impl Prepared {
     ///
     /// # Errors
     /// Weights that do not decode, naming the weight; a device that refuses.
-    pub fn finish(self, filled: Destinations, mut report: LoadReport) -> Result<LayersModel> {
+    pub fn finish(self, filled: Destinations<PackedPlace>, mut report: LoadReport) -> Result<LayersModel> {
         let Prepared { json, def, graph, binding, options } = self;
-        let BuildOptions { device, engine, custom_layers, limits, threads } = options;
+        let engine = options.engine();
+        let BuildOptions { device, engine: _, custom_layers, limits, threads } = options;
         let device = device.unwrap_or(Device::Cpu);
-        let mut weights = Weights::new(&graph, &binding, json.weights_manifest.as_ref(), filled.finish()?, &device)?;
+        let mut weights = Weights::new(&graph, &binding, json.weights_manifest.as_ref(), filled.arrived()?, &device)?;
         report.producer = Some(def.producer.clone());
         report.weight_bytes = layout_bytes(&graph);
         for bound in &binding.slots {
@@ -96,7 +114,6 @@ impl Prepared {
         report.unused = binding.unused.iter().filter_map(name_of).collect();
         report.warnings.extend(def.warnings.iter().cloned());
         report.warnings.extend(binding.warnings.iter().cloned());
-        let engine = engine.unwrap_or(if device.is_cpu() { Engine::Native } else { Engine::Portable });
         let native = match (engine, device.is_cpu()) {
             (Engine::Native, true) => Some(NativePlan::compile(&graph, &mut weights, threads)?),
             (Engine::Native, false) => {

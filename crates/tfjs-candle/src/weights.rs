@@ -6,12 +6,12 @@
 use crate::run::OrBug;
 use candle_core::{Device, Storage, Tensor};
 use std::sync::{Arc, OnceLock};
-use tfjs_kernels::{PackedConv2d, PackedDepthwise, PackedMatrix};
-use tfjs_manifest::{DType, Error, Result, Shape, WeightsManifest};
+use tfjs_kernels::{PackedConv2d, PackedDepthwise, PackedMatrix, PackedWidth};
+use tfjs_manifest::{DType, Error, PanelWidth, Panels, Result, Shape, WeightSpec, WeightsManifest};
 use tfjs_topology::bind::{Binding, Bound, TensorId};
 use tfjs_topology::graph::{ModelGraph, SlotId};
 use tfjs_topology::layer::Fill;
-use tfjs_weights::{HostData, HostTensor};
+use tfjs_weights::{Arrived, HostData, HostTensor, Place};
 
 /// The weights of a model, in the order of its graph's slots.
 #[derive(Clone, Debug)]
@@ -44,6 +44,34 @@ pub(crate) enum Packed {
     Depthwise(Arc<PackedDepthwise>),
 }
 
+/// Packed memory that a weight's bytes are put into as they arrive.
+#[derive(Debug)]
+pub struct PackedPlace(pub(crate) Packed);
+
+impl Place for PackedPlace {
+    fn panels(&mut self) -> Option<Panels<'_>> {
+        // Nobody else has it yet, or there is nothing to lend.
+        let (rows, memory, widths) = match &mut self.0 {
+            Packed::Matrix(matrix) => panels_of(Arc::get_mut(matrix)?),
+            Packed::Conv(conv) => panels_of(Arc::get_mut(conv)?.matrix_mut()?),
+            Packed::Depthwise(depthwise) => {
+                let [kernel_h, kernel_w, ..] = depthwise.shape();
+                let (memory, width) = Arc::get_mut(depthwise)?.memory_mut();
+                (kernel_h * kernel_w, memory, width.into_iter().collect())
+            }
+        };
+        let float = size_of::<f32>();
+        let widths = widths.into_iter().map(|w| PanelWidth { bytes: w.columns * float, stride: w.stride * float });
+        Panels::new(bytemuck::cast_slice_mut(memory), rows, widths.collect())
+    }
+}
+
+fn panels_of(matrix: &mut PackedMatrix) -> (usize, &mut [f32], Vec<PackedWidth>) {
+    let rows = matrix.k();
+    let (memory, widths) = matrix.memory_mut();
+    (rows, memory, widths)
+}
+
 impl Packed {
     fn unpack(&self) -> Vec<f32> {
         match self {
@@ -58,6 +86,11 @@ impl Slot {
     fn new(name: String, tensor: Tensor) -> Result<Self> {
         let shape = Shape::new(tensor.dims())?;
         Ok(Slot { name, shape, form: Form::Tensor(tensor), unpacked: OnceLock::new() })
+    }
+
+    fn packed(spec: &WeightSpec, packed: Packed) -> Self {
+        let form = Form::Packed(packed);
+        Slot { name: spec.name.clone(), shape: spec.shape.clone(), form, unpacked: OnceLock::new() }
     }
 
     fn tensor(&self) -> Result<Tensor> {
@@ -84,7 +117,7 @@ impl Weights {
         graph: &ModelGraph,
         binding: &Binding,
         manifest: Option<&WeightsManifest>,
-        mut decoded: Vec<Vec<Option<HostTensor>>>,
+        mut arrived: Vec<Vec<Option<Arrived<PackedPlace>>>>,
         device: &Device,
     ) -> Result<Self> {
         let slots = graph.slots.iter().zip(&binding.slots);
@@ -92,12 +125,17 @@ impl Weights {
             Bound::Tensor(id, _) => {
                 let TensorId { group, index } = *id;
                 let spec = manifest.and_then(|m| m.groups().get(group)?.weights.get(index));
-                let host = decoded.get_mut(group).and_then(|g| g.get_mut(index)).and_then(Option::take);
-                let (Some(spec), Some(host)) = (spec, host) else {
+                let weight = arrived.get_mut(group).and_then(|g| g.get_mut(index)).and_then(Option::take);
+                let (Some(spec), Some(weight)) = (spec, weight) else {
                     return Err(Error::bug("a bound weight was not decoded").at_weight(slot.name()));
                 };
-                let tensor = to_tensor(host, device).map_err(|e| e.at_weight(&spec.name))?;
-                Slot::new(spec.name.clone(), tensor)
+                match weight {
+                    Arrived::Host(host) => {
+                        let tensor = to_tensor(host, device).map_err(|e| e.at_weight(&spec.name))?;
+                        Slot::new(spec.name.clone(), tensor)
+                    }
+                    Arrived::Placed(PackedPlace(packed)) => Ok(Slot::packed(spec, packed)),
+                }
             }
             Bound::Filled => {
                 let tensor = filled(slot.decl.fill, &slot.decl.shape, slot.decl.dtype, device)?;
@@ -131,6 +169,14 @@ impl Weights {
     pub(crate) fn dims<const N: usize>(&self, slot: SlotId) -> Result<[usize; N]> {
         let shape = &self.slot(slot)?.shape;
         shape.dims().try_into().map_err(|_| Error::bug(format!("a weight of rank {N} is expected, found {shape}")))
+    }
+
+    /// The packed form, if the weight has one.
+    pub(crate) fn packed(&self, slot: SlotId) -> Option<&Packed> {
+        match &self.slots.get(slot.0)?.form {
+            Form::Packed(packed) => Some(packed),
+            Form::Tensor(_) => None,
+        }
     }
 
     /// Makes the packed form the one that is kept.

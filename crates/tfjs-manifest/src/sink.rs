@@ -5,9 +5,11 @@
 //! sequence at the file borders and fills the pieces in any order, in parallel, straight from a file or
 //! a socket.
 
+use crate::Panels;
+
 /// Lends the destinations of a model's weight bytes.
 ///
-/// Whoever fills must write every byte of every [`Segment::Fill`], in the order of the group's files,
+/// Whoever fills must write every byte of every segment that is not skipped, in the order of the group's files,
 /// and must refuse files that are shorter or longer in sum than the group's segments.
 pub trait WeightSink: Send {
     /// The groups of the manifest, in its order.
@@ -35,6 +37,8 @@ pub enum GroupSink<'a> {
 pub enum Segment<'a> {
     /// Bytes that are kept.
     Fill(&'a mut [u8]),
+    /// Bytes that are kept in another order, in which the engine reads them.
+    Panels(Panels<'a>),
     /// This many bytes that nobody wants.
     Skip(u64),
 }
@@ -44,6 +48,7 @@ impl Segment<'_> {
     pub fn len(&self) -> u64 {
         match self {
             Segment::Fill(bytes) => bytes.len() as u64,
+            Segment::Panels(panels) => panels.len(),
             Segment::Skip(len) => *len,
         }
     }

@@ -11,14 +11,15 @@ mod lower;
 mod memory;
 mod op;
 
-use crate::weights::Weights;
+use crate::weights::{PackedPlace, Weights};
 use memory::MemoryPlan;
 use op::Op;
 use serde_json::{Value as Json, json};
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
-use tfjs_kernels::Cpu;
+use tfjs_kernels::{Cpu, Isa};
 use tfjs_manifest::Result;
-use tfjs_topology::graph::{ModelGraph, ValueId};
+use tfjs_topology::graph::{ModelGraph, SlotId, ValueId};
 use tfjs_topology::types::TensorType;
 
 /// A model compiled for the CPU.
@@ -71,6 +72,11 @@ impl NativePlan {
         let cpu = Cpu::new(threads.max(1));
         let lowered = lower::lower(graph, weights, cpu.isa())?;
         Ok(NativePlan { steps: fuse::fuse(graph, lowered), cpu })
+    }
+
+    /// Memory for the weights this machine's kernels want packed: see [`lower::places`].
+    pub(crate) fn places(graph: &ModelGraph) -> HashMap<SlotId, PackedPlace> {
+        lower::places(graph, Isa::detect())
     }
 
     /// The paths of layers that run portable.
