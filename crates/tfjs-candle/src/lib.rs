@@ -19,7 +19,7 @@ pub mod weights;
 pub use custom::{CustomLayer, CustomLayers};
 pub use engine::Engine;
 pub use input::{Input, Inputs};
-pub use model::{BuildOptions, LayersModel, PredictOptions, Prepared, prepare};
+pub use model::{BuildOptions, LayersModel, PredictOptions, Prepared, prepare, prepare_lazy};
 pub use output::Outputs;
 pub use report::LoadReport;
 pub use save::{FileOptions, ModelFiles};

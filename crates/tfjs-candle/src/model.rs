@@ -1,7 +1,7 @@
 //! The model: a graph, its weights, an engine; `predict(&self)` from any number of threads.
 
 use crate::custom::CustomLayers;
-use crate::engine::native::{Concrete, NativePlan};
+use crate::engine::native::{Concrete, LazyPlan, NativePlan};
 use crate::engine::{Engine, portable};
 use crate::input::{self, Inputs};
 use crate::output::Outputs;
@@ -11,10 +11,11 @@ use crate::value::{Data, Strings, Value};
 use crate::weights::{PackedPlace, Weights};
 use candle_core::{Device, Tensor};
 use serde_json::Value as Json;
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use tfjs_manifest::{Error, Limits, ModelJson, Result, Shape};
+use tfjs_manifest::{Error, Limits, ModelJson, Result, Shape, WeightReader, WeightsManifest};
 use tfjs_topology::bind::{Binding, Bound, TensorId};
 use tfjs_topology::def::ModelDef;
 use tfjs_topology::graph::{GraphLayer, GraphPort, ModelGraph, SlotId};
@@ -66,6 +67,8 @@ pub fn prepare(
     binding: Binding,
     options: BuildOptions,
 ) -> Result<(Prepared, Destinations<PackedPlace>)> {
+    let prepared = Prepared { json, def, graph, binding, options };
+    let Prepared { graph, binding, options, .. } = &prepared;
     let wanted: HashMap<TensorId, SlotId> = binding
         .slots
         .iter()
@@ -75,19 +78,29 @@ pub fn prepare(
             Bound::Filled => None,
         })
         .collect();
-    let empty = tfjs_manifest::WeightsManifest::default();
-    let manifest = json.weights_manifest.as_ref().unwrap_or(&empty);
+    let manifest = prepared.manifest();
     let layout = manifest.layout(&options.limits)?;
     let packed = match options.engine() {
-        Engine::Native => NativePlan::places(&graph),
+        Engine::Native => NativePlan::places(graph),
         Engine::Portable => HashMap::new(),
     };
     let packed = RefCell::new(packed);
-    let destinations = Destinations::with_places(&layout, manifest, |group, index| {
+    let destinations = Destinations::with_places(&layout, &manifest, |group, index| {
         let Some(slot) = wanted.get(&TensorId { group, index }) else { return Ok(Wanted::Not) };
         Ok(packed.borrow_mut().remove(slot).map_or(Wanted::Values, Wanted::Place))
     })?;
-    Ok((Prepared { json, def, graph, binding, options }, destinations))
+    Ok((prepared, destinations))
+}
+
+/// Leaves the bytes of all weights in their files, to be read when they are wanted.
+pub fn prepare_lazy(
+    json: ModelJson,
+    def: ModelDef,
+    graph: ModelGraph,
+    binding: Binding,
+    options: BuildOptions,
+) -> Prepared {
+    Prepared { json, def, graph, binding, options }
 }
 
 impl Prepared {
@@ -96,11 +109,52 @@ impl Prepared {
     /// # Errors
     /// Weights that do not decode, naming the weight; a device that refuses.
     pub fn finish(self, filled: Destinations<PackedPlace>, mut report: LoadReport) -> Result<LayersModel> {
+        let arrived = filled.arrived()?;
+        let mut weights = Weights::new(&self.graph, &self.binding, &self.manifest(), arrived, &self.device())?;
+        let native = match self.native()? {
+            false => None,
+            true => Some(NativePlan::compile(&self.graph, &mut weights, self.options.threads)?),
+        };
+        report.portable_layers = native.as_ref().map(|plan| plan.portable_layers(&self.graph)).unwrap_or_default();
+        Ok(self.build(weights, native.map(LazyPlan::compiled), report))
+    }
+
+    /// Builds the model without its weights: each is read when it is first wanted, which for the native engine is
+    /// the first prediction. Predictions then block on files, and fail if those are no longer the same.
+    ///
+    /// # Errors
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for weights in one group with strings.
+    pub fn finish_lazy(self, reader: Arc<dyn WeightReader>, report: LoadReport) -> Result<LayersModel> {
+        let manifest = self.manifest();
+        let layout = manifest.layout(&self.options.limits)?;
+        let weights = Weights::unread(&self.graph, &self.binding, &manifest, &layout, &reader, &self.device())?;
+        let native = self.native()?.then(|| LazyPlan::new(self.options.threads));
+        drop(manifest);
+        Ok(self.build(weights, native, report))
+    }
+
+    fn manifest(&self) -> Cow<'_, WeightsManifest> {
+        self.json.weights_manifest.as_ref().map_or_else(Cow::default, Cow::Borrowed)
+    }
+
+    fn device(&self) -> Device {
+        self.options.device.clone().unwrap_or(Device::Cpu)
+    }
+
+    /// Whether the native engine runs it.
+    fn native(&self) -> Result<bool> {
+        match self.options.engine() {
+            Engine::Native if !self.device().is_cpu() => {
+                Err(Error::misuse("the native engine runs on the CPU; use the portable engine on other devices"))
+            }
+            engine => Ok(engine == Engine::Native),
+        }
+    }
+
+    fn build(self, weights: Weights, native: Option<LazyPlan>, mut report: LoadReport) -> LayersModel {
+        let device = self.device();
         let Prepared { json, def, graph, binding, options } = self;
-        let engine = options.engine();
-        let BuildOptions { device, engine: _, custom_layers, limits, threads } = options;
-        let device = device.unwrap_or(Device::Cpu);
-        let mut weights = Weights::new(&graph, &binding, json.weights_manifest.as_ref(), filled.arrived()?, &device)?;
+        let BuildOptions { device: _, engine: _, custom_layers, limits, threads: _ } = options;
         report.producer = Some(def.producer.clone());
         report.weight_bytes = layout_bytes(&graph);
         for bound in &binding.slots {
@@ -114,30 +168,9 @@ impl Prepared {
         report.unused = binding.unused.iter().filter_map(name_of).collect();
         report.warnings.extend(def.warnings.iter().cloned());
         report.warnings.extend(binding.warnings.iter().cloned());
-        let native = match (engine, device.is_cpu()) {
-            (Engine::Native, true) => Some(NativePlan::compile(&graph, &mut weights, threads)?),
-            (Engine::Native, false) => {
-                return Err(Error::misuse(
-                    "the native engine runs on the CPU; use the portable engine on other devices",
-                ));
-            }
-            (Engine::Portable, _) => None,
-        };
-        report.portable_layers = native.as_ref().map(|plan| plan.portable_layers(&graph)).unwrap_or_default();
-        Ok(LayersModel {
-            shared: Arc::new(Shared {
-                json,
-                def,
-                graph,
-                weights,
-                device,
-                native,
-                custom_layers,
-                limits,
-                report,
-                checked: Mutex::default(),
-            }),
-        })
+        let checked = Mutex::default();
+        let shared = Shared { json, def, graph, weights, device, native, custom_layers, limits, report, checked };
+        LayersModel { shared: Arc::new(shared) }
     }
 }
 
@@ -180,8 +213,8 @@ struct Shared {
     graph: ModelGraph,
     weights: Weights,
     device: Device,
-    /// The compiled plan; without one, the portable engine runs.
-    native: Option<NativePlan>,
+    /// What the native engine runs; without it, the portable one runs.
+    native: Option<LazyPlan>,
     custom_layers: CustomLayers,
     limits: Limits,
     report: LoadReport,
@@ -261,7 +294,10 @@ impl LayersModel {
         let concrete = self.concrete(values)?;
         let cx = RunCx { weights: &[], training: false, custom: &shared.custom_layers };
         match (engine, &shared.native) {
-            (Engine::Native, Some(plan)) => plan.run(&shared.graph, &shared.weights, &cx, values, &concrete),
+            (Engine::Native, Some(plan)) => {
+                let plan = plan.get(&shared.graph, &shared.weights)?;
+                plan.run(&shared.graph, &shared.weights, &cx, values, &concrete)
+            }
             (Engine::Native, None) => Err(Error::misuse(
                 "the model was loaded for the portable engine; load it with the native one to use that",
             )),
@@ -394,16 +430,19 @@ impl LayersModel {
     }
 
     /// What runs, step by step, as JSON.
-    pub fn plan_json(&self) -> Json {
+    ///
+    /// # Errors
+    /// Those of reading the weights, for a model that was loaded lazily and has not predicted yet.
+    pub fn plan_json(&self) -> Result<Json> {
         let graph = &self.shared.graph;
-        match &self.shared.native {
-            Some(plan) => plan.to_json(graph),
+        Ok(match &self.shared.native {
+            Some(plan) => plan.get(graph, &self.shared.weights)?.to_json(graph),
             None => {
                 let layers = graph.nodes.iter().map(|node| graph.layer(node).path.as_str());
                 let step = |layer| serde_json::json!({ "engine": "portable", "kernel": null, "layers": [layer] });
                 serde_json::json!({ "steps": layers.map(step).collect::<Vec<_>>() })
             }
-        }
+        })
     }
 }
 

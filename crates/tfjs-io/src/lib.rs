@@ -71,7 +71,7 @@ mod file;
 mod http;
 
 pub use cx::IoCx;
-pub use fetch::fetch_weights;
+pub use fetch::{fetch_weights, open_weights};
 #[cfg(not(target_family = "wasm"))]
 pub use file::{FileHandler, FolderFiles};
 pub use files::{Body, BoxFuture, ByteRange, Files, LocalFile, OpenOptions, Opened, Purpose, Validator};

@@ -66,5 +66,5 @@ pub use panels::{PanelWidth, Panels};
 pub use path::check_weight_path;
 pub use quantization::{AffineStore, Quantization};
 pub use shape::Shape;
-pub use sink::{GroupSink, Segment, WeightSink};
+pub use sink::{GroupSink, Segment, WeightReader, WeightSink};
 pub use spec::WeightSpec;

@@ -3,9 +3,10 @@
 //! A transport knows files, a decoder knows tensors; they meet here and know nothing else of each other.
 //! A sink lends, for each group of the manifest, the memory its bytes belong in; the transport cuts that
 //! sequence at the file borders and fills the pieces in any order, in parallel, straight from a file or
-//! a socket.
+//! a socket. Weights that are to be read later, when they are wanted, come through a [`WeightReader`].
 
-use crate::Panels;
+use crate::{Panels, Result};
+use std::fmt::Debug;
 
 /// Lends the destinations of a model's weight bytes.
 ///
@@ -14,6 +15,15 @@ use crate::Panels;
 pub trait WeightSink: Send {
     /// The groups of the manifest, in its order.
     fn groups(&mut self) -> Vec<GroupSink<'_>>;
+}
+
+/// Reads the bytes of weights when they are wanted, long after the load. It blocks.
+pub trait WeightReader: Send + Sync + Debug {
+    /// Fills `out` with what the files of a group, concatenated, have from `offset` on.
+    ///
+    /// # Errors
+    /// Files that cannot be read, or are no longer those of the load.
+    fn read(&self, group: usize, offset: u64, out: &mut [u8]) -> Result<()>;
 }
 
 /// Where the bytes of one group go.

@@ -181,6 +181,25 @@ impl<P: Place> Group<P> {
     }
 }
 
+/// One weight whose stored bytes `fill` is given to fill.
+///
+/// # Errors
+/// Those of `fill`; [`Kind::Limit`](tfjs_manifest::Kind::Limit) if there is no memory for the values, and
+/// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for strings, whose size only a scan of their group can tell.
+pub fn read_weight(spec: &WeightSpec, fill: impl FnOnce(&mut [u8]) -> Result<()>) -> Result<HostTensor> {
+    if spec.stored_bytes()?.is_none() {
+        return Err(Error::unsupported("a string weight cannot be read alone").at_weight(shorten(&spec.name)));
+    }
+    let mut slot: Slot<NoPlace> = Slot::new(spec, Wanted::Values)?;
+    if let Slot::Values(_, data) | Slot::Raw(_, data) = &mut slot {
+        fill(data.bytes_mut())?;
+    }
+    match slot.arrived()? {
+        Some(Arrived::Host(tensor)) => Ok(tensor),
+        _ => Err(Error::bug("a wanted weight did not arrive").at_weight(shorten(&spec.name))),
+    }
+}
+
 /// The slots as segments; neighbours nobody wants become one, empty ones none.
 fn segments<P: Place>(slots: &mut [Slot<P>]) -> Vec<Segment<'_>> {
     let mut segments: Vec<Segment<'_>> = Vec::new();

@@ -27,6 +27,9 @@ pub struct LoadOptions {
     pub engine: Option<Engine>,
     /// Threads of the native engine; all cores by default.
     pub threads: Option<usize>,
+    /// Leaves weights on disk until they are first wanted, which for the native engine is the first prediction; the
+    /// files stay open and must stay as they are. For models on disk (or in a cache there). Default false.
+    pub lazy: bool,
     /// The budgets, of files and of models.
     pub limits: Limits,
     /// Headers, prefixes, timeouts, progress: everything about the transport.
@@ -45,6 +48,7 @@ impl Default for LoadOptions {
             device: None,
             engine: None,
             threads: None,
+            lazy: false,
             limits: Limits::default(),
             io: IoOptions::default(),
             registry: Registry::default(),
@@ -104,6 +108,13 @@ impl LoadOptions {
     #[must_use]
     pub fn with_threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
+        self
+    }
+
+    /// See [`lazy`](LoadOptions::lazy).
+    #[must_use]
+    pub fn with_lazy(mut self, lazy: bool) -> Self {
+        self.lazy = lazy;
         self
     }
 

@@ -78,6 +78,21 @@ impl LocalShard {
         Opened::new(location, body).with_len(state.len)
     }
 
+    pub(super) fn location(&self) -> &str {
+        &self.location
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.state.len
+    }
+
+    /// Reads exactly these bytes of a file that is still what it was.
+    pub(super) fn read_unchanged(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
+        self.read(buffer, offset)?;
+        // Afterwards: what was read is then of the file it was.
+        self.file.as_ref().map_or(Ok(()), |file| self.check_unchanged(file))
+    }
+
     /// Reads exactly these bytes.
     fn read(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
         let reopened;

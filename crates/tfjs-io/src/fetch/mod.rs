@@ -6,12 +6,14 @@
 
 mod body;
 mod huge;
+mod lazy;
 mod local;
 mod pieces;
 mod streams;
 mod whole;
 
 pub(crate) use body::{into_stream, read_json};
+pub use lazy::open_weights;
 
 use crate::cx::IoCx;
 use crate::files::{Body, Files, OpenOptions, Opened, Purpose};
