@@ -8,10 +8,18 @@ mod body;
 mod huge;
 mod local;
 mod pieces;
+#[cfg(feature = "http")]
+mod resume;
 mod streams;
+#[cfg(feature = "http")]
+mod tries;
 mod whole;
 
 pub(crate) use body::{into_stream, read_json};
+#[cfg(feature = "http")]
+pub(crate) use resume::RetryFiles;
+#[cfg(feature = "http")]
+pub(crate) use tries::{load_is_over, may_pass, may_pass_after};
 
 use crate::cx::IoCx;
 use crate::files::{Body, Files, OpenOptions, Opened, Purpose};
