@@ -132,6 +132,13 @@ impl Reply {
         self
     }
 
+    /// All of this next.
+    #[must_use]
+    pub fn and(mut self, next: Reply) -> Self {
+        self.0.extend(next.0);
+        self
+    }
+
     /// The connection is reset, as that of a process that died.
     #[must_use]
     pub fn reset(mut self) -> Self {

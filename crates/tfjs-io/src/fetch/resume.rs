@@ -99,12 +99,11 @@ impl Resumed {
         let Opened { location, offset, len, file_len, validator, ranges, body: Body::Stream(_) } = &opened else {
             return opened;
         };
+        let ends = len.and_then(|len| offset.checked_add(len));
         // A server may answer with less than it was asked for; the rest is the next try's business.
         let asked = options.range.filter(|range| range.start == *offset);
-        let end = match (asked, file_len) {
-            (Some(range), Some(all)) => Some(range.end.map_or(*all, |end| end.min(*all))),
-            _ => len.and_then(|len| offset.checked_add(len)),
-        };
+        let wanted = asked.zip(*file_len).map(|(range, all)| range.end.map_or(all, |end| end.min(all)));
+        let end = ends.map(|ends| ends.max(wanted.unwrap_or(0)));
         let mut resumed = Resumed {
             files,
             path: path.to_owned(),
@@ -232,6 +231,6 @@ impl Resumed {
     }
 
     fn changed(&self) -> Error {
-        Error::mismatch("the file changed while it was fetched; load the model again").in_file(&self.location)
+        super::parts::changed().in_file(&self.location)
     }
 }
