@@ -4,6 +4,8 @@ use crate::options::IoOptions;
 use crate::progress::Reporter;
 use crate::registry::Registry;
 use std::sync::Arc;
+#[cfg(feature = "http")]
+use std::{sync::OnceLock, time::Instant};
 
 /// The context of one load or save: the caller's options and what its requests share. Cheap to clone.
 ///
@@ -19,7 +21,9 @@ struct Shared {
     registry: Registry,
     reporter: Reporter,
     #[cfg(feature = "http")]
-    http: std::sync::OnceLock<crate::http::HttpClient>,
+    deadline: OnceLock<Option<Instant>>,
+    #[cfg(feature = "http")]
+    http: OnceLock<crate::http::HttpClient>,
 }
 
 impl Default for IoCx {
@@ -43,7 +47,9 @@ impl IoCx {
                 registry,
                 reporter,
                 #[cfg(feature = "http")]
-                http: std::sync::OnceLock::new(),
+                deadline: OnceLock::new(),
+                #[cfg(feature = "http")]
+                http: OnceLock::new(),
             }),
         }
     }
@@ -62,6 +68,13 @@ impl IoCx {
         &self.shared.reporter
     }
 
+    /// When the whole load must be over. Its time begins when this is asked for first.
+    #[cfg(feature = "http")]
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let total = self.options().timeouts.total;
+        *self.shared.deadline.get_or_init(|| total.and_then(|total| Instant::now().checked_add(total)))
+    }
+
     /// The connections of this load. They are its own: a pool that outlived the runtime it was made on
     /// would hand out dead connections.
     #[cfg(feature = "http")]
@@ -69,7 +82,7 @@ impl IoCx {
         if let Some(client) = self.shared.http.get() {
             return Ok(client);
         }
-        let client = crate::http::HttpClient::new(self.options())?;
+        let client = crate::http::HttpClient::new(self)?;
         Ok(self.shared.http.get_or_init(|| client))
     }
 }

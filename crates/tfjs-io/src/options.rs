@@ -31,8 +31,13 @@ pub struct IoOptions {
     pub weight_url_converter: Option<WeightUrlConverter>,
     /// Told about progress.
     pub on_progress: Option<ProgressCallback>,
-    /// Weight files fetched at a time; at least 1. Default 8.
+    /// Requests for weights at a time, over the whole load; at least 1. Default 8.
     pub concurrency: usize,
+    /// Weight files that are larger are fetched in parts, several at a time, if the server can do that and
+    /// says how to tell whether the file is still the same. Default 16 MiB.
+    pub split_over: u64,
+    /// Length of these parts, at least 64 KiB. Default 8 MiB.
+    pub range_bytes: u64,
     /// How long to wait for a network.
     pub timeouts: Timeouts,
     /// How often to try again.
@@ -51,6 +56,8 @@ impl Default for IoOptions {
             weight_url_converter: None,
             on_progress: None,
             concurrency: 8,
+            split_over: 16 << 20,
+            range_bytes: 8 << 20,
             timeouts: Timeouts::default(),
             retry: Retry::default(),
             allow_symlinks: false,
@@ -110,10 +117,24 @@ impl IoOptions {
         self
     }
 
-    /// Another number of weight files at a time.
+    /// Another number of requests for weights at a time.
     #[must_use]
-    pub fn with_concurrency(mut self, files: usize) -> Self {
-        self.concurrency = files;
+    pub fn with_concurrency(mut self, requests: usize) -> Self {
+        self.concurrency = requests;
+        self
+    }
+
+    /// Another length from which on weight files are fetched in parts; `u64::MAX` for never.
+    #[must_use]
+    pub fn with_split_over(mut self, bytes: u64) -> Self {
+        self.split_over = bytes;
+        self
+    }
+
+    /// Another length of the parts that large weight files are fetched in.
+    #[must_use]
+    pub fn with_range_bytes(mut self, bytes: u64) -> Self {
+        self.range_bytes = bytes;
         self
     }
 
@@ -149,6 +170,8 @@ impl fmt::Debug for IoOptions {
             weight_url_converter,
             on_progress,
             concurrency,
+            split_over,
+            range_bytes,
             timeouts,
             retry,
             allow_symlinks,
@@ -161,6 +184,8 @@ impl fmt::Debug for IoOptions {
             .field("weight_url_converter", &weight_url_converter.is_some())
             .field("on_progress", &on_progress.is_some())
             .field("concurrency", concurrency)
+            .field("split_over", split_over)
+            .field("range_bytes", range_bytes)
             .field("timeouts", timeouts)
             .field("retry", retry)
             .field("allow_symlinks", allow_symlinks)
