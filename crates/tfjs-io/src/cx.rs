@@ -3,7 +3,7 @@
 use crate::options::IoOptions;
 use crate::progress::Reporter;
 use crate::registry::Registry;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The context of one load or save: the caller's options and what its requests share. Cheap to clone.
 ///
@@ -18,8 +18,9 @@ struct Shared {
     options: IoOptions,
     registry: Registry,
     reporter: Reporter,
+    checked_json: OnceLock<String>,
     #[cfg(feature = "http")]
-    http: std::sync::OnceLock<crate::http::HttpClient>,
+    http: OnceLock<crate::http::HttpClient>,
 }
 
 impl Default for IoCx {
@@ -42,8 +43,9 @@ impl IoCx {
                 options,
                 registry,
                 reporter,
+                checked_json: OnceLock::new(),
                 #[cfg(feature = "http")]
-                http: std::sync::OnceLock::new(),
+                http: OnceLock::new(),
             }),
         }
     }
@@ -60,6 +62,16 @@ impl IoCx {
 
     pub(crate) fn reporter(&self) -> &Reporter {
         &self.shared.reporter
+    }
+
+    /// What the checksums call the model's JSON, once it has been checked against them.
+    pub(crate) fn checked_json(&self) -> Option<&str> {
+        self.shared.checked_json.get().map(String::as_str)
+    }
+
+    pub(crate) fn note_checked_json(&self, name: &str) {
+        // One context serves one load.
+        let _ = self.shared.checked_json.set(name.to_owned());
     }
 
     /// The connections of this load. They are its own: a pool that outlived the runtime it was made on

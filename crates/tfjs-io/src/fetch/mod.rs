@@ -12,7 +12,10 @@ mod streams;
 mod whole;
 
 pub(crate) use body::{into_stream, read_json};
+#[cfg(feature = "archive")]
+pub(crate) use local::{CancelOnDrop, read_at};
 
+use crate::checked::checked;
 use crate::cx::IoCx;
 use crate::files::{Body, Files, OpenOptions, Opened, Purpose};
 use crate::handler::WeightSource;
@@ -42,6 +45,7 @@ pub async fn fetch_weights<S: WeightSink + 'static>(
 ) -> Result<S> {
     let count = check_paths(groups, cx)?;
     let bytes_total = check_groups(groups, sink.groups())?;
+    let source = &checked(source, groups, cx)?;
     let reporter = cx.reporter();
     match source {
         WeightSource::None if count > 0 => {
