@@ -3,9 +3,9 @@
 use crate::options::IoOptions;
 use crate::progress::Reporter;
 use crate::registry::Registry;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 #[cfg(feature = "http")]
-use std::{sync::OnceLock, time::Instant};
+use std::time::Instant;
 
 /// The context of one load or save: the caller's options and what its requests share. Cheap to clone.
 ///
@@ -20,6 +20,7 @@ struct Shared {
     options: IoOptions,
     registry: Registry,
     reporter: Reporter,
+    checked_json: OnceLock<String>,
     #[cfg(feature = "http")]
     deadline: OnceLock<Option<Instant>>,
     #[cfg(feature = "http")]
@@ -46,6 +47,7 @@ impl IoCx {
                 options,
                 registry,
                 reporter,
+                checked_json: OnceLock::new(),
                 #[cfg(feature = "http")]
                 deadline: OnceLock::new(),
                 #[cfg(feature = "http")]
@@ -73,6 +75,16 @@ impl IoCx {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let total = self.options().timeouts.total;
         *self.shared.deadline.get_or_init(|| total.and_then(|total| Instant::now().checked_add(total)))
+    }
+
+    /// What the checksums call the model's JSON, once it has been checked against them.
+    pub(crate) fn checked_json(&self) -> Option<&str> {
+        self.shared.checked_json.get().map(String::as_str)
+    }
+
+    pub(crate) fn note_checked_json(&self, name: &str) {
+        // One context serves one load.
+        let _ = self.shared.checked_json.set(name.to_owned());
     }
 
     /// The connections of this load. They are its own: a pool that outlived the runtime it was made on

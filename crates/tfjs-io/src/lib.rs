@@ -42,6 +42,7 @@
 //! ```
 //!
 //! # Features
+//! - `archive` (default): models in `.zip`, `.tar` and `.tar.gz` files, in memory, on disk and at URLs.
 //! - `http` (default): `http://` and `https://`, on hyper and rustls.
 //!
 //! # Runtimes
@@ -50,8 +51,12 @@
 
 #![deny(missing_docs, unsafe_code)]
 
+mod archive;
 mod blocking;
+mod checked;
+mod checksums;
 mod cx;
+mod data_url;
 mod fetch;
 mod files;
 mod handler;
@@ -70,6 +75,10 @@ mod file;
 #[cfg(feature = "http")]
 mod http;
 
+#[cfg(feature = "archive")]
+pub use archive::{ArchiveFiles, ArchiveHandler};
+pub use checked::{CheckedFiles, load_artifacts};
+pub use checksums::Checksums;
 pub use cx::IoCx;
 pub use fetch::{fetch_weights, open_weights};
 #[cfg(not(target_family = "wasm"))]

@@ -1,5 +1,6 @@
 //! What a caller can say about how bytes are fetched and stored. Values only: nothing here acts.
 
+use crate::checksums::Checksums;
 use crate::files::BoxFuture;
 use crate::progress::Progress;
 use crate::retry::Retry;
@@ -45,6 +46,8 @@ pub struct IoOptions {
     /// Whether links on disk may lead out of the model's folder, as those of download caches do.
     /// Default: no.
     pub allow_symlinks: bool,
+    /// SHA-256 sums that the model's files must have. Default: none.
+    pub checksums: Checksums,
 }
 
 impl Default for IoOptions {
@@ -61,6 +64,7 @@ impl Default for IoOptions {
             timeouts: Timeouts::default(),
             retry: Retry::default(),
             allow_symlinks: false,
+            checksums: Checksums::new(),
         }
     }
 }
@@ -158,6 +162,21 @@ impl IoOptions {
         self.allow_symlinks = allow;
         self
     }
+
+    /// The SHA-256 sums that the model's files must have.
+    #[must_use]
+    pub fn with_checksums(mut self, checksums: Checksums) -> Self {
+        self.checksums = checksums;
+        self
+    }
+
+    /// The SHA-256 sum of one file, in hexadecimal digits: of `model.json`, or of a weight file by its path in the
+    /// manifest.
+    #[must_use]
+    pub fn with_sha256(mut self, path: impl AsRef<str>, sha256: impl AsRef<str>) -> Self {
+        self.checksums = self.checksums.with(path, sha256);
+        self
+    }
 }
 
 /// Headers and callbacks are not shown: they hold secrets.
@@ -175,6 +194,7 @@ impl fmt::Debug for IoOptions {
             timeouts,
             retry,
             allow_symlinks,
+            checksums,
         } = self;
         let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
         f.debug_struct("IoOptions")
@@ -189,6 +209,7 @@ impl fmt::Debug for IoOptions {
             .field("timeouts", timeouts)
             .field("retry", retry)
             .field("allow_symlinks", allow_symlinks)
+            .field("checksums", checksums)
             .finish()
     }
 }

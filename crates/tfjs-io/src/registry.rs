@@ -40,7 +40,7 @@ where
 
 /// Schemes and their handlers. Cheap to clone.
 ///
-/// [`Registry::default`] knows `file` (and paths), and with the feature `http` also `http` and `https`.
+/// [`Registry::default`] knows `file` (and paths) and `data`, and with the feature `http` also `http` and `https`.
 #[derive(Clone)]
 pub struct Registry {
     schemes: BTreeMap<String, Arc<dyn Scheme>>,
@@ -48,7 +48,7 @@ pub struct Registry {
 
 impl Default for Registry {
     fn default() -> Self {
-        let registry = Registry::empty();
+        let registry = Registry::empty().with("data", crate::data_url::DataScheme);
         #[cfg(not(target_family = "wasm"))]
         let registry = registry.with("file", crate::file::FileScheme);
         #[cfg(feature = "http")]

@@ -47,7 +47,7 @@ impl ModelUrl {
             return file_url(text, rest).map(|path| ModelUrl(Repr::Path(path)));
         }
         let text = match scheme.as_str() {
-            "data" => text.to_owned(),
+            "data" => text.split('#').next().unwrap_or(text).to_owned(),
             _ => {
                 let whole = text.split('#').next().unwrap_or(text);
                 format!("{scheme}://{}", &whole[scheme.len() + 3..])

@@ -31,7 +31,7 @@ pub(crate) fn weights_elsewhere(cx: &IoCx, remote: bool, query: &str) -> Result<
 /// The URL or path of this text, with a scheme if the model is remote.
 fn named(text: &str, remote: bool, option: &str) -> Result<ModelUrl> {
     let url = ModelUrl::parse(text)?;
-    if remote && !text.contains("://") {
+    if remote && url.as_path().is_some() && !text.contains("://") {
         return Err(Error::misuse(format!(
             "`{option}` has no scheme; for a model at a URL give a whole URL, or `file://` for a folder on disk"
         ))

@@ -1,5 +1,6 @@
-//! What the tests of the transport share: servers that misbehave, a sink for bytes, one way to load.
+//! What the tests of the transport share: servers that misbehave, archives that lie, a sink for bytes, one way to load.
 
+pub mod archives;
 pub mod fault_server;
 pub mod load;
 pub mod sink;

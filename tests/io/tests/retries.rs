@@ -304,10 +304,11 @@ async fn the_deadline_of_the_load_holds_during_a_wait() {
 #[tokio::test]
 async fn dropping_a_load_that_waits_stops_it() {
     let server = server(|_| Reply::status("503 x", &[], "")).await;
-    let options = quick().with_retry(Retry::default().with_delays(300 * MILLISECOND, 300 * MILLISECOND));
+    // Waits are jittered down to half.
+    let options = quick().with_retry(Retry::default().with_delays(600 * MILLISECOND, 600 * MILLISECOND));
     tokio::time::timeout(200 * MILLISECOND, load_from(&server, options)).await.unwrap_err();
     assert_eq!(server.requests().len(), 2);
-    tokio::time::sleep(500 * MILLISECOND).await;
+    tokio::time::sleep(700 * MILLISECOND).await;
     assert_eq!(server.requests().len(), 2);
 }
 

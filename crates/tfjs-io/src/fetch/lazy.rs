@@ -5,6 +5,7 @@
 
 use super::local::LocalShard;
 use super::{KEPT_OPEN, check_paths};
+use crate::checked::checked;
 use crate::cx::IoCx;
 use crate::files::{Body, OpenOptions, Opened, Purpose};
 use crate::handler::WeightSource;
@@ -26,6 +27,7 @@ pub async fn open_weights(
     cx: &IoCx,
 ) -> Result<Arc<dyn WeightReader>> {
     check_paths(groups, cx)?;
+    let source = &checked(source, groups, cx)?;
     let mut opened = Vec::with_capacity(groups.len());
     match source {
         WeightSource::None if groups.iter().any(|paths| !paths.is_empty()) => {

@@ -19,11 +19,14 @@ mod whole;
 
 pub(crate) use body::{into_stream, read_json};
 pub use lazy::open_weights;
+#[cfg(feature = "archive")]
+pub(crate) use local::{CancelOnDrop, read_at};
 #[cfg(feature = "http")]
 pub(crate) use resume::RetryFiles;
 #[cfg(feature = "http")]
 pub(crate) use tries::{load_is_over, may_pass, may_pass_after};
 
+use crate::checked::checked;
 use crate::cx::IoCx;
 use crate::files::{Body, Files, Opened};
 use crate::handler::WeightSource;
@@ -55,6 +58,7 @@ pub async fn fetch_weights<S: WeightSink + 'static>(
     let count = check_paths(groups, cx)?;
     let sizes = check_groups(groups, sink.groups())?;
     let bytes_total = sizes.iter().try_fold(0u64, |total, size| total.checked_add((*size)?));
+    let source = &checked(source, groups, cx)?;
     let reporter = cx.reporter();
     match source {
         WeightSource::None if count > 0 => {

@@ -31,6 +31,9 @@ pub(crate) struct HttpScheme;
 
 impl Scheme for HttpScheme {
     fn handler(&self, url: &ModelUrl) -> Result<Arc<dyn IoHandler>> {
+        if let Some(archive) = crate::archive::of_url(url)? {
+            return Ok(archive);
+        }
         Ok(Arc::new(HttpHandler::new(url.clone())?))
     }
 
