@@ -97,9 +97,9 @@ impl Checksums {
     /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for a sum that is none.
     pub(crate) fn expected(&self, path: &str) -> Result<Option<&str>> {
         match self.get(path) {
-            Some(sum) if !is_sum(sum) => {
-                Err(Error::misuse(format!("expected a SHA-256 sum of 64 hexadecimal digits for `{path}`, found `{sum}`")))
-            }
+            Some(sum) if !is_sum(sum) => Err(Error::misuse(format!(
+                "expected a SHA-256 sum of 64 hexadecimal digits for `{path}`, found `{sum}`"
+            ))),
             None if self.strict => {
                 Err(Error::mismatch("this file has no checksum, and the options say that every file has one"))
             }

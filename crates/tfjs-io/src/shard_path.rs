@@ -22,9 +22,8 @@ pub(crate) fn shown(path: &str) -> String {
 
 /// The same for any path that is not to be trusted; `what` it is, messages say.
 pub(crate) fn components<'a>(path: &'a str, what: &str, limits: &Limits) -> Result<Vec<&'a str>> {
-    let refuse = |why: &str| {
-        Err(Error::malformed(format!("{what} {why}; expected a relative path inside the model's folder")))
-    };
+    let refuse =
+        |why: &str| Err(Error::malformed(format!("{what} {why}; expected a relative path inside the model's folder")));
     let chars = path.chars().count() as u64;
     Limits::check("path_chars", chars, limits.path_chars)?;
     // Servers decode once; decoding to a fixed point also covers proxies that decode twice.

@@ -100,7 +100,8 @@ impl EntryReader {
             && crc.sum() != *expected
         {
             let found = crc.sum();
-            let error = format!("expected the checksum (CRC-32) {expected:08x}, found {found:08x}: the file is damaged");
+            let error =
+                format!("expected the checksum (CRC-32) {expected:08x}, found {found:08x}: the file is damaged");
             return Err(Error::malformed(error));
         }
         self.source.check_unchanged()
