@@ -87,9 +87,9 @@ impl ModelUrl {
 
     /// The URL in three parts: the folder with its trailing `/`, the file's name (`model.json` if the URL
     /// ends in `/`), and the query with its `?` or nothing. A `/` in the query belongs to the query.
-    /// `None` for a path.
+    /// `None` for a path and for a `data:` URL.
     pub fn split(&self) -> Option<(String, String, String)> {
-        let text = self.as_url()?;
+        let text = self.as_url().filter(|_| self.scheme() != "data")?;
         let (path, query) = match text.find('?') {
             Some(at) => text.split_at(at),
             None => (text, ""),

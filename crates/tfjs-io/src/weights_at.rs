@@ -56,9 +56,12 @@ impl Files for ConvertedFiles {
             let url = named(&text, self.remote, "weight_url_converter")?;
             let (folder, name, query) = match (url.split(), url.as_path()) {
                 (Some((folder, name, query)), _) => (ModelUrl::parse(&folder)?, name, query),
-                (None, path) => {
-                    let (folder, name) = split_path(path.unwrap_or(Path::new("")))?;
+                (None, Some(path)) => {
+                    let (folder, name) = split_path(path)?;
                     (folder, name, String::new())
+                }
+                (None, None) => {
+                    return Err(Error::unsupported("weights cannot be taken from a `data:` URL").in_file(url));
                 }
             };
             let files = self.cx.registry().files(&folder, &query, &self.cx)?;

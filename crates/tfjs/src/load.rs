@@ -4,7 +4,7 @@ use crate::options::LoadOptions;
 use crate::source::Source;
 use std::time::Instant;
 use tfjs_candle::{LayersModel, LoadReport, Prepared, prepare, prepare_lazy};
-use tfjs_io::{IoCx, fetch_weights, open_weights};
+use tfjs_io::{IoCx, fetch_weights, load_artifacts, open_weights};
 use tfjs_manifest::{Error, GroupSink, Limits, ModelJson, Result, Segment, TensorLayout, WeightSink};
 use tfjs_topology::bind::Binding;
 use tfjs_topology::def::ModelDef;
@@ -14,7 +14,8 @@ use tfjs_topology::resolve::{ResolveOptions, resolve};
 
 /// Loads a model: TensorFlow.js's `tf.loadLayersModel`.
 ///
-/// `source` is the path of a `model.json` or of its folder, an `http(s)://` or `file://` URL, or a handler.
+/// `source` is the path of a `model.json`, of its folder or of a `.zip` or `.tar` of that, an `http(s)://`, `file://` or
+/// `data:` URL, or a handler.
 /// Needs a tokio runtime; [`blocking::load_layers_model`](crate::blocking::load_layers_model) brings its own.
 /// Dropping the future cancels the load.
 ///
@@ -25,7 +26,7 @@ pub async fn load_layers_model(source: impl Into<Source>, options: LoadOptions) 
     let source = source.into();
     let cx = IoCx::with_registry(options.io_options(), options.registry.clone());
     let mut clock = Clock::start();
-    let artifacts = source.resolve(&options.registry)?.load(&cx).await?;
+    let artifacts = load_artifacts(&*source.resolve(&options.registry)?, &cx).await?;
     clock.lap("model.json");
 
     let location = artifacts.location.clone();

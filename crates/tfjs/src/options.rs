@@ -3,7 +3,7 @@
 use candle_core::Device;
 use std::collections::HashMap;
 use tfjs_candle::{BuildOptions, CustomLayers, Engine};
-use tfjs_io::{IoOptions, Progress, Registry};
+use tfjs_io::{Checksums, IoOptions, Progress, Registry};
 use tfjs_manifest::Limits;
 use tfjs_topology::producer::Producer;
 use tfjs_topology::types::SymShape;
@@ -150,6 +150,20 @@ impl LoadOptions {
     #[must_use]
     pub fn with_weight_path_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.io = self.io.with_weight_path_prefix(prefix);
+        self
+    }
+
+    /// The SHA-256 sum that `model.json` or a weight file must have: see [`IoOptions::with_sha256`].
+    #[must_use]
+    pub fn with_sha256(mut self, path: impl AsRef<str>, sha256: impl AsRef<str>) -> Self {
+        self.io = self.io.with_sha256(path, sha256);
+        self
+    }
+
+    /// The SHA-256 sums that the model's files must have.
+    #[must_use]
+    pub fn with_checksums(mut self, checksums: Checksums) -> Self {
+        self.io = self.io.with_checksums(checksums);
         self
     }
 

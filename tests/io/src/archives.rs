@@ -185,12 +185,9 @@ pub fn explore(bytes: &[u8]) -> Result<u64> {
     let mut limits = Limits::default();
     limits.archive_bytes = 1 << 20;
     limits.archive_entries = 256;
-    // What begins as no archive is taken for what its name says.
-    let name = if bytes.len() % 2 == 0 { "m.zip" } else { "m.tar" };
-    let files = ArchiveFiles::from_bytes(name, bytes.to_vec(), &limits)?;
+    let files = ArchiveFiles::from_bytes("m", bytes.to_vec(), &limits)?;
     assert!(files.names().len() <= 256);
-    let json = files.model_json();
-    assert!(json.as_ref().map_or(true, |name| files.names().contains(name)));
+    let _ = files.model_json();
     let count = files.verify()?;
     assert!(count <= 1 << 20);
     Ok(count)

@@ -4,3 +4,9 @@ pub mod archives;
 pub mod fault_server;
 pub mod load;
 pub mod sink;
+
+/// The SHA-256 sum of these bytes, in hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}

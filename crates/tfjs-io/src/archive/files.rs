@@ -71,15 +71,8 @@ impl ArchiveFiles {
     }
 
     fn read(location: &str, source: Source, limits: &Limits, cancelled: &AtomicBool) -> Result<Self> {
-        let located = |e: Error| e.in_file(location);
-        let (source, format) = format(source, location, limits, cancelled).map_err(located)?;
         let mut index = Index::new(location, limits);
-        let read = match format {
-            Format::Zip => super::zip::read(&source, &mut index),
-            Format::Tar => super::tar::read(&source, &mut index),
-            Format::Gzip => Err(Error::bug("an archive inflated to nothing else")),
-        };
-        read.map_err(located)?;
+        let source = index_of(source, &mut index, limits, cancelled).map_err(|e| e.in_file(location))?;
         Ok(ArchiveFiles { source, index: Arc::new(index) })
     }
 
@@ -122,22 +115,30 @@ impl ArchiveFiles {
     }
 }
 
-/// The archive behind its compression, if it has one.
-fn format(source: Source, location: &str, limits: &Limits, cancelled: &AtomicBool) -> Result<(Source, Format)> {
-    let named_zip = location.to_ascii_lowercase().ends_with(".zip");
-    // A zip may follow a program that unpacks it, and is found from its end; the first tars had no mark.
-    let other = if named_zip { Format::Zip } else { Format::Tar };
-    let format = Format::of(&source.head(HEAD)?).unwrap_or(other);
-    if format != Format::Gzip {
-        return Ok((source, format));
-    }
-    let mut inflating = Inflating::new(&source, limits);
-    while inflating.step()? {
-        if cancelled.load(Ordering::Relaxed) {
-            return Err(Error::fetch("the load was cancelled"));
+/// Reads what there is; gives the archive, without its compression if it had one.
+fn index_of(source: Source, index: &mut Index, limits: &Limits, cancelled: &AtomicBool) -> Result<Source> {
+    let head = source.head(HEAD)?;
+    match Format::of(&head) {
+        Some(Format::Zip) => super::zip::read(&source, index)?,
+        Some(Format::Tar) => super::tar::read(&source, index)?,
+        Some(Format::Gzip) => {
+            let mut inflating = Inflating::new(&source, limits);
+            while inflating.step()? {
+                if cancelled.load(Ordering::Relaxed) {
+                    return Err(Error::fetch("the load was cancelled"));
+                }
+            }
+            let source = inflating.finish()?;
+            super::tar::read(&source, index)?;
+            return Ok(source);
         }
+        None if super::tar::begins(&head) => super::tar::read(&source, index)?,
+        None => super::zip::read(&source, index).map_err(|e| match index.is_empty() {
+            true => Error::malformed("not an archive: neither zip nor tar nor gzip").with_source(e),
+            false => e,
+        })?,
     }
-    Ok((inflating.finish()?, Format::Tar))
+    Ok(source)
 }
 
 impl Files for ArchiveFiles {

@@ -58,6 +58,11 @@ impl Index {
         &self.limits
     }
 
+    /// Whether nothing has been found so far.
+    pub(super) fn is_empty(&self) -> bool {
+        self.seen == 0
+    }
+
     /// Pays for one more entry, whatever it is.
     pub(super) fn count(&mut self) -> Result<()> {
         self.seen += 1;
@@ -105,9 +110,10 @@ impl Index {
             return Ok(MODEL_JSON);
         }
         let file = |name: &str| name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
-        let called: Vec<&str> = self.names().filter(|name| file(name) == MODEL_JSON).collect();
-        let any: Vec<&str> =
-            self.names().filter(|n| file(n).ends_with(".json") && file(n) != "metadata.json").collect();
+        // Those that cannot be had too: why, opening them says.
+        let all = || self.entries.keys().map(String::as_str);
+        let called: Vec<&str> = all().filter(|name| file(name) == MODEL_JSON).collect();
+        let any: Vec<&str> = all().filter(|n| file(n).ends_with(".json") && file(n) != "metadata.json").collect();
         let found = if called.is_empty() { any } else { called };
         match &found[..] {
             [one] => Ok(one),

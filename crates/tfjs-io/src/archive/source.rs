@@ -113,7 +113,8 @@ pub(super) enum Format {
 pub(super) const HEAD: usize = 512;
 
 impl Format {
-    /// The format of an archive that begins so.
+    /// The format of an archive that begins so. The first tars had no mark, and a zip may follow a program that
+    /// unpacks it: that these are archives, their names have to say.
     pub(super) fn of(head: &[u8]) -> Option<Self> {
         match head {
             // The second is an empty archive's.

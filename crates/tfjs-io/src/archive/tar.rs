@@ -84,6 +84,13 @@ pub(super) fn read(source: &Source, index: &mut Index) -> Result<()> {
     Ok(())
 }
 
+/// Whether a tar begins so, even one of the first, which have no mark, or an empty one.
+pub(super) fn begins(head: &[u8]) -> bool {
+    let mut header = Header::new_old();
+    let whole = head.get(..BLOCK as usize).map(|block| header.as_mut_bytes().copy_from_slice(block));
+    whole.is_some() && (head.iter().all(|&b| b == 0) || check_sum(&header).is_ok())
+}
+
 /// `None` for a folder.
 fn content(kind: EntryType, at: u64, name: &[u8]) -> Option<Content> {
     let what = match kind {

@@ -11,6 +11,7 @@ use tfjs_manifest::{Error, Result};
 /// What a mode says a file is.
 const TYPE_MASK: u32 = 0o170_000;
 const REGULAR: u32 = 0o100_000;
+const PIPE: u32 = 0o010_000;
 
 pub(super) fn read(source: &Source, index: &mut Index) -> Result<()> {
     let mut buffer = vec![0; MAX_CENTRAL_DIRECTORY_RECORD_SIZE];
@@ -64,9 +65,9 @@ fn content(header: &ZipFileHeaderRecord<'_>, at: u64) -> Result<Content> {
             "the file is encrypted, and archives cannot be decrypted here; pack it without a password".into(),
         );
     }
-    // Some systems' archives say nothing of types.
-    if !matches!(header.mode().value() & TYPE_MASK, 0 | REGULAR) {
-        let what = if header.mode().is_symlink() { "a link" } else { "a device, pipe or folder" };
+    // Some systems' archives say nothing of types, and Info-ZIP calls what it packed from a pipe one.
+    if !matches!(header.mode().value() & TYPE_MASK, 0 | REGULAR | PIPE) {
+        let what = if header.mode().is_symlink() { "a link" } else { "a device or folder" };
         return refused(format!("expected a regular file, found {what}, which is never followed"));
     }
     match header.compression_method() {
