@@ -137,8 +137,9 @@ async fn open_while_local(
     requests: &Requests,
 ) -> Result<Road> {
     let mut shards = Vec::new();
+    // Collected: the compiler cannot see that closures over borrows are general enough inside a boxed future.
     let sized = groups.iter().zip(sizes).flat_map(|(paths, size)| paths.iter().map(|path| (path, *size)));
-    for (path, size) in sized {
+    for (path, size) in sized.collect::<Vec<_>>() {
         let opened = files.open(path, requests.first(size)).await;
         let opened = opened.map_err(|e| e.in_file(files.location(path)))?;
         let Opened { location, body: Body::File(file), .. } = opened else {
@@ -149,4 +150,26 @@ async fn open_while_local(
         shards.push(local::LocalShard::new(location, file, shards.len() < KEPT_OPEN)?);
     }
     Ok(Road::Local(shards))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Loads move between the threads of a runtime.
+    #[test]
+    fn a_load_can_be_sent() {
+        fn check<T: Send>(_: T) {}
+        struct None;
+        impl WeightSink for None {
+            fn groups(&mut self) -> Vec<GroupSink<'_>> {
+                Vec::new()
+            }
+        }
+        let (source, groups, cx) = (WeightSource::None, [Vec::new()], IoCx::default());
+        check(fetch_weights(&source, &groups, None, &cx));
+        check(open_weights(&source, &groups, &tfjs_manifest::TensorLayout::default(), &cx));
+        let handler: &dyn crate::IoHandler = &crate::MemoryHandler::new("{}", WeightSource::None);
+        check(crate::load_artifacts(handler, &cx));
+    }
 }
