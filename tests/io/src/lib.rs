@@ -2,4 +2,6 @@
 
 pub mod fault_server;
 pub mod load;
+pub mod proxy;
 pub mod sink;
+pub mod tls_server;
