@@ -44,6 +44,7 @@
 //! # Features
 //! - `archive` (default): models in `.zip`, `.tar` and `.tar.gz` files, in memory, on disk and at URLs.
 //! - `http` (default): `http://` and `https://`, on hyper and rustls.
+//! - `native-roots`: [`Roots::System`], the certificates that the system trusts.
 //!
 //! # Runtimes
 //! The traits name no executor. Reading from disk and HTTP need a tokio runtime with its timer enabled;
@@ -88,7 +89,7 @@ pub use handler::{FilesHandler, IoHandler, ModelArtifacts, SaveArtifacts, SaveRe
 #[cfg(feature = "http")]
 pub use http::HttpHandler;
 pub use memory::{MemoryFiles, MemoryHandler, MemoryStore};
-pub use options::{IoOptions, ProgressCallback, Timeouts, WeightUrlConverter};
+pub use options::{IoOptions, ProgressCallback, Proxy, Roots, Signature, Signer, Timeouts, WeightUrlConverter};
 pub use prefixed::PrefixedFiles;
 pub use progress::{Phase, Progress};
 pub use registry::{Registry, Scheme};

@@ -3,7 +3,9 @@
 pub mod archives;
 pub mod fault_server;
 pub mod load;
+pub mod proxy;
 pub mod sink;
+pub mod tls_server;
 
 /// The SHA-256 sum of these bytes, in hexadecimal digits.
 pub fn sha256(bytes: &[u8]) -> String {

@@ -89,6 +89,7 @@ pub(super) fn encoding(headers: &HeaderMap) -> Option<&str> {
 fn refused(status: StatusCode, headers: &HeaderMap) -> Error {
     let hint = match status.as_u16() {
         401 | 403 => "; give credentials in a header",
+        407 => "; give the proxy's URL a user and a password",
         404 | 410 => "; check the URL, and that all files of the model were uploaded",
         408 | 429 | 502..=504 => "; the server is busy or down, try again later",
         _ => "",

@@ -4,13 +4,15 @@ use super::answer;
 use super::connect::{Pool, pool};
 use super::decode::decoded;
 use super::failure;
-use super::policy::{REFUSED, Reach, is_private};
+use super::policy::{Reach, Refused, is_private};
+use super::proxy::Proxies;
 use super::redirect;
 use super::request;
+use super::tls;
 use crate::cx::IoCx;
 use crate::fetch::{load_is_over, may_pass};
 use crate::files::{OpenOptions, Opened};
-use crate::options::Timeouts;
+use crate::options::{Signer, Timeouts};
 use crate::url::without_secrets;
 use bytes::Bytes;
 use http::header::{self, HeaderMap};
@@ -34,7 +36,11 @@ pub(crate) struct HttpClient {
     any: Pool,
     no_link_local: Pool,
     public: Pool,
+    proxies: Proxies,
     headers: HeaderMap,
+    signer: Option<Signer>,
+    /// Where the caller's own URLs may lead.
+    reach: Reach,
     pub(super) timeouts: Timeouts,
     /// When the whole load must be over.
     pub(super) deadline: Option<Instant>,
@@ -46,14 +52,18 @@ impl HttpClient {
         crate::blocking::runtime("URLs are fetched")?;
         let options = cx.options();
         let timeouts = options.timeouts.clone();
-        let tls = super::connect::tls_config()?;
-        let pool = |reach| pool(reach, &timeouts, tls.clone());
+        let tls = tls::config(options)?;
+        let proxies = Proxies::new(&options.proxy)?;
+        let pool = |reach| pool(reach, &timeouts, &proxies, tls.clone());
         Ok(HttpClient {
             any: pool(Reach::Any),
             no_link_local: pool(Reach::NoLinkLocal),
             public: pool(Reach::Public),
             headers: request::user_headers(&options.headers)?,
+            signer: options.signer.clone(),
+            reach: if options.public_only { Reach::Public } else { Reach::Any },
             deadline: cx.deadline(),
+            proxies,
             timeouts,
         })
     }
@@ -88,9 +98,16 @@ impl HttpClient {
             headers.insert(header::AUTHORIZATION, basic);
         }
         let first = uri.clone();
-        let mut reach = Reach::Any;
+        // Once away from the caller's server, its secrets are never sent again, even if a redirect leads back.
+        let mut away = false;
+        let mut reach = self.reach;
         for number in 0..=HOPS {
-            let request = request::get(&uri, &headers, options, no_body())?;
+            let mut hop_headers = headers.clone();
+            if let Some(sign) = self.signer.as_ref().filter(|_| !away) {
+                uri = request::sign(sign, uri, &mut hop_headers).await?;
+            }
+            check_reach(reach, &uri).map_err(|e| redirected(e, &uri, number))?;
+            let request = request::get(&uri, &hop_headers, options, no_body())?;
             let response = self.send(request, reach).await.map_err(|e| redirected(e, &uri, number))?;
             if !answer::is_redirect(response.status()) {
                 return Ok(Hop { uri, number, response });
@@ -101,30 +118,39 @@ impl HttpClient {
                 return Err(Error::fetch(format!("the server answered {}, but says not where to", response.status())));
             };
             let next = redirect::target(&uri, location)?;
-            if reach == Reach::Any && !redirect::same_origin(&first, &next) {
-                // Once away from the caller's server, its secrets are never sent again, even if the next
-                // redirect leads back.
+            if !away && !redirect::same_origin(&first, &next) {
+                away = true;
                 headers.clear();
-                let from_private = response.extensions().get::<HttpInfo>().map(|i| is_private(i.remote_addr().ip()));
-                reach = if from_private == Some(true) { Reach::NoLinkLocal } else { Reach::Public };
-            }
-            if !reach.allows_host(next.host().unwrap_or_default()) {
-                return Err(redirected(Error::fetch(REFUSED), &next, 1));
+                if reach == Reach::Any {
+                    reach = if self.is_private(&uri, &response) { Reach::NoLinkLocal } else { Reach::Public };
+                }
             }
             uri = next;
         }
         Err(Error::fetch(format!("the server redirects more than {HOPS} times; check the URL")))
     }
 
+    /// Whether an answer came from a private address. Behind a proxy only the URL tells.
+    fn is_private(&self, uri: &Uri, response: &Response<Incoming>) -> bool {
+        if self.proxies.hide(uri) {
+            return !Reach::Public.allows_host(uri.host().unwrap_or_default());
+        }
+        response.extensions().get::<HttpInfo>().is_some_and(|info| is_private(info.remote_addr().ip()))
+    }
+
     /// Sends a request as it is, and gives the answer as it is: no header is added, no redirect followed, nothing
     /// decoded. For those who speak a protocol of their own over the same connections.
     #[allow(dead_code)] // TODO(part-object)
     pub(crate) async fn forward(&self, request: Request<RequestBody>) -> Result<Response<Incoming>> {
-        self.send(request, Reach::Any).await
+        check_reach(self.reach, request.uri())?;
+        self.send(request, self.reach).await
     }
 
     /// The headers of an answer, in time.
-    async fn send(&self, request: Request<RequestBody>, reach: Reach) -> Result<Response<Incoming>> {
+    async fn send(&self, mut request: Request<RequestBody>, reach: Reach) -> Result<Response<Incoming>> {
+        if let Some(told) = self.proxies.authorization(request.uri()) {
+            request.headers_mut().insert(header::PROXY_AUTHORIZATION, told);
+        }
         let pool = match reach {
             Reach::Any => &self.any,
             Reach::NoLinkLocal => &self.no_link_local,
@@ -144,6 +170,13 @@ struct Hop {
     /// Redirects before it.
     number: usize,
     response: Response<Incoming>,
+}
+
+fn check_reach(reach: Reach, uri: &Uri) -> Result<()> {
+    match reach.allows_host(uri.host().unwrap_or_default()) {
+        true => Ok(()),
+        false => Err(Error::fetch(Refused.to_string())),
+    }
 }
 
 /// How long to wait for something, and what to say when it did not come.

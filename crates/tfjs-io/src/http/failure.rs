@@ -1,6 +1,6 @@
 //! What failed on the way, in words, and whether it may pass. The statuses of answers are judged elsewhere.
 
-use super::policy::REFUSED;
+use super::policy::Refused;
 use crate::fetch::may_pass;
 use std::error::Error as StdError;
 use std::io;
@@ -8,8 +8,16 @@ use tfjs_manifest::Error;
 
 /// A request that was not answered.
 pub(super) fn of_request(error: hyper_util::client::legacy::Error) -> Error {
-    if causes(&error).any(|e| e.to_string() == REFUSED) {
-        return Error::fetch(REFUSED);
+    if causes(&error).any(|e| e.is::<Refused>()) {
+        return Error::fetch(Refused.to_string());
+    }
+    // A proxy of the environment that cannot be used.
+    if causes(&error).any(|e| e.is::<Error>()) {
+        return Error::misuse("cannot connect to the server").with_source(error);
+    }
+    // The error of a tunnel has no name to look for.
+    if causes(&error).any(|e| e.to_string().contains("proxy authorization required")) {
+        return Error::fetch("the proxy wants a user and a password; give them in its URL").with_source(error);
     }
     if causes(&error).any(|e| e.is::<rustls::Error>()) {
         let message = "there is no secure connection to the server: TLS failed; check its certificate";

@@ -9,8 +9,10 @@ mod connect;
 mod decode;
 mod failure;
 mod policy;
+mod proxy;
 mod redirect;
 mod request;
+mod tls;
 
 pub(crate) use client::HttpClient;
 

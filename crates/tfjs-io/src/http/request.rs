@@ -1,6 +1,8 @@
 //! What a request says: its URL, the caller's headers, the part of a file that is wanted. Sends nothing.
 
+use super::redirect::same_origin;
 use crate::files::{ByteRange, OpenOptions, Purpose, Validator};
+use crate::options::{Signature, Signer};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Uri};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
@@ -79,6 +81,32 @@ pub(super) fn user_headers(headers: &[(String, String)]) -> Result<HeaderMap> {
         out.append(name, value);
     }
     Ok(out)
+}
+
+/// Has a request signed: adds the headers it needs, and gives the URL to ask for.
+pub(super) async fn sign(signer: &Signer, uri: Uri, headers: &mut HeaderMap) -> Result<Uri> {
+    let Signature { headers: signed, url } = signer(&uri.to_string()).await?;
+    let target = match url {
+        None => uri,
+        Some(url) => {
+            let (target, user_info) = parse(&url)?;
+            // What the caller gave for its server is for no other.
+            if !same_origin(&uri, &target) {
+                headers.clear();
+            }
+            if let Some(basic) = user_info {
+                headers.insert(header::AUTHORIZATION, basic);
+            }
+            target
+        }
+    };
+    // As many as there are of a name, instead of all the others of that name.
+    let signed = user_headers(&signed)?;
+    for name in signed.keys() {
+        headers.remove(name);
+    }
+    headers.extend(signed);
+    Ok(target)
 }
 
 /// The URL without its user, and that user as a header.

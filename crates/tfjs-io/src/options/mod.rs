@@ -1,5 +1,9 @@
 //! What a caller can say about how bytes are fetched and stored. Values only: nothing here acts.
 
+mod network;
+
+pub use network::{Proxy, Roots, Signature, Signer};
+
 use crate::checksums::Checksums;
 use crate::files::BoxFuture;
 use crate::progress::Progress;
@@ -43,6 +47,17 @@ pub struct IoOptions {
     pub timeouts: Timeouts,
     /// How often to try again.
     pub retry: Retry,
+    /// Whose word on the certificates of servers is taken. Default: [`Roots::Bundled`].
+    pub roots: Roots,
+    /// Certificates that are trusted beside those, in PEM: see
+    /// [`with_root_certificate`](Self::with_root_certificate).
+    pub root_certificates: Vec<Vec<u8>>,
+    /// The proxy to go through. Default: what the environment says.
+    pub proxy: Proxy,
+    /// Signs requests: see [`with_signer`](Self::with_signer).
+    pub signer: Option<Signer>,
+    /// Whether only the public internet is reached over HTTP: see [`with_public_only`](Self::with_public_only).
+    pub public_only: bool,
     /// Whether links on disk may lead out of the model's folder, as those of download caches do.
     /// Default: no.
     pub allow_symlinks: bool,
@@ -63,6 +78,11 @@ impl Default for IoOptions {
             range_bytes: 8 << 20,
             timeouts: Timeouts::default(),
             retry: Retry::default(),
+            roots: Roots::default(),
+            root_certificates: Vec::new(),
+            proxy: Proxy::default(),
+            signer: None,
+            public_only: false,
             allow_symlinks: false,
             checksums: Checksums::new(),
         }
@@ -156,6 +176,59 @@ impl IoOptions {
         self
     }
 
+    /// Others to trust on the certificates of servers.
+    #[must_use]
+    pub fn with_roots(mut self, roots: Roots) -> Self {
+        self.roots = roots;
+        self
+    }
+
+    /// One more certificate of an authority to trust, or several in one text, in PEM.
+    #[must_use]
+    pub fn with_root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.root_certificates.push(pem.into());
+        self
+    }
+
+    /// Another proxy, or none.
+    #[must_use]
+    pub fn with_proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = proxy;
+        self
+    }
+
+    /// Signs each HTTP request: called with its URL, right before it is sent, every try and every part of a file
+    /// anew. Only requests to the server that the caller named are signed; a redirect to another one never is.
+    /// An error ends the load and is not tried again.
+    #[must_use]
+    pub fn with_signer(self, sign: impl Fn(&str) -> Result<Signature> + Send + Sync + 'static) -> Self {
+        self.with_async_signer(move |url| Box::pin(std::future::ready(sign(url))))
+    }
+
+    /// [`with_signer`](Self::with_signer) for signatures that must be asked for.
+    #[must_use]
+    pub fn with_async_signer(
+        mut self,
+        sign: impl Fn(&str) -> BoxFuture<'static, Result<Signature>> + Send + Sync + 'static,
+    ) -> Self {
+        self.signer = Some(Arc::new(sign));
+        self
+    }
+
+    /// Whether only the public internet is reached over HTTP, for services that load what their users name. No URL,
+    /// not even the caller's own, then leads to a private, loopback or link-local address, or to where clouds keep
+    /// their secrets; names are resolved first, and every redirect is looked at. Without it, that holds for redirects
+    /// from the internet alone.
+    ///
+    /// A proxy resolves names itself and must do this for itself: only addresses that are written out are seen
+    /// here. Other schemes are not concerned: give such a service a [`Registry`](crate::Registry) without
+    /// files.
+    #[must_use]
+    pub fn with_public_only(mut self, public_only: bool) -> Self {
+        self.public_only = public_only;
+        self
+    }
+
     /// Whether links on disk may lead out of the model's folder.
     #[must_use]
     pub fn with_allow_symlinks(mut self, allow: bool) -> Self {
@@ -193,6 +266,11 @@ impl fmt::Debug for IoOptions {
             range_bytes,
             timeouts,
             retry,
+            roots,
+            root_certificates,
+            proxy,
+            signer,
+            public_only,
             allow_symlinks,
             checksums,
         } = self;
@@ -208,6 +286,11 @@ impl fmt::Debug for IoOptions {
             .field("range_bytes", range_bytes)
             .field("timeouts", timeouts)
             .field("retry", retry)
+            .field("roots", roots)
+            .field("root_certificates", &root_certificates.len())
+            .field("proxy", proxy)
+            .field("signer", &signer.is_some())
+            .field("public_only", public_only)
             .field("allow_symlinks", allow_symlinks)
             .field("checksums", checksums)
             .finish()
@@ -292,8 +375,12 @@ mod tests {
     fn debug_shows_no_secret() {
         let options = IoOptions::default()
             .with_header("Authorization", "Bearer hunter2")
-            .with_weight_path_prefix("http://h/?sig=hunter2");
+            .with_weight_path_prefix("http://h/?sig=hunter2")
+            .with_proxy(Proxy::Url("http://me:hunter2@proxy:3128".into()));
         let text = format!("{options:?}");
         assert!(text.contains("Authorization") && !text.contains("hunter2"), "{text}");
+        let signature = Signature::new().with_header("X-Sig", "hunter2").with_url("http://h/?sig=hunter2");
+        let text = format!("{signature:?}");
+        assert!(text.contains("X-Sig") && !text.contains("hunter2"), "{text}");
     }
 }
