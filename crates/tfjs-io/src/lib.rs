@@ -43,6 +43,8 @@
 //!
 //! # Features
 //! - `http` (default): `http://` and `https://`, on hyper and rustls.
+//! - `s3`, `gcs`, `azure`: `s3://`, `gs://` and `az://`, over the same connections.
+//! - `object-store`: stores of the crate `object_store` that the caller has.
 //!
 //! # Runtimes
 //! The traits name no executor. Reading from disk and HTTP need a tokio runtime with its timer enabled;
@@ -69,6 +71,8 @@ mod weights_at;
 mod file;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "object-store")]
+mod object;
 
 pub use cx::IoCx;
 pub use fetch::fetch_weights;
@@ -79,6 +83,10 @@ pub use handler::{FilesHandler, IoHandler, ModelArtifacts, SaveArtifacts, SaveRe
 #[cfg(feature = "http")]
 pub use http::HttpHandler;
 pub use memory::{MemoryFiles, MemoryHandler, MemoryStore};
+#[cfg(feature = "object-store")]
+pub use object::ObjectFiles;
+#[cfg(feature = "cloud")]
+pub use object::ObjectScheme;
 pub use options::{IoOptions, ProgressCallback, Timeouts, WeightUrlConverter};
 pub use prefixed::PrefixedFiles;
 pub use progress::{Phase, Progress};

@@ -11,6 +11,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, Uri};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty};
+#[cfg(feature = "cloud")]
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -137,10 +138,33 @@ impl HttpClient {
     }
 
     /// Sends a request as it is, and gives the answer as it is: no header is added, no redirect followed, nothing
-    /// decoded. For those who speak a protocol of their own over the same connections.
-    #[allow(dead_code)] // TODO(part-object)
+    /// decoded. For those who speak a protocol of their own over the same connections. The time-out for the headers
+    /// of the answer begins anew with every piece of the request's body that goes out.
+    #[cfg(feature = "cloud")]
     pub(crate) async fn forward(&self, request: Request<RequestBody>) -> Result<Response<Incoming>> {
-        self.answer(self.pool(Reach::Any).request(request)).await
+        let (request, sent) = super::sending::watched(request);
+        let mut answer = std::pin::pin!(self.pool(Reach::Any).request(request));
+        loop {
+            let quiet = self.timeouts.headers.saturating_sub(sent.elapsed());
+            let (limit, what) = self.within(quiet, "the server did not answer");
+            match tokio::time::timeout(limit, &mut answer).await {
+                Ok(answer) => return answer.map_err(cannot_connect),
+                Err(_) if !self.is_over() && sent.elapsed() < self.timeouts.headers => {}
+                Err(_) => return Err(timed_out(what, self.timeouts.headers)),
+            }
+        }
+    }
+
+    /// The bytes of such an answer, with their time-outs.
+    #[cfg(feature = "cloud")]
+    pub(crate) fn body(&self, body: Incoming) -> impl futures_util::Stream<Item = Result<Bytes>> + Send + use<> {
+        answer::timed(body, self.timeouts.clone(), self.deadline)
+    }
+
+    /// Whether the time for the whole load is over.
+    #[cfg(feature = "cloud")]
+    pub(crate) fn is_over(&self) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= Instant::now())
     }
 
     fn pool(&self, reach: Reach) -> &Pool {

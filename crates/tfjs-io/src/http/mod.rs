@@ -7,6 +7,8 @@ mod answer;
 mod client;
 mod policy;
 mod redirect;
+#[cfg(feature = "cloud")]
+mod sending;
 
 pub(crate) use client::HttpClient;
 
