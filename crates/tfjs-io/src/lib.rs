@@ -44,7 +44,12 @@
 //! # Features
 //! - `archive` (default): models in `.zip`, `.tar` and `.tar.gz` files, in memory, on disk and at URLs.
 //! - `http` (default): `http://` and `https://`, on hyper and rustls.
+<<<<<<< HEAD
 //! - `native-roots`: [`Roots::System`], the certificates that the system trusts.
+=======
+//! - `s3`, `gcs`, `azure`: `s3://`, `gs://` and `az://`, over the same connections.
+//! - `object-store`: stores of the crate `object_store` that the caller has.
+>>>>>>> part-object
 //!
 //! # Runtimes
 //! The traits name no executor. Reading from disk and HTTP need a tokio runtime with its timer enabled;
@@ -75,6 +80,8 @@ mod weights_at;
 mod file;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "object-store")]
+mod object;
 
 #[cfg(feature = "archive")]
 pub use archive::{ArchiveFiles, ArchiveHandler};
@@ -89,6 +96,10 @@ pub use handler::{FilesHandler, IoHandler, ModelArtifacts, SaveArtifacts, SaveRe
 #[cfg(feature = "http")]
 pub use http::HttpHandler;
 pub use memory::{MemoryFiles, MemoryHandler, MemoryStore};
+#[cfg(feature = "object-store")]
+pub use object::ObjectFiles;
+#[cfg(feature = "cloud")]
+pub use object::ObjectScheme;
 pub use options::{IoOptions, ProgressCallback, Proxy, Roots, Signature, Signer, Timeouts, WeightUrlConverter};
 pub use prefixed::PrefixedFiles;
 pub use progress::{Phase, Progress};

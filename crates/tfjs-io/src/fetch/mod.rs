@@ -23,6 +23,8 @@ pub use lazy::open_weights;
 pub(crate) use local::{CancelOnDrop, read_at};
 #[cfg(feature = "http")]
 pub(crate) use resume::RetryFiles;
+#[cfg(feature = "cloud")]
+pub(crate) use tries::without_mark;
 #[cfg(feature = "http")]
 pub(crate) use tries::{load_is_over, may_pass, may_pass_after};
 

@@ -60,6 +60,12 @@ fn unmarked(mut error: Error) -> (Error, Option<Option<Duration>>) {
     }
 }
 
+/// The error as it was before it was marked, for those who try again by rules of their own.
+#[cfg(feature = "cloud")]
+pub(crate) fn without_mark(error: Error) -> Error {
+    unmarked(error).0
+}
+
 /// The tries of one file.
 #[derive(Debug)]
 pub(super) struct Tries {

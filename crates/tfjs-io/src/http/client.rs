@@ -28,6 +28,9 @@ use tfjs_manifest::{Error, Result};
 /// Redirects followed by one request.
 const HOPS: usize = 5;
 
+/// What a server is that gives no answer in time.
+const SILENT: &str = "the server did not answer";
+
 /// The body of a request. Its error is the caller's own.
 pub(crate) type RequestBody = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -139,25 +142,57 @@ impl HttpClient {
     }
 
     /// Sends a request as it is, and gives the answer as it is: no header is added, no redirect followed, nothing
-    /// decoded. For those who speak a protocol of their own over the same connections.
-    #[allow(dead_code)] // TODO(part-object)
+    /// decoded. For those who speak a protocol of their own over the same connections. The time-out for the headers
+    /// of the answer begins anew with every piece of the request's body that goes out.
+    #[cfg(feature = "cloud")]
     pub(crate) async fn forward(&self, request: Request<RequestBody>) -> Result<Response<Incoming>> {
         check_reach(self.reach, request.uri())?;
-        self.send(request, self.reach).await
+        let (request, sent) = super::sending::watched(request);
+        let mut answer = std::pin::pin!(self.pool(self.reach).request(self.for_proxy(request)));
+        loop {
+            let quiet = self.timeouts.headers.saturating_sub(sent.elapsed());
+            let patience = Patience::new(quiet, SILENT, self.deadline);
+            match tokio::time::timeout(patience.time, &mut answer).await {
+                Ok(answer) => return answer.map_err(failure::of_request),
+                Err(_) if !self.is_over() && sent.elapsed() < self.timeouts.headers => {}
+                Err(_) => return Err(Patience::new(self.timeouts.headers, SILENT, self.deadline).over()),
+            }
+        }
     }
 
-    /// The headers of an answer, in time.
-    async fn send(&self, mut request: Request<RequestBody>, reach: Reach) -> Result<Response<Incoming>> {
-        if let Some(told) = self.proxies.authorization(request.uri()) {
-            request.headers_mut().insert(header::PROXY_AUTHORIZATION, told);
-        }
-        let pool = match reach {
+    /// The bytes of such an answer, with their time-outs.
+    #[cfg(feature = "cloud")]
+    pub(crate) fn body(&self, body: Incoming) -> impl futures_util::Stream<Item = Result<Bytes>> + Send + use<> {
+        answer::timed(body, self.timeouts.clone(), self.deadline)
+    }
+
+    /// Whether the time for the whole load is over.
+    #[cfg(feature = "cloud")]
+    pub(crate) fn is_over(&self) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= Instant::now())
+    }
+
+    fn pool(&self, reach: Reach) -> &Pool {
+        match reach {
             Reach::Any => &self.any,
             Reach::NoLinkLocal => &self.no_link_local,
             Reach::Public => &self.public,
-        };
-        let patience = Patience::new(self.timeouts.headers, "the server did not answer", self.deadline);
-        match tokio::time::timeout(patience.time, pool.request(request)).await {
+        }
+    }
+
+    /// With what a proxy wants to be told.
+    fn for_proxy(&self, mut request: Request<RequestBody>) -> Request<RequestBody> {
+        if let Some(told) = self.proxies.authorization(request.uri()) {
+            request.headers_mut().insert(header::PROXY_AUTHORIZATION, told);
+        }
+        request
+    }
+
+    /// The headers of an answer, in time.
+    async fn send(&self, request: Request<RequestBody>, reach: Reach) -> Result<Response<Incoming>> {
+        let answer = self.pool(reach).request(self.for_proxy(request));
+        let patience = Patience::new(self.timeouts.headers, SILENT, self.deadline);
+        match tokio::time::timeout(patience.time, answer).await {
             Ok(answer) => answer.map_err(failure::of_request),
             Err(_) => Err(patience.over()),
         }

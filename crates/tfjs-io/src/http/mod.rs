@@ -13,6 +13,8 @@ mod proxy;
 mod redirect;
 mod request;
 mod tls;
+#[cfg(feature = "cloud")]
+mod sending;
 
 pub(crate) use client::HttpClient;
 
