@@ -3,7 +3,7 @@
 use crate::options::IoOptions;
 use crate::progress::Reporter;
 use crate::registry::Registry;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The context of one load or save: the caller's options and what its requests share. Cheap to clone.
 ///
@@ -18,6 +18,7 @@ struct Shared {
     options: IoOptions,
     registry: Registry,
     reporter: Reporter,
+    warnings: Mutex<Vec<String>>,
     #[cfg(feature = "http")]
     http: std::sync::OnceLock<crate::http::HttpClient>,
 }
@@ -42,6 +43,7 @@ impl IoCx {
                 options,
                 registry,
                 reporter,
+                warnings: Mutex::default(),
                 #[cfg(feature = "http")]
                 http: std::sync::OnceLock::new(),
             }),
@@ -58,6 +60,19 @@ impl IoCx {
         &self.shared.registry
     }
 
+    /// What went wrong so far without keeping the model from being loaded, each once.
+    pub fn take_warnings(&self) -> Vec<String> {
+        std::mem::take(&mut *self.shared.warnings.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    #[cfg(feature = "cache")]
+    pub(crate) fn warn(&self, warning: String) {
+        let mut warnings = self.shared.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
+    }
+
     pub(crate) fn reporter(&self) -> &Reporter {
         &self.shared.reporter
     }
@@ -66,6 +81,10 @@ impl IoCx {
     /// would hand out dead connections.
     #[cfg(feature = "http")]
     pub(crate) fn http(&self) -> tfjs_manifest::Result<&crate::http::HttpClient> {
+        #[cfg(feature = "cache")]
+        if self.options().cache.as_ref().is_some_and(|cache| cache.is_offline()) {
+            return Err(crate::cache::not_here());
+        }
         if let Some(client) = self.shared.http.get() {
             return Ok(client);
         }

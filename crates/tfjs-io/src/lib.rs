@@ -42,6 +42,7 @@
 //! ```
 //!
 //! # Features
+//! - `cache`: remote models kept on disk, for those who ask for it with [`IoOptions::with_cache`].
 //! - `http` (default): `http://` and `https://`, on hyper and rustls.
 //!
 //! # Runtimes
@@ -51,6 +52,8 @@
 #![deny(missing_docs, unsafe_code)]
 
 mod blocking;
+#[cfg(all(feature = "cache", not(target_family = "wasm")))]
+mod cache;
 mod cx;
 mod fetch;
 mod files;
@@ -70,6 +73,8 @@ mod file;
 #[cfg(feature = "http")]
 mod http;
 
+#[cfg(all(feature = "cache", not(target_family = "wasm")))]
+pub use cache::{Cache, CachedModel};
 pub use cx::IoCx;
 pub use fetch::fetch_weights;
 #[cfg(not(target_family = "wasm"))]

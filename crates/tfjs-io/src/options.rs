@@ -40,6 +40,9 @@ pub struct IoOptions {
     /// Whether links on disk may lead out of the model's folder, as those of download caches do.
     /// Default: no.
     pub allow_symlinks: bool,
+    /// Where remote models are kept on disk. Default: nowhere.
+    #[cfg(feature = "cache")]
+    pub cache: Option<crate::cache::Cache>,
 }
 
 impl Default for IoOptions {
@@ -54,6 +57,8 @@ impl Default for IoOptions {
             timeouts: Timeouts::default(),
             retry: Retry::default(),
             allow_symlinks: false,
+            #[cfg(feature = "cache")]
+            cache: None,
         }
     }
 }
@@ -137,6 +142,14 @@ impl IoOptions {
         self.allow_symlinks = allow;
         self
     }
+
+    /// Keeps remote models on disk, and loads them from there while the server says that they are the same.
+    #[cfg(feature = "cache")]
+    #[must_use]
+    pub fn with_cache(mut self, cache: crate::cache::Cache) -> Self {
+        self.cache = Some(cache);
+        self
+    }
 }
 
 /// Headers and callbacks are not shown: they hold secrets.
@@ -152,10 +165,14 @@ impl fmt::Debug for IoOptions {
             timeouts,
             retry,
             allow_symlinks,
+            #[cfg(feature = "cache")]
+            cache,
         } = self;
         let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
-        f.debug_struct("IoOptions")
-            .field("limits", limits)
+        let mut out = f.debug_struct("IoOptions");
+        #[cfg(feature = "cache")]
+        out.field("cache", cache);
+        out.field("limits", limits)
             .field("headers", &names)
             .field("weight_path_prefix", &weight_path_prefix.as_deref().map(crate::url::without_secrets))
             .field("weight_url_converter", &weight_url_converter.is_some())

@@ -12,6 +12,8 @@ mod streams;
 mod whole;
 
 pub(crate) use body::{into_stream, read_json};
+#[cfg(feature = "cache")]
+pub(crate) use local::read_at;
 
 use crate::cx::IoCx;
 use crate::files::{Body, Files, OpenOptions, Opened, Purpose};
@@ -55,6 +57,9 @@ pub async fn fetch_weights<S: WeightSink + 'static>(
         }
         WeightSource::Files(files) => {
             reporter.begin(Phase::Weights, count, bytes_total);
+            let paths: Vec<&str> = groups.iter().flatten().map(String::as_str).collect();
+            let begun = files.begin_load(&paths).await?;
+            let files = begun.as_ref().unwrap_or(files);
             sink = match open_while_local(files, groups).await? {
                 Road::Local(opened) => local::fill(opened, groups, sink, cx).await?,
                 Road::Streams(opened) => {
@@ -62,6 +67,7 @@ pub async fn fetch_weights<S: WeightSink + 'static>(
                     sink
                 }
             };
+            files.end_load().await;
         }
     }
     reporter.end();

@@ -4,6 +4,7 @@ mod folder;
 mod save;
 
 pub use folder::FolderFiles;
+pub(crate) use folder::open_regular;
 
 use crate::cx::IoCx;
 use crate::fetch::read_json;
@@ -12,7 +13,6 @@ use crate::handler::{IoHandler, ModelArtifacts, SaveArtifacts, SaveResult, Weigh
 use crate::registry::Scheme;
 use crate::url::{MODEL_JSON, ModelUrl};
 use crate::weights_at::weights_elsewhere;
-use folder::open_regular;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tfjs_manifest::{Error, Result};

@@ -126,11 +126,13 @@ impl HttpClient {
             }
         }
         if let Some(validator) = &options.if_none_match {
+            // A date is no tag: a server would take it for one it does not know, and send the file.
+            let name = match validator.as_str().ends_with(" GMT") {
+                true => header::IF_MODIFIED_SINCE,
+                false => header::IF_NONE_MATCH,
+            };
             let value = HeaderValue::from_str(validator.as_str());
-            all.insert(
-                header::IF_NONE_MATCH,
-                value.map_err(|e| Error::bug("a validator is no header").with_source(e))?,
-            );
+            all.insert(name, value.map_err(|e| Error::bug("a validator is no header").with_source(e))?);
         }
         let mut pool = Decompression::new(self.pool(reach).clone());
         self.answer(pool.call(request)).await
@@ -245,10 +247,11 @@ fn no_body() -> RequestBody {
 
 /// The caller's headers, without those that are this module's business.
 fn user_headers(headers: &[(String, String)]) -> Result<HeaderMap> {
-    const OURS: [HeaderName; 8] = [
+    const OURS: [HeaderName; 9] = [
         header::ACCEPT_ENCODING,
         header::CONNECTION,
         header::CONTENT_LENGTH,
+        header::IF_MODIFIED_SINCE,
         header::IF_NONE_MATCH,
         header::IF_RANGE,
         header::RANGE,

@@ -11,9 +11,8 @@ mod redirect;
 pub(crate) use client::HttpClient;
 
 use crate::cx::IoCx;
-use crate::fetch::read_json;
-use crate::files::{BoxFuture, Files, OpenOptions, Opened, Purpose};
-use crate::handler::{IoHandler, ModelArtifacts, WeightSource};
+use crate::files::{BoxFuture, Files, OpenOptions, Opened};
+use crate::handler::{IoHandler, ModelArtifacts, WeightSource, fetch_model};
 use crate::registry::Scheme;
 use crate::shard_path::shard_components;
 use crate::url::{ModelUrl, without_secrets};
@@ -70,19 +69,12 @@ impl IoHandler for HttpHandler {
             let (prefix, name, query) = self.parts()?;
             let url = format!("{prefix}{name}{query}");
             let location = without_secrets(&url);
-            let located = |e: Error| e.in_file(&location);
-            let opened = cx.http().map_err(located)?.get(&url, &OpenOptions::new(Purpose::Json)).await;
-            let opened = opened.map_err(located)?;
-            let json = read_json(opened, cx).await?;
-            if json.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'<') {
-                return Err(located(Error::fetch(
-                    "the server answered with a page of HTML or XML, not with a model's JSON; check the URL",
-                )));
-            }
             let weights = match weights_elsewhere(cx, true, &query)? {
                 Some(elsewhere) => elsewhere,
                 None => HttpScheme.files(&ModelUrl::parse(&prefix)?, &query, cx)?,
             };
+            let json = HttpFile { url, cx: cx.clone() };
+            let (json, weights) = fetch_model(&json, &name, weights, cx).await?;
             Ok(ModelArtifacts::new(location, json, WeightSource::Files(weights)))
         })
     }
@@ -118,7 +110,7 @@ struct HttpFiles {
 }
 
 impl HttpFiles {
-    fn url(&self, path: &str) -> Result<String> {
+    fn shard_url(&self, path: &str) -> Result<String> {
         let parts = shard_components(path, &self.cx.options().limits)?;
         let path = parts.join("/");
         Ok(format!("{}{}{}", self.prefix, utf8_percent_encode(&path, NOT_IN_PATH), self.query))
@@ -128,13 +120,44 @@ impl HttpFiles {
 impl Files for HttpFiles {
     fn open<'a>(&'a self, path: &'a str, options: OpenOptions) -> BoxFuture<'a, Result<Opened>> {
         Box::pin(async move {
-            let url = self.url(path)?;
-            let opened = self.cx.http()?.get(&url, &options).await;
-            opened.map_err(|e| e.in_file(without_secrets(&url)))
+            let url = self.shard_url(path)?;
+            let located = |e: Error| e.in_file(without_secrets(&url));
+            self.cx.http().map_err(located)?.get(&url, &options).await.map_err(located)
         })
     }
 
     fn location(&self, path: &str) -> String {
-        self.url(path).map_or_else(|_| path.to_owned(), |url| without_secrets(&url))
+        self.shard_url(path).map_or_else(|_| path.to_owned(), |url| without_secrets(&url))
+    }
+
+    fn url(&self, path: &str) -> Option<String> {
+        match path {
+            "" => Some(format!("{}{}", self.prefix, self.query)),
+            path => self.shard_url(path).ok(),
+        }
+    }
+}
+
+/// One file, whatever it is called: the caller's own URL is taken as it is.
+#[derive(Clone, Debug)]
+struct HttpFile {
+    url: String,
+    cx: IoCx,
+}
+
+impl Files for HttpFile {
+    fn open<'a>(&'a self, path: &'a str, options: OpenOptions) -> BoxFuture<'a, Result<Opened>> {
+        Box::pin(async move {
+            let located = |e: Error| e.in_file(self.location(path));
+            self.cx.http().map_err(located)?.get(&self.url, &options).await.map_err(located)
+        })
+    }
+
+    fn location(&self, _path: &str) -> String {
+        without_secrets(&self.url)
+    }
+
+    fn url(&self, _path: &str) -> Option<String> {
+        Some(self.url.clone())
     }
 }
