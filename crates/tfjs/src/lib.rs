@@ -17,6 +17,8 @@ pub use tfjs_candle::value::Strings;
 pub use tfjs_candle::{
     CustomLayer, CustomLayers, Engine, Input, Inputs, LayersModel, LoadReport, Outputs, PredictOptions, Weights,
 };
+#[cfg(feature = "cache")]
+pub use tfjs_io::{Cache, CachedModel};
 pub use tfjs_io::{IoHandler, IoOptions, Progress, SaveResult};
 pub use tfjs_manifest::{Error, Kind, Limits, Place, Result};
 pub use tfjs_topology::producer::Producer;

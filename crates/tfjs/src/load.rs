@@ -52,6 +52,7 @@ pub async fn load_layers_model(source: impl Into<Source>, options: LoadOptions) 
     report.files = groups.iter().map(Vec::len).sum();
     let mut filled = fetch_weights(&artifacts.weights, &groups, destinations, &cx).await?;
     report.weight_file_bytes = file_bytes(&mut filled);
+    report.warnings.extend(cx.take_warnings());
     clock.lap("weights");
 
     report.times = clock.laps();

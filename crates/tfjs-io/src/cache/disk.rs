@@ -37,11 +37,15 @@ pub(super) fn is_part(name: &str, owner: &str) -> bool {
     name.strip_prefix(owner).is_some_and(|rest| rest.starts_with('-') && rest.ends_with(PART))
 }
 
-/// Writes a file: it is there whole, or as it was before.
+/// Writes a file: it is there whole, or as it was before. Its time of modification is that of this call; what the
+/// system notes by itself may be some milliseconds old.
 pub(super) fn write_whole(path: &Path, owner: &str, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(path);
     let mut part = new_part(folder, owner)?;
-    let written = part.write_all(bytes).and_then(|()| part.as_file().sync_all());
+    let written = part.write_all(bytes).and_then(|()| {
+        part.as_file().set_modified(SystemTime::now())?;
+        part.as_file().sync_all()
+    });
     written.map_err(|e| io_error("cannot write to the cache", path, e))?;
     part.persist(path).map_err(|e| io_error("cannot write to the cache", path, e.error))?;
     sync_folder(folder);

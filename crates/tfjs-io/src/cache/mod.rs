@@ -85,6 +85,18 @@ impl Cache {
         Cache { folder: folder.into(), max_bytes: None, offline: place::offline(), verify: false, check_weights: false }
     }
 
+    /// The cache the environment asks for: in the [`default_folder`](Self::default_folder), if `TFJS_CACHE_DIR` or
+    /// `TFJS_OFFLINE` is set.
+    ///
+    /// # Errors
+    /// As [`default_folder`](Self::default_folder).
+    pub fn from_env() -> Result<Option<Self>> {
+        match place::is_named() || place::offline() {
+            true => Ok(Some(Cache::new(Cache::default_folder()?))),
+            false => Ok(None),
+        }
+    }
+
     /// The folder for all programs of this user: the environment variable `TFJS_CACHE_DIR`, else `tfjs` in the
     /// platform's folder for caches (`$XDG_CACHE_HOME` or `~/.cache`; `~/Library/Caches`; `%LOCALAPPDATA%`).
     ///

@@ -5,6 +5,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use tfjs_manifest::{Error, Result};
 
+/// Names the folder.
+const VARIABLE: &str = "TFJS_CACHE_DIR";
+
 /// The folder of all caches of this user.
 pub(super) fn default_folder() -> Result<PathBuf> {
     folder(|name| env::var_os(name).filter(|value| !value.is_empty())).ok_or_else(|| {
@@ -13,7 +16,7 @@ pub(super) fn default_folder() -> Result<PathBuf> {
 }
 
 fn folder(var: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    if let Some(folder) = var("TFJS_CACHE_DIR") {
+    if let Some(folder) = var(VARIABLE) {
         return Some(folder.into());
     }
     let absolute = |name| var(name).map(PathBuf::from).filter(|path| path.is_absolute());
@@ -25,6 +28,11 @@ fn folder(var: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
         absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?
     };
     Some(caches.join("tfjs"))
+}
+
+/// Whether the environment names a folder.
+pub(super) fn is_named() -> bool {
+    env::var_os(VARIABLE).is_some_and(|value| !value.is_empty())
 }
 
 /// Whether the environment asks for no network.
