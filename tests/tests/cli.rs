@@ -301,6 +301,42 @@ async fn over_http_with_headers_and_inside_a_runtime() {
     assert!(!success && err.contains("weights.bin") && err.contains("404"), "{err}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn through_a_cache_and_offline() {
+    let copy = teachable_machine();
+    let folder = copy.dir.path().to_owned();
+    let server = FaultServer::start(move |request| {
+        let name = request.target.rsplit('/').next().unwrap_or_default();
+        let tag = format!("ETag: \"{name}\"");
+        match (fs::read(folder.join(name)), request.header("if-none-match")) {
+            (Ok(_), Some(_)) => Reply::head("304 Not Modified", &[&tag]),
+            (Ok(bytes), None) => Reply::status("200 OK", &[&tag], bytes),
+            (Err(_), _) => Reply::status("404 Not Found", &[], ""),
+        }
+    })
+    .await;
+    let dir = tempfile::tempdir().unwrap();
+    let cache = dir.path().join("cache").display().to_string();
+    let url = server.url("/m/model.json");
+    let picture = models("digits/samples/3.png");
+    let predict = |more: &[&str]| tfjs(&[&["predict", &url, "--image", &picture, "--cache", &cache], more].concat());
+    let nothing = predict(&["--offline"]);
+    assert!(!nothing.success && nothing.err.contains("not in the cache, which is offline"), "{}", nothing.err);
+    assert_eq!(server.requests().len(), 0);
+
+    let first = predict(&[]);
+    assert!(first.success, "{}", first.err);
+    let asked = server.requests().len();
+    assert_eq!(predict(&[]).out, first.out);
+    let again: Vec<String> = server.targets().split_off(asked);
+    assert!(!again.is_empty() && again.iter().all(|target| target.ends_with(".json")), "{again:?}");
+
+    // With the labels that were beside the model.
+    drop(server);
+    let offline = predict(&["--offline"]);
+    assert!(offline.success && offline.out == first.out && offline.out.contains("Class "), "{}", offline.err);
+}
+
 #[test]
 fn inspect_says_what_a_model_is() {
     let text = answer(&["inspect", &models("digits")]);

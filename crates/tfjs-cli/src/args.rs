@@ -43,6 +43,17 @@ pub(crate) struct ModelArgs {
     #[arg(long, value_name = "NAME: VALUE", value_parser = header, help_heading = "Loading")]
     pub(crate) header: Vec<(String, String)>,
 
+    /// Keep remote models in this folder, and load them from there while they are the same; without it, the
+    /// folder that TFJS_CACHE_DIR names, if any
+    #[cfg(feature = "cache")]
+    #[arg(long, value_name = "DIR", help_heading = "Loading")]
+    pub(crate) cache: Option<PathBuf>,
+
+    /// Use no network: load what the cache has. TFJS_OFFLINE=1 means the same
+    #[cfg(feature = "cache")]
+    #[arg(long, help_heading = "Loading")]
+    pub(crate) offline: bool,
+
     /// Who wrote the model, where its own word is wrong: tfjs, keras1, keras2 or keras3
     #[arg(long, value_parser = producer, help_heading = "Loading")]
     pub(crate) producer: Option<Producer>,

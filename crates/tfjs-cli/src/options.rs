@@ -4,8 +4,21 @@ use crate::args::{DeviceName, ModelArgs, RunArgs};
 use tfjs::{Device, Error, LoadOptions, Result};
 
 /// How to load, without saying where to run.
-pub(crate) fn load_options(args: &ModelArgs) -> LoadOptions {
-    let ModelArgs { model: _, no_strict, weight_path_prefix, header, producer, threads, lazy, input_shape } = args;
+pub(crate) fn load_options(args: &ModelArgs) -> Result<LoadOptions> {
+    let ModelArgs {
+        model: _,
+        no_strict,
+        weight_path_prefix,
+        header,
+        #[cfg(feature = "cache")]
+        cache,
+        #[cfg(feature = "cache")]
+        offline,
+        producer,
+        threads,
+        lazy,
+        input_shape,
+    } = args;
     let mut options = LoadOptions::new().with_strict(!no_strict).with_lazy(*lazy);
     options.producer.clone_from(producer);
     options.threads = *threads;
@@ -18,13 +31,28 @@ pub(crate) fn load_options(args: &ModelArgs) -> LoadOptions {
     for (name, shape) in input_shape {
         options.input_shapes.insert(name.clone(), shape.clone());
     }
-    options
+    #[cfg(feature = "cache")]
+    if let Some(cache) = open_cache(cache.as_deref(), *offline)? {
+        options = options.with_cache(cache);
+    }
+    Ok(options)
+}
+
+/// The cache that is asked for, here or by the environment.
+#[cfg(feature = "cache")]
+fn open_cache(folder: Option<&std::path::Path>, offline: bool) -> Result<Option<tfjs::Cache>> {
+    let cache = match folder {
+        Some(folder) => Some(tfjs::Cache::new(folder)),
+        None if offline => Some(tfjs::Cache::new(tfjs::Cache::default_folder()?)),
+        None => tfjs::Cache::from_env()?,
+    };
+    Ok(cache.map(|cache| if offline { cache.with_offline(true) } else { cache }))
 }
 
 /// How to load and where to run.
 pub(crate) fn run_options(model: &ModelArgs, run: &RunArgs) -> Result<LoadOptions> {
     let RunArgs { device, engine } = run;
-    let mut options = load_options(model);
+    let mut options = load_options(model)?;
     options.device = Some(open_device(*device)?);
     options.engine = *engine;
     Ok(options)
@@ -71,7 +99,7 @@ mod tests {
             "x=?,4",
         ]);
         let Command::Inspect(args) = args.unwrap().command else { panic!("not inspect") };
-        let options = load_options(&args.model);
+        let options = load_options(&args.model).unwrap();
         assert!(!options.strict);
         assert_eq!(options.threads, Some(3));
         assert!(options.lazy);
@@ -79,6 +107,20 @@ mod tests {
         assert_eq!(options.io.weight_path_prefix.as_deref(), Some("w/"));
         assert_eq!(options.io.headers.len(), 2);
         assert_eq!(options.input_shapes["x"].to_string(), "[?,4]");
+    }
+
+    #[test]
+    #[cfg(feature = "cache")]
+    fn the_cache_is_in_the_folder_that_was_named() {
+        let cache = |args: &[&str]| {
+            let args = Args::try_parse_from([&["tfjs", "dump", "m", "--stage", "def"], args].concat()).unwrap();
+            let Command::Dump(args) = args.command else { panic!("not dump") };
+            load_options(&args.model).unwrap().io.cache.unwrap()
+        };
+        assert_eq!(cache(&["--cache", "c"]).folder(), std::path::Path::new("c"));
+        let offline = cache(&["--offline", "--cache", "c"]);
+        assert!(offline.is_offline() && offline.folder() == std::path::Path::new("c"));
+        assert!(cache(&["--offline"]).is_offline());
     }
 
     #[test]

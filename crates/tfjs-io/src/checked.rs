@@ -121,6 +121,21 @@ impl Files for CheckedFiles {
     fn location(&self, path: &str) -> String {
         self.inner.location(path)
     }
+
+    fn url(&self, path: &str) -> Option<String> {
+        self.inner.url(path)
+    }
+
+    fn begin_load<'a>(&'a self, paths: &'a [&'a str]) -> BoxFuture<'a, Result<Option<Arc<dyn Files>>>> {
+        Box::pin(async move {
+            let begun = self.inner.begin_load(paths).await?;
+            Ok(begun.map(|inner| Arc::new(CheckedFiles::new(inner, self.sums.clone())) as Arc<dyn Files>))
+        })
+    }
+
+    fn end_load(&self) -> BoxFuture<'_, ()> {
+        self.inner.end_load()
+    }
 }
 
 /// The same bytes. One chunk is held back, so that there is an error in the place of the last if the sum is another.

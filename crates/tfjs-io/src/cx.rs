@@ -3,7 +3,7 @@
 use crate::options::IoOptions;
 use crate::progress::Reporter;
 use crate::registry::Registry;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 #[cfg(feature = "http")]
 use std::time::Instant;
 
@@ -21,6 +21,7 @@ struct Shared {
     registry: Registry,
     reporter: Reporter,
     checked_json: OnceLock<String>,
+    warnings: Mutex<Vec<String>>,
     #[cfg(feature = "http")]
     deadline: OnceLock<Option<Instant>>,
     #[cfg(feature = "http")]
@@ -48,6 +49,7 @@ impl IoCx {
                 registry,
                 reporter,
                 checked_json: OnceLock::new(),
+                warnings: Mutex::default(),
                 #[cfg(feature = "http")]
                 deadline: OnceLock::new(),
                 #[cfg(feature = "http")]
@@ -64,6 +66,19 @@ impl IoCx {
     /// The schemes a prefix or converter can name.
     pub fn registry(&self) -> &Registry {
         &self.shared.registry
+    }
+
+    /// What went wrong so far without keeping the model from being loaded, each once.
+    pub fn take_warnings(&self) -> Vec<String> {
+        std::mem::take(&mut *self.shared.warnings.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    #[cfg(feature = "cache")]
+    pub(crate) fn warn(&self, warning: String) {
+        let mut warnings = self.shared.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
     }
 
     pub(crate) fn reporter(&self) -> &Reporter {
@@ -91,6 +106,10 @@ impl IoCx {
     /// would hand out dead connections.
     #[cfg(feature = "http")]
     pub(crate) fn http(&self) -> tfjs_manifest::Result<&crate::http::HttpClient> {
+        #[cfg(feature = "cache")]
+        if self.options().cache.as_ref().is_some_and(|cache| cache.is_offline()) {
+            return Err(crate::cache::not_here());
+        }
         if let Some(client) = self.shared.http.get() {
             return Ok(client);
         }

@@ -11,6 +11,7 @@ use std::fs::File;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 use tfjs_manifest::{Error, Result};
 
 /// A boxed future that can move between threads. It names no executor.
@@ -73,6 +74,28 @@ pub trait Files: Send + Sync + Debug {
     /// The file as messages name it: its URL without secrets, or its path.
     fn location(&self, path: &str) -> String {
         path.to_owned()
+    }
+
+    /// The URL of the file, secrets included, or with an empty path that of the folder: what tells it from every
+    /// other file in the world. A place that has URLs can be cached; one without, which is the default, never is.
+    fn url(&self, path: &str) -> Option<String> {
+        let _ = path;
+        None
+    }
+
+    /// A load is about to open these files, and no others, for their weights. A place that prepares for that, as a
+    /// cache does, answers with itself as it is for this load; the default is `None`, open them here.
+    ///
+    /// # Errors
+    /// If the load cannot succeed.
+    fn begin_load<'a>(&'a self, paths: &'a [&'a str]) -> BoxFuture<'a, Result<Option<Arc<dyn Files>>>> {
+        let _ = paths;
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// The load has every byte of every file, as the model's manifest says. Not called if it failed or was dropped.
+    fn end_load(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
     }
 }
 

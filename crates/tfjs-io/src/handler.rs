@@ -4,7 +4,7 @@
 
 use crate::cx::IoCx;
 use crate::fetch::read_json;
-use crate::files::{Body, BoxFuture, Files, OpenOptions, Purpose};
+use crate::files::{Body, BoxFuture, Files, OpenOptions, Opened, Purpose};
 use crate::shard_path::shard_components;
 use crate::weights_at::weights_elsewhere;
 use bytes::Bytes;
@@ -156,15 +156,43 @@ impl FilesHandler {
     }
 }
 
+/// The JSON of a model that is a file in `files`, and its weights, which are said to be in `weights`: the road of
+/// every model that is not on this machine, and where the cache is, if there is one.
+pub(crate) async fn fetch_model(
+    files: &dyn Files,
+    json_name: &str,
+    weights: Arc<dyn Files>,
+    cx: &IoCx,
+) -> Result<(Bytes, Arc<dyn Files>)> {
+    #[cfg(feature = "cache")]
+    if let Some(load) = crate::cache::CachedLoad::of(files, json_name, &weights, cx) {
+        return load.run().await;
+    }
+    let opened = files.open(json_name, OpenOptions::new(Purpose::Json)).await?;
+    Ok((read_model_json(opened, cx).await?, weights))
+}
+
+/// The text of a JSON that comes from elsewhere.
+pub(crate) async fn read_model_json(opened: Opened, cx: &IoCx) -> Result<Bytes> {
+    let location = opened.location.clone();
+    let json = read_json(opened, cx).await?;
+    if json.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'<') {
+        return Err(Error::fetch(
+            "the server answered with a page of HTML or XML, not with a model's JSON; check the URL",
+        )
+        .in_file(location));
+    }
+    Ok(json)
+}
+
 impl IoHandler for FilesHandler {
     fn load<'a>(&'a self, cx: &'a IoCx) -> BoxFuture<'a, Result<ModelArtifacts>> {
         Box::pin(async move {
-            let opened = self.files.open(&self.json_name, OpenOptions::new(Purpose::Json)).await?;
-            let json = read_json(opened, cx).await?;
             let weights = match weights_elsewhere(cx, false, "")? {
                 Some(elsewhere) => elsewhere,
                 None => self.files.clone(),
             };
+            let (json, weights) = fetch_model(&*self.files, &self.json_name, weights, cx).await?;
             Ok(ModelArtifacts::new(self.location(), json, WeightSource::Files(weights)))
         })
     }

@@ -43,13 +43,11 @@
 //!
 //! # Features
 //! - `archive` (default): models in `.zip`, `.tar` and `.tar.gz` files, in memory, on disk and at URLs.
+//! - `cache`: remote models kept on disk, for those who ask for it with [`IoOptions::with_cache`].
 //! - `http` (default): `http://` and `https://`, on hyper and rustls.
-<<<<<<< HEAD
 //! - `native-roots`: [`Roots::System`], the certificates that the system trusts.
-=======
 //! - `s3`, `gcs`, `azure`: `s3://`, `gs://` and `az://`, over the same connections.
 //! - `object-store`: stores of the crate `object_store` that the caller has.
->>>>>>> part-object
 //!
 //! # Runtimes
 //! The traits name no executor. Reading from disk and HTTP need a tokio runtime with its timer enabled;
@@ -59,6 +57,8 @@
 
 mod archive;
 mod blocking;
+#[cfg(all(feature = "cache", not(target_family = "wasm")))]
+mod cache;
 mod checked;
 mod checksums;
 mod cx;
@@ -85,6 +85,8 @@ mod object;
 
 #[cfg(feature = "archive")]
 pub use archive::{ArchiveFiles, ArchiveHandler};
+#[cfg(all(feature = "cache", not(target_family = "wasm")))]
+pub use cache::{Cache, CachedModel};
 pub use checked::{CheckedFiles, load_artifacts};
 pub use checksums::Checksums;
 pub use cx::IoCx;

@@ -50,4 +50,21 @@ impl Files for PrefixedFiles {
     fn location(&self, path: &str) -> String {
         self.inner.location(&self.path(path))
     }
+
+    fn url(&self, path: &str) -> Option<String> {
+        self.inner.url(&self.path(path))
+    }
+
+    fn begin_load<'a>(&'a self, paths: &'a [&'a str]) -> BoxFuture<'a, Result<Option<Arc<dyn Files>>>> {
+        Box::pin(async move {
+            let paths: Vec<String> = paths.iter().map(|path| self.path(path)).collect();
+            let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+            let begun = self.inner.begin_load(&paths).await?;
+            Ok(begun.map(|inner| Arc::new(PrefixedFiles::new(inner, self.prefix.clone())) as Arc<dyn Files>))
+        })
+    }
+
+    fn end_load(&self) -> BoxFuture<'_, ()> {
+        self.inner.end_load()
+    }
 }

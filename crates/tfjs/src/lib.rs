@@ -19,6 +19,8 @@ pub use tfjs_candle::{
 };
 #[cfg(feature = "archive")]
 pub use tfjs_io::ArchiveHandler;
+#[cfg(feature = "cache")]
+pub use tfjs_io::{Cache, CachedModel};
 pub use tfjs_io::{Checksums, IoHandler, IoOptions, Progress, SaveResult};
 pub use tfjs_manifest::{Error, Kind, Limits, Place, Result};
 pub use tfjs_topology::producer::Producer;

@@ -71,6 +71,7 @@ pub async fn load_layers_model(source: impl Into<Source>, options: LoadOptions) 
             Box::new(|prepared, report| prepared.finish_lazy(reader, report))
         }
     };
+    report.warnings.extend(cx.take_warnings());
     clock.lap("weights");
 
     report.times = clock.laps();

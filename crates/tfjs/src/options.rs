@@ -167,6 +167,14 @@ impl LoadOptions {
         self
     }
 
+    /// Keeps remote models on disk; see [`Cache`](crate::Cache).
+    #[cfg(feature = "cache")]
+    #[must_use]
+    pub fn with_cache(mut self, cache: crate::Cache) -> Self {
+        self.io = self.io.with_cache(cache);
+        self
+    }
+
     /// Called as bytes arrive.
     #[must_use]
     pub fn with_on_progress(mut self, callback: impl Fn(&Progress) + Send + Sync + 'static) -> Self {

@@ -1,10 +1,12 @@
 //! What the tests of the transport share: servers that misbehave, archives that lie, a sink for bytes, one way to load.
 
 pub mod archives;
+pub mod cached;
 pub mod fault_server;
 pub mod load;
 pub mod proxy;
 pub mod sink;
+pub mod site;
 pub mod tls_server;
 
 /// The SHA-256 sum of these bytes, in hexadecimal digits.

@@ -7,7 +7,7 @@ use super::local::LocalShard;
 use super::{KEPT_OPEN, check_paths};
 use crate::checked::checked;
 use crate::cx::IoCx;
-use crate::files::{Body, OpenOptions, Opened, Purpose};
+use crate::files::{Body, Files, OpenOptions, Opened, Purpose};
 use crate::handler::WeightSource;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -29,6 +29,7 @@ pub async fn open_weights(
     check_paths(groups, cx)?;
     let source = &checked(source, groups, cx)?;
     let mut opened = Vec::with_capacity(groups.len());
+    let mut begun = None;
     match source {
         WeightSource::None if groups.iter().any(|paths| !paths.is_empty()) => {
             return Err(Error::misuse("the model names weight files, its handler gave no weights"));
@@ -40,6 +41,9 @@ pub async fn open_weights(
             ));
         }
         WeightSource::Files(files) => {
+            let paths: Vec<&str> = groups.iter().flatten().map(String::as_str).collect();
+            begun = files.begin_load(&paths).await?;
+            let files = begun.as_ref().unwrap_or(files);
             let mut count = 0;
             for paths in groups {
                 let mut group = LazyGroup::default();
@@ -65,13 +69,15 @@ pub async fn open_weights(
             _ => {}
         }
     }
-    Ok(Arc::new(LazyFiles { groups: opened }))
+    Ok(Arc::new(LazyFiles { groups: opened, _begun: begun }))
 }
 
 /// The open files of a model.
 #[derive(Debug)]
 struct LazyFiles {
     groups: Vec<LazyGroup>,
+    /// A cache keeps what is in use.
+    _begun: Option<Arc<dyn Files>>,
 }
 
 /// The files of a group, each with where it begins in their concatenation.
@@ -126,7 +132,7 @@ impl LazyFile {
             Body::File(file) => LocalShard::new(location, file, keep).map(LazyFile::Local),
             Body::Bytes(bytes) => Ok(LazyFile::Memory(location, bytes)),
             Body::Stream(_) | Body::Unchanged => Err(Error::unsupported(
-                "lazy loading reads from files on disk, and this one comes from elsewhere; load it whole, or through a cache",
+                "lazy loading reads from files on disk, and this one comes from elsewhere; load it whole, or from a cache that has it",
             )
             .in_file(location)),
         }

@@ -20,7 +20,9 @@ mod whole;
 pub(crate) use body::{into_stream, read_json};
 pub use lazy::open_weights;
 #[cfg(feature = "archive")]
-pub(crate) use local::{CancelOnDrop, read_at};
+pub(crate) use local::CancelOnDrop;
+#[cfg(any(feature = "archive", feature = "cache"))]
+pub(crate) use local::read_at;
 #[cfg(feature = "http")]
 pub(crate) use resume::RetryFiles;
 #[cfg(feature = "cloud")]
@@ -75,6 +77,9 @@ pub async fn fetch_weights<S: WeightSink + 'static>(
         WeightSource::Files(files) => {
             reporter.begin(Phase::Weights, count, bytes_total);
             let requests = Requests::new(cx.options());
+            let paths: Vec<&str> = groups.iter().flatten().map(String::as_str).collect();
+            let begun = files.begin_load(&paths).await?;
+            let files = begun.as_ref().unwrap_or(files);
             sink = match open_while_local(files, groups, &sizes, &requests).await? {
                 Road::Local(opened) => local::fill(opened, groups, sink, cx).await?,
                 Road::Streams(opened) => {
@@ -82,6 +87,7 @@ pub async fn fetch_weights<S: WeightSink + 'static>(
                     sink
                 }
             };
+            files.end_load().await;
         }
     }
     reporter.end();

@@ -63,6 +63,10 @@ impl Files for RetryFiles {
     fn location(&self, path: &str) -> String {
         self.inner.location(path)
     }
+
+    fn url(&self, path: &str) -> Option<String> {
+        self.inner.url(path)
+    }
 }
 
 /// A body that outlives the streams it comes in. All positions are in the file.

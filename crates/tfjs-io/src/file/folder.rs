@@ -124,7 +124,7 @@ fn open_inside(folder: &Path, path: &Path, allow_symlinks: bool) -> Result<Opene
 }
 
 /// Opens a regular file; `shown` is how messages name it. `follow`: the last component may be a link.
-pub(super) fn open_regular(path: &Path, shown: &Path, follow: bool) -> Result<(File, u64)> {
+pub(crate) fn open_regular(path: &Path, shown: &Path, follow: bool) -> Result<(File, u64)> {
     let error = |e| not_there(e).in_file(shown.display());
     // Looked at before it is opened: opening a pipe waits for a writer, opening a device may do things.
     check_regular(&std::fs::metadata(path).map_err(error)?, shown)?;

@@ -6,6 +6,7 @@ mod save;
 mod zip;
 
 pub use folder::FolderFiles;
+pub(crate) use folder::open_regular;
 
 #[cfg(feature = "archive")]
 use crate::archive;
@@ -17,7 +18,6 @@ use crate::handler::{IoHandler, ModelArtifacts, SaveArtifacts, SaveResult, Weigh
 use crate::registry::Scheme;
 use crate::url::{MODEL_JSON, ModelUrl};
 use crate::weights_at::weights_elsewhere;
-use folder::open_regular;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tfjs_manifest::{Error, Result};

@@ -12,16 +12,16 @@ mod policy;
 mod proxy;
 mod redirect;
 mod request;
-mod tls;
 #[cfg(feature = "cloud")]
 mod sending;
+mod tls;
 
 pub(crate) use client::HttpClient;
 
 use crate::cx::IoCx;
-use crate::fetch::{RetryFiles, read_json};
-use crate::files::{BoxFuture, Files, OpenOptions, Opened, Purpose};
-use crate::handler::{IoHandler, ModelArtifacts, WeightSource};
+use crate::fetch::RetryFiles;
+use crate::files::{BoxFuture, Files, OpenOptions, Opened};
+use crate::handler::{IoHandler, ModelArtifacts, WeightSource, fetch_model};
 use crate::registry::Scheme;
 use crate::shard_path::shard_components;
 use crate::url::{ModelUrl, without_secrets};
@@ -80,18 +80,12 @@ impl IoHandler for HttpHandler {
             let (prefix, name, query) = self.parts()?;
             let url = format!("{prefix}{name}{query}");
             let location = without_secrets(&url);
-            let located = |e: Error| e.in_file(&location);
-            let opened = urls(cx).open(&url, OpenOptions::new(Purpose::Json)).await?;
-            let json = read_json(opened, cx).await?;
-            if json.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'<') {
-                return Err(located(Error::fetch(
-                    "the server answered with a page of HTML or XML, not with a model's JSON; check the URL",
-                )));
-            }
             let weights = match weights_elsewhere(cx, true, &query)? {
                 Some(elsewhere) => elsewhere,
                 None => HttpScheme.files(&ModelUrl::parse(&prefix)?, &query, cx)?,
             };
+            let json = HttpFile { url, urls: urls(cx) };
+            let (json, weights) = fetch_model(&json, &name, weights, cx).await?;
             Ok(ModelArtifacts::new(location, json, WeightSource::Files(weights)))
         })
     }
@@ -152,7 +146,7 @@ struct HttpFiles {
 }
 
 impl HttpFiles {
-    fn url(&self, path: &str) -> Result<String> {
+    fn shard_url(&self, path: &str) -> Result<String> {
         let parts = shard_components(path, &self.cx.options().limits)?;
         let path = parts.join("/");
         Ok(format!("{}{}{}", self.prefix, utf8_percent_encode(&path, NOT_IN_PATH), self.query))
@@ -161,10 +155,38 @@ impl HttpFiles {
 
 impl Files for HttpFiles {
     fn open<'a>(&'a self, path: &'a str, options: OpenOptions) -> BoxFuture<'a, Result<Opened>> {
-        Box::pin(async move { self.urls.open(&self.url(path)?, options).await })
+        Box::pin(async move { self.urls.open(&self.shard_url(path)?, options).await })
     }
 
     fn location(&self, path: &str) -> String {
-        self.url(path).map_or_else(|_| path.to_owned(), |url| self.urls.location(&url))
+        self.shard_url(path).map_or_else(|_| path.to_owned(), |url| self.urls.location(&url))
+    }
+
+    fn url(&self, path: &str) -> Option<String> {
+        match path {
+            "" => Some(format!("{}{}", self.prefix, self.query)),
+            path => self.shard_url(path).ok(),
+        }
+    }
+}
+
+/// One file, whatever it is called: the caller's own URL is taken as it is.
+#[derive(Clone, Debug)]
+struct HttpFile {
+    url: String,
+    urls: Arc<dyn Files>,
+}
+
+impl Files for HttpFile {
+    fn open<'a>(&'a self, _path: &'a str, options: OpenOptions) -> BoxFuture<'a, Result<Opened>> {
+        self.urls.open(&self.url, options)
+    }
+
+    fn location(&self, _path: &str) -> String {
+        without_secrets(&self.url)
+    }
+
+    fn url(&self, _path: &str) -> Option<String> {
+        Some(self.url.clone())
     }
 }

@@ -63,6 +63,9 @@ pub struct IoOptions {
     pub allow_symlinks: bool,
     /// SHA-256 sums that the model's files must have. Default: none.
     pub checksums: Checksums,
+    /// Where remote models are kept on disk. Default: nowhere.
+    #[cfg(feature = "cache")]
+    pub cache: Option<crate::cache::Cache>,
 }
 
 impl Default for IoOptions {
@@ -85,6 +88,8 @@ impl Default for IoOptions {
             public_only: false,
             allow_symlinks: false,
             checksums: Checksums::new(),
+            #[cfg(feature = "cache")]
+            cache: None,
         }
     }
 }
@@ -250,6 +255,14 @@ impl IoOptions {
         self.checksums = self.checksums.with(path, sha256);
         self
     }
+
+    /// Keeps remote models on disk, and loads them from there while the server says that they are the same.
+    #[cfg(feature = "cache")]
+    #[must_use]
+    pub fn with_cache(mut self, cache: crate::cache::Cache) -> Self {
+        self.cache = Some(cache);
+        self
+    }
 }
 
 /// Headers and callbacks are not shown: they hold secrets.
@@ -273,10 +286,14 @@ impl fmt::Debug for IoOptions {
             public_only,
             allow_symlinks,
             checksums,
+            #[cfg(feature = "cache")]
+            cache,
         } = self;
         let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
-        f.debug_struct("IoOptions")
-            .field("limits", limits)
+        let mut out = f.debug_struct("IoOptions");
+        #[cfg(feature = "cache")]
+        out.field("cache", cache);
+        out.field("limits", limits)
             .field("headers", &names)
             .field("weight_path_prefix", &weight_path_prefix.as_deref().map(crate::url::without_secrets))
             .field("weight_url_converter", &weight_url_converter.is_some())

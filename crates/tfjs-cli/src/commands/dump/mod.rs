@@ -19,7 +19,7 @@ use tfjs::parts::topology::types::{SymShape, TensorType};
 use tfjs::{LayersModel, LoadOptions, Producer, Result};
 
 pub(crate) fn run(args: &DumpArgs, out: &mut dyn Write, _err: &mut dyn Write) -> Result<(), Failure> {
-    let options = load_options(&args.model);
+    let options = load_options(&args.model)?;
     let dump = match args.stage {
         Stage::Plan => plan(&road::load(&args.model.model, options)?)?,
         stage => {

@@ -44,7 +44,7 @@ pub(crate) fn run(args: &InspectArgs, out: &mut dyn Write, err: &mut dyn Write) 
 }
 
 fn inspect(args: &InspectArgs) -> Result<Inspection> {
-    let options = load_options(&args.model);
+    let options = load_options(&args.model)?;
     let fetched = road::fetch(&args.model.model, &options)?;
     let json = fetched.json(&options)?;
 

@@ -1,0 +1,223 @@
+//! One model's place in the cache: two records, the lock of each, and the weight files they name.
+//!
+//! ```text
+//! v1/locks/<key>.head  <key>.model      locks; never removed
+//! v1/models/<key>/head                  the JSON as the server gave it last
+//!                 model                 a JSON whose files are all here
+//!                 <sha256> ...          the files of `model`
+//! ```
+//!
+//! `head` and `model` are two because asking for the JSON must neither wait for loads that read the weights nor
+//! hold them up, and because `model` stays what it is until another one is complete.
+
+use super::disk::{self, io_error};
+use super::hash::Sha256;
+use super::lock::Lock;
+use super::record::{Blob, Record};
+use crate::file::open_regular;
+use crate::files::{Body, LocalFile, Opened};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+use tempfile::TempPath;
+use tfjs_manifest::{Error, Limits, Result};
+
+/// Bytes of a record beside its JSON: 65 536 files, the most a model has, take less.
+const FACTS_BYTES: u64 = 64 << 20;
+
+/// Which record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    Head,
+    Model,
+}
+
+impl Kept {
+    fn name(self) -> &'static str {
+        match self {
+            Kept::Head => "head",
+            Kept::Model => "model",
+        }
+    }
+}
+
+/// A model's place in the cache. That it exists says nothing.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    locks: PathBuf,
+    folder: PathBuf,
+    key: String,
+    most: u64,
+}
+
+/// All that can be found in a cache's folder.
+pub(super) fn all(cache: &Path) -> Vec<Entry> {
+    let entries = disk::entries(&models(cache)).into_iter().filter(|(_, metadata)| metadata.is_dir());
+    entries.map(|(key, _)| Entry::at(cache, key, &Limits::default())).collect()
+}
+
+fn models(cache: &Path) -> PathBuf {
+    cache.join("v1/models")
+}
+
+impl Entry {
+    pub(super) fn new(cache: &Path, key: Sha256, limits: &Limits) -> Self {
+        Self::at(cache, key.to_string(), limits)
+    }
+
+    fn at(cache: &Path, key: String, limits: &Limits) -> Self {
+        let most = limits.model_json_bytes.saturating_add(FACTS_BYTES);
+        Entry { locks: cache.join("v1/locks"), folder: models(cache).join(&key), key, most }
+    }
+
+    pub(super) fn lock_path(&self, which: Kept) -> PathBuf {
+        self.locks.join(format!("{}.{}", self.key, which.name()))
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) fn blob_path(&self, blob: &Blob) -> PathBuf {
+        self.folder.join(blob.sha256.to_string())
+    }
+
+    /// Makes the folders, unless they are there.
+    pub(super) fn prepare(&self) -> Result<()> {
+        match self.locks.is_dir() && self.folder.is_dir() {
+            true => Ok(()),
+            false => disk::make_folder(&self.locks).and_then(|()| disk::make_folder(&self.folder)),
+        }
+    }
+
+    /// A record, and when it was true last. Needs no lock: records appear whole.
+    pub(super) fn read(&self, which: Kept) -> Option<(Record, SystemTime)> {
+        let (bytes, checked) = disk::read_whole(&self.folder.join(which.name()), self.most)?;
+        Some((Record::decode(bytes)?, checked))
+    }
+
+    /// Writes a record, under its lock.
+    pub(super) fn write(&self, which: Kept, record: &Record) -> Result<()> {
+        for (name, _) in disk::entries(&self.folder).iter().filter(|(name, _)| disk::is_part(name, which.name())) {
+            // Of a process that died: whoever writes has the lock.
+            let _ = fs::remove_file(self.folder.join(name));
+        }
+        disk::write_whole(&self.folder.join(which.name()), which.name(), &record.encode())
+    }
+
+    /// Notes that a record is true now, under its lock. If that cannot be written, it is asked for once more.
+    pub(super) fn touch(&self, which: Kept) {
+        let file = fs::OpenOptions::new().write(true).open(self.folder.join(which.name()));
+        let _ = file.and_then(|file| file.set_modified(SystemTime::now()));
+    }
+
+    /// Whether a file is there as it was stored: by length and time, or by its hash if that is wanted or the
+    /// time is another, as after copying the cache.
+    pub(super) fn is_whole(&self, blob: &Blob, by_hash: bool) -> bool {
+        let path = self.blob_path(blob);
+        let Ok(metadata) = fs::symlink_metadata(&path) else {
+            return false;
+        };
+        if !metadata.is_file() || metadata.len() != blob.len {
+            return false;
+        }
+        if !by_hash && disk::modified(&metadata) == blob.modified {
+            return true;
+        }
+        let hash = open_regular(&path, &path, false).ok().and_then(|(file, _)| Sha256::of_file(&file).ok());
+        hash == Some(blob.sha256)
+    }
+
+    /// Opens a file that [`is_whole`](Self::is_whole).
+    pub(super) fn open(&self, blob: &Blob, location: String) -> Result<Opened> {
+        let path = self.blob_path(blob);
+        let (file, len) = open_regular(&path, &path, false)?;
+        if len != blob.len {
+            let error = format!("expected {} bytes in the cache, found {len}; load again", blob.len);
+            return Err(Error::mismatch(error).in_file(path.display()));
+        }
+        Ok(Opened::new(location, Body::File(LocalFile::new(file, Some(path)))).with_len(len))
+    }
+
+    /// A file that will be one of this model's.
+    pub(super) fn new_part(&self) -> Result<tempfile::NamedTempFile> {
+        disk::new_part(&self.folder, Kept::Model.name())
+    }
+
+    /// Puts files into their places and then the record that names them, under the lock of [`Kept::Model`].
+    pub(super) fn commit(&self, record: &mut Record, new: Vec<(String, Blob, TempPath)>) -> Result<()> {
+        let mut seen: BTreeMap<Sha256, u64> = record.facts.files.values().map(|b| (b.sha256, b.modified)).collect();
+        for (path, mut blob, part) in new {
+            // Of files with the same bytes one is kept.
+            match seen.get(&blob.sha256) {
+                Some(modified) => blob.modified = *modified,
+                None => {
+                    let place = self.blob_path(&blob);
+                    part.persist(&place).map_err(|e| io_error("cannot write to the cache", &place, e.error))?;
+                    seen.insert(blob.sha256, blob.modified);
+                }
+            }
+            record.facts.files.insert(path, blob);
+        }
+        disk::sync_folder(&self.folder);
+        self.write(Kept::Model, record)?;
+        self.tidy(Some(record));
+        Ok(())
+    }
+
+    /// Removes what no record names, under the lock of [`Kept::Model`]: files of models that were there before,
+    /// and what a process left that died.
+    pub(super) fn tidy(&self, record: Option<&Record>) {
+        let named: BTreeSet<String> =
+            record.iter().flat_map(|r| r.facts.files.values()).map(|blob| blob.sha256.to_string()).collect();
+        for (name, _) in disk::entries(&self.folder) {
+            let others = [Kept::Head, Kept::Model].iter().any(|which| which.name() == name);
+            if !others && !disk::is_part(&name, Kept::Head.name()) && !named.contains(&name) {
+                // It counts as used space, and is tried again.
+                let _ = fs::remove_file(self.folder.join(name));
+            }
+        }
+    }
+
+    /// Whether files lie about that no record names; may be wrong while somebody writes.
+    pub(super) fn is_untidy(&self) -> bool {
+        let names: Vec<String> = disk::entries(&self.folder).into_iter().map(|(name, _)| name).collect();
+        let has = |which: Kept| names.iter().any(|name| name == which.name());
+        names.iter().any(|name| disk::is_part(name, Kept::Model.name()))
+            || (!has(Kept::Model) && names.len() > usize::from(has(Kept::Head)))
+    }
+
+    /// Bytes on disk.
+    pub(super) fn bytes(&self) -> u64 {
+        disk::entries(&self.folder).iter().map(|(_, metadata)| metadata.len()).sum()
+    }
+
+    /// When a load last used it, or asked for its JSON.
+    pub(super) fn used(&self) -> SystemTime {
+        let times =
+            [Kept::Head, Kept::Model].map(|which| fs::metadata(self.lock_path(which)).and_then(|m| m.modified()));
+        times.into_iter().flatten().max().unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+
+    /// Removes it, unless a load uses it. Says whether it is gone.
+    pub(super) fn remove(&self) -> Result<bool> {
+        disk::make_folder(&self.locks)?;
+        let Some(_head) = Lock::exclusive(&self.lock_path(Kept::Head))? else {
+            return Ok(false);
+        };
+        let Some(_model) = Lock::exclusive(&self.lock_path(Kept::Model))? else {
+            return Ok(false);
+        };
+        // First what makes the rest a model.
+        for which in [Kept::Model, Kept::Head] {
+            let _ = fs::remove_file(self.folder.join(which.name()));
+        }
+        match fs::remove_dir_all(&self.folder) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(io_error("cannot remove a model from the cache", &self.folder, e))
+            }
+            _ => Ok(true),
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! A cache of models on disk, for those who ask for one. Remote models alone have a place in it; what is on disk
+//! or in memory already is never copied.
+//!
+//! The seam is three methods of [`Files`](crate::Files): a place that gives its files a
+//! [`url`](crate::Files::url) can be cached, [`begin_load`](crate::Files::begin_load) answers with the files on
+//! disk or with files that are written there as they pass by, and [`end_load`](crate::Files::end_load), called
+//! once every byte has been checked against the manifest, makes them a model of the cache.
+
+mod disk;
+mod entry;
+mod fill;
+mod hash;
+mod key;
+mod load;
+mod lock;
+mod part;
+mod place;
+mod record;
+
+pub(crate) use load::{CachedLoad, not_here};
+
+use crate::url::ModelUrl;
+use entry::{Entry, Kept};
+use lock::Lock;
+use record::Record;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+use tfjs_manifest::{Error, Result};
+
+/// A cache of remote models in a folder, to be given to a load with
+/// [`IoOptions::with_cache`](crate::IoOptions::with_cache). Any number of loads, caches and processes may use one
+/// folder at a time; of several that load the same model one fetches it.
+///
+/// # What is asked for
+/// Every load asks for the model's JSON, with the `ETag` or `Last-Modified` it had, and fetches it if it has
+/// changed. Weights of a JSON that has not changed are not asked for; with another one, or a server that gives
+/// neither header, each file is asked for with its own. **Retrained weights may leave the JSON as it is, byte by
+/// byte**, and a server that makes its `ETag` from the bytes, as S3 does, then calls it unchanged: where models
+/// are overwritten in place, use [`with_check_weights`](Self::with_check_weights).
+///
+/// # What is kept
+/// A model is kept once all its files have come and have the lengths its manifest says, and is replaced as a
+/// whole. It goes by its URL and that of its weights, without user name, password, the query parameters of a
+/// signature (Amazon's, Google's, Azure's, CloudFront's) and `token`, `access_token`, `api_key`: a server that
+/// gives different models to different users needs a folder for each. With a
+/// [`weight_url_converter`](crate::IoOptions::weight_url_converter) only the JSON is kept.
+///
+/// # What goes wrong
+/// A folder that cannot be written to costs a warning ([`IoCx::take_warnings`](crate::IoCx::take_warnings)) and
+/// the model is loaded without it. What was damaged is fetched again. A load that is dropped leaves nothing.
+///
+/// ```no_run
+/// # use tfjs_io::{Cache, IoOptions};
+/// # fn main() -> tfjs_io::Result<()> {
+/// let cache = Cache::new(Cache::default_folder()?).with_max_bytes(10 << 30);
+/// let options = IoOptions::default().with_cache(cache);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Cache {
+    folder: PathBuf,
+    max_bytes: Option<u64>,
+    offline: bool,
+    verify: bool,
+    check_weights: bool,
+}
+
+/// A model in a cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CachedModel {
+    /// Its URL, without secrets.
+    pub url: String,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// When a load last used it.
+    pub last_used: SystemTime,
+}
+
+impl Cache {
+    /// The cache in this folder, which is made when something is kept, readable by its owner only. It is offline
+    /// if the environment variable `TFJS_OFFLINE` is set, and not to `0`, `false`, `no` or `off`.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Cache { folder: folder.into(), max_bytes: None, offline: place::offline(), verify: false, check_weights: false }
+    }
+
+    /// The cache the environment asks for: in the [`default_folder`](Self::default_folder), if `TFJS_CACHE_DIR` or
+    /// `TFJS_OFFLINE` is set.
+    ///
+    /// # Errors
+    /// As [`default_folder`](Self::default_folder).
+    pub fn from_env() -> Result<Option<Self>> {
+        match place::is_named() || place::offline() {
+            true => Ok(Some(Cache::new(Cache::default_folder()?))),
+            false => Ok(None),
+        }
+    }
+
+    /// The folder for all programs of this user: the environment variable `TFJS_CACHE_DIR`, else `tfjs` in the
+    /// platform's folder for caches (`$XDG_CACHE_HOME` or `~/.cache`; `~/Library/Caches`; `%LOCALAPPDATA%`).
+    ///
+    /// # Errors
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if the environment tells none.
+    pub fn default_folder() -> Result<PathBuf> {
+        place::default_folder()
+    }
+
+    /// The most bytes to keep. Above, models are removed, those first that were not used for the longest time;
+    /// never one that a load is using, and not the one that was just fetched. Default: no bound.
+    #[must_use]
+    pub fn with_max_bytes(mut self, bytes: u64) -> Self {
+        self.max_bytes = Some(bytes);
+        self
+    }
+
+    /// Whether to use no network: what is not in the cache is an error that lists it. Overrides `TFJS_OFFLINE`.
+    /// No HTTP request is made by such a load, whatever it is for; models on disk and in memory load as ever.
+    #[must_use]
+    pub fn with_offline(mut self, offline: bool) -> Self {
+        self.offline = offline;
+        self
+    }
+
+    /// Whether the SHA-256 of every weight file is checked at each use. Otherwise it is when the file's length is
+    /// right but its time of modification is not, and in [`verify`](Self::verify). The JSON is always checked.
+    /// Default: no.
+    #[must_use]
+    pub fn with_verify(mut self, verify: bool) -> Self {
+        self.verify = verify;
+        self
+    }
+
+    /// Whether each weight file is asked for with its own validator even if the JSON has not changed. Default: no.
+    #[must_use]
+    pub fn with_check_weights(mut self, check: bool) -> Self {
+        self.check_weights = check;
+        self
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether no network is used.
+    pub fn is_offline(&self) -> bool {
+        self.offline
+    }
+
+    /// The models in the cache, by URL. Blocks, as all functions here.
+    pub fn list(&self) -> Vec<CachedModel> {
+        let mut models: Vec<CachedModel> = self.models().iter().map(|(entry, record)| model(entry, record)).collect();
+        models.sort_by(|a, b| a.url.cmp(&b.url));
+        models
+    }
+
+    /// Removes the models at this URL; a URL out of [`list`](Self::list) will do. Gives their number.
+    ///
+    /// # Errors
+    /// [`Kind::Fetch`](tfjs_manifest::Kind::Fetch) if a load uses one, or it cannot be removed.
+    pub fn remove(&self, url: &str) -> Result<usize> {
+        let key = key::url(ModelUrl::parse(url)?.as_url().unwrap_or(url));
+        let of_url = |(entry, record): (Entry, Record)| {
+            (record.facts.url_sha256 == key || record.facts.url == url).then_some((entry, record.facts.url))
+        };
+        let mut count = 0;
+        let any = |entry: &Entry| entry.read(Kept::Model).or_else(|| entry.read(Kept::Head));
+        for entry in entry::all(&self.folder) {
+            let Some((record, _)) = any(&entry) else { continue };
+            if let Some((entry, shown)) = of_url((entry, record)) {
+                if !entry.remove()? {
+                    return Err(in_use().in_file(shown));
+                }
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
+    /// Removes everything.
+    ///
+    /// # Errors
+    /// As [`remove`](Self::remove), after everything else was removed.
+    pub fn clear(&self) -> Result<()> {
+        let mut left = Vec::new();
+        for entry in entry::all(&self.folder) {
+            let url = entry.read(Kept::Model).map(|(record, _)| record.facts.url);
+            match entry.remove() {
+                Ok(true) => {}
+                Ok(false) => left.push(in_use().in_file(url.unwrap_or_else(|| entry.folder().display().to_string()))),
+                Err(error) => left.push(error),
+            }
+        }
+        match left.is_empty() {
+            true => Ok(()),
+            false => Err(Error::several("some models are still in the cache", left)),
+        }
+    }
+
+    /// Reads every byte, and removes the models that are not as they were stored. Gives those.
+    ///
+    /// # Errors
+    /// As [`remove`](Self::remove).
+    pub fn verify(&self) -> Result<Vec<CachedModel>> {
+        let mut damaged = Vec::new();
+        for entry in entry::all(&self.folder) {
+            let lock = Lock::shared(&entry.lock_path(Kept::Model))?;
+            let Some((record, _)) = entry.read(Kept::Model) else { continue };
+            if record.facts.files.values().all(|blob| entry.is_whole(blob, true)) {
+                continue;
+            }
+            let found = model(&entry, &record);
+            drop(lock);
+            if !entry.remove()? {
+                return Err(in_use().in_file(found.url));
+            }
+            damaged.push(found);
+        }
+        Ok(damaged)
+    }
+
+    fn models(&self) -> Vec<(Entry, Record)> {
+        let all = entry::all(&self.folder).into_iter();
+        all.filter_map(|entry| entry.read(Kept::Model).map(|(record, _)| (entry, record))).collect()
+    }
+
+    /// Down to the bound, and without what died processes left. What cannot be removed now is tried again.
+    fn shrink(&self) {
+        let mut all: Vec<(SystemTime, u64, Entry)> = Vec::new();
+        for entry in entry::all(&self.folder) {
+            if entry.is_untidy()
+                && let Ok(Some(_lock)) = Lock::exclusive(&entry.lock_path(Kept::Model))
+            {
+                entry.tidy(entry.read(Kept::Model).map(|(record, _)| record).as_ref());
+            }
+            all.push((entry.used(), entry.bytes(), entry));
+        }
+        let Some(most) = self.max_bytes else { return };
+        let mut bytes = all.iter().fold(0u64, |sum, (_, bytes, _)| sum.saturating_add(*bytes));
+        all.sort_by_key(|(used, ..)| *used);
+        for (_, size, entry) in all {
+            if bytes <= most {
+                return;
+            }
+            if let Ok(true) = entry.remove() {
+                bytes = bytes.saturating_sub(size);
+            }
+        }
+    }
+}
+
+fn model(entry: &Entry, record: &Record) -> CachedModel {
+    CachedModel { url: record.facts.url.clone(), bytes: entry.bytes(), last_used: entry.used() }
+}
+
+fn in_use() -> Error {
+    Error::fetch("a load is using this model; try again when it has ended")
+}
