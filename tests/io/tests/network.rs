@@ -94,7 +94,7 @@ async fn a_proxy_does_not_lead_a_redirect_to_the_cloud_s_secrets() {
     for name in ["model.json", "number", "private", "localhost"] {
         let url = format!("http://model.invalid/{name}");
         let result = load_from(&url, through(&proxy, "http", "")).await;
-        check_error(result, Kind::Fetch, name, "is not reached by redirect");
+        check_error(result, Kind::Fetch, name, "is not connected to");
     }
     assert_eq!(server.requests().len(), 4);
 }

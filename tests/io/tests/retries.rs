@@ -115,7 +115,7 @@ async fn a_body_in_chunks_goes_on_where_it_was() {
     let reply = |request: &Request| match request.earlier {
         0 => Reply::head("200 OK", &["Transfer-Encoding: chunked", "ETag: \"a\"", "Accept-Ranges: bytes"])
             .then("1f4\r\n")
-            .then(&pattern(500))
+            .then(pattern(500))
             .then("\r\n")
             .close(),
         _ => file(request),
@@ -261,7 +261,7 @@ async fn what_is_final_is_asked_for_once() {
     once(Reply::ok(pattern(LEN + 1)), Kind::Mismatch, "found 1001").await;
     once(Reply::ok(pattern(LEN - 1)), Kind::Mismatch, "1 bytes short").await;
     once(Reply::raw("SSH-2.0-OpenSSH\r\n\r\n").close(), Kind::Fetch, "as HTTP says").await;
-    once(Reply::redirect("http://169.254.169.254/"), Kind::Fetch, "not followed").await;
+    once(Reply::redirect("http://169.254.169.254/"), Kind::Fetch, "is not connected to").await;
 }
 
 #[tokio::test]
@@ -286,7 +286,7 @@ async fn a_server_that_sends_a_byte_at_a_time_does_not_go_on_for_ever() {
     check_error(result, Kind::Fetch, "/w.bin", "later than `Retry::total` allows (tried");
     assert!(start.elapsed() < Duration::from_secs(5));
     let requests = server.requests().len();
-    assert!((6..100).contains(&requests), "{requests}");
+    assert!((3..100).contains(&requests), "{requests}");
 }
 
 #[tokio::test]
@@ -304,11 +304,11 @@ async fn the_deadline_of_the_load_holds_during_a_wait() {
 #[tokio::test]
 async fn dropping_a_load_that_waits_stops_it() {
     let server = server(|_| Reply::status("503 x", &[], "")).await;
-    // Waits are jittered down to half.
-    let options = quick().with_retry(Retry::default().with_delays(600 * MILLISECOND, 600 * MILLISECOND));
-    tokio::time::timeout(200 * MILLISECOND, load_from(&server, options)).await.unwrap_err();
+    let wait = 1500 * MILLISECOND;
+    let options = quick().with_retry(Retry::default().with_delays(wait, wait));
+    tokio::time::timeout(400 * MILLISECOND, load_from(&server, options)).await.unwrap_err();
     assert_eq!(server.requests().len(), 2);
-    tokio::time::sleep(700 * MILLISECOND).await;
+    tokio::time::sleep(wait).await;
     assert_eq!(server.requests().len(), 2);
 }
 

@@ -168,7 +168,8 @@ pub(super) struct Refused;
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "a private or link-local address is not reached by redirect from the internet, or with `public_only`",
+            "a private or link-local address is not connected to: redirects from the internet may not lead there, \
+             and with `public_only` nothing may",
         )
     }
 }
