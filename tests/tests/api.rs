@@ -1,7 +1,9 @@
 //! Every way to name a model, what a load reports, and how it is called and called off.
 
 use harness::small::{Small, check_error, two_to_one};
+use io_harness::archives::{ZipEntry, zip};
 use io_harness::fault_server::{FaultServer, Reply};
+use io_harness::sha256;
 use serde_json::json;
 use std::future::Future;
 use std::path::Path;
@@ -14,7 +16,7 @@ use tfjs::parts::io::{
     BoxFuture, Bytes, IoCx, IoHandler, MemoryHandler, MemoryStore, ModelArtifacts, Registry, SaveArtifacts,
     WeightSource,
 };
-use tfjs::{Error, Input, Kind, LayersModel, LoadOptions, Result, Source};
+use tfjs::{ArchiveHandler, Checksums, Error, Input, Kind, LayersModel, LoadOptions, Result, Source};
 
 #[track_caller]
 fn check_predicts(model: &LayersModel) {
@@ -163,6 +165,44 @@ fn awaiting_without_a_runtime_is_misuse_and_no_panic() {
             Poll::Pending => panic!("it would wait for ever"),
         };
     }
+}
+
+#[test]
+fn from_an_archive_in_memory_and_a_data_url() {
+    let model = two_to_one();
+    let files: Vec<ZipEntry> = model.files.iter().map(|(name, bytes)| ZipEntry::stored(name, bytes)).collect();
+    let archive = zip(&[&[ZipEntry::deflated("model.json", model.text().as_bytes())], &files[..]].concat());
+    let loaded = load(Source::handler(ArchiveHandler::from_bytes(archive))).unwrap();
+    check_predicts(&loaded);
+    assert_eq!(loaded.report().location, "memory!/model.json");
+
+    let folder = in_folder(&model);
+    let prefix = format!("file://{}/", folder.path().display());
+    let url = format!("data:application/json,{}", model.text().replace('%', "%25"));
+    let options = LoadOptions::new().with_weight_path_prefix(prefix);
+    check_predicts(&tfjs::blocking::load_layers_model(url.clone(), options).unwrap());
+    check_error(load(url), Kind::Misuse, "data:", "cannot be beside a `data:` URL");
+}
+
+#[test]
+fn only_the_files_whose_sums_are_known() {
+    let model = two_to_one();
+    let folder = in_folder(&model);
+    let path = folder.path().to_str().unwrap();
+    let (name, bytes) = &model.files[0];
+    let json = sha256(model.text().as_bytes());
+    let load = |json: &str, weights: &str| {
+        let options = LoadOptions::new().with_sha256("model.json", json).with_sha256(name, weights);
+        tfjs::blocking::load_layers_model(path, options)
+    };
+    check_predicts(&load(&json, &sha256(bytes)).unwrap());
+    let error = load(&json, &sha256(b"")).unwrap_err();
+    assert_eq!(error.kind(), Kind::Mismatch);
+    assert!(error.place().file.as_deref().unwrap().ends_with(name), "{error:?}");
+    let error = load(&sha256(b""), &sha256(bytes)).unwrap_err();
+    assert!(error.place().file.as_deref().unwrap().ends_with("model.json"), "{error:?}");
+    let strict = LoadOptions::new().with_checksums(Checksums::new().with("model.json", json).with_strict(true));
+    assert_eq!(tfjs::blocking::load_layers_model(path, strict).unwrap_err().kind(), Kind::Mismatch);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! models should answer was computed by those who made them.
 
 use harness::tensors::{Named, read_tensors};
+use io_harness::archives::{ZipEntry, zip};
 use io_harness::fault_server::{FaultServer, Reply};
 use serde_json::{Value, json};
 use std::fs;
@@ -276,6 +277,26 @@ fn teachable_machines_metadata_is_found_beside_the_model() {
     fs::remove_file(copy.path("metadata.json")).unwrap();
     assert_ne!(predict(&copy.model(), &[]).0, found);
     assert_eq!(predict(&copy.model(), &["--range", "-1,1"]).0, found);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_is_a_model_with_what_lies_beside_it() {
+    let copy = teachable_machine();
+    let file = |name: &str| ZipEntry::deflated(format!("export/{name}"), &fs::read(copy.path(name)).unwrap());
+    let archive = zip(&["model.json", "weights.bin", "metadata.json"].map(file));
+    let path = copy.path("export.zip").display().to_string();
+    fs::write(&path, &archive).unwrap();
+    let server = FaultServer::start(move |_| Reply::ok(&archive)).await;
+    let picture = models("digits/samples/3.png");
+    let chart = |model: &str| answer(&["predict", model, "--image", &picture]);
+    let expected = chart(&copy.model());
+    assert!(expected.contains("Class "), "{expected}");
+    for model in [&path, &format!("{path}!/export/model.json"), &server.url("/export.zip?t=1")] {
+        assert_eq!(chart(model), expected, "{model}");
+        assert_eq!(answer_json(&["inspect", model, "--verify", "--json"])["verified"], true);
+    }
+    assert!(server.targets().iter().all(|target| target == "/export.zip?t=1"), "{:?}", server.targets());
+    check_refused(&["inspect", &format!("{path}!/model.json")], &["export.zip!/model.json", "`export/model.json`"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

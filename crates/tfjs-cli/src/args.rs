@@ -28,7 +28,7 @@ pub(crate) enum Command {
 /// Which model, and how to load it.
 #[derive(Debug, ArgsOf)]
 pub(crate) struct ModelArgs {
-    /// URL, path of a model.json, or its folder
+    /// URL, path of a model.json, its folder, or an archive of that (.zip, .tar, .tar.gz)
     pub(crate) model: String,
 
     /// Load even if the model and its weights do not fit each other

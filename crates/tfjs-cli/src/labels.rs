@@ -93,6 +93,7 @@ pub(crate) fn beside(model: &str, location: &str, options: &LoadOptions) -> Resu
         Some((folder, name, query)) => match location.rsplit_once("!/") {
             // The JSON that was found in an archive.
             Some((_, json)) if !folder.contains("!/") => {
+                let json = json.split('?').next().unwrap_or(json);
                 let beside = Path::new(json).with_file_name(METADATA_JSON);
                 format!("{folder}{name}!/{}{query}", beside.display())
             }

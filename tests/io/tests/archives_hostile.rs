@@ -341,7 +341,7 @@ async fn large_fields_in_a_small_zip() {
         (e.len, e.packed) = (u32::MAX, u32::MAX);
         e.extra = [&1u16.to_le_bytes()[..], &16u16.to_le_bytes(), &sizes].concat();
     });
-    assert_eq!(read("m.zip", &zip(&[entry.clone()]), &Limits::default()).await.unwrap(), 3000);
+    assert_eq!(read("m.zip", &zip(std::slice::from_ref(&entry)), &Limits::default()).await.unwrap(), 3000);
     let cut = entry.with(|e| e.extra.truncate(10));
     zip_refused(&[cut], Kind::Malformed, "", "").await;
 }

@@ -16,7 +16,7 @@ use tfjs_manifest::Kind;
 
 const JSON: &[u8] = b"{\"a\": 1}";
 const A: usize = 5;
-const B: usize = 3 << 20;
+const B: usize = (1 << 20) + 12_345;
 const GROUPS: &[&[&str]] = &[&["./a.bin", "w/b.bin"]];
 
 fn parts() -> [(&'static str, Vec<u8>); 3] {
@@ -67,7 +67,9 @@ async fn every_place_is_checked() {
     let http = of(&server.url("/m/model.json?sig=a/b"));
     let custom: Arc<dyn IoHandler> = Arc::new(Custom);
     let memory: Arc<dyn IoHandler> = Arc::new(MemoryHandler::new(JSON, memory()));
-    for handler in [folder, archive, http, custom, memory] {
+    let download = FaultServer::start(move |_| Reply::ok(zip(&entries))).await;
+    let remote = of(&download.url("/m.zip?sig=a/b"));
+    for handler in [folder, archive, http, custom, memory, remote] {
         let place = handler.location();
         for sums in
             [sums(), sums().with_strict(true), Checksums::new(), Checksums::new().with("a.bin", sha256(&pattern(A)))]

@@ -46,7 +46,10 @@ impl Index {
 
     /// How messages name a file of the archive.
     pub(super) fn place(&self, path: &str) -> String {
-        format!("{}{}{path}", self.location, super::name::INSIDE)
+        // As it would be named, a URL's query last.
+        let query = self.location.find("://").and_then(|at| Some(at + self.location.get(at..)?.find('?')?));
+        let (archive, query) = self.location.split_at(query.unwrap_or(self.location.len()));
+        format!("{archive}{}{path}{query}", super::name::INSIDE)
     }
 
     /// The archive as messages name it.
@@ -179,6 +182,14 @@ mod tests {
         check_json(&["a/b/model.json", "a/b/other.json"], "a/b/model.json");
         check_json(&["my-model.json", "my-model.weights.bin", "metadata.json"], "my-model.json");
         check_json(&["m/model.json", "__MACOSX/m/._model.json", "m/._model.json", "m/.DS_Store"], "m/model.json");
+    }
+
+    #[test]
+    fn a_file_is_named_as_one_would_ask_for_it() {
+        let place = |location: &str| Index::new(location, &Limits::default()).place("a/b");
+        assert_eq!(place("d?/m.zip"), "d?/m.zip!/a/b");
+        assert_eq!(place("https://h/m.zip?t=…"), "https://h/m.zip!/a/b?t=…");
+        assert_eq!(place("data:application/zip;base64,…"), "data:application/zip;base64,…!/a/b");
     }
 
     #[test]

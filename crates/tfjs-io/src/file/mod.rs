@@ -59,23 +59,6 @@ impl FileHandler {
     }
 }
 
-impl FileHandler {
-    #[cfg(feature = "archive")]
-    async fn save_archive(&self, artifacts: SaveArtifacts, cx: &IoCx) -> Result<SaveResult> {
-        if !self.path.extension().is_some_and(|e| e.eq_ignore_ascii_case("zip")) {
-            return Err(Error::unsupported("of archives only `.zip` can be written").in_file(self.path.display()));
-        }
-        artifacts.check(MODEL_JSON, cx)?;
-        let path = self.path.clone();
-        crate::blocking::run(move || zip::save(&path, &artifacts)).await
-    }
-
-    #[cfg(not(feature = "archive"))]
-    async fn save_archive(&self, _artifacts: SaveArtifacts, _cx: &IoCx) -> Result<SaveResult> {
-        Err(crate::archive::needs_feature().in_file(self.path.display()))
-    }
-}
-
 impl IoHandler for FileHandler {
     fn load<'a>(&'a self, cx: &'a IoCx) -> BoxFuture<'a, Result<ModelArtifacts>> {
         Box::pin(async move {
@@ -99,10 +82,13 @@ impl IoHandler for FileHandler {
 
     fn save<'a>(&'a self, artifacts: SaveArtifacts, cx: &'a IoCx) -> BoxFuture<'a, Result<SaveResult>> {
         Box::pin(async move {
-            let is_json = self.path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json"));
             if is_archive(&self.path) {
-                return self.save_archive(artifacts, cx).await;
+                #[cfg(feature = "archive")]
+                return zip::save(&self.path, artifacts, cx).await;
+                #[cfg(not(feature = "archive"))]
+                return Err(crate::archive::needs_feature().in_file(self.path.display()));
             }
+            let is_json = self.path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json"));
             let json_path = match is_json {
                 true => self.path.clone(),
                 false => self.path.join(MODEL_JSON),

@@ -3,18 +3,27 @@
 
 use super::folder::cannot;
 use super::save::Staged;
+use crate::cx::IoCx;
 use crate::handler::{SaveArtifacts, SaveResult};
 use crate::url::MODEL_JSON;
 use rawzip::{CompressionMethod, ZipArchiveWriter};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
-use tfjs_manifest::Result;
+use tfjs_manifest::{Error, Result};
 
-pub(super) fn save(path: &Path, artifacts: &SaveArtifacts) -> Result<SaveResult> {
-    let mut staged = Staged::new(path)?;
-    write(staged.file(), artifacts).map_err(|e| cannot("write", e).in_file(path.display()))?;
-    staged.commit()?;
-    Ok(SaveResult::new(path.display().to_string(), artifacts.weights.len() + 1, artifacts.bytes()))
+pub(super) async fn save(path: &Path, artifacts: SaveArtifacts, cx: &IoCx) -> Result<SaveResult> {
+    if !path.extension().is_some_and(|e| e.eq_ignore_ascii_case("zip")) {
+        return Err(Error::unsupported("of archives only `.zip` can be written").in_file(path.display()));
+    }
+    artifacts.check(MODEL_JSON, cx)?;
+    let path = path.to_owned();
+    crate::blocking::run(move || {
+        let mut staged = Staged::new(&path)?;
+        write(staged.file(), &artifacts).map_err(|e| cannot("write", e).in_file(path.display()))?;
+        staged.commit()?;
+        Ok(SaveResult::new(path.display().to_string(), artifacts.weights.len() + 1, artifacts.bytes()))
+    })
+    .await
 }
 
 fn write(out: impl Write, artifacts: &SaveArtifacts) -> io::Result<()> {
