@@ -171,7 +171,8 @@ impl ObjectFiles {
                 Opened::new(self.url(key), Body::Stream(body))
             }
             None => {
-                let opened = Opened::new(self.url(key), Body::Stream(body)).with_len(range.end - range.start);
+                let opened =
+                    Opened::new(self.url(key), Body::Stream(body)).with_len(range.end.saturating_sub(range.start));
                 opened.with_part(range.start, Some(meta.size)).with_ranges(true)
             }
         };

@@ -1,6 +1,7 @@
 //! Where S3's credentials, endpoint and region come from, and what is said without them.
 
 use crate::s3_server::{KEY, S3Server, SECRET, quick};
+use io_harness::fault_server::{FaultServer, Reply, Request};
 use io_harness::load::check_error;
 use std::time::Instant;
 use tfjs_io::{IoCx, ModelUrl, ObjectScheme, Scheme};
@@ -112,6 +113,43 @@ async fn nobody_is_anonymous_without_saying_so() {
     let error = check_error(json(&anonymous).await, Kind::Fetch, "m/model.json", "the store refuses access (403");
     assert!(error.message().contains("with_anonymous"), "{error}");
     assert_eq!(server.seen()[0].header("authorization"), None);
+}
+
+/// What a machine's or a container's cloud gives it.
+fn lent() -> String {
+    format!(
+        r#"{{"AccessKeyId": "{KEY}", "SecretAccessKey": "{SECRET}", "Token": "lent", "Expiration": "2100-01-01T00:00:00Z"}}"#
+    )
+}
+
+#[tokio::test]
+async fn a_machine_or_container_in_a_cloud_has_credentials() {
+    let server = server().await;
+    let cloud = FaultServer::start(|request: &Request| {
+        let known = request.header("x-aws-ec2-metadata-token") == Some("t0ken");
+        match request.target.as_str() {
+            "/latest/api/token" => Reply::ok("t0ken"),
+            "/latest/meta-data/iam/security-credentials/" if known => Reply::ok("role1"),
+            "/latest/meta-data/iam/security-credentials/role1" if known => Reply::ok(lent()),
+            "/container" if request.header("authorization") == Some("Basic c0ntainer") => Reply::ok(lent()),
+            _ => Reply::status("401 Unauthorized", &[], ""),
+        }
+    })
+    .await;
+    let machine = server.scheme_without_credentials().with_config("aws_metadata_endpoint", cloud.url(""));
+    assert_eq!(json(&machine).await.unwrap(), "{}");
+
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("token");
+    std::fs::write(&file, "Basic c0ntainer").unwrap();
+    let container = server.scheme_without_credentials().with_environment([
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", cloud.url("/container").as_str()),
+        ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", file.to_str().unwrap()),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ]);
+    assert_eq!(json(&container).await.unwrap(), "{}");
+    assert!(server.seen().iter().all(|s| s.header("x-amz-security-token") == Some("lent")));
+    assert_eq!(cloud.targets().len(), 4, "{:?}", cloud.targets());
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use crate::s3_server::{Fault, S3Server, Seen, quick};
 use io_harness::load::{check_error, load_with};
 use io_harness::sink::{TestSink, pattern};
 use std::time::{Duration, Instant};
-use tfjs_io::{IoOptions, ModelUrl, Result, Retry, Scheme, Timeouts};
+use tfjs_io::{Body, Files, IoCx, IoOptions, ModelUrl, Result, Retry, Scheme, Timeouts};
 use tfjs_manifest::Kind;
 
 const LEN: usize = 200_000;
@@ -36,6 +36,34 @@ async fn a_busy_store_is_asked_again() {
     let error = load(&server, quick().with_retry(Retry::never())).await;
     check_error(error, Kind::Fetch, "s3://models/m/w.bin", "503 Service Unavailable, SlowDown, Reduce");
     assert_eq!(server.lines().iter().filter(|l| l.ends_with("w.bin")).count(), 1);
+}
+
+#[tokio::test]
+async fn a_store_that_hangs_up_is_asked_again() {
+    let server = server(|seen| (seen.earlier == 0).then_some(Fault::HangUp)).await;
+    assert_eq!(load(&server, quick()).await.unwrap(), pattern(LEN));
+}
+
+#[tokio::test]
+async fn a_store_that_is_not_there_is_an_error() {
+    let server = server(|_| None).await;
+    // Nobody listens there.
+    let scheme = server.scheme().with_endpoint("http://127.0.0.1:1");
+    let handler = scheme.handler(&ModelUrl::parse("s3://models/m").unwrap()).unwrap();
+    let error = handler.load(&IoCx::new(quick())).await;
+    check_error(error, Kind::Fetch, "s3://models/m/model.json", "cannot connect to the server");
+}
+
+#[tokio::test]
+async fn an_upload_may_take_longer_than_a_server_may_be_silent() {
+    const PART: usize = 15 << 20;
+    let server = S3Server::with_faults(|_| Some(Fault::SlowRead(Duration::from_millis(20)))).await;
+    let timeouts = Timeouts::default().with_headers(Duration::from_secs(3));
+    let options = quick().with_timeouts(timeouts).with_retry(Retry::never());
+    let files = server.scheme().folder("s3://models/m", &IoCx::new(options)).unwrap();
+    let start = Instant::now();
+    files.put("w.bin", Body::Bytes(pattern(PART).into())).await.unwrap();
+    assert!(start.elapsed() > Duration::from_secs(3), "too fast to show anything: {:?}", start.elapsed());
 }
 
 #[tokio::test]

@@ -13,13 +13,12 @@ use hyper_util::rt::TokioIo;
 use s3s::Body;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
-use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tfjs_io::{IoOptions, ObjectScheme, Retry};
-use tokio::net::TcpListener;
 
 pub const KEY: &str = "AKIDTEST";
 pub const SECRET: &str = "hunter2secret";
@@ -48,6 +47,10 @@ pub enum Fault {
     Answer(u16, &'static [(&'static str, &'static str)], &'static str),
     /// The connection breaks after so many bytes of the body.
     Cut(usize),
+    /// The connection is closed without an answer.
+    HangUp,
+    /// The body of the request is read with a pause before every piece, and not kept.
+    SlowRead(Duration),
     /// The rest of the body after so many bytes comes late.
     Stall(usize, Duration),
 }
@@ -73,7 +76,11 @@ impl S3Server {
         let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder.path()).unwrap());
         builder.set_auth(SimpleAuth::from_single(KEY, SECRET));
         let service = builder.build();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        // What a client sends soon waits for the server to read it.
+        socket.set_recv_buffer_size(64 << 10).unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(64).unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (log, faults): (_, Faults) = (seen.clone(), Arc::new(faults));
@@ -166,7 +173,7 @@ async fn answer(
     log: Arc<Mutex<Vec<Seen>>>,
     faults: Faults,
     request: Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
+) -> io::Result<Response<Body>> {
     let target = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
     let mut seen =
         Seen { method: request.method().to_string(), target, headers: request.headers().clone(), earlier: 0 };
@@ -176,6 +183,18 @@ async fn answer(
         log.push(seen.clone());
     }
     let fault = faults(&seen);
+    if let Some(Fault::HangUp) = fault {
+        return Err(io::Error::other("hang up"));
+    }
+    if let Some(Fault::SlowRead(pause)) = fault {
+        let mut body = request.into_body();
+        while body.frame().await.is_some() {
+            tokio::time::sleep(pause).await;
+        }
+        let mut response = Response::new(Body::empty());
+        response.headers_mut().insert("etag", "\"x\"".parse().unwrap());
+        return Ok(response);
+    }
     if let Some(Fault::Answer(status, headers, body)) = fault {
         // Read, so that the client is not cut off while it sends.
         let _ = request.into_body().collect().await;
@@ -202,12 +221,12 @@ async fn broken(response: Response<Body>, at: usize, stall: Option<Duration>) ->
     let steps = stream::unfold(0, move |step| {
         let (head, tail) = (head.clone(), tail.clone());
         async move {
-            let frame: Option<std::io::Result<Bytes>> = match (step, stall) {
+            let frame: Option<io::Result<Bytes>> = match (step, stall) {
                 (0, _) => Some(Ok(head)),
                 (1, None) => {
                     // What came before is to arrive before the break does.
                     tokio::time::sleep(Duration::from_millis(50)).await;
-                    Some(Err(std::io::Error::other("cut")))
+                    Some(Err(io::Error::other("cut")))
                 }
                 (1, Some(time)) => {
                     tokio::time::sleep(time).await;

@@ -43,7 +43,7 @@ impl Connector {
         Connector { cx: cx.clone(), as_stored: false }
     }
 
-    pub(super) fn as_stored(mut self) -> Self {
+    pub(super) fn asking_as_stored(mut self) -> Self {
         self.as_stored = true;
         self
     }
@@ -93,12 +93,13 @@ impl Service {
                  it with `allow_http`, in the environment `AWS_ALLOW_HTTP=true` or its like",
             )));
         }
-        let get = request.method() == Method::GET;
+        // A list has a query, and would be compressed on the way.
+        let is_object = request.method() == Method::GET && request.uri().query().is_none();
         let headers = request.headers_mut();
         headers
             .entry(header::USER_AGENT)
             .or_insert(HeaderValue::from_static(concat!("tfjs-rs/", env!("CARGO_PKG_VERSION"))));
-        if get && self.connector.as_stored {
+        if is_object && self.connector.as_stored {
             headers.entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip"));
         }
         let client = self.connector.cx.http().map_err(failed)?;

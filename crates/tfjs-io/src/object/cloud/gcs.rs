@@ -31,7 +31,7 @@ pub(super) fn store(scheme: &ObjectScheme, bucket: &str, http: Connector, retry:
         // Never sent. Without any, files of credentials would be read, and could be wrong.
         builder = builder.with_bearer_token("anonymous");
     }
-    let builder = builder.with_bucket_name(bucket).with_retry(retry).with_http_connector(http.as_stored());
+    let builder = builder.with_bucket_name(bucket).with_retry(retry).with_http_connector(http.asking_as_stored());
     let store = Arc::new(builder.build().map_err(settings::cannot_build)?);
     Ok(Store { objects: store.clone(), signer: store })
 }

@@ -42,6 +42,11 @@ impl Profile {
         }
         let mut keys = in_config.cloned().unwrap_or_default();
         keys.extend(in_credentials.cloned().unwrap_or_default());
+        // Endpoints by service may be in a section of their own.
+        let services = keys.get("services").and_then(|services| config.get(&format!("services {services}")));
+        if let Some(endpoint) = services.and_then(|services| services.get("s3.endpoint_url")) {
+            keys.insert("s3.endpoint_url".to_owned(), endpoint.clone());
+        }
         Ok(Profile { name, keys })
     }
 
@@ -134,7 +139,13 @@ region = eu-west-1
 region=us-west-2
 s3 =
     addressing_style = virtual
-endpoint_url = https://s3.example.com
+endpoint_url = https://all.example.com
+services = mine
+[services mine]
+dynamodb =
+  endpoint_url = https://dynamo.example.com
+s3 =
+  endpoint_url = https://s3.example.com
 [profile  laptop]
 sso_session = me
 ";
@@ -164,7 +175,8 @@ sso_session = me
         let work = profile(None, &[("AWS_PROFILE", "work")]).unwrap();
         check(&work, "aws_access_key_id", Some("AKIDWORK"));
         check(&work, "s3.addressing_style", Some("virtual"));
-        check(&work, "endpoint_url", Some("https://s3.example.com"));
+        check(&work, "endpoint_url", Some("https://all.example.com"));
+        check(&work, "s3.endpoint_url", Some("https://s3.example.com"));
         check(&profile(Some("work"), &[("AWS_PROFILE", "laptop")]).unwrap(), "region", Some("us-west-2"));
     }
 
