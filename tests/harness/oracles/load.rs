@@ -2,20 +2,22 @@
 //! twice, and the same from both engines.
 
 use super::pool::Pool;
+use super::weights::fill;
 use super::{inputs, limits, proper, split};
 use std::collections::HashSet;
-use tfjs::parts::candle::FileOptions;
-use tfjs::parts::io::{Bytes, MemoryHandler, WeightSource};
-use tfjs::parts::manifest::{DType, ModelJson, WeightSpec, WeightsGroup, WeightsManifest};
+use tfjs::parts::candle::{BuildOptions, FileOptions, prepare};
+use tfjs::parts::manifest::{DType, GroupLayout, ModelJson, TensorLayout, WeightSpec, WeightsGroup, WeightsManifest};
+use tfjs::parts::topology::graph::{ModelGraph, WeightSlot};
 use tfjs::parts::topology::resolve::{ResolveOptions, resolve};
-use tfjs::{Engine, Inputs, LayersModel, LoadOptions, Outputs, PredictOptions, Result, Source, Tensor};
-use tokio::runtime::Runtime;
+use tfjs::{Engine, Inputs, LayersModel, Limits, LoadOptions, LoadReport, Outputs, PredictOptions, Result, Tensor};
 
 /// How much the engines may differ, relative to the largest value: they add in different orders.
 const TOLERANCE: f32 = 1e-3;
 
 /// Checks loading and predicting. In front a `model.json`, behind a NUL a few bytes that weights and inputs
 /// are made of. Where the JSON has no manifest, one that fits is made.
+///
+/// This is the facade's road without its runtime: a fuzzer has no time to wait for threads.
 ///
 /// # Errors
 /// What loading or predicting refuses.
@@ -25,67 +27,59 @@ const TOLERANCE: f32 = 1e-3;
 pub fn check(data: &[u8]) -> Result<()> {
     let (text, bytes) = split(data);
     let pool = Pool::new(bytes);
-    let options = LoadOptions::new().with_limits(limits()).with_threads(1);
-    let json = proper(ModelJson::from_slice(text, &options.limits))?;
-    let (text, options) = match json.weights_manifest {
-        Some(_) => (text.to_vec(), options),
-        None => match fitting(&json, &options)? {
-            Some(manifest) => (with_manifest(json, manifest), options),
-            None => (text.to_vec(), options.with_strict(false)),
-        },
-    };
-    let weights = weight_bytes(&text, &options, &pool)?;
-    let source = Source::handler(MemoryHandler::new(text, WeightSource::from(Bytes::from(weights))));
-    let model = proper(RUNTIME.with(|runtime| runtime.block_on(tfjs::load_layers_model(source, options))))?;
+    let limits = limits();
+    let mut json = proper(ModelJson::from_slice(text, &limits))?;
+    let def = proper(tfjs::parse(&json, &LoadOptions::new().with_limits(limits.clone())))?;
+    let graph = proper(resolve(&def, &ResolveOptions { limits: limits.clone(), ..ResolveOptions::default() }))?;
+    let given = json.weights_manifest.is_some();
+    if !given {
+        json.weights_manifest = fitting(&graph, &limits)?;
+    }
+    let strict = given || json.weights_manifest.is_some();
+    let binding = proper(graph.bind(json.weights_manifest.as_ref(), strict))?;
+    let bytes = weight_bytes(json.weights_manifest.as_ref(), &pool)?;
+    let mut options = BuildOptions::default();
+    options.limits = limits;
+    options.threads = Some(1);
+    let (prepared, mut destinations) = proper(prepare(json, def, graph, binding, options))?;
+    fill(&mut destinations, &bytes, &pool);
+    let model = proper(prepared.finish(destinations, LoadReport::default()))?;
     let _ = proper(model.to_artifacts(&FileOptions::default()));
     predict(&model, &pool)
 }
 
-thread_local! {
-    /// One for all inputs: starting one takes longer than most loads.
-    static RUNTIME: Runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
-}
-
 /// A manifest of what the model needs; `None` where weights have the same name.
-fn fitting(json: &ModelJson, options: &LoadOptions) -> Result<Option<WeightsManifest>> {
-    let def = proper(tfjs::parse(json, options))?;
-    let resolved = resolve(&def, &ResolveOptions { limits: options.limits.clone(), ..ResolveOptions::default() });
-    let graph = proper(resolved)?;
+fn fitting(graph: &ModelGraph, limits: &Limits) -> Result<Option<WeightsManifest>> {
     let mut seen = HashSet::new();
-    let spec = |slot: &tfjs::parts::topology::graph::WeightSlot| {
+    let spec = |slot: &WeightSlot| {
         let name = slot.name();
         seen.insert(name.clone()).then(|| WeightSpec::new(name, slot.decl.shape.clone(), slot.decl.dtype))
     };
     let Some(weights) = graph.slots.iter().map(spec).collect::<Option<Vec<_>>>() else { return Ok(None) };
     let groups = vec![WeightsGroup { paths: vec!["w.bin".to_owned()], weights }];
-    proper(WeightsManifest::new(groups, &options.limits)).map(Some)
+    proper(WeightsManifest::new(groups, limits)).map(Some)
 }
 
-fn with_manifest(mut json: ModelJson, manifest: WeightsManifest) -> Vec<u8> {
-    json.weights_manifest = Some(manifest);
-    json.to_vec()
-}
-
-/// The bytes of all groups: sensible numbers for plain floats, anything for others.
-fn weight_bytes(text: &[u8], options: &LoadOptions, pool: &Pool<'_>) -> Result<Vec<u8>> {
-    let json = proper(ModelJson::from_slice(text, &options.limits))?;
-    let layout = proper(tfjs::layout(&json, &options.limits))?;
-    let manifest = json.weights_manifest.unwrap_or_default();
-    let mut all = Vec::new();
-    for (group, laid_out) in manifest.groups().iter().zip(layout.groups()) {
-        group.weights.iter().zip(&laid_out.tensors).for_each(|(spec, slot)| {
-            let at = all.len();
+/// The bytes of each group: sensible numbers for plain floats, anything for others.
+fn weight_bytes(manifest: Option<&WeightsManifest>, pool: &Pool<'_>) -> Result<Vec<Vec<u8>>> {
+    let layout = proper(manifest.map_or_else(|| Ok(TensorLayout::default()), |m| m.layout(&limits())))?;
+    let groups = manifest.into_iter().flat_map(WeightsManifest::groups).zip(layout.groups());
+    let bytes = |(group, laid_out): (&WeightsGroup, &GroupLayout)| {
+        let mut all = Vec::new();
+        for (spec, slot) in group.weights.iter().zip(&laid_out.tensors) {
             match slot.stored_bytes {
                 Some(_) if spec.stored() == DType::Float32 => {
-                    all.extend(pool.floats(at / 4, spec.shape.elements()).flat_map(f32::to_le_bytes));
+                    all.extend(pool.floats(all.len() / 4, spec.shape.elements()).flat_map(f32::to_le_bytes));
                 }
                 Some(bytes) => all.extend(pool.bytes(bytes as usize)),
                 None => (0..spec.shape.elements()).for_each(|i| word(&mut all, pool.byte(i))),
             }
-        });
-    }
-    Ok(all)
+        }
+        // Strings may be more than the limits allow.
+        all.truncate(laid_out.most as usize);
+        all
+    };
+    Ok(groups.map(bytes).collect())
 }
 
 /// An element of a string tensor.

@@ -84,7 +84,7 @@ fn infer(graph: &ModelGraph, limits: &Limits) {
     }
 }
 
-/// What TensorFlow.js is given is read back, and written again is the same.
+/// What TensorFlow.js is given is read back, and written again is the same, unless it has no words for it.
 fn check_encoded(def: &ModelDef, graph: Option<&ModelGraph>, limits: &Limits) {
     let Ok(encoded) = proper(encode(def)) else { return };
     for warning in &encoded.warnings {
@@ -111,5 +111,7 @@ fn check_encoded(def: &ModelDef, graph: Option<&ModelGraph>, limits: &Limits) {
     };
     let Ok(again) = read(&encoded.topology) else { return };
     let twice = proper(encode(&again)).expect("what was written is written again");
-    assert_eq!(twice.topology, encoded.topology, "written again it is not the same");
+    if encoded.warnings.is_empty() {
+        assert_eq!(twice.topology, encoded.topology, "written again it is not the same");
+    }
 }

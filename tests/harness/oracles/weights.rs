@@ -68,7 +68,7 @@ fn decode(manifest: &WeightsManifest, files: &[Vec<u8>], wanted: impl Fn(usize, 
 }
 
 /// Fills as a transport may: in pieces of any length, the last first.
-fn fill(sink: &mut impl WeightSink, files: &[Vec<u8>], pool: &Pool<'_>) {
+pub(super) fn fill(sink: &mut impl WeightSink, files: &[Vec<u8>], pool: &Pool<'_>) {
     for (group, bytes) in sink.groups().into_iter().zip(files) {
         let segments = match group {
             GroupSink::Segments(segments) => segments,

@@ -51,7 +51,10 @@ fn fuzz(workspace: &Workspace, target: &str, seconds: u64) -> Outcome {
     let limits =
         [seconds.as_str(), &memory, &timeout, "-max_len=16384", "-dict=fuzz/dict/model.dict", "-print_final_stats=1"];
     let args = [&["run", "--sanitizer", "none", target, "--"], &limits[..]].concat();
-    run::run(&format!("fuzzing `{target}`"), cargo_fuzz(workspace, &args))
+    let mut command = cargo_fuzz(workspace, &args);
+    // Waking a thread takes longer than multiplying a tiny matrix.
+    command.env("RAYON_NUM_THREADS", "1");
+    run::run(&format!("fuzzing `{target}`"), command)
 }
 
 fn cargo_fuzz(workspace: &Workspace, args: &[&str]) -> Command {
