@@ -48,6 +48,11 @@ fn an_input_layer_with_calls() {
     check_finding("topology/called-input.json", Kind::Malformed, "layer `x`", "an InputLayer is called by nobody");
 }
 
+#[test]
+fn a_pool_of_no_channels() {
+    check_fine("load/pool-of-no-channels.json");
+}
+
 /// Runs a job for each case of a few layers, on a few threads.
 fn for_each_case(job: impl Fn(&Case, &[u8]) + Sync) {
     let cases: Vec<Case> = all_cases().into_iter().filter(|case| case.about.kind == CaseKind::Layer).collect();
