@@ -2,5 +2,6 @@
 
 pub mod cases;
 pub mod expectations;
+pub mod oracles;
 pub mod small;
 pub mod tensors;

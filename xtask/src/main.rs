@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask ci | tidy | golden | conformance | bench | codegen`.
+//! The project's own tasks: `cargo xtask ci | tidy | golden | conformance | bench | codegen | fuzz-smoke`.
 //!
 //! Depends on no runtime crate, so it builds in seconds whatever state they are in.
 
@@ -6,6 +6,7 @@ mod bench;
 mod ci;
 mod codegen;
 mod conformance;
+mod fuzz;
 mod golden;
 mod layers;
 mod run;
@@ -28,7 +29,9 @@ usage: cargo xtask TASK
   golden --large          makes MobileNetV2-224 with the real converter (cached, never committed) and compares with Keras
   bench [NAME...] [--large] [--json] [--seconds S] [--filter TEXT]
                           load, predict, decode and transport (3 GB over HTTP and from files, with peak memory), each
-                          side by side with what it is measured against";
+                          side by side with what it is measured against
+  fuzz-smoke [--seconds N] [--seeds] [TARGET...]
+                          makes the seeds and runs each fuzz target for a minute; --seeds only makes them (nightly, cargo-fuzz)";
 
 /// What a task ends with; the text says what failed.
 type Outcome = Result<(), String>;
@@ -58,6 +61,7 @@ fn task(args: &[&str]) -> Outcome {
         ["golden", "--large"] => golden::large(&workspace),
         ["golden", producers @ ..] => golden::cases(&workspace, producers),
         ["bench", rest @ ..] => bench::run_all(&workspace, rest),
+        ["fuzz-smoke", rest @ ..] => fuzz::smoke(&workspace, rest),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())

@@ -1,5 +1,6 @@
 //! Activation functions in differentiable candle operations.
 
+use crate::extremes::largest;
 use crate::run::OrBug;
 use candle_core::{D, DType, Tensor};
 use tfjs_manifest::{Error, Result};
@@ -10,6 +11,10 @@ use tfjs_topology::activation::Activation;
 /// # Errors
 /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) if candle refuses.
 pub fn activate(activation: Activation, x: &Tensor) -> Result<Tensor> {
+    // Of nothing there is nothing to compute, and candle refuses some of it. Only GLU changes the shape.
+    if x.elem_count() == 0 && activation != Activation::Glu {
+        return Ok(x.clone());
+    }
     apply(activation, x).or_bug()?.ok_or_else(|| Error::bug(format!("no running half for {activation:?}")))
 }
 
@@ -114,7 +119,7 @@ fn elu(x: &Tensor, alpha: f64) -> candle_core::Result<Tensor> {
 /// # Errors
 /// What candle refuses.
 pub fn softmax(x: &Tensor, axis: usize) -> candle_core::Result<Tensor> {
-    let exp = x.broadcast_sub(&x.max_keepdim(axis)?)?.exp()?;
+    let exp = x.broadcast_sub(&largest(x, axis)?)?.exp()?;
     exp.broadcast_div(&exp.sum_keepdim(axis)?)
 }
 

@@ -3,6 +3,7 @@
 pub mod activation;
 pub mod custom;
 pub mod engine;
+pub(crate) mod extremes;
 pub mod input;
 pub mod layers;
 pub mod model;

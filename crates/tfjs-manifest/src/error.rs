@@ -3,6 +3,7 @@
 //! There is one error type for the whole workspace. The crates share the vocabulary, and a report often
 //! collects findings of several of them; converting between six identical types would add nothing.
 
+use crate::text::one_line;
 use std::fmt;
 
 /// A `Result` with this workspace's [`Error`].
@@ -65,13 +66,18 @@ impl fmt::Display for Place {
         let mut separator = "";
         for (what, name) in parts {
             if let Some(name) = name {
-                write!(f, "{separator}{what}`{name}`")?;
+                write!(f, "{separator}{what}`{}`", one_line(name, LONGEST_NAME))?;
                 separator = ", ";
             }
         }
         Ok(())
     }
 }
+
+/// The most characters of a name, a path or a URL that are shown.
+const LONGEST_NAME: usize = 400;
+/// The most characters of a message.
+const LONGEST_MESSAGE: usize = 1000;
 
 impl Place {
     fn is_empty(&self) -> bool {
@@ -95,13 +101,14 @@ struct Repr {
 }
 
 impl Error {
-    /// An error of this kind. The message is lower case, one line, without a full stop.
+    /// An error of this kind. The message is lower case, one line, without a full stop; whatever names of a file
+    /// stand in it, it stays one line of a length that can be read.
     #[cold]
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Error(Box::new(Repr {
             kind,
             place: Place::default(),
-            message: message.into(),
+            message: one_line(&message.into(), LONGEST_MESSAGE),
             details: Vec::new(),
             source: None,
         }))
@@ -302,6 +309,15 @@ mod tests {
             error.to_string(),
             "`group1-shard2of3.bin`, weight `conv1/kernel`: needs 36864 bytes from offset 8192, 12288 left"
         );
+    }
+
+    #[test]
+    fn names_of_a_file_make_no_second_line() {
+        let error = Error::malformed("class `a\nb` is unknown").at_layer("l\r\u{1b}[31m").in_file("x".repeat(500));
+        let text = error.to_string();
+        assert!(text.ends_with("…`, layer `l\\r\\u{1b}[31m`: class `a\\nb` is unknown"), "{text}");
+        assert!(text.len() < 500);
+        assert!(Error::bug("é".repeat(5000)).message().chars().count() <= LONGEST_MESSAGE + 1);
     }
 
     #[test]

@@ -7,18 +7,24 @@ const LONGEST: usize = 96;
 
 /// The text on one line, cut after about a hundred characters; control characters are escaped.
 pub fn shorten(text: &str) -> String {
-    let mut short = String::new();
+    one_line(text, LONGEST)
+}
+
+/// The text on one line, cut after so many characters. Besides control characters those are escaped that end a
+/// line or turn the direction of what follows.
+pub(crate) fn one_line(text: &str, most: usize) -> String {
+    let mut line = String::new();
     for (i, c) in text.chars().enumerate() {
-        if i == LONGEST {
-            short.push('…');
+        if i == most {
+            line.push('…');
             break;
         }
-        match c.is_control() {
-            true => short.extend(c.escape_default()),
-            false => short.push(c),
+        match c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+            true => line.extend(c.escape_default()),
+            false => line.push(c),
         }
     }
-    short
+    line
 }
 
 /// What a JSON value is, for `expected ..., found ...`: scalars themselves in backticks, containers by kind.
@@ -58,6 +64,7 @@ mod tests {
     fn messages_stay_on_one_short_line() {
         assert_eq!(shorten("conv1/kernel"), "conv1/kernel");
         assert_eq!(shorten("a\nb\u{0}"), "a\\nb\\u{0}");
+        assert_eq!(shorten("a\u{2028}b\u{202e}c"), "a\\u{2028}b\\u{202e}c");
         assert_eq!(shorten(&"é".repeat(1000)).chars().count(), LONGEST + 1);
     }
 

@@ -3,7 +3,7 @@
 
 use harness::small::{Small, alone, check_error, check_refused, functional, input, layer};
 use serde_json::{Value, json};
-use tfjs::{Input, Kind};
+use tfjs::{Engine, Input, Kind, PredictOptions};
 
 /// A layer alone, with an input of this shape.
 #[track_caller]
@@ -80,6 +80,19 @@ fn a_batch_of_nothing_is_no_panic() {
         let model = alone(class, config, &json!([null, 4, 4, 1])).load().unwrap();
         let output = model.predict(Input::new([], [0, 4, 4, 1]).unwrap()).unwrap().into_single().unwrap();
         assert_eq!(output.dims()[0], 0, "{class}");
+    }
+    let portable = PredictOptions::default().with_engine(Engine::Portable);
+    for (class, config) in [
+        ("Softmax", json!({})),
+        ("Activation", json!({"activation": "softmax"})),
+        ("Activation", json!({"activation": "log_softmax"})),
+        ("GlobalMaxPooling2D", json!({})),
+        ("GlobalAveragePooling2D", json!({})),
+        ("MaxPooling2D", json!({"padding": "same", "pool_size": 3})),
+    ] {
+        let model = alone(class, config, &json!([null, 4, 4, 1])).load().unwrap();
+        let output = model.predict_with(Input::new([], [0, 4, 4, 1]).unwrap(), &portable).unwrap();
+        assert_eq!(output.into_single().unwrap().dims()[0], 0, "{class}");
     }
 }
 

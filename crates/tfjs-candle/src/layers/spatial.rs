@@ -86,6 +86,8 @@ impl Taps {
     pub(crate) fn pad(&self, x: &Tensor, border: Border) -> Result<Tensor> {
         match border {
             Border::Zeros => x.pad_with_zeros(self.axis, self.left, self.right),
+            // Of nothing there is no edge, and what is as long is empty still, or is never looked at.
+            Border::Edge if x.elem_count() == 0 => x.pad_with_zeros(self.axis, self.left, self.right),
             Border::Edge => x.pad_with_same(self.axis, self.left, self.right),
         }
     }

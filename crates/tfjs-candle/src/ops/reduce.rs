@@ -2,6 +2,7 @@
 
 use super::{to_type, type_of};
 use crate::activation::to_float;
+use crate::extremes::{largest, smallest};
 use crate::run::{OrBug, Run, RunCx, one};
 use crate::value::Value;
 use candle_core::{DType, Tensor};
@@ -47,8 +48,8 @@ fn reduced(kind: ReduceKind, x: &Tensor, axis: usize) -> candle_core::Result<Ten
         ReduceKind::Sum => x.sum_keepdim(axis),
         // Over axes one after the other, as many elements each: the mean of means is the mean.
         ReduceKind::Mean => x.mean_keepdim(axis),
-        ReduceKind::Max | ReduceKind::Any => x.max_keepdim(axis),
-        ReduceKind::Min | ReduceKind::All => x.min_keepdim(axis),
+        ReduceKind::Max | ReduceKind::Any => largest(x, axis),
+        ReduceKind::Min | ReduceKind::All => smallest(x, axis),
         ReduceKind::Prod => {
             let mut out = x.narrow(axis, 0, 1)?;
             for i in 1..x.dim(axis)? {

@@ -34,6 +34,12 @@ pub(super) fn read(name: &str, config: &Map<String, Value>, cx: &ReadCx<'_>) -> 
     for (entry, value) in layers.iter().zip(list) {
         let nodes = value.get("inbound_nodes").or_else(|| value.get("inboundNodes")).filter(|v| !v.is_null());
         let read = nodes.map_or(Ok(Vec::new()), |nodes| read_calls(nodes, &|n| names.contains_key(n)));
+        let read = read.and_then(|calls| match (&entry.body, calls.len()) {
+            (LayerBody::Input(_), 1..) => {
+                Err(Error::malformed("an InputLayer is called by nobody, expected an empty `inbound_nodes`"))
+            }
+            _ => Ok(calls),
+        });
         calls.push(read.unwrap_or_else(|error| {
             errors.push(error.at_layer(&entry.name));
             Vec::new()

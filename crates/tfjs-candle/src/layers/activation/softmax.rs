@@ -1,6 +1,7 @@
 //! Runs `Softmax`.
 
 use crate::activation::to_float;
+use crate::extremes::largest;
 use crate::layers::mask_of;
 use crate::run::{OrBug, Run, RunCx, one, single};
 use crate::value::Value;
@@ -41,7 +42,7 @@ fn masked(x: &Tensor, mask: &Tensor, axes: &[usize], how: MaskedSoftmax) -> cand
 }
 
 fn softmax(x: &Tensor, axes: &[usize]) -> candle_core::Result<Tensor> {
-    let max = axes.iter().try_fold(x.clone(), |max, &axis| max.max_keepdim(axis))?;
+    let max = axes.iter().try_fold(x.clone(), |max, &axis| largest(&max, axis))?;
     let exp = x.broadcast_sub(&max)?.exp()?;
     exp.broadcast_div(&exp.sum_keepdim(axes.to_vec())?)
 }

@@ -1,6 +1,7 @@
 //! Runs `GlobalMaxPooling` and `GlobalAveragePooling`.
 
 use crate::activation::to_float;
+use crate::extremes::largest;
 use crate::layers::mask_of;
 use crate::run::{OrBug, Run, RunCx, one, single};
 use crate::value::Value;
@@ -18,7 +19,7 @@ impl Run for GlobalPool {
         let axes: Vec<usize> = (first..first + self.spatial.count).collect();
         let mask = if self.masked { mask_of(call)? } else { None };
         let kept = match (self.kind, mask) {
-            (PoolKind::Max, _) => axes.iter().try_fold(x, |x, &axis| x.max_keepdim(axis)),
+            (PoolKind::Max, _) => axes.iter().try_fold(x, |x, &axis| largest(&x, axis)),
             (PoolKind::Average, None) => x.mean_keepdim(axes.clone()),
             (PoolKind::Average, Some(mask)) => masked_mean(&x, mask, self.spatial.format, first),
         }

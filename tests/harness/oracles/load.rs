@@ -1,0 +1,170 @@
+//! Bytes as a tiny model that is loaded and predicts: no panic, no endless work, shapes as inferred, the same
+//! twice, and the same from both engines.
+
+use super::pool::Pool;
+use super::weights::fill;
+use super::{inputs, limits, proper, split};
+use std::collections::HashSet;
+use tfjs::parts::candle::{BuildOptions, FileOptions, prepare};
+use tfjs::parts::manifest::{DType, GroupLayout, ModelJson, TensorLayout, WeightSpec, WeightsGroup, WeightsManifest};
+use tfjs::parts::topology::graph::{ModelGraph, WeightSlot};
+use tfjs::parts::topology::resolve::{ResolveOptions, resolve};
+use tfjs::{Engine, Inputs, LayersModel, Limits, LoadOptions, LoadReport, Outputs, PredictOptions, Result, Tensor};
+
+/// How much the engines may differ, relative to the largest value: they add in different orders.
+const TOLERANCE: f32 = 1e-3;
+
+/// Checks loading and predicting. In front a `model.json`, behind a NUL a few bytes that weights and inputs
+/// are made of. Where the JSON has no manifest, one that fits is made.
+///
+/// This is the facade's road without its runtime: a fuzzer has no time to wait for threads.
+///
+/// # Errors
+/// What loading or predicting refuses.
+///
+/// # Panics
+/// If a property does not hold.
+pub fn check(data: &[u8]) -> Result<()> {
+    let (text, bytes) = split(data);
+    let pool = Pool::new(bytes);
+    let limits = limits();
+    let mut json = proper(ModelJson::from_slice(text, &limits))?;
+    let def = proper(tfjs::parse(&json, &LoadOptions::new().with_limits(limits.clone())))?;
+    let graph = proper(resolve(&def, &ResolveOptions { limits: limits.clone(), ..ResolveOptions::default() }))?;
+    let given = json.weights_manifest.is_some();
+    if !given {
+        json.weights_manifest = fitting(&graph, &limits)?;
+    }
+    let strict = given || json.weights_manifest.is_some();
+    let binding = proper(graph.bind(json.weights_manifest.as_ref(), strict))?;
+    let bytes = weight_bytes(json.weights_manifest.as_ref(), &pool)?;
+    let mut options = BuildOptions::default();
+    options.limits = limits;
+    options.threads = Some(1);
+    let (prepared, mut destinations) = proper(prepare(json, def, graph, binding, options))?;
+    fill(&mut destinations, &bytes, &pool);
+    let model = proper(prepared.finish(destinations, LoadReport::default()))?;
+    let _ = proper(model.to_artifacts(&FileOptions::default()));
+    predict(&model, &pool)
+}
+
+/// A manifest of what the model needs; `None` where weights have the same name.
+fn fitting(graph: &ModelGraph, limits: &Limits) -> Result<Option<WeightsManifest>> {
+    let mut seen = HashSet::new();
+    let spec = |slot: &WeightSlot| {
+        let name = slot.name();
+        seen.insert(name.clone()).then(|| WeightSpec::new(name, slot.decl.shape.clone(), slot.decl.dtype))
+    };
+    let Some(weights) = graph.slots.iter().map(spec).collect::<Option<Vec<_>>>() else { return Ok(None) };
+    let groups = vec![WeightsGroup { paths: vec!["w.bin".to_owned()], weights }];
+    proper(WeightsManifest::new(groups, limits)).map(Some)
+}
+
+/// The bytes of each group: sensible numbers for plain floats, anything for others.
+fn weight_bytes(manifest: Option<&WeightsManifest>, pool: &Pool<'_>) -> Result<Vec<Vec<u8>>> {
+    let layout = proper(manifest.map_or_else(|| Ok(TensorLayout::default()), |m| m.layout(&limits())))?;
+    let groups = manifest.into_iter().flat_map(WeightsManifest::groups).zip(layout.groups());
+    let bytes = |(group, laid_out): (&WeightsGroup, &GroupLayout)| {
+        let mut all = Vec::new();
+        for (spec, slot) in group.weights.iter().zip(&laid_out.tensors) {
+            match slot.stored_bytes {
+                Some(_) if spec.stored() == DType::Float32 => {
+                    all.extend(pool.floats(all.len() / 4, spec.shape.elements()).flat_map(f32::to_le_bytes));
+                }
+                Some(bytes) => all.extend(pool.bytes(bytes as usize)),
+                None => (0..spec.shape.elements()).for_each(|i| word(&mut all, pool.byte(i))),
+            }
+        }
+        // Strings may be more than the limits allow.
+        all.truncate(laid_out.most as usize);
+        all
+    };
+    Ok(groups.map(bytes).collect())
+}
+
+/// An element of a string tensor.
+fn word(out: &mut Vec<u8>, seed: u8) {
+    let length = seed % 4;
+    out.extend(u32::from(length).to_le_bytes());
+    out.extend((0..length).map(|i| b'a' + (seed >> i) % 4));
+}
+
+fn predict(model: &LayersModel, pool: &Pool<'_>) -> Result<()> {
+    let mut result = Ok(());
+    for unknown in [6, 1] {
+        let Some(inputs) = inputs::make(model, unknown, Some(*pool)) else { continue };
+        result = predict_these(model, inputs, inputs::make(model, unknown, None));
+        // What does not fit a small input may fit a larger one, and the other way round.
+        let fixed = model.inputs().all(|port| port.shape.dims().iter().skip(1).all(Option::is_some));
+        if fixed {
+            break;
+        }
+    }
+    result
+}
+
+fn predict_these(model: &LayersModel, inputs: Inputs, zeros: Option<Inputs>) -> Result<()> {
+    let run = |inputs: &Inputs, engine| {
+        let options = PredictOptions::default().with_engine(engine);
+        proper(model.predict_with(inputs.clone(), &options))
+    };
+    let native = run(&inputs, Engine::Native);
+    let portable = run(&inputs, Engine::Portable);
+    let (native, portable) = match (native, portable) {
+        (Ok(native), Ok(portable)) => (native, portable),
+        (Err(native), Err(portable)) => {
+            assert_eq!(native.kind(), portable.kind(), "native: {native}, portable: {portable}");
+            return Err(native);
+        }
+        (Ok(_), Err(error)) => panic!("the portable engine alone says: {error:?}"),
+        (Err(error), Ok(_)) => panic!("the native engine alone says: {error:?}"),
+    };
+    shapes(model, &native);
+    shapes(model, &portable);
+    nearly_the_same(&native, &portable);
+    if let Some(zeros) = zeros {
+        let _ = run(&zeros, Engine::Native).map(|outputs| shapes(model, &outputs));
+        let _ = run(&zeros, Engine::Portable).map(|outputs| shapes(model, &outputs));
+    }
+    same_bits(&native, &run(&inputs, Engine::Native)?);
+    Ok(())
+}
+
+/// What came out is what was inferred, as far as that was known.
+fn shapes(model: &LayersModel, outputs: &Outputs) {
+    assert_eq!(outputs.len(), model.outputs().count());
+    for (port, name) in model.outputs().zip(outputs.names()) {
+        assert_eq!(port.name, name);
+        let dims = match outputs.get(name) {
+            Ok(tensor) => tensor.dims().to_vec(),
+            Err(_) => outputs.strings(name).expect("numbers or strings").shape().dims().to_vec(),
+        };
+        assert!(port.shape.admits(&dims), "output `{name}` is {dims:?}, inferred {}", port.shape);
+    }
+}
+
+fn values(tensor: &Tensor) -> Vec<f32> {
+    let flat = tensor.to_dtype(tfjs::DType::F32).and_then(|t| t.flatten_all()).and_then(|t| t.to_vec1());
+    flat.expect("an output is a tensor of numbers")
+}
+
+fn nearly_the_same(native: &Outputs, portable: &Outputs) {
+    for ((name, a), (_, b)) in native.tensors().zip(portable.tensors()) {
+        assert_eq!(a.dims(), b.dims(), "output `{name}`");
+        let (a, b) = (values(a), values(b));
+        let scale = a.iter().chain(&b).fold(1f32, |m, v| m.max(v.abs()));
+        // Beyond this nothing is left of what the network means, and of its digits.
+        if !scale.is_finite() || scale > 1e5 || a.iter().chain(&b).any(|v| v.is_nan()) {
+            continue;
+        }
+        let worst = a.iter().zip(&b).fold(0f32, |m, (a, b)| m.max((a - b).abs()));
+        assert!(worst <= TOLERANCE * scale, "output `{name}`: engines differ by {worst}: {a:?}, {b:?}");
+    }
+}
+
+fn same_bits(first: &Outputs, second: &Outputs) {
+    for ((name, a), (_, b)) in first.tensors().zip(second.tensors()) {
+        let bits = |t| values(t).into_iter().map(f32::to_bits).collect::<Vec<_>>();
+        assert_eq!(bits(a), bits(b), "output `{name}` is another the second time");
+    }
+}

@@ -1,0 +1,79 @@
+//! What must hold of any bytes whatever: one function for each fuzz target, from bytes to an outcome.
+//!
+//! An oracle returns what the code under test says, accepted or refused, and panics if a property does not
+//! hold: an internal error, a limit that was not kept, a value that does not survive a round trip, two ways
+//! to the same answer that differ. The fuzz targets are glue over these; `tests/oracles.rs` keeps what they
+//! found.
+
+mod inputs;
+pub mod json;
+pub mod load;
+pub mod manifest;
+mod pool;
+pub mod topology;
+pub mod urls;
+pub mod weights;
+
+use tfjs::{Error, Kind, Limits, Result};
+
+/// Checks one input of a target.
+pub type Oracle = fn(&[u8]) -> Result<()>;
+
+/// The oracles, by the name of their fuzz target.
+pub const ALL: &[(&str, Oracle)] = &[
+    ("manifest", manifest::check),
+    ("topology", topology::check),
+    ("weights", weights::check),
+    ("load", load::check),
+    ("urls", urls::check),
+];
+
+/// Limits so tight that whatever keeps them is done in milliseconds.
+pub fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.model_json_bytes = 64 << 10;
+    limits.weight_bytes = 256 << 10;
+    limits.string_bytes = 16 << 10;
+    limits.tensors = 256;
+    limits.files = 64;
+    limits.path_chars = 256;
+    limits.elements = 1 << 13;
+    limits.layers = 64;
+    limits.nesting = 8;
+    limits.nodes = 256;
+    limits
+}
+
+/// The same result, after a look at its error: it is somebody's fault and not ours, and every finding is one
+/// line for people.
+///
+/// # Panics
+/// If it is not.
+#[track_caller]
+pub fn proper<T>(result: Result<T>) -> Result<T> {
+    if let Err(error) = &result {
+        check_error(error);
+    }
+    result
+}
+
+#[track_caller]
+fn check_error(error: &Error) {
+    assert_ne!(error.kind(), Kind::Bug, "an internal error: {error:?}");
+    let lines = error.to_string().split(['\n', '\r', '\u{2028}']).count();
+    assert_eq!(lines, 1 + error.details().len(), "a finding is one line: {error:?}");
+    for finding in std::iter::once(error).chain(error.details()) {
+        assert_ne!(finding.kind(), Kind::Bug, "an internal error: {finding:?}");
+        let text = if finding.details().is_empty() { finding.to_string() } else { finding.message().to_owned() };
+        assert!(!text.chars().any(char::is_control), "control characters in a message: {text:?}");
+        assert!(text.chars().count() < 4_000, "a message of {} characters", text.chars().count());
+    }
+}
+
+/// Text, then, behind the first NUL, bytes: JSON has no NUL of its own.
+fn split(data: &[u8]) -> (&[u8], &[u8]) {
+    match data.iter().position(|&b| b == 0) {
+        Some(at) => (&data[..at], &data[at + 1..]),
+        None => (data, &[]),
+    }
+}

@@ -1,0 +1,146 @@
+//! What fuzzing starts from: the conformance cases and small models, cut down to what each target reads, and
+//! every input that ever found something.
+
+use crate::workspace::Workspace;
+use serde_json::{Map, Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Inputs that found something, by target; `tests/oracles.rs` says what.
+pub const FINDINGS: &str = "tests/findings";
+
+/// Past this a model is too large to be changed thousands of times a second.
+const MOST: usize = 12 << 10;
+
+/// Addresses of models, a NUL, paths of weight files: everything the rules of both speak of.
+const URLS: &[&str] = &[
+    "models/digits\0group1-shard1of2.bin",
+    "C:\\m\\model.json\0./model.weights.bin",
+    "file:///m/a%20b/model.json\0a//b/./c d%20e.bin",
+    "FILE://localhost/m\0..a/b..",
+    "https://me:password@h:8443/m/model.json?X-Sig=abcdefgh&v=2&token#top\0%2e%2e/x",
+    "HTTP://h/m/?t=1\0a/%2E%2e%2fx",
+    "http://h?t=http://q/z\0%252e%252e/x",
+    "s3://bucket/m/model.json\0http://h/x",
+    "data:application/json,%7B%7D\0C:x",
+    "mem://name\0a%5cb",
+    "gs://b\0.. /x",
+];
+
+/// A model's folder, read.
+struct Model {
+    name: String,
+    json: Value,
+    weights: Vec<u8>,
+}
+
+/// Writes the seeds of a target and gives their folder.
+///
+/// # Errors
+/// Files that cannot be read or written.
+pub fn write(workspace: &Workspace, target: &str) -> Result<PathBuf, String> {
+    let folder = workspace.root.join("fuzz/corpus").join(target);
+    let put = |name: &str, bytes: &[u8]| {
+        if bytes.is_empty() || bytes.len() > MOST {
+            return Ok(());
+        }
+        fs::write(folder.join(name), bytes).map_err(|e| format!("cannot write a seed: {e}"))
+    };
+    fs::create_dir_all(&folder).map_err(|e| format!("cannot make `{}`: {e}", folder.display()))?;
+    if target == "urls" {
+        URLS.iter().enumerate().try_for_each(|(i, text)| put(&format!("seed-{i}"), text.as_bytes()))?;
+    } else {
+        for path in workspace.paths()?.iter().filter(|path| path.ends_with("/model.json")) {
+            let model = read(workspace, path)?;
+            for (i, bytes) in seeds(target, &model).iter().enumerate() {
+                put(&format!("{}-{i}", model.name), bytes)?;
+            }
+        }
+    }
+    for path in files(&workspace.root.join(FINDINGS).join(target)) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        put(&format!("finding-{name}"), &fs::read(&path).unwrap_or_default())?;
+    }
+    Ok(folder)
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.is_file()).collect()
+}
+
+fn read(workspace: &Workspace, path: &str) -> Result<Model, String> {
+    let json = serde_json::from_str(&workspace.read(path)?).map_err(|e| format!("`{path}`: {e}"))?;
+    let folder = path.trim_end_matches("/model.json");
+    let mut weights = Vec::new();
+    for file in paths_of(&json) {
+        weights.extend(fs::read(workspace.root.join(folder).join(file)).unwrap_or_default());
+    }
+    Ok(Model { name: folder.replace('/', "-"), json, weights })
+}
+
+fn paths_of(json: &Value) -> impl Iterator<Item = &str> {
+    let groups = json["weightsManifest"].as_array().into_iter().flatten();
+    groups.filter_map(|group| group["paths"].as_array()).flatten().filter_map(Value::as_str)
+}
+
+/// What a target reads of a model.
+fn seeds(target: &str, model: &Model) -> Vec<Vec<u8>> {
+    let with = |json: &Value, bytes: &[u8]| [json.to_string().as_bytes(), b"\0", bytes].concat();
+    let few = &model.weights[..model.weights.len().min(16)];
+    match target {
+        "manifest" => vec![model.json.to_string().into_bytes()],
+        "weights" => vec![with(&model.json["weightsManifest"], &model.weights)],
+        "topology" => vec![lean(&model.json).to_string().into_bytes()],
+        "load" => {
+            let mut lean = lean(&model.json);
+            let manifest = lean.as_object_mut().and_then(|map| map.shift_remove("weightsManifest"));
+            let mut seeds = vec![with(&lean, few)];
+            // Plain floats are made by the target itself, for whatever the model becomes.
+            let odd = |text: &str| text.contains("quantization") || text.contains("\"string\"");
+            if let Some(manifest) = manifest.filter(|manifest| odd(&manifest.to_string())) {
+                lean["weightsManifest"] = manifest;
+                seeds.push(with(&lean, few));
+            }
+            seeds
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Without what no layer reads: initializers and the like are most of a file.
+fn lean(value: &Value) -> Value {
+    let dead = ["initializer", "regularizer", "constraint", "build_config", "compile_config", "training_config"];
+    let more = ["module", "registered_name", "shared_object_id", "seed", "userDefinedMetadata", "optimizer"];
+    match value {
+        Value::Object(map) => {
+            let kept = map.iter().filter(|(key, _)| !dead.iter().any(|d| key.contains(d)) && !more.contains(&&key[..]));
+            kept.map(|(key, value)| (key.clone(), lean(value))).collect::<Map<_, _>>().into()
+        }
+        Value::Array(items) => items.iter().map(lean).collect(),
+        other => json!(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model(manifest: Value) -> Model {
+        let layer =
+            json!({"class_name": "Dense", "config": {"units": 1, "kernel_initializer": {"a": 1}, "module": "k"}});
+        let json = json!({"modelTopology": {"config": [layer]}, "weightsManifest": manifest});
+        Model { name: "m".to_owned(), json, weights: vec![1, 2, 3] }
+    }
+
+    #[test]
+    fn each_target_gets_what_it_reads() {
+        let plain = model(json!([{"paths": ["w.bin"], "weights": [{"name": "d/kernel", "dtype": "float32"}]}]));
+        let topology = "{\"modelTopology\":{\"config\":[{\"class_name\":\"Dense\",\"config\":{\"units\":1}}]}}";
+        assert_eq!(seeds("load", &plain), [[topology.as_bytes(), b"\0\x01\x02\x03"].concat()]);
+        assert!(seeds("weights", &plain)[0].starts_with(b"[{\"paths\""));
+        assert_eq!(seeds("manifest", &plain)[0], plain.json.to_string().into_bytes());
+        let odd = model(json!([{"paths": [], "weights": [{"name": "d/kernel", "dtype": "string"}]}]));
+        assert_eq!(seeds("load", &odd).len(), 2);
+    }
+}
