@@ -49,6 +49,16 @@ fn an_input_layer_with_calls() {
 }
 
 #[test]
+fn a_url_of_a_scheme_only() {
+    check_finding("urls/scheme-only.txt", Kind::Misuse, "", "a host or a name after `mem://`");
+}
+
+#[test]
+fn a_softmax_of_no_channels() {
+    check_fine("load/softmax-of-no-channels.json");
+}
+
+#[test]
 fn a_pool_of_no_channels() {
     check_fine("load/pool-of-no-channels.json");
 }

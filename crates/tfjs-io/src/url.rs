@@ -32,8 +32,8 @@ impl ModelUrl {
     /// `file:///a%20b` and `file://localhost/a` are understood as well. A fragment is dropped.
     ///
     /// # Errors
-    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for an empty text, for a URL with control characters, and
-    /// for a `file://` URL that is no path.
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for an empty text, for a URL of a scheme only or with control
+    /// characters, and for a `file://` URL that is no path.
     pub fn parse(text: &str) -> Result<ModelUrl> {
         let text = text.trim();
         if text.is_empty() {
@@ -45,6 +45,9 @@ impl ModelUrl {
         let scheme = scheme.to_ascii_lowercase();
         if scheme == "file" {
             return file_url(text, rest).map(|path| ModelUrl(Repr::Path(path)));
+        }
+        if scheme != "data" && rest.split(['?', '#']).next().is_none_or(str::is_empty) {
+            return Err(Error::misuse(format!("expected a host or a name after `{scheme}://`, found nothing")));
         }
         // No server has such a URL, and a log would show it as two lines.
         if text.chars().any(char::is_control) {
@@ -258,7 +261,9 @@ mod tests {
 
     #[test]
     fn an_empty_name_and_control_characters_are_misuse() {
-        for text in ["", "  ", "file://", "file://%00", "http://h/a\nb", "s3://b/\u{1b}[0m"] {
+        for text in
+            ["", "  ", "file://", "file://%00", "mem://", "http://?t=1", "s3://#a", "http://h/a\nb", "s3://b/\u{1b}[0m"]
+        {
             assert_eq!(ModelUrl::parse(text).unwrap_err().kind(), Kind::Misuse, "{text:?}");
         }
     }

@@ -37,7 +37,9 @@ fn check_url(text: &str) -> Result<()> {
     let rebuilt = [format!("{folder}{name}{query}"), format!("{folder}{query}")];
     let whole = rebuilt.iter().any(|r| r == text) || format!("{}{query}", folder.trim_end_matches('/')) == text;
     assert!(whole, "`{text}` was split into {folder}, {name}, {query}");
-    no_secret(&url, text);
+    if url.scheme() != "data" {
+        no_secret(&url, text);
+    }
     Ok(())
 }
 
