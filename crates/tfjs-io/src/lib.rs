@@ -52,7 +52,7 @@
 #![deny(missing_docs, unsafe_code)]
 
 mod blocking;
-#[cfg(all(feature = "cache", not(target_family = "wasm")))]
+#[cfg(feature = "cache")]
 mod cache;
 mod cx;
 mod fetch;
@@ -73,7 +73,7 @@ mod file;
 #[cfg(feature = "http")]
 mod http;
 
-#[cfg(all(feature = "cache", not(target_family = "wasm")))]
+#[cfg(feature = "cache")]
 pub use cache::{Cache, CachedModel};
 pub use cx::IoCx;
 pub use fetch::fetch_weights;
