@@ -19,6 +19,10 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A place with files in it: a folder, a URL's directory, a bucket, an archive, a map in memory.
 ///
+/// A place that wraps another one passes on [`begin_load`](Self::begin_load), with its answer wrapped likewise, and
+/// [`end_load`](Self::end_load), so that a cache below it can work. Its [`url`](Self::url) is the other's if its files
+/// are: what has a URL may be kept on disk, which what was decrypted should not be.
+///
 /// Paths are relative, with `/` between their components. Those from a manifest were checked by
 /// [`shard_components`](crate::shard_components) before they come here; an implementation that maps paths
 /// onto something with a parent checks them again.

@@ -57,7 +57,7 @@
 
 mod archive;
 mod blocking;
-#[cfg(all(feature = "cache", not(target_family = "wasm")))]
+#[cfg(feature = "cache")]
 mod cache;
 mod checked;
 mod checksums;
@@ -85,7 +85,7 @@ mod object;
 
 #[cfg(feature = "archive")]
 pub use archive::{ArchiveFiles, ArchiveHandler};
-#[cfg(all(feature = "cache", not(target_family = "wasm")))]
+#[cfg(feature = "cache")]
 pub use cache::{Cache, CachedModel};
 pub use checked::{CheckedFiles, load_artifacts};
 pub use checksums::Checksums;

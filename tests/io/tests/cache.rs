@@ -1,5 +1,6 @@
 //! The cache: what is asked of the server, what is kept, and what is found again.
 
+use futures_util::StreamExt;
 use io_harness::cached::{
     Fixture, JSON, LENGTHS, OTHER_JSON, blobs, files_below, load, load_any, load_from, shard, weights,
 };
@@ -7,11 +8,12 @@ use io_harness::load::{check_error, groups};
 use io_harness::sink::TestSink;
 use io_harness::site::Site;
 use std::fs;
+use std::io::Read;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tfjs_io::{
-    Body, BoxFuture, Bytes, Cache, Files, FilesHandler, IoCx, IoHandler, IoOptions, MemoryFiles, ModelUrl, OpenOptions,
-    Opened, Progress, Registry, Result, Validator, WeightSource, fetch_weights,
+    Body, BoxFuture, Bytes, Cache, Files, FilesHandler, IoCx, IoHandler, IoOptions, MemoryFiles, ModelArtifacts,
+    ModelUrl, OpenOptions, Opened, Progress, Registry, Result, Validator, WeightSource, fetch_weights,
 };
 use tfjs_manifest::{Error, Kind};
 
@@ -145,7 +147,7 @@ async fn offline_loads_what_was_loaded_before_and_lists_what_was_not() {
     let error = model.load_with(offline()).await.unwrap_err();
     assert_eq!(
         (error.kind(), error.message()),
-        (Kind::Fetch, "2 of 2 weight files are not in the cache, and it is offline")
+        (Kind::Fetch, "2 of 2 weight files are not in the cache, which is offline")
     );
     let missing: Vec<&str> = error.details().iter().filter_map(|e| e.place().file.as_deref()).collect();
     assert!(missing[0].ends_with("/m/a.bin") && missing[1].ends_with("/m/b.bin"), "{error}");
@@ -279,6 +281,75 @@ async fn any_place_with_urls_is_cached() {
     load_from(&handler, offline).await.unwrap();
     assert_eq!(hub.log(), NONE);
     assert_eq!(model.cache().remove("hub://models/model.json").unwrap(), 1);
+}
+
+/// Decrypts, in a manner of speaking, what another place gives.
+#[derive(Debug)]
+struct Decrypted(Arc<dyn Files>);
+
+fn crypt(bytes: Vec<u8>) -> Vec<u8> {
+    bytes.iter().map(|b| b ^ 0x55).collect()
+}
+
+impl Files for Decrypted {
+    fn open<'a>(&'a self, path: &'a str, options: OpenOptions) -> BoxFuture<'a, Result<Opened>> {
+        Box::pin(async move {
+            let mut opened = self.0.open(path, options).await?;
+            let mut bytes = Vec::new();
+            match opened.body {
+                Body::File(mut local) => drop(local.file.read_to_end(&mut bytes).unwrap()),
+                Body::Stream(mut stream) => {
+                    while let Some(chunk) = stream.next().await {
+                        bytes.extend_from_slice(&chunk?);
+                    }
+                }
+                other => panic!("{other:?}"),
+            }
+            opened.body = Body::Bytes(crypt(bytes).into());
+            Ok(opened)
+        })
+    }
+
+    fn begin_load<'a>(&'a self, paths: &'a [&'a str]) -> BoxFuture<'a, Result<Option<Arc<dyn Files>>>> {
+        Box::pin(async move {
+            let begun = self.0.begin_load(paths).await?;
+            Ok(begun.map(|begun| Arc::new(Decrypted(begun)) as Arc<dyn Files>))
+        })
+    }
+
+    fn end_load(&self) -> BoxFuture<'_, ()> {
+        self.0.end_load()
+    }
+}
+
+struct DecryptedModel(Arc<dyn IoHandler>);
+
+impl IoHandler for DecryptedModel {
+    fn load<'a>(&'a self, cx: &'a IoCx) -> BoxFuture<'a, Result<ModelArtifacts>> {
+        Box::pin(async move {
+            let mut artifacts = self.0.load(cx).await?;
+            if let WeightSource::Files(files) = artifacts.weights {
+                artifacts.weights = WeightSource::Files(Arc::new(Decrypted(files)));
+            }
+            Ok(artifacts)
+        })
+    }
+}
+
+#[tokio::test]
+async fn below_a_place_that_decrypts_the_cache_keeps_what_is_encrypted() {
+    let model = Fixture::new().await;
+    let site = ["a.bin", "b.bin"]
+        .into_iter()
+        .fold(model.site.clone(), |site, name| site.with(&format!("/m/{name}"), crypt(shard(name))));
+    let handler = DecryptedModel(handler(&model.url()));
+    load_from(&handler, options(&model)).await.unwrap();
+    assert_eq!(site.log(), ALL);
+    load_from(&handler, options(&model)).await.unwrap();
+    assert_eq!(site.log(), ["304 /m/model.json"]);
+    let mut kept: Vec<Vec<u8>> = blobs(&model.folder()).iter().map(|path| fs::read(path).unwrap()).collect();
+    kept.sort_by_key(|bytes| std::cmp::Reverse(bytes.len()));
+    assert!(kept == [crypt(shard("a.bin")), crypt(shard("b.bin"))]);
 }
 
 #[tokio::test]

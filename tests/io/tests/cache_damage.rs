@@ -58,7 +58,7 @@ async fn a_folder_in_place_of_a_file_is_not_used() {
     // What is not ours to remove is in the way: the model loads all the same.
     let (warnings, log) = model.load().await;
     assert_eq!(log, ["200 /m/a.bin", "304 /m/model.json"]);
-    assert!(warnings[0].contains("loaded without the cache"), "{warnings:?}");
+    assert!(warnings[0].contains("the cache could not be used"), "{warnings:?}");
     model.cache().clear().unwrap();
     model.load().await;
     assert_eq!(model.load().await.1, ["304 /m/model.json"]);
@@ -166,7 +166,7 @@ async fn a_folder_that_cannot_be_made_costs_a_warning() {
     for _ in 0..2 {
         let (warnings, log) = model.load().await;
         assert_eq!(log, ["200 /m/a.bin", "200 /m/b.bin", "200 /m/model.json"]);
-        assert!(warnings[0].contains("the model was loaded without the cache: `"), "{warnings:?}");
+        assert!(warnings[0].contains("the cache could not be used: `"), "{warnings:?}");
         assert!(warnings[0].contains("cannot make the folder of the cache"), "{warnings:?}");
     }
     let offline = model.load_with(model.cache().with_offline(true)).await;

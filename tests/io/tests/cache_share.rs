@@ -4,7 +4,8 @@
 use io_harness::cached::{Fixture, JSON, blobs, files_below, load, parts, shard};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use tfjs_io::{Cache, IoOptions};
+use tfjs_io::{Cache, IoOptions, Timeouts};
+use tfjs_manifest::Kind;
 
 const ALL: [&str; 3] = ["200 /m/a.bin", "200 /m/b.bin", "200 /m/model.json"];
 
@@ -145,6 +146,22 @@ async fn a_load_that_waits_for_another_can_be_dropped_and_takes_over_if_that_one
     assert_eq!(third.await.unwrap().unwrap(), Vec::<String>::new());
     let fetched: Vec<String> = model.site.log().into_iter().filter(|line| line == "200 /m/a.bin").collect();
     assert_eq!(fetched.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_for_another_load_counts_as_time_of_this_one() {
+    let model = Fixture::new().await;
+    model.site.stall("/m/a.bin", true);
+    let (url, options) = (model.url(), IoOptions::default().with_cache(model.cache()));
+    let first = tokio::spawn(async move { load(&url, options).await });
+    until("the first one fetches", || !parts(&model.folder()).is_empty()).await;
+    let timeouts = Timeouts::default().with_total(Duration::from_millis(500));
+    let options = IoOptions::default().with_cache(model.cache()).with_timeouts(timeouts);
+    let start = Instant::now();
+    let error = load(&model.url(), options).await.unwrap_err();
+    assert!(error.kind() == Kind::Fetch && error.to_string().contains("timed out"), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(20));
+    first.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -51,6 +51,14 @@ pub(super) struct Entry {
     most: u64,
 }
 
+/// A file that is to become one of a model's.
+#[derive(Debug)]
+pub(super) struct NewFile {
+    pub(super) path: String,
+    pub(super) blob: Blob,
+    pub(super) part: TempPath,
+}
+
 /// All that can be found in a cache's folder.
 pub(super) fn all(cache: &Path) -> Vec<Entry> {
     let entries = disk::entries(&models(cache)).into_iter().filter(|(_, metadata)| metadata.is_dir());
@@ -146,9 +154,9 @@ impl Entry {
     }
 
     /// Puts files into their places and then the record that names them, under the lock of [`Kept::Model`].
-    pub(super) fn commit(&self, record: &mut Record, new: Vec<(String, Blob, TempPath)>) -> Result<()> {
+    pub(super) fn commit(&self, record: &mut Record, new: Vec<NewFile>) -> Result<()> {
         let mut seen: BTreeMap<Sha256, u64> = record.facts.files.values().map(|b| (b.sha256, b.modified)).collect();
-        for (path, mut blob, part) in new {
+        for NewFile { path, mut blob, part } in new {
             // Of files with the same bytes one is kept.
             match seen.get(&blob.sha256) {
                 Some(modified) => blob.modified = *modified,

@@ -1,9 +1,13 @@
-//! The weight files for the time of one load: from disk, or from their own place and written to disk as they
-//! pass by. Nothing of it is in the cache before the load has checked every byte of every file.
+//! Weight files on their way into the cache: read from their own place, and written to disk as they pass by.
+//! Nothing of it is in the cache before the load has checked every byte of every file.
+//!
+//! So a load that fills the cache takes no more memory than one without, and the checks, tries and progress are
+//! those of every load. It costs the writing, a reading from the system's cache for the hash, and that every file is
+//! on the disk before the load goes on.
 
 use super::Cache;
-use super::entry::{Entry, Kept};
-use super::load::{Trust, not_here, unused};
+use super::entry::{Entry, Kept, NewFile};
+use super::load::{Trust, unused};
 use super::lock::Lock;
 use super::part::Part;
 use super::record::{Blob, Record};
@@ -15,51 +19,7 @@ use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tempfile::TempPath;
 use tfjs_manifest::Result;
-
-/// Files that are on disk, and stay there while this exists.
-#[derive(Debug)]
-pub(super) struct AtHand {
-    entry: Entry,
-    files: BTreeMap<String, Blob>,
-    names: Arc<dyn Files>,
-    /// For files nobody spoke of before; none if offline.
-    beyond: Option<Arc<dyn Files>>,
-    _lock: Lock,
-}
-
-impl AtHand {
-    pub(super) fn new(
-        entry: Entry,
-        files: BTreeMap<String, Blob>,
-        names: Arc<dyn Files>,
-        beyond: Option<Arc<dyn Files>>,
-        lock: Lock,
-    ) -> Self {
-        AtHand { entry, files, names, beyond, _lock: lock }
-    }
-}
-
-impl Files for AtHand {
-    fn open<'a>(&'a self, path: &'a str, options: OpenOptions) -> BoxFuture<'a, Result<Opened>> {
-        Box::pin(async move {
-            let location = self.location(path);
-            match (self.files.get(path).cloned(), &self.beyond) {
-                (Some(blob), _) => {
-                    let entry = self.entry.clone();
-                    crate::blocking::run(move || entry.open(&blob, location)).await
-                }
-                (None, Some(beyond)) => beyond.open(path, options).await,
-                (None, None) => Err(not_here().in_file(location)),
-            }
-        })
-    }
-
-    fn location(&self, path: &str) -> String {
-        self.names.location(path)
-    }
-}
 
 /// Files on their way into the cache. Dropped before the load has ended, nothing has happened.
 #[derive(Debug)]
@@ -132,7 +92,7 @@ impl Filling {
     }
 
     /// The record of what passed, and the files that are new.
-    fn result(&self) -> Result<(Record, Vec<(String, Blob, TempPath)>)> {
+    fn result(&self) -> Result<(Record, Vec<NewFile>)> {
         let mut record = self.trust.json.clone();
         if self.trusted {
             // A load may be of a part of the model.
@@ -143,8 +103,8 @@ impl Filling {
             match passed {
                 Passed::Known(blob) => drop(record.facts.files.insert(path, blob)),
                 Passed::New(part) => {
-                    let (blob, file) = part.take().map_err(|e| e.in_file(self.location(&path)))?;
-                    new.push((path, blob, file));
+                    let (blob, part) = part.take().map_err(|e| e.in_file(self.location(&path)))?;
+                    new.push(NewFile { path, blob, part });
                 }
             }
         }
@@ -213,9 +173,9 @@ impl Watched {
             Some(Ok(chunk)) => {
                 self.at = at.saturating_add(chunk.len() as u64);
                 let chunk = chunk.clone();
-                crate::blocking::run(move || Ok(part.write(&chunk, at))).await
+                off_the_worker(move || part.write(&chunk, at)).await
             }
-            None if self.whole => crate::blocking::run(move || Ok(part.ended(at))).await,
+            None if self.whole => off_the_worker(move || part.ended(at)).await,
             // What comes after an error, if anything, comes in another stream.
             Some(Err(_)) | None => Ok(()),
         };
@@ -225,4 +185,12 @@ impl Watched {
             (Ok(()), None) => None,
         }
     }
+}
+
+async fn off_the_worker(work: impl FnOnce() + Send + 'static) -> Result<()> {
+    crate::blocking::run(|| {
+        work();
+        Ok(())
+    })
+    .await
 }

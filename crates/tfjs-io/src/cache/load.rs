@@ -1,20 +1,19 @@
-//! The road of a load through the cache: the JSON first, asked for by its validator; then the weight files, which
-//! are on disk already or are written there as they pass by.
+//! The first half of a load through the cache: the JSON, asked for by its validator, and what it says about the
+//! files on disk.
 //!
 //! A cache that cannot be used (its folder read-only, its disk full) costs a warning and the network's time,
 //! never a load. Offline there is no network, and the same is an error.
 
 use super::Cache;
 use super::entry::{Entry, Kept};
-use super::fill::{AtHand, Filling};
 use super::key;
 use super::lock::{Lock, Turn, turn};
-use super::record::{Blob, Record, Tag};
+use super::record::{Record, Tag};
+use super::weights::CachedFiles;
 use crate::cx::IoCx;
-use crate::files::{Body, BoxFuture, Files, OpenOptions, Opened, Purpose};
+use crate::files::{Body, Files, OpenOptions, Opened, Purpose};
 use crate::handler::read_model_json;
 use bytes::Bytes;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 use tfjs_manifest::{Error, Result};
@@ -53,7 +52,7 @@ impl<'a> CachedLoad<'a> {
             return Ok((text, self.weights));
         }
         let CachedLoad { cache, entry, weights, cx, .. } = self;
-        let files = CachedFiles { cache: cache.clone(), entry, inner: weights, trust: Arc::new(trust), cx: cx.clone() };
+        let files = CachedFiles::new(cache.clone(), entry, Arc::new(trust), weights, cx.clone());
         Ok((text, Arc::new(files)))
     }
 
@@ -105,7 +104,7 @@ impl<'a> CachedLoad<'a> {
             let (record, checked) = entry.read(Kept::Head)?;
             is_since(asked, checked).then_some(record)
         };
-        turn(self.entry.lock_path(Kept::Head), look).await
+        turn(self.entry.lock_path(Kept::Head), self.cx.options().timeouts.total, look).await
     }
 
     /// The JSON that was fetched last, whatever the server has now.
@@ -171,60 +170,6 @@ fn is_since(asked: SystemTime, checked: SystemTime) -> bool {
     asked <= checked && checked <= SystemTime::now()
 }
 
-/// The weights of a model that has a place in the cache.
-#[derive(Debug)]
-struct CachedFiles {
-    cache: Cache,
-    entry: Entry,
-    inner: Arc<dyn Files>,
-    trust: Arc<Trust>,
-    cx: IoCx,
-}
-
-impl CachedFiles {
-    /// The files on disk that are wanted and whole; the others as `None`. Blocks.
-    fn on_disk(entry: &Entry, trust: &Trust, paths: &[String], by_hash: bool) -> Found {
-        let record = entry.read(Kept::Model).filter(|(record, checked)| trust.covers(record, *checked));
-        let mut files = record.map(|(record, _)| record.facts.files).unwrap_or_default();
-        let mut whole = |path: &String| files.remove(path).filter(|blob| entry.is_whole(blob, by_hash));
-        paths.iter().map(|path| (path.clone(), whole(path))).collect()
-    }
-
-    /// What is on disk, if that is enough; else the lock under which the rest may be brought there.
-    async fn turn(&self, paths: &[&str], enough: fn(&Found) -> bool) -> Result<Turn<Found>> {
-        let (entry, trust, by_hash) = (self.entry.clone(), self.trust.clone(), self.cache.verify);
-        let paths: Vec<String> = paths.iter().map(|&path| path.to_owned()).collect();
-        let look = move || Some(Self::on_disk(&entry, &trust, &paths, by_hash)).filter(enough);
-        turn(self.entry.lock_path(Kept::Model), look).await
-    }
-
-    fn at_hand(&self, found: Found, lock: Lock) -> Arc<dyn Files> {
-        lock.touch();
-        let files = found.into_iter().filter_map(|(path, blob)| Some((path, blob?))).collect();
-        let beyond = (!self.cache.offline).then(|| self.inner.clone());
-        Arc::new(AtHand::new(self.entry.clone(), files, self.inner.clone(), beyond, lock))
-    }
-
-    async fn begin_offline(&self, paths: &[&str]) -> Result<Arc<dyn Files>> {
-        let Turn::Found(found, lock) = self.turn(paths, |_| true).await? else {
-            return Err(Error::bug("a cache that is offline wants to be filled"));
-        };
-        let missing: Vec<&String> = found.iter().filter(|(_, blob)| blob.is_none()).map(|(path, _)| path).collect();
-        if missing.is_empty() {
-            return Ok(self.at_hand(found, lock));
-        }
-        let headline =
-            format!("{} of {} weight files are not in the cache, and it is offline", missing.len(), found.len());
-        Err(Error::several(
-            headline,
-            missing.iter().map(|path| not_here().in_file(self.inner.location(path))).collect(),
-        ))
-    }
-}
-
-/// Files of a model, by path.
-type Found = BTreeMap<String, Option<Blob>>;
-
 /// What is said of a file that would have to be fetched.
 pub(crate) fn not_here() -> Error {
     Error::fetch(
@@ -235,68 +180,5 @@ pub(crate) fn not_here() -> Error {
 /// What is said of a cache that cannot be used.
 pub(super) fn unused(error: Error) -> String {
     let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    format!("the model was loaded without the cache: {error}{cause}")
-}
-
-impl Files for CachedFiles {
-    /// Outside of a load: the file itself, or offline the one in the cache.
-    fn open<'a>(&'a self, path: &'a str, options: OpenOptions) -> BoxFuture<'a, Result<Opened>> {
-        Box::pin(async move {
-            if !self.cache.offline {
-                return self.inner.open(path, options).await;
-            }
-            let (entry, trust, paths) = (self.entry.clone(), self.trust.clone(), [path.to_owned()]);
-            let (by_hash, location) = (self.cache.verify, self.inner.location(path));
-            crate::blocking::run(move || match Self::on_disk(&entry, &trust, &paths, by_hash).remove(&paths[0]) {
-                Some(Some(blob)) => entry.open(&blob, location),
-                _ => Err(not_here().in_file(location)),
-            })
-            .await
-        })
-    }
-
-    fn begin_load<'a>(&'a self, paths: &'a [&'a str]) -> BoxFuture<'a, Result<Option<Arc<dyn Files>>>> {
-        Box::pin(async move {
-            if self.cache.offline {
-                return self.begin_offline(paths).await.map(Some);
-            }
-            match self.turn(paths, |found| found.values().all(Option::is_some)).await {
-                Ok(Turn::Found(found, lock)) => Ok(Some(self.at_hand(found, lock))),
-                Ok(Turn::Mine(lock)) => {
-                    let (cache, entry, trust) = (self.cache.clone(), self.entry.clone(), self.trust.clone());
-                    let (inner, cx) = (self.inner.clone(), self.cx.clone());
-                    let begin = move || Ok(Filling::begin(cache, entry, trust, inner, lock, cx));
-                    Ok(Some(Arc::new(crate::blocking::run(begin).await?)))
-                }
-                Err(error) => {
-                    self.cx.warn(unused(error));
-                    Ok(None)
-                }
-            }
-        })
-    }
-
-    fn put<'a>(&'a self, path: &'a str, body: Body) -> BoxFuture<'a, Result<()>> {
-        self.inner.put(path, body)
-    }
-
-    fn put_all<'a>(&'a self, files: Vec<(String, Body)>) -> BoxFuture<'a, Result<()>> {
-        self.inner.put_all(files)
-    }
-
-    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>>> {
-        self.inner.list(prefix)
-    }
-
-    fn remove<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<()>> {
-        self.inner.remove(path)
-    }
-
-    fn location(&self, path: &str) -> String {
-        self.inner.location(path)
-    }
-
-    fn url(&self, path: &str) -> Option<String> {
-        self.inner.url(path)
-    }
+    format!("the cache could not be used: {error}{cause}")
 }

@@ -9,10 +9,10 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
-use tfjs_manifest::Result;
+use std::time::{Duration, Instant, SystemTime};
+use tfjs_manifest::{Error, Result};
 
-/// How long to wait for a lock before it is tried again: at first, and at most.
+/// How long to pause before a lock is tried again: at first, and at most.
 const WAITS: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(50)];
 
 /// A lock, held until this is dropped.
@@ -68,22 +68,31 @@ pub(super) enum Turn<T> {
 
 /// Waits until what is looked for is there, or until it can be made by nobody else.
 ///
+/// Fails if it takes longer than a load may. A holder that is alive is never pushed aside: it may well be fetching
+/// for hours.
+///
 /// The lock is tried and not waited for: a thread that waits in the system cannot be cancelled, and would keep
 /// the runtime from shutting down.
-pub(super) async fn turn<T, L>(path: PathBuf, look: L) -> Result<Turn<T>>
+pub(super) async fn turn<T, L>(path: PathBuf, longest: Option<Duration>, look: L) -> Result<Turn<T>>
 where
     T: Send + 'static,
     L: Fn() -> Option<T> + Send + Sync + 'static,
 {
     let shared = Arc::new((path, look));
-    let [mut wait, longest] = WAITS;
+    let [mut wait, longest_wait] = WAITS;
+    let start = Instant::now();
     loop {
         let shared = shared.clone();
         if let Some(turn) = crate::blocking::run(move || attempt(&shared.0, &shared.1)).await? {
             return Ok(turn);
         }
+        if longest.is_some_and(|longest| start.elapsed() >= longest) {
+            return Err(Error::fetch(
+                "another load of this model took longer than this one may; see `Timeouts::total`",
+            ));
+        }
         tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(longest);
+        wait = (wait * 2).min(longest_wait);
     }
 }
 
