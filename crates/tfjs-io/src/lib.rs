@@ -61,6 +61,7 @@ mod prefixed;
 mod progress;
 mod registry;
 mod retry;
+mod save;
 mod shard_path;
 mod url;
 mod weights_at;
@@ -79,11 +80,12 @@ pub use handler::{FilesHandler, IoHandler, ModelArtifacts, SaveArtifacts, SaveRe
 #[cfg(feature = "http")]
 pub use http::HttpHandler;
 pub use memory::{MemoryFiles, MemoryHandler, MemoryStore};
-pub use options::{IoOptions, ProgressCallback, Timeouts, WeightUrlConverter};
+pub use options::{IoOptions, ProgressCallback, SaveMethod, Timeouts, WeightUrlConverter};
 pub use prefixed::PrefixedFiles;
 pub use progress::{Phase, Progress};
 pub use registry::{Registry, Scheme};
 pub use retry::Retry;
+pub use save::save;
 pub use shard_path::shard_components;
 pub use url::{MODEL_JSON, ModelUrl};
 

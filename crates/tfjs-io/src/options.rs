@@ -37,6 +37,8 @@ pub struct IoOptions {
     pub timeouts: Timeouts,
     /// How often to try again.
     pub retry: Retry,
+    /// How a model is sent to a server to be saved. Default POST, as TensorFlow.js sends it.
+    pub save_method: SaveMethod,
     /// Whether links on disk may lead out of the model's folder, as those of download caches do.
     /// Default: no.
     pub allow_symlinks: bool,
@@ -53,6 +55,7 @@ impl Default for IoOptions {
             concurrency: 8,
             timeouts: Timeouts::default(),
             retry: Retry::default(),
+            save_method: SaveMethod::default(),
             allow_symlinks: false,
         }
     }
@@ -131,6 +134,13 @@ impl IoOptions {
         self
     }
 
+    /// Another HTTP method for saving.
+    #[must_use]
+    pub fn with_save_method(mut self, method: SaveMethod) -> Self {
+        self.save_method = method;
+        self
+    }
+
     /// Whether links on disk may lead out of the model's folder.
     #[must_use]
     pub fn with_allow_symlinks(mut self, allow: bool) -> Self {
@@ -151,6 +161,7 @@ impl fmt::Debug for IoOptions {
             concurrency,
             timeouts,
             retry,
+            save_method,
             allow_symlinks,
         } = self;
         let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
@@ -163,9 +174,21 @@ impl fmt::Debug for IoOptions {
             .field("concurrency", concurrency)
             .field("timeouts", timeouts)
             .field("retry", retry)
+            .field("save_method", save_method)
             .field("allow_symlinks", allow_symlinks)
             .finish()
     }
+}
+
+/// The HTTP method that saves a model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SaveMethod {
+    /// POST.
+    #[default]
+    Post,
+    /// PUT.
+    Put,
 }
 
 /// How long to wait for a network.

@@ -24,7 +24,10 @@ use tower::Service;
 use tower_http::decompression::Decompression;
 
 /// Redirects followed by one request.
-const HOPS: usize = 5;
+pub(super) const HOPS: usize = 5;
+
+/// Who asks, unless the caller's headers say otherwise.
+pub(super) const USER_AGENT: &str = concat!("tfjs-rs/", env!("CARGO_PKG_VERSION"));
 
 /// The body of a request. Its error is the caller's own.
 pub(crate) type RequestBody = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
@@ -61,15 +64,11 @@ impl HttpClient {
 
     /// Asks for a URL and follows its redirects.
     pub(crate) async fn get(&self, url: &str, options: &OpenOptions) -> Result<Opened> {
-        let (mut uri, user_info) = parse(url)?;
-        let mut headers = self.headers.clone();
-        if let Some(basic) = user_info.filter(|_| !headers.contains_key(header::AUTHORIZATION)) {
-            headers.insert(header::AUTHORIZATION, basic);
-        }
+        let (mut uri, mut headers) = self.target(url)?;
         let first = uri.clone();
         let mut reach = Reach::Any;
         for hop in 0..=HOPS {
-            let response = self.send(&uri, &headers, options, reach).await.map_err(|e| redirected(e, &uri, hop))?;
+            let response = self.ask(&uri, &headers, options, reach).await.map_err(|e| redirected(e, &uri, hop))?;
             if !answer::is_redirect(response.status()) {
                 let opened = answer::open(response, without_secrets(url), options, self);
                 return opened.map_err(|e| redirected(e, &uri, hop));
@@ -95,7 +94,22 @@ impl HttpClient {
         Err(Error::fetch(format!("the server redirects more than {HOPS} times; check the URL")))
     }
 
-    async fn send(
+    /// What a URL of the caller's is asked for with: its user is a header.
+    pub(super) fn target(&self, url: &str) -> Result<(Uri, HeaderMap)> {
+        let (uri, user_info) = parse(url)?;
+        let mut headers = self.headers.clone();
+        if let Some(basic) = user_info.filter(|_| !headers.contains_key(header::AUTHORIZATION)) {
+            headers.insert(header::AUTHORIZATION, basic);
+        }
+        Ok((uri, headers))
+    }
+
+    /// As [`forward`](Self::forward), for long bodies: the caller watches the time.
+    pub(super) async fn send(&self, request: Request<RequestBody>) -> Result<Response<Incoming>> {
+        self.pool(Reach::Any).request(request).await.map_err(cannot_connect)
+    }
+
+    async fn ask(
         &self,
         uri: &Uri,
         headers: &HeaderMap,
@@ -107,8 +121,7 @@ impl HttpClient {
         *request.uri_mut() = uri.clone();
         let all = request.headers_mut();
         all.extend(headers.clone());
-        all.entry(header::USER_AGENT)
-            .or_insert(HeaderValue::from_static(concat!("tfjs-rs/", env!("CARGO_PKG_VERSION"))));
+        all.entry(header::USER_AGENT).or_insert(HeaderValue::from_static(USER_AGENT));
         all.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
         // Weights are dense, and compressed they would lose their length and their ranges.
         all.insert(

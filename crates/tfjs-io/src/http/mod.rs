@@ -7,13 +7,14 @@ mod answer;
 mod client;
 mod policy;
 mod redirect;
+mod upload;
 
 pub(crate) use client::HttpClient;
 
 use crate::cx::IoCx;
 use crate::fetch::read_json;
 use crate::files::{BoxFuture, Files, OpenOptions, Opened, Purpose};
-use crate::handler::{IoHandler, ModelArtifacts, WeightSource};
+use crate::handler::{IoHandler, ModelArtifacts, SaveArtifacts, SaveResult, WeightSource};
 use crate::registry::Scheme;
 use crate::shard_path::shard_components;
 use crate::url::{ModelUrl, without_secrets};
@@ -85,6 +86,13 @@ impl IoHandler for HttpHandler {
             };
             Ok(ModelArtifacts::new(location, json, WeightSource::Files(weights)))
         })
+    }
+
+    /// Sends the form that TensorFlow.js sends to the URL as it is, by [`save_method`](crate::IoOptions::save_method):
+    /// a file `model.json`, and a file `model.weights.bin` with all weights. A status other than 2xx is an error, and
+    /// so is a redirect, except 307 and 308 within the same origin. What may have arrived is not sent twice.
+    fn save<'a>(&'a self, artifacts: SaveArtifacts, cx: &'a IoCx) -> BoxFuture<'a, Result<SaveResult>> {
+        Box::pin(async move { upload::upload(self.url.as_url().unwrap_or_default(), artifacts, cx).await })
     }
 
     fn location(&self) -> String {
