@@ -63,6 +63,7 @@ mod registry;
 mod retry;
 mod save;
 mod shard_path;
+mod store;
 mod url;
 mod weights_at;
 
@@ -87,6 +88,7 @@ pub use registry::{Registry, Scheme};
 pub use retry::Retry;
 pub use save::save;
 pub use shard_path::shard_components;
+pub use store::{ListedModel, ModelInfo, ModelStore};
 pub use url::{MODEL_JSON, ModelUrl};
 
 pub use bytes::Bytes;
