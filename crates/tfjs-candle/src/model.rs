@@ -13,12 +13,12 @@ use candle_core::{Device, Tensor};
 use serde_json::Value as Json;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
-use tfjs_manifest::{Error, Limits, ModelJson, Result, Shape};
+use tfjs_manifest::{Error, Limits, ModelJson, Result, Shape, WeightsManifest};
 use tfjs_topology::bind::{Binding, Bound, TensorId};
 use tfjs_topology::def::ModelDef;
 use tfjs_topology::graph::{GraphLayer, GraphPort, ModelGraph};
 use tfjs_topology::types::{SymShape, TensorType, ValueType};
-use tfjs_weights::Destinations;
+use tfjs_weights::{Destinations, HostTensor};
 
 /// How a model is built from a file's parts.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +34,8 @@ pub struct BuildOptions {
     pub limits: Limits,
     /// Threads of the native engine; all cores by default.
     pub threads: Option<usize>,
+    /// Whether the weights of the optimizer are kept, to be saved again; not by default: predicting needs none.
+    pub keep_optimizer: bool,
 }
 
 /// A model whose weights have destinations but no bytes yet.
@@ -57,16 +59,14 @@ pub fn prepare(
     binding: Binding,
     options: BuildOptions,
 ) -> Result<(Prepared, Destinations)> {
-    let wanted: HashSet<TensorId> = binding
-        .slots
-        .iter()
-        .filter_map(|bound| match bound {
-            Bound::Tensor(id, _) => Some(*id),
-            Bound::Filled => None,
-        })
-        .collect();
-    let empty = tfjs_manifest::WeightsManifest::default();
+    let empty = WeightsManifest::default();
     let manifest = json.weights_manifest.as_ref().unwrap_or(&empty);
+    let bound = binding.slots.iter().filter_map(|bound| match bound {
+        Bound::Tensor(id, _) => Some(*id),
+        Bound::Filled => None,
+    });
+    let kept = optimizer_ids(manifest).filter(|_| options.keep_optimizer);
+    let wanted: HashSet<TensorId> = bound.chain(kept.map(|(id, _)| id)).collect();
     let layout = manifest.layout(&options.limits)?;
     let destinations =
         Destinations::new(&layout, manifest, |group, index| wanted.contains(&TensorId { group, index }))?;
@@ -80,9 +80,17 @@ impl Prepared {
     /// Weights that do not decode, naming the weight; a device that refuses.
     pub fn finish(self, filled: Destinations, mut report: LoadReport) -> Result<LayersModel> {
         let Prepared { json, def, graph, binding, options } = self;
-        let BuildOptions { device, engine, custom_layers, limits, threads } = options;
+        let BuildOptions { device, engine, custom_layers, limits, threads, keep_optimizer } = options;
         let device = device.unwrap_or(Device::Cpu);
-        let mut weights = Weights::new(&graph, &binding, json.weights_manifest.as_ref(), filled.finish()?, &device)?;
+        let mut tensors = filled.finish()?;
+        let manifest = json.weights_manifest.as_ref();
+        // Those that were not wanted are not there.
+        let taken = manifest.into_iter().flat_map(optimizer_ids).filter_map(|(id, name)| {
+            let tensor = tensors.get_mut(id.group)?.get_mut(id.index)?.take()?;
+            Some((name.to_owned(), tensor))
+        });
+        let optimizer = taken.collect();
+        let mut weights = Weights::new(&graph, &binding, manifest, tensors, &device)?;
         report.producer = Some(def.producer.clone());
         report.weight_bytes = layout_bytes(&graph);
         for bound in &binding.slots {
@@ -91,7 +99,8 @@ impl Prepared {
             }
         }
         let name_of = |id: &TensorId| {
-            Some(json.weights_manifest.as_ref()?.groups().get(id.group)?.weights.get(id.index)?.name.clone())
+            let spec = json.weights_manifest.as_ref()?.groups().get(id.group)?.weights.get(id.index)?;
+            (!(keep_optimizer && spec.is_optimizer())).then(|| spec.name.clone())
         };
         report.unused = binding.unused.iter().filter_map(name_of).collect();
         report.warnings.extend(def.warnings.iter().cloned());
@@ -117,6 +126,7 @@ impl Prepared {
                 native,
                 custom_layers,
                 limits,
+                optimizer,
                 report,
                 checked: Mutex::default(),
             }),
@@ -167,6 +177,8 @@ struct Shared {
     native: Option<NativePlan>,
     custom_layers: CustomLayers,
     limits: Limits,
+    /// The optimizer's weights as they were loaded, in the file's order.
+    optimizer: Vec<(String, HostTensor)>,
     report: LoadReport,
     /// What inference says of input shapes that passed it, so that a service infers each shape once.
     checked: Mutex<HashMap<Vec<Vec<usize>>, Arc<Concrete>>>,
@@ -322,6 +334,12 @@ impl LayersModel {
         self.shared.weights.get(name)
     }
 
+    /// The weights of the optimizer the model was trained with, in the file's order, if they were
+    /// [kept](BuildOptions::keep_optimizer).
+    pub fn optimizer_weights(&self) -> &[(String, HostTensor)] {
+        &self.shared.optimizer
+    }
+
     /// The `userDefinedMetadata` of the file.
     pub fn metadata(&self) -> Option<&Json> {
         self.shared.json.user_defined_metadata.as_ref()
@@ -388,6 +406,12 @@ impl LayersModel {
             }
         }
     }
+}
+
+/// The tensors of the optimizer, and their names.
+fn optimizer_ids(manifest: &WeightsManifest) -> impl Iterator<Item = (TensorId, &str)> {
+    let specs = manifest.specs().filter(|(_, _, spec)| spec.is_optimizer());
+    specs.map(|(group, index, spec)| (TensorId { group, index }, spec.name.as_str()))
 }
 
 /// Bytes of all weights as values.

@@ -27,6 +27,9 @@ pub struct LoadOptions {
     pub engine: Option<Engine>,
     /// Threads of the native engine; all cores by default.
     pub threads: Option<usize>,
+    /// Whether the optimizer's weights are kept, to be saved again with
+    /// [`SaveOptions::with_optimizer`](crate::SaveOptions::with_optimizer); not by default: predicting needs none.
+    pub keep_optimizer: bool,
     /// The budgets, of files and of models.
     pub limits: Limits,
     /// Headers, prefixes, timeouts, progress: everything about the transport.
@@ -45,6 +48,7 @@ impl Default for LoadOptions {
             device: None,
             engine: None,
             threads: None,
+            keep_optimizer: false,
             limits: Limits::default(),
             io: IoOptions::default(),
             registry: Registry::default(),
@@ -107,6 +111,13 @@ impl LoadOptions {
         self
     }
 
+    /// See [`keep_optimizer`](LoadOptions::keep_optimizer).
+    #[must_use]
+    pub fn with_keep_optimizer(mut self, keep: bool) -> Self {
+        self.keep_optimizer = keep;
+        self
+    }
+
     /// See [`limits`](LoadOptions::limits).
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
@@ -160,6 +171,7 @@ impl LoadOptions {
         build.custom_layers = self.custom_layers.clone();
         build.limits = self.limits.clone();
         build.threads = self.threads;
+        build.keep_optimizer = self.keep_optimizer;
         build
     }
 }
