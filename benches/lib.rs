@@ -4,9 +4,13 @@
 
 mod options;
 mod report;
+#[cfg(unix)]
+mod server;
 mod timing;
 
 pub mod models;
+#[cfg(unix)]
+pub mod processes;
 
 pub use options::Options;
 pub use report::{Report, Side};

@@ -53,10 +53,7 @@ impl Model {
     /// # Errors
     /// A model that cannot be read.
     pub fn shards(&self) -> Result<Vec<String>> {
-        let json: Value = serde_json::from_slice(&std::fs::read(self.folder.join("model.json"))?)?;
-        let groups = json["weightsManifest"].as_array().into_iter().flatten();
-        let paths = groups.flat_map(|group| group["paths"].as_array().into_iter().flatten());
-        Ok(paths.filter_map(Value::as_str).map(str::to_owned).collect())
+        shards(&std::fs::read(self.folder.join("model.json"))?)
     }
 
     /// Its test inputs in the model's order, repeated or cut to a batch.
@@ -74,6 +71,17 @@ impl Model {
         });
         inputs.collect()
     }
+}
+
+/// The paths of the weight files in the manifest of a `model.json`.
+///
+/// # Errors
+/// What is no JSON.
+pub fn shards(model_json: &[u8]) -> Result<Vec<String>> {
+    let json: Value = serde_json::from_slice(model_json)?;
+    let groups = json["weightsManifest"].as_array().into_iter().flatten();
+    let paths = groups.flat_map(|group| group["paths"].as_array().into_iter().flatten());
+    Ok(paths.filter_map(Value::as_str).map(str::to_owned).collect())
 }
 
 fn rows(tensor: &Tensor, batch: usize) -> Result<Tensor> {
@@ -98,11 +106,12 @@ pub fn synthetic(folder: &Path, width: usize, layers: usize) -> Result<Model> {
         weights.push(json!({"name": format!("dense_{i}/bias"), "shape": [width], "dtype": "float32"}));
     }
     let numbers = layers * width * (width + 1);
-    let values: Vec<u8> = (0..numbers).flat_map(|i| ((i % 251) as f32 / 251.0 - 0.5).to_le_bytes()).collect();
-    let mut paths = Vec::new();
-    let count = values.len().div_ceil(SHARD);
-    for (i, shard) in values.chunks(SHARD).enumerate() {
+    let value = |i: usize| ((i % 251) as f32 / 251.0 - 0.5).to_le_bytes();
+    let count = numbers.div_ceil(SHARD / 4);
+    let mut paths = Vec::with_capacity(count);
+    for (i, start) in (0..numbers).step_by(SHARD / 4).enumerate() {
         let path = format!("group1-shard{}of{count}.bin", i + 1);
+        let shard: Vec<u8> = (start..numbers.min(start + SHARD / 4)).flat_map(value).collect();
         std::fs::write(folder.join(&path), shard)?;
         paths.push(path);
     }

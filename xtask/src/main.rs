@@ -27,7 +27,8 @@ usage: cargo xtask TASK
   golden [PRODUCER...]    makes the conformance cases again with the real TensorFlow.js and Keras (Node 20, Python 3.11)
   golden --large          makes MobileNetV2-224 with the real converter (cached, never committed) and compares with Keras
   bench [NAME...] [--large] [--json] [--seconds S] [--filter TEXT]
-                          load, predict and decode, each side by side with what it is measured against";
+                          load, predict, decode and transport (3 GB over HTTP and from files, with peak memory), each
+                          side by side with what it is measured against";
 
 /// What a task ends with; the text says what failed.
 type Outcome = Result<(), String>;

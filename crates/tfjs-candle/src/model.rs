@@ -1,24 +1,27 @@
 //! The model: a graph, its weights, an engine; `predict(&self)` from any number of threads.
 
 use crate::custom::CustomLayers;
-use crate::engine::native::{Concrete, NativePlan};
+use crate::engine::native::{Concrete, LazyPlan, NativePlan};
 use crate::engine::{Engine, portable};
 use crate::input::{self, Inputs};
+use crate::optimizer::{self, OptimizerWeights};
 use crate::output::Outputs;
 use crate::report::LoadReport;
 use crate::run::{OrBug, RunCx};
 use crate::value::{Data, Strings, Value};
-use crate::weights::Weights;
+use crate::weights::{PackedPlace, Weights};
 use candle_core::{Device, Tensor};
 use serde_json::Value as Json;
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
-use tfjs_manifest::{Error, Limits, ModelJson, Result, Shape, WeightsManifest};
+use tfjs_manifest::{Error, Limits, ModelJson, Result, Shape, WeightReader, WeightsManifest};
 use tfjs_topology::bind::{Binding, Bound, TensorId};
 use tfjs_topology::def::ModelDef;
-use tfjs_topology::graph::{GraphLayer, GraphPort, ModelGraph};
+use tfjs_topology::graph::{GraphLayer, GraphPort, ModelGraph, SlotId};
 use tfjs_topology::types::{SymShape, TensorType, ValueType};
-use tfjs_weights::{Destinations, HostTensor};
+use tfjs_weights::{Destinations, HostTensor, Wanted};
 
 /// How a model is built from a file's parts.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +39,14 @@ pub struct BuildOptions {
     pub threads: Option<usize>,
     /// Whether the weights of the optimizer are kept, to be saved again; not by default: predicting needs none.
     pub keep_optimizer: bool,
+}
+
+impl BuildOptions {
+    /// The engine asked for, or the one that is made for the device.
+    fn engine(&self) -> Engine {
+        let on_cpu = self.device.as_ref().is_none_or(Device::is_cpu);
+        self.engine.unwrap_or(if on_cpu { Engine::Native } else { Engine::Portable })
+    }
 }
 
 /// A model whose weights have destinations but no bytes yet.
@@ -58,19 +69,45 @@ pub fn prepare(
     graph: ModelGraph,
     binding: Binding,
     options: BuildOptions,
-) -> Result<(Prepared, Destinations)> {
-    let empty = WeightsManifest::default();
-    let manifest = json.weights_manifest.as_ref().unwrap_or(&empty);
-    let bound = binding.slots.iter().filter_map(|bound| match bound {
-        Bound::Tensor(id, _) => Some(*id),
-        Bound::Filled => None,
-    });
-    let kept = optimizer_ids(manifest).filter(|_| options.keep_optimizer);
-    let wanted: HashSet<TensorId> = bound.chain(kept.map(|(id, _)| id)).collect();
+) -> Result<(Prepared, Destinations<PackedPlace>)> {
+    let prepared = Prepared { json, def, graph, binding, options };
+    let Prepared { graph, binding, options, .. } = &prepared;
+    let wanted: HashMap<TensorId, SlotId> = binding
+        .slots
+        .iter()
+        .enumerate()
+        .filter_map(|(slot, bound)| match bound {
+            Bound::Tensor(id, _) => Some((*id, SlotId(slot))),
+            Bound::Filled => None,
+        })
+        .collect();
+    let manifest = prepared.manifest();
+    let kept: HashSet<TensorId> = optimizer::ids(&manifest).filter(|_| options.keep_optimizer).collect();
     let layout = manifest.layout(&options.limits)?;
-    let destinations =
-        Destinations::new(&layout, manifest, |group, index| wanted.contains(&TensorId { group, index }))?;
-    Ok((Prepared { json, def, graph, binding, options }, destinations))
+    let packed = match options.engine() {
+        Engine::Native => NativePlan::places(graph),
+        Engine::Portable => HashMap::new(),
+    };
+    let packed = RefCell::new(packed);
+    let destinations = Destinations::with_places(&layout, &manifest, |group, index| {
+        let id = TensorId { group, index };
+        let Some(slot) = wanted.get(&id) else {
+            return Ok(if kept.contains(&id) { Wanted::Values } else { Wanted::Not });
+        };
+        Ok(packed.borrow_mut().remove(slot).map_or(Wanted::Values, Wanted::Place))
+    })?;
+    Ok((prepared, destinations))
+}
+
+/// Leaves the bytes of all weights in their files, to be read when they are wanted.
+pub fn prepare_lazy(
+    json: ModelJson,
+    def: ModelDef,
+    graph: ModelGraph,
+    binding: Binding,
+    options: BuildOptions,
+) -> Prepared {
+    Prepared { json, def, graph, binding, options }
 }
 
 impl Prepared {
@@ -78,19 +115,65 @@ impl Prepared {
     ///
     /// # Errors
     /// Weights that do not decode, naming the weight; a device that refuses.
-    pub fn finish(self, filled: Destinations, mut report: LoadReport) -> Result<LayersModel> {
+    pub fn finish(self, filled: Destinations<PackedPlace>, mut report: LoadReport) -> Result<LayersModel> {
+        let mut arrived = filled.arrived()?;
+        let optimizer = optimizer::take(&self.manifest(), &mut arrived)?;
+        let mut weights = Weights::new(&self.graph, &self.binding, &self.manifest(), arrived, &self.device())?;
+        let native = match self.native()? {
+            false => None,
+            true => Some(NativePlan::compile(&self.graph, &mut weights, self.options.threads)?),
+        };
+        report.portable_layers = native.as_ref().map(|plan| plan.portable_layers(&self.graph)).unwrap_or_default();
+        Ok(self.build(weights, optimizer, native.map(LazyPlan::compiled), report))
+    }
+
+    /// Builds the model without its weights: each is read when it is first wanted, which for the native engine is
+    /// the first prediction. Predictions then block on files, and fail if those are no longer the same. An optimizer's
+    /// weights that are to be kept are read now.
+    ///
+    /// # Errors
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for weights in one group with strings.
+    pub fn finish_lazy(self, reader: Arc<dyn WeightReader>, report: LoadReport) -> Result<LayersModel> {
+        let manifest = self.manifest();
+        let layout = manifest.layout(&self.options.limits)?;
+        let weights = Weights::unread(&self.graph, &self.binding, &manifest, &layout, &reader, &self.device())?;
+        let optimizer = match self.options.keep_optimizer {
+            true => optimizer::read(&manifest, &layout, &*reader)?,
+            false => Vec::new(),
+        };
+        let native = self.native()?.then(|| LazyPlan::new(self.options.threads));
+        drop(manifest);
+        Ok(self.build(weights, optimizer, native, report))
+    }
+
+    fn manifest(&self) -> Cow<'_, WeightsManifest> {
+        self.json.weights_manifest.as_ref().map_or_else(Cow::default, Cow::Borrowed)
+    }
+
+    fn device(&self) -> Device {
+        self.options.device.clone().unwrap_or(Device::Cpu)
+    }
+
+    /// Whether the native engine runs it.
+    fn native(&self) -> Result<bool> {
+        match self.options.engine() {
+            Engine::Native if !self.device().is_cpu() => {
+                Err(Error::misuse("the native engine runs on the CPU; use the portable engine on other devices"))
+            }
+            engine => Ok(engine == Engine::Native),
+        }
+    }
+
+    fn build(
+        self,
+        weights: Weights,
+        optimizer: OptimizerWeights,
+        native: Option<LazyPlan>,
+        mut report: LoadReport,
+    ) -> LayersModel {
+        let device = self.device();
         let Prepared { json, def, graph, binding, options } = self;
-        let BuildOptions { device, engine, custom_layers, limits, threads, keep_optimizer } = options;
-        let device = device.unwrap_or(Device::Cpu);
-        let mut tensors = filled.finish()?;
-        let manifest = json.weights_manifest.as_ref();
-        // Those that were not wanted are not there.
-        let taken = manifest.into_iter().flat_map(optimizer_ids).filter_map(|(id, name)| {
-            let tensor = tensors.get_mut(id.group)?.get_mut(id.index)?.take()?;
-            Some((name.to_owned(), tensor))
-        });
-        let optimizer = taken.collect();
-        let mut weights = Weights::new(&graph, &binding, manifest, tensors, &device)?;
+        let BuildOptions { device: _, engine: _, custom_layers, limits, threads: _, keep_optimizer } = options;
         report.producer = Some(def.producer.clone());
         report.weight_bytes = layout_bytes(&graph);
         for bound in &binding.slots {
@@ -105,32 +188,22 @@ impl Prepared {
         report.unused = binding.unused.iter().filter_map(name_of).collect();
         report.warnings.extend(def.warnings.iter().cloned());
         report.warnings.extend(binding.warnings.iter().cloned());
-        let engine = engine.unwrap_or(if device.is_cpu() { Engine::Native } else { Engine::Portable });
-        let native = match (engine, device.is_cpu()) {
-            (Engine::Native, true) => Some(NativePlan::compile(&graph, &mut weights, threads)?),
-            (Engine::Native, false) => {
-                return Err(Error::misuse(
-                    "the native engine runs on the CPU; use the portable engine on other devices",
-                ));
-            }
-            (Engine::Portable, _) => None,
-        };
-        report.portable_layers = native.as_ref().map(|plan| plan.portable_layers(&graph)).unwrap_or_default();
-        Ok(LayersModel {
+        let checked = Mutex::default();
+        LayersModel {
             shared: Arc::new(Shared {
                 json,
                 def,
                 graph,
                 weights,
+                optimizer,
                 device,
                 native,
                 custom_layers,
                 limits,
-                optimizer,
                 report,
-                checked: Mutex::default(),
+                checked,
             }),
-        })
+        }
     }
 }
 
@@ -172,13 +245,12 @@ struct Shared {
     def: ModelDef,
     graph: ModelGraph,
     weights: Weights,
+    optimizer: OptimizerWeights,
     device: Device,
-    /// The compiled plan; without one, the portable engine runs.
-    native: Option<NativePlan>,
+    /// What the native engine runs; without it, the portable one runs.
+    native: Option<LazyPlan>,
     custom_layers: CustomLayers,
     limits: Limits,
-    /// The optimizer's weights as they were loaded, in the file's order.
-    optimizer: Vec<(String, HostTensor)>,
     report: LoadReport,
     /// What inference says of input shapes that passed it, so that a service infers each shape once.
     checked: Mutex<HashMap<Vec<Vec<usize>>, Arc<Concrete>>>,
@@ -256,7 +328,10 @@ impl LayersModel {
         let concrete = self.concrete(values)?;
         let cx = RunCx { weights: &[], training: false, custom: &shared.custom_layers };
         match (engine, &shared.native) {
-            (Engine::Native, Some(plan)) => plan.run(&shared.graph, &shared.weights, &cx, values, &concrete),
+            (Engine::Native, Some(plan)) => {
+                let plan = plan.get(&shared.graph, &shared.weights)?;
+                plan.run(&shared.graph, &shared.weights, &cx, values, &concrete)
+            }
             (Engine::Native, None) => Err(Error::misuse(
                 "the model was loaded for the portable engine; load it with the native one to use that",
             )),
@@ -334,8 +409,8 @@ impl LayersModel {
         self.shared.weights.get(name)
     }
 
-    /// The weights of the optimizer the model was trained with, in the file's order, if they were
-    /// [kept](BuildOptions::keep_optimizer).
+    /// The weights of the optimizer the model was trained with, by their names in the file and in its order, if they
+    /// were [kept](BuildOptions::keep_optimizer).
     pub fn optimizer_weights(&self) -> &[(String, HostTensor)] {
         &self.shared.optimizer
     }
@@ -395,23 +470,20 @@ impl LayersModel {
     }
 
     /// What runs, step by step, as JSON.
-    pub fn plan_json(&self) -> Json {
+    ///
+    /// # Errors
+    /// Those of reading the weights, for a model that was loaded lazily and has not predicted yet.
+    pub fn plan_json(&self) -> Result<Json> {
         let graph = &self.shared.graph;
-        match &self.shared.native {
-            Some(plan) => plan.to_json(graph),
+        Ok(match &self.shared.native {
+            Some(plan) => plan.get(graph, &self.shared.weights)?.to_json(graph),
             None => {
                 let layers = graph.nodes.iter().map(|node| graph.layer(node).path.as_str());
                 let step = |layer| serde_json::json!({ "engine": "portable", "kernel": null, "layers": [layer] });
                 serde_json::json!({ "steps": layers.map(step).collect::<Vec<_>>() })
             }
-        }
+        })
     }
-}
-
-/// The tensors of the optimizer, and their names.
-fn optimizer_ids(manifest: &WeightsManifest) -> impl Iterator<Item = (TensorId, &str)> {
-    let specs = manifest.specs().filter(|(_, _, spec)| spec.is_optimizer());
-    specs.map(|(group, index, spec)| (TensorId { group, index }, spec.name.as_str()))
 }
 
 /// Bytes of all weights as values.

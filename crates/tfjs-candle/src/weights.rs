@@ -1,17 +1,19 @@
 //! A model's weights: one slot each, found by their original names, held in one form.
 //!
-//! A weight is a tensor, or packed for a kernel; the other form is made on demand. Packing only reorders, so
-//! nothing is lost on the way back.
+//! A weight is a tensor, packed for a kernel, or in its files still; the tensor is made on demand. Packing only
+//! reorders, so nothing is lost on the way back.
 
 use crate::run::OrBug;
 use candle_core::{Device, Storage, Tensor};
 use std::sync::{Arc, OnceLock};
-use tfjs_kernels::{PackedConv2d, PackedDepthwise, PackedMatrix};
-use tfjs_manifest::{DType, Error, Result, Shape, WeightsManifest};
+use tfjs_kernels::{PackedConv2d, PackedDepthwise, PackedMatrix, PackedWidth};
+use tfjs_manifest::{
+    DType, Error, PanelWidth, Panels, Result, Shape, TensorLayout, WeightReader, WeightSpec, WeightsManifest,
+};
 use tfjs_topology::bind::{Binding, Bound, TensorId};
 use tfjs_topology::graph::{ModelGraph, SlotId};
 use tfjs_topology::layer::Fill;
-use tfjs_weights::{HostData, HostTensor};
+use tfjs_weights::{Arrived, HostData, HostTensor, Place, read_weight};
 
 /// The weights of a model, in the order of its graph's slots.
 #[derive(Clone, Debug)]
@@ -25,8 +27,8 @@ struct Slot {
     name: String,
     shape: Shape,
     form: Form,
-    /// The tensor of a packed weight, once somebody has asked for it.
-    unpacked: OnceLock<Tensor>,
+    /// The tensor of a weight that is kept in another form, once somebody has asked for it.
+    tensor: OnceLock<Tensor>,
 }
 
 /// The form in which a weight is kept.
@@ -34,6 +36,25 @@ struct Slot {
 enum Form {
     Tensor(Tensor),
     Packed(Packed),
+    /// In the files still.
+    Unread(Unread),
+}
+
+/// A weight in files that are read when it is wanted.
+#[derive(Clone, Debug)]
+struct Unread {
+    reader: Arc<dyn WeightReader>,
+    group: usize,
+    offset: u64,
+    spec: WeightSpec,
+    device: Device,
+}
+
+impl Unread {
+    fn read(&self) -> Result<Tensor> {
+        let host = read_weight(&self.spec, |out| self.reader.read(self.group, self.offset, out));
+        host.and_then(|host| to_tensor(host, &self.device)).map_err(|e| e.at_weight(&self.spec.name))
+    }
 }
 
 /// A weight reordered for a kernel.
@@ -42,6 +63,34 @@ pub(crate) enum Packed {
     Matrix(Arc<PackedMatrix>),
     Conv(Arc<PackedConv2d>),
     Depthwise(Arc<PackedDepthwise>),
+}
+
+/// Packed memory that a weight's bytes are put into as they arrive.
+#[derive(Debug)]
+pub struct PackedPlace(pub(crate) Packed);
+
+impl Place for PackedPlace {
+    fn panels(&mut self) -> Option<Panels<'_>> {
+        // Nobody else has it yet, or there is nothing to lend.
+        let (rows, memory, widths) = match &mut self.0 {
+            Packed::Matrix(matrix) => panels_of(Arc::get_mut(matrix)?),
+            Packed::Conv(conv) => panels_of(Arc::get_mut(conv)?.matrix_mut()?),
+            Packed::Depthwise(depthwise) => {
+                let [kernel_h, kernel_w, ..] = depthwise.shape();
+                let (memory, width) = Arc::get_mut(depthwise)?.memory_mut();
+                (kernel_h * kernel_w, memory, width.into_iter().collect())
+            }
+        };
+        let float = size_of::<f32>();
+        let widths = widths.into_iter().map(|w| PanelWidth { bytes: w.columns * float, stride: w.stride * float });
+        Panels::new(bytemuck::cast_slice_mut(memory), rows, widths.collect())
+    }
+}
+
+fn panels_of(matrix: &mut PackedMatrix) -> (usize, &mut [f32], Vec<PackedWidth>) {
+    let rows = matrix.k();
+    let (memory, widths) = matrix.memory_mut();
+    (rows, memory, widths)
 }
 
 impl Packed {
@@ -57,20 +106,23 @@ impl Packed {
 impl Slot {
     fn new(name: String, tensor: Tensor) -> Result<Self> {
         let shape = Shape::new(tensor.dims())?;
-        Ok(Slot { name, shape, form: Form::Tensor(tensor), unpacked: OnceLock::new() })
+        Ok(Slot { name, shape, form: Form::Tensor(tensor), tensor: OnceLock::new() })
+    }
+
+    fn with_form(spec: &WeightSpec, form: Form) -> Self {
+        Slot { name: spec.name.clone(), shape: spec.shape.clone(), form, tensor: OnceLock::new() }
     }
 
     fn tensor(&self) -> Result<Tensor> {
-        match &self.form {
-            Form::Tensor(tensor) => Ok(tensor.clone()),
-            Form::Packed(packed) => {
-                if let Some(tensor) = self.unpacked.get() {
-                    return Ok(tensor.clone());
-                }
-                let tensor = Tensor::from_vec(packed.unpack(), self.shape.dims(), &Device::Cpu).or_bug()?;
-                Ok(self.unpacked.get_or_init(|| tensor).clone())
-            }
-        }
+        let made = match &self.form {
+            Form::Tensor(tensor) => return Ok(tensor.clone()),
+            _ if self.tensor.get().is_some() => None,
+            Form::Packed(packed) => Some(Tensor::from_vec(packed.unpack(), self.shape.dims(), &Device::Cpu).or_bug()?),
+            Form::Unread(unread) => Some(unread.read()?),
+        };
+        let made = made.or_else(|| self.tensor.get().cloned()).ok_or_else(|| Error::bug("a weight without a form"))?;
+        // Another thread may have been as fast; all get the same.
+        Ok(self.tensor.get_or_init(|| made).clone())
     }
 }
 
@@ -83,22 +135,61 @@ impl Weights {
     pub(crate) fn new(
         graph: &ModelGraph,
         binding: &Binding,
-        manifest: Option<&WeightsManifest>,
-        mut decoded: Vec<Vec<Option<HostTensor>>>,
+        manifest: &WeightsManifest,
+        mut arrived: Vec<Vec<Option<Arrived<PackedPlace>>>>,
         device: &Device,
+    ) -> Result<Self> {
+        Self::bound(graph, binding, manifest, device, |TensorId { group, index }, spec| {
+            let weight = arrived.get_mut(group).and_then(|g| g.get_mut(index)).and_then(Option::take);
+            match weight {
+                Some(Arrived::Host(host)) => {
+                    let tensor = to_tensor(host, device).map_err(|e| e.at_weight(&spec.name))?;
+                    Slot::new(spec.name.clone(), tensor)
+                }
+                Some(Arrived::Placed(PackedPlace(packed))) => Ok(Slot::with_form(spec, Form::Packed(packed))),
+                None => Err(Error::bug("a bound weight was not decoded").at_weight(&spec.name)),
+            }
+        })
+    }
+
+    /// Leaves every weight in its files, to be read when it is wanted.
+    ///
+    /// # Errors
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for weights that lie behind strings, whose place only
+    /// a scan of the files can tell.
+    pub(crate) fn unread(
+        graph: &ModelGraph,
+        binding: &Binding,
+        manifest: &WeightsManifest,
+        layout: &TensorLayout,
+        reader: &Arc<dyn WeightReader>,
+        device: &Device,
+    ) -> Result<Self> {
+        Self::bound(graph, binding, manifest, device, |TensorId { group, index }, spec| {
+            let laid_out = layout.groups().get(group).and_then(|g| g.tensors.get(index));
+            let Some(offset) = laid_out.and_then(|t| t.stored_bytes.and(t.offset)) else {
+                let error = "the weight lies in a group with strings and cannot be read lazily; load the model whole";
+                return Err(Error::unsupported(error).at_weight(&spec.name));
+            };
+            let reader = reader.clone();
+            let unread = Unread { reader, group, offset, spec: spec.clone(), device: device.clone() };
+            Ok(Slot::with_form(spec, Form::Unread(unread)))
+        })
+    }
+
+    fn bound(
+        graph: &ModelGraph,
+        binding: &Binding,
+        manifest: &WeightsManifest,
+        device: &Device,
+        mut find: impl FnMut(TensorId, &WeightSpec) -> Result<Slot>,
     ) -> Result<Self> {
         let slots = graph.slots.iter().zip(&binding.slots);
         let slots = slots.map(|(slot, bound)| match bound {
-            Bound::Tensor(id, _) => {
-                let TensorId { group, index } = *id;
-                let spec = manifest.and_then(|m| m.groups().get(group)?.weights.get(index));
-                let host = decoded.get_mut(group).and_then(|g| g.get_mut(index)).and_then(Option::take);
-                let (Some(spec), Some(host)) = (spec, host) else {
-                    return Err(Error::bug("a bound weight was not decoded").at_weight(slot.name()));
-                };
-                let tensor = to_tensor(host, device).map_err(|e| e.at_weight(&spec.name))?;
-                Slot::new(spec.name.clone(), tensor)
-            }
+            Bound::Tensor(id, _) => match manifest.groups().get(id.group).and_then(|g| g.weights.get(id.index)) {
+                Some(spec) => find(*id, spec),
+                None => Err(Error::bug("a weight is bound that the manifest has not").at_weight(slot.name())),
+            },
             Bound::Filled => {
                 let tensor = filled(slot.decl.fill, &slot.decl.shape, slot.decl.dtype, device)?;
                 Slot::new(slot.name(), tensor)
@@ -124,6 +215,7 @@ impl Weights {
         match &self.slot(slot)?.form {
             Form::Tensor(tensor) => with_values(tensor, read),
             Form::Packed(packed) => Ok(read(&packed.unpack())),
+            Form::Unread(unread) => with_values(&unread.read()?, read),
         }
     }
 
@@ -131,6 +223,14 @@ impl Weights {
     pub(crate) fn dims<const N: usize>(&self, slot: SlotId) -> Result<[usize; N]> {
         let shape = &self.slot(slot)?.shape;
         shape.dims().try_into().map_err(|_| Error::bug(format!("a weight of rank {N} is expected, found {shape}")))
+    }
+
+    /// The packed form, if the weight has one.
+    pub(crate) fn packed(&self, slot: SlotId) -> Option<&Packed> {
+        match &self.slots.get(slot.0)?.form {
+            Form::Packed(packed) => Some(packed),
+            Form::Tensor(_) | Form::Unread(_) => None,
+        }
     }
 
     /// Makes the packed form the one that is kept.

@@ -59,6 +59,10 @@ pub(crate) struct ModelArgs {
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Loading")]
     pub(crate) threads: Option<usize>,
 
+    /// Leave weights on disk until the first prediction wants them
+    #[arg(long, help_heading = "Loading")]
+    pub(crate) lazy: bool,
+
     /// The shape of an input, batch first, ? where it may vary: image=?,224,224,3; may be repeated
     #[arg(long, value_name = "NAME=SHAPE", value_parser = input_shape, help_heading = "Loading")]
     pub(crate) input_shape: Vec<(String, SymShape)>,

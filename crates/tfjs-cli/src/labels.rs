@@ -88,8 +88,17 @@ impl Picture {
 pub(crate) fn beside(model: &str, location: &str, options: &LoadOptions) -> Result<Picture> {
     let url = ModelUrl::parse(model)?;
     let file = match url.split() {
-        Some((folder, _, query)) => format!("{folder}{METADATA_JSON}{query}"),
-        // The path of the model's JSON, also where its folder was named.
+        // Nothing can be beside it.
+        _ if url.scheme() == "data" => return Ok(Picture::default()),
+        Some((folder, name, query)) => match location.rsplit_once("!/") {
+            // The JSON that was found in an archive.
+            Some((_, json)) if !folder.contains("!/") => {
+                let beside = Path::new(json).with_file_name(METADATA_JSON);
+                format!("{folder}{name}!/{}{query}", beside.display())
+            }
+            _ => format!("{folder}{METADATA_JSON}{query}"),
+        },
+        // The path of the model's JSON, also where its folder or archive was named.
         None => Path::new(location).with_file_name(METADATA_JSON).display().to_string(),
     };
     let fetched = match road::fetch(&file, options) {

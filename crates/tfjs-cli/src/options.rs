@@ -5,8 +5,8 @@ use tfjs::{Device, Error, LoadOptions, Result};
 
 /// How to load, without saying where to run.
 pub(crate) fn load_options(args: &ModelArgs) -> LoadOptions {
-    let ModelArgs { model: _, no_strict, weight_path_prefix, header, producer, threads, input_shape } = args;
-    let mut options = LoadOptions::new().with_strict(!no_strict);
+    let ModelArgs { model: _, no_strict, weight_path_prefix, header, producer, threads, lazy, input_shape } = args;
+    let mut options = LoadOptions::new().with_strict(!no_strict).with_lazy(*lazy);
     options.producer.clone_from(producer);
     options.threads = *threads;
     for (name, value) in header {
@@ -66,6 +66,7 @@ mod tests {
             "keras2",
             "--threads",
             "3",
+            "--lazy",
             "--input-shape",
             "x=?,4",
         ]);
@@ -73,6 +74,7 @@ mod tests {
         let options = load_options(&args.model);
         assert!(!options.strict);
         assert_eq!(options.threads, Some(3));
+        assert!(options.lazy);
         assert_eq!(options.producer.unwrap().to_string(), "Keras 2");
         assert_eq!(options.io.weight_path_prefix.as_deref(), Some("w/"));
         assert_eq!(options.io.headers.len(), 2);

@@ -25,7 +25,7 @@ impl Bar {
         let bar = Arc::new(Mutex::new(None));
         let (shared, started) = (bar.clone(), Instant::now());
         let options = options.with_on_progress(move |progress| {
-            if progress.phase == Phase::Weights && started.elapsed() > PATIENCE {
+            if matches!(progress.phase, Phase::Archive | Phase::Weights) && started.elapsed() > PATIENCE {
                 let mut bar = shared.lock().unwrap_or_else(PoisonError::into_inner);
                 draw(bar.get_or_insert_with(new_bar), progress);
             }

@@ -2,7 +2,7 @@
 
 use crate::progress::Bar;
 use std::thread;
-use tfjs::parts::io::{Bytes, IoCx, ModelUrl, WeightSource};
+use tfjs::parts::io::{Bytes, IoCx, ModelUrl, WeightSource, load_artifacts};
 use tfjs::parts::manifest::ModelJson;
 use tfjs::parts::topology::def::ModelDef;
 use tfjs::parts::topology::graph::ModelGraph;
@@ -44,7 +44,7 @@ pub(crate) fn fetch(model: &str, options: &LoadOptions) -> Result<Fetched> {
     let cx = IoCx::with_registry(options.io.clone().with_limits(options.limits.clone()), options.registry.clone());
     let handler = options.registry.resolve(&ModelUrl::parse(model)?)?;
     let driver = Driver::new()?;
-    let artifacts = driver.block_on(handler.load(&cx))?;
+    let artifacts = driver.block_on(load_artifacts(&*handler, &cx))?;
     Ok(Fetched { location: artifacts.location, text: artifacts.model_json, weights: artifacts.weights, cx, driver })
 }
 

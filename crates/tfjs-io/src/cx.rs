@@ -3,7 +3,9 @@
 use crate::options::IoOptions;
 use crate::progress::Reporter;
 use crate::registry::Registry;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+#[cfg(feature = "http")]
+use std::time::Instant;
 
 /// The context of one load or save: the caller's options and what its requests share. Cheap to clone.
 ///
@@ -18,8 +20,11 @@ struct Shared {
     options: IoOptions,
     registry: Registry,
     reporter: Reporter,
+    checked_json: OnceLock<String>,
     #[cfg(feature = "http")]
-    http: std::sync::OnceLock<crate::http::HttpClient>,
+    deadline: OnceLock<Option<Instant>>,
+    #[cfg(feature = "http")]
+    http: OnceLock<crate::http::HttpClient>,
 }
 
 impl Default for IoCx {
@@ -42,8 +47,11 @@ impl IoCx {
                 options,
                 registry,
                 reporter,
+                checked_json: OnceLock::new(),
                 #[cfg(feature = "http")]
-                http: std::sync::OnceLock::new(),
+                deadline: OnceLock::new(),
+                #[cfg(feature = "http")]
+                http: OnceLock::new(),
             }),
         }
     }
@@ -62,6 +70,23 @@ impl IoCx {
         &self.shared.reporter
     }
 
+    /// When the whole load must be over. Its time begins when this is asked for first.
+    #[cfg(feature = "http")]
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let total = self.options().timeouts.total;
+        *self.shared.deadline.get_or_init(|| total.and_then(|total| Instant::now().checked_add(total)))
+    }
+
+    /// What the checksums call the model's JSON, once it has been checked against them.
+    pub(crate) fn checked_json(&self) -> Option<&str> {
+        self.shared.checked_json.get().map(String::as_str)
+    }
+
+    pub(crate) fn note_checked_json(&self, name: &str) {
+        // One context serves one load.
+        let _ = self.shared.checked_json.set(name.to_owned());
+    }
+
     /// The connections of this load. They are its own: a pool that outlived the runtime it was made on
     /// would hand out dead connections.
     #[cfg(feature = "http")]
@@ -69,7 +94,7 @@ impl IoCx {
         if let Some(client) = self.shared.http.get() {
             return Ok(client);
         }
-        let client = crate::http::HttpClient::new(self.options())?;
+        let client = crate::http::HttpClient::new(self)?;
         Ok(self.shared.http.get_or_init(|| client))
     }
 }

@@ -1,7 +1,8 @@
 //! What a backend implements: named files that can be opened, and perhaps written, listed and removed.
 //!
 //! A `Files` knows no models. Everything between a backend and a model (a cache, decryption, a limit, a
-//! signature) is another `Files` around it; [`PrefixedFiles`](crate::PrefixedFiles) is one.
+//! signature) is another `Files` around it; [`PrefixedFiles`](crate::PrefixedFiles) is one, and
+//! `examples/decrypting.rs` shows how to write one's own.
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
@@ -245,6 +246,11 @@ impl Opened {
     pub fn with_validator(mut self, validator: Validator) -> Self {
         self.validator = Some(validator);
         self
+    }
+
+    /// The body as a stream, wherever its bytes are: what a wrapper of another place reads.
+    pub fn into_stream(self) -> BoxStream<'static, Result<Bytes>> {
+        crate::fetch::into_stream(self.body, self.len)
     }
 }
 

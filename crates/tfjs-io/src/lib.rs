@@ -42,46 +42,15 @@
 //! ```
 //!
 //! # Features
+//! - `archive` (default): models in `.zip`, `.tar` and `.tar.gz` files, in memory, on disk and at URLs.
 //! - `http` (default): `http://` and `https://`, on hyper and rustls.
-//!
-//! # Runtimes
-//! The traits name no executor. Reading from disk and HTTP need a tokio runtime with its timer enabled;
-//! without one they are an error of kind [`Misuse`](tfjs_manifest::Kind::Misuse).
-
-#![deny(missing_docs, unsafe_code)]
-
-mod blocking;
-mod cx;
-mod fetch;
-mod files;
-mod handler;
-mod memory;
-mod options;
-mod prefixed;
-mod progress;
-mod registry;
-mod retry;
-mod save;
-mod shard_path;
-mod store;
-mod url;
-mod weights_at;
-
-#[cfg(not(target_family = "wasm"))]
-mod file;
-#[cfg(feature = "http")]
-mod http;
-
-pub use cx::IoCx;
-pub use fetch::fetch_weights;
-#[cfg(not(target_family = "wasm"))]
-pub use file::{FileHandler, FolderFiles};
-pub use files::{Body, BoxFuture, ByteRange, Files, LocalFile, OpenOptions, Opened, Purpose, Validator};
-pub use handler::{FilesHandler, IoHandler, ModelArtifacts, SaveArtifacts, SaveResult, WeightSource};
-#[cfg(feature = "http")]
-pub use http::HttpHandler;
-pub use memory::{MemoryFiles, MemoryHandler, MemoryStore};
-pub use options::{IoOptions, ProgressCallback, SaveMethod, Timeouts, WeightUrlConverter};
+#[cfg(feature = "object-store")]
+pub use object::ObjectFiles;
+#[cfg(feature = "cloud")]
+pub use object::ObjectScheme;
+pub use options::{
+    IoOptions, ProgressCallback, Proxy, Roots, SaveMethod, Signature, Signer, Timeouts, WeightUrlConverter,
+};
 pub use prefixed::PrefixedFiles;
 pub use progress::{Phase, Progress};
 pub use registry::{Registry, Scheme};

@@ -15,6 +15,8 @@ const REPORTS_PER_SECOND: u32 = 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
+    /// Fetching the archive that the model is in.
+    Archive,
     /// Fetching the model's JSON.
     ModelJson,
     /// Fetching weights.
@@ -47,11 +49,11 @@ impl Progress {
     }
 
     /// What TensorFlow.js's `onProgress` would be called with: half for the responses, half for the
-    /// bodies of the weight files, from 0 to 1. It is 0 during [`Phase::ModelJson`], and 1 for a model
+    /// bodies of the weight files, from 0 to 1. It is 0 before [`Phase::Weights`], and 1 for a model
     /// without weight files.
     pub fn fraction(&self) -> f64 {
         match self.phase {
-            Phase::ModelJson => 0.0,
+            Phase::Archive | Phase::ModelJson => 0.0,
             Phase::Weights if self.files_total == 0 => 1.0,
             Phase::Weights => (self.files_opened + self.files_done) as f64 / (2 * self.files_total) as f64,
         }

@@ -40,19 +40,34 @@ where
 
 /// Schemes and their handlers. Cheap to clone.
 ///
-/// [`Registry::default`] knows `file` (and paths), and with the feature `http` also `http` and `https`.
+/// [`Registry::default`] knows `file` (and paths) and `data`, with the feature `http` also `http` and `https`, and with
+/// `s3`, `gcs` and `azure` the schemes of these: `s3`, `s3a`; `gs`, `gcs`; `az`, `azure`, `abfs`, `abfss`.
 #[derive(Clone)]
 pub struct Registry {
     schemes: BTreeMap<String, Arc<dyn Scheme>>,
 }
 
+/// Features, whether this build has them, and the schemes they bring.
+const FEATURES: &[(&str, bool, &[&str])] = &[
+    ("http", cfg!(feature = "http"), &["http", "https"]),
+    ("s3", cfg!(feature = "s3"), &["s3", "s3a"]),
+    ("gcs", cfg!(feature = "gcs"), &["gs", "gcs"]),
+    ("azure", cfg!(feature = "azure"), &["az", "azure", "abfs", "abfss"]),
+];
+
 impl Default for Registry {
     fn default() -> Self {
-        let registry = Registry::empty();
+        let registry = Registry::empty().with("data", crate::data_url::DataScheme);
         #[cfg(not(target_family = "wasm"))]
         let registry = registry.with("file", crate::file::FileScheme);
         #[cfg(feature = "http")]
         let registry = registry.with("http", crate::http::HttpScheme).with("https", crate::http::HttpScheme);
+        #[cfg(feature = "s3")]
+        let registry = registry.with_all("s3", crate::object::ObjectScheme::s3());
+        #[cfg(feature = "gcs")]
+        let registry = registry.with_all("gcs", crate::object::ObjectScheme::gcs());
+        #[cfg(feature = "azure")]
+        let registry = registry.with_all("azure", crate::object::ObjectScheme::azure());
         registry
     }
 }
@@ -68,6 +83,13 @@ impl Registry {
     pub fn with(mut self, scheme: &str, what: impl Scheme + 'static) -> Self {
         self.schemes.insert(scheme.to_ascii_lowercase(), Arc::new(what));
         self
+    }
+
+    /// With all schemes of a feature.
+    #[cfg(feature = "cloud")]
+    fn with_all(self, feature: &str, what: impl Scheme + Clone + 'static) -> Self {
+        let schemes = FEATURES.iter().find(|(name, _, _)| *name == feature).map_or(&[][..], |(_, _, schemes)| schemes);
+        schemes.iter().fold(self, |registry, scheme| registry.with(scheme, what.clone()))
     }
 
     /// Without a scheme.
@@ -105,9 +127,10 @@ impl Registry {
         if let Some(scheme) = self.schemes.get(name) {
             return Ok(&**scheme);
         }
-        if matches!(name, "http" | "https") && cfg!(not(feature = "http")) {
+        let of = FEATURES.iter().find(|(_, built_in, schemes)| !built_in && schemes.contains(&name));
+        if let Some((feature, _, _)) = of {
             return Err(Error::unsupported(format!(
-                "scheme `{name}` needs the feature `http`, which this build lacks"
+                "scheme `{name}` needs the feature `{feature}`, which this build lacks"
             ))
             .in_file(url));
         }
@@ -141,12 +164,20 @@ mod tests {
     }
 
     #[test]
-    #[cfg(not(feature = "http"))]
-    fn http_names_the_feature_it_needs() {
-        let url = ModelUrl::parse("https://h/m/model.json").unwrap();
-        let error = Registry::default().resolve(&url).err().unwrap();
-        assert_eq!(error.kind(), Kind::Unsupported);
-        assert!(error.message().contains("feature `http`"), "{error}");
+    fn a_scheme_is_there_or_names_the_feature_it_needs() {
+        for (feature, built_in, schemes) in FEATURES {
+            for scheme in *schemes {
+                let url = ModelUrl::parse(&format!("{scheme}://h/m/model.json")).unwrap();
+                match (built_in, Registry::default().resolve(&url)) {
+                    (true, resolved) => assert!(resolved.is_ok(), "{scheme}"),
+                    (false, resolved) => {
+                        let error = resolved.err().unwrap();
+                        assert_eq!(error.kind(), Kind::Unsupported);
+                        assert!(error.message().contains(&format!("feature `{feature}`")), "{error}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

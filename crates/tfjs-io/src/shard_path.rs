@@ -12,13 +12,20 @@ use tfjs_manifest::{Error, Limits, Result};
 /// [`Malformed`](tfjs_manifest::Kind::Malformed) for a path that could leave the folder, as written or
 /// percent-decoded; [`Limit`](tfjs_manifest::Kind::Limit) for one that is too long.
 pub fn shard_components<'a>(path: &'a str, limits: &Limits) -> Result<Vec<&'a str>> {
-    let refuse = |why: &str| {
-        Err(Error::malformed(format!("weight file path {why}; expected a relative path inside the model's folder"))
-            .in_file(path.escape_debug()))
-    };
+    components(path, "weight file path", limits).map_err(|e| e.in_file(shown(path)))
+}
+
+/// The path as a message can show it.
+pub(crate) fn shown(path: &str) -> String {
+    path.chars().take(200).collect::<String>().escape_debug().to_string()
+}
+
+/// The same for any path that is not to be trusted; `what` it is, messages say.
+pub(crate) fn components<'a>(path: &'a str, what: &str, limits: &Limits) -> Result<Vec<&'a str>> {
+    let refuse =
+        |why: &str| Err(Error::malformed(format!("{what} {why}; expected a relative path inside the model's folder")));
     let chars = path.chars().count() as u64;
-    Limits::check("path_chars", chars, limits.path_chars)
-        .map_err(|e| e.in_file(path.chars().take(80).collect::<String>().escape_debug()))?;
+    Limits::check("path_chars", chars, limits.path_chars)?;
     // Servers decode once; decoding to a fixed point also covers proxies that decode twice.
     let mut decoded = path.to_owned();
     loop {

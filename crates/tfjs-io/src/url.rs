@@ -47,7 +47,7 @@ impl ModelUrl {
             return file_url(text, rest).map(|path| ModelUrl(Repr::Path(path)));
         }
         let text = match scheme.as_str() {
-            "data" => text.to_owned(),
+            "data" => text.split('#').next().unwrap_or(text).to_owned(),
             _ => {
                 let whole = text.split('#').next().unwrap_or(text);
                 format!("{scheme}://{}", &whole[scheme.len() + 3..])
@@ -87,9 +87,9 @@ impl ModelUrl {
 
     /// The URL in three parts: the folder with its trailing `/`, the file's name (`model.json` if the URL
     /// ends in `/`), and the query with its `?` or nothing. A `/` in the query belongs to the query.
-    /// `None` for a path.
+    /// `None` for a path and for a `data:` URL.
     pub fn split(&self) -> Option<(String, String, String)> {
-        let text = self.as_url()?;
+        let text = self.as_url().filter(|_| self.scheme() != "data")?;
         let (path, query) = match text.find('?') {
             Some(at) => text.split_at(at),
             None => (text, ""),

@@ -31,7 +31,7 @@ pub(crate) fn weights_elsewhere(cx: &IoCx, remote: bool, query: &str) -> Result<
 /// The URL or path of this text, with a scheme if the model is remote.
 fn named(text: &str, remote: bool, option: &str) -> Result<ModelUrl> {
     let url = ModelUrl::parse(text)?;
-    if remote && !text.contains("://") {
+    if remote && url.as_path().is_some() && !text.contains("://") {
         return Err(Error::misuse(format!(
             "`{option}` has no scheme; for a model at a URL give a whole URL, or `file://` for a folder on disk"
         ))
@@ -56,9 +56,12 @@ impl Files for ConvertedFiles {
             let url = named(&text, self.remote, "weight_url_converter")?;
             let (folder, name, query) = match (url.split(), url.as_path()) {
                 (Some((folder, name, query)), _) => (ModelUrl::parse(&folder)?, name, query),
-                (None, path) => {
-                    let (folder, name) = split_path(path.unwrap_or(Path::new("")))?;
+                (None, Some(path)) => {
+                    let (folder, name) = split_path(path)?;
                     (folder, name, String::new())
+                }
+                (None, None) => {
+                    return Err(Error::unsupported("weights cannot be taken from a `data:` URL").in_file(url));
                 }
             };
             let files = self.cx.registry().files(&folder, &query, &self.cx)?;

@@ -38,6 +38,34 @@ impl PackedConv2d {
         Ok(PackedConv2d { groups, shape })
     }
 
+    /// A kernel of zeros for a convolution without groups, to be filled through [`matrix_mut`](Self::matrix_mut).
+    ///
+    /// # Errors
+    /// If it is too large to be.
+    pub fn zeroed(isa: Isa, shape: [usize; 4]) -> Result<Self> {
+        let [kernel_h, kernel_w, in_c, out_c] = shape;
+        let k = product("kernel", &[kernel_h, kernel_w, in_c])?;
+        Ok(PackedConv2d { groups: vec![PackedMatrix::zeroed(isa, k, out_c)?], shape })
+    }
+
+    /// The one matrix of a convolution without groups; `None` with groups, whose matrices interleave.
+    pub fn matrix_mut(&mut self) -> Option<&mut PackedMatrix> {
+        match &mut self.groups[..] {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
+    /// How many groups the channels are in.
+    pub fn groups(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// The instruction set it is packed for.
+    pub fn isa(&self) -> Option<Isa> {
+        self.groups.first().map(PackedMatrix::isa)
+    }
+
     /// The kernel as it was given to [`pack`](Self::pack), bit for bit.
     pub fn unpack(&self) -> Vec<f32> {
         let [.., out_c] = self.shape;

@@ -8,7 +8,7 @@ use crate::isa::Work;
 use crate::simd::Simd;
 use crate::unroll::unroll4;
 use crate::window::{taps_inside, window_start, windows_inside};
-use crate::{Conv2dGeometry, Cpu, Isa, activation, scratch, split, tile};
+use crate::{Conv2dGeometry, Cpu, Isa, PackedWidth, activation, scratch, split, tile};
 
 /// The kernel of a depthwise convolution, each tap's channels padded to whole vectors.
 #[derive(Clone, Debug)]
@@ -29,16 +29,40 @@ impl PackedDepthwise {
     /// If the length is another.
     pub fn pack(isa: Isa, shape: [usize; 4], kernel: &[f32]) -> Result<Self> {
         check_len("kernel", product("kernel", &shape)?, kernel.len())?;
-        let [kernel_h, kernel_w, in_c, multiplier] = shape;
-        let channels = product("kernel", &[in_c, multiplier])?;
-        let stride = channels.next_multiple_of(tile::lanes(isa));
-        let mut taps = vec![0.0; product("kernel", &[kernel_h, kernel_w, stride])?];
-        if channels > 0 {
-            for (to, from) in taps.chunks_exact_mut(stride).zip(kernel.chunks_exact(channels)) {
-                to[..channels].copy_from_slice(from);
+        let mut packed = Self::zeroed(isa, shape)?;
+        let (taps, width) = packed.memory_mut();
+        if let Some(PackedWidth { columns, stride }) = width {
+            for (to, from) in taps.chunks_exact_mut(stride).zip(kernel.chunks_exact(columns)) {
+                to[..columns].copy_from_slice(from);
             }
         }
+        Ok(packed)
+    }
+
+    /// A kernel of zeros, to be filled through [`memory_mut`](Self::memory_mut).
+    ///
+    /// # Errors
+    /// If it is too large to be.
+    pub fn zeroed(isa: Isa, shape: [usize; 4]) -> Result<Self> {
+        let [kernel_h, kernel_w, in_c, multiplier] = shape;
+        let channels = product("kernel", &[in_c, multiplier])?;
+        let too_large = || crate::KernelError::TooLarge { what: "kernel" };
+        let stride = channels.checked_next_multiple_of(tile::lanes(isa)).ok_or_else(too_large)?;
+        let len = product("kernel", &[kernel_h, kernel_w, stride])?;
+        let taps = bytemuck::try_zeroed_vec(len).map_err(|()| too_large())?;
         Ok(PackedDepthwise { isa, shape, stride, taps })
+    }
+
+    /// The packed floats, and how a tap's channels lie in them; `None` without channels.
+    pub fn memory_mut(&mut self) -> (&mut [f32], Option<PackedWidth>) {
+        let columns = self.shape[2] * self.shape[3];
+        let width = (columns > 0).then_some(PackedWidth { columns, stride: self.stride });
+        (&mut self.taps, width)
+    }
+
+    /// The instruction set it is packed for.
+    pub fn isa(&self) -> Isa {
+        self.isa
     }
 
     /// The kernel as it was given to [`pack`](Self::pack), bit for bit.

@@ -25,12 +25,9 @@ impl Isa {
     /// Plain Rust, left to the compiler to vectorise for the target's base instruction set.
     pub const PORTABLE: Isa = Isa(Level::Portable);
 
-    /// The best instruction set of this machine that has been proven on real hardware.
-    ///
-    /// AVX-512 has only run in an emulator so far, so it is used where it is asked for by [name](Isa::named)
-    /// and not by itself.
+    /// The best instruction set of this machine.
     pub fn detect() -> Isa {
-        Self::named("avx2").unwrap_or(Isa::PORTABLE)
+        Self::available().pop().unwrap_or(Isa::PORTABLE)
     }
 
     /// Every instruction set of this machine, slowest first.

@@ -59,7 +59,7 @@ pub use epilogue::Epilogue;
 pub use error::{KernelError, Result};
 pub use gemm::gemm;
 pub use isa::Isa;
-pub use matrix::PackedMatrix;
+pub use matrix::{PackedMatrix, PackedWidth};
 pub use movement::{concat, pad, transpose};
 pub use norm::{layer_norm, softmax};
 pub use pool::ThreadPool;

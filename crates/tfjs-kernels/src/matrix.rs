@@ -26,6 +26,21 @@ struct Line([f32; LINE]);
 
 const LINE: usize = 16;
 
+// SAFETY: sixteen floats and nothing else; all of their bits zero are zeros.
+unsafe impl bytemuck::Zeroable for Line {}
+// SAFETY: as many bytes as the floats have (`repr(C)`, size and alignment 64), none of them padding, and every
+// pattern of bits is a float.
+unsafe impl bytemuck::Pod for Line {}
+
+/// How the columns of a packed weight lie in its memory: for whoever fills it as bytes arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PackedWidth {
+    /// Columns of the weight, in floats.
+    pub columns: usize,
+    /// Floats from a row to the next.
+    pub stride: usize,
+}
+
 /// Columns of a matrix that lie together.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Panel {
@@ -56,18 +71,8 @@ impl PackedMatrix {
     }
 
     fn pack_rows<'a>(isa: Isa, k: usize, n: usize, row: impl Fn(usize) -> &'a [f32]) -> Result<Self> {
-        let lanes = tile::lanes(isa);
-        let packed_columns =
-            n.checked_next_multiple_of(lanes).ok_or(crate::KernelError::TooLarge { what: "kernel" })?;
-        let len = product("kernel", &[k, packed_columns])?;
-        let mut packed = PackedMatrix {
-            isa,
-            k,
-            n,
-            vectors: tile::vectors_for(isa, n),
-            lines: vec![Line([0.0; LINE]); len.div_ceil(LINE)],
-        };
-        if len == 0 {
+        let mut packed = Self::zeroed(isa, k, n)?;
+        if packed.lines.is_empty() {
             return Ok(packed);
         }
         let panels: Vec<Panel> = packed.panels().collect();
@@ -79,6 +84,28 @@ impl PackedMatrix {
             }
         }
         Ok(packed)
+    }
+
+    /// A matrix of zeros, to be filled through [`memory_mut`](Self::memory_mut). The system commits its memory as
+    /// it is written to.
+    ///
+    /// # Errors
+    /// If it is too large to be.
+    pub fn zeroed(isa: Isa, k: usize, n: usize) -> Result<Self> {
+        let too_large = || crate::KernelError::TooLarge { what: "kernel" };
+        let packed_columns = n.checked_next_multiple_of(tile::lanes(isa)).ok_or_else(too_large)?;
+        let len = product("kernel", &[k, packed_columns])?;
+        let lines = bytemuck::try_zeroed_vec(len.div_ceil(LINE)).map_err(|()| too_large())?;
+        Ok(PackedMatrix { isa, k, n, vectors: tile::vectors_for(isa, n), lines })
+    }
+
+    /// The packed floats, and how the panels in them lie: one after the other, each `k` rows.
+    pub fn memory_mut(&mut self) -> (&mut [f32], Vec<PackedWidth>) {
+        let widths = match self.k {
+            0 => Vec::new(),
+            _ => self.panels().map(|p| PackedWidth { columns: p.columns, stride: p.width }).collect(),
+        };
+        (self.as_mut_slice(), widths)
     }
 
     /// The matrix as it was given to [`pack`](Self::pack), bit for bit.
@@ -124,13 +151,11 @@ impl PackedMatrix {
     }
 
     pub(crate) fn as_slice(&self) -> &[f32] {
-        // SAFETY: `Line` is `LINE` floats and nothing else (`repr(C)`, size and alignment 64).
-        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.lines.len() * LINE) }
+        bytemuck::cast_slice(&self.lines)
     }
 
     fn as_mut_slice(&mut self) -> &mut [f32] {
-        // SAFETY: as in `as_slice`; every bit pattern is a float.
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.lines.len() * LINE) }
+        bytemuck::cast_slice_mut(&mut self.lines)
     }
 
     pub(crate) fn panel_count(&self) -> usize {
@@ -188,6 +213,28 @@ mod tests {
                     let bits = |v: &[f32]| v.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
                     assert_eq!(bits(&back), bits(&given), "{k}x{n} on {isa}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn filling_the_panels_is_packing() {
+        for isa in isas() {
+            for (k, n) in [(0, 5), (1, 1), (3, 17), (5, 64), (2, 100), (3, 0)] {
+                let given = values(k * n, 1);
+                let mut filled = PackedMatrix::zeroed(isa, k, n).unwrap();
+                let (memory, widths) = filled.memory_mut();
+                let (mut start, mut column) = (0, 0);
+                for PackedWidth { columns, stride } in widths {
+                    for row in 0..k {
+                        let from = &given[row * n + column..][..columns];
+                        memory[start + row * stride..][..columns].copy_from_slice(from);
+                    }
+                    start += k * stride;
+                    column += columns;
+                }
+                let packed = PackedMatrix::pack(isa, k, n, &given).unwrap();
+                assert_eq!(filled.as_slice(), packed.as_slice(), "{k}x{n} on {isa}");
             }
         }
     }

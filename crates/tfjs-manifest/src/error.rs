@@ -201,6 +201,18 @@ impl Error {
         self
     }
 
+    /// The same error in other words: kind, place, findings and cause stay.
+    #[must_use]
+    pub fn with_message(mut self, message: impl Into<String>) -> Self {
+        self.0.message = message.into();
+        self
+    }
+
+    /// Takes the cause out, for one who wants to give it back as something else.
+    pub fn take_source(&mut self) -> Option<Box<dyn std::error::Error + Send + Sync>> {
+        self.0.source.take()
+    }
+
     /// Adds the file or URL, unless one is known already. Reaches the findings of a report through its head.
     #[must_use]
     pub fn in_file(mut self, file: impl fmt::Display) -> Self {

@@ -20,6 +20,10 @@ pub struct Limits {
     pub files: u64,
     /// Characters of a weight file's path. Default 1024.
     pub path_chars: u64,
+    /// Bytes of an archive a model is in, and of all files in it together, inflated. Default 16 GiB.
+    pub archive_bytes: u64,
+    /// Entries of an archive, folders included. Default 65 536.
+    pub archive_entries: u64,
     /// Dimensions of a tensor. Default 8.
     pub rank: u64,
     /// Elements of any one tensor that inference can predict. Default 2^31.
@@ -41,6 +45,8 @@ impl Default for Limits {
             tensors: 1 << 20,
             files: 65_536,
             path_chars: 1024,
+            archive_bytes: 16 << 30,
+            archive_entries: 65_536,
             rank: 8,
             elements: 1 << 31,
             layers: 10_000,
@@ -61,6 +67,8 @@ impl Limits {
             tensors: n,
             files: n,
             path_chars: n,
+            archive_bytes: n,
+            archive_entries: n,
             rank: n,
             elements: n,
             layers: n,

@@ -7,19 +7,55 @@
 use crate::{HostData, HostTensor, decode, memory};
 use tfjs_manifest::text::shorten;
 use tfjs_manifest::{
-    DType, Error, GroupLayout, GroupSink, Result, Segment, TensorLayout, WeightSink, WeightSpec, WeightsGroup,
+    DType, Error, GroupLayout, GroupSink, Panels, Result, Segment, TensorLayout, WeightSink, WeightSpec, WeightsGroup,
     WeightsManifest,
 };
 
-/// The destinations of a model's weight bytes, and then its weights.
+/// The destinations of a model's weight bytes, and then its weights. `P` is memory of an engine's own.
 #[derive(Debug)]
-pub struct Destinations {
-    groups: Vec<Group>,
+pub struct Destinations<P = NoPlace> {
+    groups: Vec<Group<P>>,
+}
+
+/// Where a weight's values are wanted.
+#[derive(Debug)]
+pub enum Wanted<P> {
+    /// Nowhere.
+    Not,
+    /// In a vector.
+    Values,
+    /// In an engine's memory, if they come as plain float32; otherwise in a vector.
+    Place(P),
+}
+
+/// Memory of an engine's own for one float32 weight.
+pub trait Place: Send {
+    /// The memory, as panels for exactly the weight's bytes; `None` if it has none to lend.
+    fn panels(&mut self) -> Option<Panels<'_>>;
+}
+
+/// No engine, no memory of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoPlace {}
+
+impl Place for NoPlace {
+    fn panels(&mut self) -> Option<Panels<'_>> {
+        match *self {}
+    }
+}
+
+/// A weight that has arrived.
+#[derive(Debug)]
+pub enum Arrived<P> {
+    /// As values.
+    Host(HostTensor),
+    /// In the place that was lent.
+    Placed(P),
 }
 
 #[derive(Debug)]
-enum Group {
-    Known(Vec<Slot>),
+enum Group<P> {
+    Known(Vec<Slot<P>>),
     /// With strings: everything is kept until it can be scanned.
     Scanned {
         specs: Vec<WeightSpec>,
@@ -30,8 +66,10 @@ enum Group {
 }
 
 #[derive(Debug)]
-enum Slot {
+enum Slot<P> {
     Unwanted(u64),
+    /// Filled in an engine's memory.
+    Placed(P),
     /// Filled in place.
     Values(WeightSpec, HostData),
     /// Decoded at the end. Held as 16-bit words where it is made of them, so that it is aligned for them.
@@ -52,6 +90,38 @@ impl Destinations {
         manifest: &WeightsManifest,
         wanted: impl Fn(usize, usize) -> bool,
     ) -> Result<Destinations> {
+        Destinations::with_places(layout, manifest, |group, index| {
+            Ok(if wanted(group, index) { Wanted::Values } else { Wanted::Not })
+        })
+    }
+
+    /// The weights, by group and index in the group, once every byte has been filled; `None` for those not
+    /// wanted. Decodes one weight after the other, and lets go of its raw bytes before the next.
+    ///
+    /// # Errors
+    /// For groups with strings as [`decode_group`](crate::decode_group);
+    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) if there is no memory for decoded values.
+    pub fn finish(self) -> Result<Vec<Vec<Option<HostTensor>>>> {
+        let host = |weight: Option<Arrived<NoPlace>>| match weight? {
+            Arrived::Host(tensor) => Some(tensor),
+            Arrived::Placed(never) => match never {},
+        };
+        let groups = self.arrived()?;
+        Ok(groups.into_iter().map(|group| group.into_iter().map(host).collect()).collect())
+    }
+}
+
+impl<P: Place> Destinations<P> {
+    /// As [`new`](Destinations::new), with memory of an engine's own for the weights that `wanted` gives one.
+    ///
+    /// # Errors
+    /// As there, and those of `wanted`; [`Kind::Bug`](tfjs_manifest::Kind::Bug) for a place that is not as large as
+    /// its weight.
+    pub fn with_places(
+        layout: &TensorLayout,
+        manifest: &WeightsManifest,
+        wanted: impl Fn(usize, usize) -> Result<Wanted<P>>,
+    ) -> Result<Self> {
         let foreign = || Error::misuse("the layout is not that of this manifest");
         if layout.groups().len() != manifest.groups().len() {
             return Err(foreign());
@@ -66,31 +136,30 @@ impl Destinations {
         Ok(Destinations { groups })
     }
 
-    /// The weights, by group and index in the group, once every byte has been filled; `None` for those not
-    /// wanted. Decodes one weight after the other, and lets go of its raw bytes before the next.
+    /// As [`finish`](Destinations::finish), with what arrived in an engine's memory.
     ///
     /// # Errors
-    /// For groups with strings as [`decode_group`](crate::decode_group);
-    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) if there is no memory for decoded values.
-    pub fn finish(self) -> Result<Vec<Vec<Option<HostTensor>>>> {
-        self.groups.into_iter().map(Group::finish).collect()
+    /// As there.
+    pub fn arrived(self) -> Result<Vec<Vec<Option<Arrived<P>>>>> {
+        self.groups.into_iter().map(Group::arrived).collect()
     }
 }
 
-impl WeightSink for Destinations {
+impl<P: Place> WeightSink for Destinations<P> {
     fn groups(&mut self) -> Vec<GroupSink<'_>> {
         self.groups.iter_mut().map(Group::sink).collect()
     }
 }
 
-impl Group {
-    fn new(layout: &GroupLayout, group: &WeightsGroup, wanted: impl Fn(usize) -> bool) -> Result<Group> {
+impl<P: Place> Group<P> {
+    fn new(layout: &GroupLayout, group: &WeightsGroup, wanted: impl Fn(usize) -> Result<Wanted<P>>) -> Result<Self> {
         if layout.total.is_none() {
-            let wanted = (0..group.weights.len()).map(wanted).collect();
+            let wanted = (0..group.weights.len()).map(|i| Ok(!matches!(wanted(i)?, Wanted::Not)));
+            let wanted = wanted.collect::<Result<_>>()?;
             return Ok(Group::Scanned { specs: group.weights.clone(), wanted, bytes: Vec::new(), limit: layout.most });
         }
         let slots = group.weights.iter().enumerate();
-        slots.map(|(i, spec)| Slot::new(spec, wanted(i))).collect::<Result<_>>().map(Group::Known)
+        slots.map(|(i, spec)| Slot::new(spec, wanted(i)?)).collect::<Result<_>>().map(Group::Known)
     }
 
     fn sink(&mut self) -> GroupSink<'_> {
@@ -100,22 +169,45 @@ impl Group {
         }
     }
 
-    fn finish(self) -> Result<Vec<Option<HostTensor>>> {
+    fn arrived(self) -> Result<Vec<Option<Arrived<P>>>> {
         match self {
-            Group::Known(slots) => slots.into_iter().map(Slot::finish).collect(),
+            Group::Known(slots) => slots.into_iter().map(Slot::arrived).collect(),
             Group::Scanned { specs, wanted, bytes, .. } => {
-                decode::decode_group(&bytes, &specs, |i| wanted.get(i).copied().unwrap_or(false))
+                let weights =
+                    decode::decode_group(&bytes, &specs, |i| wanted.get(i).copied().unwrap_or(false))?.into_iter();
+                Ok(weights.map(|weight| weight.map(Arrived::Host)).collect())
             }
         }
     }
 }
 
+/// One weight whose stored bytes `fill` is given to fill.
+///
+/// # Errors
+/// Those of `fill`; [`Kind::Limit`](tfjs_manifest::Kind::Limit) if there is no memory for the values, and
+/// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for strings, whose size only a scan of their group can tell.
+pub fn read_weight(spec: &WeightSpec, fill: impl FnOnce(&mut [u8]) -> Result<()>) -> Result<HostTensor> {
+    if spec.stored_bytes()?.is_none() {
+        return Err(Error::unsupported("a string weight cannot be read alone").at_weight(shorten(&spec.name)));
+    }
+    let mut slot: Slot<NoPlace> = Slot::new(spec, Wanted::Values)?;
+    if let Slot::Values(_, data) | Slot::Raw(_, data) = &mut slot {
+        fill(data.bytes_mut())?;
+    }
+    match slot.arrived()? {
+        Some(Arrived::Host(tensor)) => Ok(tensor),
+        _ => Err(Error::bug("a wanted weight did not arrive").at_weight(shorten(&spec.name))),
+    }
+}
+
 /// The slots as segments; neighbours nobody wants become one, empty ones none.
-fn segments(slots: &mut [Slot]) -> Vec<Segment<'_>> {
+fn segments<P: Place>(slots: &mut [Slot<P>]) -> Vec<Segment<'_>> {
     let mut segments: Vec<Segment<'_>> = Vec::new();
     for slot in slots {
         let segment = match slot {
             Slot::Unwanted(bytes) => Segment::Skip(*bytes),
+            // Without panels it would not have been made a place.
+            Slot::Placed(place) => Segment::Panels(place.panels().unwrap_or_default()),
             Slot::Values(_, data) | Slot::Raw(_, data) => Segment::Fill(data.bytes_mut()),
         };
         match (segments.last_mut(), &segment) {
@@ -127,12 +219,24 @@ fn segments(slots: &mut [Slot]) -> Vec<Segment<'_>> {
     segments
 }
 
-impl Slot {
-    fn new(spec: &WeightSpec, wanted: bool) -> Result<Slot> {
-        if !wanted {
-            return Ok(Slot::Unwanted(spec.stored_bytes()?.unwrap_or(0)));
-        }
+impl<P: Place> Slot<P> {
+    fn new(spec: &WeightSpec, wanted: Wanted<P>) -> Result<Self> {
         let here = |error: Error| error.at_weight(shorten(&spec.name));
+        let in_place = spec.quantization.is_none() && spec.dtype != DType::Float16;
+        match wanted {
+            Wanted::Not => return Ok(Slot::Unwanted(spec.stored_bytes()?.unwrap_or(0))),
+            Wanted::Place(mut place) if in_place && spec.dtype == DType::Float32 => {
+                if let Some(panels) = place.panels() {
+                    let (expected, found) = (spec.stored_bytes()?.unwrap_or(0), panels.len());
+                    if expected != found {
+                        let error = format!("a place for {expected} bytes is expected, found one for {found}");
+                        return Err(here(Error::bug(error)));
+                    }
+                    return Ok(Slot::Placed(place));
+                }
+            }
+            Wanted::Place(_) | Wanted::Values => {}
+        }
         let len = spec.shape.elements();
         let data = match spec.stored() {
             DType::Float32 => memory::zeroed(len).map(HostData::F32),
@@ -144,18 +248,19 @@ impl Slot {
             other => Err(Error::bug(format!("no destination for a weight of `{other}`"))),
         };
         let data = data.map_err(here)?;
-        let in_place = spec.quantization.is_none() && spec.dtype != DType::Float16;
         Ok(match in_place {
             true => Slot::Values(spec.clone(), data),
             false => Slot::Raw(spec.clone(), data),
         })
     }
 
-    fn finish(self) -> Result<Option<HostTensor>> {
+    fn arrived(self) -> Result<Option<Arrived<P>>> {
+        let host = |tensor: Result<HostTensor>| tensor.map(|tensor| Some(Arrived::Host(tensor)));
         match self {
             Slot::Unwanted(_) => Ok(None),
-            Slot::Values(spec, data) => HostTensor::new(spec.shape, data).map(Some),
-            Slot::Raw(spec, raw) => decode::decode_weight(raw.bytes().unwrap_or_default(), &spec).map(Some),
+            Slot::Placed(place) => Ok(Some(Arrived::Placed(place))),
+            Slot::Values(spec, data) => host(HostTensor::new(spec.shape, data)),
+            Slot::Raw(spec, raw) => host(decode::decode_weight(raw.bytes().unwrap_or_default(), &spec)),
         }
     }
 }

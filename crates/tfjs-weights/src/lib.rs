@@ -47,7 +47,7 @@ mod view;
 
 pub use bytemuck::Pod;
 pub use decode::{decode_group, decode_weight};
-pub use destinations::Destinations;
+pub use destinations::{Arrived, Destinations, NoPlace, Place, Wanted, read_weight};
 pub use encode::{DEFAULT_SHARD_BYTES, NamedBytes, NamedTensor, StoreAs, WeightFiles, encode};
 pub use host::{HostData, HostTensor};
 pub use view::view;

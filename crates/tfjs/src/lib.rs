@@ -17,7 +17,9 @@ pub use tfjs_candle::value::Strings;
 pub use tfjs_candle::{
     CustomLayer, CustomLayers, Engine, Input, Inputs, LayersModel, LoadReport, Outputs, PredictOptions, Weights,
 };
-pub use tfjs_io::{IoHandler, IoOptions, ListedModel, ModelInfo, ModelStore, Progress, SaveResult};
+#[cfg(feature = "archive")]
+pub use tfjs_io::ArchiveHandler;
+pub use tfjs_io::{Checksums, IoHandler, IoOptions, ListedModel, ModelInfo, ModelStore, Progress, SaveResult};
 pub use tfjs_manifest::{Error, Kind, Limits, Place, Result};
 pub use tfjs_topology::producer::Producer;
 pub use tfjs_topology::types::{SymShape, ValueType};

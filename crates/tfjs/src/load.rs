@@ -3,8 +3,8 @@
 use crate::options::LoadOptions;
 use crate::source::Source;
 use std::time::Instant;
-use tfjs_candle::{LayersModel, LoadReport, prepare};
-use tfjs_io::{IoCx, fetch_weights};
+use tfjs_candle::{LayersModel, LoadReport, Prepared, prepare, prepare_lazy};
+use tfjs_io::{IoCx, fetch_weights, load_artifacts, open_weights};
 use tfjs_manifest::{Error, GroupSink, Limits, ModelJson, Result, Segment, TensorLayout, WeightSink};
 use tfjs_topology::bind::Binding;
 use tfjs_topology::def::ModelDef;
@@ -14,7 +14,8 @@ use tfjs_topology::resolve::{ResolveOptions, resolve};
 
 /// Loads a model: TensorFlow.js's `tf.loadLayersModel`.
 ///
-/// `source` is the path of a `model.json` or of its folder, an `http(s)://` or `file://` URL, or a handler.
+/// `source` is the path of a `model.json`, of its folder or of a `.zip` or `.tar` of that, an `http(s)://`, `file://` or
+/// `data:` URL, or a handler.
 /// Needs a tokio runtime; [`blocking::load_layers_model`](crate::blocking::load_layers_model) brings its own.
 /// Dropping the future cancels the load.
 ///
@@ -25,22 +26,30 @@ pub async fn load_layers_model(source: impl Into<Source>, options: LoadOptions) 
     let source = source.into();
     let cx = IoCx::with_registry(options.io_options(), options.registry.clone());
     let mut clock = Clock::start();
-    let artifacts = source.resolve(&options.registry)?.load(&cx).await?;
+    let artifacts = load_artifacts(&*source.resolve(&options.registry)?, &cx).await?;
     clock.lap("model.json");
 
     let location = artifacts.location.clone();
     let in_file = |e: Error| e.in_file(&location);
     let model_json = artifacts.model_json.clone();
     let stage = options.clone();
-    let (prepared, destinations, groups) = off_the_worker(move || {
+    let (prepared, destinations, layout, groups) = off_the_worker(move || {
         let json = ModelJson::from_slice(&model_json, &stage.limits)?;
         let def = parse(&json, &stage)?;
         let graph = resolve(&def, &resolve_options(&stage))?;
         let binding = bind(&graph, &json, &stage)?;
+        let layout = layout(&json, &stage.limits)?;
         let groups: Vec<Vec<String>> =
             json.weights_manifest.iter().flat_map(|m| m.groups()).map(|group| group.paths.clone()).collect();
-        let (prepared, destinations) = prepare(json, def, graph, binding, stage.build_options())?;
-        Ok((prepared, destinations, groups))
+        let build = stage.build_options();
+        let (prepared, destinations) = match stage.lazy {
+            true => (prepare_lazy(json, def, graph, binding, build), None),
+            false => {
+                let (prepared, destinations) = prepare(json, def, graph, binding, build)?;
+                (prepared, Some(destinations))
+            }
+        };
+        Ok((prepared, destinations, layout, groups))
     })
     .await
     .map_err(in_file)?;
@@ -50,14 +59,24 @@ pub async fn load_layers_model(source: impl Into<Source>, options: LoadOptions) 
     report.location.clone_from(&location);
     report.model_json_bytes = artifacts.model_json.len() as u64;
     report.files = groups.iter().map(Vec::len).sum();
-    let mut filled = fetch_weights(&artifacts.weights, &groups, destinations, &cx).await?;
-    report.weight_file_bytes = file_bytes(&mut filled);
+    let finish: Box<dyn FnOnce(Prepared, LoadReport) -> Result<LayersModel> + Send> = match destinations {
+        Some(destinations) => {
+            let mut filled = fetch_weights(&artifacts.weights, &groups, destinations, &cx).await?;
+            report.weight_file_bytes = file_bytes(&mut filled);
+            Box::new(|prepared, report| prepared.finish(filled, report))
+        }
+        None => {
+            let reader = open_weights(&artifacts.weights, &groups, &layout, &cx).await?;
+            report.weight_file_bytes = layout.total().unwrap_or(0);
+            Box::new(|prepared, report| prepared.finish_lazy(reader, report))
+        }
+    };
     clock.lap("weights");
 
     report.times = clock.laps();
     let started = Instant::now();
     off_the_worker(move || {
-        let mut model = prepared.finish(filled, report)?;
+        let mut model = finish(prepared, report)?;
         model.note_time("build", started.elapsed());
         Ok(model)
     })

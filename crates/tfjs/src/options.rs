@@ -3,7 +3,7 @@
 use candle_core::Device;
 use std::collections::HashMap;
 use tfjs_candle::{BuildOptions, CustomLayers, Engine};
-use tfjs_io::{IoOptions, Progress, Registry};
+use tfjs_io::{Checksums, IoOptions, Progress, Registry};
 use tfjs_manifest::Limits;
 use tfjs_topology::producer::Producer;
 use tfjs_topology::types::SymShape;
@@ -30,6 +30,9 @@ pub struct LoadOptions {
     /// Whether the optimizer's weights are kept, to be saved again with
     /// [`SaveOptions::with_optimizer`](crate::SaveOptions::with_optimizer); not by default: predicting needs none.
     pub keep_optimizer: bool,
+    /// Leaves weights on disk until they are first wanted, which for the native engine is the first prediction; the
+    /// files stay open and must stay as they are. For models on disk (or in a cache there). Default false.
+    pub lazy: bool,
     /// The budgets, of files and of models.
     pub limits: Limits,
     /// Headers, prefixes, timeouts, progress: everything about the transport.
@@ -49,6 +52,7 @@ impl Default for LoadOptions {
             engine: None,
             threads: None,
             keep_optimizer: false,
+            lazy: false,
             limits: Limits::default(),
             io: IoOptions::default(),
             registry: Registry::default(),
@@ -118,6 +122,13 @@ impl LoadOptions {
         self
     }
 
+    /// See [`lazy`](LoadOptions::lazy).
+    #[must_use]
+    pub fn with_lazy(mut self, lazy: bool) -> Self {
+        self.lazy = lazy;
+        self
+    }
+
     /// See [`limits`](LoadOptions::limits).
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
@@ -150,6 +161,20 @@ impl LoadOptions {
     #[must_use]
     pub fn with_weight_path_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.io = self.io.with_weight_path_prefix(prefix);
+        self
+    }
+
+    /// The SHA-256 sum that `model.json` or a weight file must have: see [`IoOptions::with_sha256`].
+    #[must_use]
+    pub fn with_sha256(mut self, path: impl AsRef<str>, sha256: impl AsRef<str>) -> Self {
+        self.io = self.io.with_sha256(path, sha256);
+        self
+    }
+
+    /// The SHA-256 sums that the model's files must have.
+    #[must_use]
+    pub fn with_checksums(mut self, checksums: Checksums) -> Self {
+        self.io = self.io.with_checksums(checksums);
         self
     }
 

@@ -9,7 +9,7 @@ use tfjs_manifest::{Error, Result};
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Source {
-    /// A path of a `model.json` or of its folder, or a URL.
+    /// A path of a `model.json`, of its folder or of an archive, or a URL.
     Url(String),
     /// A handler: bytes in memory, or anything of the caller's own.
     Handler(Arc<dyn IoHandler>),

@@ -27,6 +27,12 @@ impl Request {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
+
+    /// The first and the last byte that are asked for.
+    pub fn range(&self) -> Option<(usize, Option<usize>)> {
+        let (first, last) = self.header("range")?.strip_prefix("bytes=")?.split_once('-')?;
+        Some((first.parse().ok()?, last.parse().ok()))
+    }
 }
 
 /// What the server does, step by step.
@@ -38,6 +44,7 @@ enum Step {
     Send(Vec<u8>),
     Pause(Duration),
     Close,
+    Reset,
 }
 
 impl Reply {
@@ -78,6 +85,39 @@ impl Reply {
         sent.then("0\r\n\r\n")
     }
 
+    /// A file as an honest server sends it: with ranges, and whole if `If-Range` names another tag. Headers are
+    /// added to what is needed.
+    pub fn file(request: &Request, body: &[u8], tag: &str, headers: &[&str]) -> Self {
+        let tag_line = format!("ETag: {tag}");
+        let mut all = vec!["Accept-Ranges: bytes", &tag_line];
+        all.extend(headers);
+        let same = request.header("if-range").is_none_or(|asked| asked == tag);
+        let Some((first, last)) = request.range().filter(|_| same) else {
+            return Reply::status("200 OK", &all, body);
+        };
+        if first >= body.len() {
+            return Reply::status(
+                "416 Range Not Satisfiable",
+                &[&format!("Content-Range: bytes */{}", body.len())],
+                "",
+            );
+        }
+        let end = last.map_or(body.len(), |last| body.len().min(last + 1));
+        let range = format!("Content-Range: bytes {first}-{}/{}", end - 1, body.len());
+        all.push(&range);
+        Reply::status("206 Partial Content", &all, &body[first..end])
+    }
+
+    /// Only the head and so many bytes, then nothing.
+    #[must_use]
+    pub fn cut(mut self, bytes: usize) -> Self {
+        self.0.truncate(2);
+        if let Some(Step::Send(body)) = self.0.get_mut(1) {
+            body.truncate(bytes);
+        }
+        self
+    }
+
     /// These bytes next.
     #[must_use]
     pub fn then(mut self, bytes: impl AsRef<[u8]>) -> Self {
@@ -89,6 +129,20 @@ impl Reply {
     #[must_use]
     pub fn pause(mut self, time: Duration) -> Self {
         self.0.push(Step::Pause(time));
+        self
+    }
+
+    /// All of this next.
+    #[must_use]
+    pub fn and(mut self, next: Reply) -> Self {
+        self.0.extend(next.0);
+        self
+    }
+
+    /// The connection is reset, as that of a process that died.
+    #[must_use]
+    pub fn reset(mut self) -> Self {
+        self.0.push(Step::Reset);
         self
     }
 
@@ -119,7 +173,15 @@ struct Shared {
 impl FaultServer {
     /// Answers with what `reply` says.
     pub async fn start(reply: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> FaultServer {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+        Self::start_at("127.0.0.1:0", reply).await
+    }
+
+    /// The same at this address, which another server may have had before.
+    pub async fn start_at(
+        address: impl tokio::net::ToSocketAddrs,
+        reply: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> FaultServer {
+        let listener = TcpListener::bind(address).await.expect("the address is free");
         let address = listener.local_addr().expect("a bound socket has an address");
         let shared = Arc::new(Shared::default());
         let (reply, state) = (Arc::new(reply), shared.clone());
@@ -134,6 +196,18 @@ impl FaultServer {
             }
         });
         FaultServer { address, shared, task }
+    }
+
+    /// Closes the listener and every connection, and gives the address back.
+    pub async fn stop(mut self) -> SocketAddr {
+        self.task.abort();
+        let _ = (&mut self.task).await;
+        self.address
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The URL of a path on this server.
@@ -214,6 +288,10 @@ async fn send(stream: &mut TcpStream, reply: Reply, state: &Shared) -> std::io::
                 }
             }
             Step::Close => return Ok(true),
+            Step::Reset => {
+                stream.set_zero_linger()?;
+                return Ok(true);
+            }
         }
     }
     stream.flush().await?;

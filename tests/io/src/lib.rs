@@ -1,6 +1,15 @@
-//! What the tests of the transport share: servers that misbehave, a sink for bytes, one way to load.
+//! What the tests of the transport share: servers that misbehave, archives that lie, a sink for bytes, one way to load.
 
+pub mod archives;
 pub mod fault_server;
 pub mod form_server;
 pub mod load;
+pub mod proxy;
 pub mod sink;
+pub mod tls_server;
+
+/// The SHA-256 sum of these bytes, in hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}

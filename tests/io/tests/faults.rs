@@ -5,8 +5,13 @@ use io_harness::load::{check_error, load};
 use io_harness::sink::TestSink;
 use std::io::Write;
 use std::time::{Duration, Instant};
-use tfjs_io::{IoOptions, Timeouts};
+use tfjs_io::{IoOptions, Retry, Timeouts};
 use tfjs_manifest::{Error, Kind, Limits};
+
+/// Nothing here gets better by trying again.
+fn once() -> IoOptions {
+    IoOptions::default().with_retry(Retry::never())
+}
 
 /// A good `model.json`, and for the shard `w.bin` of ten bytes this reply.
 async fn shard(reply: Reply) -> FaultServer {
@@ -20,7 +25,7 @@ async fn shard(reply: Reply) -> FaultServer {
 
 /// Loads the shard `w.bin`, of which ten bytes are expected.
 async fn check_shard(reply: Reply, kind: Kind, says: &str) -> Error {
-    check_shard_with(reply, IoOptions::default(), kind, says).await
+    check_shard_with(reply, once(), kind, says).await
 }
 
 async fn check_shard_with(reply: Reply, options: IoOptions, kind: Kind, says: &str) -> Error {
@@ -39,13 +44,13 @@ async fn check_json(reply: Reply, options: IoOptions, kind: Kind, says: &str) ->
 #[tokio::test]
 async fn a_missing_json_names_its_url_and_status() {
     let reply = Reply::status("404 Not Found", &["Content-Type: text/html"], "<html>");
-    check_json(reply, IoOptions::default(), Kind::Fetch, "404 Not Found; check the URL").await;
+    check_json(reply, once(), Kind::Fetch, "404 Not Found; check the URL").await;
 }
 
 #[tokio::test]
 async fn an_html_page_is_no_json() {
     let reply = Reply::status("200 OK", &["Content-Type: text/html"], "\n <!doctype html>");
-    check_json(reply, IoOptions::default(), Kind::Fetch, "a page of HTML").await;
+    check_json(reply, once(), Kind::Fetch, "a page of HTML").await;
 }
 
 // Spec 1.9, silent failure 2: TensorFlow.js decodes the error page as weights.
@@ -67,6 +72,8 @@ async fn a_failing_server_and_a_forbidden_file_say_what_to_do() {
     check_shard(Reply::status("403 Forbidden", &[], ""), Kind::Fetch, "give credentials").await;
     check_shard(Reply::status("204 No Content", &[], ""), Kind::Fetch, "204").await;
     check_shard(Reply::status("206 Partial Content", &[], "0123456789"), Kind::Fetch, "206").await;
+    check_shard(Reply::status("304 Not Modified", &[], ""), Kind::Fetch, "304").await;
+    check_shard(Reply::status("416 Range Not Satisfiable", &[], ""), Kind::Fetch, "416").await;
 }
 
 #[tokio::test]
@@ -113,9 +120,9 @@ async fn a_group_of_unknown_size_has_a_limit() {
     let sink = || TestSink::new().growing(20);
     let url = server.url("/m/model.json");
     let files: &[&[&str]] = &[&["first.bin", "w.bin"]];
-    check_error(load(&url, files, sink(), IoOptions::default()).await, Kind::Limit, "/m/w.bin", "string_bytes");
+    check_error(load(&url, files, sink(), once()).await, Kind::Limit, "/m/w.bin", "string_bytes");
     let server = shard(Reply::ok("0123456789x")).await;
-    let result = load(&server.url("/m/model.json"), files, sink(), IoOptions::default()).await;
+    let result = load(&server.url("/m/model.json"), files, sink(), once()).await;
     check_error(result, Kind::Limit, "/m/w.bin", "string_bytes");
 }
 
@@ -130,7 +137,7 @@ async fn a_bomb_stops_at_the_limit_after_decoding() {
     let bomb = Reply::status("200 OK", &["Content-Encoding: gzip"], gzip_of_zeros(64 << 20));
     let mut limits = Limits::default();
     limits.model_json_bytes = 1 << 20;
-    let options = IoOptions::default().with_limits(limits);
+    let options = once().with_limits(limits);
     check_json(bomb.clone(), options.clone(), Kind::Limit, "limit `model_json_bytes`: allowed 1048576").await;
     check_json(Reply::head("200 OK", &["Content-Length: 1048577"]), options, Kind::Limit, "asked 1048577").await;
     check_shard(bomb, Kind::Mismatch, "expected").await;
@@ -148,7 +155,7 @@ async fn broken_and_unknown_encodings_are_errors() {
 #[tokio::test]
 async fn a_redirect_loop_ends() {
     let server = FaultServer::start(|_: &Request| Reply::redirect("/m/model.json")).await;
-    let result = load(&server.url("/m/model.json"), &[], TestSink::new(), IoOptions::default()).await;
+    let result = load(&server.url("/m/model.json"), &[], TestSink::new(), once()).await;
     check_error(result, Kind::Fetch, "/m/model.json", "redirects more than 5 times");
     assert_eq!(server.requests().len(), 6);
 }
@@ -168,14 +175,14 @@ async fn check_json_redirect(location: String) {
         false => Reply::redirect(&location),
     };
     let start = Instant::now();
-    check_json(reply, IoOptions::default(), Kind::Fetch, "").await;
+    check_json(reply, once(), Kind::Fetch, "").await;
     assert!(start.elapsed() < Duration::from_secs(5), "{location} was tried");
 }
 
 #[tokio::test]
 async fn a_silent_server_times_out() {
     let fast = Timeouts::default().with_headers(Duration::from_millis(100)).with_idle(Duration::from_millis(100));
-    let options = IoOptions::default().with_timeouts(fast);
+    let options = once().with_timeouts(fast);
     let silent = Reply::default().pause(Duration::from_secs(50));
     check_shard_with(silent, options.clone(), Kind::Fetch, "timed out: the server did not answer").await;
     let stalls = Reply::head("200 OK", &["Content-Length: 10"]).then("01234").pause(Duration::from_secs(50));
@@ -190,13 +197,13 @@ fn trickle() -> Reply {
 #[tokio::test]
 async fn a_slow_loris_is_below_the_least_rate() {
     let timeouts = Timeouts::default().with_min_rate(1000, Duration::from_millis(500));
-    let options = IoOptions::default().with_timeouts(timeouts);
+    let options = once().with_timeouts(timeouts);
     check_shard_with(trickle(), options, Kind::Fetch, "bytes a second, expected 1000 at least").await;
 }
 
 #[tokio::test]
 async fn a_load_has_a_deadline_if_asked_for() {
-    let options = IoOptions::default().with_timeouts(Timeouts::default().with_total(Duration::from_millis(600)));
+    let options = once().with_timeouts(Timeouts::default().with_total(Duration::from_millis(600)));
     check_shard_with(trickle(), options, Kind::Fetch, "the time for the whole load is over").await;
 }
 
@@ -206,7 +213,7 @@ async fn a_refused_connection_names_the_url() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}/m/model.json?key=secret", listener.local_addr().unwrap())
     };
-    let result = load(&url, &[], TestSink::new(), IoOptions::default()).await;
+    let result = load(&url, &[], TestSink::new(), once()).await;
     let error = check_error(result, Kind::Fetch, "/m/model.json?key=…", "cannot connect");
     assert!(std::error::Error::source(&error).is_some());
     assert!(!format!("{error:?}").contains("secret"), "{error:?}");
@@ -227,7 +234,7 @@ async fn paths_that_leave_the_folder_are_never_asked_for() {
     ] {
         let sink = TestSink::new().group(&[20]);
         let files: &[&[&str]] = &[&["first.bin", path]];
-        let result = load(&server.url("/m/model.json"), files, sink, IoOptions::default()).await;
+        let result = load(&server.url("/m/model.json"), files, sink, once()).await;
         let error = check_error(result, Kind::Malformed, "w.bin", "inside the model's folder");
         assert_eq!(error.place().json.as_deref(), Some("weightsManifest[0].paths[1]"));
     }
@@ -238,11 +245,11 @@ async fn paths_that_leave_the_folder_are_never_asked_for() {
 async fn a_group_without_files_and_too_many_files_are_errors() {
     let server = shard(Reply::ok("")).await;
     let url = server.url("/m/model.json");
-    let result = load(&url, &[&[]], TestSink::new().group(&[1]), IoOptions::default()).await;
+    let result = load(&url, &[&[]], TestSink::new().group(&[1]), once()).await;
     assert_eq!(result.unwrap_err().kind(), Kind::Mismatch);
     let mut limits = Limits::default();
     limits.files = 1;
-    let options = IoOptions::default().with_limits(limits);
+    let options = once().with_limits(limits);
     let result = load(&url, &[&["a", "b"]], TestSink::new().group(&[]), options).await;
     assert_eq!(result.unwrap_err().kind(), Kind::Limit);
 }

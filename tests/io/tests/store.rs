@@ -10,8 +10,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tfjs_io::{
-    Body, BoxFuture, Files, FilesHandler, IoHandler, IoOptions, MemoryFiles, MemoryHandler, MemoryStore, ModelStore,
-    ModelUrl, OpenOptions, Opened, Registry, Result, WeightSource,
+    Body, BoxFuture, Files, FilesHandler, IoCx, IoHandler, IoOptions, MemoryFiles, MemoryHandler, MemoryStore, ModelStore,
+    ModelUrl, ObjectFiles, OpenOptions, Opened, Registry, Result, WeightSource,
 };
 use tfjs_manifest::{Error, Kind};
 
@@ -464,6 +464,75 @@ async fn a_scheme_of_ones_own_is_as_good() {
     home.store.rename("own://x", &home.url("b")).await.unwrap();
     assert_eq!(own.files.names(), [""; 0]);
     assert_eq!(home.names(), two("b"));
+}
+
+/// Models in a bucket, a folder each.
+struct Bucket(Arc<object_store::memory::InMemory>);
+
+impl Bucket {
+    fn files(&self, url: &ModelUrl) -> Result<Arc<dyn Files>> {
+        let folder = url.as_url().unwrap().strip_prefix("bucket://").unwrap().trim_end_matches('/').to_owned();
+        Ok(Arc::new(ObjectFiles::new(self.0.clone(), &folder)?.with_root("bucket://")))
+    }
+}
+
+impl tfjs_io::Scheme for Bucket {
+    fn handler(&self, url: &ModelUrl) -> Result<Arc<dyn IoHandler>> {
+        Ok(Arc::new(FilesHandler::new(self.files(url)?, "model.json")))
+    }
+
+    fn files(&self, folder: &ModelUrl, _: &str, _: &IoCx) -> Result<Arc<dyn Files>> {
+        self.files(folder)
+    }
+}
+
+#[tokio::test]
+async fn buckets_are_kept_like_folders() {
+    let home = Home::with("bucket", Bucket(Arc::default()));
+    let list = async || -> Vec<String> {
+        let models = home.store.list("bucket://").await.unwrap();
+        models.iter().map(|m| m.url.to_string()).collect()
+    };
+    let first = home.put("a");
+    home.store.copy(&first, "bucket://x").await.unwrap();
+    home.store.rename("bucket://x", "bucket://y/z").await.unwrap();
+    assert_eq!(list().await, ["bucket://y/z/model.json"]);
+    let info = home.store.info("bucket://y/z").await.unwrap();
+    assert!(info.saved.unwrap().elapsed().unwrap().as_secs() < 600);
+    home.store.copy("bucket://y/z", &home.url("b")).await.unwrap();
+    assert_eq!(home.names(), [two("a"), two("b")].concat());
+    home.write("b/sub/b.bin", "678");
+    let result = home.store.copy(&home.url("b"), "bucket://y/z").await;
+    check_error(result, Kind::Mismatch, "sub/b.bin", "expected 9 bytes");
+    home.store.rename("bucket://y/z", &home.url("c")).await.unwrap();
+    assert_eq!((list().await, home.read("c/sub/b.bin")), (vec![], "6789".to_owned()));
+}
+
+#[tokio::test]
+async fn what_is_in_an_archive_is_copied_out_of_it_and_stays() {
+    let home = Home::new();
+    let archive = home.url("m.zip");
+    let weights = vec![("a.bin".to_owned(), Bytes::from("12345")), ("sub/b.bin".to_owned(), Bytes::from("6789"))];
+    let json = model(&["./a.bin", "sub/b.bin"], 9);
+    let artifacts = tfjs_io::SaveArtifacts::new(json, weights);
+    tfjs_io::save(&archive, artifacts, &IoCx::default()).await.unwrap();
+    assert_eq!(home.store.info(&archive).await.unwrap().weight_bytes, Some(9));
+    home.store.copy(&archive, &home.url("a")).await.unwrap();
+    assert_eq!(home.names(), [two("a"), vec!["m.zip".to_owned()]].concat());
+    let says = "cannot be written or removed one by one";
+    check_error(home.store.rename(&archive, &home.url("b")).await, Kind::Unsupported, "m.zip", says);
+    check_error(home.store.remove(&archive).await, Kind::Unsupported, "m.zip", says);
+    check_error(home.store.copy(&home.url("a"), &home.url("n.zip")).await, Kind::Unsupported, "n.zip", says);
+}
+
+#[tokio::test]
+async fn sums_are_checked_as_the_bytes_pass() {
+    let home = Home::new();
+    let first = home.put("a");
+    let options = IoOptions::default().with_sha256("a.bin", "0".repeat(64));
+    let result = home.store.clone().with_io(options).copy(&first, &home.url("b")).await;
+    check_error(result, Kind::Mismatch, "a.bin", "this is another file");
+    check_nothing_else(&home, "a");
 }
 
 /// Takes files one at a time, and forgets their bytes: a place for models larger than memory.

@@ -8,6 +8,9 @@ use crate::workspace::Workspace;
 const PUBLISHED: &[&str] =
     &["tfjs-manifest", "tfjs-io", "tfjs-weights", "tfjs-topology", "tfjs-kernels", "tfjs-candle", "tfjs", "tfjs-cli"];
 
+/// The transport's features, each without the others.
+const TRANSPORT: &[&str] = &["http", "object-store", "cloud", "s3", "gcs", "azure"];
+
 /// Checks every published crate alone.
 ///
 /// # Errors
@@ -18,6 +21,10 @@ pub fn run_each(workspace: &Workspace) -> Outcome {
             let args = [&["check", "--locked", "--package", name], features].concat();
             run(&format!("{name} alone"), cargo(workspace, &args))?;
         }
+    }
+    for feature in TRANSPORT {
+        let args = ["check", "--locked", "--package", "tfjs-io", "--no-default-features", "--features", feature];
+        run(&format!("tfjs-io with {feature} alone"), cargo(workspace, &args))?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@
 use super::pieces::{Pieces, Room, out_of_memory};
 use crate::cx::IoCx;
 use crate::files::{Body, LocalFile, Opened};
+use std::collections::VecDeque;
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
@@ -77,6 +78,21 @@ impl LocalShard {
         Opened::new(location, body).with_len(state.len)
     }
 
+    pub(super) fn location(&self) -> &str {
+        &self.location
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.state.len
+    }
+
+    /// Reads exactly these bytes of a file that is still what it was.
+    pub(super) fn read_unchanged(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
+        self.read(buffer, offset)?;
+        // Afterwards: what was read is then of the file it was.
+        self.file.as_ref().map_or(Ok(()), |file| self.check_unchanged(file))
+    }
+
     /// Reads exactly these bytes.
     fn read(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
         let reopened;
@@ -129,7 +145,7 @@ pub(super) async fn fill<S: WeightSink + 'static>(
 
 /// Set when the load is dropped: threads that read look at it between pieces.
 #[derive(Default)]
-struct CancelOnDrop(Arc<AtomicBool>);
+pub(crate) struct CancelOnDrop(pub(crate) Arc<AtomicBool>);
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
@@ -162,11 +178,8 @@ fn fill_blocking(
         }
     }
     cx.reporter().total(all.iter().map(|s| s.local.state.len).sum());
-    let mut pieces = Vec::new();
-    for (files, room) in rooms {
-        cut(files, room, cx, &mut pieces)?;
-    }
-    read_all(pieces, cx, cancelled)?;
+    let groups = rooms.into_iter().map(|(files, room)| Ok((files, memory(files, room)?))).collect::<Result<_>>()?;
+    read_all(Cutter { groups, offset: 0 }, cx, cancelled)?;
     for shard in &all {
         if let Some(file) = &shard.local.file {
             shard.local.check_unchanged(file).map_err(|e| e.in_file(&shard.local.location))?;
@@ -199,7 +212,33 @@ impl<'s> Shard<'s> {
 struct Piece<'s, 'a> {
     shard: &'s Shard<'s>,
     offset: u64,
-    out: &'a mut [u8],
+    out: Segment<'a>,
+}
+
+/// Bytes read at once where they cannot be read into their place: they stay in the cache until they are moved there.
+const BOUNCE: usize = 256 << 10;
+
+impl Piece<'_, '_> {
+    /// Reads it, through `bounce` where its bytes do not lie together.
+    fn read(self, bounce: &mut Vec<u8>) -> Result<()> {
+        let local = self.shard.local;
+        match self.out {
+            Segment::Fill(out) => local.read(out, self.offset),
+            Segment::Skip(_) => Ok(()),
+            Segment::Panels(mut panels) => {
+                bounce.resize(BOUNCE, 0);
+                let mut offset = self.offset;
+                while !panels.is_empty() {
+                    let count = panels.len().min(BOUNCE as u64) as usize;
+                    let bytes = &mut bounce[..count];
+                    local.read(bytes, offset)?;
+                    panels.write(bytes);
+                    offset += count as u64;
+                }
+                Ok(())
+            }
+        }
+    }
 }
 
 fn check_lengths(group: usize, files: &[Shard<'_>], room: &Room<'_>) -> Result<()> {
@@ -225,12 +264,12 @@ fn check_lengths(group: usize, files: &[Shard<'_>], room: &Room<'_>) -> Result<(
     }
 }
 
-/// Cuts a group's memory at the borders of its files and into pieces of a handy size.
-fn cut<'s, 'a>(files: &'s [Shard<'s>], room: Room<'a>, cx: &IoCx, out: &mut Vec<Piece<'s, 'a>>) -> Result<()> {
-    let total: u64 = files.iter().map(|s| s.local.state.len).sum();
-    let mut room: Pieces<'a> = match room {
+/// A group's memory, all of it there.
+fn memory<'a>(files: &[Shard<'_>], room: Room<'a>) -> Result<Pieces<'a>> {
+    let mut pieces = match room {
         Room::Exact(pieces) => pieces,
         Room::Growing { bytes, .. } => {
+            let total: u64 = files.iter().map(|s| s.local.state.len).sum();
             let count = usize::try_from(total).map_err(|_| Error::limit("a weight group exceeds the address space"))?;
             bytes.try_reserve_exact(count).map_err(out_of_memory)?;
             let start = bytes.len();
@@ -238,47 +277,71 @@ fn cut<'s, 'a>(files: &'s [Shard<'s>], room: Room<'a>, cx: &IoCx, out: &mut Vec<
             Pieces::from_slice(&mut bytes[start..])
         }
     };
-    room.advise_huge();
-    for shard in files {
-        let mut offset = 0;
-        let len = shard.local.state.len;
-        while offset < len {
-            let Some(segment) = room.next(PIECE.min(len - offset)) else {
-                return Err(Error::bug("a weight group is shorter than it was"));
+    pieces.advise_huge();
+    Ok(pieces)
+}
+
+/// Cuts the memory of the groups at the borders of their files and into pieces of a handy size, when they are asked
+/// for: a piece of a wide matrix is many slices.
+struct Cutter<'s, 'a> {
+    groups: VecDeque<(&'s [Shard<'s>], Pieces<'a>)>,
+    /// In the first file of the first group.
+    offset: u64,
+}
+
+impl<'s, 'a> Cutter<'s, 'a> {
+    fn next(&mut self, cx: &IoCx) -> Option<Result<Piece<'s, 'a>>> {
+        loop {
+            let (files, room) = self.groups.front_mut()?;
+            let Some(shard) = files.first() else {
+                self.groups.pop_front();
+                continue;
             };
-            let count = segment.len();
-            match segment {
-                Segment::Fill(bytes) if count > 0 => out.push(Piece { shard, offset, out: bytes }),
-                Segment::Fill(_) => {}
-                Segment::Skip(_) => shard.progress(count, cx),
+            let left = shard.local.state.len - self.offset;
+            if left == 0 {
+                *files = &files[1..];
+                self.offset = 0;
+                continue;
             }
-            offset += count;
+            let Some(out) = room.next(PIECE.min(left)) else {
+                return Some(Err(Error::bug("a weight group is shorter than it was")));
+            };
+            let offset = self.offset;
+            self.offset += out.len();
+            match out {
+                Segment::Skip(count) => shard.progress(count, cx),
+                out if out.is_empty() => {}
+                out => return Some(Ok(Piece { shard, offset, out })),
+            }
         }
     }
-    Ok(())
 }
 
 /// Reads all pieces, by several threads, until one fails or the load is dropped.
-fn read_all(pieces: Vec<Piece<'_, '_>>, cx: &IoCx, cancelled: &AtomicBool) -> Result<()> {
+fn read_all(pieces: Cutter<'_, '_>, cx: &IoCx, cancelled: &AtomicBool) -> Result<()> {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
-    let threads = THREADS.min(cores).min(pieces.len()).max(1);
-    let queue = Mutex::new(pieces.into_iter());
+    let total: u64 = pieces.groups.iter().map(|(_, room)| room.len()).sum();
+    let threads = THREADS.min(cores).min(total.div_ceil(PIECE) as usize).max(1);
+    let queue = Mutex::new(pieces);
     let failure = Mutex::new(None);
     let work = || {
+        let mut bounce = Vec::new();
         loop {
             if cancelled.load(Ordering::Relaxed) || lock(&failure).is_some() {
                 return;
             }
-            let Some(piece) = lock(&queue).next() else {
+            let Some(piece) = lock(&queue).next(cx) else {
                 return;
             };
-            let count = piece.out.len() as u64;
-            match piece.shard.local.read(piece.out, piece.offset) {
-                Ok(()) => piece.shard.progress(count, cx),
-                Err(error) => {
-                    lock(&failure).get_or_insert(error.in_file(&piece.shard.local.location));
-                    return;
-                }
+            let read = piece.and_then(|piece| {
+                let (shard, count) = (piece.shard, piece.out.len());
+                piece.read(&mut bounce).map_err(|e| e.in_file(&shard.local.location))?;
+                shard.progress(count, cx);
+                Ok(())
+            });
+            if let Err(error) = read {
+                lock(&failure).get_or_insert(error);
+                return;
             }
         }
     };
@@ -303,7 +366,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// Reads at an offset without moving any cursor, so that threads can share the file.
-pub(super) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     #[cfg(unix)]
     return std::os::unix::fs::FileExt::read_at(file, buffer, offset);
     // Moves the cursor, which nobody uses.

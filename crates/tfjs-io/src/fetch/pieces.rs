@@ -26,8 +26,14 @@ impl<'a> Pieces<'a> {
     /// Before anything is written: large buffers want huge pages.
     pub(super) fn advise_huge(&mut self) {
         for segment in &mut self.queue {
-            if let Segment::Fill(bytes) = segment {
-                super::huge::advise(bytes);
+            match segment {
+                Segment::Fill(bytes) => super::huge::advise(bytes),
+                Segment::Panels(panels) => {
+                    if let Some(memory) = panels.memory_mut() {
+                        super::huge::advise(memory);
+                    }
+                }
+                Segment::Skip(_) => {}
             }
         }
     }
@@ -65,6 +71,11 @@ impl<'a> Pieces<'a> {
                 self.queue.push_front(Segment::Skip(all - len));
                 Segment::Skip(len)
             }
+            Segment::Panels(mut panels) => {
+                let now = panels.take(len);
+                self.queue.push_front(Segment::Panels(panels));
+                Segment::Panels(now)
+            }
             Segment::Fill(bytes) => {
                 // `len` is less than a slice's length, so it is a `usize`.
                 let (now, later) = bytes.split_at_mut(len as usize);
@@ -77,6 +88,12 @@ impl<'a> Pieces<'a> {
     /// Fills the first bytes. The caller has checked that there are so many.
     pub(super) fn write(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
+            if let Some(Segment::Panels(panels)) = self.queue.front_mut().filter(|first| !first.is_empty()) {
+                let rest = panels.write(bytes);
+                self.len -= (bytes.len() - rest.len()) as u64;
+                bytes = rest;
+                continue;
+            }
             let Some(piece) = self.next(bytes.len() as u64) else {
                 debug_assert!(false, "written past the end");
                 return;

@@ -4,11 +4,19 @@
 //! and a stream that is not polled is a stream that waits. The files of a group hand the rest of the
 //! group's memory from one to the next: a file takes its share as soon as its length is known, which is
 //! when its headers are there, long before its body is.
+//!
+//! So many requests are under way at a time, and no more; each has a place from before it is sent until its
+//! body is over. That cannot end in a deadlock. Of the files that have been begun, as many at most as there are
+//! places and in order, only those wait with a place in hand that wait for their memory, one place each. The
+//! first of them that is not over does not wait for memory, since those before it have handed it on. So at most
+//! all places but one are held by who waits, and the last goes round among those who do not: the first file, and
+//! parts of files, which have their memory.
 
 use super::body::into_stream;
+use super::parts::{Answer, Requests, Split};
 use super::pieces::{Pieces, Room, not_as_announced};
 use crate::cx::IoCx;
-use crate::files::{BoxFuture, Files, OpenOptions, Opened, Purpose};
+use crate::files::{Body, BoxFuture, Files, OpenOptions, Opened, Purpose};
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 use futures_util::stream::{self, BoxStream};
@@ -23,6 +31,7 @@ pub(super) async fn fill(
     files: &Arc<dyn Files>,
     groups: &[Vec<String>],
     opened: Vec<Opened>,
+    requests: &Requests,
     sinks: Vec<GroupSink<'_>>,
     cx: &IoCx,
 ) -> Result<()> {
@@ -36,7 +45,7 @@ pub(super) async fn fill(
             pieces.advise_huge();
         }
         let most = room.left();
-        let exact = room.needed().is_some();
+        let size = room.needed();
         let (first, mut receive) = oneshot::channel();
         // The receiver is right here.
         let _ = first.send(room);
@@ -48,7 +57,8 @@ pub(super) async fn fill(
                 cx,
                 path,
                 group,
-                exact,
+                requests,
+                size,
                 most,
                 opened: opened.next(),
                 receive: std::mem::replace(&mut receive, next),
@@ -58,7 +68,7 @@ pub(super) async fn fill(
         }
     }
     // In order: whoever a file waits for has been started before it.
-    stream::iter(jobs).buffer_unordered(cx.options().concurrency.max(1)).try_collect().await
+    stream::iter(jobs).buffer_unordered(requests.at_once()).try_collect().await
 }
 
 /// One file.
@@ -67,8 +77,9 @@ struct Job<'a> {
     cx: &'a IoCx,
     path: &'a str,
     group: usize,
-    /// Whether the group's size is known.
-    exact: bool,
+    requests: &'a Requests,
+    /// The bytes of the group, if they are known.
+    size: Option<u64>,
     /// The most bytes the whole group may have.
     most: u64,
     opened: Option<Opened>,
@@ -80,45 +91,65 @@ struct Job<'a> {
 
 impl<'a> Job<'a> {
     async fn run(mut self) -> Result<()> {
-        let opened = match self.opened.take() {
+        let place = self.requests.place().await?;
+        let mut opened = match self.opened.take() {
             Some(opened) => opened,
-            None => self
-                .files
-                .open(self.path, OpenOptions::new(Purpose::Weights))
-                .await
-                .map_err(|e| e.in_file(self.files.location(self.path)))?,
+            None => self.open(self.requests.first(self.size)).await?,
         };
+        let mut answer = self.requests.judge(&opened);
+        if matches!(answer, Answer::Useless) {
+            drop(opened);
+            opened = self.open(OpenOptions::new(Purpose::Weights)).await?;
+            answer = Answer::Whole;
+        }
         let Opened { location, len, body, .. } = opened;
         let name: Arc<str> = location.as_str().into();
         self.cx.reporter().opened(&name);
-        let body = Incoming { stream: into_stream(body, len), name: name.clone(), cx: self.cx };
-        let result = match len {
-            Some(len) if self.exact => self.known(len, body).await,
+        let body = Incoming::new(body, len, &name, self.cx);
+        let result = match (answer, len) {
+            (Answer::Part { len, file_len, validator }, _) => {
+                let Job { files, cx, requests, path, group, .. } = self;
+                let split = Split { files, cx, requests, path, group, validator, file_len, name: name.clone() };
+                match self.share(file_len).await {
+                    Ok(share) => split.fetch(body, len, place, share).await,
+                    Err(e) => Err(e),
+                }
+            }
+            (_, Some(len)) if self.size.is_some() => self.known(len, body).await,
             _ => self.unknown(len, body).await,
         };
-        result.map_err(|e| e.in_file(&location))
+        result.map_err(|e| e.in_file(&location))?;
+        self.cx.reporter().done(&name);
+        Ok(())
     }
 
-    /// The length is known: take the share, hand on the rest, then read.
-    async fn known(mut self, len: u64, mut body: Incoming<'_>) -> Result<()> {
+    async fn open(&mut self, options: OpenOptions) -> Result<Opened> {
+        self.files.open(self.path, options).await.map_err(|e| e.in_file(self.files.location(self.path)))
+    }
+
+    /// The memory of a file of this length, once the files before it have theirs; hands on the rest.
+    async fn share(&mut self, len: u64) -> Result<Pieces<'a>> {
         let room = receive(&mut self.receive).await?;
         room.check(len, self.group)?;
-        let mut share = match room {
+        match room {
             Room::Exact(mut pieces) => {
                 let share = pieces.take(len).unwrap_or_default();
                 self.hand_on(Room::Exact(pieces))?;
-                share
+                Ok(share)
             }
-            Room::Growing { .. } => return Err(Error::bug("a group's size is known and unknown")),
-        };
-        read_exactly(&mut share, len, self.group, &mut body).await?;
-        body.done();
-        Ok(())
+            Room::Growing { .. } => Err(Error::bug("a group's size is known and unknown")),
+        }
+    }
+
+    /// The length is known: take the share, hand on the rest, then read.
+    async fn known(&mut self, len: u64, mut body: Incoming<'_>) -> Result<()> {
+        let mut share = self.share(len).await?;
+        read_exactly(&mut share, len, self.group, &mut body).await
     }
 
     /// Only the end of the body tells its length, or there is only one end to append to. The body is read
     /// while the files before it are, and kept; once they are over it goes where it belongs.
-    async fn unknown(mut self, len: Option<u64>, mut body: Incoming<'_>) -> Result<()> {
+    async fn unknown(&mut self, len: Option<u64>, mut body: Incoming<'_>) -> Result<()> {
         let mut early: Vec<Bytes> = Vec::new();
         let mut count = 0u64;
         let mut over = false;
@@ -157,9 +188,7 @@ impl<'a> Job<'a> {
         if let Some(len) = len.filter(|&len| len != count) {
             return Err(not_as_announced(self.group, len, count, false));
         }
-        self.hand_on(room)?;
-        body.done();
-        Ok(())
+        self.hand_on(room)
     }
 
     /// Gives what is left of the group to the next file, or checks that nothing is.
@@ -178,7 +207,13 @@ async fn receive<'a>(receiver: &mut oneshot::Receiver<Room<'a>>) -> Result<Room<
     receiver.await.map_err(|_| Error::fetch("given up, because a file before this one failed"))
 }
 
-async fn read_exactly(share: &mut Pieces<'_>, len: u64, group: usize, body: &mut Incoming<'_>) -> Result<()> {
+/// Fills the share with a body of its length.
+pub(super) async fn read_exactly(
+    share: &mut Pieces<'_>,
+    len: u64,
+    group: usize,
+    body: &mut Incoming<'_>,
+) -> Result<()> {
     while let Some(chunk) = body.next().await {
         let chunk = chunk?;
         let found = chunk.len() as u64;
@@ -194,13 +229,17 @@ async fn read_exactly(share: &mut Pieces<'_>, len: u64, group: usize, body: &mut
 }
 
 /// A body that counts.
-struct Incoming<'a> {
+pub(super) struct Incoming<'a> {
     stream: BoxStream<'static, Result<Bytes>>,
     name: Arc<str>,
     cx: &'a IoCx,
 }
 
-impl Incoming<'_> {
+impl<'a> Incoming<'a> {
+    pub(super) fn new(body: Body, len: Option<u64>, name: &Arc<str>, cx: &'a IoCx) -> Self {
+        Incoming { stream: into_stream(body, len), name: name.clone(), cx }
+    }
+
     /// The next chunk. May be dropped and called again without losing one.
     async fn next(&mut self) -> Option<Result<Bytes>> {
         let chunk = self.stream.next().await;
@@ -208,9 +247,5 @@ impl Incoming<'_> {
             self.cx.reporter().bytes(&self.name, chunk.len() as u64);
         }
         chunk
-    }
-
-    fn done(&self) {
-        self.cx.reporter().done(&self.name);
     }
 }

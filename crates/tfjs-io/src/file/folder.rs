@@ -165,7 +165,7 @@ pub(super) fn check_inside(root: &Path, folder: &Path) -> Result<()> {
 }
 
 /// Opens a regular file.
-fn open_regular(path: &Path, shown: &Path, follow: bool) -> Result<(File, u64)> {
+pub(super) fn open_regular(path: &Path, shown: &Path, follow: bool) -> Result<(File, u64)> {
     let error = |e| not_there(e).in_file(shown.display());
     // Looked at before it is opened: opening a pipe waits for a writer, opening a device may do things.
     check_regular(&std::fs::metadata(path).map_err(error)?, shown)?;

@@ -2,9 +2,14 @@
 
 mod folder;
 mod save;
+#[cfg(feature = "archive")]
+mod zip;
 
 pub use folder::FolderFiles;
 
+#[cfg(feature = "archive")]
+use crate::archive;
+use crate::archive::Named;
 use crate::cx::IoCx;
 use crate::fetch::read_json;
 use crate::files::{BoxFuture, Files, Opened};
@@ -49,10 +54,26 @@ pub struct FileHandler {
 }
 
 impl FileHandler {
-    /// The model at this path: its JSON, or a folder with a `model.json`. For saving, a path that does not
-    /// end in `.json` is a folder, made if need be.
+    /// The model at this path: its JSON, a folder with a `model.json`, or an archive (see
+    /// [`ArchiveHandler`](crate::ArchiveHandler)). For saving, a path that ends in `.zip` is an archive, one that
+    /// does not end in `.json` a folder, made if need be.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         FileHandler { path: path.into() }
+    }
+
+    #[cfg(feature = "archive")]
+    async fn save_archive(&self, artifacts: SaveArtifacts, cx: &IoCx) -> Result<SaveResult> {
+        if !self.path.extension().is_some_and(|e| e.eq_ignore_ascii_case("zip")) {
+            return Err(Error::unsupported("of archives only `.zip` can be written").in_file(self.path.display()));
+        }
+        artifacts.check(MODEL_JSON, cx)?;
+        let path = self.path.clone();
+        crate::blocking::run(move || zip::save(&path, &artifacts)).await
+    }
+
+    #[cfg(not(feature = "archive"))]
+    async fn save_archive(&self, _artifacts: SaveArtifacts, _cx: &IoCx) -> Result<SaveResult> {
+        Err(crate::archive::needs_feature().in_file(self.path.display()))
     }
 }
 
@@ -60,7 +81,13 @@ impl IoHandler for FileHandler {
     fn load<'a>(&'a self, cx: &'a IoCx) -> BoxFuture<'a, Result<ModelArtifacts>> {
         Box::pin(async move {
             let path = self.path.clone();
-            let (path, opened) = crate::blocking::run(move || open_json(path)).await?;
+            let (path, opened) = match crate::blocking::run(move || open_model(path)).await? {
+                Found::Json(path, opened) => (path, opened),
+                #[cfg(feature = "archive")]
+                Found::Archive(opened, inside) => {
+                    return archive::load(opened, inside.as_deref(), None, cx).await;
+                }
+            };
             let json = read_json(opened, cx).await?;
             let weights = match weights_elsewhere(cx, false, "")? {
                 Some(elsewhere) => elsewhere,
@@ -72,7 +99,12 @@ impl IoHandler for FileHandler {
     }
 
     fn save<'a>(&'a self, artifacts: SaveArtifacts, cx: &'a IoCx) -> BoxFuture<'a, Result<SaveResult>> {
-        Box::pin(async move { self.files(cx).await?.save(artifacts, cx).await })
+        Box::pin(async move {
+            match is_archive(&self.path) {
+                true => self.save_archive(artifacts, cx).await,
+                false => self.files(cx).await?.save(artifacts, cx).await,
+            }
+        })
     }
 
     fn files<'a>(&'a self, cx: &'a IoCx) -> BoxFuture<'a, Result<FilesHandler>> {
@@ -91,6 +123,17 @@ impl IoHandler for FileHandler {
     }
 }
 
+/// Whether what is saved here is an archive.
+fn is_archive(path: &Path) -> bool {
+    path.to_str().is_some_and(|path| Named::in_path(path).is_some()) && !path.is_dir()
+}
+
+/// The file of an archive.
+#[cfg(feature = "archive")]
+pub(crate) fn open_archive(path: &Path) -> Result<std::fs::File> {
+    folder::open_regular(path, path, true).map(|(file, _)| file)
+}
+
 /// The folder a file is in; never the empty path.
 fn folder_of(path: &Path) -> &Path {
     match path.parent() {
@@ -102,6 +145,10 @@ fn folder_of(path: &Path) -> &Path {
 /// The model's JSON: the one in a folder, or a file whose name says what it is. Any other file is somebody
 /// else's.
 fn json_path(path: PathBuf) -> Result<PathBuf> {
+    if is_archive(&path) {
+        let error = "the files of an archive cannot be written or removed one by one";
+        return Err(Error::unsupported(error).in_file(path.display()));
+    }
     let is_json = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json"));
     match (path.is_dir(), path.is_file()) {
         (false, _) if is_json => Ok(path),
@@ -112,12 +159,41 @@ fn json_path(path: PathBuf) -> Result<PathBuf> {
 
 /// The path of a model's JSON by which two names of one model can be told: links and `..` resolved, as far as
 /// there is something.
-pub(crate) fn real_path(path: &Path) -> Result<PathBuf> {
-    let path = json_path(path.to_owned())?;
+pub(crate) fn real_path(path: &Path) -> PathBuf {
+    let path = json_path(path.to_owned()).unwrap_or_else(|_| path.to_owned());
     match (folder_of(&path).canonicalize(), path.file_name()) {
-        (Ok(folder), Some(name)) => Ok(folder.join(name)),
-        _ => Ok(path),
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path,
     }
+}
+
+/// What a path turned out to be.
+enum Found {
+    /// A model's JSON.
+    Json(PathBuf, Opened),
+    /// An archive, and the JSON named inside it.
+    #[cfg(feature = "archive")]
+    Archive(Opened, Option<String>),
+}
+
+/// Opens a model's JSON, or an archive: what is named as one, and what begins as one.
+fn open_model(path: PathBuf) -> Result<Found> {
+    let named = path.to_str().and_then(Named::in_path).filter(|named| named.inside.is_none() || !path.exists());
+    let file = named.map_or(path.as_path(), |named| Path::new(named.archive));
+    let is_folder = file.is_dir();
+    let (json, opened) = open_json(file.to_owned())?;
+    if is_folder {
+        return Ok(Found::Json(json, opened));
+    }
+    #[cfg(feature = "archive")]
+    if named.is_some() || matches!(&opened.body, Body::File(local) if archive::begins_as_archive(&local.file)) {
+        return Ok(Found::Archive(opened, named.and_then(|named| named.inside).map(str::to_owned)));
+    }
+    #[cfg(not(feature = "archive"))]
+    if named.is_some() {
+        return Err(crate::archive::needs_feature().in_file(path.display()));
+    }
+    Ok(Found::Json(json, opened))
 }
 
 fn open_json(mut path: PathBuf) -> Result<(PathBuf, Opened)> {

@@ -101,7 +101,7 @@ impl Staging {
 
 /// A file being written beside its place. Dropped, it is gone.
 #[derive(Debug)]
-struct Staged {
+pub(super) struct Staged {
     file: File,
     at: Temporary,
     target: PathBuf,
@@ -109,7 +109,7 @@ struct Staged {
 
 impl Staged {
     /// An empty file that will be at `target`.
-    fn new(target: &Path) -> Result<Staged> {
+    pub(super) fn new(target: &Path) -> Result<Staged> {
         if target.is_dir() {
             return Err(Error::fetch("cannot write the file: it is a folder").in_file(target.display()));
         }
@@ -117,6 +117,18 @@ impl Staged {
         let options = fs::OpenOptions::new().write(true).create_new(true).open(&at);
         let file = options.map_err(|e| cannot("write", e).in_file(target.display()))?;
         Ok(Staged { file, at: Temporary(Some(at)), target: target.to_owned() })
+    }
+
+    #[cfg(feature = "archive")]
+    pub(super) fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// Into its place, alone.
+    #[cfg(feature = "archive")]
+    pub(super) fn commit(self) -> Result<()> {
+        self.written()?.replace()?.kept = true;
+        Ok(())
     }
 
     /// Its bytes are on disk, and the file is closed: a model may have more files than a process may have open.

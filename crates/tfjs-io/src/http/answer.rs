@@ -1,7 +1,10 @@
 //! Answers: statuses, lengths, and bodies that are decoded, counted and timed. Sends nothing.
 
-use super::client::{HttpClient, timed_out, within};
-use crate::files::{Body, OpenOptions, Opened, Purpose, Validator};
+use super::client::{HttpClient, Patience};
+use super::decode::Decoded;
+use super::failure;
+use crate::fetch::{may_pass, may_pass_after};
+use crate::files::{Body, ByteRange, OpenOptions, Opened, Purpose, Validator};
 use crate::options::Timeouts;
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -10,36 +13,47 @@ use http::header::{self, HeaderMap};
 use http::{Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Body as HttpBody;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tfjs_manifest::{Error, Result};
-use tower_http::decompression::DecompressionBody;
 
-/// A body after decompression.
-pub(super) type Decoded = DecompressionBody<hyper::body::Incoming>;
+/// Whether the answer to a request for a part of a file means that there is none, or that it cannot be had.
+pub(super) fn has_no_such_part<B>(response: &Response<B>, options: &OpenOptions) -> bool {
+    match response.status() {
+        StatusCode::RANGE_NOT_SATISFIABLE => options.range.is_some(),
+        StatusCode::PARTIAL_CONTENT => options.range.is_some() && encoding(response.headers()).is_some(),
+        _ => false,
+    }
+}
 
 pub(super) fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-/// Checks an answer that is not a redirect.
+/// Checks an answer that is not a redirect. `encoded`: its body was, before it was decoded.
 pub(super) fn open(
     response: Response<Decoded>,
+    encoded: bool,
     location: String,
     options: &OpenOptions,
     client: &HttpClient,
 ) -> Result<Opened> {
     let status = response.status();
     let headers = response.headers();
-    let partial = status == StatusCode::PARTIAL_CONTENT;
+    let part = options.range.filter(|_| status == StatusCode::PARTIAL_CONTENT);
     if status == StatusCode::NOT_MODIFIED && options.if_none_match.is_some() {
         let opened = Opened::new(location, Body::Unchanged);
         return Ok(validator(headers).into_iter().fold(opened, Opened::with_validator));
     }
-    // DIFFERENCE: TensorFlow.js checks the status of model.json only, and takes an error page for weights.
-    if status != StatusCode::OK && !(partial && options.range.is_some()) {
-        return Err(refused(status));
+    if has_no_such_part(&response, options) {
+        return Err(Error::mismatch(
+            "the server has no such part of the file; it is shorter than it was, or kept compressed",
+        ));
     }
-    if let Some(encoding) = text(headers, header::CONTENT_ENCODING).filter(|e| !e.eq_ignore_ascii_case("identity")) {
+    // DIFFERENCE: TensorFlow.js checks the status of model.json only, and takes an error page for weights.
+    if status != StatusCode::OK && part.is_none() {
+        return Err(refused(status, headers));
+    }
+    if let Some(encoding) = encoding(headers) {
         // What could be decoded has lost this header.
         return Err(Error::unsupported(format!(
             "the server sends encoding `{encoding}`; expected identity, gzip, br or zstd"
@@ -51,29 +65,56 @@ pub(super) fn open(
             "the server answered with a page of HTML, not with weights; check that the file is there and needs no login",
         ));
     }
+    // A body that was decoded has lost the length it had.
     let len = content_length(headers)?;
-    let (offset, file_len) = match (partial, options.range) {
-        (true, Some(range)) => content_range(headers, range.start)?,
-        _ => (0, len),
+    let (offset, len, file_len) = match part {
+        Some(range) => content_range(headers, range, len)?,
+        None => (0, len, len),
     };
     let validator = validator(headers);
-    let ranges = partial || text(headers, header::ACCEPT_RANGES).is_some_and(|r| r.eq_ignore_ascii_case("bytes"));
+    let announced = text(headers, header::ACCEPT_RANGES).is_some_and(|r| r.eq_ignore_ascii_case("bytes"));
+    let ranges = !encoded && (part.is_some() || announced);
     let body = Body::Stream(timed(response.into_body(), client.timeouts.clone(), client.deadline).boxed());
     let mut opened = Opened::new(location, body).with_part(offset, file_len).with_ranges(ranges);
-    // A body that was decoded has lost the length it had.
     opened.len = len;
     opened.validator = validator;
     Ok(opened)
 }
 
-fn refused(status: StatusCode) -> Error {
+/// How the body is encoded, if it is.
+pub(super) fn encoding(headers: &HeaderMap) -> Option<&str> {
+    text(headers, header::CONTENT_ENCODING).filter(|e| !e.eq_ignore_ascii_case("identity"))
+}
+
+fn refused(status: StatusCode, headers: &HeaderMap) -> Error {
     let hint = match status.as_u16() {
         401 | 403 => "; give credentials in a header",
+        407 => "; give the proxy's URL a user and a password",
         404 | 410 => "; check the URL, and that all files of the model were uploaded",
         408 | 429 | 502..=504 => "; the server is busy or down, try again later",
         _ => "",
     };
-    Error::fetch(format!("the server answered {status}{hint}"))
+    let error = Error::fetch(format!("the server answered {status}{hint}"));
+    match status.as_u16() {
+        408 | 429 | 500 | 502..=504 => may_pass_after(error, retry_after(headers)),
+        _ => error,
+    }
+}
+
+/// What the server asks to wait: seconds, or the time of day.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = text(headers, header::RETRY_AFTER)?;
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let then = httpdate::parse_http_date(text).ok()?;
+    // By its own clock, if it tells.
+    let now = date(headers, header::DATE).unwrap_or_else(SystemTime::now);
+    Some(then.duration_since(now).unwrap_or_default())
+}
+
+fn date(headers: &HeaderMap, name: header::HeaderName) -> Option<SystemTime> {
+    httpdate::parse_http_date(text(headers, name)?).ok()
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
@@ -90,18 +131,29 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>> {
     }
 }
 
-/// `bytes 4-7/10`, from 4 in a file of 10: a server that answers another range than was asked for would shift
-/// the weights.
-fn content_range(headers: &HeaderMap, asked: u64) -> Result<(u64, Option<u64>)> {
-    let range = text(headers, header::CONTENT_RANGE).unwrap_or("nothing");
-    let parts = range.strip_prefix("bytes ").and_then(|r| r.split_once('-')).zip(range.split_once('/'));
-    let Some((_, (_, file_len))) = parts.filter(|((start, _), _)| start.trim().parse() == Ok(asked)) else {
-        return Err(Error::fetch(format!("asked the server for bytes from {asked}, it answers with `{range}`")));
+/// `bytes 4-7/10`: begins at 4, 4 bytes, in a file of 10. A server that answers another range than was asked
+/// for would shift the weights.
+fn content_range(headers: &HeaderMap, asked: ByteRange, len: Option<u64>) -> Result<(u64, Option<u64>, Option<u64>)> {
+    let text = text(headers, header::CONTENT_RANGE).unwrap_or("nothing");
+    let wrong = || {
+        let length = len.map_or(String::new(), |len| format!(" and a body of {len} bytes"));
+        Error::fetch(format!("asked the server for bytes from {}, it answers with `{text}`{length}", asked.start))
     };
+    let parts = text.strip_prefix("bytes ").and_then(|range| range.split_once('/'));
+    let (range, file_len) = parts.ok_or_else(wrong)?;
+    let (start, last) = range.split_once('-').ok_or_else(wrong)?;
     // `*` if the server does not know it.
-    Ok((asked, file_len.trim().parse().ok()))
+    let file_len: Option<u64> = file_len.trim().parse().ok();
+    let last: u64 = last.trim().parse().map_err(|_| wrong())?;
+    let found = last.checked_sub(asked.start).and_then(|n| n.checked_add(1)).ok_or_else(wrong)?;
+    let good = start.trim().parse() == Ok(asked.start)
+        && asked.end.is_none_or(|end| last < end)
+        && file_len.is_none_or(|all| last < all)
+        && len.is_none_or(|len| len == found);
+    if good { Ok((asked.start, Some(found), file_len)) } else { Err(wrong()) }
 }
 
+/// What the server says by which one state of the file can be told from another.
 fn validator(headers: &HeaderMap) -> Option<Validator> {
     if let Some(tag) = text(headers, header::ETAG) {
         return Some(match tag.starts_with("W/") {
@@ -109,7 +161,14 @@ fn validator(headers: &HeaderMap) -> Option<Validator> {
             false => Validator::strong(tag),
         });
     }
-    text(headers, header::LAST_MODIFIED).map(Validator::weak)
+    let modified = text(headers, header::LAST_MODIFIED)?;
+    // A file that had not changed for a minute when it was sent would have got another date by changing: RFC
+    // 9110, 8.8.2.2.
+    let quiet = date(headers, header::DATE)
+        .zip(date(headers, header::LAST_MODIFIED))
+        .and_then(|(sent, modified)| sent.duration_since(modified).ok())
+        .is_some_and(|quiet| quiet >= Duration::from_secs(60));
+    Some(if quiet { Validator::strong(modified) } else { Validator::weak(modified) })
 }
 
 /// The body with its time-outs: a stream that knows when to give up.
@@ -142,18 +201,16 @@ impl Watch {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         loop {
-            let (limit, what) = within(self.idle, "no byte came", self.deadline);
-            if limit.is_zero() {
-                return Err(timed_out(what, limit));
+            let patience = Patience::new(self.idle, "no byte came", self.deadline);
+            if patience.time.is_zero() {
+                return Err(patience.over());
             }
             let asked = Instant::now();
-            let frame = match tokio::time::timeout(limit, body.frame()).await {
+            let frame = match tokio::time::timeout(patience.time, body.frame()).await {
                 Ok(Some(Ok(frame))) => frame,
                 Ok(None) => return Ok(None),
-                Ok(Some(Err(e))) => {
-                    return Err(Error::fetch("the connection broke off within a body").with_source(e));
-                }
-                Err(_) => return Err(timed_out(what, limit)),
+                Ok(Some(Err(e))) => return Err(failure::of_body(e.into())),
+                Err(_) => return Err(patience.over()),
             };
             // Trailers say nothing about weights.
             let Ok(chunk) = frame.into_data() else {
@@ -189,10 +246,10 @@ impl Rate {
         }
         let rate = self.bytes as f64 / self.waited.as_secs_f64();
         if rate < self.least as f64 {
-            return Err(Error::fetch(format!(
+            return Err(may_pass(Error::fetch(format!(
                 "timed out: the server sends {rate:.0} bytes a second, expected {} at least; see `Timeouts::min_rate`",
                 self.least
-            )));
+            ))));
         }
         (self.waited, self.bytes) = (Duration::ZERO, 0);
         Ok(())
@@ -223,10 +280,46 @@ mod tests {
             headers.insert(header::CONTENT_RANGE, header::HeaderValue::from_static(text));
             headers
         };
-        assert_eq!(content_range(&headers("bytes 4-7/10"), 4).unwrap(), (4, Some(10)));
-        assert_eq!(content_range(&headers("bytes 4-7/*"), 4).unwrap(), (4, None));
-        for wrong in ["bytes 0-7/10", "bytes */10", "4-7/10", "bytes 4-7"] {
-            assert_eq!(content_range(&headers(wrong), 4).unwrap_err().kind(), Kind::Fetch, "{wrong}");
+        let asked = ByteRange { start: 4, end: Some(9) };
+        let read = |text, len| content_range(&headers(text), asked, len);
+        assert_eq!(read("bytes 4-8/10", None).unwrap(), (4, Some(5), Some(10)));
+        assert_eq!(read("bytes 4-7/10", Some(4)).unwrap(), (4, Some(4), Some(10)));
+        assert_eq!(read("bytes 4-7/*", None).unwrap(), (4, Some(4), None));
+        for wrong in
+            ["bytes 0-7/10", "bytes */10", "4-7/10", "bytes 4-7", "bytes 4-9/10", "bytes 4-8/8", "bytes 4-3/10", ""]
+        {
+            assert_eq!(read(wrong, None).unwrap_err().kind(), Kind::Fetch, "{wrong}");
         }
+        assert_eq!(read("bytes 4-7/10", Some(5)).unwrap_err().kind(), Kind::Fetch);
+    }
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let value = header::HeaderValue::from_static;
+        pairs.iter().map(|&(name, text)| (header::HeaderName::from_static(name), value(text))).collect()
+    }
+
+    #[test]
+    fn only_a_date_that_was_old_when_it_was_sent_is_strong() {
+        let at = |date| {
+            let modified = ("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT");
+            validator(&headers(&[modified, ("date", date)])).unwrap()
+        };
+        assert!(at("Sun, 06 Nov 1994 08:50:37 GMT").is_strong());
+        assert!(!at("Sun, 06 Nov 1994 08:50:36 GMT").is_strong());
+        assert!(!at("Sun, 06 Nov 1994 08:49:36 GMT").is_strong());
+        assert!(!at("yesterday").is_strong());
+        assert!(!validator(&headers(&[("etag", "W/\"a\"")])).unwrap().is_strong());
+        assert!(validator(&headers(&[("etag", "\"a\"")])).unwrap().is_strong());
+    }
+
+    #[test]
+    fn a_wait_is_in_seconds_or_until_a_time() {
+        let asked = |text, date| retry_after(&headers(&[("retry-after", text), ("date", date)]));
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+        assert_eq!(asked("120", date), Some(Duration::from_secs(120)));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:49:39 GMT", date), Some(Duration::from_secs(2)));
+        assert_eq!(asked("Sunday, 06-Nov-94 08:49:40 GMT", date), Some(Duration::from_secs(3)));
+        assert_eq!(asked("Sun Nov  6 08:49:00 1994", date), Some(Duration::ZERO));
+        assert_eq!(asked("soon", date), None);
     }
 }

@@ -5,14 +5,21 @@
 
 mod answer;
 mod client;
+mod connect;
+mod decode;
+mod failure;
 mod policy;
+mod proxy;
 mod redirect;
+mod request;
+mod sending;
+mod tls;
 mod upload;
 
 pub(crate) use client::HttpClient;
 
 use crate::cx::IoCx;
-use crate::fetch::read_json;
+use crate::fetch::{RetryFiles, read_json};
 use crate::files::{BoxFuture, Files, OpenOptions, Opened, Purpose};
 use crate::handler::{IoHandler, ModelArtifacts, SaveArtifacts, SaveResult, WeightSource};
 use crate::registry::Scheme;
@@ -28,13 +35,15 @@ pub(crate) struct HttpScheme;
 
 impl Scheme for HttpScheme {
     fn handler(&self, url: &ModelUrl) -> Result<Arc<dyn IoHandler>> {
+        if let Some(archive) = crate::archive::of_url(url)? {
+            return Ok(archive);
+        }
         Ok(Arc::new(HttpHandler::new(url.clone())?))
     }
 
     fn files(&self, folder: &ModelUrl, query: &str, cx: &IoCx) -> Result<Arc<dyn Files>> {
         let prefix = folder.as_url().ok_or_else(|| Error::misuse("expected a URL").in_file(folder))?;
-        let files = HttpFiles { prefix: prefix.to_owned(), query: query.to_owned(), cx: cx.clone() };
-        Ok(Arc::new(files))
+        Ok(Arc::new(HttpFiles { prefix: prefix.to_owned(), query: query.to_owned(), urls: urls(cx), cx: cx.clone() }))
     }
 }
 
@@ -72,8 +81,7 @@ impl IoHandler for HttpHandler {
             let url = format!("{prefix}{name}{query}");
             let location = without_secrets(&url);
             let located = |e: Error| e.in_file(&location);
-            let opened = cx.http().map_err(located)?.get(&url, &OpenOptions::new(Purpose::Json)).await;
-            let opened = opened.map_err(located)?;
+            let opened = urls(cx).open(&url, OpenOptions::new(Purpose::Json)).await?;
             let json = read_json(opened, cx).await?;
             if json.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'<') {
                 return Err(located(Error::fetch(
@@ -117,11 +125,36 @@ const NOT_IN_PATH: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'^');
 
+/// Files named by their URLs, fetched again if that may help.
+fn urls(cx: &IoCx) -> Arc<dyn Files> {
+    Arc::new(RetryFiles::new(Arc::new(Urls { cx: cx.clone() }), cx))
+}
+
+/// Files named by their URLs.
+#[derive(Clone, Debug)]
+struct Urls {
+    cx: IoCx,
+}
+
+impl Files for Urls {
+    fn open<'a>(&'a self, url: &'a str, options: OpenOptions) -> BoxFuture<'a, Result<Opened>> {
+        Box::pin(async move {
+            let opened = async { self.cx.http()?.get(url, &options).await };
+            opened.await.map_err(|e| e.in_file(without_secrets(url)))
+        })
+    }
+
+    fn location(&self, url: &str) -> String {
+        without_secrets(url)
+    }
+}
+
 /// The files whose URLs begin with a prefix and end with a query.
 #[derive(Clone, Debug)]
 struct HttpFiles {
     prefix: String,
     query: String,
+    urls: Arc<dyn Files>,
     cx: IoCx,
 }
 
@@ -135,14 +168,10 @@ impl HttpFiles {
 
 impl Files for HttpFiles {
     fn open<'a>(&'a self, path: &'a str, options: OpenOptions) -> BoxFuture<'a, Result<Opened>> {
-        Box::pin(async move {
-            let url = self.url(path)?;
-            let opened = self.cx.http()?.get(&url, &options).await;
-            opened.map_err(|e| e.in_file(without_secrets(&url)))
-        })
+        Box::pin(async move { self.urls.open(&self.url(path)?, options).await })
     }
 
     fn location(&self, path: &str) -> String {
-        self.url(path).map_or_else(|_| path.to_owned(), |url| without_secrets(&url))
+        self.url(path).map_or_else(|_| path.to_owned(), |url| self.urls.location(&url))
     }
 }

@@ -1,10 +1,12 @@
-//! Which addresses a redirect may lead to; resolves names, connects to nothing.
+//! Which addresses may be reached; resolves names, connects to nothing.
 //!
 //! A server that answers `302 http://169.254.169.254/` must not make this process read its cloud's
-//! secrets. The caller's own URL may be anything; a redirect may reach private addresses only if that one
-//! was private, and link-local ones never.
+//! secrets. The caller's own URL may be anything, unless the options say that only public addresses are
+//! reached; a redirect may reach private addresses only if that one was private, and link-local ones never.
 
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
+use std::error::Error as StdError;
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -19,7 +21,7 @@ pub(super) enum Reach {
     Any,
     /// Any that is not link-local: a redirect from a private address.
     NoLinkLocal,
-    /// Public ones: every other redirect.
+    /// Public ones: every other redirect, and everything if the options say so.
     Public,
 }
 
@@ -33,11 +35,30 @@ impl Reach {
     }
 
     /// Whether a URL's host may be connected to, as far as can be told without resolving it. hyper does
-    /// not ask the resolver about addresses.
+    /// not ask the resolver about addresses, and a proxy resolves names where this program does not see it.
     pub(super) fn allows_host(self, host: &str) -> bool {
         let literal = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
-        literal.parse().map_or(true, |ip| self.allows(ip))
+        match literal.parse() {
+            Ok(ip) => self.allows(ip),
+            Err(_) => self == Reach::Any || !(is_number(host) || self == Reach::Public && is_localhost(host)),
+        }
     }
+}
+
+/// Whether a host that is no address as it should be written is one as C reads it: `127.1`, `0x7f000001`. No
+/// name ends in a number.
+fn is_number(host: &str) -> bool {
+    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+    let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+    match hex {
+        Some(digits) => digits.bytes().all(|b| b.is_ascii_hexdigit()),
+        None => last.bytes().all(|b| b.is_ascii_digit()),
+    }
+}
+
+fn is_localhost(host: &str) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    host == "localhost" || host.ends_with(".localhost")
 }
 
 /// Link-local, where clouds keep their metadata services.
@@ -95,6 +116,8 @@ fn unmapped(ip: IpAddr) -> IpAddr {
         IpAddr::V4(Ipv4Addr::new(a, b, c, d))
     };
     match s {
+        // The way of writing that mapped addresses replaced.
+        [0, 0, 0, 0, 0, 0, high, low] if high != 0 => v4(high, low),
         // NAT64 and 6to4 lead to the address they hold.
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => v4(high, low),
         [0x2002, high, low, ..] => v4(high, low),
@@ -131,15 +154,26 @@ impl Service<Name> for Resolver {
             let all: Vec<SocketAddr> = found.await?.collect();
             let allowed: Vec<SocketAddr> = all.iter().copied().filter(|a| reach.allows(a.ip())).collect();
             if allowed.is_empty() && !all.is_empty() {
-                return Err(io::Error::new(io::ErrorKind::PermissionDenied, REFUSED));
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, Refused));
             }
             Ok(allowed.into_iter())
         })
     }
 }
 
-/// Why a redirect's target is not connected to.
-pub(super) const REFUSED: &str = "a redirect from the internet to a private or link-local address is not followed";
+/// Why an address is not connected to.
+#[derive(Debug)]
+pub(super) struct Refused;
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "a private or link-local address is not reached by redirect from the internet, or with `public_only`",
+        )
+    }
+}
+
+impl StdError for Refused {}
 
 #[cfg(test)]
 mod tests {
@@ -173,14 +207,25 @@ mod tests {
             "[::1]",
             "[fd12::1]",
             "[2002:7f00:1::]",
+            "[::127.0.0.1]",
+            "localhost",
+            "a.LocalHost.",
         ] {
             check(host, true, false);
         }
     }
 
     #[test]
+    fn numbers_that_c_reads_as_addresses_are_no_names() {
+        for host in ["2130706433", "127.1", "0x7f000001", "0x7f.1", "169.254.43518", "010.0.0.1.", "0xA9FE.0xa9fe"] {
+            check(host, false, false);
+        }
+    }
+
+    #[test]
     fn public_addresses_and_names_pass() {
-        for host in ["8.8.8.8", "[2001:4860:4860::8888]", "example.com", "172.32.0.1", "100.128.0.1"] {
+        for host in ["8.8.8.8", "[2001:4860:4860::8888]", "example.com", "1.example.com.", "172.32.0.1", "100.128.0.1"]
+        {
             check(host, true, true);
         }
     }

@@ -21,7 +21,7 @@ pub(super) fn target(base: &Uri, location: &str) -> Result<Uri> {
         let folder = base.path().rfind('/').map_or("/", |at| &base.path()[..=at]);
         format!("{scheme}://{authority}{}", without_dots(&format!("{folder}{location}")))
     };
-    let uri: Uri = super::client::encoded(&text)
+    let uri: Uri = super::request::encoded(&text)
         .parse()
         .map_err(|e| Error::fetch("the server redirects to something that is no URL").with_source(e))?;
     let from_tls = base.scheme() == Some(&Scheme::HTTPS);

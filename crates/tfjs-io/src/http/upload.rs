@@ -5,7 +5,8 @@
 //! rewritten to one group with this one file, which means the same: neither groups nor files have a padding between
 //! them.
 
-use super::client::{HOPS, HttpClient, RequestBody, timed_out};
+use super::client::{HOPS, RequestBody};
+use super::request::USER_AGENT;
 use super::{answer, redirect};
 use crate::cx::IoCx;
 use crate::handler::{SaveArtifacts, SaveResult};
@@ -21,8 +22,7 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::hash::{BuildHasher, RandomState};
-use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 use tfjs_manifest::{Error, Limits, Result, WeightsManifest, json as reader};
@@ -33,7 +33,7 @@ const MODEL_JSON: &str = "model.json";
 /// The name of the weights in the form.
 const WEIGHTS: &str = "model.weights.bin";
 
-/// Bytes handed to the connection at a time: what `Timeouts::idle` waits for.
+/// Bytes handed to the connection at a time; as long as these go out, the server is not silent.
 const CHUNK: usize = 64 << 10;
 
 /// Sends a model to a URL.
@@ -48,17 +48,16 @@ pub(super) async fn upload(url: &str, artifacts: SaveArtifacts, cx: &IoCx) -> Re
 async fn send(url: &str, artifacts: SaveArtifacts, cx: &IoCx) -> Result<(usize, u64)> {
     artifacts.check(MODEL_JSON, cx)?;
     let client = cx.http()?;
-    let (first, headers) = client.target(url)?;
+    let (mut uri, headers) = client.target(url)?;
     let (json, weights) = as_one_file(artifacts, &cx.options().limits)?;
     let files = if weights.is_some() { 2 } else { 1 };
     let bytes = json.len() as u64 + length(weights.as_deref().unwrap_or_default());
     let form = Form::new(json, weights);
 
-    let mut uri = first.clone();
     for _ in 0..=HOPS {
-        let request = request(&form, &uri, headers.clone(), cx.options().save_method)?;
-        let (request, clock) = form.with_body(request);
-        let response = in_time(client.send(request), &clock, client).await?;
+        let mut headers = headers.clone();
+        uri = client.signed(uri, &mut headers).await?;
+        let response = client.forward(request(&form, &uri, headers, cx.options().save_method)?).await?;
         let status = response.status();
         if status.is_success() {
             return Ok((files, bytes));
@@ -68,9 +67,8 @@ async fn send(url: &str, artifacts: SaveArtifacts, cx: &IoCx) -> Result<(usize, 
         }
         let next = new_place(&response, &uri)?;
         // What was sent is the caller's, for this server; other statuses would turn it into a request for a page.
-        if !matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT)
-            || !redirect::same_origin(&first, &next)
-        {
+        let same = matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
+        if !same || !redirect::same_origin(&uri, &next) {
             let next = without_secrets(&next.to_string());
             return Err(Error::fetch(format!(
                 "the server answered {status} and names `{next}`, where a model is not sent on; save to that URL if it is right"
@@ -100,11 +98,11 @@ fn refused(status: StatusCode, length: u64) -> Error {
     Error::fetch(format!("the server answered {status}{hint}"))
 }
 
-fn request(form: &Form, uri: &http::Uri, user: HeaderMap, method: SaveMethod) -> Result<Request<()>> {
+fn request(form: &Form, uri: &http::Uri, user: HeaderMap, method: SaveMethod) -> Result<Request<RequestBody>> {
     if user.contains_key(header::CONTENT_TYPE) {
         return Err(Error::misuse("header `content-type` is set by the upload itself"));
     }
-    let mut request = Request::new(());
+    let mut request = Request::new(form.body());
     *request.method_mut() = match method {
         SaveMethod::Post => Method::POST,
         SaveMethod::Put => Method::PUT,
@@ -112,7 +110,7 @@ fn request(form: &Form, uri: &http::Uri, user: HeaderMap, method: SaveMethod) ->
     *request.uri_mut() = uri.clone();
     let headers = request.headers_mut();
     headers.extend(user);
-    headers.entry(header::USER_AGENT).or_insert(HeaderValue::from_static(super::client::USER_AGENT));
+    headers.entry(header::USER_AGENT).or_insert(USER_AGENT);
     headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
     let content_type = HeaderValue::from_str(&format!("multipart/form-data; boundary={}", form.boundary));
     headers.insert(header::CONTENT_TYPE, content_type.map_err(|e| Error::bug("no content type").with_source(e))?);
@@ -205,26 +203,10 @@ impl Form {
         length(&self.pieces)
     }
 
-    /// The request with this form as its body, which is not copied, and the clock that the body sets.
-    fn with_body(&self, request: Request<()>) -> (Request<RequestBody>, Arc<Clock>) {
-        let clock = Arc::new(Clock(Mutex::new((Instant::now(), false))));
-        let mut pieces = self.pieces.clone();
-        pieces.reverse();
-        let body = FormBody { pieces, left: self.length(), clock: clock.clone() };
-        (request.map(|()| body.map_err(|never: Infallible| match never {}).boxed_unsync()), clock)
-    }
-}
-
-/// When the connection last asked for bytes, and whether it has them all.
-struct Clock(Mutex<(Instant, bool)>);
-
-impl Clock {
-    fn tick(&self, sent: bool) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (Instant::now(), sent);
-    }
-
-    fn read(&self) -> (Instant, bool) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The form as a body; nothing is copied.
+    fn body(&self) -> RequestBody {
+        let body = FormBody { pieces: self.pieces.iter().rev().cloned().collect(), left: self.length() };
+        body.map_err(|never: Infallible| match never {}).boxed_unsync()
     }
 }
 
@@ -232,7 +214,6 @@ struct FormBody {
     /// Last first.
     pieces: Vec<Bytes>,
     left: u64,
-    clock: Arc<Clock>,
 }
 
 impl Body for FormBody {
@@ -245,7 +226,6 @@ impl Body for FormBody {
         }
         let chunk = self.pieces.last_mut().map(|piece| piece.split_to(piece.len().min(CHUNK)));
         self.left -= chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
-        self.clock.tick(self.left == 0);
         Poll::Ready(chunk.map(|chunk| Ok(Frame::data(chunk))))
     }
 
@@ -255,30 +235,6 @@ impl Body for FormBody {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left)
-    }
-}
-
-/// The answer, unless the server stops taking bytes, or has them all and does not answer.
-async fn in_time<T>(answer: impl Future<Output = Result<T>>, clock: &Clock, client: &HttpClient) -> Result<T> {
-    let (idle, headers) = (client.timeouts.idle, client.timeouts.headers);
-    let mut answer = pin!(answer);
-    loop {
-        let (since, sent) = clock.read();
-        let (limit, what) = match sent {
-            true => (headers, "the server did not answer"),
-            false => (idle, "the server took no byte"),
-        };
-        let left = limit.saturating_sub(since.elapsed());
-        if left.is_zero() {
-            return Err(timed_out(what, limit));
-        }
-        // The clock may go on at any moment, and from then on the other limit may count.
-        let (wait, why) = client.within(left.min(idle).min(headers), what);
-        match tokio::time::timeout(wait, &mut answer).await {
-            Ok(answer) => return answer,
-            Err(_) if why != what => return Err(timed_out(why, wait)),
-            Err(_) => {}
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A model's files from one place to another, a file at a time, counted as they pass; and both compared afterwards.
 
 use super::open_if_there;
+use super::open_if_there;
 use super::remove::{of_others, remove_files};
 use super::stored::{ModelInfo, Stored};
 use crate::cx::IoCx;
@@ -24,9 +25,10 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) async fn load(handler: &dyn IoHandler, cx: &IoCx) -> Result<Source> {
-        let artifacts = handler.load(cx).await?;
+        let artifacts = load_artifacts(handler, cx).await?;
         let stored = Stored::read(artifacts.model_json, &artifacts.location, cx)?;
-        let weights = match (artifacts.weights, &stored.files[..]) {
+        let paths: Vec<String> = stored.files.iter().map(|file| file.path.clone()).collect();
+        let weights = match (checked(&artifacts.weights, &[paths], cx)?, &stored.files[..]) {
             (WeightSource::Files(files), _) => files,
             (_, []) => Arc::new(MemoryFiles::new()),
             (WeightSource::Whole(pieces), [file]) => {

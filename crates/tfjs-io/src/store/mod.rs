@@ -126,11 +126,11 @@ impl ModelStore {
         let place = self.place(url)?;
         match place.handler.files(cx).await {
             Ok(home) => Ok(Stored::open(&**home.place(), home.json_name(), cx).await?.info),
-            Err(e) if e.kind() == Kind::Unsupported => {
+            // What can only be loaded.
+            Err(_) => {
                 let artifacts = place.handler.load(cx).await?;
                 Ok(Stored::read(artifacts.model_json, &artifacts.location, cx)?.info)
             }
-            Err(e) => Err(e),
         }
     }
 
@@ -215,7 +215,7 @@ async fn same_model(a: &ModelUrl, b: &ModelUrl) -> Result<bool> {
     #[cfg(not(target_family = "wasm"))]
     if let (Some(a), Some(b)) = (a.as_path(), b.as_path()) {
         let (a, b) = (a.to_owned(), b.to_owned());
-        return crate::blocking::run(move || Ok(crate::file::real_path(&a)? == crate::file::real_path(&b)?)).await;
+        return crate::blocking::run(move || Ok(crate::file::real_path(&a) == crate::file::real_path(&b))).await;
     }
     Ok(a.split().is_some() && a.split() == b.split())
 }

@@ -2,7 +2,7 @@
 
 use super::activation::kernel;
 use super::op::{Fused, Op};
-use crate::weights::{Packed, Weights};
+use crate::weights::{Packed, PackedPlace, Weights};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tfjs_kernels::{Activation as KernelActivation, Binary, Isa, PackedConv2d, PackedDepthwise, PackedMatrix, Pooling};
@@ -25,25 +25,65 @@ use tfjs_topology::types::{SymShape, ValueType};
 /// For each node its kernel, `None` where it runs portable.
 pub(super) fn lower(graph: &ModelGraph, weights: &mut Weights, isa: Isa) -> Result<Vec<Option<Op>>> {
     let masked = masked_values(graph);
-    let mut packing =
-        Packing { weights, isa, matrices: HashMap::new(), convs: HashMap::new(), depthwise: HashMap::new() };
-    graph
-        .nodes
-        .iter()
-        .map(|node| {
-            let is_float = |value: &tfjs_topology::graph::ValueId| graph.ty(*value).dtype == ValueType::Float;
-            let plain = node.call.kwargs.iter().all(|(_, arg)| arg.tensor().is_none())
-                && node.call.inputs().iter().all(|value| is_float(value) && !masked[value.0])
-                && node.outputs.iter().all(is_float);
+    let mut packing = Packing { weights, isa };
+    let lower_node = |node| match plain_layer(graph, node, &masked) {
+        Some(callee) => {
             let layer = graph.layer(node);
-            match &layer.callee {
-                Callee::Layer(callee) if plain => {
-                    lower_layer(graph, node, callee, &layer.slots, &mut packing).map_err(|e| e.at_layer(&layer.path))
-                }
-                _ => Ok(None),
+            lower_layer(graph, node, callee, &layer.slots, &mut packing).map_err(|e| e.at_layer(&layer.path))
+        }
+        None => Ok(None),
+    };
+    graph.nodes.iter().map(lower_node).collect()
+}
+
+/// The layer of a node whose values kernels could take: floats, without a mask.
+fn plain_layer<'g>(graph: &'g ModelGraph, node: &Node, masked: &[bool]) -> Option<&'g Layer> {
+    let is_float = |value: &tfjs_topology::graph::ValueId| graph.ty(*value).dtype == ValueType::Float;
+    let plain = node.call.kwargs.iter().all(|(_, arg)| arg.tensor().is_none())
+        && node.call.inputs().iter().all(|value| is_float(value) && !masked[value.0])
+        && node.outputs.iter().all(is_float);
+    match &graph.layer(node).callee {
+        Callee::Layer(layer) if plain => Some(layer),
+        _ => None,
+    }
+}
+
+/// Memory for the weights that kernels want packed, so that they can be packed while they arrive. What is left out
+/// here is packed when the graph is lowered.
+pub(crate) fn places(graph: &ModelGraph, isa: Isa) -> HashMap<SlotId, PackedPlace> {
+    let masked = masked_values(graph);
+    let mut places = HashMap::new();
+    for node in &graph.nodes {
+        let Some(layer) = plain_layer(graph, node, &masked) else { continue };
+        let Some(&id) = graph.layer(node).slots.first() else { continue };
+        let Some(slot) = graph.slots.get(id.0).filter(|_| !places.contains_key(&id)) else { continue };
+        let packed = match (layer, slot.decl.shape.dims()) {
+            (Layer::Dense(dense), &[k, n]) if has_kernel(dense.activation) => {
+                PackedMatrix::zeroed(isa, k, n).map(|m| Packed::Matrix(Arc::new(m)))
             }
-        })
-        .collect()
+            (Layer::Conv(conv), &[h, w, i, o])
+                if conv.groups == 1 && images(&conv.windows.spatial) && has_kernel(conv.activation) =>
+            {
+                PackedConv2d::zeroed(isa, [h, w, i, o]).map(|c| Packed::Conv(Arc::new(c)))
+            }
+            (Layer::DepthwiseConv(conv), &[h, w, i, m])
+                if images(&conv.windows.spatial) && has_kernel(conv.activation) =>
+            {
+                PackedDepthwise::zeroed(isa, [h, w, i, m]).map(|d| Packed::Depthwise(Arc::new(d)))
+            }
+            _ => continue,
+        };
+        // Without the memory for it the plain destination says so.
+        if let Ok(packed) = packed {
+            places.insert(id, PackedPlace(packed));
+        }
+    }
+    places
+}
+
+/// Whether the activation can end a kernel: see [`epilogue`].
+fn has_kernel(activation: Activation) -> bool {
+    activation == Activation::Softmax || kernel(activation).is_some()
 }
 
 /// Which values may carry a mask: kernels know none.
@@ -222,13 +262,10 @@ fn slot(slots: &[SlotId], index: usize) -> Result<SlotId> {
     slots.get(index).copied().ok_or_else(|| Error::bug(format!("weight {index} of {} was not bound", slots.len())))
 }
 
-/// Packs weights, a shared one once, and leaves the packed form as the one that is kept.
+/// Packs weights that did not arrive so, a shared one once, and leaves the packed form as the one that is kept.
 struct Packing<'a> {
     weights: &'a mut Weights,
     isa: Isa,
-    matrices: HashMap<SlotId, Arc<PackedMatrix>>,
-    convs: HashMap<SlotId, Arc<PackedConv2d>>,
-    depthwise: HashMap<SlotId, Arc<PackedDepthwise>>,
 }
 
 impl Packing<'_> {
@@ -241,38 +278,35 @@ impl Packing<'_> {
     }
 
     fn matrix(&mut self, id: SlotId) -> Result<Arc<PackedMatrix>> {
-        if let Some(packed) = self.matrices.get(&id) {
+        if let Some(Packed::Matrix(packed)) = self.weights.packed(id) {
             return Ok(packed.clone());
         }
         let [k, n] = self.weights.dims(id)?;
         let packed = self.weights.with_values(id, |values| PackedMatrix::pack(self.isa, k, n, values))?;
         let packed = packed.map(Arc::new).map_err(refused)?;
         self.weights.keep_packed(id, Packed::Matrix(packed.clone()));
-        self.matrices.insert(id, packed.clone());
         Ok(packed)
     }
 
     fn conv(&mut self, id: SlotId, groups: usize) -> Result<Arc<PackedConv2d>> {
-        if let Some(packed) = self.convs.get(&id) {
+        if let Some(Packed::Conv(packed)) = self.weights.packed(id) {
             return Ok(packed.clone());
         }
         let dims: [usize; 4] = self.weights.dims(id)?;
         let packed = self.weights.with_values(id, |values| PackedConv2d::pack(self.isa, dims, groups, values))?;
         let packed = packed.map(Arc::new).map_err(refused)?;
         self.weights.keep_packed(id, Packed::Conv(packed.clone()));
-        self.convs.insert(id, packed.clone());
         Ok(packed)
     }
 
     fn depthwise(&mut self, id: SlotId) -> Result<Arc<PackedDepthwise>> {
-        if let Some(packed) = self.depthwise.get(&id) {
+        if let Some(Packed::Depthwise(packed)) = self.weights.packed(id) {
             return Ok(packed.clone());
         }
         let dims: [usize; 4] = self.weights.dims(id)?;
         let packed = self.weights.with_values(id, |values| PackedDepthwise::pack(self.isa, dims, values))?;
         let packed = packed.map(Arc::new).map_err(refused)?;
         self.weights.keep_packed(id, Packed::Depthwise(packed.clone()));
-        self.depthwise.insert(id, packed.clone());
         Ok(packed)
     }
 }

@@ -11,14 +11,15 @@ mod lower;
 mod memory;
 mod op;
 
-use crate::weights::Weights;
+use crate::weights::{PackedPlace, Weights};
 use memory::MemoryPlan;
 use op::Op;
 use serde_json::{Value as Json, json};
-use std::sync::{Arc, OnceLock};
-use tfjs_kernels::Cpu;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use tfjs_kernels::{Cpu, Isa};
 use tfjs_manifest::Result;
-use tfjs_topology::graph::{ModelGraph, ValueId};
+use tfjs_topology::graph::{ModelGraph, SlotId, ValueId};
 use tfjs_topology::types::TensorType;
 
 /// A model compiled for the CPU.
@@ -26,6 +27,39 @@ use tfjs_topology::types::TensorType;
 pub(crate) struct NativePlan {
     cpu: Cpu,
     steps: Vec<Step>,
+}
+
+/// A plan that is compiled when it is first run, because its weights are read then.
+#[derive(Debug)]
+pub(crate) struct LazyPlan {
+    threads: Option<usize>,
+    plan: OnceLock<NativePlan>,
+    compiling: Mutex<()>,
+}
+
+impl LazyPlan {
+    /// Nothing is compiled yet.
+    pub(crate) fn new(threads: Option<usize>) -> Self {
+        LazyPlan { threads, plan: OnceLock::new(), compiling: Mutex::new(()) }
+    }
+
+    /// A plan that is compiled already.
+    pub(crate) fn compiled(plan: NativePlan) -> Self {
+        LazyPlan { threads: None, plan: OnceLock::from(plan), compiling: Mutex::new(()) }
+    }
+
+    /// The plan. What is packed for it is its own: the weights stay as they are.
+    pub(crate) fn get(&self, graph: &ModelGraph, weights: &Weights) -> Result<&NativePlan> {
+        if let Some(plan) = self.plan.get() {
+            return Ok(plan);
+        }
+        let _alone = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(plan) = self.plan.get() {
+            return Ok(plan);
+        }
+        let plan = NativePlan::compile(graph, &mut weights.clone(), self.threads)?;
+        Ok(self.plan.get_or_init(|| plan))
+    }
 }
 
 /// One step of the plan.
@@ -71,6 +105,11 @@ impl NativePlan {
         let cpu = Cpu::new(threads.max(1));
         let lowered = lower::lower(graph, weights, cpu.isa())?;
         Ok(NativePlan { steps: fuse::fuse(graph, lowered), cpu })
+    }
+
+    /// Memory for the weights this machine's kernels want packed: see [`lower::places`].
+    pub(crate) fn places(graph: &ModelGraph) -> HashMap<SlotId, PackedPlace> {
+        lower::places(graph, Isa::detect())
     }
 
     /// The paths of layers that run portable.

@@ -21,7 +21,7 @@ use tfjs::{LayersModel, LoadOptions, Producer, Result};
 pub(crate) fn run(args: &DumpArgs, out: &mut dyn Write, _err: &mut dyn Write) -> Result<(), Failure> {
     let options = load_options(&args.model);
     let dump = match args.stage {
-        Stage::Plan => plan(&road::load(&args.model.model, options)?),
+        Stage::Plan => plan(&road::load(&args.model.model, options)?)?,
         stage => {
             let fetched = road::fetch(&args.model.model, &options)?;
             to_stage(stage, &fetched, &options).map_err(|e| fetched.place(e))?
@@ -73,12 +73,12 @@ fn artifacts(fetched: &Fetched, options: &LoadOptions) -> Value {
 }
 
 /// What runs each step of a loaded model.
-fn plan(model: &LayersModel) -> Value {
+fn plan(model: &LayersModel) -> Result<Value> {
     let mut plan = json!({"engine": model.engine().name()});
-    if let (Some(plan), Value::Object(steps)) = (plan.as_object_mut(), model.plan_json()) {
+    if let (Some(plan), Value::Object(steps)) = (plan.as_object_mut(), model.plan_json()?) {
         plan.extend(steps);
     }
-    plan
+    Ok(plan)
 }
 
 /// A producer's family in one word.

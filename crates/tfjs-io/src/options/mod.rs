@@ -1,5 +1,10 @@
 //! What a caller can say about how bytes are fetched and stored. Values only: nothing here acts.
 
+mod network;
+
+pub use network::{Proxy, Roots, Signature, Signer};
+
+use crate::checksums::Checksums;
 use crate::files::BoxFuture;
 use crate::progress::Progress;
 use crate::retry::Retry;
@@ -31,17 +36,35 @@ pub struct IoOptions {
     pub weight_url_converter: Option<WeightUrlConverter>,
     /// Told about progress.
     pub on_progress: Option<ProgressCallback>,
-    /// Weight files fetched at a time; at least 1. Default 8.
+    /// Requests for weights at a time, over the whole load; at least 1. Default 8.
     pub concurrency: usize,
+    /// Weight files that are larger are fetched in parts, several at a time, if the server can do that and
+    /// says how to tell whether the file is still the same. Default 16 MiB.
+    pub split_over: u64,
+    /// Length of these parts, at least 64 KiB. Default 8 MiB.
+    pub range_bytes: u64,
     /// How long to wait for a network.
     pub timeouts: Timeouts,
     /// How often to try again.
     pub retry: Retry,
     /// How a model is sent to a server to be saved. Default POST, as TensorFlow.js sends it.
     pub save_method: SaveMethod,
+    /// Whose word on the certificates of servers is taken. Default: [`Roots::Bundled`].
+    pub roots: Roots,
+    /// Certificates that are trusted beside those, in PEM: see
+    /// [`with_root_certificate`](Self::with_root_certificate).
+    pub root_certificates: Vec<Vec<u8>>,
+    /// The proxy to go through. Default: what the environment says.
+    pub proxy: Proxy,
+    /// Signs requests: see [`with_signer`](Self::with_signer).
+    pub signer: Option<Signer>,
+    /// Whether only the public internet is reached over HTTP: see [`with_public_only`](Self::with_public_only).
+    pub public_only: bool,
     /// Whether links on disk may lead out of the model's folder, as those of download caches do.
     /// Default: no.
     pub allow_symlinks: bool,
+    /// SHA-256 sums that the model's files must have. Default: none.
+    pub checksums: Checksums,
 }
 
 impl Default for IoOptions {
@@ -53,10 +76,18 @@ impl Default for IoOptions {
             weight_url_converter: None,
             on_progress: None,
             concurrency: 8,
+            split_over: 16 << 20,
+            range_bytes: 8 << 20,
             timeouts: Timeouts::default(),
             retry: Retry::default(),
             save_method: SaveMethod::default(),
+            roots: Roots::default(),
+            root_certificates: Vec::new(),
+            proxy: Proxy::default(),
+            signer: None,
+            public_only: false,
             allow_symlinks: false,
+            checksums: Checksums::new(),
         }
     }
 }
@@ -113,10 +144,24 @@ impl IoOptions {
         self
     }
 
-    /// Another number of weight files at a time.
+    /// Another number of requests for weights at a time.
     #[must_use]
-    pub fn with_concurrency(mut self, files: usize) -> Self {
-        self.concurrency = files;
+    pub fn with_concurrency(mut self, requests: usize) -> Self {
+        self.concurrency = requests;
+        self
+    }
+
+    /// Another length from which on weight files are fetched in parts; `u64::MAX` for never.
+    #[must_use]
+    pub fn with_split_over(mut self, bytes: u64) -> Self {
+        self.split_over = bytes;
+        self
+    }
+
+    /// Another length of the parts that large weight files are fetched in.
+    #[must_use]
+    pub fn with_range_bytes(mut self, bytes: u64) -> Self {
+        self.range_bytes = bytes;
         self
     }
 
@@ -141,10 +186,78 @@ impl IoOptions {
         self
     }
 
+    /// Others to trust on the certificates of servers.
+    #[must_use]
+    pub fn with_roots(mut self, roots: Roots) -> Self {
+        self.roots = roots;
+        self
+    }
+
+    /// One more certificate of an authority to trust, or several in one text, in PEM.
+    #[must_use]
+    pub fn with_root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.root_certificates.push(pem.into());
+        self
+    }
+
+    /// Another proxy, or none.
+    #[must_use]
+    pub fn with_proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = proxy;
+        self
+    }
+
+    /// Signs each HTTP request: called with its URL, right before it is sent, every try and every part of a file
+    /// anew. Only requests to the server that the caller named are signed; a redirect to another one never is.
+    /// An error ends the load and is not tried again.
+    #[must_use]
+    pub fn with_signer(self, sign: impl Fn(&str) -> Result<Signature> + Send + Sync + 'static) -> Self {
+        self.with_async_signer(move |url| Box::pin(std::future::ready(sign(url))))
+    }
+
+    /// [`with_signer`](Self::with_signer) for signatures that must be asked for.
+    #[must_use]
+    pub fn with_async_signer(
+        mut self,
+        sign: impl Fn(&str) -> BoxFuture<'static, Result<Signature>> + Send + Sync + 'static,
+    ) -> Self {
+        self.signer = Some(Arc::new(sign));
+        self
+    }
+
+    /// Whether only the public internet is reached over HTTP, for services that load what their users name. No URL,
+    /// not even the caller's own, then leads to a private, loopback or link-local address, or to where clouds keep
+    /// their secrets; names are resolved first, and every redirect is looked at. Without it, that holds for redirects
+    /// from the internet alone.
+    ///
+    /// A proxy resolves names itself and must do this for itself: only addresses that are written out are seen
+    /// here. Other schemes are not concerned: give such a service a [`Registry`](crate::Registry) without
+    /// files.
+    #[must_use]
+    pub fn with_public_only(mut self, public_only: bool) -> Self {
+        self.public_only = public_only;
+        self
+    }
+
     /// Whether links on disk may lead out of the model's folder.
     #[must_use]
     pub fn with_allow_symlinks(mut self, allow: bool) -> Self {
         self.allow_symlinks = allow;
+        self
+    }
+
+    /// The SHA-256 sums that the model's files must have.
+    #[must_use]
+    pub fn with_checksums(mut self, checksums: Checksums) -> Self {
+        self.checksums = checksums;
+        self
+    }
+
+    /// The SHA-256 sum of one file, in hexadecimal digits: of `model.json`, or of a weight file by its path in the
+    /// manifest.
+    #[must_use]
+    pub fn with_sha256(mut self, path: impl AsRef<str>, sha256: impl AsRef<str>) -> Self {
+        self.checksums = self.checksums.with(path, sha256);
         self
     }
 }
@@ -159,10 +272,18 @@ impl fmt::Debug for IoOptions {
             weight_url_converter,
             on_progress,
             concurrency,
+            split_over,
+            range_bytes,
             timeouts,
             retry,
             save_method,
+            roots,
+            root_certificates,
+            proxy,
+            signer,
+            public_only,
             allow_symlinks,
+            checksums,
         } = self;
         let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
         f.debug_struct("IoOptions")
@@ -172,10 +293,18 @@ impl fmt::Debug for IoOptions {
             .field("weight_url_converter", &weight_url_converter.is_some())
             .field("on_progress", &on_progress.is_some())
             .field("concurrency", concurrency)
+            .field("split_over", split_over)
+            .field("range_bytes", range_bytes)
             .field("timeouts", timeouts)
             .field("retry", retry)
             .field("save_method", save_method)
+            .field("roots", roots)
+            .field("root_certificates", &root_certificates.len())
+            .field("proxy", proxy)
+            .field("signer", &signer.is_some())
+            .field("public_only", public_only)
             .field("allow_symlinks", allow_symlinks)
+            .field("checksums", checksums)
             .finish()
     }
 }
@@ -269,8 +398,12 @@ mod tests {
     fn debug_shows_no_secret() {
         let options = IoOptions::default()
             .with_header("Authorization", "Bearer hunter2")
-            .with_weight_path_prefix("http://h/?sig=hunter2");
+            .with_weight_path_prefix("http://h/?sig=hunter2")
+            .with_proxy(Proxy::Url("http://me:hunter2@proxy:3128".into()));
         let text = format!("{options:?}");
         assert!(text.contains("Authorization") && !text.contains("hunter2"), "{text}");
+        let signature = Signature::new().with_header("X-Sig", "hunter2").with_url("http://h/?sig=hunter2");
+        let text = format!("{signature:?}");
+        assert!(text.contains("X-Sig") && !text.contains("hunter2"), "{text}");
     }
 }

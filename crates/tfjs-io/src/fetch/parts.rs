@@ -1,0 +1,163 @@
+//! How many requests for weights there are at a time, and large files in parts; opens what it is told to.
+
+use super::pieces::Pieces;
+use super::streams::{Incoming, read_exactly};
+use crate::cx::IoCx;
+use crate::files::{BoxFuture, ByteRange, Files, OpenOptions, Opened, Purpose, Validator};
+use crate::options::IoOptions;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tfjs_manifest::{Error, Result};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// Shorter parts are not worth a request.
+const LEAST_PART: u64 = 64 << 10;
+
+/// The requests of one load.
+#[derive(Debug)]
+pub(super) struct Requests {
+    places: Semaphore,
+    at_once: usize,
+    split_over: u64,
+    part: u64,
+    /// Whether first parts are asked for: not any more once one came that nothing can be joined to.
+    split: AtomicBool,
+}
+
+impl Requests {
+    pub(super) fn new(options: &IoOptions) -> Self {
+        let at_once = options.concurrency.clamp(1, Semaphore::MAX_PERMITS);
+        Requests {
+            places: Semaphore::new(at_once),
+            at_once,
+            split_over: options.split_over.max(LEAST_PART),
+            part: options.range_bytes.max(LEAST_PART),
+            split: AtomicBool::new(at_once > 1),
+        }
+    }
+
+    /// Requests at a time.
+    pub(super) fn at_once(&self) -> usize {
+        self.at_once
+    }
+
+    /// A place for a request and its body, first come first served.
+    pub(super) async fn place(&self) -> Result<SemaphorePermit<'_>> {
+        self.places.acquire().await.map_err(|e| Error::bug("the places for requests are gone").with_source(e))
+    }
+
+    /// How to ask for a file of a group of this size. If it can be a large one, its first part is asked for: an
+    /// ordinary file is a part of itself, and of a large one no more comes than is wanted of this request.
+    pub(super) fn first(&self, group: Option<u64>) -> OpenOptions {
+        let options = OpenOptions::new(Purpose::Weights);
+        match group {
+            Some(size) if size > self.split_over && self.split.load(Ordering::Relaxed) => {
+                options.with_range(ByteRange { start: 0, end: Some(self.split_over) })
+            }
+            _ => options,
+        }
+    }
+
+    /// What to do with an answer to that.
+    pub(super) fn judge(&self, opened: &Opened) -> Answer {
+        match (opened.len, opened.file_len, &opened.validator) {
+            (None, ..) => Answer::Whole,
+            (len, file_len, _) if len == file_len => Answer::Whole,
+            (Some(len), Some(file_len), Some(validator)) if validator.is_strong() && opened.ranges => {
+                Answer::Part { len, file_len, validator: validator.clone() }
+            }
+            _ => {
+                self.split.store(false, Ordering::Relaxed);
+                Answer::Useless
+            }
+        }
+    }
+}
+
+/// What came when a file was asked for.
+pub(super) enum Answer {
+    /// All of it.
+    Whole,
+    /// Its first part, to which others can be joined.
+    Part { len: u64, file_len: u64, validator: Validator },
+    /// A part that others could be joined to by luck only.
+    Useless,
+}
+
+/// A file whose first part is open.
+pub(super) struct Split<'a> {
+    pub(super) files: &'a dyn Files,
+    pub(super) cx: &'a IoCx,
+    pub(super) requests: &'a Requests,
+    pub(super) path: &'a str,
+    pub(super) group: usize,
+    pub(super) validator: Validator,
+    pub(super) file_len: u64,
+    pub(super) name: Arc<str>,
+}
+
+impl<'a> Split<'a> {
+    /// Reads the first part, of `len` bytes, which has its place, and fetches the others beside it.
+    pub(super) async fn fetch(
+        &self,
+        first: Incoming<'_>,
+        len: u64,
+        place: SemaphorePermit<'_>,
+        mut share: Pieces<'_>,
+    ) -> Result<()> {
+        let mut running: FuturesUnordered<BoxFuture<'_, Result<()>>> = FuturesUnordered::new();
+        let piece = share.take(len).ok_or_else(|| Error::bug("a part is longer than its file"))?;
+        running.push(Box::pin(self.read(first, len, piece, place)));
+        // One after the other, as there are places: a small part of a huge file is no reason to remember
+        // millions of parts.
+        loop {
+            while share.len() > 0 && running.len() < self.requests.at_once() {
+                let start = self.file_len - share.len();
+                let piece = share.take(share.len().min(self.requests.part)).unwrap_or_default();
+                running.push(Box::pin(self.part(start, piece)));
+            }
+            match running.next().await {
+                Some(result) => result?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn part(&self, start: u64, piece: Pieces<'_>) -> Result<()> {
+        let len = piece.len();
+        let place = self.requests.place().await?;
+        let range = ByteRange { start, end: start.checked_add(len) };
+        let options = OpenOptions::new(Purpose::Weights).with_range(range).with_if_range(self.validator.clone());
+        let opened = self.files.open(self.path, options).await?;
+        let same_len = opened.file_len.is_none_or(|len| len == self.file_len);
+        if !same_len || opened.validator.as_ref().is_some_and(|v| *v != self.validator) {
+            return Err(changed());
+        }
+        if opened.offset != start || opened.len != Some(len) {
+            return Err(Error::fetch(format!(
+                "asked for {len} bytes from {start}, the answer has {} from {}; the server did ranges before",
+                opened.len.map_or("an unknown number".to_owned(), |len| len.to_string()),
+                opened.offset
+            )));
+        }
+        let body = Incoming::new(opened.body, opened.len, &self.name, self.cx);
+        self.read(body, len, piece, place).await
+    }
+
+    async fn read(
+        &self,
+        mut body: Incoming<'_>,
+        len: u64,
+        mut piece: Pieces<'_>,
+        _place: SemaphorePermit<'_>,
+    ) -> Result<()> {
+        read_exactly(&mut piece, len, self.group, &mut body).await
+    }
+}
+
+/// What was fetched and what comes are not of one file.
+pub(super) fn changed() -> Error {
+    Error::mismatch("the file changed while it was fetched; load the model again")
+}

@@ -1,0 +1,33 @@
+//! Saving a model as a `.zip`: written beside its place, then put there whole. Weights are dense, so nothing is
+//! deflated.
+
+use super::folder::cannot;
+use super::save::Staged;
+use crate::handler::{SaveArtifacts, SaveResult};
+use crate::url::MODEL_JSON;
+use rawzip::{CompressionMethod, ZipArchiveWriter};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use tfjs_manifest::Result;
+
+pub(super) fn save(path: &Path, artifacts: &SaveArtifacts) -> Result<SaveResult> {
+    let mut staged = Staged::new(path)?;
+    write(staged.file(), artifacts).map_err(|e| cannot("write", e).in_file(path.display()))?;
+    staged.commit()?;
+    Ok(SaveResult::new(path.display().to_string(), artifacts.weights.len() + 1, artifacts.bytes()))
+}
+
+fn write(out: impl Write, artifacts: &SaveArtifacts) -> io::Result<()> {
+    let mut archive = ZipArchiveWriter::new(BufWriter::new(out));
+    let json = (MODEL_JSON, &artifacts.model_json);
+    let weights = artifacts.weights.iter().map(|(path, bytes)| (path.strip_prefix("./").unwrap_or(path), bytes));
+    for (path, bytes) in std::iter::once(json).chain(weights) {
+        let file = archive.new_file(path).compression_method(CompressionMethod::STORE);
+        let (mut entry, config) = file.start().map_err(io::Error::other)?;
+        let mut writer = config.wrap(&mut entry);
+        writer.write_all(bytes)?;
+        let (_, descriptor) = writer.finish().map_err(io::Error::other)?;
+        entry.finish(descriptor).map_err(io::Error::other)?;
+    }
+    archive.finish().map_err(io::Error::other)?.flush()
+}

@@ -1,0 +1,209 @@
+//! A destination whose columns lie apart: what a kernel streams through is filled as the bytes arrive, without a
+//! copy of the whole in between. Knows bytes and widths, no numbers and no kernel.
+
+use std::fmt;
+
+/// Memory for a row-major matrix that is kept in panels: each panel has some neighbouring columns of all rows, row
+/// after row, and the panels follow each other.
+///
+/// The bytes come in the matrix's order. Panels can be cut at any byte, and the parts filled by several threads.
+#[derive(Default)]
+pub struct Panels<'a> {
+    /// All of it, until it is cut or written to.
+    memory: &'a mut [u8],
+    widths: Vec<PanelWidth>,
+    /// What is not filled yet of each panel, once it is.
+    slices: Vec<&'a mut [u8]>,
+    /// The panel the next byte belongs to, and how many bytes of its row that panel has.
+    at: (usize, usize),
+    len: u64,
+}
+
+/// How wide a panel is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PanelWidth {
+    /// Bytes it keeps of each row; at least 1.
+    pub bytes: usize,
+    /// Bytes from one row to the next, not less; what is between them is left alone.
+    pub stride: usize,
+}
+
+impl<'a> Panels<'a> {
+    /// Panels of `rows` rows each, one after the other in `memory`, which may be longer. `None` if it is too short,
+    /// or a width impossible.
+    pub fn new(memory: &'a mut [u8], rows: usize, widths: Vec<PanelWidth>) -> Option<Self> {
+        let mut needed = 0usize;
+        let mut row = 0usize;
+        for width in &widths {
+            if width.bytes == 0 || width.stride < width.bytes {
+                return None;
+            }
+            needed = needed.checked_add(rows.checked_mul(width.stride)?)?;
+            row = row.checked_add(width.bytes)?;
+        }
+        let memory = memory.get_mut(..needed)?;
+        let len = u64::try_from(row).ok()?.checked_mul(u64::try_from(rows).ok()?)?;
+        Some(Panels { memory, widths, slices: Vec::new(), at: (0, 0), len })
+    }
+
+    /// Bytes that are still to come.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether all of it is filled.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// All of the memory, as long as nothing has been cut off or written.
+    pub fn memory_mut(&mut self) -> Option<&mut [u8]> {
+        (!self.memory.is_empty()).then_some(&mut *self.memory)
+    }
+
+    /// Fills the first bytes that are still to come, and gives back those there is no place for.
+    pub fn write<'b>(&mut self, mut bytes: &'b [u8]) -> &'b [u8] {
+        self.cut();
+        while !bytes.is_empty() && self.len > 0 {
+            let (panel, done) = self.at;
+            let PanelWidth { bytes: width, stride } = self.widths[panel];
+            let left = usize::try_from(self.len).unwrap_or(usize::MAX);
+            let (now, later) = bytes.split_at(bytes.len().min(width - done).min(left));
+            let ends_row = done + now.len() == width;
+            let (out, rest) = std::mem::take(&mut self.slices[panel]).split_at_mut(now.len());
+            out.copy_from_slice(now);
+            self.slices[panel] = if ends_row { &mut rest[stride - width..] } else { rest };
+            self.at = if ends_row { ((panel + 1) % self.widths.len(), 0) } else { (panel, done + now.len()) };
+            self.len -= now.len() as u64;
+            bytes = later;
+        }
+        bytes
+    }
+
+    /// Cuts off the first `len` bytes, or all if there are not so many.
+    #[must_use]
+    pub fn take(&mut self, len: u64) -> Panels<'a> {
+        self.cut();
+        let len = len.min(self.len);
+        let row: usize = self.widths.iter().map(|w| w.bytes).sum();
+        let (panel, done) = self.at;
+        let column = self.widths.iter().take(panel).map(|w| w.bytes).sum::<usize>() + done;
+        // Not more than the matrix has, whose bytes are in memory.
+        let end = column + len as usize;
+        let (rows, mut last) = end.checked_div(row).map_or((0, 0), |rows| (rows, end % row));
+        let mut end_panel = 0;
+        while last > 0 && last >= self.widths[end_panel].bytes {
+            last -= self.widths[end_panel].bytes;
+            end_panel += 1;
+        }
+        let mut taken = Vec::with_capacity(self.slices.len());
+        for (p, (slice, width)) in self.slices.iter_mut().zip(&self.widths).enumerate() {
+            let place = |at: usize, row: usize, done: usize| match p.cmp(&at) {
+                std::cmp::Ordering::Less => (row + 1) * width.stride,
+                std::cmp::Ordering::Equal => row * width.stride + done,
+                std::cmp::Ordering::Greater => row * width.stride,
+            };
+            let count = place(end_panel, rows, last) - place(panel, 0, done);
+            let (first, rest) = std::mem::take(slice).split_at_mut(count);
+            taken.push(first);
+            *slice = rest;
+        }
+        self.at = (end_panel, last);
+        self.len -= len;
+        Panels { memory: &mut [], widths: self.widths.clone(), slices: taken, at: (panel, done), len }
+    }
+
+    /// From one piece of memory to one for each panel.
+    fn cut(&mut self) {
+        if !self.slices.is_empty() {
+            return;
+        }
+        let mut memory = std::mem::take(&mut self.memory);
+        let row: usize = self.widths.iter().map(|w| w.stride).sum();
+        let rows = memory.len().checked_div(row).unwrap_or(0);
+        for width in &self.widths {
+            let (slice, rest) = memory.split_at_mut(rows * width.stride);
+            self.slices.push(slice);
+            memory = rest;
+        }
+    }
+}
+
+impl fmt::Debug for Panels<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Panels").field("panels", &self.widths.len()).field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WIDTHS: [PanelWidth; 3] =
+        [PanelWidth { bytes: 4, stride: 4 }, PanelWidth { bytes: 4, stride: 6 }, PanelWidth { bytes: 3, stride: 5 }];
+    const ROWS: usize = 5;
+
+    /// Where each byte of the matrix belongs, told from the layout and not by walking it.
+    fn expected(bytes: &[u8]) -> Vec<u8> {
+        let mut memory = vec![0xee; ROWS * 15 + 2];
+        for (i, &byte) in bytes.iter().enumerate() {
+            let (row, column) = (i / 11, i % 11);
+            let at = match column {
+                0..4 => row * 4 + column,
+                4..8 => ROWS * 4 + row * 6 + column - 4,
+                _ => ROWS * 10 + row * 5 + column - 8,
+            };
+            memory[at] = byte;
+        }
+        memory
+    }
+
+    #[test]
+    fn bytes_land_where_their_columns_lie_however_it_is_cut() {
+        let bytes: Vec<u8> = (1..=(ROWS * 11) as u8).collect();
+        for first in 0..=bytes.len() {
+            for second in [0, 1, 3, 10, 11, 12, 30] {
+                for chunk in [1, 2, 7, 11, 100] {
+                    let mut memory = vec![0xee; ROWS * 15 + 2];
+                    let mut rest = Panels::new(&mut memory, ROWS, WIDTHS.to_vec()).unwrap();
+                    assert_eq!(rest.len(), bytes.len() as u64);
+                    let mut a = rest.take(first as u64);
+                    let mut b = rest.take(second as u64);
+                    let (x, y) = bytes.split_at(first);
+                    let (y, z) = y.split_at(y.len().min(second));
+                    // In another order than that of the bytes.
+                    for (part, bytes) in [(&mut rest, z), (&mut a, x), (&mut b, y)] {
+                        assert_eq!(part.len(), bytes.len() as u64);
+                        for piece in bytes.chunks(chunk) {
+                            assert!(part.write(piece).is_empty());
+                        }
+                        assert_eq!(part.write(&[7, 8]), [7, 8], "there is no place for more");
+                    }
+                    assert_eq!(memory, expected(&bytes), "{first} {second} {chunk}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn memory_is_whole_until_it_is_used() {
+        let mut memory = vec![0; ROWS * 15];
+        let mut panels = Panels::new(&mut memory, ROWS, WIDTHS.to_vec()).unwrap();
+        assert_eq!(panels.memory_mut().unwrap().len(), ROWS * 15);
+        panels.write(&[1]);
+        assert!(panels.memory_mut().is_none());
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        let wide = |bytes, stride| vec![PanelWidth { bytes, stride }];
+        let mut memory = [0; 8];
+        assert!(Panels::new(&mut memory, 3, wide(3, 3)).is_none());
+        assert!(Panels::new(&mut memory, 2, wide(3, 2)).is_none());
+        assert!(Panels::new(&mut memory, 2, wide(0, 2)).is_none());
+        assert!(Panels::new(&mut memory, usize::MAX, wide(2, 2)).is_none());
+        let mut none = Panels::new(&mut memory, 0, wide(4, 4)).unwrap();
+        assert!(none.is_empty() && none.take(3).is_empty());
+        assert_eq!(none.write(&[1]), [1]);
+    }
+}
