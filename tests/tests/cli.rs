@@ -577,3 +577,33 @@ fn help_is_an_answer_and_nonsense_is_not() {
     check_refused(&["dump", &models("iris"), "--stage", "nowhere"], &["artifacts", "plan"]);
     check_refused(&["frobnicate"], &["frobnicate"]);
 }
+
+#[test]
+fn models_are_listed_copied_moved_and_removed() {
+    let home = tempfile::tempdir().unwrap();
+    let url = |name: &str| home.path().join(name).display().to_string();
+    let list = || -> Vec<String> {
+        let models = answer_json(&["list", &url(""), "--json"]);
+        let urls = models.as_array().unwrap().iter().map(|m| m["url"].as_str().unwrap().to_owned());
+        urls.map(|m| m.strip_prefix(&url("")).unwrap().to_owned()).collect()
+    };
+    assert!(answer(&["copy", &models("digits"), &url("a")]).starts_with("copied "));
+    answer(&["copy", &url("a"), &url("b/new.json")]);
+    assert_eq!(list(), ["a/model.json", "b/new.json"]);
+    answer(&["move", &url("a"), &url("c")]);
+    assert_eq!(list(), ["b/new.json", "c/model.json"]);
+    // What was moved about is the model it was.
+    let verified = answer_json(&["inspect", &url("c"), "--verify", "--json"]);
+    assert_eq!(verified["verified"], json!(true));
+    let entry = &answer_json(&["list", &url("c"), "--json"])[0];
+    assert_eq!(entry["weight_bytes"], verified["weights"]["bytes"]);
+    assert!(answer(&["list", &url("")]).contains("c/model.json"));
+    answer(&["remove", &url("b/new.json"), &url("c")]);
+    assert_eq!(list(), [""; 0]);
+    check_refused(&["remove", &url("c")], &["model.json", "no such file"]);
+    check_refused(&["move", &models("digits"), &models("digits")], &["the model itself"]);
+
+    fs::write(home.path().join("model.json"), "<html>").unwrap();
+    let Answer { success, out, err } = tfjs(&["list", &url("")]);
+    assert!(!success && out.is_empty() && err.contains("model.json"), "{out}{err}");
+}

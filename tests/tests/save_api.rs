@@ -156,6 +156,25 @@ fn a_blocking_save_inside_a_runtime_is_a_misuse() {
     check_refused(result, Kind::Misuse, "await the async function");
 }
 
+/// Over HTTP, to a server that reads forms as others do.
+#[test]
+fn to_a_web_server_as_tensorflow_js_sends_it() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = runtime.block_on(io_harness::form_server::FormServer::start());
+    let options = SaveOptions::new().with_shard_bytes(5);
+    let report = tfjs::blocking::save(&model(), server.url("/200"), options).unwrap();
+    assert_eq!((report.files, report.location), (2, server.url("/200")));
+    let forms = server.forms();
+    let names: Vec<&str> = forms[0].parts.iter().map(|part| part.file_name.as_str()).collect();
+    assert_eq!(names, ["model.json", "model.weights.bin"]);
+    let json: Value = serde_json::from_slice(&forms[0].parts[0].bytes).unwrap();
+    let expected = dense().0;
+    assert_eq!(json["modelTopology"], expected["modelTopology"]);
+    assert_eq!(json["weightsManifest"][0]["paths"], json!(["./model.weights.bin"]));
+    assert_eq!(json["weightsManifest"][0]["weights"], expected["weightsManifest"][0]["weights"]);
+    assert_eq!(forms[0].parts[1].bytes, dense().1);
+}
+
 #[test]
 fn targets_that_cannot_save() {
     let unknown = tfjs::blocking::save(&model(), "nowhere://m", SaveOptions::new());
@@ -176,4 +195,50 @@ fn what_no_quantization_can_store_leaves_what_was_there() {
     let error = result.expect_err("NaN has no byte");
     assert_eq!((error.kind(), error.place().weight.as_deref()), (Kind::Misuse, Some("d/kernel")), "{error}");
     assert_eq!(predict(&load(target, &Registry::default())), predict(&model()));
+}
+
+/// A model that TensorFlow.js saved with its optimizer, and its weight file.
+fn with_optimizer(options: LoadOptions) -> (LayersModel, Value, Vec<u8>) {
+    let case = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance/cases/tfjs/compiled_with_optimizer");
+    let model = tfjs::blocking::load_layers_model(case, options).unwrap();
+    let json = serde_json::from_slice(&std::fs::read(format!("{case}/model.json")).unwrap()).unwrap();
+    (model, json, std::fs::read(format!("{case}/model.weights.bin")).unwrap())
+}
+
+#[test]
+fn an_optimizer_that_was_kept_is_saved_as_it_was() {
+    let (model, json, weights) = with_optimizer(LoadOptions::new().with_keep_optimizer(true));
+    assert_eq!(model.optimizer_weights().len(), 9);
+    assert_eq!(model.report().unused, [""; 0]);
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().to_str().unwrap();
+    tfjs::blocking::save(&model, target, SaveOptions::new().with_optimizer(true)).unwrap();
+    let found = saved_json(folder.path());
+    assert_eq!(found["weightsManifest"][0]["weights"], json["weightsManifest"][0]["weights"]);
+    assert_eq!(found["trainingConfig"], json["trainingConfig"]);
+    assert_eq!(std::fs::read(folder.path().join("weights.bin")).unwrap(), weights);
+
+    // Quantization is for the model's weights; and the rest of the road is the same again.
+    let options = SaveOptions::new().with_optimizer(true).with_store(StoreAs::Float16).with_shard_bytes(7);
+    tfjs::blocking::save(&model, target, options).unwrap();
+    let again = tfjs::blocking::load_layers_model(target, LoadOptions::new().with_keep_optimizer(true)).unwrap();
+    let values = |model: &LayersModel| model.optimizer_weights().to_vec();
+    assert_eq!(format!("{:?}", values(&again)), format!("{:?}", values(&model)));
+}
+
+#[test]
+fn an_optimizer_is_neither_kept_nor_saved_unless_asked_for() {
+    let (model, json, weights) = with_optimizer(LoadOptions::new());
+    assert_eq!(model.optimizer_weights().len(), 0);
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().to_str().unwrap();
+    let asked = tfjs::blocking::save(&model, target, SaveOptions::new().with_optimizer(true));
+    check_refused(asked, Kind::Misuse, "the file had 9 weights of the optimizer, and they were not kept");
+    tfjs::blocking::save(&model, target, SaveOptions::new()).unwrap();
+    let specs = json["weightsManifest"][0]["weights"].as_array().unwrap();
+    assert_eq!(saved_json(folder.path())["weightsManifest"][0]["weights"], json!(specs[..4]));
+    let saved = std::fs::read(folder.path().join("weights.bin")).unwrap();
+    assert_eq!(saved, weights[..saved.len()]);
+    // A model that never had one has none to lose.
+    tfjs::blocking::save(&self::model(), target, SaveOptions::new().with_optimizer(true)).unwrap();
 }

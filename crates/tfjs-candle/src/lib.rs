@@ -8,6 +8,7 @@ pub mod input;
 pub mod layers;
 pub mod model;
 pub mod ops;
+mod optimizer;
 pub mod output;
 pub mod report;
 pub mod run;

@@ -4,6 +4,7 @@ use crate::custom::CustomLayers;
 use crate::engine::native::{Concrete, LazyPlan, NativePlan};
 use crate::engine::{Engine, portable};
 use crate::input::{self, Inputs};
+use crate::optimizer::{self, OptimizerWeights};
 use crate::output::Outputs;
 use crate::report::LoadReport;
 use crate::run::{OrBug, RunCx};
@@ -13,14 +14,14 @@ use candle_core::{Device, Tensor};
 use serde_json::Value as Json;
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use tfjs_manifest::{Error, Limits, ModelJson, Result, Shape, WeightReader, WeightsManifest};
 use tfjs_topology::bind::{Binding, Bound, TensorId};
 use tfjs_topology::def::ModelDef;
 use tfjs_topology::graph::{GraphLayer, GraphPort, ModelGraph, SlotId};
 use tfjs_topology::types::{SymShape, TensorType, ValueType};
-use tfjs_weights::{Destinations, Wanted};
+use tfjs_weights::{Destinations, HostTensor, Wanted};
 
 /// How a model is built from a file's parts.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +37,8 @@ pub struct BuildOptions {
     pub limits: Limits,
     /// Threads of the native engine; all cores by default.
     pub threads: Option<usize>,
+    /// Whether the weights of the optimizer are kept, to be saved again; not by default: predicting needs none.
+    pub keep_optimizer: bool,
 }
 
 impl BuildOptions {
@@ -79,6 +82,7 @@ pub fn prepare(
         })
         .collect();
     let manifest = prepared.manifest();
+    let kept: HashSet<TensorId> = optimizer::ids(&manifest).filter(|_| options.keep_optimizer).collect();
     let layout = manifest.layout(&options.limits)?;
     let packed = match options.engine() {
         Engine::Native => NativePlan::places(graph),
@@ -86,7 +90,10 @@ pub fn prepare(
     };
     let packed = RefCell::new(packed);
     let destinations = Destinations::with_places(&layout, &manifest, |group, index| {
-        let Some(slot) = wanted.get(&TensorId { group, index }) else { return Ok(Wanted::Not) };
+        let id = TensorId { group, index };
+        let Some(slot) = wanted.get(&id) else {
+            return Ok(if kept.contains(&id) { Wanted::Values } else { Wanted::Not });
+        };
         Ok(packed.borrow_mut().remove(slot).map_or(Wanted::Values, Wanted::Place))
     })?;
     Ok((prepared, destinations))
@@ -109,18 +116,20 @@ impl Prepared {
     /// # Errors
     /// Weights that do not decode, naming the weight; a device that refuses.
     pub fn finish(self, filled: Destinations<PackedPlace>, mut report: LoadReport) -> Result<LayersModel> {
-        let arrived = filled.arrived()?;
+        let mut arrived = filled.arrived()?;
+        let optimizer = optimizer::take(&self.manifest(), &mut arrived)?;
         let mut weights = Weights::new(&self.graph, &self.binding, &self.manifest(), arrived, &self.device())?;
         let native = match self.native()? {
             false => None,
             true => Some(NativePlan::compile(&self.graph, &mut weights, self.options.threads)?),
         };
         report.portable_layers = native.as_ref().map(|plan| plan.portable_layers(&self.graph)).unwrap_or_default();
-        Ok(self.build(weights, native.map(LazyPlan::compiled), report))
+        Ok(self.build(weights, optimizer, native.map(LazyPlan::compiled), report))
     }
 
     /// Builds the model without its weights: each is read when it is first wanted, which for the native engine is
-    /// the first prediction. Predictions then block on files, and fail if those are no longer the same.
+    /// the first prediction. Predictions then block on files, and fail if those are no longer the same. An optimizer's
+    /// weights that are to be kept are read now.
     ///
     /// # Errors
     /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for weights in one group with strings.
@@ -128,9 +137,13 @@ impl Prepared {
         let manifest = self.manifest();
         let layout = manifest.layout(&self.options.limits)?;
         let weights = Weights::unread(&self.graph, &self.binding, &manifest, &layout, &reader, &self.device())?;
+        let optimizer = match self.options.keep_optimizer {
+            true => optimizer::read(&manifest, &layout, &*reader)?,
+            false => Vec::new(),
+        };
         let native = self.native()?.then(|| LazyPlan::new(self.options.threads));
         drop(manifest);
-        Ok(self.build(weights, native, report))
+        Ok(self.build(weights, optimizer, native, report))
     }
 
     fn manifest(&self) -> Cow<'_, WeightsManifest> {
@@ -151,10 +164,16 @@ impl Prepared {
         }
     }
 
-    fn build(self, weights: Weights, native: Option<LazyPlan>, mut report: LoadReport) -> LayersModel {
+    fn build(
+        self,
+        weights: Weights,
+        optimizer: OptimizerWeights,
+        native: Option<LazyPlan>,
+        mut report: LoadReport,
+    ) -> LayersModel {
         let device = self.device();
         let Prepared { json, def, graph, binding, options } = self;
-        let BuildOptions { device: _, engine: _, custom_layers, limits, threads: _ } = options;
+        let BuildOptions { device: _, engine: _, custom_layers, limits, threads: _, keep_optimizer } = options;
         report.producer = Some(def.producer.clone());
         report.weight_bytes = layout_bytes(&graph);
         for bound in &binding.slots {
@@ -163,14 +182,28 @@ impl Prepared {
             }
         }
         let name_of = |id: &TensorId| {
-            Some(json.weights_manifest.as_ref()?.groups().get(id.group)?.weights.get(id.index)?.name.clone())
+            let spec = json.weights_manifest.as_ref()?.groups().get(id.group)?.weights.get(id.index)?;
+            (!(keep_optimizer && spec.is_optimizer())).then(|| spec.name.clone())
         };
         report.unused = binding.unused.iter().filter_map(name_of).collect();
         report.warnings.extend(def.warnings.iter().cloned());
         report.warnings.extend(binding.warnings.iter().cloned());
         let checked = Mutex::default();
-        let shared = Shared { json, def, graph, weights, device, native, custom_layers, limits, report, checked };
-        LayersModel { shared: Arc::new(shared) }
+        LayersModel {
+            shared: Arc::new(Shared {
+                json,
+                def,
+                graph,
+                weights,
+                optimizer,
+                device,
+                native,
+                custom_layers,
+                limits,
+                report,
+                checked,
+            }),
+        }
     }
 }
 
@@ -212,6 +245,7 @@ struct Shared {
     def: ModelDef,
     graph: ModelGraph,
     weights: Weights,
+    optimizer: OptimizerWeights,
     device: Device,
     /// What the native engine runs; without it, the portable one runs.
     native: Option<LazyPlan>,
@@ -373,6 +407,12 @@ impl LayersModel {
     /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if there is none.
     pub fn weight(&self, name: &str) -> Result<Tensor> {
         self.shared.weights.get(name)
+    }
+
+    /// The weights of the optimizer the model was trained with, by their names in the file and in its order, if they
+    /// were [kept](BuildOptions::keep_optimizer).
+    pub fn optimizer_weights(&self) -> &[(String, HostTensor)] {
+        &self.shared.optimizer
     }
 
     /// The `userDefinedMetadata` of the file.

@@ -18,11 +18,13 @@ pub struct FileOptions {
     pub store: StoreAs,
     /// How weights are cut into files; one `weights.bin` by default, as TensorFlow.js in Node writes it.
     pub files: WeightFiles,
+    /// Whether the optimizer's weights are written too, behind the model's, as they were loaded; not by default.
+    pub optimizer: bool,
 }
 
 impl Default for FileOptions {
     fn default() -> Self {
-        FileOptions { store: StoreAs::Values, files: WeightFiles::One("weights.bin".to_owned()) }
+        FileOptions { store: StoreAs::Values, files: WeightFiles::One("weights.bin".to_owned()), optimizer: false }
     }
 }
 
@@ -45,7 +47,17 @@ impl FileOptions {
         self.files = WeightFiles::Shards(bytes);
         self
     }
+
+    /// See [`optimizer`](FileOptions::optimizer).
+    #[must_use]
+    pub fn with_optimizer(mut self, optimizer: bool) -> Self {
+        self.optimizer = optimizer;
+        self
+    }
 }
+
+/// The group of weights that are the optimizer's.
+const OPTIMIZER: &str = "optimizer";
 
 /// A model's files.
 #[derive(Clone, Debug)]
@@ -64,19 +76,20 @@ impl LayersModel {
     /// differs from what the model's producer computes, a warning says so. Models of TensorFlow.js have none.
     ///
     /// Weights come in TensorFlow.js's order, those that training changes first. Metadata and the training
-    /// configuration are kept where they were; the optimizer's state is not.
+    /// configuration are kept where they were; the optimizer's weights if they are [asked for](FileOptions::optimizer).
     ///
     /// # Errors
     /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a model TensorFlow.js's JSON cannot hold;
-    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for values a quantization cannot store.
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for values a quantization cannot store, and for an optimizer's
+    /// weights that the file had but loading did not keep.
     pub fn to_artifacts(&self, options: &FileOptions) -> Result<ModelFiles> {
-        let FileOptions { store, files } = options;
+        let FileOptions { store, files, optimizer } = options;
         let encoded = encode(&self.def_with_input_types())?;
         let mut warnings = encoded.warnings;
         let named = weight_names(self.graph(), &encoded.topology, self.custom_layers().defs(), self.limits())?;
         warnings.extend(named.warnings);
 
-        let (weights, written) = self.encode_weights(&named.names, *store, files)?;
+        let (weights, written) = self.encode_weights(&named.names, *store, files, *optimizer)?;
         let mut topology = encoded.topology;
         let original = self.json();
         // The converter's place for it: TensorFlow.js compiles with what it finds beside the topology only.
@@ -112,6 +125,7 @@ impl LayersModel {
         names: &[String],
         store: StoreAs,
         files: &WeightFiles,
+        optimizer: bool,
     ) -> Result<(tfjs_manifest::WeightsManifest, Vec<NamedBytes>)> {
         let slots = self.graph().slots.iter().enumerate();
         let (trainable, frozen): (Vec<_>, Vec<_>) = slots.partition(|(_, slot)| slot.trainable);
@@ -121,8 +135,30 @@ impl LayersModel {
             let tensor = self.host_tensor(SlotId(i), slot).map_err(|e| e.at_weight(name))?;
             tensors.push((name.as_str(), tensor));
         }
-        let group = tensors.iter().map(|(name, tensor)| NamedTensor::new(name, tensor).stored_as(store)).collect();
+        let mut group: Vec<_> =
+            tensors.iter().map(|(name, tensor)| NamedTensor::new(name, tensor).stored_as(store)).collect();
+        if optimizer {
+            let kept = self.kept_optimizer()?.iter();
+            group.extend(kept.map(|(name, tensor)| NamedTensor {
+                group: Some(OPTIMIZER),
+                // Moments are sums over time: what quantization loses of them would add up.
+                ..NamedTensor::new(name, tensor)
+            }));
+        }
         tfjs_weights::encode(&[group], files)
+    }
+
+    /// All the optimizer's weights that the file had.
+    fn kept_optimizer(&self) -> Result<&[(String, HostTensor)]> {
+        let specs = self.json().weights_manifest.iter().flat_map(|manifest| manifest.specs());
+        let had = specs.filter(|(_, _, spec)| spec.is_optimizer()).count();
+        let kept = self.optimizer_weights();
+        if kept.len() != had {
+            return Err(Error::misuse(format!(
+                "the file had {had} weights of the optimizer, and they were not kept; load the model with `keep_optimizer`"
+            )));
+        }
+        Ok(kept)
     }
 
     fn host_tensor(&self, id: SlotId, slot: &WeightSlot) -> Result<HostTensor> {

@@ -23,6 +23,14 @@ pub(crate) enum Command {
     Dump(DumpArgs),
     /// Measure loading and predicting
     Bench(BenchArgs),
+    /// Say what models there are in a folder and below it
+    List(ListArgs),
+    /// Copy a model: its JSON and the weight files that names
+    Copy(FromToArgs),
+    /// Move a model: copy, compare, and only then remove the original
+    Move(FromToArgs),
+    /// Remove models: each JSON, and the weight files that names
+    Remove(RemoveArgs),
 }
 
 /// Which model, and how to load it.
@@ -182,6 +190,50 @@ pub(crate) struct BenchArgs {
     /// Answer in JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, ArgsOf)]
+pub(crate) struct ListArgs {
+    /// URL or path of the folder
+    #[arg(default_value = ".")]
+    pub(crate) folder: String,
+
+    #[command(flatten)]
+    pub(crate) transport: TransportArgs,
+
+    /// Answer in JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ArgsOf)]
+pub(crate) struct FromToArgs {
+    /// URL, path of a model.json, or its folder
+    pub(crate) from: String,
+
+    /// URL, path of a .json file, or a folder, made if need be
+    pub(crate) to: String,
+
+    #[command(flatten)]
+    pub(crate) transport: TransportArgs,
+}
+
+#[derive(Debug, ArgsOf)]
+pub(crate) struct RemoveArgs {
+    /// URLs, paths of a model.json, or its folder
+    #[arg(required = true)]
+    pub(crate) model: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) transport: TransportArgs,
+}
+
+/// How to reach what is far away.
+#[derive(Debug, ArgsOf)]
+pub(crate) struct TransportArgs {
+    /// A header of every HTTP request; may be repeated
+    #[arg(long, value_name = "NAME: VALUE", value_parser = header)]
+    pub(crate) header: Vec<(String, String)>,
 }
 
 /// A device by name; whether this build and machine have it is found out when it is wanted.

@@ -50,6 +50,10 @@ where
         Command::Predict(args) => commands::predict::run(args, out, err),
         Command::Dump(args) => commands::dump::run(args, out, err),
         Command::Bench(args) => commands::bench::run(args, out, err),
+        Command::List(args) => commands::store::list(args, out, err),
+        Command::Copy(args) => commands::store::copy(args, out),
+        Command::Move(args) => commands::store::rename(args, out),
+        Command::Remove(args) => commands::store::remove(args, out),
     };
     match done.and_then(|()| out.flush().map_err(Failure::from)) {
         Ok(()) => ExitCode::SUCCESS,

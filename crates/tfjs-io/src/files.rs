@@ -12,6 +12,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::SystemTime;
 use tfjs_manifest::{Error, Result};
 
 /// A boxed future that can move between threads. It names no executor.
@@ -104,7 +105,8 @@ pub trait Files: Send + Sync + Debug {
 }
 
 fn unsupported<T: Send + 'static>(what: &str, path: &str) -> BoxFuture<'static, Result<T>> {
-    let error = Error::unsupported(format!("this place cannot {what}")).in_file(path);
+    let error = Error::unsupported(format!("this place cannot {what}"));
+    let error = if path.is_empty() { error } else { error.in_file(path) };
     Box::pin(std::future::ready(Err(error)))
 }
 
@@ -217,6 +219,8 @@ pub struct Opened {
     pub file_len: Option<u64>,
     /// Tells this state of the file from another.
     pub validator: Option<Validator>,
+    /// When it was last written, if known.
+    pub modified: Option<SystemTime>,
     /// Whether ranges of this file can be asked for.
     pub ranges: bool,
     /// The bytes.
@@ -230,7 +234,8 @@ impl Opened {
             Body::Bytes(bytes) => Some(bytes.len() as u64),
             _ => None,
         };
-        Opened { location: location.into(), offset: 0, len, file_len: len, validator: None, ranges: false, body }
+        let location = location.into();
+        Opened { location, offset: 0, len, file_len: len, validator: None, modified: None, ranges: false, body }
     }
 
     /// With the length of the body, which is the whole file.
@@ -253,6 +258,13 @@ impl Opened {
     #[must_use]
     pub fn with_ranges(mut self, ranges: bool) -> Self {
         self.ranges = ranges;
+        self
+    }
+
+    /// When it was last written.
+    #[must_use]
+    pub fn with_modified(mut self, time: SystemTime) -> Self {
+        self.modified = Some(time);
         self
     }
 

@@ -47,6 +47,17 @@ pub trait IoHandler: Send + Sync {
         Box::pin(std::future::ready(Err(error)))
     }
 
+    /// The model's files, for a place where they can be written and removed one by one: what copying to it and
+    /// removing it need.
+    ///
+    /// # Errors
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) unless the handler has such files.
+    fn files<'a>(&'a self, cx: &'a IoCx) -> BoxFuture<'a, Result<FilesHandler>> {
+        let _ = cx;
+        let error = "this place has no files that could be written or removed one by one";
+        Box::pin(std::future::ready(Err(Error::unsupported(error).in_file(self.location()))))
+    }
+
     /// The model as messages name it.
     fn location(&self) -> String {
         "custom handler".to_owned()
@@ -154,6 +165,16 @@ impl FilesHandler {
     pub fn new(files: Arc<dyn Files>, json_name: impl Into<String>) -> Self {
         FilesHandler { files, json_name: json_name.into() }
     }
+
+    /// The place its files are in.
+    pub fn place(&self) -> &Arc<dyn Files> {
+        &self.files
+    }
+
+    /// The name of the model's JSON there.
+    pub fn json_name(&self) -> &str {
+        &self.json_name
+    }
 }
 
 /// The JSON of a model that is a file in `files`, and its weights, which are said to be in `weights`: the road of
@@ -208,6 +229,10 @@ impl IoHandler for FilesHandler {
             self.files.put_all(files).await?;
             Ok(result)
         })
+    }
+
+    fn files<'a>(&'a self, _cx: &'a IoCx) -> BoxFuture<'a, Result<FilesHandler>> {
+        Box::pin(std::future::ready(Ok(self.clone())))
     }
 
     fn location(&self) -> String {

@@ -72,7 +72,9 @@ mod prefixed;
 mod progress;
 mod registry;
 mod retry;
+mod save;
 mod shard_path;
+mod store;
 mod url;
 mod weights_at;
 
@@ -102,12 +104,16 @@ pub use memory::{MemoryFiles, MemoryHandler, MemoryStore};
 pub use object::ObjectFiles;
 #[cfg(feature = "cloud")]
 pub use object::ObjectScheme;
-pub use options::{IoOptions, ProgressCallback, Proxy, Roots, Signature, Signer, Timeouts, WeightUrlConverter};
+pub use options::{
+    IoOptions, ProgressCallback, Proxy, Roots, SaveMethod, Signature, Signer, Timeouts, WeightUrlConverter,
+};
 pub use prefixed::PrefixedFiles;
 pub use progress::{Phase, Progress};
 pub use registry::{Registry, Scheme};
 pub use retry::Retry;
+pub use save::save;
 pub use shard_path::shard_components;
+pub use store::{ListedModel, ModelInfo, ModelStore};
 pub use url::{MODEL_JSON, ModelUrl};
 
 pub use bytes::Bytes;

@@ -4,6 +4,7 @@ use crate::options::LoadOptions;
 use crate::save::{SaveOptions, SaveReport};
 use crate::source::Source;
 use tfjs_candle::LayersModel;
+use tfjs_io::{ListedModel, ModelInfo, ModelStore};
 use tfjs_manifest::{Error, Result};
 
 /// Loads a model; see [`load_layers_model`](crate::load_layers_model).
@@ -20,6 +21,38 @@ pub fn load_layers_model(source: impl Into<Source>, options: LoadOptions) -> Res
 /// As there; [`Kind::Misuse`](crate::Kind::Misuse) inside a tokio runtime, whose worker it would block.
 pub fn save(model: &LayersModel, target: impl Into<Source>, options: SaveOptions) -> Result<SaveReport> {
     run(crate::save(model, target, options))
+}
+
+/// The models in a folder and below it; see [`ModelStore::list`].
+///
+/// # Errors
+/// As there; [`Kind::Misuse`](crate::Kind::Misuse) inside a tokio runtime, whose worker it would block.
+pub fn list_models(store: &ModelStore, folder: &str) -> Result<Vec<ListedModel>> {
+    run(store.list(folder))
+}
+
+/// Copies a model; see [`ModelStore::copy`].
+///
+/// # Errors
+/// As [`list_models`].
+pub fn copy_model(store: &ModelStore, from: &str, to: &str) -> Result<ModelInfo> {
+    run(store.copy(from, to))
+}
+
+/// Moves a model; see [`ModelStore::rename`].
+///
+/// # Errors
+/// As [`list_models`].
+pub fn move_model(store: &ModelStore, from: &str, to: &str) -> Result<ModelInfo> {
+    run(store.rename(from, to))
+}
+
+/// Removes a model; see [`ModelStore::remove`].
+///
+/// # Errors
+/// As [`list_models`].
+pub fn remove_model(store: &ModelStore, url: &str) -> Result<ModelInfo> {
+    run(store.remove(url))
 }
 
 pub(crate) fn run<T>(future: impl Future<Output = Result<T>>) -> Result<T> {

@@ -21,7 +21,7 @@ pub use tfjs_candle::{
 pub use tfjs_io::ArchiveHandler;
 #[cfg(feature = "cache")]
 pub use tfjs_io::{Cache, CachedModel};
-pub use tfjs_io::{Checksums, IoHandler, IoOptions, Progress, SaveResult};
+pub use tfjs_io::{Checksums, IoHandler, IoOptions, ListedModel, ModelInfo, ModelStore, Progress, SaveResult};
 pub use tfjs_manifest::{Error, Kind, Limits, Place, Result};
 pub use tfjs_topology::producer::Producer;
 pub use tfjs_topology::types::{SymShape, ValueType};

@@ -27,6 +27,9 @@ pub struct LoadOptions {
     pub engine: Option<Engine>,
     /// Threads of the native engine; all cores by default.
     pub threads: Option<usize>,
+    /// Whether the optimizer's weights are kept, to be saved again with
+    /// [`SaveOptions::with_optimizer`](crate::SaveOptions::with_optimizer); not by default: predicting needs none.
+    pub keep_optimizer: bool,
     /// Leaves weights on disk until they are first wanted, which for the native engine is the first prediction; the
     /// files stay open and must stay as they are. For models on disk (or in a cache there). Default false.
     pub lazy: bool,
@@ -48,6 +51,7 @@ impl Default for LoadOptions {
             device: None,
             engine: None,
             threads: None,
+            keep_optimizer: false,
             lazy: false,
             limits: Limits::default(),
             io: IoOptions::default(),
@@ -108,6 +112,13 @@ impl LoadOptions {
     #[must_use]
     pub fn with_threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
+        self
+    }
+
+    /// See [`keep_optimizer`](LoadOptions::keep_optimizer).
+    #[must_use]
+    pub fn with_keep_optimizer(mut self, keep: bool) -> Self {
+        self.keep_optimizer = keep;
         self
     }
 
@@ -193,6 +204,7 @@ impl LoadOptions {
         build.custom_layers = self.custom_layers.clone();
         build.limits = self.limits.clone();
         build.threads = self.threads;
+        build.keep_optimizer = self.keep_optimizer;
         build
     }
 }

@@ -39,6 +39,15 @@ impl SaveOptions {
         self
     }
 
+    /// Whether the optimizer's weights are saved too, in their group, as they were loaded: TensorFlow.js's
+    /// `includeOptimizer`. The model must have been loaded with
+    /// [`keep_optimizer`](crate::LoadOptions::keep_optimizer).
+    #[must_use]
+    pub fn with_optimizer(mut self, optimizer: bool) -> Self {
+        self.files = self.files.with_optimizer(optimizer);
+        self
+    }
+
     /// See [`io`](SaveOptions::io).
     #[must_use]
     pub fn with_io(mut self, io: IoOptions) -> Self {
@@ -72,8 +81,9 @@ pub struct SaveReport {
 /// Saves a model as TensorFlow.js's `model.save` does: a `model.json` and its weights.
 ///
 /// `target` is a folder (made if need be), the path of a `.json` file, a URL of a scheme that can save, or a
-/// handler. Needs a tokio runtime; [`blocking::save`](crate::blocking::save) brings its own. After an error, what
-/// was there before is still there.
+/// handler. A web server is sent the form that TensorFlow.js sends, with one file of weights however they are cut.
+/// Needs a tokio runtime; [`blocking::save`](crate::blocking::save) brings its own. After an error, what was there
+/// before is still there.
 ///
 /// # Errors
 /// [`Kind::Unsupported`](crate::Kind::Unsupported) for a target that cannot save or a model TensorFlow.js's JSON

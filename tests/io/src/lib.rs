@@ -3,6 +3,7 @@
 pub mod archives;
 pub mod cached;
 pub mod fault_server;
+pub mod form_server;
 pub mod load;
 pub mod proxy;
 pub mod sink;

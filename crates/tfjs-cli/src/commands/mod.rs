@@ -4,4 +4,5 @@ pub(crate) mod bench;
 pub(crate) mod dump;
 pub(crate) mod inspect;
 pub(crate) mod predict;
+pub(crate) mod store;
 mod verify;

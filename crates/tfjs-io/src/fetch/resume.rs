@@ -100,7 +100,7 @@ struct Resumed {
 impl Resumed {
     /// The same open file, with a body that is resumed.
     fn over(mut opened: Opened, files: Arc<dyn Files>, path: &str, options: OpenOptions, tries: Tries) -> Opened {
-        let Opened { location, offset, len, file_len, validator, ranges, body: Body::Stream(_) } = &opened else {
+        let Opened { location, offset, len, file_len, validator, ranges, body: Body::Stream(_), .. } = &opened else {
             return opened;
         };
         let ends = len.and_then(|len| offset.checked_add(len));

@@ -1,11 +1,9 @@
 //! The files of one folder on disk, and nothing outside it.
 
-use crate::fetch::into_stream;
 use crate::files::{Body, BoxFuture, Files, LocalFile, OpenOptions, Opened, Validator};
 use crate::shard_path::shard_components;
-use futures_util::StreamExt;
 use std::fs::File;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 use tfjs_manifest::{Error, Limits, Result};
@@ -17,12 +15,14 @@ pub struct FolderFiles {
     folder: PathBuf,
     limits: Limits,
     allow_symlinks: bool,
+    /// The one file that the caller named, not a manifest: its name is taken as it is, and it may be a link.
+    named: Option<String>,
 }
 
 impl FolderFiles {
     /// The files of this folder.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        FolderFiles { folder: folder.into(), limits: Limits::default(), allow_symlinks: false }
+        FolderFiles { folder: folder.into(), limits: Limits::default(), allow_symlinks: false, named: None }
     }
 
     /// With another limit for paths.
@@ -39,8 +39,20 @@ impl FolderFiles {
         self
     }
 
+    pub(super) fn with_named(mut self, name: &str) -> Self {
+        self.named = Some(name.to_owned());
+        self
+    }
+
+    fn is_named(&self, path: &str) -> bool {
+        self.named.as_deref() == Some(path)
+    }
+
     /// Where a path is, by its name alone.
     fn path(&self, path: &str) -> Result<PathBuf> {
+        if self.is_named(path) {
+            return Ok(self.folder.join(path));
+        }
         let parts = shard_components(path, &self.limits)?;
         Ok(parts.iter().fold(self.folder.clone(), |folder, part| folder.join(part)))
     }
@@ -50,27 +62,25 @@ impl Files for FolderFiles {
     /// Always the whole file: a file on disk is read at offsets.
     fn open<'a>(&'a self, path: &'a str, _options: OpenOptions) -> BoxFuture<'a, Result<Opened>> {
         Box::pin(async move {
-            let (this, path) = (self.clone(), self.path(path)?);
-            crate::blocking::run(move || open_inside(&this.folder, &path, this.allow_symlinks)).await
+            let (this, named, path) = (self.clone(), self.is_named(path), self.path(path)?);
+            crate::blocking::run(move || match named {
+                true => open(&path, &path, true),
+                false => open_inside(&this.folder, &path, this.allow_symlinks),
+            })
+            .await
         })
     }
 
     fn put<'a>(&'a self, path: &'a str, body: Body) -> BoxFuture<'a, Result<()>> {
+        self.put_all(vec![(path.to_owned(), body)])
+    }
+
+    /// All or none of them. Folders are made where they are missing.
+    fn put_all<'a>(&'a self, files: Vec<(String, Body)>) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            let path = self.path(path)?;
-            let mut chunks = into_stream(body, None);
-            let target = path.clone();
-            let mut staged = crate::blocking::run(move || super::save::Staged::new(&target)).await?;
-            while let Some(chunk) = chunks.next().await {
-                let chunk = chunk?;
-                let target = path.clone();
-                staged = crate::blocking::run(move || {
-                    staged.file().write_all(&chunk).map_err(|e| cannot("write", e).in_file(target.display()))?;
-                    Ok(staged)
-                })
-                .await?;
-            }
-            crate::blocking::run(move || staged.commit()).await
+            let files = files.into_iter().map(|(path, body)| Ok((self.path(&path)?, body)));
+            let files: Vec<_> = files.collect::<Result<_>>()?;
+            super::save::write_all(self.folder.clone(), self.allow_symlinks, files).await
         })
     }
 
@@ -88,11 +98,23 @@ impl Files for FolderFiles {
         })
     }
 
+    /// Folders that this leaves empty are removed as well, except the outermost.
     fn remove<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            let path = self.path(path)?;
+            let (this, path) = (self.clone(), self.path(path)?);
             crate::blocking::run(move || {
-                std::fs::remove_file(&path).map_err(|e| cannot("remove", e).in_file(path.display()))
+                let folder = super::folder_of(&path);
+                if !this.allow_symlinks {
+                    check_inside(&this.folder, folder)?;
+                }
+                std::fs::remove_file(&path).map_err(|e| cannot("remove", e).in_file(path.display()))?;
+                for empty in folder.ancestors().take_while(|f| *f != this.folder && f.starts_with(&this.folder)) {
+                    // Refused if something is in it, as it should be.
+                    if std::fs::remove_dir(empty).is_err() {
+                        break;
+                    }
+                }
+                Ok(())
             })
             .await
         })
@@ -114,16 +136,35 @@ fn open_inside(folder: &Path, path: &Path, allow_symlinks: bool) -> Result<Opene
             .in_file(path.display()));
         }
     }
-    let (file, len) = open_regular(&real, path, false)?;
+    open(&real, path, false)
+}
+
+/// `shown` is how messages name the file. `follow`: the last component may be a link.
+pub(super) fn open(path: &Path, shown: &Path, follow: bool) -> Result<Opened> {
+    let (file, len) = open_regular(path, shown, follow)?;
     let modified = file.metadata().ok().and_then(|m| m.modified().ok());
-    let modified = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    let validator = Validator::weak(format!("{len}-{}", modified.map_or(0, |t| t.as_nanos())));
-    let body = Body::File(LocalFile::new(file, Some(real)));
-    let opened = Opened::new(path.display().to_string(), body).with_len(len).with_validator(validator);
+    let age = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let validator = Validator::weak(format!("{len}-{}", age.map_or(0, |t| t.as_nanos())));
+    let body = Body::File(LocalFile::new(file, Some(path.to_owned())));
+    let mut opened = Opened::new(shown.display().to_string(), body).with_len(len).with_validator(validator);
+    opened.modified = modified;
     Ok(opened.with_ranges(true))
 }
 
-/// Opens a regular file; `shown` is how messages name it. `follow`: the last component may be a link.
+/// Refuses a folder that links lead to outside the root. What is not there yet is no link.
+pub(super) fn check_inside(root: &Path, folder: &Path) -> Result<()> {
+    let Some(nearest) = folder.ancestors().take_while(|f| f.starts_with(root)).find(|f| f.exists()) else {
+        return Ok(());
+    };
+    let real = |path: &Path| path.canonicalize().map_err(|e| not_there(e).in_file(path.display()));
+    if real(nearest)?.starts_with(real(root)?) {
+        return Ok(());
+    }
+    let error = "this folder is a link out of the model's folder; allow symlinks if this model is trusted";
+    Err(Error::malformed(error).in_file(nearest.display()))
+}
+
+/// Opens a regular file.
 pub(crate) fn open_regular(path: &Path, shown: &Path, follow: bool) -> Result<(File, u64)> {
     let error = |e| not_there(e).in_file(shown.display());
     // Looked at before it is opened: opening a pipe waits for a writer, opening a device may do things.

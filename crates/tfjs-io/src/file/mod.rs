@@ -13,8 +13,10 @@ use crate::archive;
 use crate::archive::Named;
 use crate::cx::IoCx;
 use crate::fetch::read_json;
-use crate::files::{Body, BoxFuture, Files, LocalFile, Opened};
-use crate::handler::{IoHandler, ModelArtifacts, SaveArtifacts, SaveResult, WeightSource};
+#[cfg(feature = "archive")]
+use crate::files::Body;
+use crate::files::{BoxFuture, Files, Opened};
+use crate::handler::{FilesHandler, IoHandler, ModelArtifacts, SaveArtifacts, SaveResult, WeightSource};
 use crate::registry::Scheme;
 use crate::url::{MODEL_JSON, ModelUrl};
 use crate::weights_at::weights_elsewhere;
@@ -31,9 +33,13 @@ impl Scheme for FileScheme {
     }
 
     fn files(&self, folder: &ModelUrl, _query: &str, cx: &IoCx) -> Result<Arc<dyn Files>> {
-        let files = FolderFiles::new(path_of(folder)?).with_limits(cx.options().limits.clone());
-        Ok(Arc::new(files.with_allow_symlinks(cx.options().allow_symlinks)))
+        Ok(Arc::new(folder_files(path_of(folder)?, cx)))
     }
+}
+
+fn folder_files(folder: &Path, cx: &IoCx) -> FolderFiles {
+    let files = FolderFiles::new(folder).with_limits(cx.options().limits.clone());
+    files.with_allow_symlinks(cx.options().allow_symlinks)
 }
 
 fn path_of(url: &ModelUrl) -> Result<&Path> {
@@ -56,6 +62,16 @@ impl FileHandler {
     /// does not end in `.json` a folder, made if need be.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         FileHandler { path: path.into() }
+    }
+
+    #[cfg(feature = "archive")]
+    async fn save_archive(&self, artifacts: SaveArtifacts, cx: &IoCx) -> Result<SaveResult> {
+        zip::save(&self.path, artifacts, cx).await
+    }
+
+    #[cfg(not(feature = "archive"))]
+    async fn save_archive(&self, _artifacts: SaveArtifacts, _cx: &IoCx) -> Result<SaveResult> {
+        Err(crate::archive::needs_feature().in_file(self.path.display()))
     }
 }
 
@@ -82,22 +98,21 @@ impl IoHandler for FileHandler {
 
     fn save<'a>(&'a self, artifacts: SaveArtifacts, cx: &'a IoCx) -> BoxFuture<'a, Result<SaveResult>> {
         Box::pin(async move {
-            if is_archive(&self.path) {
-                #[cfg(feature = "archive")]
-                return zip::save(&self.path, artifacts, cx).await;
-                #[cfg(not(feature = "archive"))]
-                return Err(crate::archive::needs_feature().in_file(self.path.display()));
+            match is_archive(&self.path) {
+                true => self.save_archive(artifacts, cx).await,
+                false => self.files(cx).await?.save(artifacts, cx).await,
             }
-            let is_json = self.path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json"));
-            let json_path = match is_json {
-                true => self.path.clone(),
-                false => self.path.join(MODEL_JSON),
-            };
-            let name = json_path.file_name().and_then(|name| name.to_str()).unwrap_or(MODEL_JSON).to_owned();
-            artifacts.check(&name, cx)?;
-            let folder = folder_of(&json_path).to_owned();
-            let limits = cx.options().limits.clone();
-            crate::blocking::run(move || save::save(&folder, &name, &artifacts, &limits)).await
+        })
+    }
+
+    fn files<'a>(&'a self, cx: &'a IoCx) -> BoxFuture<'a, Result<FilesHandler>> {
+        Box::pin(async move {
+            let path = self.path.clone();
+            let path = crate::blocking::run(move || json_path(path)).await?;
+            let name = path.file_name().and_then(|name| name.to_str());
+            let name = name.ok_or_else(|| Error::misuse("expected a file's name, in UTF-8").in_file(path.display()))?;
+            let files = folder_files(folder_of(&path), cx).with_named(name);
+            Ok(FilesHandler::new(Arc::new(files), name))
         })
     }
 
@@ -114,7 +129,7 @@ fn is_archive(path: &Path) -> bool {
 /// The file of an archive.
 #[cfg(feature = "archive")]
 pub(crate) fn open_archive(path: &Path) -> Result<std::fs::File> {
-    open_regular(path, path, true).map(|(file, _)| file)
+    folder::open_regular(path, path, true).map(|(file, _)| file)
 }
 
 /// The folder a file is in; never the empty path.
@@ -122,6 +137,31 @@ fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
+    }
+}
+
+/// The model's JSON: the one in a folder, or a file whose name says what it is. Any other file is somebody
+/// else's.
+fn json_path(path: PathBuf) -> Result<PathBuf> {
+    if is_archive(&path) {
+        let error = "the files of an archive cannot be written or removed one by one";
+        return Err(Error::unsupported(error).in_file(path.display()));
+    }
+    let is_json = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json"));
+    match (path.is_dir(), path.is_file()) {
+        (false, _) if is_json => Ok(path),
+        (false, true) => Err(Error::misuse("expected a folder or a file that ends in `.json`").in_file(path.display())),
+        _ => Ok(path.join(MODEL_JSON)),
+    }
+}
+
+/// The path of a model's JSON by which two names of one model can be told: links and `..` resolved, as far as
+/// there is something.
+pub(crate) fn real_path(path: &Path) -> PathBuf {
+    let path = json_path(path.to_owned()).unwrap_or_else(|_| path.to_owned());
+    match (folder_of(&path).canonicalize(), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path,
     }
 }
 
@@ -159,13 +199,11 @@ fn open_json(mut path: PathBuf) -> Result<(PathBuf, Opened)> {
     if in_folder {
         path.push(MODEL_JSON);
     }
-    let (file, len) = open_regular(&path, &path, true).map_err(|e| match in_folder {
+    let opened = folder::open(&path, &path, true).map_err(|e| match in_folder {
         true if !path.exists() => {
             Error::fetch("this folder has no `model.json`; give the path of the model's JSON").in_file(path.display())
         }
         _ => e,
     })?;
-    let body = Body::File(LocalFile::new(file, Some(path.clone())));
-    let opened = Opened::new(path.display().to_string(), body).with_len(len);
     Ok((path, opened))
 }

@@ -1,45 +1,102 @@
-//! Writing a model to a folder: every file beside its place first, then all of them into place, the
-//! model's JSON last. After an error the folder holds what it held before.
+//! Writing several files to a folder as one: every file beside its place first, then all of them into place,
+//! in order. After an error, or if nobody waits for the end any more, the folder holds what it held before.
 
-use super::folder::cannot;
-use crate::handler::{SaveArtifacts, SaveResult};
-use crate::shard_path::shard_components;
+use super::folder::{cannot, check_inside};
+use crate::fetch::into_stream;
+use crate::files::Body;
+use bytes::Bytes;
+use futures_util::StreamExt;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use tfjs_manifest::{Error, Limits, Result};
+use tfjs_manifest::{Error, Result};
 
 /// What files that are being written begin with.
 const STAGED: &str = ".tfjs-";
+
+/// Chunks that have arrived already are written in one go, up to so many.
+const CHUNKS: usize = 64;
 
 /// Whether a file of this name is one that is being written, or was when a process died.
 pub(super) fn is_staged(name: &str) -> bool {
     name.starts_with(STAGED)
 }
 
-pub(super) fn save(folder: &Path, json_name: &str, artifacts: &SaveArtifacts, limits: &Limits) -> Result<SaveResult> {
-    let mut made = MadeFolders::default();
-    let mut staged = Vec::new();
-    for (path, bytes) in &artifacts.weights {
-        let parts = shard_components(path, limits)?;
-        let target = parts.iter().fold(folder.to_owned(), |folder, part| folder.join(part));
-        made.create(super::folder_of(&target))?;
-        staged.push(Staged::with(&target, bytes)?);
+/// Writes these files in their order, all or none. Folders are made where they are missing; unless
+/// `allow_symlinks`, none that a link leads to outside `root` is written to.
+pub(super) async fn write_all(root: PathBuf, allow_symlinks: bool, files: Vec<(PathBuf, Body)>) -> Result<()> {
+    let mut staging = Staging { root, allow_symlinks, open: None, written: Vec::new(), made: MadeFolders::default() };
+    for (target, body) in files {
+        staging = on_disk(staging, move |staging| staging.begin(&target)).await?;
+        let mut chunks = into_stream(body, None).ready_chunks(CHUNKS);
+        while let Some(chunks) = chunks.next().await {
+            staging = on_disk(staging, move |staging| staging.write(chunks)).await?;
+        }
+        staging = on_disk(staging, Staging::end).await?;
     }
-    made.create(folder)?;
-    staged.push(Staged::with(&folder.join(json_name), &artifacts.model_json)?);
-    // Nothing that was there has been touched so far.
-    let mut replaced = Vec::new();
-    for file in staged {
-        replaced.push(file.replace()?);
+    crate::blocking::run(move || staging.commit()).await
+}
+
+/// The files go with the work: if nobody waits for it any more, the thread that has them cleans up.
+async fn on_disk(
+    mut staging: Staging,
+    work: impl FnOnce(&mut Staging) -> Result<()> + Send + 'static,
+) -> Result<Staging> {
+    crate::blocking::run(move || {
+        work(&mut staging)?;
+        Ok(staging)
+    })
+    .await
+}
+
+/// Files beside their places. Dropped, they are gone, and the folders made for them.
+struct Staging {
+    root: PathBuf,
+    allow_symlinks: bool,
+    open: Option<Staged>,
+    written: Vec<Written>,
+    // Last: folders go after the files in them.
+    made: MadeFolders,
+}
+
+impl Staging {
+    fn begin(&mut self, target: &Path) -> Result<()> {
+        let folder = super::folder_of(target);
+        if !self.allow_symlinks {
+            check_inside(&self.root, folder)?;
+        }
+        self.made.create(folder)?;
+        self.open = Some(Staged::new(target)?);
+        Ok(())
     }
-    for file in &mut replaced {
-        file.keep();
+
+    fn write(&mut self, chunks: Vec<Result<Bytes>>) -> Result<()> {
+        let staged = self.open.as_mut().ok_or_else(|| Error::bug("bytes for no file"))?;
+        for chunk in chunks {
+            let chunk = chunk.map_err(|e| e.in_file(staged.target.display()))?;
+            staged.file.write_all(&chunk).map_err(|e| cannot("write", e).in_file(staged.target.display()))?;
+        }
+        Ok(())
     }
-    made.keep();
-    let location = folder.join(json_name).display().to_string();
-    Ok(SaveResult::new(location, artifacts.weights.len() + 1, artifacts.bytes()))
+
+    fn end(&mut self) -> Result<()> {
+        let staged = self.open.take().ok_or_else(|| Error::bug("the end of no file"))?;
+        self.written.push(staged.written()?);
+        Ok(())
+    }
+
+    /// All of them into place. Nothing that was there has been touched so far.
+    fn commit(self) -> Result<()> {
+        let Staging { written, mut made, .. } = self;
+        let mut replaced = AllReplaced(Vec::new());
+        for file in written {
+            replaced.0.push(file.replace()?);
+        }
+        replaced.keep();
+        made.keep();
+        Ok(())
+    }
 }
 
 /// A file being written beside its place. Dropped, it is gone.
@@ -62,19 +119,15 @@ impl Staged {
         Ok(Staged { file, at: Temporary(Some(at)), target: target.to_owned() })
     }
 
-    fn with(target: &Path, bytes: &[u8]) -> Result<Written> {
-        let mut staged = Staged::new(target)?;
-        staged.file.write_all(bytes).map_err(|e| cannot("write", e).in_file(target.display()))?;
-        staged.written()
-    }
-
+    #[cfg(feature = "archive")]
     pub(super) fn file(&mut self) -> &mut File {
         &mut self.file
     }
 
-    /// Into its place, on disk.
+    /// Into its place, alone.
+    #[cfg(feature = "archive")]
     pub(super) fn commit(self) -> Result<()> {
-        self.written()?.replace()?.keep();
+        self.written()?.replace()?.kept = true;
         Ok(())
     }
 
@@ -113,17 +166,29 @@ impl Written {
     }
 }
 
+/// Files in their places, undone from the last to the first unless they are kept.
+struct AllReplaced(Vec<Replaced>);
+
+impl AllReplaced {
+    fn keep(&mut self) {
+        self.0.iter_mut().for_each(|file| file.kept = true);
+    }
+}
+
+impl Drop for AllReplaced {
+    fn drop(&mut self) {
+        // Two of one name: what the first one replaced is what was there.
+        while let Some(last) = self.0.pop() {
+            drop(last);
+        }
+    }
+}
+
 /// A file in its place, and the one that was there before. Dropped without being kept, it is undone.
 struct Replaced {
     target: PathBuf,
     before: Temporary,
     kept: bool,
-}
-
-impl Replaced {
-    fn keep(&mut self) {
-        self.kept = true;
-    }
 }
 
 impl Drop for Replaced {
@@ -194,12 +259,6 @@ fn beside(target: &Path) -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
-
-    fn artifacts(json: &'static str, files: &[(&str, &'static str)]) -> SaveArtifacts {
-        let weights = files.iter().map(|(p, b)| ((*p).to_owned(), Bytes::from_static(b.as_bytes()))).collect();
-        SaveArtifacts::new(json, weights)
-    }
 
     fn names(folder: &Path) -> Vec<String> {
         let mut names: Vec<_> =
@@ -208,33 +267,10 @@ mod tests {
         names
     }
 
-    fn run(folder: &Path, artifacts: &SaveArtifacts) -> Result<SaveResult> {
-        save(folder, "model.json", artifacts, &Limits::default())
-    }
-
-    #[test]
-    fn files_replace_those_before_and_leave_nothing_else() {
-        let dir = tempfile::tempdir().unwrap();
-        let folder = dir.path().join("a/b");
-        run(&folder, &artifacts("{}", &[("w.bin", "1"), ("sub/x.bin", "2")])).unwrap();
-        let result = run(&folder, &artifacts("{\"a\":1}", &[("w.bin", "33")])).unwrap();
-        assert_eq!((result.files, result.bytes), (2, 9));
-        assert_eq!(names(&folder), ["model.json", "sub", "w.bin"]);
-        assert_eq!(fs::read_to_string(folder.join("w.bin")).unwrap(), "33");
-        assert_eq!(fs::read_to_string(folder.join("model.json")).unwrap(), "{\"a\":1}");
-    }
-
-    #[test]
-    fn a_failed_save_leaves_what_was_there() {
-        let dir = tempfile::tempdir().unwrap();
-        run(dir.path(), &artifacts("{}", &[("w.bin", "1")])).unwrap();
-        // The last file cannot be written, because a folder has its name.
-        fs::create_dir(dir.path().join("z.bin")).unwrap();
-        let error = run(dir.path(), &artifacts("{2}", &[("w.bin", "2"), ("new/y.bin", "2"), ("z.bin", "2")]));
-        assert!(error.unwrap_err().place().file.as_deref().unwrap().ends_with("z.bin"));
-        assert_eq!(names(dir.path()), ["model.json", "w.bin", "z.bin"]);
-        assert_eq!(fs::read_to_string(dir.path().join("w.bin")).unwrap(), "1");
-        assert_eq!(fs::read_to_string(dir.path().join("model.json")).unwrap(), "{}");
+    fn replaced(target: &Path, bytes: &[u8]) -> Replaced {
+        let mut staged = Staged::new(target).unwrap();
+        staged.file.write_all(bytes).unwrap();
+        staged.written().unwrap().replace().unwrap()
     }
 
     #[test]
@@ -242,11 +278,28 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (old, new) = (dir.path().join("old"), dir.path().join("new"));
         fs::write(&old, "1").unwrap();
-        let first = Staged::with(&old, b"2").unwrap().replace().unwrap();
-        let second = Staged::with(&new, b"2").unwrap().replace().unwrap();
-        assert_eq!(fs::read_to_string(&old).unwrap(), "2");
-        drop((first, second));
+        let all = AllReplaced(vec![replaced(&old, b"2"), replaced(&new, b"2"), replaced(&old, b"3")]);
+        assert_eq!(fs::read_to_string(&old).unwrap(), "3");
+        drop(all);
         assert_eq!(fs::read_to_string(&old).unwrap(), "1");
         assert_eq!(names(dir.path()), ["old"]);
+    }
+
+    #[test]
+    fn a_panic_half_way_leaves_no_file_and_no_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("a/b");
+        let target = root.join("w");
+        let panicked = std::panic::catch_unwind(move || {
+            let mut staging =
+                Staging { root, allow_symlinks: false, open: None, written: Vec::new(), made: MadeFolders::default() };
+            staging.begin(&target).unwrap();
+            staging.write(vec![Ok(Bytes::from_static(b"half"))]).unwrap();
+            staging.end().unwrap();
+            staging.begin(&target).unwrap();
+            panic!("half-way");
+        });
+        assert!(panicked.is_err());
+        assert_eq!(names(dir.path()), [""; 0]);
     }
 }

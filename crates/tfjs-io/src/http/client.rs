@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use tfjs_manifest::{Error, Result};
 
 /// Redirects followed by one request.
-const HOPS: usize = 5;
+pub(super) const HOPS: usize = 5;
 
 /// What a server is that gives no answer in time.
 const SILENT: &str = "the server did not answer";
@@ -95,19 +95,15 @@ impl HttpClient {
 
     /// The first answer that is no redirect.
     async fn follow(&self, url: &str, options: &OpenOptions) -> Result<Hop> {
-        let (mut uri, user_info) = request::parse(url)?;
-        let mut headers = self.headers.clone();
-        if let Some(basic) = user_info.filter(|_| !headers.contains_key(header::AUTHORIZATION)) {
-            headers.insert(header::AUTHORIZATION, basic);
-        }
+        let (mut uri, mut headers) = self.target(url)?;
         let first = uri.clone();
         // Once away from the caller's server, its secrets are never sent again, even if a redirect leads back.
         let mut away = false;
         let mut reach = self.reach;
         for number in 0..=HOPS {
             let mut hop_headers = headers.clone();
-            if let Some(sign) = self.signer.as_ref().filter(|_| !away) {
-                uri = request::sign(sign, uri, &mut hop_headers).await?;
+            if !away {
+                uri = self.signed(uri, &mut hop_headers).await?;
             }
             check_reach(reach, &uri).map_err(|e| redirected(e, &uri, number))?;
             let request = request::get(&uri, &hop_headers, options, no_body())?;
@@ -133,6 +129,24 @@ impl HttpClient {
         Err(Error::fetch(format!("the server redirects more than {HOPS} times; check the URL")))
     }
 
+    /// A URL of the caller's, and the caller's headers for it.
+    pub(super) fn target(&self, url: &str) -> Result<(Uri, HeaderMap)> {
+        let (uri, user_info) = request::parse(url)?;
+        let mut headers = self.headers.clone();
+        if let Some(basic) = user_info.filter(|_| !headers.contains_key(header::AUTHORIZATION)) {
+            headers.insert(header::AUTHORIZATION, basic);
+        }
+        Ok((uri, headers))
+    }
+
+    /// The same, signed if the caller signs.
+    pub(super) async fn signed(&self, uri: Uri, headers: &mut HeaderMap) -> Result<Uri> {
+        match &self.signer {
+            Some(sign) => request::sign(sign, uri, headers).await,
+            None => Ok(uri),
+        }
+    }
+
     /// Whether an answer came from a private address. Behind a proxy only the URL tells.
     fn is_private(&self, uri: &Uri, response: &Response<Incoming>) -> bool {
         if self.proxies.hide(uri) {
@@ -144,7 +158,6 @@ impl HttpClient {
     /// Sends a request as it is, and gives the answer as it is: no header is added, no redirect followed, nothing
     /// decoded. For those who speak a protocol of their own over the same connections. The time-out for the headers
     /// of the answer begins anew with every piece of the request's body that goes out.
-    #[cfg(feature = "cloud")]
     pub(crate) async fn forward(&self, request: Request<RequestBody>) -> Result<Response<Incoming>> {
         check_reach(self.reach, request.uri())?;
         let (request, sent) = super::sending::watched(request);
@@ -167,7 +180,6 @@ impl HttpClient {
     }
 
     /// Whether the time for the whole load is over.
-    #[cfg(feature = "cloud")]
     pub(crate) fn is_over(&self) -> bool {
         self.deadline.is_some_and(|deadline| deadline <= Instant::now())
     }

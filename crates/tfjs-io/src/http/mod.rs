@@ -12,16 +12,16 @@ mod policy;
 mod proxy;
 mod redirect;
 mod request;
-#[cfg(feature = "cloud")]
 mod sending;
 mod tls;
+mod upload;
 
 pub(crate) use client::HttpClient;
 
 use crate::cx::IoCx;
 use crate::fetch::RetryFiles;
 use crate::files::{BoxFuture, Files, OpenOptions, Opened};
-use crate::handler::{IoHandler, ModelArtifacts, WeightSource, fetch_model};
+use crate::handler::{IoHandler, ModelArtifacts, SaveArtifacts, SaveResult, WeightSource, fetch_model};
 use crate::registry::Scheme;
 use crate::shard_path::shard_components;
 use crate::url::{ModelUrl, without_secrets};
@@ -88,6 +88,13 @@ impl IoHandler for HttpHandler {
             let (json, weights) = fetch_model(&json, &name, weights, cx).await?;
             Ok(ModelArtifacts::new(location, json, WeightSource::Files(weights)))
         })
+    }
+
+    /// Sends the form that TensorFlow.js sends to the URL as it is, by [`save_method`](crate::IoOptions::save_method):
+    /// a file `model.json`, and a file `model.weights.bin` with all weights. A status other than 2xx is an error, and
+    /// so is a redirect, except 307 and 308 within the same origin. What may have arrived is not sent twice.
+    fn save<'a>(&'a self, artifacts: SaveArtifacts, cx: &'a IoCx) -> BoxFuture<'a, Result<SaveResult>> {
+        Box::pin(async move { upload::upload(self.url.as_url().unwrap_or_default(), artifacts, cx).await })
     }
 
     fn location(&self) -> String {

@@ -8,6 +8,9 @@ use http::{Method, Request, Uri};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use tfjs_manifest::{Error, Result};
 
+/// Who asks, unless the caller's headers say otherwise.
+pub(super) const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("tfjs-rs/", env!("CARGO_PKG_VERSION")));
+
 /// A request for a file, without a body.
 pub(super) fn get<B>(uri: &Uri, headers: &HeaderMap, options: &OpenOptions, body: B) -> Result<Request<B>> {
     let mut request = Request::new(body);
@@ -15,7 +18,7 @@ pub(super) fn get<B>(uri: &Uri, headers: &HeaderMap, options: &OpenOptions, body
     *request.uri_mut() = uri.clone();
     let all = request.headers_mut();
     all.extend(headers.clone());
-    all.entry(header::USER_AGENT).or_insert(HeaderValue::from_static(concat!("tfjs-rs/", env!("CARGO_PKG_VERSION"))));
+    all.entry(header::USER_AGENT).or_insert(USER_AGENT);
     all.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
     // Weights are dense, and compressed they would lose their length; a part of something compressed is
     // nothing.

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use tfjs_manifest::{Error, Result};
 
 /// Files in memory, by name. Clones share them.
@@ -42,8 +42,18 @@ impl MemoryFiles {
     }
 
     fn insert(&self, path: String, bytes: Bytes) {
-        let path = normal(&path).to_owned();
-        self.files.write().unwrap_or_else(PoisonError::into_inner).insert(path, bytes);
+        self.lock().insert(normal(&path).to_owned(), bytes);
+    }
+
+    fn lock(&self) -> RwLockWriteGuard<'_, BTreeMap<String, Bytes>> {
+        // Maps of whole files are whole whatever happened to another thread.
+        self.files.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The files as they are now: what happens to these afterwards does not happen to those.
+    fn snapshot(&self) -> MemoryFiles {
+        let files = self.files.read().unwrap_or_else(PoisonError::into_inner).clone();
+        MemoryFiles { files: Arc::new(RwLock::new(files)) }
     }
 
     fn get(&self, path: &str) -> Option<Bytes> {
@@ -59,6 +69,26 @@ impl MemoryFiles {
 /// TensorFlow.js writes `./model.weights.bin`.
 fn normal(path: &str) -> &str {
     path.strip_prefix("./").unwrap_or(path)
+}
+
+/// All bytes of these files, by their names.
+async fn in_memory(files: Vec<(String, Body)>) -> Result<BTreeMap<String, Bytes>> {
+    let mut whole = BTreeMap::new();
+    for (path, body) in files {
+        let bytes = match body {
+            Body::Bytes(bytes) => bytes,
+            other => {
+                let mut all = Vec::new();
+                let mut chunks = into_stream(other, None);
+                while let Some(chunk) = chunks.next().await {
+                    all.extend_from_slice(&chunk?);
+                }
+                Bytes::from(all)
+            }
+        };
+        whole.insert(normal(&path).to_owned(), bytes);
+    }
+    Ok(whole)
 }
 
 impl<P: Into<String>, B: Into<Bytes>> FromIterator<(P, B)> for MemoryFiles {
@@ -99,19 +129,14 @@ impl Files for MemoryFiles {
     }
 
     fn put<'a>(&'a self, path: &'a str, body: Body) -> BoxFuture<'a, Result<()>> {
+        self.put_all(vec![(path.to_owned(), body)])
+    }
+
+    /// All at one moment, or none of them.
+    fn put_all<'a>(&'a self, files: Vec<(String, Body)>) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            let bytes = match body {
-                Body::Bytes(bytes) => bytes,
-                other => {
-                    let mut all = Vec::new();
-                    let mut chunks = into_stream(other, None);
-                    while let Some(chunk) = chunks.next().await {
-                        all.extend_from_slice(&chunk?);
-                    }
-                    Bytes::from(all)
-                }
-            };
-            self.insert(path.to_owned(), bytes);
+            let whole = in_memory(files).await?;
+            self.lock().extend(whole);
             Ok(())
         })
     }
@@ -122,7 +147,7 @@ impl Files for MemoryFiles {
     }
 
     fn remove<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<()>> {
-        let removed = self.files.write().unwrap_or_else(PoisonError::into_inner).remove(normal(path));
+        let removed = self.lock().remove(normal(path));
         let result = removed.map(drop).ok_or_else(|| Error::fetch("no such file in memory").in_file(path));
         Box::pin(std::future::ready(result))
     }

@@ -1,8 +1,8 @@
 //! `mem://name`: models saved in memory, as a scheme. A value of the caller's, not a global.
 
-use super::MemoryFiles;
+use super::{MemoryFiles, in_memory, normal};
 use crate::cx::IoCx;
-use crate::files::{BoxFuture, Files};
+use crate::files::{Body, BoxFuture, Files, OpenOptions, Opened};
 use crate::handler::{FilesHandler, IoHandler, ModelArtifacts, SaveArtifacts, SaveResult};
 use crate::registry::Scheme;
 use crate::url::{MODEL_JSON, ModelUrl};
@@ -51,18 +51,21 @@ impl MemoryStore {
     }
 
     fn found(&self, name: &str, url: &str) -> Result<MemoryFiles> {
-        self.get(name).ok_or_else(|| {
-            let names: Vec<String> = self.names().iter().take(8).map(|n| format!("`{n}`")).collect();
-            let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            Error::fetch(format!("no model of this name in memory; there are: {known}")).in_file(url)
-        })
+        self.get(name).ok_or_else(|| self.unknown(url))
+    }
+
+    fn unknown(&self, url: &str) -> Error {
+        let names: Vec<String> = self.names().iter().take(8).map(|n| format!("`{n}`")).collect();
+        let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        Error::fetch(format!("no model of this name in memory; there are: {known}")).in_file(url)
     }
 }
 
-/// The name in `mem://name`.
+/// The name in `mem://name`, which is also `mem://name/` and `mem://name/model.json`.
 fn name_of(url: &ModelUrl) -> String {
     let text = url.as_url().unwrap_or_default();
     let name = text.split_once("://").map_or(text, |(_, name)| name);
+    let name = name.strip_suffix(MODEL_JSON).filter(|rest| rest.ends_with('/')).unwrap_or(name);
     name.trim_end_matches('/').to_owned()
 }
 
@@ -76,7 +79,103 @@ impl Scheme for MemoryStore {
     }
 
     fn files(&self, folder: &ModelUrl, _query: &str, _cx: &IoCx) -> Result<Arc<dyn Files>> {
-        Ok(Arc::new(self.found(&name_of(folder), &folder.to_string())?))
+        let url = folder.to_string().trim_end_matches('/').to_owned();
+        Ok(Arc::new(StoreFiles { store: self.clone(), name: name_of(folder), url }))
+    }
+}
+
+/// The files of a model, and of those whose names go on after its own and a `/`; without a name those of all.
+#[derive(Debug)]
+struct StoreFiles {
+    store: MemoryStore,
+    name: String,
+    url: String,
+}
+
+impl StoreFiles {
+    fn full(&self, path: &str) -> String {
+        match self.name.is_empty() {
+            true => normal(path).to_owned(),
+            false => format!("{}/{}", self.name, normal(path)),
+        }
+    }
+
+    /// The model a file is in, and the file's name there: this one, or the one with the longest name.
+    fn find(&self, path: &str) -> Result<(MemoryFiles, String)> {
+        let own = self.store.get(&self.name);
+        if let Some(own) = own.as_ref().filter(|own| own.get(path).is_some()) {
+            return Ok((own.clone(), path.to_owned()));
+        }
+        let full = self.full(path);
+        for (name, files) in self.store.lock().iter().rev() {
+            if let Some(file) = full.strip_prefix(name.as_str()).and_then(|rest| rest.strip_prefix('/')) {
+                return Ok((files.clone(), file.to_owned()));
+            }
+        }
+        own.map(|own| (own, path.to_owned())).ok_or_else(|| self.store.unknown(&self.url))
+    }
+}
+
+impl Files for StoreFiles {
+    fn open<'a>(&'a self, path: &'a str, options: OpenOptions) -> BoxFuture<'a, Result<Opened>> {
+        Box::pin(async move {
+            let (files, file) = self.find(path)?;
+            let mut opened = files.open(&file, options).await?;
+            opened.location = self.location(path);
+            Ok(opened)
+        })
+    }
+
+    fn put<'a>(&'a self, path: &'a str, body: Body) -> BoxFuture<'a, Result<()>> {
+        self.put_all(vec![(path.to_owned(), body)])
+    }
+
+    /// All at one moment, or none of them. Those who are loading keep the files they have.
+    fn put_all<'a>(&'a self, files: Vec<(String, Body)>) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            if self.name.is_empty() {
+                return Err(Error::misuse("expected a model's name after `://`").in_file(&self.url));
+            }
+            let whole = in_memory(files).await?;
+            let mut models = self.store.lock();
+            let all = models.get(&self.name).map(MemoryFiles::snapshot).unwrap_or_default();
+            all.lock().extend(whole);
+            models.insert(self.name.clone(), all);
+            Ok(())
+        })
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>>> {
+        let below = self.full("");
+        let mut paths = Vec::new();
+        for (name, files) in self.store.lock().iter() {
+            paths.extend(files.names().iter().filter_map(|file| {
+                let full = format!("{name}/{file}");
+                full.strip_prefix(&below).filter(|path| path.starts_with(prefix)).map(str::to_owned)
+            }));
+        }
+        paths.sort();
+        Box::pin(std::future::ready(Ok(paths)))
+    }
+
+    /// A model without files is none.
+    fn remove<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let mut models = self.store.lock();
+            let left = models.get(&self.name).map(MemoryFiles::snapshot).unwrap_or_default();
+            if left.lock().remove(normal(path)).is_none() {
+                return Err(Error::fetch("no such file in memory").in_file(self.location(path)));
+            }
+            match left.names().is_empty() {
+                true => models.remove(&self.name),
+                false => models.insert(self.name.clone(), left),
+            };
+            Ok(())
+        })
+    }
+
+    fn location(&self, path: &str) -> String {
+        format!("{}/{}", self.url, normal(path))
     }
 }
 
@@ -105,6 +204,12 @@ impl IoHandler for StoredModel {
             self.store.insert(self.name.clone(), files.with(MODEL_JSON, artifacts.model_json));
             Ok(result)
         })
+    }
+
+    fn files<'a>(&'a self, _cx: &'a IoCx) -> BoxFuture<'a, Result<FilesHandler>> {
+        let url = self.location.strip_suffix(MODEL_JSON).unwrap_or(&self.location).trim_end_matches('/').to_owned();
+        let files = StoreFiles { store: self.store.clone(), name: self.name.clone(), url };
+        Box::pin(std::future::ready(Ok(FilesHandler::new(Arc::new(files), MODEL_JSON))))
     }
 
     fn location(&self) -> String {

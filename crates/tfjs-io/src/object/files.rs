@@ -254,7 +254,8 @@ impl fmt::Debug for ObjectFiles {
 
 impl Opened {
     fn with_validator_of(self, meta: &ObjectMeta) -> Self {
-        validator(meta).into_iter().fold(self, Opened::with_validator)
+        let opened = self.with_modified(meta.last_modified.into());
+        validator(meta).into_iter().fold(opened, Opened::with_validator)
     }
 }
 

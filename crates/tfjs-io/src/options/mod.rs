@@ -47,6 +47,8 @@ pub struct IoOptions {
     pub timeouts: Timeouts,
     /// How often to try again.
     pub retry: Retry,
+    /// How a model is sent to a server to be saved. Default POST, as TensorFlow.js sends it.
+    pub save_method: SaveMethod,
     /// Whose word on the certificates of servers is taken. Default: [`Roots::Bundled`].
     pub roots: Roots,
     /// Certificates that are trusted beside those, in PEM: see
@@ -81,6 +83,7 @@ impl Default for IoOptions {
             range_bytes: 8 << 20,
             timeouts: Timeouts::default(),
             retry: Retry::default(),
+            save_method: SaveMethod::default(),
             roots: Roots::default(),
             root_certificates: Vec::new(),
             proxy: Proxy::default(),
@@ -178,6 +181,13 @@ impl IoOptions {
     #[must_use]
     pub fn with_retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
+        self
+    }
+
+    /// Another HTTP method for saving.
+    #[must_use]
+    pub fn with_save_method(mut self, method: SaveMethod) -> Self {
+        self.save_method = method;
         self
     }
 
@@ -279,6 +289,7 @@ impl fmt::Debug for IoOptions {
             range_bytes,
             timeouts,
             retry,
+            save_method,
             roots,
             root_certificates,
             proxy,
@@ -303,6 +314,7 @@ impl fmt::Debug for IoOptions {
             .field("range_bytes", range_bytes)
             .field("timeouts", timeouts)
             .field("retry", retry)
+            .field("save_method", save_method)
             .field("roots", roots)
             .field("root_certificates", &root_certificates.len())
             .field("proxy", proxy)
@@ -312,6 +324,17 @@ impl fmt::Debug for IoOptions {
             .field("checksums", checksums)
             .finish()
     }
+}
+
+/// The HTTP method that saves a model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SaveMethod {
+    /// POST.
+    #[default]
+    Post,
+    /// PUT.
+    Put,
 }
 
 /// How long to wait for a network.

@@ -2,7 +2,7 @@
 //! right.
 
 mod json;
-mod text;
+pub(crate) mod text;
 
 use crate::args::InspectArgs;
 use crate::commands::verify;

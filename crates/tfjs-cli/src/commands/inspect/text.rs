@@ -78,7 +78,7 @@ fn table(graph: &ModelGraph, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// A size as people say it.
-fn bytes(n: u64) -> String {
+pub(crate) fn bytes(n: u64) -> String {
     let scaled = |unit: f64| n as f64 / unit;
     match n {
         0..1_000 => format!("{n} bytes"),

@@ -223,7 +223,7 @@ struct ObjectHandler {
 }
 
 impl ObjectHandler {
-    fn files(&self, cx: &IoCx) -> Result<Arc<dyn Files>> {
+    fn objects(&self, cx: &IoCx) -> Result<Arc<dyn Files>> {
         let files = self.scheme.beginning(&self.root, &self.bucket, self.prefix.clone(), cx);
         Ok(Arc::new(files.map_err(|e| e.in_file(&self.location))?))
     }
@@ -232,7 +232,7 @@ impl ObjectHandler {
 impl IoHandler for ObjectHandler {
     fn load<'a>(&'a self, cx: &'a IoCx) -> BoxFuture<'a, Result<ModelArtifacts>> {
         Box::pin(async move {
-            let files = self.files(cx)?;
+            let files = self.objects(cx)?;
             let json = read_json(files.open(&self.name, OpenOptions::new(Purpose::Json)).await?, cx).await?;
             let weights = weights_elsewhere(cx, true, "")?.unwrap_or(files);
             Ok(ModelArtifacts::new(self.location(), json, WeightSource::Files(weights)))
@@ -240,7 +240,12 @@ impl IoHandler for ObjectHandler {
     }
 
     fn save<'a>(&'a self, artifacts: SaveArtifacts, cx: &'a IoCx) -> BoxFuture<'a, Result<SaveResult>> {
-        Box::pin(async move { FilesHandler::new(self.files(cx)?, &*self.name).save(artifacts, cx).await })
+        Box::pin(async move { self.files(cx).await?.save(artifacts, cx).await })
+    }
+
+    fn files<'a>(&'a self, cx: &'a IoCx) -> BoxFuture<'a, Result<FilesHandler>> {
+        let files = self.objects(cx).map(|objects| FilesHandler::new(objects, &*self.name));
+        Box::pin(std::future::ready(files))
     }
 
     fn location(&self) -> String {

@@ -1,0 +1,111 @@
+//! `tfjs list`, `copy`, `move` and `remove`: models as things that are kept somewhere. What a model does, is not looked
+//! at.
+
+use crate::args::{FromToArgs, ListArgs, RemoveArgs, TransportArgs};
+use crate::commands::inspect::text::bytes;
+use crate::failure::{Failure, causes, one_line, print_error};
+use crate::progress::Bar;
+use crate::road::Driver;
+use serde_json::{Value, json};
+use std::io::{self, Write};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tfjs::{ListedModel, LoadOptions, ModelInfo, ModelStore, Result};
+
+pub(crate) fn list(args: &ListArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), Failure> {
+    let (store, _bar) = store(&args.transport);
+    let models = Driver::new()?.block_on(store.list(&args.folder))?;
+    match args.json {
+        true => writeln!(out, "{:#}", models.iter().map(listed).collect::<Value>())?,
+        false => models.iter().filter_map(|m| Some((m, m.info.as_ref().ok()?))).try_for_each(|(m, info)| {
+            let saved = info.saved.and_then(date).unwrap_or_default();
+            writeln!(out, "{saved:20}  {:>9}  {}", size(info), one_line(&m.url.to_string()))
+        })?,
+    }
+    let mut all_read = true;
+    for error in models.iter().filter_map(|m| m.info.as_ref().err()) {
+        print_error(error, err)?;
+        all_read = false;
+    }
+    if all_read { Ok(()) } else { Err(Failure::Said) }
+}
+
+pub(crate) fn copy(args: &FromToArgs, out: &mut dyn Write) -> Result<(), Failure> {
+    let (store, bar) = store(&args.transport);
+    let info = Driver::new()?.block_on(store.copy(&args.from, &args.to))?;
+    drop(bar);
+    Ok(said("copied", &args.to, &info, out)?)
+}
+
+pub(crate) fn rename(args: &FromToArgs, out: &mut dyn Write) -> Result<(), Failure> {
+    let (store, bar) = store(&args.transport);
+    let info = Driver::new()?.block_on(store.rename(&args.from, &args.to))?;
+    drop(bar);
+    Ok(said("moved", &args.to, &info, out)?)
+}
+
+pub(crate) fn remove(args: &RemoveArgs, out: &mut dyn Write) -> Result<(), Failure> {
+    let (store, _bar) = store(&args.transport);
+    let driver = Driver::new()?;
+    for model in &args.model {
+        let info = driver.block_on(store.remove(model))?;
+        said("removed", model, &info, out)?;
+    }
+    Ok(())
+}
+
+/// The store of all schemes, and a bar if something takes a while.
+fn store(transport: &TransportArgs) -> (ModelStore, Bar) {
+    let TransportArgs { header } = transport;
+    let options = header.iter().fold(LoadOptions::new(), |o, (name, value)| o.with_header(name, value));
+    let (options, bar) = Bar::watch(options);
+    (ModelStore::new(options.registry).with_io(options.io), bar)
+}
+
+fn said(done: &str, url: &str, info: &ModelInfo, out: &mut dyn Write) -> io::Result<()> {
+    let plural = if info.weight_files == 1 { "" } else { "s" };
+    // A name of the caller's own, without what may be secret in it.
+    let url = tfjs::parts::io::ModelUrl::parse(url).map_or_else(|_| url.to_owned(), |url| url.to_string());
+    writeln!(out, "{done} {}: {} in {} file{plural}", one_line(&url), size(info), info.weight_files)
+}
+
+fn size(info: &ModelInfo) -> String {
+    info.weight_bytes.map_or_else(|| "?".to_owned(), bytes)
+}
+
+fn listed(model: &ListedModel) -> Value {
+    let url = model.url.to_string();
+    match &model.info {
+        Ok(info) => json!({
+            "url": url,
+            "format": info.format,
+            "saved": info.saved.and_then(date),
+            "topology_bytes": info.topology_bytes,
+            "weight_spec_bytes": info.weight_spec_bytes,
+            "weight_bytes": info.weight_bytes,
+            "weight_files": info.weight_files,
+        }),
+        Err(e) => {
+            json!({"url": url, "problem": {"kind": e.kind().to_string(), "message": e.message(), "causes": causes(e)}})
+        }
+    }
+}
+
+/// The time as RFC 3339 has it, within the years it has.
+fn date(time: SystemTime) -> Option<String> {
+    let year_9999 = UNIX_EPOCH + Duration::from_secs(253_370_764_800);
+    let known = (UNIX_EPOCH..year_9999).contains(&time);
+    known.then(|| humantime::format_rfc3339_seconds(time).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_within_reason() {
+        let at = |seconds| date(UNIX_EPOCH + Duration::from_secs(seconds));
+        assert_eq!(at(1_700_000_000).unwrap(), "2023-11-14T22:13:20Z");
+        assert_eq!(at(1 << 40), None);
+        assert_eq!(date(UNIX_EPOCH - Duration::from_secs(1)), None);
+    }
+}

@@ -1,0 +1,240 @@
+//! A model's files from one place to another, a file at a time, counted as they pass; and both compared afterwards.
+
+use super::open_if_there;
+use super::remove::{of_others, remove_files};
+use super::stored::{ModelInfo, Stored};
+use crate::checked::{checked, load_artifacts};
+use crate::cx::IoCx;
+use crate::fetch::into_stream;
+use crate::files::{Body, Files, OpenOptions, Opened, Purpose};
+use crate::handler::{FilesHandler, IoHandler, WeightSource};
+use crate::memory::MemoryFiles;
+use crate::progress::Phase;
+use bytes::{Buf, Bytes};
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+use tfjs_manifest::{Error, Result};
+
+/// What is copied: a model as its handler loads it.
+pub(super) struct Source {
+    pub(super) stored: Stored,
+    weights: Arc<dyn Files>,
+}
+
+impl Source {
+    pub(super) async fn load(handler: &dyn IoHandler, cx: &IoCx) -> Result<Source> {
+        let artifacts = load_artifacts(handler, cx).await?;
+        let stored = Stored::read(artifacts.model_json, &artifacts.location, cx)?;
+        let paths: Vec<String> = stored.files.iter().map(|file| file.path.clone()).collect();
+        let weights = match (checked(&artifacts.weights, &[paths], cx)?, &stored.files[..]) {
+            (WeightSource::Files(files), _) => files,
+            (_, []) => Arc::new(MemoryFiles::new()),
+            (WeightSource::Whole(pieces), [file]) => {
+                let whole = if let [piece] = &pieces[..] { piece.clone() } else { pieces.concat().into() };
+                Arc::new(MemoryFiles::new().with(&file.path, whole))
+            }
+            (WeightSource::Whole(_), files) => {
+                let error = format!("weights in one piece cannot be cut into the manifest's {} files", files.len());
+                return Err(Error::unsupported(error).in_file(&artifacts.location));
+            }
+            (WeightSource::None, files) => {
+                let error = format!("the model names {} weight files, its handler gave no weights", files.len());
+                return Err(Error::misuse(error).in_file(&artifacts.location));
+            }
+        };
+        Ok(Source { stored, weights })
+    }
+
+    /// What the copy is.
+    pub(super) fn into_info(self) -> ModelInfo {
+        ModelInfo { saved: Some(SystemTime::now()), ..self.stored.info }
+    }
+}
+
+/// Writes the model into its new place, and removes what only the one that was there before had.
+pub(super) async fn copy(source: &Source, target: &FilesHandler, cx: &IoCx) -> Result<()> {
+    let (files, json_name) = (target.place(), target.json_name());
+    let names: HashSet<&str> = source.stored.files.iter().map(|file| file.name.as_str()).collect();
+    if names.contains(json_name) {
+        let error = "the manifest names a weight file as the model's JSON would be called; choose another name";
+        return Err(Error::misuse(error).in_file(target.location()));
+    }
+    let before = open_if_there(target, cx).await.map_err(|e| {
+        Error::new(e.kind(), "what is in the target's place is no model that could be replaced; remove it first")
+            .in_file(target.location())
+            .with_source(e)
+    })?;
+    let others = of_others(target, cx).await?;
+    if let Some((name, owner)) = others.iter().find(|(name, _)| names.contains(name.as_str())) {
+        let error = format!("this file belongs to another model there, `{owner}`; copy to another folder");
+        return Err(Error::misuse(error).in_file(files.location(name)));
+    }
+
+    let ledger = Arc::new(Ledger::new(&source.stored, cx));
+    let mut bodies: Vec<(String, Body)> = Vec::with_capacity(names.len() + 1);
+    for (i, file) in source.stored.files.iter().enumerate() {
+        bodies.push((file.name.clone(), Body::Stream(passing(source.weights.clone(), &file.path, i, &ledger))));
+    }
+    bodies.push((json_name.to_owned(), Body::Bytes(source.stored.json.clone())));
+    cx.reporter().begin(Phase::Weights, names.len(), source.stored.info.weight_bytes);
+    files.put_all(bodies).await?;
+    ledger.all_passed()?;
+    cx.reporter().end();
+
+    let before = before.iter().flat_map(|stored| &stored.files).map(|file| file.name.as_str());
+    let left_over = before.filter(|name| !names.contains(name) && !others.contains_key(*name));
+    remove_files(&**files, left_over).await
+}
+
+/// Reads the copy, and the original again beside it.
+pub(super) async fn verify(source: &Source, target: &FilesHandler) -> Result<()> {
+    let files = &**target.place();
+    let json = open(files, target.json_name(), Purpose::Json).await?;
+    let original = Opened::new("", Body::Bytes(source.stored.json.clone()));
+    same_bytes(original, json).await?;
+    for file in &source.stored.files {
+        let original = open(&*source.weights, &file.path, Purpose::Weights).await?;
+        same_bytes(original, open(files, &file.name, Purpose::Weights).await?).await?;
+    }
+    Ok(())
+}
+
+async fn open(files: &dyn Files, path: &str, purpose: Purpose) -> Result<Opened> {
+    files.open(path, OpenOptions::new(purpose)).await.map_err(|e| e.in_file(files.location(path)))
+}
+
+/// A file of the source, opened when its turn comes, each chunk counted.
+fn passing(files: Arc<dyn Files>, path: &str, index: usize, ledger: &Arc<Ledger>) -> BoxStream<'static, Result<Bytes>> {
+    let (path, ledger) = (path.to_owned(), ledger.clone());
+    let opened = async move {
+        let Opened { location, len, body, .. } = open(&*files, &path, Purpose::Weights).await?;
+        let file: Arc<str> = location.into();
+        ledger.cx.reporter().opened(&file);
+        let state = (into_stream(body, len), 0u64);
+        Ok(stream::try_unfold(state, move |(mut chunks, count)| {
+            let (ledger, file) = (ledger.clone(), file.clone());
+            async move {
+                let chunk = chunks.next().await.transpose();
+                let next = chunk.and_then(|chunk| match chunk {
+                    Some(chunk) => {
+                        let count = count.saturating_add(chunk.len() as u64);
+                        ledger.passes(index, count)?;
+                        ledger.cx.reporter().bytes(&file, chunk.len() as u64);
+                        Ok(Some((chunk, (chunks, count))))
+                    }
+                    None => {
+                        if let Some(len) = len.filter(|&len| len != count) {
+                            let error = format!("expected a body of {len} bytes, as announced, found {count}");
+                            return Err(Error::mismatch(error));
+                        }
+                        ledger.passed(index, count)?;
+                        ledger.cx.reporter().done(&file);
+                        Ok(None)
+                    }
+                });
+                next.map_err(|e| e.in_file(&file))
+            }
+        }))
+    };
+    stream::once(opened).try_flatten().boxed()
+}
+
+/// The bytes that have passed, against what the manifest's groups ask for.
+struct Ledger {
+    /// Of each file, the groups it is in.
+    files: Vec<Vec<usize>>,
+    /// Of each group, the bytes it needs, if the manifest tells, and the most it may have.
+    needs: Vec<(Option<u64>, u64)>,
+    /// Of each group, the files that have not passed and the bytes of those that have.
+    state: Mutex<Vec<(usize, u64)>>,
+    cx: IoCx,
+}
+
+impl Ledger {
+    fn new(stored: &Stored, cx: &IoCx) -> Self {
+        let mut files = vec![Vec::new(); stored.files.len()];
+        for (g, group) in stored.groups.iter().enumerate() {
+            group.files.iter().for_each(|&file| files[file].push(g));
+        }
+        let needs = stored.groups.iter().map(|group| (group.total, group.most)).collect();
+        let state = stored.groups.iter().map(|group| (group.files.len(), 0)).collect();
+        Ledger { files, needs, state: Mutex::new(state), cx: cx.clone() }
+    }
+
+    /// So many bytes of a file, or more: an endless one must not fill the disk.
+    fn passes(&self, file: usize, count: u64) -> Result<()> {
+        match self.files[file].iter().find(|&&g| count > self.needs[g].1) {
+            Some(&g) => Err(self.wrong(g, "more")),
+            None => Ok(()),
+        }
+    }
+
+    /// All bytes of a file; with the last one of a group, what they are together is known.
+    fn passed(&self, file: usize, count: u64) -> Result<()> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        for &g in &self.files[file] {
+            let (left, sum) = &mut state[g];
+            (*left, *sum) = (left.saturating_sub(1), sum.saturating_add(count));
+            let (total, most) = self.needs[g];
+            if *sum > most || (*left == 0 && total.is_some_and(|total| total != *sum)) {
+                return Err(self.wrong(g, &sum.to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    fn all_passed(&self) -> Result<()> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match state.iter().all(|(left, _)| *left == 0) {
+            true => Ok(()),
+            false => Err(Error::bug("the target has not read all files to their ends")),
+        }
+    }
+
+    fn wrong(&self, group: usize, found: &str) -> Error {
+        let (total, most) = self.needs[group];
+        let expected = total.map_or_else(|| format!("{most} bytes at most"), |total| format!("{total} bytes"));
+        Error::mismatch(format!("weight group {group}: expected {expected} in its files, found {found}"))
+    }
+}
+
+/// Whether the copy, which is named if not, has the bytes of the original.
+async fn same_bytes(original: Opened, copy: Opened) -> Result<()> {
+    let location = copy.location;
+    let mut ones = into_stream(original.body, original.len);
+    let mut others = into_stream(copy.body, copy.len);
+    let (mut one, mut other) = (Bytes::new(), Bytes::new());
+    let mut at = 0u64;
+    loop {
+        if one.is_empty() {
+            one = next(&mut ones).await?;
+        }
+        if other.is_empty() {
+            other = next(&mut others).await.map_err(|e| e.in_file(&location))?;
+        }
+        let n = one.len().min(other.len());
+        if one[..n] != other[..n] || (n == 0 && one.len() != other.len()) {
+            let error = format!("the copy differs from the original after {at} bytes; the original is kept");
+            return Err(Error::mismatch(error).in_file(location));
+        }
+        if n == 0 {
+            return Ok(());
+        }
+        at += n as u64;
+        one.advance(n);
+        other.advance(n);
+    }
+}
+
+/// The next bytes; none at the end.
+async fn next(chunks: &mut BoxStream<'static, Result<Bytes>>) -> Result<Bytes> {
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk?;
+        if !chunk.is_empty() {
+            return Ok(chunk);
+        }
+    }
+    Ok(Bytes::new())
+}
