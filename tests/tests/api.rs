@@ -171,14 +171,14 @@ fn awaiting_without_a_runtime_is_misuse_and_no_panic() {
 fn from_an_archive_in_memory_and_a_data_url() {
     let model = two_to_one();
     let files: Vec<ZipEntry> = model.files.iter().map(|(name, bytes)| ZipEntry::stored(name, bytes)).collect();
-    let archive = zip(&[&[ZipEntry::deflated("model.json", model.text().as_bytes())], &files[..]].concat());
+    let archive = zip(&[&[ZipEntry::deflated("model.json", &model.text())], &files[..]].concat());
     let loaded = load(Source::handler(ArchiveHandler::from_bytes(archive))).unwrap();
     check_predicts(&loaded);
     assert_eq!(loaded.report().location, "memory!/model.json");
 
     let folder = in_folder(&model);
     let prefix = format!("file://{}/", folder.path().display());
-    let url = format!("data:application/json,{}", model.text().replace('%', "%25"));
+    let url = format!("data:application/json,{}", String::from_utf8(model.text()).unwrap().replace('%', "%25"));
     let options = LoadOptions::new().with_weight_path_prefix(prefix);
     check_predicts(&tfjs::blocking::load_layers_model(url.clone(), options).unwrap());
     check_error(load(url), Kind::Misuse, "data:", "cannot be beside a `data:` URL");
@@ -190,7 +190,7 @@ fn only_the_files_whose_sums_are_known() {
     let folder = in_folder(&model);
     let path = folder.path().to_str().unwrap();
     let (name, bytes) = &model.files[0];
-    let json = sha256(model.text().as_bytes());
+    let json = sha256(&model.text());
     let load = |json: &str, weights: &str| {
         let options = LoadOptions::new().with_sha256("model.json", json).with_sha256(name, weights);
         tfjs::blocking::load_layers_model(path, options)

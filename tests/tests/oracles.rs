@@ -50,7 +50,7 @@ fn an_input_layer_with_calls() {
 
 #[test]
 fn a_url_of_a_scheme_only() {
-    check_finding("urls/scheme-only.txt", Kind::Misuse, "", "a host or a name after `mem://`");
+    check_finding("urls/scheme-only.txt", Kind::Misuse, "", "a host after `http://`");
 }
 
 #[test]

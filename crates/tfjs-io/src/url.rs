@@ -32,8 +32,8 @@ impl ModelUrl {
     /// `file:///a%20b` and `file://localhost/a` are understood as well. A fragment is dropped.
     ///
     /// # Errors
-    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for an empty text, for a URL of a scheme only or with control
-    /// characters, and for a `file://` URL that is no path.
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for an empty text, for a web address without a host, for control
+    /// characters in a URL, and for a `file://` URL that is no path.
     pub fn parse(text: &str) -> Result<ModelUrl> {
         let text = text.trim();
         if text.is_empty() {
@@ -46,8 +46,10 @@ impl ModelUrl {
         if scheme == "file" {
             return file_url(text, rest).map(|path| ModelUrl(Repr::Path(path)));
         }
-        if scheme != "data" && rest.split(['?', '#']).next().is_none_or(str::is_empty) {
-            return Err(Error::misuse(format!("expected a host or a name after `{scheme}://`, found nothing")));
+        // Elsewhere nothing may mean everything there is, as in memory.
+        let web = matches!(scheme.as_str(), "http" | "https");
+        if web && rest.split(['/', '?', '#']).next().is_none_or(str::is_empty) {
+            return Err(Error::misuse(format!("expected a host after `{scheme}://`, found nothing")));
         }
         // No server has such a URL, and a log would show it as two lines.
         if text.chars().any(char::is_control) {
@@ -106,7 +108,8 @@ impl ModelUrl {
             Some(at) => path.split_at(authority + at + 1),
             // `http://host` means `http://host/`.
             None if authority > 0 => {
-                return Some((format!("{path}/"), MODEL_JSON.to_owned(), query.to_owned()));
+                let slash = if path.len() > authority { "/" } else { "" };
+                return Some((format!("{path}{slash}"), MODEL_JSON.to_owned(), query.to_owned()));
             }
             None => ("", path),
         };
@@ -262,7 +265,7 @@ mod tests {
     #[test]
     fn an_empty_name_and_control_characters_are_misuse() {
         for text in
-            ["", "  ", "file://", "file://%00", "mem://", "http://?t=1", "s3://#a", "http://h/a\nb", "s3://b/\u{1b}[0m"]
+            ["", "  ", "file://", "file://%00", "https://", "http://?t=1", "http:///a", "http://h/a\nb", "s3://b/\u{1b}[0m"]
         {
             assert_eq!(ModelUrl::parse(text).unwrap_err().kind(), Kind::Misuse, "{text:?}");
         }

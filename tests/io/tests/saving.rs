@@ -416,7 +416,7 @@ async fn an_early_refusal_is_heard() {
 async fn a_connection_that_breaks_is_an_error_and_nothing_is_sent_twice() {
     let server = FaultServer::start(|_| Reply::default().close()).await;
     let result = save(&server.url("/m"), one("1"), &IoCx::default()).await;
-    check_error(result, Kind::Fetch, "/m", "the server did not answer");
+    check_error(result, Kind::Fetch, "/m", "broke off before an answer");
     assert_eq!(server.requests().len(), 1);
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let result = save(&format!("http://{closed}/m"), one("1"), &IoCx::default()).await;

@@ -503,7 +503,8 @@ async fn buckets_are_kept_like_folders() {
     assert_eq!(home.names(), [two("a"), two("b")].concat());
     home.write("b/sub/b.bin", "678");
     let result = home.store.copy(&home.url("b"), "bucket://y/z").await;
-    check_error(result, Kind::Mismatch, "sub/b.bin", "expected 9 bytes");
+    // A bucket takes several files at a time: the one that ends last is named.
+    check_error(result, Kind::Mismatch, ".bin", "expected 9 bytes");
     home.store.rename("bucket://y/z", &home.url("c")).await.unwrap();
     assert_eq!((list().await, home.read("c/sub/b.bin")), (vec![], "6789".to_owned()));
 }
