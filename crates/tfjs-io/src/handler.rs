@@ -190,7 +190,12 @@ pub(crate) async fn fetch_model(
         return load.run().await;
     }
     let opened = files.open(json_name, OpenOptions::new(Purpose::Json)).await?;
-    Ok((read_model_json(opened, cx).await?, weights))
+    let json = match files.url(json_name) {
+        Some(_) => read_model_json(opened, cx).await?,
+        // No server that could have sent a page in its place.
+        None => read_json(opened, cx).await?,
+    };
+    Ok((json, weights))
 }
 
 /// The text of a JSON that comes from elsewhere.

@@ -264,9 +264,17 @@ mod tests {
 
     #[test]
     fn an_empty_name_and_control_characters_are_misuse() {
-        for text in
-            ["", "  ", "file://", "file://%00", "https://", "http://?t=1", "http:///a", "http://h/a\nb", "s3://b/\u{1b}[0m"]
-        {
+        for text in [
+            "",
+            "  ",
+            "file://",
+            "file://%00",
+            "https://",
+            "http://?t=1",
+            "http:///a",
+            "http://h/a\nb",
+            "s3://b/\u{1b}[0m",
+        ] {
             assert_eq!(ModelUrl::parse(text).unwrap_err().kind(), Kind::Misuse, "{text:?}");
         }
     }

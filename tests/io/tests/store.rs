@@ -42,7 +42,7 @@ impl Home {
 
     /// A model of two files, `a.bin` and `sub/b.bin`, in this folder.
     fn put(&self, folder: &str) -> String {
-        self.write(&format!("{folder}/model.json"), &model(&["./a.bin", "sub/b.bin"], 9));
+        self.write(&format!("{folder}/model.json"), model(&["./a.bin", "sub/b.bin"], 9));
         self.write(&format!("{folder}/a.bin"), "12345");
         self.write(&format!("{folder}/sub/b.bin"), "6789");
         self.url(folder)
