@@ -37,7 +37,7 @@ pub fn check(data: &[u8]) -> Result<()> {
             }
         }
     }
-    let wanted = |g: usize, i: usize| pool.byte(g.wrapping_mul(31) + i) % 4 != 0;
+    let wanted = |g: usize, i: usize| !pool.byte(g.wrapping_mul(31) + i).is_multiple_of(4);
     let mut destinations = proper(Destinations::new(&layout, &manifest, wanted))?;
     fill(&mut destinations, &files, &pool);
     let whole = decode(&manifest, &files, wanted);
