@@ -308,6 +308,10 @@ async fn weights_of_a_neighbour_are_not_written_over() {
     home.write("c/model.json", "{\"a\": 1}");
     let result = home.store.copy(&first, &home.url("c")).await;
     check_error(result, Kind::Malformed, "c/model.json", "no model that could be replaced");
+    // What calls its own JSON a weight file can be replaced, and is not removed afterwards.
+    home.write("e/model.json", model(&["model.json"], 1));
+    home.store.copy(&first, &home.url("e")).await.unwrap();
+    assert_eq!(home.read("e/model.json"), home.read("a/model.json"));
     home.write("d/package.json", "{}");
     home.store.copy(&first, &home.url("d")).await.unwrap();
     assert_eq!((home.read("b/a.bin"), home.read("c/model.json")), ("x".into(), "{\"a\": 1}".into()));

@@ -1,7 +1,7 @@
 //! A model's files from one place to another, a file at a time, counted as they pass; and both compared afterwards.
 
 use super::open_if_there;
-use super::remove::{of_others, remove_files};
+use super::remove::{of_others, own_files, remove_files};
 use super::stored::{ModelInfo, Stored};
 use crate::checked::{checked, load_artifacts};
 use crate::cx::IoCx;
@@ -83,17 +83,15 @@ pub(super) async fn copy(source: &Source, target: &FilesHandler, cx: &IoCx) -> R
     ledger.all_passed()?;
     cx.reporter().end();
 
-    let before = before.iter().flat_map(|stored| &stored.files).map(|file| file.name.as_str());
-    let left_over = before.filter(|name| !names.contains(name) && !others.contains_key(*name));
-    remove_files(&**files, left_over).await
+    let before = before.iter().flat_map(|stored| own_files(stored, target, &others));
+    remove_files(&**files, before.filter(|name| !names.contains(name))).await
 }
 
-/// Reads the copy, and the original again beside it.
-pub(super) async fn verify(source: &Source, target: &FilesHandler) -> Result<()> {
+/// Reads the copy, and beside it the original, which is at `home`, as it is now.
+pub(super) async fn verify(source: &Source, home: &FilesHandler, target: &FilesHandler) -> Result<()> {
     let files = &**target.place();
-    let json = open(files, target.json_name(), Purpose::Json).await?;
-    let original = Opened::new("", Body::Bytes(source.stored.json.clone()));
-    same_bytes(original, json).await?;
+    let original = open(&**home.place(), home.json_name(), Purpose::Json).await?;
+    same_bytes(original, open(files, target.json_name(), Purpose::Json).await?).await?;
     for file in &source.stored.files {
         let original = open(&*source.weights, &file.path, Purpose::Weights).await?;
         same_bytes(original, open(files, &file.name, Purpose::Weights).await?).await?;

@@ -164,7 +164,8 @@ impl ModelStore {
         let (home, target) = (from.handler.files(cx).await?, to.handler.files(cx).await?);
         let source = Source::load(&*from.handler, cx).await?;
         copy::copy(&source, &target, cx).await?;
-        copy::verify(&source, &target).await?;
+        // DIFFERENCE: TensorFlow.js removes the original before it saves the copy, and loses both if that fails.
+        copy::verify(&source, &home, &target).await?;
         remove::moved(&home, &source.stored, &target, cx).await.map_err(|e| {
             let error = format!("the copy at `{}` is complete, but the original is not removed", target.location());
             Error::new(e.kind(), error).in_file(home.location()).with_source(e)

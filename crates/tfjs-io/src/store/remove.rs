@@ -13,8 +13,7 @@ pub(super) async fn remove(home: &FilesHandler, stored: &Stored, cx: &IoCx) -> R
     let files = &**home.place();
     let others = of_others(home, cx).await?;
     files.remove(home.json_name()).await.map_err(|e| e.in_file(home.location()))?;
-    let own = stored.files.iter().map(|file| file.name.as_str());
-    remove_files(files, own.filter(|name| !others.contains_key(*name) && *name != home.json_name())).await
+    remove_files(files, own_files(stored, home, &others)).await
 }
 
 /// Removes the original of a verified copy.
@@ -27,8 +26,17 @@ pub(super) async fn moved(home: &FilesHandler, stored: &Stored, copy: &FilesHand
         files.put(home.json_name(), Body::Bytes(stored.json.clone())).await?;
         return Err(Error::misuse("both names mean the same model; it is as it was").in_file(copy.location()));
     }
-    let own = stored.files.iter().map(|file| file.name.as_str());
-    remove_files(files, own.filter(|name| !others.contains_key(*name))).await
+    remove_files(files, own_files(stored, home, &others)).await
+}
+
+/// The weight files that are this model's alone. Its own JSON is none, whatever the manifest says.
+pub(super) fn own_files<'a>(
+    stored: &'a Stored,
+    home: &'a FilesHandler,
+    others: &'a HashMap<String, String>,
+) -> impl Iterator<Item = &'a str> {
+    let names = stored.files.iter().map(|file| file.name.as_str());
+    names.filter(|name| !others.contains_key(*name) && *name != home.json_name())
 }
 
 /// The files of other models whose JSON is in this model's folder, each with that JSON's name, which is one of them.
