@@ -224,6 +224,9 @@ fn an_optimizer_that_was_kept_is_saved_as_it_was() {
     let again = tfjs::blocking::load_layers_model(target, LoadOptions::new().with_keep_optimizer(true)).unwrap();
     let values = |model: &LayersModel| model.optimizer_weights().to_vec();
     assert_eq!(format!("{:?}", values(&again)), format!("{:?}", values(&model)));
+    // A lazy load keeps them as well.
+    let (lazy, ..) = with_optimizer(LoadOptions::new().with_keep_optimizer(true).with_lazy(true));
+    assert_eq!(format!("{:?}", values(&lazy)), format!("{:?}", values(&model)));
 }
 
 #[test]
