@@ -9,7 +9,7 @@ const PUBLISHED: &[&str] =
     &["tfjs-manifest", "tfjs-io", "tfjs-weights", "tfjs-topology", "tfjs-kernels", "tfjs-candle", "tfjs", "tfjs-cli"];
 
 /// The transport's features, each without the others.
-const TRANSPORT: &[&str] = &["http", "object-store", "cloud", "s3", "gcs", "azure"];
+const TRANSPORT: &[&str] = &["http", "object-store", "s3", "gcs", "azure"];
 
 /// Checks every published crate alone.
 ///

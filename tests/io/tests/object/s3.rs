@@ -173,7 +173,8 @@ async fn urls_that_cannot_be_are_misuse_and_never_a_panic() {
         ("s3://models/m/model.json?versionId=1", "has no query"),
         ("s3:///m/model.json", "the name of a bucket"),
         ("s3://mo dels/m", "the name of a bucket"),
-        ("s3://me:hunter2@models/m", "the name of a bucket"),
+        ("s3://me:hunter2@models/m", "without user, password"),
+        ("s3://me@models/m", "the name of a bucket"),
         ("s3://models//m/model.json", "the key of a folder"),
         ("s3://models/a/../model.json", "the key of a folder"),
     ] {
@@ -184,6 +185,7 @@ async fn urls_that_cannot_be_are_misuse_and_never_a_panic() {
         let error = loaded.await.unwrap_err();
         assert_eq!(error.kind(), Kind::Misuse, "{url}: {error}");
         assert!(error.to_string().contains(says) && error.place().file.is_some(), "{url}: {error}");
+        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
         assert_eq!(server.scheme().folder(url, &cx).unwrap_err().kind(), Kind::Misuse, "{url}");
     }
     assert!(server.seen().is_empty());

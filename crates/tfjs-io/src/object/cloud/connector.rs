@@ -43,6 +43,7 @@ impl Connector {
         Connector { cx: cx.clone(), as_stored: false }
     }
 
+    #[cfg(feature = "gcs")]
     pub(super) fn asking_as_stored(mut self) -> Self {
         self.as_stored = true;
         self

@@ -208,6 +208,10 @@ impl Place {
         if bucket.is_empty() {
             return misuse("expected the name of a bucket after `://`");
         }
+        // Before the bucket is shown anywhere.
+        if bucket.contains(':') {
+            return misuse("expected the name of a bucket alone, without user, password or port");
+        }
         Ok(Place { root: format!("{scheme}://{bucket}/"), bucket: bucket.to_owned(), key: key.to_owned() })
     }
 }
