@@ -5,6 +5,7 @@
 //! to the same answer that differ. The fuzz targets are glue over these; `tests/oracles.rs` keeps what they
 //! found.
 
+pub mod archives;
 mod inputs;
 pub mod json;
 pub mod load;
@@ -24,6 +25,7 @@ pub const ALL: &[(&str, Oracle)] = &[
     ("manifest", manifest::check),
     ("topology", topology::check),
     ("weights", weights::check),
+    ("archives", archives::check),
     ("load", load::check),
     ("urls", urls::check),
 ];

@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 /// Inputs that found something, by target; `tests/oracles.rs` says what.
 pub const FINDINGS: &str = "tests/findings";
 
+/// Archives as the usual programs write them.
+const ARCHIVES: &str = "tests/io/data/archives";
+
 /// Past this a model is too large to be changed thousands of times a second.
 const MOST: usize = 12 << 10;
 
@@ -47,20 +50,25 @@ pub fn write(workspace: &Workspace, target: &str) -> Result<PathBuf, String> {
         fs::write(folder.join(name), bytes).map_err(|e| format!("cannot write a seed: {e}"))
     };
     fs::create_dir_all(&folder).map_err(|e| format!("cannot make `{}`: {e}", folder.display()))?;
-    if target == "urls" {
-        URLS.iter().enumerate().try_for_each(|(i, text)| put(&format!("seed-{i}"), text.as_bytes()))?;
-    } else {
-        for path in workspace.paths()?.iter().filter(|path| path.ends_with("/model.json")) {
-            let model = read(workspace, path)?;
-            for (i, bytes) in seeds(target, &model).iter().enumerate() {
-                put(&format!("{}-{i}", model.name), bytes)?;
+    let put_all = |prefix: &str, from: &Path| {
+        files(from).iter().try_for_each(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            put(&format!("{prefix}-{name}"), &fs::read(path).unwrap_or_default())
+        })
+    };
+    match target {
+        "urls" => URLS.iter().enumerate().try_for_each(|(i, text)| put(&format!("seed-{i}"), text.as_bytes()))?,
+        "archives" => put_all("seed", &workspace.root.join(ARCHIVES))?,
+        _ => {
+            for path in workspace.paths()?.iter().filter(|path| path.ends_with("/model.json")) {
+                let model = read(workspace, path)?;
+                for (i, bytes) in seeds(target, &model).iter().enumerate() {
+                    put(&format!("{}-{i}", model.name), bytes)?;
+                }
             }
         }
     }
-    for path in files(&workspace.root.join(FINDINGS).join(target)) {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        put(&format!("finding-{name}"), &fs::read(&path).unwrap_or_default())?;
-    }
+    put_all("finding", &workspace.root.join(FINDINGS).join(target))?;
     Ok(folder)
 }
 

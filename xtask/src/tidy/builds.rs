@@ -9,22 +9,26 @@ const PUBLISHED: &[&str] =
     &["tfjs-manifest", "tfjs-io", "tfjs-weights", "tfjs-topology", "tfjs-kernels", "tfjs-candle", "tfjs", "tfjs-cli"];
 
 /// The transport's features, each without the others.
-const TRANSPORT: &[&str] = &["http", "object-store", "s3", "gcs", "azure"];
+const TRANSPORT: &[&str] = &["archive", "cache", "http", "native-roots", "object-store", "cloud", "s3", "gcs", "azure"];
 
 /// Checks every published crate alone.
 ///
 /// # Errors
-/// The first that does not build.
+/// The first that does not build, or not without a warning.
 pub fn run_each(workspace: &Workspace) -> Outcome {
     for name in PUBLISHED {
         for features in [&["--no-default-features"][..], &[]] {
-            let args = [&["check", "--locked", "--package", name], features].concat();
-            run(&format!("{name} alone"), cargo(workspace, &args))?;
+            check(workspace, &format!("{name} alone"), &[&["--package", name], features].concat())?;
         }
     }
     for feature in TRANSPORT {
-        let args = ["check", "--locked", "--package", "tfjs-io", "--no-default-features", "--features", feature];
-        run(&format!("tfjs-io with {feature} alone"), cargo(workspace, &args))?;
+        let args = ["--package", "tfjs-io", "--no-default-features", "--features", feature];
+        check(workspace, &format!("tfjs-io with {feature} alone"), &args)?;
     }
     Ok(())
+}
+
+fn check(workspace: &Workspace, what: &str, args: &[&str]) -> Outcome {
+    let args = [&["clippy", "--locked"], args, &["--", "--deny", "warnings"]].concat();
+    run(what, cargo(workspace, &args))
 }

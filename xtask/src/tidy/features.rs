@@ -10,10 +10,14 @@ const TRANSPORT: &[&str] = &["hyper", "hyper-util", "hyper-rustls", "rustls", "r
 /// What object stores bring, and nobody has without them.
 const STORES: &[&str] = &["object_store", "quick-xml", "chrono", "url", "md-5"];
 
+/// What archives bring, and nobody has without them.
+const ARCHIVES: &[&str] = &["rawzip", "tar"];
+
 /// Builds, and what they must not contain.
 const BUILDS: &[(&[&str], &[&str])] = &[
     (&["--no-default-features"], TRANSPORT),
     (&["--no-default-features"], STORES),
+    (&["--no-default-features"], ARCHIVES),
     (&[], STORES),
     // Each alone: one transport, and no cryptography in C.
     (&["--features", "s3"], SECOND),

@@ -6,6 +6,7 @@ mod save;
 mod zip;
 
 pub use folder::FolderFiles;
+#[cfg(feature = "cache")]
 pub(crate) use folder::open_regular;
 
 #[cfg(feature = "archive")]

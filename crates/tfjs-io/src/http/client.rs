@@ -159,9 +159,19 @@ impl HttpClient {
     /// decoded. For those who speak a protocol of their own over the same connections. The time-out for the headers
     /// of the answer begins anew with every piece of the request's body that goes out.
     pub(crate) async fn forward(&self, request: Request<RequestBody>) -> Result<Response<Incoming>> {
-        check_reach(self.reach, request.uri())?;
+        self.forward_within(self.reach, request).await
+    }
+
+    /// The same to wherever it says: its host is part of somebody's configuration, and no URL can lead there.
+    #[cfg(feature = "cloud")]
+    pub(crate) async fn forward_anywhere(&self, request: Request<RequestBody>) -> Result<Response<Incoming>> {
+        self.forward_within(Reach::Any, request).await
+    }
+
+    async fn forward_within(&self, reach: Reach, request: Request<RequestBody>) -> Result<Response<Incoming>> {
+        check_reach(reach, request.uri())?;
         let (request, sent) = super::sending::watched(request);
-        let mut answer = std::pin::pin!(self.pool(self.reach).request(self.for_proxy(request)));
+        let mut answer = std::pin::pin!(self.pool(reach).request(self.for_proxy(request)));
         loop {
             let quiet = self.timeouts.headers.saturating_sub(sent.elapsed());
             let patience = Patience::new(quiet, SILENT, self.deadline);

@@ -237,7 +237,7 @@ impl IoOptions {
     ///
     /// A proxy resolves names itself and must do this for itself: only addresses that are written out are seen
     /// here. Other schemes are not concerned: give such a service a [`Registry`](crate::Registry) without
-    /// files.
+    /// files. The endpoints of object stores are configuration, which no URL changes, and may be private.
     #[must_use]
     pub fn with_public_only(mut self, public_only: bool) -> Self {
         self.public_only = public_only;

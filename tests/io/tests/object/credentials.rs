@@ -148,6 +148,11 @@ async fn a_machine_or_container_in_a_cloud_has_credentials() {
         ("AWS_EC2_METADATA_DISABLED", "true"),
     ]);
     assert_eq!(json(&container).await.unwrap(), "{}");
+    std::fs::write(&file, "Basic hunter2\n").unwrap();
+    let error = check_error(json(&container).await, Kind::Misuse, "m/model.json", "the end of a line");
+    check_secrets(&error, "hunter2");
+    std::fs::remove_file(&file).unwrap();
+    check_error(json(&container).await, Kind::Misuse, "m/model.json", "cannot read the container's token file");
     assert!(server.seen().iter().all(|s| s.header("x-amz-security-token") == Some("lent")));
     assert_eq!(cloud.targets().len(), 4, "{:?}", cloud.targets());
 }

@@ -2,6 +2,7 @@
 
 use crate::s3_server::{S3Server, quick};
 use futures_util::TryStreamExt;
+use io_harness::archives::{ZipEntry, gzip, tar, zip};
 use io_harness::load::{check_error, load_with};
 use io_harness::sink::{TestSink, pattern};
 use std::time::Duration;
@@ -40,6 +41,41 @@ async fn a_model_loads_by_the_url_of_its_json_or_folder() {
         assert_eq!(sink.bytes(0), [&pattern(1000)[..493], &pattern(1000)[500..]].concat());
     }
     assert!(server.seen().iter().all(|s| s.header("user-agent").is_some_and(|a| a.starts_with("tfjs-rs/"))));
+}
+
+#[tokio::test]
+async fn an_archive_in_a_bucket_is_a_model() {
+    let server = S3Server::start().await;
+    let weights = pattern(1000);
+    let [first, last] = [&weights[..600], &weights[600..]];
+    let entries = [("digits/model.json", &b"{}"[..]), ("digits/a.bin", first), ("digits/b.bin", last)];
+    server.write("m.zip", zip(&entries.map(|(name, data)| ZipEntry::deflated(name, data))));
+    server.write("m.tar.gz", gzip(&tar(&entries)));
+    let registry = Registry::default().with("s3", server.scheme());
+    for url in ["s3://models/m.zip", "s3://models/m.tar.gz", "s3://models/m.zip!/digits/model.json"] {
+        let handler = registry.resolve(&ModelUrl::parse(url).unwrap()).unwrap();
+        let sink = TestSink::new().group(&[1000]);
+        let cx = IoCx::with_registry(quick(), registry.clone());
+        let artifacts = handler.load(&cx).await.unwrap();
+        assert_eq!(&artifacts.model_json[..], b"{}");
+        let groups = [vec!["a.bin".to_owned(), "b.bin".to_owned()]];
+        let sink = tfjs_io::fetch_weights(&artifacts.weights, &groups, sink, &cx).await.unwrap();
+        assert_eq!(sink.bytes(0), weights, "{url}");
+    }
+    let missing = registry.resolve(&ModelUrl::parse("s3://models/none.zip").unwrap()).unwrap();
+    let result = missing.load(&IoCx::with_registry(quick(), registry)).await;
+    check_error(result, Kind::Fetch, "s3://models/none.zip", "404");
+}
+
+#[tokio::test]
+async fn an_endpoint_is_configuration_and_may_be_private() {
+    let server = with_model().await;
+    let registry = Registry::default().with("s3", server.scheme());
+    let cx = IoCx::with_registry(quick().with_public_only(true), registry.clone());
+    let load = async |url: &str| registry.resolve(&ModelUrl::parse(url).unwrap()).unwrap().load(&cx).await;
+    assert_eq!(&load("s3://models/digits").await.unwrap().model_json[..], b"{}");
+    let direct = format!("{}/models/digits/model.json", server.endpoint());
+    check_error(load(&direct).await, Kind::Fetch, "digits/model.json", "with `public_only` nothing may");
 }
 
 #[tokio::test]

@@ -105,7 +105,7 @@ impl Service {
         }
         let client = self.connector.cx.http().map_err(failed)?;
         let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
-        let answer = client.forward(request).await.map_err(|e| match client.is_over() {
+        let answer = client.forward_anywhere(request).await.map_err(|e| match client.is_over() {
             true => failed(e),
             false => {
                 let e = without_mark(e);

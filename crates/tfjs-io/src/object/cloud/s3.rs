@@ -5,7 +5,7 @@ use super::Store;
 use super::connector::Connector;
 use super::profile::Profile;
 use super::scheme::ObjectScheme;
-use super::settings::{self, check_name, check_secret, check_url};
+use super::settings::{self, check_header, check_name, check_secret, check_url};
 use object_store::RetryConfig;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey as Key};
 use std::sync::Arc;
@@ -84,7 +84,20 @@ fn from_profile(mut builder: AmazonS3Builder, scheme: &ObjectScheme) -> Result<A
     if disabled && !container {
         return Err(Error::fetch(format!("no credentials were found; {HINT}")));
     }
+    if has(&builder, Key::ContainerCredentialsFullUri)
+        && let Some(path) = builder.get_config_value(&Key::ContainerAuthorizationTokenFile)
+    {
+        check_token_file(&path)?;
+    }
     Ok(builder)
+}
+
+/// `object_store` sends what the file says as a header, and panics if it cannot be one.
+fn check_token_file(path: &str) -> Result<()> {
+    let token = std::fs::read_to_string(path).map_err(|e| {
+        Error::misuse("cannot read the container's token file, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE").with_source(e)
+    })?;
+    check_header("the token in the file of AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", &token)
 }
 
 /// The key of the style, as the caller's setter spells it.

@@ -28,11 +28,13 @@ use tfjs_manifest::{Error, Result};
 /// Nobody is anonymous without saying so.
 ///
 /// A URL is `s3://bucket/folder/model.json`; without `.json` at its end it names the folder of a `model.json`. Keys
-/// are taken as they are, not percent-decoded, and there is no query. Azure's are `az://container/…`, with the
+/// are taken as they are, not percent-decoded, and there is no query. One that ends in `.zip`, `.tar` or `.tar.gz` is
+/// an archive of a model's folder. Azure's are `az://container/…`, with the
 /// account from the environment, or `abfss://container@account.dfs.core.windows.net/…`.
 ///
 /// TLS, proxies, time-outs and retries are those of [`IoOptions`](crate::IoOptions); its headers are not sent to
-/// stores.
+/// stores. Its [`public_only`](crate::IoOptions::public_only) is about what URLs may name: an endpoint and the services
+/// that give credentials are configuration, and may be anywhere.
 ///
 /// ```
 /// # #[cfg(feature = "s3")] {
@@ -156,6 +158,9 @@ impl ObjectScheme {
 impl Scheme for ObjectScheme {
     fn handler(&self, url: &ModelUrl) -> Result<Arc<dyn IoHandler>> {
         let Place { root, bucket, key } = Place::of(url)?;
+        if let Some(archive) = crate::archive::of_url(url)? {
+            return Ok(archive);
+        }
         let (folder, last) = key.rsplit_once('/').map_or(("", &*key), |(folder, last)| (folder, last));
         let is_json = last.get(last.len().saturating_sub(5)..).is_some_and(|end| end.eq_ignore_ascii_case(".json"));
         let (folder, name) = if is_json { (folder, last) } else { (key.trim_end_matches('/'), MODEL_JSON) };

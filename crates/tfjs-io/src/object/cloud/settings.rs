@@ -96,6 +96,15 @@ pub(super) fn check_secret(what: &str, secret: Option<&str>) -> Result<()> {
     Err(Error::misuse(format!("{what} has characters that none can have, such as a space or the end of a line")))
 }
 
+/// A secret that is a header as it is. It is not shown.
+#[cfg(feature = "s3")]
+pub(super) fn check_header(what: &str, secret: &str) -> Result<()> {
+    if http::HeaderValue::from_str(secret).is_ok() {
+        return Ok(());
+    }
+    Err(Error::misuse(format!("{what} has characters that none can have, such as the end of a line; take them out")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
