@@ -3,6 +3,8 @@
 use candle_core::{Device, Tensor};
 use serde_json::{Value, json};
 use std::error::Error;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use tfjs::Input;
 
@@ -90,12 +92,14 @@ fn rows(tensor: &Tensor, batch: usize) -> Result<Tensor> {
     Ok(Tensor::cat(&copies, 0)?.narrow(0, 0, batch)?)
 }
 
-/// Writes a model of dense layers, `width` by `width` each, in files of 4 MiB as the converter cuts them.
+/// The bytes of a file of weights as the converter cuts them.
+pub const SHARD: usize = 4 << 20;
+
+/// Writes a model of dense layers, `width` by `width` each, its weights in files of `shard` bytes.
 ///
 /// # Errors
 /// A folder that cannot be written.
-pub fn synthetic(folder: &Path, width: usize, layers: usize) -> Result<Model> {
-    const SHARD: usize = 4 << 20;
+pub fn synthetic(folder: &Path, width: usize, layers: usize, shard: usize) -> Result<Model> {
     let mut entries = vec![
         json!({"class_name": "InputLayer", "config": {"name": "x", "batch_input_shape": [null, width], "dtype": "float32"}}),
     ];
@@ -107,12 +111,15 @@ pub fn synthetic(folder: &Path, width: usize, layers: usize) -> Result<Model> {
     }
     let numbers = layers * width * (width + 1);
     let value = |i: usize| ((i % 251) as f32 / 251.0 - 0.5).to_le_bytes();
-    let count = numbers.div_ceil(SHARD / 4);
+    let count = numbers.div_ceil(shard / 4);
     let mut paths = Vec::with_capacity(count);
-    for (i, start) in (0..numbers).step_by(SHARD / 4).enumerate() {
+    for (i, start) in (0..numbers).step_by(shard / 4).enumerate() {
         let path = format!("group1-shard{}of{count}.bin", i + 1);
-        let shard: Vec<u8> = (start..numbers.min(start + SHARD / 4)).flat_map(value).collect();
-        std::fs::write(folder.join(&path), shard)?;
+        let mut file = BufWriter::new(File::create(folder.join(&path))?);
+        for number in start..numbers.min(start + shard / 4) {
+            file.write_all(&value(number))?;
+        }
+        file.flush()?;
         paths.push(path);
     }
     let config = json!({"name": "synthetic", "layers": entries});
@@ -140,8 +147,8 @@ mod tests {
     #[test]
     fn the_synthetic_model_loads() {
         let folder = tempfile::tempdir().unwrap();
-        let model = synthetic(folder.path(), 8, 2).unwrap();
+        let model = synthetic(folder.path(), 8, 2, 300).unwrap();
         let loaded = tfjs::blocking::load_layers_model(model.location(), tfjs::LoadOptions::new()).unwrap();
-        assert_eq!((loaded.weights().len(), model.shards().unwrap().len()), (4, 1));
+        assert_eq!((loaded.weights().len(), model.shards().unwrap().len()), (4, 2));
     }
 }

@@ -15,7 +15,7 @@ fn main() -> Result<()> {
     // 64 MiB of weights: long enough for the bytes to be what costs.
     let folder = tempfile::tempdir()?;
     let (width, layers) = if report.options.smoke { (32, 2) } else { (2048, 4) };
-    measure(&mut report, &models::synthetic(folder.path(), width, layers)?)?;
+    measure(&mut report, &models::synthetic(folder.path(), width, layers, models::SHARD)?)?;
     report.finish();
     Ok(())
 }

@@ -19,9 +19,14 @@ pub use tfjs_candle::{
 };
 #[cfg(feature = "archive")]
 pub use tfjs_io::ArchiveHandler;
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+pub use tfjs_io::ObjectScheme;
 #[cfg(feature = "cache")]
 pub use tfjs_io::{Cache, CachedModel};
-pub use tfjs_io::{Checksums, IoHandler, IoOptions, ListedModel, ModelInfo, ModelStore, Progress, SaveResult};
+pub use tfjs_io::{
+    Checksums, IoHandler, IoOptions, ListedModel, MemoryFiles, ModelInfo, ModelStore, Progress, Registry, Retry,
+    SaveResult, Timeouts,
+};
 pub use tfjs_manifest::{Error, Kind, Limits, Place, Result};
 pub use tfjs_topology::producer::Producer;
 pub use tfjs_topology::types::{SymShape, ValueType};

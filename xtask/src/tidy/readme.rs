@@ -1,4 +1,4 @@
-//! The README's program is the one that compiles (the facade's), and its commands name files there are.
+//! The README's programs are among those that compile (the facade's), and its commands name files there are.
 
 use super::{Finding, Findings};
 use crate::ci::marked_command;
@@ -9,7 +9,7 @@ const FACADE: &str = "crates/tfjs/README.md";
 
 pub fn check(workspace: &Workspace, _: &[TextFile]) -> Findings {
     let readme = workspace.read(README)?;
-    let mut findings = check_program(&readme, &workspace.read(FACADE)?);
+    let mut findings = check_programs(&readme, &workspace.read(FACADE)?);
     for command in ["predict", "test"] {
         match marked_command(&readme, command) {
             Ok(words) => findings.extend(check_words(&words, |path| workspace.exists(path))),
@@ -19,27 +19,34 @@ pub fn check(workspace: &Workspace, _: &[TextFile]) -> Findings {
     Ok(findings)
 }
 
-fn check_program(readme: &str, facade: &str) -> Vec<Finding> {
-    let shown = first_program(readme);
-    match (shown.is_empty(), shown == first_program(facade)) {
-        (false, true) => Vec::new(),
-        _ => {
-            vec![Finding::new(README, 0, format!("its first Rust program must be that of {FACADE}, which is compiled"))]
-        }
+fn check_programs(readme: &str, facade: &str) -> Vec<Finding> {
+    let compiled = programs(facade);
+    let shown = programs(readme);
+    let lost = shown.iter().filter(|program| !compiled.contains(program));
+    let mut findings: Vec<Finding> = lost
+        .map(|program| {
+            let begins = program.first().unwrap_or(&"");
+            Finding::new(README, 0, format!("its program `{begins}…` must be one of {FACADE}, which are compiled"))
+        })
+        .collect();
+    if shown.is_empty() {
+        findings.push(Finding::new(README, 0, "shows no Rust program".to_owned()));
     }
+    findings
 }
 
-/// The lines of the first block of Rust, without those that documentation hides.
-fn first_program(text: &str) -> Vec<&str> {
+/// The lines of each block of Rust, without those that documentation hides.
+fn programs(text: &str) -> Vec<Vec<&str>> {
     const RUST: [&str; 4] = ["```", "```rust", "```no_run", "```rust,no_run"];
     let mut lines = text.lines();
+    let mut programs = Vec::new();
     while let Some(open) = lines.by_ref().find(|line| line.starts_with("```")) {
         let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
         if RUST.contains(&open) {
-            return block.into_iter().filter(|line| *line != "#" && !line.starts_with("# ")).collect();
+            programs.push(block.into_iter().filter(|line| *line != "#" && !line.starts_with("# ")).collect());
         }
     }
-    Vec::new()
+    programs
 }
 
 fn check_words(words: &[&str], exists: impl Fn(&str) -> bool) -> Vec<Finding> {
@@ -52,11 +59,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_program_is_the_one_that_compiles() {
-        let facade = "text\n```no_run\n# fn main() {\nlet a = 1;\n#\n# }\n```\n";
-        assert_eq!(check_program("intro\n```sh\ncargo run\n```\n```rust\nlet a = 1;\n```\n", facade), []);
-        assert_eq!(check_program("```rust\nlet a = 2;\n```\n", facade).len(), 1);
-        assert_eq!(check_program("no program", "no program").len(), 1);
+    fn every_program_is_one_that_compiles() {
+        let facade = "text\n```no_run\n# fn main() {\nlet a = 1;\n#\n# }\n```\n```\nlet b = 1;\n```\n";
+        assert_eq!(check_programs("intro\n```sh\ncargo run\n```\n```rust\nlet a = 1;\n```\n", facade), []);
+        assert_eq!(check_programs("```rust\nlet b = 1;\n```\n```rust\nlet a = 1;\n```\n", facade), []);
+        assert_eq!(check_programs("```rust\nlet a = 1;\n```\n```rust\nlet a = 2;\n```\n", facade).len(), 1);
+        assert_eq!(check_programs("no program", "no program").len(), 1);
     }
 
     #[test]
