@@ -19,8 +19,8 @@ pub struct WeightsManifest {
 /// Files whose concatenated bytes are these weights, one behind the other.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WeightsGroup {
-    /// The files, as the manifest spells them; see [`check_weight_path`](crate::check_weight_path) before
-    /// opening one.
+    /// The files, as the manifest spells them: any text whatever. Whoever opens one checks it first, as tfjs-io's
+    /// `shard_components` does.
     pub paths: Vec<String>,
     /// The weights.
     pub weights: Vec<WeightSpec>,

@@ -5,7 +5,6 @@ use super::{limits, proper, split};
 use std::path::{Component, Path};
 use tfjs::Result;
 use tfjs::parts::io::{ModelUrl, shard_components};
-use tfjs::parts::manifest::check_weight_path;
 
 /// Checks an address, in front, and a path, behind a NUL. What is not UTF-8 is replaced.
 ///
@@ -74,10 +73,6 @@ fn check_path(text: &str) -> Result<()> {
             break;
         }
         spelled = decoded;
-    }
-    // The manifest's own rule knows no other way out; only `a/` is no file to it.
-    if let Err(error) = proper(check_weight_path(text)) {
-        assert!(error.message().contains("no file name"), "{error}");
     }
     Ok(())
 }

@@ -4,16 +4,17 @@
 //! still has the length and the time it had.
 
 use super::local::LocalShard;
-use super::{KEPT_OPEN, check_paths};
+use super::{KEPT_OPEN, check_paths, fetch_weights};
 use crate::checked::checked;
 use crate::cx::IoCx;
 use crate::files::{Body, Files, OpenOptions, Opened, Purpose};
 use crate::handler::WeightSource;
 use bytes::Bytes;
 use std::sync::Arc;
-use tfjs_manifest::{Error, Result, TensorLayout, WeightReader};
+use tfjs_manifest::{Error, GroupLayout, GroupSink, Result, Segment, TensorLayout, WeightReader, WeightSink};
 
-/// Opens the weight files of all groups for reading later. They must be files on disk or in memory.
+/// Opens the weight files of all groups for reading later. They must be files on disk or in memory, or such as a
+/// [cache](crate::IoOptions::cache) keeps: what it has not yet is brought there first.
 ///
 /// `groups` are the paths of the manifest and `layout` what lies in them. All lengths are checked now.
 ///
@@ -27,37 +28,26 @@ pub async fn open_weights(
     cx: &IoCx,
 ) -> Result<Arc<dyn WeightReader>> {
     check_paths(groups, cx)?;
-    let source = &checked(source, groups, cx)?;
-    let mut opened = Vec::with_capacity(groups.len());
-    let mut begun = None;
-    match source {
+    let opened = match source {
         WeightSource::None if groups.iter().any(|paths| !paths.is_empty()) => {
             return Err(Error::misuse("the model names weight files, its handler gave no weights"));
         }
-        WeightSource::None => {}
+        WeightSource::None => LazyFiles { groups: groups.iter().map(|_| LazyGroup::default()).collect(), _begun: None },
         WeightSource::Whole(_) => {
             return Err(Error::unsupported(
                 "weights in one piece of memory are not read lazily, they are there already; load them whole",
             ));
         }
-        WeightSource::Files(files) => {
-            let paths: Vec<&str> = groups.iter().flatten().map(String::as_str).collect();
-            begun = files.begin_load(&paths).await?;
-            let files = begun.as_ref().unwrap_or(files);
-            let mut count = 0;
-            for paths in groups {
-                let mut group = LazyGroup::default();
-                for path in paths {
-                    let file = files.open(path, OpenOptions::new(Purpose::Weights)).await;
-                    let file = file.map_err(|e| e.in_file(files.location(path)))?;
-                    group.push(LazyFile::new(file, count < KEPT_OPEN)?);
-                    count += 1;
-                }
-                opened.push(group);
+        WeightSource::Files(_) => match open_all(source, groups, cx).await? {
+            Road::Open(opened) => opened,
+            Road::Streams { cached: true, .. } => {
+                fetch_weights(source, groups, PassedBy::new(layout), cx).await?;
+                open_all(source, groups, cx).await?.open()?
             }
-        }
-    }
-    for (g, (group, laid_out)) in opened.iter().zip(layout.groups()).enumerate() {
+            streams => streams.open()?,
+        },
+    };
+    for (g, (group, laid_out)) in opened.groups.iter().zip(layout.groups()).enumerate() {
         let last = group.files.last().map(|(_, file)| file.location().to_owned()).unwrap_or_default();
         match laid_out.total {
             Some(needed) if group.len < needed => {
@@ -69,7 +59,80 @@ pub async fn open_weights(
             _ => {}
         }
     }
-    Ok(Arc::new(LazyFiles { groups: opened, _begun: begun }))
+    Ok(Arc::new(opened))
+}
+
+/// How the files can be had.
+enum Road {
+    Open(LazyFiles),
+    Streams { location: String, cached: bool },
+}
+
+impl Road {
+    fn open(self) -> Result<LazyFiles> {
+        match self {
+            Road::Open(files) => Ok(files),
+            Road::Streams { location, .. } => Err(Error::unsupported(
+                "lazy loading reads from files on disk, and this one comes from elsewhere; load it whole, or through a \
+                 cache",
+            )
+            .in_file(location)),
+        }
+    }
+}
+
+async fn open_all(source: &WeightSource, groups: &[Vec<String>], cx: &IoCx) -> Result<Road> {
+    let WeightSource::Files(files) = &checked(source, groups, cx)? else {
+        return Err(Error::bug("files are no files once their sums are checked"));
+    };
+    let paths: Vec<&str> = groups.iter().flatten().map(String::as_str).collect();
+    let begun = files.begin_load(&paths).await?;
+    let files = begun.as_ref().unwrap_or(files);
+    let mut opened = Vec::with_capacity(groups.len());
+    let mut count = 0;
+    for paths in groups {
+        let mut group = LazyGroup::default();
+        for path in paths {
+            let file = files.open(path, OpenOptions::new(Purpose::Weights)).await;
+            let Opened { location, body, .. } = file.map_err(|e| e.in_file(files.location(path)))?;
+            group.push(match body {
+                Body::File(file) => LazyFile::Local(LocalShard::new(location, file, count < KEPT_OPEN)?),
+                Body::Bytes(bytes) => LazyFile::Memory(location, bytes),
+                Body::Stream(_) | Body::Unchanged => return Ok(Road::Streams { location, cached: begun.is_some() }),
+            });
+            count += 1;
+        }
+        opened.push(group);
+    }
+    Ok(Road::Open(LazyFiles { groups: opened, _begun: begun }))
+}
+
+/// Where bytes go that only a cache is to keep.
+struct PassedBy(Vec<Passing>);
+
+enum Passing {
+    Known(u64),
+    Growing { bytes: Vec<u8>, limit: u64 },
+}
+
+impl PassedBy {
+    fn new(layout: &TensorLayout) -> Self {
+        let group = |group: &GroupLayout| match group.total {
+            Some(total) => Passing::Known(total),
+            None => Passing::Growing { bytes: Vec::new(), limit: group.most },
+        };
+        PassedBy(layout.groups().iter().map(group).collect())
+    }
+}
+
+impl WeightSink for PassedBy {
+    fn groups(&mut self) -> Vec<GroupSink<'_>> {
+        let groups = self.0.iter_mut().map(|group| match group {
+            Passing::Known(total) => GroupSink::Segments(vec![Segment::Skip(*total)]),
+            Passing::Growing { bytes, limit } => GroupSink::Growing { bytes, limit: *limit },
+        });
+        groups.collect()
+    }
 }
 
 /// The open files of a model.
@@ -126,18 +189,6 @@ impl LazyGroup {
 }
 
 impl LazyFile {
-    fn new(opened: Opened, keep: bool) -> Result<LazyFile> {
-        let Opened { location, body, .. } = opened;
-        match body {
-            Body::File(file) => LocalShard::new(location, file, keep).map(LazyFile::Local),
-            Body::Bytes(bytes) => Ok(LazyFile::Memory(location, bytes)),
-            Body::Stream(_) | Body::Unchanged => Err(Error::unsupported(
-                "lazy loading reads from files on disk, and this one comes from elsewhere; load it whole, or from a cache that has it",
-            )
-            .in_file(location)),
-        }
-    }
-
     fn location(&self) -> &str {
         match self {
             LazyFile::Local(shard) => shard.location(),
