@@ -4,6 +4,7 @@
 use harness::tensors::{Named, read_tensors};
 use io_harness::archives::{ZipEntry, zip};
 use io_harness::fault_server::{FaultServer, Reply};
+use io_harness::tls_server::{Certificate, TlsServer};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -576,6 +577,40 @@ fn help_is_an_answer_and_nonsense_is_not() {
     check_refused(&["predict", &models("iris")], &["--input"]);
     check_refused(&["dump", &models("iris"), "--stage", "nowhere"], &["artifacts", "plan"]);
     check_refused(&["frobnicate"], &["frobnicate"]);
+}
+
+#[test]
+fn files_must_have_the_sums_that_are_given() {
+    // By coreutils: `sha256sum model.json group1-shard1of1.bin` in `models/iris`.
+    const SUMS: &str = "23c87c115b31cca5b864bad899a3d6850fa5fc1ce53d834797da7a5718d11a5b  model.json\n\
+                        598a1179be8f5f059bd5ab42b0bc5ef638387c03d78011422ff3fb23adacac04  group1-shard1of1.bin\n";
+    let home = tempfile::tempdir().unwrap();
+    let sums = home.path().join("SHA256SUMS");
+    let (iris, sums_path) = (models("iris"), sums.display().to_string());
+    let inspect = ["inspect", &iris, "--verify", "--checksums", &sums_path];
+    fs::write(&sums, SUMS).unwrap();
+    answer(&inspect);
+    fs::write(&sums, SUMS.replace("  group1", "0  group1")).unwrap();
+    check_refused(&inspect, &["SHA256SUMS", "line 2", "64 hexadecimal digits"]);
+    fs::write(&sums, SUMS.replace("598a", "598b")).unwrap();
+    check_refused(&inspect, &["group1-shard1of1.bin", "another file"]);
+    fs::write(&sums, SUMS.lines().next().unwrap()).unwrap();
+    check_refused(&inspect, &["group1-shard1of1.bin"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_https_with_a_certificate_of_ones_own() {
+    let names = ["model.json", "group1-shard1of1.bin"];
+    let entries = names.map(|name| ZipEntry::stored(name, &fs::read(models(&format!("iris/{name}"))).unwrap()));
+    let server = TlsServer::start(Certificate::Good, &["h2", "http/1.1"], zip(&entries)).await;
+    let home = tempfile::tempdir().unwrap();
+    let root = home.path().join("root.pem");
+    fs::write(&root, server.root()).unwrap();
+    let (url, root) = (server.url("/iris.zip"), root.display().to_string());
+    answer(&["inspect", &url, "--verify", "--ca-cert", &root]);
+    check_refused(&["inspect", &url, "--tries", "1"], &["iris.zip", "certificate"]);
+    check_refused(&["inspect", &url, "--ca-cert", &root, "--public-only"], &["iris.zip", "private or link-local"]);
+    check_refused(&["inspect", &url, "--ca-cert", &url], &["cannot read the file"]);
 }
 
 #[test]

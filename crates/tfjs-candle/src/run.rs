@@ -112,12 +112,20 @@ pub trait OrBug<T> {
     /// A failure of candle on shapes `infer` has accepted is a bug of ours.
     ///
     /// # Errors
-    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) with candle's error as its source.
+    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) with what candle says, without its backtrace.
     fn or_bug(self) -> Result<T>;
 }
 
 impl<T> OrBug<T> for candle_core::Result<T> {
     fn or_bug(self) -> Result<T> {
-        self.map_err(|e| Error::bug(format!("the tensor library refused an operation: {e}")))
+        self.map_err(|e| Error::bug(format!("the tensor library refused an operation: {}", without_backtrace(&e))))
+    }
+}
+
+/// A message is one line, whatever the environment wants to see of the stack.
+fn without_backtrace(error: &candle_core::Error) -> &candle_core::Error {
+    match error {
+        candle_core::Error::WithBacktrace { inner, .. } => without_backtrace(inner),
+        error => error,
     }
 }

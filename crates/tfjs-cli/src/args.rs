@@ -2,6 +2,7 @@
 
 use clap::{ArgGroup, Args as ArgsOf, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::time::Duration;
 use tfjs::parts::topology::producer::Producer;
 use tfjs::{Engine, SymShape};
 
@@ -47,9 +48,10 @@ pub(crate) struct ModelArgs {
     #[arg(long, value_name = "URL-OR-DIR", help_heading = "Loading")]
     pub(crate) weight_path_prefix: Option<String>,
 
-    /// A header of every HTTP request; may be repeated
-    #[arg(long, value_name = "NAME: VALUE", value_parser = header, help_heading = "Loading")]
-    pub(crate) header: Vec<(String, String)>,
+    /// The SHA-256 sums that the model's files must have, as sha256sum writes them; each file in the list is there,
+    /// and each file of the model is in the list
+    #[arg(long, value_name = "FILE", help_heading = "Loading")]
+    pub(crate) checksums: Option<PathBuf>,
 
     /// Keep remote models in this folder, and load them from there while they are the same; without it, the
     /// folder that TFJS_CACHE_DIR names, if any
@@ -77,6 +79,9 @@ pub(crate) struct ModelArgs {
     /// The shape of an input, batch first, ? where it may vary: image=?,224,224,3; may be repeated
     #[arg(long, value_name = "NAME=SHAPE", value_parser = input_shape, help_heading = "Loading")]
     pub(crate) input_shape: Vec<(String, SymShape)>,
+
+    #[command(flatten)]
+    pub(crate) transport: TransportArgs,
 }
 
 /// Where to run.
@@ -232,8 +237,29 @@ pub(crate) struct RemoveArgs {
 #[derive(Debug, ArgsOf)]
 pub(crate) struct TransportArgs {
     /// A header of every HTTP request; may be repeated
-    #[arg(long, value_name = "NAME: VALUE", value_parser = header)]
+    #[arg(long, value_name = "NAME: VALUE", value_parser = header, help_heading = "Transport")]
     pub(crate) header: Vec<(String, String)>,
+
+    /// Trust the certificates in this file too, PEM; may be repeated
+    #[arg(long, value_name = "FILE", help_heading = "Transport")]
+    pub(crate) ca_cert: Vec<PathBuf>,
+
+    /// Trust whom this system trusts, in place of whom Mozilla does
+    #[cfg(feature = "native-roots")]
+    #[arg(long, help_heading = "Transport")]
+    pub(crate) system_certs: bool,
+
+    /// Reach public addresses only, whatever a URL says or where it redirects
+    #[arg(long, help_heading = "Transport")]
+    pub(crate) public_only: bool,
+
+    /// Tries of each file, the first included (default 5)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Transport")]
+    pub(crate) tries: Option<u32>,
+
+    /// The longest that all of it may take, as in 90s or 5m (default: no end, as long as bytes come)
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Transport")]
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// A device by name; whether this build and machine have it is found out when it is wanted.

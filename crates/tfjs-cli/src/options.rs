@@ -1,7 +1,9 @@
 //! From arguments to the facade's options.
 
-use crate::args::{DeviceName, ModelArgs, RunArgs};
-use tfjs::{Device, Error, LoadOptions, Result};
+use crate::args::{DeviceName, ModelArgs, RunArgs, TransportArgs};
+use crate::local;
+use std::path::Path;
+use tfjs::{Checksums, Device, Error, IoOptions, LoadOptions, Result, Retry, Timeouts};
 
 /// How to load, without saying where to run.
 pub(crate) fn load_options(args: &ModelArgs) -> Result<LoadOptions> {
@@ -9,7 +11,7 @@ pub(crate) fn load_options(args: &ModelArgs) -> Result<LoadOptions> {
         model: _,
         no_strict,
         weight_path_prefix,
-        header,
+        checksums,
         #[cfg(feature = "cache")]
         cache,
         #[cfg(feature = "cache")]
@@ -18,12 +20,14 @@ pub(crate) fn load_options(args: &ModelArgs) -> Result<LoadOptions> {
         threads,
         lazy,
         input_shape,
+        transport,
     } = args;
-    let mut options = LoadOptions::new().with_strict(!no_strict).with_lazy(*lazy);
+    let mut options =
+        LoadOptions::new().with_strict(!no_strict).with_lazy(*lazy).with_io(transport_options(transport)?);
     options.producer.clone_from(producer);
     options.threads = *threads;
-    for (name, value) in header {
-        options = options.with_header(name, value);
+    if let Some(path) = checksums {
+        options = options.with_checksums(read_checksums(path)?);
     }
     if let Some(prefix) = weight_path_prefix {
         options = options.with_weight_path_prefix(prefix);
@@ -38,9 +42,49 @@ pub(crate) fn load_options(args: &ModelArgs) -> Result<LoadOptions> {
     Ok(options)
 }
 
+/// How to reach what is far away.
+pub(crate) fn transport_options(args: &TransportArgs) -> Result<IoOptions> {
+    let TransportArgs {
+        header,
+        ca_cert,
+        #[cfg(feature = "native-roots")]
+        system_certs,
+        public_only,
+        tries,
+        timeout,
+    } = args;
+    let mut options = IoOptions::default().with_public_only(*public_only);
+    for (name, value) in header {
+        options = options.with_header(name, value);
+    }
+    for path in ca_cert {
+        options = options.with_root_certificate(local::read(path)?);
+    }
+    #[cfg(feature = "native-roots")]
+    if *system_certs {
+        options = options.with_roots(tfjs::parts::io::Roots::System);
+    }
+    if let Some(tries) = tries {
+        options = options.with_retry(Retry::default().with_tries(*tries));
+    }
+    if let Some(time) = timeout {
+        options = options.with_timeouts(Timeouts::default().with_total(*time));
+    }
+    Ok(options)
+}
+
+/// Sums that are asked for are asked for of every file.
+fn read_checksums(path: &Path) -> Result<Checksums> {
+    let text = String::from_utf8(local::read(path)?)
+        .map_err(|e| Error::malformed("expected text, as `sha256sum` writes it").with_source(e));
+    text.and_then(|text| Checksums::parse(&text))
+        .map(|sums| sums.with_strict(true))
+        .map_err(|e| e.in_file(path.display()))
+}
+
 /// The cache that is asked for, here or by the environment.
 #[cfg(feature = "cache")]
-fn open_cache(folder: Option<&std::path::Path>, offline: bool) -> Result<Option<tfjs::Cache>> {
+fn open_cache(folder: Option<&Path>, offline: bool) -> Result<Option<tfjs::Cache>> {
     let cache = match folder {
         Some(folder) => Some(tfjs::Cache::new(folder)),
         None if offline => Some(tfjs::Cache::new(tfjs::Cache::default_folder()?)),
@@ -97,6 +141,11 @@ mod tests {
             "--lazy",
             "--input-shape",
             "x=?,4",
+            "--public-only",
+            "--tries",
+            "2",
+            "--timeout",
+            "1m 30s",
         ]);
         let Command::Inspect(args) = args.unwrap().command else { panic!("not inspect") };
         let options = load_options(&args.model).unwrap();
@@ -106,6 +155,9 @@ mod tests {
         assert_eq!(options.producer.unwrap().to_string(), "Keras 2");
         assert_eq!(options.io.weight_path_prefix.as_deref(), Some("w/"));
         assert_eq!(options.io.headers.len(), 2);
+        assert!(options.io.public_only);
+        assert_eq!(options.io.retry.tries, 2);
+        assert_eq!(options.io.timeouts.total, Some(std::time::Duration::from_secs(90)));
         assert_eq!(options.input_shapes["x"].to_string(), "[?,4]");
     }
 
@@ -117,9 +169,9 @@ mod tests {
             let Command::Dump(args) = args.command else { panic!("not dump") };
             load_options(&args.model).unwrap().io.cache.unwrap()
         };
-        assert_eq!(cache(&["--cache", "c"]).folder(), std::path::Path::new("c"));
+        assert_eq!(cache(&["--cache", "c"]).folder(), Path::new("c"));
         let offline = cache(&["--offline", "--cache", "c"]);
-        assert!(offline.is_offline() && offline.folder() == std::path::Path::new("c"));
+        assert!(offline.is_offline() && offline.folder() == Path::new("c"));
         assert!(cache(&["--offline"]).is_offline());
     }
 

@@ -31,7 +31,8 @@ pub struct LoadOptions {
     /// [`SaveOptions::with_optimizer`](crate::SaveOptions::with_optimizer); not by default: predicting needs none.
     pub keep_optimizer: bool,
     /// Leaves weights on disk until they are first wanted, which for the native engine is the first prediction; the
-    /// files stay open and must stay as they are. For models on disk (or in a cache there). Default false.
+    /// files stay open and must stay as they are. For models on disk, and through a cache for remote ones. Default
+    /// false.
     pub lazy: bool,
     /// The budgets, of files and of models.
     pub limits: Limits,

@@ -4,6 +4,7 @@
 use crate::args::{FromToArgs, ListArgs, RemoveArgs, TransportArgs};
 use crate::commands::inspect::text::bytes;
 use crate::failure::{Failure, causes, one_line, print_error};
+use crate::options::transport_options;
 use crate::progress::Bar;
 use crate::road::Driver;
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tfjs::{ListedModel, LoadOptions, ModelInfo, ModelStore, Result};
 
 pub(crate) fn list(args: &ListArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), Failure> {
-    let (store, _bar) = store(&args.transport);
+    let (store, _bar) = store(&args.transport)?;
     let models = Driver::new()?.block_on(store.list(&args.folder))?;
     match args.json {
         true => writeln!(out, "{:#}", models.iter().map(listed).collect::<Value>())?,
@@ -30,21 +31,21 @@ pub(crate) fn list(args: &ListArgs, out: &mut dyn Write, err: &mut dyn Write) ->
 }
 
 pub(crate) fn copy(args: &FromToArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    let (store, bar) = store(&args.transport);
+    let (store, bar) = store(&args.transport)?;
     let info = Driver::new()?.block_on(store.copy(&args.from, &args.to))?;
     drop(bar);
     Ok(said("copied", &args.to, &info, out)?)
 }
 
 pub(crate) fn rename(args: &FromToArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    let (store, bar) = store(&args.transport);
+    let (store, bar) = store(&args.transport)?;
     let info = Driver::new()?.block_on(store.rename(&args.from, &args.to))?;
     drop(bar);
     Ok(said("moved", &args.to, &info, out)?)
 }
 
 pub(crate) fn remove(args: &RemoveArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    let (store, _bar) = store(&args.transport);
+    let (store, _bar) = store(&args.transport)?;
     let driver = Driver::new()?;
     for model in &args.model {
         let info = driver.block_on(store.remove(model))?;
@@ -54,11 +55,10 @@ pub(crate) fn remove(args: &RemoveArgs, out: &mut dyn Write) -> Result<(), Failu
 }
 
 /// The store of all schemes, and a bar if something takes a while.
-fn store(transport: &TransportArgs) -> (ModelStore, Bar) {
-    let TransportArgs { header } = transport;
-    let options = header.iter().fold(LoadOptions::new(), |o, (name, value)| o.with_header(name, value));
+fn store(transport: &TransportArgs) -> Result<(ModelStore, Bar)> {
+    let options = LoadOptions::new().with_io(transport_options(transport)?);
     let (options, bar) = Bar::watch(options);
-    (ModelStore::new(options.registry).with_io(options.io), bar)
+    Ok((ModelStore::new(options.registry).with_io(options.io), bar))
 }
 
 fn said(done: &str, url: &str, info: &ModelInfo, out: &mut dyn Write) -> io::Result<()> {
