@@ -89,6 +89,11 @@ async fn google_anonymous_and_with_a_token() {
     let server = serve("/bucket/", |r| r.header("authorization") == Some("Bearer token1")).await;
     let scheme = gcs(&server).with_config("google_bearer_token", "token1");
     check(&scheme, "gcs://bucket/m", "gcs://bucket/m/").await;
+    let emulator = serve("/bucket/", |r| r.header("authorization").is_none()).await;
+    for host in [emulator.url(""), emulator.url("").replace("http://", "")] {
+        let scheme = ObjectScheme::gcs().with_environment([("STORAGE_EMULATOR_HOST", host.as_str())]);
+        check(&scheme, "gs://bucket/m", "gs://bucket/m/").await;
+    }
     let handler = gcs(&server).with_anonymous(true).handler(&ModelUrl::parse("gs://bucket/m").unwrap()).unwrap();
     let result = handler.load(&IoCx::new(options())).await;
     let error = check_error(result, Kind::Fetch, "gs://bucket/m/model.json", "the store refuses access (403");

@@ -21,7 +21,8 @@ use tfjs_manifest::{Error, Result};
 ///
 /// * S3: the environment (`AWS_ACCESS_KEY_ID`, `AWS_REGION`, `AWS_ENDPOINT_URL`, …), a profile of
 ///   `~/.aws/credentials` and `~/.aws/config`, a web identity, the container's or the machine's own.
-/// * Google: `GOOGLE_SERVICE_ACCOUNT`, `GOOGLE_APPLICATION_CREDENTIALS`, what `gcloud` left, the machine's own.
+/// * Google: `GOOGLE_SERVICE_ACCOUNT`, `GOOGLE_APPLICATION_CREDENTIALS`, what `gcloud` left, the machine's own; or an
+///   emulator at `STORAGE_EMULATOR_HOST`.
 /// * Azure: `AZURE_STORAGE_ACCOUNT` with `_KEY`, `_SAS_TOKEN` or `AZURE_STORAGE_CONNECTION_STRING`, a service
 ///   principal, a workload's or the machine's identity.
 ///
@@ -40,7 +41,7 @@ use tfjs_manifest::{Error, Result};
 /// # #[cfg(feature = "s3")] {
 /// use tfjs_io::{ObjectScheme, Registry};
 ///
-/// let minio = ObjectScheme::s3().with_endpoint("http://localhost:9000").with_allow_http(true);
+/// let minio = ObjectScheme::s3().with_endpoint("http://minio:9000").with_allow_http(true);
 /// let registry = Registry::default()
 ///     .with("s3", minio.with_config("aws_access_key_id", "me").with_config("aws_secret_access_key", "secret"))
 ///     .with("public", ObjectScheme::s3().with_region("eu-west-1").with_anonymous(true));
@@ -92,7 +93,7 @@ impl ObjectScheme {
         self.with_config(key, url)
     }
 
-    /// Whether the endpoint may be `http://`. Default: no.
+    /// Whether the endpoint may be `http://`. Default: only on this machine, `localhost` and its addresses.
     #[must_use]
     pub fn with_allow_http(self, allow: bool) -> Self {
         self.with_config("allow_http", allow.to_string())
