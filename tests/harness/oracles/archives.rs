@@ -2,8 +2,8 @@
 //! out of the model's folder.
 
 use super::proper;
-use tfjs::{Limits, Result};
 use tfjs::parts::io::{ArchiveFiles, shard_components};
+use tfjs::{Limits, Result};
 
 /// A block of a tar, where a header says `ustar`, where its checksum is.
 const BLOCK: usize = 512;
