@@ -1,5 +1,10 @@
 //! What the tests of models share: conformance cases, small models, comparison.
 
+/// The program in SECURITY.md compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../SECURITY.md")]
+struct Security;
+
 pub mod cases;
 pub mod expectations;
 pub mod oracles;

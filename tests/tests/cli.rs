@@ -1,6 +1,7 @@
 //! The command line, through its one door: arguments in; an answer, complaints and an exit code out. What
 //! models should answer was computed by those who made them.
 
+use harness::small::alone;
 use harness::tensors::{Named, read_tensors};
 use io_harness::archives::{ZipEntry, zip};
 use io_harness::fault_server::{FaultServer, Reply};
@@ -278,6 +279,23 @@ fn teachable_machines_metadata_is_found_beside_the_model() {
     fs::remove_file(copy.path("metadata.json")).unwrap();
     assert_ne!(predict(&copy.model(), &[]).0, found);
     assert_eq!(predict(&copy.model(), &["--range", "-1,1"]).0, found);
+}
+
+#[test]
+fn metadata_that_asks_for_a_picture_of_any_size_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = alone("GlobalAveragePooling2D", json!({}), &json!([null, null, null, 1]));
+    fs::write(folder.path().join("model.json"), model.text()).unwrap();
+    let (model, picture) = (folder.path().display().to_string(), models("digits/samples/3.png"));
+    let with_size = |size: u64| {
+        let metadata = json!({"packageName": "@teachablemachine/image", "labels": ["a"], "imageSize": size});
+        fs::write(folder.path().join("metadata.json"), metadata.to_string()).unwrap();
+        ["predict", &model, "--image", &picture]
+    };
+    answer(&with_size(8));
+    check_refused(&with_size(100_000), &["a picture of 100000 x 100000 is asked for"]);
+    check_refused(&with_size(1 << 40), &["elements"]);
+    check_refused(&with_size(u64::MAX), &["elements"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

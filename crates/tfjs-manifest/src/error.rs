@@ -211,7 +211,7 @@ impl Error {
     /// The same error in other words: kind, place, findings and cause stay.
     #[must_use]
     pub fn with_message(mut self, message: impl Into<String>) -> Self {
-        self.0.message = message.into();
+        self.0.message = one_line(&message.into(), LONGEST_MESSAGE);
         self
     }
 

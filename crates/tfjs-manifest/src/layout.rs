@@ -45,9 +45,13 @@ impl WeightsManifest {
     ///
     /// # Errors
     /// [`Kind::Limit`](crate::Kind::Limit) if the values of all weights take more than
-    /// `limits.weight_bytes`, or the strings of a group at least more than `limits.string_bytes`.
+    /// `limits.weight_bytes`, or the strings of a group at least more than its share of `limits.string_bytes`.
     pub fn layout(&self, limits: &Limits) -> Result<TensorLayout> {
         let mut layout = TensorLayout::default();
+        // Groups are fetched side by side and none knows what the others get.
+        let with_strings = self.groups().iter().filter(|group| group.weights.iter().any(|w| w.dtype == DType::String));
+        let limits =
+            &Limits { string_bytes: limits.string_bytes / (with_strings.count() as u64).max(1), ..limits.clone() };
         for (g, group) in self.groups().iter().enumerate() {
             let group = lay_out(group, limits, &mut layout.value_bytes)
                 .map_err(|error| error.at_json(format!("weightsManifest[{g}]")))?;
@@ -253,6 +257,30 @@ mod tests {
     fn too_many_strings() {
         let error = string_group().layout(&Limits { string_bytes: 11, ..Limits::default() }).unwrap_err();
         assert_eq!((error.kind(), error.place().weight.as_deref()), (Kind::Limit, Some("s")));
+    }
+
+    #[test]
+    fn groups_share_what_strings_may_take() {
+        let words = |name: &str, count: u64| json!({"paths": ["w.bin"], "weights": [{"name": name, "shape": [count], "dtype": "string"}]});
+        let limits = Limits { string_bytes: 100, ..Limits::default() };
+        let layout = |groups: Value| WeightsManifest::from_value(&groups, &limits).unwrap().layout(&limits);
+        assert_eq!(layout(json!([words("a", 25)])).unwrap().groups()[0].most, 100);
+        let numbers = json!({"paths": ["n.bin"], "weights": [{"name": "n", "shape": [7], "dtype": "bool"}]});
+        let three = layout(json!([words("a", 2), numbers, words("b", 2), words("c", 2)])).unwrap();
+        assert_eq!(three.groups().iter().map(|group| group.most).collect::<Vec<_>>(), [33, 7, 33, 33]);
+        let error = layout(json!([words("a", 2), words("b", 13)])).unwrap_err();
+        assert_eq!((error.kind(), error.place().weight.as_deref()), (Kind::Limit, Some("b")));
+    }
+
+    #[test]
+    fn weights_of_an_optimizer_spend_the_same_budget() {
+        let slots = manifest(json!([
+            {"name": "d/kernel", "shape": [10], "dtype": "float32"},
+            {"name": "Adam/m", "shape": [10], "dtype": "float32", "group": "optimizer"},
+        ]));
+        slots.layout(&Limits { weight_bytes: 80, ..Limits::default() }).unwrap();
+        let error = slots.layout(&Limits { weight_bytes: 79, ..Limits::default() }).unwrap_err();
+        assert_eq!((error.kind(), error.place().weight.as_deref()), (Kind::Limit, Some("Adam/m")));
     }
 
     #[test]

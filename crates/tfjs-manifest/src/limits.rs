@@ -12,7 +12,8 @@ pub struct Limits {
     pub model_json_bytes: u64,
     /// Bytes of all weights, as values in memory. Default 64 GiB.
     pub weight_bytes: u64,
-    /// Bytes of the string tensors of one group, whose sizes the manifest does not tell. Default 64 MiB.
+    /// Bytes of all string tensors, whose sizes the manifest does not tell; groups that have some get equal shares.
+    /// Default 64 MiB.
     pub string_bytes: u64,
     /// Weight tensors in the manifest. Default 2^20.
     pub tensors: u64,
@@ -30,6 +31,9 @@ pub struct Limits {
     pub elements: u64,
     /// Layers of all models together. Default 10 000.
     pub layers: u64,
+    /// Characters of a layer's name, and of the names of a layer and the models around it together: every weight
+    /// carries them. Default 1024.
+    pub name_chars: u64,
     /// Models nested in models and layers nested in wrappers. Default 32.
     pub nesting: u64,
     /// Nodes of the flat graph: shared models are expanded once a call. Default 100 000.
@@ -50,6 +54,7 @@ impl Default for Limits {
             rank: 8,
             elements: 1 << 31,
             layers: 10_000,
+            name_chars: 1024,
             nesting: 32,
             nodes: 100_000,
         }
@@ -72,6 +77,7 @@ impl Limits {
             rank: n,
             elements: n,
             layers: n,
+            name_chars: n,
             nesting: n,
             nodes: n,
         }

@@ -55,7 +55,12 @@ pub struct ReadCx<'a> {
     pub warnings: Rc<RefCell<Vec<String>>>,
     /// Layers read so far, of all models and wrappers.
     pub layers: Rc<Cell<u64>>,
+    /// Suggestions left: each compares with every class there is, and a hostile file could ask for many.
+    pub hints: Rc<Cell<u32>>,
 }
+
+/// Findings beyond this many are counted only.
+const HINTS: u32 = 100;
 
 impl<'a> ReadCx<'a> {
     /// No custom layers, default limits.
@@ -67,6 +72,7 @@ impl<'a> ReadCx<'a> {
             depth: 0,
             warnings: Rc::default(),
             layers: Rc::default(),
+            hints: Rc::new(Cell::new(HINTS)),
         }
     }
 
@@ -84,6 +90,13 @@ impl<'a> ReadCx<'a> {
         let before = self.layers.get();
         self.layers.set(before + 1);
         Limits::check("layers", before, self.limits.layers)
+    }
+
+    /// The nearest of these names, unless that was asked for too often.
+    pub(crate) fn nearest<'k>(&self, name: &str, known: impl IntoIterator<Item = &'k str>) -> String {
+        let Some(left) = self.hints.get().checked_sub(1) else { return String::new() };
+        self.hints.set(left);
+        crate::suggest::nearest(name, known)
     }
 
     /// One model or wrapper deeper.

@@ -7,6 +7,7 @@ use crate::layers;
 use crate::read::ReadCx;
 use serde_json::{Map, Value};
 use std::sync::Arc;
+use tfjs_manifest::text::shorten;
 use tfjs_manifest::{Error, Result};
 
 /// Calls a macro with every layer: `family::file::Type = "ClassName" | "OtherClassName";`.
@@ -135,8 +136,9 @@ fn built_in_name(class: &str) -> &str {
 }
 
 fn unknown(class: &str, cx: &ReadCx<'_>) -> Error {
-    let hint = crate::suggest::nearest(class, CLASSES.iter().copied().chain(cx.custom.names()));
+    let hint = cx.nearest(class, CLASSES.iter().copied().chain(cx.custom.names()));
     Error::unsupported(format!(
-        "unknown layer class `{class}`{hint}; a layer of your own is given in `LoadOptions::custom_layers`"
+        "unknown layer class `{}`{hint}; a layer of your own is given in `LoadOptions::custom_layers`",
+        shorten(class)
     ))
 }

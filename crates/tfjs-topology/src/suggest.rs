@@ -1,13 +1,56 @@
-//! The nearest known name, for messages about unknown ones.
+//! The nearest known name, for messages about unknown ones. Names may be as long and as many as a hostile file has
+//! room for, and comparing two takes the product of their lengths, in time and in memory: long ones are not compared,
+//! and no more than some.
+
+/// The most bytes of a name that is compared.
+const LONGEST: usize = 128;
+/// The most names that one is compared with.
+const MOST: usize = 1000;
+/// From here on a name is near.
+const NEAR: f64 = 0.6;
 
 /// `; did you mean ...?` for a near name, nothing otherwise.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let best = known
         .into_iter()
-        .map(|k| (strsim::normalized_damerau_levenshtein(&name.to_lowercase(), &k.to_lowercase()), k))
+        .filter(|known| can_be_near(name, known))
+        .take(MOST)
+        .map(|k| (similarity(&name.to_lowercase(), &k.to_lowercase()), k))
         .max_by(|a, b| a.0.total_cmp(&b.0));
     match best {
-        Some((score, near)) if score >= 0.6 => format!("; did you mean `{near}`?"),
+        Some((score, near)) if score >= NEAR => format!("; did you mean `{near}`?"),
         _ => String::new(),
+    }
+}
+
+/// From 0 for names that have nothing in common, or are not compared, to 1 for the same.
+pub(crate) fn similarity(a: &str, b: &str) -> f64 {
+    if a.len().max(b.len()) > LONGEST { 0.0 } else { strsim::normalized_damerau_levenshtein(a, b) }
+}
+
+/// What their lengths say: every character that one has more is a difference. In bytes, of which a character has up
+/// to four.
+fn can_be_near(a: &str, b: &str) -> bool {
+    let (short, long) = (a.len().min(b.len()), a.len().max(b.len()));
+    long <= LONGEST && (!(a.is_ascii() && b.is_ascii()) || short as f64 >= NEAR * long as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_names_are_suggested() {
+        assert_eq!(nearest("danse", ["Conv2D", "Dense"]), "; did you mean `Dense`?");
+        assert_eq!(nearest("Lambda", ["Conv2D", "Dense"]), "");
+        assert_eq!(nearest("é", ["è", "Dense"]), "");
+    }
+
+    #[test]
+    fn long_names_are_not_compared() {
+        let long = "a".repeat(1 << 24);
+        assert_eq!(nearest(&long, ["a", &long]), "");
+        assert_eq!(similarity(&long, &long), 0.0);
+        assert_eq!(similarity(&long[..LONGEST], &long[..LONGEST]), 1.0);
     }
 }

@@ -97,6 +97,12 @@ mod tests {
         check_f32(&[0u8, 1, 2, 5, 255], 1e38, -1e38, &[0xfe967699, 0, 0x7e967699, 0x7f800000, 0x7f800000]);
     }
 
+    #[test]
+    fn a_scale_of_zero_is_a_constant() {
+        check_f32(&[0u8, 1, 255], 0.0, 1.5, &[0x3fc00000; 3]);
+        check_f32(&[0u16, 65535], -0.0, 0.0, &[0; 2]);
+    }
+
     #[track_caller]
     fn check_i32<Q: Copy + Into<f64>>(stored: &[Q], scale: f64, min: f64, expected: &[i32]) {
         assert_eq!(affine_i32(stored, scale, min).unwrap(), expected);

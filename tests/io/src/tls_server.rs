@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ETAG, IF_RANGE, RANGE};
+use hyper::header::{ETAG, IF_RANGE, LOCATION, RANGE};
 use hyper::{Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
@@ -45,7 +45,8 @@ pub enum Certificate {
 }
 
 impl TlsServer {
-    /// Serves this file under every path but `/model.json`, with ranges. `protocols` are offered by ALPN.
+    /// Serves this file under every path but `/model.json`, with ranges; whoever asks with `?to=URL` is redirected
+    /// there. `protocols` are offered by ALPN.
     pub async fn start(certificate: Certificate, protocols: &[&str], file: Vec<u8>) -> TlsServer {
         let (mut config, root) = config(certificate);
         config.alpn_protocols = protocols.iter().map(|p| p.as_bytes().to_vec()).collect();
@@ -109,6 +110,10 @@ fn answer(request: &Request<Incoming>, file: &Bytes, state: &Shared) -> Response
     let path = request.uri().path().to_owned();
     let mut all = state.requests.lock().expect("no test panics under this lock");
     all.push((request.version(), path.clone()));
+    if let Some(target) = request.uri().query().and_then(|query| query.strip_prefix("to=")) {
+        let response = Response::builder().status(StatusCode::FOUND).header(LOCATION, target);
+        return response.body(Full::default()).expect("the test's URL is a header");
+    }
     if path == "/model.json" {
         return Response::new(Full::new(Bytes::from_static(b"{}")));
     }

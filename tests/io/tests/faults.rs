@@ -143,6 +143,51 @@ async fn a_bomb_stops_at_the_limit_after_decoding() {
     check_shard(bomb, Kind::Mismatch, "expected").await;
 }
 
+/// 64 MiB of spaces, as Node's `zlib.brotliCompressSync` packs them.
+const BROTLI_OF_SPACES: &str = "cbffff3ff82540e2b14020f7fe8fffff7ff04b00c4611180eefd1fffffffe0970088c30200ddfb3ffeffffc12f01108705\
+    00baf77ffcffff835f02200e0b0074effff8ffff07bf04401c1600e8defff1ffff0f7e0980382c00d0bdffcbffff3ffc1200715800a07bff07";
+
+/// As many spaces in a zstd frame that says it needs this window: RFC 8878, 3.1.1.
+fn zstd_of_spaces(window: u8) -> Vec<u8> {
+    let blocks = 512;
+    // A run of 128 KiB each.
+    let block = |i| [u8::from(i + 1 == blocks) | 0b10, 0, 0x10, b' '];
+    [0x28, 0xb5, 0x2f, 0xfd, 0, window].into_iter().chain((0..blocks).flat_map(block)).collect()
+}
+
+#[tokio::test]
+async fn a_bomb_in_every_encoding_stops_at_the_limit() {
+    let brotli = BROTLI_OF_SPACES.as_bytes().chunks(2).map(|hex| std::str::from_utf8(hex).unwrap());
+    let brotli: Vec<u8> = brotli.map(|hex| u8::from_str_radix(hex, 16).unwrap()).collect();
+    let mut limits = Limits::default();
+    limits.model_json_bytes = 1 << 20;
+    for (encoding, bomb) in [("gzip", gzip_of_zeros(64 << 20)), ("br", brotli), ("zstd", zstd_of_spaces(0x68))] {
+        assert!(bomb.len() < 70_000);
+        let bomb = Reply::status("200 OK", &[&format!("Content-Encoding: {encoding}")], bomb);
+        let options = once().with_limits(limits.clone());
+        check_json(bomb.clone(), options, Kind::Limit, "limit `model_json_bytes`: allowed 1048576").await;
+        check_shard(bomb, Kind::Mismatch, "expected").await;
+    }
+}
+
+#[tokio::test]
+async fn a_window_of_gigabytes_is_not_made() {
+    let bomb = Reply::status("200 OK", &["Content-Encoding: zstd"], zstd_of_spaces(0xa8));
+    check_json(bomb, once(), Kind::Fetch, "the body cannot be decoded").await;
+}
+
+#[tokio::test]
+async fn an_endless_json_ends_at_its_limit() {
+    let head = Reply::head("200 OK", &["Transfer-Encoding: chunked"]);
+    let endless = (0..1000).fold(head, |reply, _| reply.then(format!("10000\r\n{}\r\n", " ".repeat(0x10000))));
+    let server = FaultServer::start(move |_: &Request| endless.clone()).await;
+    let mut limits = Limits::default();
+    limits.model_json_bytes = 1 << 20;
+    let result = load(&server.url("/model.json"), &[], TestSink::new(), once().with_limits(limits)).await;
+    check_error(result, Kind::Limit, "/model.json", "limit `model_json_bytes`: allowed 1048576");
+    assert!(server.bytes_sent() < 32 << 20, "{}", server.bytes_sent());
+}
+
 #[tokio::test]
 async fn broken_and_unknown_encodings_are_errors() {
     let mut broken = gzip_of_zeros(1000);
@@ -162,21 +207,33 @@ async fn a_redirect_loop_ends() {
 
 #[tokio::test]
 async fn redirects_to_metadata_services_other_schemes_and_nowhere_are_refused() {
-    let to = |location: &str| check_json_redirect(location.to_owned());
-    to("http://169.254.169.254/latest/meta-data/").await;
-    to("http://[fe80::1]/").await;
-    to("file:///etc/passwd").await;
-    to("").await;
-}
-
-async fn check_json_redirect(location: String) {
-    let reply = match location.is_empty() {
-        true => Reply::status("302 Found", &[], ""),
-        false => Reply::redirect(&location),
-    };
-    let start = Instant::now();
-    check_json(reply, once(), Kind::Fetch, "").await;
-    assert!(start.elapsed() < Duration::from_secs(5), "{location} was tried");
+    // From a server at home, which may lead to others at home.
+    let private = "a private or link-local address is not connected to";
+    for (location, says) in [
+        ("http://169.254.169.254/latest/meta-data/", private),
+        ("http://169.254.170.2/v2/credentials", private),
+        ("http://[fe80::1]/", private),
+        ("http://[fd00:ec2::254]/", private),
+        ("http://[::ffff:169.254.169.254]/", private),
+        ("http://2852039166/", private),
+        ("http://0xa9fea9fe/", private),
+        ("http://168.63.129.16/machine", private),
+        ("file:///etc/passwd", "no URL"),
+        ("file://localhost/etc/passwd", "redirects to scheme `file`, expected http or https"),
+        ("s3://bucket/model.json", "redirects to scheme `s3`"),
+        ("data:,{}", ""),
+        ("//", "no URL"),
+        ("", "says not where to"),
+    ] {
+        let reply = match location.is_empty() {
+            true => Reply::status("302 Found", &[], ""),
+            false => Reply::redirect(location),
+        };
+        let start = Instant::now();
+        check_json(reply.clone(), once(), Kind::Fetch, says).await;
+        check_shard(reply, Kind::Fetch, says).await;
+        assert!(start.elapsed() < Duration::from_secs(5), "{location} was tried");
+    }
 }
 
 #[tokio::test]
@@ -187,6 +244,80 @@ async fn a_silent_server_times_out() {
     check_shard_with(silent, options.clone(), Kind::Fetch, "timed out: the server did not answer").await;
     let stalls = Reply::head("200 OK", &["Content-Length: 10"]).then("01234").pause(Duration::from_secs(50));
     check_shard_with(stalls, options, Kind::Fetch, "timed out: no byte came").await;
+}
+
+/// What never becomes the head of an answer, a line at a time.
+fn heads_without_end(first: &str, line: &str) -> Reply {
+    (0..1000).fold(Reply::raw(first), |reply, _| reply.then(line).pause(Duration::from_millis(20)))
+}
+
+#[tokio::test]
+async fn headers_that_trickle_time_out_as_a_whole() {
+    let fast = Timeouts::default().with_headers(Duration::from_millis(300));
+    for reply in [
+        heads_without_end("HTTP/1.1 200 OK\r\n", "X: y\r\n"),
+        heads_without_end("", "HTTP/1.1 103 Early Hints\r\n\r\n"),
+        heads_without_end("HTTP/1.1 200 OK\r\nX: ", "y"),
+    ] {
+        let start = Instant::now();
+        let options = once().with_timeouts(fast.clone());
+        check_shard_with(reply, options, Kind::Fetch, "timed out: the server did not answer").await;
+        assert!(start.elapsed() < Duration::from_secs(5));
+    }
+}
+
+#[tokio::test]
+async fn heads_that_are_too_large_are_refused() {
+    let many = (0..1000).fold(Reply::raw("HTTP/1.1 200 OK\r\n"), |reply, i| reply.then(format!("X-{i}: y\r\n")));
+    check_shard(many.then("\r\n"), Kind::Fetch, "did not answer a request as HTTP says").await;
+    let long = Reply::raw("HTTP/1.1 200 OK\r\nX: ").then("y".repeat(64 << 20)).then("\r\n\r\n");
+    let server = shard(long).await;
+    let sink = TestSink::new().group(&[20]);
+    let result = load(&server.url("/m/model.json"), &[&["first.bin", "w.bin"]], sink, once()).await;
+    check_error(result, Kind::Fetch, "/m/w.bin", "did not answer a request as HTTP says");
+    assert!(server.bytes_sent() < 32 << 20, "{}", server.bytes_sent());
+}
+
+#[tokio::test]
+async fn trailers_without_end_are_no_body() {
+    let timeouts = Timeouts::default().with_idle(Duration::from_millis(300));
+    let body = Reply::head("200 OK", &["Transfer-Encoding: chunked"]).then("a\r\n0123456789\r\n0\r\n");
+    let reply = body.and(heads_without_end("", "X: y\r\n"));
+    let start = Instant::now();
+    check_shard_with(reply, once().with_timeouts(timeouts), Kind::Fetch, "").await;
+    assert!(start.elapsed() < Duration::from_secs(10));
+}
+
+/// A listener whose queue is full: whoever comes now waits for an answer from the machine.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_connection_that_nobody_takes_times_out() {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+        waiting.push(stream);
+        assert!(waiting.len() < 100, "the queue of a listener has an end");
+    }
+    let options = once().with_timeouts(Timeouts::default().with_connect(Duration::from_millis(200)));
+    let start = Instant::now();
+    let result = load(&format!("http://{address}/model.json"), &[], TestSink::new(), options).await;
+    check_error(result, Kind::Fetch, "/model.json", "cannot connect to the server");
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+/// A secure connection is made within the time for headers.
+#[tokio::test]
+async fn a_handshake_that_does_not_come_times_out() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/model.json", listener.local_addr().unwrap());
+    let options = once().with_timeouts(Timeouts::default().with_headers(Duration::from_millis(200)));
+    let start = Instant::now();
+    let result = load(&url, &[], TestSink::new(), options).await;
+    check_error(result, Kind::Fetch, "/model.json", "timed out: the server did not answer");
+    assert!(start.elapsed() < Duration::from_secs(5));
 }
 
 fn trickle() -> Reply {

@@ -225,6 +225,83 @@ async fn files_on_disk_and_others_may_be_mixed_and_each_is_opened_once() {
     assert_eq!(*files.2.lock().unwrap(), ["a", "b", "c"]);
 }
 
+/// A folder in which somebody meddles while its files are opened.
+struct Meddled<F>(FolderFiles, &'static str, F);
+
+impl<F: Fn() + Send + Sync> Files for Meddled<F> {
+    fn open<'a>(&'a self, path: &'a str, options: OpenOptions) -> BoxFuture<'a, Result<Opened>> {
+        if path == self.1 {
+            (self.2)();
+        }
+        self.0.open(path, options)
+    }
+}
+
+impl<F> std::fmt::Debug for Meddled<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Meddled")
+    }
+}
+
+/// Loads these files, of seven bytes each; when the last one is opened, this is done.
+async fn load_meddled(
+    model: &Model,
+    names: &[&'static str],
+    meddle: impl Fn() + Send + Sync + 'static,
+) -> Result<TestSink> {
+    let last = names[names.len() - 1];
+    let source = WeightSource::Files(Arc::new(Meddled(FolderFiles::new(model.folder()), last, meddle)));
+    let sink = TestSink::new().group(&[7 * names.len()]);
+    fetch_weights(&source, &groups(&[names]), sink, &IoCx::default()).await
+}
+
+#[tokio::test]
+async fn a_file_that_changes_between_its_opening_and_its_reading_is_an_error() {
+    let names = ["a", "b"];
+    let cuts = names.map(|name| (name, 7));
+    let changes: [fn(&Path); 3] = [
+        |path| drop(fs::File::options().write(true).open(path).unwrap().set_len(3)),
+        |path| fs::write(path, "longer than it was").unwrap(),
+        |path| {
+            fs::write(path, "0123456").unwrap();
+            let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+            fs::File::options().write(true).open(path).unwrap().set_modified(later).unwrap();
+        },
+    ];
+    for change in changes {
+        let model = Model::new(&cuts);
+        let path = model.path("a");
+        let result = load_meddled(&model, &names, move || change(&path)).await;
+        check_error(result, Kind::Mismatch, "m/a", "the file changed while it was read");
+    }
+    let model = Model::new(&cuts);
+    assert_eq!(load_meddled(&model, &names, || {}).await.unwrap().bytes(0), pattern(14));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_closed_file_exchanged_for_a_pipe_or_a_link_is_an_error_and_not_waited_for() {
+    let names: Vec<&'static str> = (0..300).map(|i| &*format!("w{i}").leak()).collect();
+    let cuts: Vec<_> = names.iter().map(|name| (*name, 7)).collect();
+    let model = Model::new(&cuts);
+    let path = model.path("w298");
+    let pipe = move || {
+        fs::remove_file(&path).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    };
+    let result = load_meddled(&model, &names, pipe).await;
+    check_error(result, Kind::Fetch, "m/w298", "expected a regular file, found a device or pipe");
+    let model = Model::new(&cuts);
+    let path = model.path("w298");
+    fs::write(model.dir.path().join("secret"), "0123456").unwrap();
+    let link = move || {
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("../secret", &path).unwrap();
+    };
+    let result = load_meddled(&model, &names, link).await;
+    check_error(result, Kind::Mismatch, "m/w298", "the file changed while it was read");
+}
+
 #[tokio::test]
 async fn weights_in_memory_come_whole_or_by_name() {
     let whole = MemoryHandler::new(

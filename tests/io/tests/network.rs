@@ -212,13 +212,27 @@ async fn public_only_reaches_no_private_address_by_number_or_name() {
         let url = format!("http://{host}:{port}/model.json");
         check_error(load_from(&url, options()).await, Kind::Fetch, "/model.json", "with `public_only`");
     }
-    // A name that only the resolver knows to be this machine's.
-    if let Ok(name) = std::fs::read_to_string("/proc/sys/kernel/hostname") {
-        let url = format!("http://{}:{port}/model.json", name.trim());
-        assert!(load_from(&url, options()).await.is_err());
-    }
     assert!(server.requests().is_empty());
     load_from(&server.url("/model.json"), IoOptions::default()).await.unwrap();
+}
+
+/// Names that only the system's resolver knows to be this machine's; not every machine has one.
+#[tokio::test]
+async fn public_only_reaches_no_private_address_by_a_name_that_resolves_to_it() {
+    let own = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let names = [own.trim(), "localhost.localdomain", "ip6-localhost", "ip6-loopback", "loopback"];
+    let server = FaultServer::start(model).await;
+    for name in names.into_iter().filter(|name| !name.is_empty()) {
+        let Ok(mut all) = tokio::net::lookup_host((name, server.address().port())).await else { continue };
+        if !all.all(|address| address.ip().is_loopback()) {
+            continue;
+        }
+        let url = format!("http://{name}:{}/model.json", server.address().port());
+        let before = server.requests().len();
+        let result = load_from(&url, IoOptions::default().with_public_only(true)).await;
+        check_error(result, Kind::Fetch, "/model.json", "a private or link-local address is not connected to");
+        assert_eq!(server.requests().len(), before);
+    }
 }
 
 #[tokio::test]
@@ -232,6 +246,33 @@ async fn public_only_looks_at_weights_and_proxies_as_well() {
     let options = options.with_weight_path_prefix("http://192.168.0.1/");
     let result = load_from("http://model.invalid/model.json", options).await;
     check_error(result, Kind::Fetch, "/w.bin", "with `public_only`");
+}
+
+/// As a service has it that loads what its users name.
+#[tokio::test]
+async fn a_registry_without_files_reads_none_whatever_it_is_called() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("model.json"), "{}").unwrap();
+    let folder = dir.path().display().to_string();
+    let registry = Registry::default().without("file");
+    for name in [
+        folder.clone(),
+        format!("{folder}/model.json"),
+        format!("{folder}/model.json?x=.zip"),
+        format!("file://{folder}/model.json"),
+        format!("FILE://localhost{folder}/"),
+        format!("{folder}/m.zip!/model.json"),
+        "../model.json".to_owned(),
+        "C:\\models\\model.json".to_owned(),
+    ] {
+        let result = ModelUrl::parse(&name).and_then(|url| registry.resolve(&url));
+        assert_eq!(result.err().expect("nothing is on disk").kind(), Kind::Misuse, "{name}");
+    }
+    let server = FaultServer::start(model).await;
+    let handler = registry.resolve(&ModelUrl::parse(&server.url("/model.json")).unwrap()).unwrap();
+    let options = IoOptions::default().with_weight_path_prefix(format!("file://{folder}/"));
+    let result = handler.load(&IoCx::with_registry(options, registry)).await;
+    check_error(result, Kind::Misuse, "", "unknown scheme `file`");
 }
 
 /// The files beside a model.

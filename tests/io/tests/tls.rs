@@ -1,5 +1,6 @@
 //! HTTPS: whom it trusts, what it says when it does not, and both versions of HTTP over it.
 
+use io_harness::fault_server::{FaultServer, Reply};
 use io_harness::load::{check_error, load};
 use io_harness::proxy::ProxyServer;
 use io_harness::sink::{TestSink, pattern};
@@ -75,6 +76,19 @@ async fn what_is_no_certificate_is_misuse() {
     let server = TlsServer::start(Certificate::Good, BOTH, Vec::new()).await;
     let options = IoOptions::default().with_root_certificate("hello");
     check_error(load_from(&server, options).await, Kind::Misuse, "/model.json", "root certificate in PEM");
+}
+
+#[tokio::test]
+async fn a_redirect_from_https_to_http_is_not_followed() {
+    let plain = FaultServer::start(|_| Reply::ok("{}")).await;
+    let server = TlsServer::start(Certificate::Good, BOTH, Vec::new()).await;
+    for target in [plain.url("/model.json"), plain.other_url("/model.json")] {
+        let options = IoOptions::default().with_root_certificate(server.root());
+        let url = server.url(&format!("/m/model.json?to={target}"));
+        let result = load(&url, &[], TestSink::new(), options).await;
+        check_error(result, Kind::Fetch, "/m/model.json?to=…", "redirects from https to http, which is not followed");
+    }
+    assert!(plain.requests().is_empty());
 }
 
 #[tokio::test]

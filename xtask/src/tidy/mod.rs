@@ -13,6 +13,7 @@ mod modules;
 mod places;
 mod readme;
 mod reserved;
+mod security;
 
 use crate::workspace::{TextFile, Workspace};
 use crate::{Outcome, codegen};
@@ -57,6 +58,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("places", places::check),
     ("expectations", expectations::check),
     ("differences", differences::check),
+    ("attacks", security::check),
     ("README", readme::check),
     ("links", links::check),
     ("generated files", generated),

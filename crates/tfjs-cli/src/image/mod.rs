@@ -13,9 +13,9 @@ use std::io::Cursor;
 use tfjs::layer::OrBug;
 use tfjs::{Device, Error, Port, Result, Tensor, ValueType};
 
-/// The longest side of a picture that is decoded.
+/// The longest side of a picture that is decoded, or made of one.
 const LONGEST_SIDE: u32 = 1 << 16;
-/// The most memory decoding a picture may take.
+/// The most memory decoding a picture may take; the most values that are made of one.
 const MOST_BYTES: u64 = 1 << 30;
 
 /// The size and channels a model's input wants.

@@ -1,6 +1,7 @@
 //! Bilinear resizing with half-pixel centres and no antialiasing: `tf.image.resizeBilinear(image, size, false,
 //! true)`, and what Keras's `Resizing` layer and `image_dataset_from_directory` do.
 
+use super::{LONGEST_SIDE, MOST_BYTES};
 use tfjs::parts::manifest::Shape;
 use tfjs::{Error, Result};
 
@@ -26,15 +27,21 @@ pub(super) fn centre_square(raster: &Raster) -> Raster {
 /// The picture at another size, still from 0 to 255.
 ///
 /// # Errors
-/// A picture without pixels, or a size past counting.
+/// A picture without pixels, or a size that is no picture's: a file may ask for any.
 pub(super) fn bilinear(raster: &Raster, height: usize, width: usize) -> Result<Vec<f32>> {
     let channels = raster.channels;
     let elements = Shape::new([height, width, channels])?.elements();
+    if height.max(width) > LONGEST_SIDE as usize || elements as u64 > MOST_BYTES {
+        return Err(Error::limit(format!(
+            "a picture of {height} x {width} is asked for; expected {LONGEST_SIDE} a side at most, and {MOST_BYTES} values"
+        )));
+    }
     if raster.pixels.is_empty() {
         return Err(Error::malformed("the picture has no pixels"));
     }
     let (rows, columns) = (samples(raster.height, height), samples(raster.width, width));
-    let mut out = Vec::with_capacity(elements);
+    let mut out = Vec::new();
+    out.try_reserve_exact(elements).map_err(|e| Error::limit("no memory for the picture").with_source(e))?;
     for row in &rows {
         let line = |y: usize| &raster.pixels[y * raster.width * channels..][..raster.width * channels];
         let (top, bottom) = (line(row.low), line(row.high));
@@ -73,6 +80,7 @@ fn samples(from: usize, to: usize) -> Vec<Sample> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tfjs::Kind;
 
     #[track_caller]
     fn check(rows: &[&[u8]], height: usize, width: usize, expect: &[f32]) {
@@ -94,6 +102,14 @@ mod tests {
         // -0.25 -> 0, 0.25, 0.75, 1.25 -> 1
         check(&[&[0, 100]], 1, 4, &[0.0, 25.0, 75.0, 100.0]);
         check(&[&[0, 100], &[100, 200]], 4, 2, &[0.0, 100.0, 25.0, 125.0, 75.0, 175.0, 100.0, 200.0]);
+    }
+
+    #[test]
+    fn sizes_that_are_no_pictures() {
+        let raster = Raster { height: 1, width: 1, channels: 1, pixels: vec![7] };
+        for (height, width) in [(1 << 40, 1), (1, 70_000), (65_536, 65_536), (usize::MAX, 2)] {
+            assert_eq!(bilinear(&raster, height, width).unwrap_err().kind(), Kind::Limit, "{height} x {width}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! at offsets. Links are never followed.
 
 pub(super) use crate::fetch::read_at;
-use crate::file::open_regular;
+use crate::file::{Links, open_regular};
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -62,7 +62,7 @@ pub(super) fn sync_folder(folder: &Path) {
 
 /// The bytes of a regular file, if it has at most so many.
 pub(super) fn read_whole(path: &Path, most: u64) -> Option<(Vec<u8>, SystemTime)> {
-    let (file, len) = open_regular(path, path, false).ok()?;
+    let (file, len) = open_regular(path, path, Links::NotAtTheEnd).ok()?;
     let modified = file.metadata().and_then(|m| m.modified()).ok()?;
     let mut bytes = Vec::new();
     file.take(most.saturating_add(1)).read_to_end(&mut bytes).ok()?;

@@ -14,7 +14,7 @@ use super::disk::{self, io_error};
 use super::hash::Sha256;
 use super::lock::Lock;
 use super::record::{Blob, Record};
-use crate::file::open_regular;
+use crate::file::{Links, open_regular};
 use crate::files::{Body, LocalFile, Opened};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -133,14 +133,15 @@ impl Entry {
         if !by_hash && disk::modified(&metadata) == blob.modified {
             return true;
         }
-        let hash = open_regular(&path, &path, false).ok().and_then(|(file, _)| Sha256::of_file(&file).ok());
+        let hash =
+            open_regular(&path, &path, Links::NotAtTheEnd).ok().and_then(|(file, _)| Sha256::of_file(&file).ok());
         hash == Some(blob.sha256)
     }
 
     /// Opens a file that [`is_whole`](Self::is_whole).
     pub(super) fn open(&self, blob: &Blob, location: String) -> Result<Opened> {
         let path = self.blob_path(blob);
-        let (file, len) = open_regular(&path, &path, false)?;
+        let (file, len) = open_regular(&path, &path, Links::NotAtTheEnd)?;
         if len != blob.len {
             let error = format!("expected {} bytes in the cache, found {len}; load again", blob.len);
             return Err(Error::mismatch(error).in_file(path.display()));

@@ -5,11 +5,12 @@
 
 use super::pieces::{Pieces, Room, out_of_memory};
 use crate::cx::IoCx;
+use crate::file::{Links, open_regular};
 use crate::files::{Body, LocalFile, Opened};
 use std::collections::VecDeque;
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -49,6 +50,18 @@ impl FileState {
         let id = (0, 0);
         FileState { len: metadata.len(), modified: metadata.modified().ok(), id }
     }
+
+    fn check(&self, file: &File) -> Result<()> {
+        let now = FileState::of(&file.metadata().map_err(cannot_read)?);
+        if now == *self { Ok(()) } else { Err(changed()) }
+    }
+
+    /// The same file again. What is there now may be a pipe, which is not waited for.
+    fn reopen(&self, path: &Path) -> Result<File> {
+        let (file, _) = open_regular(path, path, Links::Any)?;
+        self.check(&file)?;
+        Ok(file)
+    }
 }
 
 impl LocalShard {
@@ -66,13 +79,9 @@ impl LocalShard {
         let body = match (file, path) {
             (Some(file), path) => Body::File(LocalFile::new(file, path)),
             // Closed files are opened again by whoever reads them; see `KEPT_OPEN`.
-            (None, path) => match path.as_ref().map(File::open) {
-                Some(Ok(file)) => Body::File(LocalFile::new(file, path)),
-                other => {
-                    let source = other.and_then(|r| r.err()).unwrap_or_else(|| ErrorKind::NotFound.into());
-                    let error = cannot_read(source).in_file(&location);
-                    Body::Stream(Box::pin(futures_util::stream::iter([Err(error)])))
-                }
+            (None, path) => match path.as_deref().map_or_else(|| Err(no_path()), |path| state.reopen(path)) {
+                Ok(file) => Body::File(LocalFile::new(file, path)),
+                Err(error) => Body::Stream(Box::pin(futures_util::stream::iter([Err(error.in_file(&location))]))),
             },
         };
         Opened::new(location, body).with_len(state.len)
@@ -99,11 +108,10 @@ impl LocalShard {
         let file = match (&self.file, &self.path) {
             (Some(file), _) => file,
             (None, Some(path)) => {
-                reopened = File::open(path).map_err(cannot_read)?;
-                self.check_unchanged(&reopened)?;
+                reopened = self.state.reopen(path)?;
                 &reopened
             }
-            (None, None) => return Err(Error::bug("a file without a path was closed")),
+            (None, None) => return Err(no_path()),
         };
         match read_exact_at(file, buffer, offset) {
             Err(e) if e.kind() == ErrorKind::UnexpectedEof => Err(changed().with_source(e)),
@@ -112,9 +120,12 @@ impl LocalShard {
     }
 
     fn check_unchanged(&self, file: &File) -> Result<()> {
-        let now = FileState::of(&file.metadata().map_err(cannot_read)?);
-        if now == self.state { Ok(()) } else { Err(changed()) }
+        self.state.check(file)
     }
+}
+
+fn no_path() -> Error {
+    Error::bug("a file without a path was closed")
 }
 
 fn cannot_read(source: io::Error) -> Error {

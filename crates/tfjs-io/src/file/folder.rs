@@ -64,7 +64,7 @@ impl Files for FolderFiles {
         Box::pin(async move {
             let (this, named, path) = (self.clone(), self.is_named(path), self.path(path)?);
             crate::blocking::run(move || match named {
-                true => open(&path, &path, true),
+                true => open(&path, &path, Links::Any),
                 false => open_inside(&this.folder, &path, this.allow_symlinks),
             })
             .await
@@ -127,21 +127,34 @@ impl Files for FolderFiles {
 
 fn open_inside(folder: &Path, path: &Path, allow_symlinks: bool) -> Result<Opened> {
     let real = path.canonicalize().map_err(|e| not_there(e).in_file(path.display()))?;
-    if !allow_symlinks {
-        let root = folder.canonicalize().map_err(|e| not_there(e).in_file(folder.display()))?;
-        if !real.starts_with(&root) {
-            return Err(Error::malformed(
-                "the weight file is a link out of the model's folder; allow symlinks if this model is trusted",
-            )
-            .in_file(path.display()));
-        }
+    if allow_symlinks {
+        return open(&real, path, Links::NotAtTheEnd);
     }
-    open(&real, path, false)
+    let root = folder.canonicalize().map_err(|e| not_there(e).in_file(folder.display()))?;
+    if !real.starts_with(&root) {
+        return Err(Error::malformed(
+            "the weight file is a link out of the model's folder; allow symlinks if this model is trusted",
+        )
+        .in_file(path.display()));
+    }
+    // All links were followed above: what is one now was made since.
+    open(&real, path, Links::NotBelow(&root))
 }
 
-/// `shown` is how messages name the file. `follow`: the last component may be a link.
-pub(super) fn open(path: &Path, shown: &Path, follow: bool) -> Result<Opened> {
-    let (file, len) = open_regular(path, shown, follow)?;
+/// Which links may be followed when a file is opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Links<'a> {
+    /// All of them.
+    Any,
+    /// The file itself is none.
+    NotAtTheEnd,
+    /// Nothing below this folder is one. Where the system has no means for that, as for `NotAtTheEnd`.
+    NotBelow(&'a Path),
+}
+
+/// `shown` is how messages name the file.
+pub(super) fn open(path: &Path, shown: &Path, links: Links<'_>) -> Result<Opened> {
+    let (file, len) = open_regular(path, shown, links)?;
     let modified = file.metadata().ok().and_then(|m| m.modified().ok());
     let age = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     let validator = Validator::weak(format!("{len}-{}", age.map_or(0, |t| t.as_nanos())));
@@ -165,26 +178,54 @@ pub(super) fn check_inside(root: &Path, folder: &Path) -> Result<()> {
 }
 
 /// Opens a regular file.
-pub(crate) fn open_regular(path: &Path, shown: &Path, follow: bool) -> Result<(File, u64)> {
+pub(crate) fn open_regular(path: &Path, shown: &Path, links: Links<'_>) -> Result<(File, u64)> {
     let error = |e| not_there(e).in_file(shown.display());
     // Looked at before it is opened: opening a pipe waits for a writer, opening a device may do things.
     check_regular(&std::fs::metadata(path).map_err(error)?, shown)?;
-    let mut options = std::fs::OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use rustix::fs::OFlags;
-        use std::os::unix::fs::OpenOptionsExt;
-        // And in case it was exchanged in between: do not wait, do not follow.
-        let flags = OFlags::NONBLOCK | if follow { OFlags::empty() } else { OFlags::NOFOLLOW };
-        options.custom_flags(flags.bits() as i32);
-    }
-    #[cfg(not(unix))]
-    let _ = follow;
-    let file = options.open(path).map_err(error)?;
+    let file = open_unlinked(path, links).map_err(error)?;
     let metadata = file.metadata().map_err(error)?;
     check_regular(&metadata, shown)?;
     Ok((file, metadata.len()))
+}
+
+/// In case it was exchanged in between: does not wait, and follows no other links.
+#[cfg(unix)]
+fn open_unlinked(path: &Path, links: Links<'_>) -> std::io::Result<File> {
+    use rustix::fs::OFlags;
+    use std::os::unix::fs::OpenOptionsExt;
+    #[cfg(target_os = "linux")]
+    if let Links::NotBelow(root) = links
+        && let Ok(inside) = path.strip_prefix(root)
+        && let Some(file) = open_below(root, inside)?
+    {
+        return Ok(file);
+    }
+    let flags = match links {
+        Links::Any => OFlags::NONBLOCK,
+        Links::NotAtTheEnd | Links::NotBelow(_) => OFlags::NONBLOCK | OFlags::NOFOLLOW,
+    };
+    std::fs::OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)
+}
+
+#[cfg(not(unix))]
+fn open_unlinked(path: &Path, _: Links<'_>) -> std::io::Result<File> {
+    File::open(path)
+}
+
+/// The file at this path below a folder, if there is no link on the way; `None` where the kernel cannot tell: it is
+/// older than 5.6, or a sandbox does not let it.
+#[cfg(target_os = "linux")]
+fn open_below(root: &Path, inside: &Path) -> std::io::Result<Option<File>> {
+    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
+    use rustix::io::Errno;
+    let folder = openat(CWD, root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    match openat2(folder, inside, flags, Mode::empty(), resolve) {
+        Ok(file) => Ok(Some(file.into())),
+        Err(Errno::NOSYS | Errno::PERM | Errno::INVAL | Errno::TOOBIG) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
 }
 
 fn check_regular(metadata: &std::fs::Metadata, shown: &Path) -> Result<()> {
@@ -224,4 +265,42 @@ fn walk(folder: &Path, prefix: &str, out: &mut Vec<String>) -> std::io::Result<(
         }
     }
     Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use tfjs_manifest::Kind;
+
+    /// As between the look at a path and its opening.
+    #[test]
+    fn a_link_made_since_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap().join("m");
+        fs::create_dir_all(root.join("sub")).unwrap();
+        fs::write(root.join("sub/w.bin"), "0123").unwrap();
+        fs::create_dir(root.with_file_name("other")).unwrap();
+        fs::write(root.with_file_name("other").join("w.bin"), "secret").unwrap();
+        let open = |inside: &str, links| open_regular(&root.join(inside), &root.join(inside), links);
+        assert_eq!(open("sub/w.bin", Links::NotBelow(&root)).unwrap().1, 4);
+
+        symlink("../../other/w.bin", root.join("sub/link")).unwrap();
+        for links in [Links::NotAtTheEnd, Links::NotBelow(&root)] {
+            assert_eq!(open("sub/link", links).unwrap_err().kind(), Kind::Fetch, "{links:?}");
+        }
+        assert_eq!(open("sub/link", Links::Any).unwrap().1, 6);
+
+        fs::rename(root.join("sub"), root.join("former")).unwrap();
+        symlink("../other", root.join("sub")).unwrap();
+        assert_eq!(open("sub/w.bin", Links::NotAtTheEnd).unwrap().1, 6);
+        #[cfg(target_os = "linux")]
+        match open_below(&root, Path::new("sub/w.bin")) {
+            // A system without the call has no more than the look before.
+            Ok(None) => {}
+            Ok(Some(_)) => panic!("a link was followed"),
+            Err(_) => assert_eq!(open("sub/w.bin", Links::NotBelow(&root)).unwrap_err().kind(), Kind::Fetch),
+        }
+    }
 }

@@ -6,8 +6,7 @@ mod save;
 mod zip;
 
 pub use folder::FolderFiles;
-#[cfg(feature = "cache")]
-pub(crate) use folder::open_regular;
+pub(crate) use folder::{Links, open_regular};
 
 #[cfg(feature = "archive")]
 use crate::archive;
@@ -130,7 +129,7 @@ fn is_archive(path: &Path) -> bool {
 /// The file of an archive.
 #[cfg(feature = "archive")]
 pub(crate) fn open_archive(path: &Path) -> Result<std::fs::File> {
-    folder::open_regular(path, path, true).map(|(file, _)| file)
+    open_regular(path, path, Links::Any).map(|(file, _)| file)
 }
 
 /// The folder a file is in; never the empty path.
@@ -200,7 +199,7 @@ fn open_json(mut path: PathBuf) -> Result<(PathBuf, Opened)> {
     if in_folder {
         path.push(MODEL_JSON);
     }
-    let opened = folder::open(&path, &path, true).map_err(|e| match in_folder {
+    let opened = folder::open(&path, &path, Links::Any).map_err(|e| match in_folder {
         true if !path.exists() => {
             Error::fetch("this folder has no `model.json`; give the path of the model's JSON").in_file(path.display())
         }

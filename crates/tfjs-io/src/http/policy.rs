@@ -9,7 +9,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tower::Service;
@@ -61,14 +61,15 @@ fn is_localhost(host: &str) -> bool {
     host == "localhost" || host.ends_with(".localhost")
 }
 
-/// Link-local, where clouds keep their metadata services.
+/// Where clouds keep their metadata services outside link-local addresses: Alibaba, Oracle, Azure; EC2, Google.
+const METADATA_V4: [[u8; 4]; 3] = [[100, 100, 100, 200], [192, 0, 0, 192], [168, 63, 129, 16]];
+const METADATA_V6: [[u16; 8]; 2] = [[0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254], [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254]];
+
+/// Link-local, where clouds keep their metadata services, or one of those elsewhere.
 fn is_link_local(ip: IpAddr) -> bool {
     match unmapped(ip) {
-        IpAddr::V4(ip) => ip.is_link_local(),
-        // fe80::/10, and the metadata service of EC2, which is not.
-        IpAddr::V6(ip) => {
-            ip.segments()[0] & 0xffc0 == 0xfe80 || ip == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
-        }
+        IpAddr::V4(ip) => ip.is_link_local() || METADATA_V4.contains(&ip.octets()),
+        IpAddr::V6(ip) => ip.segments()[0] & 0xffc0 == 0xfe80 || METADATA_V6.contains(&ip.segments()),
     }
 }
 
@@ -100,6 +101,8 @@ pub(super) fn is_private(ip: IpAddr) -> bool {
                 || first & 0xfe00 == 0xfc00
                 || first & 0xffc0 == 0xfe80
                 || first & 0xffc0 == 0xfec0
+                // NAT64 of a network's own, which leads wherever that network says.
+                || ip.segments()[..3] == [0x64, 0xff9b, 1]
         }
     }
 }
@@ -118,7 +121,8 @@ fn unmapped(ip: IpAddr) -> IpAddr {
     match s {
         // The way of writing that mapped addresses replaced.
         [0, 0, 0, 0, 0, 0, high, low] if high != 0 => v4(high, low),
-        // NAT64 and 6to4 lead to the address they hold.
+        // Translated addresses, NAT64 and 6to4 lead to the address they hold.
+        [0, 0, 0, 0, 0xffff, 0, high, low] => v4(high, low),
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => v4(high, low),
         [0x2002, high, low, ..] => v4(high, low),
         _ => ip,
@@ -150,15 +154,17 @@ impl Service<Name> for Resolver {
     fn call(&mut self, name: Name) -> Self::Future {
         let found = self.inner.call(name);
         let reach = self.reach;
-        Box::pin(async move {
-            let all: Vec<SocketAddr> = found.await?.collect();
-            let allowed: Vec<SocketAddr> = all.iter().copied().filter(|a| reach.allows(a.ip())).collect();
-            if allowed.is_empty() && !all.is_empty() {
-                return Err(io::Error::new(io::ErrorKind::PermissionDenied, Refused));
-            }
-            Ok(allowed.into_iter())
-        })
+        Box::pin(async move { within(reach, found.await?.collect()).map(Vec::into_iter) })
     }
+}
+
+/// Those of a name's addresses that may be connected to; an error if it has others only.
+fn within(reach: Reach, all: Vec<SocketAddr>) -> io::Result<Vec<SocketAddr>> {
+    let allowed: Vec<SocketAddr> = all.iter().copied().filter(|a| reach.allows(a.ip())).collect();
+    if allowed.is_empty() && !all.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, Refused));
+    }
+    Ok(allowed)
 }
 
 /// Why an address is not connected to.
@@ -194,6 +200,37 @@ mod tests {
         {
             check(host, false, false);
         }
+        for host in ["100.100.100.200", "192.0.0.192", "168.63.129.16", "[fd20:ce::254]", "[::ffff:0:169.254.169.254]"]
+        {
+            check(host, false, false);
+        }
+    }
+
+    #[test]
+    fn a_name_is_reached_at_those_of_its_addresses_that_may_be() {
+        let all: Vec<SocketAddr> = ["8.8.8.8:80", "10.0.0.1:80", "169.254.169.254:80", "[::1]:80"]
+            .iter()
+            .map(|address| address.parse().unwrap())
+            .collect();
+        assert_eq!(within(Reach::Any, all.clone()).unwrap(), all);
+        assert_eq!(within(Reach::NoLinkLocal, all.clone()).unwrap(), [all[0], all[1], all[3]]);
+        assert_eq!(within(Reach::Public, all.clone()).unwrap(), [all[0]]);
+        assert!(within(Reach::Public, Vec::new()).unwrap().is_empty());
+        let error = within(Reach::Public, all[1..].to_vec()).unwrap_err();
+        assert!(error.get_ref().unwrap().is::<Refused>());
+    }
+
+    /// The resolver knows nothing of `localhost` but what the system says.
+    #[test]
+    fn a_name_that_leads_to_a_private_address_is_not_connected_to() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let resolve = |reach| {
+            let name: Name = "localhost".parse().unwrap();
+            runtime.block_on(async { Resolver::new(reach).call(name).await })
+        };
+        assert!(resolve(Reach::Any).unwrap().all(|address| address.ip().is_loopback()));
+        let error = resolve(Reach::Public).unwrap_err();
+        assert!(error.get_ref().unwrap().is::<Refused>(), "{error}");
     }
 
     #[test]
@@ -209,6 +246,8 @@ mod tests {
             "[fd12::1]",
             "[2002:7f00:1::]",
             "[::127.0.0.1]",
+            "[64:ff9b:1::1]",
+            "[::ffff:0:127.0.0.1]",
             "localhost",
             "a.LocalHost.",
         ] {

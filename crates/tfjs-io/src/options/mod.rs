@@ -59,6 +59,7 @@ pub struct IoOptions {
     /// Signs requests: see [`with_signer`](Self::with_signer).
     pub signer: Option<Signer>,
     /// Whether only the public internet is reached over HTTP: see [`with_public_only`](Self::with_public_only).
+    /// Default: no.
     pub public_only: bool,
     /// Whether links on disk may lead out of the model's folder, as those of download caches do.
     /// Default: no.

@@ -103,7 +103,7 @@ impl<'a> File<'a> {
         let by_name =
             specs.iter().filter(|(_, spec)| !spec.is_optimizer()).map(|(id, spec)| (spec.name.as_str(), *id)).collect();
         let mut by_shortened: HashMap<String, Vec<TensorId>> = HashMap::new();
-        for (id, spec) in &specs {
+        for (id, spec) in specs.iter().filter(|(_, spec)| !spec.is_optimizer()) {
             if let Some((holder, variable)) = spec.name.rsplit_once('/')
                 && let Some((layer, _)) = holder.rsplit_once('/')
             {

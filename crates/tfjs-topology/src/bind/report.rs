@@ -4,10 +4,13 @@ use super::{File, TensorId, path};
 use crate::bind::names::Rule;
 use crate::graph::{ModelGraph, SlotId};
 use crate::layer::Fill;
+use crate::suggest::similarity;
 use tfjs_manifest::{Error, Findings};
 
-/// Suggestions compare every name with every other: only this many are worth it.
+/// Suggestions compare a name with others: only this many are worth it.
 const SUGGESTIONS: usize = 20;
+/// With so many others at most.
+const COMPARED: usize = 1000;
 
 pub(super) struct Report<'a> {
     pub(super) graph: &'a ModelGraph,
@@ -65,9 +68,9 @@ impl Report<'_> {
     fn near_tensor(&self, slot: SlotId) -> String {
         let slot = &self.graph.slots[slot.0];
         let (wanted, full) = (&slot.decl.shape, path(self.graph, slot));
-        let scored = self.left.iter().map(|id| self.file.spec(*id)).map(|spec| {
+        let scored = self.left.iter().take(COMPARED).map(|id| self.file.spec(*id)).map(|spec| {
             let same = if spec.shape == *wanted { 1.0 } else { 0.0 };
-            (same + strsim::normalized_damerau_levenshtein(&full, &spec.name), spec)
+            (same + similarity(&full, &spec.name), spec)
         });
         match scored.max_by(|a, b| a.0.total_cmp(&b.0)) {
             Some((score, spec)) if score > 0.6 => format!("; the nearest left over is `{}` {}", spec.name, spec.shape),
@@ -78,9 +81,9 @@ impl Report<'_> {
     /// The most similar name among the slots without a tensor.
     fn near_slot(&self, tensor: TensorId) -> String {
         let spec = self.file.spec(tensor);
-        let scored = self.missing.iter().map(|id| &self.graph.slots[id.0]).map(|slot| {
+        let scored = self.missing.iter().take(COMPARED).map(|id| &self.graph.slots[id.0]).map(|slot| {
             let same = if slot.decl.shape == spec.shape { 1.0 } else { 0.0 };
-            (same + strsim::normalized_damerau_levenshtein(&path(self.graph, slot), &spec.name), slot)
+            (same + similarity(&path(self.graph, slot), &spec.name), slot)
         });
         match scored.max_by(|a, b| a.0.total_cmp(&b.0)) {
             Some((score, slot)) if score > 0.6 => format!("; the nearest missing is `{}`", path(self.graph, slot)),

@@ -23,6 +23,7 @@ use crate::layer::LayerDef;
 use crate::read::ReadCx;
 use serde_json::{Map, Value};
 use std::sync::Arc;
+use tfjs_manifest::text::shorten;
 use tfjs_manifest::{Error, Result};
 
 /// Calls a macro with every operation: `file::Type = "ClassName" | "OtherClassName";`, Keras 3's names.
@@ -99,8 +100,8 @@ impl Op {
     /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an unknown one, with the nearest known name.
     pub fn read(class: &str, map: &Map<String, Value>, cx: &ReadCx<'_>) -> Result<Op> {
         Op::read_known(class, &Config::new(map, cx)).unwrap_or_else(|| {
-            let hint = crate::suggest::nearest(class, OPS.iter().copied());
-            Err(Error::unsupported(format!("unknown operation `{class}`{hint}")))
+            let hint = cx.nearest(class, OPS.iter().copied());
+            Err(Error::unsupported(format!("unknown operation `{}`{hint}", shorten(class))))
         })
     }
 }

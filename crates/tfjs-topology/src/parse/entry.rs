@@ -7,7 +7,7 @@ use crate::ops::{Op, tf_lambda};
 use crate::read::ReadCx;
 use crate::registry::{CLASSES, Layer};
 use serde_json::{Map, Value};
-use tfjs_manifest::{Error, Findings, Result};
+use tfjs_manifest::{Error, Findings, Limits, Result};
 
 /// Reads an entry, its calls left out: those need the names of the layers beside it.
 ///
@@ -18,6 +18,7 @@ pub fn read_entry(value: &Value, cx: &ReadCx<'_>) -> Result<LayerEntry> {
     let class_name = class_name(value)?;
     let config = value.get("config").ok_or_else(|| Error::malformed("missing `config`"))?;
     let name = entry_name(value, config, class_name);
+    Limits::check("name_chars", name.chars().count() as u64, cx.limits.name_chars).map_err(|e| e.at_layer(&name))?;
     read_body(class_name, &name, value, config, cx)
         .map(|(body, config)| LayerEntry {
             name: name.clone(),

@@ -9,6 +9,7 @@ use crate::read::ReadCx;
 use serde_json::{Map, Value};
 use std::cell::Cell;
 use std::collections::HashMap;
+use tfjs_manifest::text::shorten;
 use tfjs_manifest::{Error, Limits, Result};
 
 pub(super) fn read(name: &str, config: &Map<String, Value>, cx: &ReadCx<'_>) -> Result<Submodel> {
@@ -200,12 +201,13 @@ impl<'a> Lookup<'a> {
             let hint = match self.hints.get().checked_sub(1) {
                 Some(left) => {
                     self.hints.set(left);
-                    crate::suggest::nearest(name, self.names.keys().map(String::as_str))
+                    crate::suggest::nearest(name, self.layers.iter().map(|entry| entry.name.as_str()))
                 }
                 None => String::new(),
             };
             return Err(Error::malformed(format!(
-                "takes an output of layer `{name}`, which is not in the model{hint}"
+                "takes an output of layer `{}`, which is not in the model{hint}",
+                shorten(name)
             )));
         };
         if matches!(self.layers[layer].body, LayerBody::Input(_)) {

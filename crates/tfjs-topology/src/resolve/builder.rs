@@ -106,6 +106,8 @@ impl<'a> Builder<'a> {
         for (layer, call) in execution_order(model)? {
             let entry = &model.layers[layer];
             let path = format!("{}{}", scope.path, entry.name);
+            let what = "name_chars (a layer's name and those of the models around it)";
+            Limits::check(what, path.chars().count() as u64, self.limits.name_chars).map_err(|e| e.at_layer(&path))?;
             let arguments = entry.calls[call].try_map(|t| lookup(&values, t)).map_err(|e| e.at_layer(&path))?;
             let outputs = match &entry.body {
                 LayerBody::Model(inner) => {
@@ -253,14 +255,18 @@ fn model_inputs(model: &Submodel, call: &Call<ValueId>) -> Result<Vec<ValueId>> 
     let [Arg::Dict(items)] = &call.args[..] else {
         return Ok(call.inputs().into_iter().copied().collect());
     };
+    let mut first: HashMap<&str, usize> = HashMap::new();
+    for (i, (key, _)) in items.iter().enumerate() {
+        first.entry(key).or_insert(i);
+    }
     model
         .inputs
         .iter()
         .map(|port| {
             let key = port.key.as_ref().unwrap_or(&port.name);
-            let found = items.iter().find(|(k, _)| k == key || *k == port.name);
+            let found = [key, &port.name].into_iter().filter_map(|name| first.get(name.as_str()).copied()).min();
             found
-                .and_then(|(_, arg)| arg.tensor().copied())
+                .and_then(|i| items[i].1.tensor().copied())
                 .ok_or_else(|| Error::malformed(format!("is called without its input `{key}`")))
         })
         .collect()
