@@ -149,6 +149,7 @@ pub(crate) enum Links<'a> {
     /// The file itself is none.
     NotAtTheEnd,
     /// Nothing below this folder is one. Where the system has no means for that, as for `NotAtTheEnd`.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux looks at the folder"))]
     NotBelow(&'a Path),
 }
 
