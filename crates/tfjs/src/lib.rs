@@ -24,8 +24,8 @@ pub use tfjs_io::ObjectScheme;
 #[cfg(feature = "cache")]
 pub use tfjs_io::{Cache, CachedModel};
 pub use tfjs_io::{
-    Checksums, IoHandler, IoOptions, ListedModel, MemoryFiles, ModelInfo, ModelStore, Progress, Registry, Retry,
-    SaveResult, Timeouts,
+    Checksums, IoHandler, IoOptions, ListedModel, MemoryFiles, MemoryHandler, ModelInfo, ModelStore, Progress,
+    Registry, Retry, SaveResult, Timeouts,
 };
 pub use tfjs_manifest::{Error, Kind, Limits, Place, Result};
 pub use tfjs_topology::producer::Producer;
