@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use futures_util::StreamExt;
 use io_harness::fault_server::{FaultServer, Reply};
+use io_harness::form_server::FormServer;
 use io_harness::load::check_error;
 use io_harness::sink::pattern;
 use serde_json::{Value, json};
@@ -187,19 +188,17 @@ async fn weights_in_one_piece_are_one_file() {
     check_error(result, Kind::Unsupported, "memory", "cannot be cut");
     // A handler without files can be copied from, not to, and not be removed.
     let result = home.store.copy(&home.put("a"), "own://x").await;
-    check_error(result, Kind::Unsupported, "memory", "no files that could be written");
+    check_error(result, Kind::Unsupported, "memory", "cannot save");
     check_error(home.store.rename("own://x", &home.url("m")).await, Kind::Unsupported, "memory", "no files");
     check_error(home.store.remove("own://x").await, Kind::Unsupported, "memory", "no files");
     assert_eq!(home.names(), two("a"));
 }
 
 #[tokio::test]
-async fn a_web_server_is_a_source_only() {
+async fn nothing_is_moved_from_a_web_server_or_removed_there() {
     let home = Home::new();
-    let first = home.put("a");
     let server = FaultServer::start(|_| Reply::ok("{}")).await;
     let url = server.url("/m/model.json");
-    check_error(home.store.copy(&first, &url).await, Kind::Unsupported, "/m/model.json", "no files");
     check_error(home.store.rename(&url, &home.url("b")).await, Kind::Unsupported, "/m/model.json", "no files");
     check_error(home.store.remove(&url).await, Kind::Unsupported, "/m/model.json", "no files");
     assert_eq!(server.requests().len(), 0);
@@ -527,7 +526,31 @@ async fn what_is_in_an_archive_is_copied_out_of_it_and_stays() {
     let says = "cannot be written or removed one by one";
     check_error(home.store.rename(&archive, &home.url("b")).await, Kind::Unsupported, "m.zip", says);
     check_error(home.store.remove(&archive).await, Kind::Unsupported, "m.zip", says);
-    check_error(home.store.copy(&home.url("a"), &home.url("n.zip")).await, Kind::Unsupported, "n.zip", says);
+    check_error(home.store.copy(&home.url("a"), &home.url("n.tar")).await, Kind::Unsupported, "n.tar", "only `.zip`");
+
+    home.store.copy(&home.url("a"), &home.url("n.zip")).await.unwrap();
+    home.store.copy(&home.url("n.zip"), &home.url("c")).await.unwrap();
+    assert_eq!(home.read("c/model.json"), home.read("a/model.json"));
+    assert_eq!((home.read("c/a.bin"), home.read("c/sub/b.bin")), ("12345".to_owned(), "6789".to_owned()));
+    // One that cannot be read whole leaves what was there.
+    home.write("a/sub/b.bin", "678");
+    check_error(home.store.copy(&home.url("a"), &home.url("n.zip")).await, Kind::Mismatch, "b.bin", "found 8");
+    assert_eq!(home.store.info(&home.url("n.zip")).await.unwrap().weight_bytes, Some(9));
+}
+
+#[tokio::test]
+async fn a_web_server_is_sent_the_model_as_a_form() {
+    let home = Home::new();
+    let server = FormServer::start().await;
+    home.store.copy(&home.put("a"), &server.url("/201")).await.unwrap();
+    let forms = server.forms();
+    let [form] = &forms[..] else { panic!("expected one form: {forms:?}") };
+    let files: Vec<(&str, &[u8])> = form.parts.iter().map(|part| (part.file_name.as_str(), &part.bytes[..])).collect();
+    assert_eq!(files[1], ("model.weights.bin", &b"123456789"[..]));
+    assert_eq!(files[0].0, "model.json");
+    let result = home.store.copy(&home.url("a"), &server.url("/403")).await;
+    check_error(result, Kind::Fetch, "/403", "give credentials");
+    check_nothing_else(&home, "a");
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ impl MemoryFiles {
         MemoryFiles { files: Arc::new(RwLock::new(files)) }
     }
 
-    fn get(&self, path: &str) -> Option<Bytes> {
+    pub(crate) fn get(&self, path: &str) -> Option<Bytes> {
         self.files.read().unwrap_or_else(PoisonError::into_inner).get(normal(path)).cloned()
     }
 

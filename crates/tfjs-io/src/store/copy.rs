@@ -7,7 +7,7 @@ use crate::checked::{checked, load_artifacts};
 use crate::cx::IoCx;
 use crate::fetch::into_stream;
 use crate::files::{Body, Files, OpenOptions, Opened, Purpose};
-use crate::handler::{FilesHandler, IoHandler, WeightSource};
+use crate::handler::{FilesHandler, IoHandler, SaveArtifacts, WeightSource};
 use crate::memory::MemoryFiles;
 use crate::progress::Phase;
 use bytes::{Buf, Bytes};
@@ -72,19 +72,37 @@ pub(super) async fn copy(source: &Source, target: &FilesHandler, cx: &IoCx) -> R
         return Err(Error::misuse(error).in_file(files.location(name)));
     }
 
-    let ledger = Arc::new(Ledger::new(&source.stored, cx));
-    let mut bodies: Vec<(String, Body)> = Vec::with_capacity(names.len() + 1);
-    for (i, file) in source.stored.files.iter().enumerate() {
-        bodies.push((file.name.clone(), Body::Stream(passing(source.weights.clone(), &file.path, i, &ledger))));
-    }
-    bodies.push((json_name.to_owned(), Body::Bytes(source.stored.json.clone())));
-    cx.reporter().begin(Phase::Weights, names.len(), source.stored.info.weight_bytes);
-    files.put_all(bodies).await?;
-    ledger.all_passed()?;
-    cx.reporter().end();
+    put_all(source, &**files, Some(json_name), cx).await?;
 
     let before = before.iter().flat_map(|stored| own_files(stored, target, &others));
     remove_files(&**files, before.filter(|name| !names.contains(name))).await
+}
+
+/// Gives the model to a place that writes it in its own way, as a whole.
+pub(super) async fn hand_over(source: &Source, target: &dyn IoHandler, cx: &IoCx) -> Result<()> {
+    let memory = MemoryFiles::new();
+    put_all(source, &memory, None, cx).await?;
+    let weights = source.stored.files.iter().map(|file| {
+        let bytes = memory.get(&file.name).ok_or_else(|| Error::bug("a file that was read is not there"))?;
+        Ok((file.path.clone(), bytes))
+    });
+    let artifacts = SaveArtifacts::new(source.stored.json.clone(), weights.collect::<Result<_>>()?);
+    target.save(artifacts, cx).await.map(drop).map_err(|e| e.in_file(target.location()))
+}
+
+/// Puts the weight files, counted as they pass, and the JSON under this name.
+async fn put_all(source: &Source, files: &dyn Files, json_name: Option<&str>, cx: &IoCx) -> Result<()> {
+    let ledger = Arc::new(Ledger::new(&source.stored, cx));
+    let weights =
+        source.stored.files.iter().enumerate().map(|(i, file)| {
+            (file.name.clone(), Body::Stream(passing(source.weights.clone(), &file.path, i, &ledger)))
+        });
+    let json = json_name.map(|name| (name.to_owned(), Body::Bytes(source.stored.json.clone())));
+    cx.reporter().begin(Phase::Weights, source.stored.files.len(), source.stored.info.weight_bytes);
+    files.put_all(weights.chain(json).collect()).await?;
+    ledger.all_passed()?;
+    cx.reporter().end();
+    Ok(())
 }
 
 /// Reads the copy, and beside it the original, which is at `home`, as it is now.

@@ -137,18 +137,24 @@ impl ModelStore {
     /// Copies a model, replacing one that was there: its JSON, and the weight files its manifest names under the
     /// names they have. Weight files of the former model that the new one has not are removed. The bytes pass through
     /// and are counted; where the target writes all or nothing, as folders and memory do, a copy that fails leaves
-    /// what was there.
+    /// what was there. A target that is written as a whole, a `.zip` or a web server, gets the model from memory.
     ///
     /// # Errors
     /// [`Kind::Misuse`] for a copy onto itself, and for one whose weight files would replace those of another model
     /// in the target's folder; [`Kind::Mismatch`] for weight files that have not the length the manifest asks for;
-    /// [`Kind::Unsupported`] for a target whose files cannot be written.
+    /// [`Kind::Unsupported`] for a target that cannot be written.
     pub async fn copy(&self, from: &str, to: &str) -> Result<ModelInfo> {
         let cx = &self.cx();
         let (from, to) = self.distinct(from, to).await?;
-        let target = to.handler.files(cx).await?;
+        let target = match to.handler.files(cx).await {
+            Err(e) if e.kind() == Kind::Unsupported => None,
+            target => Some(target?),
+        };
         let source = Source::load(&*from.handler, cx).await?;
-        copy::copy(&source, &target, cx).await?;
+        match target {
+            Some(target) => copy::copy(&source, &target, cx).await?,
+            None => copy::hand_over(&source, &*to.handler, cx).await?,
+        }
         Ok(source.into_info())
     }
 
