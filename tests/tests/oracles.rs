@@ -4,6 +4,7 @@
 use harness::cases::{Case, CaseKind, all_cases};
 use harness::oracles::{self, Oracle};
 use harness::small::check_error;
+use serde_json::Value;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tfjs::Kind;
@@ -63,6 +64,31 @@ fn a_pool_of_no_channels() {
     check_fine("load/pool-of-no-channels.json");
 }
 
+#[test]
+fn a_softmax_of_a_number() {
+    check_finding("load/softmax-of-a-number.json", Kind::Malformed, "layer `activation`", "a number has none");
+}
+
+#[test]
+fn a_dense_layer_of_integers() {
+    check_fine("load/dense-of-integers.json");
+}
+
+#[test]
+fn a_call_without_tensors() {
+    check_finding("topology/call-without-tensors.json", Kind::Malformed, "layer `tower`", "without any tensor");
+}
+
+#[test]
+fn a_list_that_looks_like_a_tensor() {
+    check_fine("topology/list-that-looks-like-a-tensor.json");
+}
+
+#[test]
+fn a_data_url() {
+    check_finding("urls/data.txt", Kind::Malformed, "C:x", "drive letter");
+}
+
 /// Runs a job for each case of a few layers, on a few threads.
 fn for_each_case(job: impl Fn(&Case, &[u8]) + Sync) {
     let cases: Vec<Case> = all_cases().into_iter().filter(|case| case.about.kind == CaseKind::Layer).collect();
@@ -92,7 +118,7 @@ fn manifests_and_topologies_of_every_case() {
 #[test]
 fn weights_of_every_case() {
     for_each_case(|case, json| {
-        let json: serde_json::Value = serde_json::from_slice(json).expect("a case's JSON");
+        let json: Value = serde_json::from_slice(json).expect("a case's JSON");
         let groups = json["weightsManifest"].as_array().into_iter().flatten();
         let files = groups.filter_map(|group| group["paths"].as_array()).flatten().filter_map(|path| path.as_str());
         let bytes = files.flat_map(|file| std::fs::read(case.folder.join(file)).expect("a case has its files"));
@@ -105,10 +131,35 @@ fn weights_of_every_case() {
 #[test]
 fn every_case_loads_and_predicts_with_weights_made_up() {
     for_each_case(|case, json| {
-        let mut json: serde_json::Value = serde_json::from_slice(json).expect("a case's JSON");
+        let mut json: Value = serde_json::from_slice(json).expect("a case's JSON");
         json.as_object_mut().expect("an envelope").remove("weightsManifest");
         oracle("load")(json.to_string().as_bytes()).unwrap_or_else(|error| panic!("{}: {error}", case.id));
     });
+}
+
+/// Layers compute with integers as with the same floating-point numbers, or say that they do not.
+#[test]
+fn every_case_of_integers_predicts_or_is_refused() {
+    fn to_integers(value: &mut Value) -> usize {
+        match value {
+            Value::Object(map) if map.get("class_name").is_some_and(|class| class == "InputLayer") => {
+                map["config"]["dtype"] = "int32".into();
+                1
+            }
+            Value::Object(map) => map.values_mut().map(to_integers).sum(),
+            Value::Array(items) => items.iter_mut().map(to_integers).sum(),
+            _ => 0,
+        }
+    }
+    let fine = AtomicUsize::new(0);
+    for_each_case(|_, json| {
+        let mut json: Value = serde_json::from_slice(json).expect("a case's JSON");
+        json.as_object_mut().expect("an envelope").remove("weightsManifest");
+        if to_integers(&mut json) > 0 {
+            fine.fetch_add(usize::from(oracle("load")(json.to_string().as_bytes()).is_ok()), Ordering::Relaxed);
+        }
+    });
+    assert!(fine.into_inner() > 500);
 }
 
 #[test]

@@ -18,6 +18,14 @@ pub fn activate(activation: Activation, x: &Tensor) -> Result<Tensor> {
     apply(activation, x).or_bug()?.ok_or_else(|| Error::bug(format!("no running half for {activation:?}")))
 }
 
+/// The same of any numbers: integers stay such only if the function keeps them.
+///
+/// # Errors
+/// As [`activate`].
+pub fn activate_any(activation: Activation, x: &Tensor) -> Result<Tensor> {
+    if activation.keeps_integers() { activate(activation, x) } else { activate(activation, &to_float(x)?) }
+}
+
 fn apply(activation: Activation, x: &Tensor) -> candle_core::Result<Option<Tensor>> {
     Ok(Some(match activation {
         Activation::Linear => x.clone(),

@@ -54,6 +54,7 @@ impl Calls<'_> {
         for (key, arg) in &call.kwargs {
             match arg {
                 Arg::Const(Value::Null) => {}
+                Arg::Const(value) if self.reads_as_tensor(value) => lost.push("a list that looks like a tensor"),
                 Arg::Const(value) => {
                     kwargs.insert(key.clone(), value.clone());
                 }
@@ -72,6 +73,17 @@ impl Calls<'_> {
             return None;
         }
         Some(self.entries(tensors.iter().map(|tensor| self.triple(tensor)), &kwargs))
+    }
+
+    /// Whether a constant would be read as `["layer", node, tensor]`.
+    fn reads_as_tensor(&self, value: &Value) -> bool {
+        let Value::Array(items) = value else { return false };
+        match &items[..] {
+            [Value::String(name), Value::Number(_), Value::Number(_), ..] => {
+                self.model.layers.iter().any(|entry| entry.name == *name)
+            }
+            items => items.iter().any(|item| self.reads_as_tensor(item)),
+        }
     }
 
     fn entries(&self, triples: impl Iterator<Item = Value>, kwargs: &Map<String, Value>) -> Value {

@@ -36,7 +36,13 @@ pub(super) fn read_calls(nodes: &Value, is_layer: &dyn Fn(&str) -> bool) -> Resu
     let list = nodes.as_array().ok_or_else(|| expected("a list of calls", nodes))?;
     list.iter()
         .enumerate()
-        .map(|(i, node)| read_call(node, is_layer).map_err(|e| e.at_json(format!("inbound_nodes[{i}]"))))
+        .map(|(i, node)| {
+            let call = read_call(node, is_layer).and_then(|call| match call.tensors().is_empty() {
+                true => Err(Error::malformed("a call without any tensor")),
+                false => Ok(call),
+            });
+            call.map_err(|e| e.at_json(format!("inbound_nodes[{i}]")))
+        })
         .collect()
 }
 
@@ -185,7 +191,15 @@ mod tests {
 
     #[test]
     fn what_is_no_call() {
-        for nodes in [json!({}), json!([3]), json!([[["a", 0]]]), json!([[["a", -1, 0]]]), json!([{"args": 3}])] {
+        for nodes in [
+            json!({}),
+            json!([3]),
+            json!([[["a", 0]]]),
+            json!([[["a", -1, 0]]]),
+            json!([{"args": 3}]),
+            json!([[]]),
+            json!([{"args": [], "kwargs": {"mask": null}}]),
+        ] {
             assert!(read_calls(&nodes, &|_| true).is_err(), "{nodes}");
         }
     }

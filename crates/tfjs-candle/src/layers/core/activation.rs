@@ -1,6 +1,6 @@
 //! Runs `Activation`.
 
-use crate::activation::activate;
+use crate::activation::activate_any;
 use crate::run::{Run, RunCx, one, single};
 use crate::value::Value;
 use tfjs_manifest::Result;
@@ -9,6 +9,6 @@ use tfjs_topology::layers::core::activation::ActivationLayer;
 
 impl Run for ActivationLayer {
     fn run(&self, _cx: &RunCx<'_>, call: &Call<Value>) -> Result<Vec<Value>> {
-        one(activate(self.activation, single(call)?)?)
+        one(activate_any(self.activation, single(call)?)?)
     }
 }

@@ -53,7 +53,7 @@ impl FromConfig for Relu {
 
 impl LayerDef for Relu {
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        Ok(vec![single(call)?.clone()])
+        Ok(vec![self.activation.infer_type(single(call)?)?])
     }
 
     fn mask(&self) -> MaskRule {

@@ -23,8 +23,7 @@ impl FromConfig for ActivationLayer {
 
 impl LayerDef for ActivationLayer {
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = single(call)?;
-        Ok(vec![TensorType { shape: self.activation.infer(input.shape.clone())?, ..*input }])
+        Ok(vec![self.activation.infer_type(single(call)?)?])
     }
 
     fn mask(&self) -> MaskRule {
@@ -34,12 +33,20 @@ impl LayerDef for ActivationLayer {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::check_infer;
+    use crate::testing::{check_infer, check_refused};
     use serde_json::json;
 
     #[test]
     fn keeps_the_shape() {
         check_infer("Activation", json!({"activation": "relu"}), &["?,3,4"], &["?,3,4"]);
         check_infer("Activation", json!({"activation": "hardSigmoid"}), &["2"], &["2"]);
+    }
+
+    #[test]
+    fn a_number_has_no_last_axis() {
+        for activation in ["softmax", "log_softmax", "sparsemax", "glu"] {
+            let says = "the activation is over the last axis, and a number has none";
+            check_refused("Activation", json!({"activation": activation}), &[""], says);
+        }
     }
 }
