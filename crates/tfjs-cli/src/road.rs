@@ -65,7 +65,8 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) fn new() -> Result<Driver> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        // As `tfjs::blocking`: one thread receives while this one puts what came to its place.
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(|e| Error::fetch("cannot start a runtime for the load").with_source(e))?;
         Ok(Driver { runtime: Some(runtime) })
     }

@@ -26,6 +26,7 @@
 #![deny(missing_docs)]
 
 mod activation;
+mod aligned;
 mod conv;
 mod cpu;
 mod depthwise;

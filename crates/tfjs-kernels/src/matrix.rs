@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::Isa;
+use crate::aligned::Aligned;
 use crate::error::{Result, check_len, product};
 use crate::tile;
 
@@ -16,21 +17,8 @@ pub struct PackedMatrix {
     n: usize,
     /// Vectors across a panel.
     vectors: usize,
-    lines: Vec<Line>,
+    values: Aligned,
 }
-
-/// A cache line, so that panels start at one.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([f32; LINE]);
-
-const LINE: usize = 16;
-
-// SAFETY: sixteen floats and nothing else; all of their bits zero are zeros.
-unsafe impl bytemuck::Zeroable for Line {}
-// SAFETY: as many bytes as the floats have (`repr(C)`, size and alignment 64), none of them padding, and every
-// pattern of bits is a float.
-unsafe impl bytemuck::Pod for Line {}
 
 /// How the columns of a packed weight lie in its memory: for whoever fills it as bytes arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +60,7 @@ impl PackedMatrix {
 
     fn pack_rows<'a>(isa: Isa, k: usize, n: usize, row: impl Fn(usize) -> &'a [f32]) -> Result<Self> {
         let mut packed = Self::zeroed(isa, k, n)?;
-        if packed.lines.is_empty() {
+        if packed.as_slice().is_empty() {
             return Ok(packed);
         }
         let panels: Vec<Panel> = packed.panels().collect();
@@ -95,8 +83,7 @@ impl PackedMatrix {
         let too_large = || crate::KernelError::TooLarge { what: "kernel" };
         let packed_columns = n.checked_next_multiple_of(tile::lanes(isa)).ok_or_else(too_large)?;
         let len = product("kernel", &[k, packed_columns])?;
-        let lines = bytemuck::try_zeroed_vec(len.div_ceil(LINE)).map_err(|()| too_large())?;
-        Ok(PackedMatrix { isa, k, n, vectors: tile::vectors_for(isa, n), lines })
+        Ok(PackedMatrix { isa, k, n, vectors: tile::vectors_for(isa, n), values: Aligned::zeroed(len)? })
     }
 
     /// The packed floats, and how the panels in them lie: one after the other, each `k` rows.
@@ -147,15 +134,15 @@ impl PackedMatrix {
 
     /// Bytes of memory it takes.
     pub fn bytes(&self) -> usize {
-        self.lines.len() * size_of::<Line>()
+        size_of_val(self.as_slice())
     }
 
     pub(crate) fn as_slice(&self) -> &[f32] {
-        bytemuck::cast_slice(&self.lines)
+        self.values.as_slice()
     }
 
     fn as_mut_slice(&mut self) -> &mut [f32] {
-        bytemuck::cast_slice_mut(&mut self.lines)
+        self.values.as_mut_slice()
     }
 
     pub(crate) fn panel_count(&self) -> usize {
@@ -183,7 +170,7 @@ impl PackedMatrix {
 
 impl std::fmt::Debug for PackedMatrix {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let PackedMatrix { isa, k, n, vectors, lines: _ } = self;
+        let PackedMatrix { isa, k, n, vectors, values: _ } = self;
         f.debug_struct("PackedMatrix")
             .field("isa", isa)
             .field("k", k)

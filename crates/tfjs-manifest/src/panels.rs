@@ -65,6 +65,13 @@ impl<'a> Panels<'a> {
     pub fn write<'b>(&mut self, mut bytes: &'b [u8]) -> &'b [u8] {
         self.cut();
         while !bytes.is_empty() && self.len > 0 {
+            if self.at == (0, 0) {
+                let rest = self.write_rows(bytes);
+                if rest.len() < bytes.len() {
+                    bytes = rest;
+                    continue;
+                }
+            }
             let (panel, done) = self.at;
             let PanelWidth { bytes: width, stride } = self.widths[panel];
             let left = usize::try_from(self.len).unwrap_or(usize::MAX);
@@ -78,6 +85,26 @@ impl<'a> Panels<'a> {
             bytes = later;
         }
         bytes
+    }
+
+    /// Fills whole rows, as many as there are, panel after panel: what lies together is written together, and a
+    /// matrix has more panels than a processor has places to write to at a time.
+    fn write_rows<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        let row: usize = self.widths.iter().map(|w| w.bytes).sum();
+        let left = usize::try_from(self.len).unwrap_or(usize::MAX);
+        let count = bytes.len().min(left) / row;
+        let (now, later) = bytes.split_at(count * row);
+        let mut column = 0;
+        for (slice, &PanelWidth { bytes: width, stride }) in self.slices.iter_mut().zip(&self.widths) {
+            let (out, rest) = std::mem::take(slice).split_at_mut(count * stride);
+            for (out, row) in out.chunks_exact_mut(stride).zip(now.chunks_exact(row)) {
+                out[..width].copy_from_slice(&row[column..column + width]);
+            }
+            *slice = rest;
+            column += width;
+        }
+        self.len -= now.len() as u64;
+        later
     }
 
     /// Cuts off the first `len` bytes, or all if there are not so many.

@@ -61,6 +61,7 @@ pub(crate) fn run<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
             "a blocking call inside a tokio runtime would stop its worker; await the async function instead",
         ));
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    // One thread receives while this one puts what came to its place.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     runtime.map_err(|e| Error::fetch("cannot start a runtime").with_source(e))?.block_on(future)
 }
