@@ -156,7 +156,7 @@ fn a_functional_model_without_inputs_or_outputs_is_no_panic() {
 fn a_call_without_inputs_is_refused() {
     for nodes in [json!([[]]), json!([{"args": [], "kwargs": {}}])] {
         let y = calls("ReLU", "y", &json!({}), &nodes);
-        check_layers(&[y], Kind::Malformed, "layer `y`", "found 0");
+        check_layers(&[y], Kind::Malformed, "layer `y`", "a call without any tensor");
     }
 }
 

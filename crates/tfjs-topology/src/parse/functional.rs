@@ -1,7 +1,7 @@
 //! A functional model: named layers, their calls, and which tensors are inputs and outputs.
 
 use super::entry::{findings, read_entry};
-use super::nodes::{NamedRef, read_calls};
+use super::nodes::{NamedRef, check_calls, read_calls};
 use crate::config::expected;
 use crate::def::{LayerBody, LayerEntry, Port, Submodel, SubmodelKind, TensorRef};
 use crate::producer::Family;
@@ -41,6 +41,8 @@ pub(super) fn read(name: &str, config: &Map<String, Value>, cx: &ReadCx<'_>) -> 
             }
             _ => Ok(calls),
         });
+        // Kept all the same: references to them are as they should be.
+        errors.extend(read.iter().filter_map(|calls| check_calls(calls).err()).map(|e| e.at_layer(&entry.name)));
         calls.push(read.unwrap_or_else(|error| {
             errors.push(error.at_layer(&entry.name));
             Vec::new()
