@@ -47,8 +47,8 @@ pub trait IoHandler: Send + Sync {
         Box::pin(std::future::ready(Err(error)))
     }
 
-    /// The model's files, for a place where they can be written and removed one by one: what copying to it and
-    /// removing it need.
+    /// The model's files, for a place where they can be written and removed one by one: what moving and removing it
+    /// need, and what copying to it takes before [`save`](Self::save).
     ///
     /// # Errors
     /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) unless the handler has such files.

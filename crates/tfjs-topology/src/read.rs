@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::producer::Producer;
+use crate::suggest::Hints;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -55,8 +56,8 @@ pub struct ReadCx<'a> {
     pub warnings: Rc<RefCell<Vec<String>>>,
     /// Layers read so far, of all models and wrappers.
     pub layers: Rc<Cell<u64>>,
-    /// Suggestions left: each compares with every class there is, and a hostile file could ask for many.
-    pub hints: Rc<Cell<u32>>,
+    /// Suggestions of class names.
+    pub(crate) hints: Rc<Hints>,
 }
 
 /// Findings beyond this many are counted only.
@@ -72,7 +73,7 @@ impl<'a> ReadCx<'a> {
             depth: 0,
             warnings: Rc::default(),
             layers: Rc::default(),
-            hints: Rc::new(Cell::new(HINTS)),
+            hints: Rc::new(Hints::new(HINTS)),
         }
     }
 
@@ -90,13 +91,6 @@ impl<'a> ReadCx<'a> {
         let before = self.layers.get();
         self.layers.set(before + 1);
         Limits::check("layers", before, self.limits.layers)
-    }
-
-    /// The nearest of these names, unless that was asked for too often.
-    pub(crate) fn nearest<'k>(&self, name: &str, known: impl IntoIterator<Item = &'k str>) -> String {
-        let Some(left) = self.hints.get().checked_sub(1) else { return String::new() };
-        self.hints.set(left);
-        crate::suggest::nearest(name, known)
     }
 
     /// One model or wrapper deeper.

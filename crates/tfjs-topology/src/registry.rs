@@ -136,7 +136,7 @@ fn built_in_name(class: &str) -> &str {
 }
 
 fn unknown(class: &str, cx: &ReadCx<'_>) -> Error {
-    let hint = cx.nearest(class, CLASSES.iter().copied().chain(cx.custom.names()));
+    let hint = cx.hints.nearest(class, CLASSES.iter().copied().chain(cx.custom.names()));
     Error::unsupported(format!(
         "unknown layer class `{}`{hint}; a layer of your own is given in `LoadOptions::custom_layers`",
         shorten(class)

@@ -2,12 +2,32 @@
 //! room for, and comparing two takes the product of their lengths, in time and in memory: long ones are not compared,
 //! and no more than some.
 
+use std::cell::Cell;
+
 /// The most bytes of a name that is compared.
 const LONGEST: usize = 128;
 /// The most names that one is compared with.
 const MOST: usize = 1000;
 /// From here on a name is near.
 const NEAR: f64 = 0.6;
+
+/// Suggestions that may still be made: each compares with many names, and a hostile file could ask for many.
+#[derive(Debug)]
+pub(crate) struct Hints(Cell<u32>);
+
+impl Hints {
+    /// So many.
+    pub(crate) fn new(count: u32) -> Self {
+        Hints(Cell::new(count))
+    }
+
+    /// As [`nearest`], unless that was asked for too often.
+    pub(crate) fn nearest<'a>(&self, name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+        let Some(left) = self.0.get().checked_sub(1) else { return String::new() };
+        self.0.set(left);
+        nearest(name, known)
+    }
+}
 
 /// `; did you mean ...?` for a near name, nothing otherwise.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {

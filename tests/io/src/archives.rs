@@ -5,7 +5,7 @@
 use flate2::Crc;
 use flate2::write::{DeflateEncoder, GzEncoder};
 use std::io::Write;
-use tfjs_io::{ArchiveFiles, Result};
+use tfjs_io::{ArchiveFiles, Result, shard_components};
 use tfjs_manifest::Limits;
 
 /// One entry of a zip, as its headers say it.
@@ -179,16 +179,39 @@ fn crc(data: &[u8]) -> u32 {
     crc.sum()
 }
 
-/// For fuzzing: an archive of any bytes opens or fails, and each of its files is read or fails, within small limits
-/// and without a panic. Gives the bytes of all files.
-pub fn explore(bytes: &[u8]) -> Result<u64> {
-    let mut limits = Limits::default();
+/// What is in an archive that opens.
+#[derive(Debug)]
+pub struct Explored {
+    /// The name of the model's JSON.
+    pub json: Result<String>,
+    /// The bytes of all files, each read to its end.
+    pub bytes: Result<u64>,
+}
+
+/// What must hold of an archive of any bytes: it opens or fails, and each of its files is read or fails, within these
+/// limits and without a panic; no name leads out of the folder.
+///
+/// # Errors
+/// Why it does not open.
+///
+/// # Panics
+/// If a property does not hold.
+pub fn explore(bytes: &[u8], mut limits: Limits) -> Result<Explored> {
     limits.archive_bytes = 1 << 20;
     limits.archive_entries = 256;
     let files = ArchiveFiles::from_bytes("m", bytes.to_vec(), &limits)?;
-    assert!(files.names().len() <= 256);
-    let _ = files.model_json();
-    let count = files.verify()?;
-    assert!(count <= 1 << 20);
-    Ok(count)
+    let names = files.names();
+    assert!(names.len() as u64 <= limits.archive_entries, "{} entries", names.len());
+    assert!(names.is_sorted_by(|a, b| a < b), "the names are sorted, each is there once: {names:?}");
+    for name in &names {
+        let parts = shard_components(name, &limits).expect("a name that was taken is a weight file's path");
+        assert_eq!(parts.join("/"), *name, "a name that was taken is the plain one");
+    }
+    let json = files.model_json();
+    if let Ok(json) = &json {
+        assert!(json.to_ascii_lowercase().ends_with(".json"), "{json}");
+    }
+    let bytes = files.verify();
+    assert!(bytes.as_ref().is_ok_and(|count| *count <= limits.archive_bytes) || bytes.is_err(), "{bytes:?}");
+    Ok(Explored { json, bytes })
 }

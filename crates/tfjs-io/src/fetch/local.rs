@@ -99,7 +99,7 @@ impl LocalShard {
     pub(super) fn read_unchanged(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
         self.read(buffer, offset)?;
         // Afterwards: what was read is then of the file it was.
-        self.file.as_ref().map_or(Ok(()), |file| self.check_unchanged(file))
+        self.file.as_ref().map_or(Ok(()), |file| self.state.check(file))
     }
 
     /// Reads exactly these bytes.
@@ -117,10 +117,6 @@ impl LocalShard {
             Err(e) if e.kind() == ErrorKind::UnexpectedEof => Err(changed().with_source(e)),
             other => other.map_err(cannot_read),
         }
-    }
-
-    fn check_unchanged(&self, file: &File) -> Result<()> {
-        self.state.check(file)
     }
 }
 
@@ -193,7 +189,7 @@ fn fill_blocking(
     read_all(Cutter { groups, offset: 0 }, cx, cancelled)?;
     for shard in &all {
         if let Some(file) = &shard.local.file {
-            shard.local.check_unchanged(file).map_err(|e| e.in_file(&shard.local.location))?;
+            shard.local.state.check(file).map_err(|e| e.in_file(&shard.local.location))?;
         }
     }
     Ok(())

@@ -44,28 +44,8 @@ impl Files for RetryFiles {
         })
     }
 
-    fn put<'a>(&'a self, path: &'a str, body: Body) -> BoxFuture<'a, Result<()>> {
-        self.inner.put(path, body)
-    }
-
-    fn put_all<'a>(&'a self, files: Vec<(String, Body)>) -> BoxFuture<'a, Result<()>> {
-        self.inner.put_all(files)
-    }
-
-    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>>> {
-        self.inner.list(prefix)
-    }
-
-    fn remove<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<()>> {
-        self.inner.remove(path)
-    }
-
     fn location(&self, path: &str) -> String {
         self.inner.location(path)
-    }
-
-    fn url(&self, path: &str) -> Option<String> {
-        self.inner.url(path)
     }
 }
 

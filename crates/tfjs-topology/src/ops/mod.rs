@@ -100,7 +100,7 @@ impl Op {
     /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an unknown one, with the nearest known name.
     pub fn read(class: &str, map: &Map<String, Value>, cx: &ReadCx<'_>) -> Result<Op> {
         Op::read_known(class, &Config::new(map, cx)).unwrap_or_else(|| {
-            let hint = cx.nearest(class, OPS.iter().copied());
+            let hint = cx.hints.nearest(class, OPS.iter().copied());
             Err(Error::unsupported(format!("unknown operation `{}`{hint}", shorten(class))))
         })
     }

@@ -6,8 +6,8 @@ use crate::config::expected;
 use crate::def::{LayerBody, LayerEntry, Port, Submodel, SubmodelKind, TensorRef};
 use crate::producer::Family;
 use crate::read::ReadCx;
+use crate::suggest::Hints;
 use serde_json::{Map, Value};
-use std::cell::Cell;
 use std::collections::HashMap;
 use tfjs_manifest::text::shorten;
 use tfjs_manifest::{Error, Limits, Result};
@@ -161,8 +161,8 @@ struct Lookup<'a> {
     calls: Vec<usize>,
     /// What the file's node index of a layer's first call is: in calls, and in the model's outputs.
     first_node: Vec<[usize; 2]>,
-    /// Suggestions left: each compares with every name, and a hostile file could ask for many.
-    hints: Cell<u32>,
+    /// Suggestions of layers' names.
+    hints: Hints,
 }
 
 impl<'a> Lookup<'a> {
@@ -194,19 +194,13 @@ impl<'a> Lookup<'a> {
                 _ => [0, 0],
             })
             .collect();
-        Lookup { layers, names, calls: calls.iter().map(Vec::len).collect(), first_node, hints: Cell::new(20) }
+        Lookup { layers, names, calls: calls.iter().map(Vec::len).collect(), first_node, hints: Hints::new(20) }
     }
 
     fn resolve(&self, named: &NamedRef, of: Of) -> Result<TensorRef> {
         let NamedRef { layer: name, node, tensor } = named;
         let Some(&layer) = self.names.get(name) else {
-            let hint = match self.hints.get().checked_sub(1) {
-                Some(left) => {
-                    self.hints.set(left);
-                    crate::suggest::nearest(name, self.layers.iter().map(|entry| entry.name.as_str()))
-                }
-                None => String::new(),
-            };
+            let hint = self.hints.nearest(name, self.layers.iter().map(|entry| entry.name.as_str()));
             return Err(Error::malformed(format!(
                 "takes an output of layer `{}`, which is not in the model{hint}",
                 shorten(name)

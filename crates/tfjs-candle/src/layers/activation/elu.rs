@@ -1,6 +1,6 @@
 //! Runs `ELU`.
 
-use crate::activation::{activate, to_float};
+use crate::activation::activate_any;
 use crate::run::{Run, RunCx, one, single};
 use crate::value::Value;
 use tfjs_manifest::Result;
@@ -9,6 +9,6 @@ use tfjs_topology::layers::activation::elu::Elu;
 
 impl Run for Elu {
     fn run(&self, _cx: &RunCx<'_>, call: &Call<Value>) -> Result<Vec<Value>> {
-        one(activate(self.activation, &to_float(single(call)?)?)?)
+        one(activate_any(self.activation, single(call)?)?)
     }
 }
