@@ -1,0 +1,261 @@
+//! Arrays on the host: the constants of programs and the values of the interpreter.
+
+use crate::ty::ElementType;
+use tfjs_manifest::{Error, Limits, Result, Shape};
+
+/// A dense array in row-major order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    element: ElementType,
+    dims: Vec<usize>,
+    data: Data,
+}
+
+/// The elements of an array. Floating-point ones of every precision are held in double precision, integers in
+/// 64 bits; [`Array::new`] rounds and wraps them to the element type.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Data {
+    /// Floating point.
+    Float(Vec<f64>),
+    /// Integers.
+    Int(Vec<i64>),
+    /// Truth values.
+    Bool(Vec<bool>),
+    /// Text.
+    Text(Vec<String>),
+}
+
+impl Data {
+    /// The number of elements.
+    pub fn len(&self) -> usize {
+        match self {
+            Data::Float(values) => values.len(),
+            Data::Int(values) => values.len(),
+            Data::Bool(values) => values.len(),
+            Data::Text(values) => values.len(),
+        }
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The elements at these indices, in their order. All must exist.
+    pub(crate) fn pick(&self, indices: impl Iterator<Item = usize>) -> Data {
+        match self {
+            Data::Float(values) => Data::Float(indices.map(|i| values[i]).collect()),
+            Data::Int(values) => Data::Int(indices.map(|i| values[i]).collect()),
+            Data::Bool(values) => Data::Bool(indices.map(|i| values[i]).collect()),
+            Data::Text(values) => Data::Text(indices.map(|i| values[i].clone()).collect()),
+        }
+    }
+}
+
+impl Array {
+    /// An array of these elements, rounded to the element type.
+    ///
+    /// # Errors
+    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for elements of another kind than the type, or of another number
+    /// than the dimensions say.
+    pub fn new(element: ElementType, dims: impl Into<Vec<usize>>, data: Data) -> Result<Self> {
+        let dims = dims.into();
+        let kind_fits = match data {
+            Data::Float(_) => element.is_float(),
+            Data::Int(_) => element.is_integer(),
+            Data::Bool(_) => element == ElementType::Bool,
+            Data::Text(_) => element == ElementType::String,
+        };
+        if !kind_fits {
+            return Err(Error::bug(format!("elements of another kind than `{element}`")));
+        }
+        let elements = Shape::new(dims.clone())?.elements();
+        if elements != data.len() {
+            return Err(Error::bug(format!("{dims:?} has {elements} elements, found {}", data.len())));
+        }
+        let mut array = Array { element, dims, data };
+        array.round();
+        Ok(array)
+    }
+
+    /// One number without dimensions; rounded to the element type, non-zero is true.
+    pub fn scalar(element: ElementType, value: f64) -> Self {
+        let data = match element {
+            _ if element.is_float() => Data::Float(vec![value]),
+            ElementType::Bool => Data::Bool(vec![value != 0.0]),
+            ElementType::String => Data::Text(vec![value.to_string()]),
+            _ => Data::Int(vec![value as i64]),
+        };
+        let mut array = Array { element, dims: Vec::new(), data };
+        array.round();
+        array
+    }
+
+    /// Single-precision numbers.
+    ///
+    /// # Errors
+    /// As [`new`](Array::new).
+    pub fn floats(dims: impl Into<Vec<usize>>, values: impl IntoIterator<Item = f64>) -> Result<Self> {
+        Array::new(ElementType::F32, dims, Data::Float(values.into_iter().collect()))
+    }
+
+    /// The element type.
+    pub fn element(&self) -> ElementType {
+        self.element
+    }
+
+    /// The dimensions.
+    pub fn dims(&self) -> &[usize] {
+        &self.dims
+    }
+
+    /// The elements, in row-major order.
+    pub fn data(&self) -> &Data {
+        &self.data
+    }
+
+    /// The elements, taken out.
+    pub fn into_data(self) -> Data {
+        self.data
+    }
+
+    /// The number of elements.
+    pub fn elements(&self) -> usize {
+        self.data.len()
+    }
+
+    /// The elements as floating point; truth values are 0 and 1.
+    ///
+    /// # Errors
+    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for text.
+    pub fn to_floats(&self) -> Result<Vec<f64>> {
+        match &self.data {
+            Data::Float(values) => Ok(values.clone()),
+            Data::Int(values) => Ok(values.iter().map(|&n| n as f64).collect()),
+            Data::Bool(values) => Ok(values.iter().map(|&b| f64::from(u8::from(b))).collect()),
+            Data::Text(_) => Err(Error::bug("text is not a number")),
+        }
+    }
+
+    /// The elements as integers; floating-point ones are cut towards zero, truth values are 0 and 1.
+    ///
+    /// # Errors
+    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for text.
+    pub fn to_ints(&self) -> Result<Vec<i64>> {
+        match &self.data {
+            Data::Float(values) => Ok(values.iter().map(|&x| x as i64).collect()),
+            Data::Int(values) => Ok(values.clone()),
+            Data::Bool(values) => Ok(values.iter().map(|&b| i64::from(b)).collect()),
+            Data::Text(_) => Err(Error::bug("text is not a number")),
+        }
+    }
+
+    /// The truth values.
+    ///
+    /// # Errors
+    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for another element type.
+    pub fn bools(&self) -> Result<&[bool]> {
+        match &self.data {
+            Data::Bool(values) => Ok(values),
+            _ => Err(Error::bug(format!("expected truth values, found `{}`", self.element))),
+        }
+    }
+
+    /// The same elements in another shape of as many.
+    ///
+    /// # Errors
+    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for another number of elements.
+    pub fn reshaped(&self, dims: impl Into<Vec<usize>>) -> Result<Self> {
+        Array::new(self.element, dims, self.data.clone())
+    }
+
+    /// Rounds and wraps every element to the element type.
+    fn round(&mut self) {
+        match (&mut self.data, self.element) {
+            (Data::Float(values), ElementType::F32) => values.iter_mut().for_each(|x| *x = f64::from(*x as f32)),
+            (Data::Float(values), ElementType::F16) => values.iter_mut().for_each(|x| *x = round_to(*x, 10, -14, 15)),
+            (Data::Float(values), ElementType::Bf16) => values.iter_mut().for_each(|x| *x = round_to(*x, 7, -126, 127)),
+            (Data::Int(values), ElementType::I32) => values.iter_mut().for_each(|n| *n = i64::from(*n as i32)),
+            (Data::Int(values), ElementType::U8) => values.iter_mut().for_each(|n| *n = i64::from(*n as u8)),
+            _ => {}
+        }
+    }
+}
+
+/// `x` rounded half to even to a binary format with this many bits of fraction and these exponents of normal
+/// numbers.
+fn round_to(x: f64, fraction: i32, lowest: i32, highest: i32) -> f64 {
+    if x == 0.0 || !x.is_finite() {
+        return x;
+    }
+    let exponent = (x.abs().log2().floor() as i32).max(lowest);
+    let unit = 2f64.powi(exponent - fraction);
+    let rounded = (x / unit).round_ties_even() * unit;
+    let largest = (2.0 - 2f64.powi(-fraction)) * 2f64.powi(highest);
+    if rounded.abs() > largest { f64::INFINITY.copysign(x) } else { rounded }
+}
+
+/// The strides of a row-major array.
+pub(crate) fn strides(dims: &[usize]) -> Vec<usize> {
+    let mut strides = vec![1; dims.len()];
+    for axis in (1..dims.len()).rev() {
+        strides[axis - 1] = strides[axis] * dims[axis];
+    }
+    strides
+}
+
+/// Every index of a shape, in row-major order.
+pub(crate) fn indices(dims: &[usize]) -> impl Iterator<Item = Vec<usize>> + use<> {
+    let dims = dims.to_vec();
+    let total: usize = dims.iter().product();
+    (0..total).map(move |mut flat| {
+        let mut index = vec![0; dims.len()];
+        for axis in (0..dims.len()).rev() {
+            index[axis] = flat % dims[axis];
+            flat /= dims[axis];
+        }
+        index
+    })
+}
+
+/// The number of elements of a shape, which must be within `limit` elements.
+///
+/// # Errors
+/// [`Kind::Limit`](tfjs_manifest::Kind::Limit).
+pub(crate) fn checked_elements(dims: &[usize], limit: u64) -> Result<usize> {
+    let elements = Shape::new(dims.to_vec())?.elements();
+    Limits::check("elements (of one value)", elements as u64, limit)?;
+    Ok(elements)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_are_rounded_to_their_type() {
+        let one = |element, x| Array::scalar(element, x).to_floats().unwrap()[0];
+        assert_eq!(one(ElementType::F32, 0.1), f64::from(0.1f32));
+        assert_eq!(one(ElementType::F16, 1.0 / 3.0), 0.333_251_953_125);
+        assert_eq!(one(ElementType::F16, 70_000.0), f64::INFINITY);
+        assert_eq!(one(ElementType::F16, 6e-8), 2f64.powi(-24));
+        assert_eq!(one(ElementType::Bf16, 1.0 / 3.0), 0.333_984_375);
+        assert_eq!(one(ElementType::I32, f64::from(u32::MAX)), -1.0);
+        assert_eq!(one(ElementType::U8, 257.0), 1.0);
+    }
+
+    #[test]
+    fn wrong_elements_are_refused() {
+        assert!(Array::new(ElementType::F32, [2], Data::Float(vec![1.0])).is_err());
+        assert!(Array::new(ElementType::Bool, [1], Data::Int(vec![1])).is_err());
+    }
+
+    #[test]
+    fn indices_count_like_an_odometer() {
+        let all: Vec<_> = indices(&[2, 3]).collect();
+        assert_eq!(all, [[0, 0], [0, 1], [0, 2], [1, 0], [1, 1], [1, 2]]);
+        assert_eq!(indices(&[0, 3]).count(), 0);
+        assert_eq!(indices(&[]).count(), 1);
+        assert_eq!(strides(&[2, 3, 4]), [12, 4, 1]);
+    }
+}

@@ -1,0 +1,388 @@
+//! Builds programs with calls that read like numpy's; each infers and checks as it builds.
+
+mod calls;
+mod control;
+
+pub use control::Loop;
+
+use crate::array::Array;
+use crate::dim::{Dim, Dims};
+use crate::prim::infer::Infer;
+use crate::prim::{Prim, source};
+use crate::program::{
+    Block, Check, ConstId, Guard, Input, InputRole, Node, Origin, OriginId, Program, Slot, SlotId, State, StateId,
+    Target, Update, Value, ValueInfo,
+};
+use crate::ty::{ElementType, Type};
+use std::collections::HashMap;
+use std::sync::Arc;
+use tfjs_manifest::{Error, Limits, Result};
+
+/// A program that is being built.
+///
+/// Weights and states are threaded: [`get`](Builder::get) gives the latest value, [`set`](Builder::set) replaces it, and
+/// the finished program has one [`Update`] for each that was replaced. So a layer that is called twice updates its
+/// statistics in the order of the calls.
+#[derive(Debug)]
+pub struct Builder {
+    program: Program,
+    /// The blocks that are open, the innermost last; the first is the program's body.
+    blocks: Vec<Block>,
+    origin: OriginId,
+    /// The latest value of each weight and state that was read or replaced.
+    latest: HashMap<Target, Value>,
+    /// The targets that were replaced, in the order of the first time.
+    replaced: Vec<Target>,
+    /// Scalar constants of the open blocks, by element type and bits.
+    scalars: Vec<HashMap<(ElementType, u64), Value>>,
+    /// Primitives that may still be added.
+    left: u64,
+    limit: u64,
+    streams: u64,
+    pointwise: bool,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Builder::new(u64::MAX)
+    }
+}
+
+impl Builder {
+    /// An empty program of at most this many nodes, those of loop bodies included.
+    pub fn new(limit: u64) -> Self {
+        Builder {
+            program: Program { origins: vec![Origin::default()], ..Program::default() },
+            blocks: vec![Block::default()],
+            origin: OriginId(0),
+            latest: HashMap::new(),
+            replaced: Vec::new(),
+            scalars: vec![HashMap::new()],
+            left: limit,
+            limit,
+            streams: 0,
+            pointwise: true,
+        }
+    }
+
+    /// Goes on with a finished program: its values stay, its updates can be replaced, its outputs are given anew.
+    pub fn resume(mut program: Program) -> Self {
+        let body = std::mem::take(&mut program.body);
+        let mut latest = HashMap::new();
+        for node in &body.nodes {
+            match &node.prim {
+                Prim::Param(param) => latest.insert(Target::Slot(param.slot), node.results[0]),
+                Prim::State(state) => latest.insert(Target::State(state.state), node.results[0]),
+                _ => None,
+            };
+        }
+        let replaced = program.updates.iter().map(|update| update.target).collect();
+        latest.extend(std::mem::take(&mut program.updates).into_iter().map(|update| (update.target, update.value)));
+        program.outputs.clear();
+        let blocks = vec![Block { results: Vec::new(), ..body }];
+        Builder { program, blocks, latest, replaced, ..Builder::default() }
+    }
+
+    /// A builder with the tables of a program (dimensions, constants, inputs, weights, states, origins, guards) and no
+    /// nodes: for passes, which copy what they keep.
+    pub fn like(program: &Program) -> Self {
+        let program = Program { body: Block::default(), outputs: Vec::new(), updates: Vec::new(), ..program.clone() };
+        Builder { program, ..Builder::default() }
+    }
+
+    /// The dimension expressions.
+    pub fn dims(&mut self) -> &mut Dims {
+        &mut self.program.dims
+    }
+
+    /// A dimension that is a number.
+    pub fn number(&mut self, n: usize) -> Dim {
+        self.program.dims.number(n as u64)
+    }
+
+    /// The program so far. Its body is empty until [`finish`](Builder::finish).
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// The innermost open block.
+    pub fn block(&self) -> &Block {
+        self.blocks.last().expect("the body is never closed before `finish`")
+    }
+
+    /// The type of a value of the innermost open block.
+    pub fn ty(&self, value: Value) -> &Type {
+        self.block().ty(value)
+    }
+
+    /// The dimensions of a value.
+    pub fn dims_of(&self, value: Value) -> Vec<Dim> {
+        self.ty(value).dims.clone()
+    }
+
+    /// The shape of a value as messages show it.
+    pub fn shape(&self, value: Value) -> String {
+        self.ty(value).shape(&self.program.dims)
+    }
+
+    /// Nodes from now on come from here. Gives back the origin so far.
+    ///
+    /// # Errors
+    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) past 2^32 origins.
+    pub fn set_origin(&mut self, origin: Origin) -> Result<OriginId> {
+        let id = OriginId::new(self.program.origins.len())?;
+        self.program.origins.push(origin);
+        Ok(std::mem::replace(&mut self.origin, id))
+    }
+
+    /// Nodes from now on come from where they did before.
+    pub fn restore_origin(&mut self, origin: OriginId) {
+        self.origin = origin;
+    }
+
+    /// Records a condition on dimensions that is checked when inputs are given.
+    pub fn guard(&mut self, check: Check) {
+        self.infer(|cx, _| cx.guard(check));
+    }
+
+    /// One dimension that is both; `None` if they differ. If it cannot be known, a guard is recorded.
+    pub fn same(&mut self, a: Dim, b: Dim) -> Option<Dim> {
+        self.infer(|cx, _| cx.same(a, b))
+    }
+
+    /// Whether `a` can be at least `b`. If it cannot be known, a guard is recorded.
+    pub fn at_least(&mut self, a: Dim, b: Dim) -> bool {
+        self.infer(|cx, _| cx.at_least(a, b))
+    }
+
+    /// Whether `a` can be a multiple of `b`. If it cannot be known, a guard is recorded.
+    pub fn divisible(&mut self, a: Dim, b: Dim) -> bool {
+        self.infer(|cx, _| cx.divisible(a, b))
+    }
+
+    /// The dimensions that two shapes broadcast to.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if they do not.
+    pub fn broadcast_shapes(&mut self, a: &[Dim], b: &[Dim]) -> Result<Vec<Dim>> {
+        self.infer(|cx, _| cx.broadcast_all(a, b))
+    }
+
+    fn infer<R>(&mut self, f: impl FnOnce(&mut Infer<'_>, &Block) -> R) -> R {
+        let block = self.blocks.last().expect("the body is never closed before `finish`");
+        let Program { dims, guards, inputs, slots, states, constants, .. } = &mut self.program;
+        f(&mut Infer { dims, guards, origin: self.origin, inputs, slots, states, constants }, block)
+    }
+
+    /// Adds a node.
+    ///
+    /// # Errors
+    /// What the primitive's inference refuses; [`Kind::Limit`](tfjs_manifest::Kind::Limit) past the limit of nodes.
+    pub fn push(&mut self, prim: impl Into<Prim>, operands: &[Value]) -> Result<Vec<Value>> {
+        let prim = prim.into();
+        if self.left == 0 {
+            Limits::check("primitives (nodes of the program)", self.limit.saturating_add(1), self.limit)?;
+        }
+        self.left = self.left.saturating_sub(1);
+        let known = self.block().values.len();
+        if operands.iter().any(|value| value.index() >= known) {
+            return Err(Error::bug("an operand of another block"));
+        }
+        let types: Vec<Type> = operands.iter().map(|&value| self.ty(value).clone()).collect();
+        let results = self.infer(|cx, _| prim.infer(cx, &types))?;
+        let origin = self.origin;
+        let block = self.blocks.last_mut().expect("the body is never closed before `finish`");
+        let node = u32::try_from(block.nodes.len()).map_err(|_| Error::limit("more than 2^32 nodes"))?;
+        let mut values = Vec::with_capacity(results.len());
+        for ty in results {
+            values.push(Value::new(block.values.len())?);
+            block.values.push(ValueInfo { ty, node: Some(node) });
+        }
+        block.nodes.push(Node { prim, operands: operands.to_vec(), results: values.clone(), origin });
+        Ok(values)
+    }
+
+    /// Adds a node with one result.
+    ///
+    /// # Errors
+    /// As [`push`](Builder::push).
+    pub fn one(&mut self, prim: impl Into<Prim>, operands: &[Value]) -> Result<Value> {
+        let results = self.push(prim, operands)?;
+        match results[..] {
+            [value] => Ok(value),
+            _ => Err(Error::bug(format!("expected one result, found {}", results.len()))),
+        }
+    }
+
+    /// Adds an input that the caller gives.
+    ///
+    /// # Errors
+    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) inside of a loop.
+    pub fn input(&mut self, name: &str, ty: Type) -> Result<Value> {
+        self.input_of(Input { name: name.to_string(), ty, role: InputRole::Argument })
+    }
+
+    /// Adds an input.
+    ///
+    /// # Errors
+    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) inside of a loop.
+    pub fn input_of(&mut self, input: Input) -> Result<Value> {
+        self.outside_of_loops("an input")?;
+        let port = self.program.inputs.len();
+        self.program.inputs.push(input);
+        self.one(source::Input { port }, &[])
+    }
+
+    /// The seed of this call's random numbers.
+    ///
+    /// # Errors
+    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) inside of a loop.
+    pub fn seed(&mut self) -> Result<Value> {
+        let known = self.program.inputs.iter().position(|input| input.role == InputRole::Seed);
+        match known {
+            Some(port) => self.one(source::Input { port }, &[]),
+            None => self.input_of(Input {
+                name: "seed".to_string(),
+                ty: Type::scalar(ElementType::I64),
+                role: InputRole::Seed,
+            }),
+        }
+    }
+
+    /// A number that tells this place of the program apart from others that draw random numbers.
+    pub fn stream(&mut self) -> u64 {
+        self.streams += 1;
+        self.streams
+    }
+
+    /// Declares a weight.
+    ///
+    /// # Errors
+    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) past 2^32 weights.
+    pub fn slot(&mut self, name: &str, ty: Type) -> Result<SlotId> {
+        let id = SlotId::new(self.program.slots.len())?;
+        self.program.slots.push(Slot { name: name.to_string(), ty });
+        Ok(id)
+    }
+
+    /// Declares a state.
+    ///
+    /// # Errors
+    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) past 2^32 states.
+    pub fn state(&mut self, name: &str, ty: Type, initial: f64) -> Result<StateId> {
+        let id = StateId::new(self.program.states.len())?;
+        self.program.states.push(State { name: name.to_string(), ty, initial });
+        Ok(id)
+    }
+
+    /// The latest value of a weight or a state.
+    ///
+    /// # Errors
+    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) inside of a loop, which is given what it needs, and for a target that was
+    /// not declared.
+    pub fn get(&mut self, target: Target) -> Result<Value> {
+        self.outside_of_loops("a weight or a state")?;
+        if let Some(&value) = self.latest.get(&target) {
+            return Ok(value);
+        }
+        let value = match target {
+            Target::Slot(slot) => self.one(source::Param { slot }, &[])?,
+            Target::State(state) => self.one(source::State { state }, &[])?,
+        };
+        self.latest.insert(target, value);
+        Ok(value)
+    }
+
+    /// Replaces the value of a weight or a state.
+    ///
+    /// # Errors
+    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) inside of a loop and for a value of another type.
+    pub fn set(&mut self, target: Target, value: Value) -> Result<()> {
+        let known = self.get(target)?;
+        let (known, found) = (self.ty(known).clone(), self.ty(value).clone());
+        let fits = known.element == found.element && known.rank() == found.rank();
+        if !fits || known.dims.iter().zip(&found.dims).any(|(&a, &b)| self.same(a, b).is_none()) {
+            return Err(Error::bug("a weight or state is replaced by a value of another type"));
+        }
+        if !self.replaced.contains(&target) {
+            self.replaced.push(target);
+        }
+        self.latest.insert(target, value);
+        Ok(())
+    }
+
+    fn outside_of_loops(&self, what: &str) -> Result<()> {
+        if self.blocks.len() == 1 { Ok(()) } else { Err(Error::bug(format!("{what} is read inside of a loop"))) }
+    }
+
+    /// Says that what was built mixes the entries of a batch, so that a batch cannot be split or folded.
+    pub fn mixes_batch(&mut self) {
+        self.pointwise = false;
+    }
+
+    /// Runs `f` and tells whether what it built treats each entry of the batch by itself.
+    ///
+    /// # Errors
+    /// What `f` says.
+    pub fn is_pointwise<R>(&mut self, f: impl FnOnce(&mut Self) -> Result<R>) -> Result<(R, bool)> {
+        let outer = std::mem::replace(&mut self.pointwise, true);
+        let result = f(self);
+        let inner = std::mem::replace(&mut self.pointwise, outer);
+        self.pointwise &= inner;
+        Ok((result?, inner))
+    }
+
+    /// Adds a constant.
+    ///
+    /// # Errors
+    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) past 2^32 constants.
+    pub fn constant(&mut self, array: Array) -> Result<Value> {
+        let constant = ConstId::new(self.program.constants.len())?;
+        self.program.constants.push(Arc::new(array));
+        self.one(source::Const { constant }, &[])
+    }
+
+    /// A number without dimensions.
+    ///
+    /// # Errors
+    /// As [`constant`](Builder::constant).
+    pub fn scalar(&mut self, element: ElementType, number: f64) -> Result<Value> {
+        let key = (element, number.to_bits());
+        if let Some(&value) = self.scalars.last().and_then(|known| known.get(&key)) {
+            return Ok(value);
+        }
+        let value = self.constant(Array::scalar(element, number))?;
+        if let Some(known) = self.scalars.last_mut() {
+            known.insert(key, value);
+        }
+        Ok(value)
+    }
+
+    /// The finished program.
+    ///
+    /// # Errors
+    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) inside of a loop.
+    pub fn finish(mut self, outputs: Vec<(String, Value)>) -> Result<Program> {
+        self.outside_of_loops("the end of a program")?;
+        let mut body = self.blocks.pop().ok_or_else(|| Error::bug("a program without a body"))?;
+        let (names, results): (Vec<String>, Vec<Value>) = outputs.into_iter().unzip();
+        body.results = results;
+        self.program.outputs = names;
+        self.program.body = body;
+        let update = |&target| Some(Update { target, value: *self.latest.get(&target)? });
+        self.program.updates = self.replaced.iter().filter_map(update).collect();
+        Ok(self.program)
+    }
+
+    /// Copies a guard, for passes that add nodes one by one.
+    pub(crate) fn keep_guard(&mut self, guard: Guard) {
+        if !self.program.guards.contains(&guard) {
+            self.program.guards.push(guard);
+        }
+    }
+
+    /// Copies of nodes come from where the nodes do.
+    pub(crate) fn with_origin(&mut self, origin: OriginId) {
+        self.origin = origin;
+    }
+}

@@ -1,0 +1,22 @@
+//! The program a Keras model is: typed primitives on symbolic shapes; no layer, no tensor, no device.
+
+pub mod array;
+pub mod build;
+pub mod dim;
+pub mod math;
+pub mod prim;
+pub mod program;
+pub mod text;
+pub mod ty;
+pub mod verify;
+pub mod window;
+
+pub use array::{Array, Data};
+pub use build::{Builder, Loop};
+pub use dim::{Bound, Dim, Dims, Relation};
+pub use prim::{Class, Prim, PrimKind};
+pub use program::{
+    Block, Check, ConstId, Guard, Input, InputRole, Node, OpaqueId, Origin, OriginId, Program, Slot, SlotId, State,
+    StateId, Target, Update, Value,
+};
+pub use ty::{ElementType, Type};

@@ -1,0 +1,375 @@
+//! The text form of attributes: `name=value` pairs, written and read by one trait.
+
+use crate::dim::{Dim, Dims};
+use crate::program::{Block, ConstId, OpaqueId, Origin, SlotId, StateId};
+use crate::ty::{ElementType, Type};
+use crate::window::Window;
+use std::sync::Arc;
+use tfjs_manifest::{Error, Result};
+
+/// An attribute of a primitive.
+pub trait Attribute: Sized {
+    /// Writes the value.
+    fn write(&self, out: &mut Writer<'_>);
+
+    /// Reads what [`write`](Attribute::write) has written.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for other text.
+    fn read(input: &mut Reader<'_>) -> Result<Self>;
+}
+
+/// Writes attributes.
+#[derive(Debug)]
+pub struct Writer<'a> {
+    /// The dimension expressions.
+    pub dims: &'a Dims,
+    /// Where nodes come from.
+    pub origins: &'a [Origin],
+    /// What is written so far.
+    pub text: String,
+    /// How far lines of nested blocks are indented.
+    pub indent: usize,
+    first: bool,
+}
+
+impl<'a> Writer<'a> {
+    /// Nothing is written yet.
+    pub fn new(dims: &'a Dims, origins: &'a [Origin], indent: usize) -> Self {
+        Writer { dims, origins, text: String::new(), indent, first: true }
+    }
+
+    /// Writes `name=value`.
+    pub fn attribute(&mut self, name: &str, value: &impl Attribute) {
+        if !std::mem::take(&mut self.first) {
+            self.text.push_str(", ");
+        }
+        self.text.push_str(name);
+        self.text.push('=');
+        value.write(self);
+    }
+
+    /// Writes text as it is.
+    pub fn text(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+}
+
+/// Reads attributes from the text form of a program.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    /// What is left to read.
+    pub rest: &'a str,
+    /// The number of the line, from 1.
+    pub line: usize,
+    /// The dimension expressions read so far.
+    pub dims: Dims,
+    /// The origins read so far.
+    pub origins: Vec<Origin>,
+    first: bool,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads from `text`.
+    pub fn new(text: &'a str) -> Self {
+        Reader { rest: text, line: 1, dims: Dims::new(), origins: vec![Origin::default()], first: true }
+    }
+
+    /// Starts the attributes of another primitive.
+    pub fn restart(&mut self) {
+        self.first = true;
+    }
+
+    /// Reads `name=value`.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if something else stands there.
+    pub fn attribute<T: Attribute>(&mut self, name: &str) -> Result<T> {
+        if !std::mem::take(&mut self.first) {
+            self.expect(",")?;
+        }
+        self.expect(name)?;
+        self.expect("=")?;
+        T::read(self)
+    }
+
+    /// Skips white space and counts lines.
+    pub fn skip_space(&mut self) {
+        let trimmed = self.rest.trim_start();
+        let skipped = &self.rest[..self.rest.len() - trimmed.len()];
+        self.line += skipped.matches('\n').count();
+        self.rest = trimmed;
+    }
+
+    /// Whether this text comes next; it is skipped then.
+    pub fn take(&mut self, text: &str) -> bool {
+        self.skip_space();
+        match self.rest.strip_prefix(text) {
+            Some(rest) => {
+                self.rest = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Skips this text.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if something else stands there.
+    pub fn expect(&mut self, text: &str) -> Result<()> {
+        if self.take(text) { Ok(()) } else { Err(self.error(&format!("`{text}`"))) }
+    }
+
+    /// The characters up to the first one that ends a word.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there are none.
+    pub fn word(&mut self) -> Result<&'a str> {
+        self.skip_space();
+        let ends = |c: char| c.is_whitespace() || ",()[]{}=".contains(c);
+        let end = self.rest.find(ends).unwrap_or(self.rest.len());
+        if end == 0 {
+            return Err(self.error("a word"));
+        }
+        let (word, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        Ok(word)
+    }
+
+    /// The text of an expression: up to a comma or a closing bracket that it has not opened itself.
+    pub fn expression(&mut self) -> &'a str {
+        self.skip_space();
+        let mut depth = 0usize;
+        let end = self.rest.find(|c: char| {
+            match c {
+                '(' => depth += 1,
+                ')' if depth > 0 => depth -= 1,
+                ')' | ',' | ']' | '}' | '\n' if depth == 0 => return true,
+                _ => {}
+            }
+            false
+        });
+        let (text, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
+        self.rest = rest;
+        text.trim_end()
+    }
+
+    /// A string in quotes, with backslashes before quotes and backslashes.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there is none.
+    pub fn quoted(&mut self) -> Result<String> {
+        self.expect("\"")?;
+        let mut out = String::new();
+        let mut chars = self.rest.char_indices();
+        while let Some((at, c)) = chars.next() {
+            match c {
+                '"' => {
+                    self.rest = &self.rest[at + 1..];
+                    return Ok(out);
+                }
+                '\\' => match chars.next() {
+                    Some((_, 'n')) => out.push('\n'),
+                    Some((_, c)) => out.push(c),
+                    None => break,
+                },
+                c => out.push(c),
+            }
+        }
+        Err(self.error("the end of a string"))
+    }
+
+    /// What was expected, and what stands there.
+    pub fn error(&self, expected: &str) -> Error {
+        let found: String = self.rest.lines().next().unwrap_or("").chars().take(40).collect();
+        Error::malformed(format!("line {}: expected {expected}, found `{found}`", self.line))
+    }
+}
+
+/// A string in quotes.
+pub(crate) fn quote(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+}
+
+macro_rules! parsed {
+    ($($ty:ty = $what:literal;)*) => {$(
+        impl Attribute for $ty {
+            fn write(&self, out: &mut Writer<'_>) {
+                out.text(&self.to_string());
+            }
+
+            fn read(input: &mut Reader<'_>) -> Result<Self> {
+                let error = input.error($what);
+                input.word()?.parse().map_err(|_| error)
+            }
+        }
+    )*};
+}
+parsed! {
+    bool = "`true` or `false`";
+    usize = "a number";
+    u64 = "a number";
+    i64 = "a number";
+}
+
+impl Attribute for f64 {
+    fn write(&self, out: &mut Writer<'_>) {
+        out.text(&format!("{self:?}"));
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self> {
+        let error = input.error("a number");
+        input.word()?.parse().map_err(|_| error)
+    }
+}
+
+impl Attribute for String {
+    fn write(&self, out: &mut Writer<'_>) {
+        out.text(&quote(self));
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self> {
+        input.quoted()
+    }
+}
+
+impl Attribute for ElementType {
+    fn write(&self, out: &mut Writer<'_>) {
+        out.text(self.name());
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self> {
+        let error = input.error("an element type");
+        ElementType::from_name(input.word()?).ok_or(error)
+    }
+}
+
+impl Attribute for Dim {
+    fn write(&self, out: &mut Writer<'_>) {
+        let text = out.dims.describe(*self);
+        out.text(&text);
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self> {
+        let text = input.expression();
+        let line = input.line;
+        input.dims.parse(text).map_err(|e| Error::malformed(format!("line {line}: {}", e.message())))
+    }
+}
+
+impl Attribute for Type {
+    fn write(&self, out: &mut Writer<'_>) {
+        let text = self.describe(out.dims);
+        out.text(&text);
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self> {
+        let element = ElementType::read(input)?;
+        Ok(Type { element, dims: Vec::read(input)? })
+    }
+}
+
+impl Attribute for Window {
+    fn write(&self, out: &mut Writer<'_>) {
+        // In brackets, because a padding of its own has a comma.
+        out.text(&format!("({self})"));
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self> {
+        input.expect("(")?;
+        let text = input.rest.split(')').next().unwrap_or_default();
+        let window = text.parse().map_err(|_| input.error("a window"))?;
+        input.rest = &input.rest[text.len()..];
+        input.expect(")")?;
+        Ok(window)
+    }
+}
+
+impl<T: Attribute> Attribute for Vec<T> {
+    fn write(&self, out: &mut Writer<'_>) {
+        out.text("[");
+        for (i, item) in self.iter().enumerate() {
+            if i > 0 {
+                out.text(",");
+            }
+            item.write(out);
+        }
+        out.text("]");
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self> {
+        input.expect("[")?;
+        let mut items = Vec::new();
+        while !input.take("]") {
+            if !items.is_empty() {
+                input.expect(",")?;
+            }
+            items.push(T::read(input)?);
+        }
+        Ok(items)
+    }
+}
+
+impl<T: Attribute> Attribute for Option<T> {
+    fn write(&self, out: &mut Writer<'_>) {
+        match self {
+            Some(value) => value.write(out),
+            None => out.text("none"),
+        }
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self> {
+        if input.take("none") { Ok(None) } else { T::read(input).map(Some) }
+    }
+}
+
+impl<A: Attribute, B: Attribute> Attribute for (A, B) {
+    fn write(&self, out: &mut Writer<'_>) {
+        out.text("(");
+        self.0.write(out);
+        out.text(",");
+        self.1.write(out);
+        out.text(")");
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self> {
+        input.expect("(")?;
+        let a = A::read(input)?;
+        input.expect(",")?;
+        let b = B::read(input)?;
+        input.expect(")")?;
+        Ok((a, b))
+    }
+}
+
+macro_rules! numbered {
+    ($($ty:ident = $prefix:literal;)*) => {$(
+        impl Attribute for $ty {
+            fn write(&self, out: &mut Writer<'_>) {
+                out.text(&format!(concat!($prefix, "{}"), self.0));
+            }
+
+            fn read(input: &mut Reader<'_>) -> Result<Self> {
+                let error = input.error(concat!($prefix, " and a number"));
+                input.word()?.strip_prefix($prefix).and_then(|n| n.parse().ok()).map($ty).ok_or(error)
+            }
+        }
+    )*};
+}
+numbered! {
+    SlotId = "slot";
+    StateId = "state";
+    ConstId = "const";
+    OpaqueId = "function";
+}
+
+impl Attribute for Arc<Block> {
+    fn write(&self, out: &mut Writer<'_>) {
+        crate::text::write_block(self, &[], out);
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self> {
+        crate::text::read_block(input).map(|(block, _)| Arc::new(block))
+    }
+}

@@ -1,0 +1,173 @@
+//! Text, on the host: tokens to indices of a vocabulary, and back.
+
+use super::attribute::{Attribute, Reader, Writer};
+use super::infer::{of_element, take};
+use super::primitive;
+use crate::ty::ElementType;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tfjs_manifest::{Error, Result};
+
+/// The tokens of a vocabulary and the index of each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Vocabulary {
+    tokens: Tokens,
+    first: usize,
+    text_index: HashMap<String, usize>,
+    number_index: HashMap<i64, usize>,
+}
+
+/// Tokens, all of one kind.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Tokens {
+    /// Text.
+    Text(Vec<String>),
+    /// Numbers.
+    Numbers(Vec<i64>),
+}
+
+impl Tokens {
+    /// The number of tokens.
+    pub fn len(&self) -> usize {
+        match self {
+            Tokens::Text(tokens) => tokens.len(),
+            Tokens::Numbers(tokens) => tokens.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Vocabulary {
+    /// Tokens whose indices start at `first`. The first of equal tokens counts.
+    pub fn new(tokens: Tokens, first: usize) -> Self {
+        let (mut text_index, mut number_index) = (HashMap::new(), HashMap::new());
+        match &tokens {
+            Tokens::Text(tokens) => tokens.iter().enumerate().for_each(|(i, token)| {
+                text_index.entry(token.clone()).or_insert(first + i);
+            }),
+            Tokens::Numbers(tokens) => tokens.iter().enumerate().for_each(|(i, &token)| {
+                number_index.entry(token).or_insert(first + i);
+            }),
+        }
+        Vocabulary { tokens, first, text_index, number_index }
+    }
+
+    /// The tokens.
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// The index of the first token.
+    pub fn first(&self) -> usize {
+        self.first
+    }
+
+    /// The index of a token of text.
+    pub fn of_text(&self, token: &str) -> Option<usize> {
+        self.text_index.get(token).copied()
+    }
+
+    /// The index of a token that is a number.
+    pub fn of_number(&self, token: i64) -> Option<usize> {
+        self.number_index.get(&token).copied()
+    }
+}
+
+impl Attribute for Arc<Vocabulary> {
+    fn write(&self, out: &mut Writer<'_>) {
+        self.first.write(out);
+        out.text(":");
+        match &self.tokens {
+            Tokens::Text(tokens) => tokens.write(out),
+            Tokens::Numbers(tokens) => tokens.write(out),
+        }
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self> {
+        let error = input.error("a vocabulary");
+        let (first, rest) = input.rest.trim_start().split_once(':').ok_or_else(|| input.error("a vocabulary"))?;
+        let first = first.parse().map_err(|_| error)?;
+        input.rest = rest;
+        let text = rest.starts_with("[\"");
+        let tokens = if text { Tokens::Text(Vec::read(input)?) } else { Tokens::Numbers(Vec::read(input)?) };
+        Ok(Arc::new(Vocabulary::new(tokens, first)))
+    }
+}
+
+/// What becomes of a token that is not in the vocabulary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unknown {
+    /// The call fails, naming the token.
+    Error,
+    /// One of `count` indices from `first` on: the number modulo the count, for text the only one.
+    Index {
+        /// The first index.
+        first: usize,
+        /// How many there are, at least 1.
+        count: usize,
+    },
+}
+
+impl Attribute for Unknown {
+    fn write(&self, out: &mut Writer<'_>) {
+        match self {
+            Unknown::Error => out.text("error"),
+            Unknown::Index { first, count } => out.text(&format!("{first}/{count}")),
+        }
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self> {
+        let error = input.error("`error` or `first/count`");
+        let word = input.word()?;
+        if word == "error" {
+            return Ok(Unknown::Error);
+        }
+        let parts = word.split_once('/').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+        parts.map(|(first, count)| Unknown::Index { first, count }).ok_or(error)
+    }
+}
+
+primitive! {
+    /// The index of each token in a vocabulary, as `i64`. Operand: text, or integers.
+    Lookup {
+        /// The vocabulary.
+        vocabulary: Arc<Vocabulary>,
+        /// What becomes of other tokens.
+        unknown: Unknown,
+        /// The text of the token that means nothing, if there is one: its index is `masked`.
+        mask_text: Option<String>,
+        /// The number that means nothing, if there is one.
+        mask_number: Option<i64>,
+        /// The index of the token that means nothing.
+        masked: i64,
+    }
+    infer(self, _cx, operands) {
+        let [x] = take(operands)?;
+        let text = matches!(self.vocabulary.tokens, Tokens::Text(_));
+        let fits = if text { x.element == ElementType::String } else { x.element.is_integer() };
+        if !fits {
+            return Err(Error::bug(format!("a lookup of `{}`", x.element)));
+        }
+        Ok(vec![x.with_element(ElementType::I64)])
+    }
+}
+
+primitive! {
+    /// The token of each index. Operand: `i64`. Result: text, or `i64` where tokens are numbers.
+    ToText {
+        /// The vocabulary.
+        vocabulary: Arc<Vocabulary>,
+        /// The position in the vocabulary of the token for indices outside of it; without one the call fails.
+        unknown: Option<usize>,
+    }
+    infer(self, _cx, operands) {
+        let [x] = take(operands)?;
+        of_element(x, ElementType::I64)?;
+        let text = matches!(self.vocabulary.tokens, Tokens::Text(_));
+        Ok(vec![x.with_element(if text { ElementType::String } else { ElementType::I64 })])
+    }
+}

@@ -1,0 +1,79 @@
+//! By index: gather and its transpose, one-hot rows.
+
+use super::infer::{same_element, take};
+use super::{primitive, words};
+use crate::dim::Dim;
+use crate::ty::{ElementType, Type};
+use tfjs_manifest::{Error, Result};
+
+words! {
+    /// What happens to an index outside of its axis.
+    Bounds {
+        /// The call fails, naming the index.
+        Error = "error",
+        /// The nearest index is taken.
+        Clamp = "clamp",
+    }
+}
+
+primitive! {
+    /// Slices of `x` along an axis, one for each index. Operands: x, indices. The axis is replaced by the dimensions
+    /// of the indices.
+    Gather {
+        /// The axis.
+        axis: usize,
+        /// What happens to an index outside of it.
+        bounds: Bounds,
+    }
+    infer(self, cx, operands) {
+        let [x, indices] = take(operands)?;
+        cx.axis(self.axis, x)?;
+        integers(indices)?;
+        let mut dims = x.dims.clone();
+        dims.splice(self.axis..=self.axis, indices.dims.iter().copied());
+        Ok(vec![x.with_dims(dims)])
+    }
+}
+
+primitive! {
+    /// `base` with slices added along an axis: the transpose of [`Gather`]. Operands: base, indices, slices. Indices
+    /// outside of the axis are clamped to it.
+    ScatterAdd {
+        /// The axis of `base`; in `slices`, the dimensions of the indices stand in its place.
+        axis: usize,
+    }
+    infer(self, cx, operands) {
+        let [base, indices, slices] = take(operands)?;
+        cx.axis(self.axis, base)?;
+        integers(indices)?;
+        same_element(base, slices)?;
+        let mut dims = base.dims.clone();
+        dims.splice(self.axis..=self.axis, indices.dims.iter().copied());
+        if dims.len() != slices.rank() || dims.iter().zip(&slices.dims).any(|(&a, &b)| cx.same(a, b).is_none()) {
+            return Err(Error::bug("slices of another shape than their base and indices"));
+        }
+        Ok(vec![base.clone()])
+    }
+}
+
+primitive! {
+    /// A row for each index: 1 at the index, 0 elsewhere; all 0 for an index outside of the row. The row is
+    /// a new last axis.
+    OneHot {
+        /// The length of a row.
+        depth: Dim,
+        /// The element type of the result.
+        element: ElementType,
+    }
+    infer(self, _cx, operands) {
+        let [indices] = take(operands)?;
+        integers(indices)?;
+        let mut dims = indices.dims.clone();
+        dims.push(self.depth);
+        Ok(vec![Type::new(self.element, dims)])
+    }
+}
+
+fn integers(ty: &Type) -> Result<()> {
+    if ty.element.is_integer() { Ok(()) } else { Err(Error::bug(format!("expected indices, found `{}`", ty.element))) }
+}

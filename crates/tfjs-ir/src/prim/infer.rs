@@ -1,0 +1,175 @@
+//! What inference of types knows and may record: dimensions, guards, and the program's tables.
+
+use crate::array::Array;
+use crate::dim::{Dim, Dims, Relation};
+use crate::program::{Check, Guard, Input, OriginId, Slot, State};
+use crate::ty::{ElementType, Type, shape_text};
+use std::sync::Arc;
+use tfjs_manifest::{Error, Kind, Result};
+
+/// The context of a primitive's inference.
+///
+/// Two dimensions may be equal, different, or not known to be either before the inputs are. In the last case
+/// inference goes on with the simpler of the two and records a [`Guard`], which is checked when inputs are given.
+#[derive(Debug)]
+pub struct Infer<'a> {
+    /// The dimension expressions.
+    pub dims: &'a mut Dims,
+    /// The guards recorded so far.
+    pub guards: &'a mut Vec<Guard>,
+    /// Where the node comes from.
+    pub origin: OriginId,
+    /// The program's inputs.
+    pub inputs: &'a [Input],
+    /// The program's weights.
+    pub slots: &'a [Slot],
+    /// The program's states.
+    pub states: &'a [State],
+    /// The program's constants.
+    pub constants: &'a [Arc<Array>],
+}
+
+impl Infer<'_> {
+    /// Records a condition that must hold when the dimensions are known.
+    pub fn guard(&mut self, check: Check) {
+        let guard = Guard { check, origin: self.origin };
+        if !self.guards.contains(&guard) {
+            self.guards.push(guard);
+        }
+    }
+
+    /// One dimension that is both; `None` if they differ.
+    pub fn same(&mut self, a: Dim, b: Dim) -> Option<Dim> {
+        match self.dims.relation(a, b) {
+            Relation::Same => Some(a),
+            Relation::Differ => None,
+            Relation::Unknown => {
+                self.guard(Check::Equal(a, b));
+                Some(self.dims.simpler(a, b))
+            }
+        }
+    }
+
+    /// Whether `a` can be at least `b`.
+    pub fn at_least(&mut self, a: Dim, b: Dim) -> bool {
+        match (self.dims.known(a), self.dims.known(b)) {
+            (Some(a), Some(b)) => a >= b,
+            (_, Some(b)) if self.dims.at_least(a) >= b => true,
+            _ => {
+                self.guard(Check::AtLeast(a, b));
+                true
+            }
+        }
+    }
+
+    /// Whether `a` can be a multiple of `b`.
+    pub fn divisible(&mut self, a: Dim, b: Dim) -> bool {
+        match (self.dims.known(a), self.dims.known(b)) {
+            (Some(a), Some(b)) => a.checked_rem(b) == Some(0),
+            _ => {
+                if self.dims.div_exact(a, b).is_none() {
+                    self.guard(Check::Divisible(a, b));
+                }
+                true
+            }
+        }
+    }
+
+    /// The dimension that two broadcast to, as numpy does; `None` if they do not.
+    ///
+    /// # Errors
+    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for an expression that grows too large.
+    pub fn broadcast(&mut self, a: Dim, b: Dim) -> Result<Option<Dim>> {
+        match (self.dims.known(a), self.dims.known(b)) {
+            _ if a == b => return Ok(Some(a)),
+            (Some(1), _) => return Ok(Some(b)),
+            (_, Some(1)) => return Ok(Some(a)),
+            (Some(_), Some(_)) => return Ok(None),
+            _ => {}
+        }
+        match self.dims.broadcast(a, b) {
+            Ok(dim) => {
+                self.guard(Check::Broadcast(a, b));
+                Ok(Some(dim))
+            }
+            Err(e) if e.kind() == Kind::Malformed => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// The dimensions that two shapes broadcast to, aligned at the last axis.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if they do not.
+    pub fn broadcast_all(&mut self, a: &[Dim], b: &[Dim]) -> Result<Vec<Dim>> {
+        let rank = a.len().max(b.len());
+        let at = |dims: &[Dim], i: usize| (i + dims.len()).checked_sub(rank).map_or(Dim::ONE, |i| dims[i]);
+        (0..rank)
+            .map(|i| {
+                self.broadcast(at(a, i), at(b, i))?.ok_or_else(|| {
+                    Error::malformed(format!("shapes {} and {} do not broadcast", self.shape(a), self.shape(b)))
+                })
+            })
+            .collect()
+    }
+
+    /// Dimensions as messages show them.
+    pub fn shape(&self, dims: &[Dim]) -> String {
+        shape_text(dims, |dim| self.dims.display(dim))
+    }
+
+    /// An axis that must exist.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if it does not.
+    pub fn axis(&self, axis: usize, ty: &Type) -> Result<Dim> {
+        ty.dims
+            .get(axis)
+            .copied()
+            .ok_or_else(|| Error::malformed(format!("axis {axis} does not exist in shape {}", self.shape(&ty.dims))))
+    }
+}
+
+/// The operands of a primitive that takes `N`.
+///
+/// # Errors
+/// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for another number: lowering gives as many as a primitive takes.
+pub fn take<const N: usize>(operands: &[Type]) -> Result<[&Type; N]> {
+    let found: Vec<&Type> = operands.iter().collect();
+    found.try_into().map_err(|found: Vec<_>| Error::bug(format!("expected {N} operands, found {}", found.len())))
+}
+
+/// Fails unless the element types are equal.
+///
+/// # Errors
+/// [`Kind::Bug`](tfjs_manifest::Kind::Bug): lowering casts.
+pub fn same_element(a: &Type, b: &Type) -> Result<ElementType> {
+    if a.element == b.element {
+        return Ok(a.element);
+    }
+    Err(Error::bug(format!("operands of element types `{}` and `{}`", a.element, b.element)))
+}
+
+/// Fails unless the value has floating-point elements.
+///
+/// # Errors
+/// [`Kind::Bug`](tfjs_manifest::Kind::Bug): lowering casts.
+pub fn float(ty: &Type) -> Result<&Type> {
+    if ty.element.is_float() {
+        Ok(ty)
+    } else {
+        Err(Error::bug(format!("expected floating point, found `{}`", ty.element)))
+    }
+}
+
+/// Fails unless the value has elements of this type.
+///
+/// # Errors
+/// [`Kind::Bug`](tfjs_manifest::Kind::Bug): lowering casts.
+pub fn of_element(ty: &Type, element: ElementType) -> Result<&Type> {
+    if ty.element == element {
+        Ok(ty)
+    } else {
+        Err(Error::bug(format!("expected `{element}`, found `{}`", ty.element)))
+    }
+}

@@ -1,0 +1,115 @@
+//! Softmax and normalizations.
+
+use super::infer::{Infer, float, take};
+use super::{primitive, words};
+use crate::dim::Dim;
+use crate::prim::reduce::reduced;
+use crate::ty::Type;
+use tfjs_manifest::{Error, Result};
+
+primitive! {
+    /// `exp(x) / sum(exp(x))` over some axes together, or its logarithm.
+    Softmax {
+        /// The axes, in ascending order.
+        axes: Vec<usize>,
+        /// Whether the result is the logarithm.
+        log: bool,
+    }
+    infer(self, cx, operands) {
+        let [x] = take(operands)?;
+        float(x)?;
+        check_axes(cx, &self.axes, x)?;
+        Ok(vec![x.clone()])
+    }
+}
+
+words! {
+    /// What a normalization divides by.
+    Norm {
+        /// `(x - mean) / sqrt(variance + epsilon)`.
+        Layer = "layer",
+        /// `x / sqrt(mean(x^2) + epsilon)`.
+        Rms = "rms",
+        /// `x / sqrt(max(sum(x^2), epsilon))`.
+        L2 = "l2",
+        /// `x / sqrt(variance + epsilon)`: what Keras 3's LayerNormalization calls `rms_scaling`.
+        Deviation = "deviation",
+    }
+}
+
+primitive! {
+    /// A normalization of each element by the statistics of some axes. Operands: x, gamma if `scale`, beta if `center`;
+    /// gamma and beta broadcast to x.
+    Normalize {
+        /// What it divides by.
+        norm: Norm,
+        /// The axes of the statistics, in ascending order.
+        axes: Vec<usize>,
+        /// Keeps the divisor from 0.
+        epsilon: f64,
+        /// Whether there is a factor, gamma.
+        scale: bool,
+        /// Whether there is an offset, beta.
+        center: bool,
+    }
+    infer(self, cx, operands) {
+        let x = with_parameters(cx, operands, usize::from(self.scale) + usize::from(self.center))?;
+        check_axes(cx, &self.axes, &x)?;
+        Ok(vec![x])
+    }
+}
+
+primitive! {
+    /// Mean and variance (of the population) over some axes, which stay with one element each.
+    Moments {
+        /// The axes, in ascending order.
+        axes: Vec<usize>,
+    }
+    infer(self, cx, operands) {
+        let [x] = take(operands)?;
+        float(x)?;
+        check_axes(cx, &self.axes, x)?;
+        let ty = x.with_dims(reduced(&x.dims, &self.axes, true));
+        Ok(vec![ty.clone(), ty])
+    }
+}
+
+primitive! {
+    /// `(x - mean) / sqrt(variance + epsilon) * gamma + beta`. Operands: x, mean, variance, gamma if `scale`, beta if
+    /// `center`; all but x broadcast to it.
+    BatchNorm {
+        /// Keeps the divisor from 0.
+        epsilon: f64,
+        /// Whether there is a factor, gamma.
+        scale: bool,
+        /// Whether there is an offset, beta.
+        center: bool,
+    }
+    infer(self, cx, operands) {
+        let parameters = 2 + usize::from(self.scale) + usize::from(self.center);
+        Ok(vec![with_parameters(cx, operands, parameters)?])
+    }
+}
+
+fn check_axes(cx: &Infer<'_>, axes: &[usize], x: &Type) -> Result<()> {
+    if axes.is_empty() {
+        return Err(Error::bug("statistics over no axis"));
+    }
+    axes.iter().try_for_each(|&axis| cx.axis(axis, x).map(|_: Dim| ()))
+}
+
+/// The first operand, to whose shape the others broadcast.
+fn with_parameters(cx: &mut Infer<'_>, operands: &[Type], parameters: usize) -> Result<Type> {
+    let Some((x, rest)) = operands.split_first() else { return Err(Error::bug("a normalization of nothing")) };
+    if rest.len() != parameters {
+        return Err(Error::bug(format!("expected {parameters} parameters of a normalization, found {}", rest.len())));
+    }
+    float(x)?;
+    for parameter in rest {
+        let spread = cx.broadcast_all(&x.dims, &parameter.dims)?;
+        if spread.len() != x.rank() {
+            return Err(Error::bug("a parameter of higher rank than what it normalizes"));
+        }
+    }
+    Ok(x.clone())
+}

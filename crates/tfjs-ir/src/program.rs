@@ -1,0 +1,329 @@
+//! A program: typed values computed by primitives, once each, in order.
+
+use crate::array::Array;
+use crate::dim::{Bound, Dim, Dims};
+use crate::prim::Prim;
+use crate::ty::Type;
+use std::sync::Arc;
+use tfjs_manifest::{Error, Result};
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident,)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub u32);
+
+        impl $name {
+            /// The index.
+            pub fn index(self) -> usize {
+                self.0 as usize
+            }
+
+            /// The id of an index.
+            ///
+            /// # Errors
+            /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) past 2^32.
+            pub fn new(index: usize) -> Result<Self> {
+                u32::try_from(index).map($name).map_err(|_| Error::limit("more than 2^32 entries in a program"))
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// A value of a block.
+    Value,
+    /// A weight of a program.
+    SlotId,
+    /// A state of a program: it outlives a call and lives in a session.
+    StateId,
+    /// A constant of a program.
+    ConstId,
+    /// An origin of a program.
+    OriginId,
+    /// A function of the caller's own.
+    OpaqueId,
+}
+
+/// A model, or a training step, as primitives.
+#[derive(Clone, Debug, Default)]
+pub struct Program {
+    /// The dimension expressions of all types.
+    pub dims: Dims,
+    /// The constants.
+    pub constants: Vec<Arc<Array>>,
+    /// Where nodes come from.
+    pub origins: Vec<Origin>,
+    /// What is given at each call, in order.
+    pub inputs: Vec<Input>,
+    /// The weights that the program reads.
+    pub slots: Vec<Slot>,
+    /// The states that the program reads and replaces.
+    pub states: Vec<State>,
+    /// The nodes. Its results are the program's outputs.
+    pub body: Block,
+    /// The names of the outputs.
+    pub outputs: Vec<String>,
+    /// What becomes of weights and states when a call has succeeded; at most one update each.
+    pub updates: Vec<Update>,
+    /// What must hold of the dimensions of a call's inputs.
+    pub guards: Vec<Guard>,
+}
+
+/// Values computed in order. Each node reads values that stand before it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Block {
+    /// The type and the definition of every value.
+    pub values: Vec<ValueInfo>,
+    /// The nodes, in the order in which they are evaluated.
+    pub nodes: Vec<Node>,
+    /// The parameters, for the body of a loop. The body of a program has none: it has inputs.
+    pub parameters: Vec<Value>,
+    /// The results.
+    pub results: Vec<Value>,
+}
+
+/// A value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValueInfo {
+    /// Its type.
+    pub ty: Type,
+    /// What computes it; `None` for a parameter.
+    pub node: Option<u32>,
+}
+
+/// One application of a primitive.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// The primitive, with its attributes.
+    pub prim: Prim,
+    /// The values it reads.
+    pub operands: Vec<Value>,
+    /// The values it computes.
+    pub results: Vec<Value>,
+    /// Where it comes from.
+    pub origin: OriginId,
+}
+
+/// Where a node comes from: for errors, profiles and reports.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// The path of the layer in its model; empty if no layer asked for the node.
+    pub layer: Arc<str>,
+    /// Which call of the model's call table it belongs to.
+    pub call: Option<u32>,
+}
+
+/// Something that is given at each call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub ty: Type,
+    /// Who gives it.
+    pub role: InputRole,
+}
+
+/// Who gives an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum InputRole {
+    /// The caller.
+    Argument,
+    /// The runtime: a fresh seed for random numbers at each call, `i64[]`.
+    Seed,
+}
+
+/// A weight, as a program sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slot {
+    /// Its name, for people.
+    pub name: String,
+    /// Its type. The dimensions are numbers.
+    pub ty: Type,
+}
+
+/// A state: it outlives a call, has the batch in its shape, and is no weight of the file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// Its name, for people.
+    pub name: String,
+    /// Its type.
+    pub ty: Type,
+    /// The number every element has before the first call.
+    pub initial: f64,
+}
+
+/// What becomes of a weight or a state.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Update {
+    /// Which.
+    pub target: Target,
+    /// Its value from now on.
+    pub value: Value,
+}
+
+/// A weight or a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Target {
+    /// A weight.
+    Slot(SlotId),
+    /// A state.
+    State(StateId),
+}
+
+/// What must hold of dimensions that are not known before the inputs are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Guard {
+    /// The condition.
+    pub check: Check,
+    /// Whose condition it is.
+    pub origin: OriginId,
+}
+
+/// A condition on dimensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Check {
+    /// `a == b`.
+    Equal(Dim, Dim),
+    /// `a >= b`.
+    AtLeast(Dim, Dim),
+    /// `a == b`, or one of them is 1.
+    Broadcast(Dim, Dim),
+    /// `a % b == 0`, and `b` is not 0.
+    Divisible(Dim, Dim),
+}
+
+impl Check {
+    /// Whether it holds.
+    ///
+    /// # Errors
+    /// A dimension without a value.
+    pub fn holds(&self, bound: &Bound) -> Result<bool> {
+        Ok(match *self {
+            Check::Equal(a, b) => bound.get(a)? == bound.get(b)?,
+            Check::AtLeast(a, b) => bound.get(a)? >= bound.get(b)?,
+            Check::Broadcast(a, b) => {
+                let (a, b) = (bound.get(a)?, bound.get(b)?);
+                a == b || a == 1 || b == 1
+            }
+            Check::Divisible(a, b) => {
+                let (a, b) = (bound.get(a)?, bound.get(b)?);
+                a.checked_rem(b) == Some(0)
+            }
+        })
+    }
+
+    /// The condition as text: `h >= 3`.
+    pub fn describe(&self, dims: &Dims) -> String {
+        let (a, relation, b) = match *self {
+            Check::Equal(a, b) => (a, "==", b),
+            Check::AtLeast(a, b) => (a, ">=", b),
+            Check::Broadcast(a, b) => (a, "broadcasts to", b),
+            Check::Divisible(a, b) => (a, "is a multiple of", b),
+        };
+        format!("{} {relation} {}", dims.describe(a), dims.describe(b))
+    }
+}
+
+impl Block {
+    /// The type of a value.
+    pub fn ty(&self, value: Value) -> &Type {
+        &self.values[value.index()].ty
+    }
+
+    /// The node that computes a value.
+    pub fn node_of(&self, value: Value) -> Option<&Node> {
+        self.values[value.index()].node.map(|node| &self.nodes[node as usize])
+    }
+
+    /// The primitive that computes a value.
+    pub fn prim_of(&self, value: Value) -> Option<&Prim> {
+        self.node_of(value).map(|node| &node.prim)
+    }
+
+    /// How often each value is read, results included.
+    pub fn uses(&self) -> Vec<u32> {
+        let mut uses = vec![0; self.values.len()];
+        for &value in self.nodes.iter().flat_map(|node| &node.operands).chain(&self.results) {
+            uses[value.index()] += 1;
+        }
+        uses
+    }
+}
+
+impl Program {
+    /// The type of a value of the body.
+    pub fn ty(&self, value: Value) -> &Type {
+        self.body.ty(value)
+    }
+
+    /// Every value that is read from outside: results and updates.
+    pub fn roots(&self) -> impl Iterator<Item = Value> + '_ {
+        self.body.results.iter().copied().chain(self.updates.iter().map(|update| update.value))
+    }
+
+    /// The value of every dimension for inputs and states of these shapes, in the order of
+    /// [`inputs`](Program::inputs). Symbols of the types are read off the shapes; then every guard is checked.
+    ///
+    /// # Errors
+    /// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for a shape that is not an instance of the input's type and
+    /// for a guard that does not hold, naming the layer; [`Kind::Limit`](tfjs_manifest::Kind::Limit) if a
+    /// dimension overflows.
+    pub fn bind(&self, shapes: &[&[usize]]) -> Result<Bound> {
+        if shapes.len() != self.inputs.len() {
+            let message = format!("the program has {} inputs, found {}", self.inputs.len(), shapes.len());
+            return Err(Error::mismatch(message));
+        }
+        let symbols: Vec<Dim> = self.dims.symbols().map(|(_, dim)| dim).collect();
+        let mut values: Vec<(Dim, u64)> = Vec::new();
+        for (input, shape) in self.inputs.iter().zip(shapes) {
+            let misfit = || {
+                let message = format!("expected shape {}, found {shape:?}", input.ty.shape(&self.dims));
+                Error::mismatch(message).at_value(&input.name)
+            };
+            if input.ty.rank() != shape.len() {
+                return Err(misfit());
+            }
+            for (&dim, &length) in input.ty.dims.iter().zip(*shape) {
+                match (self.dims.known(dim), values.iter().find(|(known, _)| *known == dim)) {
+                    (Some(known), _) if known != length as u64 => return Err(misfit()),
+                    (None, Some(&(_, known))) if known != length as u64 => {
+                        let message =
+                            format!("expected {known} for the axis `{}`, found {length}", self.dims.describe(dim));
+                        return Err(Error::mismatch(message).at_value(&input.name));
+                    }
+                    (None, None) if symbols.contains(&dim) => values.push((dim, length as u64)),
+                    _ => {}
+                }
+            }
+        }
+        let bound = self.dims.bind(&values)?;
+        self.check(&bound)?;
+        Ok(bound)
+    }
+
+    /// Checks the guards.
+    ///
+    /// # Errors
+    /// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for the first guard that does not hold, at its layer.
+    pub fn check(&self, bound: &Bound) -> Result<()> {
+        for guard in &self.guards {
+            if !guard.check.holds(bound).unwrap_or(false) {
+                let message = format!("the shapes of these inputs do not fit: {}", guard.check.describe(&self.dims));
+                return Err(self.at(Error::mismatch(message), guard.origin));
+            }
+        }
+        Ok(())
+    }
+
+    /// An error at the layer a node comes from.
+    pub fn at(&self, error: Error, origin: OriginId) -> Error {
+        match self.origins.get(origin.index()) {
+            Some(origin) if !origin.layer.is_empty() => error.at_layer(&origin.layer),
+            _ => error,
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Checks that a program is one: every value defined before it is read, every type what inference says.
+
+use crate::dim::Relation;
+use crate::prim::Prim;
+use crate::prim::infer::Infer;
+use crate::program::{Block, Program, Target, Value};
+use crate::ty::Type;
+use std::collections::HashSet;
+use tfjs_manifest::{Error, Result};
+
+/// Verifies a program. Passes call it in tests, on their results; the readers of text forms always.
+///
+/// # Errors
+/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for the first thing that is wrong.
+pub fn verify(program: &Program) -> Result<()> {
+    if program.outputs.len() != program.body.results.len() {
+        return Err(Error::malformed("expected a name for each result of the program"));
+    }
+    if !program.body.parameters.is_empty() {
+        return Err(Error::malformed("the body of a program has inputs instead of parameters"));
+    }
+    let mut program = program.clone();
+    let body = std::mem::take(&mut program.body);
+    verify_block(&mut program, &body, true)?;
+    let mut targets = HashSet::new();
+    for update in &program.updates {
+        let declared = match update.target {
+            Target::Slot(slot) => program.slots.get(slot.index()).map(|slot| &slot.ty),
+            Target::State(state) => program.states.get(state.index()).map(|state| &state.ty),
+        };
+        let declared = declared.ok_or_else(|| Error::malformed("an update of what was not declared"))?.clone();
+        let found = body.values.get(update.value.index());
+        let found = found.ok_or_else(|| Error::malformed("an update by a value that is not defined"))?.ty.clone();
+        if !same_type(&program, &declared, &found) {
+            return Err(Error::malformed("an update by a value of another type"));
+        }
+        if !targets.insert(update.target) {
+            return Err(Error::malformed("two updates of one weight or state"));
+        }
+    }
+    Ok(())
+}
+
+fn verify_block(program: &mut Program, block: &Block, is_body: bool) -> Result<()> {
+    let mut defined = vec![false; block.values.len()];
+    let mut define = |value: Value, node: Option<u32>| -> Result<()> {
+        let info = block.values.get(value.index());
+        let fresh = defined.get_mut(value.index()).is_some_and(|d| !std::mem::replace(d, true));
+        match info {
+            Some(info) if fresh && info.node == node => Ok(()),
+            _ => Err(Error::malformed(format!("%{} is not defined once, where it says", value.0))),
+        }
+    };
+    for &value in &block.parameters {
+        define(value, None)?;
+    }
+    let mut readable = block.parameters.iter().copied().collect::<HashSet<_>>();
+    for (i, node) in block.nodes.iter().enumerate() {
+        let name = node.prim.name();
+        if let Some(value) = node.operands.iter().find(|value| !readable.contains(value)) {
+            return Err(Error::malformed(format!("`{name}` reads %{}, which is not defined before", value.0)));
+        }
+        if !is_body && matches!(node.prim, Prim::Input(_) | Prim::Param(_) | Prim::State(_)) {
+            return Err(Error::malformed(format!("`{name}` inside of a loop")));
+        }
+        if let Prim::Scan(scan) = &node.prim {
+            verify_block(program, &scan.body, false)?;
+        }
+        let types: Vec<Type> = node.operands.iter().map(|&value| block.ty(value).clone()).collect();
+        let mut guards = Vec::new();
+        let inferred = {
+            let Program { dims, inputs, slots, states, constants, .. } = &mut *program;
+            let mut cx = Infer { dims, guards: &mut guards, origin: node.origin, inputs, slots, states, constants };
+            node.prim.infer(&mut cx, &types)
+        };
+        let inferred = inferred.map_err(|e| Error::malformed(format!("`{name}`: {}", e.message())))?;
+        if inferred.len() != node.results.len() {
+            let found = node.results.len();
+            return Err(Error::malformed(format!("`{name}` has {} results, found {found}", inferred.len())));
+        }
+        for (ty, &value) in inferred.iter().zip(&node.results) {
+            define(value, u32::try_from(i).ok())?;
+            readable.insert(value);
+            let found = block.ty(value).clone();
+            if !same_type(program, ty, &found) {
+                let (ty, found) = (ty.describe(&program.dims), found.describe(&program.dims));
+                return Err(Error::malformed(format!("`{name}` gives {ty}, %{} is {found}", value.0)));
+            }
+        }
+    }
+    match block.results.iter().find(|value| !readable.contains(value)) {
+        Some(value) => Err(Error::malformed(format!("the result %{} is not defined", value.0))),
+        None => Ok(()),
+    }
+}
+
+/// Whether two types can be the same: no dimension is known to differ.
+fn same_type(program: &Program, a: &Type, b: &Type) -> bool {
+    a.element == b.element
+        && a.rank() == b.rank()
+        && a.dims.iter().zip(&b.dims).all(|(&a, &b)| program.dims.relation(a, b) != Relation::Differ)
+}
