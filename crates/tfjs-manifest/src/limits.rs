@@ -38,6 +38,8 @@ pub struct Limits {
     pub nesting: u64,
     /// Nodes of the flat graph: shared models are expanded once a call. Default 100 000.
     pub nodes: u64,
+    /// Primitives of the program a model is lowered to. Default 2^20.
+    pub primitives: u64,
 }
 
 impl Default for Limits {
@@ -57,6 +59,7 @@ impl Default for Limits {
             name_chars: 1024,
             nesting: 32,
             nodes: 100_000,
+            primitives: 1 << 20,
         }
     }
 }
@@ -80,6 +83,7 @@ impl Limits {
             name_chars: n,
             nesting: n,
             nodes: n,
+            primitives: n,
         }
     }
 

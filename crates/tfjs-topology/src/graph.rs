@@ -110,6 +110,23 @@ pub struct GraphLayer {
     pub trainable: bool,
 }
 
+#[cfg(test)]
+impl GraphLayer {
+    /// A layer for tests that lower one by itself.
+    pub(crate) fn unnamed() -> Self {
+        let layer = crate::testing::read_layer("Dense", serde_json::json!({"units": 1})).expect("a layer of one unit");
+        GraphLayer {
+            path: String::new(),
+            name: String::new(),
+            class_name: String::new(),
+            config: Map::new(),
+            callee: Callee::Layer(layer),
+            slots: Vec::new(),
+            trainable: true,
+        }
+    }
+}
+
 /// A place for a weight.
 #[derive(Clone, Debug)]
 pub struct WeightSlot {

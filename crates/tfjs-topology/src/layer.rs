@@ -1,6 +1,7 @@
 //! What a layer is, without running it: the trait every layer description implements.
 
 use crate::call::Call;
+use crate::lower::{KerasTensor, LowerCx};
 use crate::types::{TensorType, ValueType};
 use std::any::Any;
 use std::fmt;
@@ -13,6 +14,15 @@ pub trait LayerDef: fmt::Debug + Send + Sync + Any {
     /// # Errors
     /// Inputs this layer cannot take: their number, rank, or a dimension. What `infer` accepts, running accepts.
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>>;
+
+    /// Builds what the layer computes in primitives: the outputs, with their masks, for these inputs.
+    ///
+    /// # Errors
+    /// Inputs this layer cannot take: their number, rank, or a dimension.
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let _ = (cx, call);
+        Err(Error::unsupported("the layer has no lowering"))
+    }
 
     /// The weights for these inputs, in the order of Keras's `layer.weights`.
     ///

@@ -11,6 +11,7 @@ pub mod graph;
 pub mod inner;
 pub mod layer;
 pub mod layers;
+pub mod lower;
 pub mod ops;
 pub mod parse;
 pub mod producer;

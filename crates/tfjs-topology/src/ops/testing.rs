@@ -1,6 +1,7 @@
 //! The one door tests of operations go through.
 
 use crate::call::{Arg, Call};
+use crate::lower::LowerCx;
 use crate::ops::Op;
 use crate::producer::{Family, Producer};
 use crate::read::ReadCx;
@@ -40,7 +41,15 @@ pub(crate) fn call(args: &Value, kwargs: &Value) -> Call<TensorType> {
 fn infer(op: &str, config: Value, args: &Value, kwargs: &Value) -> Result<Vec<TensorType>> {
     let producer = Producer::of(Family::Keras3);
     let cx = ReadCx::new(&producer);
-    Op::read(op, config.as_object().unwrap(), &cx)?.def().infer(&call(args, kwargs))
+    let op = Op::read(op, config.as_object().unwrap(), &cx)?;
+    let call = call(args, kwargs);
+    let inferred = op.def().infer(&call);
+    let lowered = LowerCx::alone(op.def(), &call).map(|(types, _)| types);
+    match (&inferred, &lowered) {
+        (Err(inferred), Err(lowered)) => assert_eq!(inferred.to_string(), lowered.to_string(), "lowered"),
+        _ => assert_eq!(inferred.as_ref().ok(), lowered.as_ref().ok(), "lowered: {lowered:?}"),
+    }
+    inferred
 }
 
 /// The type of the one output.

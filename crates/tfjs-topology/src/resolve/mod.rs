@@ -78,7 +78,7 @@ pub(crate) fn resolve_entry(entry: &LayerEntry, call: &Call<TensorType>, limits:
 }
 
 /// A repeated name keeps its first occurrence bare and gets `:1`, `:2`, ... from the second on.
-fn unique(names: impl Iterator<Item = String>) -> Vec<String> {
+pub(crate) fn unique(names: impl Iterator<Item = String>) -> Vec<String> {
     let mut seen: HashMap<String, usize> = HashMap::new();
     names
         .map(|name| {
@@ -89,7 +89,7 @@ fn unique(names: impl Iterator<Item = String>) -> Vec<String> {
         .collect()
 }
 
-fn root_input(root: &Submodel, layer: usize, given: Option<&SymShape>, name: &str) -> Result<TensorType> {
+pub(crate) fn root_input(root: &Submodel, layer: usize, given: Option<&SymShape>, name: &str) -> Result<TensorType> {
     let declared = match root.layers.get(layer).map(|entry| &entry.body) {
         Some(LayerBody::Input(declared)) => declared.clone(),
         _ => return Err(Error::malformed("listed as an input but not an InputLayer").at_value(name)),

@@ -4,6 +4,7 @@ use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::{LayerDef, MaskRule, single};
+use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::TensorType;
 use tfjs_manifest::Result;
@@ -22,6 +23,12 @@ impl FromConfig for ActivationLayer {
 }
 
 impl LayerDef for ActivationLayer {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let input = cx.single(call)?;
+        let out = self.activation.lower(cx, input.value)?;
+        Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         Ok(vec![self.activation.infer_type(single(call)?)?])
     }

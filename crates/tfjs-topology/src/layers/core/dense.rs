@@ -6,6 +6,7 @@ use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::{LayerDef, MaskRule, WeightDecl, known, single};
+use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::TensorType;
 use tfjs_manifest::{Error, Result, Shape};
@@ -46,6 +47,27 @@ impl Dense {
 }
 
 impl LayerDef for Dense {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let input = cx.single(call)?;
+        let Some(&last) = cx.ty(input.value).dims.last().filter(|_| cx.ty(input.value).rank() >= 2) else {
+            let shape = cx.shape(input.value);
+            return Err(Error::malformed(format!("expected an input of rank 2 or more, found shape {shape}")));
+        };
+        let channels = cx.known(last, "the last axis", input.value)?;
+        let kernel = cx.weight(WeightDecl::new("kernel", Shape::new([channels, self.units])?))?;
+        let bias = match self.use_bias {
+            true => Some(cx.weight(WeightDecl::new("bias", Shape::new([self.units])?))?),
+            false => None,
+        };
+        let x = cx.to_float(input.value)?;
+        let mut out = cx.matmul(x, kernel)?;
+        if let Some(bias) = bias {
+            out = cx.add(out, bias)?;
+        }
+        let out = self.activation.lower(cx, out)?;
+        Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let mut shape = self.input(call)?.shape.clone();
         if let Some(last) = shape.0.last_mut() {

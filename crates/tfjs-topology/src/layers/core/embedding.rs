@@ -5,8 +5,12 @@
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::{Exactness, LayerDef, MaskRule, WeightDecl, single};
+use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::{TensorType, ValueType};
+use tfjs_ir::ElementType;
+use tfjs_ir::prim::elementwise::CompareOp;
+use tfjs_ir::prim::index::Bounds;
 use tfjs_manifest::{Error, Result, Shape};
 
 /// A table of rows. Weights: `embeddings [input_dim, output_dim]`.
@@ -34,6 +38,22 @@ impl FromConfig for Embedding {
 }
 
 impl LayerDef for Embedding {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let input = cx.single(call)?;
+        if cx.ty(input.value).element == ElementType::String {
+            return Err(Error::malformed("expected indices, found strings"));
+        }
+        let table = cx.weight(WeightDecl::new("embeddings", Shape::new([self.input_dim, self.output_dim])?))?;
+        let indices = cx.cast(input.value, ElementType::I64)?;
+        let rows = cx.gather(table, indices, 0, Bounds::Error)?;
+        let mask = match self.mask_zero {
+            true if cx.ty(input.value).element == ElementType::Bool => Some(input.value),
+            true => Some(cx.compare_scalar(CompareOp::Ne, input.value, 0.0)?),
+            false => None,
+        };
+        Ok(vec![KerasTensor::from(rows).with_mask(mask)])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let input = single(call)?;
         if input.dtype == ValueType::String {

@@ -5,8 +5,11 @@
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::{Exactness, LayerDef, MaskRule, single};
+use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::TensorType;
+use tfjs_ir::prim::elementwise::CompareOp;
+use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_manifest::{Error, Result};
 
 /// `mask = any(x != mask_value)` over the last axis; the output is `x * mask`. No weights.
@@ -23,6 +26,21 @@ impl FromConfig for Masking {
 }
 
 impl LayerDef for Masking {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let input = cx.single(call)?;
+        let (rank, element) = (cx.ty(input.value).rank(), cx.ty(input.value).element);
+        if rank < 2 {
+            let shape = cx.shape(input.value);
+            return Err(Error::malformed(format!("expected an input of rank 2 or more, found shape {shape}")));
+        }
+        let differs = cx.compare_scalar(CompareOp::Ne, input.value, self.mask_value)?;
+        let kept = cx.reduce(ReduceOp::Any, differs, &[rank - 1], true)?;
+        let factor = cx.cast(kept, element)?;
+        let out = cx.mul(input.value, factor)?;
+        let mask = cx.remove_axis(kept, rank - 1)?;
+        Ok(vec![KerasTensor::from(out).with_mask(Some(mask))])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let input = single(call)?;
         if input.shape.rank() < 2 {

@@ -1,0 +1,122 @@
+//! Activations in primitives.
+
+use super::LowerCx;
+use crate::activation::Activation;
+use tfjs_ir::prim::activate::Activation as Function;
+use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp};
+use tfjs_ir::prim::normalize::Softmax;
+use tfjs_ir::prim::reduce::{ReduceOp, RunningOp};
+use tfjs_ir::{Dim, Value};
+use tfjs_manifest::{Error, Result};
+
+impl Activation {
+    /// The function of a value. Integers stay such if the function keeps them; otherwise the result is floating point.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) where there is no last axis for a function over it, and where
+    /// `glu` cannot halve it.
+    pub fn lower(self, cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
+        if self == Activation::Linear {
+            return Ok(x);
+        }
+        if self.keeps_integers() && cx.ty(x).element.is_integer() {
+            let Activation::Relu { max, .. } = self else { return Ok(x) };
+            let x = cx.binary_scalar(BinaryOp::Max, x, 0.0)?;
+            return max.map_or(Ok(x), |max| cx.binary_scalar(BinaryOp::Min, x, f64::from(max)));
+        }
+        let x = cx.to_float(x)?;
+        if let Some(function) = self.function() {
+            return cx.activate(function, x);
+        }
+        let Some(last) = cx.ty(x).rank().checked_sub(1) else {
+            return Err(Error::malformed("the activation is over the last axis, and a number has none"));
+        };
+        match self {
+            Activation::Softmax => cx.softmax(x, &[last]),
+            Activation::LogSoftmax => cx.one(Softmax { axes: vec![last], log: true }, &[x]),
+            Activation::Sparsemax => sparsemax(cx, x, last),
+            _ => glu(cx, x, last),
+        }
+    }
+
+    /// The function, if it is one of each element.
+    pub fn function(self) -> Option<Function> {
+        Some(match self {
+            Activation::Relu { max, negative_slope, threshold } => Function::Relu {
+                max: max.map_or(f64::INFINITY, f64::from),
+                negative_slope: negative_slope.into(),
+                threshold: threshold.into(),
+            },
+            Activation::Elu { alpha } => Function::Elu { alpha: alpha.into() },
+            Activation::Selu => Function::Selu {},
+            Activation::Sigmoid => Function::Sigmoid {},
+            Activation::HardSigmoidClip => Function::HardSigmoid { slope: 0.2, offset: 0.5 },
+            Activation::HardSigmoidRelu6 => Function::HardSigmoid { slope: 1.0 / 6.0, offset: 0.5 },
+            Activation::Tanh => Function::Tanh {},
+            Activation::Softplus => Function::Softplus {},
+            Activation::Softsign => Function::Softsign {},
+            Activation::Silu => Function::Silu {},
+            Activation::HardSilu => Function::HardSilu {},
+            Activation::Gelu => Function::Gelu {},
+            Activation::GeluTanh => Function::GeluTanh {},
+            Activation::Mish => Function::Mish {},
+            Activation::Exponential => Function::Exponential {},
+            Activation::Celu { alpha } => Function::Celu { alpha: alpha.into() },
+            Activation::HardShrink { lambda } => Function::HardShrink { lambda: lambda.into() },
+            Activation::SoftShrink { lambda } => Function::SoftShrink { lambda: lambda.into() },
+            Activation::HardTanh => Function::Clip { low: -1.0, high: 1.0 },
+            Activation::LogSigmoid => Function::LogSigmoid {},
+            Activation::TanhShrink => Function::TanhShrink {},
+            Activation::SparsePlus => Function::SparsePlus {},
+            Activation::SparseSigmoid => Function::HardSigmoid { slope: 0.5, offset: 0.5 },
+            Activation::Squareplus { b } => Function::Squareplus { b: b.into() },
+            Activation::Threshold { threshold, value } => {
+                Function::Threshold { threshold: threshold.into(), value: value.into() }
+            }
+            Activation::Linear
+            | Activation::Softmax
+            | Activation::LogSoftmax
+            | Activation::Sparsemax
+            | Activation::Glu => return None,
+        })
+    }
+}
+
+/// `a * sigmoid(b)` for the two halves of an axis.
+fn glu(cx: &mut LowerCx<'_>, x: Value, axis: usize) -> Result<Value> {
+    let length = cx.dims_of(x)[axis];
+    let two = cx.number(2);
+    let odd = format!("`glu` halves the last axis, found shape {}", cx.shape(x));
+    if !cx.divisible(length, two) || length == Dim::ZERO {
+        return Err(Error::malformed(odd));
+    }
+    let half = cx.dims().div_floor(length, 2)?;
+    let a = cx.columns(x, Dim::ZERO, half)?;
+    let b = cx.columns(x, half, half)?;
+    let gate = cx.activate(Function::Sigmoid {}, b)?;
+    cx.mul(a, gate)
+}
+
+/// Martins and Astudillo, "From Softmax to Sparsemax", algorithm 1, over an axis, as Keras computes it.
+///
+/// Its threshold takes the sum of the running sums where the paper has the last of them, so that the outputs add up to
+/// one only where a single element stays above zero. A model was trained with that.
+fn sparsemax(cx: &mut LowerCx<'_>, x: Value, axis: usize) -> Result<Value> {
+    let (sorted, _) = cx.sort(x, axis, true)?;
+    let (dims, element) = (cx.dims_of(x), cx.ty(x).element);
+    let ranks = cx.iota(axis, &dims, element)?;
+    let ranks = cx.binary_scalar(BinaryOp::Add, ranks, 1.0)?;
+    let sums = cx.cumulative(RunningOp::Sum, sorted, axis, false, false)?;
+    // The elements that stay above zero come first.
+    let scaled = cx.mul(sorted, ranks)?;
+    let scaled = cx.binary_scalar(BinaryOp::Add, scaled, 1.0)?;
+    let stays = cx.compare(CompareOp::Gt, scaled, sums)?;
+    let stays = cx.cast(stays, element)?;
+    let count = cx.reduce(ReduceOp::Sum, stays, &[axis], true)?;
+    let kept = cx.mul(stays, sums)?;
+    let total = cx.reduce(ReduceOp::Sum, kept, &[axis], true)?;
+    let total = cx.binary_scalar(BinaryOp::Sub, total, 1.0)?;
+    let threshold = cx.div(total, count)?;
+    let above = cx.sub(x, threshold)?;
+    cx.activate(Function::RELU, above)
+}

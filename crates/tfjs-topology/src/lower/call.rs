@@ -1,0 +1,233 @@
+//! One call of a layer: its entry in the call table, its instance, its masks, and the primitives it is lowered to.
+
+use super::scope::{Place, Scoped};
+use super::{Frame, Instance, KerasTensor, LowerCx};
+use crate::call::{Arg, Call};
+use crate::def::{LayerBody, LayerEntry};
+use crate::graph::{Callee, GraphLayer, LayerId, Node, ValueId, ValueInfo};
+use crate::inner::Inner;
+use crate::layer::{MaskRule, Scope};
+use serde_json::Value as Json;
+use tfjs_ir::{ElementType, Origin};
+use tfjs_manifest::{Error, Limits, Result};
+
+/// A Keras tensor, and its place in the call table: inside of a wrapper it has none.
+#[derive(Clone, Debug)]
+pub(super) struct Edge {
+    pub(super) tensor: KerasTensor,
+    pub(super) id: Option<ValueId>,
+}
+
+impl LowerCx<'_> {
+    /// Lowers a call of a layer or an operation of the model.
+    pub(super) fn call(
+        &mut self,
+        entry: &LayerEntry,
+        scope: &Scoped,
+        object: &str,
+        call: &Call<Edge>,
+    ) -> Result<Vec<Edge>> {
+        let path = format!("{}{}", scope.path, entry.name);
+        self.call_at(entry, &path, scope, object, call).map_err(|e| e.at_layer(&path))
+    }
+
+    fn call_at(
+        &mut self,
+        entry: &LayerEntry,
+        path: &str,
+        scope: &Scoped,
+        object: &str,
+        call: &Call<Edge>,
+    ) -> Result<Vec<Edge>> {
+        let callee = callee(entry)?;
+        self.spend(1)?;
+        let layer = self.layer(entry, &callee, path, scope, object);
+        let instance = self.instance(0, entry, layer);
+        let node = self.graph.nodes.len();
+        let origin = Origin { layer: path.into(), call: u32::try_from(node).ok() };
+        let outer = self.builder.set_origin(origin)?;
+        let frame = Frame { instance, taken: 0, prefix: Vec::new(), trainable: entry.trainable() };
+        let tensors = call.try_map(|edge| Ok::<_, Error>(edge.tensor.clone()))?;
+        let outputs = self.lowered(frame, &callee, tensors);
+        self.builder.restore_origin(outer);
+        self.record(layer, call, outputs?)
+    }
+
+    /// Lowers a layer or a model that a wrapper holds, inside of the call of the wrapper. `scope` is the object that
+    /// holds its weights.
+    ///
+    /// # Errors
+    /// What the inner layer refuses.
+    pub fn lower_inner(&mut self, inner: &Inner, scope: Scope, call: Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let entry = inner.entry();
+        let outer = self.frames.last().ok_or_else(|| Error::bug("a wrapper outside of a call"))?;
+        let mut prefix = outer.prefix.clone();
+        prefix.push(scope);
+        let (holder, trainable) = (outer.instance + 1, entry.trainable());
+        match &entry.body {
+            LayerBody::Model(model) => {
+                let inputs = call.inputs().into_iter().map(|t| Edge { tensor: t.clone(), id: None }).collect();
+                let training = self.enter_training(&call)?;
+                let outputs = self.inline(model, &Scoped::root(model), Some((holder, &prefix)), inputs);
+                self.leave_training(training);
+                Ok(outputs?.into_iter().map(|edge| edge.tensor).collect())
+            }
+            _ => self.inner_call(holder, entry, prefix, trainable, call),
+        }
+    }
+
+    /// Lowers a call of a layer that a wrapper or a wrapped model holds.
+    pub(super) fn inner_call(
+        &mut self,
+        holder: usize,
+        entry: &LayerEntry,
+        prefix: Vec<Scope>,
+        trainable: bool,
+        call: Call<KerasTensor>,
+    ) -> Result<Vec<KerasTensor>> {
+        self.spend(1)?;
+        let callee = callee(entry)?;
+        let layer = self.known[holder - 1].layer;
+        let instance = self.instance(holder, entry, layer);
+        self.lowered(Frame { instance, taken: 0, prefix, trainable }, &callee, call)
+    }
+
+    fn lowered(&mut self, frame: Frame, callee: &Callee, call: Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let call = self.with_explicit_mask(call)?;
+        let training = self.enter_training(&call)?;
+        self.frames.push(frame);
+        let outputs = callee.def().lower(self, &call);
+        self.frames.pop();
+        self.leave_training(training);
+        outputs
+    }
+
+    /// The `training` argument of a call holds for what is inside of it, where the producer obeys it.
+    pub(super) fn enter_training<T>(&mut self, call: &Call<T>) -> Result<bool> {
+        let given = match call.kwarg("training") {
+            Some(Arg::Const(Json::Bool(training))) => Some(*training),
+            Some(Arg::Const(Json::Number(n))) => Some(n.as_f64() != Some(0.0)),
+            Some(Arg::Const(_)) | None => None,
+            Some(_) => return Err(Error::unsupported("`training` is a tensor, which is not supported")),
+        };
+        let obeyed = given.filter(|_| self.obeys_training);
+        self.training.extend(obeyed);
+        Ok(obeyed.is_some())
+    }
+
+    pub(super) fn leave_training(&mut self, entered: bool) {
+        if entered {
+            self.training.pop();
+        }
+    }
+
+    /// Spends calls from the budget of the whole model.
+    pub(super) fn spend(&mut self, calls: u64) -> Result<()> {
+        self.graph.expanded = self.graph.expanded.saturating_add(calls);
+        let what = "nodes (calls of layers, shared models and wrappers expanded)";
+        Limits::check(what, self.graph.expanded, self.limits.nodes)
+    }
+
+    /// The layer of the call table.
+    fn layer(&mut self, entry: &LayerEntry, callee: &Callee, path: &str, scope: &Scoped, object: &str) -> LayerId {
+        if let Some(&instance) = self.instances.get(&(0, std::ptr::from_ref(entry))) {
+            return self.known[instance].layer;
+        }
+        let layer = LayerId(self.graph.layers.len());
+        let object_path = format!("{}{object}", scope.object_path);
+        self.places.insert(layer, Place { models: scope.models.clone(), object_path });
+        self.graph.layers.push(GraphLayer {
+            path: path.to_string(),
+            name: entry.name.clone(),
+            class_name: entry.class_name.clone(),
+            config: entry.config.clone(),
+            callee: callee.clone(),
+            slots: Vec::new(),
+            trainable: entry.trainable(),
+        });
+        layer
+    }
+
+    /// The instance of an entry inside of its holder: 0 is the model, `i + 1` instance `i`.
+    fn instance(&mut self, holder: usize, entry: &LayerEntry, layer: LayerId) -> usize {
+        let known = &mut self.known;
+        *self.instances.entry((holder, std::ptr::from_ref(entry))).or_insert_with(|| {
+            known.push(Instance { layer, slots: Vec::new() });
+            known.len() - 1
+        })
+    }
+
+    /// Writes a call into the call table.
+    fn record(&mut self, layer: LayerId, call: &Call<Edge>, outputs: Vec<KerasTensor>) -> Result<Vec<Edge>> {
+        let node = self.graph.nodes.len();
+        let mut edges = Vec::with_capacity(outputs.len());
+        for tensor in outputs {
+            let ty = self.keras_type(self.ty(tensor.value));
+            ty.check_size(self.limits)?;
+            edges.push(Edge { id: Some(self.new_value(&tensor, ty, Some(node))), tensor });
+        }
+        let id = |edge: &Edge| edge.id.ok_or_else(|| Error::bug("a call of the model with a value of a wrapper"));
+        let call = call.try_map(id)?;
+        let outputs = edges.iter().filter_map(|edge| edge.id).collect();
+        self.graph.nodes.push(Node { layer, call, mask: MaskRule::Stop, outputs });
+        Ok(edges)
+    }
+
+    /// A new value of the call table.
+    pub(super) fn new_value(
+        &mut self,
+        tensor: &KerasTensor,
+        ty: crate::types::TensorType,
+        node: Option<usize>,
+    ) -> ValueId {
+        self.graph.values.push(ValueInfo { ty, node });
+        self.values.push(tensor.value);
+        ValueId(self.graph.values.len() - 1)
+    }
+
+    /// Keras 3 writes masks as keyword arguments: `mask` is the mask of the inputs, whatever they carry.
+    fn with_explicit_mask(&mut self, mut call: Call<KerasTensor>) -> Result<Call<KerasTensor>> {
+        let given = match call.kwarg("mask") {
+            Some(Arg::Tensor(mask)) => vec![Some(mask.value)],
+            Some(Arg::List(masks)) => masks.iter().map(|mask| mask.tensor().map(|mask| mask.value)).collect(),
+            _ => return Ok(call),
+        };
+        let mut masks = Vec::with_capacity(given.len());
+        for mask in given {
+            masks.push(mask.map(|mask| self.to_bool(mask)).transpose()?);
+        }
+        let mut masks = masks.into_iter();
+        for arg in &mut call.args {
+            set_masks(arg, &mut masks);
+        }
+        Ok(call)
+    }
+
+    fn to_bool(&mut self, mask: tfjs_ir::Value) -> Result<tfjs_ir::Value> {
+        if self.ty(mask).element == ElementType::String {
+            return Err(Error::malformed("expected a mask, found strings"));
+        }
+        self.cast(mask, ElementType::Bool)
+    }
+}
+
+fn callee(entry: &LayerEntry) -> Result<Callee> {
+    match &entry.body {
+        LayerBody::Layer(layer) => Ok(Callee::Layer(layer.clone())),
+        LayerBody::Op(op) => Ok(Callee::Op(op.clone())),
+        LayerBody::Input(_) | LayerBody::Model(_) => Err(Error::bug("an input or a model is not called")),
+    }
+}
+
+fn set_masks(arg: &mut Arg<KerasTensor>, masks: &mut impl Iterator<Item = Option<tfjs_ir::Value>>) {
+    match arg {
+        Arg::Tensor(tensor) => {
+            if let Some(mask) = masks.next() {
+                tensor.mask = mask;
+            }
+        }
+        Arg::List(items) => items.iter_mut().for_each(|a| set_masks(a, masks)),
+        Arg::Dict(items) => items.iter_mut().for_each(|(_, a)| set_masks(a, masks)),
+        Arg::Const(_) => {}
+    }
+}

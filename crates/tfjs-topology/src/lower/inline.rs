@@ -1,0 +1,130 @@
+//! The calls of a model, in an order in which every tensor is computed before it is needed.
+
+use super::LowerCx;
+use super::call::Edge;
+use super::scope::{Scoped, object_names, restart};
+use crate::call::{Arg, Call};
+use crate::def::{LayerBody, LayerEntry, Submodel, TensorRef};
+use crate::layer::Scope;
+use crate::resolve::execution_order;
+use std::collections::HashMap;
+use tfjs_manifest::{Error, Limits, Result};
+
+/// The outputs of the calls of a model so far.
+type Computed = HashMap<(usize, usize), Vec<Edge>>;
+
+impl LowerCx<'_> {
+    /// Lowers the calls of a model for these inputs and gives its outputs. `held` is the instance that holds a wrapped
+    /// model, counted from 1, with the objects around its weights.
+    pub(super) fn inline(
+        &mut self,
+        model: &Submodel,
+        scope: &Scoped,
+        held: Option<(usize, &[Scope])>,
+        inputs: Vec<Edge>,
+    ) -> Result<Vec<Edge>> {
+        if model.inputs.len() != inputs.len() {
+            let (name, expected, found) = (&model.name, model.inputs.len(), inputs.len());
+            return Err(Error::malformed(format!("model `{name}` has {expected} inputs, found {found}")));
+        }
+        let mut computed = Computed::new();
+        for (port, edge) in model.inputs.iter().zip(inputs) {
+            self.check_input(model, port.tensor.layer, &edge)?;
+            computed.insert((port.tensor.layer, 0), vec![edge]);
+        }
+        let objects = object_names(model);
+        for (layer, call) in execution_order(model)? {
+            let entry = &model.layers[layer];
+            let path = format!("{}{}", scope.path, entry.name);
+            let at = |e: Error| e.at_layer(&path);
+            let what = "name_chars (a layer's name and those of the models around it)";
+            Limits::check(what, path.chars().count() as u64, self.limits.name_chars).map_err(at)?;
+            let arguments = entry.calls[call].try_map(|tensor| find(model, &computed, tensor)).map_err(at)?;
+            let outputs = match (&entry.body, held) {
+                (LayerBody::Model(inner), _) => {
+                    // A model without layers costs a call all the same, or a nest of them would be free.
+                    self.spend(1).map_err(at)?;
+                    let inputs = model_inputs(inner, &arguments).map_err(at)?;
+                    let training = self.enter_training(&arguments).map_err(at)?;
+                    let outputs = self.inline(inner, &scope.inside(entry, inner, &objects[layer]), held, inputs);
+                    self.leave_training(training);
+                    outputs?
+                }
+                (_, None) => self.call(entry, scope, &objects[layer], &arguments)?,
+                (_, Some((holder, prefix))) => {
+                    let object_path = format!("{}{}", scope.object_path, objects[layer]);
+                    let mut prefix = prefix.to_vec();
+                    prefix.push(restart(&entry.name, object_path));
+                    let tensors = arguments.try_map(|edge| Ok::<_, Error>(edge.tensor.clone()))?;
+                    let outputs = self.inner_call(holder, entry, prefix, entry.trainable(), tensors).map_err(at)?;
+                    outputs.into_iter().map(|tensor| Edge { tensor, id: None }).collect()
+                }
+            };
+            computed.insert((layer, call), outputs);
+        }
+        let output = |port: &crate::def::Port| {
+            find(model, &computed, &port.tensor).map_err(|e| {
+                Error::malformed(format!("an output of model `{}` {}", model.name, e.message())).at_layer(&port.name)
+            })
+        };
+        model.outputs.iter().map(output).collect()
+    }
+
+    /// What a nested model's input declares must fit what it is called with; the batch is whatever it is called with.
+    fn check_input(&self, model: &Submodel, layer: usize, edge: &Edge) -> Result<()> {
+        let Some(LayerEntry { name, body: LayerBody::Input(Some(declared)), .. }) = model.layers.get(layer) else {
+            return Ok(());
+        };
+        let found = self.keras_type(self.ty(edge.tensor.value)).shape;
+        let dims = |(want, is): (&Option<usize>, &Option<usize>)| want.is_none() || is.is_none() || want == is;
+        let fits =
+            declared.shape.rank() == found.rank() && declared.shape.dims().iter().zip(found.dims()).skip(1).all(dims);
+        if fits {
+            return Ok(());
+        }
+        Err(Error::malformed(format!(
+            "input `{name}` of model `{}` is declared as {}, called with {found}",
+            model.name, declared.shape
+        )))
+    }
+}
+
+fn find(model: &Submodel, computed: &Computed, tensor: &TensorRef) -> Result<Edge> {
+    let of_call = computed.get(&(tensor.layer, tensor.call));
+    of_call.and_then(|outputs| outputs.get(tensor.tensor)).cloned().ok_or_else(|| {
+        let from = &model.layers[tensor.layer];
+        match (&from.body, of_call) {
+            (LayerBody::Input(_), _) => {
+                Error::malformed(format!("takes the input `{}`, which is not among the model's inputs", from.name))
+            }
+            (_, found) => Error::malformed(format!(
+                "takes output {} of layer `{}`, which has {}",
+                tensor.tensor,
+                from.name,
+                found.map_or(0, Vec::len)
+            )),
+        }
+    })
+}
+
+/// The inputs of a nested model's call in the order of its ports; a dict is matched by key, then by name.
+fn model_inputs(model: &Submodel, call: &Call<Edge>) -> Result<Vec<Edge>> {
+    let [Arg::Dict(items)] = &call.args[..] else {
+        return Ok(call.inputs().into_iter().cloned().collect());
+    };
+    let mut first: HashMap<&str, usize> = HashMap::new();
+    for (i, (key, _)) in items.iter().enumerate() {
+        first.entry(key).or_insert(i);
+    }
+    model
+        .inputs
+        .iter()
+        .map(|port| {
+            let key = port.key.as_ref().unwrap_or(&port.name);
+            let found = [key, &port.name].into_iter().filter_map(|name| first.get(name.as_str()).copied()).min();
+            found
+                .and_then(|i| items[i].1.tensor().cloned())
+                .ok_or_else(|| Error::malformed(format!("is called without its input `{key}`")))
+        })
+        .collect()
+}

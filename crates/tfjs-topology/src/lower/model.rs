@@ -1,0 +1,111 @@
+//! What lowering makes of a file: the call table, the slots, the program.
+
+use super::LowerCx;
+use super::call::Edge;
+use super::scope::Scoped;
+use super::tensor::{KerasTensor, element};
+use crate::def::ModelDef;
+use crate::graph::{GraphPort, ModelGraph};
+use crate::producer::Family;
+use crate::resolve::{ResolveOptions, root_input, unique};
+use crate::types::TensorType;
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+use tfjs_ir::{Dim, Program, Type, Value};
+use tfjs_manifest::{Error, Result};
+
+/// What a model is lowered for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Predicting.
+    #[default]
+    Predict,
+    /// Training: dropout drops, batch normalization uses the batch and moves its statistics.
+    Train,
+}
+
+/// How a model is lowered.
+#[derive(Clone, Debug, Default)]
+pub struct LowerOptions {
+    /// What the caller adds to the file, and the budgets.
+    pub resolve: ResolveOptions,
+    /// What it is lowered for.
+    pub phase: Phase,
+}
+
+/// A model: the calls of its layers and the program they compute.
+#[derive(Clone)]
+pub struct Model {
+    /// The layers, their calls, and the slots of their weights.
+    pub graph: ModelGraph,
+    /// What the model computes. Its inputs are the graph's, then a seed if it draws random numbers; its slots are the
+    /// graph's.
+    pub program: Program,
+    /// The value of the program for each value of the graph.
+    pub values: Vec<Value>,
+    /// The functions of the caller's own layers, which a runtime knows.
+    pub opaques: Vec<Arc<dyn Any + Send + Sync>>,
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Model").field("graph", &self.graph).field("program", &self.program).finish_non_exhaustive()
+    }
+}
+
+/// Lowers a model.
+///
+/// # Errors
+/// A cycle, an input no layer can take, a window larger than its input, a missing input shape, a graph past its
+/// budget: each naming the layer.
+pub fn lower(def: &ModelDef, options: &LowerOptions) -> Result<Model> {
+    let ResolveOptions { input_shapes, limits } = &options.resolve;
+    let obeys_training = matches!(def.producer.family, Family::Keras1 | Family::Keras2);
+    let mut cx = LowerCx::new(limits, options.phase, obeys_training);
+    let mut ports = Vec::new();
+    let mut edges = Vec::new();
+    let names = unique(def.root.inputs.iter().map(|p| p.name.clone()));
+    for (port, name) in def.root.inputs.iter().zip(names) {
+        let ty = root_input(&def.root, port.tensor.layer, input_shapes.get(&name), &name)?;
+        let edge = cx.root_edge(&name, ty).map_err(|e| e.at_value(&name))?;
+        ports.extend(edge.id.map(|value| GraphPort { name, value }));
+        edges.push(edge);
+    }
+    if let Some(name) = input_shapes.keys().find(|name| !ports.iter().any(|p| p.name == **name)) {
+        let known: Vec<String> = ports.iter().map(|p| format!("`{}`", p.name)).collect();
+        return Err(Error::misuse(format!("a shape is given for input `{name}`, the model has {}", known.join(", "))));
+    }
+    let outputs = cx.inline(&def.root, &Scoped::root(&def.root), None, edges)?;
+    let names = unique(def.root.outputs.iter().map(|p| p.name.clone()));
+    let named = names.into_iter().zip(outputs);
+    let LowerCx { builder, mut graph, values, opaques, .. } = cx;
+    graph.name = def.root.name.clone();
+    graph.inputs = ports;
+    let mut results = Vec::new();
+    for (name, edge) in named {
+        let value = edge.id.ok_or_else(|| Error::bug("an output of the model inside of a wrapper"))?;
+        results.push((name.clone(), edge.tensor.value));
+        graph.outputs.push(GraphPort { name, value });
+    }
+    Ok(Model { graph, program: builder.finish(results)?, values, opaques })
+}
+
+impl LowerCx<'_> {
+    /// An input of the model. Its open batch is the program's one batch; every other open axis is a symbol of its own.
+    pub(super) fn root_edge(&mut self, name: &str, ty: TensorType) -> Result<Edge> {
+        ty.check_size(self.limits)?;
+        let mut dims: Vec<Dim> = Vec::with_capacity(ty.shape.rank());
+        for (axis, dim) in ty.shape.dims().iter().enumerate() {
+            dims.push(match dim {
+                Some(n) => self.builder.number(*n),
+                None if axis == 0 => self.builder.dims().symbol("batch"),
+                None => self.builder.dims().symbol(&format!("{name}.{axis}")),
+            });
+        }
+        let value = self.builder.input(name, Type::new(element(ty.dtype), dims))?;
+        let tensor = KerasTensor::from(value);
+        Ok(Edge { id: Some(self.new_value(&tensor, ty, None)), tensor })
+    }
+}

@@ -1,0 +1,103 @@
+//! A Keras tensor while a model is lowered, and what layers ask of their inputs.
+
+use super::LowerCx;
+use crate::call::Call;
+use crate::types::{SymShape, TensorType, ValueType};
+use tfjs_ir::{Dim, ElementType, Type, Value};
+use tfjs_manifest::{Error, Result};
+
+/// A value with what Keras carries beside it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KerasTensor {
+    /// The value of the program.
+    pub value: Value,
+    /// Truth values that say which entries count, `[batch, time]` for most: a mask is there or not, statically.
+    pub mask: Option<Value>,
+    /// The dimensions the value consists of, where it was computed from shapes: one number (without dimensions) or a
+    /// vector of them. A reshape can use such a value as its target.
+    pub sizes: Option<Vec<Dim>>,
+}
+
+impl From<Value> for KerasTensor {
+    fn from(value: Value) -> Self {
+        KerasTensor { value, mask: None, sizes: None }
+    }
+}
+
+impl KerasTensor {
+    /// The same value with another mask.
+    #[must_use]
+    pub fn with_mask(self, mask: Option<Value>) -> Self {
+        KerasTensor { mask, ..self }
+    }
+}
+
+/// The element type in which values of a Keras type are computed.
+pub fn element(dtype: ValueType) -> ElementType {
+    match dtype {
+        ValueType::Float => ElementType::F32,
+        ValueType::Int32 => ElementType::I32,
+        ValueType::Int64 => ElementType::I64,
+        ValueType::Bool => ElementType::Bool,
+        ValueType::String => ElementType::String,
+    }
+}
+
+/// The Keras type of values of an element type.
+pub fn value_type(element: ElementType) -> ValueType {
+    match element {
+        ElementType::I32 | ElementType::U8 => ValueType::Int32,
+        ElementType::I64 => ValueType::Int64,
+        ElementType::Bool => ValueType::Bool,
+        ElementType::String => ValueType::String,
+        _ => ValueType::Float,
+    }
+}
+
+impl LowerCx<'_> {
+    /// The only input of a call.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if the call has none or several.
+    pub fn single(&self, call: &Call<KerasTensor>) -> Result<KerasTensor> {
+        match call.inputs()[..] {
+            [input] => Ok(input.clone()),
+            ref inputs => Err(Error::malformed(format!("expected one input, found {}", inputs.len()))),
+        }
+    }
+
+    /// The only input of a call, which has this rank.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if it has another, or the call several inputs.
+    pub fn single_of_rank(&self, call: &Call<KerasTensor>, rank: usize) -> Result<KerasTensor> {
+        let input = self.single(call)?;
+        if self.ty(input.value).rank() == rank {
+            return Ok(input);
+        }
+        Err(Error::malformed(format!("expected an input of rank {rank}, found shape {}", self.shape(input.value))))
+    }
+
+    /// A dimension of a value that must be a number, because a weight's shape follows from it.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if it is unknown.
+    pub fn known(&self, dim: Dim, what: &str, value: Value) -> Result<usize> {
+        let unknown = || Error::malformed(format!("{what} must be known, found shape {}", self.shape(value)));
+        self.known_dim(dim).ok_or_else(unknown)
+    }
+
+    /// An axis that may count from the end, as an index.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there is no such axis.
+    pub fn axis(&self, axis: i64, value: Value) -> Result<usize> {
+        self.keras_type(self.ty(value)).shape.axis(axis)
+    }
+
+    /// The Keras type of a type of the program: dimensions that are no numbers are unknown.
+    pub(super) fn keras_type(&self, ty: &Type) -> TensorType {
+        let dims = ty.dims.iter().map(|&dim| self.known_dim(dim)).collect();
+        TensorType { shape: SymShape(dims), dtype: value_type(ty.element) }
+    }
+}
