@@ -4,6 +4,7 @@
 //! training and the reference. The native engine runs a plan of fused CPU kernels and hands what it cannot
 //! to the portable one.
 
+pub(crate) mod call;
 pub(crate) mod native;
 pub mod portable;
 

@@ -1,0 +1,42 @@
+//! What an engine is given for one run of a program, and what it gives back.
+
+use crate::value::Data;
+use candle_core::Tensor;
+use std::fmt;
+use std::sync::Arc;
+use tfjs_ir::{Bound, SlotId};
+use tfjs_manifest::Result;
+
+/// One run of a program.
+pub(crate) struct Call<'a> {
+    /// The value of every dimension for these inputs.
+    pub(crate) bound: &'a Bound,
+    /// The arguments, in the order of the program's inputs; the seed is not among them.
+    pub(crate) inputs: &'a [Data],
+    /// The seed of this call's random numbers.
+    pub(crate) seed: u64,
+    /// The states before the call.
+    pub(crate) states: &'a [Tensor],
+    /// The functions of the caller's own layers.
+    pub(crate) functions: &'a [Arc<dyn OpaqueFunction>],
+}
+
+/// What a run gives.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// The outputs, in the program's order.
+    pub(crate) outputs: Vec<Data>,
+    /// The states after the call; those the program does not replace are as before.
+    pub(crate) states: Vec<Tensor>,
+    /// The new values of weights that the program replaces.
+    pub(crate) updates: Vec<(SlotId, Tensor)>,
+}
+
+/// A function of the caller's own, on candle tensors.
+pub trait OpaqueFunction: fmt::Debug + Send + Sync {
+    /// The results for these operands.
+    ///
+    /// # Errors
+    /// Whatever the function cannot do; [`Error::custom`](tfjs_manifest::Error::custom) takes any error.
+    fn run(&self, operands: &[Tensor]) -> Result<Vec<Tensor>>;
+}
