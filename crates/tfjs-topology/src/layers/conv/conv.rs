@@ -8,11 +8,10 @@
 use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{LayerDef, WeightDecl, known};
+use crate::layer::{LayerDef, WeightDecl};
 use crate::layers::spatial::Windows;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::TensorType;
 use tfjs_manifest::{Error, Result, Shape};
 
 /// A convolution. Weights: `kernel [k..., in / groups, filters]`, `bias [filters]`.
@@ -68,30 +67,6 @@ impl LayerDef for Conv {
         let out = super::convolve(cx, &self.windows, input, (kernel, bias), self.groups, self.activation)?;
         Ok(vec![out])
     }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = self.windows.spatial.input(call)?;
-        let shape = self.windows.output(&input.shape, Some(self.filters))?;
-        Ok(vec![TensorType::float(self.activation.infer(shape)?)])
-    }
-
-    fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
-        let shape = &self.windows.spatial.input(call)?.shape;
-        let channels = known(self.windows.spatial.channels(shape), "the channels", shape)?;
-        if channels == 0 || !channels.is_multiple_of(self.groups) {
-            return Err(Error::malformed(format!(
-                "expected channels that {} groups share evenly, found shape {shape}",
-                self.groups
-            )));
-        }
-        let mut kernel = self.windows.sizes();
-        kernel.extend([channels / self.groups, self.filters]);
-        let mut weights = vec![WeightDecl::new("kernel", Shape::new(kernel)?)];
-        if self.use_bias {
-            weights.push(WeightDecl::new("bias", Shape::new([self.filters])?));
-        }
-        Ok(weights)
-    }
 }
 
 #[cfg(test)]
@@ -143,7 +118,11 @@ mod tests {
             "filters": 4, "kernel_size": 3, "strides": 2, "padding": "same", "groups": 2,
             "data_format": "channels_first", "activation": "softmax",
         });
-        check_program("Conv2D", config, &["?,2,?,9"], expect![[r#"
+        check_program(
+            "Conv2D",
+            config,
+            &["?,2,?,9"],
+            expect![[r#"
             input "x1": f32[batch,2,x1.2,9]
             slot slot0 "/kernel": f32[3,3,1,4]
             slot slot1 "/bias": f32[4]
@@ -159,14 +138,19 @@ mod tests {
               %7 = softmax(%6) {axes=[3], log=false} : f32[batch,4,floor((x1.2+1)/2),5]
               return %7 "y1"
             }
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn a_causal_convolution_loses_the_mask() {
         let config =
             json!({"filters": 4, "kernel_size": 2, "padding": "causal", "dilation_rate": 3, "use_bias": false});
-        check_program("Conv1D", config, &["int32 ?,?,2 masked"], expect![[r#"
+        check_program(
+            "Conv1D",
+            config,
+            &["int32 ?,?,2 masked"],
+            expect![[r#"
             input "x1": i32[batch,x1.1,2]
             input "x1.mask": bool[batch,x1.1]
             slot slot0 "/kernel": f32[2,2,4]
@@ -179,6 +163,7 @@ mod tests {
               %4 = conv(%3, %2) {windows=[(2/1*3:causal)], groups=1} : f32[batch,x1.1,4]
               return %4 "y1"
             }
-        "#]]);
+        "#]],
+        );
     }
 }

@@ -6,11 +6,11 @@
 use super::dropout::{noise_dims, read_rate};
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{Exactness, LayerDef, MaskRule, single};
+use crate::layer::LayerDef;
 use crate::layers::random;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::{Dim, TensorType};
+use crate::types::Dim;
 use tfjs_ir::Value;
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_manifest::Result;
@@ -62,18 +62,6 @@ impl LayerDef for AlphaDropout {
         let out = self.drop_out(cx, input.value, rate)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
     }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        Ok(vec![single(call)?.clone()])
-    }
-
-    fn mask(&self) -> MaskRule {
-        MaskRule::Pass
-    }
-
-    fn exactness(&self) -> Exactness {
-        Exactness::Exact
-    }
 }
 
 #[cfg(test)]
@@ -86,7 +74,12 @@ mod tests {
     #[test]
     fn gives_back_its_input_at_inference() {
         check_infer("AlphaDropout", json!({"rate": 0.5}), &["?,3"], &["?,3"]);
-        check_trained(Family::Keras2, "AlphaDropout", json!({"rate": 0.5}), &["?,3"], expect![[r#"
+        check_trained(
+            Family::Keras2,
+            "AlphaDropout",
+            json!({"rate": 0.5}),
+            &["?,3"],
+            expect![[r#"
             input "x1": f32[batch,3]
             seed "seed": i64[]
             const const0: f32[] = [0.5]
@@ -107,6 +100,7 @@ mod tests {
               %10 = binary(%8, %9) {op=add} : f32[batch,3]
               return %10 "y1"
             }
-        "#]]);
+        "#]],
+        );
     }
 }

@@ -5,12 +5,12 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{Exactness, LayerDef, MaskRule, single};
+use crate::layer::LayerDef;
 use crate::layers::random;
 use crate::layers::spatial::Spatial;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::{Dim, SymShape, TensorType};
+use crate::types::{Dim, SymShape};
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::{Dim as Length, Value};
 use tfjs_manifest::{Error, Result};
@@ -116,22 +116,6 @@ impl LayerDef for Dropout {
         let out = drop_out(cx, input.value, rate, &noise)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
     }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = match self.unit {
-            Unit::Channel(spatial) => crate::layer::single_of_rank(call, spatial.count + 2)?,
-            _ => single(call)?,
-        };
-        Ok(vec![input.clone()])
-    }
-
-    fn mask(&self) -> MaskRule {
-        MaskRule::Pass
-    }
-
-    fn exactness(&self) -> Exactness {
-        Exactness::Exact
-    }
 }
 
 #[cfg(test)]
@@ -162,18 +146,28 @@ mod tests {
         check_infer("Dropout", json!({"rate": 0.5}), &["?,3"], &["?,3"]);
         let message = "expected an input of rank 3, found shape [?,3]";
         check_refused("SpatialDropout1D", json!({"rate": 0.5}), &["?,3"], message);
-        check_program("Dropout", json!({"rate": 0.5}), &["?,3"], expect![[r#"
+        check_program(
+            "Dropout",
+            json!({"rate": 0.5}),
+            &["?,3"],
+            expect![[r#"
             input "x1": f32[batch,3]
             {
               %0 = input() {port=0} : f32[batch,3]
               return %0 "y1"
             }
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn drops_in_training() {
-        check_trained(Family::Keras3, "Dropout", json!({"rate": 0.5}), &["?,5,3 masked"], expect![[r#"
+        check_trained(
+            Family::Keras3,
+            "Dropout",
+            json!({"rate": 0.5}),
+            &["?,5,3 masked"],
+            expect![[r#"
             input "x1": f32[batch,5,3]
             input "x1.mask": bool[batch,5]
             seed "seed": i64[]
@@ -193,9 +187,15 @@ mod tests {
               %9 = select(%5, %7, %8) {} : f32[batch,5,3]
               return %9 "y1", %1 "y1.mask"
             }
-        "#]]);
+        "#]],
+        );
         let shape = json!({"rate": 0.75, "noise_shape": [null, 1, 3]});
-        check_trained(Family::Keras2, "Dropout", shape, &["?,5,3"], expect![[r#"
+        check_trained(
+            Family::Keras2,
+            "Dropout",
+            shape,
+            &["?,5,3"],
+            expect![[r#"
             input "x1": f32[batch,5,3]
             seed "seed": i64[]
             const const0: f32[] = [0.75]
@@ -213,9 +213,15 @@ mod tests {
               %8 = select(%4, %6, %7) {} : f32[batch,5,3]
               return %8 "y1"
             }
-        "#]]);
+        "#]],
+        );
         let first = json!({"rate": 0.5, "data_format": "channels_first"});
-        check_trained(Family::Keras2, "SpatialDropout2D", first, &["?,3,?,?"], expect![[r#"
+        check_trained(
+            Family::Keras2,
+            "SpatialDropout2D",
+            first,
+            &["?,3,?,?"],
+            expect![[r#"
             input "x1": f32[batch,3,x1.2,x1.3]
             seed "seed": i64[]
             const const0: f32[] = [0.5]
@@ -233,7 +239,8 @@ mod tests {
               %8 = select(%4, %6, %7) {} : f32[batch,3,x1.2,x1.3]
               return %8 "y1"
             }
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]

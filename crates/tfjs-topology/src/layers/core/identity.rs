@@ -2,10 +2,9 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{Exactness, LayerDef, MaskRule, single};
+use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::TensorType;
 use tfjs_manifest::Result;
 
 /// The input as it is. No weights.
@@ -22,18 +21,6 @@ impl LayerDef for Identity {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         Ok(vec![cx.single(call)?])
     }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        Ok(vec![single(call)?.clone()])
-    }
-
-    fn mask(&self) -> MaskRule {
-        MaskRule::Pass
-    }
-
-    fn exactness(&self) -> Exactness {
-        Exactness::Exact
-    }
 }
 
 #[cfg(test)]
@@ -46,7 +33,11 @@ mod tests {
     fn gives_back_its_input() {
         check_infer("Identity", json!({}), &["?,3"], &["?,3"]);
         check_refused("Identity", json!({}), &["?", "?"], "expected one input, found 2");
-        check_program("Identity", json!({}), &["?,5,3 masked"], expect![[r#"
+        check_program(
+            "Identity",
+            json!({}),
+            &["?,5,3 masked"],
+            expect![[r#"
             input "x1": f32[batch,5,3]
             input "x1.mask": bool[batch,5]
             {
@@ -54,6 +45,7 @@ mod tests {
               %1 = input() {port=1} : bool[batch,5]
               return %0 "y1", %1 "y1.mask"
             }
-        "#]]);
+        "#]],
+        );
     }
 }

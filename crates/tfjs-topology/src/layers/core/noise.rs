@@ -6,11 +6,10 @@
 use super::dropout::read_rate;
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{Exactness, LayerDef, MaskRule, single};
+use crate::layer::LayerDef;
 use crate::layers::random;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::TensorType;
 use tfjs_ir::Value;
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::prim::source::Distribution;
@@ -90,18 +89,6 @@ impl LayerDef for Noise {
         let out = self.disturbed(cx, input.value, deviation)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
     }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        Ok(vec![single(call)?.clone()])
-    }
-
-    fn mask(&self) -> MaskRule {
-        MaskRule::Pass
-    }
-
-    fn exactness(&self) -> Exactness {
-        Exactness::Exact
-    }
 }
 
 #[cfg(test)]
@@ -130,7 +117,12 @@ mod tests {
 
     #[test]
     fn training() {
-        check_trained(Family::Keras2, "GaussianNoise", json!({"stddev": 0.5}), &["?,3"], expect![[r#"
+        check_trained(
+            Family::Keras2,
+            "GaussianNoise",
+            json!({"stddev": 0.5}),
+            &["?,3"],
+            expect![[r#"
             input "x1": f32[batch,3]
             seed "seed": i64[]
             const const0: f32[] = [0.5]
@@ -143,8 +135,14 @@ mod tests {
               %5 = binary(%0, %4) {op=add} : f32[batch,3]
               return %5 "y1"
             }
-        "#]]);
-        check_trained(Family::Keras3, "GaussianDropout", json!({"rate": 0.5}), &["?,3"], expect![[r#"
+        "#]],
+        );
+        check_trained(
+            Family::Keras3,
+            "GaussianDropout",
+            json!({"rate": 0.5}),
+            &["?,3"],
+            expect![[r#"
             input "x1": f32[batch,3]
             seed "seed": i64[]
             const const0: f32[] = [1.0]
@@ -158,7 +156,8 @@ mod tests {
               %6 = binary(%0, %5) {op=mul} : f32[batch,3]
               return %6 "y1"
             }
-        "#]]);
+        "#]],
+        );
         check_refused_in(Phase::Train, "GaussianNoise", json!({}), &["?,3"], "`config`: missing `stddev`");
     }
 }

@@ -4,11 +4,11 @@
 
 use crate::call::Call;
 use crate::config::{Config, FromJson};
-use crate::layer::{LayerDef, MaskRule, single};
+use crate::layer::LayerDef;
 use crate::layers::masks;
+use crate::layers::masks::MaskRule;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::TensorType;
 use serde_json::Value;
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::{Array, Data, Value as Numbers};
@@ -83,21 +83,6 @@ impl LayerDef for Rescaling {
         let mask = masks::combined(cx, self.mask, &[input])?;
         Ok(vec![KerasTensor::from(out).with_mask(mask)])
     }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let shape = &single(call)?.shape;
-        for numbers in [&self.scale, &self.offset] {
-            let n = numbers.0.len();
-            if n != 1 && (shape.rank() == 0 || shape.last().is_some_and(|last| last != n)) {
-                return Err(Error::malformed(format!("{n} numbers for the last axis of shape {shape}")));
-            }
-        }
-        Ok(vec![TensorType::float(shape.clone())])
-    }
-
-    fn mask(&self) -> MaskRule {
-        self.mask
-    }
 }
 
 #[cfg(test)]
@@ -118,7 +103,11 @@ mod tests {
 
     #[test]
     fn numbers_for_all_or_for_each_channel() {
-        check_program("Rescaling", json!({"scale": 0.5, "offset": -1}), &["int32 ?,4,3 masked"], expect![[r#"
+        check_program(
+            "Rescaling",
+            json!({"scale": 0.5, "offset": -1}),
+            &["int32 ?,4,3 masked"],
+            expect![[r#"
             input "x1": i32[batch,4,3]
             input "x1.mask": bool[batch,4]
             const const0: f32[] = [0.5]
@@ -133,9 +122,15 @@ mod tests {
               %6 = binary(%4, %5) {op=add} : f32[batch,4,3]
               return %6 "y1"
             }
-        "#]]);
+        "#]],
+        );
         let config = json!({"scale": [1, 2, 3]});
-        check_program_of(Family::Keras3, "Rescaling", config, &["?,4,? masked"], expect![[r#"
+        check_program_of(
+            Family::Keras3,
+            "Rescaling",
+            config,
+            &["?,4,? masked"],
+            expect![[r#"
             input "x1": f32[batch,4,x1.2]
             input "x1.mask": bool[batch,4]
             const const0: f32[3] = [1.0,2.0,3.0]
@@ -151,6 +146,7 @@ mod tests {
               %5 = binary(%3, %4) {op=add} : f32[batch,4,3]
               return %5 "y1", %1 "y1.mask"
             }
-        "#]]);
+        "#]],
+        );
     }
 }

@@ -7,12 +7,11 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{Exactness, LayerDef, MaskRule};
+use crate::layer::LayerDef;
 use crate::layers::masks;
+use crate::layers::masks::MaskRule;
 use crate::lower::{KerasTensor, LowerCx};
-use crate::ops::binary::broadcast;
 use crate::registry::FromConfig;
-use crate::types::{SymShape, TensorType, ValueType};
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
@@ -63,15 +62,6 @@ impl FromConfig for Merge {
             mask: super::mask_rule(config.producer()),
         })
     }
-}
-
-/// A shape with axes of 1 after the batch, up to a rank.
-fn expanded(shape: &SymShape, rank: usize) -> SymShape {
-    let mut dims = shape.0.clone();
-    let missing = rank.saturating_sub(dims.len());
-    let after_batch = dims.len().min(1);
-    dims.splice(after_batch..after_batch, std::iter::repeat_n(Some(1), missing));
-    SymShape(dims)
 }
 
 /// A value with axes of 1 after the batch, up to a rank.
@@ -176,36 +166,6 @@ impl LayerDef for Merge {
         let mask = masks::combined(cx, self.mask, &inputs)?;
         Ok(vec![KerasTensor::from(out).with_mask(mask)])
     }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let inputs = call.inputs();
-        let Some((first, rest)) = inputs.split_first() else {
-            return Err(Error::malformed("expected at least one input, found none"));
-        };
-        if self.kind == MergeKind::Subtract && inputs.len() != 2 {
-            return Err(Error::malformed(format!("expected two inputs, found {}", inputs.len())));
-        }
-        let rank = inputs.iter().map(|t| t.shape.rank()).max().unwrap_or_default();
-        let mut shape = expanded(&first.shape, rank);
-        for input in rest {
-            shape = broadcast(&shape, &expanded(&input.shape, rank))?;
-        }
-        let same = inputs.iter().all(|t| t.dtype == first.dtype);
-        let whole = matches!(first.dtype, ValueType::Int32 | ValueType::Int64) && self.kind != MergeKind::Average;
-        let dtype = if same && whole { first.dtype } else { ValueType::Float };
-        Ok(vec![TensorType { shape, dtype }])
-    }
-
-    fn mask(&self) -> MaskRule {
-        self.mask
-    }
-
-    fn exactness(&self) -> Exactness {
-        match self.kind {
-            MergeKind::Maximum | MergeKind::Minimum => Exactness::Exact,
-            _ => Exactness::Rounded,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -241,7 +201,11 @@ mod tests {
 
     #[test]
     fn ranks_and_element_types() {
-        check_program("Add", json!({}), &["?,3", "?,5,3"], expect![[r#"
+        check_program(
+            "Add",
+            json!({}),
+            &["?,3", "?,5,3"],
+            expect![[r#"
             input "x1": f32[batch,3]
             input "x2": f32[batch,5,3]
             {
@@ -251,8 +215,13 @@ mod tests {
               %3 = binary(%2, %1) {op=add} : f32[batch,5,3]
               return %3 "y1"
             }
-        "#]]);
-        check_program("Multiply", json!({}), &["int32 ?,3", "int32 ?,3"], expect![[r#"
+        "#]],
+        );
+        check_program(
+            "Multiply",
+            json!({}),
+            &["int32 ?,3", "int32 ?,3"],
+            expect![[r#"
             input "x1": i32[batch,3]
             input "x2": i32[batch,3]
             {
@@ -261,8 +230,13 @@ mod tests {
               %2 = binary(%0, %1) {op=mul} : i32[batch,3]
               return %2 "y1"
             }
-        "#]]);
-        check_program("Average", json!({}), &["int32 ?,3", "bool ?,3"], expect![[r#"
+        "#]],
+        );
+        check_program(
+            "Average",
+            json!({}),
+            &["int32 ?,3", "bool ?,3"],
+            expect![[r#"
             input "x1": i32[batch,3]
             input "x2": bool[batch,3]
             const const0: f32[] = [2.0]
@@ -276,8 +250,13 @@ mod tests {
               %6 = binary(%4, %5) {op=div} : f32[batch,3]
               return %6 "y1"
             }
-        "#]]);
-        check_program("Maximum", json!({}), &["int32 ?,3", "int64 ?,3"], expect![[r#"
+        "#]],
+        );
+        check_program(
+            "Maximum",
+            json!({}),
+            &["int32 ?,3", "int64 ?,3"],
+            expect![[r#"
             input "x1": i32[batch,3]
             input "x2": i64[batch,3]
             {
@@ -288,12 +267,17 @@ mod tests {
               %4 = binary(%2, %3) {op=max} : f32[batch,3]
               return %4 "y1"
             }
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn masks_that_are_there() {
-        check_program("Add", json!({}), &["?,5,3 masked", "?,5,3"], expect![[r#"
+        check_program(
+            "Add",
+            json!({}),
+            &["?,5,3 masked", "?,5,3"],
+            expect![[r#"
             input "x1": f32[batch,5,3]
             input "x1.mask": bool[batch,5]
             input "x2": f32[batch,5,3]
@@ -304,8 +288,13 @@ mod tests {
               %3 = binary(%0, %2) {op=add} : f32[batch,5,3]
               return %3 "y1", %1 "y1.mask"
             }
-        "#]]);
-        check_program("Multiply", json!({}), &["?,5,3 masked", "?,5,3 masked"], expect![[r#"
+        "#]],
+        );
+        check_program(
+            "Multiply",
+            json!({}),
+            &["?,5,3 masked", "?,5,3 masked"],
+            expect![[r#"
             input "x1": f32[batch,5,3]
             input "x1.mask": bool[batch,5]
             input "x2": f32[batch,5,3]
@@ -319,8 +308,14 @@ mod tests {
               %5 = binary(%1, %3) {op=and} : bool[batch,5]
               return %4 "y1", %5 "y1.mask"
             }
-        "#]]);
-        check_program_of(Family::Keras3, "Add", json!({}), &["?,5,3 masked", "?,5,3"], expect![[r#"
+        "#]],
+        );
+        check_program_of(
+            Family::Keras3,
+            "Add",
+            json!({}),
+            &["?,5,3 masked", "?,5,3"],
+            expect![[r#"
             input "x1": f32[batch,5,3]
             input "x1.mask": bool[batch,5]
             input "x2": f32[batch,5,3]
@@ -331,8 +326,14 @@ mod tests {
               %3 = binary(%0, %2) {op=add} : f32[batch,5,3]
               return %3 "y1"
             }
-        "#]]);
-        check_program_of(Family::Keras3, "Add", json!({}), &["?,5,3 masked", "?,5,3 masked"], expect![[r#"
+        "#]],
+        );
+        check_program_of(
+            Family::Keras3,
+            "Add",
+            json!({}),
+            &["?,5,3 masked", "?,5,3 masked"],
+            expect![[r#"
             input "x1": f32[batch,5,3]
             input "x1.mask": bool[batch,5]
             input "x2": f32[batch,5,3]
@@ -346,13 +347,19 @@ mod tests {
               %5 = binary(%1, %3) {op=or} : bool[batch,5]
               return %4 "y1", %5 "y1.mask"
             }
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn keras_3_leaves_masked_elements_out() {
         let both = ["?,5,3 masked", "?,5,3 masked"];
-        check_program_of(Family::Keras3, "Multiply", json!({}), &both, expect![[r#"
+        check_program_of(
+            Family::Keras3,
+            "Multiply",
+            json!({}),
+            &both,
+            expect![[r#"
             input "x1": f32[batch,5,3]
             input "x1.mask": bool[batch,5]
             input "x2": f32[batch,5,3]
@@ -376,8 +383,14 @@ mod tests {
               %13 = binary(%1, %3) {op=or} : bool[batch,5]
               return %12 "y1", %13 "y1.mask"
             }
-        "#]]);
-        check_program_of(Family::Keras3, "Maximum", json!({}), &both, expect![[r#"
+        "#]],
+        );
+        check_program_of(
+            Family::Keras3,
+            "Maximum",
+            json!({}),
+            &both,
+            expect![[r#"
             input "x1": f32[batch,5,3]
             input "x1.mask": bool[batch,5]
             input "x2": f32[batch,5,3]
@@ -396,8 +409,14 @@ mod tests {
               %10 = binary(%1, %3) {op=or} : bool[batch,5]
               return %9 "y1", %10 "y1.mask"
             }
-        "#]]);
-        check_program_of(Family::Keras3, "Minimum", json!({}), &["?,5,3", "?,5,3 masked"], expect![[r#"
+        "#]],
+        );
+        check_program_of(
+            Family::Keras3,
+            "Minimum",
+            json!({}),
+            &["?,5,3", "?,5,3 masked"],
+            expect![[r#"
             input "x1": f32[batch,5,3]
             input "x2": f32[batch,5,3]
             input "x2.mask": bool[batch,5]
@@ -410,8 +429,14 @@ mod tests {
               %5 = binary(%0, %4) {op=min} : f32[batch,5,3]
               return %5 "y1"
             }
-        "#]]);
-        check_program_of(Family::Keras3, "Minimum", json!({}), &["?,5,3", "?,5,3"], expect![[r#"
+        "#]],
+        );
+        check_program_of(
+            Family::Keras3,
+            "Minimum",
+            json!({}),
+            &["?,5,3", "?,5,3"],
+            expect![[r#"
             input "x1": f32[batch,5,3]
             input "x2": f32[batch,5,3]
             {
@@ -420,6 +445,7 @@ mod tests {
               %2 = binary(%0, %1) {op=min} : f32[batch,5,3]
               return %2 "y1"
             }
-        "#]]);
+        "#]],
+        );
     }
 }

@@ -3,7 +3,7 @@
 pub mod arithmetic;
 pub mod concatenate;
 
-use crate::layer::MaskRule;
+use crate::layers::masks::MaskRule;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::producer::Producer;
 use tfjs_ir::{ElementType, Value};

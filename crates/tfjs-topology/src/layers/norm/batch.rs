@@ -7,13 +7,13 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{LayerDef, MaskRule, WeightDecl, known, single};
+use crate::layer::{LayerDef, WeightDecl};
 use crate::layers::axes::Axes;
 use crate::layers::masks;
 use crate::lower::{KerasTensor, LowerCx, Phase};
 use crate::producer::Family;
 use crate::registry::FromConfig;
-use crate::types::{SymShape, TensorType};
+use crate::types::SymShape;
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::prim::normalize::BatchNorm;
 use tfjs_ir::prim::reduce::ReduceOp;
@@ -235,42 +235,6 @@ impl LayerDef for BatchNormalization {
         let out = cx.one(BatchNorm { epsilon: self.epsilon.into(), scale, center }, &operands)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
     }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = single(call)?;
-        self.axes(&input.shape)?;
-        Ok(vec![TensorType::float(input.shape.clone())])
-    }
-
-    fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
-        let input = &single(call)?.shape;
-        let axes = self.axes(input)?;
-        let dim = |axis: usize| known(input.dims()[axis], "the normalized axis", input);
-        let shape = match axes[..] {
-            [axis] => vec![dim(axis)?],
-            _ => (0..input.rank()).map(|i| if axes.contains(&i) { dim(i) } else { Ok(1) }).collect::<Result<_>>()?,
-        };
-        let decl = |name| Shape::new(shape.clone()).map(|shape| WeightDecl::new(name, shape));
-        let mut weights = Vec::new();
-        if self.scale {
-            weights.push(decl("gamma")?.ones());
-        }
-        if self.center {
-            weights.push(decl("beta")?);
-        }
-        weights.push(decl("moving_mean")?.frozen());
-        weights.push(decl("moving_variance")?.frozen().ones());
-        if self.renorm {
-            weights.push(decl("moving_stddev")?.frozen().ones());
-            weights.push(decl("renorm_mean")?.frozen());
-            weights.push(decl("renorm_stddev")?.frozen().ones());
-        }
-        Ok(weights)
-    }
-
-    fn mask(&self) -> MaskRule {
-        MaskRule::Pass
-    }
 }
 
 #[cfg(test)]
@@ -304,7 +268,11 @@ mod tests {
 
     #[test]
     fn moving_statistics_at_inference() {
-        check_program("BatchNormalization", json!({}), &["?,3 masked"], expect![[r#"
+        check_program(
+            "BatchNormalization",
+            json!({}),
+            &["?,3 masked"],
+            expect![[r#"
             input "x1": f32[batch,3]
             input "x1.mask": bool[batch,3]
             slot slot0 "/gamma": f32[3]
@@ -321,8 +289,13 @@ mod tests {
               %6 = batch_norm(%0, %4, %5, %2, %3) {epsilon=0.0010000000474974513, scale=true, center=true} : f32[batch,3]
               return %6 "y1", %1 "y1.mask"
             }
-        "#]]);
-        check_program("BatchNormalization", json!({"axis": 1, "scale": false}), &["?,3,?,?"], expect![[r#"
+        "#]],
+        );
+        check_program(
+            "BatchNormalization",
+            json!({"axis": 1, "scale": false}),
+            &["?,3,?,?"],
+            expect![[r#"
             input "x1": f32[batch,3,x1.2,x1.3]
             slot slot0 "/beta": f32[3]
             slot slot1 "/moving_mean": f32[3]
@@ -338,12 +311,18 @@ mod tests {
               %7 = batch_norm(%0, %4, %5, %6) {epsilon=0.0010000000474974513, scale=false, center=true} : f32[batch,3,x1.2,x1.3]
               return %7 "y1"
             }
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn statistics_of_the_batch_in_training() {
-        check_trained(Family::Keras3, "BatchNormalization", json!({"momentum": 0.5}), &["?,3"], expect![[r#"
+        check_trained(
+            Family::Keras3,
+            "BatchNormalization",
+            json!({"momentum": 0.5}),
+            &["?,3"],
+            expect![[r#"
             input "x1": f32[batch,3]
             slot slot0 "/gamma": f32[3]
             slot slot1 "/beta": f32[3]
@@ -371,8 +350,14 @@ mod tests {
             }
             update slot2 = %11
             update slot3 = %15
-        "#]]);
-        check_trained(Family::Keras2, "BatchNormalization", json!({"center": false}), &["?,2,2,3"], expect![[r#"
+        "#]],
+        );
+        check_trained(
+            Family::Keras2,
+            "BatchNormalization",
+            json!({"center": false}),
+            &["?,2,2,3"],
+            expect![[r#"
             input "x1": f32[batch,2,2,3]
             slot slot0 "/gamma": f32[3]
             slot slot1 "/moving_mean": f32[3]
@@ -408,8 +393,14 @@ mod tests {
             }
             update slot1 = %11
             update slot2 = %22
-        "#]]);
-        check_trained(Family::Keras3, "BatchNormalization", json!({"scale": false}), &["?,5,3 masked"], expect![[r#"
+        "#]],
+        );
+        check_trained(
+            Family::Keras3,
+            "BatchNormalization",
+            json!({"scale": false}),
+            &["?,5,3 masked"],
+            expect![[r#"
             input "x1": f32[batch,5,3]
             input "x1.mask": bool[batch,5]
             slot slot0 "/beta": f32[3]
@@ -453,13 +444,19 @@ mod tests {
             }
             update slot1 = %24
             update slot2 = %28
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn a_frozen_layer() {
         let frozen = json!({"trainable": false, "scale": false, "center": false});
-        check_trained(Family::Keras2, "BatchNormalization", frozen.clone(), &["?,3"], expect![[r#"
+        check_trained(
+            Family::Keras2,
+            "BatchNormalization",
+            frozen.clone(),
+            &["?,3"],
+            expect![[r#"
             input "x1": f32[batch,3]
             slot slot0 "/moving_mean": f32[3]
             slot slot1 "/moving_variance": f32[3]
@@ -470,8 +467,14 @@ mod tests {
               %3 = batch_norm(%0, %1, %2) {epsilon=0.0010000000474974513, scale=false, center=false} : f32[batch,3]
               return %3 "y1"
             }
-        "#]]);
-        check_trained(Family::TensorFlowJs, "BatchNormalization", frozen, &["?,3"], expect![[r#"
+        "#]],
+        );
+        check_trained(
+            Family::TensorFlowJs,
+            "BatchNormalization",
+            frozen,
+            &["?,3"],
+            expect![[r#"
             input "x1": f32[batch,3]
             slot slot0 "/moving_mean": f32[3]
             slot slot1 "/moving_variance": f32[3]
@@ -497,7 +500,8 @@ mod tests {
             }
             update slot0 = %10
             update slot1 = %14
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]

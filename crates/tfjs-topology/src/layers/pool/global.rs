@@ -5,12 +5,11 @@
 use super::PoolKind;
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{Exactness, LayerDef};
+use crate::layer::LayerDef;
 use crate::layers::masks;
 use crate::layers::spatial::Spatial;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::TensorType;
 use tfjs_ir::Value;
 use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_manifest::Result;
@@ -65,24 +64,6 @@ impl LayerDef for GlobalPool {
         };
         Ok(vec![out.into()])
     }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let shape = &self.spatial.input(call)?.shape;
-        let channels = self.spatial.channels(shape);
-        let output = if self.keepdims {
-            self.spatial.with(shape, &vec![Some(1); self.spatial.count], channels).0
-        } else {
-            vec![shape.dims().first().copied().flatten(), channels]
-        };
-        Ok(vec![TensorType::default().with_shape(output)])
-    }
-
-    fn exactness(&self) -> Exactness {
-        match self.kind {
-            PoolKind::Max => Exactness::Exact,
-            PoolKind::Average => Exactness::Rounded,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -111,7 +92,11 @@ mod tests {
     #[test]
     fn masked_steps_do_not_count() {
         let first = json!({"data_format": "channels_first", "keepdims": true});
-        check_program("GlobalAveragePooling1D", json!({}), &["?,?,3"], expect![[r#"
+        check_program(
+            "GlobalAveragePooling1D",
+            json!({}),
+            &["?,?,3"],
+            expect![[r#"
             input "x1": f32[batch,x1.1,3]
             guard at_least(x1.1, 1)
             {
@@ -119,8 +104,13 @@ mod tests {
               %1 = reduce(%0) {op=mean, axes=[1], keep=false} : f32[batch,3]
               return %1 "y1"
             }
-        "#]]);
-        check_program("GlobalAveragePooling1D", json!({}), &["?,?,3 masked"], expect![[r#"
+        "#]],
+        );
+        check_program(
+            "GlobalAveragePooling1D",
+            json!({}),
+            &["?,?,3 masked"],
+            expect![[r#"
             input "x1": f32[batch,x1.1,3]
             input "x1.mask": bool[batch,x1.1]
             const const0: f32[] = [0.0]
@@ -137,8 +127,13 @@ mod tests {
               %8 = binary(%5, %7) {op=div} : f32[batch,3]
               return %8 "y1"
             }
-        "#]]);
-        check_program("GlobalMaxPooling1D", first, &["?,3,? masked"], expect![[r#"
+        "#]],
+        );
+        check_program(
+            "GlobalMaxPooling1D",
+            first,
+            &["?,3,? masked"],
+            expect![[r#"
             input "x1": f32[batch,3,x1.2]
             input "x1.mask": bool[batch,3]
             guard at_least(x1.2, 1)
@@ -148,9 +143,15 @@ mod tests {
               %2 = reduce(%0) {op=max, axes=[2], keep=true} : f32[batch,3,1]
               return %2 "y1"
             }
-        "#]]);
+        "#]],
+        );
         let tfjs = Family::TensorFlowJs;
-        check_program_of(tfjs, "GlobalAveragePooling1D", json!({}), &["?,?,3 masked"], expect![[r#"
+        check_program_of(
+            tfjs,
+            "GlobalAveragePooling1D",
+            json!({}),
+            &["?,?,3 masked"],
+            expect![[r#"
             input "x1": f32[batch,x1.1,3]
             input "x1.mask": bool[batch,x1.1]
             guard at_least(x1.1, 1)
@@ -160,6 +161,7 @@ mod tests {
               %2 = reduce(%0) {op=mean, axes=[1], keep=false} : f32[batch,3]
               return %2 "y1"
             }
-        "#]]);
+        "#]],
+        );
     }
 }

@@ -4,11 +4,10 @@
 
 use crate::call::Call;
 use crate::config::{Config, PerAxis};
-use crate::layer::{Exactness, LayerDef};
+use crate::layer::LayerDef;
 use crate::layers::spatial::Spatial;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::{Dim, TensorType, ValueType};
 use tfjs_ir::prim::elementwise::{BinaryOp, UnaryOp};
 use tfjs_ir::prim::index::Bounds;
 use tfjs_ir::{Dim as Length, ElementType, Value};
@@ -157,27 +156,6 @@ impl LayerDef for UpSampling {
         };
         Ok(vec![out.into()])
     }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = self.spatial.input(call)?;
-        let grow = |(dim, &size): (&Dim, &usize)| match dim {
-            None => Ok(None),
-            Some(n) => n.checked_mul(size).filter(|&n| n < isize::MAX as usize).map(Some).ok_or_else(|| {
-                Error::malformed(format!("{size} times the axes of shape {} are too large", input.shape))
-            }),
-        };
-        let dims = self.spatial.dims(&input.shape).iter().zip(&self.size).map(grow).collect::<Result<Vec<_>>>()?;
-        let shape = self.spatial.with(&input.shape, &dims, self.spatial.channels(&input.shape));
-        let dtype = if self.interpolation == Interpolation::Nearest { input.dtype } else { ValueType::Float };
-        Ok(vec![TensorType { shape, dtype }])
-    }
-
-    fn exactness(&self) -> Exactness {
-        match self.interpolation {
-            Interpolation::Nearest => Exactness::Exact,
-            _ => Exactness::Rounded,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -220,7 +198,11 @@ mod tests {
 
     #[test]
     fn repeated() {
-        check_program("UpSampling2D", json!({"size": [2, 1]}), &["int32 ?,4,?,3"], expect![[r#"
+        check_program(
+            "UpSampling2D",
+            json!({"size": [2, 1]}),
+            &["int32 ?,4,?,3"],
+            expect![[r#"
             input "x1": i32[batch,4,x1.2,3]
             guard at_least(x1.2, 1)
             {
@@ -229,20 +211,30 @@ mod tests {
               %2 = reshape(%1) {dims=[batch,8,x1.2,3]} : i32[batch,8,x1.2,3]
               return %2 "y1"
             }
-        "#]]);
-        check_program("UpSampling1D", json!({"size": 1}), &["?,4,3"], expect![[r#"
+        "#]],
+        );
+        check_program(
+            "UpSampling1D",
+            json!({"size": 1}),
+            &["?,4,3"],
+            expect![[r#"
             input "x1": f32[batch,4,3]
             {
               %0 = input() {port=0} : f32[batch,4,3]
               return %0 "y1"
             }
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn between() {
         let config = json!({"size": [1, 2], "interpolation": "bilinear"});
-        check_program("UpSampling2D", config.clone(), &["?,4,?,3"], expect![[r#"
+        check_program(
+            "UpSampling2D",
+            config.clone(),
+            &["?,4,?,3"],
+            expect![[r#"
             input "x1": f32[batch,4,x1.2,3]
             const const0: f32[] = [0.5]
             const const1: f32[] = [2.0]
@@ -276,8 +268,14 @@ mod tests {
               %23 = binary(%18, %22) {op=add} : f32[batch,4,2*x1.2,3]
               return %23 "y1"
             }
-        "#]]);
-        check_program_of(Family::TensorFlowJs, "UpSampling2D", config, &["?,4,5,3"], expect![[r#"
+        "#]],
+        );
+        check_program_of(
+            Family::TensorFlowJs,
+            "UpSampling2D",
+            config,
+            &["?,4,5,3"],
+            expect![[r#"
             input "x1": f32[batch,4,5,3]
             const const0: f32[] = [2.0]
             const const1: i64[] = [1]
@@ -303,6 +301,7 @@ mod tests {
               %18 = binary(%13, %17) {op=add} : f32[batch,4,10,3]
               return %18 "y1"
             }
-        "#]]);
+        "#]],
+        );
     }
 }
