@@ -172,6 +172,7 @@ impl LayerDef for Merge {
 mod tests {
     use super::*;
     use crate::producer::Family;
+    use crate::registry::Layer;
     use crate::testing::{check_infer, check_program, check_program_of, check_refused, read_layer_of};
     use expect_test::expect;
     use serde_json::json;
@@ -193,7 +194,10 @@ mod tests {
 
     #[test]
     fn masks() {
-        let rule = |family| read_layer_of(family, "Add", json!({})).unwrap().def().mask();
+        let rule = |family| match read_layer_of(family, "Add", json!({})).unwrap() {
+            Layer::Merge(merge) => merge.mask,
+            other => panic!("{other:?}"),
+        };
         assert_eq!(rule(Family::Keras2), MaskRule::And);
         assert_eq!(rule(Family::TensorFlowJs), MaskRule::And);
         assert_eq!(rule(Family::Keras3), MaskRule::Or);

@@ -180,17 +180,8 @@ impl Recurrent {
             false => self.cells.iter().flat_map(of).collect(),
         }
     }
-
-    /// `[batch, time]` of the input.
-    fn batch_time(&self, input: &TensorType) -> Result<[crate::types::Dim; 2]> {
-        match (&input.shape.0[..], self.time_major) {
-            (&[batch, time, _], false) | (&[time, batch, _], true) => Ok([batch, time]),
-            _ => Err(Error::malformed(format!("expected an input of rank 3, found shape {}", input.shape))),
-        }
-    }
 }
 
-/// Lowering.
 impl Recurrent {
     /// `[batch, time]` of the sequence and its channels, all checked.
     fn sequence_dims(&self, cx: &mut LowerCx<'_>, input: Value) -> Result<([Dim; 2], Dim)> {
