@@ -51,7 +51,7 @@ tfjs() {
 
 keras2() {
   python_environment 2
-  run_python 2 lib/run.py families/*.py keras2/op_lambda.py
+  run_python 2 lib/run.py families/*.py keras2/op_lambda.py keras2/open_shape.py
 }
 
 keras3() {
