@@ -5,6 +5,7 @@
 #   generate/all.sh                    every case of every producer, and tests/goldens
 #   generate/all.sh tfjs keras3        only these producers
 #   generate/all.sh gradients          only tests/goldens/gradients
+#   generate/all.sh training           only tests/goldens/training
 #   generate/all.sh --large [FOLDER]   only MobileNetV2-224, into FOLDER (default: mobilenet_v2_224 in the cache); never committed
 #
 # GOLDEN_CACHE  where environments live (default: .cache/golden in the repository root)
@@ -67,6 +68,14 @@ gradients() {
   GOLDEN_CASES=$cache/unused run_python 2 "$goldens/gradients/make.py"
 }
 
+training() {
+  node_environment
+  python_environment 2
+  python_environment 3
+  for keras in 2 3; do GOLDEN_CASES=$cache/unused run_python "$keras" "$goldens/training/make.py"; done
+  node "$goldens/training/make.mjs"
+}
+
 if [[ ${1:-} == --large ]]; then
   folder=${2:-$cache/mobilenet_v2_224}
   mkdir -p "$folder"
@@ -79,12 +88,12 @@ fi
 # Cases are made aside and moved in when a whole producer succeeded: a failed run changes nothing.
 cd "$here"
 export GOLDEN_CASES=$cache/cases
-for producer in "${@:-tfjs keras2 keras3 gradients}"; do
+for producer in "${@:-tfjs keras2 keras3 gradients training}"; do
   for name in $producer; do
     case $name in
       tfjs | keras2 | keras3) ;;
-      gradients) "$name"; continue ;;
-      *) echo "unknown producer \`$name\`: expected tfjs, keras2, keras3 or gradients" >&2; exit 2 ;;
+      gradients | training) "$name"; continue ;;
+      *) echo "unknown producer \`$name\`: expected tfjs, keras2, keras3, gradients or training" >&2; exit 2 ;;
     esac
     rm -rf "${GOLDEN_CASES:?}/$name"
     mkdir -p "$GOLDEN_CASES/$name"

@@ -104,7 +104,7 @@ function predict(model, inputs, batchSize) {
 }
 
 /** The files of `LayersModel.save`, taken from the form that TensorFlow.js's own HTTP handler would post. */
-async function save(model, options) {
+export async function save(model, options) {
   const files = {};
   const fetchFunc = async (_url, init) => {
     for (const part of init.body.values()) files[part.name] = Buffer.from(await part.arrayBuffer());
@@ -134,7 +134,7 @@ async function checkReload(name, files, inputs, outputs, batchSize) {
 
 const DTYPES = {float32: 'F32', int32: 'I32', bool: 'BOOL'};
 
-function safetensors(names, tensors) {
+export function safetensors(names, tensors) {
   const header = {};
   const parts = [];
   const seen = {};
