@@ -2,6 +2,7 @@
 
 pub mod arithmetic;
 pub mod concatenate;
+pub mod dot;
 
 use crate::layers::masks::MaskRule;
 use crate::lower::{KerasTensor, LowerCx};
