@@ -1,4 +1,4 @@
-//! Computes once what is computed several times.
+//! Merges nodes that compute the same value.
 //!
 //! Random numbers, opaque functions and states stay apart. So do primitives of text, whose attributes are large.
 

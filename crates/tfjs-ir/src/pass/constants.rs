@@ -1,4 +1,4 @@
-//! Computes what depends on constants alone, once.
+//! Evaluates nodes that read constants only.
 
 use super::copy::{Copy, with_body};
 use crate::array::Array;

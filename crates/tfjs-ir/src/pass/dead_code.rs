@@ -1,4 +1,4 @@
-//! Removes what nobody reads: nodes, values that loops carry and collect, constants.
+//! Removes nodes, loop values and constants that are never read.
 //!
 //! An unused opaque function is removed too. So is an unused lookup: what it would have rejected is then accepted.
 

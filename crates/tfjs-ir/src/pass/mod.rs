@@ -1,7 +1,8 @@
 //! Passes: programs that compute the same with fewer nodes.
 //!
 //! A pass keeps inputs, weights, states, outputs, updates and guards. It never changes the type of a value that it
-//! keeps, so no guard becomes necessary that was not there.
+//! keeps, so no guard becomes necessary that was not there. The program must [verify](crate::verify::verify); with
+//! another one a pass may panic.
 
 mod common;
 mod constants;

@@ -19,7 +19,7 @@ type Pass = fn(&Program) -> Result<Program>;
 #[test]
 fn results_stay_the_same() {
     let mut removed = [0; 4];
-    for_each(Taste::Any, 150, |program, calls| {
+    for_each(Taste::Any, 80, |program, calls| {
         let passes: [Pass; 4] = [
             dead_code,
             common_subexpressions,
