@@ -39,6 +39,12 @@ const INERT: &[&str] = &[
 /// Endings of keys that only training reads. DIFFERENCE: TensorFlow.js applies constraints to what it loads.
 const INERT_ENDINGS: &[&str] = &["_initializer", "_regularizer", "_constraint"];
 
+/// Whether a key never changes what inference computes, whatever the layer.
+pub(crate) fn is_inert(key: &str) -> bool {
+    let snake = snake_case(key);
+    INERT.contains(&snake.as_str()) || INERT_ENDINGS.iter().any(|end| snake.ends_with(end))
+}
+
 /// The configuration of one layer while it is being read.
 #[derive(Debug)]
 pub struct Config<'a> {
@@ -113,13 +119,7 @@ impl<'a> Config<'a> {
         let read = self.read.borrow();
         self.map
             .iter()
-            .filter(|(key, value)| {
-                let snake = snake_case(key);
-                !value.is_null()
-                    && !read.contains(key.as_str())
-                    && !INERT.contains(&snake.as_str())
-                    && !INERT_ENDINGS.iter().any(|end| snake.ends_with(end))
-            })
+            .filter(|(key, value)| !value.is_null() && !read.contains(key.as_str()) && !is_inert(key))
             .map(|(key, _)| key.clone())
             .collect()
     }

@@ -3,7 +3,7 @@
 use libtest_mimic::{Arguments, Failed, Trial};
 use program_harness::{Case, all_cases, difference};
 use std::process::ExitCode;
-use tfjs_ir::interpret::{Call, interpret};
+use tfjs_ir::interpret::{Inputs, interpret};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -17,8 +17,7 @@ fn run(case: &Case) -> Result<(), String> {
     let loaded = case.load()?;
     let program = &loaded.model.program;
     tfjs_ir::verify::verify(program).map_err(|e| e.to_string())?;
-    let inputs = case.inputs(&loaded.model)?;
-    let call = Call { inputs: &inputs, weights: &loaded.weights, ..Call::default() };
+    let call = Inputs { slots: loaded.weights, ..Inputs::of(case.inputs(&loaded.model)?) };
     let outcome = interpret(program, &call).map_err(|e| e.to_string())?;
     let expected = case.outputs()?;
     if expected.len() != outcome.outputs.len() {

@@ -325,11 +325,23 @@ impl Builder {
     /// # Errors
     /// What `f` says.
     pub fn is_pointwise<R>(&mut self, f: impl FnOnce(&mut Self) -> Result<R>) -> Result<(R, bool)> {
-        let outer = std::mem::replace(&mut self.pointwise, true);
+        let outer = self.watch_batch();
         let result = f(self);
+        let inner = self.unwatch_batch(outer);
+        Ok((result?, inner))
+    }
+
+    /// Starts to watch for parts that mix the entries of a batch. Gives what
+    /// [`unwatch_batch`](Builder::unwatch_batch) takes.
+    pub fn watch_batch(&mut self) -> bool {
+        std::mem::replace(&mut self.pointwise, true)
+    }
+
+    /// Whether everything built since [`watch_batch`](Builder::watch_batch) treats each entry of the batch by itself.
+    pub fn unwatch_batch(&mut self, outer: bool) -> bool {
         let inner = std::mem::replace(&mut self.pointwise, outer);
         self.pointwise &= inner;
-        Ok((result?, inner))
+        inner
     }
 
     /// Adds a constant.

@@ -8,7 +8,10 @@ mod call;
 mod inline;
 mod model;
 mod scope;
+mod state;
 mod tensor;
+#[cfg(test)]
+pub(crate) mod testing;
 mod weights;
 
 #[cfg(test)]
@@ -18,14 +21,14 @@ pub use scope::Scoped;
 pub use tensor::{KerasTensor, element, value_type};
 
 use crate::def::LayerEntry;
-use crate::graph::{LayerId, ModelGraph, SlotId};
+use crate::graph::{GraphLayer, LayerId, ModelGraph, SlotId};
 use crate::layer::Scope;
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use tfjs_ir::{Builder, Dim, ElementType, Value};
+use tfjs_ir::{Builder, Dim, ElementType, StateId, Value};
 use tfjs_manifest::{Error, Limits, Result};
 
 /// What a layer is lowered with: the builder of the program (to which it dereferences), and what Keras knows beside it:
@@ -50,6 +53,10 @@ pub struct LowerCx<'a> {
     /// Where the weights of each layer of the call table stand.
     places: HashMap<LayerId, scope::Place>,
     opaques: Vec<Arc<dyn Any + Send + Sync>>,
+    /// The states of each instance, by their position.
+    states: HashMap<(usize, usize), StateId>,
+    /// What was noticed and does not stop the model from loading.
+    warnings: Vec<String>,
 }
 
 /// A layer with its weights: one for each place in the file, however often it is called.
@@ -108,6 +115,8 @@ impl<'a> LowerCx<'a> {
             counters: HashMap::new(),
             places: HashMap::new(),
             opaques: Vec::new(),
+            states: HashMap::new(),
+            warnings: Vec::new(),
         }
     }
 
@@ -131,6 +140,30 @@ impl<'a> LowerCx<'a> {
     /// trainable.
     pub fn trainable(&self) -> bool {
         self.frames.iter().all(|frame| frame.trainable)
+    }
+
+    /// Records something that does not stop the model from loading; once, however often it is noticed.
+    pub fn warn(&mut self, warning: String) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+
+    /// The layer of the call table that is being lowered, or whose inside is.
+    pub(crate) fn current_layer(&self) -> Option<&GraphLayer> {
+        let frame = self.frames.last()?;
+        self.graph.layers.get(self.known[frame.instance].layer.0)
+    }
+
+    /// Runs `f` and tells whether what it built treats each entry of the batch by itself.
+    ///
+    /// # Errors
+    /// What `f` says.
+    pub fn is_pointwise<R>(&mut self, f: impl FnOnce(&mut Self) -> Result<R>) -> Result<(R, bool)> {
+        let outer = self.builder.watch_batch();
+        let result = f(self);
+        let inner = self.builder.unwatch_batch(outer);
+        Ok((result?, inner))
     }
 
     /// Floating point, whatever the numbers were.

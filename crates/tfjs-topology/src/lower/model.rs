@@ -47,6 +47,8 @@ pub struct Model {
     pub values: Vec<Value>,
     /// The functions of the caller's own layers, which a runtime knows.
     pub opaques: Vec<Arc<dyn Any + Send + Sync>>,
+    /// What was noticed and does not stop the model from loading.
+    pub warnings: Vec<String>,
 }
 
 impl fmt::Debug for Model {
@@ -80,7 +82,7 @@ pub fn lower(def: &ModelDef, options: &LowerOptions) -> Result<Model> {
     let outputs = cx.inline(&def.root, &Scoped::root(&def.root), None, edges)?;
     let names = unique(def.root.outputs.iter().map(|p| p.name.clone()));
     let named = names.into_iter().zip(outputs);
-    let LowerCx { builder, mut graph, values, opaques, .. } = cx;
+    let LowerCx { builder, mut graph, values, opaques, warnings, .. } = cx;
     graph.name = def.root.name.clone();
     graph.inputs = ports;
     let mut results = Vec::new();
@@ -89,7 +91,7 @@ pub fn lower(def: &ModelDef, options: &LowerOptions) -> Result<Model> {
         results.push((name.clone(), edge.tensor.value));
         graph.outputs.push(GraphPort { name, value });
     }
-    Ok(Model { graph, program: builder.finish(results)?, values, opaques })
+    Ok(Model { graph, program: builder.finish(results)?, values, opaques, warnings })
 }
 
 impl LowerCx<'_> {

@@ -3,11 +3,15 @@
 //! Reference: `keras.ops.add` and its relatives; shapes broadcast as numpy's do. Operations carry no mask.
 
 use super::FromOpConfig;
-use super::params::{Constant, numeric, promote};
+use super::args::{Args, Operands, is_integer, to_type};
+use super::params::{Constant, Params, meeting, numeric};
+use super::sizes;
 use crate::call::{Arg, Call};
 use crate::config::Config;
 use crate::layer::LayerDef;
+use crate::lower::{KerasTensor, LowerCx};
 use crate::types::{Dim, SymShape, TensorType, ValueType};
+use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_manifest::{Error, Result};
 
 /// Which arithmetic.
@@ -40,10 +44,12 @@ pub enum BinaryKind {
 pub struct Binary {
     /// Which arithmetic.
     pub kind: BinaryKind,
+    /// Nothing that is known.
+    pub params: Params,
 }
 
 impl FromOpConfig for Binary {
-    fn from_config(class: &str, _config: &Config<'_>) -> Result<Self> {
+    fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         let kind = match class {
             "Add" => BinaryKind::Add,
             "Subtract" => BinaryKind::Subtract,
@@ -57,7 +63,7 @@ impl FromOpConfig for Binary {
             "Minimum" => BinaryKind::Minimum,
             other => return Err(Error::bug(format!("`{other}` is listed as a binary operation"))),
         };
-        Ok(Binary { kind })
+        Ok(Binary { kind, params: Params::read(config) })
     }
 }
 
@@ -107,17 +113,53 @@ pub fn operand_types(call: &Call<TensorType>) -> Result<([TensorType; 2], ValueT
         return Err(Error::malformed("an operation without a tensor"));
     }
     let ((a, a_weak), (b, b_weak)) = (typed(a)?, typed(b)?);
-    let kind = |t: ValueType| if t == ValueType::Int64 { ValueType::Int32 } else { t };
-    let dtype = match (a_weak, b_weak) {
-        // A weak whole number does not widen an integer.
-        (true, false) if promote(kind(a.dtype), kind(b.dtype)) == kind(b.dtype) => b.dtype,
-        (false, true) if promote(kind(a.dtype), kind(b.dtype)) == kind(a.dtype) => a.dtype,
-        _ => promote(a.dtype, b.dtype),
-    };
+    let dtype = meeting((a.dtype, a_weak), (b.dtype, b_weak));
     Ok(([a, b], dtype))
 }
 
+impl Binary {
+    /// The arithmetic of two values of this type.
+    fn compute(&self, cx: &mut LowerCx<'_>, operands: &Operands) -> Result<tfjs_ir::Value> {
+        let computed_in = match (self.kind, operands.dtype) {
+            (BinaryKind::Divide, _) => ValueType::Float,
+            // Truth values count as 0 and 1.
+            (_, ValueType::Bool) => ValueType::Int32,
+            (_, dtype) => dtype,
+        };
+        let a = to_type(cx, operands.a.value, computed_in)?;
+        let b = to_type(cx, operands.b.value, computed_in)?;
+        let op = match self.kind {
+            BinaryKind::Add => BinaryOp::Add,
+            BinaryKind::Subtract => BinaryOp::Sub,
+            BinaryKind::Multiply => BinaryOp::Mul,
+            BinaryKind::Divide => BinaryOp::Div,
+            BinaryKind::FloorDivide => BinaryOp::FloorDiv,
+            BinaryKind::Mod => BinaryOp::Mod,
+            BinaryKind::Power => BinaryOp::Pow,
+            BinaryKind::Maximum => BinaryOp::Max,
+            BinaryKind::Minimum => BinaryOp::Min,
+            BinaryKind::SquaredDifference => {
+                let difference = cx.sub(a, b)?;
+                return cx.mul(difference, difference);
+            }
+        };
+        cx.binary(op, a, b)
+    }
+}
+
 impl LayerDef for Binary {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let args = Args::new(&self.params, call);
+        let operands = args.operands(cx, 0)?;
+        let dtype = if self.kind == BinaryKind::Divide { ValueType::Float } else { operands.dtype };
+        let value = self.compute(cx, &operands)?;
+        let value = to_type(cx, value, dtype)?;
+        let sizes = operands.a.sizes.as_ref().zip(operands.b.sizes.as_ref()).filter(|_| is_integer(dtype));
+        let sizes = sizes.and_then(|(a, b)| sizes::binary(cx, self.kind, a, b));
+        args.finish(cx);
+        Ok(vec![KerasTensor { sizes, ..KerasTensor::from(value) }])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let ([a, b], dtype) = operand_types(call)?;
         let dtype = if self.kind == BinaryKind::Divide { ValueType::Float } else { dtype };

@@ -3,11 +3,15 @@
 //! Reference: `keras.ops.greater` and its relatives.
 
 use super::FromOpConfig;
+use super::args::{Args, to_type};
 use super::binary::{broadcast, operand_types};
+use super::params::Params;
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::{Exactness, LayerDef};
+use crate::lower::{KerasTensor, LowerCx};
 use crate::types::{TensorType, ValueType};
+use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp};
 use tfjs_manifest::{Error, Result};
 
 /// A comparison.
@@ -15,6 +19,8 @@ use tfjs_manifest::{Error, Result};
 pub struct Compare {
     /// Which one.
     pub kind: CompareKind,
+    /// Nothing that is known.
+    pub params: Params,
 }
 
 /// Which comparison.
@@ -41,7 +47,7 @@ pub enum CompareKind {
 }
 
 impl FromOpConfig for Compare {
-    fn from_config(class: &str, _config: &Config<'_>) -> Result<Self> {
+    fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         let kind = match class {
             "Equal" => CompareKind::Equal,
             "NotEqual" => CompareKind::NotEqual,
@@ -54,11 +60,53 @@ impl FromOpConfig for Compare {
             "LogicalXor" => CompareKind::Xor,
             other => return Err(Error::bug(format!("`{other}` is listed as a comparison"))),
         };
-        Ok(Compare { kind })
+        Ok(Compare { kind, params: Params::read(config) })
+    }
+}
+
+/// A comparison, or logic of truth values.
+enum Op {
+    Compare(CompareOp),
+    Logic(BinaryOp),
+}
+
+impl CompareKind {
+    fn op(self) -> Op {
+        match self {
+            CompareKind::Equal => Op::Compare(CompareOp::Eq),
+            CompareKind::NotEqual => Op::Compare(CompareOp::Ne),
+            CompareKind::Greater => Op::Compare(CompareOp::Gt),
+            CompareKind::GreaterEqual => Op::Compare(CompareOp::Ge),
+            CompareKind::Less => Op::Compare(CompareOp::Lt),
+            CompareKind::LessEqual => Op::Compare(CompareOp::Le),
+            CompareKind::And => Op::Logic(BinaryOp::And),
+            CompareKind::Or => Op::Logic(BinaryOp::Or),
+            CompareKind::Xor => Op::Logic(BinaryOp::Xor),
+        }
     }
 }
 
 impl LayerDef for Compare {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let args = Args::new(&self.params, call);
+        let operands = args.operands(cx, 0)?;
+        let (a, b) = (operands.a.value, operands.b.value);
+        let value = match self.kind.op() {
+            Op::Logic(op) => {
+                let (a, b) = (to_type(cx, a, ValueType::Bool)?, to_type(cx, b, ValueType::Bool)?);
+                cx.binary(op, a, b)?
+            }
+            // Truth values count as 0 and 1.
+            Op::Compare(op) if operands.dtype == ValueType::Bool => {
+                let (a, b) = (to_type(cx, a, ValueType::Int32)?, to_type(cx, b, ValueType::Int32)?);
+                cx.compare(op, a, b)?
+            }
+            Op::Compare(op) => cx.compare(op, a, b)?,
+        };
+        args.finish(cx);
+        Ok(vec![KerasTensor::from(value)])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let ([a, b], _) = operand_types(call)?;
         Ok(vec![TensorType { shape: broadcast(&a.shape, &b.shape)?, dtype: ValueType::Bool }])

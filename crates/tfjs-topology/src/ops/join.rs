@@ -3,11 +3,14 @@
 //! Reference: `keras.ops.concatenate`, `keras.ops.stack`.
 
 use super::FromOpConfig;
-use super::params::{Params, numeric, promote};
+use super::args::{self, Args, is_integer, to_type};
+use super::params::{Constant, Params, numeric, promote};
+use super::sizes;
 use crate::call::{Arg, Call};
 use crate::config::Config;
 use crate::layer::{Exactness, LayerDef};
-use crate::types::{Dim, SymShape, TensorType};
+use crate::lower::{KerasTensor, LowerCx, value_type};
+use crate::types::{Dim, SymShape, TensorType, ValueType};
 use tfjs_manifest::{Error, Result};
 
 /// Several tensors joined along an axis.
@@ -66,7 +69,116 @@ fn is_constant<T>(arg: &Arg<T>) -> bool {
     arg.constant().is_some()
 }
 
+/// Lowering.
+impl Join {
+    /// What is joined, with the arguments behind it: Keras 3 writes a list, Keras 2 one argument after the other.
+    fn parts<'a>(&self, args: &Args<'a>) -> Result<(Vec<&'a Arg<KerasTensor>>, Option<usize>)> {
+        const NAMES: [&str; 3] = ["xs", "x", "values"];
+        let (list, axis) = match args.positional() {
+            [] => (args.keyword(&NAMES).map(std::slice::from_ref).unwrap_or_default(), None),
+            [Arg::List(_), ..] => (&args.positional()[..1], Some(1)),
+            all => (all, None),
+        };
+        let parts: Vec<&Arg<KerasTensor>> = match list {
+            [Arg::List(items)] => items.iter().collect(),
+            items => items.iter().collect(),
+        };
+        if parts.iter().any(|part| part.tensor().is_some()) {
+            return Ok((parts, axis));
+        }
+        Err(Error::malformed("expected tensors to join, found none"))
+    }
+
+    /// The parts as values. A constant among them counts as sizes do.
+    fn values(&self, cx: &mut LowerCx<'_>, parts: &[&Arg<KerasTensor>]) -> Result<Vec<KerasTensor>> {
+        let tensors = || parts.iter().filter_map(|part| part.tensor());
+        let mut dtype = ValueType::Bool;
+        for tensor in tensors() {
+            args::numeric(cx, tensor.value)?;
+            dtype = promote(dtype, value_type(cx.ty(tensor.value).element));
+        }
+        let of_sizes = is_integer(dtype) && tensors().all(|tensor| tensor.sizes.is_some());
+        let mut values = Vec::with_capacity(parts.len());
+        for part in parts {
+            values.push(match part {
+                Arg::Tensor(tensor) => {
+                    let value = to_type(cx, tensor.value, dtype)?;
+                    KerasTensor { sizes: tensor.sizes.clone().filter(|_| of_sizes), ..KerasTensor::from(value) }
+                }
+                Arg::Const(json) if of_sizes => {
+                    let constant = Constant::read(json)?;
+                    let sizes = sizes::of_constant(cx, &constant);
+                    KerasTensor { sizes, ..KerasTensor::from(constant.lower(cx, dtype)?) }
+                }
+                _ => return Err(Error::unsupported("a constant among joined tensors is not supported")),
+            });
+        }
+        Ok(values)
+    }
+
+    /// The axis in the result.
+    fn axis_of(
+        &self,
+        cx: &LowerCx<'_>,
+        args: &Args<'_>,
+        position: Option<usize>,
+        first: tfjs_ir::Value,
+    ) -> Result<usize> {
+        let axis: i64 = args.or(&["axis"], position, if self.stack { 0 } else { -1 })?;
+        let rank = cx.ty(first).rank() + usize::from(self.stack);
+        let found = SymShape(vec![None; rank]).axis(axis);
+        found.map_err(|_| Error::malformed(format!("`axis` {axis} does not exist in shape {}", cx.shape(first))))
+    }
+
+    /// Checks that the parts fit each other everywhere but along the axis.
+    fn check_fit(&self, cx: &mut LowerCx<'_>, values: &[KerasTensor], axis: usize) -> Result<()> {
+        let Some((first, more)) = values.split_first() else { return Ok(()) };
+        let mut joined = cx.ty(first.value).clone();
+        for other in more {
+            let dims = cx.dims_of(other.value);
+            let wrong = |cx: &LowerCx<'_>, joined: &tfjs_ir::Type| {
+                let (a, b) = (joined.shape(&cx.program().dims), cx.shape(other.value));
+                Error::malformed(format!("shapes {a} and {b} cannot be joined at axis {axis}"))
+            };
+            if dims.len() != joined.rank() {
+                return Err(wrong(cx, &joined));
+            }
+            for (i, dim) in dims.into_iter().enumerate() {
+                joined.dims[i] = match i == axis && !self.stack {
+                    true => cx.dims().add(joined.dims[i], dim)?,
+                    false => cx.same(joined.dims[i], dim).ok_or_else(|| wrong(cx, &joined))?,
+                };
+            }
+        }
+        Ok(())
+    }
+}
+
 impl LayerDef for Join {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let args = Args::new(&self.params, call);
+        let (parts, position) = self.parts(&args)?;
+        let mut values = self.values(cx, &parts)?;
+        let first = values.first().ok_or_else(|| Error::bug("no tensors to join"))?.value;
+        let axis = self.axis_of(cx, &args, position, first)?;
+        self.check_fit(cx, &values, axis)?;
+        if axis == 0 {
+            cx.mixes_batch();
+        }
+        let sizes: Option<Vec<Vec<_>>> = values.iter().map(|part| part.sizes.clone()).collect();
+        if self.stack {
+            for part in &mut values {
+                part.value = cx.insert_axis(part.value, axis)?;
+            }
+        }
+        let values: Vec<tfjs_ir::Value> = values.into_iter().map(|part| part.value).collect();
+        let value = cx.concat(&values, axis)?;
+        // Sizes are numbers and vectors of them: what has more axes is none.
+        let sizes = sizes.map(|sizes| sizes.concat()).filter(|_| cx.ty(value).rank() == 1);
+        args.finish(cx);
+        Ok(vec![KerasTensor { sizes, ..KerasTensor::from(value) }])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let tensors = self.tensors(call)?;
         let Some((first, more)) = tensors.split_first() else { return Err(Error::bug("no tensors to join")) };

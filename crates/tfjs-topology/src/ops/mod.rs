@@ -3,17 +3,21 @@
 //!
 //! An operation's class name may be a layer's (`Add`), so operations have a list of their own.
 
+pub mod args;
 pub mod binary;
 pub mod compare;
+pub mod fill;
 pub mod join;
 pub mod matmul;
 pub mod params;
 pub mod reduce;
 pub mod select;
 pub mod shape;
+pub mod sizes;
 pub mod slice;
 pub mod tf_lambda;
 pub mod unary;
+pub mod unstack;
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -46,6 +50,10 @@ macro_rules! for_each_op {
             select::Make = "Cast" | "ConvertToTensor" | "Identity" | "ZerosLike" | "OnesLike" | "LogicalNot";
             select::Where = "Where";
             matmul::Matmul = "Matmul";
+            sizes::Shape = "Shape";
+            fill::Fill = "Fill" | "Zeros" | "Ones" | "BroadcastTo";
+            fill::Range = "Range";
+            unstack::Unstack = "Unstack";
         }
     };
 }

@@ -3,8 +3,10 @@
 
 use crate::call::{Arg, Call};
 use crate::config::{Config, FromJson, expected};
+use crate::lower::{LowerCx, element};
 use crate::types::{SymShape, TensorType, ValueType};
 use serde_json::{Map, Value};
+use tfjs_ir::{Array, Data, ElementType};
 use tfjs_manifest::{Error, Result, Shape};
 
 /// What the configuration of an operation says.
@@ -12,6 +14,16 @@ use tfjs_manifest::{Error, Result, Shape};
 pub struct Params(Map<String, Value>);
 
 impl Params {
+    /// The keys of the configuration that have a value.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(|(_, value)| !value.is_null()).map(|(key, _)| key.as_str())
+    }
+
+    /// The value of a key; null is absent.
+    pub fn configured(&self, key: &str) -> Option<&Value> {
+        self.0.get(key).filter(|value| !value.is_null())
+    }
+
     /// Everything in the configuration.
     pub fn read(config: &Config<'_>) -> Self {
         config.map().keys().for_each(|key| config.inert(&[key]));
@@ -112,6 +124,23 @@ impl Constant {
         Ok(Constant { shape, values, dtype, weak: true })
     }
 
+    /// The constant as a value of this type.
+    ///
+    /// # Errors
+    /// As [`Builder::constant`](tfjs_ir::Builder::constant).
+    pub fn lower(&self, cx: &mut LowerCx<'_>, dtype: ValueType) -> Result<tfjs_ir::Value> {
+        let (element, dims, values) = (element(dtype), self.shape.dims(), self.values.iter());
+        if let ([], &[number]) = (dims, &self.values[..]) {
+            return cx.scalar(element, number);
+        }
+        let data = match element {
+            ElementType::Bool => Data::Bool(values.map(|&x| x != 0.0).collect()),
+            _ if element.is_float() => Data::Float(values.copied().collect()),
+            _ => Data::Int(values.map(|&x| x as i64).collect()),
+        };
+        cx.constant(Array::new(element, dims, data)?)
+    }
+
     /// The type as an operand.
     pub fn ty(&self) -> TensorType {
         let shape = SymShape(self.shape.iter().map(|&d| Some(d)).collect());
@@ -158,6 +187,18 @@ pub fn promote(a: ValueType, b: ValueType) -> ValueType {
         _ => 3,
     };
     if rank(a) >= rank(b) { a } else { b }
+}
+
+/// The type in which two operands meet. A weak operand, a constant without a type of its own, takes the other's type
+/// where that can hold it.
+pub fn meeting((a, a_weak): (ValueType, bool), (b, b_weak): (ValueType, bool)) -> ValueType {
+    let kind = |t: ValueType| if t == ValueType::Int64 { ValueType::Int32 } else { t };
+    match (a_weak, b_weak) {
+        // A weak whole number does not widen an integer.
+        (true, false) if promote(kind(a), kind(b)) == kind(b) => b,
+        (false, true) if promote(kind(a), kind(b)) == kind(a) => a,
+        _ => promote(a, b),
+    }
 }
 
 /// Refuses strings.

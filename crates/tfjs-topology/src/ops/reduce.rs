@@ -3,11 +3,14 @@
 //! Reference: `keras.ops.mean` and its relatives, `tf.reduce_mean` and its.
 
 use super::FromOpConfig;
+use super::args::{Args, to_type};
 use super::params::{Params, numeric, subject};
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::LayerDef;
+use crate::lower::{KerasTensor, LowerCx, value_type};
 use crate::types::{TensorType, ValueType};
+use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_manifest::{Error, Result};
 
 /// A reduction over some axes, or all of them.
@@ -76,7 +79,40 @@ impl Reduce {
     }
 }
 
+impl ReduceKind {
+    /// The reduction of values of a type, and the type in which it is computed.
+    fn op(self, dtype: ValueType) -> (ReduceOp, ValueType) {
+        match (self, dtype) {
+            (ReduceKind::Any, _) | (ReduceKind::Max, ValueType::Bool) => (ReduceOp::Any, ValueType::Bool),
+            (ReduceKind::All, _) | (ReduceKind::Min, ValueType::Bool) => (ReduceOp::All, ValueType::Bool),
+            (ReduceKind::Mean, _) => (ReduceOp::Mean, ValueType::Float),
+            (ReduceKind::Sum, ValueType::Bool) => (ReduceOp::Sum, ValueType::Int32),
+            (ReduceKind::Prod, ValueType::Bool) => (ReduceOp::Prod, ValueType::Int32),
+            (ReduceKind::Sum, _) => (ReduceOp::Sum, dtype),
+            (ReduceKind::Prod, _) => (ReduceOp::Prod, dtype),
+            (ReduceKind::Max, _) => (ReduceOp::Max, dtype),
+            (ReduceKind::Min, _) => (ReduceOp::Min, dtype),
+        }
+    }
+}
+
 impl LayerDef for Reduce {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let args = Args::new(&self.params, call);
+        let input = args.numbers(cx, &["input_tensor"])?.value;
+        let axes = args.axes(cx, &["axis", "reduction_indices"], Some(1), input)?;
+        let axes = axes.unwrap_or_else(|| (0..cx.ty(input).rank()).collect());
+        let keep = args.or(&["keepdims", "keep_dims"], Some(2), false)?;
+        let (op, dtype) = self.kind.op(value_type(cx.ty(input).element));
+        let x = to_type(cx, input, dtype)?;
+        if axes.contains(&0) {
+            cx.mixes_batch();
+        }
+        let value = cx.reduce(op, x, &axes, keep)?;
+        args.finish(cx);
+        Ok(vec![KerasTensor::from(value)])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let input = numeric(subject(call, &["input_tensor"])?)?;
         let (axes, keepdims) = (self.axes(call, input)?, self.keepdims(call)?);

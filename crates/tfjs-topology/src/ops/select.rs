@@ -3,12 +3,16 @@
 //! Reference: `keras.ops.cast` and its relatives.
 
 use super::FromOpConfig;
+use super::args::{self, Args, is_integer, to_type};
 use super::binary::{broadcast, operand_types};
 use super::params::{Params, numeric, subject};
+use super::sizes;
 use crate::call::{Arg, Call};
 use crate::config::Config;
 use crate::layer::{Exactness, LayerDef};
+use crate::lower::{KerasTensor, LowerCx, element, value_type};
 use crate::types::{TensorType, ValueType};
+use tfjs_ir::prim::elementwise::{CompareOp, UnaryOp};
 use tfjs_manifest::{Error, Result};
 
 /// Values of a tensor made anew.
@@ -62,6 +66,26 @@ impl Make {
 }
 
 impl LayerDef for Make {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let args = Args::new(&self.params, call);
+        let input = args.numbers(cx, &["value"])?;
+        // A hint is no order, and nothing is sparse or unequal in the batch.
+        args.inert(&["dtype_hint", "sparse", "ragged", "optimize"]);
+        let made = if self.kind == MakeKind::Not { None } else { sizes::dtype(&args, &["dtype"], Some(1))? };
+        let dtype = made.unwrap_or(value_type(cx.ty(input.value).element));
+        let dims = cx.dims_of(input.value);
+        let value = match self.kind {
+            MakeKind::Cast => to_type(cx, input.value, dtype)?,
+            MakeKind::Zeros => cx.full(element(dtype), &dims, 0.0)?,
+            MakeKind::Ones => cx.full(element(dtype), &dims, 1.0)?,
+            MakeKind::Not if dtype == ValueType::Bool => cx.unary(UnaryOp::Not, input.value)?,
+            MakeKind::Not => cx.compare_scalar(CompareOp::Eq, input.value, 0.0)?,
+        };
+        let sizes = input.sizes.clone().filter(|_| self.kind == MakeKind::Cast && is_integer(dtype));
+        args.finish(cx);
+        Ok(vec![KerasTensor { sizes, ..KerasTensor::from(value) }])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let input = numeric(subject(call, &["value"])?)?;
         Ok(vec![TensorType { dtype: self.dtype(call, input.dtype)?, ..input.clone() }])
@@ -74,12 +98,14 @@ impl LayerDef for Make {
 
 /// `condition ? a : b`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Where;
+pub struct Where {
+    /// Nothing that is known.
+    pub params: Params,
+}
 
 impl FromOpConfig for Where {
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
-        Params::read(config);
-        Ok(Where)
+        Ok(Where { params: Params::read(config) })
     }
 }
 
@@ -101,6 +127,26 @@ impl Where {
 }
 
 impl LayerDef for Where {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let args = Args::new(&self.params, call);
+        let keyword = args.keyword(&["condition"]);
+        let condition = args.positional().first().or(keyword).and_then(Arg::tensor);
+        let condition = condition.ok_or_else(|| Error::malformed("expected a tensor as the condition"))?.value;
+        let operands = args.operands(cx, 1)?;
+        args::numeric(cx, condition)?;
+        let (a, b) = (operands.a.value, operands.b.value);
+        let (dims, of_values) = (cx.dims_of(condition), [cx.dims_of(a), cx.dims_of(b)]);
+        let values = cx.broadcast_shapes(&of_values[0], &of_values[1])?;
+        cx.broadcast_shapes(&dims, &values)?;
+        if dims.len() != values.len() {
+            cx.mixes_batch();
+        }
+        let condition = to_type(cx, condition, ValueType::Bool)?;
+        let value = cx.select(condition, a, b)?;
+        args.finish(cx);
+        Ok(vec![KerasTensor::from(value)])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let (condition, values) = self.split(call)?;
         let ([a, b], dtype) = operand_types(&values)?;

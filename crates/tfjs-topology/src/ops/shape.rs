@@ -3,11 +3,15 @@
 //! Reference: `keras.ops.reshape` and its relatives. Unlike the layers of these names, they see the batch.
 
 use super::FromOpConfig;
+use super::args::Args;
 use super::params::{Numbers, Params, subject};
+use super::sizes;
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::{Exactness, LayerDef};
+use crate::lower::{KerasTensor, LowerCx};
 use crate::types::{Dim, SymShape, TensorType};
+use tfjs_ir::{self as ir, Value};
 use tfjs_manifest::{Error, Result};
 
 /// A rearrangement of one tensor.
@@ -144,7 +148,150 @@ fn reshaped(target: &[i64], shape: &SymShape) -> Result<Vec<Dim>> {
     Ok(target.iter().map(|&d| usize::try_from(d).ok().or(rest)).collect())
 }
 
+/// Lowering.
+impl Rearrange {
+    fn reshape(&self, cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
+        let Some(target) = args.sizes(cx, &["newshape", "shape", "target_shape"], Some(1))? else {
+            return Err(Error::malformed("missing `newshape`"));
+        };
+        let dims = target_dims(cx, x, target)?;
+        cx.reshape(x, &dims)
+    }
+
+    fn transpose(&self, cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
+        args.inert(&["conjugate"]);
+        let rank = cx.ty(x).rank();
+        let order = match args.opt(&["axes", "perm"], Some(1))? {
+            None => (0..rank).rev().collect(),
+            Some(Numbers(axes)) => axes.into_iter().map(|axis| cx.axis(axis, x)).collect::<Result<Vec<usize>>>()?,
+        };
+        cx.transpose(x, &order)
+    }
+
+    fn squeeze(&self, cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
+        let given = args.axes(cx, &["axis", "squeeze_dims"], Some(1), x)?;
+        let mut dims = cx.dims_of(x);
+        // Without axes, those known to have length 1 go; the batch is not known when a model is made.
+        let axes = given.unwrap_or_else(|| (1..dims.len()).filter(|&axis| dims[axis] == ir::Dim::ONE).collect());
+        for &axis in axes.iter().rev() {
+            if cx.same(dims[axis], ir::Dim::ONE).is_none() {
+                let shape = cx.shape(x);
+                return Err(Error::malformed(format!("axis {axis} of shape {shape} does not have length 1")));
+            }
+            dims.remove(axis);
+        }
+        cx.reshape(x, &dims)
+    }
+
+    fn expand_dims(&self, cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
+        let Some(Numbers(axes)) = args.opt(&["axis"], Some(1))? else {
+            return Err(Error::malformed("missing `axis`"));
+        };
+        let mut dims = cx.dims_of(x);
+        let grown = SymShape(vec![None; dims.len() + axes.len()]);
+        let mut new = axes.into_iter().map(|axis| grown.axis(axis)).collect::<Result<Vec<usize>>>()?;
+        new.sort_unstable();
+        if new.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(Error::malformed("an axis is given twice"));
+        }
+        new.into_iter().for_each(|axis| dims.insert(axis, ir::Dim::ONE));
+        cx.reshape(x, &dims)
+    }
+
+    /// Each axis is repeated as a new axis in front of it.
+    fn tile(&self, cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
+        let Some(repeats) = args.sizes(cx, &["repeats", "multiples"], Some(1))? else {
+            return Err(Error::malformed("missing `repeats`"));
+        };
+        let dims = cx.dims_of(x);
+        if repeats.len() != dims.len() {
+            let (rank, shape, found) = (dims.len(), cx.shape(x), repeats.len());
+            return Err(Error::malformed(format!("expected {rank} repeats for shape {shape}, found {found}")));
+        }
+        let (mut with_ones, mut repeated, mut tiled) = (Vec::new(), Vec::new(), Vec::new());
+        for (dim, count) in dims.into_iter().zip(repeats) {
+            if !cx.at_least(count, ir::Dim::ZERO) {
+                let count = sizes::text(cx, &[count]);
+                return Err(Error::malformed(format!("expected repeats of at least 0, found {count}")));
+            }
+            if count != ir::Dim::ONE {
+                with_ones.push(ir::Dim::ONE);
+                repeated.push(count);
+            }
+            with_ones.push(dim);
+            repeated.push(dim);
+            tiled.push(cx.dims().mul(dim, count)?);
+        }
+        let x = cx.reshape(x, &with_ones)?;
+        let x = cx.broadcast_to(x, &repeated)?;
+        cx.reshape(x, &tiled)
+    }
+
+    /// What the rearrangement makes of sizes: a number and a vector of one are the same.
+    fn keeps_sizes(&self, cx: &LowerCx<'_>, result: Value) -> bool {
+        self.kind != RearrangeKind::Tile && cx.ty(result).rank() <= 1
+    }
+}
+
+/// The dimensions that a target shape asks for; -1 is the one that follows from the others.
+fn target_dims(cx: &mut LowerCx<'_>, x: Value, mut target: Vec<ir::Dim>) -> Result<Vec<ir::Dim>> {
+    let text = sizes::text(cx, &target);
+    let misfit = |cx: &LowerCx<'_>| Error::malformed(format!("shape {} cannot become {text}", cx.shape(x)));
+    let open = sizes::number(cx, -1)?;
+    let free: Vec<usize> = (0..target.len()).filter(|&axis| target[axis] == open).collect();
+    let known: Vec<ir::Dim> = target.iter().copied().filter(|&dim| dim != open).collect();
+    if free.len() > 1 || known.iter().any(|&dim| !cx.at_least(dim, ir::Dim::ZERO)) {
+        return Err(misfit(cx));
+    }
+    let from = cx.dims_of(x);
+    let elements = cx.dims().product(&from)?;
+    let product = cx.dims().product(&known)?;
+    match free[..] {
+        [axis] => target[axis] = quotient(cx, elements, product)?.ok_or_else(|| misfit(cx))?,
+        _ => _ = cx.same(elements, product).ok_or_else(|| misfit(cx))?,
+    }
+    Ok(target)
+}
+
+/// How often one number of elements is contained in another; `None` if it is not a whole number of times.
+fn quotient(cx: &mut LowerCx<'_>, elements: ir::Dim, part: ir::Dim) -> Result<Option<ir::Dim>> {
+    if part == ir::Dim::ZERO {
+        return Ok(None);
+    }
+    if let Some(exact) = cx.dims().div_exact(elements, part) {
+        return Ok(Some(exact));
+    }
+    let Some(number) = cx.program().dims.known(part) else {
+        return Err(Error::unsupported(
+            "a reshape whose open axis is a quotient of two unknown sizes is not supported",
+        ));
+    };
+    if !cx.divisible(elements, part) {
+        return Ok(None);
+    }
+    cx.dims().div_floor(elements, number).map(Some)
+}
+
 impl LayerDef for Rearrange {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let args = Args::new(&self.params, call);
+        let input = args.subject(&[])?;
+        let x = input.value;
+        let value = match self.kind {
+            RearrangeKind::Reshape => self.reshape(cx, &args, x)?,
+            RearrangeKind::Transpose => self.transpose(cx, &args, x)?,
+            RearrangeKind::Squeeze => self.squeeze(cx, &args, x)?,
+            RearrangeKind::ExpandDims => self.expand_dims(cx, &args, x)?,
+            RearrangeKind::Tile => self.tile(cx, &args, x)?,
+        };
+        if cx.ty(x).dims.first() != cx.ty(value).dims.first() {
+            cx.mixes_batch();
+        }
+        let sizes = input.sizes.clone().filter(|_| self.keeps_sizes(cx, value));
+        args.finish(cx);
+        Ok(vec![KerasTensor { sizes, ..KerasTensor::from(value) }])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let input = subject(call, &[])?;
         let dims = match self.plan(call, &input.shape)? {

@@ -3,12 +3,17 @@
 //! Reference: numpy's basic indexing; `SlicingOpLambda` in Keras 2.
 
 use super::FromOpConfig;
+use super::args::Args;
 use super::params::{Params, subject};
+use super::sizes;
 use crate::call::{Arg, Call};
 use crate::config::{Config, FromJson, expected};
 use crate::layer::{Exactness, LayerDef};
+use crate::lower::{KerasTensor, LowerCx};
 use crate::types::{Dim, TensorType};
 use serde_json::Value;
+use tfjs_ir::prim::layout::Range;
+use tfjs_ir::{self as ir, Value as Computed};
 use tfjs_manifest::{Error, Result};
 
 /// A part of a tensor.
@@ -130,7 +135,251 @@ fn range(start: Option<i64>, stop: Option<i64>, step: Option<i64>, dim: Dim) -> 
     Ok(Piece::Range { start: start.max(0) as usize, step, len: Some(count as usize) })
 }
 
+/// One item between the brackets.
+#[derive(Clone, Copy, Debug)]
+enum Item {
+    /// A new axis of length 1.
+    New,
+    /// All axes that no other item is for.
+    Ellipsis,
+    /// One element.
+    At(ir::Dim),
+    /// `start:stop:step`.
+    Slice { start: Option<ir::Dim>, stop: Option<ir::Dim>, step: i64 },
+}
+
+/// What is taken of an axis.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    /// The elements, after the axis was turned if it is.
+    range: Range,
+    /// Whether the axis is taken from its end.
+    turned: bool,
+    /// Whether the axis goes.
+    removed: bool,
+}
+
+/// Lowering.
+impl GetItem {
+    /// The items between the brackets.
+    fn items(&self, cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Vec<Item>> {
+        let arg = args.keyword(&["slice_spec", "key"]).or(args.positional().get(1));
+        match arg {
+            Some(Arg::Const(Value::Array(items))) => items.iter().map(|item| json_item(cx, item)).collect(),
+            Some(Arg::List(items)) => items.iter().map(|item| arg_item(cx, item)).collect(),
+            Some(one) => Ok(vec![arg_item(cx, one)?]),
+            None => Err(Error::malformed("missing the brackets of a slice")),
+        }
+    }
+}
+
+fn arg_item(cx: &mut LowerCx<'_>, arg: &Arg<KerasTensor>) -> Result<Item> {
+    let index = |sizes: Option<Vec<ir::Dim>>| match sizes.as_deref() {
+        Some(&[size]) => Ok(size),
+        _ => Err(Error::unsupported("a tensor as an index is not supported")),
+    };
+    match arg {
+        Arg::Const(value) => json_item(cx, value),
+        Arg::Tensor(tensor) => index(tensor.sizes.clone()).map(Item::At),
+        Arg::List(_) => Err(Error::unsupported("a tensor as an index is not supported")),
+        Arg::Dict(parts) => {
+            let part = |key: &str| parts.iter().find(|(name, _)| name == key).map(|(_, arg)| arg);
+            let mut bound = |key: &str| match part(key) {
+                None | Some(Arg::Const(Value::Null)) => Ok(None),
+                Some(Arg::Const(value)) => number_at(cx, value, key).map(Some),
+                Some(arg) => index(sizes::of_arg(cx, arg)?).map(Some),
+            };
+            let (start, stop) = (bound("start")?, bound("stop")?);
+            let step = match part("step") {
+                None => 1,
+                Some(Arg::Const(value)) => step(value)?,
+                Some(_) => return Err(Error::unsupported("a tensor as the step of a slice is not supported")),
+            };
+            Ok(Item::Slice { start, stop, step })
+        }
+    }
+}
+
+fn json_item(cx: &mut LowerCx<'_>, item: &Value) -> Result<Item> {
+    match item {
+        Value::Null => Ok(Item::New),
+        Value::Object(_) if item.get("class_name").and_then(Value::as_str) == Some("__ellipsis__") => {
+            Ok(Item::Ellipsis)
+        }
+        Value::Object(map) => {
+            let slice = map.get("config").and_then(Value::as_object).unwrap_or(map);
+            let mut bound = |key: &str| match slice.get(key) {
+                None | Some(Value::Null) => Ok(None),
+                Some(value) => number_at(cx, value, key).map(Some),
+            };
+            let (start, stop) = (bound("start")?, bound("stop")?);
+            Ok(Item::Slice { start, stop, step: slice.get("step").map_or(Ok(1), step)? })
+        }
+        Value::Number(_) => sizes::number(cx, i64::from_json(item)?).map(Item::At),
+        other => Err(Error::unsupported(expected("a number or a slice as an index", other).message())),
+    }
+}
+
+fn number_at(cx: &mut LowerCx<'_>, value: &Value, key: &str) -> Result<ir::Dim> {
+    sizes::number(cx, i64::from_json(value).map_err(|e| e.at_json(key))?)
+}
+
+fn step(value: &Value) -> Result<i64> {
+    match Option::from_json(value).map_err(|e| e.at_json("step"))?.unwrap_or(1) {
+        0 => Err(Error::malformed("a slice with step 0")),
+        step => Ok(step),
+    }
+}
+
+/// An index that may count from the end, as one that counts from the start: `index + length` if it is negative.
+///
+/// Whether a size is negative may be unknown. Then the sum is multiplied by what is 1 for a negative size and 0 for
+/// others.
+fn from_start(cx: &mut LowerCx<'_>, index: ir::Dim, length: ir::Dim) -> Result<ir::Dim> {
+    let dims = cx.dims();
+    let below = dims.sub(ir::Dim::ZERO, index)?;
+    let below = dims.max(below, ir::Dim::ZERO)?;
+    let is_negative = dims.min(below, ir::Dim::ONE)?;
+    let shift = dims.mul(is_negative, length)?;
+    dims.add(index, shift)
+}
+
+impl Part {
+    fn whole(length: ir::Dim) -> Self {
+        Part { range: Range { start: ir::Dim::ZERO, len: length, step: 1 }, turned: false, removed: false }
+    }
+
+    /// One element.
+    fn at(cx: &mut LowerCx<'_>, index: ir::Dim, length: ir::Dim) -> Result<Self> {
+        let start = from_start(cx, index, length)?;
+        let last = cx.dims().sub(length, ir::Dim::ONE)?;
+        if !cx.at_least(start, ir::Dim::ZERO) || !cx.at_least(last, start) {
+            let dims = &cx.program().dims;
+            let (index, length) = (dims.display(index), dims.display(length));
+            return Err(Error::malformed(format!("index {index} is outside an axis of length {length}")));
+        }
+        Ok(Part { range: Range { start, len: ir::Dim::ONE, step: 1 }, turned: false, removed: true })
+    }
+
+    /// `start:stop:step` with Python's rules. What goes backwards is a slice of the axis turned around.
+    fn slice(cx: &mut LowerCx<'_>, [start, stop]: [Option<ir::Dim>; 2], step: i64, length: ir::Dim) -> Result<Self> {
+        let turned = step < 0;
+        let mut place = |index: Option<ir::Dim>, default: ir::Dim| -> Result<ir::Dim> {
+            let Some(index) = index else { return Ok(default) };
+            let index = from_start(cx, index, length)?;
+            if !turned {
+                return Ok(index);
+            }
+            let last = cx.dims().sub(length, ir::Dim::ONE)?;
+            cx.dims().sub(last, index)
+        };
+        let (start, stop) = (place(start, ir::Dim::ZERO)?, place(stop, length)?);
+        let dims = cx.dims();
+        let start = dims.max(start, ir::Dim::ZERO)?;
+        let stop = dims.min(stop, length)?;
+        // A start past the end makes the distance negative, as it would at the end.
+        let distance = dims.sub(stop, start)?;
+        let distance = dims.max(distance, ir::Dim::ZERO)?;
+        let step = step.unsigned_abs();
+        let len = dims.div_ceil(distance, step)?;
+        let start = dims.min(start, length)?;
+        Ok(Part { range: Range { start, len, step }, turned, removed: false })
+    }
+}
+
+/// What is taken of each axis, and where new axes stand among those that stay.
+struct Brackets {
+    parts: Vec<Part>,
+    new: Vec<usize>,
+}
+
+impl Brackets {
+    fn of(cx: &mut LowerCx<'_>, items: &[Item], lengths: &[ir::Dim]) -> Result<Self> {
+        let named = items.iter().filter(|item| matches!(item, Item::At(_) | Item::Slice { .. })).count();
+        let Some(rest) = lengths.len().checked_sub(named) else {
+            return Err(Error::malformed(format!("{named} indices for a tensor of rank {}", lengths.len())));
+        };
+        let (mut brackets, mut axes, mut place) = (Brackets { parts: Vec::new(), new: Vec::new() }, lengths.iter(), 0);
+        let mut filled = false;
+        for item in items {
+            let length = match item {
+                Item::At(_) | Item::Slice { .. } => axes.next().copied().unwrap_or(ir::Dim::ZERO),
+                _ => ir::Dim::ZERO,
+            };
+            match *item {
+                Item::New => brackets.new.push(place),
+                Item::Ellipsis if filled => return Err(Error::malformed("two ellipses in one slice")),
+                Item::Ellipsis => {
+                    filled = true;
+                    brackets.parts.extend(axes.by_ref().take(rest).map(|&length| Part::whole(length)));
+                    place += rest;
+                    continue;
+                }
+                Item::At(index) => {
+                    brackets.parts.push(Part::at(cx, index, length)?);
+                    continue;
+                }
+                Item::Slice { start, stop, step } => brackets.parts.push(Part::slice(cx, [start, stop], step, length)?),
+            }
+            place += 1;
+        }
+        brackets.parts.extend(axes.map(|&length| Part::whole(length)));
+        Ok(brackets)
+    }
+
+    /// Whether the first axis is not the batch any more, or not all of it.
+    fn mix_batch(&self, lengths: &[ir::Dim]) -> bool {
+        let whole = |(part, &length): (&Part, &ir::Dim)| {
+            !part.removed && !part.turned && part.range == Part::whole(length).range
+        };
+        self.new.contains(&0) || !self.parts.iter().zip(lengths).next().is_some_and(whole)
+    }
+
+    fn apply(&self, cx: &mut LowerCx<'_>, mut x: Computed) -> Result<Computed> {
+        let turned: Vec<usize> = (0..self.parts.len()).filter(|&axis| self.parts[axis].turned).collect();
+        if !turned.is_empty() {
+            x = cx.reverse(x, &turned)?;
+        }
+        let ranges: Vec<Range> = self.parts.iter().map(|part| part.range).collect();
+        if ranges != cx.whole(x) {
+            x = cx.slice(x, &ranges)?;
+        }
+        let kept = self.parts.iter().filter(|part| !part.removed);
+        let mut dims: Vec<ir::Dim> = kept.map(|part| part.range.len).collect();
+        self.new.iter().for_each(|&place| dims.insert(place, ir::Dim::ONE));
+        cx.reshape(x, &dims)
+    }
+
+    /// The sizes that are left of a vector of them.
+    fn sizes(&self, cx: &LowerCx<'_>, sizes: &[ir::Dim]) -> Option<Vec<ir::Dim>> {
+        let [Part { range, turned, .. }] = self.parts[..] else { return None };
+        let (start, len) = (cx.known_dim(range.start)?, cx.known_dim(range.len)?);
+        let mut all = sizes.to_vec();
+        if turned {
+            all.reverse();
+        }
+        let step = usize::try_from(range.step).unwrap_or(usize::MAX);
+        Some(all.into_iter().skip(start).step_by(step).take(len).collect())
+    }
+}
+
 impl LayerDef for GetItem {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let args = Args::new(&self.params, call);
+        let input = args.subject(&[])?;
+        let items = self.items(cx, &args)?;
+        let lengths = cx.dims_of(input.value);
+        let brackets = Brackets::of(cx, &items, &lengths)?;
+        if brackets.mix_batch(&lengths) {
+            cx.mixes_batch();
+        }
+        let value = brackets.apply(cx, input.value)?;
+        let sizes = input.sizes.as_ref().and_then(|sizes| brackets.sizes(cx, sizes));
+        let sizes = sizes.filter(|_| cx.ty(value).rank() <= 1);
+        args.finish(cx);
+        Ok(vec![KerasTensor { sizes, ..KerasTensor::from(value) }])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let input = subject(call, &[])?;
         let (mut dims, mut axes) = (Vec::new(), input.shape.0.iter().copied());

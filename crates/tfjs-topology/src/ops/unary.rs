@@ -3,12 +3,17 @@
 //! Reference: `keras.ops`, `tf.nn`, `tf.math`.
 
 use super::FromOpConfig;
+use super::args::Args;
 use super::params::{Params, numeric, subject};
 use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::LayerDef;
+use crate::lower::{KerasTensor, LowerCx};
 use crate::types::{TensorType, ValueType};
+use tfjs_ir::prim::elementwise::{BinaryOp, UnaryOp};
+use tfjs_ir::prim::normalize::Softmax;
+use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
 
 /// A function of one tensor.
@@ -146,7 +151,114 @@ impl Unary {
     }
 }
 
+/// Lowering.
+impl Unary {
+    /// The activation with the parameters of this call.
+    fn activation_of(&self, args: &Args<'_>, activation: Activation) -> Result<Activation> {
+        let number = |names: &[&'static str], default: f32| args.or(names, Some(1), default);
+        Ok(match activation {
+            Activation::Relu { max, negative_slope, threshold } if negative_slope > 0.0 => {
+                let negative_slope = number(&["negative_slope", "alpha"], negative_slope)?;
+                Activation::Relu { max, negative_slope, threshold }
+            }
+            Activation::Elu { alpha } => Activation::Elu { alpha: number(&["alpha"], alpha)? },
+            Activation::Celu { alpha } => Activation::Celu { alpha: number(&["alpha"], alpha)? },
+            Activation::Gelu => match args.or(&["approximate"], Some(1), true)? {
+                true => Activation::GeluTanh,
+                false => Activation::Gelu,
+            },
+            other => other,
+        })
+    }
+
+    fn activate(&self, cx: &mut LowerCx<'_>, args: &Args<'_>, activation: Activation, x: Value) -> Result<Value> {
+        match self.activation_of(args, activation)? {
+            softmax @ (Activation::Softmax | Activation::LogSoftmax) => {
+                let axis = cx.axis(args.or(&["axis"], Some(1), -1)?, x)?;
+                if axis == 0 {
+                    cx.mixes_batch();
+                }
+                let x = cx.to_float(x)?;
+                cx.one(Softmax { axes: vec![axis], log: softmax == Activation::LogSoftmax }, &[x])
+            }
+            activation => activation.lower(cx, x),
+        }
+    }
+
+    fn clip(&self, cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
+        let bound = |names: &[&'static str], position| -> Result<f64> {
+            let found = args.opt(names, Some(position))?;
+            found.ok_or_else(|| Error::malformed(format!("missing `{}`", names.first().copied().unwrap_or_default())))
+        };
+        let low = bound(&["x_min", "clip_value_min"], 1)?;
+        let high = bound(&["x_max", "clip_value_max"], 2)?;
+        let x = self.operand(cx, x)?;
+        let x = cx.binary_scalar(BinaryOp::Max, x, low)?;
+        cx.binary_scalar(BinaryOp::Min, x, high)
+    }
+
+    /// The input in the type in which the function is computed.
+    fn operand(&self, cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
+        if self.keeps_integers() && cx.ty(x).element.is_integer() { Ok(x) } else { cx.to_float(x) }
+    }
+
+    fn elementary(&self, cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
+        let x = self.operand(cx, x)?;
+        let op = match self.kind {
+            UnaryKind::Floor | UnaryKind::Ceil | UnaryKind::Round if cx.ty(x).element.is_integer() => return Ok(x),
+            UnaryKind::Square => return cx.mul(x, x),
+            UnaryKind::Reciprocal => {
+                let element = cx.ty(x).element;
+                let one = cx.scalar(element, 1.0)?;
+                return cx.div(one, x);
+            }
+            UnaryKind::Abs => UnaryOp::Abs,
+            UnaryKind::Negative => UnaryOp::Neg,
+            UnaryKind::Sign => UnaryOp::Sign,
+            UnaryKind::Exp => UnaryOp::Exp,
+            UnaryKind::Expm1 => UnaryOp::Expm1,
+            UnaryKind::Log => UnaryOp::Log,
+            UnaryKind::Log1p => UnaryOp::Log1p,
+            UnaryKind::Sqrt => UnaryOp::Sqrt,
+            UnaryKind::Rsqrt => UnaryOp::Rsqrt,
+            UnaryKind::Sin => UnaryOp::Sin,
+            UnaryKind::Cos => UnaryOp::Cos,
+            UnaryKind::Erf => UnaryOp::Erf,
+            UnaryKind::Floor => UnaryOp::Floor,
+            UnaryKind::Ceil => UnaryOp::Ceil,
+            UnaryKind::Round => UnaryOp::RoundEven,
+            UnaryKind::Activation(_) | UnaryKind::Clip => {
+                return Err(Error::bug(format!("{:?} is no elementary function", self.kind)));
+            }
+        };
+        cx.unary(op, x)
+    }
+
+    /// What the function makes of sizes.
+    fn sizes(&self, cx: &mut LowerCx<'_>, input: &KerasTensor) -> Option<Vec<Dim>> {
+        let sizes = input.sizes.as_ref()?;
+        match self.kind {
+            UnaryKind::Negative => sizes.iter().map(|&size| cx.dims().sub(Dim::ZERO, size).ok()).collect(),
+            UnaryKind::Floor | UnaryKind::Ceil | UnaryKind::Round => Some(sizes.clone()),
+            _ => None,
+        }
+    }
+}
+
 impl LayerDef for Unary {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let args = Args::new(&self.params, call);
+        let input = args.numbers(cx, &["features", "logits"])?;
+        let value = match self.kind {
+            UnaryKind::Activation(activation) => self.activate(cx, &args, activation, input.value)?,
+            UnaryKind::Clip => self.clip(cx, &args, input.value)?,
+            _ => self.elementary(cx, input.value)?,
+        };
+        let sizes = self.sizes(cx, input);
+        args.finish(cx);
+        Ok(vec![KerasTensor { sizes, ..KerasTensor::from(value) }])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let input = numeric(subject(call, &["features", "logits"])?)?;
         match self.activation(call)? {

@@ -84,6 +84,11 @@ fn keras2_entry(
     kwargs: &mut Vec<(String, Arg<NamedRef>)>,
 ) -> Result<Arg<NamedRef>> {
     let items = entry.as_array().ok_or_else(|| expected("`[layer, node, tensor]`", entry))?;
+    // An argument that is a list stands as a list of entries among the others.
+    if items.first().is_some_and(Value::is_array) {
+        let items = items.iter().map(|item| keras2_entry(item, is_layer, kwargs)).collect::<Result<Vec<_>>>()?;
+        return Ok(list(items));
+    }
     if let Some(Value::Object(map)) = items.get(3) {
         for (key, value) in map {
             // Every entry of a call repeats the same keyword arguments.
@@ -111,8 +116,26 @@ fn keras2_kwarg(value: &Value, is_layer: &dyn Fn(&str) -> bool) -> Arg<NamedRef>
             let items: Vec<_> = items.iter().map(|v| keras2_kwarg(v, is_layer)).collect();
             if items.iter().all(|a| matches!(a, Arg::Const(_))) { Arg::Const(value.clone()) } else { Arg::List(items) }
         }
+        // `{"start": [layer, node, tensor], ...}`: a slice between brackets.
+        Value::Object(map) => {
+            let items: Vec<_> = map.iter().map(|(key, v)| (key.clone(), keras2_kwarg(v, is_layer))).collect();
+            let constant = items.iter().all(|(_, a)| matches!(a, Arg::Const(_)));
+            if constant { Arg::Const(value.clone()) } else { Arg::Dict(items) }
+        }
         other => Arg::Const(other.clone()),
     }
+}
+
+/// A list of arguments: a constant if all of them are.
+fn list(items: Vec<Arg<NamedRef>>) -> Arg<NamedRef> {
+    let constants: Option<Vec<Value>> = items
+        .iter()
+        .map(|item| match item {
+            Arg::Const(value) => Some(value.clone()),
+            _ => None,
+        })
+        .collect();
+    constants.map_or(Arg::List(items), |values| Arg::Const(Value::Array(values)))
 }
 
 fn keras3_call(node: &Value) -> Result<Call<NamedRef>> {
@@ -182,6 +205,9 @@ mod tests {
         check(json!([[["a", 0, 0, {}], ["b", 1.0, 0, {}]]]), 2, &["a", "b"], &[]);
         check(json!([["a", 0, 0, {"y": ["b", 0, 0], "name": null}]]), 1, &["a", "b"], &["y", "name"]);
         check(json!([["_CONSTANT_VALUE", -1, 2.0, {"y": ["a", 0, 0]}]]), 1, &["a"], &["y"]);
+        check(json!([[["a", 0, 0], [["_CONSTANT_VALUE", -1, 2, {}], ["b", 0, 0, {}]]]]), 2, &["a", "b"], &[]);
+        let spec = json!([{"start": null, "stop": ["b", 0, 0]}]);
+        check(json!([["a", 0, 0, {"slice_spec": spec}]]), 1, &["a", "b"], &["slice_spec"]);
         check(json!([{"u": ["a", 0, 0, {}], "v": ["b", 0, 0, {}]}]), 1, &["a", "b"], &[]);
     }
 

@@ -55,8 +55,12 @@ impl Indices for Lookup {
             return Ok((self.output == OutputMode::Int).then_some(0));
         }
         let (oov, count) = self.oov;
-        match (self.index.get(token), count, token) {
-            (Some(&index), _, _) => Ok(Some(index)),
+        let known = match token {
+            Token::Text(text) => self.vocabulary.of_text(text),
+            Token::Number(number) => self.vocabulary.of_number(*number),
+        };
+        match (known, count, token) {
+            (Some(index), _, _) => Ok(Some(index)),
             (None, 0, Token::Text(text)) => Err(out_of_vocabulary(text)),
             (None, 0, Token::Number(number)) => Err(out_of_vocabulary(&number.to_string())),
             (None, 1, _) => Ok(Some(oov)),
@@ -90,7 +94,9 @@ fn encoded(lookup: &Lookup, indices: &[Option<usize>], dims: &[usize], device: &
             }
         }
         if lookup.output == OutputMode::TfIdf {
-            row.iter_mut().zip(&lookup.idf).for_each(|(count, weight)| *count *= weight);
+            let average = std::iter::repeat_n(lookup.idf.average(), lookup.idf.before);
+            let weights = average.chain(lookup.idf.given.iter().copied()).chain(std::iter::repeat(0.0));
+            row.iter_mut().zip(weights).for_each(|(count, weight)| *count *= weight);
         }
     }
     Tensor::from_vec(out, shape, device).or_bug()
@@ -98,21 +104,20 @@ fn encoded(lookup: &Lookup, indices: &[Option<usize>], dims: &[usize], device: &
 
 /// The token of every index; the one for tokens out of the vocabulary where there is none.
 fn inverted(lookup: &Lookup, indices: &[i64], dims: &[usize], device: &Device) -> Result<Value> {
-    let unknown = lookup.tokens.get(lookup.oov.0).filter(|_| lookup.oov.1 > 0);
     let token = |&index: &i64| {
-        let known = usize::try_from(index).ok().and_then(|i| lookup.tokens.get(i));
-        known.or(unknown).ok_or_else(|| Error::mismatch(format!("index `{index}` is not in the vocabulary")))
+        let token = lookup.token(index);
+        token.ok_or_else(|| Error::mismatch(format!("index `{index}` is not in the vocabulary")))
     };
     let tokens = indices.iter().map(token).collect::<Result<Vec<_>>>()?;
     if lookup.text {
         let text = tokens.into_iter().map(|token| match token {
-            Token::Text(text) => Ok(text.clone()),
+            Token::Text(text) => Ok(text),
             Token::Number(_) => Err(Error::bug("a number among strings")),
         });
         return Ok(Value::strings(Strings::new(Shape::new(dims)?, text.collect::<Result<_>>()?)?));
     }
     let numbers = tokens.into_iter().map(|token| match token {
-        Token::Number(number) => Ok(*number),
+        Token::Number(number) => Ok(number),
         Token::Text(_) => Err(Error::bug("a string among numbers")),
     });
     Ok(Value::new(Tensor::from_vec(numbers.collect::<Result<Vec<i64>>>()?, dims, device).or_bug()?))

@@ -5,7 +5,10 @@
 use crate::activation::Activation;
 use crate::config::Config;
 use crate::layer::{Scope, ScopeKind, WeightDecl};
+use crate::lower::LowerCx;
 use crate::producer::Family;
+use tfjs_ir::Value;
+use tfjs_ir::prim::recurrent::{self as prim, Gate, MaskedOutput, Rnn};
 use tfjs_manifest::{Error, Result, Shape};
 
 /// One step of a recurrence: an input and the states give an output and new states.
@@ -61,6 +64,16 @@ impl CellKind {
             CellKind::Simple => 1,
             CellKind::Lstm => 4,
             CellKind::Gru { .. } => 3,
+        }
+    }
+
+    /// The recurrence among those of the primitives.
+    fn primitive(self) -> prim::Cell {
+        match self {
+            CellKind::Simple => prim::Cell::Simple,
+            CellKind::Lstm => prim::Cell::Lstm,
+            CellKind::Gru { reset_after: false } => prim::Cell::Gru,
+            CellKind::Gru { reset_after: true } => prim::Cell::GruResetAfter,
         }
     }
 
@@ -151,6 +164,96 @@ impl Cell {
     /// Number of weights.
     pub fn weight_count(&self) -> usize {
         2 + usize::from(self.use_bias)
+    }
+}
+
+/// The weights of a cell.
+#[derive(Clone, Copy, Debug)]
+pub struct CellWeights {
+    pub(super) kernel: Value,
+    pub(super) recurrent_kernel: Value,
+    pub(super) bias: Option<Value>,
+}
+
+/// What a cell is stepped over.
+#[derive(Clone, Debug)]
+pub struct Sequence {
+    /// The inputs, `[batch, time, in]`.
+    pub inputs: Value,
+    /// The initial states, `[batch, units]`.
+    pub states: Vec<Value>,
+    /// The steps that count, `[batch, time]`.
+    pub mask: Option<Value>,
+    /// Whether the last step is the first to run.
+    pub backwards: bool,
+    /// What a masked step gives.
+    pub masked_output: MaskedOutput,
+}
+
+/// What stepping a cell gives.
+#[derive(Clone, Debug)]
+pub struct Stepped {
+    /// The output of each step, in the order of the steps: `[batch, time, units]`.
+    pub outputs: Value,
+    /// The output of the last step, `[batch, units]`.
+    pub last: Value,
+    /// The final states, `[batch, units]`.
+    pub states: Vec<Value>,
+}
+
+/// Lowering.
+impl Cell {
+    /// Takes the weights of the cell, in Keras's order.
+    ///
+    /// # Errors
+    /// As [`LowerCx::weight`].
+    pub fn take_weights(&self, cx: &mut LowerCx<'_>, channels: usize, scope: &[Scope]) -> Result<CellWeights> {
+        let mut values = Vec::new();
+        for decl in self.weights(channels, scope)? {
+            values.push(cx.weight(decl)?);
+        }
+        match values[..] {
+            [kernel, recurrent_kernel] => Ok(CellWeights { kernel, recurrent_kernel, bias: None }),
+            [kernel, recurrent_kernel, bias] => Ok(CellWeights { kernel, recurrent_kernel, bias: Some(bias) }),
+            _ => Err(Error::bug(format!("a cell with {} weights", values.len()))),
+        }
+    }
+
+    /// Steps the cell over a sequence: one primitive, or a loop where an activation is not a function of each element.
+    ///
+    /// # Errors
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an activation that a loop does not have either.
+    pub fn step_over(&self, cx: &mut LowerCx<'_>, weights: CellWeights, over: &Sequence) -> Result<Stepped> {
+        let (Some(activation), Some(recurrent_activation)) = (gate(self.activation), gate(self.recurrent_activation))
+        else {
+            return super::stepped::step_over(cx, self, weights, over);
+        };
+        let rnn = Rnn {
+            cell: self.kind.primitive(),
+            activation,
+            recurrent_activation,
+            backwards: over.backwards,
+            bias: weights.bias.is_some(),
+            mask: over.mask.is_some(),
+            masked_output: over.masked_output,
+        };
+        let mut operands = vec![over.inputs, weights.kernel, weights.recurrent_kernel];
+        operands.extend(weights.bias);
+        operands.extend(&over.states);
+        operands.extend(over.mask);
+        let mut results = cx.push(rnn, &operands)?.into_iter();
+        match (results.next(), results.next()) {
+            (Some(outputs), Some(last)) => Ok(Stepped { outputs, last, states: results.collect() }),
+            _ => Err(Error::bug("a recurrence without outputs")),
+        }
+    }
+}
+
+/// The activation as a function of each element; `None` if it is none.
+fn gate(activation: Activation) -> Option<Gate> {
+    match activation {
+        Activation::Linear => Some(Gate(None)),
+        other => other.function().map(|function| Gate(Some(function))),
     }
 }
 

@@ -3,3 +3,4 @@
 pub mod arguments;
 pub mod cell;
 pub mod recurrent;
+mod stepped;

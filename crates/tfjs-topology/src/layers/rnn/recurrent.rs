@@ -3,21 +3,28 @@
 //! Reference: Keras's `keras/src/layers/rnn/rnn.py`, `keras/src/backend/tensorflow/rnn.py`.
 
 use super::arguments::Arguments;
-use super::cell::{Cell, CellKind, cell_scope};
+use super::cell::{Cell, CellKind, Sequence, cell_scope};
 use crate::call::Call;
 use crate::config::{Config, expected};
 use crate::layer::{LayerDef, MaskRule, Scope, ScopeKind, WeightDecl, known};
+use crate::lower::{KerasTensor, LowerCx};
+use crate::producer::Family;
 use crate::read::ReadCx;
 use crate::registry::FromConfig;
 use crate::types::{SymShape, TensorType};
-use serde_json::Value;
+use serde_json::Value as Json;
+use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp};
+use tfjs_ir::prim::reduce::ReduceOp;
+use tfjs_ir::{Dim, ElementType, Target, Value};
 use tfjs_manifest::{Error, Result};
+
+pub use tfjs_ir::prim::recurrent::MaskedOutput;
 
 /// Cells stepped over a sequence `[batch, time, in]`. Weights: those of the cells, from the lowest up.
 ///
 /// Outputs: the last output `[batch, units]` or all of them `[batch, time, units]`, then the final states if
-/// `return_state`. A masked step keeps the states. `stateful` is kept for who wants to know: each call starts
-/// from zeros unless it is given states.
+/// `return_state`. A masked step keeps the states. A `stateful` layer whose batch is a number starts where the call
+/// before ended; every other call starts from zeros unless it is given states.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recurrent {
     /// The cells, lowest first. Never empty.
@@ -30,11 +37,14 @@ pub struct Recurrent {
     pub go_backwards: bool,
     /// Whether the producer carries states from one batch to the next.
     pub stateful: bool,
+    /// Whether states that are carried win over initial states that are given, unless they are all zeros: Keras 2.
+    pub carried_states_win: bool,
     /// Whether time is the first axis, before the batch (Keras 2). DIFFERENCE: TensorFlow.js drops this key.
     pub time_major: bool,
     /// Whether the states of stacked cells are listed from the highest cell down.
     pub reverse_states: bool,
-    /// What a masked step gives.
+    /// What a masked step gives. Keras gives the output of the step before; TensorFlow.js the state, which differs
+    /// before the first step if there is an initial state; `zero_output_for_mask` asks for zeros.
     pub masked_output: MaskedOutput,
 }
 
@@ -47,17 +57,6 @@ pub struct HeldCell {
     pub scope: Vec<Scope>,
 }
 
-/// What a masked step gives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MaskedOutput {
-    /// The output of the step before, zeros before the first: Keras.
-    Previous,
-    /// The first state: TensorFlow.js, which differs before the first step if there is an initial state.
-    State,
-    /// Zeros: `zero_output_for_mask`.
-    Zeros,
-}
-
 impl FromConfig for Recurrent {
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         let (cells, reverse_states) = match CellKind::of_class(class, config)? {
@@ -66,8 +65,12 @@ impl FromConfig for Recurrent {
                 (vec![HeldCell { cell: Cell::read(kind, config)?, scope }], false)
             }
             None => {
-                let cell: Value = config.req("cell")?;
-                read_cells(&cell, config.cx()).map_err(|e| e.at_json("cell").at_json("config"))?
+                let cell: Json = config.req("cell")?;
+                let mut ignored = Vec::new();
+                let cells = read_cells(&cell, config.cx(), &mut ignored);
+                let cells = cells.map_err(|e| e.at_json("cell").at_json("config"))?;
+                warn_of(class, config, &ignored);
+                cells
             }
         };
         let masked_output = match (config.or("zero_output_for_mask", false)?, config.producer().is_tfjs()) {
@@ -81,6 +84,7 @@ impl FromConfig for Recurrent {
             return_state: config.or("return_state", false)?,
             go_backwards: config.or("go_backwards", false)?,
             stateful: config.or("stateful", false)?,
+            carried_states_win: matches!(config.producer().family, Family::Keras1 | Family::Keras2),
             time_major: config.or("time_major", false)?,
             reverse_states,
             masked_output,
@@ -89,24 +93,40 @@ impl FromConfig for Recurrent {
 }
 
 /// The `cell` of an `RNN`: a cell, a list of cells, or `StackedRNNCells`; and whether states are listed from
-/// the highest cell down.
-fn read_cells(value: &Value, cx: &ReadCx<'_>) -> Result<(Vec<HeldCell>, bool)> {
+/// the highest cell down. Keys that nobody knows are added to `ignored`.
+fn read_cells(value: &Json, cx: &ReadCx<'_>, ignored: &mut Vec<String>) -> Result<(Vec<HeldCell>, bool)> {
     let tfjs = cx.producer.is_tfjs();
-    if let Value::Array(cells) = value {
-        return Ok((read_stack(cells, "stacked_rnn_cells", cx)?, tfjs));
+    if let Json::Array(cells) = value {
+        return Ok((read_stack(cells, "stacked_rnn_cells", cx, ignored)?, tfjs));
     }
     let (class, inner) = read_object(value, cx)?;
     if class == "StackedRNNCells" {
-        let cells: Vec<Value> = inner.req("cells")?;
+        let cells: Vec<Json> = inner.req("cells")?;
         let name = inner.or("name", "stacked_rnn_cells".to_string())?;
-        return Ok((read_stack(&cells, &name, cx)?, tfjs || inner.or("reverse_state_order", false)?));
+        let reversed = inner.or("reverse_state_order", false)?;
+        let cells = read_stack(&cells, &name, cx, ignored)?;
+        ignored.extend(inner.ignored());
+        return Ok((cells, tfjs || reversed));
     }
     let cell = read_cell(class, &inner)?;
     let name = inner.or("name", cell.kind.cell_name().to_string())?;
+    ignored.extend(inner.ignored());
     Ok((vec![HeldCell { cell, scope: vec![cell_scope(&name, "cell")] }], false))
 }
 
-fn read_stack(cells: &[Value], name: &str, cx: &ReadCx<'_>) -> Result<Vec<HeldCell>> {
+/// Warns of keys of the cells, in the words of the layers' own.
+fn warn_of(class: &str, config: &Config<'_>, ignored: &[String]) {
+    if ignored.is_empty() {
+        return;
+    }
+    let name = config.map().get("name").and_then(Json::as_str);
+    let name = name.map_or_else(|| crate::config::to_snake_case(class), str::to_string);
+    let keys: Vec<String> = ignored.iter().map(|key| format!("`{key}`")).collect();
+    let keys = keys.join(", ");
+    config.cx().warn(format!("layer `{name}` ({class}): configuration without a known meaning: {keys}"));
+}
+
+fn read_stack(cells: &[Json], name: &str, cx: &ReadCx<'_>, ignored: &mut Vec<String>) -> Result<Vec<HeldCell>> {
     if cells.is_empty() {
         return Err(Error::malformed("expected at least one cell, found none"));
     }
@@ -122,15 +142,16 @@ fn read_stack(cells: &[Value], name: &str, cx: &ReadCx<'_>) -> Result<Vec<HeldCe
             true => format!("RNNCell_{i}"),
             false => inner.or("name", kind.to_string())?,
         };
+        ignored.extend(inner.ignored());
         let own = Scope { name: own, attr, kind: ScopeKind::Always };
         held.push(HeldCell { cell, scope: vec![cell_scope(name, "cell"), own] });
     }
     Ok(held)
 }
 
-fn read_object<'a>(value: &'a Value, cx: &'a ReadCx<'a>) -> Result<(&'a str, Config<'a>)> {
-    let class = value.get("class_name").or_else(|| value.get("className")).and_then(Value::as_str);
-    match (class, value.get("config").and_then(Value::as_object)) {
+fn read_object<'a>(value: &'a Json, cx: &'a ReadCx<'a>) -> Result<(&'a str, Config<'a>)> {
+    let class = value.get("class_name").or_else(|| value.get("className")).and_then(Json::as_str);
+    match (class, value.get("config").and_then(Json::as_object)) {
         (Some(class), Some(map)) => Ok((class, Config::new(map, cx))),
         _ => Err(expected("a cell with `class_name` and `config`", value)),
     }
@@ -169,7 +190,200 @@ impl Recurrent {
     }
 }
 
+/// Lowering.
+impl Recurrent {
+    /// `[batch, time]` of the sequence and its channels, all checked.
+    fn sequence_dims(&self, cx: &mut LowerCx<'_>, input: Value) -> Result<([Dim; 2], Dim)> {
+        let (batch, time, channels) = match (&cx.ty(input).dims[..], self.time_major) {
+            (&[batch, time, channels], false) | (&[time, batch, channels], true) => (batch, time, channels),
+            _ => {
+                let shape = cx.shape(input);
+                return Err(Error::malformed(format!("expected an input of rank 3, found shape {shape}")));
+            }
+        };
+        if !cx.at_least(time, Dim::ONE) {
+            let shape = cx.shape(input);
+            return Err(Error::malformed(format!("expected at least one time step, found shape {shape}")));
+        }
+        Ok(([batch, time], channels))
+    }
+
+    /// Checks the initial states that are given: all of them or none.
+    fn check_states(&self, cx: &mut LowerCx<'_>, given: &[&KerasTensor], batch: Dim) -> Result<()> {
+        let units = self.state_units();
+        if !given.is_empty() && given.len() != units.len() {
+            let found = given.len();
+            return Err(Error::malformed(format!("expected {} initial states, found {found}", units.len())));
+        }
+        for (state, units) in given.iter().zip(units) {
+            let expected = [batch, cx.number(units)];
+            let dims = cx.dims_of(state.value);
+            let fits = dims.len() == 2 && dims.iter().zip(expected).all(|(&a, b)| cx.same(a, b).is_some());
+            if !fits {
+                let expected = cx.ty(state.value).with_dims(expected).shape(&cx.program().dims);
+                let found = cx.shape(state.value);
+                return Err(Error::malformed(format!("expected an initial state {expected}, found {found}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The mask of the sequence, which has a value for each of its entries.
+    fn mask_of(&self, cx: &mut LowerCx<'_>, input: &KerasTensor) -> Result<Option<Value>> {
+        let Some(mask) = input.mask else { return Ok(None) };
+        let (found, expected) = (cx.dims_of(mask), cx.dims_of(input.value));
+        if found.len() != 2 {
+            return Err(Error::malformed(format!("expected a mask of rank 2, found shape {}", cx.shape(mask))));
+        }
+        if found.iter().zip(&expected).any(|(&a, &b)| cx.same(a, b).is_none()) {
+            let numbers = |dims: &[Dim]| dims.iter().filter_map(|&dim| cx.known_dim(dim)).collect::<Vec<usize>>();
+            let (expected, found) = (numbers(&expected[..2]), numbers(&found));
+            return Err(Error::mismatch(format!("expected a mask of shape {expected:?}, found {found:?}")));
+        }
+        Ok(Some(mask))
+    }
+
+    /// The states that are carried from call to call, in the order of [`state_units`](Recurrent::state_units); none if
+    /// the layer is not stateful. The batch of a stateful layer is a number.
+    fn carried_states(&self, cx: &mut LowerCx<'_>, batch: Dim) -> Result<Vec<Target>> {
+        if !self.stateful || cx.known_dim(batch).is_none() {
+            return Ok(Vec::new());
+        }
+        cx.mixes_batch();
+        let units = self.state_units().into_iter().enumerate();
+        units
+            .map(|(position, units)| {
+                let units = cx.number(units);
+                cx.layer_state(position, &[batch, units])
+            })
+            .collect()
+    }
+
+    /// The states before the first step, in the order of [`state_units`](Recurrent::state_units).
+    fn initial_states(
+        &self,
+        cx: &mut LowerCx<'_>,
+        given: &[&KerasTensor],
+        carried: &[Target],
+        batch: Dim,
+    ) -> Result<Vec<Value>> {
+        let given = given.iter().map(|state| cx.to_float(state.value)).collect::<Result<Vec<_>>>()?;
+        let carried = carried.iter().map(|&state| cx.get(state)).collect::<Result<Vec<_>>>()?;
+        match (given.is_empty(), carried.is_empty()) {
+            (true, true) => {
+                let zeros = |units| {
+                    let units = cx.number(units);
+                    cx.full(ElementType::F32, &[batch, units], 0.0)
+                };
+                self.state_units().into_iter().map(zeros).collect()
+            }
+            (true, false) => Ok(carried),
+            (false, false) if self.carried_states_win => {
+                let began = any_is_not_zero(cx, &carried)?;
+                let pairs = carried.iter().zip(given);
+                pairs.map(|(&carried, given)| cx.select(began, carried, given)).collect()
+            }
+            _ => Ok(given),
+        }
+    }
+
+    /// The states of each cell, lowest first, of a list of all states.
+    fn by_cell(&self, states: Vec<Value>) -> Vec<Vec<Value>> {
+        let mut states = states.into_iter();
+        let mut take = |held: &HeldCell| states.by_ref().take(held.cell.kind.states()).collect();
+        if !self.reverse_states {
+            return self.cells.iter().map(take).collect();
+        }
+        let mut cells: Vec<_> = self.cells.iter().rev().map(&mut take).collect();
+        cells.reverse();
+        cells
+    }
+
+    /// The list of all states, of those of each cell.
+    fn listed(&self, mut states: Vec<Vec<Value>>) -> Vec<Value> {
+        if self.reverse_states {
+            states.reverse();
+        }
+        states.into_iter().flatten().collect()
+    }
+
+    /// Time first or batch first: the same exchange both ways.
+    fn exchanged(&self, cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
+        match (self.time_major, cx.ty(x).rank()) {
+            (false, _) => Ok(x),
+            (true, rank) => cx.transpose(x, &[&[1, 0], &(2..rank).collect::<Vec<_>>()[..]].concat()),
+        }
+    }
+}
+
+fn any_is_not_zero(cx: &mut LowerCx<'_>, states: &[Value]) -> Result<Value> {
+    let mut found = None;
+    for &state in states {
+        let differs = cx.compare_scalar(CompareOp::Ne, state, 0.0)?;
+        let differs = cx.reduce(ReduceOp::Any, differs, &[0, 1], false)?;
+        found = Some(found.map_or(Ok(differs), |found| cx.binary(BinaryOp::Or, found, differs))?);
+    }
+    found.ok_or_else(|| Error::bug("a recurrent layer without states"))
+}
+
 impl LayerDef for Recurrent {
+    /// Runs the cells one after the other over all steps, which is the same as running all of them at every step: at a
+    /// masked step every cell keeps its states, and nothing reads what a lower cell gives there.
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let Arguments { input, states: given, .. } = Arguments::of(call)?;
+        let ([batch, _], channels) = self.sequence_dims(cx, input.value)?;
+        self.check_states(cx, &given, batch)?;
+        let mask = self.mask_of(cx, input)?;
+        let mut channels = cx.known(channels, "the last axis", input.value)?;
+        if channels == 0 {
+            let shape = cx.shape(input.value);
+            return Err(Error::malformed(format!("expected at least one channel, found shape {shape}")));
+        }
+        let mut weights = Vec::new();
+        for held in &self.cells {
+            weights.push(held.cell.take_weights(cx, channels, &held.scope)?);
+            channels = held.cell.units;
+        }
+        let carried = self.carried_states(cx, batch)?;
+        let states = self.initial_states(cx, &given, &carried, batch)?;
+
+        let inputs = cx.to_float(input.value)?;
+        let inputs = self.exchanged(cx, inputs)?;
+        let steps_mask = mask.map(|mask| self.exchanged(cx, mask)).transpose()?;
+        let (mut finals, mut top) = (Vec::new(), None);
+        let mut over = Sequence {
+            inputs,
+            states: Vec::new(),
+            mask: steps_mask,
+            backwards: self.go_backwards,
+            masked_output: self.masked_output,
+        };
+        for ((held, weights), states) in self.cells.iter().zip(weights).zip(self.by_cell(states)) {
+            if top.is_some() && over.backwards {
+                // The outputs of the lowest cell are in the order of the steps already.
+                over.backwards = false;
+                over.mask = over.mask.map(|mask| cx.reverse(mask, &[1])).transpose()?;
+            }
+            over.states = states;
+            let stepped = held.cell.step_over(cx, weights, &over)?;
+            over.inputs = stepped.outputs;
+            finals.push(stepped.states.clone());
+            top = Some(stepped);
+        }
+        let top = top.ok_or_else(|| Error::bug("a recurrent layer without cells"))?;
+        let finals = self.listed(finals);
+        for (&target, &state) in carried.iter().zip(&finals) {
+            cx.set(target, state)?;
+        }
+
+        let output = if self.return_sequences { self.exchanged(cx, top.outputs)? } else { top.last };
+        let mut outputs = vec![KerasTensor::from(output).with_mask(mask.filter(|_| self.return_sequences))];
+        if self.return_state {
+            outputs.extend(finals.into_iter().map(KerasTensor::from));
+        }
+        Ok(outputs)
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let arguments = Arguments::of(call)?;
         let [batch, time] = self.batch_time(arguments.input)?;
@@ -242,7 +456,7 @@ mod tests {
     use crate::testing::{check_infer, check_refused, check_weights, read_layer_of};
     use serde_json::json;
 
-    fn read(family: Family, class: &str, config: Value) -> Recurrent {
+    fn read(family: Family, class: &str, config: Json) -> Recurrent {
         match read_layer_of(family, class, config).unwrap() {
             Layer::Recurrent(layer) => (*layer).clone(),
             other => panic!("{other:?} is not recurrent"),

@@ -5,10 +5,17 @@
 use crate::call::Call;
 use crate::config::{Config, FromJson, expected};
 use crate::layer::{Exactness, LayerDef, single};
+use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::{Dim, TensorType, ValueType};
-use serde_json::Value;
-use std::collections::HashMap;
+use serde_json::Value as Json;
+use std::collections::HashSet;
+use std::sync::Arc;
+use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp};
+use tfjs_ir::prim::host::{self, Tokens, Unknown, Vocabulary};
+use tfjs_ir::prim::layout::Padding;
+use tfjs_ir::prim::reduce::ReduceOp;
+use tfjs_ir::{Array, Data, ElementType, Value};
 use tfjs_manifest::{Error, Result};
 
 /// A vocabulary. No weights.
@@ -17,12 +24,12 @@ use tfjs_manifest::{Error, Result};
 /// vocabulary, then the vocabulary's in order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lookup {
-    /// The tokens of all indices, the special ones included.
-    pub tokens: Vec<Token>,
-    /// The index of each token of the vocabulary.
-    pub index: HashMap<Token, usize>,
+    /// The tokens that have an index of their own, without the special ones.
+    pub vocabulary: Arc<Vocabulary>,
     /// The token that means nothing.
     pub mask_token: Option<Token>,
+    /// The token that indices of tokens out of the vocabulary are turned into.
+    pub oov_token: Token,
     /// The first index for tokens out of the vocabulary, and how many there are.
     pub oov: (usize, usize),
     /// Whether indices are turned into tokens.
@@ -34,7 +41,23 @@ pub struct Lookup {
     /// Length of an encoded output's last axis.
     pub depth: usize,
     /// The weight of each index for [`OutputMode::TfIdf`].
-    pub idf: Vec<f32>,
+    pub idf: Idf,
+}
+
+/// The weights of indices.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Idf {
+    /// Those that are given; they come after the indices that are not.
+    pub given: Vec<f32>,
+    /// How many indices come before, which weigh the average of the others.
+    pub before: usize,
+}
+
+impl Idf {
+    /// The average of the weights that are given.
+    pub fn average(&self) -> f32 {
+        self.given.iter().sum::<f32>() / self.given.len().max(1) as f32
+    }
 }
 
 /// A token.
@@ -44,6 +67,22 @@ pub enum Token {
     Text(String),
     /// Of an `IntegerLookup`.
     Number(i64),
+}
+
+impl Token {
+    fn text(self) -> Option<String> {
+        match self {
+            Token::Text(text) => Some(text),
+            Token::Number(_) => None,
+        }
+    }
+
+    fn number(self) -> Option<i64> {
+        match self {
+            Token::Text(_) => None,
+            Token::Number(number) => Some(number),
+        }
+    }
 }
 
 /// What is made of the indices.
@@ -62,7 +101,7 @@ pub enum OutputMode {
 }
 
 impl FromJson for OutputMode {
-    fn from_json(value: &Value) -> Result<Self> {
+    fn from_json(value: &Json) -> Result<Self> {
         Ok(match value.as_str() {
             Some("int") => OutputMode::Int,
             Some("one_hot") => OutputMode::OneHot,
@@ -75,9 +114,9 @@ impl FromJson for OutputMode {
 }
 
 impl FromJson for Token {
-    fn from_json(value: &Value) -> Result<Self> {
+    fn from_json(value: &Json) -> Result<Self> {
         match value {
-            Value::String(text) => Ok(Token::Text(text.clone())),
+            Json::String(text) => Ok(Token::Text(text.clone())),
             number => i64::from_json(number).map(Token::Number).map_err(|_| expected("a token", value)),
         }
     }
@@ -91,6 +130,8 @@ impl FromConfig for Lookup {
         let output = config.or("output_mode", OutputMode::Int)?;
         let mask_token: Option<Token> = config.opt("mask_token")?;
         let oov_token = config.or("oov_token", if text { Token::Text("[UNK]".into()) } else { Token::Number(-1) })?;
+        check_kind(&oov_token, text).map_err(|e| e.at_json("config.oov_token"))?;
+        mask_token.iter().try_for_each(|token| check_kind(token, text)).map_err(|e| e.at_json("config.mask_token"))?;
         let num_oov: usize = config.or("num_oov_indices", 1)?;
         if text && num_oov > 1 {
             return Err(
@@ -110,35 +151,65 @@ impl FromConfig for Lookup {
         let listed = read_vocabulary(config, text)?;
 
         let oov_start = usize::from(mask_token.is_some() && output == OutputMode::Int);
-        let special: Vec<Token> =
-            mask_token.iter().take(oov_start).chain(std::iter::repeat_n(&oov_token, num_oov)).cloned().collect();
+        // `num_oov` is any number at all: it is counted, never listed.
+        let too_many = || Error::limit(format!("`num_oov_indices` {num_oov} is too large")).at_json("config");
+        let special = oov_start.checked_add(num_oov).ok_or_else(too_many)?;
         // A vocabulary may be given with the special tokens in front.
-        let given = listed.starts_with(&special) && !special.is_empty();
-        let vocabulary = if given { &listed[special.len()..] } else { &listed[..] };
-        let mut index = HashMap::with_capacity(vocabulary.len());
-        for (i, token) in vocabulary.iter().enumerate() {
-            if index.insert(token.clone(), special.len() + i).is_some() {
-                let message = format!("the token `{}` is in the vocabulary twice", shown(token));
-                return Err(Error::malformed(message).at_json("config.vocabulary"));
-            }
-        }
-        let tokens: Vec<Token> = special.iter().chain(vocabulary).cloned().collect();
+        let given = special > 0
+            && listed.split_at_checked(special).is_some_and(|(front, _)| {
+                let (mask, oov) = front.split_at(oov_start);
+                mask.iter().eq(mask_token.iter().take(oov_start)) && oov.iter().all(|token| *token == oov_token)
+            });
+        let front = if given { special } else { 0 };
+        let weighted = listed.len();
+        let vocabulary = listed.into_iter().skip(front).collect::<Vec<_>>();
+        check_unique(&vocabulary)?;
+        let tokens = special.checked_add(vocabulary.len()).ok_or_else(too_many)?;
         let pad: Option<usize> = if config.or("pad_to_max_tokens", false)? { config.opt("max_tokens")? } else { None };
         config.inert(&["max_tokens"]);
-        let depth = pad.unwrap_or(tokens.len());
-        if depth < tokens.len() {
-            let message = format!("`max_tokens` {depth} is less than the {} tokens of the vocabulary", tokens.len());
+        let depth = pad.unwrap_or(tokens);
+        if depth < tokens {
+            let message = format!("`max_tokens` {depth} is less than the {tokens} tokens of the vocabulary");
             return Err(Error::malformed(message).at_json("config"));
         }
         let idf = match output {
-            OutputMode::TfIdf => read_idf(config, listed.len(), if given { 0 } else { special.len() }, depth)?,
+            OutputMode::TfIdf => read_idf(config, weighted, special - front)?,
             _ => {
                 config.inert(&["idf_weights"]);
-                Vec::new()
+                Idf::default()
             }
         };
-        let oov = (oov_start, num_oov);
-        Ok(Lookup { tokens, index, mask_token, oov, invert: config.or("invert", false)?, output, text, depth, idf })
+        Ok(Lookup {
+            vocabulary: Arc::new(Vocabulary::new(tokens_of(vocabulary, text), special)),
+            mask_token,
+            oov_token,
+            oov: (oov_start, num_oov),
+            invert: config.or("invert", false)?,
+            output,
+            text,
+            depth,
+            idf,
+        })
+    }
+}
+
+fn check_unique(tokens: &[Token]) -> Result<()> {
+    let mut known = HashSet::with_capacity(tokens.len());
+    match tokens.iter().find(|token| !known.insert(*token)) {
+        Some(token) => {
+            let message = format!("the token `{}` is in the vocabulary twice", shown(token));
+            Err(Error::malformed(message).at_json("config.vocabulary"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Tokens of one kind.
+fn tokens_of(tokens: impl IntoIterator<Item = Token>, text: bool) -> Tokens {
+    let tokens = tokens.into_iter();
+    match text {
+        true => Tokens::Text(tokens.filter_map(Token::text).collect()),
+        false => Tokens::Numbers(tokens.filter_map(Token::number).collect()),
     }
 }
 
@@ -150,36 +221,35 @@ fn shown(token: &Token) -> String {
 }
 
 fn read_vocabulary(config: &Config<'_>, text: bool) -> Result<Vec<Token>> {
-    if config.value("vocabulary").is_some_and(Value::is_string) {
+    if config.value("vocabulary").is_some_and(Json::is_string) {
         let message = "the vocabulary is in a file, which is not supported; save the layer with its vocabulary";
         return Err(Error::unsupported(message).at_json("config.vocabulary"));
     }
     let listed: Vec<Token> = config.opt("vocabulary")?.ok_or_else(|| {
         Error::unsupported("a lookup without `vocabulary`; adapt the layer before it is saved").at_json("config")
     })?;
-    let wrong = listed.iter().position(|token| matches!(token, Token::Text(_)) != text);
-    match wrong {
-        Some(i) => {
-            let what = if text { "a string" } else { "a whole number" };
-            let message = format!("expected {what}, found `{}`", shown(&listed[i]));
-            Err(Error::malformed(message).at_json(format!("config.vocabulary[{i}]")))
-        }
-        None => Ok(listed),
+    for (i, token) in listed.iter().enumerate() {
+        check_kind(token, text).map_err(|e| e.at_json(format!("config.vocabulary[{i}]")))?;
     }
+    Ok(listed)
 }
 
-/// The weights of the vocabulary, behind `padding` times their average for the tokens out of it.
-fn read_idf(config: &Config<'_>, listed: usize, padding: usize, depth: usize) -> Result<Vec<f32>> {
+fn check_kind(token: &Token, text: bool) -> Result<()> {
+    if matches!(token, Token::Text(_)) == text {
+        return Ok(());
+    }
+    let what = if text { "a string" } else { "a whole number" };
+    Err(Error::malformed(format!("expected {what}, found `{}`", shown(token))))
+}
+
+/// The weights of the vocabulary, behind those of `before` special tokens.
+fn read_idf(config: &Config<'_>, listed: usize, before: usize) -> Result<Idf> {
     let given: Vec<f32> = config.req("idf_weights")?;
     if given.len() != listed {
         let message = format!("expected {listed} numbers, one for each token, found {}", given.len());
         return Err(Error::malformed(message).at_json("config.idf_weights"));
     }
-    let average = given.iter().sum::<f32>() / given.len().max(1) as f32;
-    let mut idf = vec![average; padding];
-    idf.extend(given);
-    idf.resize(depth, 0.0);
-    Ok(idf)
+    Ok(Idf { given, before })
 }
 
 impl Lookup {
@@ -204,9 +274,137 @@ impl Lookup {
     fn token_type(&self) -> ValueType {
         if self.text { ValueType::String } else { ValueType::Int64 }
     }
+
+    /// The token of an index: the one for tokens out of the vocabulary where there is no other.
+    pub fn token(&self, index: i64) -> Option<Token> {
+        let index = usize::try_from(index).ok();
+        if let Some(mask) = self.mask_token.as_ref().filter(|_| self.oov.0 == 1 && index == Some(0)) {
+            return Some(mask.clone());
+        }
+        let position = index.and_then(|index| index.checked_sub(self.vocabulary.first()));
+        let known = position.and_then(|position| match self.vocabulary.tokens() {
+            Tokens::Text(tokens) => tokens.get(position).cloned().map(Token::Text),
+            Tokens::Numbers(tokens) => tokens.get(position).copied().map(Token::Number),
+        });
+        known.or_else(|| Some(self.oov_token.clone()).filter(|_| self.oov.1 > 0))
+    }
+}
+
+/// Lowering.
+impl Lookup {
+    /// The input, which has the type of tokens or, for the inverse, of indices.
+    fn input(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Value> {
+        let input = cx.single(call)?.value;
+        let expects_text = self.text && !self.invert;
+        if expects_text != (cx.ty(input).element == ElementType::String) {
+            let (expected, found) = if expects_text { ("strings", "numbers") } else { ("numbers", "strings") };
+            return Err(Error::malformed(format!("expected {expected}, found {found}")));
+        }
+        if expects_text { Ok(input) } else { cx.cast(input, ElementType::I64) }
+    }
+
+    /// The token of every index.
+    fn tokens(&self, cx: &mut LowerCx<'_>, indices: Value) -> Result<Value> {
+        let (mask, count) = self.oov;
+        if count <= 1 {
+            // Every index is that of a token: the mask's, the unknown one's, those of the vocabulary.
+            let special = self.mask_token.iter().take(mask).chain(std::iter::repeat_n(&self.oov_token, count)).cloned();
+            let vocabulary = Vocabulary::new(self.listed(special.collect(), Vec::new()), 0);
+            return cx
+                .one(host::ToText { vocabulary: vocabulary.into(), unknown: (count > 0).then_some(mask) }, &[indices]);
+        }
+        // The token of many indices stands behind the vocabulary, once.
+        let tokens = self.listed(Vec::new(), vec![self.oov_token.clone()]);
+        let unknown = Some(tokens.len() - 1);
+        let vocabulary = Arc::new(Vocabulary::new(tokens, self.vocabulary.first()));
+        let tokens = cx.one(host::ToText { vocabulary, unknown }, &[indices])?;
+        match self.mask_token {
+            // Only numbers have several indices for unknown ones.
+            Some(Token::Number(number)) if mask > 0 => {
+                let masked = cx.compare_scalar(CompareOp::Eq, indices, 0.0)?;
+                let number = cx.constant(Array::new(ElementType::I64, [], Data::Int(vec![number]))?)?;
+                cx.select(masked, number, tokens)
+            }
+            _ => Ok(tokens),
+        }
+    }
+
+    /// The vocabulary with tokens before and after it.
+    fn listed(&self, before: Vec<Token>, after: Vec<Token>) -> Tokens {
+        let known: Vec<Token> = match self.vocabulary.tokens() {
+            Tokens::Text(tokens) => tokens.iter().cloned().map(Token::Text).collect(),
+            Tokens::Numbers(tokens) => tokens.iter().copied().map(Token::Number).collect(),
+        };
+        tokens_of(before.into_iter().chain(known).chain(after), self.text)
+    }
+
+    /// The index of every token. That of the mask token is -1 where it has none.
+    fn indices(&self, cx: &mut LowerCx<'_>, tokens: Value) -> Result<Value> {
+        let (first, count) = self.oov;
+        let mask = self.mask_token.clone();
+        let lookup = host::Lookup {
+            vocabulary: self.vocabulary.clone(),
+            unknown: if count == 0 { Unknown::Error } else { Unknown::Index { first, count } },
+            mask_text: mask.clone().and_then(Token::text),
+            mask_number: mask.and_then(Token::number),
+            masked: if self.output == OutputMode::Int { 0 } else { -1 },
+        };
+        cx.one(lookup, &[tokens])
+    }
+
+    /// Rows of zeros with something at the indices. -1 is no index of a row.
+    fn encode(&self, cx: &mut LowerCx<'_>, mut indices: Value) -> Result<Value> {
+        let dims = cx.dims_of(indices);
+        let Some(last) = dims.len().checked_sub(1) else {
+            return Err(Error::malformed("expected an input of rank 1 or more, found a scalar"));
+        };
+        let depth = cx.number(self.depth);
+        if self.output == OutputMode::OneHot {
+            if last > 0 && cx.known_dim(dims[last]) == Some(1) {
+                indices = cx.remove_axis(indices, last)?;
+            }
+            return cx.one_hot(indices, depth, ElementType::F32);
+        }
+        if last == 0 {
+            return Err(Error::malformed("expected an input of rank 2 or more, found rank 1"));
+        }
+        let rows = cx.one_hot(indices, depth, ElementType::F32)?;
+        let counts = cx.reduce(ReduceOp::Sum, rows, &[last], false)?;
+        match self.output {
+            OutputMode::MultiHot => cx.binary_scalar(BinaryOp::Min, counts, 1.0),
+            OutputMode::TfIdf => {
+                let weights = self.weights(cx)?;
+                cx.mul(counts, weights)
+            }
+            _ => Ok(counts),
+        }
+    }
+
+    /// The weight of every index, `[depth]`; that of indices without a token is 0.
+    fn weights(&self, cx: &mut LowerCx<'_>) -> Result<Value> {
+        let Idf { given, before } = &self.idf;
+        let weights = Array::floats([given.len()], given.iter().copied().map(f64::from))?;
+        let weights = cx.constant(weights)?;
+        let (low, high) = (cx.number(*before), cx.number(self.depth - before - given.len()));
+        let weights = cx.pad(weights, &[Padding { low, ..Padding::NONE }], self.idf.average().into())?;
+        cx.pad(weights, &[Padding { high, ..Padding::NONE }], 0.0)
+    }
 }
 
 impl LayerDef for Lookup {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let input = self.input(cx, call)?;
+        let out = match (self.invert, self.output) {
+            (true, _) => self.tokens(cx, input)?,
+            (false, OutputMode::Int) => self.indices(cx, input)?,
+            (false, _) => {
+                let indices = self.indices(cx, input)?;
+                self.encode(cx, indices)?
+            }
+        };
+        Ok(vec![KerasTensor::from(out)])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let input = single(call)?;
         let wants_text = self.text && !self.invert;
@@ -238,7 +436,7 @@ mod tests {
     use crate::testing::{check_infer, check_refused, read_layer};
     use serde_json::json;
 
-    fn read(class: &str, config: Value) -> Lookup {
+    fn read(class: &str, config: Json) -> Lookup {
         match read_layer(class, config).unwrap() {
             Layer::Lookup(layer) => (*layer).clone(),
             other => panic!("{other:?} is no lookup"),
@@ -246,9 +444,10 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(config: Value, tokens: &[&str]) {
-        let found = read("StringLookup", config).tokens;
-        assert_eq!(found.iter().map(shown).collect::<Vec<_>>(), tokens);
+    fn check(config: Json, tokens: &[&str]) {
+        let found = read("StringLookup", config);
+        let found = (0..).take(found.vocabulary.first() + found.vocabulary.tokens().len()).map(|i| found.token(i));
+        assert_eq!(found.map(|token| shown(&token.unwrap())).collect::<Vec<_>>(), tokens);
     }
 
     #[test]
@@ -264,7 +463,24 @@ mod tests {
     fn weights_of_the_vocabulary() {
         let config = json!({"vocabulary": ["a", "b"], "output_mode": "tf_idf", "idf_weights": [1, 2],
             "max_tokens": 4, "pad_to_max_tokens": true});
-        assert_eq!(read("StringLookup", config).idf, [1.5, 1.0, 2.0, 0.0]);
+        let found = read("StringLookup", config);
+        assert_eq!(
+            (found.idf.average(), found.idf.before, &found.idf.given[..], found.depth),
+            (1.5, 1, &[1.0, 2.0][..], 4)
+        );
+    }
+
+    #[test]
+    fn indices_out_of_the_vocabulary_are_counted_not_listed() {
+        let config = json!({"vocabulary": [5, 7], "num_oov_indices": 1_000_000_000_000_000_000u64, "mask_token": 0});
+        let found = read("IntegerLookup", config.clone());
+        assert_eq!(found.vocabulary.first(), 1_000_000_000_000_000_001);
+        let tokens = [0, 1, 1_000_000_000_000_000_001].map(|index| found.token(index));
+        assert_eq!(tokens, [0, -1, 5].map(|n| Some(Token::Number(n))));
+        check_infer("IntegerLookup", config.clone(), &["?,?"], &["?,?"]);
+        let mut inverse = config;
+        inverse["invert"] = json!(true);
+        check_infer("IntegerLookup", inverse, &["?,?"], &["?,?"]);
     }
 
     #[test]

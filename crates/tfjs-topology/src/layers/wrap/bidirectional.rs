@@ -7,10 +7,12 @@ use crate::config::{Config, FromJson, expected};
 use crate::inner::Inner;
 use crate::layer::{LayerDef, MaskRule, Scope, ScopeKind, WeightDecl};
 use crate::layers::rnn::arguments::Arguments;
+use crate::lower::{KerasTensor, LowerCx};
 use crate::ops::binary::broadcast;
 use crate::registry::FromConfig;
 use crate::types::TensorType;
 use serde_json::{Map, Value, json};
+use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_manifest::{Error, Result};
 
 /// A recurrent layer run forwards and, with weights of its own, backwards. Weights: those of the forward
@@ -199,7 +201,52 @@ impl Bidirectional {
     }
 }
 
+/// Lowering.
+impl Bidirectional {
+    /// One output of the two directions, or both.
+    fn merge(&self, cx: &mut LowerCx<'_>, a: tfjs_ir::Value, b: tfjs_ir::Value) -> Result<Vec<tfjs_ir::Value>> {
+        Ok(vec![match self.merge {
+            Merge::Apart => return Ok(vec![a, b]),
+            Merge::Concat => {
+                let last = cx.ty(a).rank().checked_sub(1);
+                let last = last.ok_or_else(|| Error::malformed("expected outputs of rank 1 or more, found numbers"))?;
+                cx.concat(&[a, b], last)?
+            }
+            Merge::Sum => cx.add(a, b)?,
+            Merge::Mul => cx.mul(a, b)?,
+            Merge::Average => {
+                let sum = cx.add(a, b)?;
+                let sum = cx.to_float(sum)?;
+                cx.binary_scalar(BinaryOp::Mul, sum, 0.5)?
+            }
+        }])
+    }
+}
+
 impl LayerDef for Bidirectional {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let [forward, backward] = self.calls(call)?;
+        let [forward_scope, backward_scope] = self.scopes();
+        let forward = cx.lower_inner(&self.forward, forward_scope, forward)?;
+        let backward = cx.lower_inner(&self.backward, backward_scope, backward)?;
+        let ([a, forward_states @ ..], [b, backward_states @ ..]) = (&forward[..], &backward[..]) else {
+            return Err(Error::malformed("expected a layer with an output inside `Bidirectional`"));
+        };
+        let mut b = b.value;
+        if self.return_sequences {
+            if cx.ty(a.value).rank() <= self.time_axis {
+                let shape = cx.shape(a.value);
+                let message = format!("expected sequences from the inner layer, found shape {shape}");
+                return Err(Error::malformed(message));
+            }
+            // The backward layer's outputs are in the order of its steps.
+            b = cx.reverse(b, &[self.time_axis])?;
+        }
+        let merged = self.merge(cx, a.value, b)?;
+        let merged = merged.into_iter().map(|value| KerasTensor::from(value).with_mask(a.mask));
+        Ok(merged.chain(forward_states.iter().chain(backward_states).cloned()).collect())
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let [forward, backward] = self.calls(call)?;
         let (forward, backward) = (self.forward.infer(&forward)?, self.backward.infer(&backward)?);

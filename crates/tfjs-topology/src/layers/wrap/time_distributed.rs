@@ -6,9 +6,12 @@ use crate::call::Call;
 use crate::config::Config;
 use crate::inner::Inner;
 use crate::layer::{LayerDef, MaskRule, Scope, ScopeKind, WeightDecl};
+use crate::lower::{KerasTensor, LowerCx};
 use crate::producer::Family;
 use crate::registry::FromConfig;
 use crate::types::{Dim, SymShape, TensorType};
+use tfjs_ir::prim::reduce::ReduceOp;
+use tfjs_ir::{Dim as AxisDim, Value};
 use tfjs_manifest::{Error, Result};
 
 /// A layer or model applied to every time step: `[batch, time, ..]` is `[batch * time, ..]` to it. Weights:
@@ -20,12 +23,15 @@ pub struct TimeDistributed {
     /// Whether the output has the mask the inner layer computes, if it computes one: Keras 2. Otherwise it
     /// has the input's.
     pub inner_mask: bool,
+    /// Whether time is folded into an open batch whatever the inner layer computes: Keras 2. Otherwise the layer is
+    /// called for one step after the other.
+    pub folds_open_batch: bool,
 }
 
 impl FromConfig for TimeDistributed {
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
-        let inner_mask = matches!(config.producer().family, Family::Keras1 | Family::Keras2);
-        Ok(TimeDistributed { inner: Inner::read(config, "layer")?, inner_mask })
+        let keras2 = matches!(config.producer().family, Family::Keras1 | Family::Keras2);
+        Ok(TimeDistributed { inner: Inner::read(config, "layer")?, inner_mask: keras2, folds_open_batch: keras2 })
     }
 }
 
@@ -53,7 +59,93 @@ fn too_flat(input: &TensorType) -> Error {
     Error::malformed(format!("expected an input of rank 3 or more, found shape {}", input.shape))
 }
 
+/// Lowering.
+impl TimeDistributed {
+    /// `[batch, time]` of the first input.
+    fn steps(&self, cx: &LowerCx<'_>, call: &Call<KerasTensor>) -> Result<[AxisDim; 2]> {
+        let mut steps = None;
+        for input in call.inputs() {
+            let &[batch, time, _, ..] = &cx.ty(input.value).dims[..] else {
+                let shape = cx.shape(input.value);
+                return Err(Error::malformed(format!("expected an input of rank 3 or more, found shape {shape}")));
+            };
+            steps.get_or_insert([batch, time]);
+        }
+        steps.ok_or_else(|| Error::malformed("expected an input, found none"))
+    }
+
+    /// Fails where folding time into the batch is not what the producer computes.
+    fn check_folding(&self, cx: &LowerCx<'_>, batch: AxisDim, pointwise: bool) -> Result<()> {
+        if pointwise || (self.folds_open_batch && cx.known_dim(batch).is_none()) {
+            return Ok(());
+        }
+        let name = &self.inner.entry().name;
+        Err(Error::unsupported(format!(
+            "the layer inside of `TimeDistributed` mixes the entries of a batch (`{name}`), which is not supported"
+        )))
+    }
+
+    /// An output of the inner layer with its steps as an axis of their own. `mask` is the input's.
+    fn unfold(
+        &self,
+        cx: &mut LowerCx<'_>,
+        output: &KerasTensor,
+        steps: [AxisDim; 2],
+        mask: Option<Value>,
+    ) -> Result<KerasTensor> {
+        let value = unfold(cx, output.value, steps)?;
+        let mask = match output.mask {
+            Some(inner) if self.inner_mask => Some(unfold(cx, inner, steps)?),
+            _ if self.inner_mask => mask.map(|mask| of_steps(cx, mask)).transpose()?,
+            _ => mask,
+        };
+        Ok(KerasTensor::from(value).with_mask(mask))
+    }
+}
+
+/// `[batch, time, ..]` as `[batch * time, ..]`.
+fn fold(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
+    let mut dims = cx.dims_of(x);
+    let rows = cx.dims().product(&dims[..2])?;
+    dims.splice(..2, [rows]);
+    cx.reshape(x, &dims)
+}
+
+/// `[batch * time, ..]` as `[batch, time, ..]`.
+fn unfold(cx: &mut LowerCx<'_>, x: Value, steps: [AxisDim; 2]) -> Result<Value> {
+    let mut dims = cx.dims_of(x);
+    if dims.is_empty() {
+        return Err(Error::malformed("expected outputs of rank 1 or more from the inner layer, found numbers"));
+    }
+    dims.splice(..1, steps);
+    cx.reshape(x, &dims)
+}
+
+/// Which steps a mask leaves anything of.
+fn of_steps(cx: &mut LowerCx<'_>, mask: Value) -> Result<Value> {
+    let inside: Vec<usize> = (2..cx.ty(mask).rank()).collect();
+    cx.reduce(ReduceOp::Any, mask, &inside, false)
+}
+
 impl LayerDef for TimeDistributed {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let steps = self.steps(cx, call)?;
+        let inputs = call.inputs();
+        let mask = inputs.first().and_then(|input| input.mask);
+        let mut folded = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            // A mask that says which steps count says nothing inside of a step.
+            let mask = input.mask.filter(|&mask| cx.ty(mask).rank() > 2);
+            let mask = mask.map(|mask| fold(cx, mask)).transpose()?;
+            folded.push(KerasTensor::from(fold(cx, input.value)?).with_mask(mask));
+        }
+        let name = self.inner.entry().name.clone();
+        let scope = Scope { name, attr: "layer".to_string(), kind: ScopeKind::Wrapped };
+        let (outputs, pointwise) = cx.is_pointwise(|cx| cx.lower_inner(&self.inner, scope, Call::of(folded)))?;
+        self.check_folding(cx, steps[0], pointwise)?;
+        outputs.iter().map(|output| self.unfold(cx, output, steps, mask)).collect()
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let (steps, inner) = self.folded(call)?;
         let outputs = self.inner.infer(&inner)?;

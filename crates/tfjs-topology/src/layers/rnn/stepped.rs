@@ -1,0 +1,200 @@
+//! A cell as a loop over its steps, for activations that are not functions of each element: a `softmax` over the units.
+
+use super::cell::{Cell, CellKind, CellWeights, Sequence, Stepped};
+use crate::activation::Activation;
+use crate::lower::LowerCx;
+use tfjs_ir::prim::layout::Range;
+use tfjs_ir::prim::normalize::Softmax;
+use tfjs_ir::prim::recurrent::MaskedOutput;
+use tfjs_ir::{Builder, Dim, Loop, Value};
+use tfjs_manifest::{Error, Result};
+
+/// Steps a cell over a sequence.
+///
+/// # Errors
+/// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an activation that a loop does not have.
+pub fn step_over(cx: &mut LowerCx<'_>, cell: &Cell, weights: CellWeights, over: &Sequence) -> Result<Stepped> {
+    for activation in [cell.activation, cell.recurrent_activation] {
+        if matches!(activation, Activation::Sparsemax | Activation::Glu) {
+            let name = if activation == Activation::Glu { "glu" } else { "sparsemax" };
+            return Err(Error::unsupported(format!("the activation `{name}` of a recurrent cell is not supported")));
+        }
+    }
+    let biases = biases(cx, cell, weights.bias)?;
+    let projected = cx.matmul(over.inputs, weights.kernel)?;
+    let projected = biases.map_or(Ok(projected), |(bias, _)| cx.add(projected, bias))?;
+    let dims = cx.dims_of(over.inputs);
+    let units = cx.number(cell.units);
+    let element = cx.ty(projected).element;
+    let nothing = cx.full(element, &[dims[0], units], 0.0)?;
+    // The last output is carried too: an output that is sliced off would keep all of them.
+    let carries: Vec<Value> = std::iter::once(nothing).chain(over.states.iter().copied()).collect();
+    let sequences: Vec<Value> = std::iter::once(projected).chain(over.mask).collect();
+    let recurrent_bias = biases.and_then(|(_, bias)| bias);
+    let invariants: Vec<Value> = std::iter::once(weights.recurrent_kernel).chain(recurrent_bias).collect();
+    let walk = Loop {
+        carries: &carries,
+        sequences: &sequences,
+        invariants: &invariants,
+        length: dims[1],
+        axis: 1,
+        reverse: over.backwards,
+    };
+    let masked_output = over.masked_output;
+    let (finals, collected) = cx.scan(walk, |body, carries, elements, fixed| {
+        let (&[previous, ref states @ ..], &[x, ref mask @ ..]) = (carries, elements) else {
+            return Err(Error::bug("a step without its values"));
+        };
+        let (&[kernel, ref bias @ ..], &[h, ..]) = (fixed, states) else {
+            return Err(Error::bug("a cell without a state"));
+        };
+        let step = Step { cell, kernel, bias: bias.first().copied() };
+        let mut new = step.run(body, x, states)?;
+        let mut output = new[0];
+        if let [mask] = *mask {
+            let keep = body.insert_axis(mask, 1)?;
+            let instead = match masked_output {
+                MaskedOutput::Previous => previous,
+                MaskedOutput::State => h,
+                MaskedOutput::Zeros => body.scalar(element, 0.0)?,
+            };
+            output = body.select(keep, output, instead)?;
+            for (new, &old) in new.iter_mut().zip(states) {
+                *new = body.select(keep, *new, old)?;
+            }
+        }
+        Ok((std::iter::once(output).chain(new).collect(), vec![output]))
+    })?;
+    let ([last, states @ ..], &[outputs]) = (&finals[..], &collected[..]) else {
+        return Err(Error::bug("a loop without its results"));
+    };
+    // The loop puts outputs where their steps are.
+    let outputs = if over.backwards { cx.reverse(outputs, &[1])? } else { outputs };
+    Ok(Stepped { outputs, last: *last, states: states.to_vec() })
+}
+
+/// The bias of the inputs and, where the cell has one, of the states.
+fn biases(cx: &mut LowerCx<'_>, cell: &Cell, bias: Option<Value>) -> Result<Option<(Value, Option<Value>)>> {
+    let Some(bias) = bias else { return Ok(None) };
+    if cell.kind != (CellKind::Gru { reset_after: true }) {
+        return Ok(Some((bias, None)));
+    }
+    let mut row = |start: Dim| {
+        let row = cx.slice_axis(bias, 0, Range { start, len: Dim::ONE, step: 1 })?;
+        cx.remove_axis(row, 0)
+    };
+    Ok(Some((row(Dim::ZERO)?, Some(row(Dim::ONE)?))))
+}
+
+/// One step of a cell.
+struct Step<'a> {
+    cell: &'a Cell,
+    /// The recurrent kernel.
+    kernel: Value,
+    /// The bias of the states.
+    bias: Option<Value>,
+}
+
+impl Step<'_> {
+    /// The states after the step, the first of which is the output. `x` is the input's part of all gates.
+    fn run(&self, cx: &mut Builder, x: Value, states: &[Value]) -> Result<Vec<Value>> {
+        match (self.cell.kind, states) {
+            (CellKind::Simple, &[h]) => {
+                let inner = self.recur(cx, h)?;
+                let sum = cx.add(x, inner)?;
+                Ok(vec![self.act(cx, sum)?])
+            }
+            (CellKind::Lstm, &[h, c]) => self.lstm(cx, x, h, c),
+            (CellKind::Gru { reset_after: true }, &[h]) => Ok(vec![self.gru_reset_after(cx, x, h)?]),
+            (CellKind::Gru { reset_after: false }, &[h]) => Ok(vec![self.gru_reset_before(cx, x, h)?]),
+            (kind, states) => Err(Error::bug(format!("{kind:?} with {} states", states.len()))),
+        }
+    }
+
+    fn lstm(&self, cx: &mut Builder, x: Value, h: Value, c: Value) -> Result<Vec<Value>> {
+        let inner = self.recur(cx, h)?;
+        let i = self.gate_of(cx, x, inner, 0)?;
+        let f = self.gate_of(cx, x, inner, 1)?;
+        let candidate = self.sum(cx, x, inner, 2)?;
+        let candidate = self.act(cx, candidate)?;
+        let o = self.gate_of(cx, x, inner, 3)?;
+        let kept = cx.mul(f, c)?;
+        let fresh = cx.mul(i, candidate)?;
+        let c = cx.add(kept, fresh)?;
+        let squashed = self.act(cx, c)?;
+        Ok(vec![cx.mul(o, squashed)?, c])
+    }
+
+    /// The reset gate acts on `h R + b`.
+    fn gru_reset_after(&self, cx: &mut Builder, x: Value, h: Value) -> Result<Value> {
+        let inner = self.recur(cx, h)?;
+        let z = self.gate_of(cx, x, inner, 0)?;
+        let r = self.gate_of(cx, x, inner, 1)?;
+        let inner = self.block(cx, inner, 2, 1)?;
+        let reset = cx.mul(r, inner)?;
+        let fresh = self.block(cx, x, 2, 1)?;
+        let sum = cx.add(fresh, reset)?;
+        let candidate = self.act(cx, sum)?;
+        blend(cx, z, h, candidate)
+    }
+
+    /// The reset gate acts on `h`.
+    fn gru_reset_before(&self, cx: &mut Builder, x: Value, h: Value) -> Result<Value> {
+        let gates = self.block(cx, self.kernel, 0, 2)?;
+        let inner = cx.matmul(h, gates)?;
+        let z = self.gate_of(cx, x, inner, 0)?;
+        let r = self.gate_of(cx, x, inner, 1)?;
+        let kernel = self.block(cx, self.kernel, 2, 1)?;
+        let reset = cx.mul(r, h)?;
+        let reset = cx.matmul(reset, kernel)?;
+        let fresh = self.block(cx, x, 2, 1)?;
+        let sum = cx.add(fresh, reset)?;
+        let candidate = self.act(cx, sum)?;
+        blend(cx, z, h, candidate)
+    }
+
+    /// `h R`, plus the bias of the states if there is one.
+    fn recur(&self, cx: &mut Builder, h: Value) -> Result<Value> {
+        let inner = cx.matmul(h, self.kernel)?;
+        self.bias.map_or(Ok(inner), |bias| cx.add(inner, bias))
+    }
+
+    /// `count` blocks of columns from `first` on.
+    fn block(&self, cx: &mut Builder, x: Value, first: usize, count: usize) -> Result<Value> {
+        let (start, len) = (cx.number(first * self.cell.units), cx.number(count * self.cell.units));
+        cx.columns(x, start, len)
+    }
+
+    fn sum(&self, cx: &mut Builder, x: Value, inner: Value, index: usize) -> Result<Value> {
+        let (x, inner) = (self.block(cx, x, index, 1)?, self.block(cx, inner, index, 1)?);
+        cx.add(x, inner)
+    }
+
+    fn gate_of(&self, cx: &mut Builder, x: Value, inner: Value, index: usize) -> Result<Value> {
+        let sum = self.sum(cx, x, inner, index)?;
+        apply(cx, self.cell.recurrent_activation, sum)
+    }
+
+    fn act(&self, cx: &mut Builder, x: Value) -> Result<Value> {
+        apply(cx, self.cell.activation, x)
+    }
+}
+
+/// `z h + (1 - z) candidate`.
+fn blend(cx: &mut Builder, z: Value, h: Value, candidate: Value) -> Result<Value> {
+    let kept = cx.mul(z, h)?;
+    let one = cx.scalar(cx.ty(z).element, 1.0)?;
+    let rest = cx.sub(one, z)?;
+    let fresh = cx.mul(rest, candidate)?;
+    cx.add(kept, fresh)
+}
+
+/// An activation of `[batch, units]`.
+fn apply(cx: &mut Builder, activation: Activation, x: Value) -> Result<Value> {
+    match (activation, activation.function()) {
+        (_, Some(function)) => cx.activate(function, x),
+        (Activation::Softmax, _) => cx.softmax(x, &[1]),
+        (Activation::LogSoftmax, _) => cx.one(Softmax { axes: vec![1], log: true }, &[x]),
+        _ => Ok(x),
+    }
+}

@@ -1,0 +1,283 @@
+//! The arguments of one call of an operation while it is lowered, and which of them were read.
+//!
+//! Keras 3 writes parameters into the configuration, Keras 2 into every call; a constant stands where a tensor may.
+
+use super::params::{Constant, Numbers, Params, meeting};
+use super::sizes;
+use crate::call::{Arg, Call};
+use crate::config::{FromJson, is_inert};
+use crate::lower::{KerasTensor, LowerCx, element, value_type};
+use crate::types::ValueType;
+use serde_json::Value as Json;
+use std::cell::RefCell;
+use tfjs_ir::{Dim, ElementType, Value};
+use tfjs_manifest::{Error, Result};
+
+/// The arguments of a call: by keyword, by position, or in the configuration. Null is absent.
+#[derive(Debug)]
+pub struct Args<'a> {
+    params: &'a Params,
+    call: &'a Call<KerasTensor>,
+    /// The names that were asked for.
+    known: RefCell<Vec<&'static str>>,
+}
+
+/// An argument, wherever it stands.
+#[derive(Clone, Copy, Debug)]
+enum Found<'a> {
+    InCall(&'a Arg<KerasTensor>),
+    Configured(&'a Json),
+}
+
+/// Two operands in the type in which they meet.
+#[derive(Clone, Debug)]
+pub struct Operands {
+    /// The first.
+    pub a: KerasTensor,
+    /// The second.
+    pub b: KerasTensor,
+    /// Their type.
+    pub dtype: ValueType,
+}
+
+impl<'a> Args<'a> {
+    /// The arguments of a call of an operation with this configuration.
+    pub fn new(params: &'a Params, call: &'a Call<KerasTensor>) -> Self {
+        Args { params, call, known: RefCell::default() }
+    }
+
+    /// The positional arguments.
+    pub fn positional(&self) -> &'a [Arg<KerasTensor>] {
+        &self.call.args
+    }
+
+    /// An argument of the call under one of its names.
+    pub fn keyword(&self, names: &[&'static str]) -> Option<&'a Arg<KerasTensor>> {
+        self.inert(names);
+        names.iter().filter_map(|name| self.call.kwarg(name)).find(|arg| !is_null(arg))
+    }
+
+    /// Marks names that are known and change nothing.
+    pub fn inert(&self, names: &[&'static str]) {
+        self.known.borrow_mut().extend(names);
+    }
+
+    fn find(&self, names: &[&'static str], position: Option<usize>) -> Option<Found<'a>> {
+        let positional = || position.and_then(|i| self.call.args.get(i)).filter(|arg| !is_null(arg));
+        let in_call = self.keyword(names).or_else(positional).map(Found::InCall);
+        in_call.or_else(|| names.iter().find_map(|name| self.params.configured(name)).map(Found::Configured))
+    }
+
+    /// A parameter under any of its names: by keyword, at a position of the call, or in the configuration.
+    ///
+    /// # Errors
+    /// A value of the wrong kind, at its name; [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a tensor.
+    pub fn opt<V: FromJson>(&self, names: &[&'static str], position: Option<usize>) -> Result<Option<V>> {
+        let name = first(names);
+        let value = match self.find(names, position) {
+            Some(Found::InCall(Arg::Const(value)) | Found::Configured(value)) => value,
+            Some(Found::InCall(_)) => return Err(is_a_tensor(name)),
+            None => return Ok(None),
+        };
+        V::from_json(value).map(Some).map_err(|e| e.at_json(name))
+    }
+
+    /// As [`opt`](Args::opt), with a default.
+    ///
+    /// # Errors
+    /// As [`opt`](Args::opt).
+    pub fn or<V: FromJson>(&self, names: &[&'static str], position: Option<usize>, default: V) -> Result<V> {
+        Ok(self.opt(names, position)?.unwrap_or(default))
+    }
+
+    /// Sizes: numbers, or tensors that were computed from shapes. They may be negative, as the -1 of a reshape is.
+    ///
+    /// # Errors
+    /// A value of the wrong kind, at its name; [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a tensor whose
+    /// numbers follow from data.
+    pub fn sizes(
+        &self,
+        cx: &mut LowerCx<'_>,
+        names: &[&'static str],
+        position: Option<usize>,
+    ) -> Result<Option<Vec<Dim>>> {
+        let name = first(names);
+        let sizes = match self.find(names, position) {
+            Some(Found::Configured(value)) => sizes::of_json(cx, value),
+            Some(Found::InCall(arg)) => sizes::of_arg(cx, arg).and_then(|sizes| sizes.ok_or_else(|| is_a_tensor(name))),
+            None => return Ok(None),
+        };
+        sizes.map(Some).map_err(|e| if e.kind() == tfjs_manifest::Kind::Malformed { e.at_json(name) } else { e })
+    }
+
+    /// Axes given as one number or a list, ascending; `None` for all.
+    ///
+    /// # Errors
+    /// An axis that does not exist or is given twice.
+    pub fn axes(
+        &self,
+        cx: &LowerCx<'_>,
+        names: &[&'static str],
+        position: Option<usize>,
+        of: Value,
+    ) -> Result<Option<Vec<usize>>> {
+        let Some(Numbers(axes)) = self.opt(names, position)? else { return Ok(None) };
+        let mut axes = axes.into_iter().map(|axis| cx.axis(axis, of)).collect::<Result<Vec<usize>>>()?;
+        let given = axes.len();
+        axes.sort_unstable();
+        axes.dedup();
+        if axes.len() < given {
+            return Err(Error::malformed("an axis is given twice"));
+        }
+        Ok(Some(axes))
+    }
+
+    /// The tensor the operation works on: its first argument, or one of these keywords.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there is none.
+    pub fn subject(&self, names: &[&'static str]) -> Result<&'a KerasTensor> {
+        self.inert(names);
+        self.inert(&["x", "input", "tensor"]);
+        let keyword = || names.iter().chain(&["x", "input", "tensor"]).find_map(|name| self.call.kwarg(name));
+        let found = self.call.args.first().or_else(keyword).and_then(Arg::tensor);
+        found.ok_or_else(|| Error::malformed("expected a tensor as the first argument"))
+    }
+
+    /// [`subject`](Args::subject), which must be numbers.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there is none, and for strings.
+    pub fn numbers(&self, cx: &LowerCx<'_>, names: &[&'static str]) -> Result<&'a KerasTensor> {
+        let subject = self.subject(names)?;
+        numeric(cx, subject.value)?;
+        Ok(subject)
+    }
+
+    /// The two operands of the call as written, positional or by keyword, behind `skip` positional arguments.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there are not two.
+    pub fn pair(&self, skip: usize) -> Result<[&'a Arg<KerasTensor>; 2]> {
+        const NAMES: [&str; 6] = ["x1", "x", "a", "x2", "y", "b"];
+        self.inert(&NAMES);
+        let mut found: Vec<&Arg<KerasTensor>> = self.call.args.iter().skip(skip).collect();
+        found.extend(NAMES.iter().filter_map(|name| self.call.kwarg(name)));
+        found.try_into().map_err(|f: Vec<_>| Error::malformed(format!("expected two operands, found {}", f.len())))
+    }
+
+    /// The two operands of the call in the type in which they meet. A constant takes the tensor's type where that holds
+    /// it.
+    ///
+    /// # Errors
+    /// Strings, and what is neither a tensor nor a constant.
+    pub fn operands(&self, cx: &mut LowerCx<'_>, skip: usize) -> Result<Operands> {
+        let pair = self.pair(skip)?;
+        if pair.iter().all(|arg| arg.tensor().is_none()) {
+            return Err(Error::malformed("an operation without a tensor"));
+        }
+        let [a, b] = pair;
+        let (a, b) = (Operand::read(cx, a)?, Operand::read(cx, b)?);
+        let dtype = meeting(a.ty(cx), b.ty(cx));
+        let (a, b) = (a.lower(cx, dtype)?, b.lower(cx, dtype)?);
+        // An operand of another rank is aligned at the last axis, so its batch is no batch of the other's.
+        let ranks = (cx.ty(a.value).rank(), cx.ty(b.value).rank());
+        if ranks.0 != ranks.1 && ranks.0 > 0 && ranks.1 > 0 && pair.iter().all(|arg| arg.tensor().is_some()) {
+            cx.mixes_batch();
+        }
+        Ok(Operands { a, b, dtype })
+    }
+
+    /// Warns of arguments that nobody asked for.
+    pub fn finish(self, cx: &mut LowerCx<'_>) {
+        let keywords = self.call.kwargs.iter().filter(|(_, arg)| !is_null(arg)).map(|(name, _)| name.as_str());
+        let known = self.known.borrow();
+        let unknown = keywords.chain(self.params.keys()).filter(|name| !known.contains(name) && !is_inert(name));
+        let unknown: Vec<String> = unknown.map(|name| format!("`{name}`")).collect();
+        if unknown.is_empty() {
+            return;
+        }
+        let (name, class) = cx.current_layer().map_or(("", ""), |layer| (&layer.name, &layer.class_name));
+        let warning = format!("operation `{name}` ({class}): argument without a known meaning: {}", unknown.join(", "));
+        cx.warn(warning);
+    }
+}
+
+/// One operand.
+enum Operand<'a> {
+    Tensor(&'a KerasTensor),
+    Constant(Constant),
+}
+
+impl<'a> Operand<'a> {
+    fn read(cx: &LowerCx<'_>, arg: &'a Arg<KerasTensor>) -> Result<Self> {
+        match arg {
+            Arg::Tensor(tensor) => numeric(cx, tensor.value).map(|()| Operand::Tensor(tensor)),
+            Arg::Const(value) => Constant::read(value).map(Operand::Constant),
+            _ => Err(Error::unsupported("an operand is neither a tensor nor a number")),
+        }
+    }
+
+    /// The type, and whether it is weak.
+    fn ty(&self, cx: &LowerCx<'_>) -> (ValueType, bool) {
+        match self {
+            Operand::Tensor(tensor) => (value_type(cx.ty(tensor.value).element), false),
+            Operand::Constant(constant) => (constant.dtype, constant.weak),
+        }
+    }
+
+    fn lower(self, cx: &mut LowerCx<'_>, dtype: ValueType) -> Result<KerasTensor> {
+        match self {
+            Operand::Tensor(tensor) => {
+                let value = to_type(cx, tensor.value, dtype)?;
+                let sizes = tensor.sizes.clone().filter(|_| is_integer(dtype));
+                Ok(KerasTensor { sizes, ..KerasTensor::from(value) })
+            }
+            Operand::Constant(constant) => {
+                let sizes = if is_integer(dtype) { sizes::of_constant(cx, &constant) } else { None };
+                let value = constant.lower(cx, dtype)?;
+                Ok(KerasTensor { sizes, ..KerasTensor::from(value) })
+            }
+        }
+    }
+}
+
+/// A value as a type of Keras's. Floating point keeps the precision it has.
+///
+/// # Errors
+/// As [`Builder::push`](tfjs_ir::Builder::push).
+pub fn to_type(cx: &mut LowerCx<'_>, value: Value, dtype: ValueType) -> Result<Value> {
+    match dtype {
+        ValueType::Float => cx.to_float(value),
+        _ if value_type(cx.ty(value).element) == dtype => Ok(value),
+        _ => cx.cast(value, element(dtype)),
+    }
+}
+
+/// Whether a type is one of integers; truth values are not.
+pub fn is_integer(dtype: ValueType) -> bool {
+    matches!(dtype, ValueType::Int32 | ValueType::Int64)
+}
+
+/// Fails for strings.
+///
+/// # Errors
+/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed).
+pub fn numeric(cx: &LowerCx<'_>, value: Value) -> Result<()> {
+    match cx.ty(value).element {
+        ElementType::String => Err(Error::malformed("expected numbers, found strings")),
+        _ => Ok(()),
+    }
+}
+
+fn is_null(arg: &Arg<KerasTensor>) -> bool {
+    matches!(arg, Arg::Const(Json::Null))
+}
+
+fn first(names: &[&'static str]) -> &'static str {
+    names.first().copied().unwrap_or_default()
+}
+
+fn is_a_tensor(name: &str) -> Error {
+    Error::unsupported(format!("`{name}` is a tensor, which is not supported"))
+}

@@ -1,0 +1,188 @@
+//! `Fill`, `Zeros`, `Ones`, `BroadcastTo`, `Range`: values whose shape is an argument.
+//!
+//! Reference: `tf.fill` and its relatives, `keras.ops.broadcast_to`.
+
+use super::FromOpConfig;
+use super::args::{self, Args, is_integer, to_type};
+use super::params::{Constant, Params};
+use super::sizes;
+use crate::call::{Arg, Call};
+use crate::config::Config;
+use crate::layer::LayerDef;
+use crate::lower::{KerasTensor, LowerCx, element};
+use crate::types::{TensorType, ValueType};
+use tfjs_ir::{Dim, Value};
+use tfjs_manifest::{Error, Result};
+
+/// One value everywhere, or a tensor repeated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fill {
+    /// With what.
+    pub kind: FillKind,
+    /// `shape`, `dims`, `value`, `dtype`.
+    pub params: Params,
+}
+
+/// What a shape is filled with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FillKind {
+    /// A number that is given.
+    Value,
+    /// Zeros.
+    Zeros,
+    /// Ones.
+    Ones,
+    /// A tensor, repeated as broadcasting does.
+    Broadcast,
+}
+
+impl FromOpConfig for Fill {
+    fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
+        let kind = match class {
+            "Fill" => FillKind::Value,
+            "Zeros" => FillKind::Zeros,
+            "Ones" => FillKind::Ones,
+            "BroadcastTo" => FillKind::Broadcast,
+            other => return Err(Error::bug(format!("`{other}` fills no shape"))),
+        };
+        Ok(Fill { kind, params: Params::read(config) })
+    }
+}
+
+impl Fill {
+    /// One number in a shape: the first argument, which Keras 2 writes as one argument for each of its items.
+    fn filled(&self, cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
+        let dims = match args.positional() {
+            [] | [_] => args.sizes(cx, &["dims", "shape"], Some(0))?,
+            items => sizes::of_args(cx, items)?,
+        };
+        let dims = dims.ok_or_else(|| Error::unsupported("a shape that follows from data is not supported"))?;
+        check_shape(cx, &dims)?;
+        let dtype = sizes::dtype(args, &["dtype"], None)?;
+        let number = match self.kind {
+            FillKind::Ones => 1.0,
+            FillKind::Zeros => 0.0,
+            _ => match args.keyword(&["value"]) {
+                Some(Arg::Const(value)) => {
+                    let constant = Constant::read(value)?;
+                    let value = constant.lower(cx, dtype.unwrap_or(constant.dtype))?;
+                    return cx.broadcast_to(value, &dims);
+                }
+                Some(Arg::Tensor(value)) if cx.ty(value.value).rank() == 0 => {
+                    return cx.broadcast_to(value.value, &dims);
+                }
+                _ => return Err(Error::malformed("expected a number as `value`")),
+            },
+        };
+        cx.full(element(dtype.unwrap_or(ValueType::Float)), &dims, number)
+    }
+
+    fn broadcast(&self, cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
+        let input = args.subject(&[])?.value;
+        let Some(dims) = args.sizes(cx, &["shape"], Some(1))? else { return Err(Error::malformed("missing `shape`")) };
+        check_shape(cx, &dims)?;
+        if cx.ty(input).rank() > dims.len() {
+            let (from, to) = (cx.shape(input), sizes::text(cx, &dims));
+            return Err(Error::malformed(format!("shape {from} does not broadcast to {to}")));
+        }
+        if cx.ty(input).dims.first() != dims.first() {
+            cx.mixes_batch();
+        }
+        cx.broadcast_to(input, &dims)
+    }
+}
+
+/// Fails for a shape with a negative dimension.
+fn check_shape(cx: &mut LowerCx<'_>, dims: &[Dim]) -> Result<()> {
+    for &dim in dims {
+        if !cx.at_least(dim, Dim::ZERO) {
+            let dims = sizes::text(cx, dims);
+            return Err(Error::malformed(format!("expected dimensions of at least 0, found {dims}")));
+        }
+    }
+    Ok(())
+}
+
+impl LayerDef for Fill {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let args = Args::new(&self.params, call);
+        args.inert(&["layout"]);
+        let value = match self.kind {
+            FillKind::Broadcast => self.broadcast(cx, &args)?,
+            _ => self.filled(cx, &args)?,
+        };
+        args.finish(cx);
+        Ok(vec![KerasTensor::from(value)])
+    }
+
+    fn infer(&self, _call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        Err(sizes::not_inferred())
+    }
+}
+
+/// `start, start + delta, ...` up to a limit, which is left out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Range {
+    /// `start`, `limit`, `delta`, `dtype`.
+    pub params: Params,
+}
+
+impl FromOpConfig for Range {
+    fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
+        Ok(Range { params: Params::read(config) })
+    }
+}
+
+impl LayerDef for Range {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let args = Args::new(&self.params, call);
+        let mut one = |name, position| -> Result<Option<Dim>> {
+            let sizes = args.sizes(cx, &[name], position)?;
+            sizes
+                .map(|sizes| <[Dim; 1]>::try_from(sizes).map(|[size]| size))
+                .transpose()
+                .map_err(|_| Error::malformed("expected a number, found several").at_json(name))
+        };
+        // With one argument, it is the limit.
+        let (first, limit, delta) = (one("start", Some(0))?, one("limit", Some(1))?, one("delta", Some(2))?);
+        let (start, limit) = match (first, limit) {
+            (Some(limit), None) => (Dim::ZERO, limit),
+            (start, Some(limit)) => (start.unwrap_or(Dim::ZERO), limit),
+            (None, None) => return Err(Error::malformed("missing `limit`")),
+        };
+        let delta = delta.unwrap_or(Dim::ONE);
+        let step = cx.program().dims.known(delta).filter(|&step| step > 0);
+        let step = step.ok_or_else(|| Error::unsupported("a `delta` other than a number above 0 is not supported"))?;
+        let dtype = sizes::dtype(&args, &["dtype"], Some(3))?.unwrap_or(ValueType::Int32);
+        let counted_in = if is_integer(dtype) { dtype } else { ValueType::Int32 };
+
+        let distance = cx.dims().sub(limit, start)?;
+        let distance = cx.dims().max(distance, Dim::ZERO)?;
+        let count = cx.dims().div_ceil(distance, step)?;
+        let mut value = cx.iota(0, &[count], element(counted_in))?;
+        if step != 1 {
+            let step = cx.size(delta, element(counted_in))?;
+            value = cx.mul(value, step)?;
+        }
+        if start != Dim::ZERO {
+            let start = start_of(cx, start, counted_in)?;
+            value = cx.add(value, start)?;
+        }
+        let value = to_type(cx, value, dtype)?;
+        args::numeric(cx, value)?;
+        args.finish(cx);
+        Ok(vec![KerasTensor::from(value)])
+    }
+
+    fn infer(&self, _call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        Err(sizes::not_inferred())
+    }
+}
+
+/// The first number; one that is negative is no size.
+fn start_of(cx: &mut LowerCx<'_>, start: Dim, dtype: ValueType) -> Result<Value> {
+    match cx.program().dims.display(start).parse::<f64>() {
+        Ok(number) => cx.scalar(element(dtype), number),
+        Err(_) => cx.size(start, element(dtype)),
+    }
+}
