@@ -63,14 +63,19 @@ mod tests {
 
     #[test]
     fn integers_become_floating_point() {
-        check_program("ELU", json!({}), &["int32 ?,4"], expect![[r#"
-            input "x1": i32[batch,4]
-            {
-              %0 = input() {port=0} : i32[batch,4]
-              %1 = cast(%0) {to=f32} : f32[batch,4]
-              %2 = activate(%1) {function=elu/1.0} : f32[batch,4]
-              return %2 "y1"
-            }
-        "#]]);
+        check_program(
+            "ELU",
+            json!({}),
+            &["int32 ?,4"],
+            expect![[r#"
+                input "x1": i32[batch,4]
+                {
+                  %0 = input() {port=0} : i32[batch,4]
+                  %1 = cast(%0) {to=f32} : f32[batch,4]
+                  %2 = activate(%1) {function=elu/1.0} : f32[batch,4]
+                  return %2 "y1"
+                }
+            "#]],
+        );
     }
 }

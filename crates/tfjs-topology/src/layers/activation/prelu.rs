@@ -118,21 +118,26 @@ mod tests {
 
     #[test]
     fn a_nan_stays_one() {
-        check_program("PReLU", json!({"shared_axes": [1]}), &["?,?,3 masked"], expect![[r#"
-            input "x1": f32[batch,x1.1,3]
-            input "x1.mask": bool[batch,x1.1]
-            slot slot0 "/alpha": f32[1,3]
-            const const0: f32[] = [0.0]
-            {
-              %0 = input() {port=0} : f32[batch,x1.1,3]
-              %1 = input() {port=1} : bool[batch,x1.1]
-              %2 = param() {slot=slot0} : f32[1,3]
-              %3 = const() {constant=const0} : f32[]
-              %4 = compare(%0, %3) {op=lt} : bool[batch,x1.1,3]
-              %5 = binary(%0, %2) {op=mul} : f32[batch,x1.1,3]
-              %6 = select(%4, %5, %0) {} : f32[batch,x1.1,3]
-              return %6 "y1", %1 "y1.mask"
-            }
-        "#]]);
+        check_program(
+            "PReLU",
+            json!({"shared_axes": [1]}),
+            &["?,?,3 masked"],
+            expect![[r#"
+                input "x1": f32[batch,x1.1,3]
+                input "x1.mask": bool[batch,x1.1]
+                slot slot0 "/alpha": f32[1,3]
+                const const0: f32[] = [0.0]
+                {
+                  %0 = input() {port=0} : f32[batch,x1.1,3]
+                  %1 = input() {port=1} : bool[batch,x1.1]
+                  %2 = param() {slot=slot0} : f32[1,3]
+                  %3 = const() {constant=const0} : f32[]
+                  %4 = compare(%0, %3) {op=lt} : bool[batch,x1.1,3]
+                  %5 = binary(%0, %2) {op=mul} : f32[batch,x1.1,3]
+                  %6 = select(%4, %5, %0) {} : f32[batch,x1.1,3]
+                  return %6 "y1", %1 "y1.mask"
+                }
+            "#]],
+        );
     }
 }

@@ -97,29 +97,39 @@ mod tests {
 
     #[test]
     fn integers_stay_such() {
-        check_program("ReLU", json!({"max_value": 6}), &["int32 ?,4"], expect![[r#"
-            input "x1": i32[batch,4]
-            const const0: i32[] = [0]
-            const const1: i32[] = [6]
-            {
-              %0 = input() {port=0} : i32[batch,4]
-              %1 = const() {constant=const0} : i32[]
-              %2 = binary(%0, %1) {op=max} : i32[batch,4]
-              %3 = const() {constant=const1} : i32[]
-              %4 = binary(%2, %3) {op=min} : i32[batch,4]
-              return %4 "y1"
-            }
-        "#]]);
-        check_program("LeakyReLU", json!({"alpha": 0.5}), &["int32 ?,4 masked"], expect![[r#"
-            input "x1": i32[batch,4]
-            input "x1.mask": bool[batch,4]
-            {
-              %0 = input() {port=0} : i32[batch,4]
-              %1 = input() {port=1} : bool[batch,4]
-              %2 = cast(%0) {to=f32} : f32[batch,4]
-              %3 = activate(%2) {function=relu/inf/0.5/0.0} : f32[batch,4]
-              return %3 "y1", %1 "y1.mask"
-            }
-        "#]]);
+        check_program(
+            "ReLU",
+            json!({"max_value": 6}),
+            &["int32 ?,4"],
+            expect![[r#"
+                input "x1": i32[batch,4]
+                const const0: i32[] = [0]
+                const const1: i32[] = [6]
+                {
+                  %0 = input() {port=0} : i32[batch,4]
+                  %1 = const() {constant=const0} : i32[]
+                  %2 = binary(%0, %1) {op=max} : i32[batch,4]
+                  %3 = const() {constant=const1} : i32[]
+                  %4 = binary(%2, %3) {op=min} : i32[batch,4]
+                  return %4 "y1"
+                }
+            "#]],
+        );
+        check_program(
+            "LeakyReLU",
+            json!({"alpha": 0.5}),
+            &["int32 ?,4 masked"],
+            expect![[r#"
+                input "x1": i32[batch,4]
+                input "x1.mask": bool[batch,4]
+                {
+                  %0 = input() {port=0} : i32[batch,4]
+                  %1 = input() {port=1} : bool[batch,4]
+                  %2 = cast(%0) {to=f32} : f32[batch,4]
+                  %3 = activate(%2) {function=relu/inf/0.5/0.0} : f32[batch,4]
+                  return %3 "y1", %1 "y1.mask"
+                }
+            "#]],
+        );
     }
 }

@@ -147,60 +147,84 @@ mod tests {
 
     #[test]
     fn masked_elements() {
-        check_program_of(Family::Keras2, "Softmax", json!({}), &["?,5"], expect![[r#"
-            input "x1": f32[batch,5]
-            {
-              %0 = input() {port=0} : f32[batch,5]
-              %1 = softmax(%0) {axes=[1], log=false} : f32[batch,5]
-              return %1 "y1"
-            }
-        "#]]);
-        check_program_of(Family::Keras2, "Softmax", json!({}), &["?,5 masked"], expect![[r#"
-            input "x1": f32[batch,5]
-            input "x1.mask": bool[batch,5]
-            const const0: f32[] = [0.0]
-            const const1: f32[] = [-1000000000.0]
-            {
-              %0 = input() {port=0} : f32[batch,5]
-              %1 = input() {port=1} : bool[batch,5]
-              %2 = const() {constant=const0} : f32[]
-              %3 = const() {constant=const1} : f32[]
-              %4 = select(%1, %2, %3) {} : f32[batch,5]
-              %5 = binary(%0, %4) {op=add} : f32[batch,5]
-              %6 = softmax(%5) {axes=[1], log=false} : f32[batch,5]
-              return %6 "y1", %1 "y1.mask"
-            }
-        "#]]);
-        check_program_of(Family::Keras3, "Softmax", json!({}), &["?,5 masked"], expect![[r#"
-            input "x1": f32[batch,5]
-            input "x1.mask": bool[batch,5]
-            const const0: f32[] = [0.0]
-            const const1: f32[] = [-1000000000.0]
-            {
-              %0 = input() {port=0} : f32[batch,5]
-              %1 = input() {port=1} : bool[batch,5]
-              %2 = const() {constant=const0} : f32[]
-              %3 = const() {constant=const1} : f32[]
-              %4 = select(%1, %0, %3) {} : f32[batch,5]
-              %5 = softmax(%4) {axes=[1], log=false} : f32[batch,5]
-              %6 = select(%1, %5, %2) {} : f32[batch,5]
-              return %6 "y1", %1 "y1.mask"
-            }
-        "#]]);
+        check_program_of(
+            Family::Keras2,
+            "Softmax",
+            json!({}),
+            &["?,5"],
+            expect![[r#"
+                input "x1": f32[batch,5]
+                {
+                  %0 = input() {port=0} : f32[batch,5]
+                  %1 = softmax(%0) {axes=[1], log=false} : f32[batch,5]
+                  return %1 "y1"
+                }
+            "#]],
+        );
+        check_program_of(
+            Family::Keras2,
+            "Softmax",
+            json!({}),
+            &["?,5 masked"],
+            expect![[r#"
+                input "x1": f32[batch,5]
+                input "x1.mask": bool[batch,5]
+                const const0: f32[] = [0.0]
+                const const1: f32[] = [-1000000000.0]
+                {
+                  %0 = input() {port=0} : f32[batch,5]
+                  %1 = input() {port=1} : bool[batch,5]
+                  %2 = const() {constant=const0} : f32[]
+                  %3 = const() {constant=const1} : f32[]
+                  %4 = select(%1, %2, %3) {} : f32[batch,5]
+                  %5 = binary(%0, %4) {op=add} : f32[batch,5]
+                  %6 = softmax(%5) {axes=[1], log=false} : f32[batch,5]
+                  return %6 "y1", %1 "y1.mask"
+                }
+            "#]],
+        );
+        check_program_of(
+            Family::Keras3,
+            "Softmax",
+            json!({}),
+            &["?,5 masked"],
+            expect![[r#"
+                input "x1": f32[batch,5]
+                input "x1.mask": bool[batch,5]
+                const const0: f32[] = [0.0]
+                const const1: f32[] = [-1000000000.0]
+                {
+                  %0 = input() {port=0} : f32[batch,5]
+                  %1 = input() {port=1} : bool[batch,5]
+                  %2 = const() {constant=const0} : f32[]
+                  %3 = const() {constant=const1} : f32[]
+                  %4 = select(%1, %0, %3) {} : f32[batch,5]
+                  %5 = softmax(%4) {axes=[1], log=false} : f32[batch,5]
+                  %6 = select(%1, %5, %2) {} : f32[batch,5]
+                  return %6 "y1", %1 "y1.mask"
+                }
+            "#]],
+        );
         let message = "a mask of shape [?,4] does not fit an input [?,4,3]";
         check_refused_in(Phase::Predict, "Softmax", json!({}), &["?,4,3 masked"], message);
     }
 
     #[test]
     fn an_axis_that_may_be_empty_is_guarded() {
-        check_program_of(Family::Keras2, "Softmax", json!({"axis": [2, 1]}), &["?,?,3"], expect![[r#"
-            input "x1": f32[batch,x1.1,3]
-            guard at_least(x1.1, 1)
-            {
-              %0 = input() {port=0} : f32[batch,x1.1,3]
-              %1 = softmax(%0) {axes=[1,2], log=false} : f32[batch,x1.1,3]
-              return %1 "y1"
-            }
-        "#]]);
+        check_program_of(
+            Family::Keras2,
+            "Softmax",
+            json!({"axis": [2, 1]}),
+            &["?,?,3"],
+            expect![[r#"
+                input "x1": f32[batch,x1.1,3]
+                guard at_least(x1.1, 1)
+                {
+                  %0 = input() {port=0} : f32[batch,x1.1,3]
+                  %1 = softmax(%0) {axes=[1,2], log=false} : f32[batch,x1.1,3]
+                  return %1 "y1"
+                }
+            "#]],
+        );
     }
 }

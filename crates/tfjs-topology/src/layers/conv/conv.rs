@@ -143,42 +143,52 @@ mod tests {
             "filters": 4, "kernel_size": 3, "strides": 2, "padding": "same", "groups": 2,
             "data_format": "channels_first", "activation": "softmax",
         });
-        check_program("Conv2D", config, &["?,2,?,9"], expect![[r#"
-            input "x1": f32[batch,2,x1.2,9]
-            slot slot0 "/kernel": f32[3,3,1,4]
-            slot slot1 "/bias": f32[4]
-            guard at_least(x1.2, 1)
-            {
-              %0 = input() {port=0} : f32[batch,2,x1.2,9]
-              %1 = param() {slot=slot0} : f32[3,3,1,4]
-              %2 = param() {slot=slot1} : f32[4]
-              %3 = transpose(%0) {order=[0,2,3,1]} : f32[batch,x1.2,9,2]
-              %4 = conv(%3, %1) {windows=[(3/2:same),(3/2:same)], groups=2} : f32[batch,floor((x1.2+1)/2),5,4]
-              %5 = binary(%4, %2) {op=add} : f32[batch,floor((x1.2+1)/2),5,4]
-              %6 = transpose(%5) {order=[0,3,1,2]} : f32[batch,4,floor((x1.2+1)/2),5]
-              %7 = softmax(%6) {axes=[3], log=false} : f32[batch,4,floor((x1.2+1)/2),5]
-              return %7 "y1"
-            }
-        "#]]);
+        check_program(
+            "Conv2D",
+            config,
+            &["?,2,?,9"],
+            expect![[r#"
+                input "x1": f32[batch,2,x1.2,9]
+                slot slot0 "/kernel": f32[3,3,1,4]
+                slot slot1 "/bias": f32[4]
+                guard at_least(x1.2, 1)
+                {
+                  %0 = input() {port=0} : f32[batch,2,x1.2,9]
+                  %1 = param() {slot=slot0} : f32[3,3,1,4]
+                  %2 = param() {slot=slot1} : f32[4]
+                  %3 = transpose(%0) {order=[0,2,3,1]} : f32[batch,x1.2,9,2]
+                  %4 = conv(%3, %1) {windows=[(3/2:same),(3/2:same)], groups=2} : f32[batch,floor((x1.2+1)/2),5,4]
+                  %5 = binary(%4, %2) {op=add} : f32[batch,floor((x1.2+1)/2),5,4]
+                  %6 = transpose(%5) {order=[0,3,1,2]} : f32[batch,4,floor((x1.2+1)/2),5]
+                  %7 = softmax(%6) {axes=[3], log=false} : f32[batch,4,floor((x1.2+1)/2),5]
+                  return %7 "y1"
+                }
+            "#]],
+        );
     }
 
     #[test]
     fn a_causal_convolution_loses_the_mask() {
         let config =
             json!({"filters": 4, "kernel_size": 2, "padding": "causal", "dilation_rate": 3, "use_bias": false});
-        check_program("Conv1D", config, &["int32 ?,?,2 masked"], expect![[r#"
-            input "x1": i32[batch,x1.1,2]
-            input "x1.mask": bool[batch,x1.1]
-            slot slot0 "/kernel": f32[2,2,4]
-            guard at_least(x1.1, 1)
-            {
-              %0 = input() {port=0} : i32[batch,x1.1,2]
-              %1 = input() {port=1} : bool[batch,x1.1]
-              %2 = param() {slot=slot0} : f32[2,2,4]
-              %3 = cast(%0) {to=f32} : f32[batch,x1.1,2]
-              %4 = conv(%3, %2) {windows=[(2/1*3:causal)], groups=1} : f32[batch,x1.1,4]
-              return %4 "y1"
-            }
-        "#]]);
+        check_program(
+            "Conv1D",
+            config,
+            &["int32 ?,?,2 masked"],
+            expect![[r#"
+                input "x1": i32[batch,x1.1,2]
+                input "x1.mask": bool[batch,x1.1]
+                slot slot0 "/kernel": f32[2,2,4]
+                guard at_least(x1.1, 1)
+                {
+                  %0 = input() {port=0} : i32[batch,x1.1,2]
+                  %1 = input() {port=1} : bool[batch,x1.1]
+                  %2 = param() {slot=slot0} : f32[2,2,4]
+                  %3 = cast(%0) {to=f32} : f32[batch,x1.1,2]
+                  %4 = conv(%3, %2) {windows=[(2/1*3:causal)], groups=1} : f32[batch,x1.1,4]
+                  return %4 "y1"
+                }
+            "#]],
+        );
     }
 }

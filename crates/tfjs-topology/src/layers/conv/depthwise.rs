@@ -126,20 +126,25 @@ mod tests {
     #[test]
     fn a_convolution_with_a_group_for_each_channel() {
         let config = json!({"kernel_size": [3, 1], "depth_multiplier": 2, "activation": "relu"});
-        check_program("DepthwiseConv2D", config, &["?,9,9,3"], expect![[r#"
-            input "x1": f32[batch,9,9,3]
-            slot slot0 "/depthwise_kernel": f32[3,1,3,2]
-            slot slot1 "/bias": f32[6]
-            {
-              %0 = input() {port=0} : f32[batch,9,9,3]
-              %1 = param() {slot=slot0} : f32[3,1,3,2]
-              %2 = param() {slot=slot1} : f32[6]
-              %3 = reshape(%1) {dims=[3,1,1,6]} : f32[3,1,1,6]
-              %4 = conv(%0, %3) {windows=[(3:valid),(1:valid)], groups=3} : f32[batch,7,9,6]
-              %5 = binary(%4, %2) {op=add} : f32[batch,7,9,6]
-              %6 = activate(%5) {function=relu/inf/0.0/0.0} : f32[batch,7,9,6]
-              return %6 "y1"
-            }
-        "#]]);
+        check_program(
+            "DepthwiseConv2D",
+            config,
+            &["?,9,9,3"],
+            expect![[r#"
+                input "x1": f32[batch,9,9,3]
+                slot slot0 "/depthwise_kernel": f32[3,1,3,2]
+                slot slot1 "/bias": f32[6]
+                {
+                  %0 = input() {port=0} : f32[batch,9,9,3]
+                  %1 = param() {slot=slot0} : f32[3,1,3,2]
+                  %2 = param() {slot=slot1} : f32[6]
+                  %3 = reshape(%1) {dims=[3,1,1,6]} : f32[3,1,1,6]
+                  %4 = conv(%0, %3) {windows=[(3:valid),(1:valid)], groups=3} : f32[batch,7,9,6]
+                  %5 = binary(%4, %2) {op=add} : f32[batch,7,9,6]
+                  %6 = activate(%5) {function=relu/inf/0.0/0.0} : f32[batch,7,9,6]
+                  return %6 "y1"
+                }
+            "#]],
+        );
     }
 }

@@ -86,27 +86,33 @@ mod tests {
     #[test]
     fn gives_back_its_input_at_inference() {
         check_infer("AlphaDropout", json!({"rate": 0.5}), &["?,3"], &["?,3"]);
-        check_trained(Family::Keras2, "AlphaDropout", json!({"rate": 0.5}), &["?,3"], expect![[r#"
-            input "x1": f32[batch,3]
-            seed "seed": i64[]
-            const const0: f32[] = [0.5]
-            const const1: f32[] = [-1.7580993175506592]
-            const const2: f32[] = [0.8864048719406128]
-            const const3: f32[] = [0.7791939377784729]
-            {
-              %0 = input() {port=0} : f32[batch,3]
-              %1 = input() {port=1} : i64[]
-              %2 = random(%1) {distribution=uniform, dims=[batch,3], stream=1} : f32[batch,3]
-              %3 = const() {constant=const0} : f32[]
-              %4 = compare(%2, %3) {op=ge} : bool[batch,3]
-              %5 = const() {constant=const1} : f32[]
-              %6 = select(%4, %0, %5) {} : f32[batch,3]
-              %7 = const() {constant=const2} : f32[]
-              %8 = binary(%6, %7) {op=mul} : f32[batch,3]
-              %9 = const() {constant=const3} : f32[]
-              %10 = binary(%8, %9) {op=add} : f32[batch,3]
-              return %10 "y1"
-            }
-        "#]]);
+        check_trained(
+            Family::Keras2,
+            "AlphaDropout",
+            json!({"rate": 0.5}),
+            &["?,3"],
+            expect![[r#"
+                input "x1": f32[batch,3]
+                seed "seed": i64[]
+                const const0: f32[] = [0.5]
+                const const1: f32[] = [-1.7580993175506592]
+                const const2: f32[] = [0.8864048719406128]
+                const const3: f32[] = [0.7791939377784729]
+                {
+                  %0 = input() {port=0} : f32[batch,3]
+                  %1 = input() {port=1} : i64[]
+                  %2 = random(%1) {distribution=uniform, dims=[batch,3], stream=1} : f32[batch,3]
+                  %3 = const() {constant=const0} : f32[]
+                  %4 = compare(%2, %3) {op=ge} : bool[batch,3]
+                  %5 = const() {constant=const1} : f32[]
+                  %6 = select(%4, %0, %5) {} : f32[batch,3]
+                  %7 = const() {constant=const2} : f32[]
+                  %8 = binary(%6, %7) {op=mul} : f32[batch,3]
+                  %9 = const() {constant=const3} : f32[]
+                  %10 = binary(%8, %9) {op=add} : f32[batch,3]
+                  return %10 "y1"
+                }
+            "#]],
+        );
     }
 }

@@ -162,78 +162,101 @@ mod tests {
         check_infer("Dropout", json!({"rate": 0.5}), &["?,3"], &["?,3"]);
         let message = "expected an input of rank 3, found shape [?,3]";
         check_refused("SpatialDropout1D", json!({"rate": 0.5}), &["?,3"], message);
-        check_program("Dropout", json!({"rate": 0.5}), &["?,3"], expect![[r#"
-            input "x1": f32[batch,3]
-            {
-              %0 = input() {port=0} : f32[batch,3]
-              return %0 "y1"
-            }
-        "#]]);
+        check_program(
+            "Dropout",
+            json!({"rate": 0.5}),
+            &["?,3"],
+            expect![[r#"
+                input "x1": f32[batch,3]
+                {
+                  %0 = input() {port=0} : f32[batch,3]
+                  return %0 "y1"
+                }
+            "#]],
+        );
     }
 
     #[test]
     fn drops_in_training() {
-        check_trained(Family::Keras3, "Dropout", json!({"rate": 0.5}), &["?,5,3 masked"], expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x1.mask": bool[batch,5]
-            seed "seed": i64[]
-            const const0: f32[] = [0.5]
-            const const1: f32[] = [2.0]
-            const const2: f32[] = [0.0]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : bool[batch,5]
-              %2 = input() {port=2} : i64[]
-              %3 = random(%2) {distribution=uniform, dims=[batch,5,3], stream=1} : f32[batch,5,3]
-              %4 = const() {constant=const0} : f32[]
-              %5 = compare(%3, %4) {op=ge} : bool[batch,5,3]
-              %6 = const() {constant=const1} : f32[]
-              %7 = binary(%0, %6) {op=mul} : f32[batch,5,3]
-              %8 = const() {constant=const2} : f32[]
-              %9 = select(%5, %7, %8) {} : f32[batch,5,3]
-              return %9 "y1", %1 "y1.mask"
-            }
-        "#]]);
+        check_trained(
+            Family::Keras3,
+            "Dropout",
+            json!({"rate": 0.5}),
+            &["?,5,3 masked"],
+            expect![[r#"
+                input "x1": f32[batch,5,3]
+                input "x1.mask": bool[batch,5]
+                seed "seed": i64[]
+                const const0: f32[] = [0.5]
+                const const1: f32[] = [2.0]
+                const const2: f32[] = [0.0]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : bool[batch,5]
+                  %2 = input() {port=2} : i64[]
+                  %3 = random(%2) {distribution=uniform, dims=[batch,5,3], stream=1} : f32[batch,5,3]
+                  %4 = const() {constant=const0} : f32[]
+                  %5 = compare(%3, %4) {op=ge} : bool[batch,5,3]
+                  %6 = const() {constant=const1} : f32[]
+                  %7 = binary(%0, %6) {op=mul} : f32[batch,5,3]
+                  %8 = const() {constant=const2} : f32[]
+                  %9 = select(%5, %7, %8) {} : f32[batch,5,3]
+                  return %9 "y1", %1 "y1.mask"
+                }
+            "#]],
+        );
         let shape = json!({"rate": 0.75, "noise_shape": [null, 1, 3]});
-        check_trained(Family::Keras2, "Dropout", shape, &["?,5,3"], expect![[r#"
-            input "x1": f32[batch,5,3]
-            seed "seed": i64[]
-            const const0: f32[] = [0.75]
-            const const1: f32[] = [4.0]
-            const const2: f32[] = [0.0]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : i64[]
-              %2 = random(%1) {distribution=uniform, dims=[batch,1,3], stream=1} : f32[batch,1,3]
-              %3 = const() {constant=const0} : f32[]
-              %4 = compare(%2, %3) {op=ge} : bool[batch,1,3]
-              %5 = const() {constant=const1} : f32[]
-              %6 = binary(%0, %5) {op=mul} : f32[batch,5,3]
-              %7 = const() {constant=const2} : f32[]
-              %8 = select(%4, %6, %7) {} : f32[batch,5,3]
-              return %8 "y1"
-            }
-        "#]]);
+        check_trained(
+            Family::Keras2,
+            "Dropout",
+            shape,
+            &["?,5,3"],
+            expect![[r#"
+                input "x1": f32[batch,5,3]
+                seed "seed": i64[]
+                const const0: f32[] = [0.75]
+                const const1: f32[] = [4.0]
+                const const2: f32[] = [0.0]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : i64[]
+                  %2 = random(%1) {distribution=uniform, dims=[batch,1,3], stream=1} : f32[batch,1,3]
+                  %3 = const() {constant=const0} : f32[]
+                  %4 = compare(%2, %3) {op=ge} : bool[batch,1,3]
+                  %5 = const() {constant=const1} : f32[]
+                  %6 = binary(%0, %5) {op=mul} : f32[batch,5,3]
+                  %7 = const() {constant=const2} : f32[]
+                  %8 = select(%4, %6, %7) {} : f32[batch,5,3]
+                  return %8 "y1"
+                }
+            "#]],
+        );
         let first = json!({"rate": 0.5, "data_format": "channels_first"});
-        check_trained(Family::Keras2, "SpatialDropout2D", first, &["?,3,?,?"], expect![[r#"
-            input "x1": f32[batch,3,x1.2,x1.3]
-            seed "seed": i64[]
-            const const0: f32[] = [0.5]
-            const const1: f32[] = [2.0]
-            const const2: f32[] = [0.0]
-            {
-              %0 = input() {port=0} : f32[batch,3,x1.2,x1.3]
-              %1 = input() {port=1} : i64[]
-              %2 = random(%1) {distribution=uniform, dims=[batch,3,1,1], stream=1} : f32[batch,3,1,1]
-              %3 = const() {constant=const0} : f32[]
-              %4 = compare(%2, %3) {op=ge} : bool[batch,3,1,1]
-              %5 = const() {constant=const1} : f32[]
-              %6 = binary(%0, %5) {op=mul} : f32[batch,3,x1.2,x1.3]
-              %7 = const() {constant=const2} : f32[]
-              %8 = select(%4, %6, %7) {} : f32[batch,3,x1.2,x1.3]
-              return %8 "y1"
-            }
-        "#]]);
+        check_trained(
+            Family::Keras2,
+            "SpatialDropout2D",
+            first,
+            &["?,3,?,?"],
+            expect![[r#"
+                input "x1": f32[batch,3,x1.2,x1.3]
+                seed "seed": i64[]
+                const const0: f32[] = [0.5]
+                const const1: f32[] = [2.0]
+                const const2: f32[] = [0.0]
+                {
+                  %0 = input() {port=0} : f32[batch,3,x1.2,x1.3]
+                  %1 = input() {port=1} : i64[]
+                  %2 = random(%1) {distribution=uniform, dims=[batch,3,1,1], stream=1} : f32[batch,3,1,1]
+                  %3 = const() {constant=const0} : f32[]
+                  %4 = compare(%2, %3) {op=ge} : bool[batch,3,1,1]
+                  %5 = const() {constant=const1} : f32[]
+                  %6 = binary(%0, %5) {op=mul} : f32[batch,3,x1.2,x1.3]
+                  %7 = const() {constant=const2} : f32[]
+                  %8 = select(%4, %6, %7) {} : f32[batch,3,x1.2,x1.3]
+                  return %8 "y1"
+                }
+            "#]],
+        );
     }
 
     #[test]

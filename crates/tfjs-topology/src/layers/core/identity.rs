@@ -46,14 +46,19 @@ mod tests {
     fn gives_back_its_input() {
         check_infer("Identity", json!({}), &["?,3"], &["?,3"]);
         check_refused("Identity", json!({}), &["?", "?"], "expected one input, found 2");
-        check_program("Identity", json!({}), &["?,5,3 masked"], expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x1.mask": bool[batch,5]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : bool[batch,5]
-              return %0 "y1", %1 "y1.mask"
-            }
-        "#]]);
+        check_program(
+            "Identity",
+            json!({}),
+            &["?,5,3 masked"],
+            expect![[r#"
+                input "x1": f32[batch,5,3]
+                input "x1.mask": bool[batch,5]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : bool[batch,5]
+                  return %0 "y1", %1 "y1.mask"
+                }
+            "#]],
+        );
     }
 }

@@ -130,35 +130,47 @@ mod tests {
 
     #[test]
     fn training() {
-        check_trained(Family::Keras2, "GaussianNoise", json!({"stddev": 0.5}), &["?,3"], expect![[r#"
-            input "x1": f32[batch,3]
-            seed "seed": i64[]
-            const const0: f32[] = [0.5]
-            {
-              %0 = input() {port=0} : f32[batch,3]
-              %1 = input() {port=1} : i64[]
-              %2 = random(%1) {distribution=normal, dims=[batch,3], stream=1} : f32[batch,3]
-              %3 = const() {constant=const0} : f32[]
-              %4 = binary(%2, %3) {op=mul} : f32[batch,3]
-              %5 = binary(%0, %4) {op=add} : f32[batch,3]
-              return %5 "y1"
-            }
-        "#]]);
-        check_trained(Family::Keras3, "GaussianDropout", json!({"rate": 0.5}), &["?,3"], expect![[r#"
-            input "x1": f32[batch,3]
-            seed "seed": i64[]
-            const const0: f32[] = [1.0]
-            {
-              %0 = input() {port=0} : f32[batch,3]
-              %1 = input() {port=1} : i64[]
-              %2 = random(%1) {distribution=normal, dims=[batch,3], stream=1} : f32[batch,3]
-              %3 = const() {constant=const0} : f32[]
-              %4 = binary(%2, %3) {op=mul} : f32[batch,3]
-              %5 = binary(%4, %3) {op=add} : f32[batch,3]
-              %6 = binary(%0, %5) {op=mul} : f32[batch,3]
-              return %6 "y1"
-            }
-        "#]]);
+        check_trained(
+            Family::Keras2,
+            "GaussianNoise",
+            json!({"stddev": 0.5}),
+            &["?,3"],
+            expect![[r#"
+                input "x1": f32[batch,3]
+                seed "seed": i64[]
+                const const0: f32[] = [0.5]
+                {
+                  %0 = input() {port=0} : f32[batch,3]
+                  %1 = input() {port=1} : i64[]
+                  %2 = random(%1) {distribution=normal, dims=[batch,3], stream=1} : f32[batch,3]
+                  %3 = const() {constant=const0} : f32[]
+                  %4 = binary(%2, %3) {op=mul} : f32[batch,3]
+                  %5 = binary(%0, %4) {op=add} : f32[batch,3]
+                  return %5 "y1"
+                }
+            "#]],
+        );
+        check_trained(
+            Family::Keras3,
+            "GaussianDropout",
+            json!({"rate": 0.5}),
+            &["?,3"],
+            expect![[r#"
+                input "x1": f32[batch,3]
+                seed "seed": i64[]
+                const const0: f32[] = [1.0]
+                {
+                  %0 = input() {port=0} : f32[batch,3]
+                  %1 = input() {port=1} : i64[]
+                  %2 = random(%1) {distribution=normal, dims=[batch,3], stream=1} : f32[batch,3]
+                  %3 = const() {constant=const0} : f32[]
+                  %4 = binary(%2, %3) {op=mul} : f32[batch,3]
+                  %5 = binary(%4, %3) {op=add} : f32[batch,3]
+                  %6 = binary(%0, %5) {op=mul} : f32[batch,3]
+                  return %6 "y1"
+                }
+            "#]],
+        );
         check_refused_in(Phase::Train, "GaussianNoise", json!({}), &["?,3"], "`config`: missing `stddev`");
     }
 }

@@ -118,39 +118,50 @@ mod tests {
 
     #[test]
     fn numbers_for_all_or_for_each_channel() {
-        check_program("Rescaling", json!({"scale": 0.5, "offset": -1}), &["int32 ?,4,3 masked"], expect![[r#"
-            input "x1": i32[batch,4,3]
-            input "x1.mask": bool[batch,4]
-            const const0: f32[] = [0.5]
-            const const1: f32[] = [-1.0]
-            {
-              %0 = input() {port=0} : i32[batch,4,3]
-              %1 = input() {port=1} : bool[batch,4]
-              %2 = cast(%0) {to=f32} : f32[batch,4,3]
-              %3 = const() {constant=const0} : f32[]
-              %4 = binary(%2, %3) {op=mul} : f32[batch,4,3]
-              %5 = const() {constant=const1} : f32[]
-              %6 = binary(%4, %5) {op=add} : f32[batch,4,3]
-              return %6 "y1"
-            }
-        "#]]);
+        check_program(
+            "Rescaling",
+            json!({"scale": 0.5, "offset": -1}),
+            &["int32 ?,4,3 masked"],
+            expect![[r#"
+                input "x1": i32[batch,4,3]
+                input "x1.mask": bool[batch,4]
+                const const0: f32[] = [0.5]
+                const const1: f32[] = [-1.0]
+                {
+                  %0 = input() {port=0} : i32[batch,4,3]
+                  %1 = input() {port=1} : bool[batch,4]
+                  %2 = cast(%0) {to=f32} : f32[batch,4,3]
+                  %3 = const() {constant=const0} : f32[]
+                  %4 = binary(%2, %3) {op=mul} : f32[batch,4,3]
+                  %5 = const() {constant=const1} : f32[]
+                  %6 = binary(%4, %5) {op=add} : f32[batch,4,3]
+                  return %6 "y1"
+                }
+            "#]],
+        );
         let config = json!({"scale": [1, 2, 3]});
-        check_program_of(Family::Keras3, "Rescaling", config, &["?,4,? masked"], expect![[r#"
-            input "x1": f32[batch,4,x1.2]
-            input "x1.mask": bool[batch,4]
-            const const0: f32[3] = [1.0,2.0,3.0]
-            const const1: f32[] = [0.0]
-            guard equal(x1.2, 3)
-            guard broadcast(x1.2, 3)
-            {
-              %0 = input() {port=0} : f32[batch,4,x1.2]
-              %1 = input() {port=1} : bool[batch,4]
-              %2 = const() {constant=const0} : f32[3]
-              %3 = binary(%0, %2) {op=mul} : f32[batch,4,3]
-              %4 = const() {constant=const1} : f32[]
-              %5 = binary(%3, %4) {op=add} : f32[batch,4,3]
-              return %5 "y1", %1 "y1.mask"
-            }
-        "#]]);
+        check_program_of(
+            Family::Keras3,
+            "Rescaling",
+            config,
+            &["?,4,? masked"],
+            expect![[r#"
+                input "x1": f32[batch,4,x1.2]
+                input "x1.mask": bool[batch,4]
+                const const0: f32[3] = [1.0,2.0,3.0]
+                const const1: f32[] = [0.0]
+                guard equal(x1.2, 3)
+                guard broadcast(x1.2, 3)
+                {
+                  %0 = input() {port=0} : f32[batch,4,x1.2]
+                  %1 = input() {port=1} : bool[batch,4]
+                  %2 = const() {constant=const0} : f32[3]
+                  %3 = binary(%0, %2) {op=mul} : f32[batch,4,3]
+                  %4 = const() {constant=const1} : f32[]
+                  %5 = binary(%3, %4) {op=add} : f32[batch,4,3]
+                  return %5 "y1", %1 "y1.mask"
+                }
+            "#]],
+        );
     }
 }

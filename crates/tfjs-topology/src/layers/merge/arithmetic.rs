@@ -241,185 +241,251 @@ mod tests {
 
     #[test]
     fn ranks_and_element_types() {
-        check_program("Add", json!({}), &["?,3", "?,5,3"], expect![[r#"
-            input "x1": f32[batch,3]
-            input "x2": f32[batch,5,3]
-            {
-              %0 = input() {port=0} : f32[batch,3]
-              %1 = input() {port=1} : f32[batch,5,3]
-              %2 = reshape(%0) {dims=[batch,1,3]} : f32[batch,1,3]
-              %3 = binary(%2, %1) {op=add} : f32[batch,5,3]
-              return %3 "y1"
-            }
-        "#]]);
-        check_program("Multiply", json!({}), &["int32 ?,3", "int32 ?,3"], expect![[r#"
-            input "x1": i32[batch,3]
-            input "x2": i32[batch,3]
-            {
-              %0 = input() {port=0} : i32[batch,3]
-              %1 = input() {port=1} : i32[batch,3]
-              %2 = binary(%0, %1) {op=mul} : i32[batch,3]
-              return %2 "y1"
-            }
-        "#]]);
-        check_program("Average", json!({}), &["int32 ?,3", "bool ?,3"], expect![[r#"
-            input "x1": i32[batch,3]
-            input "x2": bool[batch,3]
-            const const0: f32[] = [2.0]
-            {
-              %0 = input() {port=0} : i32[batch,3]
-              %1 = input() {port=1} : bool[batch,3]
-              %2 = cast(%0) {to=f32} : f32[batch,3]
-              %3 = cast(%1) {to=f32} : f32[batch,3]
-              %4 = binary(%2, %3) {op=add} : f32[batch,3]
-              %5 = const() {constant=const0} : f32[]
-              %6 = binary(%4, %5) {op=div} : f32[batch,3]
-              return %6 "y1"
-            }
-        "#]]);
-        check_program("Maximum", json!({}), &["int32 ?,3", "int64 ?,3"], expect![[r#"
-            input "x1": i32[batch,3]
-            input "x2": i64[batch,3]
-            {
-              %0 = input() {port=0} : i32[batch,3]
-              %1 = input() {port=1} : i64[batch,3]
-              %2 = cast(%0) {to=f32} : f32[batch,3]
-              %3 = cast(%1) {to=f32} : f32[batch,3]
-              %4 = binary(%2, %3) {op=max} : f32[batch,3]
-              return %4 "y1"
-            }
-        "#]]);
+        check_program(
+            "Add",
+            json!({}),
+            &["?,3", "?,5,3"],
+            expect![[r#"
+                input "x1": f32[batch,3]
+                input "x2": f32[batch,5,3]
+                {
+                  %0 = input() {port=0} : f32[batch,3]
+                  %1 = input() {port=1} : f32[batch,5,3]
+                  %2 = reshape(%0) {dims=[batch,1,3]} : f32[batch,1,3]
+                  %3 = binary(%2, %1) {op=add} : f32[batch,5,3]
+                  return %3 "y1"
+                }
+            "#]],
+        );
+        check_program(
+            "Multiply",
+            json!({}),
+            &["int32 ?,3", "int32 ?,3"],
+            expect![[r#"
+                input "x1": i32[batch,3]
+                input "x2": i32[batch,3]
+                {
+                  %0 = input() {port=0} : i32[batch,3]
+                  %1 = input() {port=1} : i32[batch,3]
+                  %2 = binary(%0, %1) {op=mul} : i32[batch,3]
+                  return %2 "y1"
+                }
+            "#]],
+        );
+        check_program(
+            "Average",
+            json!({}),
+            &["int32 ?,3", "bool ?,3"],
+            expect![[r#"
+                input "x1": i32[batch,3]
+                input "x2": bool[batch,3]
+                const const0: f32[] = [2.0]
+                {
+                  %0 = input() {port=0} : i32[batch,3]
+                  %1 = input() {port=1} : bool[batch,3]
+                  %2 = cast(%0) {to=f32} : f32[batch,3]
+                  %3 = cast(%1) {to=f32} : f32[batch,3]
+                  %4 = binary(%2, %3) {op=add} : f32[batch,3]
+                  %5 = const() {constant=const0} : f32[]
+                  %6 = binary(%4, %5) {op=div} : f32[batch,3]
+                  return %6 "y1"
+                }
+            "#]],
+        );
+        check_program(
+            "Maximum",
+            json!({}),
+            &["int32 ?,3", "int64 ?,3"],
+            expect![[r#"
+                input "x1": i32[batch,3]
+                input "x2": i64[batch,3]
+                {
+                  %0 = input() {port=0} : i32[batch,3]
+                  %1 = input() {port=1} : i64[batch,3]
+                  %2 = cast(%0) {to=f32} : f32[batch,3]
+                  %3 = cast(%1) {to=f32} : f32[batch,3]
+                  %4 = binary(%2, %3) {op=max} : f32[batch,3]
+                  return %4 "y1"
+                }
+            "#]],
+        );
     }
 
     #[test]
     fn masks_that_are_there() {
-        check_program("Add", json!({}), &["?,5,3 masked", "?,5,3"], expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x1.mask": bool[batch,5]
-            input "x2": f32[batch,5,3]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : bool[batch,5]
-              %2 = input() {port=2} : f32[batch,5,3]
-              %3 = binary(%0, %2) {op=add} : f32[batch,5,3]
-              return %3 "y1", %1 "y1.mask"
-            }
-        "#]]);
-        check_program("Multiply", json!({}), &["?,5,3 masked", "?,5,3 masked"], expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x1.mask": bool[batch,5]
-            input "x2": f32[batch,5,3]
-            input "x2.mask": bool[batch,5]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : bool[batch,5]
-              %2 = input() {port=2} : f32[batch,5,3]
-              %3 = input() {port=3} : bool[batch,5]
-              %4 = binary(%0, %2) {op=mul} : f32[batch,5,3]
-              %5 = binary(%1, %3) {op=and} : bool[batch,5]
-              return %4 "y1", %5 "y1.mask"
-            }
-        "#]]);
-        check_program_of(Family::Keras3, "Add", json!({}), &["?,5,3 masked", "?,5,3"], expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x1.mask": bool[batch,5]
-            input "x2": f32[batch,5,3]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : bool[batch,5]
-              %2 = input() {port=2} : f32[batch,5,3]
-              %3 = binary(%0, %2) {op=add} : f32[batch,5,3]
-              return %3 "y1"
-            }
-        "#]]);
-        check_program_of(Family::Keras3, "Add", json!({}), &["?,5,3 masked", "?,5,3 masked"], expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x1.mask": bool[batch,5]
-            input "x2": f32[batch,5,3]
-            input "x2.mask": bool[batch,5]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : bool[batch,5]
-              %2 = input() {port=2} : f32[batch,5,3]
-              %3 = input() {port=3} : bool[batch,5]
-              %4 = binary(%0, %2) {op=add} : f32[batch,5,3]
-              %5 = binary(%1, %3) {op=or} : bool[batch,5]
-              return %4 "y1", %5 "y1.mask"
-            }
-        "#]]);
+        check_program(
+            "Add",
+            json!({}),
+            &["?,5,3 masked", "?,5,3"],
+            expect![[r#"
+                input "x1": f32[batch,5,3]
+                input "x1.mask": bool[batch,5]
+                input "x2": f32[batch,5,3]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : bool[batch,5]
+                  %2 = input() {port=2} : f32[batch,5,3]
+                  %3 = binary(%0, %2) {op=add} : f32[batch,5,3]
+                  return %3 "y1", %1 "y1.mask"
+                }
+            "#]],
+        );
+        check_program(
+            "Multiply",
+            json!({}),
+            &["?,5,3 masked", "?,5,3 masked"],
+            expect![[r#"
+                input "x1": f32[batch,5,3]
+                input "x1.mask": bool[batch,5]
+                input "x2": f32[batch,5,3]
+                input "x2.mask": bool[batch,5]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : bool[batch,5]
+                  %2 = input() {port=2} : f32[batch,5,3]
+                  %3 = input() {port=3} : bool[batch,5]
+                  %4 = binary(%0, %2) {op=mul} : f32[batch,5,3]
+                  %5 = binary(%1, %3) {op=and} : bool[batch,5]
+                  return %4 "y1", %5 "y1.mask"
+                }
+            "#]],
+        );
+        check_program_of(
+            Family::Keras3,
+            "Add",
+            json!({}),
+            &["?,5,3 masked", "?,5,3"],
+            expect![[r#"
+                input "x1": f32[batch,5,3]
+                input "x1.mask": bool[batch,5]
+                input "x2": f32[batch,5,3]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : bool[batch,5]
+                  %2 = input() {port=2} : f32[batch,5,3]
+                  %3 = binary(%0, %2) {op=add} : f32[batch,5,3]
+                  return %3 "y1"
+                }
+            "#]],
+        );
+        check_program_of(
+            Family::Keras3,
+            "Add",
+            json!({}),
+            &["?,5,3 masked", "?,5,3 masked"],
+            expect![[r#"
+                input "x1": f32[batch,5,3]
+                input "x1.mask": bool[batch,5]
+                input "x2": f32[batch,5,3]
+                input "x2.mask": bool[batch,5]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : bool[batch,5]
+                  %2 = input() {port=2} : f32[batch,5,3]
+                  %3 = input() {port=3} : bool[batch,5]
+                  %4 = binary(%0, %2) {op=add} : f32[batch,5,3]
+                  %5 = binary(%1, %3) {op=or} : bool[batch,5]
+                  return %4 "y1", %5 "y1.mask"
+                }
+            "#]],
+        );
     }
 
     #[test]
     fn keras_3_leaves_masked_elements_out() {
         let both = ["?,5,3 masked", "?,5,3 masked"];
-        check_program_of(Family::Keras3, "Multiply", json!({}), &both, expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x1.mask": bool[batch,5]
-            input "x2": f32[batch,5,3]
-            input "x2.mask": bool[batch,5]
-            const const0: f32[] = [1.0]
-            const const1: f32[] = [0.0]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : bool[batch,5]
-              %2 = input() {port=2} : f32[batch,5,3]
-              %3 = input() {port=3} : bool[batch,5]
-              %4 = reshape(%1) {dims=[batch,5,1]} : bool[batch,5,1]
-              %5 = const() {constant=const0} : f32[]
-              %6 = select(%4, %0, %5) {} : f32[batch,5,3]
-              %7 = reshape(%3) {dims=[batch,5,1]} : bool[batch,5,1]
-              %8 = select(%7, %2, %5) {} : f32[batch,5,3]
-              %9 = binary(%4, %7) {op=or} : bool[batch,5,1]
-              %10 = binary(%6, %8) {op=mul} : f32[batch,5,3]
-              %11 = const() {constant=const1} : f32[]
-              %12 = select(%9, %10, %11) {} : f32[batch,5,3]
-              %13 = binary(%1, %3) {op=or} : bool[batch,5]
-              return %12 "y1", %13 "y1.mask"
-            }
-        "#]]);
-        check_program_of(Family::Keras3, "Maximum", json!({}), &both, expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x1.mask": bool[batch,5]
-            input "x2": f32[batch,5,3]
-            input "x2.mask": bool[batch,5]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : bool[batch,5]
-              %2 = input() {port=2} : f32[batch,5,3]
-              %3 = input() {port=3} : bool[batch,5]
-              %4 = reshape(%1) {dims=[batch,5,1]} : bool[batch,5,1]
-              %5 = reshape(%3) {dims=[batch,5,1]} : bool[batch,5,1]
-              %6 = select(%5, %2, %0) {} : f32[batch,5,3]
-              %7 = select(%4, %0, %6) {} : f32[batch,5,3]
-              %8 = binary(%4, %5) {op=or} : bool[batch,5,1]
-              %9 = binary(%7, %6) {op=max} : f32[batch,5,3]
-              %10 = binary(%1, %3) {op=or} : bool[batch,5]
-              return %9 "y1", %10 "y1.mask"
-            }
-        "#]]);
-        check_program_of(Family::Keras3, "Minimum", json!({}), &["?,5,3", "?,5,3 masked"], expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x2": f32[batch,5,3]
-            input "x2.mask": bool[batch,5]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : f32[batch,5,3]
-              %2 = input() {port=2} : bool[batch,5]
-              %3 = reshape(%2) {dims=[batch,5,1]} : bool[batch,5,1]
-              %4 = select(%3, %1, %0) {} : f32[batch,5,3]
-              %5 = binary(%0, %4) {op=min} : f32[batch,5,3]
-              return %5 "y1"
-            }
-        "#]]);
-        check_program_of(Family::Keras3, "Minimum", json!({}), &["?,5,3", "?,5,3"], expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x2": f32[batch,5,3]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : f32[batch,5,3]
-              %2 = binary(%0, %1) {op=min} : f32[batch,5,3]
-              return %2 "y1"
-            }
-        "#]]);
+        check_program_of(
+            Family::Keras3,
+            "Multiply",
+            json!({}),
+            &both,
+            expect![[r#"
+                input "x1": f32[batch,5,3]
+                input "x1.mask": bool[batch,5]
+                input "x2": f32[batch,5,3]
+                input "x2.mask": bool[batch,5]
+                const const0: f32[] = [1.0]
+                const const1: f32[] = [0.0]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : bool[batch,5]
+                  %2 = input() {port=2} : f32[batch,5,3]
+                  %3 = input() {port=3} : bool[batch,5]
+                  %4 = reshape(%1) {dims=[batch,5,1]} : bool[batch,5,1]
+                  %5 = const() {constant=const0} : f32[]
+                  %6 = select(%4, %0, %5) {} : f32[batch,5,3]
+                  %7 = reshape(%3) {dims=[batch,5,1]} : bool[batch,5,1]
+                  %8 = select(%7, %2, %5) {} : f32[batch,5,3]
+                  %9 = binary(%4, %7) {op=or} : bool[batch,5,1]
+                  %10 = binary(%6, %8) {op=mul} : f32[batch,5,3]
+                  %11 = const() {constant=const1} : f32[]
+                  %12 = select(%9, %10, %11) {} : f32[batch,5,3]
+                  %13 = binary(%1, %3) {op=or} : bool[batch,5]
+                  return %12 "y1", %13 "y1.mask"
+                }
+            "#]],
+        );
+        check_program_of(
+            Family::Keras3,
+            "Maximum",
+            json!({}),
+            &both,
+            expect![[r#"
+                input "x1": f32[batch,5,3]
+                input "x1.mask": bool[batch,5]
+                input "x2": f32[batch,5,3]
+                input "x2.mask": bool[batch,5]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : bool[batch,5]
+                  %2 = input() {port=2} : f32[batch,5,3]
+                  %3 = input() {port=3} : bool[batch,5]
+                  %4 = reshape(%1) {dims=[batch,5,1]} : bool[batch,5,1]
+                  %5 = reshape(%3) {dims=[batch,5,1]} : bool[batch,5,1]
+                  %6 = select(%5, %2, %0) {} : f32[batch,5,3]
+                  %7 = select(%4, %0, %6) {} : f32[batch,5,3]
+                  %8 = binary(%4, %5) {op=or} : bool[batch,5,1]
+                  %9 = binary(%7, %6) {op=max} : f32[batch,5,3]
+                  %10 = binary(%1, %3) {op=or} : bool[batch,5]
+                  return %9 "y1", %10 "y1.mask"
+                }
+            "#]],
+        );
+        check_program_of(
+            Family::Keras3,
+            "Minimum",
+            json!({}),
+            &["?,5,3", "?,5,3 masked"],
+            expect![[r#"
+                input "x1": f32[batch,5,3]
+                input "x2": f32[batch,5,3]
+                input "x2.mask": bool[batch,5]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : f32[batch,5,3]
+                  %2 = input() {port=2} : bool[batch,5]
+                  %3 = reshape(%2) {dims=[batch,5,1]} : bool[batch,5,1]
+                  %4 = select(%3, %1, %0) {} : f32[batch,5,3]
+                  %5 = binary(%0, %4) {op=min} : f32[batch,5,3]
+                  return %5 "y1"
+                }
+            "#]],
+        );
+        check_program_of(
+            Family::Keras3,
+            "Minimum",
+            json!({}),
+            &["?,5,3", "?,5,3"],
+            expect![[r#"
+                input "x1": f32[batch,5,3]
+                input "x2": f32[batch,5,3]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : f32[batch,5,3]
+                  %2 = binary(%0, %1) {op=min} : f32[batch,5,3]
+                  return %2 "y1"
+                }
+            "#]],
+        );
     }
 }

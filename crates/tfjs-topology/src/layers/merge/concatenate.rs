@@ -134,92 +134,124 @@ mod tests {
         let bare = ["?,5,3", "int32 ?,5,1"];
         let one = ["?,?,3 masked", "?,5,1"];
         let both = ["?,5,3 masked", "?,5,1 masked"];
-        check_program("Concatenate", json!({}), &bare, expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x2": i32[batch,5,1]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : i32[batch,5,1]
-              %2 = cast(%1) {to=f32} : f32[batch,5,1]
-              %3 = concat(%0, %2) {axis=2} : f32[batch,5,4]
-              return %3 "y1"
-            }
-        "#]]);
-        check_program("Concatenate", json!({}), &one, expect![[r#"
-            input "x1": f32[batch,x1.1,3]
-            input "x1.mask": bool[batch,x1.1]
-            input "x2": f32[batch,5,1]
-            guard equal(x1.1, 5)
-            {
-              %0 = input() {port=0} : f32[batch,x1.1,3]
-              %1 = input() {port=1} : bool[batch,x1.1]
-              %2 = input() {port=2} : f32[batch,5,1]
-              %3 = concat(%0, %2) {axis=2} : f32[batch,5,4]
-              return %3 "y1", %1 "y1.mask"
-            }
-        "#]]);
-        check_program("Concatenate", json!({}), &both, expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x1.mask": bool[batch,5]
-            input "x2": f32[batch,5,1]
-            input "x2.mask": bool[batch,5]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : bool[batch,5]
-              %2 = input() {port=2} : f32[batch,5,1]
-              %3 = input() {port=3} : bool[batch,5]
-              %4 = concat(%0, %2) {axis=2} : f32[batch,5,4]
-              %5 = binary(%1, %3) {op=and} : bool[batch,5]
-              return %4 "y1", %5 "y1.mask"
-            }
-        "#]]);
-        check_program_of(Family::Keras3, "Concatenate", json!({}), &one, expect![[r#"
-            input "x1": f32[batch,x1.1,3]
-            input "x1.mask": bool[batch,x1.1]
-            input "x2": f32[batch,5,1]
-            guard equal(x1.1, 5)
-            {
-              %0 = input() {port=0} : f32[batch,x1.1,3]
-              %1 = input() {port=1} : bool[batch,x1.1]
-              %2 = input() {port=2} : f32[batch,5,1]
-              %3 = concat(%0, %2) {axis=2} : f32[batch,5,4]
-              return %3 "y1"
-            }
-        "#]]);
-        check_program_of(Family::Keras3, "Concatenate", json!({}), &both, expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x1.mask": bool[batch,5]
-            input "x2": f32[batch,5,1]
-            input "x2.mask": bool[batch,5]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : bool[batch,5]
-              %2 = input() {port=2} : f32[batch,5,1]
-              %3 = input() {port=3} : bool[batch,5]
-              %4 = concat(%0, %2) {axis=2} : f32[batch,5,4]
-              %5 = binary(%1, %3) {op=or} : bool[batch,5]
-              return %4 "y1", %5 "y1.mask"
-            }
-        "#]]);
+        check_program(
+            "Concatenate",
+            json!({}),
+            &bare,
+            expect![[r#"
+                input "x1": f32[batch,5,3]
+                input "x2": i32[batch,5,1]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : i32[batch,5,1]
+                  %2 = cast(%1) {to=f32} : f32[batch,5,1]
+                  %3 = concat(%0, %2) {axis=2} : f32[batch,5,4]
+                  return %3 "y1"
+                }
+            "#]],
+        );
+        check_program(
+            "Concatenate",
+            json!({}),
+            &one,
+            expect![[r#"
+                input "x1": f32[batch,x1.1,3]
+                input "x1.mask": bool[batch,x1.1]
+                input "x2": f32[batch,5,1]
+                guard equal(x1.1, 5)
+                {
+                  %0 = input() {port=0} : f32[batch,x1.1,3]
+                  %1 = input() {port=1} : bool[batch,x1.1]
+                  %2 = input() {port=2} : f32[batch,5,1]
+                  %3 = concat(%0, %2) {axis=2} : f32[batch,5,4]
+                  return %3 "y1", %1 "y1.mask"
+                }
+            "#]],
+        );
+        check_program(
+            "Concatenate",
+            json!({}),
+            &both,
+            expect![[r#"
+                input "x1": f32[batch,5,3]
+                input "x1.mask": bool[batch,5]
+                input "x2": f32[batch,5,1]
+                input "x2.mask": bool[batch,5]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : bool[batch,5]
+                  %2 = input() {port=2} : f32[batch,5,1]
+                  %3 = input() {port=3} : bool[batch,5]
+                  %4 = concat(%0, %2) {axis=2} : f32[batch,5,4]
+                  %5 = binary(%1, %3) {op=and} : bool[batch,5]
+                  return %4 "y1", %5 "y1.mask"
+                }
+            "#]],
+        );
+        check_program_of(
+            Family::Keras3,
+            "Concatenate",
+            json!({}),
+            &one,
+            expect![[r#"
+                input "x1": f32[batch,x1.1,3]
+                input "x1.mask": bool[batch,x1.1]
+                input "x2": f32[batch,5,1]
+                guard equal(x1.1, 5)
+                {
+                  %0 = input() {port=0} : f32[batch,x1.1,3]
+                  %1 = input() {port=1} : bool[batch,x1.1]
+                  %2 = input() {port=2} : f32[batch,5,1]
+                  %3 = concat(%0, %2) {axis=2} : f32[batch,5,4]
+                  return %3 "y1"
+                }
+            "#]],
+        );
+        check_program_of(
+            Family::Keras3,
+            "Concatenate",
+            json!({}),
+            &both,
+            expect![[r#"
+                input "x1": f32[batch,5,3]
+                input "x1.mask": bool[batch,5]
+                input "x2": f32[batch,5,1]
+                input "x2.mask": bool[batch,5]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : bool[batch,5]
+                  %2 = input() {port=2} : f32[batch,5,1]
+                  %3 = input() {port=3} : bool[batch,5]
+                  %4 = concat(%0, %2) {axis=2} : f32[batch,5,4]
+                  %5 = binary(%1, %3) {op=or} : bool[batch,5]
+                  return %4 "y1", %5 "y1.mask"
+                }
+            "#]],
+        );
     }
 
     #[test]
     fn masks_along_time() {
-        check_program("Concatenate", json!({"axis": 1}), &["?,5,3 masked", "?,?,3"], expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x1.mask": bool[batch,5]
-            input "x2": f32[batch,x2.1,3]
-            const const0: bool[] = [true]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : bool[batch,5]
-              %2 = input() {port=2} : f32[batch,x2.1,3]
-              %3 = concat(%0, %2) {axis=1} : f32[batch,x2.1+5,3]
-              %4 = const() {constant=const0} : bool[]
-              %5 = broadcast(%4) {dims=[batch,x2.1], axes=[]} : bool[batch,x2.1]
-              %6 = concat(%1, %5) {axis=1} : bool[batch,x2.1+5]
-              return %3 "y1", %6 "y1.mask"
-            }
-        "#]]);
+        check_program(
+            "Concatenate",
+            json!({"axis": 1}),
+            &["?,5,3 masked", "?,?,3"],
+            expect![[r#"
+                input "x1": f32[batch,5,3]
+                input "x1.mask": bool[batch,5]
+                input "x2": f32[batch,x2.1,3]
+                const const0: bool[] = [true]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : bool[batch,5]
+                  %2 = input() {port=2} : f32[batch,x2.1,3]
+                  %3 = concat(%0, %2) {axis=1} : f32[batch,x2.1+5,3]
+                  %4 = const() {constant=const0} : bool[]
+                  %5 = broadcast(%4) {dims=[batch,x2.1], axes=[]} : bool[batch,x2.1]
+                  %6 = concat(%1, %5) {axis=1} : bool[batch,x2.1+5]
+                  return %3 "y1", %6 "y1.mask"
+                }
+            "#]],
+        );
     }
 }

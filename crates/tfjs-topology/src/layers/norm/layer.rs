@@ -132,40 +132,55 @@ mod tests {
 
     #[test]
     fn weights_are_laid_over_the_input() {
-        check_program("LayerNormalization", json!({}), &["?,?,3 masked"], expect![[r#"
-            input "x1": f32[batch,x1.1,3]
-            input "x1.mask": bool[batch,x1.1]
-            slot slot0 "/gamma": f32[3]
-            slot slot1 "/beta": f32[3]
-            {
-              %0 = input() {port=0} : f32[batch,x1.1,3]
-              %1 = input() {port=1} : bool[batch,x1.1]
-              %2 = param() {slot=slot0} : f32[3]
-              %3 = param() {slot=slot1} : f32[3]
-              %4 = normalize(%0, %2, %3) {norm=layer, axes=[2], epsilon=0.0010000000474974513, scale=true, center=true} : f32[batch,x1.1,3]
-              return %4 "y1", %1 "y1.mask"
-            }
-        "#]]);
-        check_program("LayerNormalization", json!({"axis": [-1, 1], "center": false}), &["?,4,2,3"], expect![[r#"
-            input "x1": f32[batch,4,2,3]
-            slot slot0 "/gamma": f32[3,4]
-            {
-              %0 = input() {port=0} : f32[batch,4,2,3]
-              %1 = param() {slot=slot0} : f32[3,4]
-              %2 = reshape(%1) {dims=[4,1,3]} : f32[4,1,3]
-              %3 = normalize(%0, %2) {norm=layer, axes=[1,3], epsilon=0.0010000000474974513, scale=true, center=false} : f32[batch,4,2,3]
-              return %3 "y1"
-            }
-        "#]]);
-        check_program("LayerNormalization", json!({"rms_scaling": true}), &["?,3"], expect![[r#"
-            input "x1": f32[batch,3]
-            slot slot0 "/gamma": f32[3]
-            {
-              %0 = input() {port=0} : f32[batch,3]
-              %1 = param() {slot=slot0} : f32[3]
-              %2 = normalize(%0, %1) {norm=deviation, axes=[1], epsilon=0.0010000000474974513, scale=true, center=false} : f32[batch,3]
-              return %2 "y1"
-            }
-        "#]]);
+        check_program(
+            "LayerNormalization",
+            json!({}),
+            &["?,?,3 masked"],
+            expect![[r#"
+                input "x1": f32[batch,x1.1,3]
+                input "x1.mask": bool[batch,x1.1]
+                slot slot0 "/gamma": f32[3]
+                slot slot1 "/beta": f32[3]
+                {
+                  %0 = input() {port=0} : f32[batch,x1.1,3]
+                  %1 = input() {port=1} : bool[batch,x1.1]
+                  %2 = param() {slot=slot0} : f32[3]
+                  %3 = param() {slot=slot1} : f32[3]
+                  %4 = normalize(%0, %2, %3) {norm=layer, axes=[2], epsilon=0.0010000000474974513, scale=true, center=true} : f32[batch,x1.1,3]
+                  return %4 "y1", %1 "y1.mask"
+                }
+            "#]],
+        );
+        check_program(
+            "LayerNormalization",
+            json!({"axis": [-1, 1], "center": false}),
+            &["?,4,2,3"],
+            expect![[r#"
+                input "x1": f32[batch,4,2,3]
+                slot slot0 "/gamma": f32[3,4]
+                {
+                  %0 = input() {port=0} : f32[batch,4,2,3]
+                  %1 = param() {slot=slot0} : f32[3,4]
+                  %2 = reshape(%1) {dims=[4,1,3]} : f32[4,1,3]
+                  %3 = normalize(%0, %2) {norm=layer, axes=[1,3], epsilon=0.0010000000474974513, scale=true, center=false} : f32[batch,4,2,3]
+                  return %3 "y1"
+                }
+            "#]],
+        );
+        check_program(
+            "LayerNormalization",
+            json!({"rms_scaling": true}),
+            &["?,3"],
+            expect![[r#"
+                input "x1": f32[batch,3]
+                slot slot0 "/gamma": f32[3]
+                {
+                  %0 = input() {port=0} : f32[batch,3]
+                  %1 = param() {slot=slot0} : f32[3]
+                  %2 = normalize(%0, %1) {norm=deviation, axes=[1], epsilon=0.0010000000474974513, scale=true, center=false} : f32[batch,3]
+                  return %2 "y1"
+                }
+            "#]],
+        );
     }
 }

@@ -103,22 +103,32 @@ mod tests {
     #[test]
     fn one_slice() {
         let config = json!({"cropping": [[0, 1], [2, 3]], "data_format": "channels_first"});
-        check_program("Cropping2D", config, &["?,3,9,?"], expect![[r#"
-            input "x1": f32[batch,3,9,x1.3]
-            guard at_least(x1.3, 6)
-            guard at_least(x1.3, max(0,x1.3-3))
-            {
-              %0 = input() {port=0} : f32[batch,3,9,x1.3]
-              %1 = slice(%0) {ranges=[0|batch|1,0|3|1,0|8|1,2|x1.3-5|1]} : f32[batch,3,8,x1.3-5]
-              return %1 "y1"
-            }
-        "#]]);
-        check_program("Cropping2D", json!({}), &["?,9,9,3"], expect![[r#"
-            input "x1": f32[batch,9,9,3]
-            {
-              %0 = input() {port=0} : f32[batch,9,9,3]
-              return %0 "y1"
-            }
-        "#]]);
+        check_program(
+            "Cropping2D",
+            config,
+            &["?,3,9,?"],
+            expect![[r#"
+                input "x1": f32[batch,3,9,x1.3]
+                guard at_least(x1.3, 6)
+                guard at_least(x1.3, max(0,x1.3-3))
+                {
+                  %0 = input() {port=0} : f32[batch,3,9,x1.3]
+                  %1 = slice(%0) {ranges=[0|batch|1,0|3|1,0|8|1,2|x1.3-5|1]} : f32[batch,3,8,x1.3-5]
+                  return %1 "y1"
+                }
+            "#]],
+        );
+        check_program(
+            "Cropping2D",
+            json!({}),
+            &["?,9,9,3"],
+            expect![[r#"
+                input "x1": f32[batch,9,9,3]
+                {
+                  %0 = input() {port=0} : f32[batch,9,9,3]
+                  return %0 "y1"
+                }
+            "#]],
+        );
     }
 }

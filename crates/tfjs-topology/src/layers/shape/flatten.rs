@@ -67,21 +67,31 @@ mod tests {
 
     #[test]
     fn channels_first() {
-        check_program("Flatten", json!({"data_format": "channels_first"}), &["?,3,?,2"], expect![[r#"
-            input "x1": f32[batch,3,x1.2,2]
-            {
-              %0 = input() {port=0} : f32[batch,3,x1.2,2]
-              %1 = transpose(%0) {order=[0,2,3,1]} : f32[batch,x1.2,2,3]
-              %2 = reshape(%1) {dims=[batch,6*x1.2]} : f32[batch,6*x1.2]
-              return %2 "y1"
-            }
-        "#]]);
-        check_program("Flatten", json!({"data_format": "channels_first"}), &["?,3"], expect![[r#"
-            input "x1": f32[batch,3]
-            {
-              %0 = input() {port=0} : f32[batch,3]
-              return %0 "y1"
-            }
-        "#]]);
+        check_program(
+            "Flatten",
+            json!({"data_format": "channels_first"}),
+            &["?,3,?,2"],
+            expect![[r#"
+                input "x1": f32[batch,3,x1.2,2]
+                {
+                  %0 = input() {port=0} : f32[batch,3,x1.2,2]
+                  %1 = transpose(%0) {order=[0,2,3,1]} : f32[batch,x1.2,2,3]
+                  %2 = reshape(%1) {dims=[batch,6*x1.2]} : f32[batch,6*x1.2]
+                  return %2 "y1"
+                }
+            "#]],
+        );
+        check_program(
+            "Flatten",
+            json!({"data_format": "channels_first"}),
+            &["?,3"],
+            expect![[r#"
+                input "x1": f32[batch,3]
+                {
+                  %0 = input() {port=0} : f32[batch,3]
+                  return %0 "y1"
+                }
+            "#]],
+        );
     }
 }

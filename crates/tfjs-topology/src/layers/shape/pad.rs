@@ -98,13 +98,18 @@ mod tests {
     #[test]
     fn one_pad() {
         let config = json!({"padding": [[0, 1], [2, 3]], "data_format": "channels_first"});
-        check_program("ZeroPadding2D", config, &["int32 ?,3,9,?"], expect![[r#"
-            input "x1": i32[batch,3,9,x1.3]
-            {
-              %0 = input() {port=0} : i32[batch,3,9,x1.3]
-              %1 = pad(%0) {padding=[0|0|0,0|0|0,0|1|0,2|3|0], value=0.0} : i32[batch,3,10,x1.3+5]
-              return %1 "y1"
-            }
-        "#]]);
+        check_program(
+            "ZeroPadding2D",
+            config,
+            &["int32 ?,3,9,?"],
+            expect![[r#"
+                input "x1": i32[batch,3,9,x1.3]
+                {
+                  %0 = input() {port=0} : i32[batch,3,9,x1.3]
+                  %1 = pad(%0) {padding=[0|0|0,0|0|0,0|1|0,2|3|0], value=0.0} : i32[batch,3,10,x1.3+5]
+                  return %1 "y1"
+                }
+            "#]],
+        );
     }
 }

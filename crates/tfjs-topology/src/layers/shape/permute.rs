@@ -67,20 +67,30 @@ mod tests {
 
     #[test]
     fn one_transpose() {
-        check_program("Permute", json!({"dims": [2, 1]}), &["?,4,?"], expect![[r#"
-            input "x1": f32[batch,4,x1.2]
-            {
-              %0 = input() {port=0} : f32[batch,4,x1.2]
-              %1 = transpose(%0) {order=[0,2,1]} : f32[batch,x1.2,4]
-              return %1 "y1"
-            }
-        "#]]);
-        check_program("Permute", json!({"dims": [1, 2]}), &["?,4,?"], expect![[r#"
-            input "x1": f32[batch,4,x1.2]
-            {
-              %0 = input() {port=0} : f32[batch,4,x1.2]
-              return %0 "y1"
-            }
-        "#]]);
+        check_program(
+            "Permute",
+            json!({"dims": [2, 1]}),
+            &["?,4,?"],
+            expect![[r#"
+                input "x1": f32[batch,4,x1.2]
+                {
+                  %0 = input() {port=0} : f32[batch,4,x1.2]
+                  %1 = transpose(%0) {order=[0,2,1]} : f32[batch,x1.2,4]
+                  return %1 "y1"
+                }
+            "#]],
+        );
+        check_program(
+            "Permute",
+            json!({"dims": [1, 2]}),
+            &["?,4,?"],
+            expect![[r#"
+                input "x1": f32[batch,4,x1.2]
+                {
+                  %0 = input() {port=0} : f32[batch,4,x1.2]
+                  return %0 "y1"
+                }
+            "#]],
+        );
     }
 }

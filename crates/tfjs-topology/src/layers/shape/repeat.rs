@@ -61,13 +61,18 @@ mod tests {
 
     #[test]
     fn one_broadcast() {
-        check_program("RepeatVector", json!({"n": 3}), &["?,4"], expect![[r#"
-            input "x1": f32[batch,4]
-            {
-              %0 = input() {port=0} : f32[batch,4]
-              %1 = broadcast(%0) {dims=[batch,3,4], axes=[0,2]} : f32[batch,3,4]
-              return %1 "y1"
-            }
-        "#]]);
+        check_program(
+            "RepeatVector",
+            json!({"n": 3}),
+            &["?,4"],
+            expect![[r#"
+                input "x1": f32[batch,4]
+                {
+                  %0 = input() {port=0} : f32[batch,4]
+                  %1 = broadcast(%0) {dims=[batch,3,4], axes=[0,2]} : f32[batch,3,4]
+                  return %1 "y1"
+                }
+            "#]],
+        );
     }
 }

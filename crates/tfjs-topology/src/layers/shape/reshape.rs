@@ -159,40 +159,60 @@ mod tests {
 
     #[test]
     fn open_dimensions() {
-        check_program("Reshape", json!({"target_shape": [-1, 2]}), &["?,?,6"], expect![[r#"
-            input "x1": f32[batch,x1.1,6]
-            {
-              %0 = input() {port=0} : f32[batch,x1.1,6]
-              %1 = reshape(%0) {dims=[batch,3*x1.1,2]} : f32[batch,3*x1.1,2]
-              return %1 "y1"
-            }
-        "#]]);
-        check_program("Reshape", json!({"target_shape": [-1, 4]}), &["?,?,6"], expect![[r#"
-            input "x1": f32[batch,x1.1,6]
-            guard divisible(6*x1.1, 4)
-            guard equal(6*batch*x1.1, 4*batch*floor(x1.1/2)+4*batch*x1.1)
-            {
-              %0 = input() {port=0} : f32[batch,x1.1,6]
-              %1 = reshape(%0) {dims=[batch,floor(x1.1/2)+x1.1,4]} : f32[batch,floor(x1.1/2)+x1.1,4]
-              return %1 "y1"
-            }
-        "#]]);
-        check_program("Reshape", json!({"target_shape": [12]}), &["?,?,6"], expect![[r#"
-            input "x1": f32[batch,x1.1,6]
-            guard equal(6*x1.1, 12)
-            guard equal(6*batch*x1.1, 12*batch)
-            {
-              %0 = input() {port=0} : f32[batch,x1.1,6]
-              %1 = reshape(%0) {dims=[batch,12]} : f32[batch,12]
-              return %1 "y1"
-            }
-        "#]]);
-        check_program("Reshape", json!({"target_shape": [4]}), &["?,4"], expect![[r#"
-            input "x1": f32[batch,4]
-            {
-              %0 = input() {port=0} : f32[batch,4]
-              return %0 "y1"
-            }
-        "#]]);
+        check_program(
+            "Reshape",
+            json!({"target_shape": [-1, 2]}),
+            &["?,?,6"],
+            expect![[r#"
+                input "x1": f32[batch,x1.1,6]
+                {
+                  %0 = input() {port=0} : f32[batch,x1.1,6]
+                  %1 = reshape(%0) {dims=[batch,3*x1.1,2]} : f32[batch,3*x1.1,2]
+                  return %1 "y1"
+                }
+            "#]],
+        );
+        check_program(
+            "Reshape",
+            json!({"target_shape": [-1, 4]}),
+            &["?,?,6"],
+            expect![[r#"
+                input "x1": f32[batch,x1.1,6]
+                guard divisible(6*x1.1, 4)
+                guard equal(6*batch*x1.1, 4*batch*floor(x1.1/2)+4*batch*x1.1)
+                {
+                  %0 = input() {port=0} : f32[batch,x1.1,6]
+                  %1 = reshape(%0) {dims=[batch,floor(x1.1/2)+x1.1,4]} : f32[batch,floor(x1.1/2)+x1.1,4]
+                  return %1 "y1"
+                }
+            "#]],
+        );
+        check_program(
+            "Reshape",
+            json!({"target_shape": [12]}),
+            &["?,?,6"],
+            expect![[r#"
+                input "x1": f32[batch,x1.1,6]
+                guard equal(6*x1.1, 12)
+                guard equal(6*batch*x1.1, 12*batch)
+                {
+                  %0 = input() {port=0} : f32[batch,x1.1,6]
+                  %1 = reshape(%0) {dims=[batch,12]} : f32[batch,12]
+                  return %1 "y1"
+                }
+            "#]],
+        );
+        check_program(
+            "Reshape",
+            json!({"target_shape": [4]}),
+            &["?,4"],
+            expect![[r#"
+                input "x1": f32[batch,4]
+                {
+                  %0 = input() {port=0} : f32[batch,4]
+                  return %0 "y1"
+                }
+            "#]],
+        );
     }
 }
