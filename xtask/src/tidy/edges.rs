@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn candle_is_for_the_runtime() {
-        let topology = package("tfjs-topology", &["tfjs-manifest", "candle-core"]);
-        check(&[package("tfjs-manifest", &[]), topology], &["depends on candle"]);
+        let weights = package("tfjs-weights", &["tfjs-manifest", "candle-core"]);
+        check(&[package("tfjs-manifest", &[]), weights], &["depends on candle"]);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Finding, Findings};
 use crate::layers::{self, Entry};
-use crate::source::Source;
+use crate::source::{Source, path_uses};
 use crate::workspace::{TextFile, Workspace};
 
 /// One list and the folder its entries live in.
@@ -72,9 +72,9 @@ fn check_blind(file: &TextFile) -> Vec<Finding> {
         return Vec::new();
     }
     let tokens = Source::new(&file.text).without_tests();
-    let paths = tokens.windows(4).filter(|w| w[0].text == "tfjs_topology" && ["layers", "ops"].contains(&w[3].text));
+    let paths = path_uses(&tokens, "tfjs_topology", &["layers", "ops"]);
     let callees = tokens.iter().filter(|token| token.text == "Callee");
-    let lines = paths.map(|w| w[0].line).chain(callees.map(|token| token.line));
+    let lines = paths.iter().map(|token| token.line).chain(callees.map(|token| token.line));
     let what = "engines know primitives: no layer is named below tfjs-topology or in tfjs-candle";
     lines.map(|line| Finding::new(&file.path, line, what)).collect()
 }

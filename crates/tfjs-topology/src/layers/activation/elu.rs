@@ -5,9 +5,10 @@
 use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::LayerDef;
+use crate::layer::{LayerDef, MaskRule, single};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
+use crate::types::TensorType;
 use tfjs_manifest::Result;
 
 /// An exponential linear unit. No weights. DIFFERENCE: TensorFlow.js refuses an `alpha` other than 1.
@@ -28,6 +29,14 @@ impl LayerDef for Elu {
         let input = cx.single(call)?;
         let out = self.activation.lower(cx, input.value)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
+    }
+
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        Ok(vec![TensorType::float(single(call)?.shape.clone())])
+    }
+
+    fn mask(&self) -> MaskRule {
+        MaskRule::Pass
     }
 }
 
@@ -59,14 +68,14 @@ mod tests {
             json!({}),
             &["int32 ?,4"],
             expect![[r#"
-            input "x1": i32[batch,4]
-            {
-              %0 = input() {port=0} : i32[batch,4]
-              %1 = cast(%0) {to=f32} : f32[batch,4]
-              %2 = activate(%1) {function=elu/1.0} : f32[batch,4]
-              return %2 "y1"
-            }
-        "#]],
+                input "x1": i32[batch,4]
+                {
+                  %0 = input() {port=0} : i32[batch,4]
+                  %1 = cast(%0) {to=f32} : f32[batch,4]
+                  %2 = activate(%1) {function=elu/1.0} : f32[batch,4]
+                  return %2 "y1"
+                }
+            "#]],
         );
     }
 }

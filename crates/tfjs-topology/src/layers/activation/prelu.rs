@@ -4,10 +4,11 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{LayerDef, WeightDecl};
+use crate::layer::{LayerDef, MaskRule, WeightDecl, known, single};
 use crate::layers::axes::Axes;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
+use crate::types::TensorType;
 use tfjs_ir::Value;
 use tfjs_ir::prim::elementwise::CompareOp;
 use tfjs_manifest::{Error, Result, Shape};
@@ -57,6 +58,40 @@ impl LayerDef for PRelu {
         let out = cx.select(below, scaled, x)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
     }
+
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let shape = &single(call)?.shape;
+        let rank = shape.rank();
+        if rank == 0 {
+            return Err(Error::malformed("expected an input of rank 1 or more, found shape []"));
+        }
+        for &axis in &self.shared_axes {
+            if !(1..rank as i64).contains(&axis) {
+                return Err(Error::malformed(format!("shared axis {axis} does not exist in shape {shape}")));
+            }
+        }
+        Ok(vec![TensorType::float(shape.clone())])
+    }
+
+    fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
+        let input = &single(call)?.shape;
+        let dims: Vec<usize> =
+            (1..)
+                .zip(input.dims().iter().skip(1))
+                .map(|(axis, &dim)| {
+                    if self.shared_axes.contains(&axis) {
+                        Ok(1)
+                    } else {
+                        known(dim, "an axis that is not shared", input)
+                    }
+                })
+                .collect::<Result<_>>()?;
+        Ok(vec![WeightDecl::new("alpha", Shape::new(dims)?)])
+    }
+
+    fn mask(&self) -> MaskRule {
+        MaskRule::Pass
+    }
 }
 
 #[cfg(test)]
@@ -88,21 +123,21 @@ mod tests {
             json!({"shared_axes": [1]}),
             &["?,?,3 masked"],
             expect![[r#"
-            input "x1": f32[batch,x1.1,3]
-            input "x1.mask": bool[batch,x1.1]
-            slot slot0 "/alpha": f32[1,3]
-            const const0: f32[] = [0.0]
-            {
-              %0 = input() {port=0} : f32[batch,x1.1,3]
-              %1 = input() {port=1} : bool[batch,x1.1]
-              %2 = param() {slot=slot0} : f32[1,3]
-              %3 = const() {constant=const0} : f32[]
-              %4 = compare(%0, %3) {op=lt} : bool[batch,x1.1,3]
-              %5 = binary(%0, %2) {op=mul} : f32[batch,x1.1,3]
-              %6 = select(%4, %5, %0) {} : f32[batch,x1.1,3]
-              return %6 "y1", %1 "y1.mask"
-            }
-        "#]],
+                input "x1": f32[batch,x1.1,3]
+                input "x1.mask": bool[batch,x1.1]
+                slot slot0 "/alpha": f32[1,3]
+                const const0: f32[] = [0.0]
+                {
+                  %0 = input() {port=0} : f32[batch,x1.1,3]
+                  %1 = input() {port=1} : bool[batch,x1.1]
+                  %2 = param() {slot=slot0} : f32[1,3]
+                  %3 = const() {constant=const0} : f32[]
+                  %4 = compare(%0, %3) {op=lt} : bool[batch,x1.1,3]
+                  %5 = binary(%0, %2) {op=mul} : f32[batch,x1.1,3]
+                  %6 = select(%4, %5, %0) {} : f32[batch,x1.1,3]
+                  return %6 "y1", %1 "y1.mask"
+                }
+            "#]],
         );
     }
 }

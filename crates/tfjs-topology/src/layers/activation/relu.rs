@@ -5,9 +5,10 @@
 use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::LayerDef;
+use crate::layer::{LayerDef, MaskRule, single};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
+use crate::types::TensorType;
 use tfjs_manifest::Result;
 
 /// A rectifier. No weights.
@@ -57,6 +58,14 @@ impl LayerDef for Relu {
         let out = self.activation.lower(cx, input.value)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
     }
+
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        Ok(vec![self.activation.infer_type(single(call)?)?])
+    }
+
+    fn mask(&self) -> MaskRule {
+        MaskRule::Pass
+    }
 }
 
 #[cfg(test)]
@@ -93,34 +102,34 @@ mod tests {
             json!({"max_value": 6}),
             &["int32 ?,4"],
             expect![[r#"
-            input "x1": i32[batch,4]
-            const const0: i32[] = [0]
-            const const1: i32[] = [6]
-            {
-              %0 = input() {port=0} : i32[batch,4]
-              %1 = const() {constant=const0} : i32[]
-              %2 = binary(%0, %1) {op=max} : i32[batch,4]
-              %3 = const() {constant=const1} : i32[]
-              %4 = binary(%2, %3) {op=min} : i32[batch,4]
-              return %4 "y1"
-            }
-        "#]],
+                input "x1": i32[batch,4]
+                const const0: i32[] = [0]
+                const const1: i32[] = [6]
+                {
+                  %0 = input() {port=0} : i32[batch,4]
+                  %1 = const() {constant=const0} : i32[]
+                  %2 = binary(%0, %1) {op=max} : i32[batch,4]
+                  %3 = const() {constant=const1} : i32[]
+                  %4 = binary(%2, %3) {op=min} : i32[batch,4]
+                  return %4 "y1"
+                }
+            "#]],
         );
         check_program(
             "LeakyReLU",
             json!({"alpha": 0.5}),
             &["int32 ?,4 masked"],
             expect![[r#"
-            input "x1": i32[batch,4]
-            input "x1.mask": bool[batch,4]
-            {
-              %0 = input() {port=0} : i32[batch,4]
-              %1 = input() {port=1} : bool[batch,4]
-              %2 = cast(%0) {to=f32} : f32[batch,4]
-              %3 = activate(%2) {function=relu/inf/0.5/0.0} : f32[batch,4]
-              return %3 "y1", %1 "y1.mask"
-            }
-        "#]],
+                input "x1": i32[batch,4]
+                input "x1.mask": bool[batch,4]
+                {
+                  %0 = input() {port=0} : i32[batch,4]
+                  %1 = input() {port=1} : bool[batch,4]
+                  %2 = cast(%0) {to=f32} : f32[batch,4]
+                  %3 = activate(%2) {function=relu/inf/0.5/0.0} : f32[batch,4]
+                  return %3 "y1", %1 "y1.mask"
+                }
+            "#]],
         );
     }
 }

@@ -2,14 +2,14 @@
 //!
 //! Reference: <https://keras.io/api/layers/activation_layers/softmax/>.
 
-use crate::call::Call;
+use crate::call::{Arg, Call};
 use crate::config::Config;
-use crate::layer::LayerDef;
+use crate::layer::{LayerDef, MaskRule, single};
 use crate::layers::axes::Axes;
 use crate::layers::masks;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::SymShape;
+use crate::types::{Dim, SymShape, TensorType};
 use tfjs_ir::Value;
 use tfjs_manifest::{Error, Result};
 
@@ -71,6 +71,12 @@ impl Softmax {
     }
 }
 
+/// Whether a mask broadcasts to the input: aligned at the last axis, each dimension 1 or the input's.
+fn fits(mask: &SymShape, input: &SymShape) -> bool {
+    let differs = |(m, d): (&Dim, &Dim)| matches!((m, d), (Some(m), Some(d)) if *m != 1 && m != d);
+    mask.rank() <= input.rank() && !mask.dims().iter().rev().zip(input.dims().iter().rev()).any(differs)
+}
+
 impl LayerDef for Softmax {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let input = cx.single(call)?;
@@ -86,6 +92,25 @@ impl LayerDef for Softmax {
             None => cx.softmax(x, &axes)?,
         };
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
+    }
+
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let shape = &single(call)?.shape;
+        for axis in self.axes(shape)? {
+            if shape.dims()[axis] == Some(0) {
+                return Err(Error::malformed(format!("a softmax over an empty axis, found shape {shape}")));
+            }
+        }
+        if let Some(mask) = call.kwarg("mask").and_then(Arg::tensor)
+            && !fits(&mask.shape, shape)
+        {
+            return Err(Error::malformed(format!("a mask of shape {} does not fit an input {shape}", mask.shape)));
+        }
+        Ok(vec![TensorType::float(shape.clone())])
+    }
+
+    fn mask(&self) -> MaskRule {
+        MaskRule::Pass
     }
 }
 
@@ -128,13 +153,13 @@ mod tests {
             json!({}),
             &["?,5"],
             expect![[r#"
-            input "x1": f32[batch,5]
-            {
-              %0 = input() {port=0} : f32[batch,5]
-              %1 = softmax(%0) {axes=[1], log=false} : f32[batch,5]
-              return %1 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,5]
+                {
+                  %0 = input() {port=0} : f32[batch,5]
+                  %1 = softmax(%0) {axes=[1], log=false} : f32[batch,5]
+                  return %1 "y1"
+                }
+            "#]],
         );
         check_program_of(
             Family::Keras2,
@@ -142,21 +167,21 @@ mod tests {
             json!({}),
             &["?,5 masked"],
             expect![[r#"
-            input "x1": f32[batch,5]
-            input "x1.mask": bool[batch,5]
-            const const0: f32[] = [0.0]
-            const const1: f32[] = [-1000000000.0]
-            {
-              %0 = input() {port=0} : f32[batch,5]
-              %1 = input() {port=1} : bool[batch,5]
-              %2 = const() {constant=const0} : f32[]
-              %3 = const() {constant=const1} : f32[]
-              %4 = select(%1, %2, %3) {} : f32[batch,5]
-              %5 = binary(%0, %4) {op=add} : f32[batch,5]
-              %6 = softmax(%5) {axes=[1], log=false} : f32[batch,5]
-              return %6 "y1", %1 "y1.mask"
-            }
-        "#]],
+                input "x1": f32[batch,5]
+                input "x1.mask": bool[batch,5]
+                const const0: f32[] = [0.0]
+                const const1: f32[] = [-1000000000.0]
+                {
+                  %0 = input() {port=0} : f32[batch,5]
+                  %1 = input() {port=1} : bool[batch,5]
+                  %2 = const() {constant=const0} : f32[]
+                  %3 = const() {constant=const1} : f32[]
+                  %4 = select(%1, %2, %3) {} : f32[batch,5]
+                  %5 = binary(%0, %4) {op=add} : f32[batch,5]
+                  %6 = softmax(%5) {axes=[1], log=false} : f32[batch,5]
+                  return %6 "y1", %1 "y1.mask"
+                }
+            "#]],
         );
         check_program_of(
             Family::Keras3,
@@ -164,21 +189,21 @@ mod tests {
             json!({}),
             &["?,5 masked"],
             expect![[r#"
-            input "x1": f32[batch,5]
-            input "x1.mask": bool[batch,5]
-            const const0: f32[] = [0.0]
-            const const1: f32[] = [-1000000000.0]
-            {
-              %0 = input() {port=0} : f32[batch,5]
-              %1 = input() {port=1} : bool[batch,5]
-              %2 = const() {constant=const0} : f32[]
-              %3 = const() {constant=const1} : f32[]
-              %4 = select(%1, %0, %3) {} : f32[batch,5]
-              %5 = softmax(%4) {axes=[1], log=false} : f32[batch,5]
-              %6 = select(%1, %5, %2) {} : f32[batch,5]
-              return %6 "y1", %1 "y1.mask"
-            }
-        "#]],
+                input "x1": f32[batch,5]
+                input "x1.mask": bool[batch,5]
+                const const0: f32[] = [0.0]
+                const const1: f32[] = [-1000000000.0]
+                {
+                  %0 = input() {port=0} : f32[batch,5]
+                  %1 = input() {port=1} : bool[batch,5]
+                  %2 = const() {constant=const0} : f32[]
+                  %3 = const() {constant=const1} : f32[]
+                  %4 = select(%1, %0, %3) {} : f32[batch,5]
+                  %5 = softmax(%4) {axes=[1], log=false} : f32[batch,5]
+                  %6 = select(%1, %5, %2) {} : f32[batch,5]
+                  return %6 "y1", %1 "y1.mask"
+                }
+            "#]],
         );
         let message = "a mask of shape [?,4] does not fit an input [?,4,3]";
         check_refused_in(Phase::Predict, "Softmax", json!({}), &["?,4,3 masked"], message);
@@ -192,14 +217,14 @@ mod tests {
             json!({"axis": [2, 1]}),
             &["?,?,3"],
             expect![[r#"
-            input "x1": f32[batch,x1.1,3]
-            guard at_least(x1.1, 1)
-            {
-              %0 = input() {port=0} : f32[batch,x1.1,3]
-              %1 = softmax(%0) {axes=[1,2], log=false} : f32[batch,x1.1,3]
-              return %1 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,x1.1,3]
+                guard at_least(x1.1, 1)
+                {
+                  %0 = input() {port=0} : f32[batch,x1.1,3]
+                  %1 = softmax(%0) {axes=[1,2], log=false} : f32[batch,x1.1,3]
+                  return %1 "y1"
+                }
+            "#]],
         );
     }
 }

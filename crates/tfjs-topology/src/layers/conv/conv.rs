@@ -8,10 +8,11 @@
 use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{LayerDef, WeightDecl};
+use crate::layer::{LayerDef, WeightDecl, known};
 use crate::layers::spatial::Windows;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
+use crate::types::TensorType;
 use tfjs_manifest::{Error, Result, Shape};
 
 /// A convolution. Weights: `kernel [k..., in / groups, filters]`, `bias [filters]`.
@@ -66,6 +67,30 @@ impl LayerDef for Conv {
         let bias = super::take_bias(cx, self.use_bias, self.filters)?;
         let out = super::convolve(cx, &self.windows, input, (kernel, bias), self.groups, self.activation)?;
         Ok(vec![out])
+    }
+
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let input = self.windows.spatial.input(call)?;
+        let shape = self.windows.output(&input.shape, Some(self.filters))?;
+        Ok(vec![TensorType::float(self.activation.infer(shape)?)])
+    }
+
+    fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
+        let shape = &self.windows.spatial.input(call)?.shape;
+        let channels = known(self.windows.spatial.channels(shape), "the channels", shape)?;
+        if channels == 0 || !channels.is_multiple_of(self.groups) {
+            return Err(Error::malformed(format!(
+                "expected channels that {} groups share evenly, found shape {shape}",
+                self.groups
+            )));
+        }
+        let mut kernel = self.windows.sizes();
+        kernel.extend([channels / self.groups, self.filters]);
+        let mut weights = vec![WeightDecl::new("kernel", Shape::new(kernel)?)];
+        if self.use_bias {
+            weights.push(WeightDecl::new("bias", Shape::new([self.filters])?));
+        }
+        Ok(weights)
     }
 }
 
@@ -123,22 +148,22 @@ mod tests {
             config,
             &["?,2,?,9"],
             expect![[r#"
-            input "x1": f32[batch,2,x1.2,9]
-            slot slot0 "/kernel": f32[3,3,1,4]
-            slot slot1 "/bias": f32[4]
-            guard at_least(x1.2, 1)
-            {
-              %0 = input() {port=0} : f32[batch,2,x1.2,9]
-              %1 = param() {slot=slot0} : f32[3,3,1,4]
-              %2 = param() {slot=slot1} : f32[4]
-              %3 = transpose(%0) {order=[0,2,3,1]} : f32[batch,x1.2,9,2]
-              %4 = conv(%3, %1) {windows=[(3/2:same),(3/2:same)], groups=2} : f32[batch,floor((x1.2+1)/2),5,4]
-              %5 = binary(%4, %2) {op=add} : f32[batch,floor((x1.2+1)/2),5,4]
-              %6 = transpose(%5) {order=[0,3,1,2]} : f32[batch,4,floor((x1.2+1)/2),5]
-              %7 = softmax(%6) {axes=[3], log=false} : f32[batch,4,floor((x1.2+1)/2),5]
-              return %7 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,2,x1.2,9]
+                slot slot0 "/kernel": f32[3,3,1,4]
+                slot slot1 "/bias": f32[4]
+                guard at_least(x1.2, 1)
+                {
+                  %0 = input() {port=0} : f32[batch,2,x1.2,9]
+                  %1 = param() {slot=slot0} : f32[3,3,1,4]
+                  %2 = param() {slot=slot1} : f32[4]
+                  %3 = transpose(%0) {order=[0,2,3,1]} : f32[batch,x1.2,9,2]
+                  %4 = conv(%3, %1) {windows=[(3/2:same),(3/2:same)], groups=2} : f32[batch,floor((x1.2+1)/2),5,4]
+                  %5 = binary(%4, %2) {op=add} : f32[batch,floor((x1.2+1)/2),5,4]
+                  %6 = transpose(%5) {order=[0,3,1,2]} : f32[batch,4,floor((x1.2+1)/2),5]
+                  %7 = softmax(%6) {axes=[3], log=false} : f32[batch,4,floor((x1.2+1)/2),5]
+                  return %7 "y1"
+                }
+            "#]],
         );
     }
 
@@ -151,19 +176,19 @@ mod tests {
             config,
             &["int32 ?,?,2 masked"],
             expect![[r#"
-            input "x1": i32[batch,x1.1,2]
-            input "x1.mask": bool[batch,x1.1]
-            slot slot0 "/kernel": f32[2,2,4]
-            guard at_least(x1.1, 1)
-            {
-              %0 = input() {port=0} : i32[batch,x1.1,2]
-              %1 = input() {port=1} : bool[batch,x1.1]
-              %2 = param() {slot=slot0} : f32[2,2,4]
-              %3 = cast(%0) {to=f32} : f32[batch,x1.1,2]
-              %4 = conv(%3, %2) {windows=[(2/1*3:causal)], groups=1} : f32[batch,x1.1,4]
-              return %4 "y1"
-            }
-        "#]],
+                input "x1": i32[batch,x1.1,2]
+                input "x1.mask": bool[batch,x1.1]
+                slot slot0 "/kernel": f32[2,2,4]
+                guard at_least(x1.1, 1)
+                {
+                  %0 = input() {port=0} : i32[batch,x1.1,2]
+                  %1 = input() {port=1} : bool[batch,x1.1]
+                  %2 = param() {slot=slot0} : f32[2,2,4]
+                  %3 = cast(%0) {to=f32} : f32[batch,x1.1,2]
+                  %4 = conv(%3, %2) {windows=[(2/1*3:causal)], groups=1} : f32[batch,x1.1,4]
+                  return %4 "y1"
+                }
+            "#]],
         );
     }
 }

@@ -7,10 +7,11 @@
 use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{LayerDef, WeightDecl};
+use crate::layer::{LayerDef, WeightDecl, known};
 use crate::layers::spatial::Windows;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
+use crate::types::TensorType;
 use std::fmt::Display;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result, Shape};
@@ -76,6 +77,25 @@ impl LayerDef for DepthwiseConv {
         let out = super::convolve(cx, &self.windows, input, (kernel, bias), channels, self.activation)?;
         Ok(vec![out])
     }
+
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let input = &self.windows.spatial.input(call)?.shape;
+        let channels = self.windows.spatial.channels(input).map(|c| self.outputs(c, input)).transpose()?;
+        let shape = self.windows.output(input, channels)?;
+        Ok(vec![TensorType::float(self.activation.infer(shape)?)])
+    }
+
+    fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
+        let input = &self.windows.spatial.input(call)?.shape;
+        let channels = known(self.windows.spatial.channels(input), "the channels", input)?;
+        let mut kernel = self.windows.sizes();
+        kernel.extend([channels, self.depth_multiplier]);
+        let mut weights = vec![WeightDecl::new("depthwise_kernel", Shape::new(kernel)?).alias("kernel")];
+        if self.use_bias {
+            weights.push(WeightDecl::new("bias", Shape::new([self.outputs(channels, input)?])?));
+        }
+        Ok(weights)
+    }
 }
 
 #[cfg(test)]
@@ -111,20 +131,20 @@ mod tests {
             config,
             &["?,9,9,3"],
             expect![[r#"
-            input "x1": f32[batch,9,9,3]
-            slot slot0 "/depthwise_kernel": f32[3,1,3,2]
-            slot slot1 "/bias": f32[6]
-            {
-              %0 = input() {port=0} : f32[batch,9,9,3]
-              %1 = param() {slot=slot0} : f32[3,1,3,2]
-              %2 = param() {slot=slot1} : f32[6]
-              %3 = reshape(%1) {dims=[3,1,1,6]} : f32[3,1,1,6]
-              %4 = conv(%0, %3) {windows=[(3:valid),(1:valid)], groups=3} : f32[batch,7,9,6]
-              %5 = binary(%4, %2) {op=add} : f32[batch,7,9,6]
-              %6 = activate(%5) {function=relu/inf/0.0/0.0} : f32[batch,7,9,6]
-              return %6 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,9,9,3]
+                slot slot0 "/depthwise_kernel": f32[3,1,3,2]
+                slot slot1 "/bias": f32[6]
+                {
+                  %0 = input() {port=0} : f32[batch,9,9,3]
+                  %1 = param() {slot=slot0} : f32[3,1,3,2]
+                  %2 = param() {slot=slot1} : f32[6]
+                  %3 = reshape(%1) {dims=[3,1,1,6]} : f32[3,1,1,6]
+                  %4 = conv(%0, %3) {windows=[(3:valid),(1:valid)], groups=3} : f32[batch,7,9,6]
+                  %5 = binary(%4, %2) {op=add} : f32[batch,7,9,6]
+                  %6 = activate(%5) {function=relu/inf/0.0/0.0} : f32[batch,7,9,6]
+                  return %6 "y1"
+                }
+            "#]],
         );
     }
 }

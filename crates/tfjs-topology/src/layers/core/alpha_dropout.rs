@@ -6,11 +6,11 @@
 use super::dropout::{noise_dims, read_rate};
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::LayerDef;
+use crate::layer::{Exactness, LayerDef, MaskRule, single};
 use crate::layers::random;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::Dim;
+use crate::types::{Dim, TensorType};
 use tfjs_ir::Value;
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_manifest::Result;
@@ -62,6 +62,18 @@ impl LayerDef for AlphaDropout {
         let out = self.drop_out(cx, input.value, rate)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
     }
+
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        Ok(vec![single(call)?.clone()])
+    }
+
+    fn mask(&self) -> MaskRule {
+        MaskRule::Pass
+    }
+
+    fn exactness(&self) -> Exactness {
+        Exactness::Exact
+    }
 }
 
 #[cfg(test)]
@@ -80,27 +92,27 @@ mod tests {
             json!({"rate": 0.5}),
             &["?,3"],
             expect![[r#"
-            input "x1": f32[batch,3]
-            seed "seed": i64[]
-            const const0: f32[] = [0.5]
-            const const1: f32[] = [-1.7580993175506592]
-            const const2: f32[] = [0.8864048719406128]
-            const const3: f32[] = [0.7791939377784729]
-            {
-              %0 = input() {port=0} : f32[batch,3]
-              %1 = input() {port=1} : i64[]
-              %2 = random(%1) {distribution=uniform, dims=[batch,3], stream=1} : f32[batch,3]
-              %3 = const() {constant=const0} : f32[]
-              %4 = compare(%2, %3) {op=ge} : bool[batch,3]
-              %5 = const() {constant=const1} : f32[]
-              %6 = select(%4, %0, %5) {} : f32[batch,3]
-              %7 = const() {constant=const2} : f32[]
-              %8 = binary(%6, %7) {op=mul} : f32[batch,3]
-              %9 = const() {constant=const3} : f32[]
-              %10 = binary(%8, %9) {op=add} : f32[batch,3]
-              return %10 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,3]
+                seed "seed": i64[]
+                const const0: f32[] = [0.5]
+                const const1: f32[] = [-1.7580993175506592]
+                const const2: f32[] = [0.8864048719406128]
+                const const3: f32[] = [0.7791939377784729]
+                {
+                  %0 = input() {port=0} : f32[batch,3]
+                  %1 = input() {port=1} : i64[]
+                  %2 = random(%1) {distribution=uniform, dims=[batch,3], stream=1} : f32[batch,3]
+                  %3 = const() {constant=const0} : f32[]
+                  %4 = compare(%2, %3) {op=ge} : bool[batch,3]
+                  %5 = const() {constant=const1} : f32[]
+                  %6 = select(%4, %0, %5) {} : f32[batch,3]
+                  %7 = const() {constant=const2} : f32[]
+                  %8 = binary(%6, %7) {op=mul} : f32[batch,3]
+                  %9 = const() {constant=const3} : f32[]
+                  %10 = binary(%8, %9) {op=add} : f32[batch,3]
+                  return %10 "y1"
+                }
+            "#]],
         );
     }
 }

@@ -5,12 +5,12 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::LayerDef;
+use crate::layer::{Exactness, LayerDef, MaskRule, single};
 use crate::layers::random;
 use crate::layers::spatial::Spatial;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::{Dim, SymShape};
+use crate::types::{Dim, SymShape, TensorType};
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::{Dim as Length, Value};
 use tfjs_manifest::{Error, Result};
@@ -116,6 +116,22 @@ impl LayerDef for Dropout {
         let out = drop_out(cx, input.value, rate, &noise)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
     }
+
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let input = match self.unit {
+            Unit::Channel(spatial) => crate::layer::single_of_rank(call, spatial.count + 2)?,
+            _ => single(call)?,
+        };
+        Ok(vec![input.clone()])
+    }
+
+    fn mask(&self) -> MaskRule {
+        MaskRule::Pass
+    }
+
+    fn exactness(&self) -> Exactness {
+        Exactness::Exact
+    }
 }
 
 #[cfg(test)]
@@ -151,12 +167,12 @@ mod tests {
             json!({"rate": 0.5}),
             &["?,3"],
             expect![[r#"
-            input "x1": f32[batch,3]
-            {
-              %0 = input() {port=0} : f32[batch,3]
-              return %0 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,3]
+                {
+                  %0 = input() {port=0} : f32[batch,3]
+                  return %0 "y1"
+                }
+            "#]],
         );
     }
 
@@ -168,26 +184,26 @@ mod tests {
             json!({"rate": 0.5}),
             &["?,5,3 masked"],
             expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x1.mask": bool[batch,5]
-            seed "seed": i64[]
-            const const0: f32[] = [0.5]
-            const const1: f32[] = [2.0]
-            const const2: f32[] = [0.0]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : bool[batch,5]
-              %2 = input() {port=2} : i64[]
-              %3 = random(%2) {distribution=uniform, dims=[batch,5,3], stream=1} : f32[batch,5,3]
-              %4 = const() {constant=const0} : f32[]
-              %5 = compare(%3, %4) {op=ge} : bool[batch,5,3]
-              %6 = const() {constant=const1} : f32[]
-              %7 = binary(%0, %6) {op=mul} : f32[batch,5,3]
-              %8 = const() {constant=const2} : f32[]
-              %9 = select(%5, %7, %8) {} : f32[batch,5,3]
-              return %9 "y1", %1 "y1.mask"
-            }
-        "#]],
+                input "x1": f32[batch,5,3]
+                input "x1.mask": bool[batch,5]
+                seed "seed": i64[]
+                const const0: f32[] = [0.5]
+                const const1: f32[] = [2.0]
+                const const2: f32[] = [0.0]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : bool[batch,5]
+                  %2 = input() {port=2} : i64[]
+                  %3 = random(%2) {distribution=uniform, dims=[batch,5,3], stream=1} : f32[batch,5,3]
+                  %4 = const() {constant=const0} : f32[]
+                  %5 = compare(%3, %4) {op=ge} : bool[batch,5,3]
+                  %6 = const() {constant=const1} : f32[]
+                  %7 = binary(%0, %6) {op=mul} : f32[batch,5,3]
+                  %8 = const() {constant=const2} : f32[]
+                  %9 = select(%5, %7, %8) {} : f32[batch,5,3]
+                  return %9 "y1", %1 "y1.mask"
+                }
+            "#]],
         );
         let shape = json!({"rate": 0.75, "noise_shape": [null, 1, 3]});
         check_trained(
@@ -196,24 +212,24 @@ mod tests {
             shape,
             &["?,5,3"],
             expect![[r#"
-            input "x1": f32[batch,5,3]
-            seed "seed": i64[]
-            const const0: f32[] = [0.75]
-            const const1: f32[] = [4.0]
-            const const2: f32[] = [0.0]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : i64[]
-              %2 = random(%1) {distribution=uniform, dims=[batch,1,3], stream=1} : f32[batch,1,3]
-              %3 = const() {constant=const0} : f32[]
-              %4 = compare(%2, %3) {op=ge} : bool[batch,1,3]
-              %5 = const() {constant=const1} : f32[]
-              %6 = binary(%0, %5) {op=mul} : f32[batch,5,3]
-              %7 = const() {constant=const2} : f32[]
-              %8 = select(%4, %6, %7) {} : f32[batch,5,3]
-              return %8 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,5,3]
+                seed "seed": i64[]
+                const const0: f32[] = [0.75]
+                const const1: f32[] = [4.0]
+                const const2: f32[] = [0.0]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : i64[]
+                  %2 = random(%1) {distribution=uniform, dims=[batch,1,3], stream=1} : f32[batch,1,3]
+                  %3 = const() {constant=const0} : f32[]
+                  %4 = compare(%2, %3) {op=ge} : bool[batch,1,3]
+                  %5 = const() {constant=const1} : f32[]
+                  %6 = binary(%0, %5) {op=mul} : f32[batch,5,3]
+                  %7 = const() {constant=const2} : f32[]
+                  %8 = select(%4, %6, %7) {} : f32[batch,5,3]
+                  return %8 "y1"
+                }
+            "#]],
         );
         let first = json!({"rate": 0.5, "data_format": "channels_first"});
         check_trained(
@@ -222,24 +238,24 @@ mod tests {
             first,
             &["?,3,?,?"],
             expect![[r#"
-            input "x1": f32[batch,3,x1.2,x1.3]
-            seed "seed": i64[]
-            const const0: f32[] = [0.5]
-            const const1: f32[] = [2.0]
-            const const2: f32[] = [0.0]
-            {
-              %0 = input() {port=0} : f32[batch,3,x1.2,x1.3]
-              %1 = input() {port=1} : i64[]
-              %2 = random(%1) {distribution=uniform, dims=[batch,3,1,1], stream=1} : f32[batch,3,1,1]
-              %3 = const() {constant=const0} : f32[]
-              %4 = compare(%2, %3) {op=ge} : bool[batch,3,1,1]
-              %5 = const() {constant=const1} : f32[]
-              %6 = binary(%0, %5) {op=mul} : f32[batch,3,x1.2,x1.3]
-              %7 = const() {constant=const2} : f32[]
-              %8 = select(%4, %6, %7) {} : f32[batch,3,x1.2,x1.3]
-              return %8 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,3,x1.2,x1.3]
+                seed "seed": i64[]
+                const const0: f32[] = [0.5]
+                const const1: f32[] = [2.0]
+                const const2: f32[] = [0.0]
+                {
+                  %0 = input() {port=0} : f32[batch,3,x1.2,x1.3]
+                  %1 = input() {port=1} : i64[]
+                  %2 = random(%1) {distribution=uniform, dims=[batch,3,1,1], stream=1} : f32[batch,3,1,1]
+                  %3 = const() {constant=const0} : f32[]
+                  %4 = compare(%2, %3) {op=ge} : bool[batch,3,1,1]
+                  %5 = const() {constant=const1} : f32[]
+                  %6 = binary(%0, %5) {op=mul} : f32[batch,3,x1.2,x1.3]
+                  %7 = const() {constant=const2} : f32[]
+                  %8 = select(%4, %6, %7) {} : f32[batch,3,x1.2,x1.3]
+                  return %8 "y1"
+                }
+            "#]],
         );
     }
 

@@ -2,9 +2,10 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::LayerDef;
+use crate::layer::{Exactness, LayerDef, MaskRule, single};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
+use crate::types::TensorType;
 use tfjs_manifest::Result;
 
 /// The input as it is. No weights.
@@ -20,6 +21,18 @@ impl FromConfig for Identity {
 impl LayerDef for Identity {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         Ok(vec![cx.single(call)?])
+    }
+
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        Ok(vec![single(call)?.clone()])
+    }
+
+    fn mask(&self) -> MaskRule {
+        MaskRule::Pass
+    }
+
+    fn exactness(&self) -> Exactness {
+        Exactness::Exact
     }
 }
 
@@ -38,14 +51,14 @@ mod tests {
             json!({}),
             &["?,5,3 masked"],
             expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x1.mask": bool[batch,5]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : bool[batch,5]
-              return %0 "y1", %1 "y1.mask"
-            }
-        "#]],
+                input "x1": f32[batch,5,3]
+                input "x1.mask": bool[batch,5]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : bool[batch,5]
+                  return %0 "y1", %1 "y1.mask"
+                }
+            "#]],
         );
     }
 }

@@ -6,10 +6,11 @@
 use super::dropout::read_rate;
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::LayerDef;
+use crate::layer::{Exactness, LayerDef, MaskRule, single};
 use crate::layers::random;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
+use crate::types::TensorType;
 use tfjs_ir::Value;
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::prim::source::Distribution;
@@ -89,6 +90,18 @@ impl LayerDef for Noise {
         let out = self.disturbed(cx, input.value, deviation)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
     }
+
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        Ok(vec![single(call)?.clone()])
+    }
+
+    fn mask(&self) -> MaskRule {
+        MaskRule::Pass
+    }
+
+    fn exactness(&self) -> Exactness {
+        Exactness::Exact
+    }
 }
 
 #[cfg(test)]
@@ -123,19 +136,19 @@ mod tests {
             json!({"stddev": 0.5}),
             &["?,3"],
             expect![[r#"
-            input "x1": f32[batch,3]
-            seed "seed": i64[]
-            const const0: f32[] = [0.5]
-            {
-              %0 = input() {port=0} : f32[batch,3]
-              %1 = input() {port=1} : i64[]
-              %2 = random(%1) {distribution=normal, dims=[batch,3], stream=1} : f32[batch,3]
-              %3 = const() {constant=const0} : f32[]
-              %4 = binary(%2, %3) {op=mul} : f32[batch,3]
-              %5 = binary(%0, %4) {op=add} : f32[batch,3]
-              return %5 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,3]
+                seed "seed": i64[]
+                const const0: f32[] = [0.5]
+                {
+                  %0 = input() {port=0} : f32[batch,3]
+                  %1 = input() {port=1} : i64[]
+                  %2 = random(%1) {distribution=normal, dims=[batch,3], stream=1} : f32[batch,3]
+                  %3 = const() {constant=const0} : f32[]
+                  %4 = binary(%2, %3) {op=mul} : f32[batch,3]
+                  %5 = binary(%0, %4) {op=add} : f32[batch,3]
+                  return %5 "y1"
+                }
+            "#]],
         );
         check_trained(
             Family::Keras3,
@@ -143,20 +156,20 @@ mod tests {
             json!({"rate": 0.5}),
             &["?,3"],
             expect![[r#"
-            input "x1": f32[batch,3]
-            seed "seed": i64[]
-            const const0: f32[] = [1.0]
-            {
-              %0 = input() {port=0} : f32[batch,3]
-              %1 = input() {port=1} : i64[]
-              %2 = random(%1) {distribution=normal, dims=[batch,3], stream=1} : f32[batch,3]
-              %3 = const() {constant=const0} : f32[]
-              %4 = binary(%2, %3) {op=mul} : f32[batch,3]
-              %5 = binary(%4, %3) {op=add} : f32[batch,3]
-              %6 = binary(%0, %5) {op=mul} : f32[batch,3]
-              return %6 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,3]
+                seed "seed": i64[]
+                const const0: f32[] = [1.0]
+                {
+                  %0 = input() {port=0} : f32[batch,3]
+                  %1 = input() {port=1} : i64[]
+                  %2 = random(%1) {distribution=normal, dims=[batch,3], stream=1} : f32[batch,3]
+                  %3 = const() {constant=const0} : f32[]
+                  %4 = binary(%2, %3) {op=mul} : f32[batch,3]
+                  %5 = binary(%4, %3) {op=add} : f32[batch,3]
+                  %6 = binary(%0, %5) {op=mul} : f32[batch,3]
+                  return %6 "y1"
+                }
+            "#]],
         );
         check_refused_in(Phase::Train, "GaussianNoise", json!({}), &["?,3"], "`config`: missing `stddev`");
     }

@@ -4,11 +4,11 @@
 
 use crate::call::Call;
 use crate::config::{Config, FromJson};
-use crate::layer::LayerDef;
+use crate::layer::{LayerDef, MaskRule, single};
 use crate::layers::masks;
-use crate::layers::masks::MaskRule;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
+use crate::types::TensorType;
 use serde_json::Value;
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::{Array, Data, Value as Numbers};
@@ -83,6 +83,21 @@ impl LayerDef for Rescaling {
         let mask = masks::combined(cx, self.mask, &[input])?;
         Ok(vec![KerasTensor::from(out).with_mask(mask)])
     }
+
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let shape = &single(call)?.shape;
+        for numbers in [&self.scale, &self.offset] {
+            let n = numbers.0.len();
+            if n != 1 && (shape.rank() == 0 || shape.last().is_some_and(|last| last != n)) {
+                return Err(Error::malformed(format!("{n} numbers for the last axis of shape {shape}")));
+            }
+        }
+        Ok(vec![TensorType::float(shape.clone())])
+    }
+
+    fn mask(&self) -> MaskRule {
+        self.mask
+    }
 }
 
 #[cfg(test)]
@@ -108,21 +123,21 @@ mod tests {
             json!({"scale": 0.5, "offset": -1}),
             &["int32 ?,4,3 masked"],
             expect![[r#"
-            input "x1": i32[batch,4,3]
-            input "x1.mask": bool[batch,4]
-            const const0: f32[] = [0.5]
-            const const1: f32[] = [-1.0]
-            {
-              %0 = input() {port=0} : i32[batch,4,3]
-              %1 = input() {port=1} : bool[batch,4]
-              %2 = cast(%0) {to=f32} : f32[batch,4,3]
-              %3 = const() {constant=const0} : f32[]
-              %4 = binary(%2, %3) {op=mul} : f32[batch,4,3]
-              %5 = const() {constant=const1} : f32[]
-              %6 = binary(%4, %5) {op=add} : f32[batch,4,3]
-              return %6 "y1"
-            }
-        "#]],
+                input "x1": i32[batch,4,3]
+                input "x1.mask": bool[batch,4]
+                const const0: f32[] = [0.5]
+                const const1: f32[] = [-1.0]
+                {
+                  %0 = input() {port=0} : i32[batch,4,3]
+                  %1 = input() {port=1} : bool[batch,4]
+                  %2 = cast(%0) {to=f32} : f32[batch,4,3]
+                  %3 = const() {constant=const0} : f32[]
+                  %4 = binary(%2, %3) {op=mul} : f32[batch,4,3]
+                  %5 = const() {constant=const1} : f32[]
+                  %6 = binary(%4, %5) {op=add} : f32[batch,4,3]
+                  return %6 "y1"
+                }
+            "#]],
         );
         let config = json!({"scale": [1, 2, 3]});
         check_program_of(
@@ -131,22 +146,22 @@ mod tests {
             config,
             &["?,4,? masked"],
             expect![[r#"
-            input "x1": f32[batch,4,x1.2]
-            input "x1.mask": bool[batch,4]
-            const const0: f32[3] = [1.0,2.0,3.0]
-            const const1: f32[] = [0.0]
-            guard equal(x1.2, 3)
-            guard broadcast(x1.2, 3)
-            {
-              %0 = input() {port=0} : f32[batch,4,x1.2]
-              %1 = input() {port=1} : bool[batch,4]
-              %2 = const() {constant=const0} : f32[3]
-              %3 = binary(%0, %2) {op=mul} : f32[batch,4,3]
-              %4 = const() {constant=const1} : f32[]
-              %5 = binary(%3, %4) {op=add} : f32[batch,4,3]
-              return %5 "y1", %1 "y1.mask"
-            }
-        "#]],
+                input "x1": f32[batch,4,x1.2]
+                input "x1.mask": bool[batch,4]
+                const const0: f32[3] = [1.0,2.0,3.0]
+                const const1: f32[] = [0.0]
+                guard equal(x1.2, 3)
+                guard broadcast(x1.2, 3)
+                {
+                  %0 = input() {port=0} : f32[batch,4,x1.2]
+                  %1 = input() {port=1} : bool[batch,4]
+                  %2 = const() {constant=const0} : f32[3]
+                  %3 = binary(%0, %2) {op=mul} : f32[batch,4,3]
+                  %4 = const() {constant=const1} : f32[]
+                  %5 = binary(%3, %4) {op=add} : f32[batch,4,3]
+                  return %5 "y1", %1 "y1.mask"
+                }
+            "#]],
         );
     }
 }

@@ -7,11 +7,12 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::LayerDef;
+use crate::layer::{Exactness, LayerDef, MaskRule};
 use crate::layers::masks;
-use crate::layers::masks::MaskRule;
 use crate::lower::{KerasTensor, LowerCx};
+use crate::ops::binary::broadcast;
 use crate::registry::FromConfig;
+use crate::types::{SymShape, TensorType, ValueType};
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
@@ -62,6 +63,15 @@ impl FromConfig for Merge {
             mask: super::mask_rule(config.producer()),
         })
     }
+}
+
+/// A shape with axes of 1 after the batch, up to a rank.
+fn expanded(shape: &SymShape, rank: usize) -> SymShape {
+    let mut dims = shape.0.clone();
+    let missing = rank.saturating_sub(dims.len());
+    let after_batch = dims.len().min(1);
+    dims.splice(after_batch..after_batch, std::iter::repeat_n(Some(1), missing));
+    SymShape(dims)
 }
 
 /// A value with axes of 1 after the batch, up to a rank.
@@ -166,13 +176,42 @@ impl LayerDef for Merge {
         let mask = masks::combined(cx, self.mask, &inputs)?;
         Ok(vec![KerasTensor::from(out).with_mask(mask)])
     }
+
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let inputs = call.inputs();
+        let Some((first, rest)) = inputs.split_first() else {
+            return Err(Error::malformed("expected at least one input, found none"));
+        };
+        if self.kind == MergeKind::Subtract && inputs.len() != 2 {
+            return Err(Error::malformed(format!("expected two inputs, found {}", inputs.len())));
+        }
+        let rank = inputs.iter().map(|t| t.shape.rank()).max().unwrap_or_default();
+        let mut shape = expanded(&first.shape, rank);
+        for input in rest {
+            shape = broadcast(&shape, &expanded(&input.shape, rank))?;
+        }
+        let same = inputs.iter().all(|t| t.dtype == first.dtype);
+        let whole = matches!(first.dtype, ValueType::Int32 | ValueType::Int64) && self.kind != MergeKind::Average;
+        let dtype = if same && whole { first.dtype } else { ValueType::Float };
+        Ok(vec![TensorType { shape, dtype }])
+    }
+
+    fn mask(&self) -> MaskRule {
+        self.mask
+    }
+
+    fn exactness(&self) -> Exactness {
+        match self.kind {
+            MergeKind::Maximum | MergeKind::Minimum => Exactness::Exact,
+            _ => Exactness::Rounded,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::producer::Family;
-    use crate::registry::Layer;
     use crate::testing::{check_infer, check_program, check_program_of, check_refused, read_layer_of};
     use expect_test::expect;
     use serde_json::json;
@@ -194,10 +233,7 @@ mod tests {
 
     #[test]
     fn masks() {
-        let rule = |family| match read_layer_of(family, "Add", json!({})).unwrap() {
-            Layer::Merge(merge) => merge.mask,
-            other => panic!("{other:?}"),
-        };
+        let rule = |family| read_layer_of(family, "Add", json!({})).unwrap().def().mask();
         assert_eq!(rule(Family::Keras2), MaskRule::And);
         assert_eq!(rule(Family::TensorFlowJs), MaskRule::And);
         assert_eq!(rule(Family::Keras3), MaskRule::Or);
@@ -210,68 +246,68 @@ mod tests {
             json!({}),
             &["?,3", "?,5,3"],
             expect![[r#"
-            input "x1": f32[batch,3]
-            input "x2": f32[batch,5,3]
-            {
-              %0 = input() {port=0} : f32[batch,3]
-              %1 = input() {port=1} : f32[batch,5,3]
-              %2 = reshape(%0) {dims=[batch,1,3]} : f32[batch,1,3]
-              %3 = binary(%2, %1) {op=add} : f32[batch,5,3]
-              return %3 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,3]
+                input "x2": f32[batch,5,3]
+                {
+                  %0 = input() {port=0} : f32[batch,3]
+                  %1 = input() {port=1} : f32[batch,5,3]
+                  %2 = reshape(%0) {dims=[batch,1,3]} : f32[batch,1,3]
+                  %3 = binary(%2, %1) {op=add} : f32[batch,5,3]
+                  return %3 "y1"
+                }
+            "#]],
         );
         check_program(
             "Multiply",
             json!({}),
             &["int32 ?,3", "int32 ?,3"],
             expect![[r#"
-            input "x1": i32[batch,3]
-            input "x2": i32[batch,3]
-            {
-              %0 = input() {port=0} : i32[batch,3]
-              %1 = input() {port=1} : i32[batch,3]
-              %2 = binary(%0, %1) {op=mul} : i32[batch,3]
-              return %2 "y1"
-            }
-        "#]],
+                input "x1": i32[batch,3]
+                input "x2": i32[batch,3]
+                {
+                  %0 = input() {port=0} : i32[batch,3]
+                  %1 = input() {port=1} : i32[batch,3]
+                  %2 = binary(%0, %1) {op=mul} : i32[batch,3]
+                  return %2 "y1"
+                }
+            "#]],
         );
         check_program(
             "Average",
             json!({}),
             &["int32 ?,3", "bool ?,3"],
             expect![[r#"
-            input "x1": i32[batch,3]
-            input "x2": bool[batch,3]
-            const const0: f32[] = [2.0]
-            {
-              %0 = input() {port=0} : i32[batch,3]
-              %1 = input() {port=1} : bool[batch,3]
-              %2 = cast(%0) {to=f32} : f32[batch,3]
-              %3 = cast(%1) {to=f32} : f32[batch,3]
-              %4 = binary(%2, %3) {op=add} : f32[batch,3]
-              %5 = const() {constant=const0} : f32[]
-              %6 = binary(%4, %5) {op=div} : f32[batch,3]
-              return %6 "y1"
-            }
-        "#]],
+                input "x1": i32[batch,3]
+                input "x2": bool[batch,3]
+                const const0: f32[] = [2.0]
+                {
+                  %0 = input() {port=0} : i32[batch,3]
+                  %1 = input() {port=1} : bool[batch,3]
+                  %2 = cast(%0) {to=f32} : f32[batch,3]
+                  %3 = cast(%1) {to=f32} : f32[batch,3]
+                  %4 = binary(%2, %3) {op=add} : f32[batch,3]
+                  %5 = const() {constant=const0} : f32[]
+                  %6 = binary(%4, %5) {op=div} : f32[batch,3]
+                  return %6 "y1"
+                }
+            "#]],
         );
         check_program(
             "Maximum",
             json!({}),
             &["int32 ?,3", "int64 ?,3"],
             expect![[r#"
-            input "x1": i32[batch,3]
-            input "x2": i64[batch,3]
-            {
-              %0 = input() {port=0} : i32[batch,3]
-              %1 = input() {port=1} : i64[batch,3]
-              %2 = cast(%0) {to=f32} : f32[batch,3]
-              %3 = cast(%1) {to=f32} : f32[batch,3]
-              %4 = binary(%2, %3) {op=max} : f32[batch,3]
-              return %4 "y1"
-            }
-        "#]],
+                input "x1": i32[batch,3]
+                input "x2": i64[batch,3]
+                {
+                  %0 = input() {port=0} : i32[batch,3]
+                  %1 = input() {port=1} : i64[batch,3]
+                  %2 = cast(%0) {to=f32} : f32[batch,3]
+                  %3 = cast(%1) {to=f32} : f32[batch,3]
+                  %4 = binary(%2, %3) {op=max} : f32[batch,3]
+                  return %4 "y1"
+                }
+            "#]],
         );
     }
 
@@ -282,37 +318,37 @@ mod tests {
             json!({}),
             &["?,5,3 masked", "?,5,3"],
             expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x1.mask": bool[batch,5]
-            input "x2": f32[batch,5,3]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : bool[batch,5]
-              %2 = input() {port=2} : f32[batch,5,3]
-              %3 = binary(%0, %2) {op=add} : f32[batch,5,3]
-              return %3 "y1", %1 "y1.mask"
-            }
-        "#]],
+                input "x1": f32[batch,5,3]
+                input "x1.mask": bool[batch,5]
+                input "x2": f32[batch,5,3]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : bool[batch,5]
+                  %2 = input() {port=2} : f32[batch,5,3]
+                  %3 = binary(%0, %2) {op=add} : f32[batch,5,3]
+                  return %3 "y1", %1 "y1.mask"
+                }
+            "#]],
         );
         check_program(
             "Multiply",
             json!({}),
             &["?,5,3 masked", "?,5,3 masked"],
             expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x1.mask": bool[batch,5]
-            input "x2": f32[batch,5,3]
-            input "x2.mask": bool[batch,5]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : bool[batch,5]
-              %2 = input() {port=2} : f32[batch,5,3]
-              %3 = input() {port=3} : bool[batch,5]
-              %4 = binary(%0, %2) {op=mul} : f32[batch,5,3]
-              %5 = binary(%1, %3) {op=and} : bool[batch,5]
-              return %4 "y1", %5 "y1.mask"
-            }
-        "#]],
+                input "x1": f32[batch,5,3]
+                input "x1.mask": bool[batch,5]
+                input "x2": f32[batch,5,3]
+                input "x2.mask": bool[batch,5]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : bool[batch,5]
+                  %2 = input() {port=2} : f32[batch,5,3]
+                  %3 = input() {port=3} : bool[batch,5]
+                  %4 = binary(%0, %2) {op=mul} : f32[batch,5,3]
+                  %5 = binary(%1, %3) {op=and} : bool[batch,5]
+                  return %4 "y1", %5 "y1.mask"
+                }
+            "#]],
         );
         check_program_of(
             Family::Keras3,
@@ -320,17 +356,17 @@ mod tests {
             json!({}),
             &["?,5,3 masked", "?,5,3"],
             expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x1.mask": bool[batch,5]
-            input "x2": f32[batch,5,3]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : bool[batch,5]
-              %2 = input() {port=2} : f32[batch,5,3]
-              %3 = binary(%0, %2) {op=add} : f32[batch,5,3]
-              return %3 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,5,3]
+                input "x1.mask": bool[batch,5]
+                input "x2": f32[batch,5,3]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : bool[batch,5]
+                  %2 = input() {port=2} : f32[batch,5,3]
+                  %3 = binary(%0, %2) {op=add} : f32[batch,5,3]
+                  return %3 "y1"
+                }
+            "#]],
         );
         check_program_of(
             Family::Keras3,
@@ -338,20 +374,20 @@ mod tests {
             json!({}),
             &["?,5,3 masked", "?,5,3 masked"],
             expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x1.mask": bool[batch,5]
-            input "x2": f32[batch,5,3]
-            input "x2.mask": bool[batch,5]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : bool[batch,5]
-              %2 = input() {port=2} : f32[batch,5,3]
-              %3 = input() {port=3} : bool[batch,5]
-              %4 = binary(%0, %2) {op=add} : f32[batch,5,3]
-              %5 = binary(%1, %3) {op=or} : bool[batch,5]
-              return %4 "y1", %5 "y1.mask"
-            }
-        "#]],
+                input "x1": f32[batch,5,3]
+                input "x1.mask": bool[batch,5]
+                input "x2": f32[batch,5,3]
+                input "x2.mask": bool[batch,5]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : bool[batch,5]
+                  %2 = input() {port=2} : f32[batch,5,3]
+                  %3 = input() {port=3} : bool[batch,5]
+                  %4 = binary(%0, %2) {op=add} : f32[batch,5,3]
+                  %5 = binary(%1, %3) {op=or} : bool[batch,5]
+                  return %4 "y1", %5 "y1.mask"
+                }
+            "#]],
         );
     }
 
@@ -364,30 +400,30 @@ mod tests {
             json!({}),
             &both,
             expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x1.mask": bool[batch,5]
-            input "x2": f32[batch,5,3]
-            input "x2.mask": bool[batch,5]
-            const const0: f32[] = [1.0]
-            const const1: f32[] = [0.0]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : bool[batch,5]
-              %2 = input() {port=2} : f32[batch,5,3]
-              %3 = input() {port=3} : bool[batch,5]
-              %4 = reshape(%1) {dims=[batch,5,1]} : bool[batch,5,1]
-              %5 = const() {constant=const0} : f32[]
-              %6 = select(%4, %0, %5) {} : f32[batch,5,3]
-              %7 = reshape(%3) {dims=[batch,5,1]} : bool[batch,5,1]
-              %8 = select(%7, %2, %5) {} : f32[batch,5,3]
-              %9 = binary(%4, %7) {op=or} : bool[batch,5,1]
-              %10 = binary(%6, %8) {op=mul} : f32[batch,5,3]
-              %11 = const() {constant=const1} : f32[]
-              %12 = select(%9, %10, %11) {} : f32[batch,5,3]
-              %13 = binary(%1, %3) {op=or} : bool[batch,5]
-              return %12 "y1", %13 "y1.mask"
-            }
-        "#]],
+                input "x1": f32[batch,5,3]
+                input "x1.mask": bool[batch,5]
+                input "x2": f32[batch,5,3]
+                input "x2.mask": bool[batch,5]
+                const const0: f32[] = [1.0]
+                const const1: f32[] = [0.0]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : bool[batch,5]
+                  %2 = input() {port=2} : f32[batch,5,3]
+                  %3 = input() {port=3} : bool[batch,5]
+                  %4 = reshape(%1) {dims=[batch,5,1]} : bool[batch,5,1]
+                  %5 = const() {constant=const0} : f32[]
+                  %6 = select(%4, %0, %5) {} : f32[batch,5,3]
+                  %7 = reshape(%3) {dims=[batch,5,1]} : bool[batch,5,1]
+                  %8 = select(%7, %2, %5) {} : f32[batch,5,3]
+                  %9 = binary(%4, %7) {op=or} : bool[batch,5,1]
+                  %10 = binary(%6, %8) {op=mul} : f32[batch,5,3]
+                  %11 = const() {constant=const1} : f32[]
+                  %12 = select(%9, %10, %11) {} : f32[batch,5,3]
+                  %13 = binary(%1, %3) {op=or} : bool[batch,5]
+                  return %12 "y1", %13 "y1.mask"
+                }
+            "#]],
         );
         check_program_of(
             Family::Keras3,
@@ -395,25 +431,25 @@ mod tests {
             json!({}),
             &both,
             expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x1.mask": bool[batch,5]
-            input "x2": f32[batch,5,3]
-            input "x2.mask": bool[batch,5]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : bool[batch,5]
-              %2 = input() {port=2} : f32[batch,5,3]
-              %3 = input() {port=3} : bool[batch,5]
-              %4 = reshape(%1) {dims=[batch,5,1]} : bool[batch,5,1]
-              %5 = reshape(%3) {dims=[batch,5,1]} : bool[batch,5,1]
-              %6 = select(%5, %2, %0) {} : f32[batch,5,3]
-              %7 = select(%4, %0, %6) {} : f32[batch,5,3]
-              %8 = binary(%4, %5) {op=or} : bool[batch,5,1]
-              %9 = binary(%7, %6) {op=max} : f32[batch,5,3]
-              %10 = binary(%1, %3) {op=or} : bool[batch,5]
-              return %9 "y1", %10 "y1.mask"
-            }
-        "#]],
+                input "x1": f32[batch,5,3]
+                input "x1.mask": bool[batch,5]
+                input "x2": f32[batch,5,3]
+                input "x2.mask": bool[batch,5]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : bool[batch,5]
+                  %2 = input() {port=2} : f32[batch,5,3]
+                  %3 = input() {port=3} : bool[batch,5]
+                  %4 = reshape(%1) {dims=[batch,5,1]} : bool[batch,5,1]
+                  %5 = reshape(%3) {dims=[batch,5,1]} : bool[batch,5,1]
+                  %6 = select(%5, %2, %0) {} : f32[batch,5,3]
+                  %7 = select(%4, %0, %6) {} : f32[batch,5,3]
+                  %8 = binary(%4, %5) {op=or} : bool[batch,5,1]
+                  %9 = binary(%7, %6) {op=max} : f32[batch,5,3]
+                  %10 = binary(%1, %3) {op=or} : bool[batch,5]
+                  return %9 "y1", %10 "y1.mask"
+                }
+            "#]],
         );
         check_program_of(
             Family::Keras3,
@@ -421,19 +457,19 @@ mod tests {
             json!({}),
             &["?,5,3", "?,5,3 masked"],
             expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x2": f32[batch,5,3]
-            input "x2.mask": bool[batch,5]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : f32[batch,5,3]
-              %2 = input() {port=2} : bool[batch,5]
-              %3 = reshape(%2) {dims=[batch,5,1]} : bool[batch,5,1]
-              %4 = select(%3, %1, %0) {} : f32[batch,5,3]
-              %5 = binary(%0, %4) {op=min} : f32[batch,5,3]
-              return %5 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,5,3]
+                input "x2": f32[batch,5,3]
+                input "x2.mask": bool[batch,5]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : f32[batch,5,3]
+                  %2 = input() {port=2} : bool[batch,5]
+                  %3 = reshape(%2) {dims=[batch,5,1]} : bool[batch,5,1]
+                  %4 = select(%3, %1, %0) {} : f32[batch,5,3]
+                  %5 = binary(%0, %4) {op=min} : f32[batch,5,3]
+                  return %5 "y1"
+                }
+            "#]],
         );
         check_program_of(
             Family::Keras3,
@@ -441,15 +477,15 @@ mod tests {
             json!({}),
             &["?,5,3", "?,5,3"],
             expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x2": f32[batch,5,3]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : f32[batch,5,3]
-              %2 = binary(%0, %1) {op=min} : f32[batch,5,3]
-              return %2 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,5,3]
+                input "x2": f32[batch,5,3]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : f32[batch,5,3]
+                  %2 = binary(%0, %1) {op=min} : f32[batch,5,3]
+                  return %2 "y1"
+                }
+            "#]],
         );
     }
 }

@@ -4,10 +4,11 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::LayerDef;
+use crate::layer::{Exactness, LayerDef, MaskRule};
 use crate::layers::masks;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
+use crate::types::{SymShape, TensorType, ValueType};
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::{ElementType, Value};
 use tfjs_manifest::{Error, Result};
@@ -66,6 +67,43 @@ impl LayerDef for Concatenate {
         let mask = self.joined_mask(cx, &inputs, axis)?;
         Ok(vec![KerasTensor::from(out).with_mask(mask)])
     }
+
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let inputs = call.inputs();
+        let Some((first, rest)) = inputs.split_first() else {
+            return Err(Error::malformed("expected at least one input, found none"));
+        };
+        let axis = first.shape.axis(self.axis)?;
+        let mut dims = first.shape.0.clone();
+        for input in rest {
+            let differ = || {
+                let (a, b) = (&first.shape, &input.shape);
+                Error::malformed(format!("shapes {a} and {b} differ in another axis than {axis}"))
+            };
+            if input.shape.rank() != dims.len() {
+                return Err(differ());
+            }
+            for (i, (dim, other)) in dims.iter_mut().zip(input.shape.dims()).enumerate() {
+                *dim = match (*dim, *other) {
+                    (Some(a), Some(b)) if i == axis => Some(a.checked_add(b).ok_or_else(differ)?),
+                    _ if i == axis => None,
+                    (Some(a), Some(b)) if a != b => return Err(differ()),
+                    (a, b) => a.or(b),
+                };
+            }
+        }
+        let same = inputs.iter().all(|t| t.dtype == first.dtype);
+        Ok(vec![TensorType { shape: SymShape(dims), dtype: if same { first.dtype } else { ValueType::Float } }])
+    }
+
+    /// Along time the masks follow each other; along another axis they are combined.
+    fn mask(&self) -> MaskRule {
+        MaskRule::Compute
+    }
+
+    fn exactness(&self) -> Exactness {
+        Exactness::Exact
+    }
 }
 
 #[cfg(test)]
@@ -101,54 +139,54 @@ mod tests {
             json!({}),
             &bare,
             expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x2": i32[batch,5,1]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : i32[batch,5,1]
-              %2 = cast(%1) {to=f32} : f32[batch,5,1]
-              %3 = concat(%0, %2) {axis=2} : f32[batch,5,4]
-              return %3 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,5,3]
+                input "x2": i32[batch,5,1]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : i32[batch,5,1]
+                  %2 = cast(%1) {to=f32} : f32[batch,5,1]
+                  %3 = concat(%0, %2) {axis=2} : f32[batch,5,4]
+                  return %3 "y1"
+                }
+            "#]],
         );
         check_program(
             "Concatenate",
             json!({}),
             &one,
             expect![[r#"
-            input "x1": f32[batch,x1.1,3]
-            input "x1.mask": bool[batch,x1.1]
-            input "x2": f32[batch,5,1]
-            guard equal(x1.1, 5)
-            {
-              %0 = input() {port=0} : f32[batch,x1.1,3]
-              %1 = input() {port=1} : bool[batch,x1.1]
-              %2 = input() {port=2} : f32[batch,5,1]
-              %3 = concat(%0, %2) {axis=2} : f32[batch,5,4]
-              return %3 "y1", %1 "y1.mask"
-            }
-        "#]],
+                input "x1": f32[batch,x1.1,3]
+                input "x1.mask": bool[batch,x1.1]
+                input "x2": f32[batch,5,1]
+                guard equal(x1.1, 5)
+                {
+                  %0 = input() {port=0} : f32[batch,x1.1,3]
+                  %1 = input() {port=1} : bool[batch,x1.1]
+                  %2 = input() {port=2} : f32[batch,5,1]
+                  %3 = concat(%0, %2) {axis=2} : f32[batch,5,4]
+                  return %3 "y1", %1 "y1.mask"
+                }
+            "#]],
         );
         check_program(
             "Concatenate",
             json!({}),
             &both,
             expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x1.mask": bool[batch,5]
-            input "x2": f32[batch,5,1]
-            input "x2.mask": bool[batch,5]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : bool[batch,5]
-              %2 = input() {port=2} : f32[batch,5,1]
-              %3 = input() {port=3} : bool[batch,5]
-              %4 = concat(%0, %2) {axis=2} : f32[batch,5,4]
-              %5 = binary(%1, %3) {op=and} : bool[batch,5]
-              return %4 "y1", %5 "y1.mask"
-            }
-        "#]],
+                input "x1": f32[batch,5,3]
+                input "x1.mask": bool[batch,5]
+                input "x2": f32[batch,5,1]
+                input "x2.mask": bool[batch,5]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : bool[batch,5]
+                  %2 = input() {port=2} : f32[batch,5,1]
+                  %3 = input() {port=3} : bool[batch,5]
+                  %4 = concat(%0, %2) {axis=2} : f32[batch,5,4]
+                  %5 = binary(%1, %3) {op=and} : bool[batch,5]
+                  return %4 "y1", %5 "y1.mask"
+                }
+            "#]],
         );
         check_program_of(
             Family::Keras3,
@@ -156,18 +194,18 @@ mod tests {
             json!({}),
             &one,
             expect![[r#"
-            input "x1": f32[batch,x1.1,3]
-            input "x1.mask": bool[batch,x1.1]
-            input "x2": f32[batch,5,1]
-            guard equal(x1.1, 5)
-            {
-              %0 = input() {port=0} : f32[batch,x1.1,3]
-              %1 = input() {port=1} : bool[batch,x1.1]
-              %2 = input() {port=2} : f32[batch,5,1]
-              %3 = concat(%0, %2) {axis=2} : f32[batch,5,4]
-              return %3 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,x1.1,3]
+                input "x1.mask": bool[batch,x1.1]
+                input "x2": f32[batch,5,1]
+                guard equal(x1.1, 5)
+                {
+                  %0 = input() {port=0} : f32[batch,x1.1,3]
+                  %1 = input() {port=1} : bool[batch,x1.1]
+                  %2 = input() {port=2} : f32[batch,5,1]
+                  %3 = concat(%0, %2) {axis=2} : f32[batch,5,4]
+                  return %3 "y1"
+                }
+            "#]],
         );
         check_program_of(
             Family::Keras3,
@@ -175,20 +213,20 @@ mod tests {
             json!({}),
             &both,
             expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x1.mask": bool[batch,5]
-            input "x2": f32[batch,5,1]
-            input "x2.mask": bool[batch,5]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : bool[batch,5]
-              %2 = input() {port=2} : f32[batch,5,1]
-              %3 = input() {port=3} : bool[batch,5]
-              %4 = concat(%0, %2) {axis=2} : f32[batch,5,4]
-              %5 = binary(%1, %3) {op=or} : bool[batch,5]
-              return %4 "y1", %5 "y1.mask"
-            }
-        "#]],
+                input "x1": f32[batch,5,3]
+                input "x1.mask": bool[batch,5]
+                input "x2": f32[batch,5,1]
+                input "x2.mask": bool[batch,5]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : bool[batch,5]
+                  %2 = input() {port=2} : f32[batch,5,1]
+                  %3 = input() {port=3} : bool[batch,5]
+                  %4 = concat(%0, %2) {axis=2} : f32[batch,5,4]
+                  %5 = binary(%1, %3) {op=or} : bool[batch,5]
+                  return %4 "y1", %5 "y1.mask"
+                }
+            "#]],
         );
     }
 
@@ -199,21 +237,21 @@ mod tests {
             json!({"axis": 1}),
             &["?,5,3 masked", "?,?,3"],
             expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x1.mask": bool[batch,5]
-            input "x2": f32[batch,x2.1,3]
-            const const0: bool[] = [true]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : bool[batch,5]
-              %2 = input() {port=2} : f32[batch,x2.1,3]
-              %3 = concat(%0, %2) {axis=1} : f32[batch,x2.1+5,3]
-              %4 = const() {constant=const0} : bool[]
-              %5 = broadcast(%4) {dims=[batch,x2.1], axes=[]} : bool[batch,x2.1]
-              %6 = concat(%1, %5) {axis=1} : bool[batch,x2.1+5]
-              return %3 "y1", %6 "y1.mask"
-            }
-        "#]],
+                input "x1": f32[batch,5,3]
+                input "x1.mask": bool[batch,5]
+                input "x2": f32[batch,x2.1,3]
+                const const0: bool[] = [true]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : bool[batch,5]
+                  %2 = input() {port=2} : f32[batch,x2.1,3]
+                  %3 = concat(%0, %2) {axis=1} : f32[batch,x2.1+5,3]
+                  %4 = const() {constant=const0} : bool[]
+                  %5 = broadcast(%4) {dims=[batch,x2.1], axes=[]} : bool[batch,x2.1]
+                  %6 = concat(%1, %5) {axis=1} : bool[batch,x2.1+5]
+                  return %3 "y1", %6 "y1.mask"
+                }
+            "#]],
         );
     }
 }

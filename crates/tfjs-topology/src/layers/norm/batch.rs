@@ -7,13 +7,13 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{LayerDef, WeightDecl};
+use crate::layer::{LayerDef, MaskRule, WeightDecl, known, single};
 use crate::layers::axes::Axes;
 use crate::layers::masks;
 use crate::lower::{KerasTensor, LowerCx, Phase};
 use crate::producer::Family;
 use crate::registry::FromConfig;
-use crate::types::SymShape;
+use crate::types::{SymShape, TensorType};
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::prim::normalize::BatchNorm;
 use tfjs_ir::prim::reduce::ReduceOp;
@@ -124,32 +124,33 @@ impl BatchNormalization {
         axes: &[usize],
         weights: &Weights,
     ) -> Result<(Value, Value)> {
-        let kind = match (self.renorm, self.virtual_batches) {
-            (true, _) => Some("renorm"),
-            (_, true) => Some("virtual_batch_size"),
-            _ => None,
-        };
-        if let Some(key) = kind {
-            return Err(Error::unsupported(format!("training with `{key}` is not supported")));
-        }
         let others: Vec<usize> = (0..cx.ty(x).rank()).filter(|axis| !axes.contains(axis)).collect();
-        if others.is_empty() {
-            return Err(Error::unsupported("training needs an axis that is not normalized, to take statistics along"));
-        }
+        self.check_training(&others)?;
         cx.mixes_batch();
         let (mean, variance) = match mask.filter(|_| self.rules.skips_masked) {
             Some(mask) => masked_moments(cx, x, mask, &others)?,
             None => cx.moments(x, &others)?,
         };
         if cx.phase() == Phase::Train {
-            self.follow(cx, weights.mean, mean)?;
             let population = match self.is_fused(cx.ty(x).rank(), axes) {
                 true => of_population(cx, variance, x, &others)?,
                 false => variance,
             };
+            self.follow(cx, weights.mean, mean)?;
             self.follow(cx, weights.variance, population)?;
         }
         Ok((mean, variance))
+    }
+
+    /// Fails for statistics of the batch that are not supported; `others` are the axes they go over.
+    fn check_training(&self, others: &[usize]) -> Result<()> {
+        let unsupported = |what| Err(Error::unsupported(format!("training with {what} is not supported")));
+        match (self.renorm, self.virtual_batches) {
+            (true, _) => unsupported("`renorm`"),
+            (_, true) => unsupported("`virtual_batch_size`"),
+            _ if others.is_empty() => unsupported("every axis normalized"),
+            _ => Ok(()),
+        }
     }
 
     /// Whether TensorFlow 2 computes it with its fused kernel.
@@ -235,6 +236,42 @@ impl LayerDef for BatchNormalization {
         let out = cx.one(BatchNorm { epsilon: self.epsilon.into(), scale, center }, &operands)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
     }
+
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let input = single(call)?;
+        self.axes(&input.shape)?;
+        Ok(vec![TensorType::float(input.shape.clone())])
+    }
+
+    fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
+        let input = &single(call)?.shape;
+        let axes = self.axes(input)?;
+        let dim = |axis: usize| known(input.dims()[axis], "the normalized axis", input);
+        let shape = match axes[..] {
+            [axis] => vec![dim(axis)?],
+            _ => (0..input.rank()).map(|i| if axes.contains(&i) { dim(i) } else { Ok(1) }).collect::<Result<_>>()?,
+        };
+        let decl = |name| Shape::new(shape.clone()).map(|shape| WeightDecl::new(name, shape));
+        let mut weights = Vec::new();
+        if self.scale {
+            weights.push(decl("gamma")?.ones());
+        }
+        if self.center {
+            weights.push(decl("beta")?);
+        }
+        weights.push(decl("moving_mean")?.frozen());
+        weights.push(decl("moving_variance")?.frozen().ones());
+        if self.renorm {
+            weights.push(decl("moving_stddev")?.frozen().ones());
+            weights.push(decl("renorm_mean")?.frozen());
+            weights.push(decl("renorm_stddev")?.frozen().ones());
+        }
+        Ok(weights)
+    }
+
+    fn mask(&self) -> MaskRule {
+        MaskRule::Pass
+    }
 }
 
 #[cfg(test)]
@@ -273,45 +310,45 @@ mod tests {
             json!({}),
             &["?,3 masked"],
             expect![[r#"
-            input "x1": f32[batch,3]
-            input "x1.mask": bool[batch,3]
-            slot slot0 "/gamma": f32[3]
-            slot slot1 "/beta": f32[3]
-            slot slot2 "/moving_mean": f32[3]
-            slot slot3 "/moving_variance": f32[3]
-            {
-              %0 = input() {port=0} : f32[batch,3]
-              %1 = input() {port=1} : bool[batch,3]
-              %2 = param() {slot=slot0} : f32[3]
-              %3 = param() {slot=slot1} : f32[3]
-              %4 = param() {slot=slot2} : f32[3]
-              %5 = param() {slot=slot3} : f32[3]
-              %6 = batch_norm(%0, %4, %5, %2, %3) {epsilon=0.0010000000474974513, scale=true, center=true} : f32[batch,3]
-              return %6 "y1", %1 "y1.mask"
-            }
-        "#]],
+                input "x1": f32[batch,3]
+                input "x1.mask": bool[batch,3]
+                slot slot0 "/gamma": f32[3]
+                slot slot1 "/beta": f32[3]
+                slot slot2 "/moving_mean": f32[3]
+                slot slot3 "/moving_variance": f32[3]
+                {
+                  %0 = input() {port=0} : f32[batch,3]
+                  %1 = input() {port=1} : bool[batch,3]
+                  %2 = param() {slot=slot0} : f32[3]
+                  %3 = param() {slot=slot1} : f32[3]
+                  %4 = param() {slot=slot2} : f32[3]
+                  %5 = param() {slot=slot3} : f32[3]
+                  %6 = batch_norm(%0, %4, %5, %2, %3) {epsilon=0.0010000000474974513, scale=true, center=true} : f32[batch,3]
+                  return %6 "y1", %1 "y1.mask"
+                }
+            "#]],
         );
         check_program(
             "BatchNormalization",
             json!({"axis": 1, "scale": false}),
             &["?,3,?,?"],
             expect![[r#"
-            input "x1": f32[batch,3,x1.2,x1.3]
-            slot slot0 "/beta": f32[3]
-            slot slot1 "/moving_mean": f32[3]
-            slot slot2 "/moving_variance": f32[3]
-            {
-              %0 = input() {port=0} : f32[batch,3,x1.2,x1.3]
-              %1 = param() {slot=slot0} : f32[3]
-              %2 = param() {slot=slot1} : f32[3]
-              %3 = param() {slot=slot2} : f32[3]
-              %4 = reshape(%2) {dims=[3,1,1]} : f32[3,1,1]
-              %5 = reshape(%3) {dims=[3,1,1]} : f32[3,1,1]
-              %6 = reshape(%1) {dims=[3,1,1]} : f32[3,1,1]
-              %7 = batch_norm(%0, %4, %5, %6) {epsilon=0.0010000000474974513, scale=false, center=true} : f32[batch,3,x1.2,x1.3]
-              return %7 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,3,x1.2,x1.3]
+                slot slot0 "/beta": f32[3]
+                slot slot1 "/moving_mean": f32[3]
+                slot slot2 "/moving_variance": f32[3]
+                {
+                  %0 = input() {port=0} : f32[batch,3,x1.2,x1.3]
+                  %1 = param() {slot=slot0} : f32[3]
+                  %2 = param() {slot=slot1} : f32[3]
+                  %3 = param() {slot=slot2} : f32[3]
+                  %4 = reshape(%2) {dims=[3,1,1]} : f32[3,1,1]
+                  %5 = reshape(%3) {dims=[3,1,1]} : f32[3,1,1]
+                  %6 = reshape(%1) {dims=[3,1,1]} : f32[3,1,1]
+                  %7 = batch_norm(%0, %4, %5, %6) {epsilon=0.0010000000474974513, scale=false, center=true} : f32[batch,3,x1.2,x1.3]
+                  return %7 "y1"
+                }
+            "#]],
         );
     }
 
@@ -323,34 +360,34 @@ mod tests {
             json!({"momentum": 0.5}),
             &["?,3"],
             expect![[r#"
-            input "x1": f32[batch,3]
-            slot slot0 "/gamma": f32[3]
-            slot slot1 "/beta": f32[3]
-            slot slot2 "/moving_mean": f32[3]
-            slot slot3 "/moving_variance": f32[3]
-            const const0: f32[] = [0.5]
-            {
-              %0 = input() {port=0} : f32[batch,3]
-              %1 = param() {slot=slot0} : f32[3]
-              %2 = param() {slot=slot1} : f32[3]
-              %3 = param() {slot=slot2} : f32[3]
-              %4 = param() {slot=slot3} : f32[3]
-              %5, %6 = moments(%0) {axes=[0]} : f32[1,3]; f32[1,3]
-              %7 = reshape(%5) {dims=[3]} : f32[3]
-              %8 = const() {constant=const0} : f32[]
-              %9 = binary(%3, %8) {op=mul} : f32[3]
-              %10 = binary(%7, %8) {op=mul} : f32[3]
-              %11 = binary(%9, %10) {op=add} : f32[3]
-              %12 = reshape(%6) {dims=[3]} : f32[3]
-              %13 = binary(%4, %8) {op=mul} : f32[3]
-              %14 = binary(%12, %8) {op=mul} : f32[3]
-              %15 = binary(%13, %14) {op=add} : f32[3]
-              %16 = batch_norm(%0, %5, %6, %1, %2) {epsilon=0.0010000000474974513, scale=true, center=true} : f32[batch,3]
-              return %16 "y1"
-            }
-            update slot2 = %11
-            update slot3 = %15
-        "#]],
+                input "x1": f32[batch,3]
+                slot slot0 "/gamma": f32[3]
+                slot slot1 "/beta": f32[3]
+                slot slot2 "/moving_mean": f32[3]
+                slot slot3 "/moving_variance": f32[3]
+                const const0: f32[] = [0.5]
+                {
+                  %0 = input() {port=0} : f32[batch,3]
+                  %1 = param() {slot=slot0} : f32[3]
+                  %2 = param() {slot=slot1} : f32[3]
+                  %3 = param() {slot=slot2} : f32[3]
+                  %4 = param() {slot=slot3} : f32[3]
+                  %5, %6 = moments(%0) {axes=[0]} : f32[1,3]; f32[1,3]
+                  %7 = reshape(%5) {dims=[3]} : f32[3]
+                  %8 = const() {constant=const0} : f32[]
+                  %9 = binary(%3, %8) {op=mul} : f32[3]
+                  %10 = binary(%7, %8) {op=mul} : f32[3]
+                  %11 = binary(%9, %10) {op=add} : f32[3]
+                  %12 = reshape(%6) {dims=[3]} : f32[3]
+                  %13 = binary(%4, %8) {op=mul} : f32[3]
+                  %14 = binary(%12, %8) {op=mul} : f32[3]
+                  %15 = binary(%13, %14) {op=add} : f32[3]
+                  %16 = batch_norm(%0, %5, %6, %1, %2) {epsilon=0.0010000000474974513, scale=true, center=true} : f32[batch,3]
+                  return %16 "y1"
+                }
+                update slot2 = %11
+                update slot3 = %15
+            "#]],
         );
         check_trained(
             Family::Keras2,
@@ -358,42 +395,42 @@ mod tests {
             json!({"center": false}),
             &["?,2,2,3"],
             expect![[r#"
-            input "x1": f32[batch,2,2,3]
-            slot slot0 "/gamma": f32[3]
-            slot slot1 "/moving_mean": f32[3]
-            slot slot2 "/moving_variance": f32[3]
-            const const0: f32[] = [0.9900000095367432]
-            const const1: f32[] = [0.009999999776482582]
-            const const2: f32[] = [1.0]
-            {
-              %0 = input() {port=0} : f32[batch,2,2,3]
-              %1 = param() {slot=slot0} : f32[3]
-              %2 = param() {slot=slot1} : f32[3]
-              %3 = param() {slot=slot2} : f32[3]
-              %4, %5 = moments(%0) {axes=[0,1,2]} : f32[1,1,1,3]; f32[1,1,1,3]
-              %6 = reshape(%4) {dims=[3]} : f32[3]
-              %7 = const() {constant=const0} : f32[]
-              %8 = binary(%2, %7) {op=mul} : f32[3]
-              %9 = const() {constant=const1} : f32[]
-              %10 = binary(%6, %9) {op=mul} : f32[3]
-              %11 = binary(%8, %10) {op=add} : f32[3]
-              %12 = sizes() {sizes=[4*batch], scalar=true, element=i64} : i64[]
-              %13 = cast(%12) {to=f32} : f32[]
-              %14 = const() {constant=const2} : f32[]
-              %15 = binary(%13, %14) {op=sub} : f32[]
-              %16 = binary(%15, %14) {op=max} : f32[]
-              %17 = binary(%13, %16) {op=div} : f32[]
-              %18 = binary(%5, %17) {op=mul} : f32[1,1,1,3]
-              %19 = reshape(%18) {dims=[3]} : f32[3]
-              %20 = binary(%3, %7) {op=mul} : f32[3]
-              %21 = binary(%19, %9) {op=mul} : f32[3]
-              %22 = binary(%20, %21) {op=add} : f32[3]
-              %23 = batch_norm(%0, %4, %5, %1) {epsilon=0.0010000000474974513, scale=true, center=false} : f32[batch,2,2,3]
-              return %23 "y1"
-            }
-            update slot1 = %11
-            update slot2 = %22
-        "#]],
+                input "x1": f32[batch,2,2,3]
+                slot slot0 "/gamma": f32[3]
+                slot slot1 "/moving_mean": f32[3]
+                slot slot2 "/moving_variance": f32[3]
+                const const0: f32[] = [1.0]
+                const const1: f32[] = [0.9900000095367432]
+                const const2: f32[] = [0.009999999776482582]
+                {
+                  %0 = input() {port=0} : f32[batch,2,2,3]
+                  %1 = param() {slot=slot0} : f32[3]
+                  %2 = param() {slot=slot1} : f32[3]
+                  %3 = param() {slot=slot2} : f32[3]
+                  %4, %5 = moments(%0) {axes=[0,1,2]} : f32[1,1,1,3]; f32[1,1,1,3]
+                  %6 = sizes() {sizes=[4*batch], scalar=true, element=i64} : i64[]
+                  %7 = cast(%6) {to=f32} : f32[]
+                  %8 = const() {constant=const0} : f32[]
+                  %9 = binary(%7, %8) {op=sub} : f32[]
+                  %10 = binary(%9, %8) {op=max} : f32[]
+                  %11 = binary(%7, %10) {op=div} : f32[]
+                  %12 = binary(%5, %11) {op=mul} : f32[1,1,1,3]
+                  %13 = reshape(%4) {dims=[3]} : f32[3]
+                  %14 = const() {constant=const1} : f32[]
+                  %15 = binary(%2, %14) {op=mul} : f32[3]
+                  %16 = const() {constant=const2} : f32[]
+                  %17 = binary(%13, %16) {op=mul} : f32[3]
+                  %18 = binary(%15, %17) {op=add} : f32[3]
+                  %19 = reshape(%12) {dims=[3]} : f32[3]
+                  %20 = binary(%3, %14) {op=mul} : f32[3]
+                  %21 = binary(%19, %16) {op=mul} : f32[3]
+                  %22 = binary(%20, %21) {op=add} : f32[3]
+                  %23 = batch_norm(%0, %4, %5, %1) {epsilon=0.0010000000474974513, scale=true, center=false} : f32[batch,2,2,3]
+                  return %23 "y1"
+                }
+                update slot1 = %18
+                update slot2 = %22
+            "#]],
         );
         check_trained(
             Family::Keras3,
@@ -401,50 +438,50 @@ mod tests {
             json!({"scale": false}),
             &["?,5,3 masked"],
             expect![[r#"
-            input "x1": f32[batch,5,3]
-            input "x1.mask": bool[batch,5]
-            slot slot0 "/beta": f32[3]
-            slot slot1 "/moving_mean": f32[3]
-            slot slot2 "/moving_variance": f32[3]
-            const const0: f32[] = [1.0000000116860974e-7]
-            const const1: f32[] = [0.9900000095367432]
-            const const2: f32[] = [0.009999999776482582]
-            {
-              %0 = input() {port=0} : f32[batch,5,3]
-              %1 = input() {port=1} : bool[batch,5]
-              %2 = param() {slot=slot0} : f32[3]
-              %3 = param() {slot=slot1} : f32[3]
-              %4 = param() {slot=slot2} : f32[3]
-              %5 = reshape(%1) {dims=[batch,5,1]} : bool[batch,5,1]
-              %6 = cast(%5) {to=f32} : f32[batch,5,1]
-              %7 = broadcast(%6) {dims=[batch,5,3], axes=[0,1,2]} : f32[batch,5,3]
-              %8 = reduce(%7) {op=sum, axes=[0,1], keep=true} : f32[1,1,3]
-              %9 = const() {constant=const0} : f32[]
-              %10 = binary(%8, %9) {op=add} : f32[1,1,3]
-              %11 = binary(%7, %0) {op=mul} : f32[batch,5,3]
-              %12 = reduce(%11) {op=sum, axes=[0,1], keep=true} : f32[1,1,3]
-              %13 = binary(%12, %10) {op=div} : f32[1,1,3]
-              %14 = binary(%0, %13) {op=sub} : f32[batch,5,3]
-              %15 = binary(%14, %14) {op=mul} : f32[batch,5,3]
-              %16 = binary(%7, %15) {op=mul} : f32[batch,5,3]
-              %17 = reduce(%16) {op=sum, axes=[0,1], keep=true} : f32[1,1,3]
-              %18 = binary(%17, %10) {op=div} : f32[1,1,3]
-              %19 = reshape(%13) {dims=[3]} : f32[3]
-              %20 = const() {constant=const1} : f32[]
-              %21 = binary(%3, %20) {op=mul} : f32[3]
-              %22 = const() {constant=const2} : f32[]
-              %23 = binary(%19, %22) {op=mul} : f32[3]
-              %24 = binary(%21, %23) {op=add} : f32[3]
-              %25 = reshape(%18) {dims=[3]} : f32[3]
-              %26 = binary(%4, %20) {op=mul} : f32[3]
-              %27 = binary(%25, %22) {op=mul} : f32[3]
-              %28 = binary(%26, %27) {op=add} : f32[3]
-              %29 = batch_norm(%0, %13, %18, %2) {epsilon=0.0010000000474974513, scale=false, center=true} : f32[batch,5,3]
-              return %29 "y1", %1 "y1.mask"
-            }
-            update slot1 = %24
-            update slot2 = %28
-        "#]],
+                input "x1": f32[batch,5,3]
+                input "x1.mask": bool[batch,5]
+                slot slot0 "/beta": f32[3]
+                slot slot1 "/moving_mean": f32[3]
+                slot slot2 "/moving_variance": f32[3]
+                const const0: f32[] = [1.0000000116860974e-7]
+                const const1: f32[] = [0.9900000095367432]
+                const const2: f32[] = [0.009999999776482582]
+                {
+                  %0 = input() {port=0} : f32[batch,5,3]
+                  %1 = input() {port=1} : bool[batch,5]
+                  %2 = param() {slot=slot0} : f32[3]
+                  %3 = param() {slot=slot1} : f32[3]
+                  %4 = param() {slot=slot2} : f32[3]
+                  %5 = reshape(%1) {dims=[batch,5,1]} : bool[batch,5,1]
+                  %6 = cast(%5) {to=f32} : f32[batch,5,1]
+                  %7 = broadcast(%6) {dims=[batch,5,3], axes=[0,1,2]} : f32[batch,5,3]
+                  %8 = reduce(%7) {op=sum, axes=[0,1], keep=true} : f32[1,1,3]
+                  %9 = const() {constant=const0} : f32[]
+                  %10 = binary(%8, %9) {op=add} : f32[1,1,3]
+                  %11 = binary(%7, %0) {op=mul} : f32[batch,5,3]
+                  %12 = reduce(%11) {op=sum, axes=[0,1], keep=true} : f32[1,1,3]
+                  %13 = binary(%12, %10) {op=div} : f32[1,1,3]
+                  %14 = binary(%0, %13) {op=sub} : f32[batch,5,3]
+                  %15 = binary(%14, %14) {op=mul} : f32[batch,5,3]
+                  %16 = binary(%7, %15) {op=mul} : f32[batch,5,3]
+                  %17 = reduce(%16) {op=sum, axes=[0,1], keep=true} : f32[1,1,3]
+                  %18 = binary(%17, %10) {op=div} : f32[1,1,3]
+                  %19 = reshape(%13) {dims=[3]} : f32[3]
+                  %20 = const() {constant=const1} : f32[]
+                  %21 = binary(%3, %20) {op=mul} : f32[3]
+                  %22 = const() {constant=const2} : f32[]
+                  %23 = binary(%19, %22) {op=mul} : f32[3]
+                  %24 = binary(%21, %23) {op=add} : f32[3]
+                  %25 = reshape(%18) {dims=[3]} : f32[3]
+                  %26 = binary(%4, %20) {op=mul} : f32[3]
+                  %27 = binary(%25, %22) {op=mul} : f32[3]
+                  %28 = binary(%26, %27) {op=add} : f32[3]
+                  %29 = batch_norm(%0, %13, %18, %2) {epsilon=0.0010000000474974513, scale=false, center=true} : f32[batch,5,3]
+                  return %29 "y1", %1 "y1.mask"
+                }
+                update slot1 = %24
+                update slot2 = %28
+            "#]],
         );
     }
 
@@ -457,17 +494,17 @@ mod tests {
             frozen.clone(),
             &["?,3"],
             expect![[r#"
-            input "x1": f32[batch,3]
-            slot slot0 "/moving_mean": f32[3]
-            slot slot1 "/moving_variance": f32[3]
-            {
-              %0 = input() {port=0} : f32[batch,3]
-              %1 = param() {slot=slot0} : f32[3]
-              %2 = param() {slot=slot1} : f32[3]
-              %3 = batch_norm(%0, %1, %2) {epsilon=0.0010000000474974513, scale=false, center=false} : f32[batch,3]
-              return %3 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,3]
+                slot slot0 "/moving_mean": f32[3]
+                slot slot1 "/moving_variance": f32[3]
+                {
+                  %0 = input() {port=0} : f32[batch,3]
+                  %1 = param() {slot=slot0} : f32[3]
+                  %2 = param() {slot=slot1} : f32[3]
+                  %3 = batch_norm(%0, %1, %2) {epsilon=0.0010000000474974513, scale=false, center=false} : f32[batch,3]
+                  return %3 "y1"
+                }
+            "#]],
         );
         check_trained(
             Family::TensorFlowJs,
@@ -475,32 +512,32 @@ mod tests {
             frozen,
             &["?,3"],
             expect![[r#"
-            input "x1": f32[batch,3]
-            slot slot0 "/moving_mean": f32[3]
-            slot slot1 "/moving_variance": f32[3]
-            const const0: f32[] = [0.9900000095367432]
-            const const1: f32[] = [0.009999999776482582]
-            {
-              %0 = input() {port=0} : f32[batch,3]
-              %1 = param() {slot=slot0} : f32[3]
-              %2 = param() {slot=slot1} : f32[3]
-              %3, %4 = moments(%0) {axes=[0]} : f32[1,3]; f32[1,3]
-              %5 = reshape(%3) {dims=[3]} : f32[3]
-              %6 = const() {constant=const0} : f32[]
-              %7 = binary(%1, %6) {op=mul} : f32[3]
-              %8 = const() {constant=const1} : f32[]
-              %9 = binary(%5, %8) {op=mul} : f32[3]
-              %10 = binary(%7, %9) {op=add} : f32[3]
-              %11 = reshape(%4) {dims=[3]} : f32[3]
-              %12 = binary(%2, %6) {op=mul} : f32[3]
-              %13 = binary(%11, %8) {op=mul} : f32[3]
-              %14 = binary(%12, %13) {op=add} : f32[3]
-              %15 = batch_norm(%0, %3, %4) {epsilon=0.0010000000474974513, scale=false, center=false} : f32[batch,3]
-              return %15 "y1"
-            }
-            update slot0 = %10
-            update slot1 = %14
-        "#]],
+                input "x1": f32[batch,3]
+                slot slot0 "/moving_mean": f32[3]
+                slot slot1 "/moving_variance": f32[3]
+                const const0: f32[] = [0.9900000095367432]
+                const const1: f32[] = [0.009999999776482582]
+                {
+                  %0 = input() {port=0} : f32[batch,3]
+                  %1 = param() {slot=slot0} : f32[3]
+                  %2 = param() {slot=slot1} : f32[3]
+                  %3, %4 = moments(%0) {axes=[0]} : f32[1,3]; f32[1,3]
+                  %5 = reshape(%3) {dims=[3]} : f32[3]
+                  %6 = const() {constant=const0} : f32[]
+                  %7 = binary(%1, %6) {op=mul} : f32[3]
+                  %8 = const() {constant=const1} : f32[]
+                  %9 = binary(%5, %8) {op=mul} : f32[3]
+                  %10 = binary(%7, %9) {op=add} : f32[3]
+                  %11 = reshape(%4) {dims=[3]} : f32[3]
+                  %12 = binary(%2, %6) {op=mul} : f32[3]
+                  %13 = binary(%11, %8) {op=mul} : f32[3]
+                  %14 = binary(%12, %13) {op=add} : f32[3]
+                  %15 = batch_norm(%0, %3, %4) {epsilon=0.0010000000474974513, scale=false, center=false} : f32[batch,3]
+                  return %15 "y1"
+                }
+                update slot0 = %10
+                update slot1 = %14
+            "#]],
         );
     }
 

@@ -5,11 +5,11 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{LayerDef, WeightDecl};
+use crate::layer::{LayerDef, MaskRule, WeightDecl, known, single};
 use crate::layers::axes::Axes;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::SymShape;
+use crate::types::{SymShape, TensorType};
 use tfjs_ir::prim::normalize::{Norm, Normalize};
 use tfjs_manifest::{Result, Shape};
 
@@ -78,6 +78,33 @@ impl LayerDef for LayerNormalization {
         let out = cx.one(Normalize { norm, axes, epsilon: self.epsilon.into(), scale, center }, &operands)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
     }
+
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let input = single(call)?;
+        self.axes(&input.shape)?;
+        Ok(vec![TensorType::float(input.shape.clone())])
+    }
+
+    fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
+        let input = &single(call)?.shape;
+        let shape: Vec<usize> = self
+            .axes(input)?
+            .into_iter()
+            .map(|axis| known(input.dims()[axis], "the normalized axis", input))
+            .collect::<Result<_>>()?;
+        let mut weights = Vec::new();
+        if self.scale {
+            weights.push(WeightDecl::new("gamma", Shape::new(shape.clone())?).ones());
+        }
+        if self.center {
+            weights.push(WeightDecl::new("beta", Shape::new(shape)?));
+        }
+        Ok(weights)
+    }
+
+    fn mask(&self) -> MaskRule {
+        MaskRule::Pass
+    }
 }
 
 #[cfg(test)]
@@ -110,50 +137,50 @@ mod tests {
             json!({}),
             &["?,?,3 masked"],
             expect![[r#"
-            input "x1": f32[batch,x1.1,3]
-            input "x1.mask": bool[batch,x1.1]
-            slot slot0 "/gamma": f32[3]
-            slot slot1 "/beta": f32[3]
-            {
-              %0 = input() {port=0} : f32[batch,x1.1,3]
-              %1 = input() {port=1} : bool[batch,x1.1]
-              %2 = param() {slot=slot0} : f32[3]
-              %3 = param() {slot=slot1} : f32[3]
-              %4 = normalize(%0, %2, %3) {norm=layer, axes=[2], epsilon=0.0010000000474974513, scale=true, center=true} : f32[batch,x1.1,3]
-              return %4 "y1", %1 "y1.mask"
-            }
-        "#]],
+                input "x1": f32[batch,x1.1,3]
+                input "x1.mask": bool[batch,x1.1]
+                slot slot0 "/gamma": f32[3]
+                slot slot1 "/beta": f32[3]
+                {
+                  %0 = input() {port=0} : f32[batch,x1.1,3]
+                  %1 = input() {port=1} : bool[batch,x1.1]
+                  %2 = param() {slot=slot0} : f32[3]
+                  %3 = param() {slot=slot1} : f32[3]
+                  %4 = normalize(%0, %2, %3) {norm=layer, axes=[2], epsilon=0.0010000000474974513, scale=true, center=true} : f32[batch,x1.1,3]
+                  return %4 "y1", %1 "y1.mask"
+                }
+            "#]],
         );
         check_program(
             "LayerNormalization",
             json!({"axis": [-1, 1], "center": false}),
             &["?,4,2,3"],
             expect![[r#"
-            input "x1": f32[batch,4,2,3]
-            slot slot0 "/gamma": f32[3,4]
-            {
-              %0 = input() {port=0} : f32[batch,4,2,3]
-              %1 = param() {slot=slot0} : f32[3,4]
-              %2 = reshape(%1) {dims=[4,1,3]} : f32[4,1,3]
-              %3 = normalize(%0, %2) {norm=layer, axes=[1,3], epsilon=0.0010000000474974513, scale=true, center=false} : f32[batch,4,2,3]
-              return %3 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,4,2,3]
+                slot slot0 "/gamma": f32[3,4]
+                {
+                  %0 = input() {port=0} : f32[batch,4,2,3]
+                  %1 = param() {slot=slot0} : f32[3,4]
+                  %2 = reshape(%1) {dims=[4,1,3]} : f32[4,1,3]
+                  %3 = normalize(%0, %2) {norm=layer, axes=[1,3], epsilon=0.0010000000474974513, scale=true, center=false} : f32[batch,4,2,3]
+                  return %3 "y1"
+                }
+            "#]],
         );
         check_program(
             "LayerNormalization",
             json!({"rms_scaling": true}),
             &["?,3"],
             expect![[r#"
-            input "x1": f32[batch,3]
-            slot slot0 "/gamma": f32[3]
-            {
-              %0 = input() {port=0} : f32[batch,3]
-              %1 = param() {slot=slot0} : f32[3]
-              %2 = normalize(%0, %1) {norm=deviation, axes=[1], epsilon=0.0010000000474974513, scale=true, center=false} : f32[batch,3]
-              return %2 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,3]
+                slot slot0 "/gamma": f32[3]
+                {
+                  %0 = input() {port=0} : f32[batch,3]
+                  %1 = param() {slot=slot0} : f32[3]
+                  %2 = normalize(%0, %1) {norm=deviation, axes=[1], epsilon=0.0010000000474974513, scale=true, center=false} : f32[batch,3]
+                  return %2 "y1"
+                }
+            "#]],
         );
     }
 }

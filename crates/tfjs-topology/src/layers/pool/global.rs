@@ -5,11 +5,12 @@
 use super::PoolKind;
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::LayerDef;
+use crate::layer::{Exactness, LayerDef};
 use crate::layers::masks;
 use crate::layers::spatial::Spatial;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
+use crate::types::TensorType;
 use tfjs_ir::Value;
 use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_manifest::Result;
@@ -64,6 +65,24 @@ impl LayerDef for GlobalPool {
         };
         Ok(vec![out.into()])
     }
+
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let shape = &self.spatial.input(call)?.shape;
+        let channels = self.spatial.channels(shape);
+        let output = if self.keepdims {
+            self.spatial.with(shape, &vec![Some(1); self.spatial.count], channels).0
+        } else {
+            vec![shape.dims().first().copied().flatten(), channels]
+        };
+        Ok(vec![TensorType::default().with_shape(output)])
+    }
+
+    fn exactness(&self) -> Exactness {
+        match self.kind {
+            PoolKind::Max => Exactness::Exact,
+            PoolKind::Average => Exactness::Rounded,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -97,53 +116,53 @@ mod tests {
             json!({}),
             &["?,?,3"],
             expect![[r#"
-            input "x1": f32[batch,x1.1,3]
-            guard at_least(x1.1, 1)
-            {
-              %0 = input() {port=0} : f32[batch,x1.1,3]
-              %1 = reduce(%0) {op=mean, axes=[1], keep=false} : f32[batch,3]
-              return %1 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,x1.1,3]
+                guard at_least(x1.1, 1)
+                {
+                  %0 = input() {port=0} : f32[batch,x1.1,3]
+                  %1 = reduce(%0) {op=mean, axes=[1], keep=false} : f32[batch,3]
+                  return %1 "y1"
+                }
+            "#]],
         );
         check_program(
             "GlobalAveragePooling1D",
             json!({}),
             &["?,?,3 masked"],
             expect![[r#"
-            input "x1": f32[batch,x1.1,3]
-            input "x1.mask": bool[batch,x1.1]
-            const const0: f32[] = [0.0]
-            guard at_least(x1.1, 1)
-            {
-              %0 = input() {port=0} : f32[batch,x1.1,3]
-              %1 = input() {port=1} : bool[batch,x1.1]
-              %2 = reshape(%1) {dims=[batch,x1.1,1]} : bool[batch,x1.1,1]
-              %3 = const() {constant=const0} : f32[]
-              %4 = select(%2, %0, %3) {} : f32[batch,x1.1,3]
-              %5 = reduce(%4) {op=sum, axes=[1], keep=false} : f32[batch,3]
-              %6 = cast(%2) {to=f32} : f32[batch,x1.1,1]
-              %7 = reduce(%6) {op=sum, axes=[1], keep=false} : f32[batch,1]
-              %8 = binary(%5, %7) {op=div} : f32[batch,3]
-              return %8 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,x1.1,3]
+                input "x1.mask": bool[batch,x1.1]
+                const const0: f32[] = [0.0]
+                guard at_least(x1.1, 1)
+                {
+                  %0 = input() {port=0} : f32[batch,x1.1,3]
+                  %1 = input() {port=1} : bool[batch,x1.1]
+                  %2 = reshape(%1) {dims=[batch,x1.1,1]} : bool[batch,x1.1,1]
+                  %3 = const() {constant=const0} : f32[]
+                  %4 = select(%2, %0, %3) {} : f32[batch,x1.1,3]
+                  %5 = reduce(%4) {op=sum, axes=[1], keep=false} : f32[batch,3]
+                  %6 = cast(%2) {to=f32} : f32[batch,x1.1,1]
+                  %7 = reduce(%6) {op=sum, axes=[1], keep=false} : f32[batch,1]
+                  %8 = binary(%5, %7) {op=div} : f32[batch,3]
+                  return %8 "y1"
+                }
+            "#]],
         );
         check_program(
             "GlobalMaxPooling1D",
             first,
             &["?,3,? masked"],
             expect![[r#"
-            input "x1": f32[batch,3,x1.2]
-            input "x1.mask": bool[batch,3]
-            guard at_least(x1.2, 1)
-            {
-              %0 = input() {port=0} : f32[batch,3,x1.2]
-              %1 = input() {port=1} : bool[batch,3]
-              %2 = reduce(%0) {op=max, axes=[2], keep=true} : f32[batch,3,1]
-              return %2 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,3,x1.2]
+                input "x1.mask": bool[batch,3]
+                guard at_least(x1.2, 1)
+                {
+                  %0 = input() {port=0} : f32[batch,3,x1.2]
+                  %1 = input() {port=1} : bool[batch,3]
+                  %2 = reduce(%0) {op=max, axes=[2], keep=true} : f32[batch,3,1]
+                  return %2 "y1"
+                }
+            "#]],
         );
         let tfjs = Family::TensorFlowJs;
         check_program_of(
@@ -152,16 +171,16 @@ mod tests {
             json!({}),
             &["?,?,3 masked"],
             expect![[r#"
-            input "x1": f32[batch,x1.1,3]
-            input "x1.mask": bool[batch,x1.1]
-            guard at_least(x1.1, 1)
-            {
-              %0 = input() {port=0} : f32[batch,x1.1,3]
-              %1 = input() {port=1} : bool[batch,x1.1]
-              %2 = reduce(%0) {op=mean, axes=[1], keep=false} : f32[batch,3]
-              return %2 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,x1.1,3]
+                input "x1.mask": bool[batch,x1.1]
+                guard at_least(x1.1, 1)
+                {
+                  %0 = input() {port=0} : f32[batch,x1.1,3]
+                  %1 = input() {port=1} : bool[batch,x1.1]
+                  %2 = reduce(%0) {op=mean, axes=[1], keep=false} : f32[batch,3]
+                  return %2 "y1"
+                }
+            "#]],
         );
     }
 }

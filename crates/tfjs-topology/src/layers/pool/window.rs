@@ -5,10 +5,11 @@
 use super::PoolKind;
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::LayerDef;
+use crate::layer::{Exactness, LayerDef};
 use crate::layers::spatial::Windows;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
+use crate::types::TensorType;
 use tfjs_ir::prim::window::PoolOp;
 use tfjs_manifest::Result;
 
@@ -39,6 +40,19 @@ impl LayerDef for Pool {
         let x = spatial.channels_last(cx, x)?;
         let out = cx.pool(op, x, &self.windows.of_primitive())?;
         Ok(vec![spatial.restore(cx, out)?.into()])
+    }
+
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let shape = &self.windows.spatial.input(call)?.shape;
+        let channels = self.windows.spatial.channels(shape);
+        Ok(vec![TensorType::float(self.windows.output(shape, channels)?)])
+    }
+
+    fn exactness(&self) -> Exactness {
+        match self.kind {
+            PoolKind::Max => Exactness::Exact,
+            PoolKind::Average => Exactness::Rounded,
+        }
     }
 }
 
@@ -77,34 +91,34 @@ mod tests {
             config,
             &["int32 ?,3,?,9"],
             expect![[r#"
-            input "x1": i32[batch,3,x1.2,9]
-            guard at_least(x1.2, 1)
-            {
-              %0 = input() {port=0} : i32[batch,3,x1.2,9]
-              %1 = cast(%0) {to=f32} : f32[batch,3,x1.2,9]
-              %2 = transpose(%1) {order=[0,2,3,1]} : f32[batch,x1.2,9,3]
-              %3 = pool(%2) {op=mean, windows=[(3/3:same),(2/2:same)]} : f32[batch,floor((x1.2+2)/3),5,3]
-              %4 = transpose(%3) {order=[0,3,1,2]} : f32[batch,3,floor((x1.2+2)/3),5]
-              return %4 "y1"
-            }
-        "#]],
+                input "x1": i32[batch,3,x1.2,9]
+                guard at_least(x1.2, 1)
+                {
+                  %0 = input() {port=0} : i32[batch,3,x1.2,9]
+                  %1 = cast(%0) {to=f32} : f32[batch,3,x1.2,9]
+                  %2 = transpose(%1) {order=[0,2,3,1]} : f32[batch,x1.2,9,3]
+                  %3 = pool(%2) {op=mean, windows=[(3/3:same),(2/2:same)]} : f32[batch,floor((x1.2+2)/3),5,3]
+                  %4 = transpose(%3) {order=[0,3,1,2]} : f32[batch,3,floor((x1.2+2)/3),5]
+                  return %4 "y1"
+                }
+            "#]],
         );
         check_program(
             "MaxPooling1D",
             json!({}),
             &["?,?,3 masked"],
             expect![[r#"
-            input "x1": f32[batch,x1.1,3]
-            input "x1.mask": bool[batch,x1.1]
-            guard at_least(x1.1, 1)
-            guard at_least(x1.1, 2)
-            {
-              %0 = input() {port=0} : f32[batch,x1.1,3]
-              %1 = input() {port=1} : bool[batch,x1.1]
-              %2 = pool(%0) {op=max, windows=[(2/2:valid)]} : f32[batch,floor(x1.1/2),3]
-              return %2 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,x1.1,3]
+                input "x1.mask": bool[batch,x1.1]
+                guard at_least(x1.1, 1)
+                guard at_least(x1.1, 2)
+                {
+                  %0 = input() {port=0} : f32[batch,x1.1,3]
+                  %1 = input() {port=1} : bool[batch,x1.1]
+                  %2 = pool(%0) {op=max, windows=[(2/2:valid)]} : f32[batch,floor(x1.1/2),3]
+                  return %2 "y1"
+                }
+            "#]],
         );
     }
 }

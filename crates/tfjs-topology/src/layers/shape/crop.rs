@@ -5,10 +5,11 @@
 use crate::call::Call;
 use crate::config::Config;
 use crate::geometry::Pads;
-use crate::layer::LayerDef;
+use crate::layer::{Exactness, LayerDef, single_of_rank};
 use crate::layers::spatial::Spatial;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
+use crate::types::{Dim, TensorType};
 use tfjs_ir::prim::layout::Range;
 use tfjs_ir::{Dim as Length, Value};
 use tfjs_manifest::{Error, Result};
@@ -58,6 +59,26 @@ impl LayerDef for Cropping {
             false => Ok(vec![cx.slice(x, &ranges)?.into()]),
         }
     }
+
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let input = single_of_rank(call, self.spatial.count + 2)?;
+        let cut = |(dim, cut): (&Dim, &Pads)| match dim {
+            None => Ok(None),
+            Some(n) => {
+                cut.before.checked_add(cut.after).filter(|less| less < n).map(|less| Some(n - less)).ok_or_else(|| {
+                    let (before, after) = (cut.before, cut.after);
+                    Error::malformed(format!("nothing is left of shape {} without {before} and {after}", input.shape))
+                })
+            }
+        };
+        let dims = self.spatial.dims(&input.shape).iter().zip(&self.cuts).map(cut).collect::<Result<Vec<_>>>()?;
+        let channels = self.spatial.channels(&input.shape);
+        Ok(vec![TensorType { shape: self.spatial.with(&input.shape, &dims, channels), dtype: input.dtype }])
+    }
+
+    fn exactness(&self) -> Exactness {
+        Exactness::Exact
+    }
 }
 
 #[cfg(test)]
@@ -87,27 +108,27 @@ mod tests {
             config,
             &["?,3,9,?"],
             expect![[r#"
-            input "x1": f32[batch,3,9,x1.3]
-            guard at_least(x1.3, 6)
-            guard at_least(x1.3, max(0,x1.3-3))
-            {
-              %0 = input() {port=0} : f32[batch,3,9,x1.3]
-              %1 = slice(%0) {ranges=[0|batch|1,0|3|1,0|8|1,2|x1.3-5|1]} : f32[batch,3,8,x1.3-5]
-              return %1 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,3,9,x1.3]
+                guard at_least(x1.3, 6)
+                guard at_least(x1.3, max(0,x1.3-3))
+                {
+                  %0 = input() {port=0} : f32[batch,3,9,x1.3]
+                  %1 = slice(%0) {ranges=[0|batch|1,0|3|1,0|8|1,2|x1.3-5|1]} : f32[batch,3,8,x1.3-5]
+                  return %1 "y1"
+                }
+            "#]],
         );
         check_program(
             "Cropping2D",
             json!({}),
             &["?,9,9,3"],
             expect![[r#"
-            input "x1": f32[batch,9,9,3]
-            {
-              %0 = input() {port=0} : f32[batch,9,9,3]
-              return %0 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,9,9,3]
+                {
+                  %0 = input() {port=0} : f32[batch,9,9,3]
+                  return %0 "y1"
+                }
+            "#]],
         );
     }
 }

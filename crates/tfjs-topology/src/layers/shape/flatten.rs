@@ -4,10 +4,11 @@
 
 use crate::call::Call;
 use crate::config::{Config, DataFormat};
-use crate::layer::LayerDef;
+use crate::layer::{Exactness, LayerDef, single};
 use crate::layers::spatial::channels_to_end;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
+use crate::types::{SymShape, TensorType};
 use tfjs_manifest::{Error, Result};
 
 /// All axes but the batch as one. No weights.
@@ -36,6 +37,18 @@ impl LayerDef for Flatten {
         }
         Ok(vec![cx.reshape(x, &[batch, elements])?.into()])
     }
+
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let input = single(call)?;
+        match input.shape.dims() {
+            [batch, rest @ ..] => Ok(vec![input.with_shape([*batch, SymShape::product(rest)?])]),
+            [] => Err(Error::malformed("expected an input of rank 1 or more, found shape []")),
+        }
+    }
+
+    fn exactness(&self) -> Exactness {
+        Exactness::Exact
+    }
 }
 
 #[cfg(test)]
@@ -59,26 +72,26 @@ mod tests {
             json!({"data_format": "channels_first"}),
             &["?,3,?,2"],
             expect![[r#"
-            input "x1": f32[batch,3,x1.2,2]
-            {
-              %0 = input() {port=0} : f32[batch,3,x1.2,2]
-              %1 = transpose(%0) {order=[0,2,3,1]} : f32[batch,x1.2,2,3]
-              %2 = reshape(%1) {dims=[batch,6*x1.2]} : f32[batch,6*x1.2]
-              return %2 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,3,x1.2,2]
+                {
+                  %0 = input() {port=0} : f32[batch,3,x1.2,2]
+                  %1 = transpose(%0) {order=[0,2,3,1]} : f32[batch,x1.2,2,3]
+                  %2 = reshape(%1) {dims=[batch,6*x1.2]} : f32[batch,6*x1.2]
+                  return %2 "y1"
+                }
+            "#]],
         );
         check_program(
             "Flatten",
             json!({"data_format": "channels_first"}),
             &["?,3"],
             expect![[r#"
-            input "x1": f32[batch,3]
-            {
-              %0 = input() {port=0} : f32[batch,3]
-              return %0 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,3]
+                {
+                  %0 = input() {port=0} : f32[batch,3]
+                  return %0 "y1"
+                }
+            "#]],
         );
     }
 }

@@ -5,10 +5,11 @@
 use crate::call::Call;
 use crate::config::Config;
 use crate::geometry::Pads;
-use crate::layer::LayerDef;
+use crate::layer::{Exactness, LayerDef, single_of_rank};
 use crate::layers::spatial::Spatial;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
+use crate::types::{Dim, TensorType};
 use tfjs_ir::Value;
 use tfjs_ir::prim::layout::Padding;
 use tfjs_manifest::{Error, Result};
@@ -50,6 +51,24 @@ impl LayerDef for ZeroPadding {
         }
         Ok(vec![cx.pad(x, &padding, 0.0)?.into()])
     }
+
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let input = single_of_rank(call, self.spatial.count + 2)?;
+        let pad = |(dim, pads): (&Dim, &Pads)| {
+            let more = pads.before.checked_add(pads.after);
+            more.and_then(|n| n.checked_add(dim.unwrap_or(0)))
+                .filter(|&n| n < isize::MAX as usize)
+                .map(|n| dim.map(|_| n))
+                .ok_or_else(|| Error::malformed(format!("too many zeros around shape {}", input.shape)))
+        };
+        let dims = self.spatial.dims(&input.shape).iter().zip(&self.pads).map(pad).collect::<Result<Vec<_>>>()?;
+        let channels = self.spatial.channels(&input.shape);
+        Ok(vec![TensorType { shape: self.spatial.with(&input.shape, &dims, channels), dtype: input.dtype }])
+    }
+
+    fn exactness(&self) -> Exactness {
+        Exactness::Exact
+    }
 }
 
 #[cfg(test)]
@@ -84,13 +103,13 @@ mod tests {
             config,
             &["int32 ?,3,9,?"],
             expect![[r#"
-            input "x1": i32[batch,3,9,x1.3]
-            {
-              %0 = input() {port=0} : i32[batch,3,9,x1.3]
-              %1 = pad(%0) {padding=[0|0|0,0|0|0,0|1|0,2|3|0], value=0.0} : i32[batch,3,10,x1.3+5]
-              return %1 "y1"
-            }
-        "#]],
+                input "x1": i32[batch,3,9,x1.3]
+                {
+                  %0 = input() {port=0} : i32[batch,3,9,x1.3]
+                  %1 = pad(%0) {padding=[0|0|0,0|0|0,0|1|0,2|3|0], value=0.0} : i32[batch,3,10,x1.3+5]
+                  return %1 "y1"
+                }
+            "#]],
         );
     }
 }

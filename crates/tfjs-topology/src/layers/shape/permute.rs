@@ -4,9 +4,10 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::LayerDef;
+use crate::layer::{Exactness, LayerDef, single_of_rank};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
+use crate::types::TensorType;
 use tfjs_manifest::{Error, Result};
 
 /// The axes in another order. No weights.
@@ -37,6 +38,17 @@ impl LayerDef for Permute {
         let order: Vec<usize> = std::iter::once(0).chain(self.dims.iter().copied()).collect();
         Ok(vec![cx.transpose(x, &order)?.into()])
     }
+
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let input = single_of_rank(call, self.dims.len() + 1)?;
+        let from = input.shape.dims();
+        let dims: Vec<_> = std::iter::once(0).chain(self.dims.iter().copied()).map(|axis| from[axis]).collect();
+        Ok(vec![input.with_shape(dims)])
+    }
+
+    fn exactness(&self) -> Exactness {
+        Exactness::Exact
+    }
 }
 
 #[cfg(test)]
@@ -60,25 +72,25 @@ mod tests {
             json!({"dims": [2, 1]}),
             &["?,4,?"],
             expect![[r#"
-            input "x1": f32[batch,4,x1.2]
-            {
-              %0 = input() {port=0} : f32[batch,4,x1.2]
-              %1 = transpose(%0) {order=[0,2,1]} : f32[batch,x1.2,4]
-              return %1 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,4,x1.2]
+                {
+                  %0 = input() {port=0} : f32[batch,4,x1.2]
+                  %1 = transpose(%0) {order=[0,2,1]} : f32[batch,x1.2,4]
+                  return %1 "y1"
+                }
+            "#]],
         );
         check_program(
             "Permute",
             json!({"dims": [1, 2]}),
             &["?,4,?"],
             expect![[r#"
-            input "x1": f32[batch,4,x1.2]
-            {
-              %0 = input() {port=0} : f32[batch,4,x1.2]
-              return %0 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,4,x1.2]
+                {
+                  %0 = input() {port=0} : f32[batch,4,x1.2]
+                  return %0 "y1"
+                }
+            "#]],
         );
     }
 }

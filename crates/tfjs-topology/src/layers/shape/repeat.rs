@@ -4,9 +4,10 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::LayerDef;
+use crate::layer::{Exactness, LayerDef, single_of_rank};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
+use crate::types::TensorType;
 use tfjs_manifest::{Error, Result};
 
 /// A vector several times. No weights.
@@ -32,6 +33,16 @@ impl LayerDef for RepeatVector {
         dims.insert(1, cx.number(self.n));
         Ok(vec![cx.broadcast(x, &dims, &[0, 2])?.into()])
     }
+
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let input = single_of_rank(call, 2)?;
+        let dims = input.shape.dims();
+        Ok(vec![input.with_shape([dims[0], Some(self.n), dims[1]])])
+    }
+
+    fn exactness(&self) -> Exactness {
+        Exactness::Exact
+    }
 }
 
 #[cfg(test)]
@@ -55,13 +66,13 @@ mod tests {
             json!({"n": 3}),
             &["?,4"],
             expect![[r#"
-            input "x1": f32[batch,4]
-            {
-              %0 = input() {port=0} : f32[batch,4]
-              %1 = broadcast(%0) {dims=[batch,3,4], axes=[0,2]} : f32[batch,3,4]
-              return %1 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,4]
+                {
+                  %0 = input() {port=0} : f32[batch,4]
+                  %1 = broadcast(%0) {dims=[batch,3,4], axes=[0,2]} : f32[batch,3,4]
+                  return %1 "y1"
+                }
+            "#]],
         );
     }
 }

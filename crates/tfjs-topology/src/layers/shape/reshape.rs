@@ -4,10 +4,10 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::LayerDef;
+use crate::layer::{Exactness, LayerDef, single};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::{Dim, SymShape};
+use crate::types::{Dim, SymShape, TensorType};
 use tfjs_ir::{Dim as Length, Value};
 use tfjs_manifest::{Error, Result};
 
@@ -117,6 +117,15 @@ impl LayerDef for Reshape {
         let dims = self.dims(cx, x)?;
         Ok(vec![cx.reshape(x, &dims)?.into()])
     }
+
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let input = single(call)?;
+        Ok(vec![TensorType { shape: self.output(&input.shape)?, dtype: input.dtype }])
+    }
+
+    fn exactness(&self) -> Exactness {
+        Exactness::Exact
+    }
 }
 
 #[cfg(test)]
@@ -155,55 +164,55 @@ mod tests {
             json!({"target_shape": [-1, 2]}),
             &["?,?,6"],
             expect![[r#"
-            input "x1": f32[batch,x1.1,6]
-            {
-              %0 = input() {port=0} : f32[batch,x1.1,6]
-              %1 = reshape(%0) {dims=[batch,3*x1.1,2]} : f32[batch,3*x1.1,2]
-              return %1 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,x1.1,6]
+                {
+                  %0 = input() {port=0} : f32[batch,x1.1,6]
+                  %1 = reshape(%0) {dims=[batch,3*x1.1,2]} : f32[batch,3*x1.1,2]
+                  return %1 "y1"
+                }
+            "#]],
         );
         check_program(
             "Reshape",
             json!({"target_shape": [-1, 4]}),
             &["?,?,6"],
             expect![[r#"
-            input "x1": f32[batch,x1.1,6]
-            guard divisible(6*x1.1, 4)
-            guard equal(6*batch*x1.1, 4*batch*floor(x1.1/2)+4*batch*x1.1)
-            {
-              %0 = input() {port=0} : f32[batch,x1.1,6]
-              %1 = reshape(%0) {dims=[batch,floor(x1.1/2)+x1.1,4]} : f32[batch,floor(x1.1/2)+x1.1,4]
-              return %1 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,x1.1,6]
+                guard divisible(6*x1.1, 4)
+                guard equal(6*batch*x1.1, 4*batch*floor(x1.1/2)+4*batch*x1.1)
+                {
+                  %0 = input() {port=0} : f32[batch,x1.1,6]
+                  %1 = reshape(%0) {dims=[batch,floor(x1.1/2)+x1.1,4]} : f32[batch,floor(x1.1/2)+x1.1,4]
+                  return %1 "y1"
+                }
+            "#]],
         );
         check_program(
             "Reshape",
             json!({"target_shape": [12]}),
             &["?,?,6"],
             expect![[r#"
-            input "x1": f32[batch,x1.1,6]
-            guard equal(6*x1.1, 12)
-            guard equal(6*batch*x1.1, 12*batch)
-            {
-              %0 = input() {port=0} : f32[batch,x1.1,6]
-              %1 = reshape(%0) {dims=[batch,12]} : f32[batch,12]
-              return %1 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,x1.1,6]
+                guard equal(6*x1.1, 12)
+                guard equal(6*batch*x1.1, 12*batch)
+                {
+                  %0 = input() {port=0} : f32[batch,x1.1,6]
+                  %1 = reshape(%0) {dims=[batch,12]} : f32[batch,12]
+                  return %1 "y1"
+                }
+            "#]],
         );
         check_program(
             "Reshape",
             json!({"target_shape": [4]}),
             &["?,4"],
             expect![[r#"
-            input "x1": f32[batch,4]
-            {
-              %0 = input() {port=0} : f32[batch,4]
-              return %0 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,4]
+                {
+                  %0 = input() {port=0} : f32[batch,4]
+                  return %0 "y1"
+                }
+            "#]],
         );
     }
 }

@@ -4,10 +4,11 @@
 
 use crate::call::Call;
 use crate::config::{Config, PerAxis};
-use crate::layer::LayerDef;
+use crate::layer::{Exactness, LayerDef};
 use crate::layers::spatial::Spatial;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
+use crate::types::{Dim, TensorType, ValueType};
 use tfjs_ir::prim::elementwise::{BinaryOp, UnaryOp};
 use tfjs_ir::prim::index::Bounds;
 use tfjs_ir::{Dim as Length, ElementType, Value};
@@ -156,6 +157,27 @@ impl LayerDef for UpSampling {
         };
         Ok(vec![out.into()])
     }
+
+    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
+        let input = self.spatial.input(call)?;
+        let grow = |(dim, &size): (&Dim, &usize)| match dim {
+            None => Ok(None),
+            Some(n) => n.checked_mul(size).filter(|&n| n < isize::MAX as usize).map(Some).ok_or_else(|| {
+                Error::malformed(format!("{size} times the axes of shape {} are too large", input.shape))
+            }),
+        };
+        let dims = self.spatial.dims(&input.shape).iter().zip(&self.size).map(grow).collect::<Result<Vec<_>>>()?;
+        let shape = self.spatial.with(&input.shape, &dims, self.spatial.channels(&input.shape));
+        let dtype = if self.interpolation == Interpolation::Nearest { input.dtype } else { ValueType::Float };
+        Ok(vec![TensorType { shape, dtype }])
+    }
+
+    fn exactness(&self) -> Exactness {
+        match self.interpolation {
+            Interpolation::Nearest => Exactness::Exact,
+            _ => Exactness::Rounded,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -203,27 +225,27 @@ mod tests {
             json!({"size": [2, 1]}),
             &["int32 ?,4,?,3"],
             expect![[r#"
-            input "x1": i32[batch,4,x1.2,3]
-            guard at_least(x1.2, 1)
-            {
-              %0 = input() {port=0} : i32[batch,4,x1.2,3]
-              %1 = broadcast(%0) {dims=[batch,4,2,x1.2,3], axes=[0,1,3,4]} : i32[batch,4,2,x1.2,3]
-              %2 = reshape(%1) {dims=[batch,8,x1.2,3]} : i32[batch,8,x1.2,3]
-              return %2 "y1"
-            }
-        "#]],
+                input "x1": i32[batch,4,x1.2,3]
+                guard at_least(x1.2, 1)
+                {
+                  %0 = input() {port=0} : i32[batch,4,x1.2,3]
+                  %1 = broadcast(%0) {dims=[batch,4,2,x1.2,3], axes=[0,1,3,4]} : i32[batch,4,2,x1.2,3]
+                  %2 = reshape(%1) {dims=[batch,8,x1.2,3]} : i32[batch,8,x1.2,3]
+                  return %2 "y1"
+                }
+            "#]],
         );
         check_program(
             "UpSampling1D",
             json!({"size": 1}),
             &["?,4,3"],
             expect![[r#"
-            input "x1": f32[batch,4,3]
-            {
-              %0 = input() {port=0} : f32[batch,4,3]
-              return %0 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,4,3]
+                {
+                  %0 = input() {port=0} : f32[batch,4,3]
+                  return %0 "y1"
+                }
+            "#]],
         );
     }
 
@@ -235,40 +257,40 @@ mod tests {
             config.clone(),
             &["?,4,?,3"],
             expect![[r#"
-            input "x1": f32[batch,4,x1.2,3]
-            const const0: f32[] = [0.5]
-            const const1: f32[] = [2.0]
-            const const2: f32[] = [0.0]
-            const const3: i64[] = [1]
-            guard at_least(x1.2, 1)
-            {
-              %0 = input() {port=0} : f32[batch,4,x1.2,3]
-              %1 = sizes() {sizes=[x1.2-1], scalar=true, element=i64} : i64[]
-              %2 = iota() {axis=0, dims=[2*x1.2], element=f32} : f32[2*x1.2]
-              %3 = const() {constant=const0} : f32[]
-              %4 = binary(%2, %3) {op=add} : f32[2*x1.2]
-              %5 = const() {constant=const1} : f32[]
-              %6 = binary(%4, %5) {op=div} : f32[2*x1.2]
-              %7 = binary(%6, %3) {op=sub} : f32[2*x1.2]
-              %8 = const() {constant=const2} : f32[]
-              %9 = binary(%7, %8) {op=max} : f32[2*x1.2]
-              %10 = unary(%9) {op=floor} : f32[2*x1.2]
-              %11 = cast(%10) {to=i64} : i64[2*x1.2]
-              %12 = binary(%11, %1) {op=min} : i64[2*x1.2]
-              %13 = const() {constant=const3} : i64[]
-              %14 = binary(%12, %13) {op=add} : i64[2*x1.2]
-              %15 = binary(%14, %1) {op=min} : i64[2*x1.2]
-              %16 = cast(%12) {to=f32} : f32[2*x1.2]
-              %17 = binary(%9, %16) {op=sub} : f32[2*x1.2]
-              %18 = gather(%0, %12) {axis=2, bounds=clamp} : f32[batch,4,2*x1.2,3]
-              %19 = gather(%0, %15) {axis=2, bounds=clamp} : f32[batch,4,2*x1.2,3]
-              %20 = reshape(%17) {dims=[2*x1.2,1]} : f32[2*x1.2,1]
-              %21 = binary(%19, %18) {op=sub} : f32[batch,4,2*x1.2,3]
-              %22 = binary(%21, %20) {op=mul} : f32[batch,4,2*x1.2,3]
-              %23 = binary(%18, %22) {op=add} : f32[batch,4,2*x1.2,3]
-              return %23 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,4,x1.2,3]
+                const const0: f32[] = [0.5]
+                const const1: f32[] = [2.0]
+                const const2: f32[] = [0.0]
+                const const3: i64[] = [1]
+                guard at_least(x1.2, 1)
+                {
+                  %0 = input() {port=0} : f32[batch,4,x1.2,3]
+                  %1 = sizes() {sizes=[x1.2-1], scalar=true, element=i64} : i64[]
+                  %2 = iota() {axis=0, dims=[2*x1.2], element=f32} : f32[2*x1.2]
+                  %3 = const() {constant=const0} : f32[]
+                  %4 = binary(%2, %3) {op=add} : f32[2*x1.2]
+                  %5 = const() {constant=const1} : f32[]
+                  %6 = binary(%4, %5) {op=div} : f32[2*x1.2]
+                  %7 = binary(%6, %3) {op=sub} : f32[2*x1.2]
+                  %8 = const() {constant=const2} : f32[]
+                  %9 = binary(%7, %8) {op=max} : f32[2*x1.2]
+                  %10 = unary(%9) {op=floor} : f32[2*x1.2]
+                  %11 = cast(%10) {to=i64} : i64[2*x1.2]
+                  %12 = binary(%11, %1) {op=min} : i64[2*x1.2]
+                  %13 = const() {constant=const3} : i64[]
+                  %14 = binary(%12, %13) {op=add} : i64[2*x1.2]
+                  %15 = binary(%14, %1) {op=min} : i64[2*x1.2]
+                  %16 = cast(%12) {to=f32} : f32[2*x1.2]
+                  %17 = binary(%9, %16) {op=sub} : f32[2*x1.2]
+                  %18 = gather(%0, %12) {axis=2, bounds=clamp} : f32[batch,4,2*x1.2,3]
+                  %19 = gather(%0, %15) {axis=2, bounds=clamp} : f32[batch,4,2*x1.2,3]
+                  %20 = reshape(%17) {dims=[2*x1.2,1]} : f32[2*x1.2,1]
+                  %21 = binary(%19, %18) {op=sub} : f32[batch,4,2*x1.2,3]
+                  %22 = binary(%21, %20) {op=mul} : f32[batch,4,2*x1.2,3]
+                  %23 = binary(%18, %22) {op=add} : f32[batch,4,2*x1.2,3]
+                  return %23 "y1"
+                }
+            "#]],
         );
         check_program_of(
             Family::TensorFlowJs,
@@ -276,32 +298,32 @@ mod tests {
             config,
             &["?,4,5,3"],
             expect![[r#"
-            input "x1": f32[batch,4,5,3]
-            const const0: f32[] = [2.0]
-            const const1: i64[] = [1]
-            {
-              %0 = input() {port=0} : f32[batch,4,5,3]
-              %1 = sizes() {sizes=[4], scalar=true, element=i64} : i64[]
-              %2 = iota() {axis=0, dims=[10], element=f32} : f32[10]
-              %3 = const() {constant=const0} : f32[]
-              %4 = binary(%2, %3) {op=div} : f32[10]
-              %5 = unary(%4) {op=floor} : f32[10]
-              %6 = cast(%5) {to=i64} : i64[10]
-              %7 = binary(%6, %1) {op=min} : i64[10]
-              %8 = const() {constant=const1} : i64[]
-              %9 = binary(%7, %8) {op=add} : i64[10]
-              %10 = binary(%9, %1) {op=min} : i64[10]
-              %11 = cast(%7) {to=f32} : f32[10]
-              %12 = binary(%4, %11) {op=sub} : f32[10]
-              %13 = gather(%0, %7) {axis=2, bounds=clamp} : f32[batch,4,10,3]
-              %14 = gather(%0, %10) {axis=2, bounds=clamp} : f32[batch,4,10,3]
-              %15 = reshape(%12) {dims=[10,1]} : f32[10,1]
-              %16 = binary(%14, %13) {op=sub} : f32[batch,4,10,3]
-              %17 = binary(%16, %15) {op=mul} : f32[batch,4,10,3]
-              %18 = binary(%13, %17) {op=add} : f32[batch,4,10,3]
-              return %18 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,4,5,3]
+                const const0: f32[] = [2.0]
+                const const1: i64[] = [1]
+                {
+                  %0 = input() {port=0} : f32[batch,4,5,3]
+                  %1 = sizes() {sizes=[4], scalar=true, element=i64} : i64[]
+                  %2 = iota() {axis=0, dims=[10], element=f32} : f32[10]
+                  %3 = const() {constant=const0} : f32[]
+                  %4 = binary(%2, %3) {op=div} : f32[10]
+                  %5 = unary(%4) {op=floor} : f32[10]
+                  %6 = cast(%5) {to=i64} : i64[10]
+                  %7 = binary(%6, %1) {op=min} : i64[10]
+                  %8 = const() {constant=const1} : i64[]
+                  %9 = binary(%7, %8) {op=add} : i64[10]
+                  %10 = binary(%9, %1) {op=min} : i64[10]
+                  %11 = cast(%7) {to=f32} : f32[10]
+                  %12 = binary(%4, %11) {op=sub} : f32[10]
+                  %13 = gather(%0, %7) {axis=2, bounds=clamp} : f32[batch,4,10,3]
+                  %14 = gather(%0, %10) {axis=2, bounds=clamp} : f32[batch,4,10,3]
+                  %15 = reshape(%12) {dims=[10,1]} : f32[10,1]
+                  %16 = binary(%14, %13) {op=sub} : f32[batch,4,10,3]
+                  %17 = binary(%16, %15) {op=mul} : f32[batch,4,10,3]
+                  %18 = binary(%13, %17) {op=add} : f32[batch,4,10,3]
+                  return %18 "y1"
+                }
+            "#]],
         );
     }
 }
