@@ -93,6 +93,18 @@ impl Window {
     }
 }
 
+impl From<Window> for tfjs_ir::window::Window {
+    fn from(window: Window) -> Self {
+        let Window { size, stride, dilation, padding } = window;
+        let padding = match padding {
+            Padding::Valid => tfjs_ir::window::Padding::Valid,
+            Padding::Same => tfjs_ir::window::Padding::Same,
+            Padding::Causal => tfjs_ir::window::Padding::Causal,
+        };
+        tfjs_ir::window::Window { size, stride, dilation, padding }
+    }
+}
+
 /// Outputs of a transposed convolution along one axis, as Keras computes them.
 ///
 /// # Errors

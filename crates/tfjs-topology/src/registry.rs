@@ -22,8 +22,11 @@ macro_rules! for_each_layer {
             core::activation::ActivationLayer = "Activation";
             core::embedding::Embedding = "Embedding";
             core::masking::Masking = "Masking";
-            core::identity::Identity = "Dropout" | "SpatialDropout1D" | "SpatialDropout2D" | "SpatialDropout3D"
-                | "GaussianNoise" | "GaussianDropout" | "AlphaDropout" | "ActivityRegularization" | "Identity";
+            core::dropout::Dropout = "Dropout" | "SpatialDropout1D" | "SpatialDropout2D" | "SpatialDropout3D";
+            core::noise::Noise = "GaussianNoise" | "GaussianDropout";
+            core::alpha_dropout::AlphaDropout = "AlphaDropout";
+            core::activity::ActivityRegularization = "ActivityRegularization";
+            core::identity::Identity = "Identity";
             activation::relu::Relu = "ReLU" | "LeakyReLU" | "ThresholdedReLU";
             activation::elu::Elu = "ELU";
             activation::prelu::PRelu = "PReLU";

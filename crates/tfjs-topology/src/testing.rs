@@ -2,11 +2,12 @@
 
 use crate::call::Call;
 use crate::layer::WeightDecl;
-use crate::lower::LowerCx;
+use crate::lower::{Alone, LowerCx, Phase};
 use crate::producer::{Family, Producer};
 use crate::read::ReadCx;
 use crate::registry::Layer;
-use crate::types::TensorType;
+use crate::types::{TensorType, ValueType};
+use expect_test::Expect;
 use serde_json::Value;
 use tfjs_manifest::Result;
 
@@ -65,4 +66,42 @@ pub(crate) fn check_refused(class: &str, config: Value, inputs: &[&str], message
         })
         .expect_err("this is to be refused");
     assert_eq!(error.to_string(), message);
+}
+
+/// The program of a layer that predicts. Inputs are `?,5,3`; `?,5,3 masked` with a mask of batch and time; `int32 ?,5`.
+#[track_caller]
+pub(crate) fn check_program(class: &str, config: Value, inputs: &[&str], program: Expect) {
+    check_program_of(Family::Keras2, class, config, inputs, program);
+}
+
+/// The program of a layer that predicts as a producer means it.
+#[track_caller]
+pub(crate) fn check_program_of(family: Family, class: &str, config: Value, inputs: &[&str], program: Expect) {
+    program.assert_eq(&alone(Phase::Predict, family, class, config, inputs).unwrap().program.to_string());
+}
+
+/// The program of a layer that is trained.
+#[track_caller]
+pub(crate) fn check_trained(family: Family, class: &str, config: Value, inputs: &[&str], program: Expect) {
+    program.assert_eq(&alone(Phase::Train, family, class, config, inputs).unwrap().program.to_string());
+}
+
+/// The message with which a phase refuses a layer.
+#[track_caller]
+pub(crate) fn check_refused_in(phase: Phase, class: &str, config: Value, inputs: &[&str], message: &str) {
+    let error = alone(phase, Family::Keras2, class, config, inputs).expect_err("this is to be refused");
+    assert_eq!(error.to_string(), message);
+}
+
+fn alone(phase: Phase, family: Family, class: &str, config: Value, inputs: &[&str]) -> Result<Alone> {
+    let trainable = config.get("trainable").and_then(Value::as_bool).unwrap_or(true);
+    let layer = read_layer_of(family, class, config).unwrap();
+    LowerCx::alone_in(phase, trainable, layer.def(), &Call::of(inputs.iter().map(|input| read_input(input))))
+}
+
+fn read_input(text: &str) -> (TensorType, bool) {
+    let (rest, masked) = text.strip_suffix(" masked").map_or((text, false), |rest| (rest, true));
+    let (dtype, shape) = rest.split_once(' ').unwrap_or(("float32", rest));
+    let dtype = ValueType::from_keras(dtype).expect("a name of a dtype");
+    (TensorType { shape: shape.parse().expect("a shape such as `?,3`"), dtype }, masked)
 }

@@ -1,6 +1,7 @@
 //! Axes as configurations name them: one number or a list, negative ones counting from the end.
 
 use crate::config::FromJson;
+use crate::lower::LowerCx;
 use crate::types::SymShape;
 use serde_json::Value;
 use tfjs_manifest::{Error, Result};
@@ -24,14 +25,26 @@ impl Axes {
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there is no such axis, one is named twice, or none is.
     pub fn of(&self, shape: &SymShape) -> Result<Vec<usize>> {
+        self.indices(|axis| shape.axis(axis), || shape.to_string())
+    }
+
+    /// The axes as indices into the dimensions of a value, in the order written.
+    ///
+    /// # Errors
+    /// As [`of`](Axes::of).
+    pub fn of_value(&self, cx: &LowerCx<'_>, x: tfjs_ir::Value) -> Result<Vec<usize>> {
+        self.indices(|axis| cx.axis(axis, x), || cx.shape(x))
+    }
+
+    fn indices(&self, find: impl Fn(i64) -> Result<usize>, shape: impl Fn() -> String) -> Result<Vec<usize>> {
         if self.0.is_empty() {
             return Err(Error::malformed("expected at least one `axis`, found `[]`"));
         }
-        let mut out = Vec::with_capacity(self.0.len());
+        let mut out = Vec::new();
         for &axis in &self.0 {
-            let index = shape.axis(axis)?;
+            let index = find(axis)?;
             if out.contains(&index) {
-                return Err(Error::malformed(format!("`axis` {axis} is named twice, for shape {shape}")));
+                return Err(Error::malformed(format!("`axis` {axis} is named twice, for shape {}", shape())));
             }
             out.push(index);
         }

@@ -4,7 +4,10 @@ use crate::call::Call;
 use crate::config::{Config, DataFormat, PerAxis};
 use crate::geometry::{Padding, Window};
 use crate::layer::single_of_rank;
+use crate::lower::{KerasTensor, LowerCx};
 use crate::types::{Dim, SymShape, TensorType};
+use std::ops::Range;
+use tfjs_ir::Value;
 use tfjs_manifest::{Error, Result};
 
 /// Where the spatial axes are, and how many there are.
@@ -53,6 +56,55 @@ impl Spatial {
         Ok(input)
     }
 
+    /// The only input of a call that is lowered: batch, channels and the spatial axes, none of which is empty.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for another rank or an empty axis.
+    pub fn value(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<KerasTensor> {
+        let input = cx.single_of_rank(call, self.count + 2)?;
+        let dims = cx.dims_of(input.value);
+        if !dims[self.axes()].iter().all(|&dim| cx.at_least(dim, tfjs_ir::Dim::ONE)) {
+            let shape = cx.shape(input.value);
+            return Err(Error::malformed(format!("expected spatial axes of at least 1, found shape {shape}")));
+        }
+        Ok(input)
+    }
+
+    /// The spatial axes.
+    pub fn axes(&self) -> Range<usize> {
+        let first = self.format.first_spatial();
+        first..first + self.count
+    }
+
+    /// The axis of the channels.
+    pub fn channel_axis(&self) -> usize {
+        self.format.channel_axis(self.count + 2)
+    }
+
+    /// A value of the layer with its channels last, as primitives have them.
+    ///
+    /// # Errors
+    /// As [`Builder::push`](tfjs_ir::Builder::push).
+    pub fn channels_last(&self, cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
+        match self.format {
+            DataFormat::ChannelsLast => Ok(x),
+            DataFormat::ChannelsFirst => channels_to_end(cx, x),
+        }
+    }
+
+    /// A value with its channels last as the layer has it.
+    ///
+    /// # Errors
+    /// As [`Builder::push`](tfjs_ir::Builder::push).
+    pub fn restore(&self, cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
+        if self.format == DataFormat::ChannelsLast {
+            return Ok(x);
+        }
+        let last = self.count + 1;
+        let order: Vec<usize> = [0, last].into_iter().chain(1..last).collect();
+        cx.transpose(x, &order)
+    }
+
     /// The spatial dimensions of a shape of the right rank.
     pub fn dims<'a>(&self, shape: &'a SymShape) -> &'a [Dim] {
         let first = self.format.first_spatial();
@@ -76,6 +128,15 @@ impl Spatial {
         }
         out
     }
+}
+
+/// A value of which axis 1, the channels, becomes the last.
+///
+/// # Errors
+/// As [`Builder::push`](tfjs_ir::Builder::push).
+pub fn channels_to_end(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
+    let order: Vec<usize> = [0].into_iter().chain(2..cx.ty(x).rank()).chain([1]).collect();
+    cx.transpose(x, &order)
 }
 
 /// A window along every spatial axis.
@@ -138,6 +199,11 @@ impl Windows {
     /// The sizes of the windows.
     pub fn sizes(&self) -> Vec<usize> {
         self.axes.iter().map(|w| w.size).collect()
+    }
+
+    /// The windows as primitives take them.
+    pub fn of_primitive(&self) -> Vec<tfjs_ir::window::Window> {
+        self.axes.iter().map(|&window| window.into()).collect()
     }
 
     /// The output shape for an input of the right rank.

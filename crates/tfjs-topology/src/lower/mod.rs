@@ -2,6 +2,8 @@
 //! computes, in primitives. Nested models and wrappers are dissolved; shared layers are called several times.
 
 mod activation;
+#[cfg(test)]
+mod alone;
 mod call;
 mod inline;
 mod model;
@@ -12,6 +14,8 @@ mod tensor;
 pub(crate) mod testing;
 mod weights;
 
+#[cfg(test)]
+pub(crate) use alone::Alone;
 pub use model::{LowerOptions, Model, Phase, lower};
 pub use scope::Scoped;
 pub use tensor::{KerasTensor, element, value_type};
@@ -24,8 +28,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use tfjs_ir::{Builder, Dim, StateId, Value};
-use tfjs_manifest::{Limits, Result};
+use tfjs_ir::{Builder, Dim, ElementType, StateId, Value};
+use tfjs_manifest::{Error, Limits, Result};
 
 /// What a layer is lowered with: the builder of the program (to which it dereferences), and what Keras knows beside it:
 /// weights, masks, whether the model trains.
@@ -151,40 +155,45 @@ impl<'a> LowerCx<'a> {
         Ok((result?, inner))
     }
 
+    /// What the model is lowered for.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Whether training may change the weights of the layer that is being lowered: it and the wrappers around it are
+    /// trainable.
+    pub fn trainable(&self) -> bool {
+        self.frames.iter().all(|frame| frame.trainable)
+    }
+
     /// Floating point, whatever the numbers were.
     ///
     /// # Errors
-    /// As [`Builder::push`].
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for text.
     pub fn to_float(&mut self, x: Value) -> Result<Value> {
-        match self.ty(x).element.is_float() {
-            true => Ok(x),
-            false => self.cast(x, tfjs_ir::ElementType::F32),
+        match self.ty(x).element {
+            element if element.is_float() => Ok(x),
+            ElementType::String => Err(Error::malformed("expected numbers, found strings")),
+            _ => self.cast(x, ElementType::F32),
         }
     }
 
-    /// Lowers one layer by itself, for tests: the types of its outputs, and its weights.
-    #[cfg(test)]
-    pub(crate) fn alone(
-        def: &dyn crate::layer::LayerDef,
-        call: &crate::call::Call<crate::types::TensorType>,
-    ) -> Result<(Vec<crate::types::TensorType>, Vec<crate::layer::WeightDecl>)> {
-        let limits = Limits::default();
-        let mut cx = LowerCx::new(&limits, Phase::Predict, false);
-        let mut inputs = 0;
-        let call = call.try_map(|ty| {
-            inputs += 1;
-            cx.root_edge(&format!("x{inputs}"), ty.clone()).map(|edge| edge.tensor)
-        })?;
-        let layer = LayerId(0);
-        cx.graph.layers.push(crate::graph::GraphLayer::unnamed());
-        cx.known.push(Instance { layer, slots: Vec::new() });
-        cx.frames.push(Frame { instance: 0, taken: 0, prefix: Vec::new(), trainable: true });
-        let outputs = def.lower(&mut cx, &call)?;
-        let types = outputs.iter().map(|tensor| cx.keras_type(cx.ty(tensor.value))).collect();
-        let weights = cx.graph.slots.iter().map(|slot| slot.decl.clone()).collect();
-        let outputs = outputs.into_iter().enumerate().map(|(i, tensor)| (format!("y{i}"), tensor.value)).collect();
-        tfjs_ir::verify::verify(&cx.builder.finish(outputs)?)?;
-        Ok((types, weights))
+    /// A number without dimensions, of the element type of `like`.
+    ///
+    /// # Errors
+    /// As [`Builder::scalar`].
+    pub fn scalar_like(&mut self, like: Value, number: f64) -> Result<Value> {
+        let element = self.ty(like).element;
+        self.scalar(element, number)
+    }
+
+    /// The value with the element type of `like`.
+    ///
+    /// # Errors
+    /// As [`Builder::push`].
+    pub fn cast_like(&mut self, x: Value, like: Value) -> Result<Value> {
+        let element = self.ty(like).element;
+        self.cast(x, element)
     }
 
     /// The number a dimension is, if it is one.

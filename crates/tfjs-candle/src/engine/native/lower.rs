@@ -134,7 +134,12 @@ fn lower_layer(
         Layer::Concatenate(concatenate) => Some(Op::Concat { axis: input.axis(concatenate.axis)? }),
         Layer::ZeroPadding(pad) if images(&pad.spatial) => Some(Op::Pad { pads: pad.pads.clone() }),
         Layer::Flatten(flatten) if flatten.format == DataFormat::ChannelsLast || input.rank() < 3 => Some(Op::Alias),
-        Layer::Reshape(_) | Layer::Identity(_) => Some(Op::Alias),
+        Layer::Reshape(_)
+        | Layer::Identity(_)
+        | Layer::Dropout(_)
+        | Layer::Noise(_)
+        | Layer::AlphaDropout(_)
+        | Layer::ActivityRegularization(_) => Some(Op::Alias),
         _ => None,
     })
 }

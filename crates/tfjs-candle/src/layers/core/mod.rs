@@ -1,7 +1,11 @@
 //! Dense, embeddings, activations, masks, and layers that only training knows.
 
 pub mod activation;
+pub mod activity;
+pub mod alpha_dropout;
 pub mod dense;
+pub mod dropout;
 pub mod embedding;
 pub mod identity;
 pub mod masking;
+pub mod noise;

@@ -6,6 +6,7 @@ use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::{LayerDef, MaskRule, single};
+use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::TensorType;
 use tfjs_manifest::Result;
@@ -24,6 +25,12 @@ impl FromConfig for Elu {
 }
 
 impl LayerDef for Elu {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let input = cx.single(call)?;
+        let out = self.activation.lower(cx, input.value)?;
+        Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         Ok(vec![TensorType::float(single(call)?.shape.clone())])
     }
@@ -37,7 +44,8 @@ impl LayerDef for Elu {
 mod tests {
     use crate::activation::Activation;
     use crate::registry::Layer;
-    use crate::testing::{check_infer, read_layer};
+    use crate::testing::{check_infer, check_program, read_layer};
+    use expect_test::expect;
     use serde_json::json;
 
     #[track_caller]
@@ -51,5 +59,23 @@ mod tests {
         check(json!({}), 1.0);
         check(json!({"alpha": {"type": "ndarray", "value": 0.5}}), 0.5);
         check_infer("ELU", json!({}), &["?,4"], &["?,4"]);
+    }
+
+    #[test]
+    fn integers_become_floating_point() {
+        check_program(
+            "ELU",
+            json!({}),
+            &["int32 ?,4"],
+            expect![[r#"
+            input "x1": i32[batch,4]
+            {
+              %0 = input() {port=0} : i32[batch,4]
+              %1 = cast(%0) {to=f32} : f32[batch,4]
+              %2 = activate(%1) {function=elu/1.0} : f32[batch,4]
+              return %2 "y1"
+            }
+        "#]],
+        );
     }
 }

@@ -6,8 +6,11 @@ use crate::call::Call;
 use crate::config::Config;
 use crate::layer::{LayerDef, MaskRule, WeightDecl, known, single};
 use crate::layers::axes::Axes;
+use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::TensorType;
+use tfjs_ir::Value;
+use tfjs_ir::prim::elementwise::CompareOp;
 use tfjs_manifest::{Error, Result, Shape};
 
 /// A rectifier with a learned slope. Weights: `alpha`, of the input's shape without the batch, 1 for shared axes.
@@ -23,7 +26,39 @@ impl FromConfig for PRelu {
     }
 }
 
+impl PRelu {
+    /// The weight for an input: its shape without the batch, 1 for shared axes.
+    fn alpha(&self, cx: &LowerCx<'_>, x: Value) -> Result<WeightDecl> {
+        let dims = &cx.ty(x).dims;
+        let rank = dims.len() as i64;
+        if rank == 0 {
+            return Err(Error::malformed("expected an input of rank 1 or more, found shape []"));
+        }
+        if let Some(axis) = self.shared_axes.iter().find(|axis| !(1..rank).contains(*axis)) {
+            return Err(Error::malformed(format!("shared axis {axis} does not exist in shape {}", cx.shape(x))));
+        }
+        let length = |(axis, &dim)| match self.shared_axes.contains(&axis) {
+            true => Ok(1),
+            false => cx.known(dim, "an axis that is not shared", x),
+        };
+        let shape = (1..).zip(&dims[1..]).map(length).collect::<Result<Vec<usize>>>()?;
+        Ok(WeightDecl::new("alpha", Shape::new(shape)?))
+    }
+}
+
 impl LayerDef for PRelu {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let input = cx.single(call)?;
+        let alpha = self.alpha(cx, input.value)?;
+        let alpha = cx.weight(alpha)?;
+        let x = cx.to_float(input.value)?;
+        // Strictly below zero, so that a NaN stays one.
+        let below = cx.compare_scalar(CompareOp::Lt, x, 0.0)?;
+        let scaled = cx.mul(x, alpha)?;
+        let out = cx.select(below, scaled, x)?;
+        Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let shape = &single(call)?.shape;
         let rank = shape.rank();
@@ -61,7 +96,8 @@ impl LayerDef for PRelu {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_refused, check_weights};
+    use crate::testing::{check_infer, check_program, check_refused, check_weights};
+    use expect_test::expect;
     use serde_json::json;
 
     #[test]
@@ -78,5 +114,30 @@ mod tests {
         check_refused("PReLU", json!({"shared_axes": [3]}), &["?,4,3"], message);
         let message = "an axis that is not shared must be known, found shape [?,?,3]";
         check_refused("PReLU", json!({}), &["?,?,3"], message);
+    }
+
+    #[test]
+    fn a_nan_stays_one() {
+        check_program(
+            "PReLU",
+            json!({"shared_axes": [1]}),
+            &["?,?,3 masked"],
+            expect![[r#"
+            input "x1": f32[batch,x1.1,3]
+            input "x1.mask": bool[batch,x1.1]
+            slot slot0 "/alpha": f32[1,3]
+            const const0: f32[] = [0.0]
+            {
+              %0 = input() {port=0} : f32[batch,x1.1,3]
+              %1 = input() {port=1} : bool[batch,x1.1]
+              %2 = param() {slot=slot0} : f32[1,3]
+              %3 = const() {constant=const0} : f32[]
+              %4 = compare(%0, %3) {op=lt} : bool[batch,x1.1,3]
+              %5 = binary(%0, %2) {op=mul} : f32[batch,x1.1,3]
+              %6 = select(%4, %5, %0) {} : f32[batch,x1.1,3]
+              return %6 "y1", %1 "y1.mask"
+            }
+        "#]],
+        );
     }
 }

@@ -6,6 +6,7 @@ use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::{LayerDef, MaskRule, single};
+use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::TensorType;
 use tfjs_manifest::Result;
@@ -52,6 +53,12 @@ impl FromConfig for Relu {
 }
 
 impl LayerDef for Relu {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let input = cx.single(call)?;
+        let out = self.activation.lower(cx, input.value)?;
+        Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         Ok(vec![self.activation.infer_type(single(call)?)?])
     }
@@ -64,7 +71,8 @@ impl LayerDef for Relu {
 #[cfg(test)]
 mod tests {
     use crate::registry::Layer;
-    use crate::testing::{check_infer, read_layer};
+    use crate::testing::{check_infer, check_program, read_layer};
+    use expect_test::expect;
     use serde_json::json;
 
     #[track_caller]
@@ -85,5 +93,43 @@ mod tests {
         check("LeakyReLU", json!({}), relu(None, 0.3));
         check("LeakyReLU", json!({"negative_slope": 0.25}), relu(None, 0.25));
         check_infer("ReLU", json!({}), &["?,4"], &["?,4"]);
+    }
+
+    #[test]
+    fn integers_stay_such() {
+        check_program(
+            "ReLU",
+            json!({"max_value": 6}),
+            &["int32 ?,4"],
+            expect![[r#"
+            input "x1": i32[batch,4]
+            const const0: i32[] = [0]
+            const const1: i32[] = [6]
+            {
+              %0 = input() {port=0} : i32[batch,4]
+              %1 = const() {constant=const0} : i32[]
+              %2 = binary(%0, %1) {op=max} : i32[batch,4]
+              %3 = const() {constant=const1} : i32[]
+              %4 = binary(%2, %3) {op=min} : i32[batch,4]
+              return %4 "y1"
+            }
+        "#]],
+        );
+        check_program(
+            "LeakyReLU",
+            json!({"alpha": 0.5}),
+            &["int32 ?,4 masked"],
+            expect![[r#"
+            input "x1": i32[batch,4]
+            input "x1.mask": bool[batch,4]
+            {
+              %0 = input() {port=0} : i32[batch,4]
+              %1 = input() {port=1} : bool[batch,4]
+              %2 = cast(%0) {to=f32} : f32[batch,4]
+              %3 = activate(%2) {function=relu/inf/0.5/0.0} : f32[batch,4]
+              return %3 "y1", %1 "y1.mask"
+            }
+        "#]],
+        );
     }
 }

@@ -6,9 +6,15 @@ use crate::call::{Arg, Call};
 use crate::config::Config;
 use crate::layer::{LayerDef, MaskRule, single};
 use crate::layers::axes::Axes;
+use crate::layers::masks;
+use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::{Dim, SymShape, TensorType};
+use tfjs_ir::Value;
 use tfjs_manifest::{Error, Result};
+
+/// What masked elements become before the softmax, in every producer.
+const MASKED: f64 = -1e9;
 
 /// A softmax. No weights.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +51,24 @@ impl Softmax {
     pub fn axes(&self, shape: &SymShape) -> Result<Vec<usize>> {
         self.axes.of(shape)
     }
+
+    /// The softmax where a mask leaves elements out. The mask aligns with the last axis of the input.
+    fn masked(&self, cx: &mut LowerCx<'_>, x: Value, mask: Value, axes: &[usize]) -> Result<Value> {
+        masks::check_broadcasts(cx, mask, x)?;
+        let (zero, low) = (cx.scalar_like(x, 0.0)?, cx.scalar_like(x, MASKED)?);
+        match self.masked {
+            MaskedSoftmax::Added => {
+                let penalty = cx.select(mask, zero, low)?;
+                let x = cx.add(x, penalty)?;
+                cx.softmax(x, axes)
+            }
+            MaskedSoftmax::Replaced => {
+                let x = cx.select(mask, x, low)?;
+                let out = cx.softmax(x, axes)?;
+                cx.select(mask, out, zero)
+            }
+        }
+    }
 }
 
 /// Whether a mask broadcasts to the input: aligned at the last axis, each dimension 1 or the input's.
@@ -54,6 +78,22 @@ fn fits(mask: &SymShape, input: &SymShape) -> bool {
 }
 
 impl LayerDef for Softmax {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let input = cx.single(call)?;
+        let axes = self.axes.of_value(cx, input.value)?;
+        let dims = cx.dims_of(input.value);
+        if !axes.iter().all(|&axis| cx.at_least(dims[axis], tfjs_ir::Dim::ONE)) {
+            let shape = cx.shape(input.value);
+            return Err(Error::malformed(format!("a softmax over an empty axis, found shape {shape}")));
+        }
+        let x = cx.to_float(input.value)?;
+        let out = match input.mask {
+            Some(mask) => self.masked(cx, x, mask, &axes)?,
+            None => cx.softmax(x, &axes)?,
+        };
+        Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let shape = &single(call)?.shape;
         for axis in self.axes(shape)? {
@@ -77,9 +117,11 @@ impl LayerDef for Softmax {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lower::Phase;
     use crate::producer::Family;
     use crate::registry::Layer;
-    use crate::testing::{check_infer, check_refused, read_layer_of};
+    use crate::testing::{check_infer, check_program_of, check_refused, check_refused_in, read_layer_of};
+    use expect_test::expect;
     use serde_json::{Value, json};
 
     #[track_caller]
@@ -101,5 +143,88 @@ mod tests {
         check_refused("Softmax", json!({"axis": 3}), &["?,4,3"], "`axis` 3 does not exist in shape [?,4,3]");
         check_refused("Softmax", json!({"axis": []}), &["?,4"], "expected at least one `axis`, found `[]`");
         check_refused("Softmax", json!({}), &["?,0"], "a softmax over an empty axis, found shape [?,0]");
+    }
+
+    #[test]
+    fn masked_elements() {
+        check_program_of(
+            Family::Keras2,
+            "Softmax",
+            json!({}),
+            &["?,5"],
+            expect![[r#"
+            input "x1": f32[batch,5]
+            {
+              %0 = input() {port=0} : f32[batch,5]
+              %1 = softmax(%0) {axes=[1], log=false} : f32[batch,5]
+              return %1 "y1"
+            }
+        "#]],
+        );
+        check_program_of(
+            Family::Keras2,
+            "Softmax",
+            json!({}),
+            &["?,5 masked"],
+            expect![[r#"
+            input "x1": f32[batch,5]
+            input "x1.mask": bool[batch,5]
+            const const0: f32[] = [0.0]
+            const const1: f32[] = [-1000000000.0]
+            {
+              %0 = input() {port=0} : f32[batch,5]
+              %1 = input() {port=1} : bool[batch,5]
+              %2 = const() {constant=const0} : f32[]
+              %3 = const() {constant=const1} : f32[]
+              %4 = select(%1, %2, %3) {} : f32[batch,5]
+              %5 = binary(%0, %4) {op=add} : f32[batch,5]
+              %6 = softmax(%5) {axes=[1], log=false} : f32[batch,5]
+              return %6 "y1", %1 "y1.mask"
+            }
+        "#]],
+        );
+        check_program_of(
+            Family::Keras3,
+            "Softmax",
+            json!({}),
+            &["?,5 masked"],
+            expect![[r#"
+            input "x1": f32[batch,5]
+            input "x1.mask": bool[batch,5]
+            const const0: f32[] = [0.0]
+            const const1: f32[] = [-1000000000.0]
+            {
+              %0 = input() {port=0} : f32[batch,5]
+              %1 = input() {port=1} : bool[batch,5]
+              %2 = const() {constant=const0} : f32[]
+              %3 = const() {constant=const1} : f32[]
+              %4 = select(%1, %0, %3) {} : f32[batch,5]
+              %5 = softmax(%4) {axes=[1], log=false} : f32[batch,5]
+              %6 = select(%1, %5, %2) {} : f32[batch,5]
+              return %6 "y1", %1 "y1.mask"
+            }
+        "#]],
+        );
+        let message = "a mask of shape [?,4] does not fit an input [?,4,3]";
+        check_refused_in(Phase::Predict, "Softmax", json!({}), &["?,4,3 masked"], message);
+    }
+
+    #[test]
+    fn an_axis_that_may_be_empty_is_guarded() {
+        check_program_of(
+            Family::Keras2,
+            "Softmax",
+            json!({"axis": [2, 1]}),
+            &["?,?,3"],
+            expect![[r#"
+            input "x1": f32[batch,x1.1,3]
+            guard at_least(x1.1, 1)
+            {
+              %0 = input() {port=0} : f32[batch,x1.1,3]
+              %1 = softmax(%0) {axes=[1,2], log=false} : f32[batch,x1.1,3]
+              return %1 "y1"
+            }
+        "#]],
+        );
     }
 }

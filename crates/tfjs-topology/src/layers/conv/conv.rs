@@ -10,6 +10,7 @@ use crate::call::Call;
 use crate::config::Config;
 use crate::layer::{LayerDef, WeightDecl, known};
 use crate::layers::spatial::Windows;
+use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::TensorType;
 use tfjs_manifest::{Error, Result, Shape};
@@ -50,6 +51,24 @@ impl FromConfig for Conv {
 }
 
 impl LayerDef for Conv {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let input = self.windows.spatial.value(cx, call)?.value;
+        let channels = cx.ty(input).dims[self.windows.spatial.channel_axis()];
+        let channels = cx.known(channels, "the channels", input)?;
+        if channels == 0 || !channels.is_multiple_of(self.groups) {
+            let (groups, shape) = (self.groups, cx.shape(input));
+            return Err(Error::malformed(format!(
+                "expected channels that {groups} groups share evenly, found shape {shape}"
+            )));
+        }
+        let mut kernel = self.windows.sizes();
+        kernel.extend([channels / self.groups, self.filters]);
+        let kernel = cx.weight(WeightDecl::new("kernel", Shape::new(kernel)?))?;
+        let bias = super::take_bias(cx, self.use_bias, self.filters)?;
+        let out = super::convolve(cx, &self.windows, input, (kernel, bias), self.groups, self.activation)?;
+        Ok(vec![out])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let input = self.windows.spatial.input(call)?;
         let shape = self.windows.output(&input.shape, Some(self.filters))?;
@@ -77,7 +96,8 @@ impl LayerDef for Conv {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_refused, check_weights};
+    use crate::testing::{check_infer, check_program, check_refused, check_weights};
+    use expect_test::expect;
     use serde_json::json;
 
     #[test]
@@ -115,5 +135,60 @@ mod tests {
         let causal = json!({"filters": 8, "kernel_size": 3, "padding": "causal"});
         let message = "`config.padding`: padding `causal` is for sequences, not for `Conv2D`";
         check_refused("Conv2D", causal, &[], message);
+    }
+
+    #[test]
+    fn channels_first_and_a_softmax_over_the_last_axis() {
+        let config = json!({
+            "filters": 4, "kernel_size": 3, "strides": 2, "padding": "same", "groups": 2,
+            "data_format": "channels_first", "activation": "softmax",
+        });
+        check_program(
+            "Conv2D",
+            config,
+            &["?,2,?,9"],
+            expect![[r#"
+            input "x1": f32[batch,2,x1.2,9]
+            slot slot0 "/kernel": f32[3,3,1,4]
+            slot slot1 "/bias": f32[4]
+            guard at_least(x1.2, 1)
+            {
+              %0 = input() {port=0} : f32[batch,2,x1.2,9]
+              %1 = param() {slot=slot0} : f32[3,3,1,4]
+              %2 = param() {slot=slot1} : f32[4]
+              %3 = transpose(%0) {order=[0,2,3,1]} : f32[batch,x1.2,9,2]
+              %4 = conv(%3, %1) {windows=[(3/2:same),(3/2:same)], groups=2} : f32[batch,floor((x1.2+1)/2),5,4]
+              %5 = binary(%4, %2) {op=add} : f32[batch,floor((x1.2+1)/2),5,4]
+              %6 = transpose(%5) {order=[0,3,1,2]} : f32[batch,4,floor((x1.2+1)/2),5]
+              %7 = softmax(%6) {axes=[3], log=false} : f32[batch,4,floor((x1.2+1)/2),5]
+              return %7 "y1"
+            }
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_causal_convolution_loses_the_mask() {
+        let config =
+            json!({"filters": 4, "kernel_size": 2, "padding": "causal", "dilation_rate": 3, "use_bias": false});
+        check_program(
+            "Conv1D",
+            config,
+            &["int32 ?,?,2 masked"],
+            expect![[r#"
+            input "x1": i32[batch,x1.1,2]
+            input "x1.mask": bool[batch,x1.1]
+            slot slot0 "/kernel": f32[2,2,4]
+            guard at_least(x1.1, 1)
+            {
+              %0 = input() {port=0} : i32[batch,x1.1,2]
+              %1 = input() {port=1} : bool[batch,x1.1]
+              %2 = param() {slot=slot0} : f32[2,2,4]
+              %3 = cast(%0) {to=f32} : f32[batch,x1.1,2]
+              %4 = conv(%3, %2) {windows=[(2/1*3:causal)], groups=1} : f32[batch,x1.1,4]
+              return %4 "y1"
+            }
+        "#]],
+        );
     }
 }

@@ -9,8 +9,11 @@ use crate::call::Call;
 use crate::config::Config;
 use crate::layer::{LayerDef, WeightDecl, known};
 use crate::layers::spatial::Windows;
+use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::{SymShape, TensorType};
+use crate::types::TensorType;
+use std::fmt::Display;
+use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result, Shape};
 
 /// A depthwise convolution. Weights: `depthwise_kernel [k..., in, multiplier]` (Keras 3 calls it `kernel`),
@@ -45,14 +48,36 @@ impl FromConfig for DepthwiseConv {
 }
 
 impl DepthwiseConv {
-    fn outputs(&self, channels: usize, shape: &SymShape) -> Result<usize> {
+    fn outputs(&self, channels: usize, shape: impl Display) -> Result<usize> {
         channels
             .checked_mul(self.depth_multiplier)
             .ok_or_else(|| Error::malformed(format!("too many output channels for shape {shape}")))
     }
+
+    /// The kernel as that of a convolution with a group for each channel: `[k..., 1, in * multiplier]`.
+    fn grouped(&self, cx: &mut LowerCx<'_>, kernel: Value, outputs: usize) -> Result<Value> {
+        let mut dims = cx.dims_of(kernel);
+        dims.truncate(self.windows.axes.len());
+        dims.extend([Dim::ONE, cx.number(outputs)]);
+        cx.reshape(kernel, &dims)
+    }
 }
 
 impl LayerDef for DepthwiseConv {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let input = self.windows.spatial.value(cx, call)?.value;
+        let channels = cx.ty(input).dims[self.windows.spatial.channel_axis()];
+        let channels = cx.known(channels, "the channels", input)?;
+        let outputs = self.outputs(channels, cx.shape(input))?;
+        let mut kernel = self.windows.sizes();
+        kernel.extend([channels, self.depth_multiplier]);
+        let kernel = cx.weight(WeightDecl::new("depthwise_kernel", Shape::new(kernel)?).alias("kernel"))?;
+        let bias = super::take_bias(cx, self.use_bias, outputs)?;
+        let kernel = self.grouped(cx, kernel, outputs)?;
+        let out = super::convolve(cx, &self.windows, input, (kernel, bias), channels, self.activation)?;
+        Ok(vec![out])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let input = &self.windows.spatial.input(call)?.shape;
         let channels = self.windows.spatial.channels(input).map(|c| self.outputs(c, input)).transpose()?;
@@ -75,7 +100,8 @@ impl LayerDef for DepthwiseConv {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_refused, check_weights};
+    use crate::testing::{check_infer, check_program, check_refused, check_weights};
+    use expect_test::expect;
     use serde_json::json;
 
     #[test]
@@ -83,15 +109,42 @@ mod tests {
         let config = json!({"kernel_size": 3, "depthMultiplier": 2.0, "strides": [2, 2], "padding": "same"});
         check_infer("DepthwiseConv2D", config.clone(), &["?,9,?,3"], &["?,5,?,6"]);
         check_weights("DepthwiseConv2D", config, &["?,9,9,3"], &["depthwise_kernel[3,3,3,2]", "bias[6]"]);
-        check_infer("DepthwiseConv1D", json!({"kernel_size": 3}), &["?,9,?"], &["?,7,?"]);
+        check_infer("DepthwiseConv1D", json!({"kernel_size": 3}), &["?,9,2"], &["?,7,2"]);
     }
 
     #[test]
     fn refuses() {
         let message = "expected an input of rank 4, found shape [?,9,3]";
         check_refused("DepthwiseConv2D", json!({"kernel_size": 3}), &["?,9,3"], message);
+        let message = "the channels must be known, found shape [?,9,?]";
+        check_refused("DepthwiseConv1D", json!({"kernel_size": 3}), &["?,9,?"], message);
         let message = "`config.depth_multiplier`: expected at least 1, found 0";
         check_refused("DepthwiseConv2D", json!({"kernel_size": 3, "depth_multiplier": 0}), &[], message);
         check_refused("DepthwiseConv2D", json!({}), &[], "`config`: missing `kernel_size`");
+    }
+
+    #[test]
+    fn a_convolution_with_a_group_for_each_channel() {
+        let config = json!({"kernel_size": [3, 1], "depth_multiplier": 2, "activation": "relu"});
+        check_program(
+            "DepthwiseConv2D",
+            config,
+            &["?,9,9,3"],
+            expect![[r#"
+            input "x1": f32[batch,9,9,3]
+            slot slot0 "/depthwise_kernel": f32[3,1,3,2]
+            slot slot1 "/bias": f32[6]
+            {
+              %0 = input() {port=0} : f32[batch,9,9,3]
+              %1 = param() {slot=slot0} : f32[3,1,3,2]
+              %2 = param() {slot=slot1} : f32[6]
+              %3 = reshape(%1) {dims=[3,1,1,6]} : f32[3,1,1,6]
+              %4 = conv(%0, %3) {windows=[(3:valid),(1:valid)], groups=3} : f32[batch,7,9,6]
+              %5 = binary(%4, %2) {op=add} : f32[batch,7,9,6]
+              %6 = activate(%5) {function=relu/inf/0.0/0.0} : f32[batch,7,9,6]
+              return %6 "y1"
+            }
+        "#]],
+        );
     }
 }

@@ -1,53 +1,30 @@
-//! Layers that do something in training only: at inference they give back their input.
+//! `Identity`: gives back its input.
 
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::{Exactness, LayerDef, MaskRule, single};
+use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::TensorType;
-use tfjs_manifest::{Error, Result};
+use tfjs_manifest::Result;
 
-/// `Dropout` and its relatives, noise, `ActivityRegularization`, `Identity`. No weights.
+/// The input as it is. No weights.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Identity {
-    /// The class, which training will want to know.
-    pub class: String,
-    /// Dropped fraction, or the noise's standard deviation; what `class` says.
-    pub rate: Option<f64>,
-}
+pub struct Identity;
 
 impl FromConfig for Identity {
-    fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
-        config.inert(&["data_format", "l1", "l2", "p"]);
-        let rate = match config.opt("rate")? {
-            Some(rate) => Some(rate),
-            None => config.opt("stddev")?,
-        };
-        Ok(Identity { class: class.to_string(), rate })
-    }
-}
-
-impl Identity {
-    /// The rank a class insists on.
-    fn rank(&self) -> Option<usize> {
-        match self.class.as_str() {
-            "SpatialDropout1D" => Some(3),
-            "SpatialDropout2D" => Some(4),
-            "SpatialDropout3D" => Some(5),
-            _ => None,
-        }
+    fn from_config(_class: &str, _config: &Config<'_>) -> Result<Self> {
+        Ok(Identity)
     }
 }
 
 impl LayerDef for Identity {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        Ok(vec![cx.single(call)?])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = single(call)?;
-        match self.rank() {
-            Some(rank) if rank != input.shape.rank() => {
-                Err(Error::malformed(format!("expected an input of rank {rank}, found shape {}", input.shape)))
-            }
-            _ => Ok(vec![input.clone()]),
-        }
+        Ok(vec![single(call)?.clone()])
     }
 
     fn mask(&self) -> MaskRule {
@@ -57,25 +34,31 @@ impl LayerDef for Identity {
     fn exactness(&self) -> Exactness {
         Exactness::Exact
     }
-
-    fn is_identity(&self) -> bool {
-        true
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_refused};
+    use crate::testing::{check_infer, check_program, check_refused};
+    use expect_test::expect;
     use serde_json::json;
 
     #[test]
     fn gives_back_its_input() {
-        check_infer("Dropout", json!({"rate": 0.5, "noiseShape": null}), &["?,3"], &["?,3"]);
-        check_refused(
-            "SpatialDropout1D",
-            json!({"rate": 0.5}),
-            &["?,3"],
-            "expected an input of rank 3, found shape [?,3]",
+        check_infer("Identity", json!({}), &["?,3"], &["?,3"]);
+        check_refused("Identity", json!({}), &["?", "?"], "expected one input, found 2");
+        check_program(
+            "Identity",
+            json!({}),
+            &["?,5,3 masked"],
+            expect![[r#"
+            input "x1": f32[batch,5,3]
+            input "x1.mask": bool[batch,5]
+            {
+              %0 = input() {port=0} : f32[batch,5,3]
+              %1 = input() {port=1} : bool[batch,5]
+              return %0 "y1", %1 "y1.mask"
+            }
+        "#]],
         );
     }
 }

@@ -5,9 +5,13 @@
 use crate::call::Call;
 use crate::config::{Config, FromJson};
 use crate::layer::{LayerDef, MaskRule, single};
+use crate::layers::masks;
+use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::TensorType;
 use serde_json::Value;
+use tfjs_ir::prim::elementwise::BinaryOp;
+use tfjs_ir::{Array, Data, Value as Numbers};
 use tfjs_manifest::{Error, Result};
 
 /// One number for all elements, or one for each channel.
@@ -19,6 +23,31 @@ impl FromJson for PerChannel {
         match value {
             Value::Array(_) => Vec::<f32>::from_json(value).map(PerChannel),
             one => f32::from_json(one).map(|n| PerChannel(vec![n])),
+        }
+    }
+}
+
+impl PerChannel {
+    /// Fails unless there is one number, or one for each element of the last axis.
+    fn check(&self, cx: &mut LowerCx<'_>, x: Numbers) -> Result<()> {
+        let n = self.0.len();
+        let length = cx.number(n);
+        let last = cx.ty(x).dims.last().copied();
+        if n == 1 || last.is_some_and(|last| cx.same(last, length).is_some()) {
+            return Ok(());
+        }
+        Err(Error::malformed(format!("{n} numbers for the last axis of shape {}", cx.shape(x))))
+    }
+
+    /// The numbers as a constant of the element type of `x`, which broadcasts to it.
+    fn constant(&self, cx: &mut LowerCx<'_>, x: Numbers) -> Result<Numbers> {
+        let element = cx.ty(x).element;
+        match self.0[..] {
+            [number] => cx.scalar(element, number.into()),
+            ref numbers => {
+                let data = Data::Float(numbers.iter().map(|&n| n.into()).collect());
+                cx.constant(Array::new(element, [numbers.len()], data)?)
+            }
         }
     }
 }
@@ -42,6 +71,19 @@ impl FromConfig for Rescaling {
 }
 
 impl LayerDef for Rescaling {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let input = cx.single(call)?;
+        self.scale.check(cx, input.value)?;
+        self.offset.check(cx, input.value)?;
+        let mut out = cx.to_float(input.value)?;
+        for (numbers, op) in [(&self.scale, BinaryOp::Mul), (&self.offset, BinaryOp::Add)] {
+            let constant = numbers.constant(cx, out)?;
+            out = cx.binary(op, out, constant)?;
+        }
+        let mask = masks::combined(cx, self.mask, &[input])?;
+        Ok(vec![KerasTensor::from(out).with_mask(mask)])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let shape = &single(call)?.shape;
         for numbers in [&self.scale, &self.offset] {
@@ -60,7 +102,9 @@ impl LayerDef for Rescaling {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_refused};
+    use crate::producer::Family;
+    use crate::testing::{check_infer, check_program, check_program_of, check_refused};
+    use expect_test::expect;
     use serde_json::json;
 
     #[test]
@@ -70,5 +114,54 @@ mod tests {
         check_infer("Rescaling", config.clone(), &["?,4,4,3"], &["?,4,4,3"]);
         check_refused("Rescaling", config, &["?,2"], "3 numbers for the last axis of shape [?,2]");
         check_refused("Rescaling", json!({}), &[], "`config`: missing `scale`");
+    }
+
+    #[test]
+    fn numbers_for_all_or_for_each_channel() {
+        check_program(
+            "Rescaling",
+            json!({"scale": 0.5, "offset": -1}),
+            &["int32 ?,4,3 masked"],
+            expect![[r#"
+            input "x1": i32[batch,4,3]
+            input "x1.mask": bool[batch,4]
+            const const0: f32[] = [0.5]
+            const const1: f32[] = [-1.0]
+            {
+              %0 = input() {port=0} : i32[batch,4,3]
+              %1 = input() {port=1} : bool[batch,4]
+              %2 = cast(%0) {to=f32} : f32[batch,4,3]
+              %3 = const() {constant=const0} : f32[]
+              %4 = binary(%2, %3) {op=mul} : f32[batch,4,3]
+              %5 = const() {constant=const1} : f32[]
+              %6 = binary(%4, %5) {op=add} : f32[batch,4,3]
+              return %6 "y1"
+            }
+        "#]],
+        );
+        let config = json!({"scale": [1, 2, 3]});
+        check_program_of(
+            Family::Keras3,
+            "Rescaling",
+            config,
+            &["?,4,? masked"],
+            expect![[r#"
+            input "x1": f32[batch,4,x1.2]
+            input "x1.mask": bool[batch,4]
+            const const0: f32[3] = [1.0,2.0,3.0]
+            const const1: f32[] = [0.0]
+            guard equal(x1.2, 3)
+            guard broadcast(x1.2, 3)
+            {
+              %0 = input() {port=0} : f32[batch,4,x1.2]
+              %1 = input() {port=1} : bool[batch,4]
+              %2 = const() {constant=const0} : f32[3]
+              %3 = binary(%0, %2) {op=mul} : f32[batch,4,3]
+              %4 = const() {constant=const1} : f32[]
+              %5 = binary(%3, %4) {op=add} : f32[batch,4,3]
+              return %5 "y1", %1 "y1.mask"
+            }
+        "#]],
+        );
     }
 }

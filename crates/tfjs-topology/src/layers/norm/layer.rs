@@ -7,8 +7,10 @@ use crate::call::Call;
 use crate::config::Config;
 use crate::layer::{LayerDef, MaskRule, WeightDecl, known, single};
 use crate::layers::axes::Axes;
+use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::{SymShape, TensorType};
+use tfjs_ir::prim::normalize::{Norm, Normalize};
 use tfjs_manifest::{Result, Shape};
 
 /// A layer normalization. Weights: `gamma`, `beta`, each with the dimensions of the normalized axes.
@@ -55,6 +57,28 @@ impl LayerNormalization {
 }
 
 impl LayerDef for LayerNormalization {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let input = cx.single(call)?;
+        let mut axes = self.axes.of_value(cx, input.value)?;
+        let shape = Shape::new(super::lengths(cx, input.value, &axes)?)?;
+        let mut operands = Vec::new();
+        if self.scale {
+            operands.push(cx.weight(WeightDecl::new("gamma", shape.clone()).ones())?);
+        }
+        if self.center {
+            operands.push(cx.weight(WeightDecl::new("beta", shape))?);
+        }
+        axes.sort_unstable();
+        for weight in &mut operands {
+            *weight = super::spread(cx, *weight, input.value, &axes)?;
+        }
+        operands.insert(0, cx.to_float(input.value)?);
+        let norm = if self.rms_scaling { Norm::Deviation } else { Norm::Layer };
+        let (scale, center) = (self.scale, self.center);
+        let out = cx.one(Normalize { norm, axes, epsilon: self.epsilon.into(), scale, center }, &operands)?;
+        Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let input = single(call)?;
         self.axes(&input.shape)?;
@@ -85,7 +109,8 @@ impl LayerDef for LayerNormalization {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_refused, check_weights};
+    use crate::testing::{check_infer, check_program, check_refused, check_weights};
+    use expect_test::expect;
     use serde_json::json;
 
     #[test]
@@ -103,5 +128,59 @@ mod tests {
         check_refused("LayerNormalization", json!({"axis": 2}), &["?,3"], message);
         let message = "the normalized axis must be known, found shape [?,?]";
         check_refused("LayerNormalization", json!({}), &["?,?"], message);
+    }
+
+    #[test]
+    fn weights_are_laid_over_the_input() {
+        check_program(
+            "LayerNormalization",
+            json!({}),
+            &["?,?,3 masked"],
+            expect![[r#"
+            input "x1": f32[batch,x1.1,3]
+            input "x1.mask": bool[batch,x1.1]
+            slot slot0 "/gamma": f32[3]
+            slot slot1 "/beta": f32[3]
+            {
+              %0 = input() {port=0} : f32[batch,x1.1,3]
+              %1 = input() {port=1} : bool[batch,x1.1]
+              %2 = param() {slot=slot0} : f32[3]
+              %3 = param() {slot=slot1} : f32[3]
+              %4 = normalize(%0, %2, %3) {norm=layer, axes=[2], epsilon=0.0010000000474974513, scale=true, center=true} : f32[batch,x1.1,3]
+              return %4 "y1", %1 "y1.mask"
+            }
+        "#]],
+        );
+        check_program(
+            "LayerNormalization",
+            json!({"axis": [-1, 1], "center": false}),
+            &["?,4,2,3"],
+            expect![[r#"
+            input "x1": f32[batch,4,2,3]
+            slot slot0 "/gamma": f32[3,4]
+            {
+              %0 = input() {port=0} : f32[batch,4,2,3]
+              %1 = param() {slot=slot0} : f32[3,4]
+              %2 = reshape(%1) {dims=[4,1,3]} : f32[4,1,3]
+              %3 = normalize(%0, %2) {norm=layer, axes=[1,3], epsilon=0.0010000000474974513, scale=true, center=false} : f32[batch,4,2,3]
+              return %3 "y1"
+            }
+        "#]],
+        );
+        check_program(
+            "LayerNormalization",
+            json!({"rms_scaling": true}),
+            &["?,3"],
+            expect![[r#"
+            input "x1": f32[batch,3]
+            slot slot0 "/gamma": f32[3]
+            {
+              %0 = input() {port=0} : f32[batch,3]
+              %1 = param() {slot=slot0} : f32[3]
+              %2 = normalize(%0, %1) {norm=deviation, axes=[1], epsilon=0.0010000000474974513, scale=true, center=false} : f32[batch,3]
+              return %2 "y1"
+            }
+        "#]],
+        );
     }
 }

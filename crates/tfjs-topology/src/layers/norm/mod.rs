@@ -2,3 +2,21 @@
 
 pub mod batch;
 pub mod layer;
+
+use crate::lower::LowerCx;
+use tfjs_ir::{Dim, Value};
+use tfjs_manifest::Result;
+
+/// The lengths of the axes of a value that a normalization has weights for.
+fn lengths(cx: &LowerCx<'_>, x: Value, axes: &[usize]) -> Result<Vec<usize>> {
+    axes.iter().map(|&axis| cx.known(cx.ty(x).dims[axis], "the normalized axis", x)).collect()
+}
+
+/// A weight with the elements of some axes of a value, in a shape that broadcasts to the value.
+fn spread(cx: &mut LowerCx<'_>, weight: Value, x: Value, axes: &[usize]) -> Result<Value> {
+    let dims = cx.dims_of(x);
+    let first = axes.iter().copied().min().unwrap_or_default();
+    let of_axis = |(axis, &dim): (usize, &Dim)| if axes.contains(&axis) { dim } else { Dim::ONE };
+    let target: Vec<Dim> = dims.iter().enumerate().skip(first).map(of_axis).collect();
+    cx.reshape(weight, &target)
+}

@@ -6,9 +6,13 @@ use super::PoolKind;
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::{Exactness, LayerDef};
+use crate::layers::masks;
 use crate::layers::spatial::Spatial;
+use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::TensorType;
+use tfjs_ir::Value;
+use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_manifest::Result;
 
 /// A pool over all spatial axes. No weights.
@@ -32,7 +36,36 @@ impl FromConfig for GlobalPool {
     }
 }
 
+impl GlobalPool {
+    /// The mean of the steps that are not masked; of none it is not a number, as in Keras.
+    fn masked_mean(&self, cx: &mut LowerCx<'_>, x: Value, mask: Value) -> Result<Value> {
+        if cx.ty(mask).rank() + 1 != cx.ty(x).rank() {
+            return Err(masks::misfit(cx, mask, x));
+        }
+        let mask = cx.insert_axis(mask, self.spatial.channel_axis())?;
+        let time = [self.spatial.format.first_spatial()];
+        let zero = cx.scalar_like(x, 0.0)?;
+        let kept = cx.select(mask, x, zero)?;
+        let sum = cx.reduce(ReduceOp::Sum, kept, &time, self.keepdims)?;
+        let ones = cx.cast_like(mask, x)?;
+        let count = cx.reduce(ReduceOp::Sum, ones, &time, self.keepdims)?;
+        cx.div(sum, count)
+    }
+}
+
 impl LayerDef for GlobalPool {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let input = self.spatial.value(cx, call)?;
+        let x = cx.to_float(input.value)?;
+        let axes: Vec<usize> = self.spatial.axes().collect();
+        let out = match (self.kind, input.mask.filter(|_| self.masked)) {
+            (PoolKind::Max, _) => cx.reduce(ReduceOp::Max, x, &axes, self.keepdims)?,
+            (PoolKind::Average, None) => cx.reduce(ReduceOp::Mean, x, &axes, self.keepdims)?,
+            (PoolKind::Average, Some(mask)) => self.masked_mean(cx, x, mask)?,
+        };
+        Ok(vec![out.into()])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let shape = &self.spatial.input(call)?.shape;
         let channels = self.spatial.channels(shape);
@@ -54,7 +87,9 @@ impl LayerDef for GlobalPool {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_refused};
+    use crate::producer::Family;
+    use crate::testing::{check_infer, check_program, check_program_of, check_refused};
+    use expect_test::expect;
     use serde_json::json;
 
     #[test]
@@ -71,5 +106,81 @@ mod tests {
         check_refused("GlobalAveragePooling2D", json!({}), &["?,3"], message);
         let message = "expected spatial axes of at least 1, found shape [?,0,3]";
         check_refused("GlobalMaxPooling1D", json!({}), &["?,0,3"], message);
+    }
+
+    #[test]
+    fn masked_steps_do_not_count() {
+        let first = json!({"data_format": "channels_first", "keepdims": true});
+        check_program(
+            "GlobalAveragePooling1D",
+            json!({}),
+            &["?,?,3"],
+            expect![[r#"
+            input "x1": f32[batch,x1.1,3]
+            guard at_least(x1.1, 1)
+            {
+              %0 = input() {port=0} : f32[batch,x1.1,3]
+              %1 = reduce(%0) {op=mean, axes=[1], keep=false} : f32[batch,3]
+              return %1 "y1"
+            }
+        "#]],
+        );
+        check_program(
+            "GlobalAveragePooling1D",
+            json!({}),
+            &["?,?,3 masked"],
+            expect![[r#"
+            input "x1": f32[batch,x1.1,3]
+            input "x1.mask": bool[batch,x1.1]
+            const const0: f32[] = [0.0]
+            guard at_least(x1.1, 1)
+            {
+              %0 = input() {port=0} : f32[batch,x1.1,3]
+              %1 = input() {port=1} : bool[batch,x1.1]
+              %2 = reshape(%1) {dims=[batch,x1.1,1]} : bool[batch,x1.1,1]
+              %3 = const() {constant=const0} : f32[]
+              %4 = select(%2, %0, %3) {} : f32[batch,x1.1,3]
+              %5 = reduce(%4) {op=sum, axes=[1], keep=false} : f32[batch,3]
+              %6 = cast(%2) {to=f32} : f32[batch,x1.1,1]
+              %7 = reduce(%6) {op=sum, axes=[1], keep=false} : f32[batch,1]
+              %8 = binary(%5, %7) {op=div} : f32[batch,3]
+              return %8 "y1"
+            }
+        "#]],
+        );
+        check_program(
+            "GlobalMaxPooling1D",
+            first,
+            &["?,3,? masked"],
+            expect![[r#"
+            input "x1": f32[batch,3,x1.2]
+            input "x1.mask": bool[batch,3]
+            guard at_least(x1.2, 1)
+            {
+              %0 = input() {port=0} : f32[batch,3,x1.2]
+              %1 = input() {port=1} : bool[batch,3]
+              %2 = reduce(%0) {op=max, axes=[2], keep=true} : f32[batch,3,1]
+              return %2 "y1"
+            }
+        "#]],
+        );
+        let tfjs = Family::TensorFlowJs;
+        check_program_of(
+            tfjs,
+            "GlobalAveragePooling1D",
+            json!({}),
+            &["?,?,3 masked"],
+            expect![[r#"
+            input "x1": f32[batch,x1.1,3]
+            input "x1.mask": bool[batch,x1.1]
+            guard at_least(x1.1, 1)
+            {
+              %0 = input() {port=0} : f32[batch,x1.1,3]
+              %1 = input() {port=1} : bool[batch,x1.1]
+              %2 = reduce(%0) {op=mean, axes=[1], keep=false} : f32[batch,3]
+              return %2 "y1"
+            }
+        "#]],
+        );
     }
 }

@@ -7,8 +7,10 @@ use crate::call::Call;
 use crate::config::Config;
 use crate::layer::{Exactness, LayerDef};
 use crate::layers::spatial::Windows;
+use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::TensorType;
+use tfjs_ir::prim::window::PoolOp;
 use tfjs_manifest::Result;
 
 /// A pool. No weights.
@@ -27,6 +29,19 @@ impl FromConfig for Pool {
 }
 
 impl LayerDef for Pool {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let spatial = &self.windows.spatial;
+        let input = spatial.value(cx, call)?;
+        let op = match self.kind {
+            PoolKind::Max => PoolOp::Max,
+            PoolKind::Average => PoolOp::Mean,
+        };
+        let x = cx.to_float(input.value)?;
+        let x = spatial.channels_last(cx, x)?;
+        let out = cx.pool(op, x, &self.windows.of_primitive())?;
+        Ok(vec![spatial.restore(cx, out)?.into()])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let shape = &self.windows.spatial.input(call)?.shape;
         let channels = self.windows.spatial.channels(shape);
@@ -43,7 +58,8 @@ impl LayerDef for Pool {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_refused};
+    use crate::testing::{check_infer, check_program, check_refused};
+    use expect_test::expect;
     use serde_json::json;
 
     #[test]
@@ -65,5 +81,44 @@ mod tests {
         check_refused("AveragePooling2D", json!({"strides": [1, 1, 1]}), &[], message);
         let message = "`config.padding`: a pool cannot be `causal`";
         check_refused("MaxPooling1D", json!({"padding": "causal"}), &[], message);
+    }
+
+    #[test]
+    fn channels_first_and_integers() {
+        let config = json!({"pool_size": [3, 2], "padding": "same", "data_format": "channels_first"});
+        check_program(
+            "AveragePooling2D",
+            config,
+            &["int32 ?,3,?,9"],
+            expect![[r#"
+            input "x1": i32[batch,3,x1.2,9]
+            guard at_least(x1.2, 1)
+            {
+              %0 = input() {port=0} : i32[batch,3,x1.2,9]
+              %1 = cast(%0) {to=f32} : f32[batch,3,x1.2,9]
+              %2 = transpose(%1) {order=[0,2,3,1]} : f32[batch,x1.2,9,3]
+              %3 = pool(%2) {op=mean, windows=[(3/3:same),(2/2:same)]} : f32[batch,floor((x1.2+2)/3),5,3]
+              %4 = transpose(%3) {order=[0,3,1,2]} : f32[batch,3,floor((x1.2+2)/3),5]
+              return %4 "y1"
+            }
+        "#]],
+        );
+        check_program(
+            "MaxPooling1D",
+            json!({}),
+            &["?,?,3 masked"],
+            expect![[r#"
+            input "x1": f32[batch,x1.1,3]
+            input "x1.mask": bool[batch,x1.1]
+            guard at_least(x1.1, 1)
+            guard at_least(x1.1, 2)
+            {
+              %0 = input() {port=0} : f32[batch,x1.1,3]
+              %1 = input() {port=1} : bool[batch,x1.1]
+              %2 = pool(%0) {op=max, windows=[(2/2:valid)]} : f32[batch,floor(x1.1/2),3]
+              return %2 "y1"
+            }
+        "#]],
+        );
     }
 }

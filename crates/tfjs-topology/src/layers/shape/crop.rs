@@ -7,8 +7,11 @@ use crate::config::Config;
 use crate::geometry::Pads;
 use crate::layer::{Exactness, LayerDef, single_of_rank};
 use crate::layers::spatial::Spatial;
+use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::{Dim, TensorType};
+use tfjs_ir::prim::layout::Range;
+use tfjs_ir::{Dim as Length, Value};
 use tfjs_manifest::{Error, Result};
 
 /// The spatial axes without their ends. No weights.
@@ -29,7 +32,34 @@ impl FromConfig for Cropping {
     }
 }
 
+impl Cropping {
+    /// What is left of an axis.
+    fn left(&self, cx: &mut LowerCx<'_>, x: Value, axis: usize, cut: Pads) -> Result<Range> {
+        let Pads { before, after } = cut;
+        let length = cx.dims_of(x)[axis];
+        let cut = before.checked_add(after).and_then(|cut| cut.checked_add(1)).map(|least| cx.number(least));
+        let Some(least) = cut.filter(|&least| cx.at_least(length, least)) else {
+            let shape = cx.shape(x);
+            return Err(Error::malformed(format!("nothing is left of shape {shape} without {before} and {after}")));
+        };
+        let more = cx.dims().sub(length, least)?;
+        Ok(Range { start: cx.number(before), len: cx.dims().add(more, Length::ONE)?, step: 1 })
+    }
+}
+
 impl LayerDef for Cropping {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let x = cx.single_of_rank(call, self.spatial.count + 2)?.value;
+        let mut ranges = cx.whole(x);
+        for (axis, &cut) in self.spatial.axes().zip(&self.cuts) {
+            ranges[axis] = self.left(cx, x, axis, cut)?;
+        }
+        match ranges == cx.whole(x) {
+            true => Ok(vec![x.into()]),
+            false => Ok(vec![cx.slice(x, &ranges)?.into()]),
+        }
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let input = single_of_rank(call, self.spatial.count + 2)?;
         let cut = |(dim, cut): (&Dim, &Pads)| match dim {
@@ -53,7 +83,8 @@ impl LayerDef for Cropping {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_refused};
+    use crate::testing::{check_infer, check_program, check_refused};
+    use expect_test::expect;
     use serde_json::json;
 
     #[test]
@@ -67,5 +98,37 @@ mod tests {
         let message = "nothing is left of shape [?,4,9,3] without 2 and 2";
         check_refused("Cropping2D", json!({"cropping": 2}), &["?,4,9,3"], message);
         check_refused("Cropping2D", json!({}), &["?,9,3"], "expected an input of rank 4, found shape [?,9,3]");
+    }
+
+    #[test]
+    fn one_slice() {
+        let config = json!({"cropping": [[0, 1], [2, 3]], "data_format": "channels_first"});
+        check_program(
+            "Cropping2D",
+            config,
+            &["?,3,9,?"],
+            expect![[r#"
+            input "x1": f32[batch,3,9,x1.3]
+            guard at_least(x1.3, 6)
+            guard at_least(x1.3, max(0,x1.3-3))
+            {
+              %0 = input() {port=0} : f32[batch,3,9,x1.3]
+              %1 = slice(%0) {ranges=[0|batch|1,0|3|1,0|8|1,2|x1.3-5|1]} : f32[batch,3,8,x1.3-5]
+              return %1 "y1"
+            }
+        "#]],
+        );
+        check_program(
+            "Cropping2D",
+            json!({}),
+            &["?,9,9,3"],
+            expect![[r#"
+            input "x1": f32[batch,9,9,3]
+            {
+              %0 = input() {port=0} : f32[batch,9,9,3]
+              return %0 "y1"
+            }
+        "#]],
+        );
     }
 }

@@ -5,6 +5,8 @@
 use crate::call::Call;
 use crate::config::{Config, DataFormat};
 use crate::layer::{Exactness, LayerDef, single};
+use crate::layers::spatial::channels_to_end;
+use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::{SymShape, TensorType};
 use tfjs_manifest::{Error, Result};
@@ -23,6 +25,19 @@ impl FromConfig for Flatten {
 }
 
 impl LayerDef for Flatten {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let mut x = cx.single(call)?.value;
+        let dims = cx.dims_of(x);
+        let Some((&batch, rest)) = dims.split_first() else {
+            return Err(Error::malformed("expected an input of rank 1 or more, found shape []"));
+        };
+        let elements = cx.dims().product(rest)?;
+        if self.format == DataFormat::ChannelsFirst && dims.len() > 2 {
+            x = channels_to_end(cx, x)?;
+        }
+        Ok(vec![cx.reshape(x, &[batch, elements])?.into()])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let input = single(call)?;
         match input.shape.dims() {
@@ -38,7 +53,8 @@ impl LayerDef for Flatten {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_refused};
+    use crate::testing::{check_infer, check_program, check_refused};
+    use expect_test::expect;
     use serde_json::json;
 
     #[test]
@@ -47,5 +63,35 @@ mod tests {
         check_infer("Flatten", json!({}), &["2,?,3"], &["2,?"]);
         check_infer("Flatten", json!({}), &["?"], &["?,1"]);
         check_refused("Flatten", json!({}), &[""], "expected an input of rank 1 or more, found shape []");
+    }
+
+    #[test]
+    fn channels_first() {
+        check_program(
+            "Flatten",
+            json!({"data_format": "channels_first"}),
+            &["?,3,?,2"],
+            expect![[r#"
+            input "x1": f32[batch,3,x1.2,2]
+            {
+              %0 = input() {port=0} : f32[batch,3,x1.2,2]
+              %1 = transpose(%0) {order=[0,2,3,1]} : f32[batch,x1.2,2,3]
+              %2 = reshape(%1) {dims=[batch,6*x1.2]} : f32[batch,6*x1.2]
+              return %2 "y1"
+            }
+        "#]],
+        );
+        check_program(
+            "Flatten",
+            json!({"data_format": "channels_first"}),
+            &["?,3"],
+            expect![[r#"
+            input "x1": f32[batch,3]
+            {
+              %0 = input() {port=0} : f32[batch,3]
+              return %0 "y1"
+            }
+        "#]],
+        );
     }
 }

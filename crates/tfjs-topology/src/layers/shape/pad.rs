@@ -7,8 +7,11 @@ use crate::config::Config;
 use crate::geometry::Pads;
 use crate::layer::{Exactness, LayerDef, single_of_rank};
 use crate::layers::spatial::Spatial;
+use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::{Dim, TensorType};
+use tfjs_ir::Value;
+use tfjs_ir::prim::layout::Padding;
 use tfjs_manifest::{Error, Result};
 
 /// Zeros around the spatial axes. No weights.
@@ -27,7 +30,28 @@ impl FromConfig for ZeroPadding {
     }
 }
 
+impl ZeroPadding {
+    /// The zeros around an axis.
+    fn around(&self, cx: &mut LowerCx<'_>, x: Value, axis: usize, pads: Pads) -> Result<Padding> {
+        let length = cx.known_dim(cx.ty(x).dims[axis]).unwrap_or(0);
+        let padded = pads.before.checked_add(pads.after).and_then(|more| more.checked_add(length));
+        if padded.is_none_or(|n| n >= isize::MAX as usize) {
+            return Err(Error::malformed(format!("too many zeros around shape {}", cx.shape(x))));
+        }
+        Ok(Padding { low: cx.number(pads.before), high: cx.number(pads.after), interior: 0 })
+    }
+}
+
 impl LayerDef for ZeroPadding {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let x = cx.single_of_rank(call, self.spatial.count + 2)?.value;
+        let mut padding = vec![Padding::NONE; self.spatial.count + 2];
+        for (axis, &pads) in self.spatial.axes().zip(&self.pads) {
+            padding[axis] = self.around(cx, x, axis, pads)?;
+        }
+        Ok(vec![cx.pad(x, &padding, 0.0)?.into()])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let input = single_of_rank(call, self.spatial.count + 2)?;
         let pad = |(dim, pads): (&Dim, &Pads)| {
@@ -49,7 +73,8 @@ impl LayerDef for ZeroPadding {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_refused};
+    use crate::testing::{check_infer, check_program, check_refused};
+    use expect_test::expect;
     use serde_json::json;
 
     #[test]
@@ -68,5 +93,23 @@ mod tests {
         check_refused("ZeroPadding2D", json!({"padding": [1, -1]}), &[], message);
         let huge = json!({"padding": 9e14});
         check_infer("ZeroPadding1D", huge, &["?,9,3"], &["?,1800000000000009,3"]);
+    }
+
+    #[test]
+    fn one_pad() {
+        let config = json!({"padding": [[0, 1], [2, 3]], "data_format": "channels_first"});
+        check_program(
+            "ZeroPadding2D",
+            config,
+            &["int32 ?,3,9,?"],
+            expect![[r#"
+            input "x1": i32[batch,3,9,x1.3]
+            {
+              %0 = input() {port=0} : i32[batch,3,9,x1.3]
+              %1 = pad(%0) {padding=[0|0|0,0|0|0,0|1|0,2|3|0], value=0.0} : i32[batch,3,10,x1.3+5]
+              return %1 "y1"
+            }
+        "#]],
+        );
     }
 }

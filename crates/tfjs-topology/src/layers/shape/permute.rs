@@ -5,6 +5,7 @@
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::{Exactness, LayerDef, single_of_rank};
+use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::TensorType;
 use tfjs_manifest::{Error, Result};
@@ -19,7 +20,10 @@ pub struct Permute {
 impl FromConfig for Permute {
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         let dims: Vec<usize> = config.req("dims")?;
-        if !(1..=dims.len()).all(|axis| dims.contains(&axis)) {
+        let mut seen = vec![false; dims.len()];
+        let mut is_new =
+            |axis: usize| seen.get_mut(axis.wrapping_sub(1)).is_some_and(|seen| !std::mem::replace(seen, true));
+        if !dims.iter().all(|&axis| is_new(axis)) {
             return Err(Error::malformed(format!("expected each axis from 1 on once, found `{dims:?}`"))
                 .at_json("dims")
                 .at_json("config"));
@@ -29,6 +33,12 @@ impl FromConfig for Permute {
 }
 
 impl LayerDef for Permute {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let x = cx.single_of_rank(call, self.dims.len() + 1)?.value;
+        let order: Vec<usize> = std::iter::once(0).chain(self.dims.iter().copied()).collect();
+        Ok(vec![cx.transpose(x, &order)?.into()])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let input = single_of_rank(call, self.dims.len() + 1)?;
         let from = input.shape.dims();
@@ -43,7 +53,8 @@ impl LayerDef for Permute {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_refused};
+    use crate::testing::{check_infer, check_program, check_refused};
+    use expect_test::expect;
     use serde_json::json;
 
     #[test]
@@ -52,5 +63,34 @@ mod tests {
         check_refused("Permute", json!({"dims": [2, 1]}), &["?,4"], "expected an input of rank 3, found shape [?,4]");
         let message = "`config.dims`: expected each axis from 1 on once, found `[2, 2]`";
         check_refused("Permute", json!({"dims": [2, 2]}), &[], message);
+    }
+
+    #[test]
+    fn one_transpose() {
+        check_program(
+            "Permute",
+            json!({"dims": [2, 1]}),
+            &["?,4,?"],
+            expect![[r#"
+            input "x1": f32[batch,4,x1.2]
+            {
+              %0 = input() {port=0} : f32[batch,4,x1.2]
+              %1 = transpose(%0) {order=[0,2,1]} : f32[batch,x1.2,4]
+              return %1 "y1"
+            }
+        "#]],
+        );
+        check_program(
+            "Permute",
+            json!({"dims": [1, 2]}),
+            &["?,4,?"],
+            expect![[r#"
+            input "x1": f32[batch,4,x1.2]
+            {
+              %0 = input() {port=0} : f32[batch,4,x1.2]
+              return %0 "y1"
+            }
+        "#]],
+        );
     }
 }

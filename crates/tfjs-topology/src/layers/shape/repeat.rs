@@ -5,6 +5,7 @@
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::{Exactness, LayerDef, single_of_rank};
+use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::TensorType;
 use tfjs_manifest::{Error, Result};
@@ -26,6 +27,13 @@ impl FromConfig for RepeatVector {
 }
 
 impl LayerDef for RepeatVector {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let x = cx.single_of_rank(call, 2)?.value;
+        let mut dims = cx.dims_of(x);
+        dims.insert(1, cx.number(self.n));
+        Ok(vec![cx.broadcast(x, &dims, &[0, 2])?.into()])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let input = single_of_rank(call, 2)?;
         let dims = input.shape.dims();
@@ -39,7 +47,8 @@ impl LayerDef for RepeatVector {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_refused};
+    use crate::testing::{check_infer, check_program, check_refused};
+    use expect_test::expect;
     use serde_json::json;
 
     #[test]
@@ -48,5 +57,22 @@ mod tests {
         check_refused("RepeatVector", json!({"n": 3}), &["?,2,4"], "expected an input of rank 2, found shape [?,2,4]");
         check_refused("RepeatVector", json!({"n": 0}), &[], "`config.n`: expected at least 1, found 0");
         check_refused("RepeatVector", json!({}), &[], "`config`: missing `n`");
+    }
+
+    #[test]
+    fn one_broadcast() {
+        check_program(
+            "RepeatVector",
+            json!({"n": 3}),
+            &["?,4"],
+            expect![[r#"
+            input "x1": f32[batch,4]
+            {
+              %0 = input() {port=0} : f32[batch,4]
+              %1 = broadcast(%0) {dims=[batch,3,4], axes=[0,2]} : f32[batch,3,4]
+              return %1 "y1"
+            }
+        "#]],
+        );
     }
 }

@@ -5,8 +5,10 @@
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::{Exactness, LayerDef, single};
+use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::{Dim, SymShape, TensorType};
+use tfjs_ir::{Dim as Length, Value};
 use tfjs_manifest::{Error, Result};
 
 /// Another shape for each batch entry. No weights.
@@ -64,7 +66,58 @@ impl Reshape {
     }
 }
 
+impl Reshape {
+    /// The dimensions of the output for an input, its batch included.
+    fn dims(&self, cx: &mut LowerCx<'_>, x: Value) -> Result<Vec<Length>> {
+        let from = cx.dims_of(x);
+        let Some((&batch, rest)) = from.split_first() else {
+            return Err(Error::malformed("expected an input of rank 1 or more, found shape []"));
+        };
+        let elements = cx.dims().product(rest)?;
+        let open = self.open_length(cx, x, elements)?;
+        let mut dims = vec![batch];
+        dims.extend(self.target.iter().filter_map(|dim| dim.map(|n| cx.number(n)).or(open)));
+        Ok(dims)
+    }
+
+    /// The length of the open dimension, if there is one, for so many elements of each batch entry.
+    fn open_length(&self, cx: &mut LowerCx<'_>, x: Value, elements: Length) -> Result<Option<Length>> {
+        let fixed: Vec<Dim> = self.target.iter().copied().filter(Option::is_some).collect();
+        let fixed = SymShape::product(&fixed)?.unwrap_or(1);
+        let open = match self.target.contains(&None) {
+            true => divided(cx, elements, fixed)?.map(Some),
+            false => {
+                let fixed = cx.number(fixed);
+                cx.same(elements, fixed).map(|_| None)
+            }
+        };
+        open.ok_or_else(|| {
+            let (shape, target) = (cx.shape(x), SymShape(self.target.clone()));
+            Error::malformed(format!("the elements of shape {shape} do not fit {target} for each batch entry"))
+        })
+    }
+}
+
+/// `elements / by`, if that can be a whole number.
+fn divided(cx: &mut LowerCx<'_>, elements: Length, by: usize) -> Result<Option<Length>> {
+    let divisor = cx.number(by);
+    // 0/0: the open dimension cannot be determined.
+    if by == 0 || !cx.divisible(elements, divisor) {
+        return Ok(None);
+    }
+    match cx.dims().div_exact(elements, divisor) {
+        Some(quotient) => Ok(Some(quotient)),
+        None => cx.dims().div_floor(elements, by as u64).map(Some),
+    }
+}
+
 impl LayerDef for Reshape {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let x = cx.single(call)?.value;
+        let dims = self.dims(cx, x)?;
+        Ok(vec![cx.reshape(x, &dims)?.into()])
+    }
+
     fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
         let input = single(call)?;
         Ok(vec![TensorType { shape: self.output(&input.shape)?, dtype: input.dtype }])
@@ -77,7 +130,8 @@ impl LayerDef for Reshape {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_refused};
+    use crate::testing::{check_infer, check_program, check_refused};
+    use expect_test::expect;
     use serde_json::json;
 
     #[test]
@@ -101,5 +155,64 @@ mod tests {
         let message = "`config.target_shape`: `-2` is no dimension";
         check_refused("Reshape", json!({"target_shape": [-2]}), &[], message);
         check_refused("Reshape", json!({}), &[], "`config`: missing `target_shape`");
+    }
+
+    #[test]
+    fn open_dimensions() {
+        check_program(
+            "Reshape",
+            json!({"target_shape": [-1, 2]}),
+            &["?,?,6"],
+            expect![[r#"
+            input "x1": f32[batch,x1.1,6]
+            {
+              %0 = input() {port=0} : f32[batch,x1.1,6]
+              %1 = reshape(%0) {dims=[batch,3*x1.1,2]} : f32[batch,3*x1.1,2]
+              return %1 "y1"
+            }
+        "#]],
+        );
+        check_program(
+            "Reshape",
+            json!({"target_shape": [-1, 4]}),
+            &["?,?,6"],
+            expect![[r#"
+            input "x1": f32[batch,x1.1,6]
+            guard divisible(6*x1.1, 4)
+            guard equal(6*batch*x1.1, 4*batch*floor(x1.1/2)+4*batch*x1.1)
+            {
+              %0 = input() {port=0} : f32[batch,x1.1,6]
+              %1 = reshape(%0) {dims=[batch,floor(x1.1/2)+x1.1,4]} : f32[batch,floor(x1.1/2)+x1.1,4]
+              return %1 "y1"
+            }
+        "#]],
+        );
+        check_program(
+            "Reshape",
+            json!({"target_shape": [12]}),
+            &["?,?,6"],
+            expect![[r#"
+            input "x1": f32[batch,x1.1,6]
+            guard equal(6*x1.1, 12)
+            guard equal(6*batch*x1.1, 12*batch)
+            {
+              %0 = input() {port=0} : f32[batch,x1.1,6]
+              %1 = reshape(%0) {dims=[batch,12]} : f32[batch,12]
+              return %1 "y1"
+            }
+        "#]],
+        );
+        check_program(
+            "Reshape",
+            json!({"target_shape": [4]}),
+            &["?,4"],
+            expect![[r#"
+            input "x1": f32[batch,4]
+            {
+              %0 = input() {port=0} : f32[batch,4]
+              return %0 "y1"
+            }
+        "#]],
+        );
     }
 }

@@ -1,0 +1,63 @@
+//! Masks while layers are lowered: which one an output has, and how a mask is laid over a value. A mask is there or
+//! not, statically; nothing here adds a node for one that is not there.
+
+use crate::layer::MaskRule;
+use crate::lower::{KerasTensor, LowerCx};
+use tfjs_ir::prim::elementwise::BinaryOp;
+use tfjs_ir::{Dim, Value};
+use tfjs_manifest::{Error, Result};
+
+/// The mask of a layer's outputs, by its rule.
+///
+/// # Errors
+/// Masks that do not broadcast.
+pub fn combined(cx: &mut LowerCx<'_>, rule: MaskRule, inputs: &[KerasTensor]) -> Result<Option<Value>> {
+    let masks: Vec<Value> = inputs.iter().filter_map(|input| input.mask).collect();
+    match rule {
+        MaskRule::Pass => Ok(inputs.first().and_then(|input| input.mask)),
+        MaskRule::And => fold(cx, BinaryOp::And, &masks),
+        MaskRule::Or if masks.len() == inputs.len() => fold(cx, BinaryOp::Or, &masks),
+        MaskRule::Or | MaskRule::Stop | MaskRule::Compute => Ok(None),
+    }
+}
+
+/// All masks as one; `None` if there are none.
+///
+/// # Errors
+/// Masks that do not broadcast.
+pub fn fold(cx: &mut LowerCx<'_>, op: BinaryOp, masks: &[Value]) -> Result<Option<Value>> {
+    let Some((&first, rest)) = masks.split_first() else { return Ok(None) };
+    rest.iter().try_fold(first, |all, &mask| cx.binary(op, all, mask)).map(Some)
+}
+
+/// A mask of the first axes of a value (`[batch, time]` for most), with axes of 1 for the others.
+///
+/// # Errors
+/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if it has more axes than the value.
+pub fn over_first_axes(cx: &mut LowerCx<'_>, mask: Value, x: Value) -> Result<Value> {
+    let mut dims = cx.dims_of(mask);
+    let rank = cx.ty(x).rank();
+    if dims.len() > rank {
+        return Err(misfit(cx, mask, x));
+    }
+    dims.resize(rank, Dim::ONE);
+    cx.reshape(mask, &dims)
+}
+
+/// Checks that a mask broadcasts to a value, aligned at the last axis: each dimension is 1 or the value's.
+///
+/// # Errors
+/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if it does not.
+pub fn check_broadcasts(cx: &mut LowerCx<'_>, mask: Value, x: Value) -> Result<()> {
+    let (from, to) = (cx.dims_of(mask), cx.dims_of(x));
+    let mut pairs = from.iter().rev().zip(to.iter().rev());
+    if from.len() > to.len() || pairs.any(|(&a, &b)| a != Dim::ONE && cx.same(a, b).is_none()) {
+        return Err(misfit(cx, mask, x));
+    }
+    Ok(())
+}
+
+/// The error for a mask that cannot be laid over a value.
+pub fn misfit(cx: &LowerCx<'_>, mask: Value, x: Value) -> Error {
+    Error::malformed(format!("a mask of shape {} does not fit an input {}", cx.shape(mask), cx.shape(x)))
+}
