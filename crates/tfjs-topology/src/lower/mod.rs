@@ -7,6 +7,8 @@ mod alone;
 mod call;
 mod inline;
 mod model;
+mod opaque;
+mod order;
 mod scope;
 mod state;
 mod tensor;
@@ -16,7 +18,9 @@ mod weights;
 
 #[cfg(test)]
 pub(crate) use alone::Alone;
+pub(crate) use model::lower_entry;
 pub use model::{LowerOptions, Model, Phase, lower};
+pub(crate) use order::execution_order;
 pub use scope::Scoped;
 pub use tensor::{KerasTensor, element, value_type};
 
@@ -131,6 +135,17 @@ impl<'a> LowerCx<'a> {
         self.training.last().copied().unwrap_or(self.phase == Phase::Train)
     }
 
+    /// What the model is lowered for.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Whether training may change the weights of the layer that is being lowered: it and the wrappers around it are
+    /// trainable.
+    pub fn trainable(&self) -> bool {
+        self.frames.iter().all(|frame| frame.trainable)
+    }
+
     /// Records something that does not stop the model from loading; once, however often it is noticed.
     pub fn warn(&mut self, warning: String) {
         if !self.warnings.contains(&warning) {
@@ -153,17 +168,6 @@ impl<'a> LowerCx<'a> {
         let result = f(self);
         let inner = self.builder.unwatch_batch(outer);
         Ok((result?, inner))
-    }
-
-    /// What the model is lowered for.
-    pub fn phase(&self) -> Phase {
-        self.phase
-    }
-
-    /// Whether training may change the weights of the layer that is being lowered: it and the wrappers around it are
-    /// trainable.
-    pub fn trainable(&self) -> bool {
-        self.frames.iter().all(|frame| frame.trainable)
     }
 
     /// Floating point, whatever the numbers were.

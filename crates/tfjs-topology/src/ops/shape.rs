@@ -4,13 +4,13 @@
 
 use super::FromOpConfig;
 use super::args::Args;
-use super::params::{Numbers, Params, subject};
+use super::params::{Numbers, Params};
 use super::sizes;
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{Exactness, LayerDef};
+use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
-use crate::types::{Dim, SymShape, TensorType};
+use crate::types::{Dim, SymShape};
 use tfjs_ir::{self as ir, Value};
 use tfjs_manifest::{Error, Result};
 
@@ -290,23 +290,6 @@ impl LayerDef for Rearrange {
         let sizes = input.sizes.clone().filter(|_| self.keeps_sizes(cx, value));
         args.finish(cx);
         Ok(vec![KerasTensor { sizes, ..KerasTensor::from(value) }])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = subject(call, &[])?;
-        let dims = match self.plan(call, &input.shape)? {
-            Plan::Dims(dims) => dims,
-            Plan::Order(order) => order.into_iter().map(|i| input.shape.0[i]).collect(),
-            Plan::Repeat(repeats) => {
-                let dims = input.shape.0.iter().zip(repeats);
-                dims.map(|(&d, n)| SymShape::product(&[d, Some(n)])).collect::<Result<_>>()?
-            }
-        };
-        Ok(vec![input.with_shape(dims)])
-    }
-
-    fn exactness(&self) -> Exactness {
-        Exactness::Exact
     }
 }
 

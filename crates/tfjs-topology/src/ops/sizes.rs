@@ -10,7 +10,7 @@ use crate::call::{Arg, Call};
 use crate::config::{Config, FromJson};
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx, element};
-use crate::types::{TensorType, ValueType};
+use crate::types::ValueType;
 use serde_json::Value as Json;
 use tfjs_ir::Dim;
 use tfjs_manifest::{Error, Result};
@@ -43,15 +43,6 @@ impl LayerDef for Shape {
         args.finish(cx);
         Ok(vec![KerasTensor { sizes: Some(dims), ..KerasTensor::from(value) }])
     }
-
-    fn infer(&self, _call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        Err(not_inferred())
-    }
-}
-
-/// The answer of operations on sizes where nothing is lowered.
-pub(super) fn not_inferred() -> Error {
-    Error::unsupported("sizes that a graph computes from its shapes are not supported")
 }
 
 /// A parameter that names a type.

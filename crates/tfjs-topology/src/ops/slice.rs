@@ -4,13 +4,13 @@
 
 use super::FromOpConfig;
 use super::args::Args;
-use super::params::{Params, subject};
+use super::params::Params;
 use super::sizes;
 use crate::call::{Arg, Call};
 use crate::config::{Config, FromJson, expected};
-use crate::layer::{Exactness, LayerDef};
+use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
-use crate::types::{Dim, TensorType};
+use crate::types::Dim;
 use serde_json::Value;
 use tfjs_ir::prim::layout::Range;
 use tfjs_ir::{self as ir, Value as Computed};
@@ -378,27 +378,6 @@ impl LayerDef for GetItem {
         let sizes = sizes.filter(|_| cx.ty(value).rank() <= 1);
         args.finish(cx);
         Ok(vec![KerasTensor { sizes, ..KerasTensor::from(value) }])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = subject(call, &[])?;
-        let (mut dims, mut axes) = (Vec::new(), input.shape.0.iter().copied());
-        for piece in self.plan(call, &input.shape.0)? {
-            match piece {
-                Piece::New => dims.push(Some(1)),
-                Piece::At(_) => _ = axes.next(),
-                Piece::Whole => dims.extend(axes.next()),
-                Piece::Range { len, .. } => {
-                    axes.next();
-                    dims.push(len);
-                }
-            }
-        }
-        Ok(vec![input.with_shape(dims)])
-    }
-
-    fn exactness(&self) -> Exactness {
-        Exactness::Exact
     }
 }
 

@@ -6,12 +6,12 @@ use super::arguments::Arguments;
 use super::cell::{Cell, CellKind, Sequence, cell_scope};
 use crate::call::Call;
 use crate::config::{Config, expected};
-use crate::layer::{LayerDef, MaskRule, Scope, ScopeKind, WeightDecl, known};
+use crate::layer::{LayerDef, Scope, ScopeKind};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::producer::Family;
 use crate::read::ReadCx;
 use crate::registry::FromConfig;
-use crate::types::{SymShape, TensorType};
+use crate::types::TensorType;
 use serde_json::Value as Json;
 use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp};
 use tfjs_ir::prim::reduce::ReduceOp;
@@ -180,17 +180,8 @@ impl Recurrent {
             false => self.cells.iter().flat_map(of).collect(),
         }
     }
-
-    /// `[batch, time]` of the input.
-    fn batch_time(&self, input: &TensorType) -> Result<[crate::types::Dim; 2]> {
-        match (&input.shape.0[..], self.time_major) {
-            (&[batch, time, _], false) | (&[time, batch, _], true) => Ok([batch, time]),
-            _ => Err(Error::malformed(format!("expected an input of rank 3, found shape {}", input.shape))),
-        }
-    }
 }
 
-/// Lowering.
 impl Recurrent {
     /// `[batch, time]` of the sequence and its channels, all checked.
     fn sequence_dims(&self, cx: &mut LowerCx<'_>, input: Value) -> Result<([Dim; 2], Dim)> {
@@ -382,68 +373,6 @@ impl LayerDef for Recurrent {
             outputs.extend(finals.into_iter().map(KerasTensor::from));
         }
         Ok(outputs)
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let arguments = Arguments::of(call)?;
-        let [batch, time] = self.batch_time(arguments.input)?;
-        if time == Some(0) {
-            return Err(Error::malformed(format!(
-                "expected at least one time step, found shape {}",
-                arguments.input.shape
-            )));
-        }
-        let units = self.state_units();
-        if !arguments.states.is_empty() && arguments.states.len() != units.len() {
-            return Err(Error::malformed(format!(
-                "expected {} initial states, found {}",
-                units.len(),
-                arguments.states.len()
-            )));
-        }
-        for (state, &units) in arguments.states.iter().zip(&units) {
-            let fits = match state.shape.0[..] {
-                [b, u] => (b.is_none() || batch.is_none() || b == batch) && u.is_none_or(|u| u == units),
-                _ => false,
-            };
-            if !fits {
-                let expected = SymShape::new([batch, Some(units)]);
-                return Err(Error::malformed(format!("expected an initial state {expected}, found {}", state.shape)));
-            }
-        }
-        if let Some(mask) = arguments.mask.filter(|mask| mask.shape.rank() != 2) {
-            return Err(Error::malformed(format!("expected a mask of rank 2, found shape {}", mask.shape)));
-        }
-        let last = Some(self.units());
-        let output = match (self.return_sequences, self.time_major) {
-            (false, _) => vec![batch, last],
-            (true, false) => vec![batch, time, last],
-            (true, true) => vec![time, batch, last],
-        };
-        let mut outputs = vec![TensorType::float(SymShape(output))];
-        if self.return_state {
-            outputs.extend(units.iter().map(|&u| TensorType::float(SymShape::new([batch, Some(u)]))));
-        }
-        Ok(outputs)
-    }
-
-    fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
-        let input = Arguments::of(call)?.input;
-        self.batch_time(input)?;
-        let mut channels = known(input.shape.last(), "the last axis", &input.shape)?;
-        if channels == 0 {
-            return Err(Error::malformed(format!("expected at least one channel, found shape {}", input.shape)));
-        }
-        let mut weights = Vec::new();
-        for held in &self.cells {
-            weights.extend(held.cell.weights(channels, &held.scope)?);
-            channels = held.cell.units;
-        }
-        Ok(weights)
-    }
-
-    fn mask(&self) -> MaskRule {
-        MaskRule::Compute
     }
 }
 

@@ -4,10 +4,10 @@
 
 use crate::call::Call;
 use crate::config::{Config, FromJson, expected};
-use crate::layer::{Exactness, LayerDef, single};
+use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::{Dim, TensorType, ValueType};
+use crate::types::ValueType;
 use serde_json::Value as Json;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -253,24 +253,6 @@ fn read_idf(config: &Config<'_>, listed: usize, before: usize) -> Result<Idf> {
 }
 
 impl Lookup {
-    /// What an output of this shape makes of an input of that.
-    fn encoded(&self, dims: &[Dim]) -> Result<Vec<Dim>> {
-        let (&last, before) =
-            dims.split_last().ok_or_else(|| Error::malformed("expected an input of rank 1 or more, found a scalar"))?;
-        let mut out = match self.output {
-            OutputMode::Int => return Ok(dims.to_vec()),
-            // An axis of length 1 is replaced, as it would be for a bag of one token.
-            OutputMode::OneHot if last == Some(1) && !before.is_empty() => before.to_vec(),
-            OutputMode::OneHot => dims.to_vec(),
-            _ if before.is_empty() => {
-                return Err(Error::malformed("expected an input of rank 2 or more, found rank 1"));
-            }
-            _ => before.to_vec(),
-        };
-        out.push(Some(self.depth));
-        Ok(out)
-    }
-
     fn token_type(&self) -> ValueType {
         if self.text { ValueType::String } else { ValueType::Int64 }
     }
@@ -405,27 +387,8 @@ impl LayerDef for Lookup {
         Ok(vec![KerasTensor::from(out)])
     }
 
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = single(call)?;
-        let wants_text = self.text && !self.invert;
-        if wants_text != (input.dtype == ValueType::String) {
-            let (expected, found) = if wants_text { ("strings", "numbers") } else { ("numbers", "strings") };
-            return Err(Error::malformed(format!("expected {expected}, found {found}")));
-        }
-        let dtype = match (self.invert, self.output) {
-            (true, _) => return Ok(vec![TensorType { shape: input.shape.clone(), dtype: self.token_type() }]),
-            (false, OutputMode::Int) => ValueType::Int64,
-            (false, _) => ValueType::Float,
-        };
-        Ok(vec![TensorType { dtype, ..input.with_shape(self.encoded(&input.shape.0)?) }])
-    }
-
     fn input_type(&self) -> Option<ValueType> {
         Some(if self.invert { ValueType::Int64 } else { self.token_type() })
-    }
-
-    fn exactness(&self) -> Exactness {
-        Exactness::Exact
     }
 }
 

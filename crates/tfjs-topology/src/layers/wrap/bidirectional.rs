@@ -5,12 +5,10 @@
 use crate::call::Call;
 use crate::config::{Config, FromJson, expected};
 use crate::inner::Inner;
-use crate::layer::{LayerDef, MaskRule, Scope, ScopeKind, WeightDecl};
+use crate::layer::{LayerDef, Scope, ScopeKind};
 use crate::layers::rnn::arguments::Arguments;
 use crate::lower::{KerasTensor, LowerCx};
-use crate::ops::binary::broadcast;
 use crate::registry::FromConfig;
-use crate::types::TensorType;
 use serde_json::{Map, Value, json};
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_manifest::{Error, Result};
@@ -184,21 +182,6 @@ impl Bidirectional {
         };
         [scope(&self.forward, "forward_layer"), scope(&self.backward, "backward_layer")]
     }
-
-    fn merged(&self, a: &TensorType, b: &TensorType) -> Result<Vec<TensorType>> {
-        match self.merge {
-            Merge::Apart => Ok(vec![a.clone(), b.clone()]),
-            Merge::Sum | Merge::Mul | Merge::Average => Ok(vec![a.with_shape(broadcast(&a.shape, &b.shape)?.0)]),
-            Merge::Concat => {
-                let last = a.shape.last().zip(b.shape.last()).map(|(a, b)| a.saturating_add(b));
-                let mut dims = a.shape.0.clone();
-                if let Some(dim) = dims.last_mut() {
-                    *dim = last;
-                }
-                Ok(vec![a.with_shape(dims)])
-            }
-        }
-    }
 }
 
 /// Lowering.
@@ -245,39 +228,6 @@ impl LayerDef for Bidirectional {
         let merged = self.merge(cx, a.value, b)?;
         let merged = merged.into_iter().map(|value| KerasTensor::from(value).with_mask(a.mask));
         Ok(merged.chain(forward_states.iter().chain(backward_states).cloned()).collect())
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let [forward, backward] = self.calls(call)?;
-        let (forward, backward) = (self.forward.infer(&forward)?, self.backward.infer(&backward)?);
-        let (Some((a, forward_states)), Some((b, backward_states))) = (forward.split_first(), backward.split_first())
-        else {
-            return Err(Error::malformed("expected a layer with an output inside `Bidirectional`"));
-        };
-        if self.return_sequences && a.shape.rank() <= self.time_axis {
-            return Err(Error::malformed(format!("expected sequences from the inner layer, found shape {}", a.shape)));
-        }
-        let mut outputs = self.merged(a, b)?;
-        outputs.extend(forward_states.iter().chain(backward_states).cloned());
-        Ok(outputs)
-    }
-
-    fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
-        let [forward, backward] = self.calls(call)?;
-        let [forward_scope, backward_scope] = self.scopes();
-        let mut weights = self.forward.weights(&forward, &forward_scope)?;
-        weights.extend(self.backward.weights(&backward, &backward_scope)?);
-        Ok(weights)
-    }
-
-    fn expanded(&self, call: &Call<TensorType>) -> Result<u64> {
-        let [forward, backward] = self.calls(call)?;
-        let both = self.forward.expanded(&forward)?.saturating_add(self.backward.expanded(&backward)?);
-        Ok(both.saturating_add(1))
-    }
-
-    fn mask(&self) -> MaskRule {
-        MaskRule::Compute
     }
 }
 

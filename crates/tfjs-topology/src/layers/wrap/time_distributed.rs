@@ -5,11 +5,10 @@
 use crate::call::Call;
 use crate::config::Config;
 use crate::inner::Inner;
-use crate::layer::{LayerDef, MaskRule, Scope, ScopeKind, WeightDecl};
+use crate::layer::{LayerDef, Scope, ScopeKind};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::producer::Family;
 use crate::registry::FromConfig;
-use crate::types::{Dim, SymShape, TensorType};
 use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_ir::{Dim as AxisDim, Value};
 use tfjs_manifest::{Error, Result};
@@ -35,31 +34,6 @@ impl FromConfig for TimeDistributed {
     }
 }
 
-impl TimeDistributed {
-    /// `[batch, time]` of the inputs, and the call of the inner layer.
-    fn folded(&self, call: &Call<TensorType>) -> Result<([Dim; 2], Call<TensorType>)> {
-        let mut steps = None;
-        let mut inputs = Vec::new();
-        for input in call.inputs() {
-            let [batch, time, rest @ ..] = &input.shape.0[..] else { return Err(too_flat(input)) };
-            if rest.is_empty() {
-                return Err(too_flat(input));
-            }
-            let mut dims = vec![SymShape::product(&[*batch, *time])?];
-            dims.extend(rest);
-            inputs.push(input.with_shape(dims));
-            steps.get_or_insert([*batch, *time]);
-        }
-        let steps = steps.ok_or_else(|| Error::malformed("expected an input, found none"))?;
-        Ok((steps, Call::of(inputs)))
-    }
-}
-
-fn too_flat(input: &TensorType) -> Error {
-    Error::malformed(format!("expected an input of rank 3 or more, found shape {}", input.shape))
-}
-
-/// Lowering.
 impl TimeDistributed {
     /// `[batch, time]` of the first input.
     fn steps(&self, cx: &LowerCx<'_>, call: &Call<KerasTensor>) -> Result<[AxisDim; 2]> {
@@ -144,31 +118,6 @@ impl LayerDef for TimeDistributed {
         let (outputs, pointwise) = cx.is_pointwise(|cx| cx.lower_inner(&self.inner, scope, Call::of(folded)))?;
         self.check_folding(cx, steps[0], pointwise)?;
         outputs.iter().map(|output| self.unfold(cx, output, steps, mask)).collect()
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let (steps, inner) = self.folded(call)?;
-        let outputs = self.inner.infer(&inner)?;
-        let unfolded = |ty: &TensorType| {
-            let rest = ty.shape.0.iter().skip(1).copied();
-            ty.with_shape(steps.into_iter().chain(rest).collect::<Vec<_>>())
-        };
-        Ok(outputs.iter().map(unfolded).collect())
-    }
-
-    fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
-        let (_, inner) = self.folded(call)?;
-        let name = self.inner.entry().name.clone();
-        self.inner.weights(&inner, &Scope { name, attr: "layer".to_string(), kind: ScopeKind::Wrapped })
-    }
-
-    fn expanded(&self, call: &Call<TensorType>) -> Result<u64> {
-        let (_, inner) = self.folded(call)?;
-        Ok(self.inner.expanded(&inner)?.saturating_add(1))
-    }
-
-    fn mask(&self) -> MaskRule {
-        MaskRule::Compute
     }
 }
 
