@@ -295,6 +295,7 @@ impl LayerDef for Rearrange {
 
 #[cfg(test)]
 mod tests {
+    use crate::lower::testing::check_guarded;
     use crate::ops::testing::{check, refused_with};
     use serde_json::json;
 
@@ -309,6 +310,24 @@ mod tests {
         check("ExpandDims", json!({"axis": -1}), json!(["f:?,3"]), json!({}), "float32[?,3,1]");
         check("ExpandDims", json!({"axis": [0, 2]}), json!(["f:?,3"]), json!({}), "float32[1,?,1,3]");
         check("Tile", json!({"repeats": [1, 2]}), json!(["f:?,3"]), json!({}), "float32[?,6]");
+    }
+
+    #[test]
+    fn unknown_axes() {
+        let check = |function: &str, kwargs: serde_json::Value, shape: &str, guards: &[&str]| {
+            let layer = ("y", "TFOpLambda", json!({"function": function}), json!([["x", 0, 0, kwargs]]));
+            check_guarded(&[("x", json!([null, null, 4]))], &[layer], shape, guards);
+        };
+        check("reshape", json!({"shape": [-1, 4]}), "f32[batch*x.1,4]", &[]);
+        check(
+            "reshape",
+            json!({"shape": [-1, 8]}),
+            "f32[floor(batch*x.1/2),8]",
+            &["4*batch*x.1 is a multiple of 8", "4*batch*x.1 == 8*floor(batch*x.1/2)"],
+        );
+        check("compat.v1.squeeze", json!({"axis": 1}), "f32[batch,4]", &["x.1 == 1"]);
+        check("tile", json!({"multiples": [1, 2, 1]}), "f32[batch,2*x.1,4]", &[]);
+        check("expand_dims", json!({"axis": 2}), "f32[batch,x.1,1,4]", &[]);
     }
 
     #[test]

@@ -383,6 +383,7 @@ impl LayerDef for GetItem {
 
 #[cfg(test)]
 mod tests {
+    use crate::lower::testing::check_type;
     use crate::ops::testing::{check, refused};
     use serde_json::{Value, json};
 
@@ -406,6 +407,26 @@ mod tests {
         check(json!([{"class_name": "__ellipsis__", "config": {}}, 0, null]), "float32[?,5,1]");
         check(json!(0), "float32[5,4]");
         check(slice(json!(0), json!(2), json!(null)), "float32[?,5,4]");
+    }
+
+    #[test]
+    fn unknown_axes() {
+        let check = |spec: Value, ty: &str| {
+            let spec = json!([{"start": null, "stop": null, "step": null}, spec]);
+            let node = json!([["x", 0, 0, {"slice_spec": spec}]]);
+            let layer = ("y", "SlicingOpLambda", json!({"function": "__operators__.getitem"}), node);
+            check_type(&[("x", json!([null, null]))], &[layer], ty);
+        };
+        let part = |start: Value, stop: Value, step: Value| json!({"start": start, "stop": stop, "step": step});
+        let none = Value::Null;
+        check(part(json!(1), none.clone(), none.clone()), "f32[batch,max(0,x.1-1)]");
+        check(part(none.clone(), json!(-1), none.clone()), "f32[batch,max(0,x.1-1)]");
+        check(part(json!(-2), none.clone(), none.clone()), "f32[batch,min(2,x.1)]");
+        check(part(none.clone(), none.clone(), json!(2)), "f32[batch,floor((x.1+1)/2)]");
+        check(part(none.clone(), none.clone(), json!(-1)), "f32[batch,x.1]");
+        check(part(json!(-1), json!(0), json!(-1)), "f32[batch,max(0,x.1-1)]");
+        check(json!(3), "f32[batch]");
+        check(json!(-1), "f32[batch]");
     }
 
     #[test]
