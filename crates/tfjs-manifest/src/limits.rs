@@ -40,6 +40,9 @@ pub struct Limits {
     pub nodes: u64,
     /// Primitives of the program a model is lowered to. Default 2^20.
     pub primitives: u64,
+    /// Bytes that all values of one prediction take together, weights and inputs aside: checked before any is
+    /// allocated. Default 8 GiB.
+    pub activation_bytes: u64,
 }
 
 impl Default for Limits {
@@ -60,6 +63,7 @@ impl Default for Limits {
             nesting: 32,
             nodes: 100_000,
             primitives: 1 << 20,
+            activation_bytes: 8 << 30,
         }
     }
 }
@@ -84,6 +88,7 @@ impl Limits {
             nesting: n,
             nodes: n,
             primitives: n,
+            activation_bytes: n,
         }
     }
 

@@ -43,7 +43,7 @@ pub async fn load_layers_model(source: impl Into<Source>, options: LoadOptions) 
             json.weights_manifest.iter().flat_map(|m| m.groups()).map(|group| group.paths.clone()).collect();
         let build = stage.build_options();
         let (prepared, destinations) = match stage.lazy {
-            true => (prepare_lazy(json, def, model, binding, build), None),
+            true => (prepare_lazy(json, def, model, binding, build)?, None),
             false => {
                 let (prepared, destinations) = prepare(json, def, model, binding, build)?;
                 (prepared, Some(destinations))

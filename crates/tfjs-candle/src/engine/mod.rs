@@ -3,9 +3,9 @@
 //! The native engine runs a plan of fused CPU kernels. The candle engine runs each primitive in candle operations, on
 //! any device. Both know primitives and no layer.
 
-mod call;
+pub(crate) mod call;
 pub(crate) mod candle;
-mod error;
+pub(crate) mod error;
 
 pub use call::OpaqueFunction;
 pub(crate) use call::{Call, Outcome};

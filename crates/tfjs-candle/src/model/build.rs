@@ -4,7 +4,7 @@ use super::bind::Shapes;
 use super::{LayersModel, Shared};
 use crate::custom::CustomLayers;
 use crate::engine::Engine;
-use crate::native::{LazyPlan, NativePlan};
+use crate::native::{LazyPlan, NativePlan, Selection};
 use crate::optimizer::{self, OptimizerWeights};
 use crate::report::LoadReport;
 use crate::weights::{PackedPlace, Weights};
@@ -54,6 +54,8 @@ pub struct Prepared {
     model: Model,
     binding: Binding,
     options: BuildOptions,
+    /// What the native engine runs; without it, the candle engine runs.
+    selection: Option<Arc<Selection>>,
 }
 
 /// Decides where the bytes of each weight go, before any is fetched.
@@ -67,8 +69,8 @@ pub fn prepare(
     binding: Binding,
     options: BuildOptions,
 ) -> Result<(Prepared, Destinations<PackedPlace>)> {
-    let prepared = Prepared { json, def, model, binding, options };
-    let Prepared { model, binding, options, .. } = &prepared;
+    let prepared = Prepared::new(json, def, model, binding, options)?;
+    let Prepared { binding, options, selection, .. } = &prepared;
     let wanted: HashMap<TensorId, SlotId> = binding
         .slots
         .iter()
@@ -81,11 +83,7 @@ pub fn prepare(
     let manifest = prepared.manifest();
     let kept: HashSet<TensorId> = optimizer::ids(&manifest).filter(|_| options.keep_optimizer).collect();
     let layout = manifest.layout(&options.limits)?;
-    let packed = match options.engine() {
-        Engine::Native => NativePlan::places(&model.program)?,
-        Engine::Candle => HashMap::new(),
-    };
-    let packed = RefCell::new(packed);
+    let packed = RefCell::new(selection.as_ref().map(|selection| NativePlan::places(selection)).unwrap_or_default());
     let destinations = Destinations::with_places(&layout, &manifest, |group, index| {
         let id = TensorId { group, index };
         let Some(slot) = wanted.get(&id) else {
@@ -97,35 +95,46 @@ pub fn prepare(
 }
 
 /// Leaves the bytes of all weights in their files, to be read when they are wanted.
+///
+/// # Errors
+/// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for a program that is too large.
 pub fn prepare_lazy(
     json: ModelJson,
     def: ModelDef,
     model: Model,
     binding: Binding,
     options: BuildOptions,
-) -> Prepared {
-    Prepared { json, def, model, binding, options }
+) -> Result<Prepared> {
+    Prepared::new(json, def, model, binding, options)
 }
 
 impl Prepared {
+    fn new(json: ModelJson, def: ModelDef, model: Model, binding: Binding, options: BuildOptions) -> Result<Self> {
+        let on_cpu = options.device.as_ref().is_none_or(Device::is_cpu);
+        let selection = match options.engine() {
+            Engine::Native if !on_cpu => {
+                return Err(Error::misuse("the native engine runs on the CPU; use the candle engine on other devices"));
+            }
+            Engine::Native => Some(NativePlan::select(&model.program)?),
+            Engine::Candle => None,
+        };
+        Ok(Prepared { json, def, model, binding, options, selection })
+    }
+
     /// Builds the model from filled destinations.
     ///
     /// # Errors
     /// Weights that do not decode, naming the weight; a device that refuses.
-    pub fn finish(self, filled: Destinations<PackedPlace>, mut report: LoadReport) -> Result<LayersModel> {
+    pub fn finish(self, filled: Destinations<PackedPlace>, report: LoadReport) -> Result<LayersModel> {
         let mut arrived = filled.arrived()?;
         let optimizer = optimizer::take(&self.manifest(), &mut arrived)?;
         let graph = &self.model.graph;
         let mut weights = Weights::new(graph, &self.binding, &self.manifest(), arrived, &self.device())?;
-        let native = match self.native()? {
-            false => None,
-            true => Some(NativePlan::compile(&self.model.program, &mut weights, self.options.threads)?),
+        let compile = |selection: &Arc<Selection>| {
+            NativePlan::compile(selection.clone(), &mut weights, self.options.threads).map(LazyPlan::compiled)
         };
-        if let Some(plan) = &native {
-            report.reference_layers = plan.reference_layers();
-            report.opaque_layers = plan.opaque_layers();
-        }
-        self.build(weights, optimizer, native.map(LazyPlan::compiled), report)
+        let native = self.selection.as_ref().map(compile).transpose()?;
+        self.build(weights, optimizer, native, report)
     }
 
     /// Builds the model without its weights: each is read when it is first wanted, which for the native engine is
@@ -143,7 +152,7 @@ impl Prepared {
             true => optimizer::read(&manifest, &layout, &*reader)?,
             false => Vec::new(),
         };
-        let native = self.native()?.then(|| LazyPlan::new(self.options.threads));
+        let native = self.selection.clone().map(|selection| LazyPlan::new(selection, self.options.threads));
         drop(manifest);
         self.build(weights, optimizer, native, report)
     }
@@ -156,16 +165,6 @@ impl Prepared {
         self.options.device.clone().unwrap_or(Device::Cpu)
     }
 
-    /// Whether the native engine runs it.
-    fn native(&self) -> Result<bool> {
-        match self.options.engine() {
-            Engine::Native if !self.device().is_cpu() => {
-                Err(Error::misuse("the native engine runs on the CPU; use the candle engine on other devices"))
-            }
-            engine => Ok(engine == Engine::Native),
-        }
-    }
-
     fn build(
         self,
         weights: Weights,
@@ -174,7 +173,11 @@ impl Prepared {
         mut report: LoadReport,
     ) -> Result<LayersModel> {
         let device = self.device();
-        let Prepared { json, def, model, binding, options } = self;
+        let Prepared { json, def, model, binding, options, selection } = self;
+        if let Some(selection) = &selection {
+            report.reference_layers = selection.reference_layers();
+            report.opaque_layers = selection.opaque_layers();
+        }
         let BuildOptions { device: _, engine: _, custom_layers, limits, threads: _, keep_optimizer } = options;
         report.producer = Some(def.producer.clone());
         report.weight_bytes = weight_bytes(&model.graph);

@@ -173,7 +173,7 @@ impl LayersModel {
     /// Those of reading the weights, for a model that was loaded lazily and has not predicted yet.
     pub fn plan_json(&self) -> Result<Json> {
         match &self.shared.native {
-            Some(plan) => Ok(plan.get(&self.shared.model.program, &self.shared.weights)?.to_json()),
+            Some(plan) => Ok(plan.get(&self.shared.weights)?.to_json()),
             None => Ok(self.candle()?.to_json()),
         }
     }

@@ -10,6 +10,7 @@ use crate::output::Outputs;
 use crate::value::Data;
 use candle_core::{DType, Tensor};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 use tfjs_ir::{Bound, ElementType};
 use tfjs_manifest::{Error, Result};
 use tfjs_topology::graph::SlotId;
@@ -22,6 +23,9 @@ pub struct PredictOptions {
     pub batch_size: Option<usize>,
     /// Another engine than the model's.
     pub engine: Option<Engine>,
+    /// When the prediction is given up: it fails with [`Kind::Limit`](tfjs_manifest::Kind::Limit), and the model stays
+    /// usable. Never by default.
+    pub deadline: Option<Instant>,
     /// What random numbers are drawn from, for models whose graph asks for them; another at each call by default.
     pub seed: Option<u64>,
 }
@@ -38,6 +42,13 @@ impl PredictOptions {
     #[must_use]
     pub fn with_engine(mut self, engine: Engine) -> Self {
         self.engine = Some(engine);
+        self
+    }
+
+    /// When the prediction is given up.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Instant) -> Self {
+        self.deadline = Some(deadline);
         self
     }
 
@@ -101,7 +112,7 @@ impl LayersModel {
                     values.iter().map(|value| narrow(value, start, len)).collect::<Result<_>>()?
                 }
             };
-            let outcome = shared.run(&part, engine, seed.wrapping_add(start as u64), states.take())?;
+            let outcome = shared.run(&part, engine, seed.wrapping_add(start as u64), states.take(), options.deadline)?;
             states = Some(outcome.states);
             parts.push(outcome.outputs);
             start += size.max(1);
@@ -148,16 +159,31 @@ impl Shared {
         Ok(self.candle.get_or_init(|| engine))
     }
 
-    fn run(&self, inputs: &[Data], engine: Engine, seed: u64, states: Option<Vec<Tensor>>) -> Result<Outcome> {
+    fn run(
+        &self,
+        inputs: &[Data],
+        engine: Engine,
+        seed: u64,
+        states: Option<Vec<Tensor>>,
+        deadline: Option<Instant>,
+    ) -> Result<Outcome> {
         let shapes: Vec<&[usize]> = inputs.iter().map(Data::dims).collect();
         let bound = self.bind(&shapes)?;
         let states = match states {
             Some(states) => states,
             None => self.initial_states(&bound)?,
         };
-        let call = Call { bound: &bound, inputs, seed, states: &states, functions: &self.functions };
+        let call = Call {
+            bound: &bound,
+            inputs,
+            seed,
+            states: &states,
+            functions: &self.functions,
+            activation_bytes: self.limits.activation_bytes,
+            deadline,
+        };
         match (engine, &self.native) {
-            (Engine::Native, Some(plan)) => plan.get(&self.model.program, &self.weights)?.run(&call, &self.weights),
+            (Engine::Native, Some(plan)) => plan.get(&self.weights)?.run(&call, &self.weights),
             (Engine::Native, None) => Err(Error::misuse(
                 "the model was loaded for the candle engine; load it with the native one to use that",
             )),

@@ -1,7 +1,7 @@
 //! The edges of a plan: between candle's tensors, arrays of the interpreter, and the memory of steps.
 
 use super::buffer::{Buffer, Repr, Slice};
-use crate::run::OrBug;
+use crate::engine::CandleResultExt;
 use crate::value::{Data, Strings};
 use crate::weights::Weights;
 use candle_core::{CpuStorage, DType, Device, Storage, StorageRef, Tensor};
@@ -72,19 +72,19 @@ impl<'a> Opened<'a> {
 
 /// The elements of any tensor, in row-major order, converted.
 fn copied(tensor: &Tensor, repr: Repr) -> Result<Buffer> {
-    let flat = tensor.flatten_all().or_bug()?;
-    let wide = || flat.to_dtype(DType::I64).and_then(|flat| flat.to_vec1::<i64>()).or_bug();
+    let flat = tensor.flatten_all().or_error()?;
+    let wide = || flat.to_dtype(DType::I64).and_then(|flat| flat.to_vec1::<i64>()).or_error();
     Ok(match repr {
-        Repr::F32 => Buffer::F32(flat.to_dtype(DType::F32).and_then(|flat| flat.to_vec1()).or_bug()?),
-        Repr::I32 if flat.dtype() == DType::I32 => Buffer::I32(flat.to_vec1().or_bug()?),
+        Repr::F32 => Buffer::F32(flat.to_dtype(DType::F32).and_then(|flat| flat.to_vec1()).or_error()?),
+        Repr::I32 if flat.dtype() == DType::I32 => Buffer::I32(flat.to_vec1().or_error()?),
         Repr::I32 => Buffer::I32(wide()?.into_iter().map(|n| n as i32).collect()),
         Repr::I64 => Buffer::I64(wide()?),
-        Repr::U8 => Buffer::U8(flat.to_dtype(DType::U8).and_then(|flat| flat.to_vec1()).or_bug()?),
+        Repr::U8 => Buffer::U8(flat.to_dtype(DType::U8).and_then(|flat| flat.to_vec1()).or_error()?),
         Repr::Bool if flat.dtype() == DType::U8 => {
-            Buffer::Bool(flat.to_vec1::<u8>().or_bug()?.into_iter().map(|byte| byte != 0).collect())
+            Buffer::Bool(flat.to_vec1::<u8>().or_error()?.into_iter().map(|byte| byte != 0).collect())
         }
         Repr::Bool => {
-            let floats: Vec<f32> = flat.to_dtype(DType::F32).and_then(|flat| flat.to_vec1()).or_bug()?;
+            let floats: Vec<f32> = flat.to_dtype(DType::F32).and_then(|flat| flat.to_vec1()).or_error()?;
             Buffer::Bool(floats.into_iter().map(|x| x != 0.0).collect())
         }
         Repr::Text => return Err(Error::mismatch("expected strings, found numbers")),
@@ -118,7 +118,7 @@ pub(super) fn tensor(slice: Slice<'_>, element: ElementType, dims: &[usize]) -> 
         Slice::Bool(values) => Tensor::from_slice(&values.iter().map(|&b| u8::from(b)).collect::<Vec<u8>>(), dims, cpu),
         Slice::Text(_) => return Err(Error::bug("text is no tensor")),
     }
-    .or_bug()
+    .or_error()
 }
 
 /// A value as the interpreter reads it.
