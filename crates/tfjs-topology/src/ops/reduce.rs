@@ -60,25 +60,6 @@ impl FromOpConfig for Reduce {
     }
 }
 
-impl Reduce {
-    /// The axes reduced, ascending.
-    ///
-    /// # Errors
-    /// An axis that does not exist.
-    pub fn axes<T>(&self, call: &Call<T>, ty: &TensorType) -> Result<Vec<usize>> {
-        let given = self.params.axes(call, &["axis", "reduction_indices"], Some(1), &ty.shape)?;
-        Ok(given.unwrap_or_else(|| (0..ty.shape.rank()).collect()))
-    }
-
-    /// Whether reduced axes stay with length 1.
-    ///
-    /// # Errors
-    /// A value that is no truth value.
-    pub fn keepdims<T>(&self, call: &Call<T>) -> Result<bool> {
-        Ok(self.params.opt(call, &["keepdims", "keep_dims"], Some(2))?.unwrap_or(false))
-    }
-}
-
 impl ReduceKind {
     /// The reduction of values of a type, and the type in which it is computed.
     fn op(self, dtype: ValueType) -> (ReduceOp, ValueType) {
