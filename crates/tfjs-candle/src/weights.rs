@@ -198,6 +198,13 @@ impl Weights {
         Ok(Weights { slots: slots.collect::<Result<_>>()? })
     }
 
+    /// Weights that are tensors already, for tests of what reads weights.
+    #[cfg(test)]
+    pub(crate) fn of(tensors: Vec<Tensor>) -> Result<Self> {
+        let slots = tensors.into_iter().enumerate();
+        Ok(Weights { slots: slots.map(|(i, tensor)| Slot::new(format!("w{i}"), tensor)).collect::<Result<_>>()? })
+    }
+
     /// The tensor of a slot.
     ///
     /// # Errors
@@ -223,6 +230,11 @@ impl Weights {
     pub(crate) fn dims<const N: usize>(&self, slot: SlotId) -> Result<[usize; N]> {
         let shape = &self.slot(slot)?.shape;
         shape.dims().try_into().map_err(|_| Error::bug(format!("a weight of rank {N} is expected, found {shape}")))
+    }
+
+    /// The dimensions of a weight.
+    pub(crate) fn shape(&self, slot: SlotId) -> Result<&Shape> {
+        Ok(&self.slot(slot)?.shape)
     }
 
     /// The packed form, if the weight has one.

@@ -131,7 +131,10 @@ mod tests {
     #[test]
     fn an_engine_that_names_layers_is_found() {
         let lines = |path: &str, text: &str| check_blind(&TextFile::new(path, text)).len();
-        assert_eq!(lines("crates/tfjs-candle/src/native/dense.rs", "use tfjs_topology::layers::core::dense::Dense;"), 1);
+        assert_eq!(
+            lines("crates/tfjs-candle/src/native/dense.rs", "use tfjs_topology::layers::core::dense::Dense;"),
+            1
+        );
         assert_eq!(lines("crates/tfjs-candle/src/model.rs", "fn f(c: &Callee) {}"), 1);
         assert_eq!(lines("crates/tfjs-candle/src/model.rs", "use tfjs_topology::graph::ModelGraph;"), 0);
         assert_eq!(lines("crates/tfjs-cli/src/dump.rs", "fn f(c: &Callee) {}"), 0);

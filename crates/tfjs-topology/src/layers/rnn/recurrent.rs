@@ -11,7 +11,6 @@ use crate::lower::{KerasTensor, LowerCx};
 use crate::producer::Family;
 use crate::read::ReadCx;
 use crate::registry::FromConfig;
-use crate::types::TensorType;
 use serde_json::Value as Json;
 use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp};
 use tfjs_ir::prim::reduce::ReduceOp;
@@ -386,6 +385,7 @@ mod tests {
     use crate::read::ReadCx;
     use crate::registry::Layer;
     use crate::testing::{check_infer, check_program, check_program_of, check_refused, check_weights, read_layer_of};
+    use crate::types::TensorType;
     use expect_test::expect;
     use serde_json::json;
 
