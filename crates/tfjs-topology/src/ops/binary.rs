@@ -6,11 +6,11 @@ use super::FromOpConfig;
 use super::args::{Args, Operands, is_integer, to_type};
 use super::params::Params;
 use super::sizes;
-use crate::call::{Arg, Call};
+use crate::call::Call;
 use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
-use crate::types::{Dim, SymShape, TensorType, ValueType};
+use crate::types::ValueType;
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_manifest::{Error, Result};
 

@@ -4,7 +4,6 @@
 
 use super::FromOpConfig;
 use super::args::{self, Args};
-use super::binary::operands;
 use super::params::Params;
 use crate::call::{Arg, Call};
 use crate::config::Config;

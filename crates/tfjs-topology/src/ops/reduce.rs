@@ -9,7 +9,7 @@ use crate::call::Call;
 use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx, value_type};
-use crate::types::{TensorType, ValueType};
+use crate::types::ValueType;
 use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_manifest::{Error, Result};
 

@@ -10,7 +10,6 @@ use crate::call::Call;
 use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
-use crate::types::TensorType;
 use tfjs_ir::prim::elementwise::{BinaryOp, UnaryOp};
 use tfjs_ir::prim::normalize::Softmax;
 use tfjs_ir::{Dim, Value};
