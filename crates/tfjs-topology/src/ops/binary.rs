@@ -4,13 +4,13 @@
 
 use super::FromOpConfig;
 use super::args::{Args, Operands, is_integer, to_type};
-use super::params::{Constant, Params, meeting, numeric};
+use super::params::Params;
 use super::sizes;
-use crate::call::{Arg, Call};
+use crate::call::Call;
 use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
-use crate::types::{Dim, SymShape, TensorType, ValueType};
+use crate::types::ValueType;
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_manifest::{Error, Result};
 
@@ -65,56 +65,6 @@ impl FromOpConfig for Binary {
         };
         Ok(Binary { kind, params: Params::read(config) })
     }
-}
-
-/// The shape two operands broadcast to: aligned at the last axis, 1 stretches, unknown stays unknown.
-///
-/// # Errors
-/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if a pair of dimensions differs.
-pub fn broadcast(a: &SymShape, b: &SymShape) -> Result<SymShape> {
-    let rank = a.rank().max(b.rank());
-    let dim =
-        |shape: &SymShape, i: usize| -> Dim { (i + shape.rank()).checked_sub(rank).map_or(Some(1), |i| shape.0[i]) };
-    (0..rank)
-        .map(|i| match (dim(a, i), dim(b, i)) {
-            (Some(1), d) | (d, Some(1)) => Ok(d),
-            (None, d) | (d, None) => Ok(d),
-            (Some(x), Some(y)) if x == y => Ok(Some(x)),
-            _ => Err(Error::malformed(format!("shapes {a} and {b} do not broadcast"))),
-        })
-        .collect::<Result<Vec<Dim>>>()
-        .map(SymShape)
-}
-
-/// The two operands of a call: positional, or by keyword.
-///
-/// # Errors
-/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there are not two.
-pub fn operands<T>(call: &Call<T>) -> Result<[&Arg<T>; 2]> {
-    let mut found: Vec<&Arg<T>> = call.args.iter().collect();
-    found.extend(["x1", "x", "a", "x2", "y", "b"].iter().filter_map(|k| call.kwarg(k)));
-    found.try_into().map_err(|f: Vec<_>| Error::malformed(format!("expected two operands, found {}", f.len())))
-}
-
-/// The types of two operands, and the one they meet in. A constant takes the tensor's type where that holds it.
-///
-/// # Errors
-/// Strings, and what is neither a tensor nor a constant.
-pub fn operand_types(call: &Call<TensorType>) -> Result<([TensorType; 2], ValueType)> {
-    let typed = |arg: &Arg<TensorType>| -> Result<(TensorType, bool)> {
-        match arg {
-            Arg::Tensor(ty) => numeric(ty).map(|ty| (ty.clone(), false)),
-            Arg::Const(value) => Constant::read(value).map(|c| (c.ty(), c.weak)),
-            _ => Err(Error::unsupported("an operand is neither a tensor nor a number")),
-        }
-    };
-    let [a, b] = operands(call)?;
-    if a.tensor().is_none() && b.tensor().is_none() {
-        return Err(Error::malformed("an operation without a tensor"));
-    }
-    let ((a, a_weak), (b, b_weak)) = (typed(a)?, typed(b)?);
-    let dtype = meeting((a.dtype, a_weak), (b.dtype, b_weak));
-    Ok(([a, b], dtype))
 }
 
 impl Binary {

@@ -29,93 +29,6 @@ impl FromOpConfig for Join {
 }
 
 impl Join {
-    /// The tensors of a call.
-    ///
-    /// # Errors
-    /// No tensor; [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a constant among them.
-    pub fn tensors<'a, T>(&self, call: &'a Call<T>) -> Result<Vec<&'a T>> {
-        let mut found = call.inputs();
-        let lists = call.args.iter().chain(["xs", "x", "values"].iter().filter_map(|name| call.kwarg(name)));
-        for arg in lists {
-            if let Arg::List(items) = arg
-                && items.iter().any(|item| item.constant().is_some())
-            {
-                return Err(Error::unsupported("a constant among joined tensors is not supported"));
-            }
-        }
-        if found.is_empty() {
-            ["xs", "x", "values"].iter().filter_map(|name| call.kwarg(name)).for_each(|arg| arg.collect(&mut found));
-        }
-        if found.is_empty() { Err(Error::malformed("expected tensors to join, found none")) } else { Ok(found) }
-    }
-
-    /// The axis in the result.
-    ///
-    /// # Errors
-    /// An axis that does not exist.
-    pub fn axis<T>(&self, call: &Call<T>, shape: &SymShape) -> Result<usize> {
-        let default = if self.stack { 0 } else { -1 };
-        let axis: i64 = self
-            .params
-            .opt(call, &["axis"], Some(1).filter(|&i| call.args.get(i).is_some_and(is_constant)))?
-            .unwrap_or(default);
-        let rank = shape.rank() + usize::from(self.stack);
-        let found = SymShape(vec![None; rank]).axis(axis);
-        found.map_err(|_| Error::malformed(format!("`axis` {axis} does not exist in shape {shape}")))
-    }
-}
-
-fn is_constant<T>(arg: &Arg<T>) -> bool {
-    arg.constant().is_some()
-}
-
-/// Lowering.
-impl Join {
-    /// What is joined, with the arguments behind it: Keras 3 writes a list, Keras 2 one argument after the other.
-    fn parts<'a>(&self, args: &Args<'a>) -> Result<(Vec<&'a Arg<KerasTensor>>, Option<usize>)> {
-        const NAMES: [&str; 3] = ["xs", "x", "values"];
-        let (list, axis) = match args.positional() {
-            [] => (args.keyword(&NAMES).map(std::slice::from_ref).unwrap_or_default(), None),
-            [Arg::List(_), ..] => (&args.positional()[..1], Some(1)),
-            all => (all, None),
-        };
-        let parts: Vec<&Arg<KerasTensor>> = match list {
-            [Arg::List(items)] => items.iter().collect(),
-            items => items.iter().collect(),
-        };
-        if parts.iter().any(|part| part.tensor().is_some()) {
-            return Ok((parts, axis));
-        }
-        Err(Error::malformed("expected tensors to join, found none"))
-    }
-
-    /// The parts as values. A constant among them counts as sizes do.
-    fn values(&self, cx: &mut LowerCx<'_>, parts: &[&Arg<KerasTensor>]) -> Result<Vec<KerasTensor>> {
-        let tensors = || parts.iter().filter_map(|part| part.tensor());
-        let mut dtype = ValueType::Bool;
-        for tensor in tensors() {
-            args::numeric(cx, tensor.value)?;
-            dtype = promote(dtype, value_type(cx.ty(tensor.value).element));
-        }
-        let of_sizes = is_integer(dtype) && tensors().all(|tensor| tensor.sizes.is_some());
-        let mut values = Vec::with_capacity(parts.len());
-        for part in parts {
-            values.push(match part {
-                Arg::Tensor(tensor) => {
-                    let value = to_type(cx, tensor.value, dtype)?;
-                    KerasTensor { sizes: tensor.sizes.clone().filter(|_| of_sizes), ..KerasTensor::from(value) }
-                }
-                Arg::Const(json) if of_sizes => {
-                    let constant = Constant::read(json)?;
-                    let sizes = sizes::of_constant(cx, &constant);
-                    KerasTensor { sizes, ..KerasTensor::from(constant.lower(cx, dtype)?) }
-                }
-                _ => return Err(Error::unsupported("a constant among joined tensors is not supported")),
-            });
-        }
-        Ok(values)
-    }
-
     /// The axis in the result.
     fn axis_of(
         &self,
@@ -154,11 +67,56 @@ impl Join {
     }
 }
 
+/// What is joined, with the arguments behind it: Keras 3 writes a list, Keras 2 one argument after the other.
+fn parts<'a>(args: &Args<'a>) -> Result<(Vec<&'a Arg<KerasTensor>>, Option<usize>)> {
+    const NAMES: [&str; 3] = ["xs", "x", "values"];
+    let (list, axis) = match args.positional() {
+        [] => (args.keyword(&NAMES).map(std::slice::from_ref).unwrap_or_default(), None),
+        [Arg::List(_), ..] => (&args.positional()[..1], Some(1)),
+        all => (all, None),
+    };
+    let parts: Vec<&Arg<KerasTensor>> = match list {
+        [Arg::List(items)] => items.iter().collect(),
+        items => items.iter().collect(),
+    };
+    if parts.iter().any(|part| part.tensor().is_some()) {
+        return Ok((parts, axis));
+    }
+    Err(Error::malformed("expected tensors to join, found none"))
+}
+
+/// The parts as values. A constant among them counts as sizes do.
+fn values(cx: &mut LowerCx<'_>, parts: &[&Arg<KerasTensor>]) -> Result<Vec<KerasTensor>> {
+    let tensors = || parts.iter().filter_map(|part| part.tensor());
+    let mut dtype = ValueType::Bool;
+    for tensor in tensors() {
+        args::numeric(cx, tensor.value)?;
+        dtype = promote(dtype, value_type(cx.ty(tensor.value).element));
+    }
+    let of_sizes = is_integer(dtype) && tensors().all(|tensor| tensor.sizes.is_some());
+    let mut values = Vec::with_capacity(parts.len());
+    for part in parts {
+        values.push(match part {
+            Arg::Tensor(tensor) => {
+                let value = to_type(cx, tensor.value, dtype)?;
+                KerasTensor { sizes: tensor.sizes.clone().filter(|_| of_sizes), ..KerasTensor::from(value) }
+            }
+            Arg::Const(json) if of_sizes => {
+                let constant = Constant::read(json)?;
+                let sizes = sizes::of_constant(cx, &constant);
+                KerasTensor { sizes, ..KerasTensor::from(constant.lower(cx, dtype)?) }
+            }
+            _ => return Err(Error::unsupported("a constant among joined tensors is not supported")),
+        });
+    }
+    Ok(values)
+}
+
 impl LayerDef for Join {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let args = Args::new(&self.params, call);
-        let (parts, position) = self.parts(&args)?;
-        let mut values = self.values(cx, &parts)?;
+        let (parts, position) = parts(&args)?;
+        let mut values = values(cx, &parts)?;
         let first = values.first().ok_or_else(|| Error::bug("no tensors to join"))?.value;
         let axis = self.axis_of(cx, &args, position, first)?;
         self.check_fit(cx, &values, axis)?;

@@ -4,7 +4,6 @@
 
 use super::FromOpConfig;
 use super::args::{self, Args};
-use super::binary::operands;
 use super::params::Params;
 use crate::call::{Arg, Call};
 use crate::config::Config;
@@ -23,44 +22,6 @@ pub struct Matmul {
 impl FromOpConfig for Matmul {
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         Ok(Matmul { params: Params::read(config) })
-    }
-}
-
-impl Matmul {
-    /// The operands, and whether each has its last two axes exchanged.
-    ///
-    /// # Errors
-    /// An operand that is missing or no tensor.
-    pub fn operands<'a, T>(&self, call: &'a Call<T>) -> Result<[(&'a T, bool); 2]> {
-        for name in ["adjoint_a", "adjoint_b", "a_is_sparse", "b_is_sparse"] {
-            if self.params.opt(call, &[name], None)?.unwrap_or(false) {
-                return Err(Error::unsupported(format!("`{name}` is not supported")));
-            }
-        }
-        let transposed = |name: &str| Ok(self.params.opt(call, &[name], None)?.unwrap_or(false));
-        let (transpose_a, transpose_b) = (transposed("transpose_a")?, transposed("transpose_b")?);
-        let [Arg::Tensor(a), Arg::Tensor(b)] = operands(call)? else {
-            return Err(Error::unsupported("a constant in a product of matrices is not supported"));
-        };
-        Ok([(a, transpose_a), (b, transpose_b)])
-    }
-}
-
-/// Lowering.
-impl Matmul {
-    /// An operand, and the axes of it that are no batch: those that stay, those that are summed over.
-    fn side(&self, cx: &mut LowerCx<'_>, args: &Args<'_>, arg: &Arg<KerasTensor>, of: Side) -> Result<Factor> {
-        let Arg::Tensor(tensor) = arg else {
-            return Err(Error::unsupported("a constant in a product of matrices is not supported"));
-        };
-        args::numeric(cx, tensor.value)?;
-        let transposed = args.or(&[of.transpose()], None, false)?;
-        let Some(batch) = cx.ty(tensor.value).rank().checked_sub(2) else {
-            let shape = cx.shape(tensor.value);
-            return Err(Error::unsupported(format!("expected tensors of rank 2 or more, found shape {shape}")));
-        };
-        let inner = if transposed == (of == Side::Left) { batch } else { batch + 1 };
-        Ok(Factor { value: cx.to_float(tensor.value)?, batch, inner })
     }
 }
 
@@ -100,6 +61,21 @@ impl Factor {
     }
 }
 
+/// An operand, and the axes of it that are no batch: those that stay, those that are summed over.
+fn side(cx: &mut LowerCx<'_>, args: &Args<'_>, arg: &Arg<KerasTensor>, of: Side) -> Result<Factor> {
+    let Arg::Tensor(tensor) = arg else {
+        return Err(Error::unsupported("a constant in a product of matrices is not supported"));
+    };
+    args::numeric(cx, tensor.value)?;
+    let transposed = args.or(&[of.transpose()], None, false)?;
+    let Some(batch) = cx.ty(tensor.value).rank().checked_sub(2) else {
+        let shape = cx.shape(tensor.value);
+        return Err(Error::unsupported(format!("expected tensors of rank 2 or more, found shape {shape}")));
+    };
+    let inner = if transposed == (of == Side::Left) { batch } else { batch + 1 };
+    Ok(Factor { value: cx.to_float(tensor.value)?, batch, inner })
+}
+
 fn product(cx: &mut LowerCx<'_>, a: Factor, b: Factor) -> Result<Value> {
     let (a_dims, b_dims) = (cx.dims_of(a.value), cx.dims_of(b.value));
     if cx.same(a_dims[a.inner], b_dims[b.inner]).is_none() {
@@ -128,8 +104,8 @@ impl LayerDef for Matmul {
             }
         }
         let [a, b] = args.pair(0)?;
-        let a = self.side(cx, &args, a, Side::Left)?;
-        let b = self.side(cx, &args, b, Side::Right)?;
+        let a = side(cx, &args, a, Side::Left)?;
+        let b = side(cx, &args, b, Side::Right)?;
         let value = product(cx, a, b)?;
         args.finish(cx);
         Ok(vec![KerasTensor::from(value)])

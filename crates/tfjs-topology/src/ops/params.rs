@@ -1,10 +1,9 @@
 //! Parameters and constants of operations. Keras 3 writes parameters into the configuration, Keras 2 into
 //! every call; constants stand where tensors may.
 
-use crate::call::{Arg, Call};
 use crate::config::{Config, FromJson, expected};
 use crate::lower::{LowerCx, element};
-use crate::types::{SymShape, TensorType, ValueType};
+use crate::types::ValueType;
 use serde_json::{Map, Value};
 use tfjs_ir::{Array, Data, ElementType};
 use tfjs_manifest::{Error, Result, Shape};
@@ -28,50 +27,6 @@ impl Params {
     pub fn read(config: &Config<'_>) -> Self {
         config.map().keys().for_each(|key| config.inert(&[key]));
         Params(config.map().clone())
-    }
-
-    /// A parameter under any of its names: by keyword, at a position of the call, or in the configuration.
-    /// Null is absent.
-    pub fn value<'a, T>(&'a self, call: &'a Call<T>, names: &[&str], position: Option<usize>) -> Option<&'a Value> {
-        let keyword = names.iter().find_map(|name| call.kwarg(name).and_then(Arg::constant));
-        let positional = || position.and_then(|i| call.args.get(i)).and_then(Arg::constant);
-        let configured = || names.iter().find_map(|name| self.0.get(*name)).filter(|v| !v.is_null());
-        keyword.or_else(positional).or_else(configured)
-    }
-
-    /// [`value`](Params::value), read.
-    ///
-    /// # Errors
-    /// A value of the wrong kind, at its name; [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a tensor.
-    pub fn opt<T, V: FromJson>(&self, call: &Call<T>, names: &[&str], position: Option<usize>) -> Result<Option<V>> {
-        let name = names.first().copied().unwrap_or_default();
-        let arg = names.iter().find_map(|n| call.kwarg(n)).or_else(|| position.and_then(|i| call.args.get(i)));
-        if let Some(Arg::Tensor(_) | Arg::List(_) | Arg::Dict(_)) = arg {
-            return Err(Error::unsupported(format!("`{name}` is a tensor, which is not supported")));
-        }
-        self.value(call, names, position).map(V::from_json).transpose().map_err(|e| e.at_json(name))
-    }
-
-    /// Axes given as one number or a list; `None` for all.
-    ///
-    /// # Errors
-    /// An axis that does not exist or is given twice.
-    pub fn axes<T>(
-        &self,
-        call: &Call<T>,
-        names: &[&str],
-        position: Option<usize>,
-        shape: &SymShape,
-    ) -> Result<Option<Vec<usize>>> {
-        let Some(Numbers(axes)) = self.opt(call, names, position)? else { return Ok(None) };
-        let mut axes = axes.into_iter().map(|axis| shape.axis(axis)).collect::<Result<Vec<usize>>>()?;
-        let given = axes.len();
-        axes.sort_unstable();
-        axes.dedup();
-        if axes.len() < given {
-            return Err(Error::malformed("an axis is given twice"));
-        }
-        Ok(Some(axes))
     }
 }
 
@@ -140,12 +95,6 @@ impl Constant {
         };
         cx.constant(Array::new(element, dims, data)?)
     }
-
-    /// The type as an operand.
-    pub fn ty(&self) -> TensorType {
-        let shape = SymShape(self.shape.iter().map(|&d| Some(d)).collect());
-        TensorType { shape, dtype: self.dtype }
-    }
 }
 
 fn collect(
@@ -199,24 +148,6 @@ pub fn meeting((a, a_weak): (ValueType, bool), (b, b_weak): (ValueType, bool)) -
         (false, true) if promote(kind(a), kind(b)) == kind(a) => a,
         _ => promote(a, b),
     }
-}
-
-/// Refuses strings.
-///
-/// # Errors
-/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed).
-pub fn numeric(ty: &TensorType) -> Result<&TensorType> {
-    if ty.dtype == ValueType::String { Err(Error::malformed("expected numbers, found strings")) } else { Ok(ty) }
-}
-
-/// The tensor an operation works on: its first argument, or one of these keywords.
-///
-/// # Errors
-/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there is none.
-pub fn subject<'a, T>(call: &'a Call<T>, names: &[&str]) -> Result<&'a T> {
-    let keyword = || names.iter().chain(&["x", "input", "tensor"]).find_map(|name| call.kwarg(name));
-    let found = call.args.first().or_else(keyword).and_then(Arg::tensor);
-    found.ok_or_else(|| Error::malformed("expected a tensor as the first argument"))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::call::Call;
 use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx, value_type};
-use crate::types::{TensorType, ValueType};
+use crate::types::ValueType;
 use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_manifest::{Error, Result};
 
@@ -57,25 +57,6 @@ impl FromOpConfig for Reduce {
             return Err(Error::unsupported("`initial` of a reduction is not supported").at_json("config"));
         }
         Ok(Reduce { kind, params: Params::read(config) })
-    }
-}
-
-impl Reduce {
-    /// The axes reduced, ascending.
-    ///
-    /// # Errors
-    /// An axis that does not exist.
-    pub fn axes<T>(&self, call: &Call<T>, ty: &TensorType) -> Result<Vec<usize>> {
-        let given = self.params.axes(call, &["axis", "reduction_indices"], Some(1), &ty.shape)?;
-        Ok(given.unwrap_or_else(|| (0..ty.shape.rank()).collect()))
-    }
-
-    /// Whether reduced axes stay with length 1.
-    ///
-    /// # Errors
-    /// A value that is no truth value.
-    pub fn keepdims<T>(&self, call: &Call<T>) -> Result<bool> {
-        Ok(self.params.opt(call, &["keepdims", "keep_dims"], Some(2))?.unwrap_or(false))
     }
 }
 

@@ -49,21 +49,6 @@ impl FromOpConfig for Make {
     }
 }
 
-impl Make {
-    /// The type of the result for an input of this type.
-    ///
-    /// # Errors
-    /// A type nobody knows.
-    pub fn dtype<T>(&self, call: &Call<T>, input: ValueType) -> Result<ValueType> {
-        if self.kind == MakeKind::Not {
-            return Ok(ValueType::Bool);
-        }
-        let Some(name) = self.params.opt::<_, String>(call, &["dtype"], Some(1))? else { return Ok(input) };
-        let known = ValueType::from_keras(&name).filter(|&t| t != ValueType::String);
-        known.ok_or_else(|| Error::unsupported(format!("unknown `dtype` `{name}`")))
-    }
-}
-
 impl LayerDef for Make {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let args = Args::new(&self.params, call);
@@ -96,23 +81,6 @@ pub struct Where {
 impl FromOpConfig for Where {
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         Ok(Where { params: Params::read(config) })
-    }
-}
-
-impl Where {
-    /// The condition, and a call of the two values.
-    ///
-    /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) without a condition.
-    pub fn split<'a, T: Clone>(&self, call: &'a Call<T>) -> Result<(&'a T, Call<T>)> {
-        let (condition, values) = match call.args.split_first() {
-            Some((first, rest)) => (Some(first), rest.to_vec()),
-            None => (call.kwarg("condition"), Vec::new()),
-        };
-        let condition = condition.and_then(Arg::tensor);
-        let condition = condition.ok_or_else(|| Error::malformed("expected a tensor as the condition"))?;
-        let kwargs = call.kwargs.iter().filter(|(k, _)| k != "condition").cloned().collect();
-        Ok((condition, Call { args: values, kwargs }))
     }
 }
 

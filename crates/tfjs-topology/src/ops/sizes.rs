@@ -270,6 +270,7 @@ mod tests {
         let to_other = json!([all, {"start": null, "stop": ["time", 0, 0], "step": null}]);
         let layers = [shape("s", "y"), item("time", "s", json!(1)), item("part", "x", to_other)];
         check_type(&two, &layers, "f32[batch,min(x.1,y.1),4]");
+        // All of `x` if `y` has no steps, as `x[:, -0:]` is.
         let from_end = json!([all, {"start": ["minus", 0, 0], "stop": null, "step": null}]);
         let layers = [
             shape("s", "y"),
@@ -277,7 +278,7 @@ mod tests {
             call("minus", "math.negative", json!("time"), json!({"name": null})),
             item("part", "x", from_end),
         ];
-        check_type(&two, &layers, "f32[batch,?,4]");
+        check_type(&two, &layers, "f32[batch,max(0,min(-min(1,y.1)*x.1+x.1+y.1,x.1)),4]");
     }
 
     #[test]

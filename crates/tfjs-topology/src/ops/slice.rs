@@ -10,10 +10,9 @@ use crate::call::{Arg, Call};
 use crate::config::{Config, FromJson, expected};
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
-use crate::types::Dim;
-use serde_json::Value;
+use serde_json::Value as Json;
 use tfjs_ir::prim::layout::Range;
-use tfjs_ir::{self as ir, Value as Computed};
+use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
 
 /// A part of a tensor.
@@ -23,116 +22,10 @@ pub struct GetItem {
     pub params: Params,
 }
 
-/// What becomes of an axis, or of none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Piece {
-    /// The axis goes: one element of it is taken.
-    At(usize),
-    /// These elements of the axis are taken; how many is not known before the axis is.
-    Range {
-        /// The first.
-        start: usize,
-        /// The distance to the next, which may be backwards.
-        step: i64,
-        /// How many.
-        len: Dim,
-    },
-    /// The axis stays as it is.
-    Whole,
-    /// A new axis of length 1.
-    New,
-}
-
 impl FromOpConfig for GetItem {
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         Ok(GetItem { params: Params::read(config) })
     }
-}
-
-impl GetItem {
-    /// What the brackets of a call do to a tensor of these dimensions.
-    ///
-    /// # Errors
-    /// Brackets with a tensor or a list in them, too many indices, an index outside a known axis.
-    pub fn plan<T>(&self, call: &Call<T>, dims: &[Dim]) -> Result<Vec<Piece>> {
-        let arg = ["slice_spec", "key"].iter().find_map(|name| call.kwarg(name)).or(call.args.get(1));
-        let value = match arg {
-            Some(Arg::Const(value)) => value,
-            Some(_) => return Err(Error::unsupported("a tensor as an index is not supported")),
-            None => return Err(Error::malformed("missing the brackets of a slice")),
-        };
-        let items = match value {
-            Value::Array(items) => &items[..],
-            one => std::slice::from_ref(one),
-        };
-        let is_ellipsis = |v: &Value| v.get("class_name").and_then(Value::as_str) == Some("__ellipsis__");
-        let named = items.iter().filter(|v| !v.is_null() && !is_ellipsis(v)).count();
-        let Some(rest) = dims.len().checked_sub(named) else {
-            return Err(Error::malformed(format!("{named} indices for a tensor of rank {}", dims.len())));
-        };
-        let (mut pieces, mut axes, mut filled) = (Vec::new(), dims.iter(), false);
-        for item in items {
-            match item {
-                Value::Null => pieces.push(Piece::New),
-                _ if is_ellipsis(item) && filled => return Err(Error::malformed("two ellipses in one slice")),
-                _ if is_ellipsis(item) => {
-                    filled = true;
-                    pieces.extend(axes.by_ref().take(rest).map(|_| Piece::Whole));
-                }
-                _ => {
-                    let dim = axes.next().copied().flatten();
-                    pieces.push(piece(item, dim)?);
-                }
-            }
-        }
-        pieces.extend(axes.map(|_| Piece::Whole));
-        Ok(pieces)
-    }
-}
-
-fn piece(item: &Value, dim: Dim) -> Result<Piece> {
-    match item {
-        Value::Object(map) => {
-            let slice = map.get("config").and_then(Value::as_object).unwrap_or(map);
-            let part = |key: &str| -> Result<Option<i64>> {
-                slice.get(key).map_or(Ok(None), Option::from_json).map_err(|e| e.at_json(key))
-            };
-            range(part("start")?, part("stop")?, part("step")?, dim)
-        }
-        Value::Number(_) => {
-            let index = i64::from_json(item)?;
-            let outside = |len: usize| Error::malformed(format!("index {index} is outside an axis of length {len}"));
-            match dim {
-                Some(len) => {
-                    let at = if index < 0 { index + len as i64 } else { index };
-                    usize::try_from(at).ok().filter(|&at| at < len).map(Piece::At).ok_or_else(|| outside(len))
-                }
-                None => Ok(Piece::At(usize::try_from(index).unwrap_or(0))),
-            }
-        }
-        other => Err(Error::unsupported(expected("a number or a slice as an index", other).message())),
-    }
-}
-
-/// `start:stop:step` with Python's rules.
-fn range(start: Option<i64>, stop: Option<i64>, step: Option<i64>, dim: Dim) -> Result<Piece> {
-    let step = step.unwrap_or(1);
-    if step == 0 {
-        return Err(Error::malformed("a slice with step 0"));
-    }
-    if (start.unwrap_or(0), stop, step) == (0, None, 1) {
-        return Ok(Piece::Whole);
-    }
-    let Some(len) = dim else { return Ok(Piece::Range { start: 0, step, len: None }) };
-    let len = len as i64;
-    // Going backwards, the ends are before the first and at the last element.
-    let (low, high) = if step > 0 { (0, len) } else { (-1, len - 1) };
-    let clamp = |i: i64| (if i < 0 { i.saturating_add(len) } else { i }).clamp(low, high);
-    let start = start.map_or(if step > 0 { low } else { high }, clamp);
-    let stop = stop.map_or(if step > 0 { high } else { low }, clamp);
-    let distance = if step > 0 { stop - start } else { start - stop };
-    let count = if distance <= 0 { 0 } else { (distance - 1) as u64 / step.unsigned_abs() + 1 };
-    Ok(Piece::Range { start: start.max(0) as usize, step, len: Some(count as usize) })
 }
 
 /// One item between the brackets.
@@ -143,9 +36,9 @@ enum Item {
     /// All axes that no other item is for.
     Ellipsis,
     /// One element.
-    At(ir::Dim),
+    At(Dim),
     /// `start:stop:step`.
-    Slice { start: Option<ir::Dim>, stop: Option<ir::Dim>, step: i64 },
+    Slice { start: Option<Dim>, stop: Option<Dim>, step: i64 },
 }
 
 /// What is taken of an axis.
@@ -159,22 +52,19 @@ struct Part {
     removed: bool,
 }
 
-/// Lowering.
-impl GetItem {
-    /// The items between the brackets.
-    fn items(&self, cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Vec<Item>> {
-        let arg = args.keyword(&["slice_spec", "key"]).or(args.positional().get(1));
-        match arg {
-            Some(Arg::Const(Value::Array(items))) => items.iter().map(|item| json_item(cx, item)).collect(),
-            Some(Arg::List(items)) => items.iter().map(|item| arg_item(cx, item)).collect(),
-            Some(one) => Ok(vec![arg_item(cx, one)?]),
-            None => Err(Error::malformed("missing the brackets of a slice")),
-        }
+/// The items between the brackets.
+fn items(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Vec<Item>> {
+    let arg = args.keyword(&["slice_spec", "key"]).or(args.positional().get(1));
+    match arg {
+        Some(Arg::Const(Json::Array(items))) => items.iter().map(|item| json_item(cx, item)).collect(),
+        Some(Arg::List(items)) => items.iter().map(|item| arg_item(cx, item)).collect(),
+        Some(one) => Ok(vec![arg_item(cx, one)?]),
+        None => Err(Error::malformed("missing the brackets of a slice")),
     }
 }
 
 fn arg_item(cx: &mut LowerCx<'_>, arg: &Arg<KerasTensor>) -> Result<Item> {
-    let index = |sizes: Option<Vec<ir::Dim>>| match sizes.as_deref() {
+    let index = |sizes: Option<Vec<Dim>>| match sizes.as_deref() {
         Some(&[size]) => Ok(size),
         _ => Err(Error::unsupported("a tensor as an index is not supported")),
     };
@@ -185,7 +75,7 @@ fn arg_item(cx: &mut LowerCx<'_>, arg: &Arg<KerasTensor>) -> Result<Item> {
         Arg::Dict(parts) => {
             let part = |key: &str| parts.iter().find(|(name, _)| name == key).map(|(_, arg)| arg);
             let mut bound = |key: &str| match part(key) {
-                None | Some(Arg::Const(Value::Null)) => Ok(None),
+                None | Some(Arg::Const(Json::Null)) => Ok(None),
                 Some(Arg::Const(value)) => number_at(cx, value, key).map(Some),
                 Some(arg) => index(sizes::of_arg(cx, arg)?).map(Some),
             };
@@ -200,31 +90,29 @@ fn arg_item(cx: &mut LowerCx<'_>, arg: &Arg<KerasTensor>) -> Result<Item> {
     }
 }
 
-fn json_item(cx: &mut LowerCx<'_>, item: &Value) -> Result<Item> {
+fn json_item(cx: &mut LowerCx<'_>, item: &Json) -> Result<Item> {
     match item {
-        Value::Null => Ok(Item::New),
-        Value::Object(_) if item.get("class_name").and_then(Value::as_str) == Some("__ellipsis__") => {
-            Ok(Item::Ellipsis)
-        }
-        Value::Object(map) => {
-            let slice = map.get("config").and_then(Value::as_object).unwrap_or(map);
+        Json::Null => Ok(Item::New),
+        Json::Object(_) if item.get("class_name").and_then(Json::as_str) == Some("__ellipsis__") => Ok(Item::Ellipsis),
+        Json::Object(map) => {
+            let slice = map.get("config").and_then(Json::as_object).unwrap_or(map);
             let mut bound = |key: &str| match slice.get(key) {
-                None | Some(Value::Null) => Ok(None),
+                None | Some(Json::Null) => Ok(None),
                 Some(value) => number_at(cx, value, key).map(Some),
             };
             let (start, stop) = (bound("start")?, bound("stop")?);
             Ok(Item::Slice { start, stop, step: slice.get("step").map_or(Ok(1), step)? })
         }
-        Value::Number(_) => sizes::number(cx, i64::from_json(item)?).map(Item::At),
+        Json::Number(_) => sizes::number(cx, i64::from_json(item)?).map(Item::At),
         other => Err(Error::unsupported(expected("a number or a slice as an index", other).message())),
     }
 }
 
-fn number_at(cx: &mut LowerCx<'_>, value: &Value, key: &str) -> Result<ir::Dim> {
+fn number_at(cx: &mut LowerCx<'_>, value: &Json, key: &str) -> Result<Dim> {
     sizes::number(cx, i64::from_json(value).map_err(|e| e.at_json(key))?)
 }
 
-fn step(value: &Value) -> Result<i64> {
+fn step(value: &Json) -> Result<i64> {
     match Option::from_json(value).map_err(|e| e.at_json("step"))?.unwrap_or(1) {
         0 => Err(Error::malformed("a slice with step 0")),
         step => Ok(step),
@@ -235,53 +123,55 @@ fn step(value: &Value) -> Result<i64> {
 ///
 /// Whether a size is negative may be unknown. Then the sum is multiplied by what is 1 for a negative size and 0 for
 /// others.
-fn from_start(cx: &mut LowerCx<'_>, index: ir::Dim, length: ir::Dim) -> Result<ir::Dim> {
+fn from_start(cx: &mut LowerCx<'_>, index: Dim, length: Dim) -> Result<Dim> {
     let dims = cx.dims();
-    let below = dims.sub(ir::Dim::ZERO, index)?;
-    let below = dims.max(below, ir::Dim::ZERO)?;
-    let is_negative = dims.min(below, ir::Dim::ONE)?;
+    let below = dims.sub(Dim::ZERO, index)?;
+    let below = dims.max(below, Dim::ZERO)?;
+    let is_negative = dims.min(below, Dim::ONE)?;
     let shift = dims.mul(is_negative, length)?;
     dims.add(index, shift)
 }
 
 impl Part {
-    fn whole(length: ir::Dim) -> Self {
-        Part { range: Range { start: ir::Dim::ZERO, len: length, step: 1 }, turned: false, removed: false }
+    fn whole(length: Dim) -> Self {
+        Part { range: Range { start: Dim::ZERO, len: length, step: 1 }, turned: false, removed: false }
     }
 
     /// One element.
-    fn at(cx: &mut LowerCx<'_>, index: ir::Dim, length: ir::Dim) -> Result<Self> {
+    fn at(cx: &mut LowerCx<'_>, index: Dim, length: Dim) -> Result<Self> {
         let start = from_start(cx, index, length)?;
-        let last = cx.dims().sub(length, ir::Dim::ONE)?;
-        if !cx.at_least(start, ir::Dim::ZERO) || !cx.at_least(last, start) {
+        let last = cx.dims().sub(length, Dim::ONE)?;
+        if !cx.at_least(start, Dim::ZERO) || !cx.at_least(last, start) {
             let dims = &cx.program().dims;
             let (index, length) = (dims.display(index), dims.display(length));
             return Err(Error::malformed(format!("index {index} is outside an axis of length {length}")));
         }
-        Ok(Part { range: Range { start, len: ir::Dim::ONE, step: 1 }, turned: false, removed: true })
+        Ok(Part { range: Range { start, len: Dim::ONE, step: 1 }, turned: false, removed: true })
     }
 
     /// `start:stop:step` with Python's rules. What goes backwards is a slice of the axis turned around.
-    fn slice(cx: &mut LowerCx<'_>, [start, stop]: [Option<ir::Dim>; 2], step: i64, length: ir::Dim) -> Result<Self> {
+    fn slice(cx: &mut LowerCx<'_>, [start, stop]: [Option<Dim>; 2], step: i64, length: Dim) -> Result<Self> {
         let turned = step < 0;
-        let mut place = |index: Option<ir::Dim>, default: ir::Dim| -> Result<ir::Dim> {
+        let mut place = |index: Option<Dim>, default: Dim| -> Result<Dim> {
             let Some(index) = index else { return Ok(default) };
             let index = from_start(cx, index, length)?;
             if !turned {
                 return Ok(index);
             }
-            let last = cx.dims().sub(length, ir::Dim::ONE)?;
+            let last = cx.dims().sub(length, Dim::ONE)?;
             cx.dims().sub(last, index)
         };
-        let (start, stop) = (place(start, ir::Dim::ZERO)?, place(stop, length)?);
+        let (start, stop) = (place(start, Dim::ZERO)?, place(stop, length)?);
         let dims = cx.dims();
-        let start = dims.max(start, ir::Dim::ZERO)?;
         let stop = dims.min(stop, length)?;
-        // A start past the end makes the distance negative, as it would at the end.
+        // At most `stop`, because a start before the first element counts as the first. A start past the end makes it
+        // negative.
         let distance = dims.sub(stop, start)?;
-        let distance = dims.max(distance, ir::Dim::ZERO)?;
+        let distance = dims.min(distance, stop)?;
+        let distance = dims.max(distance, Dim::ZERO)?;
         let step = step.unsigned_abs();
         let len = dims.div_ceil(distance, step)?;
+        let start = dims.max(start, Dim::ZERO)?;
         let start = dims.min(start, length)?;
         Ok(Part { range: Range { start, len, step }, turned, removed: false })
     }
@@ -294,7 +184,7 @@ struct Brackets {
 }
 
 impl Brackets {
-    fn of(cx: &mut LowerCx<'_>, items: &[Item], lengths: &[ir::Dim]) -> Result<Self> {
+    fn of(cx: &mut LowerCx<'_>, items: &[Item], lengths: &[Dim]) -> Result<Self> {
         let named = items.iter().filter(|item| matches!(item, Item::At(_) | Item::Slice { .. })).count();
         let Some(rest) = lengths.len().checked_sub(named) else {
             return Err(Error::malformed(format!("{named} indices for a tensor of rank {}", lengths.len())));
@@ -303,8 +193,8 @@ impl Brackets {
         let mut filled = false;
         for item in items {
             let length = match item {
-                Item::At(_) | Item::Slice { .. } => axes.next().copied().unwrap_or(ir::Dim::ZERO),
-                _ => ir::Dim::ZERO,
+                Item::At(_) | Item::Slice { .. } => axes.next().copied().unwrap_or(Dim::ZERO),
+                _ => Dim::ZERO,
             };
             match *item {
                 Item::New => brackets.new.push(place),
@@ -328,14 +218,13 @@ impl Brackets {
     }
 
     /// Whether the first axis is not the batch any more, or not all of it.
-    fn mix_batch(&self, lengths: &[ir::Dim]) -> bool {
-        let whole = |(part, &length): (&Part, &ir::Dim)| {
-            !part.removed && !part.turned && part.range == Part::whole(length).range
-        };
+    fn mix_batch(&self, lengths: &[Dim]) -> bool {
+        let whole =
+            |(part, &length): (&Part, &Dim)| !part.removed && !part.turned && part.range == Part::whole(length).range;
         self.new.contains(&0) || !self.parts.iter().zip(lengths).next().is_some_and(whole)
     }
 
-    fn apply(&self, cx: &mut LowerCx<'_>, mut x: Computed) -> Result<Computed> {
+    fn apply(&self, cx: &mut LowerCx<'_>, mut x: Value) -> Result<Value> {
         let turned: Vec<usize> = (0..self.parts.len()).filter(|&axis| self.parts[axis].turned).collect();
         if !turned.is_empty() {
             x = cx.reverse(x, &turned)?;
@@ -345,13 +234,13 @@ impl Brackets {
             x = cx.slice(x, &ranges)?;
         }
         let kept = self.parts.iter().filter(|part| !part.removed);
-        let mut dims: Vec<ir::Dim> = kept.map(|part| part.range.len).collect();
-        self.new.iter().for_each(|&place| dims.insert(place, ir::Dim::ONE));
+        let mut dims: Vec<Dim> = kept.map(|part| part.range.len).collect();
+        self.new.iter().for_each(|&place| dims.insert(place, Dim::ONE));
         cx.reshape(x, &dims)
     }
 
     /// The sizes that are left of a vector of them.
-    fn sizes(&self, cx: &LowerCx<'_>, sizes: &[ir::Dim]) -> Option<Vec<ir::Dim>> {
+    fn sizes(&self, cx: &LowerCx<'_>, sizes: &[Dim]) -> Option<Vec<Dim>> {
         let [Part { range, turned, .. }] = self.parts[..] else { return None };
         let (start, len) = (cx.known_dim(range.start)?, cx.known_dim(range.len)?);
         let mut all = sizes.to_vec();
@@ -367,7 +256,7 @@ impl LayerDef for GetItem {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let args = Args::new(&self.params, call);
         let input = args.subject(&[])?;
-        let items = self.items(cx, &args)?;
+        let items = items(cx, &args)?;
         let lengths = cx.dims_of(input.value);
         let brackets = Brackets::of(cx, &items, &lengths)?;
         if brackets.mix_batch(&lengths) {

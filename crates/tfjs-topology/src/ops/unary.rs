@@ -10,7 +10,6 @@ use crate::call::Call;
 use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
-use crate::types::TensorType;
 use tfjs_ir::prim::elementwise::{BinaryOp, UnaryOp};
 use tfjs_ir::prim::normalize::Softmax;
 use tfjs_ir::{Dim, Value};
@@ -100,59 +99,14 @@ impl FromOpConfig for Unary {
 }
 
 impl Unary {
-    /// The activation with the parameters of this call; `None` for another function.
-    ///
-    /// # Errors
-    /// A parameter of the wrong kind.
-    pub fn activation<T>(&self, call: &Call<T>) -> Result<Option<Activation>> {
-        let UnaryKind::Activation(activation) = self.kind else { return Ok(None) };
-        let number = |names: &[&str], default: f32| Ok(self.params.opt(call, names, Some(1))?.unwrap_or(default));
-        Ok(Some(match activation {
-            Activation::Relu { max, negative_slope, threshold } if negative_slope > 0.0 => {
-                let negative_slope = number(&["negative_slope", "alpha"], negative_slope)?;
-                Activation::Relu { max, negative_slope, threshold }
-            }
-            Activation::Elu { alpha } => Activation::Elu { alpha: number(&["alpha"], alpha)? },
-            Activation::Celu { alpha } => Activation::Celu { alpha: number(&["alpha"], alpha)? },
-            Activation::Gelu => match self.params.opt(call, &["approximate"], Some(1))?.unwrap_or(true) {
-                true => Activation::GeluTanh,
-                false => Activation::Gelu,
-            },
-            other => other,
-        }))
-    }
-
-    /// The axis of a softmax.
-    ///
-    /// # Errors
-    /// An axis that does not exist.
-    pub fn axis<T>(&self, call: &Call<T>, ty: &TensorType) -> Result<usize> {
-        ty.shape.axis(self.params.opt(call, &["axis"], Some(1))?.unwrap_or(-1))
-    }
-
-    /// The bounds of a clip.
-    ///
-    /// # Errors
-    /// A bound that is missing or no number.
-    pub fn bounds<T>(&self, call: &Call<T>) -> Result<[f64; 2]> {
-        let bound = |names: &[&str], position| {
-            let found = self.params.opt(call, names, Some(position))?;
-            found.ok_or_else(|| Error::malformed(format!("missing `{}`", names.first().copied().unwrap_or_default())))
-        };
-        Ok([bound(&["x_min", "clip_value_min"], 1)?, bound(&["x_max", "clip_value_max"], 2)?])
-    }
-
     /// Whether integers stay integers.
-    pub fn keeps_integers(&self) -> bool {
+    fn keeps_integers(&self) -> bool {
         use UnaryKind as K;
         matches!(self.kind, K::Abs | K::Negative | K::Square | K::Sign | K::Clip | K::Floor | K::Ceil | K::Round)
             || self.kind == K::Activation(Activation::RELU)
             || self.kind == K::Activation(Activation::RELU6)
     }
-}
 
-/// Lowering.
-impl Unary {
     /// The activation with the parameters of this call.
     fn activation_of(&self, args: &Args<'_>, activation: Activation) -> Result<Activation> {
         let number = |names: &[&'static str], default: f32| args.or(names, Some(1), default);

@@ -1,6 +1,6 @@
 //! The arguments of a recurrent layer's call, wherever its producer writes them.
 
-use crate::call::{Arg, Call};
+use crate::call::Call;
 use tfjs_manifest::{Error, Result};
 
 /// The arguments of a recurrent layer's call.
@@ -10,8 +10,6 @@ pub struct Arguments<'a, T> {
     pub input: &'a T,
     /// The initial states; none if they are zeros.
     pub states: Vec<&'a T>,
-    /// A mask given by name, which wins over the one that travels with the input.
-    pub mask: Option<&'a T>,
 }
 
 impl<'a, T> Arguments<'a, T> {
@@ -44,6 +42,6 @@ impl<'a, T> Arguments<'a, T> {
                 return Err(Error::malformed("initial states are given both as inputs and as `initial_state`"));
             }
         };
-        Ok(Arguments { input, states, mask: call.kwarg("mask").and_then(Arg::tensor) })
+        Ok(Arguments { input, states })
     }
 }

@@ -160,11 +160,6 @@ impl Cell {
         }
         Ok(weights)
     }
-
-    /// Number of weights.
-    pub fn weight_count(&self) -> usize {
-        2 + usize::from(self.use_bias)
-    }
 }
 
 /// The weights of a cell.
@@ -201,7 +196,6 @@ pub struct Stepped {
     pub states: Vec<Value>,
 }
 
-/// Lowering.
 impl Cell {
     /// Takes the weights of the cell, in Keras's order.
     ///

@@ -236,6 +236,8 @@ impl Recurrent {
     /// The states that are carried from call to call, in the order of [`state_units`](Recurrent::state_units); none if
     /// the layer is not stateful. The batch of a stateful layer is a number.
     fn carried_states(&self, cx: &mut LowerCx<'_>, batch: Dim) -> Result<Vec<Target>> {
+        // DIFFERENCE: TensorFlow.js runs a layer once for each of its outputs that a model has, so that the states of a
+        // stateful one with `return_state` go on several times at each call.
         if !self.stateful || cx.known_dim(batch).is_none() {
             return Ok(Vec::new());
         }
@@ -320,7 +322,7 @@ impl LayerDef for Recurrent {
     /// Runs the cells one after the other over all steps, which is the same as running all of them at every step: at a
     /// masked step every cell keeps its states, and nothing reads what a lower cell gives there.
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
-        let Arguments { input, states: given, .. } = Arguments::of(call)?;
+        let Arguments { input, states: given } = Arguments::of(call)?;
         let ([batch, _], channels) = self.sequence_dims(cx, input.value)?;
         self.check_states(cx, &given, batch)?;
         let mask = self.mask_of(cx, input)?;

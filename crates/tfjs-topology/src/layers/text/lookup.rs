@@ -256,23 +256,8 @@ impl Lookup {
     fn token_type(&self) -> ValueType {
         if self.text { ValueType::String } else { ValueType::Int64 }
     }
-
-    /// The token of an index: the one for tokens out of the vocabulary where there is no other.
-    pub fn token(&self, index: i64) -> Option<Token> {
-        let index = usize::try_from(index).ok();
-        if let Some(mask) = self.mask_token.as_ref().filter(|_| self.oov.0 == 1 && index == Some(0)) {
-            return Some(mask.clone());
-        }
-        let position = index.and_then(|index| index.checked_sub(self.vocabulary.first()));
-        let known = position.and_then(|position| match self.vocabulary.tokens() {
-            Tokens::Text(tokens) => tokens.get(position).cloned().map(Token::Text),
-            Tokens::Numbers(tokens) => tokens.get(position).copied().map(Token::Number),
-        });
-        known.or_else(|| Some(self.oov_token.clone()).filter(|_| self.oov.1 > 0))
-    }
 }
 
-/// Lowering.
 impl Lookup {
     /// The input, which has the type of tokens or, for the inverse, of indices.
     fn input(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Value> {
@@ -407,10 +392,24 @@ mod tests {
         }
     }
 
+    /// The token of an index: the one for tokens out of the vocabulary where there is no other.
+    fn token(lookup: &Lookup, index: i64) -> Option<Token> {
+        let index = usize::try_from(index).ok();
+        if let Some(mask) = lookup.mask_token.as_ref().filter(|_| lookup.oov.0 == 1 && index == Some(0)) {
+            return Some(mask.clone());
+        }
+        let position = index.and_then(|index| index.checked_sub(lookup.vocabulary.first()));
+        let known = position.and_then(|position| match lookup.vocabulary.tokens() {
+            Tokens::Text(tokens) => tokens.get(position).cloned().map(Token::Text),
+            Tokens::Numbers(tokens) => tokens.get(position).copied().map(Token::Number),
+        });
+        known.or_else(|| Some(lookup.oov_token.clone()).filter(|_| lookup.oov.1 > 0))
+    }
+
     #[track_caller]
     fn check(config: Json, tokens: &[&str]) {
         let found = read("StringLookup", config);
-        let found = (0..).take(found.vocabulary.first() + found.vocabulary.tokens().len()).map(|i| found.token(i));
+        let found = (0..).take(found.vocabulary.first() + found.vocabulary.tokens().len()).map(|i| token(&found, i));
         assert_eq!(found.map(|token| shown(&token.unwrap())).collect::<Vec<_>>(), tokens);
     }
 
@@ -439,7 +438,7 @@ mod tests {
         let config = json!({"vocabulary": [5, 7], "num_oov_indices": 1_000_000_000_000_000_000u64, "mask_token": 0});
         let found = read("IntegerLookup", config.clone());
         assert_eq!(found.vocabulary.first(), 1_000_000_000_000_000_001);
-        let tokens = [0, 1, 1_000_000_000_000_000_001].map(|index| found.token(index));
+        let tokens = [0, 1, 1_000_000_000_000_000_001].map(|index| token(&found, index));
         assert_eq!(tokens, [0, -1, 5].map(|n| Some(Token::Number(n))));
         check_infer("IntegerLookup", config.clone(), &["?,?"], &["?,?"]);
         let mut inverse = config;

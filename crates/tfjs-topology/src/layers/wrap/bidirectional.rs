@@ -162,7 +162,7 @@ impl Bidirectional {
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for an odd number of initial states.
     pub fn calls<T: Clone>(&self, call: &Call<T>) -> Result<[Call<T>; 2]> {
-        let Arguments { input, states, .. } = Arguments::of(call)?;
+        let Arguments { input, states } = Arguments::of(call)?;
         if states.len() % 2 != 0 {
             return Err(Error::malformed(format!(
                 "expected initial states for both directions, found {}",
@@ -184,7 +184,6 @@ impl Bidirectional {
     }
 }
 
-/// Lowering.
 impl Bidirectional {
     /// One output of the two directions, or both.
     fn merge(&self, cx: &mut LowerCx<'_>, a: tfjs_ir::Value, b: tfjs_ir::Value) -> Result<Vec<tfjs_ir::Value>> {

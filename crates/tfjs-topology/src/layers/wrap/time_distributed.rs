@@ -10,7 +10,7 @@ use crate::lower::{KerasTensor, LowerCx};
 use crate::producer::Family;
 use crate::registry::FromConfig;
 use tfjs_ir::prim::reduce::ReduceOp;
-use tfjs_ir::{Dim as AxisDim, Value};
+use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
 
 /// A layer or model applied to every time step: `[batch, time, ..]` is `[batch * time, ..]` to it. Weights:
@@ -36,7 +36,7 @@ impl FromConfig for TimeDistributed {
 
 impl TimeDistributed {
     /// `[batch, time]` of the first input.
-    fn steps(&self, cx: &LowerCx<'_>, call: &Call<KerasTensor>) -> Result<[AxisDim; 2]> {
+    fn steps(&self, cx: &LowerCx<'_>, call: &Call<KerasTensor>) -> Result<[Dim; 2]> {
         let mut steps = None;
         for input in call.inputs() {
             let &[batch, time, _, ..] = &cx.ty(input.value).dims[..] else {
@@ -49,7 +49,7 @@ impl TimeDistributed {
     }
 
     /// Fails where folding time into the batch is not what the producer computes.
-    fn check_folding(&self, cx: &LowerCx<'_>, batch: AxisDim, pointwise: bool) -> Result<()> {
+    fn check_folding(&self, cx: &LowerCx<'_>, batch: Dim, pointwise: bool) -> Result<()> {
         if pointwise || (self.folds_open_batch && cx.known_dim(batch).is_none()) {
             return Ok(());
         }
@@ -64,7 +64,7 @@ impl TimeDistributed {
         &self,
         cx: &mut LowerCx<'_>,
         output: &KerasTensor,
-        steps: [AxisDim; 2],
+        steps: [Dim; 2],
         mask: Option<Value>,
     ) -> Result<KerasTensor> {
         let value = unfold(cx, output.value, steps)?;
@@ -86,7 +86,7 @@ fn fold(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
 }
 
 /// `[batch * time, ..]` as `[batch, time, ..]`.
-fn unfold(cx: &mut LowerCx<'_>, x: Value, steps: [AxisDim; 2]) -> Result<Value> {
+fn unfold(cx: &mut LowerCx<'_>, x: Value, steps: [Dim; 2]) -> Result<Value> {
     let mut dims = cx.dims_of(x);
     if dims.is_empty() {
         return Err(Error::malformed("expected outputs of rank 1 or more from the inner layer, found numbers"));
