@@ -3,6 +3,7 @@
 pub mod array;
 pub mod build;
 pub mod dim;
+pub mod grad;
 pub mod math;
 pub mod prim;
 pub mod program;

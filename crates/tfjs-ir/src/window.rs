@@ -93,6 +93,29 @@ impl Window {
         }
     }
 
+    /// The zeros before and after an axis that may be unknown. Without elements there are no windows, and the zeros are
+    /// any number.
+    ///
+    /// # Errors
+    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) if an expression is too large.
+    pub fn pads_dim(&self, dims: &mut Dims, input: Dim) -> Result<(Dim, Dim)> {
+        let fixed = match (self.padding, known_length(dims, input)?) {
+            (Padding::Same, None) => {
+                let (stride, extent) = (number(dims, self.stride), number(dims, self.extent()));
+                let outputs = dims.div_ceil(input, self.stride as u64)?;
+                let steps = dims.sub(outputs, Dim::ONE)?;
+                let last = dims.mul(steps, stride)?;
+                let reach = dims.add(last, extent)?;
+                let missing = dims.sub(reach, input)?;
+                let total = dims.max(missing, Dim::ZERO)?;
+                let before = dims.div_floor(total, 2)?;
+                return Ok((before, dims.sub(total, before)?));
+            }
+            (_, input) => self.pads(input.unwrap_or(0)),
+        };
+        Ok((number(dims, fixed.before), number(dims, fixed.after)))
+    }
+
     /// Outputs along an axis of `input` elements.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 mod calls;
 mod control;
+mod edit;
 
 pub use control::Loop;
 
@@ -76,11 +77,12 @@ impl Builder {
                 _ => None,
             };
         }
+        let streams = body.nodes.iter().map(last_stream).max().unwrap_or(0);
         let replaced = program.updates.iter().map(|update| update.target).collect();
         latest.extend(std::mem::take(&mut program.updates).into_iter().map(|update| (update.target, update.value)));
         program.outputs.clear();
         let blocks = vec![Block { results: Vec::new(), ..body }];
-        Builder { program, blocks, latest, replaced, ..Builder::default() }
+        Builder { program, blocks, latest, replaced, streams, ..Builder::default() }
     }
 
     /// A builder with the tables of a program (dimensions, constants, inputs, weights, states, origins, guards) and no
@@ -133,6 +135,11 @@ impl Builder {
         let id = OriginId::new(self.program.origins.len())?;
         self.program.origins.push(origin);
         Ok(std::mem::replace(&mut self.origin, id))
+    }
+
+    /// Where nodes come from now.
+    pub fn origin(&self) -> OriginId {
+        self.origin
     }
 
     /// Nodes from now on come from where they did before.
@@ -367,9 +374,10 @@ impl Builder {
         let mut body = self.blocks.pop().ok_or_else(|| Error::bug("a program without a body"))?;
         let (names, results): (Vec<String>, Vec<Value>) = outputs.into_iter().unzip();
         body.results = results;
+        let (body, renamed) = body.in_order()?;
         self.program.outputs = names;
         self.program.body = body;
-        let update = |&target| Some(Update { target, value: *self.latest.get(&target)? });
+        let update = |&target| Some(Update { target, value: renamed[self.latest.get(&target)?.index()]? });
         self.program.updates = self.replaced.iter().filter_map(update).collect();
         Ok(self.program)
     }
@@ -384,5 +392,14 @@ impl Builder {
     /// Copies of nodes come from where the nodes do.
     pub(crate) fn with_origin(&mut self, origin: OriginId) {
         self.origin = origin;
+    }
+}
+
+/// The largest number of a [stream](source::Random::stream) in a node.
+fn last_stream(node: &Node) -> u64 {
+    match &node.prim {
+        Prim::Random(random) => random.stream,
+        Prim::Scan(scan) => scan.body.nodes.iter().map(last_stream).max().unwrap_or(0),
+        _ => 0,
     }
 }
