@@ -247,7 +247,10 @@ fn set_bounds(dims: &mut Dims, bounds: Vec<(String, crate::dim::Dim)>) {
 
 fn number(input: &mut Reader<'_>) -> Result<u32> {
     let error = input.error("a number");
-    input.word()?.parse().map_err(|_| error)
+    let end = input.rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(input.rest.len());
+    let (digits, rest) = input.rest.split_at(end);
+    input.rest = rest;
+    digits.parse().map_err(|_| error)
 }
 
 fn read_array(input: &mut Reader<'_>) -> Result<Array> {
