@@ -1,7 +1,7 @@
 //! Arrays on the host: the constants of programs and the values of the interpreter.
 
 use crate::ty::ElementType;
-use tfjs_manifest::{Error, Limits, Result, Shape};
+use tfjs_manifest::{Error, Result, Shape};
 
 /// A dense array in row-major order.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,16 +39,6 @@ impl Data {
     /// Whether there are no elements.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// The elements at these indices, in their order. All must exist.
-    pub(crate) fn pick(&self, indices: impl Iterator<Item = usize>) -> Data {
-        match self {
-            Data::Float(values) => Data::Float(indices.map(|i| values[i]).collect()),
-            Data::Int(values) => Data::Int(indices.map(|i| values[i]).collect()),
-            Data::Bool(values) => Data::Bool(indices.map(|i| values[i]).collect()),
-            Data::Text(values) => Data::Text(indices.map(|i| values[i].clone()).collect()),
-        }
     }
 }
 
@@ -169,16 +159,35 @@ impl Array {
         Array::new(self.element, dims, self.data.clone())
     }
 
+    /// An array without elements.
+    pub(crate) fn none(element: ElementType) -> Self {
+        let data = match element {
+            _ if element.is_float() => Data::Float(Vec::new()),
+            ElementType::Bool => Data::Bool(Vec::new()),
+            ElementType::String => Data::Text(Vec::new()),
+            _ => Data::Int(Vec::new()),
+        };
+        Array { element, dims: vec![0], data }
+    }
+
     /// Rounds and wraps every element to the element type.
     fn round(&mut self) {
         match (&mut self.data, self.element) {
-            (Data::Float(values), ElementType::F32) => values.iter_mut().for_each(|x| *x = f64::from(*x as f32)),
-            (Data::Float(values), ElementType::F16) => values.iter_mut().for_each(|x| *x = round_to(*x, 10, -14, 15)),
-            (Data::Float(values), ElementType::Bf16) => values.iter_mut().for_each(|x| *x = round_to(*x, 7, -126, 127)),
+            (Data::Float(values), element) => values.iter_mut().for_each(|x| *x = round_to_element(element, *x)),
             (Data::Int(values), ElementType::I32) => values.iter_mut().for_each(|n| *n = i64::from(*n as i32)),
             (Data::Int(values), ElementType::U8) => values.iter_mut().for_each(|n| *n = i64::from(*n as u8)),
             _ => {}
         }
+    }
+}
+
+/// The nearest number that the element type holds, if it is floating point; halves go to the even one.
+pub(crate) fn round_to_element(element: ElementType, x: f64) -> f64 {
+    match element {
+        ElementType::F32 => f64::from(x as f32),
+        ElementType::F16 => round_to(x, 10, -14, 15),
+        ElementType::Bf16 => round_to(x, 7, -126, 127),
+        _ => x,
     }
 }
 
@@ -216,16 +225,6 @@ pub(crate) fn indices(dims: &[usize]) -> impl Iterator<Item = Vec<usize>> + use<
         }
         index
     })
-}
-
-/// The number of elements of a shape, which must be within `limit` elements.
-///
-/// # Errors
-/// [`Kind::Limit`](tfjs_manifest::Kind::Limit).
-pub(crate) fn checked_elements(dims: &[usize], limit: u64) -> Result<usize> {
-    let elements = Shape::new(dims.to_vec())?.elements();
-    Limits::check("elements (of one value)", elements as u64, limit)?;
-    Ok(elements)
 }
 
 #[cfg(test)]

@@ -4,9 +4,11 @@ pub mod array;
 pub mod build;
 pub mod dim;
 pub mod grad;
+pub mod interpret;
 pub mod math;
 pub mod prim;
 pub mod program;
+pub mod random;
 pub mod text;
 pub mod ty;
 pub mod verify;
@@ -15,6 +17,7 @@ pub mod window;
 pub use array::{Array, Data};
 pub use build::{Builder, Loop};
 pub use dim::{Bound, Dim, Dims, Relation};
+pub use interpret::{Budget, Inputs, Outcome, evaluate_node, interpret, interpret_within};
 pub use prim::{Class, Prim, PrimKind};
 pub use program::{
     Block, Check, ConstId, Guard, Input, InputRole, Node, OpaqueId, Origin, OriginId, Program, Slot, SlotId, State,

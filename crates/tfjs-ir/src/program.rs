@@ -298,42 +298,61 @@ impl Program {
         self.body.results.iter().copied().chain(self.updates.iter().map(|update| update.value))
     }
 
-    /// The value of every dimension for inputs and states of these shapes, in the order of
-    /// [`inputs`](Program::inputs). Symbols of the types are read off the shapes; then every guard is checked.
+    /// The value of every dimension for inputs of these shapes, in the order of [`inputs`](Program::inputs). Symbols of
+    /// the types are read off the shapes; then every guard is checked.
     ///
     /// # Errors
     /// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for a shape that is not an instance of the input's type and
     /// for a guard that does not hold, naming the layer; [`Kind::Limit`](tfjs_manifest::Kind::Limit) if a
     /// dimension overflows.
     pub fn bind(&self, shapes: &[&[usize]]) -> Result<Bound> {
-        if shapes.len() != self.inputs.len() {
-            let message = format!("the program has {} inputs, found {}", self.inputs.len(), shapes.len());
-            return Err(Error::mismatch(message));
-        }
-        let symbols: Vec<Dim> = self.dims.symbols().map(|(_, dim)| dim).collect();
-        let mut values: Vec<(Dim, u64)> = Vec::new();
-        for (input, shape) in self.inputs.iter().zip(shapes) {
-            let misfit = || {
-                let message = format!("expected shape {}, found {shape:?}", input.ty.shape(&self.dims));
-                Error::mismatch(message).at_value(&input.name)
-            };
-            if input.ty.rank() != shape.len() {
-                return Err(misfit());
+        self.bind_all(shapes, &[], &[])
+    }
+
+    /// As [`bind`](Program::bind), with the shapes of weights and of the states of a session, which may have symbols of
+    /// their own. No shapes at all stand for weights or states that are not there yet.
+    ///
+    /// # Errors
+    /// As [`bind`](Program::bind).
+    pub fn bind_all(&self, inputs: &[&[usize]], slots: &[&[usize]], states: &[&[usize]]) -> Result<Bound> {
+        let counts = [("inputs", self.inputs.len(), inputs.len()), ("weights", self.slots.len(), slots.len())];
+        for (what, expected, found) in counts.into_iter().chain([("states", self.states.len(), states.len())]) {
+            if found != expected && (what == "inputs" || found != 0) {
+                return Err(Error::mismatch(format!("the program has {expected} {what}, found {found}")));
             }
-            for (&dim, &length) in input.ty.dims.iter().zip(*shape) {
-                match (self.dims.known(dim), values.iter().find(|(known, _)| *known == dim)) {
-                    (Some(known), _) if known != length as u64 => return Err(misfit()),
-                    (None, Some(&(_, known))) if known != length as u64 => {
-                        let message =
-                            format!("expected {known} for the axis `{}`, found {length}", self.dims.describe(dim));
-                        return Err(Error::mismatch(message).at_value(&input.name));
+        }
+        let inputs = self.inputs.iter().map(|input| (&input.name, &input.ty)).zip(inputs);
+        let slots = self.slots.iter().map(|slot| (&slot.name, &slot.ty)).zip(slots);
+        let states = self.states.iter().map(|state| (&state.name, &state.ty)).zip(states);
+        let given: Vec<_> = inputs.chain(slots).chain(states).collect();
+        let symbols: Vec<Dim> = self.dims.symbols().map(|(_, dim)| dim).collect();
+        let misfit = |name: &str, ty: &Type, shape: &[usize]| {
+            Error::mismatch(format!("expected shape {}, found {shape:?}", ty.shape(&self.dims))).at_value(name)
+        };
+        let mut values: Vec<(Dim, u64)> = Vec::new();
+        for &((name, ty), shape) in &given {
+            if ty.rank() != shape.len() {
+                return Err(misfit(name, ty, shape));
+            }
+            for (&dim, &length) in ty.dims.iter().zip(*shape) {
+                match values.iter().find(|(known, _)| *known == dim) {
+                    Some(&(_, known)) if known != length as u64 => {
+                        let axis = self.dims.describe(dim);
+                        let message = format!("expected {known} for the axis `{axis}`, found {length}");
+                        return Err(Error::mismatch(message).at_value(name));
                     }
-                    (None, None) if symbols.contains(&dim) => values.push((dim, length as u64)),
+                    None if symbols.contains(&dim) => values.push((dim, length as u64)),
                     _ => {}
                 }
             }
         }
         let bound = self.dims.bind(&values)?;
+        for ((name, ty), shape) in given {
+            let fits = |(&dim, &length): (&Dim, &usize)| bound.get(dim).is_ok_and(|expected| expected == length);
+            if !ty.dims.iter().zip(*shape).all(fits) {
+                return Err(misfit(name, ty, shape));
+            }
+        }
         self.check(&bound)?;
         Ok(bound)
     }

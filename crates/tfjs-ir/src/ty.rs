@@ -67,6 +67,15 @@ impl ElementType {
         matches!(self, ElementType::I32 | ElementType::I64 | ElementType::U8)
     }
 
+    /// The lowest and the highest number of an integer type; of another type, those of 64 bits.
+    pub fn integer_range(self) -> (i64, i64) {
+        match self {
+            ElementType::U8 => (0, i64::from(u8::MAX)),
+            ElementType::I32 => (i64::from(i32::MIN), i64::from(i32::MAX)),
+            _ => (i64::MIN, i64::MAX),
+        }
+    }
+
     /// Bytes of one element in memory; for text, those of the handle.
     pub fn bytes(self) -> usize {
         match self {

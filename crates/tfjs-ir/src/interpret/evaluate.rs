@@ -1,0 +1,213 @@
+//! The evaluator: runs the nodes of a block in order, within a budget.
+
+use super::offsets::Offsets;
+use crate::array::{Array, Data};
+use crate::dim::{Bound, Dim};
+use crate::program::{Block, Node, Program, Value};
+use crate::ty::Type;
+use std::borrow::Cow;
+use std::cell::Cell;
+use tfjs_manifest::{Error, Limits, Result, Shape};
+
+/// What an evaluation may spend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// The most elements of one value.
+    pub elements: u64,
+    /// The most arithmetic operations in all. A node counts as one at least.
+    pub work: u64,
+}
+
+impl Default for Budget {
+    /// One value as large as [`Limits`] allow by default, and no limit of the work.
+    fn default() -> Self {
+        Budget { elements: Limits::default().elements, work: u64::MAX }
+    }
+}
+
+/// What stands behind the inputs, weights and states of a program during a call.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Given<'a> {
+    pub(super) inputs: &'a [Array],
+    pub(super) slots: &'a [Array],
+    pub(super) states: &'a [Array],
+}
+
+/// Evaluates nodes of one program whose dimensions are bound.
+#[derive(Debug)]
+pub struct Evaluator<'a> {
+    program: &'a Program,
+    bound: &'a Bound,
+    given: Given<'a>,
+    budget: Budget,
+    spent: Cell<u64>,
+}
+
+impl<'a> Evaluator<'a> {
+    /// Nothing is spent yet. Nodes that read inputs, weights and states fail.
+    pub fn new(program: &'a Program, bound: &'a Bound, budget: Budget) -> Self {
+        Evaluator { program, bound, given: Given::default(), budget, spent: Cell::new(0) }
+    }
+
+    /// The same evaluator, with what the program reads from outside.
+    pub(super) fn given<'b>(self, given: Given<'b>) -> Evaluator<'b>
+    where
+        'a: 'b,
+    {
+        Evaluator { given, ..self }
+    }
+
+    /// Evaluates one node that reads these values.
+    ///
+    /// # Errors
+    /// As [`interpret_within`](super::interpret_within), at the node's layer.
+    pub fn node(&self, node: &Node, operands: &[&Array]) -> Result<Vec<Array>> {
+        let evaluated = self.spend(1).and_then(|()| super::evaluate(&node.prim, self, operands));
+        evaluated.map_err(|error| self.program.at(error, node.origin))
+    }
+
+    /// Evaluates the nodes of a block in order and gives the values of `roots`. A value is dropped after its last use.
+    pub(super) fn block(&self, block: &Block, parameters: &[&Array], roots: &[Value]) -> Result<Vec<Array>> {
+        let mut uses = vec![0usize; block.values.len()];
+        for &value in block.nodes.iter().flat_map(|node| &node.operands).chain(roots) {
+            uses[value.index()] += 1;
+        }
+        let mut values: Vec<Option<Cow<'_, Array>>> = vec![None; block.values.len()];
+        for (&value, &array) in block.parameters.iter().zip(parameters) {
+            self.check(block.ty(value), array)?;
+            values[value.index()] = Some(Cow::Borrowed(array));
+        }
+        for node in &block.nodes {
+            let operands = node.operands.iter().map(|value| values[value.index()].as_deref().ok_or_else(undefined));
+            let results = self.node(node, &operands.collect::<Result<Vec<_>>>()?)?;
+            if results.len() != node.results.len() {
+                return Err(Error::bug(format!("`{}` gives {} results", node.prim.name(), results.len())));
+            }
+            for value in &node.operands {
+                uses[value.index()] -= 1;
+                if uses[value.index()] == 0 {
+                    values[value.index()] = None;
+                }
+            }
+            for (&value, array) in node.results.iter().zip(results) {
+                self.check(block.ty(value), &array).map_err(|error| self.program.at(error, node.origin))?;
+                if uses[value.index()] > 0 {
+                    values[value.index()] = Some(Cow::Owned(array));
+                }
+            }
+        }
+        let mut take = |value: Value| {
+            uses[value.index()] -= 1;
+            let found =
+                if uses[value.index()] == 0 { values[value.index()].take() } else { values[value.index()].clone() };
+            found.map(Cow::into_owned).ok_or_else(undefined)
+        };
+        roots.iter().map(|&value| take(value)).collect()
+    }
+
+    /// The states before the first call.
+    pub(super) fn initial_states(&self) -> Result<Vec<Array>> {
+        let states = self.program.states.iter();
+        states
+            .map(|state| self.full(&Array::scalar(state.ty.element, state.initial), &self.dims(&state.ty.dims)?))
+            .collect()
+    }
+
+    /// Fails unless an array is an instance of a type.
+    fn check(&self, ty: &Type, array: &Array) -> Result<()> {
+        if ty.element == array.element() && self.dims(&ty.dims)? == array.dims() {
+            return Ok(());
+        }
+        let (expected, found) = (ty.describe(&self.program.dims), array.dims());
+        Err(Error::bug(format!("expected a value of type {expected}, found `{}` of shape {found:?}", array.element())))
+    }
+}
+
+/// What rules ask.
+impl Evaluator<'_> {
+    pub(super) fn program(&self) -> &Program {
+        self.program
+    }
+
+    pub(super) fn inputs(&self) -> Given<'_> {
+        self.given
+    }
+
+    /// The number behind a dimension.
+    pub(super) fn dim(&self, dim: Dim) -> Result<usize> {
+        self.bound.get(dim)
+    }
+
+    /// The numbers behind dimensions.
+    pub(super) fn dims(&self, dims: &[Dim]) -> Result<Vec<usize>> {
+        dims.iter().map(|&dim| self.bound.get(dim)).collect()
+    }
+
+    /// Counts arithmetic operations.
+    pub(super) fn spend(&self, operations: usize) -> Result<()> {
+        let spent = self.spent.get().saturating_add(operations as u64);
+        Limits::check("work (arithmetic operations)", spent, self.budget.work)?;
+        self.spent.set(spent);
+        Ok(())
+    }
+
+    /// The number of elements of a new value, which is counted.
+    pub(super) fn elements(&self, dims: &[usize]) -> Result<usize> {
+        let elements = Shape::new(dims)?.elements();
+        Limits::check("elements (of one value)", elements as u64, self.budget.elements)?;
+        self.spend(elements)?;
+        Ok(elements)
+    }
+
+    /// The elements of a new value of this shape: as many of `values` as it has.
+    pub(super) fn collect<T>(&self, dims: &[usize], values: impl Iterator<Item = T>) -> Result<Vec<T>> {
+        let elements = self.elements(dims)?;
+        let mut out = reserve(elements)?;
+        out.extend(values.take(elements));
+        Ok(out)
+    }
+
+    /// The elements of a new value of this shape, all the same.
+    pub(super) fn filled<T: Clone>(&self, dims: &[usize], value: T) -> Result<Vec<T>> {
+        self.collect(dims, std::iter::repeat(value))
+    }
+
+    /// A new value of this shape, all of whose elements are the one of `scalar`.
+    pub(super) fn full(&self, scalar: &Array, dims: &[usize]) -> Result<Array> {
+        self.pick(scalar, dims, Offsets::broadcast(&[], dims))
+    }
+
+    /// A new value of this shape: the elements of an array at these offsets.
+    pub(super) fn pick(&self, array: &Array, dims: &[usize], offsets: impl Iterator<Item = usize>) -> Result<Array> {
+        let elements = self.elements(dims)?;
+        let data = match array.data() {
+            Data::Float(values) => Data::Float(pick(values, elements, offsets)?),
+            Data::Int(values) => Data::Int(pick(values, elements, offsets)?),
+            Data::Bool(values) => Data::Bool(pick(values, elements, offsets)?),
+            Data::Text(values) => Data::Text(pick(values, elements, offsets)?),
+        };
+        Array::new(array.element(), dims, data)
+    }
+}
+
+fn pick<T: Clone>(values: &[T], elements: usize, offsets: impl Iterator<Item = usize>) -> Result<Vec<T>> {
+    let mut out = reserve(elements)?;
+    for offset in offsets.take(elements) {
+        let value = values.get(offset).ok_or_else(|| Error::bug(format!("no element at offset {offset}")))?;
+        out.push(value.clone());
+    }
+    Ok(out)
+}
+
+/// An empty vector with room for this many elements.
+fn reserve<T>(elements: usize) -> Result<Vec<T>> {
+    let mut out = Vec::new();
+    match out.try_reserve_exact(elements) {
+        Ok(()) => Ok(out),
+        Err(e) => Err(Error::limit(format!("no memory for {elements} elements")).with_source(e)),
+    }
+}
+
+fn undefined() -> Error {
+    Error::bug("a value is read before it is defined")
+}

@@ -1,0 +1,73 @@
+//! Rules of vocabularies: tokens to indices and back.
+
+use super::{Evaluator, Rule, take, undefined};
+use crate::array::{Array, Data};
+use crate::prim::host::{Lookup, ToText, Tokens, Unknown};
+use crate::ty::ElementType;
+use tfjs_manifest::{Error, Result};
+
+impl Rule for Lookup {
+    fn evaluate(&self, cx: &Evaluator<'_>, operands: &[&Array]) -> Result<Vec<Array>> {
+        let [x] = take(operands)?;
+        cx.elements(x.dims())?;
+        let indices = match x.data() {
+            Data::Text(tokens) => tokens.iter().map(|token| self.of_text(token)).collect::<Result<Vec<i64>>>()?,
+            Data::Int(tokens) => tokens.iter().map(|&token| self.of_number(token)).collect::<Result<Vec<i64>>>()?,
+            _ => return Err(undefined("lookup", x.element())),
+        };
+        Ok(vec![Array::new(ElementType::I64, x.dims(), Data::Int(indices))?])
+    }
+}
+
+impl Lookup {
+    fn of_text(&self, token: &str) -> Result<i64> {
+        match (self.vocabulary.of_text(token), self.unknown) {
+            _ if self.mask_text.as_deref() == Some(token) => Ok(self.masked),
+            (Some(index), _) => Ok(index as i64),
+            (None, Unknown::Index { first, .. }) => Ok(first as i64),
+            (None, Unknown::Error) => Err(not_in_vocabulary(token)),
+        }
+    }
+
+    fn of_number(&self, token: i64) -> Result<i64> {
+        match (self.vocabulary.of_number(token), self.unknown) {
+            _ if self.mask_number == Some(token) => Ok(self.masked),
+            (Some(index), _) => Ok(index as i64),
+            (None, Unknown::Index { first, count }) => {
+                let offset = token.checked_rem_euclid(count as i64).unwrap_or(0);
+                Ok((first as i64).wrapping_add(offset))
+            }
+            (None, Unknown::Error) => Err(not_in_vocabulary(&token.to_string())),
+        }
+    }
+}
+
+fn not_in_vocabulary(token: &str) -> Error {
+    Error::mismatch(format!("`{token}` is not in the vocabulary, and `num_oov_indices` is 0"))
+}
+
+impl Rule for ToText {
+    fn evaluate(&self, cx: &Evaluator<'_>, operands: &[&Array]) -> Result<Vec<Array>> {
+        let [x] = take(operands)?;
+        cx.elements(x.dims())?;
+        let tokens = self.vocabulary.tokens();
+        let position = |index: i64| {
+            let known = usize::try_from(index).ok().and_then(|index| index.checked_sub(self.vocabulary.first()));
+            let known = known.filter(|&position| position < tokens.len());
+            let position = known.or(self.unknown.filter(|&position| position < tokens.len()));
+            position.ok_or_else(|| Error::mismatch(format!("index `{index}` is not in the vocabulary")))
+        };
+        let positions = x.to_ints()?.into_iter().map(position).collect::<Result<Vec<usize>>>()?;
+        let (element, data) = match tokens {
+            Tokens::Text(tokens) => {
+                let text = positions.into_iter().map(|position| tokens[position].clone());
+                (ElementType::String, Data::Text(text.collect()))
+            }
+            Tokens::Numbers(tokens) => {
+                let numbers = positions.into_iter().map(|position| tokens[position]);
+                (ElementType::I64, Data::Int(numbers.collect()))
+            }
+        };
+        Ok(vec![Array::new(element, x.dims(), data)?])
+    }
+}

@@ -1,0 +1,89 @@
+//! Rules of gather, its transpose, and one-hot rows.
+
+use super::offsets::Lanes;
+use super::{Evaluator, Rule, misfit, take, undefined};
+use crate::array::{Array, Data};
+use crate::prim::index::{Bounds, Gather, OneHot, ScatterAdd};
+use crate::ty::ElementType;
+use tfjs_manifest::{Error, Result};
+
+impl Rule for Gather {
+    fn evaluate(&self, cx: &Evaluator<'_>, operands: &[&Array]) -> Result<Vec<Array>> {
+        let [x, indices] = take(operands)?;
+        let lanes = Lanes::along(x.dims(), self.axis).ok_or_else(|| misfit("gather", operands))?;
+        let rows = indices.to_ints()?.into_iter().map(|index| row(index, lanes.len, self.bounds));
+        let rows = rows.collect::<Result<Vec<usize>>>()?;
+        let mut dims = x.dims().to_vec();
+        dims.splice(self.axis..=self.axis, indices.dims().iter().copied());
+        let offsets = (0..lanes.outer).flat_map(|outer| {
+            let runs = rows.iter().map(move |row| (outer * lanes.len + row) * lanes.inner);
+            runs.flat_map(|start| start..start + lanes.inner)
+        });
+        Ok(vec![cx.pick(x, &dims, offsets)?])
+    }
+}
+
+/// The row of an axis that an index means.
+fn row(index: i64, len: usize, bounds: Bounds) -> Result<usize> {
+    let found = usize::try_from(index).ok().filter(|&row| row < len);
+    match (found, bounds) {
+        (Some(row), _) => Ok(row),
+        (None, Bounds::Clamp) if len > 0 => Ok(clamped(index, len)),
+        (None, _) => {
+            let last = len.saturating_sub(1);
+            Err(Error::mismatch(format!("index `{index}` is not in a table of {len} rows; expected 0 to {last}")))
+        }
+    }
+}
+
+/// The nearest row of an axis that is not empty.
+fn clamped(index: i64, len: usize) -> usize {
+    usize::try_from(index).unwrap_or(0).min(len - 1)
+}
+
+impl Rule for ScatterAdd {
+    fn evaluate(&self, cx: &Evaluator<'_>, operands: &[&Array]) -> Result<Vec<Array>> {
+        let [base, indices, slices] = take(operands)?;
+        let lanes = Lanes::along(base.dims(), self.axis).ok_or_else(|| misfit("scatter_add", operands))?;
+        let indices = indices.to_ints()?;
+        if slices.elements() != lanes.outer.saturating_mul(indices.len()).saturating_mul(lanes.inner) {
+            return Err(misfit("scatter_add", operands));
+        }
+        cx.spend(slices.elements())?;
+        let mut out = cx.pick(base, base.dims(), 0..)?.into_data();
+        // Where each element of the slices goes, in order. An axis without elements takes none.
+        let indices = if lanes.len == 0 { &[] } else { &indices[..] };
+        let to = (0..lanes.outer).flat_map(|outer| {
+            let runs = indices.iter().map(move |&index| (outer * lanes.len + clamped(index, lanes.len)) * lanes.inner);
+            runs.flat_map(|start| start..start + lanes.inner)
+        });
+        match (&mut out, slices.data()) {
+            (Data::Float(out), Data::Float(slices)) => to.zip(slices).for_each(|(at, x)| out[at] += x),
+            (Data::Int(out), Data::Int(slices)) => {
+                to.zip(slices).for_each(|(at, n)| out[at] = out[at].wrapping_add(*n))
+            }
+            _ => return Err(undefined("scatter_add", base.element())),
+        }
+        Ok(vec![Array::new(base.element(), base.dims(), out)?])
+    }
+}
+
+impl Rule for OneHot {
+    fn evaluate(&self, cx: &Evaluator<'_>, operands: &[&Array]) -> Result<Vec<Array>> {
+        let OneHot { depth, element } = self;
+        let [indices] = take(operands)?;
+        let depth = cx.dim(*depth)?;
+        let mut dims = indices.dims().to_vec();
+        dims.push(depth);
+        let indices = indices.to_ints()?;
+        let hot = indices.iter().flat_map(|&index| (0..depth as i64).map(move |column| column == index));
+        let hot = cx.collect(&dims, hot)?;
+        let data = match element {
+            ElementType::String => return Err(undefined("one_hot", *element)),
+            ElementType::Bool => Data::Bool(hot),
+            _ if element.is_float() => Data::Float(hot.into_iter().map(|hot| f64::from(u8::from(hot))).collect()),
+            _ => Data::Int(hot.into_iter().map(i64::from).collect()),
+        };
+        Ok(vec![Array::new(*element, dims, data)?])
+    }
+}
