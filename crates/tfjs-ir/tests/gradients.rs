@@ -155,7 +155,7 @@ fn activations() {
     ];
     for function in all {
         // Away from the kinks, none of which is between two points of the grid.
-        Check::of(&["n=4,3"]).between(-3.6, 4.1).holds(|b, x| b.activate(function, x[0]));
+        Check::of(&["n=4,4"]).between(-3.8, 4.2).holds(|b, x| b.activate(function, x[0]));
     }
 }
 
