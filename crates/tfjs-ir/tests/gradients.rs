@@ -282,7 +282,8 @@ fn softmax_and_its_logarithm() {
 #[test]
 fn normalizations() {
     for &norm in Norm::ALL {
-        for (axes, scale, center) in [(&[1][..], true, true), (&[1, 2], false, true), (&[0], true, false), (&[2], false, false)]
+        for (axes, scale, center) in
+            [(&[1][..], true, true), (&[1, 2], false, true), (&[0], true, false), (&[2], false, false)]
         {
             let normalize = Normalize { norm, axes: axes.to_vec(), epsilon: 0.3, scale, center };
             let parameters = usize::from(scale) + usize::from(center);
@@ -305,9 +306,9 @@ fn moments_and_batch_normalization() {
             b.one(norm.clone(), &operands)
         });
         // Given statistics.
-        Check::of(&["n=3,2", "2", "2", "2", "1"]).between(0.2, 2.0).holds(|b, x| {
-            b.one(norm.clone(), &x[..3 + usize::from(scale) + usize::from(center)])
-        });
+        Check::of(&["n=3,2", "2", "2", "2", "1"])
+            .between(0.2, 2.0)
+            .holds(|b, x| b.one(norm.clone(), &x[..3 + usize::from(scale) + usize::from(center)]));
     }
 }
 
@@ -354,7 +355,8 @@ fn loops() {
             let length = b.dims_of(x[0])[0];
             let one = b.scalar(ElementType::F32, 1.0)?;
             let carries = [x[1], one, one];
-            let over = Loop { carries: &carries, sequences: &[x[0]], invariants: &[x[2]], length, axis: 0, reverse: false };
+            let over =
+                Loop { carries: &carries, sequences: &[x[0]], invariants: &[x[2]], length, axis: 0, reverse: false };
             let (last, _) = b.scan(over, |b, c, x, w| {
                 let product = b.mul(c[0], w[0])?;
                 let next = b.add(product, x[0])?;
@@ -372,11 +374,18 @@ fn loops_in_loops() {
     // Numbers carried by the inner loop along the second axis: what is stored has fewer axes than the loop's.
     Check::of(&["t=2,s=3", "", "s=3"]).between(-1.0, 1.0).holds(|b, x| {
         let (t, s) = (b.dims_of(x[0])[0], b.dims_of(x[0])[1]);
-        let over = Loop { carries: &[x[1]], sequences: &[x[0]], invariants: &[x[2]], length: t, axis: 0, reverse: true };
+        let over =
+            Loop { carries: &[x[1]], sequences: &[x[0]], invariants: &[x[2]], length: t, axis: 0, reverse: true };
         let (last, collected) = b.scan(over, |b, c, row, w| {
             let row_2d = b.insert_axis(row[0], 0)?;
-            let inner =
-                Loop { carries: &[c[0]], sequences: &[row_2d], invariants: &[w[0]], length: s, axis: 1, reverse: false };
+            let inner = Loop {
+                carries: &[c[0]],
+                sequences: &[row_2d],
+                invariants: &[w[0]],
+                length: s,
+                axis: 1,
+                reverse: false,
+            };
             let (last, all) = b.scan(inner, |b, c, x, w| {
                 let sum = b.reduce(ReduceOp::Sum, w[0], &[0], false)?;
                 let product = b.mul(c[0], sum)?;
@@ -416,10 +425,7 @@ fn a_program_gets_gradients_as_outputs() {
     let loss = b.reduce(ReduceOp::Sum, y, &[0], false).unwrap();
     let program = b.finish(vec![("y".to_string(), y), ("loss".to_string(), loss)]).unwrap();
     let program = grad(&program, "loss", &[Wrt::Slot(slot), Wrt::Slot(other), Wrt::Input(0)]).unwrap();
-    assert_eq!(
-        program.outputs,
-        ["y", "loss", "gradient of w", "gradient of unused", "gradient of x"]
-    );
+    assert_eq!(program.outputs, ["y", "loss", "gradient of w", "gradient of unused", "gradient of x"]);
     let slots = vec![Array::scalar(ElementType::F32, 2.0), Array::floats([1], [5.0]).unwrap()];
     let call = Inputs { arguments: vec![Array::floats([3], [1.0, 2.0, 4.0]).unwrap()], slots, ..Inputs::default() };
     let found: Vec<Vec<f64>> =

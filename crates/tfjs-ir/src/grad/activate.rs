@@ -96,13 +96,19 @@ impl Slope<'_> {
     fn from_operand(mut self, function: Activation, x: Value) -> Result<Value> {
         match function {
             Activation::Relu { max, negative_slope, threshold } => {
-                let above = self.is(CompareOp::Gt, x, threshold)?;
-                let leak = self.plain(BinaryOp::Mul, self.dy, negative_slope)?;
-                // A ceiling is a clip, which passes at its bound; that of relu6 is not.
-                let within = if max == 6.0 { CompareOp::Lt } else { CompareOp::Le };
+                // A ceiling is a clip, which passes at its bound; that of relu6 is not. Below the threshold is a relu
+                // of `-x`, which is flat at it.
+                let within = if max == 6.0 && threshold == 0.0 { CompareOp::Lt } else { CompareOp::Le };
                 let within = self.is(within, x, max)?;
-                let up = where_true(self.b, within, self.dy)?;
-                self.b.select(above, up, leak)
+                let above = self.is(CompareOp::Gt, x, threshold)?;
+                let inside = self.b.binary(BinaryOp::And, above, within)?;
+                let up = where_true(self.b, inside, self.dy)?;
+                if negative_slope == 0.0 {
+                    return Ok(up);
+                }
+                let below = self.is(CompareOp::Lt, x, threshold)?;
+                let leak = self.plain(BinaryOp::Mul, self.dy, negative_slope)?;
+                self.b.select(below, leak, up)
             }
             Activation::Elu { alpha } => {
                 let exp = self.b.unary(UnaryOp::Exp, x)?;
@@ -116,7 +122,8 @@ impl Slope<'_> {
             Activation::HardSigmoid { slope, offset } => {
                 let scaled = self.plain(BinaryOp::Mul, x, slope)?;
                 let line = self.plain(BinaryOp::Add, scaled, offset)?;
-                let inside = self.between(line, 0.0, 1.0)?;
+                // Keras 2 clips, which passes at the bounds; Keras 3 calls relu6, or compares.
+                let inside = if slope == 0.2 { self.between(line, 0.0, 1.0)? } else { self.inside(line, 0.0, 1.0)? };
                 let up = self.plain(BinaryOp::Mul, self.dy, slope)?;
                 where_true(self.b, inside, up)
             }
@@ -146,10 +153,10 @@ impl Slope<'_> {
                 self.times(slope)
             }
             Activation::HardSilu {} => {
-                // clip(x + 3, 0, 6) / 6 + x / 6 between -3 and 3
+                // relu6(x + 3) / 6 + x relu6'(x + 3) / 6
                 let more = self.plain(BinaryOp::Add, x, 3.0)?;
                 let clipped = self.b.activate(Activation::Clip { low: 0.0, high: 6.0 }, more)?;
-                let inside = self.between(more, 0.0, 6.0)?;
+                let inside = self.inside(more, 0.0, 6.0)?;
                 let product = where_true(self.b, inside, x)?;
                 let sum = self.b.add(clipped, product)?;
                 let slope = self.plain(BinaryOp::Div, sum, 6.0)?;
@@ -271,6 +278,12 @@ impl Slope<'_> {
 
     fn is(&mut self, op: CompareOp, x: Value, number: f64) -> Result<Value> {
         self.b.compare_scalar(op, x, number)
+    }
+
+    /// Whether `low < x < high`.
+    fn inside(&mut self, x: Value, low: f64, high: f64) -> Result<Value> {
+        let (above, below) = (self.is(CompareOp::Gt, x, low)?, self.is(CompareOp::Lt, x, high)?);
+        self.b.binary(BinaryOp::And, above, below)
     }
 
     /// Whether `low <= x <= high`.

@@ -48,8 +48,11 @@ fn from_result(b: &mut Builder, op: UnaryOp, y: Value, dy: Value) -> Result<Valu
             b.mul(dy, slope)
         }
         UnaryOp::Sqrt => {
+            // As TensorFlow: where nothing comes in, nothing goes out, even at 0.
             let half = b.binary_scalar(BinaryOp::Mul, dy, 0.5)?;
-            b.div(half, y)
+            let none = b.compare_scalar(CompareOp::Eq, dy, 0.0)?;
+            let quotient = b.div(half, y)?;
+            where_false(b, none, quotient)
         }
         UnaryOp::Rsqrt => {
             let square = b.mul(y, y)?;
