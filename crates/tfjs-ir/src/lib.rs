@@ -1,14 +1,18 @@
 //! The program a Keras model is: typed primitives on symbolic shapes; no layer, no tensor, no device.
 
+#[cfg(any(test, feature = "arbitrary"))]
+pub mod arbitrary;
 pub mod array;
 pub mod build;
 pub mod dim;
+pub mod expand;
 pub mod grad;
 pub mod interpret;
 pub mod math;
 pub mod prim;
 pub mod program;
 pub mod random;
+mod rewrite;
 pub mod text;
 pub mod ty;
 pub mod verify;
@@ -17,6 +21,7 @@ pub mod window;
 pub use array::{Array, Data};
 pub use build::{Builder, Loop};
 pub use dim::{Bound, Dim, Dims, Relation};
+pub use expand::expand;
 pub use interpret::{Budget, Inputs, Outcome, evaluate_node, interpret, interpret_within};
 pub use prim::{Class, Prim, PrimKind};
 pub use program::{

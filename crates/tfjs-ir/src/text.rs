@@ -246,7 +246,9 @@ fn set_bounds(dims: &mut Dims, bounds: Vec<(String, crate::dim::Dim)>) {
 }
 
 fn number(input: &mut Reader<'_>) -> Result<u32> {
+    input.skip_space();
     let error = input.error("a number");
+    // A colon may follow, which does not end a word.
     let end = input.rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(input.rest.len());
     let (digits, rest) = input.rest.split_at(end);
     input.rest = rest;

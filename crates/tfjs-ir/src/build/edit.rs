@@ -2,6 +2,7 @@
 
 use super::Builder;
 use crate::prim::Prim;
+use crate::prim::layout::Reshape;
 use crate::program::{Block, Node, Origin, OriginId, Value, ValueInfo};
 use crate::ty::Type;
 use std::collections::HashMap;
@@ -77,11 +78,15 @@ impl Builder {
                     if values.len() != node.results.len() {
                         return Err(Error::bug(format!("`{}` is replaced by other results", node.prim.name())));
                     }
-                    let mut renamed = HashMap::new();
+                    let mut renamed: HashMap<Value, Value> = HashMap::new();
                     for (&old, new) in node.results.iter().zip(values) {
-                        let new = renamed.get(&new).copied().unwrap_or(new);
-                        self.block_mut().rename(start, new, old, node.origin)?;
-                        renamed.entry(new).or_insert(old);
+                        match renamed.get(&new) {
+                            Some(&first) => self.block_mut().copy(first, old, node.origin)?,
+                            None => {
+                                self.block_mut().rename(start, new, old, node.origin)?;
+                                renamed.insert(new, old);
+                            }
+                        }
                     }
                     if let Some(scalars) = self.scalars.last_mut() {
                         scalars.clear();
@@ -132,13 +137,10 @@ impl Block {
         Ok(more)
     }
 
-    /// Makes `old` the name of what is known as `new`. A value of a node before `start`, and one that was renamed
-    /// already, is copied.
+    /// Makes `old` the name of what is known as `new`. A value of a node before `start` is copied instead.
     fn rename(&mut self, start: usize, new: Value, old: Value, origin: OriginId) -> Result<()> {
         let Some(at) = self.nodes[start..].iter().position(|node| node.results.contains(&new)) else {
-            let dims = self.ty(old).dims.clone();
-            let prim = Prim::from(crate::prim::layout::Reshape { dims });
-            return self.push_node(Node { prim, operands: vec![new], results: vec![old], origin });
+            return self.copy(new, old, origin);
         };
         let index = u32::try_from(start + at).map_err(|_| Error::limit("more than 2^32 nodes"))?;
         self.values[old.index()].node = Some(index);
@@ -148,5 +150,85 @@ impl Block {
             }
         }
         Ok(())
+    }
+
+    /// Defines `to`, which has a type already, as a copy of `from`.
+    fn copy(&mut self, from: Value, to: Value, origin: OriginId) -> Result<()> {
+        let dims = self.ty(to).dims.clone();
+        let prim = Prim::from(Reshape { dims });
+        self.push_node(Node { prim, operands: vec![from], results: vec![to], origin })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prim::elementwise::UnaryOp;
+    use crate::prim::reduce::Sort;
+    use crate::ty::ElementType;
+    use crate::verify::verify;
+
+    #[test]
+    fn replaced_nodes_leave_the_handles_of_their_results() {
+        let mut b = Builder::default();
+        let three = b.number(3);
+        let x = b.input("x", Type::new(ElementType::F32, [three])).unwrap();
+        let (values, positions) = b.sort(x, 0, false).unwrap();
+        let up = b.unary(UnaryOp::Exp, values).unwrap();
+        // Positions that are a new value, and values that are an old one.
+        b.replace_nodes(|b, node| match node.prim {
+            Prim::Sort(Sort { axis, .. }) => {
+                let dims = b.dims_of(x);
+                Ok(Some(vec![node.operands[0], b.iota(axis, &dims, ElementType::I64)?]))
+            }
+            _ => Ok(None),
+        })
+        .unwrap();
+        // The same value for both results.
+        let halves = b.push(Sort { axis: 0, descending: true }, &[up]).unwrap();
+        b.replace_nodes(|b, node| match node.prim {
+            Prim::Sort(_) => {
+                let dims = b.dims_of(node.operands[0]);
+                let numbers = b.iota(0, &dims, ElementType::I64)?;
+                Ok(Some(vec![b.cast(numbers, ElementType::F32)?, numbers]))
+            }
+            _ => Ok(None),
+        })
+        .unwrap();
+        let sum = b.add(halves[0], up).unwrap();
+        let outputs = [sum, positions, halves[1]].map(|value| ("y".to_string(), value));
+        let program = b.finish(outputs.to_vec()).unwrap();
+        verify(&program).unwrap();
+        let body = program.to_string().split_once('{').map(|(_, body)| body.replace("  ", "")).unwrap();
+        assert_eq!(
+            body,
+            "\n\
+             %0 = input() {port=0} : f32[3]\n\
+             %1 = iota() {axis=0, dims=[3], element=i64} : i64[3]\n\
+             %2 = reshape(%0) {dims=[3]} : f32[3]\n\
+             %3 = unary(%2) {op=exp} : f32[3]\n\
+             %4 = iota() {axis=0, dims=[3], element=i64} : i64[3]\n\
+             %5 = cast(%4) {to=f32} : f32[3]\n\
+             %6 = binary(%5, %3) {op=add} : f32[3]\n\
+             return %6 \"y\", %1 \"y\", %4 \"y\"\n}\n"
+        );
+    }
+
+    #[test]
+    fn one_value_for_two_results_is_copied() {
+        let mut b = Builder::default();
+        let three = b.number(3);
+        let x = b.input("x", Type::new(ElementType::F32, [three])).unwrap();
+        let (mean, variance) = b.moments(x, &[0]).unwrap();
+        b.replace_nodes(|b, node| match node.prim {
+            Prim::Moments(_) => {
+                let mean = b.reduce(crate::prim::reduce::ReduceOp::Mean, x, &[0], true)?;
+                Ok(Some(vec![mean, mean]))
+            }
+            _ => Ok(None),
+        })
+        .unwrap();
+        let sum = b.add(mean, variance).unwrap();
+        verify(&b.finish(vec![("y".to_string(), sum)]).unwrap()).unwrap();
     }
 }

@@ -3,7 +3,7 @@
 //! At the kinks they are those of TensorFlow's functions that Keras calls: relu and relu6 are 0 at the kinks, clip passes
 //! at its bounds.
 
-use super::elementwise::{one_minus_square, where_false, where_true};
+use super::elementwise::{one_minus, one_minus_square, where_false, where_true};
 use super::rule::{Cx, Rule};
 use crate::build::Builder;
 use crate::prim::activate::{Activate, Activation};
@@ -15,18 +15,18 @@ use tfjs_manifest::Result;
 impl Rule for Activate {
     fn pull(&self, cx: &mut Cx<'_>) -> Result<()> {
         let dy = cx.dy()?;
-        let dx = if is_known_from_result(self.function) {
+        let dx = if is_known_by_result(self.function) {
             let y = cx.result(0)?;
-            Slope { b: cx.builder, dy }.from_result(self.function, y)?
+            Slope { b: cx.builder, dy }.by_result(self.function, y)?
         } else {
             let x = cx.operand(0)?;
-            Slope { b: cx.builder, dy }.from_operand(self.function, x)?
+            Slope { b: cx.builder, dy }.by_operand(self.function, x)?
         };
         cx.give(0, dx)
     }
 }
 
-fn is_known_from_result(function: Activation) -> bool {
+fn is_known_by_result(function: Activation) -> bool {
     match function {
         Activation::Relu { max, negative_slope, threshold } => {
             threshold == 0.0 && negative_slope >= 0.0 && (max == f64::INFINITY || Activation::RELU6 == function)
@@ -45,7 +45,7 @@ struct Slope<'a> {
 }
 
 impl Slope<'_> {
-    fn from_result(mut self, function: Activation, y: Value) -> Result<Value> {
+    fn by_result(mut self, function: Activation, y: Value) -> Result<Value> {
         match function {
             Activation::Relu { max, negative_slope, .. } => {
                 let above = self.is(CompareOp::Gt, y, 0.0)?;
@@ -69,8 +69,7 @@ impl Slope<'_> {
             }
             Activation::Celu { alpha } => self.exponential_below(y, CompareOp::Gt, (1.0, 1.0 / alpha), 1.0),
             Activation::Sigmoid {} => {
-                let negative = self.b.unary(UnaryOp::Neg, y)?;
-                let rest = self.plain(BinaryOp::Add, negative, 1.0)?;
+                let rest = one_minus(self.b, y)?;
                 let slope = self.b.mul(y, rest)?;
                 self.times(slope)
             }
@@ -93,7 +92,7 @@ impl Slope<'_> {
         self.b.select(above, up, below)
     }
 
-    fn from_operand(mut self, function: Activation, x: Value) -> Result<Value> {
+    fn by_operand(mut self, function: Activation, x: Value) -> Result<Value> {
         match function {
             Activation::Relu { max, negative_slope, threshold } => {
                 // A ceiling is a clip, which passes at its bound; that of relu6 is not. Below the threshold is a relu
@@ -145,8 +144,7 @@ impl Slope<'_> {
             Activation::Silu {} => {
                 // s + x s (1 - s)
                 let s = self.sigmoid(x)?;
-                let negative = self.b.unary(UnaryOp::Neg, s)?;
-                let rest = self.plain(BinaryOp::Add, negative, 1.0)?;
+                let rest = one_minus(self.b, s)?;
                 let part = self.b.mul(x, rest)?;
                 let part = self.plain(BinaryOp::Add, part, 1.0)?;
                 let slope = self.b.mul(s, part)?;
@@ -228,7 +226,7 @@ impl Slope<'_> {
             }
             Activation::Selu {} | Activation::Sigmoid {} | Activation::Tanh {} | Activation::Exponential {} => {
                 let y = self.b.activate(function, x)?;
-                self.from_result(function, y)
+                self.by_result(function, y)
             }
         }
     }

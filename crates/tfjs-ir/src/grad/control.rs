@@ -74,10 +74,15 @@ impl Rule for Scan {
             .chain(of_collected.iter().copied())
             .chain(read.clone())
             .chain(invariants.iter().map(|&(_, parameter)| parameter));
-        let results = (next.iter().copied())
-            .chain(sums.iter().map(|&(_, _, after)| after))
-            .chain(elements.iter().map(|&(_, element)| element))
-            .chain(deferred.iter().map(|deferred| deferred.dy));
+        // A value that is collected for two reasons is collected once.
+        let mut gathered: Vec<Value> = Vec::new();
+        for value in elements.iter().map(|element| element.1).chain(deferred.iter().map(|deferred| deferred.dy)) {
+            if !gathered.contains(&value) {
+                gathered.push(value);
+            }
+        }
+        let results =
+            (next.iter().copied()).chain(sums.iter().map(|&(_, _, after)| after)).chain(gathered.iter().copied());
         let adjoint = Block { parameters: parameters.collect(), results: results.collect(), ..adjoint };
         let (adjoint, _) = adjoint.in_order()?;
         let scan = Scan {
@@ -120,14 +125,22 @@ impl Rule for Scan {
         for &(operand, _) in &invariants {
             operands.push(cx.operand(operand)?);
         }
-        let mut results = cx.builder.push(scan, &operands)?.into_iter();
+        let mut finals = cx.builder.push(scan, &operands)?;
+        let stacks = finals.split_off(live.len() + sums.len());
+        let stack_of = |value: Value| -> Result<Value> {
+            let found = gathered.iter().zip(&stacks).find(|(gathered, _)| **gathered == value);
+            found.map(|(_, &stack)| stack).ok_or_else(|| Error::bug("a loop gives less than was collected"))
+        };
 
-        let given = live.iter().copied().chain(sums.iter().map(|sum| sum.0)).chain(elements.iter().map(|e| e.0));
-        for (operand, adjoint) in given.zip(results.by_ref()).collect::<Vec<_>>() {
+        for (operand, adjoint) in live.iter().copied().chain(sums.iter().map(|sum| sum.0)).zip(finals) {
             cx.give(operand, adjoint)?;
         }
-        for (Deferred { invariant, dot, ranks, side, source, .. }, dy) in deferred.iter().zip(results) {
-            let adjoint = linear::adjoint(cx.builder, dot, *ranks, *side, stacked[*source], dy, Some(self.axis))?;
+        for &(operand, element) in &elements {
+            cx.give(operand, stack_of(element)?)?;
+        }
+        for Deferred { invariant, dot, ranks, side, source, dy } in &deferred {
+            let (other, dy) = (stacked[*source], stack_of(*dy)?);
+            let adjoint = linear::adjoint(cx.builder, dot, *ranks, *side, other, dy, Some(self.axis))?;
             cx.give(*invariant, adjoint)?;
         }
         Ok(())

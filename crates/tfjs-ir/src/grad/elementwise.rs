@@ -121,11 +121,16 @@ fn slope(b: &mut Builder, f: UnaryOp, x: Value, dy: Value) -> Result<Value> {
     b.mul(dy, slope)
 }
 
+/// `1 - x`.
+pub(super) fn one_minus(b: &mut Builder, x: Value) -> Result<Value> {
+    let one = b.scalar(b.ty(x).element, 1.0)?;
+    b.sub(one, x)
+}
+
 /// `1 - x^2`.
 pub(super) fn one_minus_square(b: &mut Builder, x: Value) -> Result<Value> {
     let square = b.mul(x, x)?;
-    let negative = b.unary(UnaryOp::Neg, square)?;
-    b.binary_scalar(BinaryOp::Add, negative, 1.0)
+    one_minus(b, square)
 }
 
 fn no_rule(op: UnaryOp) -> Error {

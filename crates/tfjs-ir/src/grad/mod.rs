@@ -8,7 +8,7 @@
 //! use tfjs_ir::grad::gradients;
 //! use tfjs_ir::prim::activate::Activation;
 //! use tfjs_ir::prim::reduce::ReduceOp;
-//! use tfjs_ir::{Builder, ElementType, Target, Type};
+//! use tfjs_ir::{Array, Builder, ElementType, Inputs, Target, Type, interpret};
 //!
 //! // y = relu(x w + b), and its mean square distance from a target.
 //! let mut b = Builder::default();
@@ -34,8 +34,18 @@
 //!     b.set(Target::Slot(slot), next)?;
 //! }
 //! let step = b.finish(vec![("loss".to_string(), loss)])?;
-//! tfjs_ir::verify::verify(&step)?;
-//! assert_eq!(step.updates.len(), 2);
+//! println!("{step}");
+//!
+//! let call = Inputs {
+//!     arguments: vec![Array::floats([1, 3], [1.0, 2.0, 3.0])?, Array::floats([1, 2], [1.0, 1.0])?],
+//!     slots: vec![Array::floats([3, 2], [0.5, -1.0, 0.5, 0.0, 0.5, 0.0])?, Array::floats([2], [0.0, 0.0])?],
+//!     ..Inputs::default()
+//! };
+//! let outcome = interpret(&step, &call)?;
+//! // y is [3, 0]: the error of the first is 2, and the second unit is off.
+//! assert_eq!(outcome.outputs[0].to_floats()?, [2.5]);
+//! let bias = outcome.updated(Target::Slot(bias)).map(Array::to_floats).transpose()?;
+//! assert_eq!(bias, Some(vec![f64::from(-0.2f32), 0.0]));
 //! # Ok::<(), tfjs_manifest::Error>(())
 //! ```
 //!

@@ -2,7 +2,7 @@
 
 use super::elementwise::where_true;
 use super::reduce::{mean, sum};
-use super::rule::{Cx, Rule, count};
+use super::rule::{Cx, Rule, count, sum_to};
 use crate::build::Builder;
 use crate::prim::elementwise::{BinaryOp, CompareOp, UnaryOp};
 use crate::prim::normalize::{BatchNorm, Moments, Norm, Normalize, Softmax};
@@ -37,12 +37,13 @@ impl Rule for Normalize {
         if self.center {
             cx.give_sum(beta, dy)?;
         }
-        if !cx.wants(0) && !(self.scale && cx.wants(gamma)) {
+        let wants_gamma = self.scale && cx.wants(gamma);
+        if !cx.wants(0) && !wants_gamma {
             return Ok(());
         }
         let x = cx.operand(0)?;
         let parts = self.parts(cx.builder, x)?;
-        if self.scale {
+        if wants_gamma {
             let slope = cx.builder.mul(dy, parts.normal)?;
             cx.give_sum(gamma, slope)?;
         }
@@ -186,7 +187,7 @@ impl Rule for BatchNorm {
             cx.give(x, dx)?;
             if cx.wants(mean) {
                 let dims = cx.operand_type(mean)?.dims;
-                let total = cx.builder.sum_to(dx, &dims)?;
+                let total = sum_to(cx.builder, dx, &dims)?;
                 let down = cx.builder.unary(UnaryOp::Neg, total)?;
                 cx.give(mean, down)?;
             }
@@ -196,7 +197,7 @@ impl Rule for BatchNorm {
             let dims = cx.operand_type(variance)?.dims;
             let b = &mut *cx.builder;
             let product = b.mul(g, centered)?;
-            let total = b.sum_to(product, &dims)?;
+            let total = sum_to(b, product, &dims)?;
             let square = b.mul(rate, rate)?;
             let cube = b.mul(square, rate)?;
             let scaled = b.mul(total, cube)?;

@@ -15,7 +15,7 @@ pub(super) fn expand(builder: &mut Builder, active: &[bool]) -> Result<()> {
         return Ok(());
     }
     builder.replace_nodes(|builder, node| match passes(node) {
-        true => Err(Error::unsupported("`rnn` has no gradient rule yet")),
+        true => node.prim.expand(builder, &node.operands),
         false => Ok(None),
     })
 }

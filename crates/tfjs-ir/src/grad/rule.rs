@@ -5,6 +5,7 @@ use crate::build::Builder;
 use crate::dim::Dim;
 use crate::for_each_prim;
 use crate::prim::elementwise::BinaryOp;
+use crate::prim::reduce::ReduceOp;
 use crate::prim::{self, Prim};
 use crate::program::{Node, Value};
 use crate::ty::Type;
@@ -87,12 +88,6 @@ impl Cx<'_> {
         Ok(self.level.block(self.builder).ty(value).clone())
     }
 
-    /// The type of a result.
-    pub(super) fn result_type(&self, i: usize) -> Result<Type> {
-        let value = *self.node.results.get(i).ok_or_else(missing)?;
-        Ok(self.level.block(self.builder).ty(value).clone())
-    }
-
     /// The adjoint of a result, if it has one.
     pub(super) fn adjoint(&self, i: usize) -> Option<Value> {
         self.node.results.get(i).and_then(|&value| self.level.adjoint(value))
@@ -120,7 +115,7 @@ impl Cx<'_> {
             return Ok(());
         }
         let dims = self.operand_type(i)?.dims;
-        let sum = self.builder.sum_to(adjoint, &dims)?;
+        let sum = sum_to(self.builder, adjoint, &dims)?;
         self.give(i, sum)
     }
 }
@@ -138,6 +133,19 @@ pub(super) fn spread(builder: &mut Builder, x: Value, dims: &[Dim]) -> Result<Va
     }
     let zeros = builder.full(builder.ty(x).element, dims, 0.0)?;
     builder.binary(BinaryOp::Add, x, zeros)
+}
+
+/// The sum over what broadcasting from `dims` has repeated: a reduction, where it is known along which axes.
+pub(super) fn sum_to(builder: &mut Builder, x: Value, dims: &[Dim]) -> Result<Value> {
+    let found = builder.dims_of(x);
+    let new = found.len().checked_sub(dims.len()).ok_or_else(|| Error::bug("a sum to a higher rank"))?;
+    let repeated: Vec<usize> = (new..found.len()).filter(|&axis| found[axis] != dims[axis - new]).collect();
+    if repeated.iter().any(|&axis| dims[axis - new] != Dim::ONE) {
+        return builder.sum_to(x, dims);
+    }
+    let axes: Vec<usize> = (0..new).chain(repeated).collect();
+    let sum = builder.reduce(ReduceOp::Sum, x, &axes, false)?;
+    builder.reshape(sum, dims)
 }
 
 /// The number of elements of some axes of a shape, as a number of an element type.

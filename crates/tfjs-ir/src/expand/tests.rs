@@ -1,0 +1,1 @@
+//! Expansions compute what the interpreter's formulas do.
