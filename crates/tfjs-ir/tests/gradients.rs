@@ -15,7 +15,9 @@ use tfjs_ir::prim::recurrent::{Cell, Gate, MaskedOutput, Rnn};
 use tfjs_ir::prim::reduce::{ReduceOp, RunningOp};
 use tfjs_ir::prim::window::PoolOp;
 use tfjs_ir::window::Window;
-use tfjs_ir::{Array, Builder, Data, Dim, ElementType, Inputs, Loop, OpaqueId, Origin, Type, Value, interpret};
+use tfjs_ir::{
+    Array, Builder, Data, Dim, ElementType, Inputs, Loop, Node, OpaqueId, Origin, Prim, Type, Value, interpret,
+};
 use tfjs_manifest::{Kind, Result};
 
 fn windows(text: &[&str]) -> Vec<Window> {
@@ -457,6 +459,34 @@ fn opaque_functions_have_no_gradient() {
     assert_eq!(error.kind(), Kind::Unsupported);
     assert_eq!(error.place().layer.as_deref(), Some("mine"));
     assert!(error.to_string().contains("`MyLayer` has no gradient"), "{error}");
+}
+
+#[test]
+fn the_gradient_of_a_matrix_in_a_loop_is_one_product_after_it() {
+    let mut b = Builder::default();
+    let (n, t, two) = (b.dims().symbol("n"), b.dims().symbol("t"), b.number(2));
+    let x = b.input("x", Type::new(ElementType::F32, [n, t, two])).unwrap();
+    let w = b.input("w", Type::new(ElementType::F32, [two, two])).unwrap();
+    let zeros = b.full(ElementType::F32, &[n, two], 0.0).unwrap();
+    let over = Loop { carries: &[zeros], sequences: &[x], invariants: &[w], length: t, axis: 1, reverse: false };
+    let (last, _) = b
+        .scan(over, |b, h, x, w| {
+            let sum = b.add(h[0], x[0])?;
+            let product = b.matmul(sum, w[0])?;
+            Ok((vec![b.unary(UnaryOp::Tanh, product)?], vec![]))
+        })
+        .unwrap();
+    let loss = b.reduce(ReduceOp::Sum, last[0], &[0, 1], false).unwrap();
+    let slope = gradients(&mut b, loss, &[w]).unwrap()[0];
+    let program = b.finish(vec![("slope".to_string(), slope)]).unwrap();
+    let loops: Vec<_> = program.body.nodes.iter().filter(|node| matches!(node.prim, Prim::Scan(_))).collect();
+    let [forward, backward] = loops[..] else { panic!("expected two loops:\n{program}") };
+    // The sum and the result of each step are stored; no sum of matrices is carried.
+    let (Prim::Scan(stores), Prim::Scan(adjoint)) = (&forward.prim, &backward.prim) else { unreachable!() };
+    assert_eq!(forward.results.len() - stores.carries, 2, "{program}");
+    assert_eq!((adjoint.carries, adjoint.reverse), (1, true), "{program}");
+    let products = |nodes: &[Node]| nodes.iter().filter(|node| matches!(node.prim, Prim::Dot(_))).count();
+    assert_eq!((products(&adjoint.body.nodes), products(&program.body.nodes)), (1, 1), "{program}");
 }
 
 /// A recurrence of each cell, with a mask, in both directions.

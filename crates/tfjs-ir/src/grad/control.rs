@@ -10,6 +10,7 @@ use super::recurrent;
 use super::rule::{Cx, Rule};
 use super::steps::{Deferred, LoopBody};
 use super::sweep::{Level, active, backward, reached};
+use super::zeros;
 use crate::build::Builder;
 use crate::prim::Prim;
 use crate::prim::control::{Opaque, Scan};
@@ -39,20 +40,6 @@ pub(super) fn defer(cx: &mut Cx<'_>, dot: &Dot, ranks: [usize; 2], side: usize, 
     Ok(true)
 }
 
-/// One step of the adjoint of a loop. All values but those of `body` are of the adjoint's body.
-struct Step {
-    /// The body of the loop.
-    body: LoopBody,
-    /// The adjoints of the results that have any: those of live carries, then those of what is collected.
-    seeds: Vec<Value>,
-    /// The adjoints of the live carries before the step.
-    next: Vec<Value>,
-    /// The adjoints of invariants: the operand of the loop, the sum before the step and after it.
-    sums: Vec<(usize, Value, Value)>,
-    /// The adjoints of elements: the operand of the loop, the adjoint.
-    elements: Vec<(usize, Value)>,
-}
-
 impl Rule for Scan {
     fn pull(&self, cx: &mut Cx<'_>) -> Result<()> {
         let (block, active) = self.expanded(cx)?;
@@ -60,87 +47,181 @@ impl Rule for Scan {
         let live = self.live_carries(cx, &block, &active, &collected);
 
         cx.builder.open(Block::default());
-        let step = self.step(cx.builder, LoopBody::new(self, block), active, &live, &collected);
-        let adjoint = cx.builder.close()?;
-        let Step { body, seeds, next, sums, elements } = step?;
-        let (of_carries, of_collected) = seeds.split_at(live.len());
-        let read = body.sources.iter().filter_map(|source| source.parameter);
-        let (deferred, invariants, sources) = (body.deferred.clone(), body.invariants.clone(), body.sources.clone());
-        let sequence: Vec<Option<usize>> = sources.iter().map(|source| body.sequence(source.value)).collect();
+        let step = Step::new(cx.builder, LoopBody::new(self, block), active, live, collected);
+        let nodes = cx.builder.close()?;
+        let mut step = step?;
 
-        // The body of the adjoint.
-        let parameters = (of_carries.iter().copied())
-            .chain(sums.iter().map(|&(_, before, _)| before))
-            .chain(of_collected.iter().copied())
-            .chain(read.clone())
-            .chain(invariants.iter().map(|&(_, parameter)| parameter));
-        // A value that is collected for two reasons is collected once.
-        let mut gathered: Vec<Value> = Vec::new();
-        for value in elements.iter().map(|element| element.1).chain(deferred.iter().map(|deferred| deferred.dy)) {
+        let scan = step.scan(self, nodes)?;
+        let stacked = step.stacked(cx)?;
+        let operands = step.operands(cx, &stacked)?;
+        let results = cx.builder.push(scan, &operands)?;
+        step.give(cx, self.axis, &stacked, &results)
+    }
+}
+
+/// One step of the adjoint of a loop. All values but those of `body` are of the adjoint's body.
+struct Step {
+    /// The body of the loop.
+    body: LoopBody,
+    /// The carries of the loop that have adjoints.
+    live: Vec<usize>,
+    /// The results of the loop that are collected and have adjoints.
+    collected: Vec<usize>,
+    /// The adjoints of live carries behind the step, then those of what is collected.
+    seeds: Vec<Value>,
+    /// The adjoints of live carries before the step.
+    next: Vec<Value>,
+    /// The adjoints of invariants: the operand of the loop, the sum before the step and after it.
+    sums: Vec<(usize, Value, Value)>,
+    /// The adjoints of elements: the operand of the loop, the adjoint.
+    elements: Vec<(usize, Value)>,
+}
+
+impl Step {
+    /// Builds a step in the builder's innermost block.
+    fn new(
+        builder: &mut Builder,
+        body: LoopBody,
+        active: Vec<bool>,
+        live: Vec<usize>,
+        collected: Vec<usize>,
+    ) -> Result<Step> {
+        let Block { parameters, results, .. } = body.block.clone();
+        let (carries, elements) = (body.scan.carries, body.scan.sequences);
+        let type_of = |value: Value| body.block.ty(value).clone();
+        let of_carries = live.iter().map(|&i| (results[i], type_of(parameters[i])));
+        let of_collected = collected.iter().map(|&i| (results[i], type_of(results[i])));
+        let given: Vec<_> = of_carries.chain(of_collected).collect();
+        let mut level = Level::of_loop(body, active);
+        let mut seeds = Vec::with_capacity(given.len());
+        for (result, ty) in given {
+            let seed = builder.parameter(ty)?;
+            seeds.push(seed);
+            if level.is_active(result) {
+                level.add(builder, result, seed)?;
+            }
+        }
+        backward(builder, &mut level)?;
+
+        let mut next = Vec::with_capacity(live.len());
+        for &i in &live {
+            next.push(match level.adjoint(parameters[i]) {
+                Some(adjoint) => adjoint,
+                None => {
+                    let ty = level.block(builder).ty(parameters[i]).clone();
+                    zeros(builder, &ty)?
+                }
+            });
+        }
+        let (of_elements, of_invariants) = parameters[carries..].split_at(elements);
+        let of_elements = of_elements.iter().enumerate();
+        let elements =
+            of_elements.filter_map(|(i, &parameter)| Some((carries + i, level.adjoint(parameter)?))).collect();
+        let mut sums = Vec::new();
+        for (i, &parameter) in of_invariants.iter().enumerate() {
+            let Some(adjoint) = level.adjoint(parameter) else { continue };
+            let before = builder.parameter(builder.ty(adjoint).clone())?;
+            sums.push((parameters.len() - of_invariants.len() + i, before, builder.add(before, adjoint)?));
+        }
+        let body = level.body.ok_or_else(|| Error::bug("the body of a loop is lost"))?;
+        Ok(Step { body, live, collected, seeds, next, sums, elements })
+    }
+
+    /// What the steps collect. A value that is collected for two reasons is collected once.
+    fn gathered(&self) -> Vec<Value> {
+        let mut gathered = Vec::new();
+        let elements = self.elements.iter().map(|element| element.1);
+        for value in elements.chain(self.body.deferred.iter().map(|deferred| deferred.dy)) {
             if !gathered.contains(&value) {
                 gathered.push(value);
             }
         }
-        let results =
-            (next.iter().copied()).chain(sums.iter().map(|&(_, _, after)| after)).chain(gathered.iter().copied());
-        let adjoint = Block { parameters: parameters.collect(), results: results.collect(), ..adjoint };
-        let (adjoint, _) = adjoint.in_order()?;
-        let scan = Scan {
-            carries: live.len() + sums.len(),
-            sequences: of_collected.len() + read.count(),
-            length: self.length,
-            axis: self.axis,
-            reverse: !self.reverse,
-            body: Arc::new(adjoint),
-        };
+        gathered
+    }
 
-        // The loop stores what its adjoint reads.
-        let (stores, types) = body.store()?;
+    /// The adjoint loop, given the nodes of its body.
+    fn scan(&self, forward: &Scan, nodes: Block) -> Result<Scan> {
+        let (of_carries, of_collected) = self.seeds.split_at(self.live.len());
+        let read: Vec<Value> = self.body.sources.iter().filter_map(|source| source.parameter).collect();
+        let mut parameters = of_carries.to_vec();
+        parameters.extend(self.sums.iter().map(|&(_, before, _)| before));
+        parameters.extend(of_collected);
+        parameters.extend(&read);
+        parameters.extend(self.body.invariants.iter().map(|&(_, parameter)| parameter));
+        let mut results = self.next.clone();
+        results.extend(self.sums.iter().map(|&(_, _, after)| after));
+        results.extend(self.gathered());
+        let (body, _) = Block { parameters, results, ..nodes }.in_order()?;
+        Ok(Scan {
+            carries: self.live.len() + self.sums.len(),
+            sequences: of_collected.len() + read.len(),
+            length: forward.length,
+            axis: forward.axis,
+            reverse: !forward.reverse,
+            body: Arc::new(body),
+        })
+    }
+
+    /// What the adjoint reads of all steps. Makes the loop store what it does not have yet.
+    fn stacked(&mut self, cx: &mut Cx<'_>) -> Result<Vec<Value>> {
+        let (forward, types) = self.body.store()?;
         let mut stored = Vec::new();
         if !types.is_empty() {
-            stored = cx.level.block_mut(cx.builder).extend_node(cx.index, Prim::from(stores), types)?;
+            stored = cx.level.block_mut(cx.builder).extend_node(cx.index, Prim::from(forward), types)?;
         }
         let mut stored = stored.into_iter();
-        let mut stacked = Vec::with_capacity(sources.len());
-        for operand in sequence {
-            stacked.push(match (operand, operand.is_none().then(|| stored.next()).flatten()) {
-                (Some(operand), _) => cx.operand(operand)?,
-                (None, Some(value)) => cx.level.read(cx.builder, value)?,
-                (None, None) => return Err(Error::bug("a loop stores less than its adjoint reads")),
+        let mut stacked = Vec::with_capacity(self.body.sources.len());
+        for source in &self.body.sources {
+            stacked.push(match source.sequence {
+                Some(operand) => cx.operand(operand)?,
+                None => {
+                    let value = stored.next().ok_or_else(|| Error::bug("a loop stores less than its adjoint reads"))?;
+                    cx.level.read(cx.builder, value)?
+                }
             });
         }
+        Ok(stacked)
+    }
 
+    /// The operands of the adjoint loop.
+    fn operands(&self, cx: &mut Cx<'_>, stacked: &[Value]) -> Result<Vec<Value>> {
         let mut operands = Vec::new();
-        for &i in &live {
-            operands.push(match cx.adjoint(i) {
+        for &carry in &self.live {
+            operands.push(match cx.adjoint(carry) {
                 Some(adjoint) => adjoint,
-                None => zeros(cx, i)?,
+                None => zeros_like(cx, carry)?,
             });
         }
-        for &(operand, ..) in &sums {
-            operands.push(zeros(cx, operand)?);
+        for &(operand, ..) in &self.sums {
+            operands.push(zeros_like(cx, operand)?);
         }
-        operands.extend(collected.iter().filter_map(|&i| cx.adjoint(i)));
-        operands.extend(sources.iter().zip(&stacked).filter(|(source, _)| source.parameter.is_some()).map(|(_, v)| *v));
-        for &(operand, _) in &invariants {
+        operands.extend(self.collected.iter().filter_map(|&result| cx.adjoint(result)));
+        let sources = self.body.sources.iter().zip(stacked);
+        operands.extend(sources.filter(|(source, _)| source.parameter.is_some()).map(|(_, &value)| value));
+        for &(operand, _) in &self.body.invariants {
             operands.push(cx.operand(operand)?);
         }
-        let mut finals = cx.builder.push(scan, &operands)?;
-        let stacks = finals.split_off(live.len() + sums.len());
+        Ok(operands)
+    }
+
+    /// Gives the results of the adjoint loop to the operands of the loop.
+    fn give(&self, cx: &mut Cx<'_>, axis: usize, stacked: &[Value], results: &[Value]) -> Result<()> {
+        let (finals, stacks) = results.split_at(self.live.len() + self.sums.len());
+        let gathered = self.gathered();
         let stack_of = |value: Value| -> Result<Value> {
-            let found = gathered.iter().zip(&stacks).find(|(gathered, _)| **gathered == value);
+            let found = gathered.iter().zip(stacks).find(|(gathered, _)| **gathered == value);
             found.map(|(_, &stack)| stack).ok_or_else(|| Error::bug("a loop gives less than was collected"))
         };
-
-        for (operand, adjoint) in live.iter().copied().chain(sums.iter().map(|sum| sum.0)).zip(finals) {
+        let operands = self.live.iter().copied().chain(self.sums.iter().map(|sum| sum.0));
+        for (operand, &adjoint) in operands.zip(finals) {
             cx.give(operand, adjoint)?;
         }
-        for &(operand, element) in &elements {
+        for &(operand, element) in &self.elements {
             cx.give(operand, stack_of(element)?)?;
         }
-        for Deferred { invariant, dot, ranks, side, source, dy } in &deferred {
+        for Deferred { invariant, dot, ranks, side, source, dy } in &self.body.deferred {
             let (other, dy) = (stacked[*source], stack_of(*dy)?);
-            let adjoint = linear::adjoint(cx.builder, dot, *ranks, *side, other, dy, Some(self.axis))?;
+            let adjoint = linear::adjoint(cx.builder, dot, *ranks, *side, other, dy, Some(axis))?;
             cx.give(*invariant, adjoint)?;
         }
         Ok(())
@@ -148,9 +229,9 @@ impl Rule for Scan {
 }
 
 /// Zeros in the shape of an operand.
-fn zeros(cx: &mut Cx<'_>, operand: usize) -> Result<Value> {
+fn zeros_like(cx: &mut Cx<'_>, operand: usize) -> Result<Value> {
     let ty = cx.operand_type(operand)?;
-    cx.builder.full(ty.element, &ty.dims, 0.0)
+    zeros(cx.builder, &ty)
 }
 
 impl Scan {
@@ -195,54 +276,5 @@ impl Scan {
             }
             live.extend(more);
         }
-    }
-
-    /// Builds a step of the adjoint in the builder's innermost block.
-    fn step(
-        &self,
-        builder: &mut Builder,
-        body: LoopBody,
-        active: Vec<bool>,
-        live: &[usize],
-        collected: &[usize],
-    ) -> Result<Step> {
-        let Block { parameters, results, .. } = body.block.clone();
-        let type_of = |value: Value| body.block.ty(value).clone();
-        let of_carries = live.iter().map(|&i| (results[i], type_of(parameters[i])));
-        let of_collected = collected.iter().map(|&i| (results[i], type_of(results[i])));
-        let given: Vec<_> = of_carries.chain(of_collected).collect();
-        let mut level = Level::of_loop(body, active);
-        let mut seeds = Vec::with_capacity(given.len());
-        for (result, ty) in given {
-            let seed = builder.parameter(ty)?;
-            seeds.push(seed);
-            if level.is_active(result) {
-                level.add(builder, result, seed)?;
-            }
-        }
-        backward(builder, &mut level)?;
-
-        let mut next = Vec::with_capacity(live.len());
-        for &i in live {
-            next.push(match level.adjoint(parameters[i]) {
-                Some(adjoint) => adjoint,
-                None => {
-                    let ty = level.block(builder).ty(parameters[i]).clone();
-                    builder.full(ty.element, &ty.dims, 0.0)?
-                }
-            });
-        }
-        let (mut elements, mut sums) = (Vec::new(), Vec::new());
-        for (operand, &parameter) in parameters.iter().enumerate().skip(self.carries) {
-            let Some(adjoint) = level.adjoint(parameter) else { continue };
-            if operand < self.carries + self.sequences {
-                elements.push((operand, adjoint));
-            } else {
-                let before = builder.parameter(builder.ty(adjoint).clone())?;
-                sums.push((operand, before, builder.add(before, adjoint)?));
-            }
-        }
-        let body = level.body.ok_or_else(|| Error::bug("the body of a loop is lost"))?;
-        Ok(Step { body, seeds, next, sums, elements })
     }
 }

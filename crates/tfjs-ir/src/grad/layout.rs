@@ -69,8 +69,10 @@ pub(super) fn around(builder: &mut Builder, range: &Range, dim: Dim) -> Result<P
         let between = dims.mul(gaps, step)?;
         span = dims.add(span, between)?;
     }
-    let end = dims.add(range.start, span)?;
-    Ok(Padding { low: range.start, high: dims.sub(dim, end)?, interior })
+    let rest = dims.sub(dim, span)?;
+    // An empty range may start behind the axis.
+    let low = if dims.at_least(range.len) == 0 { dims.min(range.start, rest)? } else { range.start };
+    Ok(Padding { low, high: dims.sub(rest, low)?, interior })
 }
 
 impl Rule for Pad {

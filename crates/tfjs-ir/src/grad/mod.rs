@@ -49,10 +49,11 @@
 //! # Ok::<(), tfjs_manifest::Error>(())
 //! ```
 //!
-//! A rule is in the file of its primitive's family. What TensorFlow does where a function has no derivative (relu at 0,
-//! two equal maxima) is what the rules do; `tests/gradients.rs` has the list.
+//! A rule is in the file of its primitive's family. Where a function has no derivative (relu at 0, two equal maxima),
+//! the rules do what TensorFlow does; `tests/corners.rs` compares them with it. TensorFlow.js differs from TensorFlow at
+//! some of these points: `tests/goldens/gradients` lists them.
 //!
-//! No gradient passes through integers and truth values. Second derivatives are refused.
+//! No gradient passes through integers and truth values. Second derivatives are not supported.
 
 mod activate;
 mod control;
@@ -68,6 +69,8 @@ mod rule;
 mod source;
 mod steps;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod window;
 
 use crate::build::Builder;

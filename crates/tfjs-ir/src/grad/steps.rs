@@ -38,6 +38,8 @@ pub(super) struct LoopBody {
 pub(super) struct Source {
     /// The value of the loop's body.
     pub(super) value: Value,
+    /// The operand of the loop, if the value is an element of a sequence.
+    pub(super) sequence: Option<usize>,
     /// The parameter of the adjoint's body, if its steps read the value.
     pub(super) parameter: Option<Value>,
 }
@@ -92,7 +94,7 @@ impl LoopBody {
     }
 
     /// The operand of the loop that a value is an element of.
-    pub(super) fn sequence(&self, value: Value) -> Option<usize> {
+    fn sequence(&self, value: Value) -> Option<usize> {
         let Scan { carries, sequences, .. } = self.scan;
         self.operand(value).filter(|operand| (carries..carries + sequences).contains(operand))
     }
@@ -147,7 +149,7 @@ impl LoopBody {
     pub(super) fn source(&mut self, value: Value) -> usize {
         let known = self.sources.iter().position(|source| source.value == value);
         known.unwrap_or_else(|| {
-            self.sources.push(Source { value, parameter: None });
+            self.sources.push(Source { value, sequence: self.sequence(value), parameter: None });
             self.sources.len() - 1
         })
     }
@@ -160,27 +162,25 @@ impl LoopBody {
     }
 
     /// The loop, which also collects the sources that are no elements of its sequences, in their order; and the types of
-    /// the new results.
-    pub(super) fn store(mut self) -> Result<(Scan, Vec<Type>)> {
+    /// the new results. The body is taken.
+    pub(super) fn store(&mut self) -> Result<(Scan, Vec<Type>)> {
+        let mut block = std::mem::take(&mut self.block);
         let mut types = Vec::new();
-        for Source { value, .. } in std::mem::take(&mut self.sources) {
-            if self.sequence(value).is_some() {
-                continue;
-            }
-            let ty = self.collected(self.block.ty(value));
-            let mut stored = value;
-            if ty.dims != self.block.ty(value).dims {
-                stored = self.block.define(ty.clone(), None)?;
+        for source in self.sources.iter().filter(|source| source.sequence.is_none()) {
+            let ty = self.collected(block.ty(source.value));
+            let mut stored = source.value;
+            if ty.dims != block.ty(stored).dims {
+                stored = block.define(ty.clone(), None)?;
                 let prim = Prim::from(Reshape { dims: ty.dims.clone() });
-                let origin = self.block.node_of(value).map_or(OriginId(0), |node| node.origin);
-                self.block.push_node(Node { prim, operands: vec![value], results: vec![stored], origin })?;
+                let origin = block.node_of(source.value).map_or(OriginId(0), |node| node.origin);
+                block.push_node(Node { prim, operands: vec![source.value], results: vec![stored], origin })?;
             }
-            self.block.results.push(stored);
+            block.results.push(stored);
             let mut stacked = ty;
             stacked.dims.insert(self.scan.axis, self.scan.length);
             types.push(stacked);
         }
-        let (block, _) = self.block.in_order()?;
-        Ok((Scan { body: Arc::new(block), ..self.scan }, types))
+        let (block, _) = block.in_order()?;
+        Ok((Scan { body: Arc::new(block), ..self.scan.clone() }, types))
     }
 }
