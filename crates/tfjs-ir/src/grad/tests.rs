@@ -1,8 +1,10 @@
 //! Gradients of random programs: they are programs, give values of the right shapes, and change nothing else.
 
 use super::*;
+use crate::arbitrary::tests::{mutated, same_bits};
 use crate::arbitrary::{Choices, Taste, inputs, program};
 use crate::interpret::interpret;
+use crate::pass::{common_subexpressions, dead_code, movement};
 use crate::prim::reduce::ReduceOp;
 use crate::prim::{Class, PrimKind};
 use crate::program::Target;
@@ -50,6 +52,8 @@ fn random_programs_have_gradients() {
         verify(&differentiated).unwrap_or_else(|e| panic!("seed {seed}: {e}\n{differentiated}"));
         let text = differentiated.to_string();
         assert_eq!(text.parse::<Program>().unwrap().to_string(), text, "seed {seed}");
+        let smaller = dead_code(&common_subexpressions(&movement(&differentiated).unwrap()).unwrap()).unwrap();
+        verify(&smaller).unwrap_or_else(|e| panic!("seed {seed}: {e}\n{smaller}"));
         seen.extend(program.body.nodes.iter().map(|node| node.prim.kind()));
         for symbols in [[1, 1, 1], [2, 3, 5], [0, 2, 3], [3, 0, 4], [7, 4, 0]] {
             let call = inputs(&mut choices, &program, &symbols).unwrap();
@@ -59,6 +63,7 @@ fn random_programs_have_gradients() {
             for (i, (a, b)) in before.outputs.iter().zip(&after.outputs).enumerate() {
                 assert_eq!((a.element(), a.dims()), (b.element(), b.dims()), "seed {seed}, output {i}");
             }
+            same_bits(&differentiated, &smaller, &call);
             let mut targets: Vec<Target> = before.updates.iter().map(|(target, _)| *target).collect();
             targets.sort();
             let mut found: Vec<Target> = after.updates.iter().map(|(target, _)| *target).collect();
@@ -69,4 +74,24 @@ fn random_programs_have_gradients() {
     assert!(failed < 10, "{failed} programs have no gradients");
     let missing = PrimKind::ALL.iter().filter(|kind| kind.class() != Class::Host && !seen.contains(*kind));
     assert_eq!(missing.collect::<Vec<_>>(), [&PrimKind::Opaque]);
+}
+
+#[test]
+fn what_verifies_does_not_panic() {
+    let mut differentiated = 0;
+    for seed in 0..30 {
+        let mut choices = Choices::seeded(2000 + seed);
+        let text = program(&mut choices, Taste::Any, 16).unwrap().to_string();
+        for _ in 0..30 {
+            let Ok(program) = mutated(&mut choices, &text).parse::<Program>() else { continue };
+            match with_gradients(&program) {
+                Ok(gradients) => {
+                    verify(&gradients).unwrap_or_else(|e| panic!("{e}\n{program}\n{gradients}"));
+                    differentiated += 1;
+                }
+                Err(e) => assert_ne!(e.kind(), Kind::Bug, "{e}\n{program}"),
+            }
+        }
+    }
+    assert!(differentiated > 100, "{differentiated} programs differentiated");
 }
