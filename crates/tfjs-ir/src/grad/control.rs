@@ -248,8 +248,8 @@ impl Scan {
 
     /// Which values of the body depend on what the gradient is taken by, at some step.
     fn active(&self, cx: &Cx<'_>, block: &Block) -> Vec<bool> {
-        let wanted = block.parameters.iter().enumerate().filter(|&(i, _)| cx.wants(i));
-        let mut seeds: Vec<Value> = wanted.map(|(_, &parameter)| parameter).collect();
+        let needed = block.parameters.iter().enumerate().filter(|&(i, _)| cx.needs(i));
+        let mut seeds: Vec<Value> = needed.map(|(_, &parameter)| parameter).collect();
         loop {
             let active = active(block, &seeds);
             let carries = block.parameters.iter().zip(&block.results).take(self.carries);

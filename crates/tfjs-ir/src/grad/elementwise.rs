@@ -156,7 +156,7 @@ impl Rule for Binary {
 
     fn pull(&self, cx: &mut Cx<'_>) -> Result<()> {
         for side in [0, 1] {
-            if cx.wants(side) {
+            if cx.needs(side) {
                 let adjoint = self.adjoint(cx, side)?;
                 cx.give_sum(side, adjoint)?;
             }
@@ -238,11 +238,11 @@ impl Rule for Select {
     fn pull(&self, cx: &mut Cx<'_>) -> Result<()> {
         let dy = cx.dy()?;
         let condition = cx.operand(0)?;
-        if cx.wants(1) {
+        if cx.needs(1) {
             let adjoint = where_true(cx.builder, condition, dy)?;
             cx.give_sum(1, adjoint)?;
         }
-        if cx.wants(2) {
+        if cx.needs(2) {
             let adjoint = where_false(cx.builder, condition, dy)?;
             cx.give_sum(2, adjoint)?;
         }

@@ -22,7 +22,7 @@ impl Rule for ScatterAdd {
     fn pull(&self, cx: &mut Cx<'_>) -> Result<()> {
         let dy = cx.dy()?;
         cx.give(0, dy)?;
-        if cx.wants(2) {
+        if cx.needs(2) {
             let indices = cx.operand(1)?;
             let slices = cx.builder.gather(dy, indices, self.axis, Bounds::Clamp)?;
             cx.give(2, slices)?;

@@ -92,7 +92,7 @@ impl Rule for Concat {
         let mut start = Dim::ZERO;
         for i in 0..cx.node.operands.len() {
             let len = cx.operand_type(i)?.dims[self.axis];
-            if cx.wants(i) {
+            if cx.needs(i) {
                 let part = cx.builder.slice_axis(dy, self.axis, Range { start, len, step: 1 })?;
                 cx.give(i, part)?;
             }

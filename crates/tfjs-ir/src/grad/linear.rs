@@ -12,7 +12,7 @@ impl Rule for Dot {
         let dy = cx.dy()?;
         let ranks = [cx.operand_type(0)?.rank(), cx.operand_type(1)?.rank()];
         for side in [0, 1] {
-            if !cx.wants(side) || super::control::defer(cx, self, ranks, side, dy)? {
+            if !cx.needs(side) || super::control::defer(cx, self, ranks, side, dy)? {
                 continue;
             }
             let other = cx.operand(1 - side)?;
@@ -71,14 +71,14 @@ pub(super) fn adjoint(
 impl Rule for Conv {
     fn pull(&self, cx: &mut Cx<'_>) -> Result<()> {
         let dy = cx.dy()?;
-        if cx.wants(0) {
+        if cx.needs(0) {
             let dims = cx.operand_type(0)?.dims;
             let kernel = cx.operand(1)?;
             let spatial = &dims[1..dims.len() - 1];
             let dx = cx.builder.conv_input(dy, kernel, &self.windows, self.groups, spatial)?;
             cx.give(0, dx)?;
         }
-        if cx.wants(1) {
+        if cx.needs(1) {
             let x = cx.operand(0)?;
             let dk = cx.builder.conv_kernel(x, dy, &self.windows, self.groups)?;
             cx.give(1, dk)?;
@@ -90,12 +90,12 @@ impl Rule for Conv {
 impl Rule for ConvInput {
     fn pull(&self, cx: &mut Cx<'_>) -> Result<()> {
         let dx = cx.dy()?;
-        if cx.wants(0) {
+        if cx.needs(0) {
             let kernel = cx.operand(1)?;
             let adjoint = cx.builder.conv(dx, kernel, &self.windows, self.groups)?;
             cx.give(0, adjoint)?;
         }
-        if cx.wants(1) {
+        if cx.needs(1) {
             let dy = cx.operand(0)?;
             let adjoint = cx.builder.conv_kernel(dx, dy, &self.windows, self.groups)?;
             cx.give(1, adjoint)?;
@@ -107,14 +107,14 @@ impl Rule for ConvInput {
 impl Rule for ConvKernel {
     fn pull(&self, cx: &mut Cx<'_>) -> Result<()> {
         let dk = cx.dy()?;
-        if cx.wants(0) {
+        if cx.needs(0) {
             let dims = cx.operand_type(0)?.dims;
             let dy = cx.operand(1)?;
             let spatial = &dims[1..dims.len() - 1];
             let adjoint = cx.builder.conv_input(dy, dk, &self.windows, self.groups, spatial)?;
             cx.give(0, adjoint)?;
         }
-        if cx.wants(1) {
+        if cx.needs(1) {
             let x = cx.operand(0)?;
             let adjoint = cx.builder.conv(x, dk, &self.windows, self.groups)?;
             cx.give(1, adjoint)?;

@@ -81,6 +81,7 @@ use tfjs_manifest::{Error, Result};
 
 /// What a gradient is taken with respect to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Wrt {
     /// A weight.
     Slot(SlotId),

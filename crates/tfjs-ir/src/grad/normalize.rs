@@ -37,17 +37,17 @@ impl Rule for Normalize {
         if self.center {
             cx.give_sum(beta, dy)?;
         }
-        let wants_gamma = self.scale && cx.wants(gamma);
-        if !cx.wants(0) && !wants_gamma {
+        let needs_gamma = self.scale && cx.needs(gamma);
+        if !cx.needs(0) && !needs_gamma {
             return Ok(());
         }
         let x = cx.operand(0)?;
         let parts = self.parts(cx.builder, x)?;
-        if wants_gamma {
+        if needs_gamma {
             let slope = cx.builder.mul(dy, parts.normal)?;
             cx.give_sum(gamma, slope)?;
         }
-        if cx.wants(0) {
+        if cx.needs(0) {
             let g = if self.scale {
                 let gamma = cx.operand(gamma)?;
                 cx.builder.mul(dy, gamma)?
@@ -158,20 +158,20 @@ impl Rule for BatchNorm {
         if self.center {
             cx.give_sum(beta, dy)?;
         }
-        let wants_gamma = self.scale && cx.wants(gamma);
-        if ![x, mean, variance].iter().any(|&i| cx.wants(i)) && !wants_gamma {
+        let needs_gamma = self.scale && cx.needs(gamma);
+        if ![x, mean, variance].iter().any(|&i| cx.needs(i)) && !needs_gamma {
             return Ok(());
         }
         let spread = cx.operand(variance)?;
         let safe = cx.builder.binary_scalar(BinaryOp::Add, spread, self.epsilon)?;
         let rate = cx.builder.unary(UnaryOp::Rsqrt, safe)?;
-        let centered = if wants_gamma || cx.wants(variance) {
+        let centered = if needs_gamma || cx.needs(variance) {
             let (x, mean) = (cx.operand(x)?, cx.operand(mean)?);
             Some(cx.builder.sub(x, mean)?)
         } else {
             None
         };
-        if let (true, Some(centered)) = (wants_gamma, centered) {
+        if let (true, Some(centered)) = (needs_gamma, centered) {
             let normal = cx.builder.mul(centered, rate)?;
             let slope = cx.builder.mul(dy, normal)?;
             cx.give_sum(gamma, slope)?;
@@ -182,17 +182,17 @@ impl Rule for BatchNorm {
         } else {
             dy
         };
-        if cx.wants(x) || cx.wants(mean) {
+        if cx.needs(x) || cx.needs(mean) {
             let dx = cx.builder.mul(g, rate)?;
             cx.give(x, dx)?;
-            if cx.wants(mean) {
+            if cx.needs(mean) {
                 let dims = cx.operand_type(mean)?.dims;
                 let total = sum_to(cx.builder, dx, &dims)?;
                 let down = cx.builder.unary(UnaryOp::Neg, total)?;
                 cx.give(mean, down)?;
             }
         }
-        if let (true, Some(centered)) = (cx.wants(variance), centered) {
+        if let (true, Some(centered)) = (cx.needs(variance), centered) {
             // -1/2 rate^3 sum(g (x - mean))
             let dims = cx.operand_type(variance)?.dims;
             let b = &mut *cx.builder;

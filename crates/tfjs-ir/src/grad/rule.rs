@@ -95,15 +95,15 @@ impl Cx<'_> {
 
     /// The adjoint of the only result.
     pub(super) fn dy(&self) -> Result<Value> {
-        self.adjoint(0).ok_or_else(|| Error::bug("a rule is asked without an adjoint"))
+        self.adjoint(0).ok_or_else(|| Error::bug("a rule runs without an adjoint"))
     }
 
     /// Whether an operand depends on what the gradient is taken by.
-    pub(super) fn wants(&self, i: usize) -> bool {
+    pub(super) fn needs(&self, i: usize) -> bool {
         self.node.operands.get(i).is_some_and(|&value| self.level.is_active(value))
     }
 
-    /// Adds to the adjoint of an operand. Does nothing if it is not wanted.
+    /// Adds to the adjoint of an operand. Does nothing if it is not needed.
     pub(super) fn give(&mut self, i: usize, adjoint: Value) -> Result<()> {
         let value = *self.node.operands.get(i).ok_or_else(missing)?;
         if self.level.is_active(value) { self.level.add(self.builder, value, adjoint) } else { Ok(()) }
@@ -111,7 +111,7 @@ impl Cx<'_> {
 
     /// Adds to the adjoint of an operand that was broadcast to the shape of `adjoint`.
     pub(super) fn give_sum(&mut self, i: usize, adjoint: Value) -> Result<()> {
-        if !self.wants(i) {
+        if !self.needs(i) {
             return Ok(());
         }
         let dims = self.operand_type(i)?.dims;

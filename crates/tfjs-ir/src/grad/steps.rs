@@ -128,7 +128,9 @@ impl LoopBody {
         let node = self.block.node_of(value)?;
         // These cost nothing to compute, and are no smaller than their operands.
         let spreads = matches!(node.prim, Prim::Reshape(_) | Prim::Broadcast(_));
-        (spreads || self.is_fixed(value)).then_some(node)
+        // Nothing is known of an opaque function: a second call may give something else.
+        let is_opaque = matches!(node.prim, Prim::Opaque(_));
+        (spreads || self.is_fixed(value) && !is_opaque).then_some(node)
     }
 
     /// A new parameter of the adjoint's body.
