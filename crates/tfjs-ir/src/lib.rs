@@ -7,6 +7,7 @@ pub mod build;
 pub mod cost;
 pub mod dim;
 pub mod expand;
+pub mod grad;
 pub mod interpret;
 pub mod math;
 pub mod pass;
@@ -24,6 +25,7 @@ pub use build::{Builder, Loop};
 pub use cost::{Cost, cost, work};
 pub use dim::{Bound, Dim, Dims, Relation};
 pub use expand::expand;
+pub use grad::{Wrt, gradients};
 pub use interpret::{Budget, Inputs, Outcome, evaluate_node, interpret, interpret_within};
 pub use prim::{Class, Prim, PrimKind};
 pub use program::{

@@ -112,6 +112,8 @@ pub struct Origin {
     pub layer: Arc<str>,
     /// Which call of the model's call table it belongs to.
     pub call: Option<u32>,
+    /// Whether [`grad`](crate::grad) made the node on the way back from a loss.
+    pub gradient: bool,
 }
 
 /// Something that is given at each call.
@@ -251,6 +253,37 @@ impl Block {
             uses[value.index()] += 1;
         }
         uses
+    }
+
+    /// The same block with its values in the order of their definitions and without those that nothing defines.
+    /// The second result has the new name of every value.
+    pub(crate) fn in_order(mut self) -> Result<(Block, Vec<Option<Value>>)> {
+        let mut names = vec![None; self.values.len()];
+        let mut values = Vec::with_capacity(self.values.len());
+        let mut define = |value: Value, node: Option<u32>| -> Result<()> {
+            names[value.index()] = Some(Value::new(values.len())?);
+            values.push(ValueInfo { ty: self.values[value.index()].ty.clone(), node });
+            Ok(())
+        };
+        for &parameter in &self.parameters {
+            define(parameter, None)?;
+        }
+        for (i, node) in self.nodes.iter().enumerate() {
+            for &result in &node.results {
+                define(result, u32::try_from(i).ok())?;
+            }
+        }
+        let missing = || Error::bug("a value is read that nothing defines");
+        let rename = |values: &mut [Value]| -> Result<()> {
+            values.iter_mut().try_for_each(|value| names[value.index()].map(|new| *value = new).ok_or_else(missing))
+        };
+        for node in &mut self.nodes {
+            rename(&mut node.operands)?;
+            rename(&mut node.results)?;
+        }
+        rename(&mut self.parameters)?;
+        rename(&mut self.results)?;
+        Ok((Block { values, ..self }, names))
     }
 }
 

@@ -12,7 +12,8 @@
 //! ```
 //!
 //! A line is a node: its results, the primitive with operands and attributes, the types of the results, and behind `@`
-//! the layer it comes from and the number of the call. The body of a loop is a block in its attributes.
+//! the layer it comes from, the number of the call, and `gradient` if it belongs to the way back from a loss. The body of
+//! a loop is a block in its attributes.
 
 use crate::array::{Array, Data};
 use crate::dim::Dims;
@@ -111,12 +112,13 @@ fn write_data(data: &Data, out: &mut Writer<'_>) {
 }
 
 fn write_origin(origin: OriginId, out: &mut Writer<'_>) {
-    let Some(Origin { layer, call }) = out.origins.get(origin.index()) else { return };
-    if layer.is_empty() && call.is_none() {
+    let Some(Origin { layer, call, gradient }) = out.origins.get(origin.index()) else { return };
+    if layer.is_empty() && call.is_none() && !gradient {
         return;
     }
     let call = call.map(|call| format!(" {call}")).unwrap_or_default();
-    let text = format!(" @ {}{call}", quote(layer));
+    let gradient = if *gradient { " gradient" } else { "" };
+    let text = format!(" @ {}{call}{gradient}", quote(layer));
     out.text(&text);
 }
 
@@ -295,7 +297,9 @@ fn read_origin(input: &mut Reader<'_>) -> Result<OriginId> {
     if call.is_some() {
         input.rest = &digits[end..];
     }
-    let origin = Origin { layer: layer.into(), call };
+    let gradient = input.rest.strip_prefix(" gradient");
+    input.rest = gradient.unwrap_or(input.rest);
+    let origin = Origin { layer: layer.into(), call, gradient: gradient.is_some() };
     if let Some(known) = input.origins.iter().rposition(|known| *known == origin) {
         return OriginId::new(known);
     }

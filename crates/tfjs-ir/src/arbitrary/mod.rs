@@ -100,7 +100,7 @@ pub fn program(choices: &mut Choices<'_>, taste: Taste, operations: usize) -> Re
     }
     let mut maker = Maker { b, choices, values, taste };
     for i in 0..operations {
-        let origin = Origin { layer: format!("layer{}", i / 3).into(), call: Some(i as u32 / 3) };
+        let origin = Origin { layer: format!("layer{}", i / 3).into(), call: Some(i as u32 / 3), ..Origin::default() };
         maker.b.set_origin(origin)?;
         // What does not fit is no part of the program.
         let _ = maker.operation();

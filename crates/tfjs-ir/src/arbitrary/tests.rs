@@ -89,7 +89,7 @@ fn expansions_compute_the_same() {
 }
 
 /// Another text: some numbers and words are others, mostly those of attributes.
-fn mutated(choices: &mut Choices<'_>, text: &str) -> String {
+pub(crate) fn mutated(choices: &mut Choices<'_>, text: &str) -> String {
     let words = ["max", "min", "same", "valid", "true", "false", "batch", "time", "f32", "i32", "bool", "0", "1", "2"];
     let mut lines: Vec<String> = text.lines().map(str::to_string).collect();
     for _ in 0..choices.below(2) + 1 {

@@ -2,6 +2,7 @@
 
 mod calls;
 mod control;
+mod edit;
 
 pub use control::Loop;
 
@@ -144,6 +145,11 @@ impl Builder {
         let id = OriginId::new(self.program.origins.len())?;
         self.program.origins.push(origin);
         Ok(std::mem::replace(&mut self.origin, id))
+    }
+
+    /// Where nodes come from now.
+    pub fn origin(&self) -> OriginId {
+        self.origin
     }
 
     /// Nodes from now on come from where they did before.
@@ -390,9 +396,10 @@ impl Builder {
         let mut body = self.blocks.pop().ok_or_else(|| Error::bug("a program without a body"))?;
         let (names, results): (Vec<String>, Vec<Value>) = outputs.into_iter().unzip();
         body.results = results;
+        let (body, renamed) = body.in_order()?;
         self.program.outputs = names;
         self.program.body = body;
-        let update = |&target| Some(Update { target, value: *self.latest.get(&target)? });
+        let update = |&target| Some(Update { target, value: renamed[self.latest.get(&target)?.index()]? });
         self.program.updates = self.replaced.iter().filter_map(update).collect();
         Ok(self.program)
     }

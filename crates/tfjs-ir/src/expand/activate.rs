@@ -20,7 +20,7 @@ fn of(function: Activation, f: &mut Formula<'_>, x: Value) -> Result<Value> {
             let y = if negative_slope == 0.0 && threshold == 0.0 {
                 f.max(x, 0.0)?
             } else {
-                let below = f.below(CompareOp::Lt, x, threshold)?;
+                let below = f.below(CompareOp::Le, x, threshold)?;
                 let shifted = f.add(x, -threshold)?;
                 let slope = if negative_slope == 0.0 { f.like(x, 0.0)? } else { f.times(shifted, negative_slope)? };
                 f.b.select(below, slope, x)?

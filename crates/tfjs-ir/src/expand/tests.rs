@@ -184,7 +184,7 @@ fn everything_else_stays() {
     let n = b.dims().symbol("n");
     let x = b.input("x", Type::new(ElementType::F32, [n])).unwrap();
     let state = b.state("s", Type::new(ElementType::F32, [n]), 0.0).unwrap();
-    b.set_origin(Origin { layer: "norm".into(), call: Some(3) }).unwrap();
+    b.set_origin(Origin { layer: "norm".into(), call: Some(3), ..Origin::default() }).unwrap();
     let y = b.activate(Activation::Sigmoid {}, x).unwrap();
     let z = b.softmax(y, &[0]).unwrap();
     b.set(Target::State(state), z).unwrap();

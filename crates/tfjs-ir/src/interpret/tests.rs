@@ -30,7 +30,7 @@ fn try_eval(inputs: &[Array], build: impl FnOnce(&mut Builder, &[Value]) -> Resu
         let dims: Vec<Dim> = array.dims().iter().map(|&n| b.number(n)).collect();
         values.push(b.input("x", Type::new(array.element(), dims))?);
     }
-    b.set_origin(Origin { layer: "layer".into(), call: None })?;
+    b.set_origin(Origin { layer: "layer".into(), ..Origin::default() })?;
     let outputs = build(&mut b, &values)?;
     let program = b.finish(outputs.into_iter().map(|value| (String::new(), value)).collect())?;
     crate::verify::verify(&program)?;
@@ -533,7 +533,7 @@ fn guards_come_first() {
     let (n, m) = (b.dims().symbol("n"), b.dims().symbol("m"));
     let x = b.input("x", Type::new(ElementType::F32, [n])).unwrap();
     let y = b.input("y", Type::new(ElementType::F32, [m])).unwrap();
-    b.set_origin(Origin { layer: "add".into(), call: None }).unwrap();
+    b.set_origin(Origin { layer: "add".into(), ..Origin::default() }).unwrap();
     let sum = b.add(x, y).unwrap();
     let program = b.finish(vec![("sum".to_string(), sum)]).unwrap();
     let call = |n: usize, m: usize| Inputs::of([floats(&[n], &vec![1.0; n]), floats(&[m], &vec![2.0; m])]);

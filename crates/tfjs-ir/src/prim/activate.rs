@@ -11,7 +11,7 @@ use tfjs_manifest::Result;
 macro_rules! for_each_activation {
     ($callback:path) => {
         $callback! {
-            /// `max(x, max)`, `x` above the threshold, `negative_slope * (x - threshold)` below it.
+            /// `min(x, max)` above the threshold, `negative_slope * (x - threshold)` at and below it.
             Relu {
                 /// The ceiling; infinity for none.
                 max: f64,
@@ -22,7 +22,7 @@ macro_rules! for_each_activation {
             } = "relu", |x| {
                 if x >= max {
                     max
-                } else if x < threshold {
+                } else if x <= threshold {
                     // Without a slope the floor is flat, even at negative infinity.
                     if negative_slope == 0.0 { 0.0 } else { negative_slope * (x - threshold) }
                 } else {

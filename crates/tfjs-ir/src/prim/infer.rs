@@ -78,7 +78,7 @@ impl Infer<'_> {
     /// The dimension that two broadcast to, as numpy does; `None` if they do not.
     ///
     /// # Errors
-    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for an expression that grows too large.
+    /// [`Kind::Limit`] for an expression that grows too large.
     pub fn broadcast(&mut self, a: Dim, b: Dim) -> Result<Option<Dim>> {
         match (self.dims.known(a), self.dims.known(b)) {
             _ if a == b => return Ok(Some(a)),
@@ -100,7 +100,7 @@ impl Infer<'_> {
     /// The dimensions that two shapes broadcast to, aligned at the last axis.
     ///
     /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if they do not.
+    /// [`Kind::Malformed`] if they do not.
     pub fn broadcast_all(&mut self, a: &[Dim], b: &[Dim]) -> Result<Vec<Dim>> {
         let rank = a.len().max(b.len());
         let at = |dims: &[Dim], i: usize| (i + dims.len()).checked_sub(rank).map_or(Dim::ONE, |i| dims[i]);
@@ -121,7 +121,7 @@ impl Infer<'_> {
     /// An axis that must exist.
     ///
     /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if it does not.
+    /// [`Kind::Malformed`] if it does not.
     pub fn axis(&self, axis: usize, ty: &Type) -> Result<Dim> {
         ty.dims
             .get(axis)
@@ -133,7 +133,7 @@ impl Infer<'_> {
 /// The operands of a primitive that takes `N`.
 ///
 /// # Errors
-/// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for another number: lowering gives as many as a primitive takes.
+/// [`Kind::Bug`] for another number: lowering gives as many as a primitive takes.
 pub fn take<const N: usize>(operands: &[Type]) -> Result<[&Type; N]> {
     let found: Vec<&Type> = operands.iter().collect();
     found.try_into().map_err(|found: Vec<_>| Error::bug(format!("expected {N} operands, found {}", found.len())))
@@ -142,7 +142,7 @@ pub fn take<const N: usize>(operands: &[Type]) -> Result<[&Type; N]> {
 /// Fails unless the element types are equal.
 ///
 /// # Errors
-/// [`Kind::Bug`](tfjs_manifest::Kind::Bug): lowering casts.
+/// [`Kind::Bug`]: lowering casts.
 pub fn same_element(a: &Type, b: &Type) -> Result<ElementType> {
     if a.element == b.element {
         return Ok(a.element);
@@ -153,7 +153,7 @@ pub fn same_element(a: &Type, b: &Type) -> Result<ElementType> {
 /// Fails unless the value has floating-point elements.
 ///
 /// # Errors
-/// [`Kind::Bug`](tfjs_manifest::Kind::Bug): lowering casts.
+/// [`Kind::Bug`]: lowering casts.
 pub fn float(ty: &Type) -> Result<&Type> {
     if ty.element.is_float() {
         Ok(ty)
@@ -165,7 +165,7 @@ pub fn float(ty: &Type) -> Result<&Type> {
 /// Fails unless the value has elements of this type.
 ///
 /// # Errors
-/// [`Kind::Bug`](tfjs_manifest::Kind::Bug): lowering casts.
+/// [`Kind::Bug`]: lowering casts.
 pub fn of_element(ty: &Type, element: ElementType) -> Result<&Type> {
     if ty.element == element {
         Ok(ty)

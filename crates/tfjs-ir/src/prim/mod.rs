@@ -2,10 +2,10 @@
 //!
 //! A primitive is a struct of typed attributes with a rule for its results' types. *Core* primitives are what every
 //! engine and the interpreter run. *Composites* have a definition in simpler primitives
-//! ([`expand`](crate::expand)), and an engine without a kernel for one runs that. *Host* primitives handle text.
+//! ([`expand`](mod@crate::expand)), and an engine without a kernel for one runs that. *Host* primitives handle text.
 //!
-//! A primitive is one struct in a file of its family, one line of [`for_each_prim!`], and a rule each in
-//! [`interpret`](crate::interpret) and [`grad`](crate::grad). A line without its rules does not compile.
+//! A primitive is one struct in a file of its family, one line of [`for_each_prim!`](crate::for_each_prim), and a rule
+//! each in [`interpret`](mod@crate::interpret) and [`grad`](crate::grad). A line without its rules does not compile.
 
 pub mod activate;
 pub mod attribute;

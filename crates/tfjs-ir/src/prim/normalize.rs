@@ -1,6 +1,6 @@
 //! Softmax and normalizations.
 
-use super::infer::{Infer, float, take};
+use super::infer::{Infer, float, same_element, take};
 use super::{primitive, words};
 use crate::dim::Dim;
 use crate::prim::reduce::reduced;
@@ -106,6 +106,7 @@ fn with_parameters(cx: &mut Infer<'_>, operands: &[Type], parameters: usize) -> 
     }
     float(x)?;
     for parameter in rest {
+        same_element(x, parameter)?;
         let spread = cx.broadcast_all(&x.dims, &parameter.dims)?;
         if spread.len() != x.rank() || spread.iter().zip(&x.dims).any(|(&a, &b)| cx.same(a, b).is_none()) {
             return Err(Error::bug("a parameter that is larger than what it normalizes"));

@@ -2,7 +2,7 @@
 
 use super::activate::Activation;
 use super::attribute::{Attribute, Reader, Writer};
-use super::infer::{Infer, float, of_element};
+use super::infer::{Infer, float, of_element, same_element};
 use super::{primitive, words};
 use crate::dim::Dim;
 use crate::ty::ElementType;
@@ -101,8 +101,9 @@ primitive! {
         else {
             return Err(misfit());
         };
-        for ty in [x, kernel, recurrent] {
-            float(ty)?;
+        float(x)?;
+        for ty in [kernel, recurrent].into_iter().chain(&rest[..rest.len() - usize::from(self.mask)]) {
+            same_element(x, ty)?;
         }
         let gates = cx.dims.number(self.cell.gates() as u64);
         let wide = cx.dims.mul(units, gates)?;

@@ -1,0 +1,9 @@
+//! No gradient passes through text.
+
+use super::rule::no_gradient;
+use crate::prim::host::{Lookup, ToText};
+
+no_gradient! {
+    Lookup: "an index of a vocabulary is an integer";
+    ToText: "text has no gradient";
+}
