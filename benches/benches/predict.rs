@@ -1,4 +1,4 @@
-//! Predictions of the native engine against the portable one, batch 1 and 8.
+//! Predictions of the native engine against the candle one, batch 1 and 8.
 
 use bench_support::models::{self, Result};
 use bench_support::{Report, Side};
@@ -15,12 +15,12 @@ fn main() -> Result<()> {
                 loaded.predict_with(Inputs::Positional(inputs.clone()), &options)
             };
             // A prediction that fails is fast: both engines have to succeed before they are timed.
-            predict(Engine::Portable)?;
+            predict(Engine::Candle)?;
             predict(Engine::Native)?;
             report.pair(
                 format!("{}, batch {batch}", model.name),
                 None,
-                Side("portable", || predict(Engine::Portable)),
+                Side("candle", || predict(Engine::Candle)),
                 Side("native", || predict(Engine::Native)),
             );
         }

@@ -220,7 +220,7 @@ fn the_report_says_what_happened() {
     assert_eq!(report.model_json_bytes, model.text().len() as u64);
     assert_eq!((report.files, report.weight_file_bytes, report.weight_bytes), (1, 12, 12));
     assert_eq!(report.matched.values().sum::<usize>(), 2);
-    assert!(report.unused.is_empty() && report.portable_layers.is_empty(), "{report:?}");
+    assert!(report.unused.is_empty() && report.reference_layers.is_empty(), "{report:?}");
     assert!(report.warnings.len() == 1 && report.warnings[0].contains("`flavour`"), "{:?}", report.warnings);
     let phases: Vec<&str> = report.times.iter().map(|(phase, _)| *phase).collect();
     assert_eq!(phases, ["model.json", "resolve", "weights", "build"]);

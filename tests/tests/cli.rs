@@ -145,13 +145,13 @@ fn check_pictures(model: &str, output: &str, engine: &str) {
 #[test]
 fn pictures_are_named_as_tensorflow_js_names_them() {
     check_pictures("digits", "digit", "native");
-    check_pictures("digits", "digit", "portable");
+    check_pictures("digits", "digit", "candle");
 }
 
 #[test]
 fn pictures_are_named_as_keras_names_them() {
     check_pictures("digits-keras", "digit", "native");
-    check_pictures("digits-keras", "digit", "portable");
+    check_pictures("digits-keras", "digit", "candle");
 }
 
 #[test]
@@ -576,7 +576,7 @@ fn bench_answers_in_json() {
     let bench = |engine: &str| {
         answer_json(&["bench", &models("iris"), "--json", "--seconds", "0", "--engine", engine, "--batch-size", "3"])
     };
-    for engine in ["native", "portable"] {
+    for engine in ["native", "candle"] {
         let found = bench(engine);
         assert_eq!(found["engine"], engine);
         assert!(found["load_ms"]["min"].as_f64().unwrap() <= found["load_ms"]["median"].as_f64().unwrap());

@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     assert!(!cases.is_empty(), "the conformance cases are checked in");
     let mut trials = Vec::new();
     for case in cases {
-        for engine in [Engine::Native, Engine::Portable] {
+        for engine in [Engine::Native, Engine::Candle] {
             let (case, expectations) = (case.clone(), expectations.clone());
             trials.push(Trial::test(format!("{}::{}", case.id, engine.name()), move || {
                 expectations.judge(&case.id, case.run(engine)).map(|_| ()).map_err(Failed::from)

@@ -27,7 +27,7 @@ fn predict(model: &LayersModel) -> Result<Vec<Vec<f32>>> {
 #[test]
 fn the_numbers_are_those_of_a_whole_load_on_both_engines() {
     let folder = in_folder(&two_to_one());
-    for engine in [Engine::Native, Engine::Portable] {
+    for engine in [Engine::Native, Engine::Candle] {
         let model = load(&folder, engine).unwrap();
         assert_eq!(predict(&model).unwrap(), [[321.0]]);
         let whole = tfjs::blocking::load_layers_model(folder.path().to_str().unwrap(), LoadOptions::new()).unwrap();
@@ -54,7 +54,7 @@ fn nothing_is_read_before_it_is_wanted() {
 
 #[test]
 fn a_file_that_changed_since_is_an_error_that_names_it() {
-    for engine in [Engine::Native, Engine::Portable] {
+    for engine in [Engine::Native, Engine::Candle] {
         let folder = in_folder(&two_to_one());
         let path = folder.path().join("w.bin");
         let model = load(&folder, engine).unwrap();
@@ -75,7 +75,7 @@ fn a_file_that_changed_since_is_an_error_that_names_it() {
 #[test]
 fn what_was_read_once_is_not_read_again() {
     let folder = in_folder(&two_to_one());
-    let model = load(&folder, Engine::Portable).unwrap();
+    let model = load(&folder, Engine::Candle).unwrap();
     assert_eq!(predict(&model).unwrap(), [[321.0]]);
     fs::remove_file(folder.path().join("w.bin")).unwrap();
     assert_eq!(predict(&model).unwrap(), [[321.0]]);

@@ -32,9 +32,9 @@ fn round_trip(case: &Case) -> Result<(), String> {
     if !again.report().warnings.is_empty() {
         return Err(format!("what was saved loads with warnings: {:?}", again.report().warnings));
     }
-    let found = predict(case, &model, &again, Engine::Portable)?;
+    let found = predict(case, &model, &again, Engine::Candle)?;
     if warnings.is_empty() {
-        same_bits(&predict(case, &model, &model, Engine::Portable)?, &found)?;
+        same_bits(&predict(case, &model, &model, Engine::Candle)?, &found)?;
         // The native engine may fuse more of the one than of the other: masks mean less to TensorFlow.js.
         let of_native = |of: &LayersModel| predict(case, &model, of, Engine::Native);
         nearly_the_same(&of_native(&model)?, &of_native(&again)?, case.about.kind.tolerance())?;

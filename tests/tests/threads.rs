@@ -4,7 +4,8 @@ use harness::small::{Small, check_error, sequential, two_to_one};
 use harness::tensors::read_inputs;
 use serde_json::{Value, json};
 use std::path::Path;
-use tfjs::layer::{Call, Config, LayerDef, OrBug, RunCx, TensorType, Value as Computed, WeightDecl};
+use tfjs::layer::prim::elementwise::BinaryOp;
+use tfjs::layer::{Call, Config, KerasTensor, LayerDef, LowerCx, OpaqueLayer, Shape, WeightDecl};
 use tfjs::{CustomLayer, CustomLayers, Engine, Error, Input, Inputs, Kind, LayersModel, LoadOptions, Result, Tensor};
 
 #[test]
@@ -51,8 +52,8 @@ fn sixteen_threads_predict_what_one_does_natively() {
 
 #[test]
 fn sixteen_threads_predict_what_one_does_portably() {
-    check_threads("keras2/functional_cnn", Engine::Portable);
-    check_threads("keras2/bilstm_text", Engine::Portable);
+    check_threads("keras2/functional_cnn", Engine::Candle);
+    check_threads("keras2/bilstm_text", Engine::Candle);
 }
 
 #[test]
@@ -81,7 +82,7 @@ fn a_clone_outlives_its_original() {
     assert_eq!(output.to_vec2::<f32>().unwrap(), [[6.0]]);
 }
 
-/// `x * scale + shift`, with `shift` a weight.
+/// `x * factor + shift`, with `shift` a weight.
 struct Scale;
 
 #[derive(Debug)]
@@ -90,12 +91,12 @@ struct ScaleDef {
 }
 
 impl LayerDef for ScaleDef {
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        Ok(call.inputs().into_iter().cloned().collect())
-    }
-
-    fn weights(&self, _: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
-        Ok(vec![WeightDecl::new("shift", tfjs::parts::manifest::Shape::new([1])?)])
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let input = cx.single(call)?;
+        let shift = cx.weight(WeightDecl::new("shift", Shape::new([1])?))?;
+        let scaled = cx.binary_scalar(BinaryOp::Mul, input.value, self.factor)?;
+        let out = cx.add(scaled, shift)?;
+        Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
     }
 }
 
@@ -105,12 +106,35 @@ impl CustomLayer for Scale {
     fn describe(&self, config: &Config<'_>) -> Result<ScaleDef> {
         Ok(ScaleDef { factor: config.req("factor")? })
     }
+}
 
-    fn run(&self, def: &ScaleDef, cx: &RunCx<'_>, call: &Call<Computed>) -> Result<Vec<Computed>> {
-        let inputs = call.inputs();
-        let x = inputs.first().ok_or_else(|| Error::misuse("no input"))?.tensor()?;
-        let scaled = x.affine(def.factor, 0.0).or_bug()?;
-        Ok(vec![Computed::new(scaled.broadcast_add(cx.weight(0)?).or_bug()?)])
+/// The same as a function on candle tensors.
+struct OpaqueScale;
+
+#[derive(Debug)]
+struct OpaqueScaleDef {
+    factor: f64,
+}
+
+impl LayerDef for OpaqueScaleDef {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let input = cx.single(call)?;
+        let shift = cx.weight(WeightDecl::new("shift", Shape::new([1])?))?;
+        let (ty, factor) = (cx.ty(input.value).clone(), self.factor);
+        let out = cx.opaque("Scale", &[input.value, shift], vec![ty], move |operands| {
+            let [x, shift] = operands else { return Err(Error::bug("a scale of two operands")) };
+            let out = x.affine(factor, 0.0).and_then(|x| x.broadcast_add(shift)).map_err(Error::custom)?;
+            Ok(vec![out])
+        })?;
+        Ok(vec![KerasTensor::from(out[0])])
+    }
+}
+
+impl CustomLayer for OpaqueScale {
+    type Def = OpaqueScaleDef;
+
+    fn describe(&self, config: &Config<'_>) -> Result<OpaqueScaleDef> {
+        Ok(OpaqueScaleDef { factor: config.req("factor")? })
     }
 }
 
@@ -127,10 +151,46 @@ fn own(class: &str) -> LoadOptions {
 
 #[track_caller]
 fn check_custom(class: &str, given_as: &str) {
-    for engine in [Engine::Native, Engine::Portable] {
+    for engine in [Engine::Native, Engine::Candle] {
         let model = with_class(class, json!({"factor": 3.0})).load_with(own(given_as).with_engine(engine)).unwrap();
         let output = model.predict(Input::new([1.0, -2.0], [1, 2]).unwrap()).unwrap().into_single().unwrap();
         assert_eq!(output.to_vec2::<f32>().unwrap(), [[3.5, -5.5]], "{class} given as {given_as}");
+    }
+}
+
+/// Two classes of one type, with values of their own.
+struct Times(f64);
+
+impl CustomLayer for Times {
+    type Def = ScaleDef;
+
+    fn describe(&self, _: &Config<'_>) -> Result<ScaleDef> {
+        Ok(ScaleDef { factor: self.0 })
+    }
+}
+
+#[test]
+fn two_classes_that_share_a_type_run_their_own_values() {
+    let own = CustomLayers::new().with("Once", Times(1.0)).with("Thrice", Times(3.0));
+    for (class, expected) in [("Once", 2.5), ("Thrice", 6.5)] {
+        let options = LoadOptions::new().with_custom_layers(own.clone());
+        let model = with_class(class, json!({})).load_with(options).unwrap();
+        let output = model.predict(Input::new([2.0, 2.0], [1, 2]).unwrap()).unwrap().into_single().unwrap();
+        assert_eq!(output.to_vec2::<f32>().unwrap(), [[expected, expected]], "{class}");
+    }
+}
+
+#[test]
+fn a_layer_of_ones_own_may_be_a_function_on_tensors() {
+    for engine in [Engine::Native, Engine::Candle] {
+        let options = LoadOptions::new().with_engine(engine);
+        let options = options.with_custom_layers(CustomLayers::new().with("Scale", OpaqueScale));
+        let model = with_class("Scale", json!({"factor": 3.0})).load_with(options).unwrap();
+        let output = model.predict(Input::new([1.0, -2.0], [1, 2]).unwrap()).unwrap().into_single().unwrap();
+        assert_eq!(output.to_vec2::<f32>().unwrap(), [[3.5, -5.5]]);
+        if engine == Engine::Native {
+            assert_eq!(model.report().opaque_layers, ["s"]);
+        }
     }
 }
 

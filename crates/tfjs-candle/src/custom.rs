@@ -1,20 +1,24 @@
-//! Layers of the caller's own: both halves of one, given by class name.
+//! Layers of the caller's own, given by class name.
 
-use crate::run::RunCx;
-use crate::value::Value;
+use crate::engine::OpaqueFunction;
+use candle_core::Tensor;
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use tfjs_ir::{Type, Value};
 use tfjs_manifest::{Error, Result};
-use tfjs_topology::call::Call;
 use tfjs_topology::config::Config;
 use tfjs_topology::layer::LayerDef;
+use tfjs_topology::lower::LowerCx;
 use tfjs_topology::read::CustomDefs;
 
-/// A layer class of the caller's own.
+/// A layer class of the caller's own: reads a configuration into a layer, which says what it computes as the built-in
+/// ones do.
+///
+/// [`LayerDef::lower`] builds primitives: then the layer runs on every engine and device, and has gradients. What
+/// primitives cannot say is a function on candle tensors: [`OpaqueLayer::opaque`].
 pub trait CustomLayer: Send + Sync + 'static {
-    /// What the configuration describes: shapes, weights, masks.
+    /// The layer.
     type Def: LayerDef;
 
     /// Reads the configuration.
@@ -22,22 +26,11 @@ pub trait CustomLayer: Send + Sync + 'static {
     /// # Errors
     /// A missing or wrong field; see [`Config`].
     fn describe(&self, config: &Config<'_>) -> Result<Self::Def>;
-
-    /// Runs the layer; see [`Run::run`](crate::run::Run::run).
-    ///
-    /// # Errors
-    /// Whatever the layer cannot do; [`Error::custom`] takes any error.
-    fn run(&self, def: &Self::Def, cx: &RunCx<'_>, call: &Call<Value>) -> Result<Vec<Value>>;
 }
-
-type RunFn = dyn Fn(&dyn LayerDef, &RunCx<'_>, &Call<Value>) -> Option<Result<Vec<Value>>> + Send + Sync;
 
 /// The caller's own layers, looked up by class name before the built-in ones.
 #[derive(Clone, Default)]
-pub struct CustomLayers {
-    defs: CustomDefs,
-    runs: BTreeMap<String, Arc<RunFn>>,
-}
+pub struct CustomLayers(CustomDefs);
 
 impl CustomLayers {
     /// None.
@@ -48,37 +41,76 @@ impl CustomLayers {
     /// Adds a class. `Package>Name` in a file finds `Package>Name` first, then `Name`.
     #[must_use]
     pub fn with<L: CustomLayer>(mut self, class: impl Into<String>, layer: L) -> Self {
-        let class = class.into();
-        let layer = Arc::new(layer);
-        let describing = layer.clone();
-        self.defs.insert(
-            class.clone(),
-            Arc::new(move |config| Ok(Arc::new(describing.describe(config)?) as Arc<dyn LayerDef>)),
-        );
-        let run: Arc<RunFn> = Arc::new(move |def, cx, call| {
-            let def = (def as &dyn Any).downcast_ref::<L::Def>()?;
-            Some(layer.run(def, cx, call))
-        });
-        self.runs.insert(class, run);
+        let describe = move |config: &Config<'_>| Ok(Arc::new(layer.describe(config)?) as Arc<dyn LayerDef>);
+        self.0.insert(class.into(), Arc::new(describe));
         self
     }
 
-    /// The describing halves.
+    /// The classes, as the topology looks them up.
     pub fn defs(&self) -> &CustomDefs {
-        &self.defs
-    }
-
-    /// Runs a custom layer's description with the running half it came with.
-    pub(crate) fn run(&self, def: &dyn LayerDef, cx: &RunCx<'_>, call: &Call<Value>) -> Result<Vec<Value>> {
-        self.runs
-            .values()
-            .find_map(|run| run(def, cx, call))
-            .unwrap_or_else(|| Err(Error::bug(format!("no running half for the custom layer {def:?}"))))
+        &self.0
     }
 }
 
 impl fmt::Debug for CustomLayers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.defs.fmt(f)
+        self.0.fmt(f)
     }
+}
+
+/// Lowering to a function on candle tensors.
+pub trait OpaqueLayer {
+    /// Adds a node that calls `function` with the operands as candle tensors, on the model's device. `results` are the
+    /// types of what it gives; `class` names the layer in reports.
+    ///
+    /// Such a node runs on every engine and has no gradient.
+    ///
+    /// # Errors
+    /// As [`Builder::push`](tfjs_ir::Builder::push).
+    fn opaque(
+        &mut self,
+        class: &str,
+        operands: &[Value],
+        results: Vec<Type>,
+        function: impl Fn(&[Tensor]) -> Result<Vec<Tensor>> + Send + Sync + 'static,
+    ) -> Result<Vec<Value>>;
+}
+
+impl OpaqueLayer for LowerCx<'_> {
+    fn opaque(
+        &mut self,
+        class: &str,
+        operands: &[Value],
+        results: Vec<Type>,
+        function: impl Fn(&[Tensor]) -> Result<Vec<Tensor>> + Send + Sync + 'static,
+    ) -> Result<Vec<Value>> {
+        let function: Arc<dyn OpaqueFunction> = Arc::new(Closure(function));
+        self.foreign(Arc::new(function), class, operands, results)
+    }
+}
+
+struct Closure<F>(F);
+
+impl<F> fmt::Debug for Closure<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Closure")
+    }
+}
+
+impl<F: Fn(&[Tensor]) -> Result<Vec<Tensor>> + Send + Sync> OpaqueFunction for Closure<F> {
+    fn run(&self, operands: &[Tensor]) -> Result<Vec<Tensor>> {
+        (self.0)(operands)
+    }
+}
+
+/// The functions of a model's opaque nodes.
+///
+/// # Errors
+/// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for one that no runtime of ours has made.
+pub(crate) fn functions(opaques: &[Arc<dyn Any + Send + Sync>]) -> Result<Vec<Arc<dyn OpaqueFunction>>> {
+    let known = |opaque: &Arc<dyn Any + Send + Sync>| {
+        let found = opaque.downcast_ref::<Arc<dyn OpaqueFunction>>().cloned();
+        found.ok_or_else(|| Error::bug("a function of another runtime"))
+    };
+    opaques.iter().map(known).collect()
 }

@@ -1,7 +1,7 @@
 //! What a caller gives a model: tensors or strings, by position or by name, checked before anything runs.
 
-use crate::run::OrBug;
-use crate::value::{Data, Strings, Value};
+use crate::engine::CandleResultExt;
+use crate::value::{Data, Strings};
 use candle_core::{DType, Device, Tensor};
 use std::sync::Arc;
 use tfjs_manifest::{Error, Result, Shape};
@@ -29,7 +29,7 @@ impl Input {
             let message = format!("shape {shape} has {} elements, found {} values", shape.elements(), values.len());
             return Err(Error::misuse(message));
         }
-        Tensor::from_vec(values, shape.dims(), &Device::Cpu).or_bug().map(Input::Tensor)
+        Tensor::from_vec(values, shape.dims(), &Device::Cpu).or_error().map(Input::Tensor)
     }
 
     /// Strings in row-major order with a shape, batch first.
@@ -95,12 +95,13 @@ impl<S: Into<String>, T: Into<Input>> FromIterator<(S, T)> for Inputs {
     }
 }
 
-/// The inputs in the model's order, as values of the model's types on its device.
-pub(crate) fn check(graph: &ModelGraph, inputs: Inputs, device: &Device) -> Result<Vec<Value>> {
+/// The inputs in the model's order, as values of the model's types on its device. Those of a stateful model are any
+/// number of batches.
+pub(crate) fn check(graph: &ModelGraph, inputs: Inputs, device: &Device, stateful: bool) -> Result<Vec<Data>> {
     let ordered = order(graph, inputs)?;
     let mut values = Vec::with_capacity(ordered.len());
     for (port, input) in graph.inputs.iter().zip(ordered) {
-        values.push(convert(input, graph.ty(port.value), device).map_err(|e| e.at_value(&port.name))?);
+        values.push(convert(input, graph.ty(port.value), device, stateful).map_err(|e| e.at_value(&port.name))?);
     }
     let batches: Vec<Option<&usize>> = values.iter().map(|v| v.dims().first()).collect();
     if let Some(other) = batches.iter().position(|b| *b != batches[0]) {
@@ -152,28 +153,34 @@ fn order(graph: &ModelGraph, inputs: Inputs) -> Result<Vec<Input>> {
     }
 }
 
-fn convert(input: Input, ty: &TensorType, device: &Device) -> Result<Value> {
+fn convert(input: Input, ty: &TensorType, device: &Device, stateful: bool) -> Result<Data> {
     let input = expand(input, &ty.shape)?;
     // DIFFERENCE: TensorFlow.js does not hold a batch to the size that the model fixes.
-    if !ty.shape.admits(input.dims()) {
+    if !ty.shape.admits(input.dims()) && !(stateful && batches_of(&ty.shape, input.dims())) {
         let found = SymShape(input.dims().iter().copied().map(Some).collect());
         return Err(Error::mismatch(format!("expected shape {}, found {found}", ty.shape)));
     }
-    let data = match (input, ty.dtype) {
+    Ok(match (input, ty.dtype) {
         (Input::Strings(strings), ValueType::String) => Data::Strings(strings),
         (Input::Strings(_), dtype) => {
             return Err(Error::mismatch(format!("expected `{}`, found strings", dtype.name())));
         }
         (Input::Tensor(_), ValueType::String) => return Err(Error::mismatch("expected strings, found numbers")),
-        (Input::Tensor(tensor), dtype) => Data::Tensor(to_type(&tensor, dtype)?.to_device(device).or_bug()?),
-    };
-    Ok(Value { data, mask: None })
+        (Input::Tensor(tensor), dtype) => Data::Tensor(to_type(&tensor, dtype)?.to_device(device).or_error()?),
+    })
+}
+
+/// Whether a shape is that of several batches of the size the model fixes.
+fn batches_of(shape: &SymShape, dims: &[usize]) -> bool {
+    let (Some(Some(batch)), Some(&total)) = (shape.dims().first(), dims.first()) else { return false };
+    let one: Vec<usize> = std::iter::once(*batch).chain(dims.iter().skip(1).copied()).collect();
+    total > 0 && total.checked_rem(*batch) == Some(0) && shape.admits(&one)
 }
 
 /// Keras and TensorFlow.js read a vector as a batch of single numbers.
 fn expand(input: Input, shape: &SymShape) -> Result<Input> {
     match input {
-        Input::Tensor(t) if t.rank() == 1 && shape.rank() == 2 => t.unsqueeze(1).or_bug().map(Input::Tensor),
+        Input::Tensor(t) if t.rank() == 1 && shape.rank() == 2 => t.unsqueeze(1).or_error().map(Input::Tensor),
         Input::Strings(s) if s.shape().rank() == 1 && shape.rank() == 2 => {
             let dims = [s.shape().dims()[0], 1];
             Ok(Input::Strings(Arc::new(Strings::new(Shape::new(dims)?, s.items().to_vec())?)))
@@ -195,7 +202,7 @@ fn to_type(tensor: &Tensor, ty: ValueType) -> Result<Tensor> {
     if !wanted.is_float() {
         refuse_loss(tensor, ty)?;
     }
-    tensor.to_dtype(wanted).or_bug()
+    tensor.to_dtype(wanted).or_error()
 }
 
 /// Ids often arrive as floats or wider integers; a fraction would be cut off, a large one wrapped, in silence.
@@ -205,7 +212,7 @@ fn refuse_loss(tensor: &Tensor, ty: ValueType) -> Result<()> {
         ValueType::Bool => 0.0..=1.0,
         _ => i64::MIN as f64..=i64::MAX as f64,
     };
-    let values = tensor.to_dtype(DType::F64).and_then(|t| t.flatten_all()).and_then(|t| t.to_vec1::<f64>()).or_bug()?;
+    let values = tensor.to_dtype(DType::F64).and_then(|t| t.flatten_all()).and_then(|t| t.to_vec1::<f64>()).or_error()?;
     for value in values {
         let what = if !value.is_finite() {
             "non-finite value"

@@ -1,27 +1,21 @@
-//! A candle runtime for Keras models: layers, engines, LayersModel.
+//! A candle runtime for Keras models: engines that run programs, LayersModel.
 
-pub mod activation;
 pub mod custom;
 pub mod engine;
-pub(crate) mod extremes;
 pub mod input;
-pub mod layers;
 pub mod model;
-pub mod ops;
+mod native;
 mod optimizer;
 pub mod output;
 pub mod report;
-pub mod run;
 pub mod save;
-#[cfg(test)]
-pub(crate) mod testing;
 pub mod value;
 pub mod weights;
 
-pub use custom::{CustomLayer, CustomLayers};
+pub use custom::{CustomLayer, CustomLayers, OpaqueLayer};
 pub use engine::Engine;
 pub use input::{Input, Inputs};
-pub use model::{BuildOptions, LayersModel, PredictOptions, Prepared, prepare, prepare_lazy};
+pub use model::{BuildOptions, LayersModel, PredictOptions, Prepared, Session, prepare, prepare_lazy};
 pub use output::Outputs;
 pub use report::LoadReport;
 pub use save::{FileOptions, ModelFiles};

@@ -1,6 +1,6 @@
 //! What a model gives: tensors by position, by name, or the only one.
 
-use crate::value::{Data, Strings, Value};
+use crate::value::{Data, Strings};
 use candle_core::Tensor;
 use std::sync::Arc;
 use tfjs_manifest::{Error, Result};
@@ -12,8 +12,8 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    pub(crate) fn new(names: impl Iterator<Item = String>, values: Vec<Value>) -> Self {
-        Outputs { items: names.zip(values.into_iter().map(|v| v.data)).collect() }
+    pub(crate) fn new(names: impl Iterator<Item = String>, values: Vec<Data>) -> Self {
+        Outputs { items: names.zip(values).collect() }
     }
 
     /// Number of outputs.

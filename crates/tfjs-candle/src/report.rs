@@ -25,8 +25,10 @@ pub struct LoadReport {
     pub matched: BTreeMap<Rule, usize>,
     /// Weights of the file that no layer uses.
     pub unused: Vec<String>,
-    /// Layers the native engine hands to the portable one, by path.
-    pub portable_layers: Vec<String>,
+    /// Layers some of whose primitives have no kernel in the native engine and run by the slow reference, by path.
+    pub reference_layers: Vec<String>,
+    /// Layers of the caller's own that are functions, by path: the engines know nothing of what they compute.
+    pub opaque_layers: Vec<String>,
     /// How long each phase took: `model.json`, `resolve`, `weights`, `build`.
     pub times: Vec<(&'static str, Duration)>,
     /// What did not stop the model from loading and may matter.

@@ -3,7 +3,7 @@
 //! Reference: `LayersModel.save` in tfjs-layers `engine/training.ts`.
 
 use crate::model::LayersModel;
-use crate::run::OrBug;
+use crate::engine::CandleResultExt;
 use tfjs_manifest::{DType, Error, ModelJson, Result};
 use tfjs_topology::def::{LayerBody, ModelDef};
 use tfjs_topology::encode::{GENERATED_BY, encode, weight_names};
@@ -162,11 +162,11 @@ impl LayersModel {
     }
 
     fn host_tensor(&self, id: SlotId, slot: &WeightSlot) -> Result<HostTensor> {
-        let tensor = || self.weights().tensor(id)?.flatten_all().or_bug();
+        let tensor = || self.weights().tensor(id)?.flatten_all().or_error();
         let data = match slot.decl.dtype {
             DType::Float32 => HostData::F32(self.weights().with_values(id, <[f32]>::to_vec)?),
-            DType::Int32 => HostData::I32(tensor()?.to_vec1().or_bug()?),
-            DType::Bool => HostData::Bool(tensor()?.to_vec1().or_bug()?),
+            DType::Int32 => HostData::I32(tensor()?.to_vec1().or_error()?),
+            DType::Bool => HostData::Bool(tensor()?.to_vec1().or_error()?),
             other => return Err(Error::unsupported(format!("a weight of dtype `{other}` cannot be saved"))),
         };
         HostTensor::new(slot.decl.shape.clone(), data)

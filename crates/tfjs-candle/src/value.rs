@@ -1,17 +1,8 @@
-//! What flows through a model while it runs: tensors and strings, each with its mask.
+//! What goes into a model and comes out of it: tensors and strings.
 
 use candle_core::Tensor;
 use std::sync::Arc;
 use tfjs_manifest::{Error, Result, Shape};
-
-/// A value with the mask that travels with it.
-#[derive(Clone, Debug)]
-pub struct Value {
-    /// The numbers or strings.
-    pub data: Data,
-    /// `[batch, time]`, one byte an element, zero where the time step is to be ignored.
-    pub mask: Option<Tensor>,
-}
 
 /// Numbers or strings.
 #[derive(Clone, Debug)]
@@ -57,27 +48,10 @@ impl Strings {
     }
 }
 
-impl Value {
-    /// A tensor without a mask.
-    pub fn new(tensor: Tensor) -> Self {
-        Value { data: Data::Tensor(tensor), mask: None }
-    }
-
-    /// Strings.
-    pub fn strings(strings: Strings) -> Self {
-        Value { data: Data::Strings(Arc::new(strings)), mask: None }
-    }
-
-    /// The same value with another mask.
-    #[must_use]
-    pub fn with_mask(mut self, mask: Option<Tensor>) -> Self {
-        self.mask = mask;
-        self
-    }
-
+impl Data {
     /// The dimensions.
     pub fn dims(&self) -> &[usize] {
-        match &self.data {
+        match self {
             Data::Tensor(tensor) => tensor.dims(),
             Data::Strings(strings) => strings.shape().dims(),
         }
@@ -88,7 +62,7 @@ impl Value {
     /// # Errors
     /// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) if the value is made of strings.
     pub fn tensor(&self) -> Result<&Tensor> {
-        match &self.data {
+        match self {
             Data::Tensor(tensor) => Ok(tensor),
             Data::Strings(_) => Err(Error::mismatch("expected numbers, found strings")),
         }

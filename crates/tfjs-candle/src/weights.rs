@@ -3,7 +3,7 @@
 //! A weight is a tensor, packed for a kernel, or in its files still; the tensor is made on demand. Packing only
 //! reorders, so nothing is lost on the way back.
 
-use crate::run::OrBug;
+use crate::engine::CandleResultExt;
 use candle_core::{Device, Storage, Tensor};
 use std::sync::{Arc, OnceLock};
 use tfjs_kernels::{PackedConv2d, PackedDepthwise, PackedMatrix, PackedWidth};
@@ -117,7 +117,7 @@ impl Slot {
         let made = match &self.form {
             Form::Tensor(tensor) => return Ok(tensor.clone()),
             _ if self.tensor.get().is_some() => None,
-            Form::Packed(packed) => Some(Tensor::from_vec(packed.unpack(), self.shape.dims(), &Device::Cpu).or_bug()?),
+            Form::Packed(packed) => Some(Tensor::from_vec(packed.unpack(), self.shape.dims(), &Device::Cpu).or_error()?),
             Form::Unread(unread) => Some(unread.read()?),
         };
         let made = made.or_else(|| self.tensor.get().cloned()).ok_or_else(|| Error::bug("a weight without a form"))?;
@@ -198,6 +198,13 @@ impl Weights {
         Ok(Weights { slots: slots.collect::<Result<_>>()? })
     }
 
+    /// Weights that are tensors already, for tests of what reads weights.
+    #[cfg(test)]
+    pub(crate) fn of(tensors: Vec<Tensor>) -> Result<Self> {
+        let slots = tensors.into_iter().enumerate();
+        Ok(Weights { slots: slots.map(|(i, tensor)| Slot::new(format!("w{i}"), tensor)).collect::<Result<_>>()? })
+    }
+
     /// The tensor of a slot.
     ///
     /// # Errors
@@ -223,6 +230,11 @@ impl Weights {
     pub(crate) fn dims<const N: usize>(&self, slot: SlotId) -> Result<[usize; N]> {
         let shape = &self.slot(slot)?.shape;
         shape.dims().try_into().map_err(|_| Error::bug(format!("a weight of rank {N} is expected, found {shape}")))
+    }
+
+    /// The dimensions of a weight.
+    pub(crate) fn shape(&self, slot: SlotId) -> Result<&Shape> {
+        Ok(&self.slot(slot)?.shape)
     }
 
     /// The packed form, if the weight has one.
@@ -275,12 +287,12 @@ impl Weights {
 
 /// Lends the values of a float tensor on the CPU, in row-major order; without a copy if it is contiguous.
 pub(crate) fn with_values<R>(tensor: &Tensor, read: impl FnOnce(&[f32]) -> R) -> Result<R> {
-    let tensor = tensor.to_dtype(candle_core::DType::F32).and_then(|t| t.contiguous()).or_bug()?;
+    let tensor = tensor.to_dtype(candle_core::DType::F32).and_then(|t| t.contiguous()).or_error()?;
     let (storage, layout) = tensor.storage_and_layout();
     let (Storage::Cpu(storage), Some((start, end))) = (&*storage, layout.contiguous_offsets()) else {
         return Err(Error::bug("the native engine was given a tensor of another device"));
     };
-    let values = storage.as_slice::<f32>().or_bug()?.get(start..end);
+    let values = storage.as_slice::<f32>().or_error()?.get(start..end);
     values.map(read).ok_or_else(|| Error::bug("a tensor is longer than its storage"))
 }
 
@@ -298,7 +310,7 @@ fn to_tensor(host: HostTensor, device: &Device) -> Result<Tensor> {
             return Err(Error::unsupported(format!("a weight of dtype `{}` cannot be computed with", other.dtype())));
         }
     }
-    .or_bug()
+    .or_error()
 }
 
 fn filled(fill: Fill, shape: &Shape, dtype: DType, device: &Device) -> Result<Tensor> {
@@ -311,5 +323,5 @@ fn filled(fill: Fill, shape: &Shape, dtype: DType, device: &Device) -> Result<Te
         Fill::Zeros => Tensor::zeros(shape.dims(), dtype, device),
         Fill::Ones => Tensor::ones(shape.dims(), dtype, device),
     }
-    .or_bug()
+    .or_error()
 }

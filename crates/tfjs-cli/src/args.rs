@@ -91,7 +91,7 @@ pub(crate) struct RunArgs {
     #[arg(long, default_value = "cpu", value_parser = device)]
     pub(crate) device: DeviceName,
 
-    /// native (fused kernels, CPU only) or portable
+    /// native (fused kernels, CPU only) or candle (any device)
     #[arg(long, value_parser = engine)]
     pub(crate) engine: Option<Engine>,
 }
@@ -170,6 +170,8 @@ pub(crate) enum Stage {
     Def,
     /// The flat graph: layers, calls, values with their types, weight slots
     Graph,
+    /// What the model computes, in primitives, as text
+    Program,
     /// Which tensor of the file goes into which slot, and by which rule
     Binding,
     /// What runs each call
@@ -284,7 +286,7 @@ fn device(text: &str) -> Result<DeviceName, String> {
 }
 
 fn engine(text: &str) -> Result<Engine, String> {
-    Engine::from_name(text).ok_or_else(|| "expected `native` or `portable`".to_owned())
+    Engine::from_name(text).ok_or_else(|| "expected `native` or `candle`".to_owned())
 }
 
 fn producer(text: &str) -> Result<Producer, String> {

@@ -5,8 +5,7 @@ use std::thread;
 use tfjs::parts::io::{Bytes, IoCx, ModelUrl, WeightSource, load_artifacts};
 use tfjs::parts::manifest::ModelJson;
 use tfjs::parts::topology::def::ModelDef;
-use tfjs::parts::topology::graph::ModelGraph;
-use tfjs::parts::topology::resolve::{self, ResolveOptions};
+use tfjs::parts::topology::lower::{self, Model};
 use tfjs::{Error, LayersModel, LoadOptions, Result};
 use tokio::runtime::{Handle, Runtime};
 
@@ -48,12 +47,9 @@ pub(crate) fn fetch(model: &str, options: &LoadOptions) -> Result<Fetched> {
     Ok(Fetched { location: artifacts.location, text: artifacts.model_json, weights: artifacts.weights, cx, driver })
 }
 
-/// The flat graph.
-pub(crate) fn resolve(def: &ModelDef, options: &LoadOptions) -> Result<ModelGraph> {
-    let mut with = ResolveOptions::default();
-    with.input_shapes.clone_from(&options.input_shapes);
-    with.limits.clone_from(&options.limits);
-    resolve::resolve(def, &with)
+/// The calls of the layers and the program.
+pub(crate) fn lower(def: &ModelDef, options: &LoadOptions) -> Result<Model> {
+    lower::lower(def, &tfjs::lower_options(options))
 }
 
 /// A runtime of our own, also where the caller is itself inside one.

@@ -244,8 +244,13 @@ fn set_bounds(dims: &mut Dims, bounds: Vec<(String, crate::dim::Dim)>) {
 }
 
 fn number(input: &mut Reader<'_>) -> Result<u32> {
+    input.skip_space();
     let error = input.error("a number");
-    input.word()?.parse().map_err(|_| error)
+    // A colon may follow, which does not end a word.
+    let end = input.rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(input.rest.len());
+    let (digits, rest) = input.rest.split_at(end);
+    input.rest = rest;
+    digits.parse().map_err(|_| error)
 }
 
 fn read_array(input: &mut Reader<'_>) -> Result<Array> {

@@ -1,9 +1,10 @@
-//! Checks that a program is one: every value defined before it is read, every type what inference says.
+//! Checks that a program is one: every value defined before it is read, every type what inference says, every
+//! condition that inference relies on among the guards.
 
-use crate::dim::Relation;
+use crate::dim::{Dim, Relation};
 use crate::prim::Prim;
 use crate::prim::infer::Infer;
-use crate::program::{Block, Program, Target, Value};
+use crate::program::{Block, Check, Program, Target, Value};
 use crate::ty::Type;
 use std::collections::HashSet;
 use tfjs_manifest::{Error, Result};
@@ -19,9 +20,10 @@ pub fn verify(program: &Program) -> Result<()> {
     if !program.body.parameters.is_empty() {
         return Err(Error::malformed("the body of a program has inputs instead of parameters"));
     }
+    let checks = program.guards.iter().map(|guard| guard.check).collect();
     let mut program = program.clone();
     let body = std::mem::take(&mut program.body);
-    verify_block(&mut program, &body, true)?;
+    verify_block(&mut program, &checks, &body, true)?;
     let mut targets = HashSet::new();
     for update in &program.updates {
         let declared = match update.target {
@@ -31,7 +33,7 @@ pub fn verify(program: &Program) -> Result<()> {
         let declared = declared.ok_or_else(|| Error::malformed("an update of what was not declared"))?.clone();
         let found = body.values.get(update.value.index());
         let found = found.ok_or_else(|| Error::malformed("an update by a value that is not defined"))?.ty.clone();
-        if !same_type(&program, &declared, &found) {
+        if !same_type(&program, &checks, &declared, &found) {
             return Err(Error::malformed("an update by a value of another type"));
         }
         if !targets.insert(update.target) {
@@ -41,7 +43,7 @@ pub fn verify(program: &Program) -> Result<()> {
     Ok(())
 }
 
-fn verify_block(program: &mut Program, block: &Block, is_body: bool) -> Result<()> {
+fn verify_block(program: &mut Program, checks: &HashSet<Check>, block: &Block, is_body: bool) -> Result<()> {
     let mut defined = vec![false; block.values.len()];
     let mut define = |value: Value, node: Option<u32>| -> Result<()> {
         let info = block.values.get(value.index());
@@ -64,7 +66,7 @@ fn verify_block(program: &mut Program, block: &Block, is_body: bool) -> Result<(
             return Err(Error::malformed(format!("`{name}` inside of a loop")));
         }
         if let Prim::Scan(scan) = &node.prim {
-            verify_block(program, &scan.body, false)?;
+            verify_block(program, checks, &scan.body, false)?;
         }
         let types: Vec<Type> = node.operands.iter().map(|&value| block.ty(value).clone()).collect();
         let mut guards = Vec::new();
@@ -74,6 +76,10 @@ fn verify_block(program: &mut Program, block: &Block, is_body: bool) -> Result<(
             node.prim.infer(&mut cx, &types)
         };
         let inferred = inferred.map_err(|e| Error::malformed(format!("`{name}`: {}", e.message())))?;
+        if let Some(guard) = guards.iter().find(|guard| !is_guarded(checks, guard.check)) {
+            let condition = guard.check.describe(&program.dims);
+            return Err(Error::malformed(format!("`{name}` relies on `{condition}`, which is no guard")));
+        }
         if inferred.len() != node.results.len() {
             let found = node.results.len();
             return Err(Error::malformed(format!("`{name}` has {} results, found {found}", inferred.len())));
@@ -82,7 +88,7 @@ fn verify_block(program: &mut Program, block: &Block, is_body: bool) -> Result<(
             define(value, u32::try_from(i).ok())?;
             readable.insert(value);
             let found = block.ty(value).clone();
-            if !same_type(program, ty, &found) {
+            if !same_type(program, checks, ty, &found) {
                 let (ty, found) = (ty.describe(&program.dims), found.describe(&program.dims));
                 return Err(Error::malformed(format!("`{name}` gives {ty}, %{} is {found}", value.0)));
             }
@@ -94,9 +100,60 @@ fn verify_block(program: &mut Program, block: &Block, is_body: bool) -> Result<(
     }
 }
 
-/// Whether two types can be the same: no dimension is known to differ.
-fn same_type(program: &Program, a: &Type, b: &Type) -> bool {
-    a.element == b.element
-        && a.rank() == b.rank()
-        && a.dims.iter().zip(&b.dims).all(|(&a, &b)| program.dims.relation(a, b) != Relation::Differ)
+/// Whether a condition is checked when inputs are given.
+fn is_guarded(checks: &HashSet<Check>, check: Check) -> bool {
+    let turned = match check {
+        Check::Equal(a, b) => Check::Equal(b, a),
+        Check::Broadcast(a, b) => Check::Broadcast(b, a),
+        other => other,
+    };
+    checks.contains(&check) || checks.contains(&turned)
+}
+
+/// Whether two types are the same, or are once the guards hold.
+fn same_type(program: &Program, checks: &HashSet<Check>, a: &Type, b: &Type) -> bool {
+    let same = |(&a, &b): (&Dim, &Dim)| match program.dims.relation(a, b) {
+        Relation::Same => true,
+        Relation::Differ => false,
+        Relation::Unknown => is_guarded(checks, Check::Equal(a, b)),
+    };
+    a.element == b.element && a.rank() == b.rank() && a.dims.iter().zip(&b.dims).all(same)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::program::Program;
+    use tfjs_manifest::Kind;
+
+    #[track_caller]
+    fn check(text: &str, message: &str) {
+        let error = text.parse::<Program>().unwrap_err();
+        assert_eq!((error.kind(), error.message()), (Kind::Malformed, message));
+    }
+
+    #[test]
+    fn guards_are_part_of_a_program() {
+        let body = r#"{
+            %0 = input() {port=0} : f32[n]
+            %1 = input() {port=1} : f32[m,2]
+            %2 = dot(%0, %1) {batch=[], contract=[(0,0)]} : f32[2]
+            return %2 "y"
+        }"#;
+        let inputs = "input \"x\": f32[n]\ninput \"w\": f32[m,2]\n";
+        check(&format!("{inputs}{body}"), "`dot` relies on `n == m`, which is no guard");
+        assert!(format!("{inputs}guard equal(m, n)\n{body}").parse::<Program>().is_ok());
+    }
+
+    #[test]
+    fn values_have_the_types_that_inference_says() {
+        let program = |line: &str| {
+            let inputs = "input \"x\": f32[n,3]\n";
+            format!("{inputs}{{\n%0 = input() {{port=0}} : f32[n,3]\n{line}\nreturn %1 \"y\"\n}}")
+        };
+        check(&program("%1 = reverse(%0) {axes=[0]} : f32[n,2]"), "`reverse` gives f32[n,3], %1 is f32[n,2]");
+        check(&program("%1 = reverse(%0) {axes=[0]} : f32[m,3]"), "`reverse` gives f32[n,3], %1 is f32[m,3]");
+        check(&program("%1 = reverse(%1) {axes=[0]} : f32[n,3]"), "`reverse` reads %1, which is not defined before");
+        let twice = "%1 = dot(%0, %0) {batch=[], contract=[(0,0),(0,1)]} : f32[]";
+        check(&program(twice), "`dot`: a product that uses an axis twice");
+    }
 }

@@ -139,6 +139,30 @@ impl Window {
         Ok((outputs, guard(dims, input, self.least_input(zeros))))
     }
 
+    /// The zeros before and after an axis that may be unknown. Around an axis without elements there may be more than
+    /// [`pads`](Window::pads) says; no window reads them.
+    ///
+    /// # Errors
+    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) if the expression is too large.
+    pub fn pads_dim(&self, dims: &mut Dims, input: Dim) -> Result<(Dim, Dim)> {
+        if let (Padding::Same, None) = (self.padding, dims.known(input)) {
+            let (stride, more) = (number(dims, self.stride), number(dims, self.extent() - 1));
+            let outputs = dims.div_ceil(input, self.stride as u64)?;
+            // The last window ends at `(outputs - 1) * stride + extent`; `extent - stride` may be negative.
+            let spread = dims.mul(outputs, stride)?;
+            let end = dims.add(spread, more)?;
+            let end = dims.add(end, Dim::ONE)?;
+            let end = dims.sub(end, stride)?;
+            let missing = dims.sub(end, input)?;
+            let total = dims.max(missing, Dim::ZERO)?;
+            let before = dims.div_floor(total, 2)?;
+            return Ok((before, dims.sub(total, before)?));
+        }
+        // Only `same` depends on the axis.
+        let Pads { before, after } = self.pads(known_length(dims, input)?.unwrap_or(0));
+        Ok((number(dims, before), number(dims, after)))
+    }
+
     /// Outputs of a transposed convolution along one axis, as Keras computes them.
     ///
     /// Without `output_padding`, `valid` and `same` give the lengths that Keras chooses. [`Padding::Exact`] crops, as
@@ -419,11 +443,14 @@ mod tests {
             let mut dims = Dims::new();
             let h = dims.symbol("h");
             let mut cases = vec![(window.output_dim(&mut dims, h).unwrap(), None)];
+            let (before, after) = window.pads_dim(&mut dims, h).unwrap();
             for more in [None, Some(0), Some(2)] {
                 cases.push((window.transposed_output_dim(&mut dims, h, more).unwrap(), Some(more)));
             }
             for n in 0..40 {
                 let bound = dims.bind(&[(h, n)]).unwrap();
+                let pads = Pads { before: bound.get(before).unwrap(), after: bound.get(after).unwrap() };
+                assert!(n == 0 || pads == window.pads(n as usize), "{window} over {n}: {pads:?}");
                 for &((d, least), transposed) in &cases {
                     let number = match transposed {
                         None => window.output(n as usize),

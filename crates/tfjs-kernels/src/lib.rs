@@ -66,7 +66,10 @@ pub use norm::{layer_norm, softmax};
 pub use pool::ThreadPool;
 pub use pooling::{Pooling, global_pool, pool2d};
 pub use reduce::{Reduction, reduce};
-pub use rnn::{GruOptions, LstmOptions, MaskedOutput, PackedGru, PackedLstm, SequenceShape, SequenceState, gru, lstm};
+pub use rnn::{
+    GruOptions, LstmOptions, MaskedOutput, PackedGru, PackedLstm, PackedSimpleRnn, SequenceShape, SequenceState, gru,
+    lstm, simple_rnn,
+};
 pub use window::{Conv2dGeometry, Pool2dGeometry};
 
 #[cfg(test)]

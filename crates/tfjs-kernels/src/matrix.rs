@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::Isa;
 use crate::aligned::Aligned;
-use crate::error::{Result, check_len, product};
+use crate::error::{Result, check_at_least, check_len, product};
 use crate::tile;
 
 /// A matrix of `k` rows and `n` columns in panels of as many columns as a tile of its instruction set has.
@@ -84,6 +84,35 @@ impl PackedMatrix {
         let packed_columns = n.checked_next_multiple_of(tile::lanes(isa)).ok_or_else(too_large)?;
         let len = product("kernel", &[k, packed_columns])?;
         Ok(PackedMatrix { isa, k, n, vectors: tile::vectors_for(isa, n), values: Aligned::zeroed(len)? })
+    }
+
+    /// Replaces all values: row `r`, column `c` becomes `values[r * row_stride + c * column_stride]`. With the strides
+    /// exchanged it packs a transpose.
+    ///
+    /// # Errors
+    /// If `values` ends before the last element.
+    pub fn fill(&mut self, values: &[f32], row_stride: usize, column_stride: usize) -> Result<()> {
+        if self.k == 0 || self.n == 0 {
+            return Ok(());
+        }
+        let last = product("kernel", &[self.k - 1, row_stride])?
+            .checked_add(product("kernel", &[self.n - 1, column_stride])?)
+            .ok_or(crate::KernelError::TooLarge { what: "kernel" })?;
+        check_at_least("kernel", last.saturating_add(1), values.len())?;
+        let panels: Vec<Panel> = self.panels().collect();
+        let k = self.k;
+        let packed = self.as_mut_slice();
+        for panel in panels {
+            for row in 0..k {
+                let to = &mut packed[panel.start + row * panel.width..][..panel.columns];
+                let from = &values[row * row_stride + panel.column * column_stride..];
+                match column_stride {
+                    1 => to.copy_from_slice(&from[..panel.columns]),
+                    _ => to.iter_mut().enumerate().for_each(|(c, to)| *to = from[c * column_stride]),
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The packed floats, and how the panels in them lie: one after the other, each `k` rows.
@@ -224,6 +253,24 @@ mod tests {
                 assert_eq!(filled.as_slice(), packed.as_slice(), "{k}x{n} on {isa}");
             }
         }
+    }
+
+    #[test]
+    fn filling_from_strides_packs_a_matrix_or_its_transpose() {
+        for isa in isas() {
+            for (k, n) in [(0, 5), (1, 1), (3, 17), (5, 64), (2, 100), (3, 0)] {
+                let given = values(k * n, 1);
+                let mut filled = PackedMatrix::pack(isa, k, n, &vec![7.0; k * n]).unwrap();
+                filled.fill(&given, n, 1).unwrap();
+                assert_eq!(filled.unpack(), given, "{k}x{n} on {isa}");
+                let transposed: Vec<f32> = (0..n * k).map(|i| given[i % k.max(1) * n + i / k.max(1)]).collect();
+                filled.fill(&transposed, 1, k).unwrap();
+                assert_eq!(filled.unpack(), given, "{k}x{n} transposed on {isa}");
+            }
+        }
+        let mut matrix = PackedMatrix::zeroed(Isa::PORTABLE, 2, 3).unwrap();
+        let e = matrix.fill(&[0.0; 5], 3, 1).unwrap_err();
+        assert_eq!(e, KernelError::Length { what: "kernel", expected: 6, found: 5 });
     }
 
     #[test]

@@ -5,7 +5,6 @@
 use crate::config::{Config, expected};
 use crate::producer::Producer;
 use crate::read::ReadCx;
-use crate::types::{SymShape, TensorType, ValueType};
 use serde_json::Value;
 use tfjs_manifest::{Error, Result};
 
@@ -225,15 +224,6 @@ impl Activation {
         }
     }
 
-    /// What it makes of a value.
-    ///
-    /// # Errors
-    /// As [`infer`](Self::infer).
-    pub fn infer_type(&self, input: &TensorType) -> Result<TensorType> {
-        let dtype = if self.keeps_integers() { input.dtype } else { ValueType::Float };
-        Ok(TensorType { shape: self.infer(input.shape.clone())?, dtype })
-    }
-
     /// Whether integers stay integers. Of all others the values are floating point.
     pub fn keeps_integers(&self) -> bool {
         match self {
@@ -241,28 +231,6 @@ impl Activation {
             Activation::Relu { negative_slope, .. } => *negative_slope == 0.0,
             _ => false,
         }
-    }
-
-    /// The shape it makes of a shape.
-    ///
-    /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) where `glu` cannot halve the last axis, and where there is
-    /// no axis for a function over the last one.
-    pub fn infer(&self, mut shape: SymShape) -> Result<SymShape> {
-        let over_the_last_axis =
-            matches!(self, Activation::Softmax | Activation::LogSoftmax | Activation::Sparsemax | Activation::Glu);
-        if over_the_last_axis && shape.rank() == 0 {
-            return Err(Error::malformed("the activation is over the last axis, and a number has none"));
-        }
-        if *self == Activation::Glu {
-            let odd = Error::malformed(format!("`glu` halves the last axis, found shape {shape}"));
-            match shape.0.last_mut() {
-                Some(None) => {}
-                Some(Some(n)) if n.is_multiple_of(2) => *n /= 2,
-                _ => return Err(odd),
-            }
-        }
-        Ok(shape)
     }
 }
 

@@ -1,12 +1,11 @@
 //! A model resolved: one flat graph in execution order, types on every edge, a slot for every weight.
 
 use crate::call::Call;
-use crate::layer::{LayerDef, MaskRule, Scope, ScopeKind, WeightDecl};
+use crate::layer::{LayerDef, ScopeKind, WeightDecl};
 use crate::ops::Op;
 use crate::registry::Layer;
 use crate::types::TensorType;
 use serde_json::{Map, Value};
-use tfjs_manifest::{Error, Limits, Result};
 
 /// Index of a value in [`ModelGraph::values`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,6 +56,8 @@ pub struct ValueInfo {
     pub ty: TensorType,
     /// The node that computes it; `None` for an input.
     pub node: Option<usize>,
+    /// Whether a mask travels with it.
+    pub masked: bool,
 }
 
 /// One call of a layer.
@@ -66,8 +67,6 @@ pub struct Node {
     pub layer: LayerId,
     /// With these arguments.
     pub call: Call<ValueId>,
-    /// What happens to the masks of its inputs.
-    pub mask: MaskRule,
     /// Its outputs.
     pub outputs: Vec<ValueId>,
 }
@@ -173,49 +172,12 @@ impl WeightSlot {
         name.push_str(&self.decl.name);
         name
     }
-
-    /// The weight as a wrapper around this graph declares it. A wrapped layer's own name is in the wrapper's
-    /// scope already; in a wrapped model, the inner layer's name and object path become one more scope.
-    pub(crate) fn declaration(&self, is_model: bool) -> WeightDecl {
-        let mut decl = self.decl.clone();
-        decl.trainable &= self.trainable;
-        if is_model {
-            decl = decl.inside(Scope {
-                name: self.layer_name.clone(),
-                attr: self.object_path.clone(),
-                kind: ScopeKind::Restart,
-            });
-        }
-        decl
-    }
 }
 
 impl ModelGraph {
     /// The type of a value.
     pub fn ty(&self, value: ValueId) -> &TensorType {
         &self.values[value.0].ty
-    }
-
-    /// The types of all values for inputs of these types: what [`resolve`](crate::resolve::resolve) inferred,
-    /// with what the inputs say added.
-    ///
-    /// # Errors
-    /// What a layer refuses of these inputs, at the layer, and values larger than `limits` allows.
-    pub fn infer(&self, inputs: &[TensorType], limits: &Limits) -> Result<Vec<TensorType>> {
-        let mut types: Vec<TensorType> = self.values.iter().map(|v| v.ty.clone()).collect();
-        for (port, ty) in self.inputs.iter().zip(inputs) {
-            types[port.value.0] = ty.clone();
-        }
-        for node in &self.nodes {
-            let layer = self.layer(node);
-            let call = node.call.try_map(|value| Ok::<_, Error>(types[value.0].clone()))?;
-            let outputs = layer.callee.def().infer(&call).map_err(|e| e.at_layer(&layer.path))?;
-            for (value, ty) in node.outputs.iter().zip(outputs) {
-                ty.check_size(limits).map_err(|e| e.at_layer(&layer.path))?;
-                types[value.0] = ty;
-            }
-        }
-        Ok(types)
     }
 
     /// The layer a node calls.

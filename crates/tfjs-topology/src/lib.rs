@@ -17,7 +17,6 @@ pub mod parse;
 pub mod producer;
 pub mod read;
 pub mod registry;
-pub mod resolve;
 pub(crate) mod suggest;
 pub mod summary;
 pub mod types;

@@ -39,8 +39,10 @@ macro_rules! for_each_layer {
                 | "GlobalAveragePooling1D" | "GlobalAveragePooling2D" | "GlobalAveragePooling3D";
             norm::batch::BatchNormalization = "BatchNormalization";
             norm::layer::LayerNormalization = "LayerNormalization";
+            norm::unit::UnitNormalization = "UnitNormalization";
             merge::arithmetic::Merge = "Add" | "Subtract" | "Multiply" | "Average" | "Maximum" | "Minimum";
             merge::concatenate::Concatenate = "Concatenate";
+            merge::dot::Dot = "Dot";
             shape::flatten::Flatten = "Flatten";
             shape::reshape::Reshape = "Reshape";
             shape::permute::Permute = "Permute";

@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 use tfjs_manifest::{Error, Kind, Limits, Result, WeightsManifest};
 use tfjs_topology::bind::{Binding, Bound};
 use tfjs_topology::graph::ModelGraph;
+use tfjs_topology::lower::{LowerOptions, lower};
 use tfjs_topology::parse::parse;
 use tfjs_topology::producer::{Family, Producer};
 use tfjs_topology::read::CustomDefs;
-use tfjs_topology::resolve::{ResolveOptions, resolve};
 
 /// Far more than any of these takes on a slow machine, and far less than their squares would.
 const LONG: Duration = Duration::from_secs(60);
 
 fn graph(topology: &Value, limits: &Limits) -> Result<ModelGraph> {
     let def = parse(topology, Producer::of(Family::Keras2), &CustomDefs::default(), limits)?;
-    resolve(&def, &ResolveOptions { limits: limits.clone(), ..ResolveOptions::default() })
+    lower(&def, &LowerOptions { limits: limits.clone(), ..LowerOptions::default() }).map(|model| model.graph)
 }
 
 fn bind(topology: &Value, weights: &[Value], limits: &Limits) -> Result<(ModelGraph, Binding)> {

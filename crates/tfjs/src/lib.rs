@@ -6,7 +6,7 @@ mod options;
 mod save;
 mod source;
 
-pub use load::{bind, layout, load_layers_model, parse};
+pub use load::{bind, layout, load_layers_model, lower_options, parse};
 pub use options::LoadOptions;
 pub use save::{Save, SaveOptions, SaveReport, save};
 pub use source::Source;
@@ -15,7 +15,8 @@ pub use candle_core::{DType, Device, Tensor};
 pub use tfjs_candle::model::Port;
 pub use tfjs_candle::value::Strings;
 pub use tfjs_candle::{
-    CustomLayer, CustomLayers, Engine, Input, Inputs, LayersModel, LoadReport, Outputs, PredictOptions, Weights,
+    CustomLayer, CustomLayers, Engine, Input, Inputs, LayersModel, LoadReport, Outputs, PredictOptions, Session,
+    Weights,
 };
 #[cfg(feature = "archive")]
 pub use tfjs_io::ArchiveHandler;
@@ -32,20 +33,23 @@ pub use tfjs_topology::producer::Producer;
 pub use tfjs_topology::types::{SymShape, ValueType};
 pub use tfjs_weights::StoreAs;
 
-/// What a custom layer is written against: descriptions, calls, values.
+/// What a custom layer is written against: its configuration, its calls, and the builder of primitives.
 pub mod layer {
-    pub use tfjs_candle::run::{OrBug, RunCx};
-    pub use tfjs_candle::value::Value;
+    pub use tfjs_candle::OpaqueLayer;
+    pub use tfjs_ir::prim;
+    pub use tfjs_ir::{Builder, Dim, ElementType, Type, Value};
+    pub use tfjs_manifest::Shape;
     pub use tfjs_topology::call::{Arg, Call};
     pub use tfjs_topology::config::Config;
-    pub use tfjs_topology::layer::{Exactness, LayerDef, MaskRule, WeightDecl};
-    pub use tfjs_topology::types::TensorType;
+    pub use tfjs_topology::layer::{LayerDef, WeightDecl};
+    pub use tfjs_topology::lower::{KerasTensor, LowerCx};
 }
 
 /// The crates this one joins, for programs that walk the road one step at a time.
 pub mod parts {
     pub use tfjs_candle as candle;
     pub use tfjs_io as io;
+    pub use tfjs_ir as ir;
     pub use tfjs_manifest as manifest;
     pub use tfjs_topology as topology;
     pub use tfjs_weights as weights;

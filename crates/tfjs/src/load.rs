@@ -9,8 +9,8 @@ use tfjs_manifest::{Error, GroupSink, Limits, ModelJson, Result, Segment, Tensor
 use tfjs_topology::bind::Binding;
 use tfjs_topology::def::ModelDef;
 use tfjs_topology::graph::ModelGraph;
+use tfjs_topology::lower::{LowerOptions, lower};
 use tfjs_topology::producer::Producer;
-use tfjs_topology::resolve::{ResolveOptions, resolve};
 
 /// Loads a model: TensorFlow.js's `tf.loadLayersModel`.
 ///
@@ -36,16 +36,16 @@ pub async fn load_layers_model(source: impl Into<Source>, options: LoadOptions) 
     let (prepared, destinations, layout, groups) = off_the_worker(move || {
         let json = ModelJson::from_slice(&model_json, &stage.limits)?;
         let def = parse(&json, &stage)?;
-        let graph = resolve(&def, &resolve_options(&stage))?;
-        let binding = bind(&graph, &json, &stage)?;
+        let model = lower(&def, &lower_options(&stage))?;
+        let binding = bind(&model.graph, &json, &stage)?;
         let layout = layout(&json, &stage.limits)?;
         let groups: Vec<Vec<String>> =
             json.weights_manifest.iter().flat_map(|m| m.groups()).map(|group| group.paths.clone()).collect();
         let build = stage.build_options();
         let (prepared, destinations) = match stage.lazy {
-            true => (prepare_lazy(json, def, graph, binding, build), None),
+            true => (prepare_lazy(json, def, model, binding, build), None),
             false => {
-                let (prepared, destinations) = prepare(json, def, graph, binding, build)?;
+                let (prepared, destinations) = prepare(json, def, model, binding, build)?;
                 (prepared, Some(destinations))
             }
         };
@@ -105,8 +105,10 @@ pub fn parse(json: &ModelJson, options: &LoadOptions) -> Result<ModelDef> {
     tfjs_topology::parse::parse(json.model_config(), producer, options.custom_layers.defs(), &options.limits)
 }
 
-pub(crate) fn resolve_options(options: &LoadOptions) -> ResolveOptions {
-    ResolveOptions { input_shapes: options.input_shapes.clone(), limits: options.limits.clone() }
+/// What a model is lowered with.
+pub fn lower_options(options: &LoadOptions) -> LowerOptions {
+    let (input_shapes, limits) = (options.input_shapes.clone(), options.limits.clone());
+    LowerOptions { input_shapes, limits, ..LowerOptions::default() }
 }
 
 /// Names to slots, before any weight file is fetched.

@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# Makes the environments that are missing and rewrites tests/conformance/cases with the real TensorFlow.js and the real Keras.
+# Makes the environments that are missing and rewrites tests/conformance/cases and tests/goldens with the real TensorFlow.js, the real
+# Keras and the real TensorFlow.
 #
-#   generate/all.sh                    every case of every producer
+#   generate/all.sh                    every case of every producer, and tests/goldens
 #   generate/all.sh tfjs keras3        only these producers
+#   generate/all.sh gradients          only tests/goldens/gradients
+#   generate/all.sh training           only tests/goldens/training
 #   generate/all.sh --large [FOLDER]   only MobileNetV2-224, into FOLDER (default: mobilenet_v2_224 in the cache); never committed
 #
 # GOLDEN_CACHE  where environments live (default: .cache/golden in the repository root)
@@ -11,6 +14,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../../.." && pwd)
+goldens=$root/tests/goldens
 cache=${GOLDEN_CACHE:-$root/.cache/golden}
 python=${PYTHON:-python3.11}
 mkdir -p "$cache"
@@ -51,12 +55,25 @@ tfjs() {
 
 keras2() {
   python_environment 2
-  run_python 2 lib/run.py families/*.py keras2/op_lambda.py
+  run_python 2 lib/run.py families/*.py keras2/op_lambda.py keras2/open_shape.py
 }
 
 keras3() {
   python_environment 3
   run_python 3 lib/run.py families/*.py keras3/*.py
+}
+
+gradients() {
+  python_environment 2
+  GOLDEN_CASES=$cache/unused run_python 2 "$goldens/gradients/make.py"
+}
+
+training() {
+  node_environment
+  python_environment 2
+  python_environment 3
+  for keras in 2 3; do GOLDEN_CASES=$cache/unused run_python "$keras" "$goldens/training/make.py"; done
+  node "$goldens/training/make.mjs"
 }
 
 if [[ ${1:-} == --large ]]; then
@@ -71,9 +88,13 @@ fi
 # Cases are made aside and moved in when a whole producer succeeded: a failed run changes nothing.
 cd "$here"
 export GOLDEN_CASES=$cache/cases
-for producer in "${@:-tfjs keras2 keras3}"; do
+for producer in "${@:-tfjs keras2 keras3 gradients training}"; do
   for name in $producer; do
-    case $name in tfjs | keras2 | keras3) ;; *) echo "unknown producer \`$name\`: expected tfjs, keras2 or keras3" >&2; exit 2 ;; esac
+    case $name in
+      tfjs | keras2 | keras3) ;;
+      gradients | training) "$name"; continue ;;
+      *) echo "unknown producer \`$name\`: expected tfjs, keras2, keras3, gradients or training" >&2; exit 2 ;;
+    esac
     rm -rf "${GOLDEN_CASES:?}/$name"
     mkdir -p "$GOLDEN_CASES/$name"
     "$name"

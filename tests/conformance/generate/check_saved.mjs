@@ -83,10 +83,10 @@ async function work(folder) {
 
 async function check(tf, saved, golden) {
   const model = await tf.loadLayersModel(handler(saved));
-  const {kind} = JSON.parse(readFileSync(join(golden, 'case.json')));
+  const {kind, batch_size: batchSize} = JSON.parse(readFileSync(join(golden, 'case.json')));
   const inputs = readInputs(tf, golden);
   const list = inputOrder(golden, Object.keys(inputs), model).map(name => inputs[name]);
-  const outputs = [model.predict(list.length === 1 ? list[0] : list)].flat();
+  const outputs = [model.predict(list.length === 1 ? list[0] : list, batchSize ? {batchSize} : undefined)].flat();
   const expected = outputOrder(golden, safetensors(tf, join(golden, 'outputs.safetensors')), model);
   if (outputs.length !== expected.length) return `${outputs.length} outputs, expected ${expected.length}`;
   let worst = 0;

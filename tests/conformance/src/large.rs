@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     println!("{}, tolerance {:.0e}", case.about.producer, case.about.kind.tolerance());
     println!("{:<8} {:<9} {:>11} {:>12} {:>12}", "from", "engine", "difference", "load", "predict");
     let mut failed = false;
-    for engine in [Engine::Native, Engine::Portable] {
+    for engine in [Engine::Native, Engine::Candle] {
         for http in [false, true] {
             let from = if http { "http" } else { "path" };
             match measure(&case, engine, http) {

@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     let mut table: BTreeMap<(String, String, &str), Cell> = BTreeMap::new();
     let mut failures = Vec::new();
     for case in &cases {
-        for engine in [Engine::Native, Engine::Portable] {
+        for engine in [Engine::Native, Engine::Candle] {
             let result = case.run(engine);
             for layer in &case.about.layers {
                 let cell = table.entry((layer.clone(), case.about.producer.clone(), engine.name())).or_default();

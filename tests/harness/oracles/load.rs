@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use tfjs::parts::candle::{BuildOptions, FileOptions, prepare};
 use tfjs::parts::manifest::{DType, GroupLayout, ModelJson, TensorLayout, WeightSpec, WeightsGroup, WeightsManifest};
 use tfjs::parts::topology::graph::{ModelGraph, WeightSlot};
-use tfjs::parts::topology::resolve::{ResolveOptions, resolve};
+use tfjs::parts::topology::lower::{LowerOptions, lower};
 use tfjs::{Engine, Inputs, LayersModel, Limits, LoadOptions, LoadReport, Outputs, PredictOptions, Result, Tensor};
 
 /// How much the engines may differ, relative to the largest value: they add in different orders.
@@ -30,18 +30,19 @@ pub fn check(data: &[u8]) -> Result<()> {
     let limits = limits();
     let mut json = proper(ModelJson::from_slice(text, &limits))?;
     let def = proper(tfjs::parse(&json, &LoadOptions::new().with_limits(limits.clone())))?;
-    let graph = proper(resolve(&def, &ResolveOptions { limits: limits.clone(), ..ResolveOptions::default() }))?;
+    let lowering = LowerOptions { limits: limits.clone(), ..LowerOptions::default() };
+    let lowered = proper(lower(&def, &lowering))?;
     let given = json.weights_manifest.is_some();
     if !given {
-        json.weights_manifest = fitting(&graph, &limits)?;
+        json.weights_manifest = fitting(&lowered.graph, &limits)?;
     }
     let strict = given || json.weights_manifest.is_some();
-    let binding = proper(graph.bind(json.weights_manifest.as_ref(), strict))?;
+    let binding = proper(lowered.graph.bind(json.weights_manifest.as_ref(), strict))?;
     let bytes = weight_bytes(json.weights_manifest.as_ref(), &pool)?;
     let mut options = BuildOptions::default();
     options.limits = limits;
     options.threads = Some(1);
-    let (prepared, mut destinations) = proper(prepare(json, def, graph, binding, options))?;
+    let (prepared, mut destinations) = proper(prepare(json, def, lowered, binding, options))?;
     fill(&mut destinations, &bytes, &pool);
     let model = proper(prepared.finish(destinations, LoadReport::default()))?;
     let _ = proper(model.to_artifacts(&FileOptions::default()));
@@ -116,20 +117,20 @@ fn run(model: &LayersModel, inputs: &Inputs, engine: Engine) -> Result<Outputs> 
     proper(model.predict_with(inputs.clone(), &PredictOptions::default().with_engine(engine)))
 }
 
-/// The native engine's outputs, if the portable one's are nearly the same.
+/// The native engine's outputs, if the candle one's are nearly the same.
 fn on_both_engines(model: &LayersModel, inputs: &Inputs) -> Result<Outputs> {
-    match (run(model, inputs, Engine::Native), run(model, inputs, Engine::Portable)) {
-        (Ok(native), Ok(portable)) => {
+    match (run(model, inputs, Engine::Native), run(model, inputs, Engine::Candle)) {
+        (Ok(native), Ok(candle)) => {
             shapes(model, &native);
-            shapes(model, &portable);
-            nearly_the_same(&native, &portable);
+            shapes(model, &candle);
+            nearly_the_same(&native, &candle);
             Ok(native)
         }
-        (Err(native), Err(portable)) => {
-            assert_eq!(native.kind(), portable.kind(), "native: {native}, portable: {portable}");
+        (Err(native), Err(candle)) => {
+            assert_eq!(native.kind(), candle.kind(), "native: {native}, candle: {candle}");
             Err(native)
         }
-        (Ok(_), Err(error)) => panic!("the portable engine alone says: {error:?}"),
+        (Ok(_), Err(error)) => panic!("the candle engine alone says: {error:?}"),
         (Err(error), Ok(_)) => panic!("the native engine alone says: {error:?}"),
     }
 }
@@ -152,8 +153,8 @@ fn values(tensor: &Tensor) -> Vec<f32> {
     flat.expect("an output is a tensor of numbers")
 }
 
-fn nearly_the_same(native: &Outputs, portable: &Outputs) {
-    for ((name, a), (_, b)) in native.tensors().zip(portable.tensors()) {
+fn nearly_the_same(native: &Outputs, candle: &Outputs) {
+    for ((name, a), (_, b)) in native.tensors().zip(candle.tensors()) {
         assert_eq!(a.dims(), b.dims(), "output `{name}`");
         let (a, b) = (values(a), values(b));
         let scale = a.iter().chain(&b).fold(1f32, |m, v| m.max(v.abs()));

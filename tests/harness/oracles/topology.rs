@@ -3,16 +3,17 @@
 
 use super::inputs::concrete;
 use super::{limits, proper};
+use tfjs::parts::ir::verify::verify;
+use tfjs::parts::ir::{Program, Value};
 use tfjs::parts::manifest::ModelJson;
 use tfjs::parts::topology::def::ModelDef;
 use tfjs::parts::topology::encode::{encode, weight_names};
 use tfjs::parts::topology::graph::ModelGraph;
+use tfjs::parts::topology::lower::{LowerOptions, Model, lower};
 use tfjs::parts::topology::producer::Family;
 use tfjs::parts::topology::read::CustomDefs;
-use tfjs::parts::topology::resolve::{ResolveOptions, resolve};
 use tfjs::parts::topology::summary::summary;
-use tfjs::parts::topology::types::TensorType;
-use tfjs::{Kind, Limits, LoadOptions, Producer, Result};
+use tfjs::{Kind, Limits, LoadOptions, Producer, Result, SymShape};
 
 /// Checks what can be known of a model without its weights.
 ///
@@ -26,15 +27,17 @@ pub fn check(data: &[u8]) -> Result<()> {
     let limits = &options.limits;
     let json = proper(ModelJson::from_slice(data, limits))?;
     let def = proper(tfjs::parse(&json, &options))?;
-    let resolved = proper(resolve_with(&def, limits));
-    check_encoded(&def, resolved.as_ref().ok(), limits);
-    let graph = resolved?;
+    let lowered = proper(lower_with(&def, limits));
+    check_encoded(&def, lowered.as_ref().ok().map(|model| &model.graph), limits);
+    let model = lowered?;
+    verify(&model.program).expect("the program of an accepted file verifies");
+    instances(&def, &model, limits);
+    let graph = model.graph;
 
     assert!(graph.layers.len() as u64 <= limits.nodes && graph.nodes.len() as u64 <= graph.expanded);
     assert!(graph.expanded <= limits.nodes && graph.slots.len() as u64 <= limits.tensors);
     graph.values.iter().for_each(|value| value.ty.check_size(limits).expect("every value is within the limits"));
     order(&graph);
-    infer(&graph, limits);
     for width in [None, Some(1), Some(40)] {
         assert!(!summary(&def, &graph, width).is_empty());
     }
@@ -48,8 +51,8 @@ pub fn check(data: &[u8]) -> Result<()> {
     strict.map(drop)
 }
 
-fn resolve_with(def: &ModelDef, limits: &Limits) -> Result<ModelGraph> {
-    resolve(def, &ResolveOptions { limits: limits.clone(), ..ResolveOptions::default() })
+fn lower_with(def: &ModelDef, limits: &Limits) -> Result<Model> {
+    lower(def, &LowerOptions { limits: limits.clone(), ..LowerOptions::default() })
 }
 
 /// Every value is computed before it is needed.
@@ -63,23 +66,41 @@ fn order(graph: &ModelGraph) {
     assert!(graph.outputs.iter().all(|port| known[port.value.0]), "an output is never computed");
 }
 
-/// What is inferred of whole shapes is an instance of what was inferred of shapes in part.
-fn infer(graph: &ModelGraph, limits: &Limits) {
+/// A program bound to whole shapes has the types of the program lowered for them, and rejects them where that is
+/// rejected.
+fn instances(def: &ModelDef, model: &Model, limits: &Limits) {
+    let (graph, program) = (&model.graph, &model.program);
     for unknown in [1, 6] {
-        let inputs: Option<Vec<TensorType>> = graph
-            .inputs
-            .iter()
-            .map(|port| {
-                let dims = concrete(&graph.ty(port.value).shape, unknown)?;
-                Some(graph.ty(port.value).with_shape(dims.into_iter().map(Some).collect::<Vec<_>>()))
-            })
-            .collect();
-        let Some(Ok(types)) = inputs.map(|inputs| proper(graph.infer(&inputs, limits))) else { continue };
-        for (value, ty) in graph.values.iter().zip(&types) {
-            let (part, whole) = (value.ty.shape.dims(), ty.shape.dims());
-            let instance = part.len() == whole.len() && part.iter().zip(whole).all(|(p, w)| p.is_none() || p == w);
-            assert!(instance, "{} for inputs of part of a shape, {ty} for whole ones", value.ty);
-            assert_eq!(value.ty.dtype, ty.dtype);
+        let shapes: Option<Vec<Vec<usize>>> =
+            graph.inputs.iter().map(|port| concrete(&graph.ty(port.value).shape, unknown)).collect();
+        let Some(shapes) = shapes else { continue };
+        let mut options = LowerOptions { limits: limits.clone(), ..LowerOptions::default() };
+        for (port, shape) in graph.inputs.iter().zip(&shapes) {
+            let shape = SymShape(shape.iter().copied().map(Some).collect());
+            options.input_shapes.insert(port.name.clone(), shape);
+        }
+        let whole = proper(lower(def, &options));
+        // A seed, if there is one, has no dimensions.
+        let of_input = |i: usize| shapes.get(i).map_or(&[][..], Vec::as_slice);
+        let bound = proper(program.bind(&(0..program.inputs.len()).map(of_input).collect::<Vec<_>>()));
+        let (Ok(bound), Ok(whole)) = (&bound, &whole) else {
+            let budget = whole.as_ref().is_err_and(|e| e.kind() == Kind::Limit);
+            assert!(bound.is_err() == whole.is_err() || budget, "bound: {bound:?}, lowered: {whole:?}");
+            continue;
+        };
+        for ((value, of_whole), ty) in model.values.iter().zip(&whole.values).zip(&graph.values) {
+            let dims = |program: &Program, value: Value| -> Vec<Option<usize>> {
+                program.ty(value).dims.iter().map(|&dim| bound.get(dim).ok()).collect()
+            };
+            let known: Vec<Option<usize>> = whole
+                .program
+                .ty(*of_whole)
+                .dims
+                .iter()
+                .map(|&dim| whole.program.dims.known(dim).map(|n| n as usize))
+                .collect();
+            assert_eq!(dims(program, *value), known, "{}", ty.ty);
+            assert_eq!(program.ty(*value).element, whole.program.ty(*of_whole).element);
         }
     }
 }

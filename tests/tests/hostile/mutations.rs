@@ -41,7 +41,7 @@ impl Victim {
         let source = Source::handler(FilesHandler::new(Arc::new(files), "model.json"));
         let options = LoadOptions::new().with_threads(1);
         let model = runtime.block_on(tfjs::load_layers_model(source, options))?;
-        for engine in [Engine::Native, Engine::Portable] {
+        for engine in [Engine::Native, Engine::Candle] {
             let inputs: Inputs = self.inputs.iter().cloned().collect();
             model.predict_with(inputs, &PredictOptions::default().with_engine(engine))?;
         }

@@ -81,7 +81,7 @@ fn a_batch_of_nothing_is_no_panic() {
         let output = model.predict(Input::new([], [0, 4, 4, 1]).unwrap()).unwrap().into_single().unwrap();
         assert_eq!(output.dims()[0], 0, "{class}");
     }
-    let portable = PredictOptions::default().with_engine(Engine::Portable);
+    let candle = PredictOptions::default().with_engine(Engine::Candle);
     for (class, config) in [
         ("Softmax", json!({})),
         ("Activation", json!({"activation": "softmax"})),
@@ -91,7 +91,7 @@ fn a_batch_of_nothing_is_no_panic() {
         ("MaxPooling2D", json!({"padding": "same", "pool_size": 3})),
     ] {
         let model = alone(class, config, &json!([null, 4, 4, 1])).load().unwrap();
-        let output = model.predict_with(Input::new([], [0, 4, 4, 1]).unwrap(), &portable).unwrap();
+        let output = model.predict_with(Input::new([], [0, 4, 4, 1]).unwrap(), &candle).unwrap();
         assert_eq!(output.into_single().unwrap().dims()[0], 0, "{class}");
     }
 }

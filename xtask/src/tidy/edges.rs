@@ -12,11 +12,13 @@ const EDGES: &[(&str, &[&str])] = &[
     ("tfjs-kernels", &[]),
     ("tfjs-io", &["tfjs-manifest"]),
     ("tfjs-weights", &["tfjs-manifest"]),
-    ("tfjs-topology", &["tfjs-manifest"]),
-    ("tfjs-candle", &["tfjs-kernels", "tfjs-manifest", "tfjs-topology", "tfjs-weights"]),
-    ("tfjs", &["tfjs-candle", "tfjs-io", "tfjs-manifest", "tfjs-topology", "tfjs-weights"]),
+    ("tfjs-ir", &["tfjs-manifest"]),
+    ("tfjs-topology", &["tfjs-ir", "tfjs-manifest"]),
+    ("tfjs-candle", &["tfjs-ir", "tfjs-kernels", "tfjs-manifest", "tfjs-topology", "tfjs-weights"]),
+    ("tfjs", &["tfjs-candle", "tfjs-io", "tfjs-ir", "tfjs-manifest", "tfjs-topology", "tfjs-weights"]),
     ("tfjs-cli", &["tfjs"]),
     ("tfjs-io-tests", &["tfjs-io", "tfjs-manifest"]),
+    ("tfjs-program-tests", &["tfjs-ir", "tfjs-manifest", "tfjs-topology", "tfjs-weights"]),
     ("tfjs-tests", &["*"]),
     ("tfjs-benches", &["*"]),
     ("xtask", &[]),
@@ -108,7 +110,7 @@ mod tests {
 
     #[test]
     fn candle_is_for_the_runtime() {
-        let topology = package("tfjs-topology", &["tfjs-manifest", "candle-core"]);
-        check(&[package("tfjs-manifest", &[]), topology], &["depends on candle"]);
+        let weights = package("tfjs-weights", &["tfjs-manifest", "candle-core"]);
+        check(&[package("tfjs-manifest", &[]), weights], &["depends on candle"]);
     }
 }

@@ -6,8 +6,8 @@ mod differences;
 mod edges;
 mod expectations;
 mod features;
-mod halves;
 mod links;
+mod listed;
 mod lock;
 mod modules;
 mod places;
@@ -54,7 +54,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("locked packages", lock::check),
     ("reserved words", reserved::check),
     ("module files", modules::check),
-    ("layer halves", halves::check),
+    ("listed layers", listed::check),
     ("places", places::check),
     ("expectations", expectations::check),
     ("differences", differences::check),

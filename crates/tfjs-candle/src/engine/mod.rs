@@ -1,12 +1,15 @@
-//! The engines: what runs a graph.
+//! The engines: what runs a program.
 //!
-//! The portable engine runs every layer in differentiable candle operations on any device; it is the base of
-//! training and the reference. The native engine runs a plan of fused CPU kernels and hands what it cannot
-//! to the portable one.
+//! The native engine runs a plan of fused CPU kernels. The candle engine runs each primitive in candle operations, on
+//! any device. Both know primitives and no layer.
 
-pub(crate) mod call;
-pub(crate) mod native;
-pub mod portable;
+mod call;
+pub(crate) mod candle;
+mod error;
+
+pub use call::OpaqueFunction;
+pub(crate) use call::{Call, Outcome};
+pub use error::CandleResultExt;
 
 /// Which engine runs a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,24 +19,25 @@ pub enum Engine {
     #[default]
     Native,
     /// candle operations, on any device.
-    Portable,
+    Candle,
 }
 
 impl Engine {
-    /// Reads `native` or `portable`.
+    /// Reads `native` or `candle`.
     pub fn from_name(name: &str) -> Option<Engine> {
         match name {
             "native" => Some(Engine::Native),
-            "portable" => Some(Engine::Portable),
+            // What it was called before.
+            "candle" | "portable" => Some(Engine::Candle),
             _ => None,
         }
     }
 
-    /// `native` or `portable`.
+    /// `native` or `candle`.
     pub fn name(self) -> &'static str {
         match self {
             Engine::Native => "native",
-            Engine::Portable => "portable",
+            Engine::Candle => "candle",
         }
     }
 }

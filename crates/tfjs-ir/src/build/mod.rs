@@ -10,8 +10,8 @@ use crate::dim::{Dim, Dims};
 use crate::prim::infer::Infer;
 use crate::prim::{Prim, source};
 use crate::program::{
-    Block, Check, ConstId, Guard, Input, InputRole, Node, Origin, OriginId, Program, Slot, SlotId, State, StateId,
-    Target, Update, Value, ValueInfo,
+    Block, Check, ConstId, Input, InputRole, Node, Origin, OriginId, Program, Slot, SlotId, State, StateId, Target,
+    Update, Value, ValueInfo,
 };
 use crate::ty::{ElementType, Type};
 use std::collections::HashMap;
@@ -79,15 +79,26 @@ impl Builder {
         let replaced = program.updates.iter().map(|update| update.target).collect();
         latest.extend(std::mem::take(&mut program.updates).into_iter().map(|update| (update.target, update.value)));
         program.outputs.clear();
+        let streams = last_stream(&body);
         let blocks = vec![Block { results: Vec::new(), ..body }];
-        Builder { program, blocks, latest, replaced, ..Builder::default() }
+        Builder { program, blocks, latest, replaced, streams, ..Builder::default() }
     }
 
     /// A builder with the tables of a program (dimensions, constants, inputs, weights, states, origins, guards) and no
     /// nodes: for passes, which copy what they keep.
     pub fn like(program: &Program) -> Self {
-        let program = Program { body: Block::default(), outputs: Vec::new(), updates: Vec::new(), ..program.clone() };
-        Builder { program, ..Builder::default() }
+        let streams = last_stream(&program.body);
+        let program = Program {
+            dims: program.dims.clone(),
+            constants: program.constants.clone(),
+            origins: program.origins.clone(),
+            inputs: program.inputs.clone(),
+            slots: program.slots.clone(),
+            states: program.states.clone(),
+            guards: program.guards.clone(),
+            ..Program::default()
+        };
+        Builder { program, streams, ..Builder::default() }
     }
 
     /// The dimension expressions.
@@ -386,15 +397,33 @@ impl Builder {
         Ok(self.program)
     }
 
-    /// Copies a guard, for passes that add nodes one by one.
-    pub(crate) fn keep_guard(&mut self, guard: Guard) {
-        if !self.program.guards.contains(&guard) {
-            self.program.guards.push(guard);
-        }
+    /// The finished program, whose results and updates are known already.
+    ///
+    /// # Errors
+    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) inside of a loop.
+    pub(crate) fn finish_with(
+        mut self,
+        outputs: Vec<String>,
+        results: Vec<Value>,
+        updates: Vec<Update>,
+    ) -> Result<Program> {
+        self.outside_of_loops("the end of a program")?;
+        let body = self.blocks.pop().ok_or_else(|| Error::bug("a program without a body"))?;
+        Ok(Program { body: Block { results, ..body }, outputs, updates, ..self.program })
     }
 
     /// Copies of nodes come from where the nodes do.
     pub(crate) fn with_origin(&mut self, origin: OriginId) {
         self.origin = origin;
     }
+}
+
+/// The highest number of a stream of random numbers, so that new ones get others.
+fn last_stream(block: &Block) -> u64 {
+    let streams = block.nodes.iter().map(|node| match &node.prim {
+        Prim::Random(random) => random.stream,
+        Prim::Scan(scan) => last_stream(&scan.body),
+        _ => 0,
+    });
+    streams.max().unwrap_or(0)
 }

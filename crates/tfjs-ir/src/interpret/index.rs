@@ -3,15 +3,15 @@
 use super::offsets::Lanes;
 use super::{Evaluator, Rule, misfit, take, undefined};
 use crate::array::{Array, Data};
-use crate::prim::index::{Bounds, Gather, OneHot, ScatterAdd};
+use crate::prim::index::{Gather, OneHot, ScatterAdd};
 use crate::ty::ElementType;
-use tfjs_manifest::{Error, Result};
+use tfjs_manifest::Result;
 
 impl Rule for Gather {
     fn evaluate(&self, cx: &Evaluator<'_>, operands: &[&Array]) -> Result<Vec<Array>> {
         let [x, indices] = take(operands)?;
         let lanes = Lanes::along(x.dims(), self.axis).ok_or_else(|| misfit("gather", operands))?;
-        let rows = indices.to_ints()?.into_iter().map(|index| row(index, lanes.len, self.bounds));
+        let rows = indices.to_ints()?.into_iter().map(|index| self.bounds.row(index, lanes.len));
         let rows = rows.collect::<Result<Vec<usize>>>()?;
         let mut dims = x.dims().to_vec();
         dims.splice(self.axis..=self.axis, indices.dims().iter().copied());
@@ -20,19 +20,6 @@ impl Rule for Gather {
             runs.flat_map(|start| start..start + lanes.inner)
         });
         Ok(vec![cx.pick(x, &dims, offsets)?])
-    }
-}
-
-/// The row of an axis that an index means.
-fn row(index: i64, len: usize, bounds: Bounds) -> Result<usize> {
-    let found = usize::try_from(index).ok().filter(|&row| row < len);
-    match (found, bounds) {
-        (Some(row), _) => Ok(row),
-        (None, Bounds::Clamp) if len > 0 => Ok(clamped(index, len)),
-        (None, _) => {
-            let last = len.saturating_sub(1);
-            Err(Error::mismatch(format!("index `{index}` is not in a table of {len} rows; expected 0 to {last}")))
-        }
     }
 }
 

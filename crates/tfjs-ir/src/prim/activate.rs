@@ -19,7 +19,16 @@ macro_rules! for_each_activation {
                 negative_slope: f64,
                 /// Where the function leaves the floor.
                 threshold: f64,
-            } = "relu", |x| if x >= max { max } else if x < threshold { negative_slope * (x - threshold) } else { x };
+            } = "relu", |x| {
+                if x >= max {
+                    max
+                } else if x < threshold {
+                    // Without a slope the floor is flat, even at negative infinity.
+                    if negative_slope == 0.0 { 0.0 } else { negative_slope * (x - threshold) }
+                } else {
+                    x
+                }
+            };
             /// `x > 0 -> x; else alpha * (exp(x) - 1)`.
             Elu {
                 /// The scale of the negative part.
@@ -74,13 +83,13 @@ macro_rules! for_each_activation {
                 /// Half the width of the flat part.
                 lambda: f64,
             } = "soft_shrink", |x| if x > lambda { x - lambda } else if x < -lambda { x + lambda } else { 0.0 * x };
-            /// `clip(x, low, high)`.
+            /// `min(max(x, low), high)`.
             Clip {
                 /// The lowest value.
                 low: f64,
                 /// The highest value.
                 high: f64,
-            } = "clip", |x| if x < low { low } else if x > high { high } else { x };
+            } = "clip", |x| if x.is_nan() { x } else { x.max(low).min(high) };
             /// `log(sigmoid(x))`.
             LogSigmoid {} = "log_sigmoid", |x| if x.is_nan() { x } else { x.min(0.0) - (-x.abs()).exp().ln_1p() };
             /// `x - tanh(x)`.

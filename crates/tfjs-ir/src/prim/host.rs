@@ -47,10 +47,10 @@ impl Vocabulary {
         let (mut text_index, mut number_index) = (HashMap::new(), HashMap::new());
         match &tokens {
             Tokens::Text(tokens) => tokens.iter().enumerate().for_each(|(i, token)| {
-                text_index.entry(token.clone()).or_insert(first + i);
+                text_index.entry(token.clone()).or_insert(first.saturating_add(i));
             }),
             Tokens::Numbers(tokens) => tokens.iter().enumerate().for_each(|(i, &token)| {
-                number_index.entry(token).or_insert(first + i);
+                number_index.entry(token).or_insert(first.saturating_add(i));
             }),
         }
         Vocabulary { tokens, first, text_index, number_index }

@@ -16,6 +16,24 @@ words! {
     }
 }
 
+impl Bounds {
+    /// The row of an axis of `len` rows that an index means.
+    ///
+    /// # Errors
+    /// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for an index outside of it that is not clamped.
+    pub fn row(self, index: i64, len: usize) -> Result<usize> {
+        let found = usize::try_from(index).ok().filter(|&row| row < len);
+        match (found, self) {
+            (Some(row), _) => Ok(row),
+            (None, Bounds::Clamp) if len > 0 => Ok(usize::try_from(index).unwrap_or(0).min(len - 1)),
+            (None, _) => {
+                let last = len.saturating_sub(1);
+                Err(Error::mismatch(format!("index `{index}` is not in a table of {len} rows; expected 0 to {last}")))
+            }
+        }
+    }
+}
+
 primitive! {
     /// Slices of `x` along an axis, one for each index. Operands: x, indices. The axis is replaced by the dimensions
     /// of the indices.

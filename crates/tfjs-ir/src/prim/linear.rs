@@ -6,6 +6,7 @@ use crate::dim::Dim;
 use crate::program::Check;
 use crate::ty::Type;
 use crate::window::Window;
+use std::collections::HashSet;
 use tfjs_manifest::{Error, Result};
 
 primitive! {
@@ -23,6 +24,10 @@ primitive! {
         let [a, b] = take(operands)?;
         float(a)?;
         let element = same_element(a, b)?;
+        let pairs = || self.batch.iter().chain(&self.contract);
+        if repeats(pairs().map(|pair| pair.0)) || repeats(pairs().map(|pair| pair.1)) {
+            return Err(Error::bug("a product that uses an axis twice"));
+        }
         let mut dims = Vec::new();
         for (pairs, keep) in [(&self.batch, true), (&self.contract, false)] {
             for &(i, j) in pairs {
@@ -98,8 +103,8 @@ primitive! {
         let [dy, kernel] = take(operands)?;
         float(dy)?;
         let element = same_element(dy, kernel)?;
-        let [batch, spatial @ .., _] = &dy.dims[..] else { return Err(wrong_rank(cx, dy)) };
-        let [sizes @ .., inner, _] = &kernel.dims[..] else { return Err(wrong_rank(cx, kernel)) };
+        let [batch, spatial @ .., found] = &dy.dims[..] else { return Err(wrong_rank(cx, dy)) };
+        let [sizes @ .., inner, filters] = &kernel.dims[..] else { return Err(wrong_rank(cx, kernel)) };
         if spatial.len() != self.windows.len() || sizes.len() != self.windows.len() || self.dims.len() != spatial.len() {
             return Err(wrong_rank(cx, dy));
         }
@@ -109,6 +114,12 @@ primitive! {
             cx.same(made, found).ok_or_else(|| Error::bug("a transposed convolution of another size"))?;
         }
         let groups = cx.dims.number(self.groups as u64);
+        if cx.same(*found, *filters).is_none() || !cx.divisible(*filters, groups) {
+            return Err(Error::malformed(format!(
+                "filters of shape {} do not fit a kernel of shape {} with {} groups",
+                cx.shape(&dy.dims), cx.shape(&kernel.dims), self.groups
+            )));
+        }
         let channels = cx.dims.mul(*inner, groups)?;
         let mut dims = vec![*batch];
         dims.extend(&self.dims);
@@ -130,15 +141,31 @@ primitive! {
         let [x, dy] = take(operands)?;
         float(x)?;
         let element = same_element(x, dy)?;
-        let (Some(&channels), Some(&filters)) = (x.dims.last(), dy.dims.last()) else { return Err(wrong_rank(cx, x)) };
-        if x.rank() != self.windows.len() + 2 || dy.rank() != x.rank() {
+        let [batch, spatial @ .., channels] = &x.dims[..] else { return Err(wrong_rank(cx, x)) };
+        let [rows, positions @ .., filters] = &dy.dims[..] else { return Err(wrong_rank(cx, dy)) };
+        let (channels, filters) = (*channels, *filters);
+        if spatial.len() != self.windows.len() || positions.len() != self.windows.len() || spatial.is_empty() {
             return Err(wrong_rank(cx, x));
+        }
+        let made = outputs(cx, &self.windows, spatial)?;
+        for (&a, &b) in made.iter().zip(positions).chain([(batch, rows)]) {
+            cx.same(a, b).ok_or_else(|| Error::bug("the gradient of a convolution of another size"))?;
+        }
+        let groups = cx.dims.number(self.groups as u64);
+        if !cx.divisible(channels, groups) || !cx.divisible(filters, groups) {
+            return Err(Error::malformed(format!("channels and filters that are not in {} groups", self.groups)));
         }
         let inner = cx.dims.div_floor(channels, self.groups as u64)?;
         let mut dims: Vec<Dim> = self.windows.iter().map(|window| cx.dims.number(window.size as u64)).collect();
         dims.extend([inner, filters]);
         Ok(vec![Type::new(element, dims)])
     }
+}
+
+/// Whether an axis occurs twice.
+fn repeats(axes: impl Iterator<Item = usize>) -> bool {
+    let mut seen = HashSet::new();
+    axes.into_iter().any(|axis| !seen.insert(axis))
 }
 
 fn wrong_rank(cx: &Infer<'_>, ty: &Type) -> Error {

@@ -107,8 +107,8 @@ fn with_parameters(cx: &mut Infer<'_>, operands: &[Type], parameters: usize) -> 
     float(x)?;
     for parameter in rest {
         let spread = cx.broadcast_all(&x.dims, &parameter.dims)?;
-        if spread.len() != x.rank() {
-            return Err(Error::bug("a parameter of higher rank than what it normalizes"));
+        if spread.len() != x.rank() || spread.iter().zip(&x.dims).any(|(&a, &b)| cx.same(a, b).is_none()) {
+            return Err(Error::bug("a parameter that is larger than what it normalizes"));
         }
     }
     Ok(x.clone())

@@ -71,8 +71,11 @@ primitive! {
     infer(self, cx, operands) {
         let [x] = take(operands)?;
         let spread = cx.broadcast_all(&self.dims, &x.dims)?;
-        if spread.len() != x.rank() {
-            return Err(Error::bug("a sum to a higher rank"));
+        if spread.len() != x.rank() || spread.iter().zip(&x.dims).any(|(&a, &b)| cx.same(a, b).is_none()) {
+            return Err(Error::bug("a sum to dimensions that do not broadcast to those of its operand"));
+        }
+        if !x.element.is_float() && !x.element.is_integer() {
+            return Err(Error::bug(format!("a sum of `{}`", x.element)));
         }
         Ok(vec![x.with_dims(self.dims.clone())])
     }
@@ -101,6 +104,9 @@ primitive! {
     infer(self, cx, operands) {
         let [x] = take(operands)?;
         cx.axis(self.axis, x)?;
+        if !self.element.is_integer() {
+            return Err(Error::bug("positions are integers"));
+        }
         Ok(vec![Type::new(self.element, reduced(&x.dims, &[self.axis], false))])
     }
 }

@@ -5,11 +5,12 @@ use super::{Outputs, SequenceShape, SequenceState, initial, project};
 use crate::epilogue::Epilogue;
 use crate::error::{Result, check_len, product};
 use crate::{Activation, Cpu, Isa, PackedMatrix, activation, gemm};
+use std::sync::Arc;
 
 /// The weights of a GRU, packed once.
 #[derive(Clone, Debug)]
 pub struct PackedGru {
-    kernel: PackedMatrix,
+    kernel: Arc<PackedMatrix>,
     recurrent: Recurrent,
     input_bias: Option<Vec<f32>>,
     recurrent_bias: Option<Vec<f32>>,
@@ -20,7 +21,7 @@ pub struct PackedGru {
 #[derive(Clone, Debug)]
 enum Recurrent {
     /// All three gates in one product, the reset gate on its result.
-    ResetAfter(PackedMatrix),
+    ResetAfter(Arc<PackedMatrix>),
     /// The reset gate on the state before the candidate's product.
     ResetBefore { gates: PackedMatrix, candidate: PackedMatrix },
 }
@@ -44,23 +45,57 @@ impl PackedGru {
         let n = product("kernel", &[units, 3])?;
         check_len("kernel", product("kernel", &[features, n])?, kernel.len())?;
         check_len("recurrent_kernel", product("recurrent_kernel", &[units, n])?, recurrent.len())?;
-        let bias_len = if reset_after { product("bias", &[2, n])? } else { n };
-        check_len("bias", bias_len, bias.map_or(bias_len, <[f32]>::len))?;
-        let recurrent = if reset_after {
-            Recurrent::ResetAfter(PackedMatrix::pack(isa, units, n, recurrent)?)
-        } else {
-            Recurrent::ResetBefore {
-                gates: PackedMatrix::pack_columns(isa, units, n, 0..2 * units, recurrent)?,
-                candidate: PackedMatrix::pack_columns(isa, units, n, 2 * units..n, recurrent)?,
-            }
-        };
+        let kernel = Arc::new(PackedMatrix::pack(isa, features, n, kernel)?);
+        if reset_after {
+            let recurrent = PackedMatrix::pack(isa, units, n, recurrent)?;
+            return Self::reset_after(kernel, Arc::new(recurrent), bias);
+        }
+        Self::reset_before(kernel, units, recurrent, bias)
+    }
+
+    /// A GRU whose reset gate comes after the product, from matrices that are packed already and may be shared.
+    ///
+    /// # Errors
+    /// If a matrix or the bias has another size.
+    pub fn reset_after(
+        kernel: Arc<PackedMatrix>,
+        recurrent: Arc<PackedMatrix>,
+        bias: Option<&[f32]>,
+    ) -> Result<Self> {
+        let units = recurrent.k();
+        let n = product("recurrent_kernel", &[units, 3])?;
+        check_len("recurrent_kernel columns", n, recurrent.n())?;
+        check_len("kernel columns", n, kernel.n())?;
+        let both = product("bias", &[2, n])?;
+        check_len("bias", both, bias.map_or(both, <[f32]>::len))?;
         Ok(PackedGru {
-            kernel: PackedMatrix::pack(isa, features, n, kernel)?,
-            recurrent,
+            kernel,
+            recurrent: Recurrent::ResetAfter(recurrent),
             input_bias: bias.map(|bias| bias[..n].to_vec()),
-            recurrent_bias: bias.filter(|_| reset_after).map(|bias| bias[n..].to_vec()),
+            recurrent_bias: bias.map(|bias| bias[n..].to_vec()),
             units,
         })
+    }
+
+    /// A GRU whose reset gate comes before the product. The kernel is packed already and may be shared; `recurrent` is
+    /// packed here, its gates and its candidate apart.
+    ///
+    /// # Errors
+    /// If a matrix or the bias has another size.
+    pub fn reset_before(
+        kernel: Arc<PackedMatrix>,
+        units: usize,
+        recurrent: &[f32],
+        bias: Option<&[f32]>,
+    ) -> Result<Self> {
+        let isa = kernel.isa();
+        let n = product("recurrent_kernel", &[units, 3])?;
+        check_len("kernel columns", n, kernel.n())?;
+        check_len("bias", n, bias.map_or(n, <[f32]>::len))?;
+        let gates = PackedMatrix::pack_columns(isa, units, n, 0..2 * units, recurrent)?;
+        let candidate = PackedMatrix::pack_columns(isa, units, n, 2 * units..n, recurrent)?;
+        let recurrent = Recurrent::ResetBefore { gates, candidate };
+        Ok(PackedGru { kernel, recurrent, input_bias: bias.map(<[f32]>::to_vec), recurrent_bias: None, units })
     }
 
     /// Kernel, recurrent kernel and bias as they were given to [`pack`](Self::pack), bit for bit.

@@ -5,12 +5,13 @@ use super::{Outputs, SequenceShape, SequenceState, initial, project};
 use crate::epilogue::Epilogue;
 use crate::error::{Result, check_len, product};
 use crate::{Activation, Cpu, Isa, PackedMatrix, activation, gemm};
+use std::sync::Arc;
 
 /// The weights of an LSTM, packed once.
 #[derive(Clone, Debug)]
 pub struct PackedLstm {
-    kernel: PackedMatrix,
-    recurrent: PackedMatrix,
+    kernel: Arc<PackedMatrix>,
+    recurrent: Arc<PackedMatrix>,
     bias: Option<Vec<f32>>,
     units: usize,
 }
@@ -32,13 +33,26 @@ impl PackedLstm {
         let n = product("kernel", &[units, 4])?;
         check_len("kernel", product("kernel", &[features, n])?, kernel.len())?;
         check_len("recurrent_kernel", product("recurrent_kernel", &[units, n])?, recurrent.len())?;
+        let kernel = PackedMatrix::pack(isa, features, n, kernel)?;
+        let recurrent = PackedMatrix::pack(isa, units, n, recurrent)?;
+        Self::from_packed(Arc::new(kernel), Arc::new(recurrent), bias)
+    }
+
+    /// The same from matrices that are packed already and may be shared.
+    ///
+    /// # Errors
+    /// If a matrix or the bias has another size.
+    pub fn from_packed(
+        kernel: Arc<PackedMatrix>,
+        recurrent: Arc<PackedMatrix>,
+        bias: Option<&[f32]>,
+    ) -> Result<Self> {
+        let units = recurrent.k();
+        let n = product("recurrent_kernel", &[units, 4])?;
+        check_len("recurrent_kernel columns", n, recurrent.n())?;
+        check_len("kernel columns", n, kernel.n())?;
         check_len("bias", n, bias.map_or(n, <[f32]>::len))?;
-        Ok(PackedLstm {
-            kernel: PackedMatrix::pack(isa, features, n, kernel)?,
-            recurrent: PackedMatrix::pack(isa, units, n, recurrent)?,
-            bias: bias.map(<[f32]>::to_vec),
-            units,
-        })
+        Ok(PackedLstm { kernel, recurrent, bias: bias.map(<[f32]>::to_vec), units })
     }
 
     /// Kernel, recurrent kernel and bias as they were given to [`pack`](Self::pack), bit for bit.

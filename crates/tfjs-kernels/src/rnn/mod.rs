@@ -4,6 +4,7 @@
 mod gates;
 mod gru;
 mod lstm;
+mod simple;
 
 use crate::epilogue::Epilogue;
 use crate::error::{Result, check_len, product};
@@ -11,6 +12,7 @@ use crate::{Cpu, PackedMatrix, gemm};
 
 pub use gru::{GruOptions, PackedGru, gru};
 pub use lstm::{LstmOptions, PackedLstm, lstm};
+pub use simple::{PackedSimpleRnn, simple_rnn};
 
 /// The size of a batch of sequences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

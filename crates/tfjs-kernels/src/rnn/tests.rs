@@ -250,6 +250,34 @@ fn gru_agrees_with_f64_in_both_forms() {
 }
 
 #[test]
+fn simple_rnn_agrees_with_f64() {
+    for cpu in cpus() {
+        for case in cases() {
+            let given = given(case, 1, 1);
+            let u = case.units;
+            let bias = wide(&given.bias);
+            let (outputs, last) =
+                walk(case, &given.input, &given.mask, std::slice::from_ref(&given.hidden), |x, states| {
+                    let z = affine(x, &given.kernel, u, &bias);
+                    let z = affine(&states[0], &given.recurrent, u, &z);
+                    vec![z.into_iter().map(f64::tanh).collect()]
+                });
+            let bias = case.bias.then_some(&given.bias[..]);
+            let features = case.shape.features;
+            let weights =
+                PackedSimpleRnn::pack(cpu.isa(), features, u, &given.kernel, &given.recurrent, bias).unwrap();
+            let mut sequences = vec![f32::NAN; outputs.len()];
+            let mut hidden = vec![f32::NAN; last[0].len()];
+            let state = state(case, &given, false);
+            let (input, tanh) = (&given.input, Activation::Tanh);
+            simple_rnn(&cpu, case.shape, input, &weights, tanh, &state, Some(&mut sequences), &mut hidden).unwrap();
+            assert_all_close(&sequences, &outputs, &format!("output of {case:?} on {cpu:?}"));
+            assert_all_close(&hidden, &last[0], &format!("hidden of {case:?} on {cpu:?}"));
+        }
+    }
+}
+
+#[test]
 fn other_activations_are_used_where_they_belong() {
     // One unit, one step, no state: h = o(z) * a(c), c = i(z) * a(z), all weights 1, input 2.
     let weights = PackedLstm::pack(Isa::PORTABLE, 1, 1, &[1.0; 4], &[0.0; 4], None).unwrap();

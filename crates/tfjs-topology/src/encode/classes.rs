@@ -2,11 +2,11 @@
 
 use super::types::Types;
 use super::{At, EncodeCx, common, known, model, recurrent};
+use crate::def::LayerBody;
 use crate::inner::Inner;
 use crate::layers::wrap::time_distributed::TimeDistributed;
 use crate::registry::Layer;
 use crate::types::TensorType;
-use crate::{call::Call, def::LayerBody};
 use serde_json::{Map, Value, json};
 use tfjs_manifest::Result;
 
@@ -54,7 +54,7 @@ fn wrapped(wrapper: &TimeDistributed, at: &At<'_>, cx: &EncodeCx<'_>) -> Result<
 }
 
 fn inner_types(inner: &Inner, inputs: &[TensorType]) -> Option<Types> {
-    inner.graph(&Call::of(inputs.iter().cloned())).ok().map(|graph| Types::of(&graph))
+    inner.graph(inputs).ok().map(|graph| Types::of(&graph))
 }
 
 /// The input of one time step.

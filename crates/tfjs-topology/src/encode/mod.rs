@@ -20,9 +20,9 @@ mod types;
 pub use names::{WeightNames, weight_names};
 
 use crate::def::ModelDef;
+use crate::lower::{LowerOptions, lower};
 use crate::producer::Producer;
 use crate::read::ReadCx;
-use crate::resolve::{ResolveOptions, resolve};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use tfjs_manifest::Result;
@@ -51,7 +51,7 @@ pub struct Encoded {
 /// never does.
 pub fn encode(def: &ModelDef) -> Result<Encoded> {
     // Shapes tell what an axis means; without them what depends on an axis is a warning.
-    let types = resolve(def, &ResolveOptions::default()).map(|graph| Types::of(&graph)).unwrap_or_default();
+    let types = lower(def, &LowerOptions::default()).map(|model| Types::of(&model.graph)).unwrap_or_default();
     let cx = EncodeCx { producer: &def.producer, read: ReadCx::new(&def.producer), warnings: RefCell::default() };
     let (class, config) = model::encode_model(&def.root, "", &types, &cx)?;
     let topology = json!({ "class_name": class, "config": config, "keras_version": KERAS_VERSION, "backend": BACKEND });

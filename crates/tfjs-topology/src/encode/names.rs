@@ -2,10 +2,10 @@
 
 use crate::def::ModelDef;
 use crate::graph::{ModelGraph, WeightSlot};
+use crate::lower::{LowerOptions, lower};
 use crate::parse::parse;
 use crate::producer::{Family, Producer};
 use crate::read::CustomDefs;
-use crate::resolve::{ResolveOptions, resolve};
 use serde_json::Value;
 use std::collections::HashMap;
 use tfjs_manifest::{Error, Limits, Result};
@@ -49,7 +49,7 @@ pub fn weight_names(graph: &ModelGraph, topology: &Value, custom: &CustomDefs, l
 
 fn read_back(topology: &Value, custom: &CustomDefs, limits: &Limits) -> Result<ModelGraph> {
     let def: ModelDef = parse(topology, Producer::of(Family::TensorFlowJs), custom, limits)?;
-    resolve(&def, &ResolveOptions { limits: limits.clone(), ..ResolveOptions::default() })
+    lower(&def, &LowerOptions { limits: limits.clone(), ..LowerOptions::default() }).map(|model| model.graph)
 }
 
 /// Weights of equal names get those of the models around them.

@@ -7,7 +7,7 @@
 //! Reference: `Container.fromConfig` in tfjs-layers `engine/container.ts`.
 
 use crate::def::{LayerBody, Submodel, TensorRef};
-use crate::resolve::execution_order;
+use crate::lower::execution_order;
 use tfjs_manifest::Result;
 
 /// The calls of a submodel as TensorFlow.js will number them.

@@ -1,10 +1,10 @@
 //! What Keras says, in TensorFlow.js's words; what TensorFlow.js has no words for, in warnings.
 
 use super::{Encoded, encode, weight_names};
+use crate::lower::{LowerOptions, lower};
 use crate::parse::parse;
 use crate::producer::{Family, Producer};
 use crate::read::CustomDefs;
-use crate::resolve::{ResolveOptions, resolve};
 use serde_json::{Value, json};
 use tfjs_manifest::Limits;
 
@@ -287,7 +287,7 @@ fn twins() -> Value {
 #[test]
 fn names_of_weights() {
     let def = parse(&twins(), Producer::of(Family::Keras2), &CustomDefs::default(), &Limits::default()).unwrap();
-    let graph = resolve(&def, &ResolveOptions::default()).unwrap();
+    let graph = lower(&def, &LowerOptions::default()).unwrap().graph;
     let topology = encode(&def).unwrap().topology;
     let named = weight_names(&graph, &topology, &CustomDefs::default(), &Limits::default()).unwrap();
     assert_eq!(named.names, ["a/d/kernel", "a/d/bias", "b/d/kernel", "b/d/bias"]);

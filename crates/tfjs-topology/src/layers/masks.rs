@@ -1,11 +1,23 @@
 //! Masks while layers are lowered: which one an output has, and how a mask is laid over a value. A mask is there or
 //! not, statically; nothing here adds a node for one that is not there.
 
-use crate::layer::MaskRule;
 use crate::lower::{KerasTensor, LowerCx};
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
+
+/// Which mask the outputs of a layer have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaskRule {
+    /// None.
+    Stop,
+    /// That of the first input.
+    Pass,
+    /// The AND of the masks there are: merge layers of Keras 1 and 2.
+    And,
+    /// The OR of all masks, none if one is missing: merge layers of Keras 3.
+    Or,
+}
 
 /// The mask of a layer's outputs, by its rule.
 ///
@@ -17,7 +29,7 @@ pub fn combined(cx: &mut LowerCx<'_>, rule: MaskRule, inputs: &[KerasTensor]) ->
         MaskRule::Pass => Ok(inputs.first().and_then(|input| input.mask)),
         MaskRule::And => fold(cx, BinaryOp::And, &masks),
         MaskRule::Or if masks.len() == inputs.len() => fold(cx, BinaryOp::Or, &masks),
-        MaskRule::Or | MaskRule::Stop | MaskRule::Compute => Ok(None),
+        MaskRule::Or | MaskRule::Stop => Ok(None),
     }
 }
 

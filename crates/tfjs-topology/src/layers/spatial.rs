@@ -3,9 +3,7 @@
 use crate::call::Call;
 use crate::config::{Config, DataFormat, PerAxis};
 use crate::geometry::{Padding, Window};
-use crate::layer::single_of_rank;
 use crate::lower::{KerasTensor, LowerCx};
-use crate::types::{Dim, SymShape, TensorType};
 use std::ops::Range;
 use tfjs_ir::Value;
 use tfjs_manifest::{Error, Result};
@@ -42,18 +40,6 @@ impl Spatial {
             2 => axes.axes::<2>(key)?.to_vec(),
             _ => axes.axes::<3>(key)?.to_vec(),
         })
-    }
-
-    /// The only input of a call: batch, channels and the spatial axes, none of which is empty.
-    ///
-    /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for another rank or an empty axis.
-    pub fn input<'a>(&self, call: &'a Call<TensorType>) -> Result<&'a TensorType> {
-        let input = single_of_rank(call, self.count + 2)?;
-        if self.dims(&input.shape).contains(&Some(0)) {
-            return Err(Error::malformed(format!("expected spatial axes of at least 1, found shape {}", input.shape)));
-        }
-        Ok(input)
     }
 
     /// The only input of a call that is lowered: batch, channels and the spatial axes, none of which is empty.
@@ -103,30 +89,6 @@ impl Spatial {
         let last = self.count + 1;
         let order: Vec<usize> = [0, last].into_iter().chain(1..last).collect();
         cx.transpose(x, &order)
-    }
-
-    /// The spatial dimensions of a shape of the right rank.
-    pub fn dims<'a>(&self, shape: &'a SymShape) -> &'a [Dim] {
-        let first = self.format.first_spatial();
-        shape.dims().get(first..first + self.count).unwrap_or_default()
-    }
-
-    /// The channels of a shape of the right rank.
-    pub fn channels(&self, shape: &SymShape) -> Dim {
-        shape.dims().get(self.format.channel_axis(self.count + 2)).copied().flatten()
-    }
-
-    /// The shape with other spatial dimensions and channels.
-    pub fn with(&self, shape: &SymShape, dims: &[Dim], channels: Dim) -> SymShape {
-        let mut out = shape.clone();
-        let first = self.format.first_spatial();
-        for (slot, dim) in out.0.iter_mut().skip(first).take(self.count).zip(dims) {
-            *slot = *dim;
-        }
-        if let Some(slot) = out.0.get_mut(self.format.channel_axis(self.count + 2)) {
-            *slot = channels;
-        }
-        out
     }
 }
 
@@ -204,14 +166,5 @@ impl Windows {
     /// The windows as primitives take them.
     pub fn of_primitive(&self) -> Vec<tfjs_ir::window::Window> {
         self.axes.iter().map(|&window| window.into()).collect()
-    }
-
-    /// The output shape for an input of the right rank.
-    ///
-    /// # Errors
-    /// A window that does not fit.
-    pub fn output(&self, input: &SymShape, channels: Dim) -> Result<SymShape> {
-        let dims = self.spatial.dims(input).iter().zip(&self.axes).map(|(&dim, w)| w.output(dim));
-        Ok(self.spatial.with(input, &dims.collect::<Result<Vec<_>>>()?, channels))
     }
 }

@@ -6,7 +6,7 @@ use crate::call::{Arg, Call};
 use crate::def::{LayerBody, LayerEntry};
 use crate::graph::{Callee, GraphLayer, LayerId, Node, ValueId, ValueInfo};
 use crate::inner::Inner;
-use crate::layer::{MaskRule, Scope};
+use crate::layer::Scope;
 use serde_json::Value as Json;
 use tfjs_ir::{ElementType, Origin};
 use tfjs_manifest::{Error, Limits, Result};
@@ -169,7 +169,7 @@ impl LowerCx<'_> {
         let id = |edge: &Edge| edge.id.ok_or_else(|| Error::bug("a call of the model with a value of a wrapper"));
         let call = call.try_map(id)?;
         let outputs = edges.iter().filter_map(|edge| edge.id).collect();
-        self.graph.nodes.push(Node { layer, call, mask: MaskRule::Stop, outputs });
+        self.graph.nodes.push(Node { layer, call, outputs });
         Ok(edges)
     }
 
@@ -180,7 +180,7 @@ impl LowerCx<'_> {
         ty: crate::types::TensorType,
         node: Option<usize>,
     ) -> ValueId {
-        self.graph.values.push(ValueInfo { ty, node });
+        self.graph.values.push(ValueInfo { ty, node, masked: tensor.mask.is_some() });
         self.values.push(tensor.value);
         ValueId(self.graph.values.len() - 1)
     }

@@ -2,11 +2,11 @@
 
 use super::LowerCx;
 use super::call::Edge;
+use super::order::execution_order;
 use super::scope::{Scoped, object_names, restart};
 use crate::call::{Arg, Call};
 use crate::def::{LayerBody, LayerEntry, Submodel, TensorRef};
 use crate::layer::Scope;
-use crate::resolve::execution_order;
 use std::collections::HashMap;
 use tfjs_manifest::{Error, Limits, Result};
 

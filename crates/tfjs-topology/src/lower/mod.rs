@@ -7,6 +7,8 @@ mod alone;
 mod call;
 mod inline;
 mod model;
+mod opaque;
+mod order;
 mod scope;
 mod state;
 mod tensor;
@@ -16,7 +18,9 @@ mod weights;
 
 #[cfg(test)]
 pub(crate) use alone::Alone;
+pub(crate) use model::lower_entry;
 pub use model::{LowerOptions, Model, Phase, lower};
+pub(crate) use order::execution_order;
 pub use scope::Scoped;
 pub use tensor::{KerasTensor, element, value_type};
 

@@ -4,16 +4,17 @@ use super::LowerCx;
 use super::call::Edge;
 use super::scope::Scoped;
 use super::tensor::{KerasTensor, element};
-use crate::def::ModelDef;
+use crate::call::Call;
+use crate::def::{LayerBody, LayerEntry, ModelDef, Submodel};
 use crate::graph::{GraphPort, ModelGraph};
 use crate::producer::Family;
-use crate::resolve::{ResolveOptions, root_input, unique};
-use crate::types::TensorType;
+use crate::types::{SymShape, TensorType};
 use std::any::Any;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use tfjs_ir::{Dim, Program, Type, Value};
-use tfjs_manifest::{Error, Result};
+use tfjs_manifest::{Error, Limits, Result};
 
 /// What a model is lowered for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,8 +30,10 @@ pub enum Phase {
 /// How a model is lowered.
 #[derive(Clone, Debug, Default)]
 pub struct LowerOptions {
-    /// What the caller adds to the file, and the budgets.
-    pub resolve: ResolveOptions,
+    /// Shapes of inputs, batch included, by name: needed where the file does not say them.
+    pub input_shapes: HashMap<String, SymShape>,
+    /// The budgets.
+    pub limits: Limits,
     /// What it is lowered for.
     pub phase: Phase,
 }
@@ -63,9 +66,9 @@ impl fmt::Debug for Model {
 /// A cycle, an input no layer can take, a window larger than its input, a missing input shape, a graph past its
 /// budget: each naming the layer.
 pub fn lower(def: &ModelDef, options: &LowerOptions) -> Result<Model> {
-    let ResolveOptions { input_shapes, limits } = &options.resolve;
+    let LowerOptions { input_shapes, limits, phase } = options;
     let obeys_training = matches!(def.producer.family, Family::Keras1 | Family::Keras2);
-    let mut cx = LowerCx::new(limits, options.phase, obeys_training);
+    let mut cx = LowerCx::new(limits, *phase, obeys_training);
     let mut ports = Vec::new();
     let mut edges = Vec::new();
     let names = unique(def.root.inputs.iter().map(|p| p.name.clone()));
@@ -109,5 +112,54 @@ impl LowerCx<'_> {
         let value = self.builder.input(name, Type::new(element(ty.dtype), dims))?;
         let tensor = KerasTensor::from(value);
         Ok(Edge { id: Some(self.new_value(&tensor, ty, None)), tensor })
+    }
+}
+
+/// The calls of what a wrapper holds, for inputs of these types, as a graph of its own.
+///
+/// # Errors
+/// What the inner layer refuses.
+pub(crate) fn lower_entry(entry: &LayerEntry, inputs: &[TensorType], limits: &Limits) -> Result<ModelGraph> {
+    let mut cx = LowerCx::new(limits, Phase::Predict, false);
+    let named = inputs.iter().enumerate().map(|(i, ty)| cx.root_edge(&format!("{}:{i}", entry.name), ty.clone()));
+    let edges = named.collect::<Result<Vec<Edge>>>()?;
+    match &entry.body {
+        LayerBody::Model(model) => cx.inline(model, &Scoped::root(model), None, edges)?,
+        _ => cx.call(entry, &Scoped::default(), "", &Call::of(edges))?,
+    };
+    Ok(cx.graph)
+}
+
+/// A repeated name keeps its first occurrence bare and gets `:1`, `:2`, ... from the second on.
+fn unique(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    names
+        .map(|name| {
+            let count = seen.entry(name.clone()).or_insert(0);
+            *count += 1;
+            if *count == 1 { name } else { format!("{name}:{}", *count - 1) }
+        })
+        .collect()
+}
+
+fn root_input(root: &Submodel, layer: usize, given: Option<&SymShape>, name: &str) -> Result<TensorType> {
+    let declared = match root.layers.get(layer).map(|entry| &entry.body) {
+        Some(LayerBody::Input(declared)) => declared.clone(),
+        _ => return Err(Error::malformed("listed as an input but not an InputLayer").at_value(name)),
+    };
+    match (declared, given) {
+        (Some(ty), None) => Ok(ty),
+        (Some(ty), Some(shape)) => {
+            if ty.shape.rank() != shape.rank() {
+                let message = format!("the file declares shape {}, the caller gives {shape}", ty.shape);
+                return Err(Error::misuse(message).at_value(name));
+            }
+            Ok(TensorType { shape: shape.clone(), ..ty })
+        }
+        (None, Some(shape)) => Ok(TensorType::float(shape.clone())),
+        (None, None) => {
+            Err(Error::unsupported("the file does not say the input's shape; give it with `LoadOptions::input_shape`")
+                .at_value(name))
+        }
     }
 }

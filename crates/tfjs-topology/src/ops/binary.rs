@@ -159,12 +159,6 @@ impl LayerDef for Binary {
         args.finish(cx);
         Ok(vec![KerasTensor { sizes, ..KerasTensor::from(value) }])
     }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let ([a, b], dtype) = operand_types(call)?;
-        let dtype = if self.kind == BinaryKind::Divide { ValueType::Float } else { dtype };
-        Ok(vec![TensorType { shape: broadcast(&a.shape, &b.shape)?, dtype }])
-    }
 }
 
 #[cfg(test)]

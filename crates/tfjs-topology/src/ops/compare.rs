@@ -4,13 +4,12 @@
 
 use super::FromOpConfig;
 use super::args::{Args, to_type};
-use super::binary::{broadcast, operand_types};
 use super::params::Params;
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{Exactness, LayerDef};
+use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
-use crate::types::{TensorType, ValueType};
+use crate::types::ValueType;
 use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp};
 use tfjs_manifest::{Error, Result};
 
@@ -105,15 +104,6 @@ impl LayerDef for Compare {
         };
         args.finish(cx);
         Ok(vec![KerasTensor::from(value)])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let ([a, b], _) = operand_types(call)?;
-        Ok(vec![TensorType { shape: broadcast(&a.shape, &b.shape)?, dtype: ValueType::Bool }])
-    }
-
-    fn exactness(&self) -> Exactness {
-        Exactness::Exact
     }
 }
 

@@ -10,7 +10,7 @@ use crate::call::{Arg, Call};
 use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx, element};
-use crate::types::{TensorType, ValueType};
+use crate::types::ValueType;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
 
@@ -114,10 +114,6 @@ impl LayerDef for Fill {
         args.finish(cx);
         Ok(vec![KerasTensor::from(value)])
     }
-
-    fn infer(&self, _call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        Err(sizes::not_inferred())
-    }
 }
 
 /// `start, start + delta, ...` up to a limit, which is left out.
@@ -172,10 +168,6 @@ impl LayerDef for Range {
         args::numeric(cx, value)?;
         args.finish(cx);
         Ok(vec![KerasTensor::from(value)])
-    }
-
-    fn infer(&self, _call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        Err(sizes::not_inferred())
     }
 }
 

@@ -4,13 +4,13 @@
 
 use super::FromOpConfig;
 use super::args::{self, Args, is_integer, to_type};
-use super::params::{Constant, Params, numeric, promote};
+use super::params::{Constant, Params, promote};
 use super::sizes;
 use crate::call::{Arg, Call};
 use crate::config::Config;
-use crate::layer::{Exactness, LayerDef};
+use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx, value_type};
-use crate::types::{Dim, SymShape, TensorType, ValueType};
+use crate::types::{SymShape, ValueType};
 use tfjs_manifest::{Error, Result};
 
 /// Several tensors joined along an axis.
@@ -177,38 +177,6 @@ impl LayerDef for Join {
         let sizes = sizes.map(|sizes| sizes.concat()).filter(|_| cx.ty(value).rank() == 1);
         args.finish(cx);
         Ok(vec![KerasTensor { sizes, ..KerasTensor::from(value) }])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let tensors = self.tensors(call)?;
-        let Some((first, more)) = tensors.split_first() else { return Err(Error::bug("no tensors to join")) };
-        let axis = self.axis(call, &first.shape)?;
-        let (mut shape, mut dtype) = (first.shape.clone(), numeric(first)?.dtype);
-        for other in more {
-            dtype = promote(dtype, numeric(other)?.dtype);
-            let wrong =
-                || Error::malformed(format!("shapes {} and {} cannot be joined at axis {axis}", shape, other.shape));
-            if other.shape.rank() != shape.rank() {
-                return Err(wrong());
-            }
-            let mut dims = Vec::with_capacity(shape.rank());
-            for (i, (&a, &b)) in shape.0.iter().zip(&other.shape.0).enumerate() {
-                dims.push(match (a, b) {
-                    _ if i == axis && !self.stack => a.zip(b).map(|(a, b)| a.saturating_add(b)),
-                    (Some(a), Some(b)) if a != b => return Err(wrong()),
-                    (a, b) => a.or(b),
-                });
-            }
-            shape = SymShape(dims);
-        }
-        if self.stack {
-            shape.0.insert(axis, Dim::Some(tensors.len()));
-        }
-        Ok(vec![TensorType { shape, dtype }])
-    }
-
-    fn exactness(&self) -> Exactness {
-        Exactness::Exact
     }
 }
 

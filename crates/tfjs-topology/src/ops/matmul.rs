@@ -4,13 +4,12 @@
 
 use super::FromOpConfig;
 use super::args::{self, Args};
-use super::binary::{broadcast, operands};
-use super::params::{Params, numeric};
+use super::binary::operands;
+use super::params::Params;
 use crate::call::{Arg, Call};
 use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
-use crate::types::{Dim, SymShape, TensorType};
 use tfjs_ir::Value;
 use tfjs_manifest::{Error, Result};
 
@@ -134,25 +133,6 @@ impl LayerDef for Matmul {
         let value = product(cx, a, b)?;
         args.finish(cx);
         Ok(vec![KerasTensor::from(value)])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let split = |(ty, transposed): (&TensorType, bool)| -> Result<(SymShape, Dim, Dim)> {
-            match (&numeric(ty)?.shape.0[..], transposed) {
-                ([batch @ .., rows, columns], false) | ([batch @ .., columns, rows], true) => {
-                    Ok((SymShape(batch.to_vec()), *rows, *columns))
-                }
-                _ => Err(Error::unsupported(format!("expected tensors of rank 2 or more, found shape {}", ty.shape))),
-            }
-        };
-        let [a, b] = self.operands(call)?;
-        let ((batch_a, rows, inner_a), (batch_b, inner_b, columns)) = (split(a)?, split(b)?);
-        if inner_a.zip(inner_b).is_some_and(|(a, b)| a != b) {
-            return Err(Error::malformed(format!("shapes {} and {} cannot be multiplied", a.0.shape, b.0.shape)));
-        }
-        let mut dims = broadcast(&batch_a, &batch_b)?.0;
-        dims.extend([rows, columns]);
-        Ok(vec![TensorType::float(SymShape(dims))])
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::FromOpConfig;
 use super::args::{Args, to_type};
-use super::params::{Params, numeric, subject};
+use super::params::Params;
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::LayerDef;
@@ -111,22 +111,6 @@ impl LayerDef for Reduce {
         let value = cx.reduce(op, x, &axes, keep)?;
         args.finish(cx);
         Ok(vec![KerasTensor::from(value)])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = numeric(subject(call, &["input_tensor"])?)?;
-        let (axes, keepdims) = (self.axes(call, input)?, self.keepdims(call)?);
-        let dims = input.shape.0.iter().enumerate().filter_map(|(i, &dim)| match axes.contains(&i) {
-            true => keepdims.then_some(Some(1)),
-            false => Some(dim),
-        });
-        let dtype = match (self.kind, input.dtype) {
-            (ReduceKind::Any | ReduceKind::All, _) => ValueType::Bool,
-            (ReduceKind::Mean, _) => ValueType::Float,
-            (ReduceKind::Sum | ReduceKind::Prod, ValueType::Bool) => ValueType::Int32,
-            (_, dtype) => dtype,
-        };
-        Ok(vec![TensorType { dtype, ..input.with_shape(dims.collect::<Vec<_>>()) }])
     }
 }
 

@@ -4,14 +4,13 @@
 
 use super::FromOpConfig;
 use super::args::{self, Args, is_integer, to_type};
-use super::binary::{broadcast, operand_types};
-use super::params::{Params, numeric, subject};
+use super::params::Params;
 use super::sizes;
 use crate::call::{Arg, Call};
 use crate::config::Config;
-use crate::layer::{Exactness, LayerDef};
+use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx, element, value_type};
-use crate::types::{TensorType, ValueType};
+use crate::types::ValueType;
 use tfjs_ir::prim::elementwise::{CompareOp, UnaryOp};
 use tfjs_manifest::{Error, Result};
 
@@ -85,15 +84,6 @@ impl LayerDef for Make {
         args.finish(cx);
         Ok(vec![KerasTensor { sizes, ..KerasTensor::from(value) }])
     }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = numeric(subject(call, &["value"])?)?;
-        Ok(vec![TensorType { dtype: self.dtype(call, input.dtype)?, ..input.clone() }])
-    }
-
-    fn exactness(&self) -> Exactness {
-        Exactness::Exact
-    }
 }
 
 /// `condition ? a : b`.
@@ -145,17 +135,6 @@ impl LayerDef for Where {
         let value = cx.select(condition, a, b)?;
         args.finish(cx);
         Ok(vec![KerasTensor::from(value)])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let (condition, values) = self.split(call)?;
-        let ([a, b], dtype) = operand_types(&values)?;
-        let shape = broadcast(&numeric(condition)?.shape, &broadcast(&a.shape, &b.shape)?)?;
-        Ok(vec![TensorType { shape, dtype }])
-    }
-
-    fn exactness(&self) -> Exactness {
-        Exactness::Exact
     }
 }
 

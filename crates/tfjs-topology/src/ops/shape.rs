@@ -4,13 +4,13 @@
 
 use super::FromOpConfig;
 use super::args::Args;
-use super::params::{Numbers, Params, subject};
+use super::params::{Numbers, Params};
 use super::sizes;
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{Exactness, LayerDef};
+use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
-use crate::types::{Dim, SymShape, TensorType};
+use crate::types::{Dim, SymShape};
 use tfjs_ir::{self as ir, Value};
 use tfjs_manifest::{Error, Result};
 
@@ -291,27 +291,11 @@ impl LayerDef for Rearrange {
         args.finish(cx);
         Ok(vec![KerasTensor { sizes, ..KerasTensor::from(value) }])
     }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = subject(call, &[])?;
-        let dims = match self.plan(call, &input.shape)? {
-            Plan::Dims(dims) => dims,
-            Plan::Order(order) => order.into_iter().map(|i| input.shape.0[i]).collect(),
-            Plan::Repeat(repeats) => {
-                let dims = input.shape.0.iter().zip(repeats);
-                dims.map(|(&d, n)| SymShape::product(&[d, Some(n)])).collect::<Result<_>>()?
-            }
-        };
-        Ok(vec![input.with_shape(dims)])
-    }
-
-    fn exactness(&self) -> Exactness {
-        Exactness::Exact
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::lower::testing::check_guarded;
     use crate::ops::testing::{check, refused_with};
     use serde_json::json;
 
@@ -326,6 +310,24 @@ mod tests {
         check("ExpandDims", json!({"axis": -1}), json!(["f:?,3"]), json!({}), "float32[?,3,1]");
         check("ExpandDims", json!({"axis": [0, 2]}), json!(["f:?,3"]), json!({}), "float32[1,?,1,3]");
         check("Tile", json!({"repeats": [1, 2]}), json!(["f:?,3"]), json!({}), "float32[?,6]");
+    }
+
+    #[test]
+    fn unknown_axes() {
+        let check = |function: &str, kwargs: serde_json::Value, shape: &str, guards: &[&str]| {
+            let layer = ("y", "TFOpLambda", json!({"function": function}), json!([["x", 0, 0, kwargs]]));
+            check_guarded(&[("x", json!([null, null, 4]))], &[layer], shape, guards);
+        };
+        check("reshape", json!({"shape": [-1, 4]}), "f32[batch*x.1,4]", &[]);
+        check(
+            "reshape",
+            json!({"shape": [-1, 8]}),
+            "f32[floor(batch*x.1/2),8]",
+            &["4*batch*x.1 is a multiple of 8", "4*batch*x.1 == 8*floor(batch*x.1/2)"],
+        );
+        check("compat.v1.squeeze", json!({"axis": 1}), "f32[batch,4]", &["x.1 == 1"]);
+        check("tile", json!({"multiples": [1, 2, 1]}), "f32[batch,2*x.1,4]", &[]);
+        check("expand_dims", json!({"axis": 2}), "f32[batch,x.1,1,4]", &[]);
     }
 
     #[test]

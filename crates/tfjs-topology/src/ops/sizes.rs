@@ -10,7 +10,7 @@ use crate::call::{Arg, Call};
 use crate::config::{Config, FromJson};
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx, element};
-use crate::types::{TensorType, ValueType};
+use crate::types::ValueType;
 use serde_json::Value as Json;
 use tfjs_ir::Dim;
 use tfjs_manifest::{Error, Result};
@@ -43,15 +43,6 @@ impl LayerDef for Shape {
         args.finish(cx);
         Ok(vec![KerasTensor { sizes: Some(dims), ..KerasTensor::from(value) }])
     }
-
-    fn infer(&self, _call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        Err(not_inferred())
-    }
-}
-
-/// The answer of operations on sizes where nothing is lowered.
-pub(super) fn not_inferred() -> Error {
-    Error::unsupported("sizes that a graph computes from its shapes are not supported")
 }
 
 /// A parameter that names a type.
@@ -151,4 +142,193 @@ fn of_pair(cx: &mut LowerCx<'_>, kind: BinaryKind, a: Dim, b: Dim) -> Option<Dim
 pub fn text(cx: &LowerCx<'_>, sizes: &[Dim]) -> String {
     let sizes: Vec<String> = sizes.iter().map(|&size| cx.program().dims.display(size)).collect();
     format!("[{}]", sizes.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::lower::testing::{Layer, check_program, check_type, functional};
+    use crate::producer::Family;
+    use expect_test::expect;
+    use serde_json::{Value, json};
+
+    /// A TensorFlow function called with `first` and keyword arguments.
+    fn call<'a>(name: &'a str, function: &str, first: Value, kwargs: Value) -> Layer<'a> {
+        // Keras 2 writes one entry for each item of a first argument that is a list.
+        let node = if first.is_array() { first } else { json!([first, 0, 0, kwargs]) };
+        (name, "TFOpLambda", json!({"function": function}), json!([node]))
+    }
+
+    fn shape<'a>(name: &'a str, of: &str) -> Layer<'a> {
+        call(name, "compat.v1.shape", json!(of), json!({"name": null, "out_type": "int32"}))
+    }
+
+    fn item<'a>(name: &'a str, of: &str, spec: Value) -> Layer<'a> {
+        (
+            name,
+            "SlicingOpLambda",
+            json!({"function": "__operators__.getitem"}),
+            json!([[of, 0, 0, {"slice_spec": spec}]]),
+        )
+    }
+
+    fn series() -> [(&'static str, Value); 1] {
+        [("x", json!([null, null, 4]))]
+    }
+
+    #[test]
+    fn a_list_of_sizes_and_numbers() {
+        let target = json!([["batch", 0, 0], ["half", 0, 0], 8]);
+        let layers = [
+            shape("s", "x"),
+            item("batch", "s", json!(0)),
+            item("time", "s", json!(-2)),
+            call("half", "compat.v1.floor_div", json!("time"), json!({"y": 2, "name": null})),
+            call("y", "reshape", json!("x"), json!({"shape": target})),
+        ];
+        check_program(
+            &series(),
+            &layers,
+            &expect![[r#"
+            input "x": f32[batch,x.1,4]
+            const const0: i32[] = [2]
+            guard equal(4*batch*x.1, 8*batch*floor(x.1/2)) @ "y" 4
+            {
+              %0 = input() {port=0} : f32[batch,x.1,4]
+              %1 = sizes() {sizes=[batch,x.1,4], scalar=false, element=i32} : i32[3] @ "s" 0
+              %2 = slice(%1) {ranges=[0|1|1]} : i32[1] @ "batch" 1
+              %3 = reshape(%2) {dims=[]} : i32[] @ "batch" 1
+              %4 = slice(%1) {ranges=[1|1|1]} : i32[1] @ "time" 2
+              %5 = reshape(%4) {dims=[]} : i32[] @ "time" 2
+              %6 = const() {constant=const0} : i32[] @ "half" 3
+              %7 = binary(%5, %6) {op=floor_div} : i32[] @ "half" 3
+              %8 = reshape(%0) {dims=[batch,floor(x.1/2),8]} : f32[batch,floor(x.1/2),8] @ "y" 4
+              return %8 "y"
+            }
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_shape_that_is_sliced_and_joined() {
+        let constants = json!([["_CONSTANT_VALUE", -1, 2, {"axis": 0}], ["_CONSTANT_VALUE", -1, 2, {"axis": 0}]]);
+        let layers = [
+            shape("s", "x"),
+            item("front", "s", json!({"start": null, "stop": -1, "step": null})),
+            call("joined", "concat", json!([["front", 0, 0, {"axis": 0}], constants]), Value::Null),
+            call("y", "reshape", json!("x"), json!({"shape": ["joined", 0, 0]})),
+        ];
+        check_type(&series(), &layers, "f32[batch,x.1,2,2]");
+        let layers = [
+            shape("s", "x"),
+            item("batch", "s", json!(0)),
+            call("stacked", "stack", json!([["batch", 0, 0, {}], ["_CONSTANT_VALUE", -1, -1, {}]]), Value::Null),
+            call("y", "reshape", json!("x"), json!({"shape": ["stacked", 0, 0]})),
+        ];
+        check_type(&series(), &layers, "f32[batch,4*x.1]");
+        let layers = [
+            shape("s", "x"),
+            item("front", "s", json!({"start": null, "stop": 2, "step": null})),
+            call("parts", "unstack", json!("front"), json!({"num": 2})),
+            (
+                "double",
+                "TFOpLambda",
+                json!({"function": "math.multiply"}),
+                json!([["parts", 0, 1, {"y": 4, "name": null}]]),
+            ),
+            call("y", "reshape", json!("x"), json!({"shape": [["parts", 0, 0], ["double", 0, 0]]})),
+        ];
+        check_type(&series(), &layers, "f32[batch,4*x.1]");
+    }
+
+    #[test]
+    fn what_takes_sizes() {
+        let two = [("x", json!([null, null, 4])), ("y", json!([null, 4]))];
+        let with = |more: &[Layer<'static>]| {
+            let mut layers = vec![shape("s", "x"), item("time", "s", json!(1))];
+            layers.extend(more.iter().cloned());
+            layers
+        };
+        let row = call("row", "expand_dims", json!("y"), json!({"axis": 1}));
+        let times = json!({"multiples": [1, ["time", 0, 0], 1]});
+        check_type(&two, &with(&[row.clone(), call("t", "tile", json!("row"), times)]), "f32[batch,x.1,4]");
+        let to = json!({"shape": ["s", 0, 0]});
+        check_type(&two, &with(&[row, call("b", "broadcast_to", json!("row"), to)]), "f32[batch,x.1,4]");
+        check_type(&two, &with(&[call("r", "range", json!("time"), json!({}))]), "i32[x.1]");
+        let from = json!([["_CONSTANT_VALUE", -1, 1, {"limit": ["time", 0, 0], "delta": 2}]]);
+        let range = ("r", "TFOpLambda", json!({"function": "range"}), from);
+        check_type(&two, &with(&[range]), "i32[floor((max(0,x.1-1)+1)/2)]");
+        let filled = call("f", "fill", json!("s"), json!({"value": 0.5}));
+        check_type(&two, &with(&[filled]), "f32[batch,x.1,4]");
+        let zeros = json!([["time", 0, 0, {"dtype": "int32"}], ["_CONSTANT_VALUE", -1, 3, {"dtype": "int32"}]]);
+        check_type(&two, &with(&[call("z", "zeros", zeros, Value::Null)]), "i32[x.1,3]");
+    }
+
+    #[test]
+    fn a_slice_ends_where_another_tensor_does() {
+        let two = [("x", json!([null, null, 4])), ("y", json!([null, null, 4]))];
+        let all = json!({"start": null, "stop": null, "step": null});
+        let to_other = json!([all, {"start": null, "stop": ["time", 0, 0], "step": null}]);
+        let layers = [shape("s", "y"), item("time", "s", json!(1)), item("part", "x", to_other)];
+        check_type(&two, &layers, "f32[batch,min(x.1,y.1),4]");
+        let from_end = json!([all, {"start": ["minus", 0, 0], "stop": null, "step": null}]);
+        let layers = [
+            shape("s", "y"),
+            item("time", "s", json!(1)),
+            call("minus", "math.negative", json!("time"), json!({"name": null})),
+            item("part", "x", from_end),
+        ];
+        check_type(&two, &layers, "f32[batch,?,4]");
+    }
+
+    #[test]
+    fn sizes_are_numbers_too() {
+        let layers = [
+            shape("s", "x"),
+            item("time", "s", json!(1)),
+            call("t", "cast", json!("time"), json!({"dtype": "float32"})),
+            call("sum", "math.reduce_sum", json!("x"), json!({"axis": 1})),
+            call("mean", "math.truediv", json!("sum"), json!({"y": ["t", 0, 0], "name": null})),
+        ];
+        check_program(
+            &series(),
+            &layers,
+            &expect![[r#"
+            input "x": f32[batch,x.1,4]
+            {
+              %0 = input() {port=0} : f32[batch,x.1,4]
+              %1 = sizes() {sizes=[batch,x.1,4], scalar=false, element=i32} : i32[3] @ "s" 0
+              %2 = slice(%1) {ranges=[1|1|1]} : i32[1] @ "time" 1
+              %3 = reshape(%2) {dims=[]} : i32[] @ "time" 1
+              %4 = cast(%3) {to=f32} : f32[] @ "t" 2
+              %5 = reduce(%0) {op=sum, axes=[1], keep=false} : f32[batch,4] @ "sum" 3
+              %6 = binary(%5, %4) {op=div} : f32[batch,4] @ "mean" 4
+              return %6 "mean"
+            }
+        "#]],
+        );
+    }
+
+    #[test]
+    fn sizes_that_follow_from_data_are_refused() {
+        let layers = [
+            call("n", "math.reduce_max", json!("i"), json!({"axis": [0, 1]})),
+            call("y", "reshape", json!("i"), json!({"shape": [["n", 0, 0], -1]})),
+        ];
+        let error = functional(Family::Keras2, &[("i", json!([null, 2]))], &layers).unwrap_err();
+        assert_eq!(error.to_string(), "layer `y`: `newshape` is a tensor, which is not supported");
+    }
+
+    #[test]
+    fn arguments_that_nobody_knows_are_reported() {
+        let layers = [
+            call("y", "math.add", json!("x"), json!({"y": 1.0, "name": "sum", "foo": 3, "bar": null})),
+            call("z", "reshape", json!("y"), json!({"shape": [-1, 2], "order": "F"})),
+        ];
+        let warnings = functional(Family::Keras2, &series(), &layers).unwrap().warnings;
+        let expected = [
+            "operation `y` (TFOpLambda): argument without a known meaning: `foo`",
+            "operation `z` (TFOpLambda): argument without a known meaning: `order`",
+        ];
+        assert_eq!(warnings, expected);
+    }
 }

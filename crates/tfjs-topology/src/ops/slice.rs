@@ -4,13 +4,13 @@
 
 use super::FromOpConfig;
 use super::args::Args;
-use super::params::{Params, subject};
+use super::params::Params;
 use super::sizes;
 use crate::call::{Arg, Call};
 use crate::config::{Config, FromJson, expected};
-use crate::layer::{Exactness, LayerDef};
+use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
-use crate::types::{Dim, TensorType};
+use crate::types::Dim;
 use serde_json::Value;
 use tfjs_ir::prim::layout::Range;
 use tfjs_ir::{self as ir, Value as Computed};
@@ -379,31 +379,11 @@ impl LayerDef for GetItem {
         args.finish(cx);
         Ok(vec![KerasTensor { sizes, ..KerasTensor::from(value) }])
     }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = subject(call, &[])?;
-        let (mut dims, mut axes) = (Vec::new(), input.shape.0.iter().copied());
-        for piece in self.plan(call, &input.shape.0)? {
-            match piece {
-                Piece::New => dims.push(Some(1)),
-                Piece::At(_) => _ = axes.next(),
-                Piece::Whole => dims.extend(axes.next()),
-                Piece::Range { len, .. } => {
-                    axes.next();
-                    dims.push(len);
-                }
-            }
-        }
-        Ok(vec![input.with_shape(dims)])
-    }
-
-    fn exactness(&self) -> Exactness {
-        Exactness::Exact
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::lower::testing::check_type;
     use crate::ops::testing::{check, refused};
     use serde_json::{Value, json};
 
@@ -427,6 +407,26 @@ mod tests {
         check(json!([{"class_name": "__ellipsis__", "config": {}}, 0, null]), "float32[?,5,1]");
         check(json!(0), "float32[5,4]");
         check(slice(json!(0), json!(2), json!(null)), "float32[?,5,4]");
+    }
+
+    #[test]
+    fn unknown_axes() {
+        let check = |spec: Value, ty: &str| {
+            let spec = json!([{"start": null, "stop": null, "step": null}, spec]);
+            let node = json!([["x", 0, 0, {"slice_spec": spec}]]);
+            let layer = ("y", "SlicingOpLambda", json!({"function": "__operators__.getitem"}), node);
+            check_type(&[("x", json!([null, null]))], &[layer], ty);
+        };
+        let part = |start: Value, stop: Value, step: Value| json!({"start": start, "stop": stop, "step": step});
+        let none = Value::Null;
+        check(part(json!(1), none.clone(), none.clone()), "f32[batch,max(0,x.1-1)]");
+        check(part(none.clone(), json!(-1), none.clone()), "f32[batch,max(0,x.1-1)]");
+        check(part(json!(-2), none.clone(), none.clone()), "f32[batch,min(2,x.1)]");
+        check(part(none.clone(), none.clone(), json!(2)), "f32[batch,floor((x.1+1)/2)]");
+        check(part(none.clone(), none.clone(), json!(-1)), "f32[batch,x.1]");
+        check(part(json!(-1), json!(0), json!(-1)), "f32[batch,max(0,x.1-1)]");
+        check(json!(3), "f32[batch]");
+        check(json!(-1), "f32[batch]");
     }
 
     #[test]

@@ -43,13 +43,7 @@ fn infer(op: &str, config: Value, args: &Value, kwargs: &Value) -> Result<Vec<Te
     let cx = ReadCx::new(&producer);
     let op = Op::read(op, config.as_object().unwrap(), &cx)?;
     let call = call(args, kwargs);
-    let inferred = op.def().infer(&call);
-    let lowered = LowerCx::alone(op.def(), &call).map(|(types, _)| types);
-    match (&inferred, &lowered) {
-        (Err(inferred), Err(lowered)) => assert_eq!(inferred.to_string(), lowered.to_string(), "lowered"),
-        _ => assert_eq!(inferred.as_ref().ok(), lowered.as_ref().ok(), "lowered: {lowered:?}"),
-    }
-    inferred
+    LowerCx::alone(op.def(), &call).map(|(types, _)| types)
 }
 
 /// The type of the one output.

@@ -4,13 +4,13 @@
 
 use super::FromOpConfig;
 use super::args::Args;
-use super::params::{Params, numeric, subject};
+use super::params::Params;
 use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
-use crate::types::{TensorType, ValueType};
+use crate::types::TensorType;
 use tfjs_ir::prim::elementwise::{BinaryOp, UnaryOp};
 use tfjs_ir::prim::normalize::Softmax;
 use tfjs_ir::{Dim, Value};
@@ -257,22 +257,6 @@ impl LayerDef for Unary {
         let sizes = self.sizes(cx, input);
         args.finish(cx);
         Ok(vec![KerasTensor { sizes, ..KerasTensor::from(value) }])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = numeric(subject(call, &["features", "logits"])?)?;
-        match self.activation(call)? {
-            Some(Activation::Softmax | Activation::LogSoftmax) => {
-                self.axis(call, input)?;
-            }
-            _ if self.kind == UnaryKind::Clip => {
-                self.bounds(call)?;
-            }
-            _ => {}
-        }
-        let integer = matches!(input.dtype, ValueType::Int32 | ValueType::Int64);
-        let dtype = if integer && self.keeps_integers() { input.dtype } else { ValueType::Float };
-        Ok(vec![TensorType { dtype, ..input.clone() }])
     }
 }
 

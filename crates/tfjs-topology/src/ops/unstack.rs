@@ -5,12 +5,10 @@
 use super::FromOpConfig;
 use super::args::Args;
 use super::params::Params;
-use super::sizes;
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
-use crate::types::TensorType;
 use tfjs_ir::Dim;
 use tfjs_ir::prim::layout::Range;
 use tfjs_manifest::{Error, Result};
@@ -60,9 +58,5 @@ impl LayerDef for Unstack {
         }
         args.finish(cx);
         Ok(outputs)
-    }
-
-    fn infer(&self, _call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        Err(sizes::not_inferred())
     }
 }

@@ -1,10 +1,10 @@
 //! The tables are those tf_keras 2.15 prints of the same models, spaces at the ends of lines aside.
 
 use super::summary;
+use crate::lower::{LowerOptions, lower};
 use crate::parse::parse;
 use crate::producer::{Family, Producer};
 use crate::read::CustomDefs;
-use crate::resolve::{ResolveOptions, resolve};
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 use tfjs_manifest::Limits;
@@ -13,7 +13,7 @@ use tfjs_manifest::Limits;
 fn check(model: &Value, width: Option<usize>, table: &Expect) {
     let producer = Producer::of(Family::Keras2);
     let def = parse(model, producer, &CustomDefs::default(), &Limits::default()).unwrap();
-    let graph = resolve(&def, &ResolveOptions::default()).unwrap();
+    let graph = lower(&def, &LowerOptions::default()).unwrap().graph;
     table.assert_eq(&summary(&def, &graph, width));
 }
 
@@ -153,7 +153,7 @@ fn a_graph() {
 fn a_width_of_nothing_still_has_columns() {
     let producer = Producer::of(Family::Keras2);
     let def = parse(&sequential(), producer, &CustomDefs::default(), &Limits::default()).unwrap();
-    let graph = resolve(&def, &ResolveOptions::default()).unwrap();
+    let graph = lower(&def, &LowerOptions::default()).unwrap().graph;
     for width in [0, 1, 40, 10_000] {
         let table = summary(&def, &graph, Some(width));
         assert!(table.lines().skip(1).take(1).all(|rule| rule.len() == width.max(40)), "{table}");

@@ -74,7 +74,8 @@ export function single(layer, shape, dtype = 'float32') {
 
 /**
  * Writes the case. `spec`: layers (what it is about), model, inputs (a list of makers, in input order), and optionally kind, note,
- * randomise (false keeps the weights as they are), reload (false where TensorFlow.js cannot read back what it wrote), save (options).
+ * randomise (false keeps the weights as they are), reload (false where TensorFlow.js cannot read back what it wrote), save (options),
+ * batchSize (how many rows `predict` takes at a time, for models whose batch is fixed).
  */
 export async function golden(name, spec) {
   const rng = new Rng(name);
@@ -82,13 +83,14 @@ export async function golden(name, spec) {
   if (spec.randomise !== false) randomise(model, rng);
   const inputs = spec.inputs.map(make => make(rng));
   const files = await save(model, spec.save);
-  const outputs = [model.predict(inputs.length === 1 ? inputs[0] : inputs)].flat();
-  if (spec.reload !== false) await checkReload(name, files, inputs, outputs);
+  const outputs = predict(model, inputs, spec.batchSize);
+  if (spec.reload !== false) await checkReload(name, files, inputs, outputs, spec.batchSize);
 
   const folder = join(CASES, name);
   rmSync(folder, {recursive: true, force: true});
   mkdirSync(folder, {recursive: true});
   const about = {layers: spec.layers, kind: spec.kind ?? 'layer', producer: `${PRODUCER} ${tf.version.tfjs}`, recipe: RECIPE};
+  if (spec.batchSize) about.batch_size = spec.batchSize;
   if (spec.note) about.note = spec.note;
   writeFileSync(join(folder, 'case.json'), JSON.stringify(about, null, 1) + '\n');
   for (const [path, bytes] of Object.entries(files)) writeFileSync(join(folder, path), bytes);
@@ -97,8 +99,12 @@ export async function golden(name, spec) {
   written += 1;
 }
 
+function predict(model, inputs, batchSize) {
+  return [model.predict(inputs.length === 1 ? inputs[0] : inputs, batchSize ? {batchSize} : undefined)].flat();
+}
+
 /** The files of `LayersModel.save`, taken from the form that TensorFlow.js's own HTTP handler would post. */
-async function save(model, options) {
+export async function save(model, options) {
   const files = {};
   const fetchFunc = async (_url, init) => {
     for (const part of init.body.values()) files[part.name] = Buffer.from(await part.arrayBuffer());
@@ -109,14 +115,14 @@ async function save(model, options) {
 }
 
 /** What was written must be a model that TensorFlow.js loads and that answers the same: a case is never half written. */
-async function checkReload(name, files, inputs, outputs) {
+async function checkReload(name, files, inputs, outputs, batchSize) {
   const json = JSON.parse(files['model.json']);
   const model = await tf.loadLayersModel(tf.io.fromMemory({
     modelTopology: json.modelTopology,
     weightSpecs: json.weightsManifest.flatMap(group => group.weights),
     weightData: new Uint8Array(files['model.weights.bin'] ?? []).buffer,
   }));
-  const again = [model.predict(inputs.length === 1 ? inputs[0] : inputs)].flat();
+  const again = predict(model, inputs, batchSize);
   again.forEach((tensor, i) => {
     const difference = tensor.sub(outputs[i]).abs().max().dataSync()[0];
     if (!(difference <= 1e-6)) throw new Error(`${name}: reloaded output ${i} differs by ${difference}`);
@@ -128,7 +134,7 @@ async function checkReload(name, files, inputs, outputs) {
 
 const DTYPES = {float32: 'F32', int32: 'I32', bool: 'BOOL'};
 
-function safetensors(names, tensors) {
+export function safetensors(names, tensors) {
   const header = {};
   const parts = [];
   const seen = {};

@@ -103,12 +103,13 @@ def randomise(model, rng):
 # ---- cases -------------------------------------------------------------------------------------------------------------------
 
 
-def golden(name, model, inputs, layers, kind="layer", note=None, keep_weights=False, twin=None, edit=None, **options):
+def golden(name, model, inputs, layers, kind="layer", note=None, keep_weights=False, twin=None, edit=None, batch_size=None, **options):
     """Writes the case `name`.
 
     inputs: a list of makers in the order of the model's inputs, or a dictionary of them. twin: computes the outputs instead of `model`
     from the same weights and inputs, `twin(inputs, weights)`. edit: changes the parsed model.json, for files that only other versions
-    write. options: how the model is converted, see `convert`.
+    write. batch_size: how many rows `predict` takes at a time, for models whose batch is fixed. options: how the model is converted,
+    see `convert`.
     """
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     if not keep_weights:
@@ -133,7 +134,7 @@ def golden(name, model, inputs, layers, kind="layer", note=None, keep_weights=Fa
     if twin:
         predicted = twin(fed, model.get_weights())
     else:
-        predicted = predict(model, fed)
+        predicted = predict(model, fed, batch_size)
     in_names, out_names = interface(model, document)
     predicted = flatten_like(predicted, document)
     assert len(out_names) == len(predicted), (name, out_names, len(predicted))
@@ -150,6 +151,8 @@ def golden(name, model, inputs, layers, kind="layer", note=None, keep_weights=Fa
         caller = caller.f_back
     recipe = "generate" + caller.f_code.co_filename.split("generate")[-1]
     about = {"layers": layers if isinstance(layers, list) else [layers], "kind": kind, "producer": f"keras {VERSION}", "recipe": recipe}
+    if batch_size:
+        about["batch_size"] = batch_size
     if note:
         about["note"] = note
     (folder / "case.json").write_text(json.dumps(about, indent=1) + "\n")
@@ -157,14 +160,14 @@ def golden(name, model, inputs, layers, kind="layer", note=None, keep_weights=Fa
     (keras.utils if K3 else keras.backend).clear_session()
 
 
-def predict(model, fed):
-    """What Keras itself predicts, in one batch."""
+def predict(model, fed, batch_size=None):
+    """What Keras itself predicts, in one batch, or in batches of this size."""
     if isinstance(fed, dict):
         batch = {key: tf.constant(value) if value.dtype.kind in "OSU" else value for key, value in fed.items()}
     else:
         batch = [tf.constant(value) if value.dtype.kind in "OSU" else value for value in fed]
         batch = batch[0] if len(batch) == 1 else batch
-    return model.predict(batch, verbose=0)
+    return model.predict(batch, batch_size=batch_size, verbose=0)
 
 
 def convert(model, folder, archive="h5", **options):

@@ -2,7 +2,6 @@
 
 use super::{call, tensor_type};
 use serde_json::{Value, json};
-use tfjs::layer::MaskRule;
 use tfjs::parts::topology::graph::{Callee, GraphLayer, GraphPort, ModelGraph, Node, ValueId, ValueInfo, WeightSlot};
 
 pub(super) fn of(graph: &ModelGraph) -> Value {
@@ -40,27 +39,20 @@ fn layer(layer: &GraphLayer) -> Value {
 }
 
 fn node(graph: &ModelGraph, node: &Node) -> Value {
-    let Node { layer, call, mask, outputs } = node;
+    let Node { layer, call, outputs } = node;
     json!({
         "layer": layer.0,
         "path": graph.layer(node).path,
         "call": call::of(call, &|value: &ValueId| json!(value.0)),
-        "mask": match mask {
-            MaskRule::Stop => "stop",
-            MaskRule::Pass => "pass",
-            MaskRule::And => "and",
-            MaskRule::Or => "or",
-            MaskRule::Compute => "compute",
-            _ => "other",
-        },
         "outputs": outputs.iter().map(|value| value.0).collect::<Value>(),
     })
 }
 
 fn value(value: &ValueInfo) -> Value {
-    let ValueInfo { ty, node } = value;
+    let ValueInfo { ty, node, masked } = value;
     let mut json = tensor_type(ty);
     json["node"] = json!(node);
+    json["masked"] = json!(masked);
     json
 }
 

@@ -1,5 +1,5 @@
-//! `tfjs dump`: one stage of the road as JSON, so that a failure can be cut there and kept. Stable: keys are
-//! added, never changed.
+//! `tfjs dump`: one stage of a load as JSON, or the program as text, so that a failure can be cut there and kept.
+//! Stable: keys are added, never changed.
 
 mod binding;
 mod call;
@@ -20,15 +20,18 @@ use tfjs::{LayersModel, LoadOptions, Producer, Result};
 
 pub(crate) fn run(args: &DumpArgs, out: &mut dyn Write, _err: &mut dyn Write) -> Result<(), Failure> {
     let options = load_options(&args.model)?;
-    let dump = match args.stage {
-        Stage::Plan => plan(&road::load(&args.model.model, options)?)?,
-        stage => {
-            let fetched = road::fetch(&args.model.model, &options)?;
-            to_stage(stage, &fetched, &options).map_err(|e| fetched.place(e))?
-        }
-    };
-    writeln!(out, "{dump:#}")?;
-    Ok(())
+    if args.stage == Stage::Plan {
+        let plan = plan(&road::load(&args.model.model, options)?)?;
+        return Ok(writeln!(out, "{plan:#}")?);
+    }
+    let fetched = road::fetch(&args.model.model, &options)?;
+    if args.stage == Stage::Program {
+        // The text form, which `tfjs_ir::text` reads back.
+        let program = program(&fetched, &options).map_err(|e| fetched.place(e))?;
+        return Ok(write!(out, "{program}")?);
+    }
+    let dump = to_stage(args.stage, &fetched, &options).map_err(|e| fetched.place(e))?;
+    Ok(writeln!(out, "{dump:#}")?)
 }
 
 fn to_stage(stage: Stage, fetched: &Fetched, options: &LoadOptions) -> Result<Value> {
@@ -43,12 +46,18 @@ fn to_stage(stage: Stage, fetched: &Fetched, options: &LoadOptions) -> Result<Va
     if stage == Stage::Def {
         return Ok(def::of(&def));
     }
-    let graph = road::resolve(&def, options)?;
+    let graph = road::lower(&def, options)?.graph;
     if stage == Stage::Graph {
         return Ok(graph::of(&graph));
     }
     let binding = tfjs::bind(&graph, &json, options)?;
     Ok(binding::of(&graph, &json, &binding))
+}
+
+/// What the model computes, in primitives.
+fn program(fetched: &Fetched, options: &LoadOptions) -> Result<String> {
+    let def = tfjs::parse(&fetched.json(options)?, options)?;
+    Ok(road::lower(&def, options)?.program.to_string())
 }
 
 /// What was fetched, understood or not: this stage is for files that go wrong later.

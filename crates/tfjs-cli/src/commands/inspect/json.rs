@@ -76,7 +76,8 @@ fn load_report(report: &LoadReport) -> Value {
         "matched": report.matched.iter().map(|(by, count)| (rule(*by).to_owned(), json!(count)))
             .collect::<serde_json::Map<_, _>>(),
         "unused": report.unused,
-        "portable_layers": report.portable_layers,
+        "reference_layers": report.reference_layers,
+        "opaque_layers": report.opaque_layers,
         "weight_bytes": report.weight_bytes,
         "times_ms": report.times.iter().map(|(phase, time)| ((*phase).to_owned(), json!(time.as_secs_f64() * 1e3)))
             .collect::<serde_json::Map<_, _>>(),

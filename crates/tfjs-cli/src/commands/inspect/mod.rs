@@ -51,7 +51,8 @@ fn inspect(args: &InspectArgs) -> Result<Inspection> {
     let mut findings = Findings::new();
     let mut warnings = Vec::new();
     let def = findings.take(tfjs::parse(&json, &options));
-    let graph = def.as_ref().and_then(|def| findings.take(road::resolve(def, &options)));
+    let model = def.as_ref().and_then(|def| findings.take(road::lower(def, &options)));
+    let (graph, noticed) = model.map(|model| (model.graph, model.warnings)).unzip();
     let binding = graph.as_ref().and_then(|graph| findings.take(tfjs::bind(graph, &json, &options)));
     findings.take(tfjs::layout(&json, &options.limits));
     let mut report = None;
@@ -64,6 +65,7 @@ fn inspect(args: &InspectArgs) -> Result<Inspection> {
     }
     if report.is_none() {
         warnings.extend(def.iter().flat_map(|def| def.warnings.iter().cloned()));
+        warnings.extend(noticed.into_iter().flatten());
         warnings.extend(binding.iter().flat_map(|binding| binding.warnings.iter().cloned()));
     }
     let detected = || Producer::detect(json.keras_version(), json.generated_by.as_deref(), json.topology());

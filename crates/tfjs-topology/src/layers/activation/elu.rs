@@ -5,10 +5,9 @@
 use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{LayerDef, MaskRule, single};
+use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::TensorType;
 use tfjs_manifest::Result;
 
 /// An exponential linear unit. No weights. DIFFERENCE: TensorFlow.js refuses an `alpha` other than 1.
@@ -29,14 +28,6 @@ impl LayerDef for Elu {
         let input = cx.single(call)?;
         let out = self.activation.lower(cx, input.value)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        Ok(vec![TensorType::float(single(call)?.shape.clone())])
-    }
-
-    fn mask(&self) -> MaskRule {
-        MaskRule::Pass
     }
 }
 

@@ -4,11 +4,10 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{LayerDef, MaskRule, WeightDecl, known, single};
+use crate::layer::{LayerDef, WeightDecl};
 use crate::layers::axes::Axes;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::TensorType;
 use tfjs_ir::Value;
 use tfjs_ir::prim::elementwise::CompareOp;
 use tfjs_manifest::{Error, Result, Shape};
@@ -57,40 +56,6 @@ impl LayerDef for PRelu {
         let scaled = cx.mul(x, alpha)?;
         let out = cx.select(below, scaled, x)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let shape = &single(call)?.shape;
-        let rank = shape.rank();
-        if rank == 0 {
-            return Err(Error::malformed("expected an input of rank 1 or more, found shape []"));
-        }
-        for &axis in &self.shared_axes {
-            if !(1..rank as i64).contains(&axis) {
-                return Err(Error::malformed(format!("shared axis {axis} does not exist in shape {shape}")));
-            }
-        }
-        Ok(vec![TensorType::float(shape.clone())])
-    }
-
-    fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
-        let input = &single(call)?.shape;
-        let dims: Vec<usize> =
-            (1..)
-                .zip(input.dims().iter().skip(1))
-                .map(|(axis, &dim)| {
-                    if self.shared_axes.contains(&axis) {
-                        Ok(1)
-                    } else {
-                        known(dim, "an axis that is not shared", input)
-                    }
-                })
-                .collect::<Result<_>>()?;
-        Ok(vec![WeightDecl::new("alpha", Shape::new(dims)?)])
-    }
-
-    fn mask(&self) -> MaskRule {
-        MaskRule::Pass
     }
 }
 

@@ -5,10 +5,9 @@
 use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{LayerDef, MaskRule, single};
+use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::TensorType;
 use tfjs_manifest::Result;
 
 /// A rectifier. No weights.
@@ -57,14 +56,6 @@ impl LayerDef for Relu {
         let input = cx.single(call)?;
         let out = self.activation.lower(cx, input.value)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        Ok(vec![self.activation.infer_type(single(call)?)?])
-    }
-
-    fn mask(&self) -> MaskRule {
-        MaskRule::Pass
     }
 }
 

@@ -2,14 +2,14 @@
 //!
 //! Reference: <https://keras.io/api/layers/activation_layers/softmax/>.
 
-use crate::call::{Arg, Call};
+use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{LayerDef, MaskRule, single};
+use crate::layer::LayerDef;
 use crate::layers::axes::Axes;
 use crate::layers::masks;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::{Dim, SymShape, TensorType};
+use crate::types::SymShape;
 use tfjs_ir::Value;
 use tfjs_manifest::{Error, Result};
 
@@ -71,12 +71,6 @@ impl Softmax {
     }
 }
 
-/// Whether a mask broadcasts to the input: aligned at the last axis, each dimension 1 or the input's.
-fn fits(mask: &SymShape, input: &SymShape) -> bool {
-    let differs = |(m, d): (&Dim, &Dim)| matches!((m, d), (Some(m), Some(d)) if *m != 1 && m != d);
-    mask.rank() <= input.rank() && !mask.dims().iter().rev().zip(input.dims().iter().rev()).any(differs)
-}
-
 impl LayerDef for Softmax {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let input = cx.single(call)?;
@@ -92,25 +86,6 @@ impl LayerDef for Softmax {
             None => cx.softmax(x, &axes)?,
         };
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let shape = &single(call)?.shape;
-        for axis in self.axes(shape)? {
-            if shape.dims()[axis] == Some(0) {
-                return Err(Error::malformed(format!("a softmax over an empty axis, found shape {shape}")));
-            }
-        }
-        if let Some(mask) = call.kwarg("mask").and_then(Arg::tensor)
-            && !fits(&mask.shape, shape)
-        {
-            return Err(Error::malformed(format!("a mask of shape {} does not fit an input {shape}", mask.shape)));
-        }
-        Ok(vec![TensorType::float(shape.clone())])
-    }
-
-    fn mask(&self) -> MaskRule {
-        MaskRule::Pass
     }
 }
 

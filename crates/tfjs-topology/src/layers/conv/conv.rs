@@ -8,11 +8,10 @@
 use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{LayerDef, WeightDecl, known};
+use crate::layer::{LayerDef, WeightDecl};
 use crate::layers::spatial::Windows;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::TensorType;
 use tfjs_manifest::{Error, Result, Shape};
 
 /// A convolution. Weights: `kernel [k..., in / groups, filters]`, `bias [filters]`.
@@ -67,30 +66,6 @@ impl LayerDef for Conv {
         let bias = super::take_bias(cx, self.use_bias, self.filters)?;
         let out = super::convolve(cx, &self.windows, input, (kernel, bias), self.groups, self.activation)?;
         Ok(vec![out])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = self.windows.spatial.input(call)?;
-        let shape = self.windows.output(&input.shape, Some(self.filters))?;
-        Ok(vec![TensorType::float(self.activation.infer(shape)?)])
-    }
-
-    fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
-        let shape = &self.windows.spatial.input(call)?.shape;
-        let channels = known(self.windows.spatial.channels(shape), "the channels", shape)?;
-        if channels == 0 || !channels.is_multiple_of(self.groups) {
-            return Err(Error::malformed(format!(
-                "expected channels that {} groups share evenly, found shape {shape}",
-                self.groups
-            )));
-        }
-        let mut kernel = self.windows.sizes();
-        kernel.extend([channels / self.groups, self.filters]);
-        let mut weights = vec![WeightDecl::new("kernel", Shape::new(kernel)?)];
-        if self.use_bias {
-            weights.push(WeightDecl::new("bias", Shape::new([self.filters])?));
-        }
-        Ok(weights)
     }
 }
 

@@ -7,11 +7,10 @@
 use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{LayerDef, WeightDecl, known};
+use crate::layer::{LayerDef, WeightDecl};
 use crate::layers::spatial::Windows;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::TensorType;
 use std::fmt::Display;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result, Shape};
@@ -76,25 +75,6 @@ impl LayerDef for DepthwiseConv {
         let kernel = self.grouped(cx, kernel, outputs)?;
         let out = super::convolve(cx, &self.windows, input, (kernel, bias), channels, self.activation)?;
         Ok(vec![out])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = &self.windows.spatial.input(call)?.shape;
-        let channels = self.windows.spatial.channels(input).map(|c| self.outputs(c, input)).transpose()?;
-        let shape = self.windows.output(input, channels)?;
-        Ok(vec![TensorType::float(self.activation.infer(shape)?)])
-    }
-
-    fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
-        let input = &self.windows.spatial.input(call)?.shape;
-        let channels = known(self.windows.spatial.channels(input), "the channels", input)?;
-        let mut kernel = self.windows.sizes();
-        kernel.extend([channels, self.depth_multiplier]);
-        let mut weights = vec![WeightDecl::new("depthwise_kernel", Shape::new(kernel)?).alias("kernel")];
-        if self.use_bias {
-            weights.push(WeightDecl::new("bias", Shape::new([self.outputs(channels, input)?])?));
-        }
-        Ok(weights)
     }
 }
 

@@ -3,10 +3,9 @@
 use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{LayerDef, MaskRule, single};
+use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::TensorType;
 use tfjs_manifest::Result;
 
 /// An activation function as a layer. No weights.
@@ -27,14 +26,6 @@ impl LayerDef for ActivationLayer {
         let input = cx.single(call)?;
         let out = self.activation.lower(cx, input.value)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        Ok(vec![self.activation.infer_type(single(call)?)?])
-    }
-
-    fn mask(&self) -> MaskRule {
-        MaskRule::Pass
     }
 }
 

@@ -6,11 +6,11 @@
 use super::dropout::{noise_dims, read_rate};
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{Exactness, LayerDef, MaskRule, single};
+use crate::layer::LayerDef;
 use crate::layers::random;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::{Dim, TensorType};
+use crate::types::Dim;
 use tfjs_ir::Value;
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_manifest::Result;
@@ -61,18 +61,6 @@ impl LayerDef for AlphaDropout {
         }
         let out = self.drop_out(cx, input.value, rate)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        Ok(vec![single(call)?.clone()])
-    }
-
-    fn mask(&self) -> MaskRule {
-        MaskRule::Pass
-    }
-
-    fn exactness(&self) -> Exactness {
-        Exactness::Exact
     }
 }
 

@@ -5,10 +5,9 @@
 use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{LayerDef, MaskRule, WeightDecl, known, single};
+use crate::layer::{LayerDef, WeightDecl};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::TensorType;
 use tfjs_manifest::{Error, Result, Shape};
 
 /// A fully connected layer. Weights: `kernel [in, units]`, `bias [units]`.
@@ -36,16 +35,6 @@ impl FromConfig for Dense {
     }
 }
 
-impl Dense {
-    fn input<'a>(&self, call: &'a Call<TensorType>) -> Result<&'a TensorType> {
-        let input = single(call)?;
-        if input.shape.rank() < 2 {
-            return Err(Error::malformed(format!("expected an input of rank 2 or more, found shape {}", input.shape)));
-        }
-        Ok(input)
-    }
-}
-
 impl LayerDef for Dense {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let input = cx.single(call)?;
@@ -66,28 +55,6 @@ impl LayerDef for Dense {
         }
         let out = self.activation.lower(cx, out)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let mut shape = self.input(call)?.shape.clone();
-        if let Some(last) = shape.0.last_mut() {
-            *last = Some(self.units);
-        }
-        Ok(vec![TensorType::float(self.activation.infer(shape)?)])
-    }
-
-    fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
-        let input = &self.input(call)?.shape;
-        let channels = known(input.last(), "the last axis", input)?;
-        let mut weights = vec![WeightDecl::new("kernel", Shape::new([channels, self.units])?)];
-        if self.use_bias {
-            weights.push(WeightDecl::new("bias", Shape::new([self.units])?));
-        }
-        Ok(weights)
-    }
-
-    fn mask(&self) -> MaskRule {
-        MaskRule::Pass
     }
 }
 

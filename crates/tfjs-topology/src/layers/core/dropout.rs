@@ -5,12 +5,12 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{Exactness, LayerDef, MaskRule, single};
+use crate::layer::LayerDef;
 use crate::layers::random;
 use crate::layers::spatial::Spatial;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::{Dim, SymShape, TensorType};
+use crate::types::{Dim, SymShape};
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::{Dim as Length, Value};
 use tfjs_manifest::{Error, Result};
@@ -115,22 +115,6 @@ impl LayerDef for Dropout {
         let noise = self.noise_dims(cx, input.value)?;
         let out = drop_out(cx, input.value, rate, &noise)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = match self.unit {
-            Unit::Channel(spatial) => crate::layer::single_of_rank(call, spatial.count + 2)?,
-            _ => single(call)?,
-        };
-        Ok(vec![input.clone()])
-    }
-
-    fn mask(&self) -> MaskRule {
-        MaskRule::Pass
-    }
-
-    fn exactness(&self) -> Exactness {
-        Exactness::Exact
     }
 }
 

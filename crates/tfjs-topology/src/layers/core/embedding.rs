@@ -4,10 +4,10 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{Exactness, LayerDef, MaskRule, WeightDecl, single};
+use crate::layer::{LayerDef, WeightDecl};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::{TensorType, ValueType};
+use crate::types::ValueType;
 use tfjs_ir::ElementType;
 use tfjs_ir::prim::elementwise::CompareOp;
 use tfjs_ir::prim::index::Bounds;
@@ -54,30 +54,8 @@ impl LayerDef for Embedding {
         Ok(vec![KerasTensor::from(rows).with_mask(mask)])
     }
 
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = single(call)?;
-        if input.dtype == ValueType::String {
-            return Err(Error::malformed("expected indices, found strings"));
-        }
-        let mut dims = input.shape.0.clone();
-        dims.push(Some(self.output_dim));
-        Ok(vec![TensorType::float(crate::types::SymShape(dims))])
-    }
-
-    fn weights(&self, _call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
-        Ok(vec![WeightDecl::new("embeddings", Shape::new([self.input_dim, self.output_dim])?)])
-    }
-
-    fn mask(&self) -> MaskRule {
-        MaskRule::Compute
-    }
-
     fn input_type(&self) -> Option<ValueType> {
         Some(ValueType::Int32)
-    }
-
-    fn exactness(&self) -> Exactness {
-        Exactness::Exact
     }
 }
 

@@ -2,10 +2,9 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{Exactness, LayerDef, MaskRule, single};
+use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::TensorType;
 use tfjs_manifest::Result;
 
 /// The input as it is. No weights.
@@ -21,18 +20,6 @@ impl FromConfig for Identity {
 impl LayerDef for Identity {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         Ok(vec![cx.single(call)?])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        Ok(vec![single(call)?.clone()])
-    }
-
-    fn mask(&self) -> MaskRule {
-        MaskRule::Pass
-    }
-
-    fn exactness(&self) -> Exactness {
-        Exactness::Exact
     }
 }
 

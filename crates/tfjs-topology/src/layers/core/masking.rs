@@ -4,10 +4,9 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{Exactness, LayerDef, MaskRule, single};
+use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::TensorType;
 use tfjs_ir::prim::elementwise::CompareOp;
 use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_manifest::{Error, Result};
@@ -39,22 +38,6 @@ impl LayerDef for Masking {
         let out = cx.mul(input.value, factor)?;
         let mask = cx.remove_axis(kept, rank - 1)?;
         Ok(vec![KerasTensor::from(out).with_mask(Some(mask))])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = single(call)?;
-        if input.shape.rank() < 2 {
-            return Err(Error::malformed(format!("expected an input of rank 2 or more, found shape {}", input.shape)));
-        }
-        Ok(vec![input.clone()])
-    }
-
-    fn mask(&self) -> MaskRule {
-        MaskRule::Compute
-    }
-
-    fn exactness(&self) -> Exactness {
-        Exactness::Exact
     }
 }
 

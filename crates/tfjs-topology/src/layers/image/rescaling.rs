@@ -4,11 +4,10 @@
 
 use crate::call::Call;
 use crate::config::{Config, FromJson};
-use crate::layer::{LayerDef, MaskRule, single};
-use crate::layers::masks;
+use crate::layer::LayerDef;
+use crate::layers::masks::{self, MaskRule};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::TensorType;
 use serde_json::Value;
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::{Array, Data, Value as Numbers};
@@ -82,21 +81,6 @@ impl LayerDef for Rescaling {
         }
         let mask = masks::combined(cx, self.mask, &[input])?;
         Ok(vec![KerasTensor::from(out).with_mask(mask)])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let shape = &single(call)?.shape;
-        for numbers in [&self.scale, &self.offset] {
-            let n = numbers.0.len();
-            if n != 1 && (shape.rank() == 0 || shape.last().is_some_and(|last| last != n)) {
-                return Err(Error::malformed(format!("{n} numbers for the last axis of shape {shape}")));
-            }
-        }
-        Ok(vec![TensorType::float(shape.clone())])
-    }
-
-    fn mask(&self) -> MaskRule {
-        self.mask
     }
 }
 

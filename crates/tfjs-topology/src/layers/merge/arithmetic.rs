@@ -7,12 +7,10 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{Exactness, LayerDef, MaskRule};
-use crate::layers::masks;
+use crate::layer::LayerDef;
+use crate::layers::masks::{self, MaskRule};
 use crate::lower::{KerasTensor, LowerCx};
-use crate::ops::binary::broadcast;
 use crate::registry::FromConfig;
-use crate::types::{SymShape, TensorType, ValueType};
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
@@ -63,15 +61,6 @@ impl FromConfig for Merge {
             mask: super::mask_rule(config.producer()),
         })
     }
-}
-
-/// A shape with axes of 1 after the batch, up to a rank.
-fn expanded(shape: &SymShape, rank: usize) -> SymShape {
-    let mut dims = shape.0.clone();
-    let missing = rank.saturating_sub(dims.len());
-    let after_batch = dims.len().min(1);
-    dims.splice(after_batch..after_batch, std::iter::repeat_n(Some(1), missing));
-    SymShape(dims)
 }
 
 /// A value with axes of 1 after the batch, up to a rank.
@@ -176,42 +165,13 @@ impl LayerDef for Merge {
         let mask = masks::combined(cx, self.mask, &inputs)?;
         Ok(vec![KerasTensor::from(out).with_mask(mask)])
     }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let inputs = call.inputs();
-        let Some((first, rest)) = inputs.split_first() else {
-            return Err(Error::malformed("expected at least one input, found none"));
-        };
-        if self.kind == MergeKind::Subtract && inputs.len() != 2 {
-            return Err(Error::malformed(format!("expected two inputs, found {}", inputs.len())));
-        }
-        let rank = inputs.iter().map(|t| t.shape.rank()).max().unwrap_or_default();
-        let mut shape = expanded(&first.shape, rank);
-        for input in rest {
-            shape = broadcast(&shape, &expanded(&input.shape, rank))?;
-        }
-        let same = inputs.iter().all(|t| t.dtype == first.dtype);
-        let whole = matches!(first.dtype, ValueType::Int32 | ValueType::Int64) && self.kind != MergeKind::Average;
-        let dtype = if same && whole { first.dtype } else { ValueType::Float };
-        Ok(vec![TensorType { shape, dtype }])
-    }
-
-    fn mask(&self) -> MaskRule {
-        self.mask
-    }
-
-    fn exactness(&self) -> Exactness {
-        match self.kind {
-            MergeKind::Maximum | MergeKind::Minimum => Exactness::Exact,
-            _ => Exactness::Rounded,
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::producer::Family;
+    use crate::registry::Layer;
     use crate::testing::{check_infer, check_program, check_program_of, check_refused, read_layer_of};
     use expect_test::expect;
     use serde_json::json;
@@ -233,7 +193,10 @@ mod tests {
 
     #[test]
     fn masks() {
-        let rule = |family| read_layer_of(family, "Add", json!({})).unwrap().def().mask();
+        let rule = |family| match read_layer_of(family, "Add", json!({})).unwrap() {
+            Layer::Merge(merge) => merge.mask,
+            other => panic!("{other:?}"),
+        };
         assert_eq!(rule(Family::Keras2), MaskRule::And);
         assert_eq!(rule(Family::TensorFlowJs), MaskRule::And);
         assert_eq!(rule(Family::Keras3), MaskRule::Or);

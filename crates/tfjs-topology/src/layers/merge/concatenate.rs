@@ -4,11 +4,10 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{Exactness, LayerDef, MaskRule};
+use crate::layer::LayerDef;
 use crate::layers::masks;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::{SymShape, TensorType, ValueType};
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::{ElementType, Value};
 use tfjs_manifest::{Error, Result};
@@ -66,43 +65,6 @@ impl LayerDef for Concatenate {
         let out = cx.concat(&values, axis)?;
         let mask = self.joined_mask(cx, &inputs, axis)?;
         Ok(vec![KerasTensor::from(out).with_mask(mask)])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let inputs = call.inputs();
-        let Some((first, rest)) = inputs.split_first() else {
-            return Err(Error::malformed("expected at least one input, found none"));
-        };
-        let axis = first.shape.axis(self.axis)?;
-        let mut dims = first.shape.0.clone();
-        for input in rest {
-            let differ = || {
-                let (a, b) = (&first.shape, &input.shape);
-                Error::malformed(format!("shapes {a} and {b} differ in another axis than {axis}"))
-            };
-            if input.shape.rank() != dims.len() {
-                return Err(differ());
-            }
-            for (i, (dim, other)) in dims.iter_mut().zip(input.shape.dims()).enumerate() {
-                *dim = match (*dim, *other) {
-                    (Some(a), Some(b)) if i == axis => Some(a.checked_add(b).ok_or_else(differ)?),
-                    _ if i == axis => None,
-                    (Some(a), Some(b)) if a != b => return Err(differ()),
-                    (a, b) => a.or(b),
-                };
-            }
-        }
-        let same = inputs.iter().all(|t| t.dtype == first.dtype);
-        Ok(vec![TensorType { shape: SymShape(dims), dtype: if same { first.dtype } else { ValueType::Float } }])
-    }
-
-    /// Along time the masks follow each other; along another axis they are combined.
-    fn mask(&self) -> MaskRule {
-        MaskRule::Compute
-    }
-
-    fn exactness(&self) -> Exactness {
-        Exactness::Exact
     }
 }
 

@@ -2,8 +2,9 @@
 
 pub mod arithmetic;
 pub mod concatenate;
+pub mod dot;
 
-use crate::layer::MaskRule;
+use crate::layers::masks::MaskRule;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::producer::Producer;
 use tfjs_ir::{ElementType, Value};

@@ -7,13 +7,13 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{LayerDef, MaskRule, WeightDecl, known, single};
+use crate::layer::{LayerDef, WeightDecl};
 use crate::layers::axes::Axes;
 use crate::layers::masks;
 use crate::lower::{KerasTensor, LowerCx, Phase};
 use crate::producer::Family;
 use crate::registry::FromConfig;
-use crate::types::{SymShape, TensorType};
+use crate::types::SymShape;
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::prim::normalize::BatchNorm;
 use tfjs_ir::prim::reduce::ReduceOp;
@@ -235,42 +235,6 @@ impl LayerDef for BatchNormalization {
         let (scale, center) = (self.scale, self.center);
         let out = cx.one(BatchNorm { epsilon: self.epsilon.into(), scale, center }, &operands)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = single(call)?;
-        self.axes(&input.shape)?;
-        Ok(vec![TensorType::float(input.shape.clone())])
-    }
-
-    fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
-        let input = &single(call)?.shape;
-        let axes = self.axes(input)?;
-        let dim = |axis: usize| known(input.dims()[axis], "the normalized axis", input);
-        let shape = match axes[..] {
-            [axis] => vec![dim(axis)?],
-            _ => (0..input.rank()).map(|i| if axes.contains(&i) { dim(i) } else { Ok(1) }).collect::<Result<_>>()?,
-        };
-        let decl = |name| Shape::new(shape.clone()).map(|shape| WeightDecl::new(name, shape));
-        let mut weights = Vec::new();
-        if self.scale {
-            weights.push(decl("gamma")?.ones());
-        }
-        if self.center {
-            weights.push(decl("beta")?);
-        }
-        weights.push(decl("moving_mean")?.frozen());
-        weights.push(decl("moving_variance")?.frozen().ones());
-        if self.renorm {
-            weights.push(decl("moving_stddev")?.frozen().ones());
-            weights.push(decl("renorm_mean")?.frozen());
-            weights.push(decl("renorm_stddev")?.frozen().ones());
-        }
-        Ok(weights)
-    }
-
-    fn mask(&self) -> MaskRule {
-        MaskRule::Pass
     }
 }
 

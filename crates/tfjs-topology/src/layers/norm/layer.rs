@@ -5,11 +5,11 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{LayerDef, MaskRule, WeightDecl, known, single};
+use crate::layer::{LayerDef, WeightDecl};
 use crate::layers::axes::Axes;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::{SymShape, TensorType};
+use crate::types::SymShape;
 use tfjs_ir::prim::normalize::{Norm, Normalize};
 use tfjs_manifest::{Result, Shape};
 
@@ -77,33 +77,6 @@ impl LayerDef for LayerNormalization {
         let (scale, center) = (self.scale, self.center);
         let out = cx.one(Normalize { norm, axes, epsilon: self.epsilon.into(), scale, center }, &operands)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = single(call)?;
-        self.axes(&input.shape)?;
-        Ok(vec![TensorType::float(input.shape.clone())])
-    }
-
-    fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
-        let input = &single(call)?.shape;
-        let shape: Vec<usize> = self
-            .axes(input)?
-            .into_iter()
-            .map(|axis| known(input.dims()[axis], "the normalized axis", input))
-            .collect::<Result<_>>()?;
-        let mut weights = Vec::new();
-        if self.scale {
-            weights.push(WeightDecl::new("gamma", Shape::new(shape.clone())?).ones());
-        }
-        if self.center {
-            weights.push(WeightDecl::new("beta", Shape::new(shape)?));
-        }
-        Ok(weights)
-    }
-
-    fn mask(&self) -> MaskRule {
-        MaskRule::Pass
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod layer;
+pub mod unit;
 
 use crate::lower::LowerCx;
 use tfjs_ir::{Dim, Value};

@@ -5,12 +5,11 @@
 use super::PoolKind;
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{Exactness, LayerDef};
+use crate::layer::LayerDef;
 use crate::layers::masks;
 use crate::layers::spatial::Spatial;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::TensorType;
 use tfjs_ir::Value;
 use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_manifest::Result;
@@ -64,24 +63,6 @@ impl LayerDef for GlobalPool {
             (PoolKind::Average, Some(mask)) => self.masked_mean(cx, x, mask)?,
         };
         Ok(vec![out.into()])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let shape = &self.spatial.input(call)?.shape;
-        let channels = self.spatial.channels(shape);
-        let output = if self.keepdims {
-            self.spatial.with(shape, &vec![Some(1); self.spatial.count], channels).0
-        } else {
-            vec![shape.dims().first().copied().flatten(), channels]
-        };
-        Ok(vec![TensorType::default().with_shape(output)])
-    }
-
-    fn exactness(&self) -> Exactness {
-        match self.kind {
-            PoolKind::Max => Exactness::Exact,
-            PoolKind::Average => Exactness::Rounded,
-        }
     }
 }
 

@@ -5,11 +5,10 @@
 use super::PoolKind;
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{Exactness, LayerDef};
+use crate::layer::LayerDef;
 use crate::layers::spatial::Windows;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::TensorType;
 use tfjs_ir::prim::window::PoolOp;
 use tfjs_manifest::Result;
 
@@ -40,19 +39,6 @@ impl LayerDef for Pool {
         let x = spatial.channels_last(cx, x)?;
         let out = cx.pool(op, x, &self.windows.of_primitive())?;
         Ok(vec![spatial.restore(cx, out)?.into()])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let shape = &self.windows.spatial.input(call)?.shape;
-        let channels = self.windows.spatial.channels(shape);
-        Ok(vec![TensorType::float(self.windows.output(shape, channels)?)])
-    }
-
-    fn exactness(&self) -> Exactness {
-        match self.kind {
-            PoolKind::Max => Exactness::Exact,
-            PoolKind::Average => Exactness::Rounded,
-        }
     }
 }
 

@@ -6,12 +6,11 @@ use super::arguments::Arguments;
 use super::cell::{Cell, CellKind, Sequence, cell_scope};
 use crate::call::Call;
 use crate::config::{Config, expected};
-use crate::layer::{LayerDef, MaskRule, Scope, ScopeKind, WeightDecl, known};
+use crate::layer::{LayerDef, Scope, ScopeKind};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::producer::Family;
 use crate::read::ReadCx;
 use crate::registry::FromConfig;
-use crate::types::{SymShape, TensorType};
 use serde_json::Value as Json;
 use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp};
 use tfjs_ir::prim::reduce::ReduceOp;
@@ -180,17 +179,8 @@ impl Recurrent {
             false => self.cells.iter().flat_map(of).collect(),
         }
     }
-
-    /// `[batch, time]` of the input.
-    fn batch_time(&self, input: &TensorType) -> Result<[crate::types::Dim; 2]> {
-        match (&input.shape.0[..], self.time_major) {
-            (&[batch, time, _], false) | (&[time, batch, _], true) => Ok([batch, time]),
-            _ => Err(Error::malformed(format!("expected an input of rank 3, found shape {}", input.shape))),
-        }
-    }
 }
 
-/// Lowering.
 impl Recurrent {
     /// `[batch, time]` of the sequence and its channels, all checked.
     fn sequence_dims(&self, cx: &mut LowerCx<'_>, input: Value) -> Result<([Dim; 2], Dim)> {
@@ -383,68 +373,6 @@ impl LayerDef for Recurrent {
         }
         Ok(outputs)
     }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let arguments = Arguments::of(call)?;
-        let [batch, time] = self.batch_time(arguments.input)?;
-        if time == Some(0) {
-            return Err(Error::malformed(format!(
-                "expected at least one time step, found shape {}",
-                arguments.input.shape
-            )));
-        }
-        let units = self.state_units();
-        if !arguments.states.is_empty() && arguments.states.len() != units.len() {
-            return Err(Error::malformed(format!(
-                "expected {} initial states, found {}",
-                units.len(),
-                arguments.states.len()
-            )));
-        }
-        for (state, &units) in arguments.states.iter().zip(&units) {
-            let fits = match state.shape.0[..] {
-                [b, u] => (b.is_none() || batch.is_none() || b == batch) && u.is_none_or(|u| u == units),
-                _ => false,
-            };
-            if !fits {
-                let expected = SymShape::new([batch, Some(units)]);
-                return Err(Error::malformed(format!("expected an initial state {expected}, found {}", state.shape)));
-            }
-        }
-        if let Some(mask) = arguments.mask.filter(|mask| mask.shape.rank() != 2) {
-            return Err(Error::malformed(format!("expected a mask of rank 2, found shape {}", mask.shape)));
-        }
-        let last = Some(self.units());
-        let output = match (self.return_sequences, self.time_major) {
-            (false, _) => vec![batch, last],
-            (true, false) => vec![batch, time, last],
-            (true, true) => vec![time, batch, last],
-        };
-        let mut outputs = vec![TensorType::float(SymShape(output))];
-        if self.return_state {
-            outputs.extend(units.iter().map(|&u| TensorType::float(SymShape::new([batch, Some(u)]))));
-        }
-        Ok(outputs)
-    }
-
-    fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
-        let input = Arguments::of(call)?.input;
-        self.batch_time(input)?;
-        let mut channels = known(input.shape.last(), "the last axis", &input.shape)?;
-        if channels == 0 {
-            return Err(Error::malformed(format!("expected at least one channel, found shape {}", input.shape)));
-        }
-        let mut weights = Vec::new();
-        for held in &self.cells {
-            weights.extend(held.cell.weights(channels, &held.scope)?);
-            channels = held.cell.units;
-        }
-        Ok(weights)
-    }
-
-    fn mask(&self) -> MaskRule {
-        MaskRule::Compute
-    }
 }
 
 #[cfg(test)]
@@ -452,8 +380,11 @@ mod tests {
     use super::*;
     use crate::activation::Activation;
     use crate::producer::Family;
+    use crate::read::ReadCx;
     use crate::registry::Layer;
-    use crate::testing::{check_infer, check_refused, check_weights, read_layer_of};
+    use crate::testing::{check_infer, check_program, check_program_of, check_refused, check_weights, read_layer_of};
+    use crate::types::TensorType;
+    use expect_test::expect;
     use serde_json::json;
 
     fn read(family: Family, class: &str, config: Json) -> Recurrent {
@@ -514,6 +445,276 @@ mod tests {
         assert_eq!(masked(Family::TensorFlowJs, false), MaskedOutput::State);
         assert_eq!(masked(Family::Keras3, false), MaskedOutput::Previous);
         assert_eq!(masked(Family::Keras2, true), MaskedOutput::Zeros);
+    }
+
+    #[test]
+    fn a_masked_sequence() {
+        let config = json!({"units": 4, "return_sequences": true, "return_state": true});
+        check_program(
+            "LSTM",
+            config,
+            &["?,?,3 masked"],
+            expect![[r#"
+            input "x1": f32[batch,x1.1,3]
+            input "x1.mask": bool[batch,x1.1]
+            slot slot0 "/kernel": f32[3,16]
+            slot slot1 "/recurrent_kernel": f32[4,16]
+            slot slot2 "/bias": f32[16]
+            const const0: f32[] = [0.0]
+            guard at_least(x1.1, 1)
+            {
+              %0 = input() {port=0} : f32[batch,x1.1,3]
+              %1 = input() {port=1} : bool[batch,x1.1]
+              %2 = param() {slot=slot0} : f32[3,16]
+              %3 = param() {slot=slot1} : f32[4,16]
+              %4 = param() {slot=slot2} : f32[16]
+              %5 = const() {constant=const0} : f32[]
+              %6 = broadcast(%5) {dims=[batch,4], axes=[]} : f32[batch,4]
+              %7 = broadcast(%5) {dims=[batch,4], axes=[]} : f32[batch,4]
+              %8, %9, %10, %11 = rnn(%0, %2, %3, %4, %6, %7, %1) {cell=lstm, activation=tanh, recurrent_activation=sigmoid, backwards=false, bias=true, mask=true, masked_output=previous} : f32[batch,x1.1,4]; f32[batch,4]; f32[batch,4]; f32[batch,4]
+              return %8 "y1", %1 "y1.mask", %10 "y2", %11 "y3"
+            }
+        "#]],
+        );
+    }
+
+    #[test]
+    fn time_first() {
+        let config = json!({"units": 4, "return_sequences": true, "time_major": true, "use_bias": false});
+        check_program(
+            "SimpleRNN",
+            config,
+            &["?,2,3 masked"],
+            expect![[r#"
+            input "x1": f32[batch,2,3]
+            input "x1.mask": bool[batch,2]
+            slot slot0 "/kernel": f32[3,4]
+            slot slot1 "/recurrent_kernel": f32[4,4]
+            const const0: f32[] = [0.0]
+            guard at_least(batch, 1)
+            {
+              %0 = input() {port=0} : f32[batch,2,3]
+              %1 = input() {port=1} : bool[batch,2]
+              %2 = param() {slot=slot0} : f32[3,4]
+              %3 = param() {slot=slot1} : f32[4,4]
+              %4 = const() {constant=const0} : f32[]
+              %5 = broadcast(%4) {dims=[2,4], axes=[]} : f32[2,4]
+              %6 = transpose(%0) {order=[1,0,2]} : f32[2,batch,3]
+              %7 = transpose(%1) {order=[1,0]} : bool[2,batch]
+              %8, %9, %10 = rnn(%6, %2, %3, %5, %7) {cell=simple, activation=tanh, recurrent_activation=linear, backwards=false, bias=false, mask=true, masked_output=previous} : f32[2,batch,4]; f32[2,4]; f32[2,4]
+              %11 = transpose(%8) {order=[1,0,2]} : f32[batch,2,4]
+              return %11 "y1", %1 "y1.mask"
+            }
+        "#]],
+        );
+    }
+
+    #[test]
+    fn stacked_cells_backwards() {
+        let cell = |units| json!({"class_name": "GRUCell", "config": {"units": units, "use_bias": false}});
+        let config = json!({"cell": [cell(4), cell(5)], "go_backwards": true});
+        check_program_of(
+            Family::TensorFlowJs,
+            "RNN",
+            config,
+            &["?,?,3 masked"],
+            expect![[r#"
+            input "x1": f32[batch,x1.1,3]
+            input "x1.mask": bool[batch,x1.1]
+            slot slot0 "/RNNCell_0/kernel": f32[3,12]
+            slot slot1 "/RNNCell_0/recurrent_kernel": f32[4,12]
+            slot slot2 "/RNNCell_1/kernel": f32[4,15]
+            slot slot3 "/RNNCell_1/recurrent_kernel": f32[5,15]
+            const const0: f32[] = [0.0]
+            guard at_least(x1.1, 1)
+            {
+              %0 = input() {port=0} : f32[batch,x1.1,3]
+              %1 = input() {port=1} : bool[batch,x1.1]
+              %2 = param() {slot=slot0} : f32[3,12]
+              %3 = param() {slot=slot1} : f32[4,12]
+              %4 = param() {slot=slot2} : f32[4,15]
+              %5 = param() {slot=slot3} : f32[5,15]
+              %6 = const() {constant=const0} : f32[]
+              %7 = broadcast(%6) {dims=[batch,5], axes=[]} : f32[batch,5]
+              %8 = broadcast(%6) {dims=[batch,4], axes=[]} : f32[batch,4]
+              %9, %10, %11 = rnn(%0, %2, %3, %8, %1) {cell=gru, activation=tanh, recurrent_activation=hard_sigmoid/0.2/0.5, backwards=true, bias=false, mask=true, masked_output=previous} : f32[batch,x1.1,4]; f32[batch,4]; f32[batch,4]
+              %12 = reverse(%1) {axes=[1]} : bool[batch,x1.1]
+              %13, %14, %15 = rnn(%9, %4, %5, %7, %12) {cell=gru, activation=tanh, recurrent_activation=hard_sigmoid/0.2/0.5, backwards=false, bias=false, mask=true, masked_output=previous} : f32[batch,x1.1,5]; f32[batch,5]; f32[batch,5]
+              return %14 "y1"
+            }
+        "#]],
+        );
+    }
+
+    #[test]
+    fn states_are_carried_where_the_batch_is_a_number() {
+        let config = json!({"units": 4, "stateful": true, "use_bias": false});
+        check_program(
+            "SimpleRNN",
+            config.clone(),
+            &["2,?,3"],
+            expect![[r#"
+            input "x1": f32[2,x1.1,3]
+            slot slot0 "/kernel": f32[3,4]
+            slot slot1 "/recurrent_kernel": f32[4,4]
+            state state0 "/state0": f32[2,4] = 0.0
+            guard at_least(x1.1, 1)
+            {
+              %0 = input() {port=0} : f32[2,x1.1,3]
+              %1 = param() {slot=slot0} : f32[3,4]
+              %2 = param() {slot=slot1} : f32[4,4]
+              %3 = state() {state=state0} : f32[2,4]
+              %4, %5, %6 = rnn(%0, %1, %2, %3) {cell=simple, activation=tanh, recurrent_activation=linear, backwards=false, bias=false, mask=false, masked_output=previous} : f32[2,x1.1,4]; f32[2,4]; f32[2,4]
+              return %5 "y1"
+            }
+            update state0 = %6
+        "#]],
+        );
+        check_program(
+            "SimpleRNN",
+            config,
+            &["?,?,3"],
+            expect![[r#"
+            input "x1": f32[batch,x1.1,3]
+            slot slot0 "/kernel": f32[3,4]
+            slot slot1 "/recurrent_kernel": f32[4,4]
+            const const0: f32[] = [0.0]
+            guard at_least(x1.1, 1)
+            {
+              %0 = input() {port=0} : f32[batch,x1.1,3]
+              %1 = param() {slot=slot0} : f32[3,4]
+              %2 = param() {slot=slot1} : f32[4,4]
+              %3 = const() {constant=const0} : f32[]
+              %4 = broadcast(%3) {dims=[batch,4], axes=[]} : f32[batch,4]
+              %5, %6, %7 = rnn(%0, %1, %2, %4) {cell=simple, activation=tanh, recurrent_activation=linear, backwards=false, bias=false, mask=false, masked_output=previous} : f32[batch,x1.1,4]; f32[batch,4]; f32[batch,4]
+              return %6 "y1"
+            }
+        "#]],
+        );
+    }
+
+    #[test]
+    fn carried_states_and_given_ones() {
+        let config = json!({"units": 4, "stateful": true, "use_bias": false});
+        check_program(
+            "SimpleRNN",
+            config.clone(),
+            &["2,?,3", "2,4"],
+            expect![[r#"
+            input "x1": f32[2,x1.1,3]
+            input "x2": f32[2,4]
+            slot slot0 "/kernel": f32[3,4]
+            slot slot1 "/recurrent_kernel": f32[4,4]
+            state state0 "/state0": f32[2,4] = 0.0
+            const const0: f32[] = [0.0]
+            guard at_least(x1.1, 1)
+            {
+              %0 = input() {port=0} : f32[2,x1.1,3]
+              %1 = input() {port=1} : f32[2,4]
+              %2 = param() {slot=slot0} : f32[3,4]
+              %3 = param() {slot=slot1} : f32[4,4]
+              %4 = state() {state=state0} : f32[2,4]
+              %5 = const() {constant=const0} : f32[]
+              %6 = compare(%4, %5) {op=ne} : bool[2,4]
+              %7 = reduce(%6) {op=any, axes=[0,1], keep=false} : bool[]
+              %8 = select(%7, %4, %1) {} : f32[2,4]
+              %9, %10, %11 = rnn(%0, %2, %3, %8) {cell=simple, activation=tanh, recurrent_activation=linear, backwards=false, bias=false, mask=false, masked_output=previous} : f32[2,x1.1,4]; f32[2,4]; f32[2,4]
+              return %10 "y1"
+            }
+            update state0 = %11
+        "#]],
+        );
+        check_program_of(
+            Family::Keras3,
+            "SimpleRNN",
+            config,
+            &["2,?,3", "2,4"],
+            expect![[r#"
+            input "x1": f32[2,x1.1,3]
+            input "x2": f32[2,4]
+            slot slot0 "/kernel": f32[3,4]
+            slot slot1 "/recurrent_kernel": f32[4,4]
+            state state0 "/state0": f32[2,4] = 0.0
+            guard at_least(x1.1, 1)
+            {
+              %0 = input() {port=0} : f32[2,x1.1,3]
+              %1 = input() {port=1} : f32[2,4]
+              %2 = param() {slot=slot0} : f32[3,4]
+              %3 = param() {slot=slot1} : f32[4,4]
+              %4 = state() {state=state0} : f32[2,4]
+              %5, %6, %7 = rnn(%0, %2, %3, %1) {cell=simple, activation=tanh, recurrent_activation=linear, backwards=false, bias=false, mask=false, masked_output=previous} : f32[2,x1.1,4]; f32[2,4]; f32[2,4]
+              return %6 "y1"
+            }
+            update state0 = %7
+        "#]],
+        );
+    }
+
+    #[test]
+    fn an_activation_over_the_units_is_a_loop() {
+        let config = json!({"units": 4, "activation": "softmax", "go_backwards": true, "return_sequences": true});
+        check_program(
+            "SimpleRNN",
+            config,
+            &["?,?,3 masked"],
+            expect![[r#"
+            input "x1": f32[batch,x1.1,3]
+            input "x1.mask": bool[batch,x1.1]
+            slot slot0 "/kernel": f32[3,4]
+            slot slot1 "/recurrent_kernel": f32[4,4]
+            slot slot2 "/bias": f32[4]
+            const const0: f32[] = [0.0]
+            guard at_least(x1.1, 1)
+            {
+              %0 = input() {port=0} : f32[batch,x1.1,3]
+              %1 = input() {port=1} : bool[batch,x1.1]
+              %2 = param() {slot=slot0} : f32[3,4]
+              %3 = param() {slot=slot1} : f32[4,4]
+              %4 = param() {slot=slot2} : f32[4]
+              %5 = const() {constant=const0} : f32[]
+              %6 = broadcast(%5) {dims=[batch,4], axes=[]} : f32[batch,4]
+              %7 = dot(%0, %2) {batch=[], contract=[(2,0)]} : f32[batch,x1.1,4]
+              %8 = binary(%7, %4) {op=add} : f32[batch,x1.1,4]
+              %9 = broadcast(%5) {dims=[batch,4], axes=[]} : f32[batch,4]
+              %10, %11, %12 = scan(%9, %6, %8, %1, %3) {carries=2, sequences=2, length=x1.1, axis=1, reverse=true, body={
+                take %0: f32[batch,4]; %1: f32[batch,4]; %2: f32[batch,4]; %3: bool[batch]; %4: f32[4,4]
+                %5 = dot(%1, %4) {batch=[], contract=[(1,0)]} : f32[batch,4]
+                %6 = binary(%2, %5) {op=add} : f32[batch,4]
+                %7 = softmax(%6) {axes=[1], log=false} : f32[batch,4]
+                %8 = reshape(%3) {dims=[batch,1]} : bool[batch,1]
+                %9 = select(%8, %7, %0) {} : f32[batch,4]
+                %10 = select(%8, %7, %1) {} : f32[batch,4]
+                return %9, %10, %9
+              }} : f32[batch,4]; f32[batch,4]; f32[batch,x1.1,4]
+              %13 = reverse(%12) {axes=[1]} : f32[batch,x1.1,4]
+              return %13 "y1", %1 "y1.mask"
+            }
+        "#]],
+        );
+        let config = json!({"units": 4, "recurrent_activation": "sparsemax"});
+        let layer = read_layer_of(Family::Keras3, "GRU", config).unwrap();
+        let call = Call::of([TensorType::float("?,?,3".parse().unwrap())]);
+        let error = LowerCx::alone(layer.def(), &call).unwrap_err();
+        assert_eq!(error.to_string(), "the activation `sparsemax` of a recurrent cell is not supported");
+    }
+
+    #[test]
+    fn keys_of_cells_that_nobody_knows_are_reported() {
+        let cell =
+            |class: &str, key: &str| json!({"class_name": class, "config": {"units": 2, key: true, "dropout": 0.5}});
+        let cells =
+            json!({"class_name": "StackedRNNCells", "config": {"cells": [cell("LSTMCell", "peephole")], "b": 1}});
+        let producer = crate::producer::Producer::of(Family::Keras2);
+        let cx = ReadCx::new(&producer);
+        for cell in [cell("GRUCell", "layer_norm"), cells] {
+            let config = json!({"name": "r", "cell": cell});
+            Layer::read("RNN", config.as_object().unwrap(), &cx).unwrap();
+        }
+        let expected = [
+            "layer `r` (RNN): configuration without a known meaning: `layer_norm`",
+            "layer `r` (RNN): configuration without a known meaning: `peephole`, `b`",
+        ];
+        assert_eq!(*cx.warnings.borrow(), expected);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tfjs_manifest::{Error, Result};
 ///
 /// # Errors
 /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an activation that a loop does not have.
-pub fn step_over(cx: &mut LowerCx<'_>, cell: &Cell, weights: CellWeights, over: &Sequence) -> Result<Stepped> {
+pub(super) fn step_over(cx: &mut LowerCx<'_>, cell: &Cell, weights: CellWeights, over: &Sequence) -> Result<Stepped> {
     for activation in [cell.activation, cell.recurrent_activation] {
         if matches!(activation, Activation::Sparsemax | Activation::Glu) {
             let name = if activation == Activation::Glu { "glu" } else { "sparsemax" };

@@ -5,11 +5,10 @@
 use crate::call::Call;
 use crate::config::Config;
 use crate::geometry::Pads;
-use crate::layer::{Exactness, LayerDef, single_of_rank};
+use crate::layer::LayerDef;
 use crate::layers::spatial::Spatial;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::{Dim, TensorType};
 use tfjs_ir::prim::layout::Range;
 use tfjs_ir::{Dim as Length, Value};
 use tfjs_manifest::{Error, Result};
@@ -58,26 +57,6 @@ impl LayerDef for Cropping {
             true => Ok(vec![x.into()]),
             false => Ok(vec![cx.slice(x, &ranges)?.into()]),
         }
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = single_of_rank(call, self.spatial.count + 2)?;
-        let cut = |(dim, cut): (&Dim, &Pads)| match dim {
-            None => Ok(None),
-            Some(n) => {
-                cut.before.checked_add(cut.after).filter(|less| less < n).map(|less| Some(n - less)).ok_or_else(|| {
-                    let (before, after) = (cut.before, cut.after);
-                    Error::malformed(format!("nothing is left of shape {} without {before} and {after}", input.shape))
-                })
-            }
-        };
-        let dims = self.spatial.dims(&input.shape).iter().zip(&self.cuts).map(cut).collect::<Result<Vec<_>>>()?;
-        let channels = self.spatial.channels(&input.shape);
-        Ok(vec![TensorType { shape: self.spatial.with(&input.shape, &dims, channels), dtype: input.dtype }])
-    }
-
-    fn exactness(&self) -> Exactness {
-        Exactness::Exact
     }
 }
 

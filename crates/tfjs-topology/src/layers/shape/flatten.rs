@@ -4,11 +4,10 @@
 
 use crate::call::Call;
 use crate::config::{Config, DataFormat};
-use crate::layer::{Exactness, LayerDef, single};
+use crate::layer::LayerDef;
 use crate::layers::spatial::channels_to_end;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::{SymShape, TensorType};
 use tfjs_manifest::{Error, Result};
 
 /// All axes but the batch as one. No weights.
@@ -36,18 +35,6 @@ impl LayerDef for Flatten {
             x = channels_to_end(cx, x)?;
         }
         Ok(vec![cx.reshape(x, &[batch, elements])?.into()])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = single(call)?;
-        match input.shape.dims() {
-            [batch, rest @ ..] => Ok(vec![input.with_shape([*batch, SymShape::product(rest)?])]),
-            [] => Err(Error::malformed("expected an input of rank 1 or more, found shape []")),
-        }
-    }
-
-    fn exactness(&self) -> Exactness {
-        Exactness::Exact
     }
 }
 

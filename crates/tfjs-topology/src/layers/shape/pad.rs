@@ -5,11 +5,10 @@
 use crate::call::Call;
 use crate::config::Config;
 use crate::geometry::Pads;
-use crate::layer::{Exactness, LayerDef, single_of_rank};
+use crate::layer::LayerDef;
 use crate::layers::spatial::Spatial;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::{Dim, TensorType};
 use tfjs_ir::Value;
 use tfjs_ir::prim::layout::Padding;
 use tfjs_manifest::{Error, Result};
@@ -50,24 +49,6 @@ impl LayerDef for ZeroPadding {
             padding[axis] = self.around(cx, x, axis, pads)?;
         }
         Ok(vec![cx.pad(x, &padding, 0.0)?.into()])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = single_of_rank(call, self.spatial.count + 2)?;
-        let pad = |(dim, pads): (&Dim, &Pads)| {
-            let more = pads.before.checked_add(pads.after);
-            more.and_then(|n| n.checked_add(dim.unwrap_or(0)))
-                .filter(|&n| n < isize::MAX as usize)
-                .map(|n| dim.map(|_| n))
-                .ok_or_else(|| Error::malformed(format!("too many zeros around shape {}", input.shape)))
-        };
-        let dims = self.spatial.dims(&input.shape).iter().zip(&self.pads).map(pad).collect::<Result<Vec<_>>>()?;
-        let channels = self.spatial.channels(&input.shape);
-        Ok(vec![TensorType { shape: self.spatial.with(&input.shape, &dims, channels), dtype: input.dtype }])
-    }
-
-    fn exactness(&self) -> Exactness {
-        Exactness::Exact
     }
 }
 

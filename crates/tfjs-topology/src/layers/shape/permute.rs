@@ -4,10 +4,9 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{Exactness, LayerDef, single_of_rank};
+use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::TensorType;
 use tfjs_manifest::{Error, Result};
 
 /// The axes in another order. No weights.
@@ -37,17 +36,6 @@ impl LayerDef for Permute {
         let x = cx.single_of_rank(call, self.dims.len() + 1)?.value;
         let order: Vec<usize> = std::iter::once(0).chain(self.dims.iter().copied()).collect();
         Ok(vec![cx.transpose(x, &order)?.into()])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = single_of_rank(call, self.dims.len() + 1)?;
-        let from = input.shape.dims();
-        let dims: Vec<_> = std::iter::once(0).chain(self.dims.iter().copied()).map(|axis| from[axis]).collect();
-        Ok(vec![input.with_shape(dims)])
-    }
-
-    fn exactness(&self) -> Exactness {
-        Exactness::Exact
     }
 }
 

@@ -4,10 +4,9 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{Exactness, LayerDef, single_of_rank};
+use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::TensorType;
 use tfjs_manifest::{Error, Result};
 
 /// A vector several times. No weights.
@@ -32,16 +31,6 @@ impl LayerDef for RepeatVector {
         let mut dims = cx.dims_of(x);
         dims.insert(1, cx.number(self.n));
         Ok(vec![cx.broadcast(x, &dims, &[0, 2])?.into()])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = single_of_rank(call, 2)?;
-        let dims = input.shape.dims();
-        Ok(vec![input.with_shape([dims[0], Some(self.n), dims[1]])])
-    }
-
-    fn exactness(&self) -> Exactness {
-        Exactness::Exact
     }
 }
 

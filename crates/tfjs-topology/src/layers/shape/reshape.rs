@@ -4,10 +4,10 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::layer::{Exactness, LayerDef, single};
+use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::{Dim, SymShape, TensorType};
+use crate::types::{Dim, SymShape};
 use tfjs_ir::{Dim as Length, Value};
 use tfjs_manifest::{Error, Result};
 
@@ -116,15 +116,6 @@ impl LayerDef for Reshape {
         let x = cx.single(call)?.value;
         let dims = self.dims(cx, x)?;
         Ok(vec![cx.reshape(x, &dims)?.into()])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = single(call)?;
-        Ok(vec![TensorType { shape: self.output(&input.shape)?, dtype: input.dtype }])
-    }
-
-    fn exactness(&self) -> Exactness {
-        Exactness::Exact
     }
 }
 

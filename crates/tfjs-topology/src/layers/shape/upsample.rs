@@ -4,11 +4,10 @@
 
 use crate::call::Call;
 use crate::config::{Config, PerAxis};
-use crate::layer::{Exactness, LayerDef};
+use crate::layer::LayerDef;
 use crate::layers::spatial::Spatial;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::{Dim, TensorType, ValueType};
 use tfjs_ir::prim::elementwise::{BinaryOp, UnaryOp};
 use tfjs_ir::prim::index::Bounds;
 use tfjs_ir::{Dim as Length, ElementType, Value};
@@ -156,27 +155,6 @@ impl LayerDef for UpSampling {
             Interpolation::BilinearFromCorner => self.between(cx, x, &grown, 0.0)?,
         };
         Ok(vec![out.into()])
-    }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = self.spatial.input(call)?;
-        let grow = |(dim, &size): (&Dim, &usize)| match dim {
-            None => Ok(None),
-            Some(n) => n.checked_mul(size).filter(|&n| n < isize::MAX as usize).map(Some).ok_or_else(|| {
-                Error::malformed(format!("{size} times the axes of shape {} are too large", input.shape))
-            }),
-        };
-        let dims = self.spatial.dims(&input.shape).iter().zip(&self.size).map(grow).collect::<Result<Vec<_>>>()?;
-        let shape = self.spatial.with(&input.shape, &dims, self.spatial.channels(&input.shape));
-        let dtype = if self.interpolation == Interpolation::Nearest { input.dtype } else { ValueType::Float };
-        Ok(vec![TensorType { shape, dtype }])
-    }
-
-    fn exactness(&self) -> Exactness {
-        match self.interpolation {
-            Interpolation::Nearest => Exactness::Exact,
-            _ => Exactness::Rounded,
-        }
     }
 }
 

@@ -4,10 +4,10 @@
 
 use crate::call::Call;
 use crate::config::{Config, FromJson, expected};
-use crate::layer::{Exactness, LayerDef, single};
+use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::{Dim, TensorType, ValueType};
+use crate::types::ValueType;
 use serde_json::Value as Json;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -253,24 +253,6 @@ fn read_idf(config: &Config<'_>, listed: usize, before: usize) -> Result<Idf> {
 }
 
 impl Lookup {
-    /// What an output of this shape makes of an input of that.
-    fn encoded(&self, dims: &[Dim]) -> Result<Vec<Dim>> {
-        let (&last, before) =
-            dims.split_last().ok_or_else(|| Error::malformed("expected an input of rank 1 or more, found a scalar"))?;
-        let mut out = match self.output {
-            OutputMode::Int => return Ok(dims.to_vec()),
-            // An axis of length 1 is replaced, as it would be for a bag of one token.
-            OutputMode::OneHot if last == Some(1) && !before.is_empty() => before.to_vec(),
-            OutputMode::OneHot => dims.to_vec(),
-            _ if before.is_empty() => {
-                return Err(Error::malformed("expected an input of rank 2 or more, found rank 1"));
-            }
-            _ => before.to_vec(),
-        };
-        out.push(Some(self.depth));
-        Ok(out)
-    }
-
     fn token_type(&self) -> ValueType {
         if self.text { ValueType::String } else { ValueType::Int64 }
     }
@@ -405,27 +387,8 @@ impl LayerDef for Lookup {
         Ok(vec![KerasTensor::from(out)])
     }
 
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let input = single(call)?;
-        let wants_text = self.text && !self.invert;
-        if wants_text != (input.dtype == ValueType::String) {
-            let (expected, found) = if wants_text { ("strings", "numbers") } else { ("numbers", "strings") };
-            return Err(Error::malformed(format!("expected {expected}, found {found}")));
-        }
-        let dtype = match (self.invert, self.output) {
-            (true, _) => return Ok(vec![TensorType { shape: input.shape.clone(), dtype: self.token_type() }]),
-            (false, OutputMode::Int) => ValueType::Int64,
-            (false, _) => ValueType::Float,
-        };
-        Ok(vec![TensorType { dtype, ..input.with_shape(self.encoded(&input.shape.0)?) }])
-    }
-
     fn input_type(&self) -> Option<ValueType> {
         Some(if self.invert { ValueType::Int64 } else { self.token_type() })
-    }
-
-    fn exactness(&self) -> Exactness {
-        Exactness::Exact
     }
 }
 
@@ -433,7 +396,8 @@ impl LayerDef for Lookup {
 mod tests {
     use super::*;
     use crate::registry::Layer;
-    use crate::testing::{check_infer, check_refused, read_layer};
+    use crate::testing::{check_infer, check_program, check_refused, read_layer};
+    use expect_test::expect;
     use serde_json::json;
 
     fn read(class: &str, config: Json) -> Lookup {
@@ -481,6 +445,126 @@ mod tests {
         let mut inverse = config;
         inverse["invert"] = json!(true);
         check_infer("IntegerLookup", inverse, &["?,?"], &["?,?"]);
+    }
+
+    #[test]
+    fn indices() {
+        let config = json!({"vocabulary": ["a", "b"], "mask_token": "", "num_oov_indices": 0});
+        check_program(
+            "StringLookup",
+            config.clone(),
+            &["string ?,?"],
+            expect![[r#"
+            input "x1": string[batch,x1.1]
+            {
+              %0 = input() {port=0} : string[batch,x1.1]
+              %1 = lookup(%0) {vocabulary=1:["a","b"], unknown=error, mask_text="", mask_number=none, masked=0} : i64[batch,x1.1]
+              return %1 "y1"
+            }
+        "#]],
+        );
+        let mut inverse = config;
+        inverse["invert"] = json!(true);
+        check_program(
+            "StringLookup",
+            inverse,
+            &["int64 ?,?"],
+            expect![[r#"
+            input "x1": i64[batch,x1.1]
+            {
+              %0 = input() {port=0} : i64[batch,x1.1]
+              %1 = to_text(%0) {vocabulary=0:["","a","b"], unknown=none} : string[batch,x1.1]
+              return %1 "y1"
+            }
+        "#]],
+        );
+        let dealt_out = json!({"vocabulary": [5, 7], "mask_token": 0, "num_oov_indices": 3, "invert": true});
+        check_program(
+            "IntegerLookup",
+            dealt_out,
+            &["int64 ?"],
+            expect![[r#"
+            input "x1": i64[batch]
+            const const0: i64[] = [0]
+            const const1: i64[] = [0]
+            {
+              %0 = input() {port=0} : i64[batch]
+              %1 = to_text(%0) {vocabulary=4:[5,7,-1], unknown=2} : i64[batch]
+              %2 = const() {constant=const0} : i64[]
+              %3 = compare(%0, %2) {op=eq} : bool[batch]
+              %4 = const() {constant=const1} : i64[]
+              %5 = select(%3, %4, %1) {} : i64[batch]
+              return %5 "y1"
+            }
+        "#]],
+        );
+    }
+
+    #[test]
+    fn bags() {
+        let of = |mode: &str| {
+            json!({"vocabulary": ["a"], "mask_token": "-", "output_mode": mode, "idf_weights": [2.0],
+            "max_tokens": 3, "pad_to_max_tokens": true})
+        };
+        check_program(
+            "StringLookup",
+            of("multi_hot"),
+            &["string ?,?"],
+            expect![[r#"
+            input "x1": string[batch,x1.1]
+            const const0: f32[] = [1.0]
+            {
+              %0 = input() {port=0} : string[batch,x1.1]
+              %1 = lookup(%0) {vocabulary=1:["a"], unknown=0/1, mask_text="-", mask_number=none, masked=-1} : i64[batch,x1.1]
+              %2 = one_hot(%1) {depth=3, element=f32} : f32[batch,x1.1,3]
+              %3 = reduce(%2) {op=sum, axes=[1], keep=false} : f32[batch,3]
+              %4 = const() {constant=const0} : f32[]
+              %5 = binary(%3, %4) {op=min} : f32[batch,3]
+              return %5 "y1"
+            }
+        "#]],
+        );
+        check_program(
+            "StringLookup",
+            of("tf_idf"),
+            &["string ?,?"],
+            expect![[r#"
+            input "x1": string[batch,x1.1]
+            const const0: f32[1] = [2.0]
+            {
+              %0 = input() {port=0} : string[batch,x1.1]
+              %1 = lookup(%0) {vocabulary=1:["a"], unknown=0/1, mask_text="-", mask_number=none, masked=-1} : i64[batch,x1.1]
+              %2 = one_hot(%1) {depth=3, element=f32} : f32[batch,x1.1,3]
+              %3 = reduce(%2) {op=sum, axes=[1], keep=false} : f32[batch,3]
+              %4 = const() {constant=const0} : f32[1]
+              %5 = pad(%4) {padding=[1|0|0], value=2.0} : f32[2]
+              %6 = pad(%5) {padding=[0|1|0], value=0.0} : f32[3]
+              %7 = binary(%3, %6) {op=mul} : f32[batch,3]
+              return %7 "y1"
+            }
+        "#]],
+        );
+        check_program(
+            "StringLookup",
+            of("one_hot"),
+            &["string ?,1"],
+            expect![[r#"
+            input "x1": string[batch,1]
+            {
+              %0 = input() {port=0} : string[batch,1]
+              %1 = lookup(%0) {vocabulary=1:["a"], unknown=0/1, mask_text="-", mask_number=none, masked=-1} : i64[batch,1]
+              %2 = reshape(%1) {dims=[batch]} : i64[batch]
+              %3 = one_hot(%2) {depth=3, element=f32} : f32[batch,3]
+              return %3 "y1"
+            }
+        "#]],
+        );
+    }
+
+    #[test]
+    fn special_tokens_are_of_the_vocabulary_s_kind() {
+        let config = json!({"vocabulary": ["a"], "oov_token": 1});
+        check_refused("StringLookup", config, &["?"], "`config.oov_token`: expected a string, found `1`");
     }
 
     #[test]

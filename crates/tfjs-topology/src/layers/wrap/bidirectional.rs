@@ -5,12 +5,10 @@
 use crate::call::Call;
 use crate::config::{Config, FromJson, expected};
 use crate::inner::Inner;
-use crate::layer::{LayerDef, MaskRule, Scope, ScopeKind, WeightDecl};
+use crate::layer::{LayerDef, Scope, ScopeKind};
 use crate::layers::rnn::arguments::Arguments;
 use crate::lower::{KerasTensor, LowerCx};
-use crate::ops::binary::broadcast;
 use crate::registry::FromConfig;
-use crate::types::TensorType;
 use serde_json::{Map, Value, json};
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_manifest::{Error, Result};
@@ -184,21 +182,6 @@ impl Bidirectional {
         };
         [scope(&self.forward, "forward_layer"), scope(&self.backward, "backward_layer")]
     }
-
-    fn merged(&self, a: &TensorType, b: &TensorType) -> Result<Vec<TensorType>> {
-        match self.merge {
-            Merge::Apart => Ok(vec![a.clone(), b.clone()]),
-            Merge::Sum | Merge::Mul | Merge::Average => Ok(vec![a.with_shape(broadcast(&a.shape, &b.shape)?.0)]),
-            Merge::Concat => {
-                let last = a.shape.last().zip(b.shape.last()).map(|(a, b)| a.saturating_add(b));
-                let mut dims = a.shape.0.clone();
-                if let Some(dim) = dims.last_mut() {
-                    *dim = last;
-                }
-                Ok(vec![a.with_shape(dims)])
-            }
-        }
-    }
 }
 
 /// Lowering.
@@ -246,46 +229,14 @@ impl LayerDef for Bidirectional {
         let merged = merged.into_iter().map(|value| KerasTensor::from(value).with_mask(a.mask));
         Ok(merged.chain(forward_states.iter().chain(backward_states).cloned()).collect())
     }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let [forward, backward] = self.calls(call)?;
-        let (forward, backward) = (self.forward.infer(&forward)?, self.backward.infer(&backward)?);
-        let (Some((a, forward_states)), Some((b, backward_states))) = (forward.split_first(), backward.split_first())
-        else {
-            return Err(Error::malformed("expected a layer with an output inside `Bidirectional`"));
-        };
-        if self.return_sequences && a.shape.rank() <= self.time_axis {
-            return Err(Error::malformed(format!("expected sequences from the inner layer, found shape {}", a.shape)));
-        }
-        let mut outputs = self.merged(a, b)?;
-        outputs.extend(forward_states.iter().chain(backward_states).cloned());
-        Ok(outputs)
-    }
-
-    fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
-        let [forward, backward] = self.calls(call)?;
-        let [forward_scope, backward_scope] = self.scopes();
-        let mut weights = self.forward.weights(&forward, &forward_scope)?;
-        weights.extend(self.backward.weights(&backward, &backward_scope)?);
-        Ok(weights)
-    }
-
-    fn expanded(&self, call: &Call<TensorType>) -> Result<u64> {
-        let [forward, backward] = self.calls(call)?;
-        let both = self.forward.expanded(&forward)?.saturating_add(self.backward.expanded(&backward)?);
-        Ok(both.saturating_add(1))
-    }
-
-    fn mask(&self) -> MaskRule {
-        MaskRule::Compute
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::producer::Family;
     use crate::registry::Layer;
-    use crate::testing::{check_infer, check_refused, check_weights, read_layer_of};
+    use crate::testing::{check_infer, check_program, check_refused, check_weights, read_layer_of};
+    use expect_test::expect;
     use serde_json::{Value, json};
 
     fn wrapped(class: &str, inner: Value, more: Value) -> Value {
@@ -338,6 +289,80 @@ mod tests {
         check(Family::Keras2, both("l", "m"), ["forward_l", "backward_m"]);
         check(Family::Keras3, both("forward_l", "backward_l"), ["forward_l", "backward_l"]);
         check(Family::Keras3, both("forward_l", "m"), ["forward_l", "m"]);
+    }
+
+    #[test]
+    fn both_directions_in_the_order_of_time() {
+        let inner = json!({"name": "r", "units": 4, "use_bias": false, "return_sequences": true, "return_state": true});
+        let config = wrapped("SimpleRNN", inner, json!({"merge_mode": "ave"}));
+        check_program(
+            "Bidirectional",
+            config,
+            &["?,?,3 masked"],
+            expect![[r#"
+            input "x1": f32[batch,x1.1,3]
+            input "x1.mask": bool[batch,x1.1]
+            slot slot0 "/forward_r/kernel": f32[3,4]
+            slot slot1 "/forward_r/recurrent_kernel": f32[4,4]
+            slot slot2 "/backward_r/kernel": f32[3,4]
+            slot slot3 "/backward_r/recurrent_kernel": f32[4,4]
+            const const0: f32[] = [0.0]
+            const const1: f32[] = [0.5]
+            guard at_least(x1.1, 1)
+            {
+              %0 = input() {port=0} : f32[batch,x1.1,3]
+              %1 = input() {port=1} : bool[batch,x1.1]
+              %2 = param() {slot=slot0} : f32[3,4]
+              %3 = param() {slot=slot1} : f32[4,4]
+              %4 = const() {constant=const0} : f32[]
+              %5 = broadcast(%4) {dims=[batch,4], axes=[]} : f32[batch,4]
+              %6, %7, %8 = rnn(%0, %2, %3, %5, %1) {cell=simple, activation=tanh, recurrent_activation=linear, backwards=false, bias=false, mask=true, masked_output=zeros} : f32[batch,x1.1,4]; f32[batch,4]; f32[batch,4]
+              %9 = param() {slot=slot2} : f32[3,4]
+              %10 = param() {slot=slot3} : f32[4,4]
+              %11 = broadcast(%4) {dims=[batch,4], axes=[]} : f32[batch,4]
+              %12, %13, %14 = rnn(%0, %9, %10, %11, %1) {cell=simple, activation=tanh, recurrent_activation=linear, backwards=true, bias=false, mask=true, masked_output=zeros} : f32[batch,x1.1,4]; f32[batch,4]; f32[batch,4]
+              %15 = reverse(%12) {axes=[1]} : f32[batch,x1.1,4]
+              %16 = binary(%6, %15) {op=add} : f32[batch,x1.1,4]
+              %17 = const() {constant=const1} : f32[]
+              %18 = binary(%16, %17) {op=mul} : f32[batch,x1.1,4]
+              return %18 "y1", %1 "y1.mask", %8 "y2", %14 "y3"
+            }
+        "#]],
+        );
+    }
+
+    #[test]
+    fn each_direction_carries_its_own_state() {
+        let inner = json!({"name": "r", "units": 4, "use_bias": false, "stateful": true});
+        check_program(
+            "Bidirectional",
+            wrapped("SimpleRNN", inner, json!({})),
+            &["2,5,3"],
+            expect![[r#"
+            input "x1": f32[2,5,3]
+            slot slot0 "/forward_r/kernel": f32[3,4]
+            slot slot1 "/forward_r/recurrent_kernel": f32[4,4]
+            slot slot2 "/backward_r/kernel": f32[3,4]
+            slot slot3 "/backward_r/recurrent_kernel": f32[4,4]
+            state state0 "/forward_r/state0": f32[2,4] = 0.0
+            state state1 "/backward_r/state0": f32[2,4] = 0.0
+            {
+              %0 = input() {port=0} : f32[2,5,3]
+              %1 = param() {slot=slot0} : f32[3,4]
+              %2 = param() {slot=slot1} : f32[4,4]
+              %3 = state() {state=state0} : f32[2,4]
+              %4, %5, %6 = rnn(%0, %1, %2, %3) {cell=simple, activation=tanh, recurrent_activation=linear, backwards=false, bias=false, mask=false, masked_output=previous} : f32[2,5,4]; f32[2,4]; f32[2,4]
+              %7 = param() {slot=slot2} : f32[3,4]
+              %8 = param() {slot=slot3} : f32[4,4]
+              %9 = state() {state=state1} : f32[2,4]
+              %10, %11, %12 = rnn(%0, %7, %8, %9) {cell=simple, activation=tanh, recurrent_activation=linear, backwards=true, bias=false, mask=false, masked_output=previous} : f32[2,5,4]; f32[2,4]; f32[2,4]
+              %13 = concat(%5, %11) {axis=1} : f32[2,8]
+              return %13 "y1"
+            }
+            update state0 = %6
+            update state1 = %12
+        "#]],
+        );
     }
 
     #[test]

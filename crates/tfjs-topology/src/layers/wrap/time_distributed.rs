@@ -5,11 +5,10 @@
 use crate::call::Call;
 use crate::config::Config;
 use crate::inner::Inner;
-use crate::layer::{LayerDef, MaskRule, Scope, ScopeKind, WeightDecl};
+use crate::layer::{LayerDef, Scope, ScopeKind};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::producer::Family;
 use crate::registry::FromConfig;
-use crate::types::{Dim, SymShape, TensorType};
 use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_ir::{Dim as AxisDim, Value};
 use tfjs_manifest::{Error, Result};
@@ -35,31 +34,6 @@ impl FromConfig for TimeDistributed {
     }
 }
 
-impl TimeDistributed {
-    /// `[batch, time]` of the inputs, and the call of the inner layer.
-    fn folded(&self, call: &Call<TensorType>) -> Result<([Dim; 2], Call<TensorType>)> {
-        let mut steps = None;
-        let mut inputs = Vec::new();
-        for input in call.inputs() {
-            let [batch, time, rest @ ..] = &input.shape.0[..] else { return Err(too_flat(input)) };
-            if rest.is_empty() {
-                return Err(too_flat(input));
-            }
-            let mut dims = vec![SymShape::product(&[*batch, *time])?];
-            dims.extend(rest);
-            inputs.push(input.with_shape(dims));
-            steps.get_or_insert([*batch, *time]);
-        }
-        let steps = steps.ok_or_else(|| Error::malformed("expected an input, found none"))?;
-        Ok((steps, Call::of(inputs)))
-    }
-}
-
-fn too_flat(input: &TensorType) -> Error {
-    Error::malformed(format!("expected an input of rank 3 or more, found shape {}", input.shape))
-}
-
-/// Lowering.
 impl TimeDistributed {
     /// `[batch, time]` of the first input.
     fn steps(&self, cx: &LowerCx<'_>, call: &Call<KerasTensor>) -> Result<[AxisDim; 2]> {
@@ -145,36 +119,16 @@ impl LayerDef for TimeDistributed {
         self.check_folding(cx, steps[0], pointwise)?;
         outputs.iter().map(|output| self.unfold(cx, output, steps, mask)).collect()
     }
-
-    fn infer(&self, call: &Call<TensorType>) -> Result<Vec<TensorType>> {
-        let (steps, inner) = self.folded(call)?;
-        let outputs = self.inner.infer(&inner)?;
-        let unfolded = |ty: &TensorType| {
-            let rest = ty.shape.0.iter().skip(1).copied();
-            ty.with_shape(steps.into_iter().chain(rest).collect::<Vec<_>>())
-        };
-        Ok(outputs.iter().map(unfolded).collect())
-    }
-
-    fn weights(&self, call: &Call<TensorType>) -> Result<Vec<WeightDecl>> {
-        let (_, inner) = self.folded(call)?;
-        let name = self.inner.entry().name.clone();
-        self.inner.weights(&inner, &Scope { name, attr: "layer".to_string(), kind: ScopeKind::Wrapped })
-    }
-
-    fn expanded(&self, call: &Call<TensorType>) -> Result<u64> {
-        let (_, inner) = self.folded(call)?;
-        Ok(self.inner.expanded(&inner)?.saturating_add(1))
-    }
-
-    fn mask(&self) -> MaskRule {
-        MaskRule::Compute
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_refused, check_weights};
+    use crate::lower::Phase;
+    use crate::producer::Family;
+    use crate::testing::{
+        check_infer, check_program, check_program_of, check_refused, check_refused_in, check_weights,
+    };
+    use expect_test::expect;
     use serde_json::json;
 
     #[test]
@@ -194,6 +148,91 @@ mod tests {
         let model = json!({"class_name": "Sequential", "config": {"name": "s", "layers": [dense]}});
         check_infer("TimeDistributed", json!({"layer": model}), &["?,7,3"], &["?,7,4"]);
         check_weights("TimeDistributed", json!({"layer": model}), &["?,7,3"], &["s/d/kernel[3,4]", "s/d/bias[4]"]);
+    }
+
+    #[test]
+    fn time_is_folded_into_the_batch() {
+        let dense = json!({"layer": {"class_name": "Dense", "config": {"name": "d", "units": 4, "use_bias": false}}});
+        check_program(
+            "TimeDistributed",
+            dense,
+            &["?,?,3 masked"],
+            expect![[r#"
+            input "x1": f32[batch,x1.1,3]
+            input "x1.mask": bool[batch,x1.1]
+            slot slot0 "/kernel": f32[3,4]
+            {
+              %0 = input() {port=0} : f32[batch,x1.1,3]
+              %1 = input() {port=1} : bool[batch,x1.1]
+              %2 = reshape(%0) {dims=[batch*x1.1,3]} : f32[batch*x1.1,3]
+              %3 = param() {slot=slot0} : f32[3,4]
+              %4 = dot(%2, %3) {batch=[], contract=[(1,0)]} : f32[batch*x1.1,4]
+              %5 = reshape(%4) {dims=[batch,x1.1,4]} : f32[batch,x1.1,4]
+              return %5 "y1", %1 "y1.mask"
+            }
+        "#]],
+        );
+    }
+
+    #[test]
+    fn the_mask_of_the_inner_layer_is_one_of_steps_in_keras_2() {
+        let masking = json!({"layer": {"class_name": "Masking", "config": {"name": "m"}}});
+        check_program(
+            "TimeDistributed",
+            masking.clone(),
+            &["?,?,5,3 masked"],
+            expect![[r#"
+            input "x1": f32[batch,x1.1,5,3]
+            input "x1.mask": bool[batch,x1.1]
+            const const0: f32[] = [0.0]
+            {
+              %0 = input() {port=0} : f32[batch,x1.1,5,3]
+              %1 = input() {port=1} : bool[batch,x1.1]
+              %2 = reshape(%0) {dims=[batch*x1.1,5,3]} : f32[batch*x1.1,5,3]
+              %3 = const() {constant=const0} : f32[]
+              %4 = compare(%2, %3) {op=ne} : bool[batch*x1.1,5,3]
+              %5 = reduce(%4) {op=any, axes=[2], keep=true} : bool[batch*x1.1,5,1]
+              %6 = cast(%5) {to=f32} : f32[batch*x1.1,5,1]
+              %7 = binary(%2, %6) {op=mul} : f32[batch*x1.1,5,3]
+              %8 = reshape(%5) {dims=[batch*x1.1,5]} : bool[batch*x1.1,5]
+              %9 = reshape(%7) {dims=[batch,x1.1,5,3]} : f32[batch,x1.1,5,3]
+              %10 = reshape(%8) {dims=[batch,x1.1,5]} : bool[batch,x1.1,5]
+              return %9 "y1", %10 "y1.mask"
+            }
+        "#]],
+        );
+        check_program_of(
+            Family::Keras3,
+            "TimeDistributed",
+            masking,
+            &["?,?,5,3 masked"],
+            expect![[r#"
+            input "x1": f32[batch,x1.1,5,3]
+            input "x1.mask": bool[batch,x1.1]
+            const const0: f32[] = [0.0]
+            {
+              %0 = input() {port=0} : f32[batch,x1.1,5,3]
+              %1 = input() {port=1} : bool[batch,x1.1]
+              %2 = reshape(%0) {dims=[batch*x1.1,5,3]} : f32[batch*x1.1,5,3]
+              %3 = const() {constant=const0} : f32[]
+              %4 = compare(%2, %3) {op=ne} : bool[batch*x1.1,5,3]
+              %5 = reduce(%4) {op=any, axes=[2], keep=true} : bool[batch*x1.1,5,1]
+              %6 = cast(%5) {to=f32} : f32[batch*x1.1,5,1]
+              %7 = binary(%2, %6) {op=mul} : f32[batch*x1.1,5,3]
+              %8 = reshape(%5) {dims=[batch*x1.1,5]} : bool[batch*x1.1,5]
+              %9 = reshape(%7) {dims=[batch,x1.1,5,3]} : f32[batch,x1.1,5,3]
+              return %9 "y1", %1 "y1.mask"
+            }
+        "#]],
+        );
+    }
+
+    #[test]
+    fn what_mixes_the_entries_of_a_batch_is_refused() {
+        let rnn = json!({"layer": {"class_name": "LSTM", "config": {"name": "l", "units": 4, "stateful": true}}});
+        let message =
+            "the layer inside of `TimeDistributed` mixes the entries of a batch (`l`), which is not supported";
+        check_refused_in(Phase::Predict, "TimeDistributed", rnn, &["2,5,7,3"], message);
     }
 
     #[test]

@@ -1,0 +1,84 @@
+//! Rule of activation functions, in candle's operations.
+
+use super::error::Result;
+use super::execute::Site;
+use super::math::{clip, expm1, filled, in_single, log1p, select};
+use super::typed::Typed;
+use super::{Results, Rule, tensors};
+use candle_core::Tensor;
+use candle_nn::ops::sigmoid;
+use tfjs_ir::prim::activate::{Activate, Activation};
+use tfjs_ir::prim::recurrent::Gate;
+
+impl Rule for Activate {
+    fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
+        let [x] = tensors(operands)?;
+        site.one(activate(self.function, x)?)
+    }
+}
+
+/// The activation of a gate, or nothing.
+pub(super) fn gate(gate: Gate, x: &Tensor) -> candle_core::Result<Tensor> {
+    match gate.0 {
+        Some(function) => activate(function, x),
+        None => Ok(x.clone()),
+    }
+}
+
+/// A function of each element.
+fn activate(function: Activation, x: &Tensor) -> candle_core::Result<Tensor> {
+    in_single(x, |x| formula(function, x))
+}
+
+/// The formula of each function. NaN stays NaN: comparisons with it are false, so choices keep `x` where they are.
+fn formula(function: Activation, x: &Tensor) -> candle_core::Result<Tensor> {
+    match function {
+        Activation::Relu { max, negative_slope, threshold } => relu(x, max, negative_slope, threshold),
+        Activation::Elu { alpha } => elu(x, alpha),
+        Activation::Selu {} => elu(x, 1.673_263_242_354_377_2)? * 1.050_700_987_355_480_5,
+        Activation::Sigmoid {} => sigmoid(x),
+        Activation::HardSigmoid { slope, offset } => clip(&x.affine(slope, offset)?, 0.0, 1.0),
+        Activation::Tanh {} => x.tanh(),
+        Activation::Softplus {} => softplus(x),
+        Activation::Softsign {} => x / (x.abs()? + 1.0)?,
+        Activation::Silu {} => x.silu(),
+        Activation::HardSilu {} => (x * clip(&(x + 3.0)?, 0.0, 6.0)?)? / 6.0,
+        Activation::Gelu {} => x.gelu_erf(),
+        Activation::GeluTanh {} => x.gelu(),
+        Activation::Mish {} => x * softplus(x)?.tanh()?,
+        Activation::Exponential {} => x.exp(),
+        Activation::Celu { alpha } => select(&x.gt(0.0)?, x, &(expm1(&(x / alpha)?)? * alpha)?),
+        Activation::HardShrink { lambda } => select(&x.abs()?.le(lambda)?, &filled(x, 0.0)?, x),
+        Activation::SoftShrink { lambda } => {
+            let inner = select(&x.lt(-lambda)?, &(x + lambda)?, &(x * 0.0)?)?;
+            select(&x.gt(lambda)?, &(x - lambda)?, &inner)
+        }
+        Activation::Clip { low, high } => clip(x, low, high),
+        Activation::LogSigmoid {} => softplus(&x.neg()?)?.neg(),
+        Activation::TanhShrink {} => x - x.tanh()?,
+        Activation::SparsePlus {} => {
+            let middle = ((x + 1.0)?.sqr()? * 0.25)?;
+            let above = select(&x.lt(1.0)?, &middle, x)?;
+            select(&x.le(-1.0)?, &filled(x, 0.0)?, &above)
+        }
+        Activation::Squareplus { b } => (x + (x.sqr()? + b)?.sqrt()?)? * 0.5,
+        Activation::Threshold { threshold, value } => select(&x.le(threshold)?, &filled(x, value)?, x),
+    }
+}
+
+/// `x >= max -> max; x < threshold -> slope * (x - threshold); else x`.
+fn relu(x: &Tensor, max: f64, slope: f64, threshold: f64) -> candle_core::Result<Tensor> {
+    let below = if slope == 0.0 { filled(x, 0.0)? } else { x.affine(slope, -slope * threshold)? };
+    let out = select(&x.lt(threshold)?, &below, x)?;
+    if max == f64::INFINITY { Ok(out) } else { select(&x.ge(max)?, &filled(x, max)?, &out) }
+}
+
+fn elu(x: &Tensor, alpha: f64) -> candle_core::Result<Tensor> {
+    select(&x.gt(0.0)?, x, &(expm1(x)? * alpha)?)
+}
+
+/// `max(x, 0) + log(1 + exp(-|x|))`, which neither overflows nor loses small values.
+fn softplus(x: &Tensor) -> candle_core::Result<Tensor> {
+    let positive = select(&x.lt(0.0)?, &filled(x, 0.0)?, x)?;
+    positive + log1p(&x.abs()?.neg()?.exp()?)?
+}

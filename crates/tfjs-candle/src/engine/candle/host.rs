@@ -1,0 +1,19 @@
+//! Rules of vocabularies, which are on the host.
+
+use super::error::Result;
+use super::execute::Site;
+use super::typed::Typed;
+use super::{Results, Rule, reference};
+use tfjs_ir::prim::host::{Lookup, ToText};
+
+impl Rule for Lookup {
+    fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
+        reference::evaluate(site, operands)
+    }
+}
+
+impl Rule for ToText {
+    fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
+        reference::evaluate(site, operands)
+    }
+}

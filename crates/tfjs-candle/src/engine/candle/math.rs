@@ -1,0 +1,95 @@
+//! Functions that candle does not have, or has with other results for NaN, in operations that every device has.
+
+use candle_core::{DType, Result, Tensor};
+
+/// A number as a view of the shape of `x`.
+pub(super) fn filled(x: &Tensor, number: f64) -> Result<Tensor> {
+    Tensor::new(number as f32, x.device())?.to_dtype(x.dtype())?.broadcast_as(x.shape())
+}
+
+/// `condition ? yes : no`, all of one shape.
+pub(super) fn select(condition: &Tensor, yes: &Tensor, no: &Tensor) -> Result<Tensor> {
+    condition.where_cond(yes, no)
+}
+
+/// Computes in single precision what is held in half: intermediate results are not rounded.
+pub(super) fn in_single(x: &Tensor, f: impl FnOnce(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
+    match x.dtype() {
+        DType::F16 | DType::BF16 => f(&x.to_dtype(DType::F32)?)?.to_dtype(x.dtype()),
+        _ => f(x),
+    }
+}
+
+/// The larger of two tensors of one shape; NaN if one is NaN.
+pub(super) fn larger(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    // `b` where one is NaN, which is wrong only if that is `a`.
+    let larger = select(&a.ge(b)?, a, b)?;
+    select(&is_nan(a)?, a, &larger)
+}
+
+/// The smaller of two tensors of one shape; NaN if one is NaN.
+pub(super) fn smaller(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    let smaller = select(&a.le(b)?, a, b)?;
+    select(&is_nan(a)?, a, &smaller)
+}
+
+/// Numbers outside of the range become its borders; NaN stays.
+pub(super) fn clip(x: &Tensor, low: f64, high: f64) -> Result<Tensor> {
+    let raised = select(&x.lt(low)?, &filled(x, low)?, x)?;
+    select(&raised.gt(high)?, &filled(x, high)?, &raised)
+}
+
+pub(super) fn is_nan(x: &Tensor) -> Result<Tensor> {
+    x.ne(x)
+}
+
+/// A difference is 0 unless the number is infinite or NaN.
+pub(super) fn is_finite(x: &Tensor) -> Result<Tensor> {
+    (x - x)?.eq(0.0)
+}
+
+/// -1 or 1; zeros and NaN stay.
+pub(super) fn sign(x: &Tensor) -> Result<Tensor> {
+    let negative = select(&x.lt(0.0)?, &filled(x, -1.0)?, x)?;
+    select(&x.gt(0.0)?, &filled(x, 1.0)?, &negative)
+}
+
+/// The nearest whole number, halves to the even one: candle rounds them away from zero.
+pub(super) fn round_even(x: &Tensor) -> Result<Tensor> {
+    let floor = x.floor()?;
+    let fraction = (x - &floor)?;
+    let half = (&floor / 2.0)?;
+    let odd = half.ne(&half.floor()?)?.to_dtype(x.dtype())?;
+    let above = fraction.gt(0.5)?.to_dtype(x.dtype())?;
+    let tie = (fraction.eq(0.5)?.to_dtype(x.dtype())? * odd)?;
+    floor + (above + tie)?
+}
+
+/// `exp(x) - 1 = tanh(x / 2) (exp(x) + 1)`, exact near zero; where `exp` is large, itself.
+pub(super) fn expm1(x: &Tensor) -> Result<Tensor> {
+    let exp = x.exp()?;
+    let near = ((x / 2.0)?.tanh()? * (&exp + 1.0)?)?;
+    select(&x.gt(20.0)?, &(exp - 1.0)?, &near)
+}
+
+/// `log(1 + x) = 2 atanh(x / (2 + x))`, as a series where `1 + x` would round `x` away.
+pub(super) fn log1p(x: &Tensor) -> Result<Tensor> {
+    let s = (x / (x + 2.0)?)?;
+    let s2 = s.sqr()?;
+    let series = (((((&s2 * (1.0 / 7.0))? + 1.0 / 5.0)? * &s2)? + 1.0 / 3.0)? * &s2)?;
+    let near = ((series + 1.0)? * (&s * 2.0)?)?;
+    select(&x.abs()?.lt(0.25)?, &near, &(x + 1.0)?.log()?)
+}
+
+/// One over the square root.
+pub(super) fn rsqrt(x: &Tensor) -> Result<Tensor> {
+    x.sqrt()?.recip()
+}
+
+/// The product of matrices `[b, m, k]` and `[b, k, n]`. candle's CPU multiplies single precision only in every build.
+pub(super) fn product(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    if a.device().is_cpu() && matches!(a.dtype(), DType::F16 | DType::BF16) {
+        return a.to_dtype(DType::F32)?.matmul(&b.to_dtype(DType::F32)?)?.to_dtype(a.dtype());
+    }
+    a.matmul(b)
+}

@@ -1,0 +1,145 @@
+//! The candle engine: runs the primitives of a program with candle, on the CPU, CUDA and Metal.
+//!
+//! It knows no layer. A primitive is a [`Rule`] in the file of its family; what candle does not have, or not exactly,
+//! the interpreter evaluates on the host ([`reference`]). Values may be views; rules that need rows in memory make
+//! them contiguous.
+//!
+//! Values without elements never reach candle: a node whose results are all empty does not run, and rules say what a
+//! reduction over nothing is.
+
+mod activate;
+mod constants;
+mod control;
+mod convolve;
+mod elementwise;
+mod error;
+mod execute;
+mod host;
+mod index;
+mod layout;
+mod linear;
+mod math;
+mod normalize;
+mod plan;
+mod recurrent;
+mod reduce;
+mod reference;
+mod source;
+mod taps;
+mod typed;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+use crate::engine::call::{Call, Outcome};
+use candle_core::{Device, Tensor};
+use constants::Constants;
+use error::Result;
+use execute::{Env, Site};
+use plan::Plan;
+use tfjs_ir::prim::{self, Prim};
+use tfjs_ir::{Program, SlotId, Target, for_each_prim};
+use tfjs_manifest::Error;
+use typed::Typed;
+
+/// A program that candle runs.
+#[derive(Debug)]
+pub(crate) struct CandleEngine {
+    program: Program,
+    plan: Plan,
+    constants: Constants,
+}
+
+impl CandleEngine {
+    /// Prepares a program.
+    ///
+    /// # Errors
+    /// None today; a composite that cannot be expanded.
+    pub(crate) fn compile(program: &Program) -> tfjs_manifest::Result<CandleEngine> {
+        let program = program.clone();
+        let plan = Plan::new(&program.body, program.roots().collect());
+        let constants = Constants::new(&program);
+        Ok(CandleEngine { program, plan, constants })
+    }
+
+    /// Runs the program on a device. `weight` gives the weights; inputs and states are copied to the device where they
+    /// are not there yet.
+    ///
+    /// # Errors
+    /// - [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for data that a primitive rejects, at its layer;
+    /// - [`Kind::Limit`](tfjs_manifest::Kind::Limit) for a device without memory;
+    /// - what `weight` and the caller's own functions fail with.
+    pub(crate) fn run(
+        &self,
+        call: &Call<'_>,
+        weight: &dyn Fn(SlotId) -> tfjs_manifest::Result<Tensor>,
+        device: &Device,
+    ) -> tfjs_manifest::Result<Outcome> {
+        let CandleEngine { program, plan, constants } = self;
+        let constants = constants.on(device, program)?;
+        let env = Env { program, call, weight, constants: &constants, device };
+        let mut outputs = env.block(plan, &program.body, Vec::new())?;
+        let updates = outputs.split_off(program.body.results.len());
+        let mut outcome = Outcome { states: call.states.to_vec(), ..Outcome::default() };
+        for output in outputs {
+            outcome.outputs.push(output.into_data()?);
+        }
+        for (update, value) in program.updates.iter().zip(updates) {
+            let value = value.into_tensor()?;
+            match update.target {
+                Target::Slot(slot) => outcome.updates.push((slot, value)),
+                Target::State(state) => match outcome.states.get_mut(state.index()) {
+                    Some(state) => *state = value,
+                    None => return Err(Error::bug("the states of a call are not those of its program")),
+                },
+            }
+        }
+        Ok(outcome)
+    }
+}
+
+/// The results of a node; `None` for one that nothing reads.
+type Results = Vec<Option<Typed>>;
+
+/// How a primitive runs.
+trait Rule {
+    /// Whether it runs even when no result has an element, because it looks at its operands.
+    const ALWAYS: bool = false;
+
+    /// The results for these operands, which fit the primitive's inference.
+    fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results>;
+}
+
+macro_rules! dispatch {
+    ($($family:ident :: $name:ident = $text:literal, $class:ident;)*) => {
+        /// Runs any primitive. One that is listed and has no [`Rule`] does not compile.
+        fn run_prim(prim: &Prim, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
+            match prim {
+                $(Prim::$name(prim) => <prim::$family::$name as Rule>::run(prim, site, operands),)*
+            }
+        }
+
+        /// Whether a primitive runs even when no result has an element.
+        fn always_runs(prim: &Prim) -> bool {
+            match prim {
+                $(Prim::$name(_) => <prim::$family::$name as Rule>::ALWAYS,)*
+            }
+        }
+    };
+}
+for_each_prim!(dispatch);
+
+/// The operands of a primitive that takes `N`.
+fn take<const N: usize>(operands: &[Typed]) -> Result<[&Typed; N]> {
+    let found = operands.len();
+    let operands: Vec<&Typed> = operands.iter().collect();
+    operands.try_into().map_err(|_| Error::bug(format!("expected {N} operands, found {found}")).into())
+}
+
+/// The tensors of a primitive that takes `N`.
+fn tensors<const N: usize>(operands: &[Typed]) -> Result<[&Tensor; N]> {
+    let found = operands.len();
+    let operands = operands.iter().map(Typed::tensor).collect::<Result<Vec<&Tensor>>>()?;
+    operands.try_into().map_err(|_| Error::bug(format!("expected {N} operands, found {found}")).into())
+}

@@ -1,0 +1,168 @@
+//! Rules of reductions, positions of extremes, running sums and sorting.
+
+use super::error::Result;
+use super::execute::Site;
+use super::math::{self, in_single};
+use super::typed::{Typed, dtype};
+use super::{Results, Rule, reference, take, tensors};
+use candle_core::{DType, Tensor};
+use tfjs_ir::prim::reduce::{ArgReduce, Cumulative, Extreme, Reduce, ReduceOp, Sort, SumTo};
+use tfjs_manifest::Error;
+
+impl Rule for Reduce {
+    fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
+        let Reduce { op, axes, .. } = self;
+        let [x] = take(operands)?;
+        // Sums of integers wrap, which candle does not promise, and products candle does not have.
+        if x.element().is_integer() || *op == ReduceOp::Prod {
+            return reference::evaluate(site, operands);
+        }
+        let x = x.tensor()?;
+        if x.elem_count() == 0 {
+            return site.full(of_nothing(*op));
+        }
+        let out = in_single(x, |x| match op {
+            ReduceOp::Sum | ReduceOp::Prod => sum(x, axes),
+            ReduceOp::Mean => mean(x, axes),
+            ReduceOp::Max => largest(&rows(x, axes)?),
+            ReduceOp::Min => smallest(&rows(x, axes)?),
+            ReduceOp::Any => rows(x, axes)?.max_keepdim(1),
+            ReduceOp::All => rows(x, axes)?.min_keepdim(1),
+        });
+        site.one(out?.reshape(&site.expected(0)?.dims[..])?)
+    }
+}
+
+/// A reduction of no elements.
+fn of_nothing(op: ReduceOp) -> f64 {
+    match op {
+        ReduceOp::Sum | ReduceOp::Any => 0.0,
+        ReduceOp::Prod | ReduceOp::All => 1.0,
+        ReduceOp::Mean => f64::NAN,
+        ReduceOp::Max => f64::NEG_INFINITY,
+        ReduceOp::Min => f64::INFINITY,
+    }
+}
+
+/// The elements that are reduced together as rows of a matrix: `[groups, elements of each]`.
+pub(super) fn rows(x: &Tensor, axes: &[usize]) -> candle_core::Result<Tensor> {
+    let count: usize = axes.iter().map(|&axis| x.dims()[axis]).product();
+    let groups = x.elem_count().checked_div(count).unwrap_or(0);
+    x.permute(kept_first(x.rank(), axes))?.contiguous()?.reshape((groups, count))
+}
+
+/// All axes, those given last.
+pub(super) fn kept_first(rank: usize, axes: &[usize]) -> Vec<usize> {
+    (0..rank).filter(|axis| !axes.contains(axis)).chain(axes.iter().copied()).collect()
+}
+
+/// The sum over axes, which stay with one element each. The tensor has elements.
+pub(super) fn sum(x: &Tensor, axes: &[usize]) -> candle_core::Result<Tensor> {
+    let mut dims = x.dims().to_vec();
+    axes.iter().for_each(|&axis| dims[axis] = 1);
+    let Some((&first, &last)) = axes.first().zip(axes.last()) else { return Ok(x.clone()) };
+    let inner: usize = x.dims()[last + 1..].iter().product();
+    if inner == 1 || last - first + 1 != axes.len() {
+        return rows(x, axes)?.sum_keepdim(1)?.reshape(dims);
+    }
+    // Neighbouring axes with elements behind them: a product with ones adds up whole rows at a time.
+    let count: usize = x.dims()[first..=last].iter().product();
+    let outer = x.elem_count() / (count * inner);
+    let ones = Tensor::ones((outer, 1, count), x.dtype(), x.device())?;
+    math::product(&ones, &x.contiguous()?.reshape((outer, count, inner))?)?.reshape(dims)
+}
+
+/// The mean over axes, which stay with one element each. The tensor has elements.
+pub(super) fn mean(x: &Tensor, axes: &[usize]) -> candle_core::Result<Tensor> {
+    let count: usize = axes.iter().map(|&axis| x.dims()[axis]).product();
+    sum(x, axes)? / count as f64
+}
+
+/// The largest of each row; NaN if one is NaN. candle's own depends on the device and on the order.
+fn largest(rows: &Tensor) -> candle_core::Result<Tensor> {
+    or_nan(rows, rows.max_keepdim(1)?)
+}
+
+/// The smallest of each row; NaN if one is NaN.
+fn smallest(rows: &Tensor) -> candle_core::Result<Tensor> {
+    or_nan(rows, rows.min_keepdim(1)?)
+}
+
+/// NaN for each row that has one.
+fn or_nan(rows: &Tensor, found: Tensor) -> candle_core::Result<Tensor> {
+    let any = math::is_nan(rows)?.max_keepdim(1)?;
+    math::select(&any, &math::filled(&found, f64::NAN)?, &found)
+}
+
+impl Rule for SumTo {
+    fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
+        let [x] = take(operands)?;
+        if x.element().is_integer() {
+            return reference::evaluate(site, operands);
+        }
+        let x = x.tensor()?;
+        if x.elem_count() == 0 {
+            return site.full(0.0);
+        }
+        let dims = &site.expected(0)?.dims;
+        let new = x.rank().checked_sub(dims.len()).ok_or_else(|| Error::bug("a sum to a higher rank"))?;
+        let repeated = |&axis: &usize| axis < new || (dims[axis - new] == 1 && x.dims()[axis] != 1);
+        let axes: Vec<usize> = (0..x.rank()).filter(repeated).collect();
+        site.one(in_single(x, |x| sum(x, &axes))?.reshape(&dims[..])?)
+    }
+}
+
+impl Rule for ArgReduce {
+    fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
+        let [x] = tensors(operands)?;
+        if x.elem_count() == 0 {
+            return site.full(0.0);
+        }
+        let rows = rows(x, &[self.axis])?;
+        let best = match self.op {
+            Extreme::Max if x.dtype().is_float() => largest(&rows)?,
+            Extreme::Min if x.dtype().is_float() => smallest(&rows)?,
+            Extreme::Max => rows.max_keepdim(1)?,
+            Extreme::Min => rows.min_keepdim(1)?,
+        };
+        // The first of equal ones: devices do not promise it. Where the best is NaN, the first NaN.
+        let count = rows.dim(1)? as u32;
+        let hit = rows.broadcast_eq(&best)?.maximum(&math::is_nan(&rows)?)?;
+        let positions = Tensor::arange(0, count, x.device())?.broadcast_as(rows.shape())?;
+        let none = Tensor::new(count, x.device())?.broadcast_as(rows.shape())?;
+        let first = math::select(&hit, &positions, &none)?.min_keepdim(1)?;
+        let first = first.to_dtype(dtype(self.element, site.device()))?;
+        site.one(first.reshape(&site.expected(0)?.dims[..])?)
+    }
+}
+
+/// candle's running sum is a product with a triangle: quadratic, and NaN behind every infinity.
+impl Rule for Cumulative {
+    fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
+        reference::evaluate(site, operands)
+    }
+}
+
+/// candle's sort is not stable on devices, and places NaN anywhere.
+impl Rule for Sort {
+    fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
+        reference::evaluate(site, operands)
+    }
+}
+
+/// Rows of a matrix `[groups, n]` as they were in a tensor of these dimensions, before [`rows`].
+pub(super) fn unrows(rows: &Tensor, dims: &[usize], axes: &[usize]) -> candle_core::Result<Tensor> {
+    let order = kept_first(dims.len(), axes);
+    let moved: Vec<usize> = order.iter().map(|&axis| dims[axis]).collect();
+    let mut back = vec![0; order.len()];
+    order.iter().enumerate().for_each(|(i, &axis)| back[axis] = i);
+    rows.reshape(moved)?.permute(back)
+}
+
+/// The dtype in which a tensor's statistics are computed.
+pub(super) fn wide(x: &Tensor) -> candle_core::Result<Tensor> {
+    match x.dtype() {
+        DType::F16 | DType::BF16 => x.to_dtype(DType::F32),
+        _ => Ok(x.clone()),
+    }
+}

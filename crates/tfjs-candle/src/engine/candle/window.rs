@@ -1,0 +1,83 @@
+//! Rule of pools, one axis after the other.
+
+use super::error::Result;
+use super::execute::Site;
+use super::math::{filled, is_nan, select};
+use super::reduce::wide;
+use super::taps::{Laid, Taps, meets_nothing};
+use super::typed::Typed;
+use super::{Results, Rule, tensors};
+use candle_core::Tensor;
+use tfjs_ir::prim::window::{Pool, PoolOp};
+use tfjs_ir::window::Window;
+
+impl Rule for Pool {
+    fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
+        let [x] = tensors(operands)?;
+        let taps = self.windows.iter().enumerate();
+        let taps = taps.map(|(i, window)| Ok(Taps::new(window, i + 1, x.dims()[i + 1])?));
+        let taps = taps.collect::<Result<Vec<Taps>>>()?;
+        if taps.iter().any(|t| t.indices.is_empty()) {
+            return site.full(match self.op {
+                PoolOp::Max => f64::NEG_INFINITY,
+                PoolOp::Sum => 0.0,
+                PoolOp::Mean => f64::NAN,
+            });
+        }
+        let out = match self.op {
+            PoolOp::Max => largest(x, &taps)?,
+            PoolOp::Sum => taps.iter().try_fold(wide(x)?, |x, t| sum(&x, t))?,
+            PoolOp::Mean => taps.iter().zip(&self.windows).try_fold(wide(x)?, |x, (t, window)| mean(&x, t, window))?,
+        };
+        site.one(out.to_dtype(x.dtype())?)
+    }
+}
+
+/// The largest of each window; NaN if one is NaN, which a second pool over truth values tells.
+fn largest(x: &Tensor, taps: &[Taps]) -> candle_core::Result<Tensor> {
+    let pool = |x: &Tensor, border: f64| {
+        taps.iter().try_fold(x.clone(), |x, t| fold(&x, t, border, |a, b| a.maximum(&b)))
+    };
+    let largest = pool(x, f64::NEG_INFINITY)?;
+    select(&pool(&is_nan(x)?, 0.0)?, &filled(&largest, f64::NAN)?, &largest)
+}
+
+fn sum(x: &Tensor, taps: &Taps) -> candle_core::Result<Tensor> {
+    fold(x, taps, 0.0, |a, b| a + b)
+}
+
+/// The mean of what each window sees; of nothing, NaN.
+fn mean(x: &Tensor, taps: &Taps, window: &Window) -> candle_core::Result<Tensor> {
+    let sum = sum(x, taps)?;
+    let counts = counts(window, taps.length, taps.outputs);
+    if counts.iter().all(|n| *n == counts[0]) {
+        return sum / f64::from(counts[0]);
+    }
+    let mut shape = vec![1; x.rank()];
+    shape[taps.axis] = counts.len();
+    sum.broadcast_div(&Tensor::from_vec(counts, shape, x.device())?)
+}
+
+/// Combines what the elements of a window meet.
+fn fold(
+    x: &Tensor,
+    taps: &Taps,
+    border: f64,
+    f: impl Fn(Tensor, Tensor) -> candle_core::Result<Tensor>,
+) -> candle_core::Result<Tensor> {
+    let views = Laid::new(x, std::slice::from_ref(taps), border)?.views()?;
+    let mut views = views.into_iter();
+    let first = views.next().ok_or_else(meets_nothing)?;
+    views.try_fold(first, f)
+}
+
+/// How many elements of the axis each position of the window covers.
+fn counts(window: &Window, length: usize, outputs: usize) -> Vec<f32> {
+    let before = window.pads(length).before;
+    let count = |i: usize| {
+        let start = i * window.stride;
+        let end = start.saturating_add(window.size).min(before + length);
+        end.saturating_sub(start.max(before)) as f32
+    };
+    (0..outputs).map(count).collect()
+}

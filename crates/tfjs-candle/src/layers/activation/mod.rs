@@ -1,6 +1,0 @@
-//! Activation functions with parameters or weights, as layers.
-
-pub mod elu;
-pub mod prelu;
-pub mod relu;
-pub mod softmax;

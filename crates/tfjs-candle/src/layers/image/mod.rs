@@ -1,3 +1,0 @@
-//! Preprocessing of images inside a model.
-
-pub mod rescaling;

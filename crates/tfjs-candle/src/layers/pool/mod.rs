@@ -1,4 +1,0 @@
-//! Pools: the largest or mean value of a window, or of the whole input.
-
-pub mod global;
-pub mod window;

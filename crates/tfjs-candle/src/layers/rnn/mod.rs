@@ -1,4 +1,0 @@
-//! Recurrent layers: the cells, and the loop over time around them.
-
-pub mod cell;
-pub mod recurrent;

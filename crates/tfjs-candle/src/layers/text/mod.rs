@@ -1,3 +1,0 @@
-//! Layers that take or give text.
-
-pub mod lookup;

@@ -1,0 +1,40 @@
+//! Parts of a batch, and their results as one.
+
+use crate::engine::CandleResultExt;
+use crate::value::{Data, Strings};
+use candle_core::Tensor;
+use std::sync::Arc;
+use tfjs_manifest::{Result, Shape};
+
+/// Some entries of a batch.
+pub(super) fn narrow(data: &Data, start: usize, len: usize) -> Result<Data> {
+    Ok(match data {
+        Data::Tensor(tensor) => Data::Tensor(tensor.narrow(0, start, len).or_error()?),
+        Data::Strings(strings) => {
+            let row = strings.shape().dims()[1..].iter().product::<usize>();
+            let items = strings.items()[start * row..(start + len) * row].to_vec();
+            let dims: Vec<usize> = std::iter::once(len).chain(strings.shape().dims()[1..].iter().copied()).collect();
+            Data::Strings(Arc::new(Strings::new(Shape::new(dims)?, items)?))
+        }
+    })
+}
+
+/// Batches one after the other.
+pub(super) fn concat<'a>(parts: impl Iterator<Item = &'a Data>) -> Result<Data> {
+    let parts: Vec<&Data> = parts.collect();
+    let tensors: Option<Vec<&Tensor>> = parts.iter().map(|data| data.tensor().ok()).collect();
+    if let Some(tensors) = tensors {
+        return Tensor::cat(&tensors, 0).or_error().map(Data::Tensor);
+    }
+    let mut items = Vec::new();
+    let mut dims: Vec<usize> = parts.first().map(|data| data.dims().to_vec()).unwrap_or_default();
+    for part in &parts {
+        if let Data::Strings(strings) = part {
+            items.extend_from_slice(strings.items());
+        }
+    }
+    if let Some(batch) = dims.first_mut() {
+        *batch = parts.iter().filter_map(|data| data.dims().first()).sum();
+    }
+    Ok(Data::Strings(Arc::new(Strings::new(Shape::new(dims)?, items)?)))
+}

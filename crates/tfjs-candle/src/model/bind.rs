@@ -1,0 +1,75 @@
+//! The dimensions of a call: read off the shapes of its inputs, checked before anything runs, and remembered.
+
+use super::Shared;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use tfjs_ir::{Bound, InputRole};
+use tfjs_manifest::{Error, Limits, Result, Shape};
+use tfjs_topology::lower::{LowerOptions, lower};
+use tfjs_topology::types::SymShape;
+
+/// The dimensions of the shapes seen last.
+#[derive(Debug, Default)]
+pub(super) struct Shapes(Mutex<VecDeque<(Vec<Vec<usize>>, Arc<Bound>)>>);
+
+/// Shapes remembered; the one used longest ago is forgotten first.
+const REMEMBERED: usize = 64;
+
+impl Shared {
+    /// The dimensions for inputs of these shapes.
+    pub(super) fn bind(&self, shapes: &[&[usize]]) -> Result<Arc<Bound>> {
+        let lock = || self.shapes.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = |(known, _): &(Vec<Vec<usize>>, Arc<Bound>)| known.iter().eq(shapes.iter());
+        {
+            let mut known = lock();
+            if let Some(at) = known.iter().position(is_known) {
+                known.swap(0, at);
+                return Ok(known[0].1.clone());
+            }
+        }
+        let bound = Arc::new(self.bound(shapes)?);
+        let mut known = lock();
+        known.push_front((shapes.iter().map(|shape| shape.to_vec()).collect(), bound.clone()));
+        known.truncate(REMEMBERED);
+        Ok(bound)
+    }
+
+    fn bound(&self, shapes: &[&[usize]]) -> Result<Bound> {
+        let program = &self.model.program;
+        let mut given = shapes.iter();
+        let of_input = program.inputs.iter().map(|input| match input.role {
+            InputRole::Argument => given.next().copied().ok_or_else(|| Error::bug("an input without a shape")),
+            _ => Ok(&[][..]),
+        });
+        let of_input = of_input.collect::<Result<Vec<_>>>()?;
+        let bound = program.bind(&of_input).map_err(|e| self.explained(e, shapes))?;
+        self.check_sizes(&bound)?;
+        Ok(bound)
+    }
+
+    /// The layer's own words for a condition that does not hold: those of lowering with the shapes as they are.
+    fn explained(&self, error: Error, shapes: &[&[usize]]) -> Error {
+        let mut options = LowerOptions::default();
+        options.limits.clone_from(&self.limits);
+        for (port, shape) in self.model.graph.inputs.iter().zip(shapes) {
+            let shape = SymShape(shape.iter().copied().map(Some).collect());
+            options.input_shapes.insert(port.name.clone(), shape);
+        }
+        lower(&self.def, &options).err().unwrap_or(error)
+    }
+
+    /// Refuses values larger than a value may be.
+    fn check_sizes(&self, bound: &Bound) -> Result<()> {
+        let (graph, program) = (&self.model.graph, &self.model.program);
+        for (info, &value) in graph.values.iter().zip(&self.model.values) {
+            let at = |e: Error| match info.node {
+                Some(node) => e.at_layer(&graph.layer(&graph.nodes[node]).path),
+                None => e,
+            };
+            let dims = program.ty(value).dims.iter().map(|&dim| bound.get(dim)).collect::<Result<Vec<_>>>();
+            let elements = dims.and_then(Shape::new).map_err(at)?.elements();
+            Limits::check("elements (of one value)", elements as u64, self.limits.elements).map_err(at)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,221 @@
+//! A model is built from a file's parts: destinations first, the rest when the weights are there.
+
+use super::bind::Shapes;
+use super::{LayersModel, Shared};
+use crate::custom::CustomLayers;
+use crate::engine::Engine;
+use crate::native::{LazyPlan, NativePlan};
+use crate::optimizer::{self, OptimizerWeights};
+use crate::report::LoadReport;
+use crate::weights::{PackedPlace, Weights};
+use candle_core::Device;
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, OnceLock};
+use tfjs_manifest::{Error, Limits, ModelJson, Result, WeightReader, WeightsManifest};
+use tfjs_topology::bind::{Binding, Bound, TensorId};
+use tfjs_topology::def::ModelDef;
+use tfjs_topology::graph::{ModelGraph, SlotId};
+use tfjs_topology::lower::Model;
+use tfjs_weights::{Destinations, Wanted};
+
+/// How a model is built from a file's parts.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct BuildOptions {
+    /// Where weights live and predictions run; the CPU by default.
+    pub device: Option<Device>,
+    /// What runs predictions; the native engine on the CPU by default.
+    pub engine: Option<Engine>,
+    /// Layers of the caller's own.
+    pub custom_layers: CustomLayers,
+    /// The budgets.
+    pub limits: Limits,
+    /// Threads of the native engine; all cores by default.
+    pub threads: Option<usize>,
+    /// Whether the weights of the optimizer are kept, to be saved again; not by default: predicting needs none.
+    pub keep_optimizer: bool,
+}
+
+impl BuildOptions {
+    /// The engine asked for, or the one that is made for the device.
+    fn engine(&self) -> Engine {
+        let on_cpu = self.device.as_ref().is_none_or(Device::is_cpu);
+        self.engine.unwrap_or(if on_cpu { Engine::Native } else { Engine::Candle })
+    }
+}
+
+/// A model whose weights have destinations but no bytes yet.
+#[derive(Debug)]
+pub struct Prepared {
+    json: ModelJson,
+    def: ModelDef,
+    model: Model,
+    binding: Binding,
+    options: BuildOptions,
+}
+
+/// Decides where the bytes of each weight go, before any is fetched.
+///
+/// # Errors
+/// [`Kind::Limit`](tfjs_manifest::Kind::Limit) if the weights take more memory than allowed or to be had.
+pub fn prepare(
+    json: ModelJson,
+    def: ModelDef,
+    model: Model,
+    binding: Binding,
+    options: BuildOptions,
+) -> Result<(Prepared, Destinations<PackedPlace>)> {
+    let prepared = Prepared { json, def, model, binding, options };
+    let Prepared { model, binding, options, .. } = &prepared;
+    let wanted: HashMap<TensorId, SlotId> = binding
+        .slots
+        .iter()
+        .enumerate()
+        .filter_map(|(slot, bound)| match bound {
+            Bound::Tensor(id, _) => Some((*id, SlotId(slot))),
+            Bound::Filled => None,
+        })
+        .collect();
+    let manifest = prepared.manifest();
+    let kept: HashSet<TensorId> = optimizer::ids(&manifest).filter(|_| options.keep_optimizer).collect();
+    let layout = manifest.layout(&options.limits)?;
+    let packed = match options.engine() {
+        Engine::Native => NativePlan::places(&model.program)?,
+        Engine::Candle => HashMap::new(),
+    };
+    let packed = RefCell::new(packed);
+    let destinations = Destinations::with_places(&layout, &manifest, |group, index| {
+        let id = TensorId { group, index };
+        let Some(slot) = wanted.get(&id) else {
+            return Ok(if kept.contains(&id) { Wanted::Values } else { Wanted::Not });
+        };
+        Ok(packed.borrow_mut().remove(slot).map_or(Wanted::Values, Wanted::Place))
+    })?;
+    Ok((prepared, destinations))
+}
+
+/// Leaves the bytes of all weights in their files, to be read when they are wanted.
+pub fn prepare_lazy(
+    json: ModelJson,
+    def: ModelDef,
+    model: Model,
+    binding: Binding,
+    options: BuildOptions,
+) -> Prepared {
+    Prepared { json, def, model, binding, options }
+}
+
+impl Prepared {
+    /// Builds the model from filled destinations.
+    ///
+    /// # Errors
+    /// Weights that do not decode, naming the weight; a device that refuses.
+    pub fn finish(self, filled: Destinations<PackedPlace>, mut report: LoadReport) -> Result<LayersModel> {
+        let mut arrived = filled.arrived()?;
+        let optimizer = optimizer::take(&self.manifest(), &mut arrived)?;
+        let graph = &self.model.graph;
+        let mut weights = Weights::new(graph, &self.binding, &self.manifest(), arrived, &self.device())?;
+        let native = match self.native()? {
+            false => None,
+            true => Some(NativePlan::compile(&self.model.program, &mut weights, self.options.threads)?),
+        };
+        if let Some(plan) = &native {
+            report.reference_layers = plan.reference_layers();
+            report.opaque_layers = plan.opaque_layers();
+        }
+        self.build(weights, optimizer, native.map(LazyPlan::compiled), report)
+    }
+
+    /// Builds the model without its weights: each is read when it is first wanted, which for the native engine is
+    /// the first prediction. Predictions then block on files, and fail if those are no longer the same. An optimizer's
+    /// weights that are to be kept are read now.
+    ///
+    /// # Errors
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for weights in one group with strings.
+    pub fn finish_lazy(self, reader: Arc<dyn WeightReader>, report: LoadReport) -> Result<LayersModel> {
+        let manifest = self.manifest();
+        let layout = manifest.layout(&self.options.limits)?;
+        let graph = &self.model.graph;
+        let weights = Weights::unread(graph, &self.binding, &manifest, &layout, &reader, &self.device())?;
+        let optimizer = match self.options.keep_optimizer {
+            true => optimizer::read(&manifest, &layout, &*reader)?,
+            false => Vec::new(),
+        };
+        let native = self.native()?.then(|| LazyPlan::new(self.options.threads));
+        drop(manifest);
+        self.build(weights, optimizer, native, report)
+    }
+
+    fn manifest(&self) -> Cow<'_, WeightsManifest> {
+        self.json.weights_manifest.as_ref().map_or_else(Cow::default, Cow::Borrowed)
+    }
+
+    fn device(&self) -> Device {
+        self.options.device.clone().unwrap_or(Device::Cpu)
+    }
+
+    /// Whether the native engine runs it.
+    fn native(&self) -> Result<bool> {
+        match self.options.engine() {
+            Engine::Native if !self.device().is_cpu() => {
+                Err(Error::misuse("the native engine runs on the CPU; use the candle engine on other devices"))
+            }
+            engine => Ok(engine == Engine::Native),
+        }
+    }
+
+    fn build(
+        self,
+        weights: Weights,
+        optimizer: OptimizerWeights,
+        native: Option<LazyPlan>,
+        mut report: LoadReport,
+    ) -> Result<LayersModel> {
+        let device = self.device();
+        let Prepared { json, def, model, binding, options } = self;
+        let BuildOptions { device: _, engine: _, custom_layers, limits, threads: _, keep_optimizer } = options;
+        report.producer = Some(def.producer.clone());
+        report.weight_bytes = weight_bytes(&model.graph);
+        for bound in &binding.slots {
+            if let Bound::Tensor(_, rule) = bound {
+                *report.matched.entry(*rule).or_insert(0) += 1;
+            }
+        }
+        let name_of = |id: &TensorId| {
+            let spec = json.weights_manifest.as_ref()?.groups().get(id.group)?.weights.get(id.index)?;
+            (!(keep_optimizer && spec.is_optimizer())).then(|| spec.name.clone())
+        };
+        report.unused = binding.unused.iter().filter_map(name_of).collect();
+        report.warnings.extend(def.warnings.iter().cloned());
+        report.warnings.extend(model.warnings.iter().cloned());
+        report.warnings.extend(binding.warnings.iter().cloned());
+        let functions = crate::custom::functions(&model.opaques)?;
+        Ok(LayersModel {
+            shared: Arc::new(Shared {
+                json,
+                def,
+                model,
+                functions,
+                weights,
+                optimizer,
+                device,
+                native,
+                candle: OnceLock::new(),
+                custom_layers,
+                limits,
+                report,
+                shapes: Shapes::default(),
+            }),
+        })
+    }
+}
+
+/// Bytes of all weights as values.
+fn weight_bytes(graph: &ModelGraph) -> u64 {
+    let bytes = |slot: &tfjs_topology::graph::WeightSlot| {
+        slot.decl.shape.elements() as u64 * slot.decl.dtype.size().unwrap_or(0)
+    };
+    graph.slots.iter().map(bytes).sum()
+}

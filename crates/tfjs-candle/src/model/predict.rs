@@ -1,0 +1,185 @@
+//! Predictions: inputs checked, batches split, an engine run, states carried.
+
+use super::batches::{concat, narrow};
+use super::{LayersModel, Shared};
+use crate::Input;
+use crate::engine::candle::CandleEngine;
+use crate::engine::{Call, Engine, CandleResultExt, Outcome};
+use crate::input::{self, Inputs};
+use crate::output::Outputs;
+use crate::value::Data;
+use candle_core::{DType, Tensor};
+use std::sync::atomic::{AtomicU64, Ordering};
+use tfjs_ir::{Bound, ElementType};
+use tfjs_manifest::{Error, Result};
+use tfjs_topology::graph::SlotId;
+
+/// How a prediction is made.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct PredictOptions {
+    /// Examples at a time; all at once by default.
+    pub batch_size: Option<usize>,
+    /// Another engine than the model's.
+    pub engine: Option<Engine>,
+    /// What random numbers are drawn from, for models whose graph asks for them; another at each call by default.
+    pub seed: Option<u64>,
+}
+
+impl PredictOptions {
+    /// Examples at a time.
+    #[must_use]
+    pub fn with_batch_size(mut self, examples: usize) -> Self {
+        self.batch_size = Some(examples);
+        self
+    }
+
+    /// Another engine than the model's.
+    #[must_use]
+    pub fn with_engine(mut self, engine: Engine) -> Self {
+        self.engine = Some(engine);
+        self
+    }
+
+    /// What random numbers are drawn from.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+}
+
+impl LayersModel {
+    /// Predicts: one input, several in the model's order, or by name.
+    ///
+    /// # Errors
+    /// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for inputs that are not the model's, with the input's
+    /// name, what was expected and what found; what a layer refuses of inputs of these shapes.
+    pub fn predict(&self, inputs: impl Into<Inputs>) -> Result<Outputs> {
+        self.predict_with(inputs, &PredictOptions::default())
+    }
+
+    /// Predicts by the names of the model's inputs, in any order.
+    ///
+    /// # Errors
+    /// As for [`predict`](LayersModel::predict).
+    pub fn predict_named<S: Into<String>, T: Into<Input>>(
+        &self,
+        inputs: impl IntoIterator<Item = (S, T)>,
+    ) -> Result<Outputs> {
+        self.predict(inputs.into_iter().collect::<Inputs>())
+    }
+
+    /// Predicts with options. A stateful model starts from its initial states, and carries them from batch to batch.
+    ///
+    /// # Errors
+    /// As for [`predict`](LayersModel::predict); [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for a batch of 0.
+    pub fn predict_with(&self, inputs: impl Into<Inputs>, options: &PredictOptions) -> Result<Outputs> {
+        self.predict_from(inputs.into(), options, None).map(|(outputs, _)| outputs)
+    }
+
+    /// Predicts from these states, and gives the states after.
+    pub(super) fn predict_from(
+        &self,
+        inputs: Inputs,
+        options: &PredictOptions,
+        mut states: Option<Vec<Tensor>>,
+    ) -> Result<(Outputs, Option<Vec<Tensor>>)> {
+        let shared = &*self.shared;
+        let values = input::check(&shared.model.graph, inputs, &shared.device, self.is_stateful())?;
+        let total = values.first().and_then(|v| v.dims().first().copied()).unwrap_or(1);
+        let engine = options.engine.unwrap_or(self.engine());
+        let seed = options.seed.unwrap_or_else(fresh_seed);
+        let size = self.part(total, options.batch_size)?;
+        let mut parts = Vec::new();
+        let mut start = 0;
+        while parts.is_empty() || start < total {
+            let part = match size >= total {
+                true => values.clone(),
+                false => {
+                    let len = size.min(total - start);
+                    values.iter().map(|value| narrow(value, start, len)).collect::<Result<_>>()?
+                }
+            };
+            let outcome = shared.run(&part, engine, seed.wrapping_add(start as u64), states.take())?;
+            states = Some(outcome.states);
+            parts.push(outcome.outputs);
+            start += size.max(1);
+        }
+        let outputs = match parts.len() {
+            1 => parts.remove(0),
+            _ => (0..parts[0].len()).map(|i| concat(parts.iter().map(|part| &part[i]))).collect::<Result<_>>()?,
+        };
+        let names = shared.model.graph.outputs.iter().map(|port| port.name.clone());
+        Ok((Outputs::new(names, outputs), states))
+    }
+
+    /// How many examples run at a time.
+    fn part(&self, total: usize, asked: Option<usize>) -> Result<usize> {
+        let graph = self.graph();
+        let fixed = graph.inputs.iter().find_map(|p| Some((p, graph.ty(p.value).shape.dims().first().copied()??)));
+        let size = match asked {
+            Some(0) => return Err(Error::misuse("a batch size of 0")),
+            Some(size) => size.min(total),
+            None => total,
+        };
+        match fixed {
+            // Stateful layers know the size of their batch, and carry their states from one to the next.
+            Some((_, batch)) if self.is_stateful() && (asked.is_none() || size == batch) => Ok(batch),
+            Some((port, batch)) if size < total || self.is_stateful() => {
+                let message = format!("the batch is fixed at {batch}, asked for {size} at a time");
+                Err(Error::misuse(message).at_value(&port.name))
+            }
+            _ => Ok(size),
+        }
+    }
+
+    pub(super) fn candle(&self) -> Result<&CandleEngine> {
+        self.shared.candle()
+    }
+}
+
+impl Shared {
+    fn candle(&self) -> Result<&CandleEngine> {
+        if let Some(engine) = self.candle.get() {
+            return Ok(engine);
+        }
+        let engine = CandleEngine::compile(&self.model.program)?;
+        Ok(self.candle.get_or_init(|| engine))
+    }
+
+    fn run(&self, inputs: &[Data], engine: Engine, seed: u64, states: Option<Vec<Tensor>>) -> Result<Outcome> {
+        let shapes: Vec<&[usize]> = inputs.iter().map(Data::dims).collect();
+        let bound = self.bind(&shapes)?;
+        let states = match states {
+            Some(states) => states,
+            None => self.initial_states(&bound)?,
+        };
+        let call = Call { bound: &bound, inputs, seed, states: &states, functions: &self.functions };
+        match (engine, &self.native) {
+            (Engine::Native, Some(plan)) => plan.get(&self.model.program, &self.weights)?.run(&call, &self.weights),
+            (Engine::Native, None) => Err(Error::misuse(
+                "the model was loaded for the candle engine; load it with the native one to use that",
+            )),
+            (Engine::Candle, _) => self.candle()?.run(&call, &|slot| self.weights.tensor(SlotId(slot.index())), &self.device),
+        }
+    }
+
+    fn initial_states(&self, bound: &Bound) -> Result<Vec<Tensor>> {
+        let states = self.model.program.states.iter().map(|state| {
+            let dims = state.ty.dims.iter().map(|&dim| bound.get(dim)).collect::<Result<Vec<usize>>>()?;
+            let dtype = match state.ty.element {
+                ElementType::I64 => DType::I64,
+                _ => DType::F32,
+            };
+            Tensor::full(state.initial as f32, dims, &self.device).and_then(|t| t.to_dtype(dtype)).or_error()
+        });
+        states.collect()
+    }
+}
+
+/// Another seed at each call, the same ones in every run of a program.
+fn fresh_seed() -> u64 {
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    CALLS.fetch_add(1, Ordering::Relaxed)
+}

@@ -1,0 +1,141 @@
+//! Plans for the shapes of calls: kept for the next call, with the memory of a few calls at once.
+
+use super::instance::Instance;
+use super::layout::Arena;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tfjs_ir::Bound;
+use tfjs_manifest::Result;
+
+/// Shapes that are remembered at most.
+const ENTRIES: usize = 16;
+/// Bytes of resting memory of all shapes together, the last one's aside.
+const RESTING_BYTES: u64 = 1 << 30;
+/// Arenas of one shape that rest at most.
+const ARENAS: usize = 16;
+
+/// What is prepared for the shapes of a call.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// The dimensions of all inputs and states, one after the other: their ranks are fixed.
+    key: Box<[usize]>,
+    pub(super) bound: Bound,
+    pub(super) instance: Instance,
+    /// Bytes of one call.
+    pub(super) bytes: u64,
+    resting: Mutex<Vec<Arena>>,
+}
+
+impl Entry {
+    pub(super) fn new(key: Box<[usize]>, bound: Bound, instance: Instance) -> Result<Self> {
+        let bytes = instance.layout.bytes()?.saturating_add(instance.scratch);
+        Ok(Entry { key, bound, instance, bytes, resting: Mutex::default() })
+    }
+
+    /// Memory for one call: an arena that rests, or a new one.
+    pub(super) fn arena(&self) -> Result<Arena> {
+        let resting = lock(&self.resting).pop();
+        resting.map_or_else(|| self.instance.layout.allocate(), Ok)
+    }
+
+    /// Keeps an arena for a later call. One whose call failed half-way is as good as any: every buffer is written before
+    /// it is read.
+    pub(super) fn rest(&self, arena: Arena) {
+        let mut resting = lock(&self.resting);
+        let bytes = self.bytes.saturating_mul(resting.len() as u64 + 1);
+        if resting.is_empty() || (resting.len() < ARENAS && bytes <= RESTING_BYTES / 2) {
+            resting.push(arena);
+        }
+    }
+
+    fn resting_bytes(&self) -> u64 {
+        self.bytes.saturating_mul(lock(&self.resting).len() as u64)
+    }
+}
+
+/// The shapes that were met, the last one first.
+#[derive(Debug, Default)]
+pub(super) struct Cache {
+    entries: Mutex<Vec<Arc<Entry>>>,
+}
+
+impl Cache {
+    /// What is prepared for these dimensions; `prepare` is called if nothing is.
+    pub(super) fn get(
+        &self,
+        key: impl Iterator<Item = usize> + Clone,
+        prepare: impl FnOnce(Box<[usize]>) -> Result<Entry>,
+    ) -> Result<Arc<Entry>> {
+        if let Some(entry) = self.known(key.clone()) {
+            return Ok(entry);
+        }
+        // Two threads may prepare the same; one of both stays.
+        let entry = Arc::new(prepare(key.collect())?);
+        let mut entries = lock(&self.entries);
+        entries.insert(0, entry.clone());
+        let mut bytes = 0u64;
+        let mut kept = 0;
+        entries.retain(|entry| {
+            bytes = bytes.saturating_add(entry.resting_bytes());
+            kept += 1;
+            kept == 1 || (kept <= ENTRIES && bytes <= RESTING_BYTES)
+        });
+        Ok(entry)
+    }
+
+    fn known(&self, key: impl Iterator<Item = usize> + Clone) -> Option<Arc<Entry>> {
+        let mut entries = lock(&self.entries);
+        let position = entries.iter().position(|entry| entry.key.iter().copied().eq(key.clone()))?;
+        if position > 0 {
+            let entry = entries.remove(position);
+            entries.insert(0, entry);
+        }
+        entries.first().cloned()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::native::select::Selection;
+    use tfjs_ir::{Builder, ElementType, Type};
+
+    fn entry(key: Box<[usize]>) -> Result<Entry> {
+        let mut b = Builder::default();
+        let n = b.dims().symbol("n");
+        let x = b.input("x", Type::new(ElementType::F32, [n]))?;
+        let y = b.add(x, x)?;
+        let selection = Selection::new(b.finish(vec![("y".to_string(), y)])?)?;
+        let bound = selection.program.bind(&[&key])?;
+        let instance = Instance::new(&selection.root, &selection.program, &bound, 0)?;
+        Entry::new(key, bound, instance)
+    }
+
+    #[test]
+    fn the_shapes_used_last_are_remembered() {
+        let cache = Cache::default();
+        let get = |n: usize| cache.get([n].into_iter(), entry).unwrap();
+        let first = get(0);
+        for n in 1..ENTRIES {
+            get(n);
+        }
+        assert!(Arc::ptr_eq(&first, &get(0)));
+        get(ENTRIES);
+        assert!(Arc::ptr_eq(&first, &get(0)), "the least recently used one has gone");
+        assert_eq!(lock(&cache.entries).len(), ENTRIES);
+        assert!(!lock(&cache.entries).iter().any(|entry| *entry.key == [1]));
+    }
+
+    #[test]
+    fn arenas_rest_between_calls() {
+        let entry = entry([5].into()).unwrap();
+        assert_eq!(entry.bytes, 20);
+        let (a, b) = (entry.arena().unwrap(), entry.arena().unwrap());
+        entry.rest(a);
+        entry.rest(b);
+        assert_eq!(entry.resting_bytes(), 40);
+    }
+}

@@ -1,0 +1,90 @@
+//! The kernels, one file each, and the one list through which they are found.
+//!
+//! A kernel looks at a node of the kinds it is listed for and claims it, or not. What no kernel claims runs in the
+//! interpreter, and functions of the caller's own run as they are.
+
+mod activate;
+mod compare;
+mod concat;
+mod conv;
+mod dense;
+mod depthwise;
+mod gather;
+mod layer_norm;
+mod matmul;
+mod one_hot;
+mod opaque;
+mod pairs;
+mod pool;
+mod reduce;
+mod reference;
+mod rnn;
+mod scale_shift;
+pub(super) mod scan;
+mod select;
+mod softmax;
+mod source;
+mod spread;
+mod strided;
+mod transpose;
+mod unary;
+mod windows;
+
+use super::kernel::Claim;
+pub(super) use pool::has_kernel as has_pool;
+use super::view::View;
+use tfjs_ir::PrimKind;
+
+/// Calls a macro with every kernel: its file, and the primitives it looks at.
+macro_rules! for_each_kernel {
+    ($callback:ident) => {
+        $callback! {
+            dense: Dot;
+            matmul: Dot;
+            conv: Conv;
+            depthwise: Conv;
+            pool: Pool;
+            softmax: Softmax;
+            layer_norm: Normalize;
+            rnn: Rnn;
+            activate: Activate;
+            scale_shift: Binary;
+            pairs: Binary;
+            unary: Unary, Cast;
+            compare: Compare;
+            select: Select;
+            reduce: Reduce;
+            gather: Gather;
+            one_hot: OneHot;
+            concat: Concat;
+            transpose: Transpose;
+            strided: Broadcast, Slice, Pad, Reverse;
+            source: Sizes, Iota, Random;
+        }
+    };
+}
+
+macro_rules! list {
+    ($($file:ident: $($anchor:ident),+;)*) => {
+        /// The claim of the greatest benefit on a node.
+        fn best(view: View<'_>, node: usize) -> Option<Claim> {
+            let kind = view.node(node).prim.kind();
+            let mut best: Option<Claim> = None;
+            $(
+                if matches!(kind, $(PrimKind::$anchor)|+)
+                    && let Some(claim) = $file::claim(view, node)
+                    && best.as_ref().is_none_or(|best| best.benefit < claim.benefit)
+                {
+                    best = Some(claim);
+                }
+            )*
+            best
+        }
+    };
+}
+for_each_kernel!(list);
+
+/// What does the work of a node.
+pub(super) fn claim(view: View<'_>, node: usize) -> Claim {
+    best(view, node).or_else(|| opaque::claim(view, node)).unwrap_or_else(|| reference::claim(view, node))
+}

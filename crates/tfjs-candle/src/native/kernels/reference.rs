@@ -1,0 +1,71 @@
+//! Nodes without a kernel: the interpreter evaluates them, which is slow and counted. Text is always handled so.
+
+use crate::native::buffer::{Buffer, Repr};
+use crate::native::edge;
+use crate::native::kernel::{Claim, Engine, Kernel, Prepared, Shapes};
+use crate::native::view::View;
+use std::sync::Arc;
+use tfjs_ir::{Class, ElementType, Node, Prim};
+use tfjs_manifest::{Error, Result};
+
+#[derive(Debug)]
+struct Reference {
+    node: Arc<Node>,
+    /// The element types of operands and results.
+    operands: Vec<ElementType>,
+    results: Vec<ElementType>,
+}
+
+pub(super) fn claim(view: View<'_>, index: usize) -> Claim {
+    let node = view.node(index);
+    let elements = |values: &[tfjs_ir::Value]| values.iter().map(|&value| view.element(value)).collect();
+    let kernel = Reference {
+        node: Arc::new(node.clone()),
+        operands: elements(&node.operands),
+        results: elements(&node.results),
+    };
+    Claim::of(kernel, index, node.operands.clone(), node.results.clone())
+}
+
+impl Kernel for Reference {
+    fn describe(&self) -> String {
+        self.node.prim.name().to_string()
+    }
+
+    fn engine(&self) -> Engine {
+        let text = self.operands.iter().chain(&self.results).any(|&element| element == ElementType::String);
+        if text || self.node.prim.class() == Class::Host { Engine::Host } else { Engine::Reference }
+    }
+
+    fn prepare(&self, shapes: &Shapes<'_>) -> Result<Prepared> {
+        let (node, elements) = (self.node.clone(), self.operands.clone());
+        let dims = shapes.operands.clone();
+        // The interpreter computes in elements of 8 bytes.
+        let all = shapes.operands.iter().chain(&shapes.results);
+        let count = all.map(|dims| dims.iter().product::<usize>()).fold(0usize, usize::saturating_add);
+        let wide = if matches!(node.prim, Prim::Scan(_)) { 4 } else { 2 };
+        let prepared = Prepared::new(move |io| {
+            let mut arrays = Vec::with_capacity(io.ins.len());
+            for (i, (&element, dims)) in elements.iter().zip(&dims).enumerate() {
+                arrays.push(edge::array(io.ins.slice(i)?, element, dims)?);
+            }
+            let operands: Vec<_> = arrays.iter().collect();
+            let results = tfjs_ir::evaluate_node(io.cx.program, &node, &operands, io.cx.bound)?;
+            for ((sink, to), array) in io.outs.sinks.iter().zip(io.outs.buffers.iter_mut()).zip(&results) {
+                if sink.buffer.is_none() {
+                    continue;
+                }
+                let computed = match Repr::of(array.element())? {
+                    Repr::Text => Buffer::Text(Some(array.clone())),
+                    _ => edge::buffer_of(array)?,
+                };
+                if array.elements() != sink.len {
+                    return Err(Error::bug("the interpreter gives a value of another shape"));
+                }
+                to.copy_from(computed.slice(sink.len)?)?;
+            }
+            Ok(())
+        });
+        Ok(prepared.with_scratch(count.saturating_mul(wide)))
+    }
+}

@@ -1,0 +1,129 @@
+//! One call of a plan: inputs read in place, steps run in an arena, outputs copied out.
+
+use super::NativePlan;
+use super::buffer::{Buffer, Repr, Slice};
+use super::cache::Entry;
+use super::edge::{self, Opened};
+use super::held::HeldValue;
+use super::instance::Instance;
+use super::io::{Context, Ins};
+use super::layout::{Arena, check_limit};
+use crate::engine::call::{Call, Outcome};
+use crate::value::Data;
+use std::sync::Arc;
+use tfjs_ir::{InputRole, SlotId, Target};
+use tfjs_manifest::{Error, Result};
+
+impl NativePlan {
+    /// Runs the program.
+    ///
+    /// # Errors
+    /// - [`Kind::Limit`](tfjs_manifest::Kind::Limit) if the call would need more memory than it may, before anything is
+    ///   allocated, and when its deadline has passed;
+    /// - [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for inputs that are not the program's, and for data that a
+    ///   step rejects, such as an index outside of a table.
+    pub(crate) fn run(&self, call: &Call<'_>) -> Result<Outcome> {
+        let entry = self.entry(call)?;
+        check_limit(entry.bytes, call.activation_bytes)?;
+        let mut arena = entry.arena()?;
+        let outcome = self.run_in(call, &entry, &mut arena);
+        entry.rest(arena);
+        outcome
+    }
+
+    /// What is prepared for the shapes of a call.
+    fn entry(&self, call: &Call<'_>) -> Result<Arc<Entry>> {
+        let program = &self.selection.program;
+        let arguments = program.inputs.iter().filter(|input| input.role == InputRole::Argument).count();
+        if (arguments, program.states.len()) != (call.inputs.len(), call.states.len()) {
+            return Err(Error::bug("a call with another number of inputs or states than its program"));
+        }
+        let states = call.states.iter().map(|tensor| tensor.dims());
+        let all = call.inputs.iter().map(dims).chain(states);
+        self.cache.get(all.flatten().copied(), |key| {
+            let mut inputs = call.inputs.iter().map(dims);
+            let seed: &[usize] = &[];
+            let shapes: Vec<&[usize]> = program
+                .inputs
+                .iter()
+                .map(|input| if input.role == InputRole::Argument { inputs.next().unwrap_or(seed) } else { seed })
+                .collect();
+            let states: Vec<&[usize]> = call.states.iter().map(|tensor| tensor.dims()).collect();
+            let bound = program.bind_all(&shapes, &[], &states)?;
+            let instance = Instance::new(&self.selection.root, program, &bound, self.held.values.len())?;
+            Entry::new(key, bound, instance)
+        })
+    }
+
+    fn run_in(&self, call: &Call<'_>, entry: &Entry, arena: &mut Arena) -> Result<Outcome> {
+        let seed = Buffer::I64(vec![call.seed.cast_signed()]);
+        let opened = self.open(call, &seed)?;
+        let outside = opened.iter().map(Opened::slice).collect::<Result<Vec<Slice<'_>>>>()?;
+        let cx = Context {
+            cpu: &self.cpu,
+            program: &self.selection.program,
+            bound: &entry.bound,
+            loaded: &self.held.loaded,
+            held: self.held.values.len(),
+            functions: call.functions,
+            deadline: call.deadline,
+        };
+        entry.instance.run(cx, arena, &outside)?;
+        let roots = Ins { sources: &entry.instance.roots, arena, outside: &outside };
+        self.outcome(call, &entry.instance, roots)
+    }
+
+    /// What steps read from outside of the arena: what the plan holds, the inputs, the states.
+    fn open<'a>(&'a self, call: &'a Call<'_>, seed: &'a Buffer) -> Result<Vec<Opened<'a>>> {
+        let Self { selection, held, .. } = self;
+        let program = &selection.program;
+        let mut opened = Vec::with_capacity(held.values.len() + program.inputs.len() + program.states.len());
+        for (value, &id) in held.values.iter().zip(&selection.held) {
+            opened.push(match value {
+                HeldValue::Buffer(buffer) => Opened::Borrowed(buffer, selection.derived.elements(id)),
+                HeldValue::Tensor(tensor) => Opened::tensor(tensor, Repr::F32)?,
+            });
+        }
+        let mut arguments = call.inputs.iter();
+        for input in &program.inputs {
+            opened.push(match (input.role, arguments.as_slice()) {
+                (InputRole::Argument, [data, ..]) => {
+                    arguments.next();
+                    Opened::data(data, Repr::of(input.ty.element)?).map_err(|e| e.at_value(&input.name))?
+                }
+                _ => Opened::Borrowed(seed, 1),
+            });
+        }
+        for (tensor, state) in call.states.iter().zip(&program.states) {
+            opened.push(Opened::tensor(tensor, Repr::of(state.ty.element)?)?);
+        }
+        Ok(opened)
+    }
+
+    fn outcome(&self, call: &Call<'_>, instance: &Instance, roots: Ins<'_>) -> Result<Outcome> {
+        let program = &self.selection.program;
+        let element = |i: usize| program.ty(self.selection.root.roots[i]).element;
+        let results = program.body.results.len();
+        let output = |i: usize| edge::data(roots.slice(i)?, element(i), &instance.root_dims[i]);
+        let outputs = (0..results).map(output).collect::<Result<Vec<Data>>>()?;
+        let mut outcome = Outcome { outputs, states: call.states.to_vec(), updates: Vec::new() };
+        for (i, update) in (results..).zip(&program.updates) {
+            let tensor = edge::tensor(roots.slice(i)?, element(i), &instance.root_dims[i])?;
+            match update.target {
+                Target::Slot(slot) => outcome.updates.push((SlotId(slot.0), tensor)),
+                Target::State(state) => {
+                    let old = outcome.states.get_mut(state.index());
+                    *old.ok_or_else(|| Error::bug("an update of a state that was not declared"))? = tensor;
+                }
+            }
+        }
+        Ok(outcome)
+    }
+}
+
+fn dims(data: &Data) -> &[usize] {
+    match data {
+        Data::Tensor(tensor) => tensor.dims(),
+        Data::Strings(strings) => strings.shape().dims(),
+    }
+}

@@ -1,0 +1,254 @@
+//! Selection: which kernel does the work of which nodes. It knows no weights and no shapes.
+
+use super::derived::{Derived, DerivedId};
+use super::fused::absorb;
+use super::kernel::{Claim, Kernel};
+use super::kernels;
+use super::view::{Readers, View, live_nodes, readers};
+use super::want::Want;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
+use tfjs_ir::prim::control::Scan;
+use tfjs_ir::{Block, ElementType, Node, OriginId, Prim, Program, Value};
+use tfjs_manifest::{Error, Result};
+
+/// A program with a kernel for every node: what decides where weights go, and what runs.
+#[derive(Debug)]
+pub(crate) struct Selection {
+    pub(super) program: Arc<Program>,
+    pub(super) derived: Derived,
+    /// The forms in which kernels want weights. Steps name them by their position.
+    pub(super) wants: Vec<Want>,
+    /// The derived values that steps read element by element. Steps name them by their position.
+    pub(super) held: Vec<DerivedId>,
+    /// The program's body.
+    pub(super) root: Routine,
+}
+
+/// The steps of a block.
+#[derive(Debug)]
+pub(super) struct Routine {
+    pub(super) steps: Vec<Step>,
+    /// For each value of the block.
+    pub(super) homes: Vec<Home>,
+    /// The values that are read from outside: results, then those of updates.
+    pub(super) roots: Vec<Value>,
+    pub(super) block: Arc<Block>,
+}
+
+/// Where a value of a block lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Home {
+    /// Nobody reads it, or a kernel keeps it to itself.
+    Nowhere,
+    /// In a buffer of the arena.
+    Arena,
+    /// In a buffer of the arena that is filled before the first step and keeps its value: a parameter of a loop's body.
+    Parameter,
+    /// In memory that the caller gives, by position.
+    Given(usize),
+    /// In memory that the plan holds, by position.
+    Held(usize),
+    /// It is another value in another shape.
+    Alias(Value),
+}
+
+/// One step.
+#[derive(Debug)]
+pub(super) struct Step {
+    /// What runs. A reshape has nothing to run.
+    pub(super) kernel: Option<Box<dyn Kernel>>,
+    pub(super) operands: Vec<Value>,
+    pub(super) results: Vec<Value>,
+    /// The weights it reads, as positions in [`Selection::wants`].
+    pub(super) wants: Vec<usize>,
+    /// The nodes it does the work of, in order.
+    pub(super) nodes: Vec<usize>,
+    /// Where the first of them comes from.
+    pub(super) origin: OriginId,
+}
+
+/// What stands behind a parameter of a block.
+#[derive(Clone, Copy, Debug)]
+enum Parameter {
+    /// A derived value around the block.
+    Derived(DerivedId),
+    /// Memory that is filled at each step.
+    Filled,
+    /// Memory that the caller gives, by position.
+    Given(usize),
+}
+
+impl Selection {
+    /// Selects kernels for a prepared program.
+    ///
+    /// # Errors
+    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for a program that is not well formed.
+    pub(crate) fn new(program: Program) -> Result<Self> {
+        let program = Arc::new(program);
+        let mut selector = Selector { program: &program, derived: Derived::default(), wants: Interner::new(), held: Interner::new() };
+        let roots: Vec<Value> = program.roots().collect();
+        let root = selector.routine(&Arc::new(program.body.clone()), &[], roots)?;
+        let Selector { derived, wants, held, .. } = selector;
+        Ok(Selection { program, derived, wants: wants.items, held: held.items, root })
+    }
+}
+
+struct Selector<'a> {
+    program: &'a Arc<Program>,
+    derived: Derived,
+    wants: Interner<Want>,
+    held: Interner<DerivedId>,
+}
+
+impl Selector<'_> {
+    fn routine(&mut self, block: &Arc<Block>, parameters: &[Parameter], roots: Vec<Value>) -> Result<Routine> {
+        let known: Vec<Option<DerivedId>> = parameters
+            .iter()
+            .map(|parameter| match parameter {
+                Parameter::Derived(id) => Some(*id),
+                _ => None,
+            })
+            .collect();
+        let of = self.derived.classify(self.program, block, &known);
+        let live = live_nodes(block, &roots);
+        let readers = readers(block, &live, &of, &roots);
+        let steps = self.steps(block, &of, &live, &readers)?;
+        let mut homes = vec![Home::Nowhere; block.values.len()];
+        self.place_given(block, parameters, &mut homes)?;
+        for step in &steps {
+            match (&step.kernel, &step.operands[..], &step.results[..]) {
+                (None, &[operand], &[result]) => homes[result.index()] = Home::Alias(operand),
+                _ => {
+                    let read = step.results.iter().filter(|value| readers[value.index()] != Readers::Nobody);
+                    read.for_each(|value| homes[value.index()] = Home::Arena);
+                }
+            }
+        }
+        // What is read and derived is held by the plan.
+        let read = steps.iter().flat_map(|step| &step.operands).chain(&roots);
+        for &value in read {
+            if let Some(id) = of[value.index()] {
+                homes[value.index()] = Home::Held(self.held.position(id));
+            }
+        }
+        Ok(Routine { steps, homes, roots, block: block.clone() })
+    }
+
+    /// The homes of what a block is given: inputs and states, or parameters.
+    fn place_given(&self, block: &Block, parameters: &[Parameter], homes: &mut [Home]) -> Result<()> {
+        for (&value, parameter) in block.parameters.iter().zip(parameters) {
+            homes[value.index()] = match *parameter {
+                Parameter::Derived(_) => Home::Nowhere,
+                Parameter::Filled => Home::Parameter,
+                Parameter::Given(position) => Home::Given(position),
+            };
+        }
+        let inputs = self.program.inputs.len();
+        for node in &block.nodes {
+            let home = match &node.prim {
+                Prim::Input(input) => Home::Given(input.port),
+                Prim::State(state) => Home::Given(inputs + state.state.index()),
+                _ => continue,
+            };
+            let result = node.results.first().ok_or_else(|| Error::bug("an input without a value"))?;
+            homes[result.index()] = home;
+        }
+        Ok(())
+    }
+
+    /// The steps of a block, in the order in which they run.
+    fn steps(
+        &mut self,
+        block: &Arc<Block>,
+        of: &[Option<DerivedId>],
+        live: &[bool],
+        readers: &[Readers],
+    ) -> Result<Vec<Step>> {
+        let mut taken = vec![false; block.nodes.len()];
+        let mut steps: Vec<Option<Step>> = (0..block.nodes.len()).map(|_| None).collect();
+        for index in 0..block.nodes.len() {
+            let node = &block.nodes[index];
+            let derived = node.results.iter().all(|value| of[value.index()].is_some());
+            let given = matches!(node.prim, Prim::Input(_) | Prim::State(_) | Prim::Param(_) | Prim::Const(_));
+            if taken[index] || !live[index] || derived || given {
+                continue;
+            }
+            let view = View { program: self.program, block, derived: &self.derived, of, readers };
+            if matches!(node.prim, Prim::Reshape(_)) && view.element(node.operands[0]) != ElementType::String {
+                steps[index] = Some(Step {
+                    kernel: None,
+                    operands: node.operands.clone(),
+                    results: node.results.clone(),
+                    wants: Vec::new(),
+                    nodes: vec![index],
+                    origin: node.origin,
+                });
+                continue;
+            }
+            let claim = match &node.prim {
+                Prim::Scan(scan) if block_is_plain(block, node, scan) => self.scan(block, index, scan, of)?,
+                _ => {
+                    let mut claim = kernels::claim(view, index);
+                    absorb(view, &mut claim, &mut taken);
+                    claim
+                }
+            };
+            let Claim { kernel, nodes, operands, results, wants, benefit: _ } = claim;
+            nodes.iter().for_each(|&node| taken[node] = true);
+            let last = nodes.iter().copied().max().unwrap_or(index);
+            let wants = wants.into_iter().map(|want| self.wants.position(want)).collect();
+            steps[last] = Some(Step { kernel: Some(kernel), operands, results, wants, nodes, origin: node.origin });
+        }
+        Ok(steps.into_iter().flatten().collect())
+    }
+
+    /// A loop whose body has kernels of its own.
+    fn scan(&mut self, block: &Block, index: usize, scan: &Scan, of: &[Option<DerivedId>]) -> Result<Claim> {
+        let node = &block.nodes[index];
+        let filled = scan.carries + scan.sequences;
+        let mut operands = node.operands.get(..filled).unwrap_or(&[]).to_vec();
+        let mut parameters = vec![Parameter::Filled; filled];
+        for &value in node.operands.iter().skip(filled) {
+            parameters.push(match of[value.index()] {
+                Some(id) => Parameter::Derived(id),
+                None => {
+                    operands.push(value);
+                    Parameter::Given(operands.len() - 1 - filled)
+                }
+            });
+        }
+        let body = self.routine(&scan.body, &parameters, scan.body.results.clone())?;
+        let kernel = kernels::scan::ScanLoop::new(scan, body);
+        Ok(Claim::of(kernel, index, operands, node.results.clone()))
+    }
+}
+
+/// Whether a loop handles no text, so that its body can run in steps.
+fn block_is_plain(block: &Block, node: &Node, scan: &Scan) -> bool {
+    let text = |element: ElementType| element == ElementType::String;
+    !node.operands.iter().any(|&value| text(block.ty(value).element))
+        && !scan.body.values.iter().any(|value| text(value.ty.element))
+}
+
+/// Items without repetition, each known by its position.
+#[derive(Debug)]
+struct Interner<T> {
+    items: Vec<T>,
+    positions: HashMap<T, usize>,
+}
+
+impl<T: Clone + Eq + Hash> Interner<T> {
+    fn new() -> Self {
+        Interner { items: Vec::new(), positions: HashMap::new() }
+    }
+
+    /// The position of an item, which is added if it is new.
+    fn position(&mut self, item: T) -> usize {
+        *self.positions.entry(item).or_insert_with_key(|item| {
+            self.items.push(item.clone());
+            self.items.len() - 1
+        })
+    }
+}

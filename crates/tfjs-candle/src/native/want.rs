@@ -1,0 +1,99 @@
+//! The forms in which kernels want weights.
+
+use super::derived::{Derived, DerivedId};
+use std::collections::{HashMap, HashSet};
+use tfjs_ir::SlotId;
+use tfjs_ir::prim::recurrent::Cell;
+
+/// A weight, or something derived of weights, in the form a kernel wants.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Want {
+    /// One packed kernel.
+    Packed(DerivedId, Format),
+    /// As many numbers as there are channels. One number stands for all.
+    Vector(DerivedId, usize),
+    /// The kernels and the bias of a recurrence.
+    Recurrence { cell: Cell, kernel: DerivedId, recurrent: DerivedId, bias: Option<DerivedId> },
+}
+
+/// A packed form, which says all that is needed to reserve its memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Format {
+    /// `k` rows of `n` columns. `transposed`: the values are `n` rows of `k`.
+    Matrix { k: usize, n: usize, transposed: bool },
+    /// `[height, width, channels / groups, filters]`.
+    Conv { shape: [usize; 4], groups: usize },
+    /// `[height, width, channels, multiplier]`.
+    Depthwise { shape: [usize; 4] },
+}
+
+impl Format {
+    /// Whether a weight can be packed so while its bytes arrive, and be kept in this form alone.
+    fn is_a_place(self) -> bool {
+        match self {
+            Format::Matrix { transposed, .. } => !transposed,
+            Format::Conv { .. } | Format::Depthwise { .. } => true,
+        }
+    }
+}
+
+impl Want {
+    /// The parts of a want that are packed, each with its format.
+    pub(super) fn packed(&self, derived: &Derived) -> Vec<(DerivedId, Format)> {
+        match *self {
+            Want::Packed(id, format) => vec![(id, format)],
+            Want::Vector(..) => Vec::new(),
+            Want::Recurrence { cell, kernel, recurrent, .. } => {
+                let parts = [Some(kernel), (cell != Cell::Gru).then_some(recurrent)];
+                let part = |id| (id, matrix_of(derived, id));
+                parts.into_iter().flatten().map(part).collect()
+            }
+        }
+    }
+
+    /// The parts of a want that are read as values.
+    pub(super) fn values(&self) -> Vec<DerivedId> {
+        match *self {
+            Want::Packed(..) => Vec::new(),
+            Want::Vector(id, _) => vec![id],
+            Want::Recurrence { cell, recurrent, bias, .. } => {
+                [(cell == Cell::Gru).then_some(recurrent), bias].into_iter().flatten().collect()
+            }
+        }
+    }
+}
+
+/// The format of a kernel of two axes.
+pub(super) fn matrix_of(derived: &Derived, id: DerivedId) -> Format {
+    let dims = derived.dims(id);
+    let (k, n) = (dims.first().copied().unwrap_or(1), dims.get(1).copied().unwrap_or(1));
+    Format::Matrix { k, n, transposed: false }
+}
+
+/// The weights that are kept in a packed form: those that are wanted in one format and never as values.
+pub(super) fn packed_slots(
+    derived: &Derived,
+    wants: &[Want],
+    values: impl IntoIterator<Item = DerivedId>,
+) -> HashMap<SlotId, Format> {
+    let mut formats: HashMap<SlotId, Format> = HashMap::new();
+    let mut row_major: HashSet<SlotId> = HashSet::new();
+    let mut values: Vec<DerivedId> = values.into_iter().collect();
+    for want in wants {
+        values.extend(want.values());
+        for (id, format) in want.packed(derived) {
+            match derived.slot(id) {
+                Some(slot) if format.is_a_place() => {
+                    let known = *formats.entry(slot).or_insert(format);
+                    if known != format {
+                        row_major.insert(slot);
+                    }
+                }
+                _ => values.push(id),
+            }
+        }
+    }
+    row_major.extend(derived.slots_of(values));
+    formats.retain(|slot, _| !row_major.contains(slot));
+    formats
+}

@@ -1,0 +1,84 @@
+//! Expansions: what each composite is in simpler primitives.
+//!
+//! An engine without a kernel for a composite runs its expansion. The interpreter evaluates composites by formulas of
+//! their own; both give the same within rounding.
+
+mod activate;
+mod index;
+mod normalize;
+mod recurrent;
+mod window;
+
+use crate::build::Builder;
+use crate::for_each_prim;
+use crate::prim::control::Scan;
+use crate::prim::{Class, Prim};
+use crate::program::{Block, Program, Value};
+use crate::rewrite::rewrite;
+use tfjs_manifest::{Error, Result};
+
+/// How a composite is made of simpler primitives.
+trait Expand {
+    /// Adds the nodes that compute its results.
+    fn expand(&self, b: &mut Builder, operands: &[Value]) -> Result<Vec<Value>>;
+}
+
+macro_rules! dispatch {
+    ($($family:ident :: $name:ident = $text:literal, $class:ident;)*) => {
+        impl Prim {
+            /// Adds what a composite is in simpler primitives, which may be composites themselves. Gives its results, or
+            /// `None` for a primitive that is no composite.
+            ///
+            /// # Errors
+            /// As [`Builder::push`].
+            pub fn expand(&self, b: &mut Builder, operands: &[Value]) -> Result<Option<Vec<Value>>> {
+                match self { $(Prim::$name(prim) => dispatch!(@ $class, prim, b, operands),)* }
+            }
+        }
+    };
+    // A composite without an expansion does not compile.
+    (@ Composite, $prim:ident, $b:ident, $operands:ident) => { Expand::expand($prim, $b, $operands).map(Some) };
+    (@ $class:ident, $prim:ident, $b:ident, $operands:ident) => {{
+        let _ = $prim;
+        Ok(None)
+    }};
+}
+for_each_prim!(dispatch);
+
+/// A program in which every composite for which `keep` is false is replaced by its expansion, in loop bodies too.
+///
+/// # Errors
+/// As [`Builder::push`].
+pub fn expand(program: &Program, keep: &dyn Fn(&Prim) -> bool) -> Result<Program> {
+    let goes = |prim: &Prim| prim.class() == Class::Composite && !keep(prim);
+    let mut expanded = None;
+    // An expansion may have composites of lower levels in it. There are few levels.
+    loop {
+        let current = expanded.as_ref().unwrap_or(program);
+        if !any(&current.body, &goes) {
+            return Ok(expanded.unwrap_or_else(|| program.clone()));
+        }
+        let next = rewrite(current, &mut |b, node, operands| match goes(&node.prim) {
+            true => node.prim.expand(b, operands),
+            false => Ok(None),
+        })?;
+        expanded = Some(next);
+    }
+}
+
+/// Whether there is a primitive like that in a block or the bodies of its loops.
+fn any(block: &Block, wanted: &dyn Fn(&Prim) -> bool) -> bool {
+    block.nodes.iter().any(|node| match &node.prim {
+        Prim::Scan(Scan { body, .. }) => any(body, wanted),
+        prim => wanted(prim),
+    })
+}
+
+/// The operands of a composite that takes `N`.
+fn take<const N: usize>(operands: &[Value]) -> Result<[Value; N]> {
+    let found = operands.len();
+    operands.try_into().map_err(|_| Error::bug(format!("expected {N} operands, found {found}")))
+}
+
+#[cfg(test)]
+mod tests;

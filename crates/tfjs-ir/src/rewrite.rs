@@ -1,0 +1,77 @@
+//! Copies a program node by node through a builder, which infers types and records guards again.
+
+use crate::build::{Builder, Loop};
+use crate::prim::Prim;
+use crate::program::{Block, Node, Program, Update, Value};
+use tfjs_manifest::{Error, Result};
+
+/// Builds something else in a node's place: its results, or `None` to copy the node.
+pub(crate) type Replace<'a> = dyn FnMut(&mut Builder, &Node, &[Value]) -> Result<Option<Vec<Value>>> + 'a;
+
+/// A copy of a program in which nodes are replaced, those of loop bodies too. Inputs, weights, states, outputs, updates,
+/// guards and origins stay.
+pub(crate) fn rewrite(program: &Program, replace: &mut Replace<'_>) -> Result<Program> {
+    let mut b = Builder::like(program);
+    let values = copy_block(&mut b, &program.body, &[], replace)?;
+    let value = |old: Value| read(&values, old);
+    let results = program.body.results.iter().map(|&old| value(old)).collect::<Result<Vec<_>>>()?;
+    let updates = program.updates.iter().map(|update| Ok(Update { value: value(update.value)?, ..*update }));
+    b.finish_with(program.outputs.clone(), results, updates.collect::<Result<_>>()?)
+}
+
+/// Copies the nodes of a block into the innermost open one. Gives the copy of each value.
+fn copy_block(
+    b: &mut Builder,
+    block: &Block,
+    parameters: &[Value],
+    replace: &mut Replace<'_>,
+) -> Result<Vec<Option<Value>>> {
+    let mut values = vec![None; block.values.len()];
+    for (old, &new) in block.parameters.iter().zip(parameters) {
+        values[old.index()] = Some(new);
+    }
+    for node in &block.nodes {
+        b.with_origin(node.origin);
+        let operands = node.operands.iter().map(|&old| read(&values, old)).collect::<Result<Vec<_>>>()?;
+        let results = match replace(b, node, &operands)? {
+            Some(results) => results,
+            None => copy_node(b, node, &operands, replace)?,
+        };
+        if results.len() != node.results.len() {
+            let (name, found) = (node.prim.name(), results.len());
+            return Err(Error::bug(format!("`{name}` is replaced by {found} results")));
+        }
+        for (&old, new) in node.results.iter().zip(results) {
+            // Equal dimensions may be written in another way. Those that readers know stay.
+            let dims = &block.ty(old).dims;
+            values[old.index()] = Some(if *b.ty(new).dims == **dims { new } else { b.reshape(new, dims)? });
+        }
+    }
+    Ok(values)
+}
+
+fn copy_node(b: &mut Builder, node: &Node, operands: &[Value], replace: &mut Replace<'_>) -> Result<Vec<Value>> {
+    let Prim::Scan(scan) = &node.prim else { return b.push(node.prim.clone(), operands) };
+    let (carries, rest) = operands.split_at_checked(scan.carries).ok_or_else(loop_without_operands)?;
+    let (sequences, invariants) = rest.split_at_checked(scan.sequences).ok_or_else(loop_without_operands)?;
+    let (length, axis, reverse) = (scan.length, scan.axis, scan.reverse);
+    let over = Loop { carries, sequences, invariants, length, axis, reverse };
+    let (mut finals, collected) = b.scan(over, |b, carries, elements, invariants| {
+        let parameters = [carries, elements, invariants].concat();
+        let values = copy_block(b, &scan.body, &parameters, replace)?;
+        let mut next = scan.body.results.iter().map(|&old| read(&values, old)).collect::<Result<Vec<_>>>()?;
+        let collected = next.split_off(scan.carries.min(next.len()));
+        Ok((next, collected))
+    })?;
+    finals.extend(collected);
+    Ok(finals)
+}
+
+fn read(values: &[Option<Value>], old: Value) -> Result<Value> {
+    let found = values.get(old.index()).copied().flatten();
+    found.ok_or_else(|| Error::bug(format!("%{} is read before it is defined", old.0)))
+}
+
+fn loop_without_operands() -> Error {
+    Error::bug("a loop without its operands")
+}

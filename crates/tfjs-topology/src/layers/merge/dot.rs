@@ -1,0 +1,107 @@
+//! `Dot`: for each entry of the batch, the products of two inputs summed over one axis of each.
+//!
+//! Reference: <https://keras.io/api/layers/merging_layers/dot/>, Keras's `backend.batch_dot`.
+
+use crate::call::Call;
+use crate::config::{Config, FromJson, expected};
+use crate::layer::LayerDef;
+use crate::lower::{KerasTensor, LowerCx};
+use crate::registry::FromConfig;
+use serde_json::Value as Json;
+use tfjs_ir::Value;
+use tfjs_ir::prim::normalize::{Norm, Normalize};
+use tfjs_manifest::{Error, Result};
+
+/// A product of two inputs. No weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dot {
+    /// The axis of each input that is summed over, the batch counted as 0.
+    pub axes: Pair,
+    /// Whether the elements along these axes get length 1 before: then the product is the cosine of their angle.
+    pub normalize: bool,
+    /// The smallest square of a length that is divided by.
+    pub epsilon: f64,
+}
+
+/// One axis for both inputs, or one for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pair(pub [i64; 2]);
+
+impl FromJson for Pair {
+    fn from_json(value: &Json) -> Result<Self> {
+        match value {
+            Json::Array(_) => match Vec::<i64>::from_json(value)?[..] {
+                [a, b] => Ok(Pair([a, b])),
+                _ => Err(expected("one axis, or one for each of two inputs", value)),
+            },
+            one => i64::from_json(one).map(|axis| Pair([axis; 2])),
+        }
+    }
+}
+
+impl FromConfig for Dot {
+    fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
+        Ok(Dot {
+            axes: config.req("axes")?,
+            normalize: config.or("normalize", false)?,
+            epsilon: if config.producer().is_keras3() { 1e-24 } else { 1e-12 },
+        })
+    }
+}
+
+impl Dot {
+    /// An input as the product takes it, and the axis that is summed over.
+    fn operand(&self, cx: &mut LowerCx<'_>, input: &KerasTensor, axis: i64) -> Result<(Value, usize)> {
+        let index = cx.axis(axis, input.value)?;
+        if index == 0 {
+            let shape = cx.shape(input.value);
+            return Err(Error::malformed(format!("`axes` names the batch of shape {shape}")).at_json("config"));
+        }
+        let x = cx.to_float(input.value)?;
+        if !self.normalize {
+            return Ok((x, index));
+        }
+        let norm = Normalize { norm: Norm::L2, axes: vec![index], epsilon: self.epsilon, scale: false, center: false };
+        Ok((cx.one(norm, &[x])?, index))
+    }
+}
+
+impl LayerDef for Dot {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let inputs: Vec<KerasTensor> = call.inputs().into_iter().cloned().collect();
+        let [a, b] = &inputs[..] else {
+            return Err(Error::malformed(format!("expected two inputs, found {}", inputs.len())));
+        };
+        let (a, axis_a) = self.operand(cx, a, self.axes.0[0])?;
+        let (b, axis_b) = self.operand(cx, b, self.axes.0[1])?;
+        let out = cx.dot(a, b, &[(0, 0)], &[(axis_a, axis_b)])?;
+        // A number for each entry of the batch is a vector of one.
+        let out = if cx.ty(out).rank() == 1 { cx.insert_axis(out, 1)? } else { out };
+        Ok(vec![KerasTensor::from(out)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check_infer, check_refused};
+    use serde_json::json;
+
+    #[test]
+    fn infers() {
+        check_infer("Dot", json!({"axes": 1}), &["?,4", "?,4"], &["?,1"]);
+        check_infer("Dot", json!({"axes": [2, 1.0]}), &["?,?,4", "?,4,5"], &["?,?,5"]);
+        check_infer("Dot", json!({"axes": -1, "normalize": true}), &["?,3,4", "?,5,4"], &["?,3,5"]);
+        check_infer("Dot", json!({"axes": [1, 2]}), &["?,4", "?,3,4"], &["?,3"]);
+    }
+
+    #[test]
+    fn refuses() {
+        check_refused("Dot", json!({"axes": 1}), &["?,4"], "expected two inputs, found 1");
+        let message = "shapes [?,4] and [?,3] cannot be multiplied";
+        check_refused("Dot", json!({"axes": 1}), &["?,4", "?,3"], message);
+        let message = "`config`: `axes` names the batch of shape [?,4]";
+        check_refused("Dot", json!({"axes": 0}), &["?,4", "?,4"], message);
+        let message = "`config.axes`: expected one axis, or one for each of two inputs, found `[1]`";
+        check_refused("Dot", json!({"axes": [1]}), &[], message);
+    }
+}

@@ -1,0 +1,27 @@
+//! Functions that a runtime knows and topology does not.
+
+use super::LowerCx;
+use std::any::Any;
+use std::sync::Arc;
+use tfjs_ir::prim::control::Opaque;
+use tfjs_ir::{OpaqueId, Type, Value};
+use tfjs_manifest::Result;
+
+impl LowerCx<'_> {
+    /// Adds a node that calls a function of the runtime's own, which gets it back as it is here. `class` names the layer
+    /// in reports.
+    ///
+    /// # Errors
+    /// As [`Builder::push`](tfjs_ir::Builder::push).
+    pub fn foreign(
+        &mut self,
+        function: Arc<dyn Any + Send + Sync>,
+        class: &str,
+        operands: &[Value],
+        results: Vec<Type>,
+    ) -> Result<Vec<Value>> {
+        let id = OpaqueId::new(self.opaques.len())?;
+        self.opaques.push(function);
+        self.builder.push(Opaque { function: id, results, class: class.to_string() }, operands)
+    }
+}
