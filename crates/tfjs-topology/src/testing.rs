@@ -9,6 +9,8 @@ use crate::registry::Layer;
 use crate::types::{TensorType, ValueType};
 use expect_test::Expect;
 use serde_json::Value;
+use tfjs_ir::Array;
+use tfjs_ir::interpret::{Inputs, Outcome, interpret};
 use tfjs_manifest::Result;
 
 pub(crate) fn read_layer_of(family: Family, class: &str, config: Value) -> Result<Layer> {
@@ -78,6 +80,19 @@ pub(crate) fn check_trained(family: Family, class: &str, config: Value, inputs: 
 pub(crate) fn check_refused_in(phase: Phase, class: &str, config: Value, inputs: &[&str], message: &str) {
     let error = alone(phase, Family::Keras2, class, config, inputs).expect_err("this is to be refused");
     assert_eq!(error.to_string(), message);
+}
+
+/// What a layer computes in a step of training, by the interpreter.
+#[track_caller]
+pub(crate) fn train(
+    family: Family,
+    (class, config): (&str, Value),
+    inputs: &[&str],
+    arguments: Vec<Array>,
+    weights: Vec<Array>,
+) -> Outcome {
+    let program = alone(Phase::Train, family, class, config, inputs).unwrap().program;
+    interpret(&program, &Inputs { arguments, slots: weights, seed: 7, ..Inputs::default() }).unwrap()
 }
 
 fn alone(phase: Phase, family: Family, class: &str, config: Value, inputs: &[&str]) -> Result<Alone> {

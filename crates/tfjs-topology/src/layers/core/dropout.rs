@@ -124,9 +124,12 @@ mod tests {
     use crate::lower::Phase;
     use crate::producer::Family;
     use crate::registry::Layer;
-    use crate::testing::{check_infer, check_program, check_refused, check_refused_in, check_trained, read_layer};
+    use crate::testing::{
+        check_infer, check_program, check_refused, check_refused_in, check_trained, read_layer, train,
+    };
     use expect_test::expect;
     use serde_json::json;
+    use tfjs_ir::Array;
 
     #[track_caller]
     fn check(config: serde_json::Value, rate: Option<f64>, unit: Unit) {
@@ -252,5 +255,23 @@ mod tests {
         check_refused_in(Phase::Train, "Dropout", json!({"rate": 0.5, "noise_shape": [null, 2]}), &["?,3"], message);
         let message = "`noise_shape` [?] does not fit an input [?,3]";
         check_refused_in(Phase::Train, "Dropout", json!({"rate": 0.5, "noise_shape": [null]}), &["?,3"], message);
+    }
+
+    /// How many outputs for ones are 0, of a thousand; the others must be this number.
+    #[track_caller]
+    fn dropped(config: serde_json::Value, kept: f64) -> usize {
+        let ones = Array::floats([100, 10], [1.0; 1000]).unwrap();
+        let outcome = train(Family::Keras3, ("Dropout", config), &["?,10"], vec![ones], vec![]);
+        let out = outcome.outputs[0].to_floats().unwrap();
+        assert!(out.iter().all(|&x| x == 0.0 || x == kept));
+        out.iter().filter(|&&x| x == 0.0).count()
+    }
+
+    #[test]
+    fn the_right_fraction_is_dropped() {
+        assert!((200..300).contains(&dropped(json!({"rate": 0.25}), f64::from(4.0f32 / 3.0))));
+        assert_eq!(dropped(json!({"rate": 0.5, "noise_shape": [null, 1]}), 2.0) % 10, 0);
+        assert_eq!(dropped(json!({"rate": 0}), 1.0), 0);
+        assert_eq!(dropped(json!({"rate": 1}), 0.0), 1000);
     }
 }

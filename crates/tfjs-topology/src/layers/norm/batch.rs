@@ -242,9 +242,12 @@ impl LayerDef for BatchNormalization {
 mod tests {
     use crate::lower::Phase;
     use crate::producer::Family;
-    use crate::testing::{check_infer, check_program, check_refused, check_refused_in, check_trained, check_weights};
+    use crate::testing::{
+        check_infer, check_program, check_refused, check_refused_in, check_trained, check_weights, train,
+    };
     use expect_test::expect;
     use serde_json::json;
+    use tfjs_ir::{Array, Data, ElementType};
 
     #[test]
     fn infers() {
@@ -512,5 +515,30 @@ mod tests {
         let virtual_batches = json!({"virtual_batch_size": 8});
         let message = "training with `virtual_batch_size` is not supported";
         check_refused_in(Phase::Train, "BatchNormalization", virtual_batches, &["?,3"], message);
+    }
+
+    /// The moving statistics after a step from mean 1 and variance 1 with half of the way.
+    #[track_caller]
+    fn check_step(family: Family, input: &str, arguments: Vec<Array>, mean: f64, variance: f64) {
+        let config = json!({"momentum": 0.5, "center": false, "scale": false});
+        let ones = vec![Array::floats([1], [1.0]).unwrap(); 2];
+        let outcome = train(family, ("BatchNormalization", config), &[input], arguments, ones);
+        let found: Vec<f64> = outcome.updates.iter().map(|(_, value)| value.to_floats().unwrap()[0]).collect();
+        assert!((found[0] - mean).abs() < 1e-6 && (found[1] - variance).abs() < 1e-6, "{found:?}");
+    }
+
+    #[test]
+    fn moving_statistics_go_half_of_the_way() {
+        // Mean 3 and variance 3.5; of a population 14/3.
+        let numbers = |dims: &[usize]| Array::floats(dims, [1.0, 2.0, 3.0, 6.0]).unwrap();
+        check_step(Family::Keras3, "?,1", vec![numbers(&[4, 1])], 2.0, 2.25);
+        check_step(Family::Keras2, "?,1", vec![numbers(&[4, 1])], 2.0, 2.25);
+        check_step(Family::Keras2, "?,?,1,1", vec![numbers(&[2, 2, 1, 1])], 2.0, 0.5 + 7.0 / 3.0);
+        check_step(Family::Keras3, "?,?,1,1", vec![numbers(&[2, 2, 1, 1])], 2.0, 2.25);
+        // Without the last step mean 2 and variance 2/3.
+        let mask = Array::new(ElementType::Bool, [1, 4], Data::Bool(vec![true, true, true, false])).unwrap();
+        let masked = vec![numbers(&[1, 4, 1]), mask];
+        check_step(Family::Keras3, "?,?,1 masked", masked.clone(), 1.5, 0.5 + 1.0 / 3.0);
+        check_step(Family::TensorFlowJs, "?,?,1 masked", masked, 2.0, 2.25);
     }
 }
