@@ -3,7 +3,7 @@
 use crate::tensors::{Named, read_inputs, read_tensors};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
-use tfjs::{Engine, Inputs, LayersModel, LoadOptions};
+use tfjs::{Engine, Inputs, LayersModel, LoadOptions, PredictOptions};
 
 /// One case: a model as its producer wrote it, inputs, and what the producer predicted.
 #[derive(Clone, Debug)]
@@ -25,6 +25,9 @@ pub struct About {
     pub kind: CaseKind,
     /// Who computed the outputs, with the version.
     pub producer: String,
+    /// Examples at a time, where the producer predicted in several batches.
+    #[serde(default)]
+    pub batch_size: Option<usize>,
 }
 
 /// How exact a case must be: the largest difference relative to the output's scale.
@@ -108,7 +111,9 @@ impl Case {
     /// What went wrong, or which output differs where.
     pub fn compare(&self, model: &LayersModel) -> std::result::Result<f64, String> {
         let inputs = read_inputs(&self.folder)?.into_iter().collect::<Inputs>();
-        let outputs = model.predict(inputs).map_err(|e| e.to_string())?;
+        let mut options = PredictOptions::default();
+        options.batch_size = self.about.batch_size;
+        let outputs = model.predict_with(inputs, &options).map_err(|e| e.to_string())?;
         let expected = read_tensors(&self.folder.join("outputs.safetensors"))?;
         let names: Vec<&str> = outputs.names().collect();
         if names.len() != expected.len() {

@@ -1,4 +1,49 @@
 //! The program a Keras model is: typed primitives on symbolic shapes; no layer, no tensor, no device.
+//!
+//! To someone who knows JAX, a [`Program`] is a `jaxpr` whose dimensions may be expressions; to someone who knows ONNX, a
+//! graph in static single assignment whose operators are few and closed. Its nodes apply [primitives](prim) to
+//! values; a value has a [`Type`], an element type and dimensions; a dimension is a number or an expression over
+//! [symbols](Dims), such as `floor((h-1)/2)`. What cannot be known before the inputs are is a [`Guard`].
+//!
+//! * A [`Builder`] infers and checks while it builds, with calls that read like numpy's.
+//! * [`interpret`](interpret::interpret) is the definition of every primitive: slow, and obviously right.
+//! * *Composites* such as `softmax`, `rnn` and `batch_norm` are primitives that [`expand`](expand::expand) writes in simpler
+//!   ones, so that an engine needs a kernel for those only that are worth one.
+//! * [`grad`] differentiates, program to program. [`pass`] simplifies. [`verify`](verify::verify) checks.
+//! * A program prints as [text], which is read back.
+//!
+//! A dense layer, its gradient, and both evaluated:
+//!
+//! ```
+//! use tfjs_ir::interpret::{Inputs, interpret};
+//! use tfjs_ir::prim::activate::Activation;
+//! use tfjs_ir::prim::reduce::ReduceOp;
+//! use tfjs_ir::{Array, Builder, ElementType, Program, Target, Type, Wrt, grad::grad};
+//!
+//! // mean(relu(x w)^2), for any number of rows.
+//! let mut b = Builder::default();
+//! let (batch, two, three) = (b.dims().symbol("batch"), b.number(2), b.number(3));
+//! let x = b.input("x", Type::new(ElementType::F32, [batch, two]))?;
+//! let kernel = b.slot("kernel", Type::new(ElementType::F32, [two, three]))?;
+//! let w = b.get(Target::Slot(kernel))?;
+//! let y = b.matmul(x, w)?;
+//! let y = b.activate(Activation::RELU, y)?;
+//! let squares = b.mul(y, y)?;
+//! let loss = b.reduce(ReduceOp::Mean, squares, &[0, 1], false)?;
+//! let program = b.finish(vec![("loss".into(), loss)])?;
+//!
+//! let text = program.to_string();
+//! assert!(text.contains("%2 = dot(%0, %1) {batch=[], contract=[(1,0)]} : f32[batch,3]"), "{text}");
+//! assert_eq!(text.parse::<Program>()?.to_string(), text);
+//!
+//! let with_gradient = grad(&program, "loss", &[Wrt::Slot(kernel)])?;
+//! let kernel = Array::floats([2, 3], [1.0, -1.0, 0.0, 0.0, 1.0, 2.0])?;
+//! let rows = Array::floats([1, 2], [1.0, 0.5])?;
+//! let result = interpret(&with_gradient, &Inputs { slots: vec![kernel], ..Inputs::of([rows]) })?;
+//! assert_eq!(result.outputs[0].to_floats()?, [f64::from(2.0f32 / 3.0)]);
+//! assert_eq!(result.outputs[1].dims(), [2, 3]);
+//! # Ok::<(), tfjs_manifest::Error>(())
+//! ```
 
 #[cfg(any(test, feature = "arbitrary"))]
 pub mod arbitrary;

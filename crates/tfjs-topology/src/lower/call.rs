@@ -44,7 +44,7 @@ impl LowerCx<'_> {
         let layer = self.layer(entry, &callee, path, scope, object);
         let instance = self.instance(0, entry, layer);
         let node = self.graph.nodes.len();
-        let origin = Origin { layer: path.into(), call: u32::try_from(node).ok() };
+        let origin = Origin { layer: path.into(), call: u32::try_from(node).ok(), ..Origin::default() };
         let outer = self.builder.set_origin(origin)?;
         let frame = Frame { instance, taken: 0, prefix: Vec::new(), trainable: entry.trainable() };
         let tensors = call.try_map(|edge| Ok::<_, Error>(edge.tensor.clone()))?;
@@ -96,6 +96,7 @@ impl LowerCx<'_> {
         let call = self.with_explicit_mask(call)?;
         let training = self.enter_training(&call)?;
         self.frames.push(frame);
+        // DIFFERENCE: in TensorFlow.js a mask that was there once reaches every later layer; here the layer decides.
         let outputs = callee.def().lower(self, &call);
         self.frames.pop();
         self.leave_training(training);
