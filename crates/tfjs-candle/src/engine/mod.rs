@@ -5,6 +5,9 @@
 //! to the portable one.
 
 pub(crate) mod call;
+// Nothing calls it before models run on programs.
+#[allow(dead_code)]
+pub(crate) mod candle;
 pub(crate) mod native;
 pub mod portable;
 

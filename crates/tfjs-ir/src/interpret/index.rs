@@ -5,13 +5,13 @@ use super::{Evaluator, Rule, misfit, take, undefined};
 use crate::array::{Array, Data};
 use crate::prim::index::{Bounds, Gather, OneHot, ScatterAdd};
 use crate::ty::ElementType;
-use tfjs_manifest::{Error, Result};
+use tfjs_manifest::Result;
 
 impl Rule for Gather {
     fn evaluate(&self, cx: &Evaluator<'_>, operands: &[&Array]) -> Result<Vec<Array>> {
         let [x, indices] = take(operands)?;
         let lanes = Lanes::along(x.dims(), self.axis).ok_or_else(|| misfit("gather", operands))?;
-        let rows = indices.to_ints()?.into_iter().map(|index| row(index, lanes.len, self.bounds));
+        let rows = indices.to_ints()?.into_iter().map(|index| self.bounds.row(index, lanes.len));
         let rows = rows.collect::<Result<Vec<usize>>>()?;
         let mut dims = x.dims().to_vec();
         dims.splice(self.axis..=self.axis, indices.dims().iter().copied());
@@ -21,24 +21,6 @@ impl Rule for Gather {
         });
         Ok(vec![cx.pick(x, &dims, offsets)?])
     }
-}
-
-/// The row of an axis that an index means.
-fn row(index: i64, len: usize, bounds: Bounds) -> Result<usize> {
-    let found = usize::try_from(index).ok().filter(|&row| row < len);
-    match (found, bounds) {
-        (Some(row), _) => Ok(row),
-        (None, Bounds::Clamp) if len > 0 => Ok(clamped(index, len)),
-        (None, _) => {
-            let last = len.saturating_sub(1);
-            Err(Error::mismatch(format!("index `{index}` is not in a table of {len} rows; expected 0 to {last}")))
-        }
-    }
-}
-
-/// The nearest row of an axis that is not empty.
-fn clamped(index: i64, len: usize) -> usize {
-    usize::try_from(index).unwrap_or(0).min(len - 1)
 }
 
 impl Rule for ScatterAdd {
@@ -52,9 +34,9 @@ impl Rule for ScatterAdd {
         cx.spend(slices.elements())?;
         let mut out = cx.pick(base, base.dims(), 0..)?.into_data();
         // Where each element of the slices goes, in order. An axis without elements takes none.
-        let indices = if lanes.len == 0 { &[] } else { &indices[..] };
+        let rows: Vec<usize> = indices.iter().filter_map(|&index| Bounds::Clamp.row(index, lanes.len).ok()).collect();
         let to = (0..lanes.outer).flat_map(|outer| {
-            let runs = indices.iter().map(move |&index| (outer * lanes.len + clamped(index, lanes.len)) * lanes.inner);
+            let runs = rows.iter().map(move |row| (outer * lanes.len + row) * lanes.inner);
             runs.flat_map(|start| start..start + lanes.inner)
         });
         match (&mut out, slices.data()) {

@@ -153,7 +153,9 @@ impl Convolution {
     /// The elements of the kernel that meet the input.
     fn kernel(&self, kernel: &Tensor) -> Result<Tensor> {
         let taps = self.taps.iter().enumerate();
-        taps.clone().try_fold(kernel.clone(), |kernel, (axis, t)| kernel.narrow(axis, t.indices.start, t.indices.len()))?.contiguous()
+        taps.clone()
+            .try_fold(kernel.clone(), |kernel, (axis, t)| kernel.narrow(axis, t.indices.start, t.indices.len()))?
+            .contiguous()
     }
 
     fn output_dims(&self) -> Vec<usize> {

@@ -97,7 +97,8 @@ impl Rule for Pad {
         for (axis, padding) in self.padding.iter().enumerate() {
             // Between the elements of an axis of one there is nothing, however much it would be.
             if padding.interior > 0 && out.dims()[axis] > 1 {
-                let interior = usize::try_from(padding.interior).map_err(|_| Error::limit("padding that is too large"))?;
+                let interior =
+                    usize::try_from(padding.interior).map_err(|_| Error::limit("padding that is too large"))?;
                 out = spread(&out, axis, interior, value)?;
             }
             out = surround(&out, axis, site.dim(padding.low)?, site.dim(padding.high)?, value)?;
@@ -107,7 +108,13 @@ impl Rule for Pad {
 }
 
 /// A value around an axis.
-pub(super) fn surround(x: &Tensor, axis: usize, low: usize, high: usize, value: &Tensor) -> candle_core::Result<Tensor> {
+pub(super) fn surround(
+    x: &Tensor,
+    axis: usize,
+    low: usize,
+    high: usize,
+    value: &Tensor,
+) -> candle_core::Result<Tensor> {
     let block = |length: usize| {
         let mut dims = x.dims().to_vec();
         dims[axis] = length;

@@ -35,9 +35,8 @@ impl Rule for Pool {
 
 /// The largest of each window; NaN if one is NaN, which a second pool over truth values tells.
 fn largest(x: &Tensor, taps: &[Taps]) -> candle_core::Result<Tensor> {
-    let pool = |x: &Tensor, border: f64| {
-        taps.iter().try_fold(x.clone(), |x, t| fold(&x, t, border, |a, b| a.maximum(&b)))
-    };
+    let pool =
+        |x: &Tensor, border: f64| taps.iter().try_fold(x.clone(), |x, t| fold(&x, t, border, |a, b| a.maximum(&b)));
     let largest = pool(x, f64::NEG_INFINITY)?;
     select(&pool(&is_nan(x)?, 0.0)?, &filled(&largest, f64::NAN)?, &largest)
 }
