@@ -1,11 +1,10 @@
 //! Rule of recurrences: one product for the inputs of all steps, then a loop over the steps.
 
 use super::activate::gate;
-use super::convolve::multipliable;
 use super::error::Result;
 use super::execute::Site;
 use super::layout::reversed;
-use super::math::select;
+use super::math::{multipliable, select};
 use super::typed::Typed;
 use super::{Results, Rule};
 use candle_core::Tensor;

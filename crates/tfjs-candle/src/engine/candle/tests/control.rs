@@ -1,6 +1,7 @@
 use super::*;
 use tfjs_ir::build::Loop;
 use tfjs_ir::prim::control::Opaque;
+use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::{OpaqueId, SlotId};
 use tfjs_manifest::Kind;
 
@@ -91,6 +92,29 @@ fn weights_and_states_are_replaced() {
     assert_eq!((outcome.updates[0].0, values(&outcome.updates[0].1)), (SlotId(0), vec![11.0, 22.0]));
     let Data::Tensor(y) = &outcome.outputs[0] else { panic!("text") };
     assert_eq!(values(y), [11.0, 22.0]);
+}
+
+#[test]
+fn threads_share_an_engine() {
+    fn shared<T: Send + Sync>(engine: T) -> T {
+        engine
+    }
+    let x = some(&[2, 3]);
+    let program = build(std::slice::from_ref(&x), |b, v| Ok(vec![b.binary_scalar(BinaryOp::Add, v[0], 1.0)?]));
+    let engine = shared(CandleEngine::compile(&program).unwrap());
+    let bound = program.bind(&[&[2, 3]]).unwrap();
+    let inputs = [laid_out(Typed::from_array(&x, &Device::Cpu).unwrap(), Layout::RowMajor).unwrap()];
+    let run = || {
+        let call = Call { bound: &bound, inputs: &inputs, seed: 0, states: &[], functions: &[] };
+        let outcome = engine.run(&call, &|_| Err(Error::bug("no weights")), &Device::Cpu).unwrap();
+        let Data::Tensor(y) = &outcome.outputs[0] else { panic!("text") };
+        y.to_vec2::<f32>().unwrap()
+    };
+    let found: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(run)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(found.iter().all(|found| *found == run()));
 }
 
 #[test]
