@@ -4,10 +4,12 @@
 pub mod arbitrary;
 pub mod array;
 pub mod build;
+pub mod cost;
 pub mod dim;
 pub mod expand;
 pub mod interpret;
 pub mod math;
+pub mod pass;
 pub mod prim;
 pub mod program;
 pub mod random;
@@ -19,6 +21,7 @@ pub mod window;
 
 pub use array::{Array, Data};
 pub use build::{Builder, Loop};
+pub use cost::{Cost, cost, work};
 pub use dim::{Bound, Dim, Dims, Relation};
 pub use expand::expand;
 pub use interpret::{Budget, Inputs, Outcome, evaluate_node, interpret, interpret_within};

@@ -119,3 +119,41 @@ fn same_type(program: &Program, checks: &HashSet<Check>, a: &Type, b: &Type) -> 
     };
     a.element == b.element && a.rank() == b.rank() && a.dims.iter().zip(&b.dims).all(same)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::program::Program;
+    use tfjs_manifest::Kind;
+
+    #[track_caller]
+    fn check(text: &str, message: &str) {
+        let error = text.parse::<Program>().unwrap_err();
+        assert_eq!((error.kind(), error.message()), (Kind::Malformed, message));
+    }
+
+    #[test]
+    fn guards_are_part_of_a_program() {
+        let body = r#"{
+            %0 = input() {port=0} : f32[n]
+            %1 = input() {port=1} : f32[m,2]
+            %2 = dot(%0, %1) {batch=[], contract=[(0,0)]} : f32[2]
+            return %2 "y"
+        }"#;
+        let inputs = "input \"x\": f32[n]\ninput \"w\": f32[m,2]\n";
+        check(&format!("{inputs}{body}"), "`dot` relies on `n == m`, which is no guard");
+        assert!(format!("{inputs}guard equal(m, n)\n{body}").parse::<Program>().is_ok());
+    }
+
+    #[test]
+    fn values_have_the_types_that_inference_says() {
+        let program = |line: &str| {
+            let inputs = "input \"x\": f32[n,3]\n";
+            format!("{inputs}{{\n%0 = input() {{port=0}} : f32[n,3]\n{line}\nreturn %1 \"y\"\n}}")
+        };
+        check(&program("%1 = reverse(%0) {axes=[0]} : f32[n,2]"), "`reverse` gives f32[n,3], %1 is f32[n,2]");
+        check(&program("%1 = reverse(%0) {axes=[0]} : f32[m,3]"), "`reverse` gives f32[n,3], %1 is f32[m,3]");
+        check(&program("%1 = reverse(%1) {axes=[0]} : f32[n,3]"), "`reverse` reads %1, which is not defined before");
+        let twice = "%1 = dot(%0, %0) {batch=[], contract=[(0,0),(0,1)]} : f32[]";
+        check(&program(twice), "`dot`: a product that uses an axis twice");
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::expand::expand;
-use crate::interpret::{Outcome, interpret};
+use crate::interpret::{Budget, Outcome, interpret, interpret_within};
 use crate::prim::{Class, PrimKind};
 use crate::verify::verify;
 use std::collections::BTreeSet;
@@ -59,7 +59,7 @@ fn close(a: &Program, b: &Program, call: &Inputs) -> bool {
 #[test]
 fn programs_verify_and_are_read_back() {
     let mut seen = BTreeSet::new();
-    for_each(Taste::Any, 150, |program, calls| {
+    for_each(Taste::Any, 100, |program, calls| {
         verify(program).unwrap();
         let text = program.to_string();
         let read: Program = text.parse().unwrap_or_else(|e| panic!("{e}\n{text}"));
@@ -74,7 +74,7 @@ fn programs_verify_and_are_read_back() {
 #[test]
 fn expansions_compute_the_same() {
     let mut compared = 0;
-    for_each(Taste::Tame, 300, |program, calls| {
+    for_each(Taste::Tame, 150, |program, calls| {
         let expanded = expand(program, &|_| false).unwrap();
         verify(&expanded).unwrap_or_else(|e| panic!("{e}\n{expanded}"));
         let half = expand(program, &|prim| matches!(prim.kind(), PrimKind::Activate | PrimKind::Moments)).unwrap();
@@ -85,5 +85,57 @@ fn expansions_compute_the_same() {
         }
         close(program, &half, &calls[0]);
     });
-    assert!(compared > 300, "{compared} calls compared");
+    assert!(compared > 150, "{compared} calls compared");
+}
+
+/// Another text: some numbers and words are others, mostly those of attributes.
+fn mutated(choices: &mut Choices<'_>, text: &str) -> String {
+    let words = ["max", "min", "same", "valid", "true", "false", "batch", "time", "f32", "i32", "bool", "0", "1", "2"];
+    let mut lines: Vec<String> = text.lines().map(str::to_string).collect();
+    for _ in 0..choices.below(2) + 1 {
+        let at = choices.below(lines.len());
+        let line = &mut lines[at];
+        let first = if choices.below(8) > 0 { line.find('{').unwrap_or(0) } else { 0 };
+        let is_word = |c: char| c.is_ascii_alphanumeric();
+        let starts: Vec<usize> = line
+            .char_indices()
+            .filter(|&(i, c)| i >= first && is_word(c) && !line[..i].chars().next_back().is_some_and(is_word))
+            .map(|(i, _)| i)
+            .collect();
+        if starts.is_empty() {
+            continue;
+        }
+        let start = *choices.one_of(&starts);
+        let end = line[start..].find(|c| !is_word(c)).map_or(line.len(), |end| start + end);
+        let number = choices.below(9).to_string();
+        let word = if choices.flip() { &number } else { *choices.one_of(&words) };
+        line.replace_range(start..end, word);
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn what_verifies_does_not_panic() {
+    let budget = Budget { elements: 10_000, work: 200_000 };
+    let (programs, each) = (20, 40);
+    let mut evaluated = 0;
+    for seed in 0..programs {
+        let mut choices = Choices::seeded(1000 + seed);
+        let text = program(&mut choices, Taste::Any, 16).unwrap().to_string();
+        for _ in 0..each {
+            let Ok(program) = mutated(&mut choices, &text).parse::<Program>() else { continue };
+            let symbols: Vec<u64> = program.dims.symbols().map(|_| *choices.one_of(&[0, 1, 2, 3, 5])).collect();
+            let Ok(call) = inputs(&mut choices, &program, &symbols) else { continue };
+            let outcome = interpret_within(&program, &call, budget);
+            evaluated += u32::from(outcome.is_ok());
+            if let Err(e) = outcome {
+                assert_ne!(e.kind(), tfjs_manifest::Kind::Bug, "{e}\n{program}");
+            }
+            if let Ok(expanded) = expand(&program, &|_| false) {
+                verify(&expanded).unwrap_or_else(|e| panic!("{e}\n{program}\n{expanded}"));
+                let _ = interpret_within(&expanded, &call, budget);
+            }
+        }
+    }
+    assert!(evaluated > 30, "{evaluated} programs evaluated");
 }

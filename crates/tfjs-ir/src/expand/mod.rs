@@ -45,7 +45,7 @@ macro_rules! dispatch {
 }
 for_each_prim!(dispatch);
 
-/// A program in which every composite that `keep` does not want is replaced by its expansion, in loop bodies too.
+/// A program in which every composite for which `keep` is false is replaced by its expansion, in loop bodies too.
 ///
 /// # Errors
 /// As [`Builder::push`].

@@ -22,6 +22,7 @@ impl Rule for Scan {
         let mut current: Vec<Array> = first.iter().map(|&array| array.clone()).collect();
         let mut collected: Vec<Vec<Array>> = vec![Vec::new(); body.results.len() - carries];
         for i in 0..steps {
+            cx.spend(1)?;
             let step = if *reverse { steps - 1 - i } else { i };
             let elements = sequences.iter().map(|x| element(cx, x, *axis, step)).collect::<Result<Vec<_>>>()?;
             let parameters: Vec<&Array> = current.iter().chain(&elements).chain(invariants.iter().copied()).collect();

@@ -4,7 +4,7 @@ use crate::array::strides;
 
 /// The offsets `start + sum of index * stride` for every index of a shape, in row-major order.
 ///
-/// Strides may be negative or 0. The caller sees to it that all offsets are at least 0.
+/// Strides may be negative or 0. The caller must ensure that all offsets are at least 0.
 #[derive(Clone, Debug)]
 pub(super) struct Offsets {
     dims: Vec<usize>,

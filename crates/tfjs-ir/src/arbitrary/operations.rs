@@ -1,11 +1,10 @@
-//! Random programs and inputs for them, for property tests and fuzzing.
-//!
-//! Programs have typed values with symbolic dimensions and use most primitives. What the builder rejects is left out.
+//! The operations that programs are made of.
 
-use crate::array::{Array, Data};
-use crate::build::{Builder, Loop};
+use super::Taste;
+use super::maker::{Made, Maker};
+use crate::array::Array;
+use crate::build::Loop;
 use crate::dim::Dim;
-use crate::interpret::Inputs;
 use crate::prim::activate::Activation;
 use crate::prim::elementwise::{BinaryOp, CompareOp, UnaryOp};
 use crate::prim::index::Bounds;
@@ -15,158 +14,18 @@ use crate::prim::recurrent::{Cell, Gate, MaskedOutput, Rnn};
 use crate::prim::reduce::{Extreme, ReduceOp, RunningOp};
 use crate::prim::source::{Distribution, Random};
 use crate::prim::window::PoolOp;
-use crate::program::{Origin, Program, Target, Value};
-use crate::ty::{ElementType, Type};
+use crate::program::Value;
+use crate::ty::ElementType;
 use crate::window::{self, Window};
 use tfjs_manifest::Result;
 
-/// Where choices come from: given bytes first, then a generator.
-#[derive(Clone, Debug)]
-pub struct Choices<'a> {
-    bytes: &'a [u8],
-    generator: crate::random::Stream,
-    drawn: u64,
-}
+/// Adds an operation with random operands and attributes.
+pub(super) type Operation<'a, 'b> = fn(&mut Maker<'a, 'b>) -> Result<Made>;
 
-impl<'a> Choices<'a> {
-    /// Choices that the seed determines.
-    pub fn seeded(seed: u64) -> Self {
-        Choices::of_bytes(&[], seed)
-    }
-
-    /// Choices that these bytes determine, and then the seed.
-    pub fn of_bytes(bytes: &'a [u8], seed: u64) -> Self {
-        Choices { bytes, generator: crate::random::Stream::new(seed, 0), drawn: 0 }
-    }
-
-    /// A number below `n`, which is at least 1.
-    pub fn below(&mut self, n: usize) -> usize {
-        let bits = match self.bytes.split_first() {
-            Some((&byte, rest)) => {
-                self.bytes = rest;
-                u64::from(byte)
-            }
-            None => {
-                self.drawn += 1;
-                self.generator.bits(self.drawn)
-            }
-        };
-        (bits % n.max(1) as u64) as usize
-    }
-
-    /// True or false.
-    pub fn flip(&mut self) -> bool {
-        self.below(2) == 1
-    }
-
-    /// One of several things.
-    pub fn one_of<'b, T>(&mut self, from: &'b [T]) -> &'b T {
-        &from[self.below(from.len())]
-    }
-
-    /// A small number, in steps of an eighth.
-    fn number(&mut self) -> f64 {
-        self.below(33) as f64 / 8.0 - 2.0
-    }
-}
-
-/// What programs may be made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taste {
-    /// Anything.
-    Any,
-    /// Composites whose results only go where a rounding error stays small: for comparisons of results that were
-    /// rounded in different ways.
-    Tame,
-}
-
-/// A random program of about as many operations.
-///
-/// # Errors
-/// Those of the builder that have nothing to do with what was chosen.
-pub fn program(choices: &mut Choices<'_>, taste: Taste, operations: usize) -> Result<Program> {
-    let mut b = Builder::default();
-    let (batch, time, width) = (b.dims().symbol("batch"), b.dims().symbol("time"), b.dims().symbol("width"));
-    let (two, three) = (b.number(2), b.number(3));
-    let types = [
-        Type::new(ElementType::F32, [batch, time, three]),
-        Type::new(ElementType::F32, [batch, two]),
-        Type::new(ElementType::F32, [batch, time, width, two]),
-        Type::new(ElementType::I32, [batch, time]),
-        Type::new(ElementType::Bool, [batch, time]),
-        Type::new(ElementType::F32, [width]),
-    ];
-    let mut values = Vec::new();
-    for (i, ty) in types.into_iter().enumerate() {
-        values.push(Known { value: b.input(&format!("x{i}"), ty)?, rounded: false });
-    }
-    let slot = b.slot("weight", Type::new(ElementType::F32, [three, two]))?;
-    let state = b.state("state", Type::new(ElementType::F32, [batch, two]), 0.5)?;
-    for target in [Target::Slot(slot), Target::State(state)] {
-        values.push(Known { value: b.get(target)?, rounded: false });
-    }
-    let mut maker = Maker { b, choices, values, taste };
-    for i in 0..operations {
-        let origin = Origin { layer: format!("layer{}", i / 3).into(), call: Some(i as u32 / 3) };
-        maker.b.set_origin(origin)?;
-        // What does not fit is no part of the program.
-        let _ = maker.operation();
-    }
-    maker.finish(&[Target::Slot(slot), Target::State(state)])
-}
-
-/// Random inputs, weights and states of a program whose symbols are these numbers, in the order of the program's
-/// symbols.
-///
-/// # Errors
-/// A dimension without a value, or too many elements.
-pub fn inputs(choices: &mut Choices<'_>, program: &Program, symbols: &[u64]) -> Result<Inputs> {
-    let given: Vec<_> = program.dims.symbols().map(|(_, symbol)| symbol).zip(symbols.iter().copied()).collect();
-    let bound = program.dims.bind(&given)?;
-    let mut array = |ty: &Type| -> Result<Array> {
-        let dims = ty.dims.iter().map(|&dim| bound.get(dim)).collect::<Result<Vec<_>>>()?;
-        array(choices, ty.element, &dims)
-    };
-    Ok(Inputs {
-        arguments: program.inputs.iter().map(|input| array(&input.ty)).collect::<Result<_>>()?,
-        seed: 1,
-        slots: program.slots.iter().map(|slot| array(&slot.ty)).collect::<Result<_>>()?,
-        states: Some(program.states.iter().map(|state| array(&state.ty)).collect::<Result<_>>()?),
-    })
-}
-
-fn array(choices: &mut Choices<'_>, element: ElementType, dims: &[usize]) -> Result<Array> {
-    let count = tfjs_manifest::Shape::new(dims)?.elements();
-    let data = match element {
-        _ if element.is_float() => Data::Float((0..count).map(|_| choices.number()).collect()),
-        ElementType::Bool => Data::Bool((0..count).map(|_| choices.flip()).collect()),
-        ElementType::String => Data::Text((0..count).map(|_| choices.below(9).to_string()).collect()),
-        _ => Data::Int((0..count).map(|_| choices.below(7) as i64 - 2).collect()),
-    };
-    Array::new(element, dims, data)
-}
-
-/// A value to choose from.
-#[derive(Clone, Copy, Debug)]
-struct Known {
-    value: Value,
-    /// Whether a composite went into it, whose rounding is not defined.
-    rounded: bool,
-}
-
-struct Maker<'a, 'b> {
-    b: Builder,
-    choices: &'a mut Choices<'b>,
-    values: Vec<Known>,
-    taste: Taste,
-}
-
-type Made = Option<Vec<Value>>;
-
-impl Maker<'_, '_> {
-    /// Adds a random operation. `None` means that there was no operand for it.
-    fn operation(&mut self) -> Result<Made> {
-        let exact: &[fn(&mut Self) -> Result<Made>] = &[
+impl<'a, 'b> Maker<'a, 'b> {
+    /// Those that may turn a small difference into a large one.
+    pub(super) fn exact() -> Vec<Operation<'a, 'b>> {
+        vec![
             Self::unary,
             Self::binary,
             Self::compare,
@@ -178,8 +37,12 @@ impl Maker<'_, '_> {
             Self::one_hot,
             Self::counters,
             Self::random,
-        ];
-        let tame: &[fn(&mut Self) -> Result<Made>] = &[
+        ]
+    }
+
+    /// Those that keep small differences small.
+    pub(super) fn tame() -> Vec<Operation<'a, 'b>> {
+        vec![
             Self::arithmetic,
             Self::reduce,
             Self::cumulative,
@@ -193,90 +56,12 @@ impl Maker<'_, '_> {
             Self::reverse,
             Self::spread,
             Self::scan,
-        ];
-        let composite: &[fn(&mut Self) -> Result<Made>] =
-            &[Self::activate, Self::softmax, Self::normalize, Self::moments, Self::batch_norm, Self::pool, Self::rnn];
-        let kinds = [exact, tame, composite];
-        let kind = self.choices.below(kinds.len());
-        let make = *self.choices.one_of(kinds[kind]);
-        let known = self.values.clone();
-        if kind == 0 && self.taste == Taste::Tame {
-            self.values.retain(|value| !value.rounded);
-        }
-        let before = self.b.block().nodes.len();
-        let made = make(self);
-        self.values = known;
-        let made = made?;
-        for &value in made.iter().flatten() {
-            // Every node that was added for it counts, and what they read.
-            let nodes = &self.b.block().nodes[before..];
-            let reads = |value: &Value| self.values.iter().any(|known| known.value == *value && known.rounded);
-            let rounded = kind == 2 || nodes.iter().flat_map(|node| &node.operands).any(reads);
-            self.values.push(Known { value, rounded });
-        }
-        Ok(made)
+        ]
     }
 
-    /// Some of the values as outputs, and updates of the targets by values that fit.
-    fn finish(mut self, targets: &[Target]) -> Result<Program> {
-        for &target in targets {
-            let old = self.b.get(target)?;
-            let ty = self.b.ty(old).clone();
-            let fits = self.values.iter().rev().find(|known| *self.b.ty(known.value) == ty).copied();
-            if let Some(known) = fits.filter(|known| known.value != old) {
-                self.b.set(target, known.value)?;
-            }
-        }
-        let count = self.values.len();
-        let outputs = self.values.iter().skip(count.saturating_sub(6)).enumerate();
-        let outputs = outputs.map(|(i, known)| (format!("y{i}"), known.value)).collect();
-        self.b.finish(outputs)
-    }
-
-    /// A value of which this holds, one of the last ones more often.
-    fn value(&mut self, fits: impl Fn(&Type) -> bool) -> Option<Value> {
-        let fitting: Vec<Value> =
-            self.values.iter().map(|known| known.value).filter(|&value| fits(self.b.ty(value))).collect();
-        let last = fitting.len().checked_sub(1)?;
-        let back = if self.choices.flip() { self.choices.below(3).min(last) } else { self.choices.below(last + 1) };
-        Some(fitting[last - back])
-    }
-
-    fn float(&mut self) -> Option<Value> {
-        self.value(|ty| ty.element.is_float())
-    }
-
-    /// A floating-point value with a rank of at least this.
-    fn ranked(&mut self, rank: usize) -> Option<Value> {
-        self.value(|ty| ty.element.is_float() && ty.rank() >= rank)
-    }
-
-    /// A value of the same type.
-    fn like(&mut self, value: Value) -> Option<Value> {
-        let ty = self.b.ty(value).clone();
-        self.value(|other| *other == ty)
-    }
-
-    fn axis(&mut self, value: Value) -> Option<usize> {
-        let rank = self.b.ty(value).rank();
-        (rank > 0).then(|| self.choices.below(rank))
-    }
-
-    /// One axis or more.
-    fn axes(&mut self, value: Value) -> Option<Vec<usize>> {
-        let first = self.axis(value)?;
-        Some((0..self.b.ty(value).rank()).filter(|&axis| axis == first || self.choices.below(3) == 0).collect())
-    }
-
-    /// The last dimension, if it is a number.
-    fn channels(&self, value: Value) -> Option<usize> {
-        let dim = *self.b.ty(value).dims.last()?;
-        self.b.program().dims.known(dim).and_then(|n| usize::try_from(n).ok())
-    }
-
-    fn weight(&mut self, dims: &[usize]) -> Result<Value> {
-        let array = array(self.choices, ElementType::F32, dims)?;
-        self.b.constant(array)
+    /// Composites.
+    pub(super) fn composite() -> Vec<Operation<'a, 'b>> {
+        vec![Self::activate, Self::softmax, Self::normalize, Self::moments, Self::batch_norm, Self::pool, Self::rnn]
     }
 }
 
@@ -649,6 +434,3 @@ impl Maker<'_, '_> {
         self.b.push(rnn, &operands).map(Some)
     }
 }
-
-#[cfg(test)]
-pub(crate) mod tests;
