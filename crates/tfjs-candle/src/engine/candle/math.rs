@@ -70,9 +70,8 @@ pub(super) fn is_nan(x: &Tensor) -> Result<Tensor> {
     x.ne(x)
 }
 
-/// A difference is 0 unless the number is infinite or NaN.
 pub(super) fn is_finite(x: &Tensor) -> Result<Tensor> {
-    (x - x)?.eq(0.0)
+    x.abs()?.lt(f64::INFINITY)
 }
 
 /// -1 or 1; zeros and NaN stay.

@@ -1,3 +1,5 @@
+//! Loops, functions of the caller's own, updates, and what threads share.
+
 use super::*;
 use tfjs_ir::build::Loop;
 use tfjs_ir::prim::control::Opaque;

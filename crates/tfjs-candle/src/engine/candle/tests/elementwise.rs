@@ -1,3 +1,5 @@
+//! Functions of each element, with the numbers at which they are special.
+
 use super::*;
 use tfjs_ir::prim::activate::Activation;
 use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp, UnaryOp};

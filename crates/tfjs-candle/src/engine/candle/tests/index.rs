@@ -1,3 +1,5 @@
+//! Gather, its transpose, one-hot rows, vocabularies, random numbers.
+
 use super::*;
 use tfjs_ir::prim::host::{Lookup, ToText, Tokens, Unknown, Vocabulary};
 use tfjs_ir::prim::index::Bounds;

@@ -1,3 +1,5 @@
+//! Rearrangements of every element type.
+
 use super::*;
 use tfjs_ir::prim::layout::{Padding, Range};
 

@@ -1,3 +1,5 @@
+//! Products and convolutions, with both transposes of each.
+
 use super::*;
 use tfjs_ir::window::Window;
 

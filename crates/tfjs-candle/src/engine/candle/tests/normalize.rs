@@ -1,3 +1,5 @@
+//! Softmax and normalizations.
+
 use super::*;
 use tfjs_ir::prim::normalize::{BatchNorm, Norm, Normalize, Softmax};
 

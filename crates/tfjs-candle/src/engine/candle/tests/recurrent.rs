@@ -1,3 +1,5 @@
+//! Recurrences with and without masks.
+
 use super::*;
 use tfjs_ir::prim::activate::Activation;
 use tfjs_ir::prim::recurrent::{Cell, Gate, MaskedOutput, Rnn};

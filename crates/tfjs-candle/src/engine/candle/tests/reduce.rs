@@ -1,3 +1,5 @@
+//! Reductions, positions of extremes, running sums, sorting.
+
 use super::*;
 use tfjs_ir::prim::reduce::{Extreme, ReduceOp, RunningOp};
 

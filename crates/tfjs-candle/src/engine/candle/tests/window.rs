@@ -1,3 +1,5 @@
+//! Pools of any window.
+
 use super::*;
 use tfjs_ir::prim::window::PoolOp;
 use tfjs_ir::window::Window;
