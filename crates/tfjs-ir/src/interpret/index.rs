@@ -3,7 +3,7 @@
 use super::offsets::Lanes;
 use super::{Evaluator, Rule, misfit, take, undefined};
 use crate::array::{Array, Data};
-use crate::prim::index::{Gather, OneHot, ScatterAdd};
+use crate::prim::index::{Bounds, Gather, OneHot, ScatterAdd};
 use crate::ty::ElementType;
 use tfjs_manifest::Result;
 
@@ -23,11 +23,6 @@ impl Rule for Gather {
     }
 }
 
-/// The nearest row of an axis that is not empty.
-fn clamped(index: i64, len: usize) -> usize {
-    usize::try_from(index).unwrap_or(0).min(len - 1)
-}
-
 impl Rule for ScatterAdd {
     fn evaluate(&self, cx: &Evaluator<'_>, operands: &[&Array]) -> Result<Vec<Array>> {
         let [base, indices, slices] = take(operands)?;
@@ -39,9 +34,9 @@ impl Rule for ScatterAdd {
         cx.spend(slices.elements())?;
         let mut out = cx.pick(base, base.dims(), 0..)?.into_data();
         // Where each element of the slices goes, in order. An axis without elements takes none.
-        let indices = if lanes.len == 0 { &[] } else { &indices[..] };
+        let rows: Vec<usize> = indices.iter().filter_map(|&index| Bounds::Clamp.row(index, lanes.len).ok()).collect();
         let to = (0..lanes.outer).flat_map(|outer| {
-            let runs = indices.iter().map(move |&index| (outer * lanes.len + clamped(index, lanes.len)) * lanes.inner);
+            let runs = rows.iter().map(move |row| (outer * lanes.len + row) * lanes.inner);
             runs.flat_map(|start| start..start + lanes.inner)
         });
         match (&mut out, slices.data()) {

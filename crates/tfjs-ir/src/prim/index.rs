@@ -17,17 +17,17 @@ words! {
 }
 
 impl Bounds {
-    /// The row of an axis of `len` rows that an index means.
+    /// The row of an axis of `len` elements that an index means.
     ///
     /// # Errors
-    /// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for an index outside of it that is not clamped.
+    /// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for an index without a row.
     pub fn row(self, index: i64, len: usize) -> Result<usize> {
         let found = usize::try_from(index).ok().filter(|&row| row < len);
-        match (found, self) {
-            (Some(row), _) => Ok(row),
-            (None, Bounds::Clamp) if len > 0 => Ok(usize::try_from(index).unwrap_or(0).min(len - 1)),
-            (None, _) => {
-                let last = len.saturating_sub(1);
+        match (found, self, len.checked_sub(1)) {
+            (Some(row), _, _) => Ok(row),
+            (None, Bounds::Clamp, Some(last)) => Ok(if index < 0 { 0 } else { last }),
+            (None, _, last) => {
+                let last = last.unwrap_or(0);
                 Err(Error::mismatch(format!("index `{index}` is not in a table of {len} rows; expected 0 to {last}")))
             }
         }

@@ -2,7 +2,7 @@
 
 use super::error::Result;
 use super::execute::Site;
-use super::math::{clip, expm1, filled, in_single, log1p, select};
+use super::math::{at_least, at_most, clip, expm1, filled, in_single, log1p, select};
 use super::typed::Typed;
 use super::{Results, Rule, tensors};
 use candle_core::Tensor;
@@ -68,9 +68,18 @@ fn formula(function: Activation, x: &Tensor) -> candle_core::Result<Tensor> {
 
 /// `x >= max -> max; x < threshold -> slope * (x - threshold); else x`.
 fn relu(x: &Tensor, max: f64, slope: f64, threshold: f64) -> candle_core::Result<Tensor> {
-    let below = if slope == 0.0 { filled(x, 0.0)? } else { x.affine(slope, -slope * threshold)? };
-    let out = select(&x.lt(threshold)?, &below, x)?;
-    if max == f64::INFINITY { Ok(out) } else { select(&x.ge(max)?, &filled(x, max)?, &out) }
+    let raised = match (slope, threshold) {
+        (0.0, 0.0) => at_least(x, 0.0)?,
+        (0.0, _) => select(&x.lt(threshold)?, &filled(x, 0.0)?, x)?,
+        _ => select(&x.lt(threshold)?, &x.affine(slope, -slope * threshold)?, x)?,
+    };
+    // What was below the threshold may be above the ceiling now.
+    let is_plain = slope == 0.0 && threshold == 0.0 && max >= 0.0;
+    match max {
+        f64::INFINITY => Ok(raised),
+        max if is_plain => at_most(&raised, max),
+        max => select(&x.ge(max)?, &filled(x, max)?, &raised),
+    }
 }
 
 fn elu(x: &Tensor, alpha: f64) -> candle_core::Result<Tensor> {
@@ -79,6 +88,6 @@ fn elu(x: &Tensor, alpha: f64) -> candle_core::Result<Tensor> {
 
 /// `max(x, 0) + log(1 + exp(-|x|))`, which neither overflows nor loses small values.
 fn softplus(x: &Tensor) -> candle_core::Result<Tensor> {
-    let positive = select(&x.lt(0.0)?, &filled(x, 0.0)?, x)?;
+    let positive = at_least(x, 0.0)?;
     positive + log1p(&x.abs()?.neg()?.exp()?)?
 }

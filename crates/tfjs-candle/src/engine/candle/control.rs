@@ -62,7 +62,9 @@ impl Rule for Opaque {
         let function = function.ok_or_else(|| Error::bug(format!("the function of `{class}` is not given")))?;
         let tensors = operands.iter().map(|operand| match operand.tensor() {
             Ok(tensor) => Ok(tensor.contiguous()?),
-            Err(_) => Err(Error::unsupported(format!("text is given to `{class}`, whose function takes tensors")).into()),
+            Err(_) => {
+                Err(Error::unsupported(format!("text is given to `{class}`, whose function takes tensors")).into())
+            }
         });
         let results = function.run(&tensors.collect::<Result<Vec<Tensor>>>()?)?;
         if results.len() != site.count() {

@@ -5,8 +5,9 @@
 
 use super::layout::surround;
 use super::math::product;
+use super::reduce::sum;
 use super::taps::{Laid, Taps, meets_nothing};
-use candle_core::{DType, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 /// A convolution, its windows laid along the axes of its input.
 #[derive(Debug)]
@@ -34,6 +35,11 @@ impl Convolution {
         self.taps.iter().map(|t| t.indices.len()).product()
     }
 
+    /// Whether each channel has filters of its own: then sums of products are less work than products of matrices.
+    fn is_depthwise(&self) -> bool {
+        self.inner() == 1 && self.groups > 1
+    }
+
     /// Channels of one group.
     fn inner(&self) -> usize {
         self.channels / self.groups
@@ -47,7 +53,7 @@ impl Convolution {
     /// `[n, p.., filters]` of `x [n, s.., channels]`.
     pub(super) fn forward(&self, x: &Tensor, kernel: &Tensor) -> Result<Tensor> {
         let kernel = self.kernel(kernel)?;
-        if self.inner() == 1 && self.groups > 1 {
+        if self.is_depthwise() {
             return self.depthwise(x, &kernel);
         }
         let (rows, elements, inner) = (self.rows(), self.elements(), self.inner());
@@ -89,7 +95,11 @@ impl Convolution {
         let kernel = self.kernel(kernel)?;
         let (rows, elements, inner, block) = (self.rows(), self.elements(), self.inner(), self.block());
         // What every position gives to every element of its window: [rows, elements, channels].
-        let spread = if self.groups == 1 {
+        let spread = if self.is_depthwise() {
+            let kernel = kernel.reshape((elements, self.channels, block))?;
+            let spread = dy.reshape((rows, 1, self.channels, block))?.broadcast_mul(&kernel)?;
+            if block == 1 { spread } else { spread.sum_keepdim(3)? }
+        } else if self.groups == 1 {
             let kernel = kernel.reshape((1, elements * inner, self.filters))?.transpose(1, 2)?;
             product(&dy.contiguous()?.reshape((1, rows, self.filters))?, &kernel)?
         } else {
@@ -115,13 +125,17 @@ impl Convolution {
     /// The gradient in the kernel, of these sizes: `[k.., channels / groups, filters]`.
     pub(super) fn kernel_gradient(&self, x: &Tensor, dy: &Tensor, sizes: &[usize]) -> Result<Tensor> {
         let (rows, elements, inner, block) = (self.rows(), self.elements(), self.inner(), self.block());
-        let windows = self.windows(x)?;
-        let out = if self.groups == 1 {
-            let windows = windows.reshape((1, rows, elements * inner))?.transpose(1, 2)?;
+        let out = if self.is_depthwise() {
+            let dy = dy.reshape((rows, self.channels, block))?;
+            let view = |view: Tensor| sum(&view.reshape((rows, self.channels, 1))?.broadcast_mul(&dy)?, &[0]);
+            let views = Laid::new(x, &self.taps, 0.0)?.views()?;
+            Tensor::stack(&views.into_iter().map(view).collect::<Result<Vec<Tensor>>>()?, 0)?
+        } else if self.groups == 1 {
+            let windows = self.windows(x)?.reshape((1, rows, elements * inner))?.transpose(1, 2)?;
             product(&windows, &dy.contiguous()?.reshape((1, rows, self.filters))?)?
         } else {
             // [groups, elements * inner, rows] times [groups, rows, block]
-            let windows = windows.reshape((rows, elements, self.groups, inner))?.permute((2, 1, 3, 0))?;
+            let windows = self.windows(x)?.reshape((rows, elements, self.groups, inner))?.permute((2, 1, 3, 0))?;
             let windows = windows.contiguous()?.reshape((self.groups, elements * inner, rows))?;
             let dy = dy.reshape((rows, self.groups, block))?.permute((1, 0, 2))?.contiguous()?;
             product(&windows, &dy)?.permute((1, 0, 2))?
@@ -153,7 +167,9 @@ impl Convolution {
     /// The elements of the kernel that meet the input.
     fn kernel(&self, kernel: &Tensor) -> Result<Tensor> {
         let taps = self.taps.iter().enumerate();
-        taps.clone().try_fold(kernel.clone(), |kernel, (axis, t)| kernel.narrow(axis, t.indices.start, t.indices.len()))?.contiguous()
+        taps.clone()
+            .try_fold(kernel.clone(), |kernel, (axis, t)| kernel.narrow(axis, t.indices.start, t.indices.len()))?
+            .contiguous()
     }
 
     fn output_dims(&self) -> Vec<usize> {
@@ -162,10 +178,4 @@ impl Convolution {
         dims.push(self.filters);
         dims
     }
-}
-
-/// Runs in single precision where candle multiplies nothing else.
-pub(super) fn multipliable(x: &Tensor) -> Result<Tensor> {
-    let narrow = matches!(x.dtype(), DType::F16 | DType::BF16) && x.device().is_cpu();
-    if narrow { x.to_dtype(DType::F32) } else { Ok(x.clone()) }
 }

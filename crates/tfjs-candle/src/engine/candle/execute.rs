@@ -40,7 +40,12 @@ pub(super) struct Expected {
 
 impl Env<'_> {
     /// Runs a block; gives the values that its plan is made for.
-    pub(super) fn block(&self, plan: &Plan, block: &Block, parameters: Vec<Typed>) -> tfjs_manifest::Result<Vec<Typed>> {
+    pub(super) fn block(
+        &self,
+        plan: &Plan,
+        block: &Block,
+        parameters: Vec<Typed>,
+    ) -> tfjs_manifest::Result<Vec<Typed>> {
         let mut values: Vec<Option<Typed>> = vec![None; block.values.len()];
         for (value, given) in block.parameters.iter().zip(parameters) {
             values[value.index()] = Some(given);
@@ -120,7 +125,9 @@ impl Site<'_> {
 
     /// A result that is expected.
     pub(super) fn expected(&self, index: usize) -> Result<&Expected> {
-        self.results.get(index).ok_or_else(|| Error::bug(format!("`{}` has no result {index}", self.node.prim.name())).into())
+        self.results
+            .get(index)
+            .ok_or_else(|| Error::bug(format!("`{}` has no result {index}", self.node.prim.name())).into())
     }
 
     /// How many results are expected.
@@ -135,14 +142,16 @@ impl Site<'_> {
 
     /// The results of a node, in order.
     pub(super) fn all(&self, tensors: impl IntoIterator<Item = Tensor>) -> Result<Results> {
-        let typed = self.results.iter().zip(tensors).map(|(expected, tensor)| Some(Typed::new(expected.element, tensor)));
+        let typed =
+            self.results.iter().zip(tensors).map(|(expected, tensor)| Some(Typed::new(expected.element, tensor)));
         Ok(typed.collect())
     }
 
-    /// The only result of a node, with the same number everywhere.
+    /// The results of a node, with the same number everywhere.
     pub(super) fn full(&self, number: f64) -> Result<Results> {
-        let Expected { element, dims, .. } = self.expected(0)?;
-        Ok(vec![Some(Typed::full(*element, number, dims, self.device())?)])
+        let full =
+            |Expected { element, dims, .. }: &Expected| Typed::full(*element, number, dims, self.device()).map(Some);
+        self.results.iter().map(full).collect()
     }
 
     /// The number that an operand is, if it is a constant without dimensions.

@@ -41,17 +41,15 @@ impl Rule for Slice {
         for (axis, range) in self.ranges.iter().enumerate() {
             let (start, len) = (site.dim(range.start)?, site.dim(range.len)?);
             // The step from the only element is never made, however large it is.
-            let step = if len > 1 { range.step } else { 1 };
-            if step == 1 {
-                out = out.narrow(axis, start, len)?;
-                continue;
-            }
-            let end = len.saturating_sub(1).checked_mul(usize::try_from(step).unwrap_or(usize::MAX));
-            if end.and_then(|end| end.checked_add(start)).is_none_or(|last| last >= x.dims()[axis]) {
+            let step = if len > 1 { usize::try_from(range.step).unwrap_or(usize::MAX) } else { 1 };
+            let last = len.saturating_sub(1).checked_mul(step).and_then(|span| span.checked_add(start));
+            if len > 0 && last.is_none_or(|last| last >= x.dims()[axis]) {
                 return Err(Error::mismatch(format!("a slice outside of shape {:?}", x.dims())).into());
             }
-            let picked = (0..len).map(|i| start + i * step as usize);
-            out = pick(&out, axis, picked)?;
+            out = match step {
+                1 => out.narrow(axis, start, len)?,
+                _ => pick(&out, axis, (0..len).map(|i| start + i * step))?,
+            };
         }
         site.one(out)
     }
@@ -97,7 +95,8 @@ impl Rule for Pad {
         for (axis, padding) in self.padding.iter().enumerate() {
             // Between the elements of an axis of one there is nothing, however much it would be.
             if padding.interior > 0 && out.dims()[axis] > 1 {
-                let interior = usize::try_from(padding.interior).map_err(|_| Error::limit("padding that is too large"))?;
+                let interior =
+                    usize::try_from(padding.interior).map_err(|_| Error::limit("padding that is too large"))?;
                 out = spread(&out, axis, interior, value)?;
             }
             out = surround(&out, axis, site.dim(padding.low)?, site.dim(padding.high)?, value)?;
@@ -107,7 +106,13 @@ impl Rule for Pad {
 }
 
 /// A value around an axis.
-pub(super) fn surround(x: &Tensor, axis: usize, low: usize, high: usize, value: &Tensor) -> candle_core::Result<Tensor> {
+pub(super) fn surround(
+    x: &Tensor,
+    axis: usize,
+    low: usize,
+    high: usize,
+    value: &Tensor,
+) -> candle_core::Result<Tensor> {
     let block = |length: usize| {
         let mut dims = x.dims().to_vec();
         dims[axis] = length;

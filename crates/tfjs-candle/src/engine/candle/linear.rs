@@ -1,9 +1,9 @@
 //! Rules of contractions and of convolutions with their gradients.
 
-use super::convolve::{Convolution, multipliable};
+use super::convolve::Convolution;
 use super::error::Result;
 use super::execute::Site;
-use super::math::product;
+use super::math::{multipliable, product};
 use super::taps::Taps;
 use super::typed::Typed;
 use super::{Results, Rule, tensors};
@@ -58,7 +58,7 @@ impl Rule for ConvInput {
     fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
         let [dy, kernel] = tensors(operands)?;
         let convolution = convolution(&self.windows, self.groups, &site.expected(0)?.dims, dy.dims().last())?;
-        if !convolution.meets() || dy.elem_count() == 0 {
+        if !convolution.meets() {
             return site.full(0.0);
         }
         site.one(convolution.input(&multipliable(dy)?, &multipliable(kernel)?)?.to_dtype(dy.dtype())?)
@@ -69,7 +69,7 @@ impl Rule for ConvKernel {
     fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
         let [x, dy] = tensors(operands)?;
         let convolution = convolution(&self.windows, self.groups, x.dims(), dy.dims().last())?;
-        if !convolution.meets() || dy.elem_count() == 0 {
+        if !convolution.meets() {
             return site.full(0.0);
         }
         let sizes: Vec<usize> = self.windows.iter().map(|window| window.size).collect();

@@ -20,8 +20,21 @@ pub(super) fn in_single(x: &Tensor, f: impl FnOnce(&Tensor) -> Result<Tensor>) -
     }
 }
 
+/// Whether NaN may be among the numbers: then candle's maxima are not those of the definition, and differ from device
+/// to device. The CPU looks; devices, which one would have to wait for, do not.
+pub(super) fn may_have_nan(x: &Tensor) -> Result<bool> {
+    if !x.device().is_cpu() || !x.dtype().is_float() {
+        return Ok(x.dtype().is_float());
+    }
+    // Infinities of both signs add up to NaN too.
+    Ok(x.to_dtype(DType::F32)?.sum_all()?.to_scalar::<f32>()?.is_nan())
+}
+
 /// The larger of two tensors of one shape; NaN if one is NaN.
 pub(super) fn larger(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    if !may_have_nan(a)? && !may_have_nan(b)? {
+        return a.maximum(b);
+    }
     // `b` where one is NaN, which is wrong only if that is `a`.
     let larger = select(&a.ge(b)?, a, b)?;
     select(&is_nan(a)?, a, &larger)
@@ -29,23 +42,36 @@ pub(super) fn larger(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 
 /// The smaller of two tensors of one shape; NaN if one is NaN.
 pub(super) fn smaller(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    if !may_have_nan(a)? && !may_have_nan(b)? {
+        return a.minimum(b);
+    }
     let smaller = select(&a.le(b)?, a, b)?;
     select(&is_nan(a)?, a, &smaller)
 }
 
+/// Numbers below become the border; NaN stays.
+pub(super) fn at_least(x: &Tensor, low: f64) -> Result<Tensor> {
+    let border = filled(x, low)?;
+    if may_have_nan(x)? { select(&x.lt(&border)?, &border, x) } else { x.maximum(&border) }
+}
+
+/// Numbers above become the border; NaN stays.
+pub(super) fn at_most(x: &Tensor, high: f64) -> Result<Tensor> {
+    let border = filled(x, high)?;
+    if may_have_nan(x)? { select(&x.gt(&border)?, &border, x) } else { x.minimum(&border) }
+}
+
 /// Numbers outside of the range become its borders; NaN stays.
 pub(super) fn clip(x: &Tensor, low: f64, high: f64) -> Result<Tensor> {
-    let raised = select(&x.lt(low)?, &filled(x, low)?, x)?;
-    select(&raised.gt(high)?, &filled(x, high)?, &raised)
+    at_most(&at_least(x, low)?, high)
 }
 
 pub(super) fn is_nan(x: &Tensor) -> Result<Tensor> {
     x.ne(x)
 }
 
-/// A difference is 0 unless the number is infinite or NaN.
 pub(super) fn is_finite(x: &Tensor) -> Result<Tensor> {
-    (x - x)?.eq(0.0)
+    x.abs()?.lt(f64::INFINITY)
 }
 
 /// -1 or 1; zeros and NaN stay.
@@ -86,10 +112,13 @@ pub(super) fn rsqrt(x: &Tensor) -> Result<Tensor> {
     x.sqrt()?.recip()
 }
 
-/// The product of matrices `[b, m, k]` and `[b, k, n]`. candle's CPU multiplies single precision only in every build.
+/// A tensor that candle multiplies: on the CPU, single precision only in every build.
+pub(super) fn multipliable(x: &Tensor) -> Result<Tensor> {
+    let is_half = matches!(x.dtype(), DType::F16 | DType::BF16);
+    if is_half && x.device().is_cpu() { x.to_dtype(DType::F32) } else { Ok(x.clone()) }
+}
+
+/// The product of matrices `[b, m, k]` and `[b, k, n]`.
 pub(super) fn product(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    if a.device().is_cpu() && matches!(a.dtype(), DType::F16 | DType::BF16) {
-        return a.to_dtype(DType::F32)?.matmul(&b.to_dtype(DType::F32)?)?.to_dtype(a.dtype());
-    }
-    a.matmul(b)
+    multipliable(a)?.matmul(&multipliable(b)?)?.to_dtype(a.dtype())
 }

@@ -39,7 +39,7 @@ use error::Result;
 use execute::{Env, Site};
 use plan::Plan;
 use tfjs_ir::prim::{self, Prim};
-use tfjs_ir::{Program, SlotId, Target, for_each_prim};
+use tfjs_ir::{Program, SlotId, Target, expand, for_each_prim};
 use tfjs_manifest::Error;
 use typed::Typed;
 
@@ -55,9 +55,9 @@ impl CandleEngine {
     /// Prepares a program.
     ///
     /// # Errors
-    /// None today; a composite that cannot be expanded.
+    /// A composite whose expansion the builder rejects.
     pub(crate) fn compile(program: &Program) -> tfjs_manifest::Result<CandleEngine> {
-        let program = program.clone();
+        let program = expand(program, &|prim| !is_expanded(prim))?;
         let plan = Plan::new(&program.body, program.roots().collect());
         let constants = Constants::new(&program);
         Ok(CandleEngine { program, plan, constants })
@@ -104,6 +104,8 @@ type Results = Vec<Option<Typed>>;
 
 /// How a primitive runs.
 trait Rule {
+    /// Whether it is a composite whose expansion runs: then there is no code for it.
+    const EXPANDED: bool = false;
     /// Whether it runs even when no result has an element, because it looks at its operands.
     const ALWAYS: bool = false;
 
@@ -117,6 +119,13 @@ macro_rules! dispatch {
         fn run_prim(prim: &Prim, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
             match prim {
                 $(Prim::$name(prim) => <prim::$family::$name as Rule>::run(prim, site, operands),)*
+            }
+        }
+
+        /// Whether a primitive is a composite whose expansion runs.
+        fn is_expanded(prim: &Prim) -> bool {
+            match prim {
+                $(Prim::$name(_) => <prim::$family::$name as Rule>::EXPANDED,)*
             }
         }
 

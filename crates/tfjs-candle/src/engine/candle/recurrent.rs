@@ -1,11 +1,10 @@
 //! Rule of recurrences: one product for the inputs of all steps, then a loop over the steps.
 
 use super::activate::gate;
-use super::convolve::multipliable;
 use super::error::Result;
 use super::execute::Site;
 use super::layout::reversed;
-use super::math::select;
+use super::math::{multipliable, select};
 use super::typed::Typed;
 use super::{Results, Rule};
 use candle_core::Tensor;
@@ -32,8 +31,8 @@ impl Rule for Rnn {
         if batch > 0 && time > 0 && units > 0 {
             let weights = Weights::new(self, kernel, recurrent, bias.first())?;
             // Steps first, in the order in which they run.
-            let steps = self.in_order(&x.transpose(0, 1)?)?;
-            let mask = mask.map(|mask| self.in_order(&mask.transpose(0, 1)?)).transpose()?;
+            let steps = in_order(&x.transpose(0, 1)?, self.backwards)?;
+            let mask = mask.map(|mask| in_order(&mask.transpose(0, 1)?, self.backwards)).transpose()?;
             let projected = weights.project(&steps)?;
             for t in 0..time {
                 let mut new = weights.step(&projected.get(t)?, &states)?;
@@ -69,16 +68,9 @@ impl Rule for Rnn {
     }
 }
 
-/// How a recurrence walks.
-trait Walk {
-    fn in_order(&self, x: &Tensor) -> Result<Tensor>;
-}
-
-impl Walk for Rnn {
-    /// The first axis in the order of the steps.
-    fn in_order(&self, x: &Tensor) -> Result<Tensor> {
-        if self.backwards { reversed(x, 0) } else { Ok(x.contiguous()?) }
-    }
+/// The first axis in the order of the steps.
+fn in_order(x: &Tensor, backwards: bool) -> Result<Tensor> {
+    if backwards { reversed(x, 0) } else { Ok(x.contiguous()?) }
 }
 
 /// A cell with its weights.

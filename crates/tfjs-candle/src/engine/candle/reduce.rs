@@ -12,24 +12,25 @@ use tfjs_manifest::Error;
 impl Rule for Reduce {
     fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
         let Reduce { op, axes, .. } = self;
-        let [x] = take(operands)?;
-        // Sums of integers wrap, which candle does not promise, and products candle does not have.
-        if x.element().is_integer() || *op == ReduceOp::Prod {
+        let [given] = take(operands)?;
+        // Sums of integers wrap, which candle does not promise.
+        if given.element().is_integer() {
             return reference::evaluate(site, operands);
         }
-        let x = x.tensor()?;
+        let x = &wide(given.tensor()?)?;
         if x.elem_count() == 0 {
             return site.full(of_nothing(*op));
         }
-        let out = in_single(x, |x| match op {
-            ReduceOp::Sum | ReduceOp::Prod => sum(x, axes),
-            ReduceOp::Mean => mean(x, axes),
-            ReduceOp::Max => largest(&rows(x, axes)?),
-            ReduceOp::Min => smallest(&rows(x, axes)?),
-            ReduceOp::Any => rows(x, axes)?.max_keepdim(1),
-            ReduceOp::All => rows(x, axes)?.min_keepdim(1),
-        });
-        site.one(out?.reshape(&site.expected(0)?.dims[..])?)
+        let out = match op {
+            ReduceOp::Sum => sum(x, axes)?,
+            ReduceOp::Mean => mean(x, axes)?,
+            ReduceOp::Prod => return reference::evaluate(site, operands),
+            ReduceOp::Max => largest(&rows(x, axes)?)?,
+            ReduceOp::Min => smallest(&rows(x, axes)?)?,
+            ReduceOp::Any => rows(x, axes)?.max_keepdim(1)?,
+            ReduceOp::All => rows(x, axes)?.min_keepdim(1)?,
+        };
+        site.one(out.to_dtype(given.tensor()?.dtype())?.reshape(&site.expected(0)?.dims[..])?)
     }
 }
 
@@ -90,6 +91,9 @@ fn smallest(rows: &Tensor) -> candle_core::Result<Tensor> {
 
 /// NaN for each row that has one.
 fn or_nan(rows: &Tensor, found: Tensor) -> candle_core::Result<Tensor> {
+    if !math::may_have_nan(rows)? {
+        return Ok(found);
+    }
     let any = math::is_nan(rows)?.max_keepdim(1)?;
     math::select(&any, &math::filled(&found, f64::NAN)?, &found)
 }
@@ -120,10 +124,8 @@ impl Rule for ArgReduce {
         }
         let rows = rows(x, &[self.axis])?;
         let best = match self.op {
-            Extreme::Max if x.dtype().is_float() => largest(&rows)?,
-            Extreme::Min if x.dtype().is_float() => smallest(&rows)?,
-            Extreme::Max => rows.max_keepdim(1)?,
-            Extreme::Min => rows.min_keepdim(1)?,
+            Extreme::Max => largest(&rows)?,
+            Extreme::Min => smallest(&rows)?,
         };
         // The first of equal ones: devices do not promise it. Where the best is NaN, the first NaN.
         let count = rows.dim(1)? as u32;

@@ -26,7 +26,9 @@ impl Rule for Input {
         let data = call.inputs.get(argument).ok_or_else(missing)?;
         let given = Typed::adopt(data, input.ty.element, site.device())?;
         if given.dims() != site.expected(0)?.dims {
-            return Err(Error::bug("an input of another shape than the call was bound for").at_value(&input.name).into());
+            return Err(Error::bug("an input of another shape than the call was bound for")
+                .at_value(&input.name)
+                .into());
         }
         Ok(vec![Some(given)])
     }
@@ -50,7 +52,8 @@ impl Rule for State {
 impl Rule for Const {
     fn run(&self, site: &Site<'_>, _operands: &[Typed]) -> Result<Results> {
         let constant = site.env.constants.get(self.constant.index()).and_then(Option::as_ref);
-        let constant = constant.ok_or_else(|| Error::bug(format!("the program has no constant {}", self.constant.0)))?;
+        let constant =
+            constant.ok_or_else(|| Error::bug(format!("the program has no constant {}", self.constant.0)))?;
         Ok(vec![Some(constant.clone())])
     }
 }

@@ -39,8 +39,7 @@ impl Taps {
         // The step from the only position is never made, however large the file says it is.
         let stride = if outputs > 1 { window.stride } else { 1 };
         let dilation = window.dilation;
-        let mut taps =
-            Taps { axis, length, outputs, indices: 0..0, stride, dilation, before, left: 0, right: 0 };
+        let mut taps = Taps { axis, length, outputs, indices: 0..0, stride, dilation, before, left: 0, right: 0 };
         if length == 0 || outputs == 0 {
             return Ok(taps);
         }
@@ -135,7 +134,8 @@ impl<'a> Laid<'a> {
     pub(super) fn views(&self) -> Result<Vec<Tensor>> {
         let mut all: Vec<Vec<usize>> = vec![Vec::new()];
         for t in self.taps {
-            let longer = |indices: &Vec<usize>| t.indices.clone().map(|k| [&indices[..], &[k]].concat()).collect::<Vec<_>>();
+            let longer =
+                |indices: &Vec<usize>| t.indices.clone().map(|k| [&indices[..], &[k]].concat()).collect::<Vec<_>>();
             all = all.iter().flat_map(longer).collect();
         }
         all.iter().map(|indices| self.view(indices)).collect()

@@ -46,13 +46,13 @@ impl Typed {
         match (data, element) {
             (Data::Strings(_), ElementType::String) => Ok(Typed { element, data: data.clone() }),
             (Data::Tensor(tensor), element) if element != ElementType::String => {
-                let tensor = tensor.to_device(device)?;
+                // The cast first: the CPU has all of them.
                 let tensor = match element {
                     // Any byte but 0 is true.
                     ElementType::Bool => tensor.ne(0.0)?,
                     _ => tensor.to_dtype(dtype(element, device))?,
                 };
-                Ok(Typed::new(element, tensor))
+                Ok(Typed::new(element, tensor.to_device(device)?))
             }
             _ => Err(Error::bug(format!("numbers are given for text, or text for numbers of type `{element}`")).into()),
         }

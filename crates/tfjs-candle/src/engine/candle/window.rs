@@ -2,7 +2,7 @@
 
 use super::error::Result;
 use super::execute::Site;
-use super::math::{filled, is_nan, select};
+use super::math::{filled, is_nan, may_have_nan, select};
 use super::reduce::wide;
 use super::taps::{Laid, Taps, meets_nothing};
 use super::typed::Typed;
@@ -35,10 +35,12 @@ impl Rule for Pool {
 
 /// The largest of each window; NaN if one is NaN, which a second pool over truth values tells.
 fn largest(x: &Tensor, taps: &[Taps]) -> candle_core::Result<Tensor> {
-    let pool = |x: &Tensor, border: f64| {
-        taps.iter().try_fold(x.clone(), |x, t| fold(&x, t, border, |a, b| a.maximum(&b)))
-    };
+    let pool =
+        |x: &Tensor, border: f64| taps.iter().try_fold(x.clone(), |x, t| fold(&x, t, border, |a, b| a.maximum(&b)));
     let largest = pool(x, f64::NEG_INFINITY)?;
+    if !may_have_nan(x)? {
+        return Ok(largest);
+    }
     select(&pool(&is_nan(x)?, 0.0)?, &filled(&largest, f64::NAN)?, &largest)
 }
 
