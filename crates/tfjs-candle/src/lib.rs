@@ -7,6 +7,8 @@ pub(crate) mod extremes;
 pub mod input;
 pub mod layers;
 pub mod model;
+#[allow(dead_code, reason = "models run it when they are programs")]
+mod native;
 pub mod ops;
 mod optimizer;
 pub mod output;

@@ -176,6 +176,12 @@ impl Derived {
     }
 }
 
+/// Whether the results of a node are derived if its operands are, however large they may be.
+pub(super) fn is_derivable(dims: &Dims, node: &Node, block: &Block) -> bool {
+    let known = |value: &Value| known_dims(dims, &block.ty(*value).dims).is_some();
+    is_pure(node) && is_fixed(dims, node) && node.results.iter().all(known)
+}
+
 /// Whether a node computes the same whenever its operands are the same, and small enough to be evaluated ahead.
 fn is_pure(node: &Node) -> bool {
     !matches!(

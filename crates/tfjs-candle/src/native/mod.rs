@@ -29,6 +29,7 @@ mod run;
 mod select;
 #[cfg(test)]
 mod tests;
+mod transposed;
 mod view;
 mod want;
 

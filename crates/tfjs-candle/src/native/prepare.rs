@@ -1,8 +1,9 @@
 //! Prepares a program for kernels: folds normalizations, expands what has no kernel, tidies up.
 
-use super::{affine, kernels, pads};
+use super::{affine, kernels, pads, transposed};
+use tfjs_ir::pass::{common_subexpressions, dead_code, movement};
 use tfjs_ir::prim::normalize::Norm;
-use tfjs_ir::{Prim, Program};
+use tfjs_ir::{Prim, Program, expand};
 use tfjs_manifest::Result;
 
 /// The program in the form that kernels look for.
@@ -10,11 +11,12 @@ use tfjs_manifest::Result;
 /// # Errors
 /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for a program whose expansion is too large.
 pub(super) fn prepare(program: &Program) -> Result<Program> {
-    // Normalizations of weights alone first: expanded, they could not be told from other arithmetic.
+    // Normalizations by fixed statistics first: expanded, they could not be told from other arithmetic.
     let program = affine::fold_batch_norms(program)?;
-    let program = tfjs_ir::expand::expand(&program, &has_kernel)?;
+    let program = transposed::as_convolutions(&expand(&program, &has_kernel)?)?;
+    let program = dead_code(&movement(&common_subexpressions(&program)?)?)?;
     let program = affine::collapse(&program)?;
-    pads::fold_pads(&program)
+    dead_code(&pads::fold_pads(&program)?)
 }
 
 /// Whether a composite keeps its node. One that no kernel claims after all runs in the interpreter.
