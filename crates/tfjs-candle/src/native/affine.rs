@@ -134,14 +134,14 @@ fn is_vector(b: &Builder, value: Value, x: Value) -> bool {
 
 /// Which values of a program that is being built are derived.
 #[derive(Debug, Default)]
-struct KnownDerived {
+pub(super) struct KnownDerived {
     values: Vec<bool>,
     nodes: usize,
 }
 
 impl KnownDerived {
     /// Looks at the nodes that were added since.
-    fn update(&mut self, b: &Builder) {
+    pub(super) fn update(&mut self, b: &Builder) {
         let block = b.block();
         for node in &block.nodes[self.nodes..] {
             let source = matches!(node.prim, Prim::Param(_) | Prim::Const(_));
@@ -153,7 +153,7 @@ impl KnownDerived {
         self.nodes = block.nodes.len();
     }
 
-    fn get(&self, value: Value) -> bool {
+    pub(super) fn get(&self, value: Value) -> bool {
         self.values.get(value.index()).copied().unwrap_or(false)
     }
 }

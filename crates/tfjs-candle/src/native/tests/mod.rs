@@ -124,7 +124,7 @@ impl Case {
                 assert_eq!((found.kind(), found.message()), (expected.kind(), expected.message()));
                 return;
             }
-            (expected, found) => panic!("{:?} but {:?}\n{}", expected.err(), found.err(), self.program),
+            (expected, found) => panic!("{:?} but {:?}\n{}\n{}", expected.err(), found.err(), self.program, self.plan.selection.program),
         };
         for (found, expected) in found.outputs.iter().zip(&expected.outputs) {
             assert_close(&array(found, expected), expected, &self.program);
