@@ -13,12 +13,14 @@ use tfjs_manifest::Result;
 /// # Errors
 /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for a program whose expansion is too large.
 pub(super) fn prepare(program: &Program) -> Result<Program> {
+    let guards = program.guards.clone();
     // Normalizations by fixed statistics first: expanded, they could not be told from other arithmetic.
     let program = expand_odd(&affine::fold_batch_norms(program)?)?;
     let program = transposed::as_convolutions(&expand(&program, &has_kernel)?)?;
     let program = dead_code(&movement(&common_subexpressions(&program)?)?)?;
     let program = affine::collapse(&program)?;
-    dead_code(&pads::fold_pads(&program)?)
+    // What a rewritten node asks of its operands beyond that, it asks only where its result is empty.
+    Ok(Program { guards, ..dead_code(&pads::fold_pads(&program)?)? })
 }
 
 /// Whether there is a kernel for a composite, if its operands are what they mostly are. One that no kernel claims after

@@ -64,7 +64,6 @@ impl Case {
     pub(super) fn with_weights(program: Program, slots: Vec<Array>) -> Self {
         let mut weights = Weights::of(slots.iter().map(|array| tensor(array)).collect()).unwrap();
         let prepared = prepare::prepare(&program).unwrap();
-        tfjs_ir::verify::verify(&prepared).unwrap();
         let selection = Arc::new(Selection::new(prepared).unwrap());
         let plan = NativePlan::compile(selection, &mut weights, Some(1)).unwrap();
         Case { program, plan, slots, weights }
