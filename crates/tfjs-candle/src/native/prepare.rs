@@ -1,8 +1,8 @@
 //! Prepares a program for kernels: folds normalizations, expands what has no kernel, tidies up.
 
 use super::affine::{self, KnownDerived};
-use super::{kernels, pads, transposed};
 use super::rewrite::rewrite;
+use super::{kernels, pads, transposed};
 use tfjs_ir::pass::{common_subexpressions, dead_code, movement};
 use tfjs_ir::prim::normalize::Norm;
 use tfjs_ir::{Class, Prim, Program, expand};

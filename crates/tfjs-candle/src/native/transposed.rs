@@ -103,7 +103,9 @@ mod tests {
 
     #[test]
     fn transposed_convolutions_run_as_convolutions() {
-        for window in ["3/2:same", "4/2:same", "2/3:same", "3:same", "2/2:valid", "3/2:valid", "2/3:valid", "3*2:same", "3/2:1,1"] {
+        for window in
+            ["3/2:same", "4/2:same", "2/3:same", "3:same", "2/2:valid", "3/2:valid", "2/3:valid", "3*2:same", "3/2:1,1"]
+        {
             check(window, 1, &[1, 2, 5]);
         }
         check("3/2:same", 2, &[1, 4]);

@@ -28,11 +28,29 @@ fn check(build: impl FnOnce(&mut Builder) -> Result<Value>, symbols: &[&[u64]]) 
 #[test]
 fn dense() {
     let shapes: &[&[u64]] = &[&[2], &[0]];
-    check(|b| { let (x, w) = (input(b, F32, &["n", "3", "5"]), weight(b, &[5, 4])); b.matmul(x, w) }, shapes);
+    check(
+        |b| {
+            let (x, w) = (input(b, F32, &["n", "3", "5"]), weight(b, &[5, 4]));
+            b.matmul(x, w)
+        },
+        shapes,
+    );
     // Weights that lie transposed, as in a tied output layer.
-    check(|b| { let (x, w) = (input(b, F32, &["n", "5"]), weight(b, &[4, 5])); b.dot(x, w, &[], &[(1, 1)]) }, shapes);
+    check(
+        |b| {
+            let (x, w) = (input(b, F32, &["n", "5"]), weight(b, &[4, 5]));
+            b.dot(x, w, &[], &[(1, 1)])
+        },
+        shapes,
+    );
     // Heads of attention: in and out.
-    check(|b| { let (x, w) = (input(b, F32, &["n", "5"]), weight(b, &[5, 2, 3])); b.matmul(x, w) }, shapes);
+    check(
+        |b| {
+            let (x, w) = (input(b, F32, &["n", "5"]), weight(b, &[5, 2, 3]));
+            b.matmul(x, w)
+        },
+        shapes,
+    );
     check(
         |b| {
             let (x, w) = (input(b, F32, &["n", "2", "3"]), weight(b, &[2, 3, 5]));
@@ -48,7 +66,13 @@ fn dense() {
         },
         shapes,
     );
-    check(|b| { let (x, w) = (input(b, F32, &["n", "0"]), weight(b, &[0, 4])); b.matmul(x, w) }, shapes);
+    check(
+        |b| {
+            let (x, w) = (input(b, F32, &["n", "0"]), weight(b, &[0, 4]));
+            b.matmul(x, w)
+        },
+        shapes,
+    );
 }
 
 #[test]
@@ -56,7 +80,13 @@ fn matmul() {
     let shapes: &[&[u64]] = &[&[2, 3], &[0, 3], &[2, 0], &[1, 1]];
     // Scores and sums of attention.
     let heads = |b: &mut Builder| [(); 2].map(|()| input(b, F32, &["n", "t", "2", "4"]));
-    check(|b| { let [q, k] = heads(b); b.dot(q, k, &[(0, 0), (2, 2)], &[(3, 3)]) }, shapes);
+    check(
+        |b| {
+            let [q, k] = heads(b);
+            b.dot(q, k, &[(0, 0), (2, 2)], &[(3, 3)])
+        },
+        shapes,
+    );
     check(
         |b| {
             let (p, v) = (input(b, F32, &["n", "2", "t", "t"]), input(b, F32, &["n", "t", "2", "4"]));
@@ -65,10 +95,34 @@ fn matmul() {
         shapes,
     );
     // Contracted axes that lie apart, and first ones.
-    check(|b| { let [q, k] = heads(b); b.dot(q, k, &[], &[(1, 1), (3, 3)]) }, shapes);
-    check(|b| { let [q, k] = heads(b); b.dot(q, k, &[(3, 3)], &[(0, 0)]) }, shapes);
-    check(|b| { let [q, k] = heads(b); b.dot(q, k, &[(0, 0), (1, 1), (2, 2), (3, 3)], &[]) }, shapes);
-    check(|b| { let (w, x) = (weight(b, &[3, 5]), input(b, F32, &["5", "n"])); b.dot(w, x, &[], &[(1, 0)]) }, &[&[2]]);
+    check(
+        |b| {
+            let [q, k] = heads(b);
+            b.dot(q, k, &[], &[(1, 1), (3, 3)])
+        },
+        shapes,
+    );
+    check(
+        |b| {
+            let [q, k] = heads(b);
+            b.dot(q, k, &[(3, 3)], &[(0, 0)])
+        },
+        shapes,
+    );
+    check(
+        |b| {
+            let [q, k] = heads(b);
+            b.dot(q, k, &[(0, 0), (1, 1), (2, 2), (3, 3)], &[])
+        },
+        shapes,
+    );
+    check(
+        |b| {
+            let (w, x) = (weight(b, &[3, 5]), input(b, F32, &["5", "n"]));
+            b.dot(w, x, &[], &[(1, 0)])
+        },
+        &[&[2]],
+    );
 }
 
 #[test]
@@ -76,7 +130,10 @@ fn convolutions() {
     for window in ["3:same", "3/2:same", "2:valid", "3*2:same", "3/2:1,0"] {
         check(
             |b| {
-                let (x, w) = (input(b, F32, &["n", "h", "7", "4"]), weight(b, &[window[..1].parse().unwrap(), window[..1].parse().unwrap(), 2, 6]));
+                let (x, w) = (
+                    input(b, F32, &["n", "h", "7", "4"]),
+                    weight(b, &[window[..1].parse().unwrap(), window[..1].parse().unwrap(), 2, 6]),
+                );
                 b.conv(x, w, &windows(window, 2), 2)
             },
             &[&[2, 6], &[0, 6]],
@@ -90,7 +147,10 @@ fn convolutions() {
         );
     }
     check(
-        |b| { let (x, w) = (input(b, F32, &["n", "h", "4"]), weight(b, &[3, 1, 4])); b.conv(x, w, &windows("3:causal", 1), 4) },
+        |b| {
+            let (x, w) = (input(b, F32, &["n", "h", "4"]), weight(b, &[3, 1, 4]));
+            b.conv(x, w, &windows("3:causal", 1), 4)
+        },
         &[&[2, 6]],
     );
 }
@@ -99,10 +159,28 @@ fn convolutions() {
 fn pools() {
     for op in [PoolOp::Max, PoolOp::Mean] {
         for window in ["2/2:valid", "3/2:same", "3:same"] {
-            check(|b| { let x = input(b, F32, &["n", "h", "7", "3"]); b.pool(op, x, &windows(window, 2)) }, &[&[2, 6], &[0, 4]]);
-            check(|b| { let x = input(b, F32, &["n", "h", "3"]); b.pool(op, x, &windows(window, 1)) }, &[&[2, 6]]);
+            check(
+                |b| {
+                    let x = input(b, F32, &["n", "h", "7", "3"]);
+                    b.pool(op, x, &windows(window, 2))
+                },
+                &[&[2, 6], &[0, 4]],
+            );
+            check(
+                |b| {
+                    let x = input(b, F32, &["n", "h", "3"]);
+                    b.pool(op, x, &windows(window, 1))
+                },
+                &[&[2, 6]],
+            );
             // Over three axes a pool is its expansion.
-            check(|b| { let x = input(b, F32, &["n", "4", "5", "6", "2"]); b.pool(op, x, &windows(window, 3)) }, &[&[2]]);
+            check(
+                |b| {
+                    let x = input(b, F32, &["n", "4", "5", "6", "2"]);
+                    b.pool(op, x, &windows(window, 3))
+                },
+                &[&[2]],
+            );
         }
     }
 }
@@ -112,24 +190,46 @@ fn reductions() {
     let shapes: &[&[u64]] = &[&[2, 3], &[2, 0], &[0, 3]];
     for op in [ReduceOp::Sum, ReduceOp::Mean, ReduceOp::Max, ReduceOp::Min, ReduceOp::Prod] {
         for axes in [&[0][..], &[3], &[1, 2], &[0, 2], &[1, 3], &[0, 1, 2, 3]] {
-            check(|b| { let x = input(b, F32, &["n", "t", "2", "3"]); b.reduce(op, x, axes, axes.len() == 1) }, shapes);
+            check(
+                |b| {
+                    let x = input(b, F32, &["n", "t", "2", "3"]);
+                    b.reduce(op, x, axes, axes.len() == 1)
+                },
+                shapes,
+            );
         }
     }
     for element in [I32, I64] {
         for op in [ReduceOp::Sum, ReduceOp::Max, ReduceOp::Min, ReduceOp::Prod] {
-            check(|b| { let x = input(b, element, &["n", "t", "2"]); b.reduce(op, x, &[1], false) }, shapes);
+            check(
+                |b| {
+                    let x = input(b, element, &["n", "t", "2"]);
+                    b.reduce(op, x, &[1], false)
+                },
+                shapes,
+            );
         }
     }
     for op in [ReduceOp::Any, ReduceOp::All] {
-        check(|b| { let x = input(b, Bool, &["n", "t", "2"]); b.reduce(op, x, &[1, 2], true) }, shapes);
+        check(
+            |b| {
+                let x = input(b, Bool, &["n", "t", "2"]);
+                b.reduce(op, x, &[1, 2], true)
+            },
+            shapes,
+        );
     }
 }
 
 #[test]
 fn pairs_and_comparisons() {
     let shapes: &[&[u64]] = &[&[2, 3], &[0, 3], &[1, 1]];
-    let operands: [(&[&str], &[&str]); 4] =
-        [(&["n", "t", "4"], &["n", "t", "4"]), (&["n", "t", "4"], &["4"]), (&["n", "1", "4"], &["t", "1"]), (&[], &["n"])];
+    let operands: [(&[&str], &[&str]); 4] = [
+        (&["n", "t", "4"], &["n", "t", "4"]),
+        (&["n", "t", "4"], &["4"]),
+        (&["n", "1", "4"], &["t", "1"]),
+        (&[], &["n"]),
+    ];
     for (left, right) in operands {
         for element in [F32, I32, I64, U8, Bool] {
             for &op in BinaryOp::ALL {
@@ -138,10 +238,22 @@ fn pairs_and_comparisons() {
                 if (logic && element == F32) || (floats && element != F32) || (element == Bool && !logic) {
                     continue;
                 }
-                check(|b| { let (x, y) = (input(b, element, left), input(b, element, right)); b.binary(op, x, y) }, shapes);
+                check(
+                    |b| {
+                        let (x, y) = (input(b, element, left), input(b, element, right));
+                        b.binary(op, x, y)
+                    },
+                    shapes,
+                );
             }
             for &op in CompareOp::ALL {
-                check(|b| { let (x, y) = (input(b, element, left), input(b, element, right)); b.compare(op, x, y) }, shapes);
+                check(
+                    |b| {
+                        let (x, y) = (input(b, element, left), input(b, element, right));
+                        b.compare(op, x, y)
+                    },
+                    shapes,
+                );
             }
         }
     }
@@ -152,23 +264,48 @@ fn pairs_and_comparisons() {
         },
         shapes,
     );
-    check(|b| { let c = input(b, Bool, &["n", "t"]); let x = input(b, I64, &["n", "t"]); b.select(c, x, x) }, shapes);
+    check(
+        |b| {
+            let c = input(b, Bool, &["n", "t"]);
+            let x = input(b, I64, &["n", "t"]);
+            b.select(c, x, x)
+        },
+        shapes,
+    );
 }
 
 #[test]
 fn functions_of_one_number() {
     for &op in UnaryOp::ALL {
         let element = if op == UnaryOp::Not { Bool } else { F32 };
-        check(|b| { let x = input(b, element, &["n", "3"]); b.unary(op, x) }, &[&[4], &[0]]);
+        check(
+            |b| {
+                let x = input(b, element, &["n", "3"]);
+                b.unary(op, x)
+            },
+            &[&[4], &[0]],
+        );
     }
     for element in [I32, I64, U8] {
         for op in [UnaryOp::Neg, UnaryOp::Abs, UnaryOp::Sign] {
-            check(|b| { let x = input(b, element, &["n", "3"]); b.unary(op, x) }, &[&[4]]);
+            check(
+                |b| {
+                    let x = input(b, element, &["n", "3"]);
+                    b.unary(op, x)
+                },
+                &[&[4]],
+            );
         }
     }
     for from in [F32, I32, I64, U8, Bool] {
         for to in [F32, I32, I64, U8, Bool] {
-            check(|b| { let x = input(b, from, &["n", "3"]); b.cast(x, to) }, &[&[4]]);
+            check(
+                |b| {
+                    let x = input(b, from, &["n", "3"]);
+                    b.cast(x, to)
+                },
+                &[&[4]],
+            );
         }
     }
 }
@@ -187,16 +324,46 @@ fn activations() {
         Activation::Clip { low: -0.5, high: 0.25 },
         Activation::LogSigmoid {},
     ] {
-        check(|b| { let x = input(b, F32, &["n", "9"]); b.activate(function, x) }, &[&[4], &[0]]);
+        check(
+            |b| {
+                let x = input(b, F32, &["n", "9"]);
+                b.activate(function, x)
+            },
+            &[&[4], &[0]],
+        );
     }
 }
 
 #[test]
 fn normalizations() {
-    check(|b| { let x = input(b, F32, &["n", "3", "4"]); b.softmax(x, &[2]) }, &[&[2], &[0]]);
-    check(|b| { let x = input(b, F32, &["n", "3", "4"]); b.softmax(x, &[1, 2]) }, &[&[2]]);
-    check(|b| { let x = input(b, F32, &["n", "3", "4"]); b.softmax(x, &[1]) }, &[&[2]]);
-    check(|b| { let x = input(b, F32, &["n", "4"]); b.one(Softmax { axes: vec![1], log: true }, &[x]) }, &[&[2]]);
+    check(
+        |b| {
+            let x = input(b, F32, &["n", "3", "4"]);
+            b.softmax(x, &[2])
+        },
+        &[&[2], &[0]],
+    );
+    check(
+        |b| {
+            let x = input(b, F32, &["n", "3", "4"]);
+            b.softmax(x, &[1, 2])
+        },
+        &[&[2]],
+    );
+    check(
+        |b| {
+            let x = input(b, F32, &["n", "3", "4"]);
+            b.softmax(x, &[1])
+        },
+        &[&[2]],
+    );
+    check(
+        |b| {
+            let x = input(b, F32, &["n", "4"]);
+            b.one(Softmax { axes: vec![1], log: true }, &[x])
+        },
+        &[&[2]],
+    );
     for norm in [Norm::Layer, Norm::Rms, Norm::L2] {
         check(
             |b| {
@@ -213,9 +380,27 @@ fn normalizations() {
 fn rearrangements() {
     let shapes: &[&[u64]] = &[&[2, 3], &[0, 3], &[3, 1]];
     for element in [F32, I64, Bool] {
-        check(|b| { let x = input(b, element, &["n", "t", "4"]); b.transpose(x, &[2, 0, 1]) }, shapes);
-        check(|b| { let x = input(b, element, &["n", "t", "4"]); b.reverse(x, &[0, 2]) }, shapes);
-        check(|b| { let (x, y) = (input(b, element, &["n", "t", "4"]), input(b, element, &["n", "2", "4"])); b.concat(&[x, y, x], 1) }, shapes);
+        check(
+            |b| {
+                let x = input(b, element, &["n", "t", "4"]);
+                b.transpose(x, &[2, 0, 1])
+            },
+            shapes,
+        );
+        check(
+            |b| {
+                let x = input(b, element, &["n", "t", "4"]);
+                b.reverse(x, &[0, 2])
+            },
+            shapes,
+        );
+        check(
+            |b| {
+                let (x, y) = (input(b, element, &["n", "t", "4"]), input(b, element, &["n", "2", "4"]));
+                b.concat(&[x, y, x], 1)
+            },
+            shapes,
+        );
         check(
             |b| {
                 let x = input(b, element, &["n", "t", "4"]);
@@ -256,11 +441,30 @@ fn rows_by_index() {
     let shapes: &[&[u64]] = &[&[2], &[0]];
     for indices in [I32, I64, U8] {
         for bounds in [Bounds::Clamp, Bounds::Error] {
-            check(|b| { let (ids, table) = (input(b, indices, &["n", "3"]), weight(b, &[5, 4])); b.gather(table, ids, 0, bounds) }, shapes);
+            check(
+                |b| {
+                    let (ids, table) = (input(b, indices, &["n", "3"]), weight(b, &[5, 4]));
+                    b.gather(table, ids, 0, bounds)
+                },
+                shapes,
+            );
         }
-        check(|b| { let (ids, x) = (input(b, indices, &["n"]), input(b, F32, &["n", "3", "2"])); b.gather(x, ids, 1, Bounds::Clamp) }, shapes);
+        check(
+            |b| {
+                let (ids, x) = (input(b, indices, &["n"]), input(b, F32, &["n", "3", "2"]));
+                b.gather(x, ids, 1, Bounds::Clamp)
+            },
+            shapes,
+        );
         for element in [F32, I32, Bool] {
-            check(|b| { let ids = input(b, indices, &["n", "2"]); let four = b.number(4); b.one_hot(ids, four, element) }, shapes);
+            check(
+                |b| {
+                    let ids = input(b, indices, &["n", "2"]);
+                    let four = b.number(4);
+                    b.one_hot(ids, four, element)
+                },
+                shapes,
+            );
         }
     }
 }
@@ -291,7 +495,14 @@ fn values_made_of_shapes() {
             shapes,
         );
     }
-    check(|b| { let x = input(b, F32, &["n", "t"]); let dims = b.dims_of(x); b.sizes(&dims, ElementType::I64) }, shapes);
+    check(
+        |b| {
+            let x = input(b, F32, &["n", "t"]);
+            let dims = b.dims_of(x);
+            b.sizes(&dims, ElementType::I64)
+        },
+        shapes,
+    );
     for distribution in [Distribution::Uniform, Distribution::Normal] {
         check(
             |b| {

@@ -12,14 +12,8 @@ fn cell(b: &mut Builder, reverse: bool) -> Result<Vec<Value>> {
     let (h, s) = (input(b, F32, &["n", "2"]), input(b, F32, &["n", "2"]));
     let (kernel, recurrent, bias) = (weight(b, &[3, 2]), weight(b, &[2, 2]), weight(b, &[2]));
     let length = b.dims_of(x)[1];
-    let over = Loop {
-        carries: &[h, s],
-        sequences: &[x],
-        invariants: &[kernel, recurrent, bias, s],
-        length,
-        axis: 1,
-        reverse,
-    };
+    let over =
+        Loop { carries: &[h, s], sequences: &[x], invariants: &[kernel, recurrent, bias, s], length, axis: 1, reverse };
     let (finals, collected) = b.scan(over, |b, carries, elements, invariants| {
         let x = b.matmul(elements[0], invariants[0])?;
         let r = b.matmul(carries[0], invariants[1])?;
@@ -38,7 +32,8 @@ fn the_body_runs_in_kernels() {
     for reverse in [false, true] {
         let case = Case::new(|b| cell(b, reverse));
         let body = case.plan.selection.root.steps[0].kernel.as_ref().and_then(|kernel| kernel.body()).unwrap();
-        let kernels: Vec<String> = body.steps.iter().filter_map(|step| Some(step.kernel.as_ref()?.describe())).collect();
+        let kernels: Vec<String> =
+            body.steps.iter().filter_map(|step| Some(step.kernel.as_ref()?.describe())).collect();
         assert!(kernels[0].starts_with("dense"), "{kernels:?}");
         assert!(case.plan.reference_layers().is_empty());
         assert!(case.plan.to_json()["steps"][0]["steps"].is_array());

@@ -8,8 +8,8 @@ mod networks;
 mod random;
 mod weights;
 
-use super::edge::{self, Opened};
 use super::buffer::Repr;
+use super::edge::{self, Opened};
 use super::select::Selection;
 use super::{NativePlan, prepare};
 use crate::engine::call::{Call, OpaqueFunction, Outcome};
@@ -62,7 +62,7 @@ impl Case {
 
     #[track_caller]
     pub(super) fn with_weights(program: Program, slots: Vec<Array>) -> Self {
-        let mut weights = Weights::of(slots.iter().map(|array| tensor(array)).collect()).unwrap();
+        let mut weights = Weights::of(slots.iter().map(tensor).collect()).unwrap();
         let prepared = prepare::prepare(&program).unwrap();
         let selection = Arc::new(Selection::new(prepared).unwrap());
         let plan = NativePlan::compile(selection, &mut weights, Some(1)).unwrap();
@@ -123,7 +123,9 @@ impl Case {
                 assert_eq!((found.kind(), found.message()), (expected.kind(), expected.message()));
                 return;
             }
-            (expected, found) => panic!("{:?} but {:?}\n{}\n{}", expected.err(), found.err(), self.program, self.plan.selection.program),
+            (expected, found) => {
+                panic!("{:?} but {:?}\n{}\n{}", expected.err(), found.err(), self.program, self.plan.selection.program)
+            }
         };
         for (found, expected) in found.outputs.iter().zip(&expected.outputs) {
             assert_close(&array(found, expected), expected, &self.program);

@@ -1,8 +1,8 @@
 //! Where weights go, and which form is kept.
 
 use super::{Case, input, weight};
-use crate::native::want::Format;
 use crate::native::NativePlan;
+use crate::native::want::Format;
 use crate::weights::Packed;
 use tfjs_ir::ElementType::{F32, I64};
 use tfjs_ir::prim::index::Bounds;
