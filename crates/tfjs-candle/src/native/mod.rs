@@ -12,6 +12,7 @@ mod activation;
 mod affine;
 mod buffer;
 mod cache;
+mod depth;
 mod derived;
 mod dump;
 mod edge;

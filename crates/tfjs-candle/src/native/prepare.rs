@@ -2,7 +2,7 @@
 
 use super::affine::{self, KnownDerived};
 use super::rewrite::rewrite;
-use super::{kernels, pads, transposed};
+use super::{depth, kernels, pads, transposed};
 use tfjs_ir::pass::{common_subexpressions, dead_code, movement};
 use tfjs_ir::prim::normalize::Norm;
 use tfjs_ir::{Class, Prim, Program, expand};
@@ -16,7 +16,7 @@ pub(super) fn prepare(program: &Program) -> Result<Program> {
     let guards = program.guards.clone();
     // Normalizations by fixed statistics first: expanded, they could not be told from other arithmetic.
     let program = expand_odd(&affine::fold_batch_norms(program)?)?;
-    let program = transposed::as_convolutions(&expand(&program, &has_kernel)?)?;
+    let program = depth::as_images(&transposed::as_convolutions(&expand(&program, &has_kernel)?)?)?;
     let program = dead_code(&movement(&common_subexpressions(&program)?)?)?;
     let program = affine::collapse(&program)?;
     // What a rewritten node asks of its operands beyond that, it asks only where its result is empty.

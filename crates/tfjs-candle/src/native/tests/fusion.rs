@@ -1,18 +1,13 @@
 //! What kernels take over.
 
-use super::{Case, input, weight};
+use super::{Case, input, weight, windows};
 use tfjs_ir::ElementType::F32;
 use tfjs_ir::prim::activate::Activation;
 use tfjs_ir::prim::elementwise::{BinaryOp, UnaryOp};
 use tfjs_ir::prim::layout::Padding;
 use tfjs_ir::prim::normalize::BatchNorm;
-use tfjs_ir::window::Window;
 use tfjs_ir::{Builder, Dim, Value};
 use tfjs_manifest::Result;
-
-pub(super) fn windows(text: &str, axes: usize) -> Vec<Window> {
-    vec![text.parse().unwrap(); axes]
-}
 
 /// A batch normalization of the last axis by fixed statistics.
 pub(super) fn batch_norm(b: &mut Builder, x: Value, channels: usize) -> Result<Value> {

@@ -143,7 +143,7 @@ fn functions_of_the_caller_run_between_kernels() {
     let case = Case::new(|b| {
         let x = input(b, F32, &["n", "8"]);
         let x = b.activate(Activation::RELU, x)?;
-        b.set_origin(Origin { layer: "mine".into(), call: None })?;
+        b.set_origin(Origin { layer: "mine".into(), ..Origin::default() })?;
         let results = vec![b.ty(x).clone()];
         let y = b.one(Opaque { function: OpaqueId(0), results, class: "Doubled".to_string() }, &[x])?;
         b.set_origin(Origin::default())?;

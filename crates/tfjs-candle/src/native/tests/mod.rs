@@ -1,11 +1,15 @@
 //! Plans against the interpreter.
 
+mod edges;
+mod elementwise;
 mod fusion;
-mod kernels;
+mod layout;
+mod linear;
 mod loops;
 mod memory;
 mod networks;
 mod random;
+mod recurrent;
 mod weights;
 
 use super::buffer::Repr;
@@ -19,6 +23,7 @@ use candle_core::Tensor;
 use std::sync::Arc;
 use std::time::Instant;
 use tfjs_ir::arbitrary::{Choices, inputs};
+use tfjs_ir::window::Window;
 use tfjs_ir::{Array, Builder, Dim, ElementType, Inputs, Program, Target, Type, Value, interpret};
 use tfjs_manifest::Result;
 
@@ -139,6 +144,21 @@ impl Case {
             assert_close(&array(&found, expected), expected, &self.program);
         }
     }
+}
+
+/// Checks a program for several numbers behind its symbols, and that no step of it is the interpreter's.
+#[track_caller]
+pub(super) fn check(build: impl FnOnce(&mut Builder) -> Result<Value>, symbols: &[&[u64]]) {
+    let case = Case::new(|b| Ok(vec![build(b)?]));
+    let steps = case.plan.to_json();
+    let steps = steps["steps"].as_array().expect("a list of steps");
+    assert!(steps.iter().all(|step| step["engine"] == "native"), "{steps:?}");
+    symbols.iter().for_each(|symbols| case.agrees(symbols));
+}
+
+/// The same window along each axis.
+pub(super) fn windows(text: &str, axes: usize) -> Vec<Window> {
+    vec![text.parse().unwrap(); axes]
 }
 
 /// A weight of these dimensions.
