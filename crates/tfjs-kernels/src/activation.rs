@@ -20,9 +20,9 @@ pub enum Activation {
         /// The greatest value, which may be infinite.
         high: f32,
     },
-    /// `max` if `x >= max`, x if `x >= threshold`, else `negative_slope * (x - threshold)`.
+    /// `max` if `x >= max`, x if `x > threshold`, else `negative_slope * (x - threshold)`.
     LeakyRelu {
-        /// The slope below the threshold. With a slope of 0 the result there is 0, also for -inf.
+        /// The slope up to the threshold. With a slope of 0 the result there is 0, also for -inf.
         negative_slope: f32,
         /// Where the slope begins, 0 if nothing else is said.
         threshold: f32,
@@ -149,14 +149,16 @@ impl Work for Apply<'_> {
                 map!(s, self.values, x => s.min(high, s.max(low, x)));
             }
             Activation::LeakyRelu { negative_slope, threshold, max } => {
+                // The threshold itself is below: NaN is not, whatever it is compared with.
+                let above = s.splat(threshold.next_up());
                 let (slope, threshold, max) = (s.splat(negative_slope), s.splat(threshold), s.splat(max));
                 // 0 * -inf would be NaN.
                 if negative_slope == 0.0 {
-                    map!(s, self.values, x => s.min(max, s.select(s.less(x, threshold), zero, x)));
+                    map!(s, self.values, x => s.min(max, s.select(s.less(x, above), zero, x)));
                 } else {
                     map!(s, self.values, x => {
                         let below = s.mul(slope, s.sub(x, threshold));
-                        s.select(s.less(x, threshold), below, s.min(max, x))
+                        s.select(s.less(x, above), below, s.min(max, x))
                     });
                 }
             }

@@ -4,6 +4,7 @@ use crate::value::Data;
 use candle_core::Tensor;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 use tfjs_ir::{Bound, SlotId};
 use tfjs_manifest::Result;
 
@@ -19,6 +20,10 @@ pub(crate) struct Call<'a> {
     pub(crate) states: &'a [Tensor],
     /// The functions of the caller's own layers.
     pub(crate) functions: &'a [Arc<dyn OpaqueFunction>],
+    /// The most bytes that the values of this call may take together, inputs and weights aside.
+    pub(crate) activation_bytes: u64,
+    /// When the call is to be given up.
+    pub(crate) deadline: Option<Instant>,
 }
 
 /// What a run gives.

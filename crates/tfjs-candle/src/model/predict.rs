@@ -183,7 +183,7 @@ impl Shared {
             deadline,
         };
         match (engine, &self.native) {
-            (Engine::Native, Some(plan)) => plan.get(&self.weights)?.run(&call, &self.weights),
+            (Engine::Native, Some(plan)) => plan.get(&self.weights)?.run(&call),
             (Engine::Native, None) => Err(Error::misuse(
                 "the model was loaded for the candle engine; load it with the native one to use that",
             )),

@@ -125,19 +125,6 @@ pub(super) enum Slice<'a> {
     Text(&'a Array),
 }
 
-impl Slice<'_> {
-    pub(super) fn len(self) -> usize {
-        match self {
-            Slice::F32(values) => values.len(),
-            Slice::I32(values) => values.len(),
-            Slice::I64(values) => values.len(),
-            Slice::U8(values) => values.len(),
-            Slice::Bool(values) => values.len(),
-            Slice::Text(array) => array.elements(),
-        }
-    }
-}
-
 /// An element that kernels compute with.
 pub(super) trait Element: Copy + PartialEq + PartialOrd + Send + Sync + 'static {
     fn read(slice: Slice<'_>) -> Option<&[Self]>;

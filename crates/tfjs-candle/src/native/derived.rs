@@ -32,7 +32,11 @@ enum Source {
     Slot(SlotId),
     Constant(ConstId),
     /// One of the results of a node.
-    Node { node: Arc<Node>, operands: Vec<DerivedId>, result: usize },
+    Node {
+        node: Arc<Node>,
+        operands: Vec<DerivedId>,
+        result: usize,
+    },
 }
 
 /// A derived value may be this large whatever it is computed of. A larger one must not be much larger than its operands:
@@ -80,8 +84,9 @@ impl Derived {
         let allowed = read.saturating_mul(2).max(SMALL_ELEMENTS);
         let node_ref = Arc::new(node.clone());
         for (result, &value) in node.results.iter().enumerate() {
-            let fits = known_dims(&program.dims, &block.ty(value).dims)
-                .is_some_and(|dims| dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d)).is_some_and(|n| n <= allowed));
+            let fits = known_dims(&program.dims, &block.ty(value).dims).is_some_and(|dims| {
+                dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d)).is_some_and(|n| n <= allowed)
+            });
             if fits && block.ty(value).element != ElementType::String {
                 let source = Source::Node { node: node_ref.clone(), operands: operands.clone(), result };
                 derived[value.index()] = self.add(program, block, value, source);
@@ -176,11 +181,23 @@ impl Derived {
     }
 }
 
+/// Whether the results of a node are derived if its operands are, however large they may be.
+pub(super) fn is_derivable(dims: &Dims, node: &Node, block: &Block) -> bool {
+    let known = |value: &Value| known_dims(dims, &block.ty(*value).dims).is_some();
+    is_pure(node) && is_fixed(dims, node) && node.results.iter().all(known)
+}
+
 /// Whether a node computes the same whenever its operands are the same, and small enough to be evaluated ahead.
 fn is_pure(node: &Node) -> bool {
     !matches!(
         node.prim,
-        Prim::Input(_) | Prim::State(_) | Prim::Random(_) | Prim::Scan(_) | Prim::Opaque(_) | Prim::Lookup(_) | Prim::ToText(_)
+        Prim::Input(_)
+            | Prim::State(_)
+            | Prim::Random(_)
+            | Prim::Scan(_)
+            | Prim::Opaque(_)
+            | Prim::Lookup(_)
+            | Prim::ToText(_)
     )
 }
 

@@ -1,8 +1,8 @@
 //! What runs, for people: the steps as JSON, and the layers that have no kernel.
 
+use super::NativePlan;
 use super::kernel::Engine;
 use super::select::{Routine, Selection, Step};
-use super::NativePlan;
 use serde_json::{Value as Json, json};
 use tfjs_ir::{Program, Value};
 
@@ -69,7 +69,8 @@ fn visit(routine: &Routine, f: &mut dyn FnMut(&Step, &Routine)) {
 fn layers(program: &Program, routine: &Routine, step: &Step) -> Vec<String> {
     let origins = step.nodes.iter().map(|&node| routine.block.nodes[node].origin);
     let paths = origins.filter_map(|origin| program.origins.get(origin.index()));
-    let mut layers: Vec<String> = paths.map(|origin| origin.layer.to_string()).filter(|path| !path.is_empty()).collect();
+    let mut layers: Vec<String> =
+        paths.map(|origin| origin.layer.to_string()).filter(|path| !path.is_empty()).collect();
     layers.dedup();
     layers
 }

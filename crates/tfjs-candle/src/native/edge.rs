@@ -14,7 +14,11 @@ use tfjs_topology::graph::SlotId;
 #[derive(Debug)]
 pub(super) enum Opened<'a> {
     /// A tensor that is read in place.
-    InPlace { storage: StorageRef<'a>, start: usize, end: usize },
+    InPlace {
+        storage: StorageRef<'a>,
+        start: usize,
+        end: usize,
+    },
     /// A copy, of another type or order than the tensor.
     Copied(Buffer, usize),
     Borrowed(&'a Buffer, usize),

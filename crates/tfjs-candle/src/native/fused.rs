@@ -96,7 +96,6 @@ impl Fused {
         }
         text
     }
-
 }
 
 /// Extends a claim by the nodes that follow it, as long as its kernel can do their work. `taken` says which nodes

@@ -59,9 +59,7 @@ pub(super) fn places(selection: &Selection, isa: Isa) -> HashMap<graph::SlotId, 
             Format::Conv { shape, groups: 1 } => PackedConv2d::zeroed(isa, shape).map(|c| Packed::Conv(Arc::new(c))),
             // The matrices of groups interleave.
             Format::Conv { .. } => continue,
-            Format::Depthwise { shape } => {
-                PackedDepthwise::zeroed(isa, shape).map(|d| Packed::Depthwise(Arc::new(d)))
-            }
+            Format::Depthwise { shape } => PackedDepthwise::zeroed(isa, shape).map(|d| Packed::Depthwise(Arc::new(d))),
         };
         // Without the memory for it the plain destination says so.
         if let Ok(packed) = packed {
@@ -121,7 +119,8 @@ impl Loader<'_> {
         ids.retain(|&id| derived.slot(id).is_none());
         let weights = &*self.weights;
         self.arrays = derived.evaluate(program, ids, |slot| {
-            let declared = program.slots.get(slot.index()).ok_or_else(|| Error::bug("a weight that was not declared"))?;
+            let declared =
+                program.slots.get(slot.index()).ok_or_else(|| Error::bug("a weight that was not declared"))?;
             edge::weight_array(weights, graph::SlotId(slot.index()), declared.ty.element)
         })?;
         Ok(())
@@ -157,7 +156,8 @@ impl Loader<'_> {
             Cell::GruResetAfter => PackedGru::reset_after(kernel, self.matrix(recurrent)?, bias).map(Loaded::Gru),
             Cell::Gru => {
                 let units = self.selection.derived.dims(recurrent).first().copied().unwrap_or(0);
-                let packed = self.with_values(recurrent, |values| Ok(PackedGru::reset_before(kernel, units, values, bias)))?;
+                let packed =
+                    self.with_values(recurrent, |values| Ok(PackedGru::reset_before(kernel, units, values, bias)))?;
                 packed.map(Loaded::Gru)
             }
         }

@@ -4,7 +4,7 @@
 //! another. A kernel that can work in place takes over the buffer of an operand that nobody reads any more.
 
 use super::buffer::{Buffer, Repr, Slice};
-use super::io::{Context, Io, Ins, Outs, Place, Sink, Source};
+use super::io::{Context, Ins, Io, Outs, Place, Sink, Source};
 use super::kernel::{Prepared, Run, Shapes};
 use super::layout::{Assigner, Layout, Reserve};
 use super::select::{Home, Routine, Step};
@@ -85,7 +85,9 @@ impl Instance {
             let own = step.nested.map(Some);
             let buffers = step.sinks.iter().map(|sink| sink.buffer).chain(own);
             // The buffers of the results are taken out, so that the others can be read while they are written.
-            taken.extend(buffers.clone().map(|buffer| buffer.map(|b| std::mem::take(&mut arena[b])).unwrap_or_default()));
+            taken.extend(
+                buffers.clone().map(|buffer| buffer.map(|b| std::mem::take(&mut arena[b])).unwrap_or_default()),
+            );
             let ins = Ins { sources: &step.sources, arena, outside };
             let outs = Outs { sinks: &step.sinks, buffers: &mut taken[..] };
             let result = (step.run)(&mut Io { cx, ins, outs, in_place: step.in_place, wants: &step.wants });

@@ -31,7 +31,9 @@ impl Layout {
                 Reserve::Elements(repr, elements) => repr.bytes().checked_mul(*elements as u64),
                 Reserve::Nested(layout) => Some(layout.bytes()?),
             };
-            bytes.and_then(|bytes| sum.checked_add(bytes)).ok_or_else(|| Error::limit("activations of more than 2^64 bytes"))
+            bytes
+                .and_then(|bytes| sum.checked_add(bytes))
+                .ok_or_else(|| Error::limit("activations of more than 2^64 bytes"))
         })
     }
 
@@ -75,7 +77,8 @@ impl Assigner {
             Reserve::Elements(found, size) if *found == repr => Some(*size),
             _ => None,
         };
-        let fitting = self.free.iter().enumerate().filter_map(|(i, &buffer)| Some((i, size(buffer)?.abs_diff(elements))));
+        let fitting =
+            self.free.iter().enumerate().filter_map(|(i, &buffer)| Some((i, size(buffer)?.abs_diff(elements))));
         let nearest = fitting.min_by_key(|&(_, difference)| difference).map(|(i, _)| i);
         let Some(nearest) = nearest else { return self.add(Reserve::Elements(repr, elements)) };
         let buffer = self.free.swap_remove(nearest);

@@ -12,6 +12,7 @@ mod activation;
 mod affine;
 mod buffer;
 mod cache;
+mod depth;
 mod derived;
 mod dump;
 mod edge;
@@ -29,6 +30,7 @@ mod run;
 mod select;
 #[cfg(test)]
 mod tests;
+mod transposed;
 mod view;
 mod want;
 

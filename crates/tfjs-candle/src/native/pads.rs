@@ -46,27 +46,30 @@ fn folded(conv: &Conv, pad: &Pad, known: impl Fn(Dim) -> Option<usize>) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::native::tests::{input, weight};
+    use tfjs_ir::{Builder, ElementType};
 
-    fn check(padding: &str, window: &str, expected: &str) {
-        let text = format!(
-            "input \"x\": f32[n,h,8,3]\nslot slot0 \"k\": f32[3,3,3,4]\n{{\n  %0 = input() {{port=0}} : f32[n,h,8,3]\n  \
-             %1 = pad(%0) {{padding=[0|0|0,{padding},{padding},0|0|0], value=0.0}} : f32[n,h+2,10,3]\n  \
-             %2 = param() {{slot=slot0}} : f32[3,3,3,4]\n  \
-             %3 = conv(%1, %2) {{windows=[({window}),({window})], groups=1}} : f32[n,h,8,4]\n  return %3 \"y\"\n}}"
-        );
-        let program: Program = text.parse().unwrap();
+    fn check(before: usize, after: usize, window: &str, expected: &str) {
+        let mut b = Builder::default();
+        let x = input(&mut b, ElementType::F32, &["n", "h", "3"]);
+        let kernel = weight(&mut b, &[3, 3, 4]);
+        let [low, high] = [before, after].map(|n| b.number(n));
+        let around = Padding { low, high, interior: 0 };
+        let padded = b.pad(x, &[Padding::NONE, around, Padding::NONE], 0.0).unwrap();
+        let y = b.conv(padded, kernel, &[window.parse().unwrap()], 1).unwrap();
+        let program = b.finish(vec![("y".to_string(), y)]).unwrap();
         let folded = fold_pads(&program).unwrap();
         tfjs_ir::verify::verify(&folded).unwrap();
-        let windows = folded.body.nodes.iter().find_map(|node| match &node.prim {
-            Prim::Conv(conv) => Some(conv.windows[0].to_string()),
-            _ => None,
-        });
-        assert_eq!(windows.as_deref(), Some(expected));
+        let conv = folded.body.node_of(folded.body.results[0]).unwrap();
+        let Prim::Conv(conv) = &conv.prim else { panic!("{folded}") };
+        assert_eq!(conv.windows[0].to_string(), expected);
     }
 
     #[test]
-    fn zeros_around_an_image_become_padding() {
-        check("1|1|0", "3:valid", "3:1,1");
-        check("1|1|0", "3:0,0", "3:1,1");
+    fn zeros_around_a_value_become_padding() {
+        check(1, 2, "3:valid", "3:1,2");
+        check(1, 1, "3/2:0,1", "3/2:1,2");
+        // The zeros of these windows depend on the length of the padded axis.
+        check(1, 1, "3/2:same", "3/2:same");
     }
 }

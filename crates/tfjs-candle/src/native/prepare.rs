@@ -1,8 +1,11 @@
 //! Prepares a program for kernels: folds normalizations, expands what has no kernel, tidies up.
 
-use super::{affine, kernels, pads};
+use super::affine::{self, KnownDerived};
+use super::rewrite::rewrite;
+use super::{depth, kernels, pads, transposed};
+use tfjs_ir::pass::{common_subexpressions, dead_code, movement};
 use tfjs_ir::prim::normalize::Norm;
-use tfjs_ir::{Prim, Program};
+use tfjs_ir::{Class, Prim, Program, expand};
 use tfjs_manifest::Result;
 
 /// The program in the form that kernels look for.
@@ -10,21 +13,49 @@ use tfjs_manifest::Result;
 /// # Errors
 /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for a program whose expansion is too large.
 pub(super) fn prepare(program: &Program) -> Result<Program> {
-    // Normalizations of weights alone first: expanded, they could not be told from other arithmetic.
-    let program = affine::fold_batch_norms(program)?;
-    let program = tfjs_ir::expand::expand(&program, &has_kernel)?;
+    let guards = program.guards.clone();
+    // Normalizations by fixed statistics first: expanded, they could not be told from other arithmetic.
+    let program = expand_odd(&affine::fold_batch_norms(program)?)?;
+    let program = depth::as_images(&transposed::as_convolutions(&expand(&program, &has_kernel)?)?)?;
+    let program = dead_code(&movement(&common_subexpressions(&program)?)?)?;
     let program = affine::collapse(&program)?;
-    pads::fold_pads(&program)
+    // What a rewritten node asks of its operands beyond that, it asks only where its result is empty.
+    Ok(Program { guards, ..dead_code(&pads::fold_pads(&program)?)? })
 }
 
-/// Whether a composite keeps its node. One that no kernel claims after all runs in the interpreter.
+/// Whether there is a kernel for a composite, if its operands are what they mostly are. One that no kernel claims after
+/// all runs in the interpreter.
 fn has_kernel(prim: &Prim) -> bool {
-    let consecutive = |axes: &[usize]| axes.windows(2).all(|pair| pair[0] + 1 == pair[1]);
     match prim {
         Prim::Activate(_) | Prim::Rnn(_) | Prim::OneHot(_) => true,
-        Prim::Softmax(softmax) => !softmax.log && consecutive(&softmax.axes),
-        Prim::Normalize(normalize) => normalize.norm == Norm::Layer && consecutive(&normalize.axes),
+        Prim::Softmax(softmax) => !softmax.log,
+        Prim::Normalize(normalize) => normalize.norm == Norm::Layer,
         Prim::Pool(pool) => kernels::has_pool(pool),
         _ => false,
     }
+}
+
+/// Expands composites whose operands are not what kernels take: statistics of other axes than the last ones, weights
+/// that are computed.
+fn expand_odd(program: &Program) -> Result<Program> {
+    let mut known = KnownDerived::default();
+    rewrite(program, &mut |b, node, operands| {
+        known.update(b);
+        if node.prim.class() != Class::Composite || !has_kernel(&node.prim) {
+            return Ok(None);
+        }
+        let trailing = |axes: &[usize]| {
+            let rank = operands.first().map_or(0, |&x| b.ty(x).rank());
+            axes.iter().copied().eq(axes.first().copied().unwrap_or(rank)..rank)
+        };
+        let fits = match &node.prim {
+            Prim::Softmax(softmax) => trailing(&softmax.axes),
+            Prim::Normalize(normalize) => {
+                trailing(&normalize.axes) && operands.iter().skip(1).all(|&value| known.get(value))
+            }
+            Prim::Rnn(rnn) => operands.iter().skip(1).take(2 + usize::from(rnn.bias)).all(|&value| known.get(value)),
+            _ => true,
+        };
+        if fits { Ok(None) } else { node.prim.expand(b, operands) }
+    })
 }

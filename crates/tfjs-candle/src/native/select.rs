@@ -87,7 +87,8 @@ impl Selection {
     /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for a program that is not well formed.
     pub(crate) fn new(program: Program) -> Result<Self> {
         let program = Arc::new(program);
-        let mut selector = Selector { program: &program, derived: Derived::default(), wants: Interner::new(), held: Interner::new() };
+        let mut selector =
+            Selector { program: &program, derived: Derived::default(), wants: Interner::new(), held: Interner::new() };
         let roots: Vec<Value> = program.roots().collect();
         let root = selector.routine(&Arc::new(program.body.clone()), &[], roots)?;
         let Selector { derived, wants, held, .. } = selector;

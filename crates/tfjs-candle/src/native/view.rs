@@ -51,11 +51,6 @@ impl<'a> View<'a> {
         node.operands.iter().chain(&node.results).all(|&value| self.is_plain(value))
     }
 
-    /// The number of a dimension, if it is known.
-    pub(super) fn known(self, dim: Dim) -> Option<usize> {
-        self.program.dims.known(dim).and_then(|n| usize::try_from(n).ok())
-    }
-
     /// The derived value, if it is one of single precision, and its dimensions.
     pub(super) fn derived_f32(self, value: Value) -> Option<(DerivedId, &'a [usize])> {
         let id = self.of[value.index()].filter(|_| self.is_f32(value))?;

@@ -1,7 +1,7 @@
 //! Activations against their formulas in f64.
 
 use super::*;
-use crate::testing::{erf_f64, isas};
+use crate::testing::{cpus, erf_f64, isas};
 
 const ALL: [Activation; 18] = [
     Activation::Linear,
@@ -32,7 +32,7 @@ fn reference(activation: Activation, x: f64) -> f64 {
         Activation::LeakyRelu { negative_slope, threshold, max } => {
             if x >= f64::from(max) {
                 max.into()
-            } else if x >= f64::from(threshold) {
+            } else if x > f64::from(threshold) {
                 x
             } else {
                 f64::from(negative_slope) * (x - f64::from(threshold))
@@ -160,5 +160,16 @@ fn values_at_the_edges() {
         assert_eq!(values[3], f32::INFINITY);
         assert!(values[4] > 0.0, "subnormal results are kept");
         assert_eq!(values[5], 1.0);
+    }
+}
+
+#[test]
+fn the_threshold_itself_is_below() {
+    for cpu in cpus() {
+        for (negative_slope, expected) in [(0.0, [0.0, 0.0, 0.75]), (0.5, [-0.125, 0.0, 0.75])] {
+            let mut values = [0.25, 0.5, 0.75];
+            activate(&cpu, Activation::LeakyRelu { negative_slope, threshold: 0.5, max: f32::INFINITY }, &mut values);
+            assert_eq!(values, expected);
+        }
     }
 }

@@ -57,11 +57,7 @@ impl PackedGru {
     ///
     /// # Errors
     /// If a matrix or the bias has another size.
-    pub fn reset_after(
-        kernel: Arc<PackedMatrix>,
-        recurrent: Arc<PackedMatrix>,
-        bias: Option<&[f32]>,
-    ) -> Result<Self> {
+    pub fn reset_after(kernel: Arc<PackedMatrix>, recurrent: Arc<PackedMatrix>, bias: Option<&[f32]>) -> Result<Self> {
         let units = recurrent.k();
         let n = product("recurrent_kernel", &[units, 3])?;
         check_len("recurrent_kernel columns", n, recurrent.n())?;

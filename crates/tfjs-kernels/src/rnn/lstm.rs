@@ -42,11 +42,7 @@ impl PackedLstm {
     ///
     /// # Errors
     /// If a matrix or the bias has another size.
-    pub fn from_packed(
-        kernel: Arc<PackedMatrix>,
-        recurrent: Arc<PackedMatrix>,
-        bias: Option<&[f32]>,
-    ) -> Result<Self> {
+    pub fn from_packed(kernel: Arc<PackedMatrix>, recurrent: Arc<PackedMatrix>, bias: Option<&[f32]>) -> Result<Self> {
         let units = recurrent.k();
         let n = product("recurrent_kernel", &[units, 4])?;
         check_len("recurrent_kernel columns", n, recurrent.n())?;

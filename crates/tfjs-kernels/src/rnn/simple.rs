@@ -37,11 +37,7 @@ impl PackedSimpleRnn {
     ///
     /// # Errors
     /// If a matrix or the bias has another size.
-    pub fn from_packed(
-        kernel: Arc<PackedMatrix>,
-        recurrent: Arc<PackedMatrix>,
-        bias: Option<&[f32]>,
-    ) -> Result<Self> {
+    pub fn from_packed(kernel: Arc<PackedMatrix>, recurrent: Arc<PackedMatrix>, bias: Option<&[f32]>) -> Result<Self> {
         let units = recurrent.k();
         check_len("recurrent_kernel columns", units, recurrent.n())?;
         check_len("kernel columns", units, kernel.n())?;

@@ -264,8 +264,7 @@ fn simple_rnn_agrees_with_f64() {
                 });
             let bias = case.bias.then_some(&given.bias[..]);
             let features = case.shape.features;
-            let weights =
-                PackedSimpleRnn::pack(cpu.isa(), features, u, &given.kernel, &given.recurrent, bias).unwrap();
+            let weights = PackedSimpleRnn::pack(cpu.isa(), features, u, &given.kernel, &given.recurrent, bias).unwrap();
             let mut sequences = vec![f32::NAN; outputs.len()];
             let mut hidden = vec![f32::NAN; last[0].len()];
             let state = state(case, &given, false);

@@ -39,7 +39,8 @@ use error::Result;
 use execute::{Env, Site};
 use plan::Plan;
 use tfjs_ir::prim::{self, Prim};
-use tfjs_ir::{Program, SlotId, Target, expand, for_each_prim};
+use serde_json::{Value as Json, json};
+use tfjs_ir::{Program, SlotId, Target, Value, expand, for_each_prim};
 use tfjs_manifest::Error;
 use typed::Typed;
 
@@ -61,6 +62,23 @@ impl CandleEngine {
         let plan = Plan::new(&program.body, program.roots().collect());
         let constants = Constants::new(&program);
         Ok(CandleEngine { program, plan, constants })
+    }
+
+    /// What runs, node by node, as JSON.
+    pub(crate) fn to_json(&self) -> Json {
+        let body = &self.program.body;
+        let steps = body.nodes.iter().map(|node| {
+            let layer = self.program.origins.get(node.origin.index()).map_or("", |origin| &origin.layer);
+            let ids = |values: &[Value]| values.iter().map(|value| value.0).collect::<Vec<_>>();
+            json!({
+                "engine": "candle",
+                "kernel": node.prim.name(),
+                "layers": [layer],
+                "inputs": ids(&node.operands),
+                "outputs": ids(&node.results),
+            })
+        });
+        json!({ "steps": steps.collect::<Vec<_>>() })
     }
 
     /// Runs the program on a device. `weight` gives the weights; inputs and states are copied to the device where they

@@ -27,7 +27,8 @@ impl Kernel for Concat {
 
     fn prepare(&self, shapes: &Shapes<'_>) -> Result<Prepared> {
         // A block of each operand after the other, as often as there are indices before the axis.
-        let widths: Vec<usize> = shapes.operands.iter().map(|dims| count(dims.get(self.axis..).unwrap_or(&[]))).collect();
+        let widths: Vec<usize> =
+            shapes.operands.iter().map(|dims| count(dims.get(self.axis..).unwrap_or(&[]))).collect();
         with_element!(self.repr, T => Ok(prepared::<T>(widths)), text => Err(Error::bug("text is not concatenated")))
     }
 }

@@ -28,6 +28,13 @@ impl Kernel for Matmul {
 
     fn prepare(&self, shapes: &Shapes<'_>) -> Result<Prepared> {
         let [a, b] = &shapes.operands[..] else { return Err(Error::bug("a product without operands")) };
+        if count(a) == 0 || count(b) == 0 {
+            // Sums of nothing.
+            return Ok(Prepared::new(|io| {
+                io.outs.get::<f32>(0)?.fill(0.0);
+                Ok(())
+            }));
+        }
         let Dot { batch, contract } = &self.dot;
         let batch_axes: (Vec<usize>, Vec<usize>) = batch.iter().copied().unzip();
         let deep_axes: (Vec<usize>, Vec<usize>) = contract.iter().copied().unzip();
@@ -39,7 +46,7 @@ impl Kernel for Matmul {
         let lengths: Vec<usize> = batch_axes.0.iter().map(|&axis| a[axis]).collect();
         let own = |dims: &[usize], axes: &[usize]| axes.iter().map(|&axis| strides(dims)[axis]).collect::<Vec<_>>();
         let (from_a, from_b) = (own(a, &batch_axes.0), own(b, &batch_axes.1));
-        let batches = Spread::new(&lengths, [&from_a, &from_b], [0, 0], [count(a).max(1), count(b).max(1)])?;
+        let batches = Spread::new(&lengths, [&from_a, &from_b], [0, 0], [count(a), count(b)])?;
         let (room_a, room_b) = (rows.room(rows.has_contiguous_rows()), columns.room(columns.strides.is_some()));
         let scratch = room_a + room_b + columns.outer * columns.inner;
         Ok(Prepared::new(move |io| {
@@ -47,10 +54,6 @@ impl Kernel for Matmul {
             let cpu = io.cx.cpu;
             let out = io.outs.get::<f32>(0)?;
             let (m, k, n) = (rows.outer, rows.inner, columns.inner);
-            if k == 0 {
-                out.fill(0.0);
-                return Ok(());
-            }
             let mut packed = PackedMatrix::zeroed(cpu.isa(), k, n).map_err(rejected)?;
             let (mut gathered_a, mut gathered_b) = (vec![0.0; room_a], vec![0.0; room_b]);
             let mut products = out.chunks_exact_mut((m * n).max(1));

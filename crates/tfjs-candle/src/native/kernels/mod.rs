@@ -31,8 +31,8 @@ mod unary;
 mod windows;
 
 use super::kernel::Claim;
-pub(super) use pool::has_kernel as has_pool;
 use super::view::View;
+pub(super) use pool::has_kernel as has_pool;
 use tfjs_ir::PrimKind;
 
 /// Calls a macro with every kernel: its file, and the primitives it looks at.

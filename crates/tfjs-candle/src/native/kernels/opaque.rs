@@ -1,7 +1,7 @@
 //! Functions of the caller's own, on candle tensors.
 
-use crate::native::edge;
 use crate::native::buffer::Repr;
+use crate::native::edge;
 use crate::native::kernel::{Claim, Engine, Kernel, Prepared, Shapes};
 use crate::native::view::View;
 use tfjs_ir::prim::control::Opaque;
@@ -53,7 +53,9 @@ impl Kernel for Function {
             for (i, ((tensor, dims), &repr)) in results.iter().zip(&to).zip(&reprs).enumerate() {
                 if tensor.dims() != dims {
                     let found = tensor.dims();
-                    return Err(Error::misuse(format!("`{class}` promised a result of shape {dims:?}, found {found:?}")));
+                    return Err(Error::misuse(format!(
+                        "`{class}` promised a result of shape {dims:?}, found {found:?}"
+                    )));
                 }
                 if io.outs.sinks[i].buffer.is_some() {
                     io.outs.buffers[i].copy_from(edge::Opened::tensor(tensor, repr)?.slice()?)?;

@@ -2,7 +2,7 @@
 
 use crate::native::activation::gate;
 use crate::native::held::Loaded;
-use crate::native::io::{Io, Ins, rejected, wrong_form};
+use crate::native::io::{Ins, Io, rejected, wrong_form};
 use crate::native::kernel::{Claim, Kernel, Prepared, Shapes};
 use crate::native::view::View;
 use crate::native::want::Want;

@@ -35,7 +35,8 @@ impl Kernel for Source {
             }
             Prim::Iota(iota) => {
                 let dims = shapes.result();
-                let (len, inner) = (dims.get(iota.axis).copied().unwrap_or(0), count(dims.get(iota.axis + 1..).unwrap_or(&[])));
+                let (len, inner) =
+                    (dims.get(iota.axis).copied().unwrap_or(0), count(dims.get(iota.axis + 1..).unwrap_or(&[])));
                 self.repeated((0..len as i64).collect(), inner)
             }
             Prim::Random(random) => {

@@ -24,12 +24,7 @@ impl<const N: usize> Spread<N> {
     ///
     /// # Errors
     /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) if it leaves a value.
-    pub(super) fn new(
-        dims: &[usize],
-        strides: [&[isize]; N],
-        start: [usize; N],
-        lengths: [usize; N],
-    ) -> Result<Self> {
+    pub(super) fn new(dims: &[usize], strides: [&[isize]; N], start: [usize; N], lengths: [usize; N]) -> Result<Self> {
         let mut axes: Vec<Axis<N>> = Vec::with_capacity(dims.len());
         for (axis, &len) in dims.iter().enumerate() {
             if len == 1 {

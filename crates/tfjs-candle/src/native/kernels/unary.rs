@@ -106,7 +106,15 @@ fn float(op: UnaryOp) -> Result<Prepared> {
         UnaryOp::Neg => each(|x: f32| -x),
         UnaryOp::Abs => each(f32::abs),
         // Zero and NaN stay what they are.
-        UnaryOp::Sign => each(|x: f32| if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { x }),
+        UnaryOp::Sign => each(|x: f32| {
+            if x > 0.0 {
+                1.0
+            } else if x < 0.0 {
+                -1.0
+            } else {
+                x
+            }
+        }),
         UnaryOp::Floor => each(f32::floor),
         UnaryOp::Ceil => each(f32::ceil),
         UnaryOp::RoundEven => each(f32::round_ties_even),
@@ -147,7 +155,9 @@ impl Kernel for Cast {
             Repr::I32 => cast_from(self.to, |x: i32| x, i64::from, |x| x as u8, |x| x as f32, |x| x != 0),
             Repr::I64 => cast_from(self.to, |x: i64| x as i32, |x| x, |x| x as u8, |x| x as f32, |x| x != 0),
             Repr::U8 => cast_from(self.to, |x: u8| i32::from(x), i64::from, |x| x, f32::from, |x| x != 0),
-            Repr::Bool => cast_from(self.to, |x: bool| i32::from(x), i64::from, u8::from, |x| f32::from(u8::from(x)), |x| x),
+            Repr::Bool => {
+                cast_from(self.to, |x: bool| i32::from(x), i64::from, u8::from, |x| f32::from(u8::from(x)), |x| x)
+            }
             Repr::Text => Err(Error::bug("text is not cast")),
         }
     }

@@ -1,0 +1,95 @@
+//! A pass: a convolution over three spatial axes becomes one over two.
+//!
+//! The elements that the window sees along the first axis, depth, stand side by side as channels; what is left is
+//! a convolution of images, as many as there are positions along the depth.
+
+use super::rewrite::rewrite;
+use tfjs_ir::prim::layout::{Padding, Range};
+use tfjs_ir::prim::linear::Conv;
+use tfjs_ir::window::{Padding as WindowPadding, Window};
+use tfjs_ir::{Builder, Dim, Prim, Program, Value};
+use tfjs_manifest::Result;
+
+/// Rewrites convolutions over three axes without groups.
+///
+/// # Errors
+/// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for dimensions that are too large.
+pub(super) fn as_images(program: &Program) -> Result<Program> {
+    rewrite(program, &mut |b, node, operands| match (&node.prim, operands) {
+        (Prim::Conv(conv), &[x, kernel]) if conv.windows.len() == 3 && conv.groups == 1 => {
+            rewritten(b, conv, x, kernel, &program.ty(node.results[0]).dims)
+        }
+        _ => Ok(None),
+    })
+}
+
+fn rewritten(b: &mut Builder, conv: &Conv, x: Value, kernel: Value, result: &[Dim]) -> Result<Option<Vec<Value>>> {
+    let &[depth, height, width] = &conv.windows[..] else { return Ok(None) };
+    let (&[n, d, h, w, c], &[taps, kernel_h, kernel_w, inner, filters], &[_, positions, ..]) =
+        (&b.dims_of(x)[..], &b.dims_of(kernel)[..], result)
+    else {
+        return Ok(None);
+    };
+    let (low, high) = zeros(b, &depth, d)?;
+    let mut padding = [Padding::NONE; 5];
+    padding[1] = Padding { low, high, interior: 0 };
+    let padded = b.pad(x, &padding, 0.0)?;
+    let mut seen = Vec::with_capacity(depth.size);
+    for tap in 0..depth.size {
+        let start = b.number(tap * depth.dilation);
+        seen.push(b.slice_axis(padded, 1, Range { start, len: positions, step: depth.stride as u64 })?);
+    }
+    let beside = b.concat(&seen, 4)?;
+    let (images, channels) = (b.dims().mul(n, positions)?, b.dims().mul(taps, c)?);
+    let images = b.reshape(beside, &[images, h, w, channels])?;
+    let kernel = b.transpose(kernel, &[1, 2, 0, 3, 4])?;
+    let channels = b.dims().mul(taps, inner)?;
+    let kernel = b.reshape(kernel, &[kernel_h, kernel_w, channels, filters])?;
+    let y = b.conv(images, kernel, &[height, width], 1)?;
+    b.reshape(y, result).map(|result| Some(vec![result]))
+}
+
+/// The zeros before and after an axis of `length` elements; [`Window::pads`] for a length that may be open.
+fn zeros(b: &mut Builder, window: &Window, length: Dim) -> Result<(Dim, Dim)> {
+    let (before, after) = match window.padding {
+        WindowPadding::Valid => (0, 0),
+        WindowPadding::Exact { before, after } => (before, after),
+        WindowPadding::Causal => (window.extent() - 1, 0),
+        WindowPadding::Same => {
+            let [stride, extent] = [window.stride, window.extent()].map(|n| b.number(n));
+            let dims = b.dims();
+            let outputs = dims.div_ceil(length, window.stride as u64)?;
+            let steps = dims.sub(outputs, Dim::ONE)?;
+            let span = dims.mul(steps, stride)?;
+            let reach = dims.add(span, extent)?;
+            let missing = dims.sub(reach, length)?;
+            let total = dims.max(missing, Dim::ZERO)?;
+            let before = dims.div_floor(total, 2)?;
+            return Ok((before, dims.sub(total, before)?));
+        }
+    };
+    Ok((b.number(before), b.number(after)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::native::tests::{Case, input, weight, windows};
+    use tfjs_ir::ElementType::F32;
+
+    #[test]
+    fn volumes_run_as_images() {
+        for window in ["3:same", "3/2:same", "2:valid", "2*2:valid", "3/2:1,0"] {
+            let case = Case::new(|b| {
+                let x = input(b, F32, &["n", "d", "5", "4", "2"]);
+                let size = window[..1].parse().unwrap();
+                let kernel = weight(b, &[size, size, size, 2, 3]);
+                Ok(vec![b.conv(x, kernel, &windows(window, 3), 1)?])
+            });
+            assert!(case.plan.reference_layers().is_empty());
+            assert!(case.kernels().iter().any(|kernel| kernel == "conv2d"), "{:?}", case.kernels());
+            for symbols in [[2, 4], [1, 7], [0, 5]] {
+                case.agrees(&symbols);
+            }
+        }
+    }
+}
