@@ -663,3 +663,37 @@ fn models_are_listed_copied_moved_and_removed() {
     let Answer { success, out, err } = tfjs(&["list", &url("")]);
     assert!(!success && out.is_empty() && err.contains("model.json"), "{out}{err}");
 }
+
+/// What a process of its own does for [`an_answer_that_does_not_fit_leaves_the_old_one`].
+#[test]
+fn a_process_that_predicts() {
+    let Ok(folder) = std::env::var("TFJS_TEST_FOLDER") else { return };
+    let (input, output) = (format!("{folder}/in.json"), format!("{folder}/out.npy"));
+    check_refused(&["predict", &folder, "--input", &input, "--output", &output], &["out.npy", "cannot write the file"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_answer_that_does_not_fit_leaves_the_old_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = alone("RepeatVector", json!({"n": 100_000}), &json!([null, 1])).text();
+    let files = [("model.json", &model[..]), ("in.json", b"[[1.0]]"), ("out.npy", b"old")];
+    files.into_iter().for_each(|(name, text)| fs::write(dir.path().join(name), text).unwrap());
+    // Files of that process have an end, as on a full disk.
+    let script = "trap '' XFSZ; ulimit -f 8; exec \"$0\" a_process_that_predicts --exact";
+    let mut child = std::process::Command::new("sh");
+    child.args(["-c", script]).arg(std::env::current_exe().unwrap()).env("TFJS_TEST_FOLDER", dir.path());
+    let done = child.output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stdout));
+    assert_eq!(fs::read_to_string(dir.path().join("out.npy")).unwrap(), "old");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
+}
+
+#[test]
+fn removals_say_which_file_is_not_theirs() {
+    let copy = Copy::of("digits");
+    let weights = &*read_json(copy.path("model.json"))["weightsManifest"][0]["paths"][0].as_str().unwrap().to_owned();
+    fs::write(copy.path(weights), "mine").unwrap();
+    check_refused(&["remove", &copy.model()], &[weights, "found 4", "nothing is replaced or removed"]);
+    assert!(copy.path("model.json").exists() && copy.path(weights).exists());
+}

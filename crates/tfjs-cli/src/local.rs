@@ -23,9 +23,9 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     bytes.map_err(|e| Error::fetch("cannot read the file").in_file(path.display()).with_source(e))
 }
 
-/// Writes a file, replacing what was there.
+/// Writes a file, replacing what was there: whole, or not at all.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    fs::write(path, bytes).map_err(|e| Error::fetch("cannot write the file").in_file(path.display()).with_source(e))
+    tfjs::parts::io::write_file(path, bytes)
 }
 
 /// The most memory this process ever had, where the system tells.

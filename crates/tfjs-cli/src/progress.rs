@@ -1,5 +1,6 @@
 //! A bar while a model loads, on a terminal, once it takes long enough to wonder.
 
+use crate::failure::print_warning;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,15 +18,19 @@ pub(crate) struct Bar {
 }
 
 impl Bar {
-    /// The options with a callback that draws; unchanged if the error stream is no terminal.
+    /// The options with a callback that draws, if the error stream is a terminal, and says there what is waited for.
     pub(crate) fn watch(options: LoadOptions) -> (LoadOptions, Bar) {
-        if !std::io::stderr().is_terminal() {
-            return (options, Bar::default());
-        }
         let bar = Arc::new(Mutex::new(None));
         let (shared, started) = (bar.clone(), Instant::now());
+        let draws = std::io::stderr().is_terminal();
         let options = options.with_on_progress(move |progress| {
-            if matches!(progress.phase, Phase::Archive | Phase::Weights) && started.elapsed() > PATIENCE {
+            if progress.phase == Phase::Waiting {
+                let lock = progress.file.as_deref().unwrap_or_default();
+                let text = format!("another load holds the lock `{lock}` of the cache; waiting for it");
+                // If nobody can be told, the load goes on all the same.
+                let _ = print_warning(&text, &mut std::io::stderr());
+            }
+            if draws && matches!(progress.phase, Phase::Archive | Phase::Weights) && started.elapsed() > PATIENCE {
                 let mut bar = shared.lock().unwrap_or_else(PoisonError::into_inner);
                 draw(bar.get_or_insert_with(new_bar), progress);
             }

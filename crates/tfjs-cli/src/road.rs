@@ -40,7 +40,8 @@ impl Fetched {
 
 /// Fetches a model's JSON, or any file of a model's folder by its name.
 pub(crate) fn fetch(model: &str, options: &LoadOptions) -> Result<Fetched> {
-    let cx = IoCx::with_registry(options.io.clone().with_limits(options.limits.clone()), options.registry.clone());
+    let (options, _bar) = Bar::watch(options.clone());
+    let cx = IoCx::with_registry(options.io.with_limits(options.limits), options.registry.clone());
     let handler = options.registry.resolve(&ModelUrl::parse(model)?)?;
     let driver = Driver::new()?;
     let artifacts = driver.block_on(load_artifacts(&*handler, &cx))?;

@@ -4,7 +4,7 @@
 use crate::checksums::{Checksums, hex, normal};
 use crate::cx::IoCx;
 use crate::fetch::into_stream;
-use crate::files::{Body, BoxFuture, Files, OpenOptions, Opened};
+use crate::files::{Body, BoxFuture, Files, FolderEntry, OpenOptions, Opened};
 use crate::handler::{IoHandler, ModelArtifacts, WeightSource};
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream};
@@ -112,6 +112,10 @@ impl Files for CheckedFiles {
             opened.ranges = false;
             Ok(opened)
         })
+    }
+
+    fn entries<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Vec<FolderEntry>>> {
+        self.inner.entries(folder)
     }
 
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>>> {

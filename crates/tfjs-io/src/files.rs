@@ -4,6 +4,8 @@
 //! signature) is another `Files` around it; [`PrefixedFiles`](crate::PrefixedFiles) is one, and
 //! `examples/decrypting.rs` shows how to write one's own.
 
+mod each;
+
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use std::fmt::{self, Debug};
@@ -46,18 +48,25 @@ pub trait Files: Send + Sync + Debug {
 
     /// Writes several files in this order, of which the last completes the rest, as a model's JSON does.
     ///
-    /// A place that can do it leaves all of them as they were after an error, the default those that it had
-    /// not come to.
+    /// A place that can do it leaves all of them as they were after an error. The default removes a last file that is
+    /// there before it writes over others, and leaves none after an error, so that nobody takes files of two models
+    /// for one.
     ///
     /// # Errors
     /// As [`put`](Self::put).
     fn put_all<'a>(&'a self, files: Vec<(String, Body)>) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move {
-            for (path, body) in files {
-                self.put(&path, body).await?;
-            }
-            Ok(())
-        })
+        Box::pin(each::put_each(self, files))
+    }
+
+    /// Writes a model's files in the place of a former model's. Files are created, and those of `former`, which are
+    /// there, are replaced or removed; of both the last one completes the rest. Something else that has the name of
+    /// a new file is an error, as far as the place can tell: the default is [`put_all`](Self::put_all), then
+    /// [`remove`](Self::remove).
+    ///
+    /// # Errors
+    /// As those.
+    fn replace<'a>(&'a self, former: Vec<String>, files: Vec<(String, Body)>) -> BoxFuture<'a, Result<()>> {
+        Box::pin(each::replace_each(self, former, files))
     }
 
     /// The paths of all files that begin with `prefix`, sorted.
@@ -66,6 +75,16 @@ pub trait Files: Send + Sync + Debug {
     /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) if this place cannot list.
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>>> {
         unsupported("be listed", prefix)
+    }
+
+    /// What is in one folder, but for folders: files, links, and whatever else has a name. The outermost folder is
+    /// the empty text; one that does not exist is empty. The default is made from [`list`](Self::list).
+    ///
+    /// # Errors
+    /// Whatever keeps the folder from being listed whole; [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) if
+    /// this place cannot list.
+    fn entries<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Vec<FolderEntry>>> {
+        Box::pin(each::entries_of_list(self, folder))
     }
 
     /// Removes a file.
@@ -108,6 +127,39 @@ fn unsupported<T: Send + 'static>(what: &str, path: &str) -> BoxFuture<'static, 
     let error = Error::unsupported(format!("this place cannot {what}"));
     let error = if path.is_empty() { error } else { error.in_file(path) };
     Box::pin(std::future::ready(Err(error)))
+}
+
+/// What has a name in a folder, and is no folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FolderEntry {
+    /// The name, without the folder.
+    pub name: String,
+    /// The length, if it is known without opening the file.
+    pub len: Option<u64>,
+    /// Whether it is a file: no link, device or pipe.
+    pub is_file: bool,
+}
+
+impl FolderEntry {
+    /// A file of unknown length.
+    pub fn new(name: impl Into<String>) -> Self {
+        FolderEntry { name: name.into(), len: None, is_file: true }
+    }
+
+    /// With its length.
+    #[must_use]
+    pub fn with_len(mut self, len: u64) -> Self {
+        self.len = Some(len);
+        self
+    }
+
+    /// A link, a device or a pipe.
+    #[must_use]
+    pub fn not_a_file(mut self) -> Self {
+        self.is_file = false;
+        self
+    }
 }
 
 /// What a file is wanted for.

@@ -5,7 +5,8 @@
 use crate::cx::IoCx;
 use crate::fetch::read_json;
 use crate::files::{Body, BoxFuture, Files, OpenOptions, Opened, Purpose};
-use crate::shard_path::shard_components;
+use crate::shard_path::{check_not_hidden, shard_components};
+use crate::store::former_files;
 use crate::weights_at::weights_elsewhere;
 use bytes::Bytes;
 use std::collections::HashSet;
@@ -126,6 +127,7 @@ impl SaveArtifacts {
         let mut seen = HashSet::from([json_name.to_owned()]);
         for (path, _) in &self.weights {
             let parts = shard_components(path, &cx.options().limits).map_err(misuse)?;
+            check_not_hidden(path).map_err(|e| e.in_file(path))?;
             if !seen.insert(parts.join("/")) {
                 return Err(Error::misuse("two files of one name cannot be saved").in_file(path));
             }
@@ -227,11 +229,17 @@ impl IoHandler for FilesHandler {
         Box::pin(async move {
             artifacts.check(&self.json_name, cx)?;
             let result = SaveResult::new(self.location(), artifacts.weights.len() + 1, artifacts.bytes());
-            let mut files: Vec<(String, Body)> =
-                artifacts.weights.into_iter().map(|(path, bytes)| (path, Body::Bytes(bytes))).collect();
+            let limits = &cx.options().limits;
+            let weights = artifacts.weights.into_iter().map(|(path, bytes)| {
+                let name = shard_components(&path, limits)?.join("/");
+                Ok((name, Body::Bytes(bytes)))
+            });
+            let mut files = weights.collect::<Result<Vec<(String, Body)>>>()?;
+            let names: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
+            let former = former_files(self, &names, cx).await?;
             // Last: a model whose JSON can be read is complete.
             files.push((self.json_name.clone(), Body::Bytes(artifacts.model_json)));
-            self.files.put_all(files).await?;
+            self.files.replace(former, files).await?;
             Ok(result)
         })
     }

@@ -94,8 +94,8 @@ pub use checksums::Checksums;
 pub use cx::IoCx;
 pub use fetch::{fetch_weights, open_weights};
 #[cfg(not(target_family = "wasm"))]
-pub use file::{FileHandler, FolderFiles};
-pub use files::{Body, BoxFuture, ByteRange, Files, LocalFile, OpenOptions, Opened, Purpose, Validator};
+pub use file::{FileHandler, FolderFiles, write_file};
+pub use files::{Body, BoxFuture, ByteRange, Files, FolderEntry, LocalFile, OpenOptions, Opened, Purpose, Validator};
 pub use handler::{FilesHandler, IoHandler, ModelArtifacts, SaveArtifacts, SaveResult, WeightSource};
 #[cfg(feature = "http")]
 pub use http::HttpHandler;

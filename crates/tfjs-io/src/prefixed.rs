@@ -1,6 +1,6 @@
 //! A folder inside another place, as a place of its own: the smallest wrapper of [`Files`].
 
-use crate::files::{Body, BoxFuture, Files, OpenOptions, Opened};
+use crate::files::{Body, BoxFuture, Files, FolderEntry, OpenOptions, Opened};
 use std::sync::Arc;
 use tfjs_manifest::Result;
 
@@ -34,6 +34,29 @@ impl Files for PrefixedFiles {
     fn put_all<'a>(&'a self, files: Vec<(String, Body)>) -> BoxFuture<'a, Result<()>> {
         let files = files.into_iter().map(|(path, body)| (self.path(&path), body)).collect();
         self.inner.put_all(files)
+    }
+
+    fn replace<'a>(&'a self, former: Vec<String>, files: Vec<(String, Body)>) -> BoxFuture<'a, Result<()>> {
+        let former = former.iter().map(|path| self.path(path)).collect();
+        let files = files.into_iter().map(|(path, body)| (self.path(&path), body)).collect();
+        self.inner.replace(former, files)
+    }
+
+    fn entries<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Vec<FolderEntry>>> {
+        Box::pin(async move {
+            let whole = self.path(folder);
+            let (inside, beginning) = match (folder, whole.rsplit_once('/')) {
+                // What the names begin with, if the prefix ends inside a name.
+                ("", split) => split.unwrap_or(("", &whole)),
+                _ => (whole.as_str(), ""),
+            };
+            let entries = self.inner.entries(inside).await?;
+            let ours = entries.into_iter().filter_map(|entry| {
+                let name = entry.name.strip_prefix(beginning)?.to_owned();
+                Some(FolderEntry { name, ..entry })
+            });
+            Ok(ours.collect())
+        })
     }
 
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>>> {

@@ -21,6 +21,8 @@ pub enum Phase {
     ModelJson,
     /// Fetching weights.
     Weights,
+    /// Waiting for another load that holds the lock [`file`](Progress::file) of a cache.
+    Waiting,
 }
 
 /// How far a load has come. The numbers belong to the phase and never decrease within it.
@@ -53,7 +55,7 @@ impl Progress {
     /// without weight files.
     pub fn fraction(&self) -> f64 {
         match self.phase {
-            Phase::Archive | Phase::ModelJson => 0.0,
+            Phase::Archive | Phase::ModelJson | Phase::Waiting => 0.0,
             Phase::Weights if self.files_total == 0 => 1.0,
             Phase::Weights => (self.files_opened + self.files_done) as f64 / (2 * self.files_total) as f64,
         }
@@ -80,6 +82,15 @@ impl Reporter {
     /// Begins a phase.
     pub(crate) fn begin(&self, phase: Phase, files_total: usize, bytes_total: Option<u64>) {
         self.update(true, |p| *p = Progress { files_total, bytes_total, ..Progress::new(phase) });
+    }
+
+    /// Another load holds this lock.
+    #[cfg(feature = "cache")]
+    pub(crate) fn waits(&self, lock: &Arc<str>) {
+        if let Some(callback) = &self.callback {
+            let _state = self.lock();
+            callback(&Progress { file: Some(lock.clone()), ..Progress::new(Phase::Waiting) });
+        }
     }
 
     /// A file's length or headers are known.

@@ -10,8 +10,9 @@ use tfjs_manifest::Result;
 ///
 /// # Errors
 /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a scheme that cannot save; whatever keeps the files
-/// from being written. After an error, what was there before is still there; what a server does with half a model
-/// is its own affair.
+/// from being written. A model that was there is replaced, and no other file: one of such a name is an error, as are
+/// names that begin with a dot. After an error, what was there before is still there; what a server does with half a
+/// model is its own affair.
 ///
 /// ```
 /// # use tfjs_io::{IoCx, SaveArtifacts};

@@ -15,6 +15,26 @@ pub fn shard_components<'a>(path: &'a str, limits: &Limits) -> Result<Vec<&'a st
     components(path, "weight file path", limits).map_err(|e| e.in_file(shown(path)))
 }
 
+/// Whether a name begins with a dot: for tools such as git, a shell or ssh, such files are settings, some of them
+/// commands. Characters that a file system may ignore do not count.
+pub(crate) fn is_hidden(name: &str) -> bool {
+    // As HFS+ does.
+    let ignored =
+        |c: char| matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}');
+    name.trim_start_matches(ignored).starts_with('.')
+}
+
+/// What is said of a path with such a name in it.
+pub(crate) fn hidden() -> Error {
+    Error::unsupported("names and folders that begin with a dot are never written or removed; expected another name")
+}
+
+/// Refuses a file that is never written or removed, whatever names it.
+pub(crate) fn check_not_hidden(path: &str) -> Result<()> {
+    let mut names = path.split('/').filter(|name| !matches!(*name, "" | "."));
+    if names.any(is_hidden) { Err(hidden()) } else { Ok(()) }
+}
+
 /// The path as a message can show it.
 pub(crate) fn shown(path: &str) -> String {
     path.chars().take(200).collect::<String>().escape_debug().to_string()
@@ -139,6 +159,16 @@ mod tests {
     fn nothing_at_all_control_characters_and_bad_utf8_are_refused() {
         for path in ["", ".", "./", "a\0b", "a%00b", "a\nb", "a%ff"] {
             check_refused(path, Kind::Malformed);
+        }
+    }
+
+    #[test]
+    fn names_that_begin_with_a_dot_are_hidden() {
+        for path in [".git/config", "a/.ssh/key", ".bashrc", "./.envrc", "\u{200c}.git/config", "..a/b"] {
+            assert_eq!(check_not_hidden(path).unwrap_err().kind(), Kind::Unsupported, "{path}");
+        }
+        for path in ["a.bin", "./a.bin", "a/b.c/d", "a//b"] {
+            assert!(check_not_hidden(path).is_ok(), "{path}");
         }
     }
 

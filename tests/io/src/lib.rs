@@ -9,6 +9,7 @@ pub mod proxy;
 pub mod sink;
 pub mod site;
 pub mod tls_server;
+pub mod tree;
 
 /// The SHA-256 sum of these bytes, in hexadecimal digits.
 pub fn sha256(bytes: &[u8]) -> String {

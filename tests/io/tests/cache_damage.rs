@@ -202,6 +202,6 @@ async fn a_disk_that_fails_half_way_costs_a_warning() {
     let model = Fixture::new().await;
     let handler = FilesHandler::new(Arc::new(Saboteur(model.folder())), "model.json");
     let (_, warnings) = load_from(&handler, IoOptions::default().with_cache(model.cache())).await.unwrap();
-    assert!(warnings[0].contains("cannot write to the cache"), "{warnings:?}");
+    assert!(warnings[0].contains("expected a folder of the cache, found a file"), "{warnings:?}");
     assert_eq!(model.cache().list(), []);
 }

@@ -356,7 +356,8 @@ async fn saving_to_a_folder_and_loading_again() {
         assert_eq!((&text[..], sink.bytes(0)), (&b"{\"a\": 1}"[..], pattern(9)));
     };
     check(&tfjs_io::FileHandler::new(&target), &target).await;
-    check(&tfjs_io::FileHandler::new(target.join("x.json")), &target.join("x.json")).await;
+    let other = dir.path().join("other/x.json");
+    check(&tfjs_io::FileHandler::new(&other), &other).await;
     fs::create_dir(dir.path().join("put")).unwrap();
     let files = Arc::new(FolderFiles::new(dir.path().join("put")));
     check(&FilesHandler::new(files.clone(), "model.json"), &dir.path().join("put")).await;

@@ -17,7 +17,8 @@ use super::record::{Blob, Record};
 use crate::file::{Links, open_regular};
 use crate::files::{Body, LocalFile, Opened};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use tempfile::TempPath;
@@ -45,6 +46,7 @@ impl Kept {
 /// A model's place in the cache. That it exists says nothing.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
+    cache: PathBuf,
     locks: PathBuf,
     folder: PathBuf,
     key: String,
@@ -61,12 +63,22 @@ pub(super) struct NewFile {
 
 /// All that can be found in a cache's folder.
 pub(super) fn all(cache: &Path) -> Vec<Entry> {
-    let entries = disk::entries(&models(cache)).into_iter().filter(|(_, metadata)| metadata.is_dir());
+    if disk::check_folder(&cache.join("v1")).is_err() {
+        return Vec::new();
+    }
+    let entries = disk::entries(&models(cache)).into_iter();
+    let entries = entries.filter(|(key, metadata)| metadata.is_dir() && Sha256::parse(key).is_some());
     entries.map(|(key, _)| Entry::at(cache, key, &Limits::default())).collect()
 }
 
 fn models(cache: &Path) -> PathBuf {
     cache.join("v1/models")
+}
+
+/// Whether a name is one that this program gives to a file in a model's folder. No other is ever removed.
+fn is_ours(name: &str) -> bool {
+    Sha256::parse(name).is_some()
+        || [Kept::Head, Kept::Model].iter().any(|which| which.name() == name || disk::is_part(name, which.name()))
 }
 
 impl Entry {
@@ -76,7 +88,8 @@ impl Entry {
 
     fn at(cache: &Path, key: String, limits: &Limits) -> Self {
         let most = limits.model_json_bytes.saturating_add(FACTS_BYTES);
-        Entry { locks: cache.join("v1/locks"), folder: models(cache).join(&key), key, most }
+        let (locks, folder) = (cache.join("v1/locks"), models(cache).join(&key));
+        Entry { cache: cache.to_owned(), locks, folder, key, most }
     }
 
     pub(super) fn lock_path(&self, which: Kept) -> PathBuf {
@@ -91,33 +104,56 @@ impl Entry {
         self.folder.join(blob.sha256.to_string())
     }
 
-    /// Makes the folders, unless they are there.
+    /// Makes the folders, unless they are there. Links in their places are refused, and folders of other users.
     pub(super) fn prepare(&self) -> Result<()> {
-        match self.locks.is_dir() && self.folder.is_dir() {
-            true => Ok(()),
-            false => disk::make_folder(&self.locks).and_then(|()| disk::make_folder(&self.folder)),
+        disk::make_root(&self.cache)?;
+        let own = [&self.cache.join("v1"), &self.locks, &models(&self.cache), &self.folder];
+        own.into_iter().try_for_each(|folder| disk::make_folder(folder))
+    }
+
+    /// Whether the folders are there and the cache's own.
+    fn is_sound(&self) -> bool {
+        let own = [&self.cache.join("v1"), &models(&self.cache), &self.folder];
+        disk::check_root(&self.cache).is_ok() && own.into_iter().all(|folder| disk::check_folder(folder).is_ok())
+    }
+
+    /// Names and facts of the files in it that are the cache's own.
+    fn ours(&self) -> impl Iterator<Item = (String, fs::Metadata)> {
+        let entries = if self.is_sound() { disk::entries(&self.folder) } else { Vec::new() };
+        entries.into_iter().filter(|(name, _)| is_ours(name))
+    }
+
+    /// Opens one of its files.
+    fn open_own(&self, name: &str) -> Result<(File, u64)> {
+        if !self.is_sound() {
+            return Err(Error::fetch("this folder is not the cache's own").in_file(self.folder.display()));
         }
+        let path = self.folder.join(name);
+        open_regular(&path, &path, Links::NotBelow(&self.cache))
     }
 
     /// A record, and when it was true last. Needs no lock: records appear whole.
     pub(super) fn read(&self, which: Kept) -> Option<(Record, SystemTime)> {
-        let (bytes, checked) = disk::read_whole(&self.folder.join(which.name()), self.most)?;
+        let (bytes, checked) = disk::read_whole(self.open_own(which.name()).ok()?, self.most)?;
         Some((Record::decode(bytes)?, checked))
     }
 
     /// Writes a record, under its lock.
     pub(super) fn write(&self, which: Kept, record: &Record) -> Result<()> {
-        for (name, _) in disk::entries(&self.folder).iter().filter(|(name, _)| disk::is_part(name, which.name())) {
+        self.prepare()?;
+        for (name, _) in self.ours().filter(|(name, _)| disk::is_part(name, which.name())) {
             // Of a process that died: whoever writes has the lock.
-            let _ = fs::remove_file(self.folder.join(name));
+            let _ = disk::remove_from(&self.folder, &name);
         }
         disk::write_whole(&self.folder.join(which.name()), which.name(), &record.encode())
     }
 
     /// Notes that a record is true now, under its lock. If that cannot be written, it is asked for once more.
     pub(super) fn touch(&self, which: Kept) {
-        let file = fs::OpenOptions::new().write(true).open(self.folder.join(which.name()));
-        let _ = file.and_then(|file| file.set_modified(SystemTime::now()));
+        if self.is_sound() {
+            let _ = disk::open_to_write(&self.folder.join(which.name()), false)
+                .and_then(|file| file.set_modified(SystemTime::now()));
+        }
     }
 
     /// Whether a file is there as it was stored: by length and time, or by its hash if that is wanted or the
@@ -133,15 +169,14 @@ impl Entry {
         if !by_hash && disk::modified(&metadata) == blob.modified {
             return true;
         }
-        let hash =
-            open_regular(&path, &path, Links::NotAtTheEnd).ok().and_then(|(file, _)| Sha256::of_file(&file).ok());
+        let hash = self.open_own(&blob.sha256.to_string()).ok().and_then(|(file, _)| Sha256::of_file(&file).ok());
         hash == Some(blob.sha256)
     }
 
     /// Opens a file that [`is_whole`](Self::is_whole).
     pub(super) fn open(&self, blob: &Blob, location: String) -> Result<Opened> {
         let path = self.blob_path(blob);
-        let (file, len) = open_regular(&path, &path, Links::NotAtTheEnd)?;
+        let (file, len) = self.open_own(&blob.sha256.to_string())?;
         if len != blob.len {
             let error = format!("expected {} bytes in the cache, found {len}; load again", blob.len);
             return Err(Error::mismatch(error).in_file(path.display()));
@@ -151,11 +186,13 @@ impl Entry {
 
     /// A file that will be one of this model's.
     pub(super) fn new_part(&self) -> Result<tempfile::NamedTempFile> {
+        self.prepare()?;
         disk::new_part(&self.folder, Kept::Model.name())
     }
 
     /// Puts files into their places and then the record that names them, under the lock of [`Kept::Model`].
     pub(super) fn commit(&self, record: &mut Record, new: Vec<NewFile>) -> Result<()> {
+        self.prepare()?;
         let mut seen: BTreeMap<Sha256, u64> = record.facts.files.values().map(|b| (b.sha256, b.modified)).collect();
         for NewFile { path, mut blob, part } in new {
             // Of files with the same bytes one is kept.
@@ -180,18 +217,18 @@ impl Entry {
     pub(super) fn tidy(&self, record: Option<&Record>) {
         let named: BTreeSet<String> =
             record.iter().flat_map(|r| r.facts.files.values()).map(|blob| blob.sha256.to_string()).collect();
-        for (name, _) in disk::entries(&self.folder) {
+        for (name, _) in self.ours() {
             let others = [Kept::Head, Kept::Model].iter().any(|which| which.name() == name);
             if !others && !disk::is_part(&name, Kept::Head.name()) && !named.contains(&name) {
                 // It counts as used space, and is tried again.
-                let _ = fs::remove_file(self.folder.join(name));
+                let _ = disk::remove_from(&self.folder, &name);
             }
         }
     }
 
     /// Whether files lie about that no record names; may be wrong while somebody writes.
     pub(super) fn is_untidy(&self) -> bool {
-        let names: Vec<String> = disk::entries(&self.folder).into_iter().map(|(name, _)| name).collect();
+        let names: Vec<String> = self.ours().map(|(name, _)| name).collect();
         let has = |which: Kept| names.iter().any(|name| name == which.name());
         names.iter().any(|name| disk::is_part(name, Kept::Model.name()))
             || (!has(Kept::Model) && names.len() > usize::from(has(Kept::Head)))
@@ -199,19 +236,19 @@ impl Entry {
 
     /// Bytes on disk.
     pub(super) fn bytes(&self) -> u64 {
-        disk::entries(&self.folder).iter().map(|(_, metadata)| metadata.len()).sum()
+        self.ours().map(|(_, metadata)| metadata.len()).sum()
     }
 
     /// When a load last used it, or asked for its JSON.
     pub(super) fn used(&self) -> SystemTime {
-        let times =
-            [Kept::Head, Kept::Model].map(|which| fs::metadata(self.lock_path(which)).and_then(|m| m.modified()));
+        let times = [Kept::Head, Kept::Model]
+            .map(|which| fs::symlink_metadata(self.lock_path(which)).and_then(|m| m.modified()));
         times.into_iter().flatten().max().unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
-    /// Removes it, unless a load uses it. Says whether it is gone.
+    /// Removes it, unless a load uses it. Says whether it is gone. What is not the cache's own stays in its folder.
     pub(super) fn remove(&self) -> Result<bool> {
-        disk::make_folder(&self.locks)?;
+        self.prepare()?;
         let Some(_head) = Lock::exclusive(&self.lock_path(Kept::Head))? else {
             return Ok(false);
         };
@@ -219,14 +256,17 @@ impl Entry {
             return Ok(false);
         };
         // First what makes the rest a model.
-        for which in [Kept::Model, Kept::Head] {
-            let _ = fs::remove_file(self.folder.join(which.name()));
-        }
-        match fs::remove_dir_all(&self.folder) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                Err(io_error("cannot remove a model from the cache", &self.folder, e))
+        let records = [Kept::Model, Kept::Head].map(|which| which.name().to_owned());
+        let others = self.ours().map(|(name, _)| name).filter(|name| !records.contains(name));
+        for name in records.iter().cloned().chain(others) {
+            match disk::remove_from(&self.folder, &name) {
+                Err(e) if e.kind() != ErrorKind::NotFound => {
+                    return Err(io_error("cannot remove a model from the cache", &self.folder.join(name), e));
+                }
+                _ => {}
             }
-            _ => Ok(true),
         }
+        let _ = fs::remove_dir(&self.folder);
+        Ok(true)
     }
 }

@@ -35,7 +35,7 @@ impl Sha256 {
         }
     }
 
-    fn parse(hex: &str) -> Option<Self> {
+    pub(super) fn parse(hex: &str) -> Option<Self> {
         let mut out = [0; 32];
         let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
         if pairs.len() != out.len() || !rest.is_empty() {

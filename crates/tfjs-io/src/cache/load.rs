@@ -7,7 +7,7 @@
 use super::Cache;
 use super::entry::{Entry, Kept};
 use super::key;
-use super::lock::{Lock, Turn, turn};
+use super::lock::{Lock, Patience, Turn, turn};
 use super::record::{Record, Tag};
 use super::weights::CachedFiles;
 use crate::cx::IoCx;
@@ -42,13 +42,13 @@ impl<'a> CachedLoad<'a> {
     /// The JSON, and the weights as they go with it.
     pub(crate) async fn run(self) -> Result<(Bytes, Arc<dyn Files>)> {
         let asked = SystemTime::now();
-        let json = match self.cache.offline {
-            true => self.json_on_disk().await?,
+        let (json, usable) = match self.cache.offline {
+            true => (self.json_on_disk().await?, true),
             false => self.json(asked).await?,
         };
         let text = json.text.clone();
         let trust = Trust { json, asked, offline: self.cache.offline, check_weights: self.cache.check_weights };
-        if self.weights.url("").is_none() {
+        if !usable || self.weights.url("").is_none() {
             return Ok((text, self.weights));
         }
         let CachedLoad { cache, entry, weights, cx, .. } = self;
@@ -67,17 +67,19 @@ impl<'a> CachedLoad<'a> {
         self.report(record).await
     }
 
-    /// The JSON the server has now. Of several who ask at a time one asks the server.
-    async fn json(&self, asked: SystemTime) -> Result<Record> {
+    /// The JSON the server has now, and whether the cache can be used: nobody waits for it twice. Of several who ask
+    /// at a time one asks the server.
+    async fn json(&self, asked: SystemTime) -> Result<(Record, bool)> {
         let lock = match self.turn(asked).await {
-            Ok(Turn::Found(record, _)) => return self.report(record).await,
+            Ok(Turn::Found(record, _)) => return Ok((self.report(record).await?, true)),
             Ok(Turn::Mine(lock)) => Some(lock),
             Err(error) => {
                 self.cx.warn(unused(error));
                 None
             }
         };
-        let known = if lock.is_some() { self.known().await? } else { None };
+        let usable = lock.is_some();
+        let known = if usable { self.known().await? } else { None };
         let mut options = OpenOptions::new(Purpose::Json);
         if let Some(tag) = known.as_ref().and_then(|record| record.facts.validator.as_ref()) {
             options = options.with_if_none_match(tag.validator());
@@ -86,14 +88,14 @@ impl<'a> CachedLoad<'a> {
         let unchanged = matches!(opened.body, Body::Unchanged);
         if let Some(record) = known.filter(|_| unchanged) {
             self.keep(record.clone(), lock).await;
-            return self.report(record).await;
+            return Ok((self.report(record).await?, true));
         }
         let validator = opened.validator.as_ref().and_then(Tag::of);
         let text = read_model_json(opened, self.cx).await?;
         let url = self.files.location(self.json_name);
         let record = Record::new(url, key::url(&self.json_url), validator, text);
         self.keep(record.clone(), lock).await;
-        Ok(record)
+        Ok((record, usable))
     }
 
     async fn turn(&self, asked: SystemTime) -> Result<Turn<Record>> {
@@ -104,7 +106,7 @@ impl<'a> CachedLoad<'a> {
             let (record, checked) = entry.read(Kept::Head)?;
             is_since(asked, checked).then_some(record)
         };
-        turn(self.entry.lock_path(Kept::Head), self.cx.options().timeouts.total, look).await
+        turn(self.entry.lock_path(Kept::Head), Patience::default(), self.cx, look).await
     }
 
     /// The JSON that was fetched last, whatever the server has now.

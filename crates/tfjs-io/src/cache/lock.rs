@@ -4,8 +4,9 @@
 //! Lock files lie apart from what they guard and are never removed: whoever waits for a lock on a file that is
 //! gone would not exclude whoever makes it again.
 
-use super::disk::io_error;
-use std::fs::{File, OpenOptions, TryLockError};
+use super::disk::{self, io_error};
+use crate::cx::IoCx;
+use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,6 +34,8 @@ impl Lock {
     }
 
     fn hold(path: &Path, lock: fn(&File) -> Result<(), TryLockError>) -> Result<Option<Lock>> {
+        // `v1/locks`: a link there would have files made elsewhere.
+        path.ancestors().skip(1).take(2).try_for_each(disk::check_folder)?;
         let file = open(path).map_err(|e| io_error("cannot open the lock of the cache", path, e))?;
         match lock(&file) {
             Ok(()) => Ok(Some(Lock { file })),
@@ -49,10 +52,9 @@ impl Lock {
 
 /// A cache that may only be read, as in a read-only image, can be used all the same.
 fn open(path: &Path) -> io::Result<File> {
-    let write = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
-    match write {
+    match disk::open_to_write(path, true) {
         Err(e) if matches!(e.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
-            File::open(path).map_err(|_| e)
+            disk::open_to_read(path).map_err(|_| e)
         }
         other => other,
     }
@@ -66,30 +68,50 @@ pub(super) enum Turn<T> {
     Mine(Lock),
 }
 
+/// How long to wait for another load.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// After this time the wait is reported.
+    pub(super) report: Duration,
+    /// After this time the load goes on without the cache.
+    pub(super) longest: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Patience { report: Duration::from_secs(2), longest: Duration::from_secs(30) }
+    }
+}
+
 /// Waits until what is looked for is there, or until it can be made by nobody else.
 ///
-/// Fails if it takes longer than a load may. A holder that is alive is never pushed aside: it may well be fetching
-/// for hours.
+/// Fails if that takes too long. A holder that is alive is never pushed aside: it may well be fetching for hours, and
+/// the load that waits can go on without the cache.
 ///
 /// The lock is tried and not waited for: a thread that waits in the system cannot be cancelled, and would keep
 /// the runtime from shutting down.
-pub(super) async fn turn<T, L>(path: PathBuf, longest: Option<Duration>, look: L) -> Result<Turn<T>>
+pub(super) async fn turn<T, L>(path: PathBuf, patience: Patience, cx: &IoCx, look: L) -> Result<Turn<T>>
 where
     T: Send + 'static,
     L: Fn() -> Option<T> + Send + Sync + 'static,
 {
+    let longest = cx.options().timeouts.total.map_or(patience.longest, |total| total.min(patience.longest));
+    let shown: Arc<str> = path.display().to_string().into();
     let shared = Arc::new((path, look));
     let [mut wait, longest_wait] = WAITS;
-    let start = Instant::now();
+    let (start, mut reported) = (Instant::now(), false);
     loop {
         let shared = shared.clone();
         if let Some(turn) = crate::blocking::run(move || attempt(&shared.0, &shared.1)).await? {
             return Ok(turn);
         }
-        if longest.is_some_and(|longest| start.elapsed() >= longest) {
-            return Err(Error::fetch(
-                "another load of this model took longer than this one may; see `Timeouts::total`",
-            ));
+        if !reported && start.elapsed() >= patience.report {
+            reported = true;
+            cx.reporter().waits(&shown);
+        }
+        if start.elapsed() >= longest {
+            let error = format!("another load holds the lock of this model, and still did after {longest:?}");
+            return Err(Error::fetch(error).in_file(&*shown));
         }
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(longest_wait);
@@ -107,4 +129,51 @@ fn attempt<T>(path: &Path, look: &impl Fn() -> Option<T>) -> Result<Option<Turn<
     };
     // Somebody may have made it between the two locks.
     Ok(look().is_none().then_some(Turn::Mine(lock)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::IoOptions;
+    use crate::progress::Phase;
+    use std::sync::Mutex;
+    use tfjs_manifest::Kind;
+
+    const SHORT: Patience = Patience { report: Duration::from_millis(100), longest: Duration::from_millis(400) };
+
+    #[tokio::test]
+    async fn a_lock_that_is_held_is_reported_and_then_given_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("k.model");
+        let held = Lock::exclusive(&path).unwrap().unwrap();
+        let seen: Arc<Mutex<Vec<Phase>>> = Arc::default();
+        let record = seen.clone();
+        let cx = IoCx::new(IoOptions::default().with_on_progress(move |p| record.lock().unwrap().push(p.phase)));
+        let start = Instant::now();
+        let error = turn(path.clone(), SHORT, &cx, || None::<()>).await.err().unwrap();
+        assert_eq!((error.kind(), error.place().file.as_deref()), (Kind::Fetch, path.to_str()));
+        assert!(error.message().contains("holds the lock"), "{error}");
+        assert!((SHORT.longest..Duration::from_secs(20)).contains(&start.elapsed()));
+        assert_eq!(*seen.lock().unwrap(), [Phase::Waiting]);
+        drop(held);
+        assert!(matches!(turn(path, SHORT, &cx, || None::<()>).await, Ok(Turn::Mine(_))));
+    }
+
+    #[test]
+    fn patience_is_two_seconds_and_thirty() {
+        let Patience { report, longest } = Patience::default();
+        assert_eq!((report.as_secs(), longest.as_secs()), (2, 30));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_or_a_pipe_is_no_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("elsewhere", dir.path().join("link")).unwrap();
+        assert_eq!(Lock::exclusive(&dir.path().join("link")).unwrap_err().kind(), Kind::Fetch);
+        assert!(!dir.path().join("elsewhere").exists());
+        let pipe = dir.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert_eq!(Lock::exclusive(&pipe).unwrap_err().kind(), Kind::Fetch);
+    }
 }

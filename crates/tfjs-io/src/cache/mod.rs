@@ -48,7 +48,9 @@ use tfjs_manifest::Result;
 ///
 /// # What goes wrong
 /// A folder that cannot be written to costs a warning ([`IoCx::take_warnings`](crate::IoCx::take_warnings)) and
-/// the model is loaded without it. What was damaged is fetched again. A load that is dropped leaves nothing.
+/// the model is loaded without it. So do a folder below it that is a link or another user's, and a lock that another
+/// load holds for more than 30 seconds; after two the wait is reported ([`Phase::Waiting`](crate::Phase::Waiting)).
+/// What was damaged is fetched again. A load that is dropped leaves nothing.
 ///
 /// ```no_run
 /// # use tfjs_io::{Cache, IoOptions};

@@ -4,10 +4,10 @@ use super::Cache;
 use super::entry::{Entry, Kept};
 use super::fill::Filling;
 use super::load::{Trust, not_here, unused};
-use super::lock::{Lock, Turn, turn};
+use super::lock::{Lock, Patience, Turn, turn};
 use super::record::Blob;
 use crate::cx::IoCx;
-use crate::files::{Body, BoxFuture, Files, OpenOptions, Opened};
+use crate::files::{Body, BoxFuture, Files, FolderEntry, OpenOptions, Opened};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tfjs_manifest::{Error, Result};
@@ -37,22 +37,34 @@ impl CachedFiles {
 
     /// What is on disk, if that is enough; else the lock under which the rest may be brought there.
     async fn turn(&self, paths: &[&str], enough: fn(&Found) -> bool) -> Result<Turn<Found>> {
+        let entry = self.entry.clone();
+        crate::blocking::run(move || entry.prepare()).await?;
         let (entry, trust, by_hash) = (self.entry.clone(), self.trust.clone(), self.cache.verify);
         let paths: Vec<String> = paths.iter().map(|&path| path.to_owned()).collect();
         let look = move || Some(Self::on_disk(&entry, &trust, &paths, by_hash)).filter(enough);
-        turn(self.entry.lock_path(Kept::Model), self.cx.options().timeouts.total, look).await
+        turn(self.entry.lock_path(Kept::Model), Patience::default(), &self.cx, look).await
     }
 
-    fn at_hand(&self, found: Found, lock: Lock) -> Arc<dyn Files> {
-        lock.touch();
+    fn at_hand(&self, found: Found, lock: Option<Lock>) -> Arc<dyn Files> {
+        if let Some(lock) = &lock {
+            lock.touch();
+        }
         let files = found.into_iter().filter_map(|(path, blob)| Some((path, blob?))).collect();
         let (inner, offline) = (self.inner.clone(), self.cache.offline);
         Arc::new(AtHand { entry: self.entry.clone(), files, inner, offline, _lock: lock })
     }
 
     async fn begin_offline(&self, paths: &[&str]) -> Result<Arc<dyn Files>> {
-        let Turn::Found(found, lock) = self.turn(paths, |_| true).await? else {
-            return Err(Error::bug("a cache that is offline wants to be filled"));
+        let (found, lock) = match self.turn(paths, |_| true).await {
+            Ok(Turn::Found(found, lock)) => (found, Some(lock)),
+            Ok(Turn::Mine(_)) => return Err(Error::bug("a cache that is offline wants to be filled")),
+            // Files of a model are whole or not there, whoever holds the lock; they may go while they are read.
+            Err(error) => {
+                self.cx.warn(unused(error));
+                let (entry, trust, by_hash) = (self.entry.clone(), self.trust.clone(), self.cache.verify);
+                let paths: Vec<String> = paths.iter().map(|&path| path.to_owned()).collect();
+                (crate::blocking::run(move || Ok(Self::on_disk(&entry, &trust, &paths, by_hash))).await?, None)
+            }
         };
         let missing = found.iter().filter(|(_, blob)| blob.is_none());
         let missing: Vec<Error> = missing.map(|(path, _)| not_here().in_file(self.inner.location(path))).collect();
@@ -90,7 +102,7 @@ impl Files for CachedFiles {
                 return self.begin_offline(paths).await.map(Some);
             }
             match self.turn(paths, |found| found.values().all(Option::is_some)).await {
-                Ok(Turn::Found(found, lock)) => Ok(Some(self.at_hand(found, lock))),
+                Ok(Turn::Found(found, lock)) => Ok(Some(self.at_hand(found, Some(lock)))),
                 Ok(Turn::Mine(lock)) => {
                     let (cache, entry, trust) = (self.cache.clone(), self.entry.clone(), self.trust.clone());
                     let (inner, cx) = (self.inner.clone(), self.cx.clone());
@@ -113,6 +125,14 @@ impl Files for CachedFiles {
         self.inner.put_all(files)
     }
 
+    fn replace<'a>(&'a self, former: Vec<String>, files: Vec<(String, Body)>) -> BoxFuture<'a, Result<()>> {
+        self.inner.replace(former, files)
+    }
+
+    fn entries<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Vec<FolderEntry>>> {
+        self.inner.entries(folder)
+    }
+
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>>> {
         self.inner.list(prefix)
     }
@@ -130,14 +150,14 @@ impl Files for CachedFiles {
     }
 }
 
-/// Files that are on disk, and stay there while this exists.
+/// Files that are on disk, and stay there while this exists and has the lock.
 #[derive(Debug)]
 struct AtHand {
     entry: Entry,
     files: BTreeMap<String, Blob>,
     inner: Arc<dyn Files>,
     offline: bool,
-    _lock: Lock,
+    _lock: Option<Lock>,
 }
 
 impl Files for AtHand {

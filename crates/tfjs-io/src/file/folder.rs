@@ -1,6 +1,7 @@
 //! The files of one folder on disk, and nothing outside it.
 
-use crate::files::{Body, BoxFuture, Files, LocalFile, OpenOptions, Opened, Validator};
+use super::exchange::Former;
+use crate::files::{Body, BoxFuture, Files, FolderEntry, LocalFile, OpenOptions, Opened, Validator};
 use crate::shard_path::shard_components;
 use std::fs::File;
 use std::io::ErrorKind;
@@ -50,11 +51,21 @@ impl FolderFiles {
 
     /// Where a path is, by its name alone.
     fn path(&self, path: &str) -> Result<PathBuf> {
-        if self.is_named(path) {
-            return Ok(self.folder.join(path));
+        Ok(self.folder.join(self.inside(path)?))
+    }
+
+    /// The same, seen from the folder.
+    fn inside(&self, path: &str) -> Result<PathBuf> {
+        match self.is_named(path) {
+            true => Ok(PathBuf::from(path)),
+            false => Ok(shard_components(path, &self.limits)?.into_iter().collect()),
         }
-        let parts = shard_components(path, &self.limits)?;
-        Ok(parts.iter().fold(self.folder.clone(), |folder, part| folder.join(part)))
+    }
+
+    async fn write(&self, former: Former, files: Vec<(String, Body)>) -> Result<()> {
+        let files = files.into_iter().map(|(path, body)| Ok((self.inside(&path)?, body)));
+        let files: Vec<_> = files.collect::<Result<_>>()?;
+        super::save::write_all(self.folder.clone(), self.allow_symlinks, former, files).await
     }
 }
 
@@ -77,10 +88,31 @@ impl Files for FolderFiles {
 
     /// All or none of them. Folders are made where they are missing.
     fn put_all<'a>(&'a self, files: Vec<(String, Body)>) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.write(Former::Any, files))
+    }
+
+    /// At every moment, a crash included, the former files are there whole, the new ones, or no last one.
+    fn replace<'a>(&'a self, former: Vec<String>, files: Vec<(String, Body)>) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            let files = files.into_iter().map(|(path, body)| Ok((self.path(&path)?, body)));
-            let files: Vec<_> = files.collect::<Result<_>>()?;
-            super::save::write_all(self.folder.clone(), self.allow_symlinks, files).await
+            let former: Vec<PathBuf> = former.iter().map(|path| self.inside(path)).collect::<Result<_>>()?;
+            self.write(Former::Only(former), files).await
+        })
+    }
+
+    /// First what processes left that died in the middle of a save is completed or undone: whoever asks is about to
+    /// decide what may be replaced.
+    fn entries<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Vec<FolderEntry>>> {
+        Box::pin(async move {
+            let this = self.clone();
+            let path = if folder.is_empty() { self.folder.clone() } else { self.path(folder)? };
+            crate::blocking::run(move || {
+                if !this.allow_symlinks {
+                    check_inside(&this.folder, &path)?;
+                }
+                super::operation::sweep(&this.folder, this.allow_symlinks);
+                entries(&path).map_err(|e| cannot_list(e, &path))
+            })
+            .await
         })
     }
 
@@ -89,7 +121,7 @@ impl Files for FolderFiles {
             let (folder, prefix) = (self.folder.clone(), prefix.to_owned());
             crate::blocking::run(move || {
                 let mut out = Vec::new();
-                walk(&folder, "", &mut out).map_err(|e| cannot("list", e).in_file(folder.display()))?;
+                walk(&folder, "", &mut out).map_err(|e| cannot_list(e, &folder))?;
                 out.retain(|path| path.starts_with(&prefix));
                 out.sort();
                 Ok(out)
@@ -246,8 +278,34 @@ fn not_there(source: std::io::Error) -> Error {
     Error::fetch(message).with_source(source)
 }
 
+fn cannot_list(source: std::io::Error, folder: &Path) -> Error {
+    Error::fetch("cannot list the folder").in_file(folder.display()).with_source(source)
+}
+
 pub(super) fn cannot(what: &str, source: std::io::Error) -> Error {
     Error::fetch(format!("cannot {what} the file")).with_source(source)
+}
+
+/// What is in a folder, folders left out.
+fn entries(folder: &Path) -> std::io::Result<Vec<FolderEntry>> {
+    let all = match std::fs::read_dir(folder) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other?,
+    };
+    let mut out = Vec::new();
+    for entry in all {
+        let entry = entry?;
+        let metadata = match entry.metadata() {
+            // Gone meanwhile.
+            Err(e) if e.kind() == ErrorKind::NotFound => continue,
+            other => other?,
+        };
+        if !metadata.is_dir() {
+            let entry = FolderEntry::new(entry.file_name().to_string_lossy());
+            out.push(if metadata.is_file() { entry.with_len(metadata.len()) } else { entry.not_a_file() });
+        }
+    }
+    Ok(out)
 }
 
 /// The regular files below a folder, links not followed, and none of ours that are being written.
@@ -259,9 +317,9 @@ fn walk(folder: &Path, prefix: &str, out: &mut Vec<String>) -> std::io::Result<(
         let Some(name) = name.to_str() else { continue };
         let kind = entry.file_type()?;
         let path = format!("{prefix}{name}");
-        if kind.is_dir() {
+        if kind.is_dir() && !super::operation::is_ours(name) {
             walk(&entry.path(), &format!("{path}/"), out)?;
-        } else if kind.is_file() && !super::save::is_staged(name) {
+        } else if kind.is_file() {
             out.push(path);
         }
     }

@@ -1,12 +1,16 @@
 //! Models on disk: a path, a `file://` URL, or a folder with a `model.json` in it.
 
+mod exchange;
 mod folder;
+mod operation;
 mod save;
+mod step;
 #[cfg(feature = "archive")]
 mod zip;
 
 pub use folder::FolderFiles;
 pub(crate) use folder::{Links, open_regular};
+pub use save::write_file;
 
 #[cfg(feature = "archive")]
 use crate::archive;
@@ -18,6 +22,7 @@ use crate::files::Body;
 use crate::files::{BoxFuture, Files, Opened};
 use crate::handler::{FilesHandler, IoHandler, ModelArtifacts, SaveArtifacts, SaveResult, WeightSource};
 use crate::registry::Scheme;
+use crate::shard_path::{hidden, is_hidden};
 use crate::url::{MODEL_JSON, ModelUrl};
 use crate::weights_at::weights_elsewhere;
 use std::path::{Path, PathBuf};
@@ -64,6 +69,21 @@ impl FileHandler {
         FileHandler { path: path.into() }
     }
 
+    /// An archive that is there is replaced only if a model is in it.
+    async fn check_replaceable(&self, cx: &IoCx) -> Result<()> {
+        let path = self.path.clone();
+        if path.file_name().and_then(|name| name.to_str()).is_none_or(is_hidden) {
+            return Err(hidden().in_file(path.display()));
+        }
+        if crate::blocking::run(move || Ok(path.symlink_metadata().is_err())).await? {
+            return Ok(());
+        }
+        let mut options = cx.options().clone();
+        options.on_progress = None;
+        let own = IoCx::with_registry(options, cx.registry().clone());
+        self.load(&own).await.map(drop).map_err(|e| crate::store::no_model_there(e, &self.location()))
+    }
+
     #[cfg(feature = "archive")]
     async fn save_archive(&self, artifacts: SaveArtifacts, cx: &IoCx) -> Result<SaveResult> {
         zip::save(&self.path, artifacts, cx).await
@@ -99,7 +119,10 @@ impl IoHandler for FileHandler {
     fn save<'a>(&'a self, artifacts: SaveArtifacts, cx: &'a IoCx) -> BoxFuture<'a, Result<SaveResult>> {
         Box::pin(async move {
             match is_archive(&self.path) {
-                true => self.save_archive(artifacts, cx).await,
+                true => {
+                    self.check_replaceable(cx).await?;
+                    self.save_archive(artifacts, cx).await
+                }
                 false => self.files(cx).await?.save(artifacts, cx).await,
             }
         })

@@ -1,8 +1,7 @@
 //! Saving a model as a `.zip`: written beside its place, then put there whole. Weights are dense, so nothing is
 //! deflated.
 
-use super::folder::cannot;
-use super::save::Staged;
+use super::save::write_file_with;
 use crate::cx::IoCx;
 use crate::handler::{SaveArtifacts, SaveResult};
 use crate::url::MODEL_JSON;
@@ -18,9 +17,7 @@ pub(super) async fn save(path: &Path, artifacts: SaveArtifacts, cx: &IoCx) -> Re
     artifacts.check(MODEL_JSON, cx)?;
     let path = path.to_owned();
     crate::blocking::run(move || {
-        let mut staged = Staged::new(&path)?;
-        write(staged.file(), &artifacts).map_err(|e| cannot("write", e).in_file(path.display()))?;
-        staged.commit()?;
+        write_file_with(&path, |file| write(file, &artifacts))?;
         Ok(SaveResult::new(path.display().to_string(), artifacts.weights.len() + 1, artifacts.bytes()))
     })
     .await

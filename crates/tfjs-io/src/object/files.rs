@@ -3,7 +3,7 @@
 use super::encoded::decoded;
 use super::error::error;
 use super::{key, replace, upload};
-use crate::files::{Body, BoxFuture, ByteRange, Files, OpenOptions, Opened, Validator};
+use crate::files::{Body, BoxFuture, ByteRange, Files, FolderEntry, OpenOptions, Opened, Validator};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
@@ -228,6 +228,24 @@ impl Files for ObjectFiles {
                 shown.filter_map(|key| key.as_ref().strip_prefix(&self.prefix)).map(str::to_owned).collect();
             paths.sort();
             Ok(paths)
+        })
+    }
+
+    fn entries<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Vec<FolderEntry>>> {
+        Box::pin(async move {
+            let slash = if folder.is_empty() { "" } else { "/" };
+            let beginning = format!("{}{folder}{slash}", self.prefix);
+            let at = beginning.rfind('/').map_or("", |at| &beginning[..at]);
+            let at = Path::parse(at)
+                .map_err(|e| Error::malformed("no key can be in this folder").in_file(folder).with_source(e))?;
+            let found = self.store.list_with_delimiter((!at.is_root()).then_some(&at)).await;
+            let found = found.map_err(|e| self.error(&e, &at))?;
+            let objects = found.objects.iter().filter(|meta| !replace::is_staged(&meta.location));
+            let entries = objects.filter_map(|meta| {
+                let name = meta.location.as_ref().strip_prefix(&beginning)?;
+                Some(FolderEntry::new(name).with_len(meta.size))
+            });
+            Ok(entries.collect())
         })
     }
 

@@ -1,6 +1,6 @@
 //! Several objects written as one. Stores replace one object at a time, so everything is uploaded first, what
-//! will be replaced is copied aside within the store, and only then copies go into place, the last file last.
-//! After an error everything is put back.
+//! will be replaced is copied aside within the store, and only then copies go into place: the former last file is
+//! removed first, the new one comes last. After an error everything is put back.
 
 use super::files::ObjectFiles;
 use super::upload::upload;
@@ -118,7 +118,14 @@ async fn commit(files: ObjectFiles, staged: Vec<Staged>, traces: Traces) -> Resu
         Some((last, others)) => (std::slice::from_ref(last), others),
         None => (&[][..], &[][..]),
     };
-    let mut placed = copy_all(&files, others, |(_, target)| target).await;
+    // The last one goes first and comes last: nobody finds it beside files of two models.
+    let mut placed = match staged.last().filter(|last| last.replaces) {
+        Some(last) => files.store.delete(&last.target).await.map_err(|e| files.error(&e, &last.target)),
+        None => Ok(()),
+    };
+    if placed.is_ok() {
+        placed = copy_all(&files, others, |(_, target)| target).await;
+    }
     if placed.is_ok() {
         placed = copy_all(&files, last, |(_, target)| target).await;
     }

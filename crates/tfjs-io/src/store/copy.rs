@@ -1,7 +1,6 @@
 //! A model's files from one place to another, a file at a time, counted as they pass; and both compared afterwards.
 
-use super::open_if_there;
-use super::remove::{of_others, own_files, remove_files};
+use super::former::former_files;
 use super::stored::{ModelInfo, Stored};
 use crate::checked::{checked, load_artifacts};
 use crate::cx::IoCx;
@@ -12,7 +11,6 @@ use crate::memory::MemoryFiles;
 use crate::progress::Phase;
 use bytes::{Buf, Bytes};
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 use tfjs_manifest::{Error, Result};
@@ -55,33 +53,21 @@ impl Source {
 
 /// Writes the model into its new place, and removes what only the one that was there before had.
 pub(super) async fn copy(source: &Source, target: &FilesHandler, cx: &IoCx) -> Result<()> {
-    let (files, json_name) = (target.place(), target.json_name());
-    let names: HashSet<&str> = source.stored.files.iter().map(|file| file.name.as_str()).collect();
-    if names.contains(json_name) {
-        let error = "the manifest names a weight file as the model's JSON would be called; choose another name";
-        return Err(Error::misuse(error).in_file(target.location()));
-    }
-    let before = open_if_there(target, cx).await.map_err(|e| {
-        Error::new(e.kind(), "what is in the target's place is no model that could be replaced; remove it first")
-            .in_file(target.location())
-            .with_source(e)
-    })?;
-    let others = of_others(target, cx).await?;
-    if let Some((name, owner)) = others.iter().find(|(name, _)| names.contains(name.as_str())) {
-        let error = format!("this file belongs to another model there, `{owner}`; copy to another folder");
-        return Err(Error::misuse(error).in_file(files.location(name)));
-    }
-
-    put_all(source, &**files, Some(json_name), cx).await?;
-
-    let before = before.iter().flat_map(|stored| own_files(stored, target, &others));
-    remove_files(&**files, before.filter(|name| !names.contains(name))).await
+    let names: Vec<String> = source.stored.files.iter().map(|file| file.name.clone()).collect();
+    let former = former_files(target, &names, cx).await?;
+    let ledger = Arc::new(Ledger::new(&source.stored, cx));
+    let mut files = passing_all(source, &ledger);
+    files.push((target.json_name().to_owned(), Body::Bytes(source.stored.json.clone())));
+    target.place().replace(former, files).await?;
+    ledger.finish()
 }
 
 /// Gives the model to a place that writes it in its own way, as a whole.
 pub(super) async fn hand_over(source: &Source, target: &dyn IoHandler, cx: &IoCx) -> Result<()> {
     let memory = MemoryFiles::new();
-    put_all(source, &memory, None, cx).await?;
+    let ledger = Arc::new(Ledger::new(&source.stored, cx));
+    memory.put_all(passing_all(source, &ledger)).await?;
+    ledger.finish()?;
     let weights = source.stored.files.iter().map(|file| {
         let bytes = memory.get(&file.name).ok_or_else(|| Error::bug("a file that was read is not there"))?;
         Ok((file.path.clone(), bytes))
@@ -90,19 +76,12 @@ pub(super) async fn hand_over(source: &Source, target: &dyn IoHandler, cx: &IoCx
     target.save(artifacts, cx).await.map(drop).map_err(|e| e.in_file(target.location()))
 }
 
-/// Puts the weight files, counted as they pass, and the JSON under this name.
-async fn put_all(source: &Source, files: &dyn Files, json_name: Option<&str>, cx: &IoCx) -> Result<()> {
-    let ledger = Arc::new(Ledger::new(&source.stored, cx));
-    let weights =
-        source.stored.files.iter().enumerate().map(|(i, file)| {
-            (file.name.clone(), Body::Stream(passing(source.weights.clone(), &file.path, i, &ledger)))
-        });
-    let json = json_name.map(|name| (name.to_owned(), Body::Bytes(source.stored.json.clone())));
-    cx.reporter().begin(Phase::Weights, source.stored.files.len(), source.stored.info.weight_bytes);
-    files.put_all(weights.chain(json).collect()).await?;
-    ledger.all_passed()?;
-    cx.reporter().end();
-    Ok(())
+/// The weight files by their names in the folder, counted as they pass.
+fn passing_all(source: &Source, ledger: &Arc<Ledger>) -> Vec<(String, Body)> {
+    let (cx, stored) = (&ledger.cx, &source.stored);
+    cx.reporter().begin(Phase::Weights, stored.files.len(), stored.info.weight_bytes);
+    let files = stored.files.iter().enumerate();
+    files.map(|(i, f)| (f.name.clone(), Body::Stream(passing(source.weights.clone(), &f.path, i, ledger)))).collect()
 }
 
 /// Reads the copy, and beside it the original, which is at `home`, as it is now.
@@ -201,10 +180,14 @@ impl Ledger {
         Ok(())
     }
 
-    fn all_passed(&self) -> Result<()> {
+    /// All files have been read to their ends.
+    fn finish(&self) -> Result<()> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match state.iter().all(|(left, _)| *left == 0) {
-            true => Ok(()),
+            true => {
+                self.cx.reporter().end();
+                Ok(())
+            }
             false => Err(Error::bug("the target has not read all files to their ends")),
         }
     }

@@ -3,9 +3,14 @@
 //! The reference is TensorFlow.js's `io/model_management.ts`: `listModels`, `copyModel`, `moveModel`, `removeModel`.
 
 mod copy;
+mod folders;
+mod former;
+mod neighbours;
+mod own;
 mod remove;
 mod stored;
 
+pub(crate) use former::former_files;
 pub use stored::ModelInfo;
 
 use crate::cx::IoCx;
@@ -134,15 +139,16 @@ impl ModelStore {
         }
     }
 
-    /// Copies a model, replacing one that was there: its JSON, and the weight files its manifest names under the
-    /// names they have. Weight files of the former model that the new one has not are removed. The bytes pass through
-    /// and are counted; where the target writes all or nothing, as folders and memory do, a copy that fails leaves
-    /// what was there. A target that is written as a whole, a `.zip` or a web server, gets the model from memory.
+    /// Copies a model: its JSON, and the weight files its manifest names under the names they have. A model that was
+    /// there is replaced: its JSON and the weight files that are [its own](Self::remove). Nothing else is: another
+    /// file of such a name is an error. The bytes pass through and are counted; where the target writes all or
+    /// nothing, as folders and memory do, a copy that fails leaves what was there. A target that is written as a
+    /// whole, a `.zip` or a web server, gets the model from memory.
     ///
     /// # Errors
-    /// [`Kind::Misuse`] for a copy onto itself, and for one whose weight files would replace those of another model
-    /// in the target's folder; [`Kind::Mismatch`] for weight files that have not the length the manifest asks for;
-    /// [`Kind::Unsupported`] for a target that cannot be written.
+    /// [`Kind::Misuse`] for a copy onto itself, and for one whose files would replace others than the former model's;
+    /// [`Kind::Mismatch`] for weight files that have not the length the manifest asks for; [`Kind::Unsupported`] for a
+    /// target that cannot be written, and for names that begin with a dot.
     pub async fn copy(&self, from: &str, to: &str) -> Result<ModelInfo> {
         let cx = &self.cx();
         let (from, to) = self.distinct(from, to).await?;
@@ -169,6 +175,7 @@ impl ModelStore {
         // Asked first: what cannot be removed need not be copied.
         let (home, target) = (from.handler.files(cx).await?, to.handler.files(cx).await?);
         let source = Source::load(&*from.handler, cx).await?;
+        remove::removable(&home, &source.stored, cx).await?;
         copy::copy(&source, &target, cx).await?;
         // DIFFERENCE: TensorFlow.js removes the original before it saves the copy, and loses both if that fails.
         copy::verify(&source, &home, &target).await?;
@@ -179,11 +186,14 @@ impl ModelStore {
         Ok(source.into_info())
     }
 
-    /// Removes a model: its JSON first, then the weight files its manifest names, unless another model in the same
-    /// folder names them too. No other file is touched.
+    /// Removes a model: its JSON first, then the weight files that are its own. Those are the files its manifest names,
+    /// if the files of each group have together the length that the manifest says and no other model whose JSON is
+    /// in one of their folders names them too.
     ///
     /// # Errors
-    /// Whatever keeps its JSON from being read or a file from being removed; the others are removed all the same.
+    /// [`Kind::Mismatch`] for other lengths, and for string weights, whose lengths a manifest does not say;
+    /// [`Kind::Unsupported`] for names that begin with a dot; whatever keeps its JSON or that of a neighbour from being
+    /// read. After these nothing has been removed. A file that cannot be removed does not keep the others.
     pub async fn remove(&self, url: &str) -> Result<ModelInfo> {
         let cx = &self.cx();
         let home = self.place(url)?.handler.files(cx).await?;
@@ -230,6 +240,19 @@ async fn same_model(a: &ModelUrl, b: &ModelUrl) -> Result<bool> {
 /// The files of a place, opened for their JSON.
 async fn open_json(files: &dyn Files, path: &str) -> Result<crate::files::Opened> {
     files.open(path, OpenOptions::new(Purpose::Json)).await.map_err(|e| e.in_file(files.location(path)))
+}
+
+/// What is said of a place that has something else than a model.
+pub(crate) fn no_model_there(e: Error, place: &str) -> Error {
+    let error = "what is in the target's place is no model that could be replaced; remove it first";
+    Error::new(e.kind(), error).in_file(place).with_source(e)
+}
+
+/// What is said of a file that is in the way.
+pub(crate) fn not_ours(place: impl std::fmt::Display) -> Error {
+    let error = "this file is there already and is none of the model's that would be replaced; move it away, or \
+                 choose another folder";
+    Error::misuse(error).in_file(place)
 }
 
 /// Whether there is such a model's JSON: what cannot be opened is not there.

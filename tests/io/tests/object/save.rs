@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use io_harness::load::{check_error, load_with};
 use io_harness::sink::{TestSink, pattern};
+use serde_json::json;
 use std::time::Duration;
 use tfjs_io::{Body, Files, IoCx, ModelUrl, ObjectFiles, OpenOptions, Result, SaveArtifacts, Scheme};
 use tfjs_manifest::{Error, Kind};
@@ -18,6 +19,12 @@ fn files(server: &S3Server, folder: &str) -> ObjectFiles {
 
 fn weights(names: &[&str], content: &str) -> Vec<(String, Bytes)> {
     names.iter().map(|name| (name.to_string(), Bytes::from(format!("{content} {name}")))).collect()
+}
+
+/// The JSON of a model of these weight files.
+fn json_of(weights: &[(String, Bytes)]) -> String {
+    let group = |(path, bytes): &(String, Bytes)| json!({"paths": [path], "weights": [{"name": path, "shape": [bytes.len()], "dtype": "uint8"}]});
+    json!({"weightsManifest": weights.iter().map(group).collect::<Vec<_>>()}).to_string()
 }
 
 /// A body of so many bytes that then goes on or breaks.
@@ -33,7 +40,9 @@ async fn what_is_saved_loads() {
     let cx = IoCx::new(quick());
     for content in ["first", "second"] {
         let handler = server.scheme().handler(&ModelUrl::parse("s3://models/new/digits").unwrap()).unwrap();
-        let artifacts = SaveArtifacts::new("{}", weights(&["w1.bin", "sub/w 2%.bin"], content));
+        let files = weights(&["w1.bin", "sub/w 2%.bin"], content);
+        let text = json_of(&files);
+        let artifacts = SaveArtifacts::new(text.clone(), files);
         let saved = handler.save(artifacts, &cx).await.unwrap();
         assert_eq!(saved.location, "s3://models/new/digits/model.json");
         assert_eq!(saved.files, 3);
@@ -41,8 +50,8 @@ async fn what_is_saved_loads() {
         let first = format!("{content} w1.bin");
         let second = format!("{content} sub/w 2%.bin");
         let sink = TestSink::new().group(&[first.len(), second.len()]);
-        let (json, sink) = load_with(&*handler, &[&["w1.bin", "sub/w 2%.bin"]], sink, quick()).await.unwrap();
-        assert_eq!(&json[..], b"{}");
+        let (loaded, sink) = load_with(&*handler, &[&["w1.bin", "sub/w 2%.bin"]], sink, quick()).await.unwrap();
+        assert_eq!(&loaded[..], text.as_bytes());
         assert_eq!(sink.bytes(0), format!("{first}{second}").as_bytes());
     }
     let puts: Vec<Seen> = server.seen().into_iter().filter(|s| s.method == "PUT").collect();
@@ -103,7 +112,7 @@ async fn a_large_object_that_fails_leaves_the_old_one_and_no_parts() {
 /// Saves over an older model, with faults; both files of it must be as they were, and nothing else there.
 async fn check_kept(faults: impl Fn(&Seen) -> Option<Fault> + Send + Sync + 'static, says: &str) -> S3Server {
     let server = S3Server::with_faults(faults).await;
-    server.write("m/model.json", "old json");
+    server.write("m/model.json", json_of(&[("w.bin".to_owned(), Bytes::from_static(b"old weights"))]));
     server.write("m/w.bin", "old weights");
     let before = server.objects();
     let handler = server.scheme().handler(&ModelUrl::parse("s3://models/m").unwrap()).unwrap();
@@ -148,7 +157,7 @@ async fn what_cannot_be_put_back_is_kept_aside() {
     let aside: Vec<(String, Vec<u8>)> = server.objects().into_iter().filter(|(n, _)| n.contains(".tfjs-")).collect();
     assert_eq!(aside.len(), 1, "{aside:?}");
     assert_eq!(aside[0].1, b"old json");
-    assert_eq!(files.list("").await.unwrap(), ["model.json"], "it is not listed");
+    assert_eq!(files.list("").await.unwrap(), [""; 0], "it is not listed, and there is no JSON beside other weights");
 }
 
 #[tokio::test]

@@ -1,0 +1,256 @@
+//! Saves that fail, and processes that die, at every system call of a save.
+
+use super::super::step::fault::{self, Fault};
+use super::*;
+use std::collections::BTreeMap;
+use tfjs_manifest::Kind;
+
+/// Every file below a folder, and what is in it. Empty folders do not count.
+type Tree = BTreeMap<String, String>;
+
+fn tree(root: &Path) -> Tree {
+    let mut out = Tree::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            let name = path.strip_prefix(root).unwrap().display().to_string();
+            match entry.file_type().unwrap().is_dir() {
+                true => folders.push(path),
+                false => drop(out.insert(name, fs::read_to_string(path).unwrap())),
+            }
+        }
+    }
+    out
+}
+
+fn files(all: &[(&str, &str)]) -> Tree {
+    all.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+}
+
+/// Files of the user's, which are never touched.
+const OTHERS: &[(&str, &str)] = &[("notes.txt", "mine"), ("sub/notes.txt", "mine")];
+/// A model, last its JSON.
+const OLD: &[(&str, &str)] = &[("a.bin", "old"), ("sub/b.bin", "old"), ("gone/c.bin", "old"), ("model.json", "old")];
+/// One that replaces it: some files have the same names.
+const NEW: &[(&str, &str)] = &[("a.bin", "new"), ("sub/b.bin", "new"), ("fresh/d.bin", "new"), ("model.json", "new")];
+
+fn with_others(model: &[(&str, &str)]) -> Tree {
+    files(&[OTHERS, model].concat())
+}
+
+fn folder(model: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in OTHERS.iter().chain(model) {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    dir
+}
+
+fn save(root: &Path, former: &[(&str, &str)], new: &[(&str, &str)]) -> Result<()> {
+    let former = Former::Only(former.iter().map(|(name, _)| PathBuf::from(name)).collect());
+    let paths = new.iter().map(|(name, _)| PathBuf::from(name)).collect();
+    let mut saving = Saving::begin(root.to_owned(), false, former, paths)?;
+    for (_, text) in new {
+        saving.next_file()?;
+        saving.write(vec![Ok(Bytes::copy_from_slice(text.as_bytes()))])?;
+        saving.end_file()?;
+    }
+    saving.commit()
+}
+
+/// Saves with each fault in turn, until a save comes to its end without one.
+fn with_each_fault(fault_at: fn(usize) -> Fault, former: &[(&str, &str)], check: impl Fn(&Path, bool)) {
+    for at in 0..10_000 {
+        let dir = folder(former);
+        fault::set(fault_at(at));
+        let saved = save(dir.path(), former, NEW).is_ok();
+        let happened = fault::happened();
+        fault::set(Fault::None);
+        check(dir.path(), saved);
+        if !happened {
+            assert!(saved && at > 20, "{at}");
+            return;
+        }
+    }
+    panic!("a save has fewer system calls");
+}
+
+#[test]
+fn a_failure_at_any_system_call_leaves_the_old_model_or_the_new_one() {
+    for former in [OLD, &[]] {
+        with_each_fault(Fault::Once, former, |root, saved| {
+            let mut is = tree(root);
+            // What cannot be removed is swept next time.
+            is.retain(|name, _| !name.starts_with(".tfjs-"));
+            assert_eq!(is, with_others(if saved { NEW } else { former }));
+        });
+    }
+}
+
+/// What loads: the files that the JSON says, if it is there. Both models have files of the same names and lengths.
+fn check_whole(is: &Tree) {
+    let model = match is.get("model.json").map(String::as_str) {
+        None => return,
+        Some("old") => OLD,
+        Some(_) => NEW,
+    };
+    for (name, text) in model.iter().chain(OTHERS) {
+        assert_eq!(is.get(*name).map(String::as_str), Some(*text), "{name} in {is:?}");
+    }
+}
+
+#[test]
+fn a_process_that_dies_at_any_system_call_leaves_the_old_model_the_new_one_or_none() {
+    for former in [OLD, &[]] {
+        with_each_fault(Fault::Crash, former, |root, _| {
+            let is = tree(root);
+            check_whole(&is);
+            for (name, text) in OTHERS {
+                assert_eq!(is[*name], *text);
+            }
+            // The next save, whatever it is, puts things right first, and leaves nothing behind.
+            write_file(&root.join("x.txt"), b"x").unwrap();
+            fs::remove_file(root.join("x.txt")).unwrap();
+            let is = tree(root);
+            assert!([with_others(former), with_others(NEW)].contains(&is), "{is:?}");
+        });
+    }
+}
+
+#[test]
+fn a_process_that_dies_while_it_sweeps_after_another_loses_nothing() {
+    for died in (0..80).step_by(3) {
+        for dies in (0..40).step_by(4) {
+            let dir = folder(OLD);
+            fault::set(Fault::Crash(died));
+            let _ = save(dir.path(), OLD, NEW);
+            fault::set(Fault::Crash(dies));
+            sweep(dir.path(), false);
+            check_whole(&tree(dir.path()));
+            fault::set(Fault::None);
+            sweep(dir.path(), false);
+            let is = tree(dir.path());
+            assert!([with_others(OLD), with_others(NEW)].contains(&is), "{died}, {dies}: {is:?}");
+        }
+    }
+}
+
+#[test]
+fn what_appears_meanwhile_is_not_replaced() {
+    let dir = folder(OLD);
+    let former = Former::Only(OLD.iter().map(|(name, _)| PathBuf::from(name)).collect());
+    let paths = NEW.iter().map(|(name, _)| PathBuf::from(name)).collect();
+    let mut saving = Saving::begin(dir.path().to_owned(), false, former, paths).unwrap();
+    for _ in NEW {
+        saving.next_file().unwrap();
+        saving.end_file().unwrap();
+    }
+    fs::create_dir(dir.path().join("fresh")).unwrap();
+    fs::write(dir.path().join("fresh/d.bin"), "mine").unwrap();
+    let error = saving.commit().unwrap_err();
+    assert_eq!(error.kind(), Kind::Misuse, "{error}");
+    assert!(error.place().file.as_deref().is_some_and(|file| file.ends_with("d.bin")), "{error}");
+    assert_eq!(tree(dir.path()), with_others(&[OLD, &[("fresh/d.bin", "mine")]].concat()));
+}
+
+#[test]
+fn a_save_that_is_under_way_is_not_swept() {
+    let dir = folder(&[]);
+    let mut saving =
+        Saving::begin(dir.path().to_owned(), false, Former::Any, vec!["a".into(), "model.json".into()]).unwrap();
+    saving.next_file().unwrap();
+    write_file(&dir.path().join("x"), b"x").unwrap();
+    saving.end_file().unwrap();
+    saving.next_file().unwrap();
+    saving.end_file().unwrap();
+    saving.commit().unwrap();
+    assert_eq!(tree(dir.path()), with_others(&[("a", ""), ("model.json", ""), ("x", "x")]));
+}
+
+/// As an archive may hold them that is unpacked in a folder of the user's.
+#[cfg(unix)]
+#[test]
+fn a_forged_folder_of_a_save_replaces_nothing_and_makes_no_hidden_file() {
+    for forged in ["notes.txt", ".bashrc", "sub/.git/config", "out/x", "link"] {
+        let (dir, outside) = (folder(OLD), tempfile::tempdir().unwrap());
+        std::os::unix::fs::symlink(outside.path(), dir.path().join("out")).unwrap();
+        let at = dir.path().join(".tfjs-1-0");
+        let path = at.join("new").join(forged);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(at.join("lock"), "").unwrap();
+        fs::write(at.join("go"), "").unwrap();
+        match forged {
+            "link" => std::os::unix::fs::symlink("/etc/passwd", &path).unwrap(),
+            _ => fs::write(&path, "forged").unwrap(),
+        }
+        write_file(&dir.path().join("x.txt"), b"x").unwrap();
+        for (name, text) in OTHERS.iter().chain(OLD) {
+            assert_eq!(fs::read_to_string(dir.path().join(name)).unwrap(), *text, "{forged}");
+        }
+        assert!(!dir.path().join(".bashrc").exists() && !dir.path().join("sub/.git").exists());
+        assert!(dir.path().join("link").symlink_metadata().is_err());
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn other_names_with_a_dot_are_not_swept() {
+    let dir = folder(&[]);
+    for name in [".tfjs-", ".tfjs-1", ".tfjs-1-x", ".tfjs-x-1", ".git", ".tfjs-1-2-3"] {
+        fs::create_dir(dir.path().join(name)).unwrap();
+        fs::write(dir.path().join(name).join("lock"), "").unwrap();
+    }
+    let before = tree(dir.path());
+    sweep(dir.path(), false);
+    assert_eq!(tree(dir.path()), before);
+}
+
+#[test]
+fn an_answer_is_written_whole_or_not_at_all() {
+    for at in 0..40 {
+        let dir = folder(OLD);
+        for fault in [Fault::Once(at), Fault::Crash(at)] {
+            fault::set(fault);
+            let written = write_file(&dir.path().join("a.bin"), b"new").is_ok();
+            fault::set(Fault::None);
+            let is = fs::read_to_string(dir.path().join("a.bin")).unwrap();
+            assert!(is == if written { "new" } else { "old" } || is == "new" && !written, "{at}");
+            write_file(&dir.path().join("a.bin"), b"old").unwrap();
+            assert_eq!(tree(dir.path()), with_others(OLD));
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_answer_keeps_links_modes_and_devices() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = folder(&[]);
+    let (file, link) = (dir.path().join("file"), dir.path().join("link"));
+    fs::write(&file, "old").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    std::os::unix::fs::symlink("file", &link).unwrap();
+    write_file(&link, b"new").unwrap();
+    assert_eq!(fs::read_to_string(&file).unwrap(), "new");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+    assert!(link.symlink_metadata().unwrap().is_symlink());
+    write_file(Path::new("/dev/null"), b"new").unwrap();
+}
+
+#[test]
+fn a_panic_half_way_leaves_no_file_and_no_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("a/b");
+    let panicked = std::panic::catch_unwind(move || {
+        let paths = vec![PathBuf::from("w"), PathBuf::from("sub/v")];
+        let mut saving = Saving::begin(root, false, Former::Any, paths).unwrap();
+        saving.next_file().unwrap();
+        saving.write(vec![Ok(Bytes::from_static(b"half"))]).unwrap();
+        panic!("half-way");
+    });
+    assert!(panicked.is_err());
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
