@@ -212,7 +212,8 @@ fn refuse_loss(tensor: &Tensor, ty: ValueType) -> Result<()> {
         ValueType::Bool => 0.0..=1.0,
         _ => i64::MIN as f64..=i64::MAX as f64,
     };
-    let values = tensor.to_dtype(DType::F64).and_then(|t| t.flatten_all()).and_then(|t| t.to_vec1::<f64>()).or_error()?;
+    let values =
+        tensor.to_dtype(DType::F64).and_then(|t| t.flatten_all()).and_then(|t| t.to_vec1::<f64>()).or_error()?;
     for value in values {
         let what = if !value.is_finite() {
             "non-finite value"

@@ -2,8 +2,8 @@
 //!
 //! Reference: `LayersModel.save` in tfjs-layers `engine/training.ts`.
 
-use crate::model::LayersModel;
 use crate::engine::CandleResultExt;
+use crate::model::LayersModel;
 use tfjs_manifest::{DType, Error, ModelJson, Result};
 use tfjs_topology::def::{LayerBody, ModelDef};
 use tfjs_topology::encode::{GENERATED_BY, encode, weight_names};

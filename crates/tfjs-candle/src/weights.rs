@@ -117,7 +117,9 @@ impl Slot {
         let made = match &self.form {
             Form::Tensor(tensor) => return Ok(tensor.clone()),
             _ if self.tensor.get().is_some() => None,
-            Form::Packed(packed) => Some(Tensor::from_vec(packed.unpack(), self.shape.dims(), &Device::Cpu).or_error()?),
+            Form::Packed(packed) => {
+                Some(Tensor::from_vec(packed.unpack(), self.shape.dims(), &Device::Cpu).or_error()?)
+            }
             Form::Unread(unread) => Some(unread.read()?),
         };
         let made = made.or_else(|| self.tensor.get().cloned()).ok_or_else(|| Error::bug("a weight without a form"))?;
@@ -224,12 +226,6 @@ impl Weights {
             Form::Packed(packed) => Ok(read(&packed.unpack())),
             Form::Unread(unread) => with_values(&unread.read()?, read),
         }
-    }
-
-    /// The dimensions of a weight of known rank.
-    pub(crate) fn dims<const N: usize>(&self, slot: SlotId) -> Result<[usize; N]> {
-        let shape = &self.slot(slot)?.shape;
-        shape.dims().try_into().map_err(|_| Error::bug(format!("a weight of rank {N} is expected, found {shape}")))
     }
 
     /// The dimensions of a weight.

@@ -36,6 +36,7 @@ pub use tfjs_weights::StoreAs;
 /// What a custom layer is written against: its configuration, its calls, and the builder of primitives.
 pub mod layer {
     pub use tfjs_candle::OpaqueLayer;
+    pub use tfjs_candle::engine::CandleResultExt;
     pub use tfjs_ir::prim;
     pub use tfjs_ir::{Builder, Dim, ElementType, Type, Value};
     pub use tfjs_manifest::Shape;

@@ -174,3 +174,39 @@ fn a_file_past_its_budget_is_refused_unread() {
     let error = result.expect_err("eight bytes are too few");
     assert_eq!(error.kind(), Kind::Limit, "{error}");
 }
+
+/// A model that repeats one value so many times, and then passes it through a ReLU.
+fn repeated(times: u32) -> Small {
+    let repeat = json!({"class_name": "RepeatVector",
+        "config": {"name": "r", "n": times, "batch_input_shape": [null, 1]}});
+    let relu = json!({"class_name": "ReLU", "config": {"name": "a"}});
+    Small::new(sequential(&json!([repeat, relu]))).manifest(json!([]))
+}
+
+#[test]
+fn values_that_are_too_large_are_refused_before_they_are_allocated() {
+    // 8 GB for each value, from a file of a few hundred bytes: none may be allocated.
+    let model = repeated(2_000_000_000).load().expect("nothing is too large before it predicts");
+    let error = model.predict(Input::new([1.0], [1, 1]).unwrap()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Limit, "{error}");
+    assert!(error.to_string().contains("activation_bytes"), "{error}");
+
+    let mut limits = Limits::default();
+    limits.activation_bytes = 1000;
+    let model = repeated(300).load_with(LoadOptions::new().with_limits(limits)).unwrap();
+    let error = model.predict(Input::new([1.0], [1, 1]).unwrap()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Limit, "{error}");
+}
+
+#[test]
+fn primitives_are_counted() {
+    let mut limits = Limits::default();
+    limits.primitives = 2;
+    check_limit(repeated(3).load_with(LoadOptions::new().with_limits(limits)));
+}
+
+fn check_limit(result: tfjs::Result<tfjs::LayersModel>) {
+    let error = result.expect_err("more primitives than allowed");
+    assert_eq!(error.kind(), Kind::Limit, "{error}");
+    assert!(error.to_string().contains("primitives"), "{error}");
+}

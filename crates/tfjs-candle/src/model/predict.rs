@@ -4,7 +4,7 @@ use super::batches::{concat, narrow};
 use super::{LayersModel, Shared};
 use crate::Input;
 use crate::engine::candle::CandleEngine;
-use crate::engine::{Call, Engine, CandleResultExt, Outcome};
+use crate::engine::{Call, CandleResultExt, Engine, Outcome};
 use crate::input::{self, Inputs};
 use crate::output::Outputs;
 use crate::value::Data;
@@ -112,7 +112,8 @@ impl LayersModel {
                     values.iter().map(|value| narrow(value, start, len)).collect::<Result<_>>()?
                 }
             };
-            let outcome = shared.run(&part, engine, seed.wrapping_add(start as u64), states.take(), options.deadline)?;
+            let outcome =
+                shared.run(&part, engine, seed.wrapping_add(start as u64), states.take(), options.deadline)?;
             states = Some(outcome.states);
             parts.push(outcome.outputs);
             start += size.max(1);
@@ -187,7 +188,9 @@ impl Shared {
             (Engine::Native, None) => Err(Error::misuse(
                 "the model was loaded for the candle engine; load it with the native one to use that",
             )),
-            (Engine::Candle, _) => self.candle()?.run(&call, &|slot| self.weights.tensor(SlotId(slot.index())), &self.device),
+            (Engine::Candle, _) => {
+                self.candle()?.run(&call, &|slot| self.weights.tensor(SlotId(slot.index())), &self.device)
+            }
         }
     }
 

@@ -44,12 +44,12 @@ impl NativePlan {
         json!({ "threads": threads, "isa": isa, "steps": self.selection.steps_json() })
     }
 
-    /// See [`Selection::reference_layers`].
+    #[cfg(test)]
     pub(crate) fn reference_layers(&self) -> Vec<String> {
         self.selection.reference_layers()
     }
 
-    /// See [`Selection::opaque_layers`].
+    #[cfg(test)]
     pub(crate) fn opaque_layers(&self) -> Vec<String> {
         self.selection.opaque_layers()
     }

@@ -80,15 +80,6 @@ impl NativePlan {
         let held = held::load(&selection, weights, cpu.isa())?;
         Ok(NativePlan { cpu, selection, held, cache: Cache::default() })
     }
-
-    /// Reads the weights again, when they have changed.
-    ///
-    /// # Errors
-    /// Weights that cannot be read.
-    pub(crate) fn reload(&mut self, weights: &mut Weights) -> Result<()> {
-        self.held = held::load(&self.selection, weights, self.cpu.isa())?;
-        Ok(())
-    }
 }
 
 /// A plan that is compiled when it is first run, because its weights are read then.

@@ -9,7 +9,7 @@ use crate::road;
 use serde_json::json;
 use std::io::Write;
 use std::time::{Duration, Instant};
-use tfjs::layer::OrBug;
+use tfjs::layer::CandleResultExt;
 use tfjs::parts::manifest::Shape;
 use tfjs::{Device, Error, Input, Inputs, LayersModel, Port, Result, Tensor, ValueType};
 
@@ -128,7 +128,7 @@ fn input(port: &Port<'_>, batch: usize) -> Result<Input> {
             Tensor::from_vec(floats, dims, device)
         }
     };
-    tensor.or_bug().map(Input::Tensor)
+    tensor.or_error().map(Input::Tensor)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::road;
 use crate::tensors::{self, Data, Output};
 use std::io::Write;
 use std::path::Path;
-use tfjs::layer::OrBug;
+use tfjs::layer::CandleResultExt;
 use tfjs::{DType, Error, Inputs, LayersModel, LoadOptions, PredictOptions, Result, Tensor};
 
 /// Labels printed for each picture, unless told otherwise.
@@ -82,7 +82,7 @@ fn of_pictures(
     for paths in args.image.chunks(together) {
         let tensors = paths.iter().map(|path| read_picture(path, &target, &picture, range));
         let tensors = tensors.collect::<Result<Vec<Tensor>>>()?;
-        let outputs = predict(model, Tensor::cat(&tensors, 0).or_bug()?, None)?;
+        let outputs = predict(model, Tensor::cat(&tensors, 0).or_error()?, None)?;
         if !to_standard_output {
             let names = |i: usize| paths.get(i).map(|p| p.display().to_string()).unwrap_or_default();
             rank(&outputs, &ranking, &names, out, err)?;
@@ -170,7 +170,7 @@ fn rank(
 fn rows(output: &Output) -> Result<Option<Vec<Vec<f32>>>> {
     match &output.data {
         Data::Numbers(tensor) if tensor.rank() == 2 => {
-            tensor.to_dtype(DType::F32).and_then(|t| t.to_vec2()).or_bug().map(Some)
+            tensor.to_dtype(DType::F32).and_then(|t| t.to_vec2()).or_error().map(Some)
         }
         _ => Ok(None),
     }

@@ -10,7 +10,7 @@ use crate::labels::Picture;
 use ::image::{DynamicImage, ImageReader, Limits};
 use resize::{Raster, bilinear, centre_square};
 use std::io::Cursor;
-use tfjs::layer::OrBug;
+use tfjs::layer::CandleResultExt;
 use tfjs::{Device, Error, Port, Result, Tensor, ValueType};
 
 /// The longest side of a picture that is decoded, or made of one.
@@ -100,7 +100,7 @@ pub(crate) fn tensor(encoded: &[u8], target: &Target, picture: &Picture, range: 
             .and_then(|t| t.permute((0, 3, 1, 2)))
             .and_then(|t| t.contiguous()),
     };
-    tensor.or_bug()
+    tensor.or_error()
 }
 
 fn decode(encoded: &[u8]) -> Result<DynamicImage> {

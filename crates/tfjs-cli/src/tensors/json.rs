@@ -5,7 +5,7 @@
 use super::{Data, Output};
 use serde_json::Value;
 use std::fmt::Write;
-use tfjs::layer::OrBug;
+use tfjs::layer::CandleResultExt;
 use tfjs::parts::manifest::text::{found, shorten};
 use tfjs::parts::manifest::{self, Shape};
 use tfjs::{DType, Device, Error, Input, Limits, Port, Result, Tensor, ValueType};
@@ -67,7 +67,7 @@ fn tensor(value: &Value, dtype: ValueType) -> Result<Input> {
         ValueType::Bool => Tensor::from_vec(each(&leaves, truth)?, dims, device),
         _ => Tensor::from_vec(each(&leaves, float)?, dims, device),
     };
-    tensor.or_bug().map(Input::Tensor)
+    tensor.or_error().map(Input::Tensor)
 }
 
 /// Every scalar in order; every array must be as long as its siblings.
@@ -156,16 +156,16 @@ fn values(output: &Output, text: &mut String) -> Result<()> {
         Data::Numbers(tensor) => tensor,
     };
     let dims = Shape::new(tensor.dims())?;
-    let flat = tensor.flatten_all().or_bug()?;
+    let flat = tensor.flatten_all().or_error()?;
     match flat.dtype() {
-        DType::F32 => nest(&dims, &mut flat.to_vec1::<f32>().or_bug()?.into_iter().map(single), text),
+        DType::F32 => nest(&dims, &mut flat.to_vec1::<f32>().or_error()?.into_iter().map(single), text),
         DType::U8 if output.dtype == ValueType::Bool => {
-            nest(&dims, &mut flat.to_vec1::<u8>().or_bug()?.into_iter().map(|b| b != 0), text);
+            nest(&dims, &mut flat.to_vec1::<u8>().or_error()?.into_iter().map(|b| b != 0), text);
         }
-        DType::I32 => nest(&dims, &mut flat.to_vec1::<i32>().or_bug()?.into_iter(), text),
-        DType::I64 => nest(&dims, &mut flat.to_vec1::<i64>().or_bug()?.into_iter(), text),
+        DType::I32 => nest(&dims, &mut flat.to_vec1::<i32>().or_error()?.into_iter(), text),
+        DType::I64 => nest(&dims, &mut flat.to_vec1::<i64>().or_error()?.into_iter(), text),
         _ => {
-            let wide = flat.to_dtype(DType::F64).and_then(|t| t.to_vec1::<f64>()).or_bug()?;
+            let wide = flat.to_dtype(DType::F64).and_then(|t| t.to_vec1::<f64>()).or_error()?;
             nest(&dims, &mut wide.into_iter().map(double), text);
         }
     }

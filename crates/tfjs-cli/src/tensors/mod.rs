@@ -9,7 +9,7 @@ use crate::local;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use tfjs::layer::OrBug;
+use tfjs::layer::CandleResultExt;
 use tfjs::{DType, Device, Error, Input, Inputs, LayersModel, Outputs, Port, Result, Strings, Tensor, ValueType};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +100,7 @@ pub(crate) fn outputs(model: &LayersModel, outputs: &Outputs) -> Result<Vec<Outp
     let take = |port: Port<'_>| {
         let data = match outputs.strings(port.name) {
             Some(strings) => Data::Strings(strings.clone()),
-            None => Data::Numbers(outputs.get(port.name)?.to_device(&Device::Cpu).or_bug()?),
+            None => Data::Numbers(outputs.get(port.name)?.to_device(&Device::Cpu).or_error()?),
         };
         Ok(Output { name: port.name.to_owned(), dtype: port.dtype, data })
     };
@@ -138,7 +138,7 @@ fn join_one(parts: &[&Data]) -> Result<Data> {
         let message = format!("expected rows of shape {first:?} as before, found {other:?}");
         return Err(Error::mismatch(message + "; predict examples of different sizes one at a time"));
     }
-    Tensor::cat(&tensors, 0).or_bug().map(Data::Numbers)
+    Tensor::cat(&tensors, 0).or_error().map(Data::Numbers)
 }
 
 /// Writes the outputs to a file, in the format its name says, safetensors otherwise; `-` is `out`.
@@ -166,7 +166,7 @@ fn from_bytes(bytes: &[u8], dtype: DType, dims: &[usize]) -> Result<Tensor> {
         let message = format!("shape {dims:?} of {} does not take {} bytes", dtype.as_str(), bytes.len());
         return Err(Error::malformed(message));
     }
-    Tensor::from_raw_buffer(bytes, dtype, dims, &Device::Cpu).or_bug()
+    Tensor::from_raw_buffer(bytes, dtype, dims, &Device::Cpu).or_error()
 }
 
 /// The bytes of a tensor: little endian, row by row.
@@ -174,14 +174,14 @@ fn to_bytes(tensor: &Tensor) -> Result<Vec<u8>> {
     fn bytes<T, const N: usize>(values: Vec<T>, of_one: fn(T) -> [u8; N]) -> Vec<u8> {
         values.into_iter().flat_map(of_one).collect()
     }
-    let flat = tensor.flatten_all().or_bug()?;
+    let flat = tensor.flatten_all().or_error()?;
     match flat.dtype() {
-        DType::U8 => flat.to_vec1().or_bug(),
-        DType::F32 => flat.to_vec1().or_bug().map(|values| bytes(values, f32::to_le_bytes)),
-        DType::F64 => flat.to_vec1().or_bug().map(|values| bytes(values, f64::to_le_bytes)),
-        DType::I32 => flat.to_vec1().or_bug().map(|values| bytes(values, i32::to_le_bytes)),
-        DType::I64 => flat.to_vec1().or_bug().map(|values| bytes(values, i64::to_le_bytes)),
-        DType::U32 => flat.to_vec1().or_bug().map(|values| bytes(values, u32::to_le_bytes)),
+        DType::U8 => flat.to_vec1().or_error(),
+        DType::F32 => flat.to_vec1().or_error().map(|values| bytes(values, f32::to_le_bytes)),
+        DType::F64 => flat.to_vec1().or_error().map(|values| bytes(values, f64::to_le_bytes)),
+        DType::I32 => flat.to_vec1().or_error().map(|values| bytes(values, i32::to_le_bytes)),
+        DType::I64 => flat.to_vec1().or_error().map(|values| bytes(values, i64::to_le_bytes)),
+        DType::U32 => flat.to_vec1().or_error().map(|values| bytes(values, u32::to_le_bytes)),
         other => Err(Error::unsupported(format!("outputs of `{}` cannot be written", other.as_str()))),
     }
 }

@@ -2,7 +2,7 @@
 //! `numpy.lib.format`; no length is believed before the bytes are there.
 
 use super::{Data, Output, from_bytes, to_bytes};
-use tfjs::layer::OrBug;
+use tfjs::layer::CandleResultExt;
 use tfjs::parts::manifest::text::shorten;
 use tfjs::{DType, Error, Result, Tensor, ValueType};
 
@@ -45,7 +45,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Tensor> {
     // The first index runs fastest: an array of the reversed shape, turned around.
     let reversed: Vec<usize> = dims.iter().rev().copied().collect();
     let axes: Vec<usize> = (0..dims.len()).rev().collect();
-    from_bytes(data, dtype, &reversed)?.permute(axes).and_then(|t| t.contiguous()).or_bug()
+    from_bytes(data, dtype, &reversed)?.permute(axes).and_then(|t| t.contiguous()).or_error()
 }
 
 /// The header's text and the bytes behind it.

@@ -66,7 +66,7 @@ fn build(inputs: &[Array], build: impl FnOnce(&mut Builder, &[Value]) -> tfjs_ma
         let dims: Vec<Dim> = array.dims().iter().map(|&n| b.number(n)).collect();
         values.push(b.input(&format!("x{i}"), Type::new(array.element(), dims)).unwrap());
     }
-    b.set_origin(tfjs_ir::Origin { layer: "layer".into(), call: None }).unwrap();
+    b.set_origin(tfjs_ir::Origin { layer: "layer".into(), call: None, gradient: false }).unwrap();
     let outputs = build(&mut b, &values).unwrap();
     let program = b.finish(outputs.into_iter().map(|value| (String::new(), value)).collect()).unwrap();
     verify(&program).unwrap();
@@ -102,7 +102,7 @@ fn run_with(
     let inputs: Vec<Data> = given.arguments.iter().map(data).collect();
     let states: Vec<Tensor> = given.states.iter().flatten().map(tensor).collect();
     let weights: Vec<Tensor> = given.slots.iter().map(tensor).collect();
-    let call = Call { bound: &bound, inputs: &inputs, seed: given.seed, states: &states, functions };
+    let call = Call { bound: &bound, inputs: &inputs, seed: given.seed, states: &states, functions, activation_bytes: u64::MAX, deadline: None };
     let outcome = engine.run(&call, &|slot| Ok(weights[slot.index()].clone()), &device)?;
 
     let elements = program.body.results.iter().map(|&result| program.ty(result).element);
