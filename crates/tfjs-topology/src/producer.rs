@@ -77,6 +77,11 @@ impl Producer {
     pub fn is_keras3(&self) -> bool {
         self.family == Family::Keras3
     }
+
+    /// Whether a `training` argument of a call holds when this producer predicts.
+    pub fn obeys_training(&self) -> bool {
+        matches!(self.family, Family::Keras1 | Family::Keras2)
+    }
 }
 
 fn looks_like_keras3(value: &Value) -> bool {

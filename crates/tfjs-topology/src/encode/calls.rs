@@ -56,6 +56,9 @@ impl Calls<'_> {
                 Arg::Const(Value::Null) => {}
                 Arg::Const(value) if self.reads_as_tensor(value) => lost.push("a list that looks like a tensor"),
                 Arg::Const(value) => {
+                    if key == "training" && *value == Value::Bool(true) && cx.producer.obeys_training() {
+                        cx.warn(at, "TensorFlow.js does not obey `training: true` of a call when it predicts");
+                    }
                     kwargs.insert(key.clone(), value.clone());
                 }
                 // A recurrent layer takes its states behind its input.

@@ -7,7 +7,6 @@ use super::tensor::{KerasTensor, element};
 use crate::call::Call;
 use crate::def::{LayerBody, LayerEntry, ModelDef, Submodel};
 use crate::graph::{GraphPort, ModelGraph};
-use crate::producer::Family;
 use crate::types::{SymShape, TensorType};
 use std::any::Any;
 use std::collections::HashMap;
@@ -67,8 +66,7 @@ impl fmt::Debug for Model {
 /// budget: each naming the layer.
 pub fn lower(def: &ModelDef, options: &LowerOptions) -> Result<Model> {
     let LowerOptions { input_shapes, limits, phase } = options;
-    let obeys_training = matches!(def.producer.family, Family::Keras1 | Family::Keras2);
-    let mut cx = LowerCx::new(limits, *phase, obeys_training);
+    let mut cx = LowerCx::new(limits, *phase, def.producer.obeys_training());
     let mut ports = Vec::new();
     let mut edges = Vec::new();
     let names = unique(def.root.inputs.iter().map(|p| p.name.clone()));

@@ -66,12 +66,12 @@ fn formula(function: Activation, x: &Tensor) -> candle_core::Result<Tensor> {
     }
 }
 
-/// `x >= max -> max; x < threshold -> slope * (x - threshold); else x`.
+/// `x >= max -> max; x <= threshold -> slope * (x - threshold); else x`.
 fn relu(x: &Tensor, max: f64, slope: f64, threshold: f64) -> candle_core::Result<Tensor> {
     let raised = match (slope, threshold) {
         (0.0, 0.0) => at_least(x, 0.0)?,
-        (0.0, _) => select(&x.lt(threshold)?, &filled(x, 0.0)?, x)?,
-        _ => select(&x.lt(threshold)?, &x.affine(slope, -slope * threshold)?, x)?,
+        (0.0, _) => select(&x.le(threshold)?, &filled(x, 0.0)?, x)?,
+        _ => select(&x.le(threshold)?, &x.affine(slope, -slope * threshold)?, x)?,
     };
     // What was below the threshold may be above the ceiling now.
     let is_plain = slope == 0.0 && threshold == 0.0 && max >= 0.0;
