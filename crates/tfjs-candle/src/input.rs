@@ -156,7 +156,8 @@ fn order(graph: &ModelGraph, inputs: Inputs) -> Result<Vec<Input>> {
 fn convert(input: Input, ty: &TensorType, device: &Device, stateful: bool) -> Result<Data> {
     let input = expand(input, &ty.shape)?;
     // DIFFERENCE: TensorFlow.js does not hold a batch to the size that the model fixes.
-    if !ty.shape.admits(input.dims()) && !(stateful && batches_of(&ty.shape, input.dims())) {
+    let fits = ty.shape.admits(input.dims()) || (stateful && batches_of(&ty.shape, input.dims()));
+    if !fits {
         let found = SymShape(input.dims().iter().copied().map(Some).collect());
         return Err(Error::mismatch(format!("expected shape {}, found {found}", ty.shape)));
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 use tfjs_ir::{Bound, SlotId};
-use tfjs_manifest::Result;
+use tfjs_manifest::{Error, Result};
 
 /// One run of a program.
 pub(crate) struct Call<'a> {
@@ -24,6 +24,30 @@ pub(crate) struct Call<'a> {
     pub(crate) activation_bytes: u64,
     /// When the call is to be given up.
     pub(crate) deadline: Option<Instant>,
+}
+
+impl Call<'_> {
+    /// Fails if the values of the call would take more memory than they may.
+    pub(crate) fn check_activations(&self, bytes: u64) -> Result<()> {
+        let allowed = self.activation_bytes;
+        if bytes <= allowed {
+            return Ok(());
+        }
+        Err(Error::limit(format!(
+            "limit `activation_bytes` (memory of one prediction): allowed {allowed}, asked {bytes}; raise it in \
+             `Limits` if this model is trusted"
+        )))
+    }
+}
+
+/// Fails if the time of a call is over.
+pub(crate) fn check_deadline(deadline: Option<Instant>) -> Result<()> {
+    match deadline {
+        Some(deadline) if Instant::now() >= deadline => {
+            Err(Error::limit("the prediction was not finished before its deadline"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What a run gives.

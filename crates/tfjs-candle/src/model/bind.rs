@@ -10,7 +10,10 @@ use tfjs_topology::types::SymShape;
 
 /// The dimensions of the shapes seen last.
 #[derive(Debug, Default)]
-pub(super) struct Shapes(Mutex<VecDeque<(Vec<Vec<usize>>, Arc<Bound>)>>);
+pub(super) struct Shapes(Mutex<VecDeque<Entry>>);
+
+/// The dimensions of the inputs, and what they mean for every dimension of the program.
+type Entry = (Vec<Vec<usize>>, Arc<Bound>);
 
 /// Shapes remembered; the one used longest ago is forgotten first.
 const REMEMBERED: usize = 64;
@@ -19,7 +22,7 @@ impl Shared {
     /// The dimensions for inputs of these shapes.
     pub(super) fn bind(&self, shapes: &[&[usize]]) -> Result<Arc<Bound>> {
         let lock = || self.shapes.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_known = |(known, _): &(Vec<Vec<usize>>, Arc<Bound>)| known.iter().eq(shapes.iter());
+        let is_known = |(known, _): &Entry| known.iter().eq(shapes.iter());
         {
             let mut known = lock();
             if let Some(at) = known.iter().position(is_known) {

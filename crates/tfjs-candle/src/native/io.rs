@@ -2,7 +2,7 @@
 
 use super::buffer::{Buffer, Element, Slice, wrong_type};
 use super::held::Loaded;
-use crate::engine::call::OpaqueFunction;
+use crate::engine::call::{OpaqueFunction, check_deadline};
 use std::sync::Arc;
 use std::time::Instant;
 use tfjs_ir::{Bound, Program};
@@ -49,12 +49,7 @@ pub(super) struct Context<'a> {
 impl Context<'_> {
     /// Fails if the time of the call is over.
     pub(super) fn check_deadline(&self) -> Result<()> {
-        match self.deadline {
-            Some(deadline) if Instant::now() >= deadline => {
-                Err(Error::limit("the prediction was not finished before its deadline"))
-            }
-            _ => Ok(()),
-        }
+        check_deadline(self.deadline)
     }
 }
 

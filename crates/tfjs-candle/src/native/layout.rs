@@ -50,17 +50,6 @@ impl Layout {
     }
 }
 
-/// Fails if a prediction would need more memory than it may.
-pub(super) fn check_limit(bytes: u64, allowed: u64) -> Result<()> {
-    if bytes <= allowed {
-        return Ok(());
-    }
-    Err(Error::limit(format!(
-        "limit `activation_bytes` (memory of one prediction): allowed {allowed}, asked {bytes}; raise it in `Limits` if \
-         this model is trusted"
-    )))
-}
-
 /// Hands out buffers to values as they are computed, and takes them back when they are no longer read.
 #[derive(Debug, Default)]
 pub(super) struct Assigner {
@@ -151,10 +140,5 @@ mod tests {
         assert_eq!(layout.bytes().unwrap_err().kind(), Kind::Limit);
         let layout = Layout { buffers: vec![Reserve::Elements(Repr::U8, isize::MAX as usize)] };
         assert_eq!(layout.allocate().unwrap_err().kind(), Kind::Limit);
-        let error = check_limit(10, 5).unwrap_err();
-        assert_eq!(
-            error.message(),
-            "limit `activation_bytes` (memory of one prediction): allowed 5, asked 10; raise it in `Limits` if this model is trusted"
-        );
     }
 }

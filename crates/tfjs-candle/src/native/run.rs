@@ -7,7 +7,7 @@ use super::edge::{self, Opened};
 use super::held::HeldValue;
 use super::instance::Instance;
 use super::io::{Context, Ins};
-use super::layout::{Arena, check_limit};
+use super::layout::Arena;
 use crate::engine::call::{Call, Outcome};
 use crate::value::Data;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ impl NativePlan {
     ///   step rejects, such as an index outside of a table.
     pub(crate) fn run(&self, call: &Call<'_>) -> Result<Outcome> {
         let entry = self.entry(call)?;
-        check_limit(entry.bytes, call.activation_bytes)?;
+        call.check_activations(entry.bytes)?;
         let mut arena = entry.arena()?;
         let outcome = self.run_in(call, &entry, &mut arena);
         entry.rest(arena);

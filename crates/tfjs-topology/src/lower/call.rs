@@ -195,7 +195,7 @@ impl LowerCx<'_> {
         };
         let mut masks = Vec::with_capacity(given.len());
         for mask in given {
-            masks.push(mask.map(|mask| self.to_bool(mask)).transpose()?);
+            masks.push(mask.map(|mask| self.truth(mask)).transpose()?);
         }
         let mut masks = masks.into_iter();
         for arg in &mut call.args {
@@ -204,7 +204,7 @@ impl LowerCx<'_> {
         Ok(call)
     }
 
-    fn to_bool(&mut self, mask: tfjs_ir::Value) -> Result<tfjs_ir::Value> {
+    fn truth(&mut self, mask: tfjs_ir::Value) -> Result<tfjs_ir::Value> {
         if self.ty(mask).element == ElementType::String {
             return Err(Error::malformed("expected a mask, found strings"));
         }

@@ -4,7 +4,7 @@ use super::error::Result;
 use super::plan::{Plan, Step};
 use super::typed::Typed;
 use super::{Results, always_runs, reference, run_prim};
-use crate::engine::call::Call;
+use crate::engine::call::{Call, check_deadline};
 use candle_core::{Device, Tensor};
 use tfjs_ir::{Array, Block, Dim, ElementType, Node, Prim, Program, SlotId, Type};
 use tfjs_manifest::Error;
@@ -50,11 +50,20 @@ impl Env<'_> {
         for (value, given) in block.parameters.iter().zip(parameters) {
             values[value.index()] = Some(given);
         }
+        // What each value takes, and all that are alive; what the caller holds is not counted.
+        let mut bytes = vec![0u64; block.values.len()];
+        let mut live = 0u64;
         for step in &plan.steps {
+            check_deadline(self.call.deadline)?;
             let node = &block.nodes[step.node];
-            let results = self.step(step, block, node, &mut values);
+            let results = self.step(step, block, node, &mut values, live);
             let results = results.map_err(|failure| self.program.at(failure.into(), node.origin))?;
+            live -= step.dead.iter().map(|value| std::mem::take(&mut bytes[value.index()])).sum::<u64>();
             for ((result, found), wanted) in node.results.iter().zip(results).zip(&step.wanted) {
+                if let Some(found) = found.as_ref().filter(|_| *wanted && !is_held(&node.prim)) {
+                    bytes[result.index()] = found.bytes();
+                    live += found.bytes();
+                }
                 values[result.index()] = found.filter(|_| *wanted);
             }
         }
@@ -63,7 +72,14 @@ impl Env<'_> {
     }
 
     /// Runs one node.
-    fn step(&self, step: &Step, block: &Block, node: &Node, values: &mut [Option<Typed>]) -> Result<Results> {
+    fn step(
+        &self,
+        step: &Step,
+        block: &Block,
+        node: &Node,
+        values: &mut [Option<Typed>],
+        live: u64,
+    ) -> Result<Results> {
         let operands = node.operands.iter().map(|value| values[value.index()].clone().ok_or_else(undefined));
         let operands = operands.collect::<std::result::Result<Vec<Typed>, Error>>()?;
         for value in &step.dead {
@@ -76,6 +92,10 @@ impl Env<'_> {
             block,
             results: self.expected(block, node, &step.wanted)?,
         };
+        if !is_held(&node.prim) {
+            let asked = site.results.iter().fold(live, |sum, expected| sum.saturating_add(expected.bytes()));
+            self.call.check_activations(asked)?;
+        }
         let is_empty = !site.results.is_empty() && site.results.iter().all(Expected::is_empty);
         let has_text = operands.iter().any(|operand| operand.element() == ElementType::String);
         let results = match &node.prim {
@@ -102,9 +122,19 @@ impl Env<'_> {
     }
 }
 
+/// Whether the results are the caller's or the model's, not values of the call.
+fn is_held(prim: &Prim) -> bool {
+    matches!(prim, Prim::Input(_) | Prim::Param(_) | Prim::Const(_) | Prim::State(_))
+}
+
 impl Expected {
     fn is_empty(&self) -> bool {
         self.dims.contains(&0)
+    }
+
+    fn bytes(&self) -> u64 {
+        let elements = self.dims.iter().fold(1u64, |n, &dim| n.saturating_mul(dim as u64));
+        elements.saturating_mul(self.element.bytes() as u64)
     }
 }
 

@@ -35,6 +35,12 @@ impl Typed {
         Typed { element, data: Data::Tensor(tensor) }
     }
 
+    /// The bytes of the elements, views counted as if they were whole.
+    pub(super) fn bytes(&self) -> u64 {
+        let elements: usize = self.data.dims().iter().product();
+        elements as u64 * self.element.bytes() as u64
+    }
+
     /// Text.
     fn text(dims: &[usize], items: Vec<String>) -> Result<Self> {
         let strings = Strings::new(Shape::new(dims)?, items)?;

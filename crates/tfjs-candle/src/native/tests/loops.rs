@@ -1,4 +1,4 @@
-//! Loops.
+//! Loops, and what their bodies read from outside.
 
 use super::{Case, input, weight};
 use tfjs_ir::ElementType::{Bool, F32};

@@ -3,4 +3,5 @@
 pub mod arguments;
 pub mod cell;
 pub mod recurrent;
+mod states;
 mod stepped;
