@@ -153,7 +153,7 @@ pub(crate) fn write_block(block: &Block, names: &[String], out: &mut Writer<'_>)
     out.text(&format!("{indent}return {named}\n{}}}", "  ".repeat(out.indent)));
 }
 
-/// Reads what [`print`] has written, and [verifies](crate::verify) it.
+/// Reads what [`print()`] has written, and [verifies](crate::verify) it.
 ///
 /// # Errors
 /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for other text, with the line; what verification refuses.

@@ -24,7 +24,7 @@
 //! - Random numbers are those of [`random`](crate::random).
 //!
 //! # Composites
-//! Each has a direct formula here, without intermediate rounding. [`expand`](crate::expand) gives the same within
+//! Each has a direct formula here, without intermediate rounding. [`expand`](crate::expand()) gives the same within
 //! rounding.
 
 mod evaluate;

@@ -1,5 +1,6 @@
-//! A [`ModelDef`] becomes a [`Model`]: the calls of its layers, the slots of its weights, and the program that all of it
-//! computes, in primitives. Nested models and wrappers are dissolved; shared layers are called several times.
+//! A [`ModelDef`](crate::def::ModelDef) becomes a [`Model`]: the calls of its layers, the slots of its weights, and the
+//! program that all of it computes, in primitives. Nested models and wrappers are dissolved; shared layers are called
+//! several times.
 
 mod activation;
 #[cfg(test)]
