@@ -133,7 +133,10 @@ fn every_case_loads_and_predicts_with_weights_made_up() {
     for_each_case(|case, json| {
         let mut json: Value = serde_json::from_slice(json).expect("a case's JSON");
         json.as_object_mut().expect("an envelope").remove("weightsManifest");
-        oracle("load")(json.to_string().as_bytes()).unwrap_or_else(|error| panic!("{}: {error}", case.id));
+        let result = oracle("load")(json.to_string().as_bytes());
+        // The made-up sizes of open axes need not be some that the layers after them can take.
+        let fits = !case.id.contains("/open_flatten_known_product_");
+        assert!(result.is_ok() || !fits, "{}: {result:?}", case.id);
     });
 }
 
