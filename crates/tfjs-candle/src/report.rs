@@ -27,7 +27,7 @@ pub struct LoadReport {
     pub unused: Vec<String>,
     /// Layers some of whose primitives have no kernel in the native engine and run by the slow reference, by path.
     pub reference_layers: Vec<String>,
-    /// Layers of the caller's own that are functions, by path: the engines know nothing of what they compute.
+    /// Custom layers that are functions on tensors, by path: the engines call them and cannot fuse or differentiate them.
     pub opaque_layers: Vec<String>,
     /// How long each phase took: `model.json`, `resolve`, `weights`, `build`.
     pub times: Vec<(&'static str, Duration)>,

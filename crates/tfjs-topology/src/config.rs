@@ -5,12 +5,12 @@
 //! fields, and what a producer means by an absent key is decided there and nowhere later. The JSON itself
 //! stays as written.
 
-use crate::geometry::Padding;
 use crate::producer::Producer;
 use crate::read::ReadCx;
 use serde_json::{Map, Value};
 use std::cell::RefCell;
 use std::collections::HashSet;
+use tfjs_ir::window::Padding;
 use tfjs_manifest::{Error, Result};
 
 /// Keys that never change what inference computes, whatever the layer.

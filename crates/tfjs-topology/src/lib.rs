@@ -1,4 +1,5 @@
-//! Keras topologies: typed layers, resolved flat graphs, shapes, weight slots, name binding; no tensor anywhere.
+//! Keras topologies: typed layers, lowered to programs and the table of their calls; weight slots, name binding; no
+//! tensor anywhere.
 
 pub mod activation;
 pub mod bind;
@@ -6,7 +7,6 @@ pub mod call;
 pub mod config;
 pub mod def;
 pub mod encode;
-pub mod geometry;
 pub mod graph;
 pub mod inner;
 pub mod layer;

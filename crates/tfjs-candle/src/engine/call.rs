@@ -26,6 +26,14 @@ pub(crate) struct Call<'a> {
     pub(crate) deadline: Option<Instant>,
 }
 
+#[cfg(test)]
+impl<'a> Call<'a> {
+    /// A call without states, functions and limits.
+    pub(crate) fn plain(bound: &'a Bound, inputs: &'a [Data]) -> Self {
+        Call { bound, inputs, seed: 0, states: &[], functions: &[], activation_bytes: u64::MAX, deadline: None }
+    }
+}
+
 impl Call<'_> {
     /// Fails if the values of the call would take more memory than they may.
     pub(crate) fn check_activations(&self, bytes: u64) -> Result<()> {

@@ -13,8 +13,7 @@ use tfjs_manifest::Result;
 /// leaves the states as they were.
 ///
 /// ```no_run
-/// # fn main() -> tfjs_manifest::Result<()> {
-/// # let model: tfjs_candle::LayersModel = unimplemented!();
+/// # fn follow(model: &tfjs_candle::LayersModel) -> tfjs_manifest::Result<()> {
 /// let mut session = model.session();
 /// for frame in [[0.1f32; 5], [0.2; 5]] {
 ///     let output = session.predict(tfjs_candle::Input::new(frame, [1, 1, 5])?)?;

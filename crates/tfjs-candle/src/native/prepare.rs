@@ -23,8 +23,7 @@ pub(super) fn prepare(program: &Program) -> Result<Program> {
     Ok(Program { guards, ..dead_code(&pads::fold_pads(&program)?)? })
 }
 
-/// Whether there is a kernel for a composite, if its operands are what they mostly are. One that no kernel claims after
-/// all runs in the interpreter.
+/// Whether a composite usually has a kernel. With unusual operands none may claim it; then it runs in the interpreter.
 fn has_kernel(prim: &Prim) -> bool {
     match prim {
         Prim::Activate(_) | Prim::Rnn(_) | Prim::OneHot(_) => true,

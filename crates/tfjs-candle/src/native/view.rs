@@ -19,7 +19,7 @@ pub(super) struct View<'a> {
 pub(super) enum Readers {
     Nobody,
     One(usize),
-    /// Several nodes, one node several times, or whoever reads the block's results.
+    /// Several nodes, one node several times, or the value is a result of the block.
     Several,
 }
 

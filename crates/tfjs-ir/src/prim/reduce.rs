@@ -11,7 +11,7 @@ words! {
     ReduceOp {
         /// The sum; of nothing, 0.
         Sum = "sum",
-        /// The mean, of floating point; of nothing, NaN.
+        /// The mean, of floating point; NaN if there are no elements.
         Mean = "mean",
         /// The product; of nothing, 1.
         Prod = "prod",

@@ -2,10 +2,10 @@
 
 use crate::call::Call;
 use crate::config::{Config, DataFormat, PerAxis};
-use crate::geometry::{Padding, Window};
 use crate::lower::{KerasTensor, LowerCx};
 use std::ops::Range;
 use tfjs_ir::Value;
+use tfjs_ir::window::{Padding, Window};
 use tfjs_manifest::{Error, Result};
 
 /// Where the spatial axes are, and how many there are.
@@ -161,10 +161,5 @@ impl Windows {
     /// The sizes of the windows.
     pub fn sizes(&self) -> Vec<usize> {
         self.axes.iter().map(|w| w.size).collect()
-    }
-
-    /// The windows as primitives take them.
-    pub fn of_primitive(&self) -> Vec<tfjs_ir::window::Window> {
-        self.axes.iter().map(|&window| window.into()).collect()
     }
 }

@@ -30,7 +30,7 @@ impl Plan {
         let mut needed = vec![false; block.values.len()];
         roots.iter().for_each(|root| needed[root.index()] = true);
         let mut steps = Vec::new();
-        // From the end, whoever reads a value comes first; the first reader that is met is the last to run.
+        // Nodes are visited from the last to the first, so the first reader of a value that is found is the last to run.
         for (index, node) in block.nodes.iter().enumerate().rev() {
             let wanted: Vec<bool> = node.results.iter().map(|result| needed[result.index()]).collect();
             if !wanted.contains(&true) {

@@ -48,7 +48,7 @@ fn sum(x: &Tensor, taps: &Taps) -> candle_core::Result<Tensor> {
     fold(x, taps, 0.0, |a, b| a + b)
 }
 
-/// The mean of what each window sees; of nothing, NaN.
+/// The mean of the elements in each window; NaN for a window without elements.
 fn mean(x: &Tensor, taps: &Taps, window: &Window) -> candle_core::Result<Tensor> {
     let sum = sum(x, taps)?;
     let counts = counts(window, taps.length, taps.outputs);

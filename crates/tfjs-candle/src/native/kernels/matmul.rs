@@ -29,7 +29,7 @@ impl Kernel for Matmul {
     fn prepare(&self, shapes: &Shapes<'_>) -> Result<Prepared> {
         let [a, b] = &shapes.operands[..] else { return Err(Error::bug("a product without operands")) };
         if count(a) == 0 || count(b) == 0 {
-            // Sums of nothing.
+            // There is nothing to sum, so every element of the product is 0.
             return Ok(Prepared::new(|io| {
                 io.outs.get::<f32>(0)?.fill(0.0);
                 Ok(())

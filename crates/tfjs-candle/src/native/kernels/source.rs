@@ -1,4 +1,4 @@
-//! Values that are made of nothing but shapes and a seed: sizes, counters, random numbers.
+//! Values that depend only on shapes and a seed: sizes, counters, random numbers.
 
 use super::spread::count;
 use crate::native::buffer::Repr;

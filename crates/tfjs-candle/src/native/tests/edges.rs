@@ -37,15 +37,7 @@ fn an_input_of_any_layout_is_read() {
     let x = tensor(&floats(&[3, 2], (0..6).map(f64::from)));
     let bound = case.program.dims.bind(&[]).unwrap();
     let inputs = [Data::Tensor(x.t().unwrap())];
-    let call = Call {
-        bound: &bound,
-        inputs: &inputs,
-        seed: 0,
-        states: &[],
-        functions: &[],
-        activation_bytes: u64::MAX,
-        deadline: None,
-    };
+    let call = Call::plain(&bound, &inputs);
     let outcome = case.plan.run(&call).unwrap();
     let Data::Tensor(y) = &outcome.outputs[0] else { panic!("numbers") };
     assert_eq!(y.to_vec2::<f32>().unwrap(), [[0.0, -2.0, -4.0], [-1.0, -3.0, -5.0]]);

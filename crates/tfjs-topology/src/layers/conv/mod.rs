@@ -32,7 +32,7 @@ fn convolve(
 ) -> Result<KerasTensor> {
     let x = cx.to_float(input)?;
     let x = windows.spatial.channels_last(cx, x)?;
-    let mut out = cx.conv(x, kernel, &windows.of_primitive(), groups)?;
+    let mut out = cx.conv(x, kernel, &windows.axes, groups)?;
     if let Some(bias) = bias {
         out = cx.add(out, bias)?;
     }

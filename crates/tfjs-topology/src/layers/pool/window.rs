@@ -37,7 +37,7 @@ impl LayerDef for Pool {
         };
         let x = cx.to_float(input.value)?;
         let x = spatial.channels_last(cx, x)?;
-        let out = cx.pool(op, x, &self.windows.of_primitive())?;
+        let out = cx.pool(op, x, &self.windows.axes)?;
         Ok(vec![spatial.restore(cx, out)?.into()])
     }
 }

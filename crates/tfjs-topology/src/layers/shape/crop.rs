@@ -4,12 +4,12 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::geometry::Pads;
 use crate::layer::LayerDef;
 use crate::layers::spatial::Spatial;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use tfjs_ir::prim::layout::Range;
+use tfjs_ir::window::Pads;
 use tfjs_ir::{Dim as Length, Value};
 use tfjs_manifest::{Error, Result};
 

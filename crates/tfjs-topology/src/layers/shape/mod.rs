@@ -9,9 +9,9 @@ pub mod reshape;
 pub mod upsample;
 
 use crate::config::{Config, expected};
-use crate::geometry::Pads;
 use crate::layers::spatial::Spatial;
 use serde_json::Value;
+use tfjs_ir::window::Pads;
 use tfjs_manifest::Result;
 
 /// Elements before and after each spatial axis: `n` for all of them, `[n, m]` for each axis both times (for the

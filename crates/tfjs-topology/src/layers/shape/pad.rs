@@ -4,13 +4,13 @@
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::geometry::Pads;
 use crate::layer::LayerDef;
 use crate::layers::spatial::Spatial;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use tfjs_ir::Value;
 use tfjs_ir::prim::layout::Padding;
+use tfjs_ir::window::Pads;
 use tfjs_manifest::{Error, Result};
 
 /// Zeros around the spatial axes. No weights.

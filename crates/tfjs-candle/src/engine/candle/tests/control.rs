@@ -86,15 +86,7 @@ fn weights_and_states_are_replaced() {
     let tensor = |values: [f32; 2]| Tensor::new(&values, &Device::Cpu).unwrap();
     let bound = program.bind(&[&[2]]).unwrap();
     let (inputs, states) = ([Data::Tensor(tensor([1.0, 2.0]))], [tensor([5.0, 5.0]), tensor([7.0, 7.0])]);
-    let call = Call {
-        bound: &bound,
-        inputs: &inputs,
-        seed: 0,
-        states: &states,
-        functions: &[],
-        activation_bytes: u64::MAX,
-        deadline: None,
-    };
+    let call = Call { states: &states, ..Call::plain(&bound, &inputs) };
     let outcome = engine.run(&call, &|_| Ok(tensor([10.0, 20.0])), &Device::Cpu).unwrap();
     let values = |tensor: &Tensor| tensor.to_vec1::<f32>().unwrap();
     assert_eq!(outcome.states.iter().map(values).collect::<Vec<_>>(), [[5.0, 5.0], [8.0, 9.0]]);
@@ -115,15 +107,7 @@ fn threads_share_an_engine() {
     let bound = program.bind(&[&[2, 3]]).unwrap();
     let inputs = [laid_out(Typed::from_array(&x, &Device::Cpu).unwrap(), Layout::RowMajor).unwrap()];
     let run = || {
-        let call = Call {
-            bound: &bound,
-            inputs: &inputs,
-            seed: 0,
-            states: &[],
-            functions: &[],
-            activation_bytes: u64::MAX,
-            deadline: None,
-        };
+        let call = Call::plain(&bound, &inputs);
         let outcome = engine.run(&call, &|_| Err(Error::bug("no weights")), &Device::Cpu).unwrap();
         let Data::Tensor(y) = &outcome.outputs[0] else { panic!("text") };
         y.to_vec2::<f32>().unwrap()
@@ -142,15 +126,7 @@ fn a_missing_weight_is_the_callers_error() {
     let y = b.get(Target::Slot(slot)).unwrap();
     let program = b.finish(vec![("y".into(), y)]).unwrap();
     let bound = program.bind(&[]).unwrap();
-    let call = Call {
-        bound: &bound,
-        inputs: &[],
-        seed: 0,
-        states: &[],
-        functions: &[],
-        activation_bytes: u64::MAX,
-        deadline: None,
-    };
+    let call = Call::plain(&bound, &[]);
     let missing = |_| Err(Error::fetch("the file is gone"));
     let error = CandleEngine::compile(&program).unwrap().run(&call, &missing, &Device::Cpu).unwrap_err();
     assert_eq!((error.kind(), error.message()), (Kind::Fetch, "the file is gone"));

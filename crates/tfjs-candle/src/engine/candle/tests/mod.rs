@@ -102,15 +102,7 @@ fn run_with(
     let inputs: Vec<Data> = given.arguments.iter().map(data).collect();
     let states: Vec<Tensor> = given.states.iter().flatten().map(tensor).collect();
     let weights: Vec<Tensor> = given.slots.iter().map(tensor).collect();
-    let call = Call {
-        bound: &bound,
-        inputs: &inputs,
-        seed: given.seed,
-        states: &states,
-        functions,
-        activation_bytes: u64::MAX,
-        deadline: None,
-    };
+    let call = Call { seed: given.seed, states: &states, functions, ..Call::plain(&bound, &inputs) };
     let outcome = engine.run(&call, &|slot| Ok(weights[slot.index()].clone()), &device)?;
 
     let elements = program.body.results.iter().map(|&result| program.ty(result).element);
