@@ -2,6 +2,9 @@
 //!
 //! An operation is one addition, multiplication, comparison or call of a function of one element. The numbers are those
 //! of a plain kernel; they serve estimates and limits, not timing. Sums saturate.
+//!
+//! [`work`] is the estimate for limits. It counts what a CPU spends time on although it is no arithmetic: kernels of
+//! windows compute sixteen channels at a time however few there are, and a step of a sequence costs its dispatch.
 
 use crate::dim::{Bound, Dim};
 use crate::prim::Prim;
@@ -39,6 +42,13 @@ pub fn cost(block: &Block, node: &Node, bound: &Bound) -> Result<Cost> {
     Ok(Cost { flops: count.flops()?, bytes: count.bytes()? })
 }
 
+/// Channels that kernels of windows compute together.
+const LANES: u64 = 16;
+/// Operations that take as long as one step of a recurrent layer, at least.
+const STEP: u64 = 20_000;
+/// Operations that take as long as running one node of the body of a loop, at least.
+const DISPATCH: u64 = 5_000;
+
 /// The work of a program in operations. A node counts as one at least, and as one for each element of its results.
 ///
 /// # Errors
@@ -52,7 +62,12 @@ fn work_of(block: &Block, bound: &Bound) -> Result<u64> {
     for node in &block.nodes {
         let count = Count { block, node, bound };
         let own = match &node.prim {
-            Prim::Scan(scan) => work_of(&scan.body, bound)?.saturating_mul(bound.get(scan.length)? as u64),
+            Prim::Scan(scan) => {
+                let dispatched = (scan.body.nodes.len() as u64).saturating_mul(DISPATCH);
+                work_of(&scan.body, bound)?.saturating_add(dispatched).saturating_mul(bound.get(scan.length)? as u64)
+            }
+            Prim::Rnn(_) => count.flops()?.max(count.dim_of(0, 1)?.saturating_mul(STEP)),
+            Prim::Conv(_) | Prim::ConvInput(_) | Prim::ConvKernel(_) | Prim::Pool(_) => count.in_lanes()?,
             _ => count.flops()?,
         };
         total = total.saturating_add(own.max(count.written()?).max(1));
@@ -144,6 +159,15 @@ impl Count<'_> {
         let gates = self.dim_of(2, 0)?.saturating_mul(rnn.cell.gates() as u64);
         let step = weights.saturating_mul(2).saturating_add(gates.saturating_mul(8));
         Ok(steps.saturating_mul(step))
+    }
+
+    /// The operations of a kernel of windows, with the lanes that stay empty.
+    fn in_lanes(&self) -> Result<u64> {
+        let last = self.node.results.first().and_then(|&value| self.block.ty(value).dims.last());
+        let channels = last.map_or(Ok(1), |&dim| self.bound.get(dim))?.max(1) as u64;
+        let lanes = channels.div_ceil(LANES).saturating_mul(LANES);
+        let flops = u128::from(self.flops()?) * u128::from(lanes) / u128::from(channels);
+        Ok(u64::try_from(flops).unwrap_or(u64::MAX))
     }
 
     /// The elements of all results.
@@ -251,7 +275,7 @@ mod tests {
         let program = b.finish(vec![("y".to_string(), finals[0])]).unwrap();
         let bound = |n: u64| program.dims.bind(&[(length, n)]).unwrap();
         // The input, the zero, and the steps.
-        assert_eq!(work(&program, &bound(10)).unwrap(), 10 + 1 + 10);
+        assert_eq!(work(&program, &bound(10)).unwrap(), 10 + 1 + 10 * (1 + DISPATCH));
         assert_eq!(work(&program, &bound(0)).unwrap(), 1 + 1 + 1);
         assert_eq!(work(&program, &bound(u64::MAX / 2)).unwrap(), u64::MAX);
     }

@@ -3,6 +3,7 @@
 //! A byte-order mark is skipped. Duplicate keys, which most readers resolve silently in favour of the last,
 //! are refused. Floats are parsed exactly. Nothing else is judged here.
 
+use crate::account::{Account, entry_bytes, text_bytes};
 use crate::text::{push_key, shorten};
 use crate::{Error, Limits, Result, foreign};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -14,18 +15,24 @@ use std::fmt;
 /// The JSON document in `bytes`.
 ///
 /// # Errors
-/// [`Kind::Limit`](crate::Kind::Limit) for more bytes than `limits.model_json_bytes` or for nesting deeper
-/// than 127 levels; [`Kind::Malformed`](crate::Kind::Malformed), with line and column, for anything that is
+/// [`Kind::Limit`](crate::Kind::Limit) for more bytes than `limits.model_json_bytes`, for values that take more memory
+/// than `limits.model_bytes`, or for nesting deeper than 127 levels; [`Kind::Malformed`](crate::Kind::Malformed), with line and column, for anything that is
 /// not one JSON document with unique keys. Other formats that are passed for a model are named.
 pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Value> {
     Limits::check("model_json_bytes", bytes.len() as u64, limits.model_json_bytes)?;
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     foreign::refuse(text)?;
 
-    let trail = RefCell::new(Trail::default());
+    let read = Reading { trail: RefCell::default(), account: Account::new(limits) };
     let mut json = serde_json::Deserializer::from_slice(text);
-    let value = Node(&trail).deserialize(&mut json).and_then(|value| json.end().map(|()| value));
-    value.map_err(|error| describe(error, text, &trail.into_inner()))
+    let value = Node(&read).deserialize(&mut json).and_then(|value| json.end().map(|()| value));
+    value.map_err(|error| describe(error, text, read.trail.into_inner()))
+}
+
+/// What is known of the document while it is read.
+struct Reading {
+    trail: RefCell<Trail>,
+    account: Account,
 }
 
 /// Where the parser was when it failed. Filled on the way out, so parsing what is right costs nothing.
@@ -34,6 +41,8 @@ struct Trail {
     /// Innermost first.
     steps: Vec<Step>,
     duplicate: bool,
+    /// The budget that is spent.
+    limit: Option<Error>,
 }
 
 enum Step {
@@ -55,17 +64,25 @@ impl Trail {
 }
 
 /// Builds a `Value` as `serde_json` does, except that a repeated key is an error.
-struct Node<'a>(&'a RefCell<Trail>);
+struct Node<'a>(&'a Reading);
 
 impl Node<'_> {
     fn step(&self, step: Step) {
-        self.0.borrow_mut().steps.push(step);
+        self.0.trail.borrow_mut().steps.push(step);
+    }
+
+    fn charge<E: serde::de::Error>(&self, bytes: u64) -> Result<(), E> {
+        self.0.account.charge(bytes).map_err(|limit| {
+            self.0.trail.borrow_mut().limit = Some(limit);
+            E::custom("too large")
+        })
     }
 }
 
 impl<'de> DeserializeSeed<'de> for Node<'_> {
     type Value = Value;
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Value, D::Error> {
+        self.charge(size_of::<Value>() as u64)?;
         json.deserialize_any(self)
     }
 }
@@ -92,11 +109,9 @@ impl<'de> Visitor<'de> for Node<'_> {
         let number = Number::from_f64(value).ok_or_else(|| E::custom("number out of range"))?;
         Ok(Value::Number(number))
     }
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Value, E> {
+        self.charge(text_bytes(value))?;
         Ok(Value::String(value.to_owned()))
-    }
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
@@ -104,7 +119,11 @@ impl<'de> Visitor<'de> for Node<'_> {
         loop {
             match items.next_element_seed(Node(self.0)) {
                 Ok(Some(item)) => array.push(item),
-                Ok(None) => return Ok(Value::Array(array)),
+                Ok(None) => {
+                    // What is built lives as long as the model: no room for elements that never come.
+                    array.shrink_to_fit();
+                    return Ok(Value::Array(array));
+                }
                 Err(error) => {
                     self.step(Step::Index(array.len()));
                     return Err(error);
@@ -116,8 +135,9 @@ impl<'de> Visitor<'de> for Node<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
+            self.charge(entry_bytes(&key))?;
             if map.contains_key(&key) {
-                self.0.borrow_mut().duplicate = true;
+                self.0.trail.borrow_mut().duplicate = true;
                 self.step(Step::Key(key));
                 return Err(A::Error::custom("duplicate key"));
             }
@@ -133,7 +153,10 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 }
 
-fn describe(error: serde_json::Error, text: &[u8], trail: &Trail) -> Error {
+fn describe(error: serde_json::Error, text: &[u8], trail: Trail) -> Error {
+    if let Some(limit) = trail.limit {
+        return limit;
+    }
     let (line, column) = (error.line(), error.column());
     let whole = error.to_string();
     let what = whole.split(" at line ").next().unwrap_or(&whole);

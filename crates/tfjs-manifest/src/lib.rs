@@ -38,6 +38,7 @@
 //! assert!(error.to_string().starts_with("this is an HTML page, not a model.json"));
 //! ```
 
+pub mod account;
 mod dtype;
 mod error;
 mod findings;
@@ -54,6 +55,7 @@ mod sink;
 mod spec;
 pub mod text;
 
+pub use account::Account;
 pub use dtype::DType;
 pub use error::{Error, Kind, Place, Result};
 pub use findings::Findings;

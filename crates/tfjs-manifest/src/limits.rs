@@ -8,10 +8,15 @@ use crate::{Error, Result};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of `model.json`. Default 64 MiB; parsed JSON takes up to forty times its text.
+    /// Bytes of `model.json`. Default 16 MiB.
     pub model_json_bytes: u64,
+    /// Bytes of memory that everything built from `model.json` takes together: JSON values, configurations, calls,
+    /// values, primitives. Charged before it is built; see [`Account`](crate::account::Account). Default 512 MiB.
+    pub model_bytes: u64,
     /// Bytes of all weights, as values in memory. Default 64 GiB.
     pub weight_bytes: u64,
+    /// Bytes of the weights that a file loaded without `strict` does not have, which are filled. Default 256 MiB.
+    pub filled_bytes: u64,
     /// Bytes of all string tensors, whose sizes the manifest does not tell; groups that have some get equal shares.
     /// Default 64 MiB.
     pub string_bytes: u64,
@@ -41,15 +46,20 @@ pub struct Limits {
     /// Primitives of the program a model is lowered to. Default 2^20.
     pub primitives: u64,
     /// Bytes that all values of one prediction take together, weights and inputs aside: checked before any is
-    /// allocated. Default 8 GiB.
+    /// allocated. Default 1 GiB.
     pub activation_bytes: u64,
+    /// Arithmetic operations of one prediction for each example of its batch, estimated from the program before it
+    /// runs. Default 10^12: some tens of seconds on one core.
+    pub work: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            model_json_bytes: 64 << 20,
+            model_json_bytes: 16 << 20,
+            model_bytes: 512 << 20,
             weight_bytes: 64 << 30,
+            filled_bytes: 256 << 20,
             string_bytes: 64 << 20,
             tensors: 1 << 20,
             files: 65_536,
@@ -63,7 +73,8 @@ impl Default for Limits {
             nesting: 32,
             nodes: 100_000,
             primitives: 1 << 20,
-            activation_bytes: 8 << 30,
+            activation_bytes: 1 << 30,
+            work: 1_000_000_000_000,
         }
     }
 }
@@ -74,7 +85,9 @@ impl Limits {
         let n = u64::MAX;
         Limits {
             model_json_bytes: n,
+            model_bytes: n,
             weight_bytes: n,
+            filled_bytes: n,
             string_bytes: n,
             tensors: n,
             files: n,
@@ -89,6 +102,7 @@ impl Limits {
             nodes: n,
             primitives: n,
             activation_bytes: n,
+            work: n,
         }
     }
 

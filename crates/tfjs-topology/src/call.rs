@@ -4,6 +4,8 @@
 //! (`Call<ValueId>`), types during inference (`Call<TensorType>`) and tensors while running.
 
 use serde_json::Value;
+use std::sync::Arc;
+use tfjs_manifest::account::text_bytes;
 
 /// An argument: a tensor, a list with tensors in it, or a constant.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,8 +16,8 @@ pub enum Arg<T> {
     List(Vec<Arg<T>>),
     /// Named arguments, as models built from a dict of inputs take them.
     Dict(Vec<(String, Arg<T>)>),
-    /// Anything without a tensor in it.
-    Const(Value),
+    /// Anything without a tensor in it; shared, so that a call costs the same whatever constants it has.
+    Const(Arc<Value>),
 }
 
 impl<T> Arg<T> {
@@ -44,6 +46,16 @@ impl<T> Arg<T> {
         }
     }
 
+    /// The bytes it takes in memory; constants are shared and not counted.
+    fn bytes(&self) -> u64 {
+        let inside = match self {
+            Arg::Tensor(_) | Arg::Const(_) => 0,
+            Arg::List(items) => items.iter().map(Arg::bytes).sum(),
+            Arg::Dict(items) => items.iter().map(named_bytes).sum(),
+        };
+        size_of::<Self>() as u64 + inside
+    }
+
     /// The tensor, if the argument is one.
     pub fn tensor(&self) -> Option<&T> {
         match self {
@@ -55,11 +67,14 @@ impl<T> Arg<T> {
     /// The constant, if the argument is one other than null.
     pub fn constant(&self) -> Option<&Value> {
         match self {
-            Arg::Const(Value::Null) => None,
-            Arg::Const(value) => Some(value),
+            Arg::Const(value) => Some(&**value).filter(|value| !value.is_null()),
             _ => None,
         }
     }
+}
+
+fn named_bytes<T>((name, arg): &(String, Arg<T>)) -> u64 {
+    size_of::<String>() as u64 + text_bytes(name) + arg.bytes()
 }
 
 /// The arguments of one call of a layer.
@@ -88,6 +103,12 @@ impl<T> Call<T> {
         let mut out = Vec::new();
         self.args.iter().for_each(|a| a.collect(&mut out));
         out
+    }
+
+    /// The bytes that the arguments take in memory; constants are shared and not counted.
+    pub(crate) fn bytes(&self) -> u64 {
+        let positional: u64 = self.args.iter().map(Arg::bytes).sum();
+        positional + self.kwargs.iter().map(named_bytes).sum::<u64>()
     }
 
     /// A keyword argument.

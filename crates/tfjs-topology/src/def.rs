@@ -6,6 +6,7 @@ use crate::producer::Producer;
 use crate::registry::Layer;
 use crate::types::TensorType;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// A whole file's model.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct ModelDef {
     pub root: Submodel,
     /// What was noticed while reading and does not stop the model from loading.
     pub warnings: Vec<String>,
+    /// Bytes of memory spent of [`Limits::model_bytes`](tfjs_manifest::Limits::model_bytes) so far.
+    pub built_bytes: u64,
 }
 
 /// A model, at any depth.
@@ -71,8 +74,8 @@ pub struct LayerEntry {
     pub name: String,
     /// The class, as written.
     pub class_name: String,
-    /// The configuration, as written.
-    pub config: Map<String, Value>,
+    /// The configuration, as written; without `layers`, for a model.
+    pub config: Arc<Map<String, Value>>,
     /// What it is.
     pub body: LayerBody,
     /// Its calls.

@@ -6,6 +6,7 @@ use crate::ops::Op;
 use crate::registry::Layer;
 use crate::types::TensorType;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// Index of a value in [`ModelGraph::values`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -100,7 +101,7 @@ pub struct GraphLayer {
     /// The class, as written.
     pub class_name: String,
     /// The configuration, as written.
-    pub config: Map<String, Value>,
+    pub config: Arc<Map<String, Value>>,
     /// What it is.
     pub callee: Callee,
     /// Its weights.
@@ -118,7 +119,7 @@ impl GraphLayer {
             path: String::new(),
             name: String::new(),
             class_name: String::new(),
-            config: Map::new(),
+            config: Arc::default(),
             callee: Callee::Layer(layer),
             slots: Vec::new(),
             trainable: true,

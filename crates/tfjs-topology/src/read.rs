@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
-use tfjs_manifest::{Limits, Result};
+use tfjs_manifest::{Account, Limits, Result};
 
 /// Reads the configuration of a custom layer into its description.
 pub type Describe = dyn Fn(&Config<'_>) -> Result<Arc<dyn LayerDef>> + Send + Sync;
@@ -56,6 +56,8 @@ pub struct ReadCx<'a> {
     pub warnings: Rc<RefCell<Vec<String>>>,
     /// Layers read so far, of all models and wrappers.
     pub layers: Rc<Cell<u64>>,
+    /// What is spent of the memory for what is built from the file; one account for all depths.
+    pub(crate) account: Rc<Account>,
     /// Suggestions of class names.
     pub(crate) hints: Rc<Hints>,
 }
@@ -69,6 +71,7 @@ impl<'a> ReadCx<'a> {
         ReadCx {
             producer,
             custom: CustomDefs::default(),
+            account: Rc::new(Account::new(&Limits::default())),
             limits: Limits::default(),
             depth: 0,
             warnings: Rc::default(),

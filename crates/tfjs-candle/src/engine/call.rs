@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 use tfjs_ir::{Bound, SlotId};
-use tfjs_manifest::{Error, Result};
+use tfjs_manifest::{Error, Limits, Result};
 
 /// One run of a program.
 pub(crate) struct Call<'a> {
@@ -22,6 +22,8 @@ pub(crate) struct Call<'a> {
     pub(crate) functions: &'a [Arc<dyn OpaqueFunction>],
     /// The most bytes that the values of this call may take together, inputs and weights aside.
     pub(crate) activation_bytes: u64,
+    /// The most operations that the call may take for each example.
+    pub(crate) work: u64,
     /// When the call is to be given up.
     pub(crate) deadline: Option<Instant>,
 }
@@ -30,7 +32,8 @@ pub(crate) struct Call<'a> {
 impl<'a> Call<'a> {
     /// A call without states, functions and limits.
     pub(crate) fn plain(bound: &'a Bound, inputs: &'a [Data]) -> Self {
-        Call { bound, inputs, seed: 0, states: &[], functions: &[], activation_bytes: u64::MAX, deadline: None }
+        let (activation_bytes, work) = (u64::MAX, u64::MAX);
+        Call { bound, inputs, seed: 0, states: &[], functions: &[], activation_bytes, work, deadline: None }
     }
 }
 
@@ -42,9 +45,16 @@ impl Call<'_> {
             return Ok(());
         }
         Err(Error::limit(format!(
-            "limit `activation_bytes` (memory of one prediction): allowed {allowed}, asked {bytes}; raise it in \
-             `Limits` if this model is trusted"
+            "limit `activation_bytes` (memory of one prediction): allowed {allowed}, asked {bytes}; predict fewer \
+             examples at a time, or raise it in `Limits` if this model is trusted"
         )))
+    }
+
+    /// Fails if the call would take more arithmetic than it may.
+    pub(crate) fn check_work(&self, work: u64) -> Result<()> {
+        let examples = self.inputs.first().and_then(|input| input.dims().first()).map_or(1, |&n| n.max(1) as u64);
+        let allowed = self.work.saturating_mul(examples);
+        Limits::check("work (operations of one prediction, for all examples)", work, allowed)
     }
 }
 

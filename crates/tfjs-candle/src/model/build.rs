@@ -110,6 +110,7 @@ pub fn prepare_lazy(
 
 impl Prepared {
     fn new(json: ModelJson, def: ModelDef, model: Model, binding: Binding, options: BuildOptions) -> Result<Self> {
+        check_filled(&model, &binding, &options.limits)?;
         let on_cpu = options.device.as_ref().is_none_or(Device::is_cpu);
         let selection = match options.engine() {
             Engine::Native if !on_cpu => {
@@ -221,4 +222,17 @@ fn weight_bytes(graph: &ModelGraph) -> u64 {
         slot.decl.shape.elements() as u64 * slot.decl.dtype.size().unwrap_or(0)
     };
     graph.slots.iter().map(bytes).sum()
+}
+
+/// Fails if the weights that the file does not have take more memory than they may.
+fn check_filled(model: &Model, binding: &Binding, limits: &Limits) -> Result<()> {
+    let slots = model.graph.slots.iter().zip(&binding.slots).filter(|(_, bound)| matches!(bound, Bound::Filled));
+    let mut bytes = 0u64;
+    for (slot, _) in slots {
+        let own = (slot.decl.shape.elements() as u64).saturating_mul(size_of::<f32>() as u64);
+        bytes = bytes.saturating_add(own);
+        Limits::check("filled_bytes (weights that the file does not have)", bytes, limits.filled_bytes)
+            .map_err(|e| e.at_weight(slot.name()))?;
+    }
+    Ok(())
 }

@@ -181,6 +181,7 @@ impl Shared {
             states: &states,
             functions: &self.functions,
             activation_bytes: self.limits.activation_bytes,
+            work: self.limits.work,
             deadline,
         };
         match (engine, &self.native) {

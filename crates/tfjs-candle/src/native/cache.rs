@@ -22,13 +22,15 @@ pub(super) struct Entry {
     pub(super) instance: Instance,
     /// Bytes of one call.
     pub(super) bytes: u64,
+    /// Operations of one call, estimated.
+    pub(super) work: u64,
     resting: Mutex<Vec<Arena>>,
 }
 
 impl Entry {
-    pub(super) fn new(key: Box<[usize]>, bound: Bound, instance: Instance) -> Result<Self> {
+    pub(super) fn new(key: Box<[usize]>, bound: Bound, instance: Instance, work: u64) -> Result<Self> {
         let bytes = instance.layout.bytes()?.saturating_add(instance.scratch);
-        Ok(Entry { key, bound, instance, bytes, resting: Mutex::default() })
+        Ok(Entry { key, bound, instance, bytes, work, resting: Mutex::default() })
     }
 
     /// Memory for one call: an arena that rests, or a new one.
@@ -111,7 +113,7 @@ mod tests {
         let selection = Selection::new(b.finish(vec![("y".to_string(), y)])?)?;
         let bound = selection.program.bind(&[&key])?;
         let instance = Instance::new(&selection.root, &selection.program, &bound, 0)?;
-        Entry::new(key, bound, instance)
+        Entry::new(key, bound, instance, 0)
     }
 
     #[test]

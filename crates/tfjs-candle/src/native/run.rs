@@ -11,6 +11,7 @@ use super::layout::Arena;
 use crate::engine::call::{Call, Outcome};
 use crate::value::Data;
 use std::sync::Arc;
+use tfjs_ir::cost::work;
 use tfjs_ir::{InputRole, SlotId, Target};
 use tfjs_manifest::{Error, Result};
 
@@ -24,6 +25,7 @@ impl NativePlan {
     ///   step rejects, such as an index outside of a table.
     pub(crate) fn run(&self, call: &Call<'_>) -> Result<Outcome> {
         let entry = self.entry(call)?;
+        call.check_work(entry.work)?;
         call.check_activations(entry.bytes)?;
         let mut arena = entry.arena()?;
         let outcome = self.run_in(call, &entry, &mut arena);
@@ -51,7 +53,8 @@ impl NativePlan {
             let states: Vec<&[usize]> = call.states.iter().map(|tensor| tensor.dims()).collect();
             let bound = program.bind_all(&shapes, &[], &states)?;
             let instance = Instance::new(&self.selection.root, program, &bound, self.held.values.len())?;
-            Entry::new(key, bound, instance)
+            let work = work(program, &bound)?;
+            Entry::new(key, bound, instance, work)
         })
     }
 

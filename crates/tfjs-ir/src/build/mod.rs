@@ -41,6 +41,8 @@ pub struct Builder {
     limit: u64,
     streams: u64,
     pointwise: bool,
+    /// Bytes of memory of the nodes and values so far.
+    bytes: u64,
 }
 
 impl Default for Builder {
@@ -63,6 +65,7 @@ impl Builder {
             limit,
             streams: 0,
             pointwise: true,
+            bytes: 0,
         }
     }
 
@@ -115,6 +118,11 @@ impl Builder {
     /// The program so far. Its body is empty until [`finish`](Builder::finish).
     pub fn program(&self) -> &Program {
         &self.program
+    }
+
+    /// Bytes of memory that the nodes and values so far take, constants aside.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// The innermost open block.
@@ -211,7 +219,10 @@ impl Builder {
         let block = self.blocks.last_mut().expect("the body is never closed before `finish`");
         let node = u32::try_from(block.nodes.len()).map_err(|_| Error::limit("more than 2^32 nodes"))?;
         let mut values = Vec::with_capacity(results.len());
+        let listed = size_of::<Value>() * (operands.len() + results.len());
+        self.bytes += (size_of::<Node>() + listed + size_of::<ValueInfo>() * results.len()) as u64;
         for ty in results {
+            self.bytes += size_of_val(&ty.dims[..]) as u64;
             values.push(Value::new(block.values.len())?);
             block.values.push(ValueInfo { ty, node: Some(node) });
         }

@@ -53,13 +53,13 @@ impl Calls<'_> {
         }
         for (key, arg) in &call.kwargs {
             match arg {
-                Arg::Const(Value::Null) => {}
+                Arg::Const(value) if value.is_null() => {}
                 Arg::Const(value) if self.reads_as_tensor(value) => lost.push("a list that looks like a tensor"),
                 Arg::Const(value) => {
-                    if key == "training" && *value == Value::Bool(true) && cx.producer.obeys_training() {
+                    if key == "training" && **value == Value::Bool(true) && cx.producer.obeys_training() {
                         cx.warn(at, "TensorFlow.js does not obey `training: true` of a call when it predicts");
                     }
-                    kwargs.insert(key.clone(), value.clone());
+                    kwargs.insert(key.clone(), Value::clone(value));
                 }
                 // A recurrent layer takes its states behind its input.
                 arg if key == "initial_state" => {
@@ -111,7 +111,7 @@ impl Calls<'_> {
             Arg::Tensor(tensor) => out.push(self.triple(tensor)),
             Arg::List(items) => items.iter().for_each(|item| self.flatten(item, out)),
             Arg::Dict(items) => items.iter().for_each(|(_, item)| self.flatten(item, out)),
-            Arg::Const(value) => out.push(json!(["_CONSTANT_VALUE", -1, value])),
+            Arg::Const(value) => out.push(json!(["_CONSTANT_VALUE", -1, **value])),
         }
     }
 
@@ -132,7 +132,7 @@ impl Calls<'_> {
             Arg::Tensor(tensor) => self.triple(tensor),
             Arg::List(items) => items.iter().map(|item| self.keras2_kwarg(item)).collect(),
             Arg::Dict(items) => items.iter().map(|(key, item)| (key.clone(), self.keras2_kwarg(item))).collect(),
-            Arg::Const(value) => value.clone(),
+            Arg::Const(value) => Value::clone(value),
         }
     }
 
@@ -151,7 +151,7 @@ impl Calls<'_> {
             }
             Arg::List(items) => items.iter().map(|item| self.keras3_arg(item)).collect(),
             Arg::Dict(items) => items.iter().map(|(key, item)| (key.clone(), self.keras3_arg(item))).collect(),
-            Arg::Const(value) => value.clone(),
+            Arg::Const(value) => Value::clone(value),
         }
     }
 }

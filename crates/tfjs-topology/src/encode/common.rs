@@ -49,11 +49,11 @@ fn plain(value: &Value) -> Value {
 /// The configuration of an input.
 pub(super) fn input(entry: &LayerEntry, ty: Option<&TensorType>, at: &At<'_>, cx: &EncodeCx<'_>) -> Value {
     if cx.producer.is_tfjs() && !entry.config.is_empty() {
-        return Value::Object(entry.config.clone());
+        return Value::Object(Map::clone(&entry.config));
     }
     let Some(ty) = ty else {
         cx.warn(at, "the shape of the input is not known, which TensorFlow.js needs");
-        return Value::Object(entry.config.clone());
+        return Value::Object(Map::clone(&entry.config));
     };
     if entry.config.get("optional").and_then(Value::as_bool) == Some(true) {
         cx.warn(at, "TensorFlow.js has no optional inputs");

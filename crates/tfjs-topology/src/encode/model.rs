@@ -129,15 +129,15 @@ pub(super) fn encode_entry(
             cx.warn(&at, "TensorFlow.js knows no operations on tensors in a model");
             // Told from a layer of the same class by its module.
             module = cx.producer.is_keras3().then_some("keras.ops");
-            (entry.class_name.clone(), Value::Object(entry.config.clone()))
+            (entry.class_name.clone(), Value::Object(Map::clone(&entry.config)))
         }
         LayerBody::Layer(_) if cx.producer.is_tfjs() => {
             activation::check_unreadable(&entry.config, &at, cx);
-            (entry.class_name.clone(), Value::Object(entry.config.clone()))
+            (entry.class_name.clone(), Value::Object(Map::clone(&entry.config)))
         }
         LayerBody::Layer(Layer::Custom(_)) => {
             cx.warn(&at, "a class of your own, which TensorFlow.js needs to be registered under this name");
-            (entry.class_name.clone(), Value::Object(entry.config.clone()))
+            (entry.class_name.clone(), Value::Object(Map::clone(&entry.config)))
         }
         LayerBody::Layer(layer) => {
             let (class, config) = classes::encode_layer(layer, &entry.config, &at, cx)?;

@@ -233,7 +233,7 @@ fn operations_stay_what_they_are() {
     let producer = Producer::of(Family::TensorFlowJs);
     let again = parse(&topology, producer, &CustomDefs::default(), &Limits::default()).unwrap();
     assert!(matches!(again.root.layers[1].body, crate::def::LayerBody::Op(_)));
-    assert_eq!(again.root.layers[1].calls[0].args[1], crate::call::Arg::Const(json!(1.0)));
+    assert_eq!(again.root.layers[1].calls[0].args[1], crate::call::Arg::Const(json!(1.0).into()));
 }
 
 #[test]

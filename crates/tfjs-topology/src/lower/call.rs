@@ -9,6 +9,7 @@ use crate::inner::Inner;
 use crate::layer::Scope;
 use serde_json::Value as Json;
 use tfjs_ir::{ElementType, Origin};
+use tfjs_manifest::account::text_bytes;
 use tfjs_manifest::{Error, Limits, Result};
 
 /// A Keras tensor, and its place in the call table: inside of a wrapper it has none.
@@ -41,7 +42,7 @@ impl LowerCx<'_> {
     ) -> Result<Vec<Edge>> {
         let callee = callee(entry)?;
         self.spend(1)?;
-        let layer = self.layer(entry, &callee, path, scope, object);
+        let layer = self.layer(entry, &callee, path, scope, object)?;
         let instance = self.instance(0, entry, layer);
         let node = self.graph.nodes.len();
         let origin = Origin { layer: path.into(), call: u32::try_from(node).ok(), ..Origin::default() };
@@ -106,9 +107,12 @@ impl LowerCx<'_> {
     /// The `training` argument of a call holds for what is inside of it, where the producer obeys it.
     pub(super) fn enter_training<T>(&mut self, call: &Call<T>) -> Result<bool> {
         let given = match call.kwarg("training") {
-            Some(Arg::Const(Json::Bool(training))) => Some(*training),
-            Some(Arg::Const(Json::Number(n))) => Some(n.as_f64() != Some(0.0)),
-            Some(Arg::Const(_)) | None => None,
+            Some(Arg::Const(value)) => match &**value {
+                Json::Bool(training) => Some(*training),
+                Json::Number(n) => Some(n.as_f64() != Some(0.0)),
+                _ => None,
+            },
+            None => None,
             Some(_) => return Err(Error::unsupported("`training` is a tensor, which is not supported")),
         };
         let obeyed = given.filter(|_| self.obeys_training);
@@ -130,10 +134,19 @@ impl LowerCx<'_> {
     }
 
     /// The layer of the call table.
-    fn layer(&mut self, entry: &LayerEntry, callee: &Callee, path: &str, scope: &Scoped, object: &str) -> LayerId {
+    fn layer(
+        &mut self,
+        entry: &LayerEntry,
+        callee: &Callee,
+        path: &str,
+        scope: &Scoped,
+        object: &str,
+    ) -> Result<LayerId> {
         if let Some(&instance) = self.instances.get(&(0, std::ptr::from_ref(entry))) {
-            return self.known[instance].layer;
+            return Ok(self.known[instance].layer);
         }
+        self.account.charge_many::<GraphLayer>(1)?;
+        self.account.charge(text_bytes(path) + text_bytes(object))?;
         let layer = LayerId(self.graph.layers.len());
         let object_path = format!("{}{object}", scope.object_path);
         self.places.insert(layer, Place { models: scope.models.clone(), object_path });
@@ -146,7 +159,7 @@ impl LowerCx<'_> {
             slots: Vec::new(),
             trainable: entry.trainable(),
         });
-        layer
+        Ok(layer)
     }
 
     /// The instance of an entry inside of its holder: 0 is the model, `i + 1` instance `i`.
@@ -161,6 +174,7 @@ impl LowerCx<'_> {
     /// Writes a call into the call table.
     fn record(&mut self, layer: LayerId, call: &Call<Edge>, outputs: Vec<KerasTensor>) -> Result<Vec<Edge>> {
         let node = self.graph.nodes.len();
+        self.pay(call.bytes(), outputs.len())?;
         let mut edges = Vec::with_capacity(outputs.len());
         for tensor in outputs {
             let ty = self.keras_type(self.ty(tensor.value));
@@ -172,6 +186,18 @@ impl LowerCx<'_> {
         let outputs = edges.iter().filter_map(|edge| edge.id).collect();
         self.graph.nodes.push(Node { layer, call, outputs });
         Ok(edges)
+    }
+
+    /// Spends the memory of a call: its arguments and outputs, and what it added to the program, of which the engines
+    /// keep two more copies.
+    fn pay(&mut self, arguments: u64, outputs: usize) -> Result<()> {
+        const COPIES: u64 = 3;
+        let built = self.builder.bytes();
+        self.account.charge((built - self.paid).saturating_mul(COPIES))?;
+        self.paid = built;
+        self.account.charge_many::<Node>(1)?;
+        self.account.charge(arguments)?;
+        self.account.charge_many::<(ValueId, ValueInfo)>(outputs)
     }
 
     /// A new value of the call table.

@@ -2,8 +2,7 @@
 
 use super::LowerCx;
 use super::call::Edge;
-use super::order::execution_order;
-use super::scope::{Scoped, object_names, restart};
+use super::scope::{Scoped, restart};
 use crate::call::{Arg, Call};
 use crate::def::{LayerBody, LayerEntry, Submodel, TensorRef};
 use crate::layer::Scope;
@@ -32,8 +31,8 @@ impl LowerCx<'_> {
             self.check_input(model, port.tensor.layer, &edge)?;
             computed.insert((port.tensor.layer, 0), vec![edge]);
         }
-        let objects = object_names(model);
-        for (layer, call) in execution_order(model)? {
+        let route = self.route(model)?;
+        for &(layer, call) in &route.order {
             let entry = &model.layers[layer];
             let path = format!("{}{}", scope.path, entry.name);
             let at = |e: Error| e.at_layer(&path);
@@ -46,13 +45,13 @@ impl LowerCx<'_> {
                     self.spend(1).map_err(at)?;
                     let inputs = model_inputs(inner, &arguments).map_err(at)?;
                     let training = self.enter_training(&arguments).map_err(at)?;
-                    let outputs = self.inline(inner, &scope.inside(entry, inner, &objects[layer]), held, inputs);
+                    let outputs = self.inline(inner, &scope.inside(entry, inner, &route.objects[layer]), held, inputs);
                     self.leave_training(training);
                     outputs?
                 }
-                (_, None) => self.call(entry, scope, &objects[layer], &arguments)?,
+                (_, None) => self.call(entry, scope, &route.objects[layer], &arguments)?,
                 (_, Some((holder, prefix))) => {
-                    let object_path = format!("{}{}", scope.object_path, objects[layer]);
+                    let object_path = format!("{}{}", scope.object_path, route.objects[layer]);
                     let mut prefix = prefix.to_vec();
                     prefix.push(restart(&entry.name, object_path));
                     let tensors = arguments.try_map(|edge| Ok::<_, Error>(edge.tensor.clone()))?;

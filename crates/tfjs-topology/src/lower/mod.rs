@@ -21,20 +21,22 @@ mod weights;
 pub(crate) use alone::Alone;
 pub(crate) use model::lower_entry;
 pub use model::{LowerOptions, Model, Phase, lower};
+use order::Route;
 pub(crate) use order::execution_order;
 pub use scope::Scoped;
 pub use tensor::{KerasTensor, element, value_type};
 
-use crate::def::LayerEntry;
+use crate::def::{LayerEntry, Submodel};
 use crate::graph::{GraphLayer, LayerId, ModelGraph, SlotId};
 use crate::layer::Scope;
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::rc::Rc;
 use std::sync::Arc;
 use tfjs_ir::{Builder, Dim, ElementType, StateId, Value};
-use tfjs_manifest::{Error, Limits, Result};
+use tfjs_manifest::{Account, Error, Limits, Result};
 
 /// What a layer is lowered with: the builder of the program (to which it dereferences), and what Keras knows beside it:
 /// weights, masks, whether the model trains.
@@ -62,6 +64,12 @@ pub struct LowerCx<'a> {
     states: HashMap<(usize, usize), StateId>,
     /// What was noticed and does not stop the model from loading.
     warnings: Vec<String>,
+    /// Memory spent on what is built from the file.
+    account: Account,
+    /// The memory of the program that is paid for.
+    paid: u64,
+    /// The order of the calls of each model, found once however often the model is called.
+    routes: HashMap<*const Submodel, Rc<Route>>,
 }
 
 /// A layer with its weights: one for each place in the file, however often it is called.
@@ -122,6 +130,9 @@ impl<'a> LowerCx<'a> {
             opaques: Vec::new(),
             states: HashMap::new(),
             warnings: Vec::new(),
+            account: Account::new(limits),
+            paid: 0,
+            routes: HashMap::new(),
         }
     }
 

@@ -67,6 +67,7 @@ impl fmt::Debug for Model {
 pub fn lower(def: &ModelDef, options: &LowerOptions) -> Result<Model> {
     let LowerOptions { input_shapes, limits, phase } = options;
     let mut cx = LowerCx::new(limits, *phase, def.producer.obeys_training());
+    cx.account.charge(def.built_bytes)?;
     let mut ports = Vec::new();
     let mut edges = Vec::new();
     let names = unique(def.root.inputs.iter().map(|p| p.name.clone()));

@@ -1,8 +1,32 @@
 //! The order of calls in a submodel: every call after the calls whose outputs it takes.
 
+use super::LowerCx;
+use super::scope::object_names;
 use crate::def::{LayerBody, Submodel, TensorRef};
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use tfjs_manifest::{Error, Result};
+
+/// What is known of a submodel before it is called.
+#[derive(Debug)]
+pub(super) struct Route {
+    /// Its calls as `(layer, call)`.
+    pub(super) order: Vec<(usize, usize)>,
+    /// What `.keras` files call its layers.
+    pub(super) objects: Vec<String>,
+}
+
+impl LowerCx<'_> {
+    /// The calls of a submodel in order. A model that is called often is ordered once.
+    pub(super) fn route(&mut self, model: &Submodel) -> Result<Rc<Route>> {
+        if let Some(route) = self.routes.get(&std::ptr::from_ref(model)) {
+            return Ok(route.clone());
+        }
+        let route = Rc::new(Route { order: execution_order(model)?, objects: object_names(model) });
+        self.routes.insert(std::ptr::from_ref(model), route.clone());
+        Ok(route)
+    }
+}
 
 /// The calls of a submodel as `(layer, call)`, in an order that computes every tensor before it is needed and
 /// keeps the file's order otherwise.

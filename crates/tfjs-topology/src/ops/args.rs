@@ -75,7 +75,8 @@ impl<'a> Args<'a> {
     pub fn opt<V: FromJson>(&self, names: &[&'static str], position: Option<usize>) -> Result<Option<V>> {
         let name = first(names);
         let value = match self.find(names, position) {
-            Some(Found::InCall(Arg::Const(value)) | Found::Configured(value)) => value,
+            Some(Found::InCall(Arg::Const(value))) => value,
+            Some(Found::Configured(value)) => value,
             Some(Found::InCall(_)) => return Err(is_a_tensor(name)),
             None => return Ok(None),
         };
@@ -271,7 +272,7 @@ pub fn numeric(cx: &LowerCx<'_>, value: Value) -> Result<()> {
 }
 
 fn is_null(arg: &Arg<KerasTensor>) -> bool {
-    matches!(arg, Arg::Const(Json::Null))
+    matches!(arg, Arg::Const(value) if value.is_null())
 }
 
 fn first(names: &[&'static str]) -> &'static str {

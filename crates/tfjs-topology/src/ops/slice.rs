@@ -56,7 +56,9 @@ struct Part {
 fn items(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Vec<Item>> {
     let arg = args.keyword(&["slice_spec", "key"]).or(args.positional().get(1));
     match arg {
-        Some(Arg::Const(Json::Array(items))) => items.iter().map(|item| json_item(cx, item)).collect(),
+        Some(Arg::Const(value)) if value.is_array() => {
+            value.as_array().into_iter().flatten().map(|item| json_item(cx, item)).collect()
+        }
         Some(Arg::List(items)) => items.iter().map(|item| arg_item(cx, item)).collect(),
         Some(one) => Ok(vec![arg_item(cx, one)?]),
         None => Err(Error::malformed("missing the brackets of a slice")),
@@ -75,7 +77,8 @@ fn arg_item(cx: &mut LowerCx<'_>, arg: &Arg<KerasTensor>) -> Result<Item> {
         Arg::Dict(parts) => {
             let part = |key: &str| parts.iter().find(|(name, _)| name == key).map(|(_, arg)| arg);
             let mut bound = |key: &str| match part(key) {
-                None | Some(Arg::Const(Json::Null)) => Ok(None),
+                None => Ok(None),
+                Some(Arg::Const(value)) if value.is_null() => Ok(None),
                 Some(Arg::Const(value)) => number_at(cx, value, key).map(Some),
                 Some(arg) => index(sizes::of_arg(cx, arg)?).map(Some),
             };

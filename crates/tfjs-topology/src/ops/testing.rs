@@ -25,9 +25,9 @@ fn arg(value: &Value) -> Arg<TensorType> {
         Value::Array(items) => {
             let args: Vec<_> = items.iter().map(arg).collect();
             let constant = args.iter().all(|a| matches!(a, Arg::Const(_)));
-            if constant { Arg::Const(value.clone()) } else { Arg::List(args) }
+            if constant { Arg::Const(value.clone().into()) } else { Arg::List(args) }
         }
-        other => Arg::Const(other.clone()),
+        other => Arg::Const(other.clone().into()),
     }
 }
 

@@ -7,6 +7,8 @@ use crate::ops::{Op, tf_lambda};
 use crate::read::ReadCx;
 use crate::registry::{CLASSES, Layer};
 use serde_json::{Map, Value};
+use std::sync::Arc;
+use tfjs_manifest::account::{json_bytes, text_bytes};
 use tfjs_manifest::{Error, Findings, Limits, Result};
 
 /// Reads an entry, its calls left out: those need the names of the layers beside it.
@@ -19,15 +21,24 @@ pub fn read_entry(value: &Value, cx: &ReadCx<'_>) -> Result<LayerEntry> {
     let config = value.get("config").ok_or_else(|| Error::malformed("missing `config`"))?;
     let name = entry_name(value, config, class_name);
     Limits::check("name_chars", name.chars().count() as u64, cx.limits.name_chars).map_err(|e| e.at_layer(&name))?;
-    read_body(class_name, &name, value, config, cx)
-        .map(|(body, config)| LayerEntry {
-            name: name.clone(),
-            class_name: class_name.to_string(),
-            config,
-            body,
-            calls: Vec::new(),
-        })
-        .map_err(|e| at_layer_everywhere(e, &name))
+    cx.account.charge_many::<LayerEntry>(1)?;
+    cx.account.charge(text_bytes(&name) + text_bytes(class_name))?;
+    let body = read_body(class_name, &name, value, config, cx).map_err(|e| at_layer_everywhere(e, &name))?;
+    let config = kept(config, &body, cx)?;
+    Ok(LayerEntry { name, class_name: class_name.to_string(), config, body, calls: Vec::new() })
+}
+
+/// What is kept of a configuration: the layers of a model keep theirs.
+fn kept(config: &Value, body: &LayerBody, cx: &ReadCx<'_>) -> Result<Arc<Map<String, Value>>> {
+    let Some(map) = config.as_object() else { return Ok(Arc::default()) };
+    let is_model = matches!(body, LayerBody::Model(_));
+    let entries = map.iter().filter(|(key, _)| !(is_model && *key == "layers"));
+    let mut kept = Map::new();
+    for (key, value) in entries {
+        cx.account.charge(text_bytes(key) + json_bytes(value))?;
+        kept.insert(key.clone(), value.clone());
+    }
+    Ok(Arc::new(kept))
 }
 
 /// Names the layer in an error; an error of a nested model names its layers already.
@@ -46,40 +57,23 @@ fn entry_name(value: &Value, config: &Value, class_name: &str) -> String {
     name.map_or_else(|| crate::config::to_snake_case(class_name), str::to_string)
 }
 
-type Body = (LayerBody, Map<String, Value>);
-
-fn read_body(class: &str, name: &str, entry: &Value, config: &Value, cx: &ReadCx<'_>) -> Result<Body> {
-    // Models of Keras before 2.3 write a Sequential's configuration as the bare list of layers.
-    let map = config.as_object().cloned();
-    let object = |map: Option<Map<String, Value>>| map.ok_or_else(|| expected("an object", config).at_json("config"));
+fn read_body(class: &str, name: &str, entry: &Value, config: &Value, cx: &ReadCx<'_>) -> Result<LayerBody> {
+    let object = || config.as_object().ok_or_else(|| expected("an object", config).at_json("config"));
     if cx.custom.get(class).is_some() {
-        let map = object(map)?;
-        return Ok((LayerBody::Layer(Layer::read(class, &map, cx)?.layer), map));
+        return Ok(LayerBody::Layer(Layer::read(class, object()?, cx)?.layer));
     }
-    match class {
-        "Sequential" => {
-            let model = sequential::read(name, config, &cx.deeper()?)?;
-            Ok((LayerBody::Model(Box::new(model)), map.unwrap_or_default()))
-        }
-        "Functional" | "Model" => {
-            let map = object(map)?;
-            let model = functional::read(name, &map, &cx.deeper()?)?;
-            Ok((LayerBody::Model(Box::new(model)), map))
-        }
-        "InputLayer" => {
-            let map = object(map)?;
-            Ok((LayerBody::Input(input::input_type(&map, cx)?), map))
-        }
-        "TFOpLambda" | "SlicingOpLambda" => {
-            let map = object(map)?;
-            Ok((LayerBody::Op(tf_lambda::read(class, &map, cx)?), map))
-        }
+    Ok(match class {
+        // Models of Keras before 2.3 write a Sequential's configuration as the bare list of layers.
+        "Sequential" => LayerBody::Model(Box::new(sequential::read(name, config, &cx.deeper()?)?)),
+        "Functional" | "Model" => LayerBody::Model(Box::new(functional::read(name, object()?, &cx.deeper()?)?)),
+        "InputLayer" => LayerBody::Input(input::input_type(object()?, cx)?),
+        "TFOpLambda" | "SlicingOpLambda" => LayerBody::Op(tf_lambda::read(class, object()?, cx)?),
         _ => {
-            let map = object(map)?;
-            if is_operation(class, entry, &map, cx) {
-                return Ok((LayerBody::Op(Op::read(class, &map, cx)?), map));
+            let map = object()?;
+            if is_operation(class, entry, map, cx) {
+                return Ok(LayerBody::Op(Op::read(class, map, cx)?));
             }
-            let read = Layer::read(class, &map, cx)?;
+            let read = Layer::read(class, map, cx)?;
             if !read.ignored.is_empty() {
                 let keys: Vec<String> = read.ignored.iter().map(|k| format!("`{k}`")).collect();
                 cx.warn(format!(
@@ -87,9 +81,9 @@ fn read_body(class: &str, name: &str, entry: &Value, config: &Value, cx: &ReadCx
                     keys.join(", ")
                 ));
             }
-            Ok((LayerBody::Layer(read.layer), map))
+            LayerBody::Layer(read.layer)
         }
-    }
+    })
 }
 
 /// A Keras 3 operation may have the class name of a layer. Where the file keeps the module, that decides;

@@ -11,7 +11,9 @@ use crate::def::{LayerBody, ModelDef};
 use crate::producer::Producer;
 use crate::read::{CustomDefs, ReadCx};
 use serde_json::Value;
-use tfjs_manifest::{Error, Limits, Result};
+use std::rc::Rc;
+use tfjs_manifest::account::json_bytes;
+use tfjs_manifest::{Account, Error, Limits, Result};
 
 /// Reads a model's topology: `{"class_name": "Sequential" | "Functional" | "Model", "config": ...}`.
 ///
@@ -20,7 +22,9 @@ use tfjs_manifest::{Error, Limits, Result};
 /// at once; [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for what is no topology or refers to what is
 /// not there; [`Kind::Limit`](tfjs_manifest::Kind::Limit) for a topology past a budget.
 pub fn parse(topology: &Value, producer: Producer, custom: &CustomDefs, limits: &Limits) -> Result<ModelDef> {
-    let cx = ReadCx { custom: custom.clone(), limits: limits.clone(), ..ReadCx::new(&producer) };
+    let account = Rc::new(Account::new(limits));
+    account.charge(json_bytes(topology))?;
+    let cx = ReadCx { custom: custom.clone(), limits: limits.clone(), account, ..ReadCx::new(&producer) };
     let entry = entry::read_entry(topology, &cx)?;
     let LayerBody::Model(root) = entry.body else {
         return Err(Error::malformed(format!(
@@ -28,6 +32,6 @@ pub fn parse(topology: &Value, producer: Producer, custom: &CustomDefs, limits: 
             entry.class_name
         )));
     };
-    let warnings = cx.warnings.take();
-    Ok(ModelDef { root: *root, warnings, producer })
+    let (warnings, spent) = (cx.warnings.take(), cx.account.spent());
+    Ok(ModelDef { root: *root, warnings, producer, built_bytes: spent })
 }

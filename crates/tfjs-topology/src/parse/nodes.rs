@@ -6,6 +6,7 @@
 use crate::call::{Arg, Call};
 use crate::config::expected;
 use serde_json::Value;
+use std::collections::HashSet;
 use tfjs_manifest::{Error, Result};
 
 /// A tensor as the file names it: layer, node and tensor index.
@@ -54,51 +55,57 @@ fn read_call(node: &Value, is_layer: &dyn Fn(&str) -> bool) -> Result<Call<Named
         Value::Object(map) if map.contains_key("args") || map.contains_key("kwargs") => keras3_call(node),
         // A call with a dict of tensors.
         Value::Object(map) => {
-            let mut kwargs = Vec::new();
+            let mut keywords = Keywords::default();
             let items = map
                 .iter()
-                .map(|(k, v)| Ok((k.clone(), keras2_entry(v, is_layer, &mut kwargs)?)))
+                .map(|(k, v)| Ok((k.clone(), keras2_entry(v, is_layer, &mut keywords)?)))
                 .collect::<Result<Vec<_>>>()?;
-            Ok(Call { args: vec![Arg::Dict(items)], kwargs })
+            Ok(Call { args: vec![Arg::Dict(items)], kwargs: keywords.list })
         }
         Value::Array(items) => {
             // An operation's call is one entry, not a list of entries.
             let flat = items.first().is_some_and(Value::is_string);
             let entries = if flat { std::slice::from_ref(node) } else { &items[..] };
-            let mut kwargs = Vec::new();
+            let mut keywords = Keywords::default();
             let args = entries
                 .iter()
                 .enumerate()
-                .map(|(i, e)| keras2_entry(e, is_layer, &mut kwargs).map_err(|e| e.at_json(format!("[{i}]"))))
+                .map(|(i, e)| keras2_entry(e, is_layer, &mut keywords).map_err(|e| e.at_json(format!("[{i}]"))))
                 .collect::<Result<Vec<_>>>()?;
-            Ok(Call { args, kwargs })
+            Ok(Call { args, kwargs: keywords.list })
         }
         other => Err(expected("a call", other)),
     }
 }
 
+/// The keyword arguments of a call. Every entry of a call repeats them; the first counts.
+#[derive(Default)]
+struct Keywords<'a> {
+    list: Vec<(String, Arg<NamedRef>)>,
+    names: HashSet<&'a str>,
+}
+
 /// `[layer, node, tensor]`, `[layer, node, tensor, kwargs]`, or `["_CONSTANT_VALUE", -1, value, kwargs]`.
-fn keras2_entry(
-    entry: &Value,
+fn keras2_entry<'a>(
+    entry: &'a Value,
     is_layer: &dyn Fn(&str) -> bool,
-    kwargs: &mut Vec<(String, Arg<NamedRef>)>,
+    keywords: &mut Keywords<'a>,
 ) -> Result<Arg<NamedRef>> {
     let items = entry.as_array().ok_or_else(|| expected("`[layer, node, tensor]`", entry))?;
     // An argument that is a list stands as a list of entries among the others.
     if items.first().is_some_and(Value::is_array) {
-        let items = items.iter().map(|item| keras2_entry(item, is_layer, kwargs)).collect::<Result<Vec<_>>>()?;
+        let items = items.iter().map(|item| keras2_entry(item, is_layer, keywords)).collect::<Result<Vec<_>>>()?;
         return Ok(list(items));
     }
     if let Some(Value::Object(map)) = items.get(3) {
         for (key, value) in map {
-            // Every entry of a call repeats the same keyword arguments.
-            if !kwargs.iter().any(|(k, _)| k == key) {
-                kwargs.push((key.clone(), keras2_kwarg(value, is_layer)));
+            if keywords.names.insert(key) {
+                keywords.list.push((key.clone(), keras2_kwarg(value, is_layer)));
             }
         }
     }
     if items.first().and_then(Value::as_str) == Some("_CONSTANT_VALUE") {
-        return Ok(Arg::Const(items.get(2).cloned().unwrap_or(Value::Null)));
+        return Ok(Arg::Const(items.get(2).cloned().unwrap_or(Value::Null).into()));
     }
     NamedRef::read(entry).map(Arg::Tensor).ok_or_else(|| expected("`[layer, node, tensor]`", entry))
 }
@@ -111,18 +118,22 @@ fn keras2_kwarg(value: &Value, is_layer: &dyn Fn(&str) -> bool) -> Arg<NamedRef>
     match value {
         Value::Array(items) => {
             if items.first().and_then(Value::as_str) == Some("_CONSTANT_VALUE") {
-                return Arg::Const(items.get(2).cloned().unwrap_or(Value::Null));
+                return Arg::Const(items.get(2).cloned().unwrap_or(Value::Null).into());
             }
             let items: Vec<_> = items.iter().map(|v| keras2_kwarg(v, is_layer)).collect();
-            if items.iter().all(|a| matches!(a, Arg::Const(_))) { Arg::Const(value.clone()) } else { Arg::List(items) }
+            if items.iter().all(|a| matches!(a, Arg::Const(_))) {
+                Arg::Const(value.clone().into())
+            } else {
+                Arg::List(items)
+            }
         }
         // `{"start": [layer, node, tensor], ...}`: a slice between brackets.
         Value::Object(map) => {
             let items: Vec<_> = map.iter().map(|(key, v)| (key.clone(), keras2_kwarg(v, is_layer))).collect();
             let constant = items.iter().all(|(_, a)| matches!(a, Arg::Const(_)));
-            if constant { Arg::Const(value.clone()) } else { Arg::Dict(items) }
+            if constant { Arg::Const(value.clone().into()) } else { Arg::Dict(items) }
         }
-        other => Arg::Const(other.clone()),
+        other => Arg::Const(other.clone().into()),
     }
 }
 
@@ -131,11 +142,11 @@ fn list(items: Vec<Arg<NamedRef>>) -> Arg<NamedRef> {
     let constants: Option<Vec<Value>> = items
         .iter()
         .map(|item| match item {
-            Arg::Const(value) => Some(value.clone()),
+            Arg::Const(value) => Some(Value::clone(value)),
             _ => None,
         })
         .collect();
-    constants.map_or(Arg::List(items), |values| Arg::Const(Value::Array(values)))
+    constants.map_or(Arg::List(items), |values| Arg::Const(Value::Array(values).into()))
 }
 
 fn keras3_call(node: &Value) -> Result<Call<NamedRef>> {
@@ -163,7 +174,7 @@ fn keras3_arg(value: &Value) -> Result<Arg<NamedRef>> {
     match value {
         Value::Array(items) => {
             let items = items.iter().map(keras3_arg).collect::<Result<Vec<_>>>()?;
-            Ok(if all_constant(&items) { Arg::Const(value.clone()) } else { Arg::List(items) })
+            Ok(if all_constant(&items) { Arg::Const(value.clone().into()) } else { Arg::List(items) })
         }
         Value::Object(map) => match map.get("class_name").and_then(Value::as_str) {
             Some("__keras_tensor__") => {
@@ -174,14 +185,14 @@ fn keras3_arg(value: &Value) -> Result<Arg<NamedRef>> {
                     .ok_or_else(|| expected("a tensor with its `keras_history`", value))
             }
             Some("__tuple__") if map.contains_key("items") => keras3_arg(&map["items"]),
-            Some(_) => Ok(Arg::Const(value.clone())),
+            Some(_) => Ok(Arg::Const(value.clone().into())),
             None => {
                 let items = map.iter().map(|(k, v)| Ok((k.clone(), keras3_arg(v)?))).collect::<Result<Vec<_>>>()?;
                 let constant = items.iter().all(|(_, a)| matches!(a, Arg::Const(_)));
-                Ok(if constant { Arg::Const(value.clone()) } else { Arg::Dict(items) })
+                Ok(if constant { Arg::Const(value.clone().into()) } else { Arg::Dict(items) })
             }
         },
-        other => Ok(Arg::Const(other.clone())),
+        other => Ok(Arg::Const(other.clone().into())),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::read::ReadCx;
 use crate::types::TensorType;
 use serde_json::{Map, Value};
 use std::collections::HashSet;
+use std::sync::Arc;
 use tfjs_manifest::{Error, Limits, Result};
 
 pub(super) fn read(name: &str, config: &Value, cx: &ReadCx<'_>) -> Result<Submodel> {
@@ -78,7 +79,7 @@ fn input_entry(name: String, declared: Option<TensorType>) -> LayerEntry {
     LayerEntry {
         name,
         class_name: "InputLayer".to_string(),
-        config: Map::new(),
+        config: Arc::default(),
         body: LayerBody::Input(declared),
         calls: Vec::new(),
     }
@@ -106,7 +107,7 @@ fn declared_input(first: &LayerEntry, config: &Value, cx: &ReadCx<'_>) -> Result
         }
         _ => {
             // `dtype` of an ordinary layer is what it computes in, not what it is given.
-            let mut map = first.config.clone();
+            let mut map = Map::clone(&first.config);
             map.remove("dtype");
             let here = |e: Error| e.at_json("config.layers[0]").at_layer(&first.name);
             input_type(&map, cx).map_err(here)?.map(|ty| match &first.body {

@@ -39,6 +39,7 @@ use error::Result;
 use execute::{Env, Site};
 use plan::Plan;
 use serde_json::{Value as Json, json};
+use tfjs_ir::cost::work;
 use tfjs_ir::prim::{self, Prim};
 use tfjs_ir::{Program, SlotId, Target, Value, expand, for_each_prim};
 use tfjs_manifest::Error;
@@ -95,6 +96,7 @@ impl CandleEngine {
         device: &Device,
     ) -> tfjs_manifest::Result<Outcome> {
         let CandleEngine { program, plan, constants } = self;
+        call.check_work(work(program, call.bound)?)?;
         let constants = constants.on(device, program)?;
         let env = Env { program, call, weight, constants: &constants, device };
         let mut outputs = env.block(plan, &program.body, Vec::new())?;

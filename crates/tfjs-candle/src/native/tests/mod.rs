@@ -107,6 +107,7 @@ impl Case {
             states: &states,
             functions,
             activation_bytes,
+            work: u64::MAX,
             deadline,
         };
         self.plan.run(&call)

@@ -18,7 +18,7 @@ fn of_arg<T>(arg: &Arg<T>, tensor: &dyn Fn(&T) -> Value) -> Value {
                 items.iter().map(|(key, item)| (key.clone(), of_arg(item, tensor))).collect();
             json!({"dict": items})
         }
-        Arg::Const(value) => json!({"const": value}),
+        Arg::Const(value) => json!({"const": **value}),
     }
 }
 
@@ -29,7 +29,7 @@ mod tests {
     #[test]
     fn tensors_and_constants_cannot_be_mistaken_for_each_other() {
         let call = Call {
-            args: vec![Arg::List(vec![Arg::Tensor(3), Arg::Const(json!(3))])],
+            args: vec![Arg::List(vec![Arg::Tensor(3), Arg::Const(json!(3).into())])],
             kwargs: vec![("mask".to_owned(), Arg::Dict(vec![("a".to_owned(), Arg::Tensor(4))]))],
         };
         let expect =

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tfjs::parts::topology::def::{LayerBody, LayerEntry, ModelDef, Port, Submodel, SubmodelKind, TensorRef};
 
 pub(super) fn of(def: &ModelDef) -> Value {
-    let ModelDef { producer, root, warnings } = def;
+    let ModelDef { producer, root, warnings, built_bytes: _ } = def;
     json!({
         "producer": {"family": family(producer), "version": producer.version},
         "warnings": warnings,
@@ -46,7 +46,7 @@ fn layer(entry: &LayerEntry) -> Value {
         LayerBody::Model(inner) => ("model", model(inner)),
     };
     // A model's own configuration is the model once more.
-    let config = if kind == "model" { Value::Null } else { json!(config) };
+    let config = if kind == "model" { Value::Null } else { json!(**config) };
     json!({
         "name": name,
         "class_name": class_name,

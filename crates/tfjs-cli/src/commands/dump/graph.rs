@@ -34,7 +34,7 @@ fn layer(layer: &GraphLayer) -> Value {
         },
         "trainable": trainable,
         "slots": slots.iter().map(|slot| slot.0).collect::<Value>(),
-        "config": config,
+        "config": **config,
     })
 }
 

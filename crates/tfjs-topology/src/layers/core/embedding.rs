@@ -8,9 +8,9 @@ use crate::layer::{LayerDef, WeightDecl};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::ValueType;
-use tfjs_ir::ElementType;
 use tfjs_ir::prim::elementwise::CompareOp;
 use tfjs_ir::prim::index::Bounds;
+use tfjs_ir::{ElementType, Value};
 use tfjs_manifest::{Error, Result, Shape};
 
 /// A table of rows. Weights: `embeddings [input_dim, output_dim]`.
@@ -44,7 +44,7 @@ impl LayerDef for Embedding {
             return Err(Error::malformed("expected indices, found strings"));
         }
         let table = cx.weight(WeightDecl::new("embeddings", Shape::new([self.input_dim, self.output_dim])?))?;
-        let indices = cx.cast(input.value, ElementType::I64)?;
+        let indices = indices(cx, input.value)?;
         let rows = cx.gather(table, indices, 0, Bounds::Error)?;
         let mask = match self.mask_zero {
             true if cx.ty(input.value).element == ElementType::Bool => Some(input.value),
@@ -57,6 +57,17 @@ impl LayerDef for Embedding {
     fn input_type(&self) -> Option<ValueType> {
         Some(ValueType::Int32)
     }
+}
+
+/// The indices as whole numbers. NaN is no row: it becomes an index that no table has.
+fn indices(cx: &mut LowerCx<'_>, input: Value) -> Result<Value> {
+    let indices = cx.cast(input, ElementType::I64)?;
+    if !cx.ty(input).element.is_float() {
+        return Ok(indices);
+    }
+    let is_number = cx.compare(CompareOp::Eq, input, input)?;
+    let none = cx.scalar(ElementType::I64, -1.0)?;
+    cx.select(is_number, indices, none)
 }
 
 #[cfg(test)]

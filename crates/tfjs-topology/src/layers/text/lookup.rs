@@ -16,7 +16,7 @@ use tfjs_ir::prim::host::{self, Tokens, Unknown, Vocabulary};
 use tfjs_ir::prim::layout::Padding;
 use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_ir::{Array, Data, ElementType, Value};
-use tfjs_manifest::{Error, Result};
+use tfjs_manifest::{Error, Limits, Result};
 
 /// A vocabulary. No weights.
 ///
@@ -138,6 +138,7 @@ impl FromConfig for Lookup {
                 Error::unsupported("`num_oov_indices` above 1 hashes tokens, which is not supported").at_json("config")
             );
         }
+        check_buckets(num_oov, config)?;
         if config.or("oov_method", "floormod".to_string())? != "floormod" && num_oov > 1 {
             return Err(Error::unsupported("`oov_method` other than `floormod` is not supported").at_json("config"));
         }
@@ -191,6 +192,17 @@ impl FromConfig for Lookup {
             idf,
         })
     }
+}
+
+/// Unknown tokens are given so many indices, and what reads the indices is that wide.
+fn check_buckets(num_oov: usize, config: &Config<'_>) -> Result<()> {
+    const MANY: usize = 1 << 20;
+    Limits::check("elements (`num_oov_indices`)", num_oov as u64, config.cx().limits.elements)
+        .map_err(|e| e.at_json("config.num_oov_indices"))?;
+    if num_oov > MANY {
+        config.cx().warn(format!("`num_oov_indices` is {num_oov}: unknown tokens are spread over so many indices"));
+    }
+    Ok(())
 }
 
 fn check_unique(tokens: &[Token]) -> Result<()> {

@@ -1,0 +1,98 @@
+//! The account of memory that reading a model spends: everything that is built from its JSON is charged before it is
+//! built, so that a small file cannot become gigabytes.
+
+use crate::{Limits, Result};
+use serde_json::{Map, Value};
+use std::cell::Cell;
+use std::mem::size_of;
+
+/// What an allocation costs beside its bytes, and the table of an object beside its entries.
+const ALLOCATION: u64 = 16;
+
+/// Bytes that one load has spent of [`Limits::model_bytes`].
+#[derive(Clone, Debug)]
+pub struct Account {
+    spent: Cell<u64>,
+    allowed: u64,
+}
+
+impl Account {
+    /// An account of which nothing is spent.
+    pub fn new(limits: &Limits) -> Self {
+        Account { spent: Cell::new(0), allowed: limits.model_bytes }
+    }
+
+    /// Spends bytes. What fails is spent all the same, so that every later charge fails as well.
+    ///
+    /// # Errors
+    /// [`Kind::Limit`](crate::Kind::Limit) past [`Limits::model_bytes`].
+    pub fn charge(&self, bytes: u64) -> Result<()> {
+        self.spent.set(self.spent.get().saturating_add(bytes));
+        Limits::check("model_bytes (memory of what is built from model.json)", self.spent.get(), self.allowed)
+    }
+
+    /// Spends the memory of so many values of a type.
+    ///
+    /// # Errors
+    /// As [`charge`](Self::charge).
+    pub fn charge_many<T>(&self, count: usize) -> Result<()> {
+        self.charge((count as u64).saturating_mul(size_of::<T>() as u64))
+    }
+
+    /// What is spent so far.
+    pub fn spent(&self) -> u64 {
+        self.spent.get()
+    }
+}
+
+/// The bytes of a text in memory.
+pub fn text_bytes(text: &str) -> u64 {
+    if text.is_empty() { 0 } else { text.len() as u64 + ALLOCATION }
+}
+
+/// The bytes of a JSON value in memory, the value itself included.
+pub fn json_bytes(value: &Value) -> u64 {
+    let inside = match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text_bytes(text),
+        Value::Array(items) => items.iter().fold(ALLOCATION, |sum, item| sum + json_bytes(item)),
+        Value::Object(map) => object_bytes(map),
+    };
+    size_of::<Value>() as u64 + inside
+}
+
+/// The bytes of the entries of an object.
+pub fn object_bytes(map: &Map<String, Value>) -> u64 {
+    map.iter().fold(ALLOCATION, |sum, (key, value)| sum + entry_bytes(key) + json_bytes(value))
+}
+
+/// The bytes of an entry of an object, beside its value: the key, its hash and its place in the table.
+pub(crate) fn entry_bytes(key: &str) -> u64 {
+    size_of::<String>() as u64 + text_bytes(key) + 2 * size_of::<usize>() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Kind;
+    use serde_json::json;
+
+    #[test]
+    fn an_account_is_spent_and_stays_spent() {
+        let account = Account::new(&Limits { model_bytes: 100, ..Limits::default() });
+        account.charge(60).unwrap();
+        account.charge_many::<u64>(5).unwrap();
+        assert_eq!(account.spent(), 100);
+        for bytes in [1, 0, u64::MAX] {
+            assert_eq!(account.charge(bytes).unwrap_err().kind(), Kind::Limit, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn json_costs_more_than_its_text() {
+        let value = size_of::<Value>() as u64;
+        assert_eq!(json_bytes(&json!(1)), value);
+        assert_eq!(json_bytes(&json!([[0], [0]])), 5 * value + 3 * ALLOCATION);
+        assert_eq!(json_bytes(&json!({"ab": "c"})), 2 * value + ALLOCATION + (24 + 18 + 16) + 17);
+    }
+}
