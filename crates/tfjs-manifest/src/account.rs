@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::mem::size_of;
 
 /// What an allocation costs beside its bytes, and the table of an object beside its entries.
-const ALLOCATION: u64 = 16;
+pub(crate) const ALLOCATION: u64 = 16;
 
 /// Bytes that one load has spent of [`Limits::model_bytes`].
 #[derive(Clone, Debug)]

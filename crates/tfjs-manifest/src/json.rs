@@ -3,7 +3,7 @@
 //! A byte-order mark is skipped. Duplicate keys, which most readers resolve silently in favour of the last,
 //! are refused. Floats are parsed exactly. Nothing else is judged here.
 
-use crate::account::{Account, entry_bytes, text_bytes};
+use crate::account::{ALLOCATION, Account, entry_bytes, text_bytes};
 use crate::text::{push_key, shorten};
 use crate::{Error, Limits, Result, foreign};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -115,6 +115,7 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        self.charge(ALLOCATION)?;
         let mut array = Vec::new();
         loop {
             match items.next_element_seed(Node(self.0)) {
@@ -133,6 +134,7 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        self.charge(ALLOCATION)?;
         let mut map = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
             self.charge(entry_bytes(&key))?;

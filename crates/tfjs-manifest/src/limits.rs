@@ -49,7 +49,7 @@ pub struct Limits {
     /// allocated. Default 1 GiB.
     pub activation_bytes: u64,
     /// Arithmetic operations of one prediction for each example of its batch, estimated from the program before it
-    /// runs. Default 10^12: some tens of seconds on one core.
+    /// runs; 10^12 take some tens of seconds on one core. Default 10^12.
     pub work: u64,
 }
 

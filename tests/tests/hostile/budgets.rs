@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tfjs::{Input, Kind, Limits, LoadOptions};
 
 /// A functional model with an input `x` of this shape, which calls `inner` so many times, one after the other.
-fn called_often(name: &str, shape: &Value, inner: Value, times: usize) -> Value {
+pub(crate) fn called_often(name: &str, shape: &Value, inner: Value, times: usize) -> Value {
     let mut inner = inner;
     let from = |i: usize| if i == 0 { json!([["x", 0, 0, {}]]) } else { json!([["i", i - 1, 0, {}]]) };
     inner["name"] = json!("i");
@@ -16,7 +16,7 @@ fn called_often(name: &str, shape: &Value, inner: Value, times: usize) -> Value 
            "input_layers": [["x", 0, 0]], "output_layers": [["i", times - 1, 0]]}})
 }
 
-fn as_root(model: &Value) -> Small {
+pub(crate) fn as_root(model: &Value) -> Small {
     Small::new(keras2("Functional", &model["config"])).manifest(json!([]))
 }
 

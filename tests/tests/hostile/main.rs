@@ -8,5 +8,7 @@
 mod budgets;
 mod files;
 mod graphs;
+mod memory;
 mod mutations;
 mod shapes;
+mod work;

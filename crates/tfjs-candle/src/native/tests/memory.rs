@@ -89,7 +89,7 @@ fn the_limit_is_checked_before_anything_is_allocated() {
     assert_eq!(error.kind(), Kind::Limit);
     assert_eq!(
         error.message(),
-        "limit `activation_bytes` (memory of one prediction): allowed 191, asked 192; raise it in `Limits` if this model \
+        "limit `activation_bytes` (memory of one prediction): allowed 191, asked 192; predict fewer examples at a time, or raise it in `Limits` if this model \
          is trusted"
     );
 }

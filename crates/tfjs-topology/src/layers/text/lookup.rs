@@ -197,7 +197,7 @@ impl FromConfig for Lookup {
 /// Unknown tokens are given so many indices, and what reads the indices is that wide.
 fn check_buckets(num_oov: usize, config: &Config<'_>) -> Result<()> {
     const MANY: usize = 1 << 20;
-    Limits::check("elements (`num_oov_indices`)", num_oov as u64, config.cx().limits.elements)
+    Limits::check("elements (num_oov_indices)", num_oov as u64, config.cx().limits.elements)
         .map_err(|e| e.at_json("config.num_oov_indices"))?;
     if num_oov > MANY {
         config.cx().warn(format!("`num_oov_indices` is {num_oov}: unknown tokens are spread over so many indices"));
@@ -447,15 +447,22 @@ mod tests {
 
     #[test]
     fn indices_out_of_the_vocabulary_are_counted_not_listed() {
-        let config = json!({"vocabulary": [5, 7], "num_oov_indices": 1_000_000_000_000_000_000u64, "mask_token": 0});
+        let config = json!({"vocabulary": [5, 7], "num_oov_indices": 1_000_000_000, "mask_token": 0});
         let found = read("IntegerLookup", config.clone());
-        assert_eq!(found.vocabulary.first(), 1_000_000_000_000_000_001);
-        let tokens = [0, 1, 1_000_000_000_000_000_001].map(|index| token(&found, index));
+        assert_eq!(found.vocabulary.first(), 1_000_000_001);
+        let tokens = [0, 1, 1_000_000_001].map(|index| token(&found, index));
         assert_eq!(tokens, [0, -1, 5].map(|n| Some(Token::Number(n))));
         check_infer("IntegerLookup", config.clone(), &["?,?"], &["?,?"]);
         let mut inverse = config;
         inverse["invert"] = json!(true);
         check_infer("IntegerLookup", inverse, &["?,?"], &["?,?"]);
+        let too_many = json!({"vocabulary": [5], "num_oov_indices": 1u64 << 40});
+        check_refused(
+            "IntegerLookup",
+            too_many,
+            &["?"],
+            "`config.num_oov_indices`: limit `elements (num_oov_indices)`: allowed 2147483648, asked 1099511627776; raise it in `Limits` if this model is trusted",
+        );
     }
 
     #[test]

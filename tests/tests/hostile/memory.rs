@@ -1,0 +1,147 @@
+//! Small files that become large in memory, each loaded in a process of its own, whose peak is measured.
+
+use crate::budgets::{as_root, called_often};
+use harness::small::{Small, functional, input, layer, sequential};
+use serde_json::{Value, json};
+use std::process::Command;
+use tfjs::{Kind, LoadOptions};
+
+/// Marks the process that does the work.
+const CHILD: &str = "TFJS_TEST_CHILD";
+
+/// Runs `work` in a process of its own; it may take so many MiB at its peak. `test` is the name of the calling test.
+#[track_caller]
+fn check_peak(test: &str, mebibytes: u64, work: impl FnOnce()) {
+    if std::env::var_os(CHILD).is_some() {
+        work();
+        println!("peak {} kB", peak());
+        return;
+    }
+    let program = std::env::current_exe().unwrap();
+    let test = format!("memory::{test}");
+    let child = Command::new(program).args(["--exact", &test, "--nocapture"]).env(CHILD, "1").output().unwrap();
+    let out = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success(), "{out}{}", String::from_utf8_lossy(&child.stderr));
+    let peak = out.split_once("peak ").and_then(|(_, rest)| rest.split_once(" kB")).map(|(kb, _)| kb.parse::<u64>());
+    let peak = peak.expect("the child ran the test").unwrap() / 1024;
+    assert!(peak <= mebibytes, "expected at most {mebibytes} MiB, found {peak}");
+}
+
+/// The most memory that this process has had, in kB; 0 where the system does not tell.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
+#[track_caller]
+fn check_limit(model: &Small, options: LoadOptions, says: &str) {
+    let error = model.load_with(options).expect_err("it is too large");
+    assert_eq!(error.kind(), Kind::Limit, "{error}");
+    assert!(error.to_string().contains(says), "{error}");
+}
+
+/// A Flatten with a list in its configuration that nobody reads.
+fn flatten_with(junk: &Value) -> Value {
+    json!({"class_name": "Flatten", "config": {"name": "f", "junk": junk}})
+}
+
+#[test]
+fn json_is_charged_for_what_it_becomes() {
+    check_peak("json_is_charged_for_what_it_becomes", 900, || {
+        // Four bytes of text for two values and a list.
+        let junk = "[0],".repeat(3_900_000);
+        let text = format!("{{\"modelTopology\": {{\"junk\": [{junk}0]}}}}");
+        let files = tfjs::parts::io::MemoryFiles::new().with("model.json", text.into_bytes());
+        let error = harness::small::load_files(files, LoadOptions::new()).expect_err("it is too large");
+        assert_eq!(error.kind(), Kind::Limit, "{error}");
+        assert!(error.to_string().contains("model_bytes"), "{error}");
+    });
+}
+
+#[test]
+fn a_configuration_inside_of_many_models_is_kept_once() {
+    check_peak("a_configuration_inside_of_many_models_is_kept_once", 400, || {
+        let mut inner = flatten_with(&json!(vec![json!([0]); 200_000]));
+        for i in 0..24 {
+            let first = json!({"class_name": "InputLayer",
+                "config": {"name": format!("in{i}"), "batch_input_shape": [null, 2]}});
+            inner = json!({"class_name": "Sequential", "config": {"name": format!("m{i}"), "layers": [first, inner]}});
+        }
+        let model = Small::new(sequential(&inner["config"]["layers"])).manifest(json!([]));
+        model.load().expect("it is merely nested");
+    });
+}
+
+#[test]
+fn a_configuration_inside_of_many_wrappers_is_charged() {
+    check_peak("a_configuration_inside_of_many_wrappers_is_charged", 900, || {
+        let mut inner = flatten_with(&json!(vec![json!([0]); 200_000]));
+        for i in 0..24 {
+            inner = json!({"class_name": "TimeDistributed", "config": {"name": format!("t{i}"), "layer": inner}});
+        }
+        inner["config"]["batch_input_shape"] = json!([null, 1, 1]);
+        check_limit(&Small::new(sequential(&json!([inner]))).manifest(json!([])), LoadOptions::new(), "model_bytes");
+    });
+}
+
+#[test]
+fn constants_of_a_shared_model_are_shared() {
+    check_peak("constants_of_a_shared_model_are_shared", 300, || {
+        let shape = json!([null, 2]);
+        let constant = json!(vec![1; 100_000]);
+        let add = json!({"class_name": "TFOpLambda", "name": "a", "config": {"name": "a", "function": "math.abs"},
+            "inbound_nodes": [["x", 0, 0, {"name": constant}]]});
+        let inner = json!({"class_name": "Functional", "config": {"name": "inner", "layers": [input("x", &shape), add],
+            "input_layers": [["x", 0, 0]], "output_layers": [["a", 0, 0]]}});
+        as_root(&called_often("m", &shape, inner, 900)).load().expect("nine hundred calls of one model");
+    });
+}
+
+#[test]
+fn arguments_of_a_shared_model_are_charged() {
+    check_peak("arguments_of_a_shared_model_are_charged", 900, || {
+        let shape = json!([null, 1]);
+        let many = vec!["x"; 5000];
+        let inner = functional(
+            &json!([
+                input("x", &shape),
+                layer("Concatenate", "c", &json!({}), &many),
+                layer("Dense", "d", &json!({"units": 1}), &["c"])
+            ]),
+            &["x"],
+            &["d"],
+        )["model_config"]
+            .clone();
+        let mut model = called_often("m", &shape, inner, 100);
+        model = called_often("m", &shape, model, 100);
+        check_limit(&as_root(&model), LoadOptions::new(), "model_bytes");
+    });
+}
+
+#[test]
+fn weights_that_a_file_does_not_have_are_charged() {
+    check_peak("weights_that_a_file_does_not_have_are_charged", 200, || {
+        for (class, config) in [
+            ("Embedding", json!({"input_dim": 1_u64 << 60, "output_dim": 1})),
+            ("Embedding", json!({"input_dim": 100_000_000, "output_dim": 1})),
+            ("Dense", json!({"units": 1_500_000_000})),
+        ] {
+            let model = harness::small::alone(class, config, &json!([null, 1]));
+            check_limit(&model, LoadOptions::new().with_strict(false), "");
+        }
+    });
+}
+
+#[test]
+fn buckets_for_unknown_tokens_are_counted() {
+    check_peak("buckets_for_unknown_tokens_are_counted", 200, || {
+        let lookup = |buckets: u64| {
+            let config = json!({"num_oov_indices": buckets, "vocabulary": [1, 2]});
+            harness::small::alone("IntegerLookup", config, &json!([null, 1]))
+        };
+        check_limit(&lookup(1_000_000_000_000), LoadOptions::new(), "num_oov_indices");
+        let model = lookup(100_000_000).load().expect("a number, however large");
+        assert!(model.report().warnings.iter().any(|w| w.contains("num_oov_indices")), "{:?}", model.report().warnings);
+    });
+}
