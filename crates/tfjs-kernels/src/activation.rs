@@ -93,7 +93,7 @@ pub fn activate(cpu: &Cpu, activation: Activation, values: &mut [f32]) {
         return;
     }
     let cost = if activation.as_clamp().is_some() { 1 } else { 8 };
-    split::rows(cpu.pool(), values, 1, cost, |_, part| apply(cpu.isa(), activation, part));
+    split::rows(cpu, values, 1, cost, |_, part| apply(cpu.isa(), activation, part));
 }
 
 /// [`activate`] on the calling thread.

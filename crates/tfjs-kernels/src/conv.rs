@@ -139,7 +139,7 @@ pub fn conv2d(
     let (rows, panel_groups) = plan(cpu.pool().threads(), batch, g, panels);
     let strips = g.out_h.div_ceil(rows);
     let per_group = panels.div_ceil(panel_groups);
-    cpu.pool().parallel(batch * strips * panel_groups, |job| {
+    cpu.parallel(batch * strips * panel_groups, |job| {
         let (job, panel_group) = (job / panel_groups, job % panel_groups);
         let (image, strip) = (job / strips, job % strips);
         let rows = strip * rows..((strip + 1) * rows).min(g.out_h);

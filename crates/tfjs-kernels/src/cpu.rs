@@ -2,6 +2,7 @@
 
 use std::num::NonZero;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::{Isa, ThreadPool};
 
@@ -10,6 +11,7 @@ use crate::{Isa, ThreadPool};
 pub struct Cpu {
     isa: Isa,
     pool: Arc<ThreadPool>,
+    deadline: Option<Instant>,
 }
 
 impl Cpu {
@@ -30,7 +32,16 @@ impl Cpu {
 
     /// A chosen instruction set on a pool shared with others.
     pub fn with_pool(isa: Isa, pool: Arc<ThreadPool>) -> Self {
-        Cpu { isa, pool }
+        Cpu { isa, pool, deadline: None }
+    }
+
+    /// The same threads, for work that is given up at a moment.
+    ///
+    /// Kernels that are not done by then leave the rest of their output as it was and return as if they were: whoever
+    /// set a deadline looks at the clock before the output is used.
+    #[must_use]
+    pub fn with_deadline(&self, deadline: Option<Instant>) -> Self {
+        Cpu { deadline, ..self.clone() }
     }
 
     /// The instruction set; weights are packed for it.
@@ -41,5 +52,22 @@ impl Cpu {
     /// The threads.
     pub fn pool(&self) -> &ThreadPool {
         &self.pool
+    }
+
+    /// Whether the deadline has passed.
+    pub(crate) fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// Calls `job(i)` once for each `i` below `jobs`, on all threads; none begins after the deadline.
+    pub(crate) fn parallel(&self, jobs: usize, job: impl Fn(usize) + Sync) {
+        match self.deadline {
+            None => self.pool.parallel(jobs, job),
+            Some(_) => self.pool.parallel(jobs, |i| {
+                if !self.is_late() {
+                    job(i);
+                }
+            }),
+        }
     }
 }

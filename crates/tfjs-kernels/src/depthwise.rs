@@ -142,7 +142,7 @@ fn convolve(
     let (finish, rest) = epilogue.split();
     let width = g.out_w * g.out_c;
     let cost = width.saturating_mul(g.kernel_h * g.kernel_w) / 4;
-    split::rows(cpu.pool(), out, width, cost, |first, part| {
+    split::rows(cpu, out, width, cost, |first, part| {
         kernel.isa.run(Rows { g, input, kernel, first, out: part, finish });
         activation::apply(kernel.isa, rest, part);
     });

@@ -32,7 +32,7 @@ pub enum Binary {
 pub fn binary(cpu: &Cpu, op: Binary, a: &[f32], b: &[f32], out: &mut [f32]) -> Result<()> {
     check_len("a", out.len(), a.len())?;
     check_len("b", out.len(), b.len())?;
-    split::rows(cpu.pool(), out, 1, 1, |first, part| {
+    split::rows(cpu, out, 1, 1, |first, part| {
         let (a, b) = (&a[first..first + part.len()], &b[first..first + part.len()]);
         cpu.isa().run(Pairs {
             op,
@@ -53,7 +53,7 @@ pub fn binary(cpu: &Cpu, op: Binary, a: &[f32], b: &[f32], out: &mut [f32]) -> R
 /// If the lengths differ.
 pub fn binary_in_place(cpu: &Cpu, op: Binary, values: &mut [f32], b: &[f32]) -> Result<()> {
     check_len("b", values.len(), b.len())?;
-    split::rows(cpu.pool(), values, 1, 1, |first, part| {
+    split::rows(cpu, values, 1, 1, |first, part| {
         let b = &b[first..first + part.len()];
         let (out, len) = (part.as_mut_ptr(), part.len());
         let a = out.cast_const();
@@ -100,7 +100,7 @@ pub fn binary_broadcast(
         }
     }
     let inner = axes.pop().unwrap_or(Axis { len: 1, a: 1, b: 1 });
-    split::rows(cpu.pool(), out, inner.len, inner.len, |first, part| {
+    split::rows(cpu, out, inner.len, inner.len, |first, part| {
         for (i, row) in part.chunks_exact_mut(inner.len).enumerate() {
             let (mut at, mut a_start, mut b_start) = (first + i, 0, 0);
             for axis in axes.iter().rev() {
@@ -235,7 +235,7 @@ pub fn scale_shift(cpu: &Cpu, scale: &[f32], shift: &[f32], values: &mut [f32]) 
         let expected = values.len() / channels.max(1) * channels;
         return Err(KernelError::Length { what: "values", expected, found: values.len() });
     }
-    split::rows(cpu.pool(), values, channels, channels, |_, part| {
+    split::rows(cpu, values, channels, channels, |_, part| {
         cpu.isa().run(ScaleShift { scale, shift, values: part });
     });
     Ok(())

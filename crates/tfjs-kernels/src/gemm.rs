@@ -49,7 +49,7 @@ pub fn gemm(
     let (height, groups) = plan(cpu.pool().threads(), m, k, n, b.panel_count());
     let per_group = b.panel_count().div_ceil(groups);
     let heights = m.div_ceil(height);
-    cpu.pool().parallel(heights * groups, |job| {
+    cpu.parallel(heights * groups, |job| {
         let (block, group) = (job / groups, job % groups);
         let range = block * height..((block + 1) * height).min(m);
         let panels = group * per_group..((group + 1) * per_group).min(b.panel_count());

@@ -13,7 +13,7 @@ use crate::{Cpu, KernelError, math, split};
 /// If `values` are no whole rows.
 pub fn softmax(cpu: &Cpu, width: usize, values: &mut [f32]) -> Result<()> {
     check_rows("values", width, values.len())?;
-    split::rows(cpu.pool(), values, width, width.saturating_mul(8), |_, part| {
+    split::rows(cpu, values, width, width.saturating_mul(8), |_, part| {
         cpu.isa().run(Softmax { width, values: part });
     });
     Ok(())
@@ -37,7 +37,7 @@ pub fn layer_norm(
     check_rows("out", width, out.len())?;
     check_len("gamma", width, gamma.map_or(width, <[f32]>::len))?;
     check_len("beta", width, beta.map_or(width, <[f32]>::len))?;
-    split::rows(cpu.pool(), out, width, width.saturating_mul(3), |first, part| {
+    split::rows(cpu, out, width, width.saturating_mul(3), |first, part| {
         let input = &input[first * width..first * width + part.len()];
         cpu.isa().run(LayerNorm { width, epsilon, gamma, beta, input, out: part });
     });

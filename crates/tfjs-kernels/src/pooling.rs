@@ -37,7 +37,7 @@ pub fn pool2d(
     }
     // Parts are output pixels: a global pool has one for each image.
     let cost = g.channels.saturating_mul(g.window_h.min(g.in_h) * g.window_w.min(g.in_w));
-    split::rows(cpu.pool(), out, g.channels, cost, |first, part| {
+    split::rows(cpu, out, g.channels, cost, |first, part| {
         cpu.isa().run(Pixels { pooling, g, input, first, out: part });
     });
     Ok(())

@@ -33,7 +33,7 @@ pub fn reduce(
 ) -> Result<()> {
     check_len("input", product("input", &[outer, axis, inner])?, input.len())?;
     check_len("out", product("out", &[outer, inner])?, out.len())?;
-    split::rows(cpu.pool(), out, inner, axis.saturating_mul(inner), |first, part| {
+    split::rows(cpu, out, inner, axis.saturating_mul(inner), |first, part| {
         let rows = part.len().checked_div(inner).unwrap_or(0);
         let input = &input[first * axis * inner..(first + rows) * axis * inner];
         cpu.isa().run(Reduce { reduction, axis, inner, input, out: part });

@@ -2,10 +2,13 @@
 
 use std::marker::PhantomData;
 
-use crate::ThreadPool;
+use crate::Cpu;
 
 /// Elements below which one thread is faster than waking another.
 pub(crate) const SERIAL_ELEMENTS: usize = 1 << 15;
+
+/// Elements after which a part looks at the deadline again: some tens of milliseconds.
+const PART_ELEMENTS: usize = 1 << 26;
 
 /// A mutable slice that several threads write, each its own part.
 #[derive(Clone, Copy)]
@@ -46,24 +49,22 @@ impl<'a, T> Shared<'a, T> {
 ///
 /// `cost` is what a row costs, in elements; cheap work is done by the calling thread alone. `out` holds
 /// whole rows.
-pub(crate) fn rows(
-    pool: &ThreadPool,
-    out: &mut [f32],
-    width: usize,
-    cost: usize,
-    work: impl Fn(usize, &mut [f32]) + Sync,
-) {
+pub(crate) fn rows(cpu: &Cpu, out: &mut [f32], width: usize, cost: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
     let count = out.len().checked_div(width).unwrap_or(0);
     let elements = count.saturating_mul(cost);
-    let threads = pool.threads();
-    if threads == 1 || count < 2 || elements < SERIAL_ELEMENTS {
+    let threads = cpu.pool().threads();
+    // A few parts for each thread even out what else the machine does, but none below the threshold.
+    let shared_out = match threads == 1 || elements < SERIAL_ELEMENTS {
+        true => 1,
+        false => (threads * 4).min(elements / (SERIAL_ELEMENTS / 2)),
+    };
+    let parts = shared_out.max(elements / PART_ELEMENTS).min(count);
+    if parts < 2 {
         return work(0, out);
     }
-    // A few parts for each thread even out what else the machine does, but none below the threshold.
-    let parts = (threads * 4).min(elements / (SERIAL_ELEMENTS / 2)).clamp(1, count);
     let height = count.div_ceil(parts);
     let shared = Shared::new(out);
-    pool.parallel(count.div_ceil(height), |i| {
+    cpu.parallel(count.div_ceil(height), |i| {
         // SAFETY: part `i` covers the rows from `i * height` to the next part's first.
         let part = unsafe { shared.part(i * height * width, height * width) };
         work(i * height, part);
@@ -77,10 +78,10 @@ mod tests {
     #[test]
     fn rows_are_all_visited_once_whatever_the_threads() {
         for threads in 1..4 {
-            let pool = ThreadPool::new(threads);
+            let cpu = Cpu::new(threads);
             for (count, width) in [(0, 3), (1, 5), (7, 3), (1000, 99)] {
                 let mut out = vec![0.0; count * width];
-                rows(&pool, &mut out, width, 1000, |first, part| {
+                rows(&cpu, &mut out, width, 1000, |first, part| {
                     for (i, row) in part.chunks_exact_mut(width).enumerate() {
                         row.iter_mut().for_each(|x| *x += (first + i) as f32);
                     }
@@ -89,6 +90,19 @@ mod tests {
                     assert_eq!(*x, (i / width) as f32);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn nothing_begins_after_the_deadline() {
+        let past = std::time::Instant::now();
+        for threads in 1..3 {
+            let mut out = vec![0.0; 4000];
+            rows(&Cpu::new(threads).with_deadline(Some(past)), &mut out, 1, PART_ELEMENTS, |_, part| part.fill(1.0));
+            assert!(out.iter().all(|&x| x == 0.0));
+            let later = past + std::time::Duration::from_secs(3600);
+            rows(&Cpu::new(threads).with_deadline(Some(later)), &mut out, 1, PART_ELEMENTS, |_, part| part.fill(1.0));
+            assert!(out.iter().all(|&x| x == 1.0));
         }
     }
 }

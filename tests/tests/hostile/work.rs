@@ -3,7 +3,8 @@
 use crate::budgets::{as_root, called_often};
 use harness::small::{Small, functional, input, sequential};
 use serde_json::{Value, json};
-use tfjs::{Engine, Input, Kind, PredictOptions};
+use std::time::{Duration, Instant};
+use tfjs::{Engine, Input, Kind, Limits, LoadOptions, PredictOptions};
 
 /// A prediction from one number whose arithmetic is refused before it begins, by both engines.
 #[track_caller]
@@ -88,4 +89,51 @@ fn nan_is_no_row_of_a_table() {
         assert_eq!(error.kind(), Kind::Mismatch, "{error}");
         model.predict_with(Input::new(vec![1.0, 0.0], &[1, 2]).unwrap(), &options).expect("these are");
     }
+}
+
+/// A prediction that would take minutes ends soon after its deadline, and the model is as good as before.
+#[track_caller]
+fn check_deadline(layers: &Value, dims: &[usize], weights: &[(&str, &[usize])]) {
+    let mut layers = layers.clone();
+    layers[0]["config"]["batch_input_shape"] = json!(dims);
+    let mut model = Small::new(sequential(&layers)).manifest(json!([]));
+    if !weights.is_empty() {
+        model = model.filled(0.5, weights);
+    }
+    let model = model.load_with(LoadOptions::new().with_limits(Limits::unlimited())).unwrap();
+    for _ in 0..2 {
+        let input = Input::new(vec![1.0; dims.iter().product()], dims).unwrap();
+        let options = PredictOptions::default().with_deadline(Instant::now() + Duration::from_millis(200));
+        let error = model.predict_with(input, &options).expect_err("it would take minutes");
+        assert_eq!(error.kind(), Kind::Limit, "{error}");
+        assert!(error.to_string().contains("deadline"), "{error}");
+    }
+}
+
+#[test]
+fn a_deadline_ends_a_pool() {
+    let pool = json!({"class_name": "AveragePooling2D",
+        "config": {"name": "p", "pool_size": [2048, 2048], "strides": [1, 1], "padding": "same"}});
+    let up = json!({"class_name": "UpSampling2D", "config": {"name": "u", "size": [2048, 2048]}});
+    check_deadline(&json!([up, pool]), &[1, 1, 1, 1], &[]);
+}
+
+#[test]
+fn a_deadline_ends_a_convolution() {
+    let conv = json!({"class_name": "Conv2D",
+        "config": {"name": "c", "filters": 1, "kernel_size": [500, 500], "padding": "same", "use_bias": false}});
+    let up = json!({"class_name": "UpSampling2D", "config": {"name": "u", "size": [2000, 2000]}});
+    check_deadline(&json!([up, conv]), &[1, 1, 1, 1], &[("c/kernel", &[500, 500, 1, 1])]);
+}
+
+#[test]
+fn a_deadline_ends_a_sequence() {
+    let repeat = json!({"class_name": "RepeatVector", "config": {"name": "r", "n": 20_000_000}});
+    let rnn = json!({"class_name": "SimpleRNN", "config": {"name": "s", "units": 1}});
+    let weights: [(&str, &[usize]); 3] = [
+        ("s/simple_rnn_cell/kernel", &[1, 1]),
+        ("s/simple_rnn_cell/recurrent_kernel", &[1, 1]),
+        ("s/simple_rnn_cell/bias", &[1]),
+    ];
+    check_deadline(&json!([repeat, rnn]), &[1, 1], &weights);
 }

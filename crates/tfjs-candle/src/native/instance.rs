@@ -98,7 +98,8 @@ impl Instance {
             }
             result.map_err(|e| cx.program.at(e, step.origin))?;
         }
-        Ok(())
+        // A kernel that is late stops and does not say so.
+        cx.check_deadline()
     }
 }
 

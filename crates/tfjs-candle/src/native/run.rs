@@ -62,8 +62,9 @@ impl NativePlan {
         let seed = Buffer::I64(vec![call.seed.cast_signed()]);
         let opened = self.open(call, &seed)?;
         let outside = opened.iter().map(Opened::slice).collect::<Result<Vec<Slice<'_>>>>()?;
+        let cpu = self.cpu.with_deadline(call.deadline);
         let cx = Context {
-            cpu: &self.cpu,
+            cpu: &cpu,
             program: &self.selection.program,
             bound: &entry.bound,
             loaded: &self.held.loaded,

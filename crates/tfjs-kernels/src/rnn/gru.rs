@@ -1,7 +1,7 @@
 //! GRU over sequences, with Keras's gate order: update, reset, candidate.
 
 use super::gates::NextHidden;
-use super::{Outputs, SequenceShape, SequenceState, initial, project};
+use super::{Outputs, SequenceShape, SequenceState, initial, is_late, project};
 use crate::epilogue::Epilogue;
 use crate::error::{Result, check_len, product};
 use crate::{Activation, Cpu, Isa, PackedMatrix, activation, gemm};
@@ -174,6 +174,9 @@ pub fn gru(
         candidate: vec![0.0; states],
     };
     for i in 0..time {
+        if is_late(cpu, i) {
+            break;
+        }
         let at = state.step(i, time);
         step.run(&projected[i * states * 3..(i + 1) * states * 3], hidden)?;
         for sequence in 0..batch {

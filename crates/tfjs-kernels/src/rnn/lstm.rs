@@ -1,7 +1,7 @@
 //! LSTM over sequences, with Keras's gate order: input, forget, candidate, output.
 
 use super::gates::NextCell;
-use super::{Outputs, SequenceShape, SequenceState, initial, project};
+use super::{Outputs, SequenceShape, SequenceState, initial, is_late, project};
 use crate::epilogue::Epilogue;
 use crate::error::{Result, check_len, product};
 use crate::{Activation, Cpu, Isa, PackedMatrix, activation, gemm};
@@ -112,6 +112,9 @@ pub fn lstm(
     cell.copy_from_slice(&initial(state.cell, states));
     let mut gates = vec![0.0; states * 4];
     for i in 0..time {
+        if is_late(cpu, i) {
+            break;
+        }
         let step = state.step(i, time);
         let residual = &projected[i * states * 4..(i + 1) * states * 4];
         let epilogue = Epilogue { residual: Some(residual), ..Epilogue::default() };

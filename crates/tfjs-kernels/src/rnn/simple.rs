@@ -1,6 +1,6 @@
 //! SimpleRNN over sequences: `h' = activation(x W + h R + b)`.
 
-use super::{Outputs, SequenceShape, SequenceState, initial, project};
+use super::{Outputs, SequenceShape, SequenceState, initial, is_late, project};
 use crate::epilogue::Epilogue;
 use crate::error::{Result, check_len, product};
 use crate::{Activation, Cpu, Isa, PackedMatrix, gemm};
@@ -80,6 +80,9 @@ pub fn simple_rnn(
     hidden.copy_from_slice(&initial(state.hidden, states));
     let mut next = vec![0.0; states];
     for i in 0..time {
+        if is_late(cpu, i) {
+            break;
+        }
         let step = state.step(i, time);
         let residual = &projected[i * states..(i + 1) * states];
         let epilogue = Epilogue { residual: Some(residual), activation, ..Epilogue::default() };
