@@ -6,6 +6,7 @@
 #   generate/all.sh tfjs keras3        only these producers
 #   generate/all.sh gradients          only tests/goldens/gradients
 #   generate/all.sh training           only tests/goldens/training
+#   generate/all.sh networks           only tests/goldens/networks
 #   generate/all.sh --large [FOLDER]   only MobileNetV2-224, into FOLDER (default: mobilenet_v2_224 in the cache); never committed
 #
 # GOLDEN_CACHE  where environments live (default: .cache/golden in the repository root)
@@ -76,6 +77,11 @@ training() {
   node "$goldens/training/make.mjs"
 }
 
+networks() {
+  python_environment 2
+  GOLDEN_CASES=$cache/unused run_python 2 "$goldens/networks/make.py"
+}
+
 if [[ ${1:-} == --large ]]; then
   folder=${2:-$cache/mobilenet_v2_224}
   mkdir -p "$folder"
@@ -88,12 +94,12 @@ fi
 # Cases are made aside and moved in when a whole producer succeeded: a failed run changes nothing.
 cd "$here"
 export GOLDEN_CASES=$cache/cases
-for producer in "${@:-tfjs keras2 keras3 gradients training}"; do
+for producer in "${@:-tfjs keras2 keras3 gradients training networks}"; do
   for name in $producer; do
     case $name in
       tfjs | keras2 | keras3) ;;
-      gradients | training) "$name"; continue ;;
-      *) echo "unknown producer \`$name\`: expected tfjs, keras2, keras3, gradients or training" >&2; exit 2 ;;
+      gradients | training | networks) "$name"; continue ;;
+      *) echo "unknown producer \`$name\`: expected tfjs, keras2, keras3, gradients, training or networks" >&2; exit 2 ;;
     esac
     rm -rf "${GOLDEN_CASES:?}/$name"
     mkdir -p "$GOLDEN_CASES/$name"

@@ -55,6 +55,14 @@ impl NativePlan {
     }
 }
 
+/// The steps that compute something, those of loops included.
+#[cfg(test)]
+pub(crate) fn count(selection: &Selection) -> usize {
+    let mut count = 0;
+    visit(&selection.root, &mut |step, _| count += usize::from(step.kernel.is_some()));
+    count
+}
+
 /// Calls `f` with every step, those of loops included.
 fn visit(routine: &Routine, f: &mut dyn FnMut(&Step, &Routine)) {
     for step in &routine.steps {

@@ -3,6 +3,7 @@
 mod edges;
 mod elementwise;
 mod fusion;
+mod known;
 mod layout;
 mod linear;
 mod loops;
