@@ -3,32 +3,13 @@
 use super::{At, EncodeCx};
 use crate::activation::Activation;
 use serde_json::{Map, Value};
-
-/// TensorFlow.js's name; `None` for what it does not have.
-fn name(activation: &Activation) -> Option<&'static str> {
-    Some(match activation {
-        Activation::Linear => "linear",
-        a if *a == Activation::RELU => "relu",
-        a if *a == Activation::RELU6 => "relu6",
-        Activation::Elu { alpha } if *alpha == 1.0 => "elu",
-        Activation::Selu => "selu",
-        Activation::Sigmoid => "sigmoid",
-        Activation::HardSigmoidClip => "hard_sigmoid",
-        Activation::Tanh => "tanh",
-        Activation::Softplus => "softplus",
-        Activation::Softsign => "softsign",
-        Activation::Softmax => "softmax",
-        Activation::LogSoftmax => "log_softmax",
-        Activation::Silu => "swish",
-        Activation::Gelu => "gelu",
-        Activation::Mish => "mish",
-        _ => return None,
-    })
-}
+use tfjs_ir::prim::activate::Activation as Function;
 
 /// The one activation TensorFlow.js writes and does not read: it looks for `geluNew`.
 pub(super) fn check_unreadable(config: &Map<String, Value>, at: &At<'_>, cx: &EncodeCx<'_>) {
-    let is_new = |value: &Value| matches!(Activation::from_value(value, &cx.read), Ok(Activation::GeluTanh));
+    let is_new = |value: &Value| {
+        matches!(Activation::from_value(value, &cx.read), Ok(Activation::Elementwise(Function::GeluTanh {})))
+    };
     if config.get("activation").is_some_and(is_new) {
         cx.warn(at, "TensorFlow.js writes the activation `gelu_new` and does not find it again");
     }
@@ -42,11 +23,11 @@ pub(super) fn translate(config: &mut Map<String, Value>, key: &str, at: &At<'_>,
         return;
     }
     match Activation::from_value(value, &cx.read) {
-        Ok(Activation::HardSigmoidRelu6) => cx.warn(
+        Ok(Activation::HARD_SIGMOID_RELU6) => cx.warn(
             at,
             format_args!("`{key}` is Keras 3's hard_sigmoid, relu6(x + 3) / 6; TensorFlow.js's is clip(0.2 x + 0.5)"),
         ),
-        Ok(activation) => match name(&activation) {
+        Ok(activation) => match activation.tensorflow_js_name() {
             Some(name) => *value = name.into(),
             None => cx.warn(at, format_args!("TensorFlow.js has no activation {value}, its `{key}`")),
         },

@@ -107,8 +107,8 @@ impl Cell {
             "forget_bias_init",
         ]);
         let gate = match config.producer().family {
-            Family::TensorFlowJs | Family::Keras1 => Activation::HardSigmoidClip,
-            _ => Activation::Sigmoid,
+            Family::TensorFlowJs | Family::Keras1 => Activation::HARD_SIGMOID,
+            _ => Activation::SIGMOID,
         };
         // Keras 1: `output_dim` and `inner_activation`.
         let key = if config.value("inner_activation").is_some() { "inner_activation" } else { "recurrent_activation" };
@@ -119,7 +119,7 @@ impl Cell {
                 None => config.req("units")?,
             },
             use_bias: config.or("use_bias", true)?,
-            activation: read_activation(config, "activation", Activation::Tanh)?,
+            activation: read_activation(config, "activation", Activation::TANH)?,
             recurrent_activation: match kind {
                 CellKind::Simple => Activation::Linear,
                 _ => read_activation(config, key, gate)?,

@@ -339,8 +339,8 @@ mod tests {
     #[test]
     fn the_producer_decides() {
         let gate = |family| read(family, "LSTM", json!({"units": 1})).cells[0].cell.recurrent_activation;
-        assert_eq!(gate(Family::TensorFlowJs), Activation::HardSigmoidClip);
-        assert_eq!(gate(Family::Keras2), Activation::Sigmoid);
+        assert_eq!(gate(Family::TensorFlowJs), Activation::HARD_SIGMOID);
+        assert_eq!(gate(Family::Keras2), Activation::SIGMOID);
         let kind = |family| read(family, "GRU", json!({"units": 1})).cells[0].cell.kind;
         assert_eq!(kind(Family::TensorFlowJs), CellKind::Gru { reset_after: false });
         assert_eq!(kind(Family::Keras3), CellKind::Gru { reset_after: true });
