@@ -104,7 +104,7 @@ impl<'a> Config<'a> {
     /// # Errors
     /// A missing value or one of the wrong kind.
     pub fn req<T: FromJson>(&self, key: &str) -> Result<T> {
-        self.opt(key)?.ok_or_else(|| Error::malformed(format!("missing `{key}`")).at_json("config"))
+        self.opt(key)?.ok_or_else(|| missing(key).at_json("config"))
     }
 
     /// Marks keys as read that this layer knows and inference does not need.
@@ -123,6 +123,11 @@ impl<'a> Config<'a> {
             .map(|(key, _)| key.clone())
             .collect()
     }
+}
+
+/// A key that must be there.
+pub(crate) fn missing(key: &str) -> Error {
+    Error::malformed(format!("missing `{key}`"))
 }
 
 /// `{"type": "ndarray", "value": 0.3}`, as Keras writes numpy scalars, is its value.

@@ -1,6 +1,6 @@
 //! What Keras says, in TensorFlow.js's words; what TensorFlow.js has no words for, in warnings.
 
-use super::{Encoded, encode, weight_names};
+use super::{Encoded, Target, encode, weight_names};
 use crate::lower::{LowerOptions, lower};
 use crate::parse::parse;
 use crate::producer::{Family, Producer};
@@ -11,7 +11,7 @@ use tfjs_manifest::Limits;
 #[track_caller]
 fn encoded(family: Family, model: &Value) -> Encoded {
     let def = parse(model, Producer::of(family), &CustomDefs::default(), &Limits::default()).unwrap();
-    encode(&def).unwrap()
+    encode(&def, Target::TensorFlowJs).unwrap()
 }
 
 /// One layer behind an input of this shape, in a Sequential.
@@ -288,7 +288,7 @@ fn twins() -> Value {
 fn names_of_weights() {
     let def = parse(&twins(), Producer::of(Family::Keras2), &CustomDefs::default(), &Limits::default()).unwrap();
     let graph = lower(&def, &LowerOptions::default()).unwrap().graph;
-    let topology = encode(&def).unwrap().topology;
+    let topology = encode(&def, Target::TensorFlowJs).unwrap().topology;
     let named = weight_names(&graph, &topology, &CustomDefs::default(), &Limits::default()).unwrap();
     assert_eq!(named.names, ["a/d/kernel", "a/d/bias", "b/d/kernel", "b/d/bias"]);
     assert_eq!(

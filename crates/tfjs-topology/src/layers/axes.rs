@@ -36,6 +36,23 @@ impl Axes {
         self.indices(|axis| cx.axis(axis, x), || cx.shape(x))
     }
 
+    /// Whether it is the last axis alone, of an input of this rank if that is known.
+    pub(crate) fn is_last(&self, rank: Option<usize>) -> bool {
+        match (&self.0[..], rank) {
+            (&[-1], _) => true,
+            (&[axis], Some(rank)) => axis == rank as i64 - 1,
+            _ => false,
+        }
+    }
+
+    /// The axes as configurations have them: a number for one, a list for several.
+    pub(crate) fn encode(&self) -> Value {
+        match self.0[..] {
+            [axis] => axis.into(),
+            _ => self.0.clone().into(),
+        }
+    }
+
     fn indices(&self, find: impl Fn(i64) -> Result<usize>, shape: impl Fn() -> String) -> Result<Vec<usize>> {
         if self.0.is_empty() {
             return Err(Error::malformed("expected at least one `axis`, found `[]`"));

@@ -1,6 +1,7 @@
 //! Masks while layers are lowered: which one an output has, and how a mask is laid over a value. A mask is there or
 //! not, statically; nothing here adds a node for one that is not there.
 
+use crate::encode::Encoding;
 use crate::lower::{KerasTensor, LowerCx};
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::{Dim, Value};
@@ -67,6 +68,11 @@ pub fn check_broadcasts(cx: &mut LowerCx<'_>, mask: Value, x: Value) -> Result<(
         return Err(misfit(cx, mask, x));
     }
     Ok(())
+}
+
+/// Warns of the mask that a layer makes.
+pub(crate) fn warn_of_made(out: &Encoding<'_>) {
+    out.warn("the mask it makes: TensorFlow.js hands it to layers Keras does not, and does not to others");
 }
 
 /// The error for a mask that cannot be laid over a value.

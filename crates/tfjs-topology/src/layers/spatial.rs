@@ -2,6 +2,7 @@
 
 use crate::call::Call;
 use crate::config::{Config, DataFormat, PerAxis};
+use crate::encode::Encoding;
 use crate::lower::{KerasTensor, LowerCx};
 use std::ops::Range;
 use tfjs_ir::Value;
@@ -54,6 +55,13 @@ impl Spatial {
             return Err(Error::malformed(format!("expected spatial axes of at least 1, found shape {shape}")));
         }
         Ok(input)
+    }
+
+    /// Warns of channels first in a layer over one spatial axis.
+    pub(crate) fn warn_of_format(&self, out: &Encoding<'_>) {
+        if self.count == 1 && self.format == DataFormat::ChannelsFirst {
+            out.warn("TensorFlow.js ignores `channels_first` of layers over one dimension");
+        }
     }
 
     /// The spatial axes.

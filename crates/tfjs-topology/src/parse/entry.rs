@@ -1,7 +1,7 @@
 //! One entry of a list of layers: `{"class_name": ..., "config": ..., "inbound_nodes": ...}`.
 
 use super::{functional, input, sequential};
-use crate::config::expected;
+use crate::config::{Config, expected};
 use crate::def::{LayerBody, LayerEntry};
 use crate::ops::{Op, tf_lambda};
 use crate::read::ReadCx;
@@ -28,6 +28,21 @@ pub fn read_entry(value: &Value, cx: &ReadCx<'_>) -> Result<LayerEntry> {
             calls: Vec::new(),
         })
         .map_err(|e| at_layer_everywhere(e, &name))
+}
+
+/// Reads the layer or model that a wrapper holds, at a key of the wrapper's configuration, if there is one.
+///
+/// # Errors
+/// As [`read_entry`], at its JSON path; [`Kind::Limit`](tfjs_manifest::Kind::Limit) for too many wrappers inside each
+/// other.
+pub(crate) fn read_held(config: &Config<'_>, key: &str) -> Result<Option<LayerEntry>> {
+    let Some(value) = config.value(key) else { return Ok(None) };
+    let entry = config.cx().deeper().and_then(|cx| read_entry(value, &cx));
+    let entry = entry.and_then(|entry| match entry.body {
+        LayerBody::Input(_) => Err(expected("a layer to wrap", value)),
+        _ => Ok(entry),
+    });
+    entry.map(Some).map_err(|e| e.at_json(key).at_json("config"))
 }
 
 /// Names the layer in an error; an error of a nested model names its layers already.

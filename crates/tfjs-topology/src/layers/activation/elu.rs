@@ -5,6 +5,7 @@
 use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
@@ -19,6 +20,8 @@ pub struct Elu {
 }
 
 impl FromConfig for Elu {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["ELU"];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         Ok(Elu { alpha: config.or("alpha", 1.0)? })
     }
@@ -36,6 +39,14 @@ impl LayerDef for Elu {
         let input = cx.single(call)?;
         let out = self.activation().lower(cx, input.value)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
+    }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        if self.alpha != 1.0 {
+            out.warn("TensorFlow.js has ELU with an `alpha` of 1 only");
+        }
+        Ok(())
     }
 }
 

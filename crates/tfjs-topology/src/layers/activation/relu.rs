@@ -5,6 +5,7 @@
 use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
@@ -37,6 +38,8 @@ pub enum Relu {
 }
 
 impl FromConfig for Relu {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["ReLU", "LeakyReLU", "ThresholdedReLU"];
+
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         Ok(match class {
             "ReLU" => Relu::Plain {
@@ -79,6 +82,22 @@ impl LayerDef for Relu {
         let input = cx.single(call)?;
         let out = self.activation().lower(cx, input.value)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
+    }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        match *self {
+            Relu::Plain { negative_slope, threshold, .. } => {
+                for (key, value) in [("negative_slope", negative_slope), ("threshold", threshold)] {
+                    if value != 0.0 {
+                        out.warn(format_args!("TensorFlow.js ignores `{key}`"));
+                    }
+                }
+            }
+            Relu::Leaky { .. } => out.rename("negative_slope", "alpha"),
+            Relu::Thresholded { .. } => {}
+        }
+        Ok(())
     }
 }
 

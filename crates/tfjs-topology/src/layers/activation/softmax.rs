@@ -4,6 +4,7 @@
 
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
 use crate::layers::axes::Axes;
 use crate::layers::masks;
@@ -35,6 +36,8 @@ pub enum MaskedSoftmax {
 }
 
 impl FromConfig for Softmax {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["Softmax"];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         let producer = config.producer();
         let default = if producer.is_tfjs() { 1 } else { -1 };
@@ -86,6 +89,16 @@ impl LayerDef for Softmax {
             None => cx.softmax(x, &axes)?,
         };
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
+    }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        // TensorFlow.js's own default is the axis 1.
+        out.set("axis", self.axes.encode());
+        if !self.axes.is_last(out.rank()) {
+            out.warn("TensorFlow.js has softmax over the last axis only");
+        }
+        Ok(())
     }
 }
 

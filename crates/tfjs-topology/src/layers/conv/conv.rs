@@ -8,10 +8,12 @@
 use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::{LayerDef, WeightDecl};
 use crate::layers::spatial::Windows;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
+use tfjs_ir::window::Padding;
 use tfjs_manifest::{Error, Result, Shape};
 
 /// A convolution. Weights: `kernel [k..., in / groups, filters]`, `bias [filters]`.
@@ -30,6 +32,8 @@ pub struct Conv {
 }
 
 impl FromConfig for Conv {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["Conv1D", "Conv2D", "Conv3D"];
+
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         let conv = Conv {
             windows: Windows::read_kernel(class, config)?,
@@ -66,6 +70,23 @@ impl LayerDef for Conv {
         let bias = super::take_bias(cx, self.use_bias, self.filters)?;
         let out = super::convolve(cx, &self.windows, input, (kernel, bias), self.groups, self.activation)?;
         Ok(vec![out])
+    }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        out.activation("activation", self.activation);
+        if self.groups != 1 {
+            out.warn("TensorFlow.js has no convolutions in `groups`");
+        }
+        let axes = &self.windows.axes;
+        if axes.iter().any(|window| window.stride > 1) && axes.iter().any(|window| window.dilation > 1) {
+            out.warn("TensorFlow.js has no convolutions with both strides and dilation");
+        }
+        self.windows.spatial.warn_of_format(out);
+        if axes.iter().any(|window| window.padding == Padding::Causal) {
+            out.warn("TensorFlow.js loads `causal` padding and cannot predict with it");
+        }
+        Ok(())
     }
 }
 

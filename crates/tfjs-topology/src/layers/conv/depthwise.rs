@@ -7,6 +7,7 @@
 use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::{LayerDef, WeightDecl};
 use crate::layers::spatial::Windows;
 use crate::lower::{KerasTensor, LowerCx};
@@ -30,6 +31,8 @@ pub struct DepthwiseConv {
 }
 
 impl FromConfig for DepthwiseConv {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["DepthwiseConv2D"];
+
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         // Keras 2 writes the keys of the plain convolution it inherits from.
         config.inert(&["filters", "groups"]);
@@ -75,6 +78,16 @@ impl LayerDef for DepthwiseConv {
         let kernel = self.grouped(cx, kernel, outputs)?;
         let out = super::convolve(cx, &self.windows, input, (kernel, bias), channels, self.activation)?;
         Ok(vec![out])
+    }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        out.activation("activation", self.activation);
+        let axes = &self.windows.axes;
+        if self.windows.spatial.count == 2 && axes.iter().any(|window| window.dilation > 1) {
+            out.warn("TensorFlow.js ignores `dilation_rate` of depthwise convolutions");
+        }
+        Ok(())
     }
 }
 

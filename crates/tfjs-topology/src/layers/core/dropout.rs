@@ -44,6 +44,8 @@ pub(super) fn read_rate(config: &Config<'_>) -> Result<Option<f64>> {
 }
 
 impl FromConfig for Dropout {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["Dropout", "SpatialDropout1D"];
+
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         let unit = match class {
             "Dropout" => config.opt("noise_shape")?.map_or(Unit::Element, Unit::NoiseShape),

@@ -4,7 +4,9 @@
 
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::{LayerDef, WeightDecl};
+use crate::layers::masks;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::ValueType;
@@ -27,6 +29,8 @@ pub struct Embedding {
 }
 
 impl FromConfig for Embedding {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["Embedding"];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         config.inert(&["sparse", "dropout", "weights"]);
         Ok(Embedding {
@@ -56,6 +60,14 @@ impl LayerDef for Embedding {
 
     fn input_type(&self) -> Option<ValueType> {
         Some(ValueType::Int32)
+    }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        if self.mask_zero {
+            masks::warn_of_made(out);
+        }
+        Ok(())
     }
 }
 

@@ -4,7 +4,9 @@
 
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
+use crate::layers::masks;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use tfjs_ir::prim::elementwise::CompareOp;
@@ -19,6 +21,8 @@ pub struct Masking {
 }
 
 impl FromConfig for Masking {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["Masking"];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         Ok(Masking { mask_value: config.or("mask_value", 0.0)? })
     }
@@ -38,6 +42,12 @@ impl LayerDef for Masking {
         let out = cx.mul(input.value, factor)?;
         let mask = cx.remove_axis(kept, rank - 1)?;
         Ok(vec![KerasTensor::from(out).with_mask(Some(mask))])
+    }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        masks::warn_of_made(out);
+        Ok(())
     }
 }
 

@@ -31,6 +31,8 @@ pub enum Noise {
 }
 
 impl FromConfig for Noise {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["GaussianNoise", "GaussianDropout"];
+
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         if class == "GaussianDropout" {
             return Ok(Noise::Multiplied { rate: read_rate(config)? });

@@ -7,6 +7,7 @@
 
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{self, Encoding};
 use crate::layer::{LayerDef, WeightDecl};
 use crate::layers::axes::Axes;
 use crate::layers::masks;
@@ -55,6 +56,8 @@ pub struct TrainingRules {
 }
 
 impl FromConfig for BatchNormalization {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["BatchNormalization"];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         config.inert(&["synchronized", "renorm_clipping", "renorm_momentum", "mode"]);
         let family = config.producer().family;
@@ -235,6 +238,16 @@ impl LayerDef for BatchNormalization {
         let (scale, center) = (self.scale, self.center);
         let out = cx.one(BatchNorm { epsilon: self.epsilon.into(), scale, center }, &operands)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
+    }
+
+    fn encode(&self, target: encode::Target, out: &mut Encoding<'_>) -> Result<()> {
+        let encode::Target::TensorFlowJs = target;
+        out.set("axis", self.axes.encode());
+        if !self.axes.is_last(out.rank()) {
+            out.warn("TensorFlow.js normalizes other axes than the last wrongly");
+        }
+        super::warn_of_rank(out);
+        Ok(())
     }
 }
 

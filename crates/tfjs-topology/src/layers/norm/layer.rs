@@ -5,6 +5,7 @@
 
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::{LayerDef, WeightDecl};
 use crate::layers::axes::Axes;
 use crate::lower::{KerasTensor, LowerCx};
@@ -29,6 +30,8 @@ pub struct LayerNormalization {
 }
 
 impl FromConfig for LayerNormalization {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["LayerNormalization"];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         let mut axes = config.or("axis", Axes(vec![-1]))?;
         // Keras 3 makes its weights by the sorted axes, the others by the axes as written.
@@ -77,6 +80,15 @@ impl LayerDef for LayerNormalization {
         let (scale, center) = (self.scale, self.center);
         let out = cx.one(Normalize { norm, axes, epsilon: self.epsilon.into(), scale, center }, &operands)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
+    }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        if self.rms_scaling {
+            out.warn("TensorFlow.js knows no `rms_scaling`");
+        }
+        super::warn_of_rank(out);
+        Ok(())
     }
 }
 

@@ -21,6 +21,8 @@ pub struct UnitNormalization {
 }
 
 impl FromConfig for UnitNormalization {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &[];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         // Keras 2 keeps the square of the length from 0, Keras 3 the length itself.
         let epsilon = if config.producer().is_keras3() { 1e-24 } else { 1e-12 };

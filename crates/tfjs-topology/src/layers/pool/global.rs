@@ -5,6 +5,7 @@
 use super::PoolKind;
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
 use crate::layers::masks;
 use crate::layers::spatial::Spatial;
@@ -28,6 +29,9 @@ pub struct GlobalPool {
 }
 
 impl FromConfig for GlobalPool {
+    const IN_TENSORFLOW_JS: &'static [&'static str] =
+        &["GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D"];
+
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         let (kind, spatial) = (PoolKind::of(class), Spatial::read(class, config)?);
         let masked = kind == PoolKind::Average && spatial.count == 1 && !config.producer().is_tfjs();
@@ -63,6 +67,15 @@ impl LayerDef for GlobalPool {
             (PoolKind::Average, Some(mask)) => self.masked_mean(cx, x, mask)?,
         };
         Ok(vec![out.into()])
+    }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        if self.keepdims && self.spatial.count < 3 {
+            out.warn("TensorFlow.js ignores `keepdims`");
+        }
+        self.spatial.warn_of_format(out);
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@
 use super::PoolKind;
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
 use crate::layers::spatial::Windows;
 use crate::lower::{KerasTensor, LowerCx};
@@ -22,6 +23,9 @@ pub struct Pool {
 }
 
 impl FromConfig for Pool {
+    const IN_TENSORFLOW_JS: &'static [&'static str] =
+        &["MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "AveragePooling1D", "AveragePooling2D", "AveragePooling3D"];
+
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         Ok(Pool { kind: PoolKind::of(class), windows: Windows::read_pool(class, config)? })
     }
@@ -39,6 +43,12 @@ impl LayerDef for Pool {
         let x = spatial.channels_last(cx, x)?;
         let out = cx.pool(op, x, &self.windows.axes)?;
         Ok(vec![spatial.restore(cx, out)?.into()])
+    }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        self.windows.spatial.warn_of_format(out);
+        Ok(())
     }
 }
 

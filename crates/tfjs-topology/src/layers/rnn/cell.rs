@@ -4,6 +4,7 @@
 
 use crate::activation::Activation;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::{Scope, ScopeKind, WeightDecl};
 use crate::lower::LowerCx;
 use crate::producer::Family;
@@ -126,6 +127,26 @@ impl Cell {
             },
         })
         .and_then(Cell::checked)
+    }
+
+    /// Writes the keys of the cell, in its own configuration or the layer's. What the file means by an absent one is
+    /// written out.
+    pub(super) fn encode(&self, target: Target, out: &mut Encoding<'_>) {
+        let Target::TensorFlowJs = target;
+        out.rename("output_dim", "units");
+        out.rename("inner_activation", "recurrent_activation");
+        out.set_default("activation", serde_json::Value::Null);
+        out.activation("activation", self.activation);
+        if self.kind != CellKind::Simple {
+            out.set_default("recurrent_activation", serde_json::Value::Null);
+            out.activation("recurrent_activation", self.recurrent_activation);
+        }
+        if let CellKind::Gru { reset_after } = self.kind {
+            out.set_default("reset_after", reset_after);
+            if reset_after {
+                out.warn("TensorFlow.js has no GRU with `reset_after`");
+            }
+        }
     }
 
     fn checked(self) -> Result<Self> {

@@ -6,12 +6,14 @@ use super::arguments::Arguments;
 use super::cell::{Cell, CellKind, Sequence, cell_scope};
 use crate::call::Call;
 use crate::config::{Config, expected};
+use crate::encode::{Encoding, Target};
 use crate::layer::{LayerDef, Scope, ScopeKind};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::producer::Family;
 use crate::read::ReadCx;
-use crate::registry::FromConfig;
-use serde_json::Value as Json;
+use crate::registry::{FromConfig, built_in_name};
+use serde_json::{Map, Value as Json};
+use std::sync::Arc;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
 
@@ -55,6 +57,8 @@ pub struct HeldCell {
 }
 
 impl FromConfig for Recurrent {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["LSTM", "GRU", "SimpleRNN", "RNN"];
+
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         let (cells, reverse_states) = match CellKind::of_class(class, config)? {
             Some(kind) => {
@@ -147,9 +151,13 @@ fn read_stack(cells: &[Json], name: &str, cx: &ReadCx<'_>, ignored: &mut Vec<Str
 }
 
 fn read_object<'a>(value: &'a Json, cx: &'a ReadCx<'a>) -> Result<(&'a str, Config<'a>)> {
+    class_and_config(value).map(|(class, map)| (class, Config::new(map, cx)))
+}
+
+fn class_and_config(value: &Json) -> Result<(&str, &Map<String, Json>)> {
     let class = value.get("class_name").or_else(|| value.get("className")).and_then(Json::as_str);
     match (class, value.get("config").and_then(Json::as_object)) {
-        (Some(class), Some(map)) => Ok((class, Config::new(map, cx))),
+        (Some(class), Some(map)) => Ok((class, map)),
         _ => Err(expected("a cell with `class_name` and `config`", value)),
     }
 }
@@ -176,6 +184,68 @@ impl Recurrent {
             true => self.cells.iter().rev().flat_map(of).collect(),
             false => self.cells.iter().flat_map(of).collect(),
         }
+    }
+}
+
+impl Recurrent {
+    /// The layer in the other direction.
+    #[must_use]
+    pub fn turned(&self) -> Self {
+        Recurrent { go_backwards: !self.go_backwards, ..self.clone() }
+    }
+
+    /// Whether both compute the same from the same weights, wherever their cells are held.
+    pub fn computes_as(&self, other: &Self) -> bool {
+        let bare = |layer: &Self| {
+            let mut layer = layer.clone();
+            layer.cells.iter_mut().for_each(|held| held.scope.clear());
+            layer
+        };
+        bare(self) == bare(other)
+    }
+
+    /// Writes the keys of the layer but for `zero_output_for_mask`.
+    pub(crate) fn encode_steps(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        if self.time_major {
+            out.warn("TensorFlow.js ignores `time_major`");
+        }
+        if built_in_name(out.class()) != "RNN" {
+            let [held] = &self.cells[..] else { return Err(Error::bug("several cells in the configuration of one")) };
+            held.cell.encode(target, out);
+        } else if let Some(written) = out.remove("cell") {
+            let written = self.encode_cells(target, &written, &mut self.cells.iter(), out)?;
+            out.set("cell", written);
+        }
+        Ok(())
+    }
+
+    /// The `cell` of an `RNN` as it is written: a cell, a list of cells, or `StackedRNNCells`.
+    fn encode_cells(
+        &self,
+        target: Target,
+        written: &Json,
+        cells: &mut dyn Iterator<Item = &HeldCell>,
+        out: &Encoding<'_>,
+    ) -> Result<Json> {
+        if let Json::Array(list) = written {
+            return list.iter().map(|cell| self.encode_cells(target, cell, cells, out)).collect();
+        }
+        let (class, config) = class_and_config(written)?;
+        out.part(class, config, |part| {
+            if class == "StackedRNNCells" {
+                let list = part.remove("cells").unwrap_or_default();
+                let list = self.encode_cells(target, &list, cells, part)?;
+                part.set("cells", list);
+                if !self.reverse_states {
+                    part.warn("TensorFlow.js lists the states of stacked cells from the highest down");
+                }
+                return Ok(());
+            }
+            let held = cells.next().ok_or_else(|| Error::bug("a cell that was not read"))?;
+            held.cell.encode(target, part);
+            Ok(())
+        })
     }
 }
 
@@ -276,6 +346,18 @@ impl LayerDef for Recurrent {
             outputs.extend(finals.into_iter().map(KerasTensor::from));
         }
         Ok(outputs)
+    }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        if self.masked_output == MaskedOutput::Zeros {
+            out.warn("TensorFlow.js ignores `zero_output_for_mask`");
+        }
+        self.encode_steps(target, out)
+    }
+
+    fn turned(&self) -> Option<Arc<dyn LayerDef>> {
+        Some(Arc::new(Recurrent::turned(self)))
     }
 }
 

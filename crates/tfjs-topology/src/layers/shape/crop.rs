@@ -23,6 +23,8 @@ pub struct Cropping {
 }
 
 impl FromConfig for Cropping {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["Cropping2D"];
+
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         let spatial = Spatial::read(class, config)?;
         // Keras: nothing in two dimensions, one element at each end in one and three.

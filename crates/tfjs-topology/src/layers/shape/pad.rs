@@ -23,6 +23,8 @@ pub struct ZeroPadding {
 }
 
 impl FromConfig for ZeroPadding {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["ZeroPadding2D"];
+
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         let spatial = Spatial::read(class, config)?;
         Ok(ZeroPadding { spatial, pads: super::borders(config, "padding", &spatial, 1)? })

@@ -4,6 +4,7 @@
 
 use crate::call::Call;
 use crate::config::{Config, PerAxis};
+use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
 use crate::layers::spatial::Spatial;
 use crate::lower::{KerasTensor, LowerCx};
@@ -37,6 +38,8 @@ pub struct UpSampling {
 }
 
 impl FromConfig for UpSampling {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["UpSampling2D"];
+
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         let spatial = Spatial::read(class, config)?;
         let size = spatial.each(&config.or("size", PerAxis::all(2))?, "size")?;
@@ -155,6 +158,14 @@ impl LayerDef for UpSampling {
             Interpolation::BilinearFromCorner => self.between(cx, x, &grown, 0.0)?,
         };
         Ok(vec![out.into()])
+    }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        if self.interpolation != Interpolation::Nearest {
+            out.warn("TensorFlow.js has no `bilinear` interpolation, or another one of that name");
+        }
+        Ok(())
     }
 }
 

@@ -123,6 +123,8 @@ impl FromJson for Token {
 }
 
 impl FromConfig for Lookup {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &[];
+
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         // What the vocabulary's size already says, and how equal values are stored.
         config.inert(&["vocabulary_size", "vocab_size", "sparse", "has_static_table", "vocabulary_dtype"]);
