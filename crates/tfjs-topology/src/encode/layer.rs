@@ -48,8 +48,8 @@ pub(super) fn encode_held(
         }
         LayerBody::Model(_) => {
             let inner = calls.first().and_then(|inputs| lower_entry(entry, inputs, &Limits::default()).ok());
-            // The graph of the inner model has paths of its own.
-            model::encode_entry(entry, "", &inner.map(|graph| Types::of(&graph)).unwrap_or_default(), cx)
+            let types = inner.map(|graph| Types::of(&graph, &format!("{path}/"))).unwrap_or_default();
+            model::encode_entry(entry, path, &types, cx)
         }
         LayerBody::Input(_) | LayerBody::Op(_) => model::encode_entry(entry, path, &Types::default(), cx),
     }

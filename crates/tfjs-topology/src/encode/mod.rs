@@ -59,7 +59,7 @@ pub struct Encoded {
 /// never does.
 pub fn encode(def: &ModelDef, target: Target) -> Result<Encoded> {
     // Shapes tell what an axis means; without them what depends on an axis is a warning.
-    let types = lower(def, &LowerOptions::default()).map(|model| Types::of(&model.graph)).unwrap_or_default();
+    let types = lower(def, &LowerOptions::default()).map(|model| Types::of(&model.graph, "")).unwrap_or_default();
     let cx =
         EncodeCx { target, producer: &def.producer, read: ReadCx::new(&def.producer), warnings: RefCell::default() };
     let (class, config) = model::encode_model(&def.root, "", &types, &cx)?;

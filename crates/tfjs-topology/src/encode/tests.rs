@@ -5,36 +5,9 @@ use crate::lower::{LowerOptions, lower};
 use crate::parse::parse;
 use crate::producer::{Family, Producer};
 use crate::read::CustomDefs;
+use crate::testing::{after_input, check_encoded as check, encoded};
 use serde_json::{Value, json};
 use tfjs_manifest::Limits;
-
-#[track_caller]
-fn encoded(family: Family, model: &Value) -> Encoded {
-    let def = parse(model, Producer::of(family), &CustomDefs::default(), &Limits::default()).unwrap();
-    encode(&def, Target::TensorFlowJs).unwrap()
-}
-
-/// One layer behind an input of this shape, in a Sequential.
-fn after_input(shape: &Value, class: &str, config: &Value) -> Value {
-    let mut config = config.clone();
-    config["name"] = "l".into();
-    json!({ "class_name": "Sequential", "config": { "name": "s", "layers": [
-        { "class_name": "InputLayer", "config": { "name": "x", "batch_input_shape": shape } },
-        { "class_name": class, "config": config },
-    ] } })
-}
-
-/// These keys of the layer become those, with these warnings (the layer's name left out).
-#[track_caller]
-fn check(family: Family, shape: &Value, class: &str, config: &Value, keys: &Value, warnings: &[&str]) {
-    let Encoded { topology, warnings: found } = encoded(family, &after_input(shape, class, config));
-    let layer = &topology["config"]["layers"][1];
-    for (key, value) in keys.as_object().expect("keys and their values") {
-        assert_eq!(layer["config"].get(key).unwrap_or(&Value::Null), value, "`{key}` of {layer}");
-    }
-    let warnings: Vec<String> = warnings.iter().map(|w| format!("layer `l` ({class}): {w}")).collect();
-    assert_eq!(found, warnings);
-}
 
 #[test]
 fn keras_3_spells_dtypes_initializers_and_activations_differently() {

@@ -92,7 +92,8 @@ impl LayerDef for Conv {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_program, check_refused, check_weights};
+    use crate::producer::Family;
+    use crate::testing::{check_encoded, check_infer, check_program, check_refused, check_weights};
     use expect_test::expect;
     use serde_json::json;
 
@@ -186,5 +187,20 @@ mod tests {
                 }
             "#]],
         );
+    }
+
+    #[test]
+    fn what_tensorflow_js_computes_otherwise() {
+        let both = json!({"filters": 4, "kernel_size": 3, "strides": [1, 2], "dilation_rate": 2});
+        let warning = "TensorFlow.js has no convolutions with both strides and dilation";
+        check_encoded(Family::Keras2, &json!([null, 8, 8, 4]), "Conv2D", &both, &both, &[warning]);
+        let sequence = json!({"filters": 4, "kernel_size": 3, "padding": "causal", "activation": "silu"});
+        let warning = "TensorFlow.js loads `causal` padding and cannot predict with it";
+        let expect = json!({"padding": "causal", "activation": "swish"});
+        check_encoded(Family::Keras3, &json!([null, 8, 4]), "Conv1D", &sequence, &expect, &[warning]);
+        let first = json!({"filters": 4, "kernel_size": 3, "data_format": "channels_first"});
+        let warning = "TensorFlow.js ignores `channels_first` of layers over one dimension";
+        check_encoded(Family::Keras2, &json!([null, 4, 8]), "Conv1D", &first, &first, &[warning]);
+        check_encoded(Family::Keras2, &json!([null, 4, 8, 8]), "Conv2D", &first, &first, &[]);
     }
 }

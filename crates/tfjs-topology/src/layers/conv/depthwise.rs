@@ -93,7 +93,8 @@ impl LayerDef for DepthwiseConv {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_program, check_refused, check_weights};
+    use crate::producer::Family;
+    use crate::testing::{check_encoded, check_infer, check_program, check_refused, check_weights};
     use expect_test::expect;
     use serde_json::json;
 
@@ -139,5 +140,15 @@ mod tests {
                 }
             "#]],
         );
+    }
+
+    #[test]
+    fn what_tensorflow_js_computes_otherwise() {
+        let dilated = json!({"kernel_size": 3, "dilation_rate": 2, "activation": "silu"});
+        let swish = json!({"activation": "swish"});
+        let warning = "TensorFlow.js ignores `dilation_rate` of depthwise convolutions";
+        check_encoded(Family::Keras2, &json!([null, 8, 8, 4]), "DepthwiseConv2D", &dilated, &swish, &[warning]);
+        let unknown = "TensorFlow.js knows no layer of this class";
+        check_encoded(Family::Keras2, &json!([null, 8, 4]), "DepthwiseConv1D", &dilated, &swish, &[unknown]);
     }
 }

@@ -73,7 +73,8 @@ impl LayerDef for Embedding {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_refused, check_weights};
+    use crate::producer::Family;
+    use crate::testing::{check_encoded, check_infer, check_refused, check_weights};
     use serde_json::json;
 
     #[test]
@@ -89,5 +90,13 @@ mod tests {
         check_refused("Embedding", json!({"output_dim": 4}), &["?"], "`config`: missing `input_dim`");
         let config = json!({"input_dim": 3, "output_dim": 4});
         check_refused("Embedding", config, &["?", "?"], "expected one input, found 2");
+    }
+
+    #[test]
+    fn tensorflow_js_hands_on_masks_otherwise() {
+        let config = |mask_zero: bool| json!({"input_dim": 5, "output_dim": 2, "mask_zero": mask_zero});
+        let warning = "the mask it makes: TensorFlow.js hands it to layers Keras does not, and does not to others";
+        check_encoded(Family::Keras2, &json!([null, 3]), "Embedding", &config(true), &config(true), &[warning]);
+        check_encoded(Family::Keras2, &json!([null, 3]), "Embedding", &config(false), &config(false), &[]);
     }
 }

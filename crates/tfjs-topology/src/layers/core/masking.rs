@@ -53,7 +53,8 @@ impl LayerDef for Masking {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_refused};
+    use crate::producer::Family;
+    use crate::testing::{check_encoded, check_infer, check_refused};
     use serde_json::json;
 
     #[test]
@@ -61,5 +62,11 @@ mod tests {
         check_infer("Masking", json!({}), &["?,?,3"], &["?,?,3"]);
         check_infer("Masking", json!({"maskValue": -1}), &["2,5,3"], &["2,5,3"]);
         check_refused("Masking", json!({}), &["?"], "expected an input of rank 2 or more, found shape [?]");
+    }
+
+    #[test]
+    fn tensorflow_js_hands_on_masks_otherwise() {
+        let warning = "the mask it makes: TensorFlow.js hands it to layers Keras does not, and does not to others";
+        check_encoded(Family::Keras2, &json!([null, 3, 2]), "Masking", &json!({}), &json!({}), &[warning]);
     }
 }

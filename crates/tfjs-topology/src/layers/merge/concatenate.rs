@@ -89,7 +89,7 @@ impl LayerDef for Concatenate {
 #[cfg(test)]
 mod tests {
     use crate::producer::Family;
-    use crate::testing::{check_infer, check_program, check_program_of, check_refused};
+    use crate::testing::{check_encoded, check_infer, check_program, check_program_of, check_refused};
     use expect_test::expect;
     use serde_json::json;
 
@@ -233,5 +233,18 @@ mod tests {
                 }
             "#]],
         );
+    }
+
+    #[test]
+    fn a_negative_axis_is_counted_from_the_front() {
+        let check = |axis: i64, expect: i64, warnings: &[&str]| {
+            let (config, keys) = (json!({"axis": axis}), json!({"axis": expect}));
+            check_encoded(Family::Keras2, &json!([null, 4, 3]), "Concatenate", &config, &keys, warnings);
+        };
+        check(-1, -1, &[]);
+        check(-2, 1, &[]);
+        check(2, 2, &[]);
+        // There is no such axis, so that the model has no shapes.
+        check(-4, -4, &["TensorFlow.js takes every negative `axis` for the last"]);
     }
 }

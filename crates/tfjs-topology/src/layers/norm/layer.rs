@@ -94,7 +94,8 @@ impl LayerDef for LayerNormalization {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_program, check_refused, check_weights};
+    use crate::producer::Family;
+    use crate::testing::{check_encoded, check_infer, check_program, check_refused, check_weights};
     use expect_test::expect;
     use serde_json::json;
 
@@ -166,6 +167,22 @@ mod tests {
                   return %2 "y1"
                 }
             "#]],
+        );
+    }
+
+    #[test]
+    fn what_tensorflow_js_computes_otherwise() {
+        let rms = json!({"rms_scaling": true});
+        let warning = "TensorFlow.js knows no `rms_scaling`";
+        check_encoded(Family::Keras3, &json!([null, 3]), "LayerNormalization", &rms, &rms, &[warning]);
+        let ranks = "TensorFlow.js normalizes ranks 2 to 4 only, not 5";
+        check_encoded(
+            Family::Keras2,
+            &json!([null, 2, 2, 2, 3]),
+            "LayerNormalization",
+            &json!({}),
+            &json!({}),
+            &[ranks],
         );
     }
 }

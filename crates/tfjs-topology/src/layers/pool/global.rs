@@ -82,7 +82,7 @@ impl LayerDef for GlobalPool {
 #[cfg(test)]
 mod tests {
     use crate::producer::Family;
-    use crate::testing::{check_infer, check_program, check_program_of, check_refused};
+    use crate::testing::{check_encoded, check_infer, check_program, check_program_of, check_refused};
     use expect_test::expect;
     use serde_json::json;
 
@@ -176,5 +176,17 @@ mod tests {
                 }
             "#]],
         );
+    }
+
+    #[test]
+    fn what_tensorflow_js_computes_otherwise() {
+        let config = json!({"data_format": "channels_first", "keepdims": true});
+        let keepdims = "TensorFlow.js ignores `keepdims`";
+        let format = "TensorFlow.js ignores `channels_first` of layers over one dimension";
+        let (one, two, three) = (json!([null, 4, 8]), json!([null, 4, 8, 8]), json!([null, 4, 8, 8, 8]));
+        check_encoded(Family::Keras3, &one, "GlobalMaxPooling1D", &config, &config, &[keepdims, format]);
+        check_encoded(Family::Keras3, &two, "GlobalAveragePooling2D", &config, &config, &[keepdims]);
+        let unknown = "TensorFlow.js knows no layer of this class";
+        check_encoded(Family::Keras3, &three, "GlobalMaxPooling3D", &config, &config, &[unknown]);
     }
 }

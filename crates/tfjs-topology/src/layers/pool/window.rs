@@ -54,7 +54,8 @@ impl LayerDef for Pool {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_program, check_refused};
+    use crate::producer::Family;
+    use crate::testing::{check_encoded, check_infer, check_program, check_refused};
     use expect_test::expect;
     use serde_json::json;
 
@@ -116,5 +117,15 @@ mod tests {
                 }
             "#]],
         );
+    }
+
+    #[test]
+    fn what_tensorflow_js_computes_otherwise() {
+        let first = json!({"data_format": "channels_first"});
+        let warning = "TensorFlow.js ignores `channels_first` of layers over one dimension";
+        for class in ["MaxPooling1D", "AveragePooling1D"] {
+            check_encoded(Family::Keras2, &json!([null, 4, 8]), class, &first, &first, &[warning]);
+        }
+        check_encoded(Family::Keras2, &json!([null, 4, 8, 8]), "MaxPooling2D", &first, &first, &[]);
     }
 }

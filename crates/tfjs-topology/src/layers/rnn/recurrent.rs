@@ -368,7 +368,10 @@ mod tests {
     use crate::producer::Family;
     use crate::read::ReadCx;
     use crate::registry::Layer;
-    use crate::testing::{check_infer, check_program, check_program_of, check_refused, check_weights, read_layer_of};
+    use crate::testing::{
+        after_input, check_encoded, check_infer, check_program, check_program_of, check_refused, check_weights,
+        encoded, read_layer_of,
+    };
     use crate::types::TensorType;
     use expect_test::expect;
     use serde_json::json;
@@ -715,5 +718,50 @@ mod tests {
                        or `StackedRNNCells`";
         check_refused("RNN", unknown, &["?,?,3"], message);
         check_refused("LSTM", json!({"units": 0}), &["?,?,3"], "`config`: expected `units` of at least 1, found 0");
+    }
+
+    #[test]
+    fn cells_in_tensorflow_js() {
+        let sequence = json!([null, 4, 3]);
+        let cell = |class: &str, more: Json| {
+            let mut config = json!({"units": 2, "kernel_initializer": {"class_name": "LecunNormal", "config": {}}});
+            config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            json!({"class_name": class, "config": config, "registered_name": null})
+        };
+        let written = |class: &str, more: Json| {
+            let mut config = json!({"units": 2, "kernel_initializer": {"class_name": "LeCunNormal", "config": {}}});
+            config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            json!({"class_name": class, "config": config})
+        };
+        let lstm = || written("LSTMCell", json!({"activation": "tanh", "recurrent_activation": "sigmoid"}));
+        let config = json!({"cell": cell("LSTMCell", json!({}))});
+        check_encoded(Family::Keras3, &sequence, "RNN", &config, &json!({"cell": lstm()}), &[]);
+        let simple = || written("SimpleRNNCell", json!({"activation": "swish"}));
+        let config =
+            json!({"cell": [cell("LSTMCell", json!({})), cell("SimpleRNNCell", json!({"activation": "silu"}))]});
+        check_encoded(Family::Keras2, &sequence, "RNN", &config, &json!({"cell": [lstm(), simple()]}), &[]);
+        let stacked = |reversed: bool, cells: Json| json!({"class_name": "StackedRNNCells", "config": {"cells": cells, "reverse_state_order": reversed}});
+        let config = json!({"cell": stacked(true, json!([cell("LSTMCell", json!({}))]))});
+        let keys = json!({"cell": stacked(true, json!([lstm()]))});
+        check_encoded(Family::Keras2, &sequence, "RNN", &config, &keys, &[]);
+    }
+
+    #[test]
+    fn warnings_name_the_cell() {
+        let gru = json!({"class_name": "GRUCell", "config": {"units": 2, "reset_after": true}});
+        let config = json!({"name": "r", "cell": {"class_name": "StackedRNNCells", "config": {"cells": [gru]}}});
+        let found = encoded(Family::Keras2, &after_input(&json!([null, 4, 3]), "RNN", &config)).warnings;
+        let expected = [
+            "layer `l` (GRUCell): TensorFlow.js has no GRU with `reset_after`",
+            "layer `l` (StackedRNNCells): TensorFlow.js lists the states of stacked cells from the highest down",
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_tensorflow_js_ignores() {
+        let config = json!({"units": 2, "time_major": true, "zero_output_for_mask": true});
+        let warnings = ["TensorFlow.js ignores `zero_output_for_mask`", "TensorFlow.js ignores `time_major`"];
+        check_encoded(Family::Keras2, &json!([4, null, 3]), "SimpleRNN", &config, &config, &warnings);
     }
 }

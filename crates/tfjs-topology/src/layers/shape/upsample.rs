@@ -174,7 +174,7 @@ mod tests {
     use super::*;
     use crate::producer::Family;
     use crate::registry::Layer;
-    use crate::testing::{check_infer, check_program, check_program_of, check_refused, read_layer_of};
+    use crate::testing::{check_encoded, check_infer, check_program, check_program_of, check_refused, read_layer_of};
     use expect_test::expect;
     use serde_json::json;
 
@@ -314,5 +314,14 @@ mod tests {
                 }
             "#]],
         );
+    }
+
+    #[test]
+    fn what_tensorflow_js_computes_otherwise() {
+        let config = |how: &str| json!({"interpolation": how});
+        let warning = "TensorFlow.js has no `bilinear` interpolation, or another one of that name";
+        let image = json!([null, 4, 4, 3]);
+        check_encoded(Family::Keras2, &image, "UpSampling2D", &config("bilinear"), &config("bilinear"), &[warning]);
+        check_encoded(Family::Keras2, &image, "UpSampling2D", &config("nearest"), &config("nearest"), &[]);
     }
 }

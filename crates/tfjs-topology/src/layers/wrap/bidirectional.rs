@@ -298,11 +298,12 @@ fn encode_direction(entry: &LayerEntry, prefix: &str, target: Target, out: &Enco
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::producer::Family;
-    use crate::registry::Layer;
+    use crate::read::ReadCx;
     use crate::testing::{check_infer, check_program, check_refused, check_weights, read_layer_of};
     use expect_test::expect;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn wrapped(class: &str, inner: Value, more: Value) -> Value {
         let mut config = json!({"layer": {"class_name": class, "config": inner}});
@@ -443,5 +444,72 @@ mod tests {
         let config = wrapped("GRU", gru(), json!({"backward_layer": backward}));
         let message = "`config`: the forward and the backward layer differ in `return_sequences`";
         check_refused("Bidirectional", config, &["?,?,3"], message);
+    }
+
+    #[test]
+    fn the_derived_layer_runs_in_the_other_direction() {
+        let layer = |config: Value| match read_layer_of(Family::Keras2, "Bidirectional", config).unwrap() {
+            Layer::Bidirectional(layer) => layer,
+            other => panic!("{other:?} is not bidirectional"),
+        };
+        let backwards = |entry: &LayerEntry| match &entry.body {
+            LayerBody::Layer(Layer::Recurrent(layer)) => layer.go_backwards,
+            other => panic!("{other:?} is not recurrent"),
+        };
+        for turned in [false, true] {
+            let found = layer(wrapped("GRU", json!({"units": 2, "goBackwards": turned}), json!({})));
+            assert_eq!([&found.forward, &found.backward].map(backwards), [turned, !turned]);
+            assert!(found.is_mirror());
+        }
+        let given = |backwards: bool| json!({"class_name": "GRU", "config": {"units": 2, "go_backwards": backwards}});
+        let with = |backwards| layer(wrapped("GRU", json!({"units": 2}), json!({"backward_layer": given(backwards)})));
+        assert!(with(true).is_mirror());
+        assert!(!with(false).is_mirror());
+    }
+
+    #[test]
+    fn only_recurrent_layers_have_a_direction() {
+        let message = "`config.layer`: expected a recurrent layer inside `Bidirectional`, found one of class `Dense`";
+        check_refused("Bidirectional", wrapped("Dense", json!({"units": 2}), json!({})), &["?,?,3"], message);
+        let given = json!({"backward_layer": {"class_name": "Flatten", "config": {}}});
+        let message =
+            "`config.backward_layer`: expected a recurrent layer inside `Bidirectional`, found one of class `Flatten`";
+        check_refused("Bidirectional", wrapped("GRU", json!({"units": 2}), given), &["?,?,3"], message);
+    }
+
+    /// Gives back its input; has another direction if it says so.
+    #[derive(Debug)]
+    struct Walk {
+        turns: bool,
+    }
+
+    impl LayerDef for Walk {
+        fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+            Ok(vec![cx.single(call)?])
+        }
+
+        fn turned(&self) -> Option<Arc<dyn LayerDef>> {
+            self.turns.then(|| Arc::new(Walk { turns: true }) as Arc<dyn LayerDef>)
+        }
+    }
+
+    #[test]
+    fn a_layer_of_the_callers_own_says_its_other_direction() {
+        let producer = Producer::of(Family::Keras3);
+        let mut cx = ReadCx::new(&producer);
+        let describe =
+            |config: &Config<'_>| Ok(Arc::new(Walk { turns: config.or("turns", false)? }) as Arc<dyn LayerDef>);
+        cx.custom.insert("Walk", Arc::new(describe));
+        let read = |turns: bool| {
+            let config =
+                wrapped("Walk", json!({"name": "forward_w", "turns": turns, "return_sequences": true}), json!({}));
+            Layer::read("Bidirectional", config.as_object().unwrap(), &cx).map(|read| read.layer)
+        };
+        let Layer::Bidirectional(layer) = read(true).unwrap() else { panic!("not bidirectional") };
+        assert_eq!([&layer.forward.name[..], &layer.backward.name], ["forward_w", "backward_forward_w"]);
+        assert!(layer.return_sequences);
+        let message = "`config.layer`: a layer of class `Walk` has no other direction; implement `LayerDef::turned` or \
+                       give `backward_layer`";
+        assert_eq!(read(false).unwrap_err().to_string(), message);
     }
 }

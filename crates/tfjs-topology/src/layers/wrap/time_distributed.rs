@@ -150,7 +150,8 @@ mod tests {
     use crate::lower::Phase;
     use crate::producer::Family;
     use crate::testing::{
-        check_infer, check_program, check_program_of, check_refused, check_refused_in, check_weights,
+        after_input, check_encoded, check_infer, check_program, check_program_of, check_refused, check_refused_in,
+        check_weights, encoded,
     };
     use expect_test::expect;
     use serde_json::json;
@@ -263,5 +264,35 @@ mod tests {
     fn what_the_inner_layer_refuses_names_it() {
         let dense = json!({"layer": {"class_name": "Dense", "config": {"name": "d"}}});
         check_refused("TimeDistributed", dense, &["?,?,3"], "`config.layer.config`, layer `d`: missing `units`");
+    }
+
+    #[test]
+    fn the_inner_layer_is_written_for_one_step() {
+        let wrapped =
+            |class: &str, config: serde_json::Value| json!({"layer": {"class_name": class, "config": config}});
+        let images = json!([null, 5, 4, 3]);
+        // [4, 3] is what it flattens at each step: known, and of rank 3 with the batch.
+        let flatten = wrapped("Flatten", json!({"name": "f"}));
+        check_encoded(Family::Keras2, &images, "TimeDistributed", &flatten, &flatten, &[]);
+        let reshape = wrapped("Reshape", json!({"name": "r", "target_shape": [-1, 6]}));
+        let expect = wrapped("Reshape", json!({"name": "r", "target_shape": [2, 6]}));
+        check_encoded(Family::Keras2, &images, "TimeDistributed", &reshape, &expect, &[]);
+        let norm = wrapped("UnitNormalization", json!({"name": "u"}));
+        let found = encoded(Family::Keras3, &after_input(&images, "TimeDistributed", &norm)).warnings;
+        assert_eq!(found, ["layer `l/u` (UnitNormalization): TensorFlow.js knows no layer of this class"]);
+    }
+
+    #[test]
+    fn a_model_inside_is_written_for_one_step() {
+        let softmax = json!({"class_name": "Softmax", "config": {"name": "s", "axis": 2}});
+        let layers =
+            json!([{"class_name": "InputLayer", "config": {"name": "x", "batch_input_shape": [null, 4, 3]}}, softmax]);
+        let model = json!({"class_name": "Sequential", "config": {"name": "m", "layers": layers}});
+        let found =
+            encoded(Family::Keras2, &after_input(&json!([null, 5, 4, 3]), "TimeDistributed", &json!({"layer": model})));
+        assert_eq!(found.warnings, [""; 0]);
+        let inner = &found.topology["config"]["layers"][1]["config"]["layer"];
+        assert_eq!(inner["class_name"], "Sequential");
+        assert_eq!(inner["config"]["layers"][1]["config"]["axis"], 2);
     }
 }
