@@ -157,3 +157,34 @@ fn unknown(class: &str, cx: &ReadCx<'_>) -> Error {
         shorten(class)
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::producer::{Family, Producer};
+    use serde_json::json;
+    use tfjs_manifest::Kind;
+
+    macro_rules! check_known {
+        ($($family:ident :: $file:ident :: $type:ident = $($class:literal)|+ ;)*) => {
+            $(for class in layers::$family::$file::$type::IN_TENSORFLOW_JS {
+                assert!([$($class),+].contains(class), "`{class}` is no class of `{}`", stringify!($type));
+            })*
+        };
+    }
+
+    #[test]
+    fn what_tensorflow_js_knows_is_listed() {
+        for_each_layer!(check_known);
+    }
+
+    #[test]
+    fn every_class_that_is_listed_is_told_apart() {
+        let config = json!({"layer": {"class_name": "LSTM", "config": {"units": 1}}, "kernel_size": 1, "filters": 1});
+        let producer = Producer::of(Family::Keras2);
+        for class in CLASSES {
+            let read = Layer::read(class, config.as_object().unwrap(), &ReadCx::new(&producer));
+            assert!(read.as_ref().err().is_none_or(|e| e.kind() != Kind::Bug), "{class}: {read:?}");
+        }
+    }
+}

@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::config::Config;
 use crate::encode::{Encoding, Target};
 use crate::layer::{LayerDef, WeightDecl};
-use crate::layers::spatial::Windows;
+use crate::layers::spatial::{Windows, count_of};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use tfjs_ir::window::Padding;
@@ -36,7 +36,7 @@ impl FromConfig for Conv {
 
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         let conv = Conv {
-            windows: Windows::read_kernel(class, config)?,
+            windows: Windows::read_kernel(count_of(class, &["Conv1D", "Conv2D", "Conv3D"])?, config)?,
             filters: config.req("filters")?,
             groups: config.or("groups", 1)?,
             use_bias: config.or("use_bias", true)?,
@@ -130,7 +130,7 @@ mod tests {
         let message = "`config`: stride must be at least 1, found 0";
         check_refused("Conv2D", json!({"filters": 8, "kernel_size": 3, "strides": 0}), &[], message);
         let causal = json!({"filters": 8, "kernel_size": 3, "padding": "causal"});
-        let message = "`config.padding`: padding `causal` is for sequences, not for `Conv2D`";
+        let message = "`config.padding`: padding `causal` is for sequences, found 2 spatial axes";
         check_refused("Conv2D", causal, &[], message);
     }
 

@@ -9,7 +9,7 @@ use crate::call::Call;
 use crate::config::Config;
 use crate::encode::{Encoding, Target};
 use crate::layer::{LayerDef, WeightDecl};
-use crate::layers::spatial::Windows;
+use crate::layers::spatial::{Windows, count_of};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use std::fmt::Display;
@@ -37,7 +37,7 @@ impl FromConfig for DepthwiseConv {
         // Keras 2 writes the keys of the plain convolution it inherits from.
         config.inert(&["filters", "groups"]);
         let conv = DepthwiseConv {
-            windows: Windows::read_kernel(class, config)?,
+            windows: Windows::read_kernel(count_of(class, &["DepthwiseConv1D", "DepthwiseConv2D"])?, config)?,
             depth_multiplier: config.or("depth_multiplier", 1)?,
             use_bias: config.or("use_bias", true)?,
             activation: Activation::read(config, "activation", Activation::Linear)?,

@@ -33,7 +33,12 @@ impl FromConfig for GlobalPool {
         &["GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D"];
 
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
-        let (kind, spatial) = (PoolKind::of(class), Spatial::read(class, config)?);
+        let (kind, count) = super::kind_and_count(
+            class,
+            ["GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D"],
+            ["GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D"],
+        )?;
+        let spatial = Spatial::read(count, config)?;
         let masked = kind == PoolKind::Average && spatial.count == 1 && !config.producer().is_tfjs();
         Ok(GlobalPool { kind, spatial, keepdims: config.or("keepdims", false)?, masked })
     }

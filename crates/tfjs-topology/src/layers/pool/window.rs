@@ -27,7 +27,12 @@ impl FromConfig for Pool {
         &["MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "AveragePooling1D", "AveragePooling2D", "AveragePooling3D"];
 
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
-        Ok(Pool { kind: PoolKind::of(class), windows: Windows::read_pool(class, config)? })
+        let (kind, count) = super::kind_and_count(
+            class,
+            ["MaxPooling1D", "MaxPooling2D", "MaxPooling3D"],
+            ["AveragePooling1D", "AveragePooling2D", "AveragePooling3D"],
+        )?;
+        Ok(Pool { kind, windows: Windows::read_pool(count, config)? })
     }
 }
 

@@ -6,7 +6,7 @@ use crate::call::Call;
 use crate::config::{Config, PerAxis};
 use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
-use crate::layers::spatial::Spatial;
+use crate::layers::spatial::{Spatial, count_of};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use tfjs_ir::prim::elementwise::{BinaryOp, UnaryOp};
@@ -41,7 +41,8 @@ impl FromConfig for UpSampling {
     const IN_TENSORFLOW_JS: &'static [&'static str] = &["UpSampling2D"];
 
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
-        let spatial = Spatial::read(class, config)?;
+        let count = count_of(class, &["UpSampling1D", "UpSampling2D", "UpSampling3D"])?;
+        let spatial = Spatial::read(count, config)?;
         let size = spatial.each(&config.or("size", PerAxis::all(2))?, "size")?;
         if size.contains(&0) {
             return Err(Error::malformed("expected at least 1, found 0").at_json("size").at_json("config"));
