@@ -3,7 +3,7 @@
 //! Producers name the same weight differently (see [`names`]). Binding happens before a byte of the weights
 //! is fetched, and reports everything missing, unused and mismatched at once.
 
-pub mod names;
+mod names;
 mod report;
 
 use crate::graph::{ModelGraph, SlotId, WeightSlot};

@@ -24,7 +24,7 @@ pub enum MaskRule {
 ///
 /// # Errors
 /// Masks that do not broadcast.
-pub fn combined(cx: &mut LowerCx<'_>, rule: MaskRule, inputs: &[KerasTensor]) -> Result<Option<Value>> {
+pub(crate) fn combined(cx: &mut LowerCx<'_>, rule: MaskRule, inputs: &[KerasTensor]) -> Result<Option<Value>> {
     let masks: Vec<Value> = inputs.iter().filter_map(|input| input.mask).collect();
     match rule {
         MaskRule::Pass => Ok(inputs.first().and_then(|input| input.mask)),
@@ -38,7 +38,7 @@ pub fn combined(cx: &mut LowerCx<'_>, rule: MaskRule, inputs: &[KerasTensor]) ->
 ///
 /// # Errors
 /// Masks that do not broadcast.
-pub fn fold(cx: &mut LowerCx<'_>, op: BinaryOp, masks: &[Value]) -> Result<Option<Value>> {
+pub(crate) fn fold(cx: &mut LowerCx<'_>, op: BinaryOp, masks: &[Value]) -> Result<Option<Value>> {
     let Some((&first, rest)) = masks.split_first() else { return Ok(None) };
     rest.iter().try_fold(first, |all, &mask| cx.binary(op, all, mask)).map(Some)
 }
@@ -47,7 +47,7 @@ pub fn fold(cx: &mut LowerCx<'_>, op: BinaryOp, masks: &[Value]) -> Result<Optio
 ///
 /// # Errors
 /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if it has more axes than the value.
-pub fn over_first_axes(cx: &mut LowerCx<'_>, mask: Value, x: Value) -> Result<Value> {
+pub(crate) fn over_first_axes(cx: &mut LowerCx<'_>, mask: Value, x: Value) -> Result<Value> {
     let mut dims = cx.dims_of(mask);
     let rank = cx.ty(x).rank();
     if dims.len() > rank {
@@ -61,7 +61,7 @@ pub fn over_first_axes(cx: &mut LowerCx<'_>, mask: Value, x: Value) -> Result<Va
 ///
 /// # Errors
 /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if it does not.
-pub fn check_broadcasts(cx: &mut LowerCx<'_>, mask: Value, x: Value) -> Result<()> {
+pub(crate) fn check_broadcasts(cx: &mut LowerCx<'_>, mask: Value, x: Value) -> Result<()> {
     let (from, to) = (cx.dims_of(mask), cx.dims_of(x));
     let mut pairs = from.iter().rev().zip(to.iter().rev());
     if from.len() > to.len() || pairs.any(|(&a, &b)| a != Dim::ONE && cx.same(a, b).is_none()) {
@@ -76,6 +76,6 @@ pub(crate) fn warn_of_made(out: &Encoding<'_>) {
 }
 
 /// The error for a mask that cannot be laid over a value.
-pub fn misfit(cx: &LowerCx<'_>, mask: Value, x: Value) -> Error {
+pub(crate) fn misfit(cx: &LowerCx<'_>, mask: Value, x: Value) -> Error {
     Error::malformed(format!("a mask of shape {} does not fit an input {}", cx.shape(mask), cx.shape(x)))
 }

@@ -22,7 +22,7 @@ pub struct Spatial {
 ///
 /// # Errors
 /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for a class that is listed for the family and not among them.
-pub fn count_of(class: &str, by_count: &[&str]) -> Result<usize> {
+pub(crate) fn count_of(class: &str, by_count: &[&str]) -> Result<usize> {
     let place = by_count.iter().position(|known| *known == class);
     place.map(|place| place + 1).ok_or_else(|| Error::bug(format!("`{class}` is listed, expected one of {by_count:?}")))
 }
@@ -109,7 +109,7 @@ impl Spatial {
 ///
 /// # Errors
 /// As [`Builder::push`](tfjs_ir::Builder::push).
-pub fn channels_to_end(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
+pub(crate) fn channels_to_end(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
     let order: Vec<usize> = [0].into_iter().chain(2..cx.ty(x).rank()).chain([1]).collect();
     cx.transpose(x, &order)
 }

@@ -22,8 +22,8 @@ pub(crate) use alone::Alone;
 pub(crate) use model::lower_entry;
 pub use model::{LowerOptions, Model, Phase, lower};
 pub(crate) use order::execution_order;
-pub use scope::Scoped;
-pub use tensor::{KerasTensor, element, value_type};
+pub use tensor::KerasTensor;
+pub(crate) use tensor::{element, value_type};
 
 use crate::def::LayerEntry;
 use crate::graph::{GraphLayer, LayerId, ModelGraph, SlotId};

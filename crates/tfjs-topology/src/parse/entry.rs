@@ -13,7 +13,7 @@ use tfjs_manifest::{Error, Findings, Limits, Result};
 ///
 /// # Errors
 /// Whatever the layer refuses, naming the layer.
-pub fn read_entry(value: &Value, cx: &ReadCx<'_>) -> Result<LayerEntry> {
+pub(crate) fn read_entry(value: &Value, cx: &ReadCx<'_>) -> Result<LayerEntry> {
     cx.spend_layer()?;
     let class_name = class_name(value)?;
     let config = value.get("config").ok_or_else(|| Error::malformed("missing `config`"))?;

@@ -14,7 +14,6 @@ use crate::layers::masks;
 use crate::lower::{KerasTensor, LowerCx, Phase};
 use crate::producer::Family;
 use crate::registry::FromConfig;
-use crate::types::SymShape;
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::prim::normalize::BatchNorm;
 use tfjs_ir::prim::reduce::ReduceOp;
@@ -80,14 +79,6 @@ impl FromConfig for BatchNormalization {
 }
 
 impl BatchNormalization {
-    /// The axes as indices into the input's shape.
-    ///
-    /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for an axis the input does not have.
-    pub fn axes(&self, shape: &SymShape) -> Result<Vec<usize>> {
-        self.axes.of(shape)
-    }
-
     /// The weights for an input.
     fn take_weights(&self, cx: &mut LowerCx<'_>, x: Value, axes: &[usize]) -> Result<Weights> {
         let lengths = super::lengths(cx, x, axes)?;
@@ -219,7 +210,7 @@ fn of_population(cx: &mut LowerCx<'_>, variance: Value, x: Value, others: &[usiz
 impl LayerDef for BatchNormalization {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let input = cx.single(call)?;
-        let axes = self.axes.of_value(cx, input.value)?;
+        let axes = self.axes.of(cx, input.value)?;
         let weights = self.take_weights(cx, input.value, &axes)?;
         let x = cx.to_float(input.value)?;
         let (mean, variance) = match self.uses_batch(cx) {

@@ -10,7 +10,6 @@ use crate::layer::{LayerDef, WeightDecl};
 use crate::layers::axes::Axes;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::SymShape;
 use tfjs_ir::prim::normalize::{Norm, Normalize};
 use tfjs_manifest::{Result, Shape};
 
@@ -49,20 +48,10 @@ impl FromConfig for LayerNormalization {
     }
 }
 
-impl LayerNormalization {
-    /// The axes as indices into the input's shape.
-    ///
-    /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for an axis the input does not have.
-    pub fn axes(&self, shape: &SymShape) -> Result<Vec<usize>> {
-        self.axes.of(shape)
-    }
-}
-
 impl LayerDef for LayerNormalization {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let input = cx.single(call)?;
-        let mut axes = self.axes.of_value(cx, input.value)?;
+        let mut axes = self.axes.of(cx, input.value)?;
         let shape = Shape::new(super::lengths(cx, input.value, &axes)?)?;
         let mut operands = Vec::new();
         if self.scale {

@@ -33,7 +33,7 @@ impl FromConfig for UnitNormalization {
 impl LayerDef for UnitNormalization {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let input = cx.single(call)?;
-        let mut axes = self.axes.of_value(cx, input.value)?;
+        let mut axes = self.axes.of(cx, input.value)?;
         axes.sort_unstable();
         let x = cx.to_float(input.value)?;
         let norm = Normalize { norm: Norm::L2, axes, epsilon: self.epsilon, scale: false, center: false };

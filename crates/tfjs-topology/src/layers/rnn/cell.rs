@@ -280,6 +280,6 @@ fn read_activation(config: &Config<'_>, key: &str, default: Activation) -> Resul
 }
 
 /// The object that holds the cell of a recurrent layer.
-pub fn cell_scope(name: &str, attr: &str) -> Scope {
+pub(crate) fn cell_scope(name: &str, attr: &str) -> Scope {
     Scope { name: name.to_string(), attr: attr.to_string(), kind: ScopeKind::Cell }
 }

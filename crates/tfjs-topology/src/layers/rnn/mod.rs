@@ -1,6 +1,6 @@
 //! Recurrent layers: the cells, and the loop over time around them.
 
-pub mod arguments;
+pub(crate) mod arguments;
 pub mod cell;
 pub mod recurrent;
 mod states;

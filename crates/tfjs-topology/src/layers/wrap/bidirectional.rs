@@ -187,7 +187,7 @@ impl Bidirectional {
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for an odd number of initial states.
-    pub fn calls<T: Clone>(&self, call: &Call<T>) -> Result<[Call<T>; 2]> {
+    fn calls(&self, call: &Call<KerasTensor>) -> Result<[Call<KerasTensor>; 2]> {
         let Arguments { input, states } = Arguments::of(call)?;
         if states.len() % 2 != 0 {
             return Err(Error::malformed(format!(
@@ -196,7 +196,7 @@ impl Bidirectional {
             )));
         }
         let (forward, backward) = states.split_at(states.len() / 2);
-        let of = |states: &[&T]| Call::of(std::iter::once(input).chain(states.iter().copied()).cloned());
+        let of = |states: &[&KerasTensor]| Call::of(std::iter::once(input).chain(states.iter().copied()).cloned());
         Ok([of(forward), of(backward)])
     }
 
