@@ -2,6 +2,7 @@
 
 pub(crate) mod arguments;
 pub mod cell;
+mod cells;
 pub mod recurrent;
 mod states;
 mod stepped;
