@@ -7,7 +7,7 @@
 //! | 3 | an absent manifest gives random weights | `an_absent_manifest_is_an_error` |
 //! | 4 | bytes left over, or shifted across groups | `bytes_left_over_...`, `groups_are_apart_...` |
 //! | 5 | `strict: false` leaves random kernels | `without_strict_what_is_missing_is_zero_and_said` |
-//! | 6 | unknown configuration keys are dropped | `a_key_nobody_knows_is_said`, and the known ones compute |
+//! | 6 | unknown configuration keys are dropped | `a_key_nobody_knows_is_said`, `a_key_of_a_cell_...`, and the known ones compute |
 //! | 7 | masks leak into later layers | `a_mask_does_not_leak_into_a_later_layer`; conformance `keras*/mask_*` |
 //! | 8 | constraints are applied at load | `constraints_do_not_change_weights`; conformance `*/dense_constraints` |
 //! | 9 | any negative axis of `Concatenate` is the last | `a_negative_axis_counts_from_the_end`; `*/concatenate_axis_minus_*` |
@@ -16,7 +16,7 @@
 //! | 12 | bilinear upsampling has another phase than Keras's | `bilinear_upsampling_has_the_phase_of_its_producer` |
 
 use harness::small::{
-    Small, alone, check_error, check_refused, functional, input, keras2, layer, tfjs_layers, two_to_one,
+    Small, alone, calls, check_error, check_refused, functional, input, keras2, layer, tfjs_layers, two_to_one,
 };
 use io_harness::fault_server::{FaultServer, Reply};
 use serde_json::{Value, json};
@@ -112,6 +112,24 @@ fn a_key_nobody_knows_is_said() {
     let model = alone("ReLU", json!({"negative_slop": 0.5}), &json!([null, 2])).load().expect("it loads");
     let warnings = model.report().warnings.join("\n");
     assert!(warnings.contains("`l`") && warnings.contains("`negative_slop`"), "{warnings}");
+}
+
+#[test]
+fn a_key_of_a_cell_or_an_operation_that_nobody_knows_is_said() {
+    let cell = json!({"class_name": "SimpleRNNCell", "config": {"units": 2, "use_bias": false, "peephole": true}});
+    let operation = json!({"name": "tf.math.add", "function": "math.add"});
+    let layers = json!([
+        input("x", &json!([null, 2, 1])),
+        layer("RNN", "r", &json!({"cell": cell}), &["x"]),
+        calls("TFOpLambda", "o", &operation, &json!([["r", 0, 0, {"y": 1.0, "carry": true}]])),
+    ]);
+    let names = [("r/simple_rnn_cell/kernel", &[1, 2][..]), ("r/simple_rnn_cell/recurrent_kernel", &[2, 2])];
+    let model = Small::new(functional(&layers, &["x"], &["o"])).filled(0.0, &names).load().expect("it loads");
+    let expected = [
+        "layer `r` (RNN): configuration without a known meaning: `peephole`",
+        "operation `o` (TFOpLambda): argument without a known meaning: `carry`",
+    ];
+    assert_eq!(model.report().warnings, expected);
 }
 
 #[test]

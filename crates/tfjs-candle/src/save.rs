@@ -6,7 +6,7 @@ use crate::engine::CandleResultExt;
 use crate::model::LayersModel;
 use tfjs_manifest::{DType, Error, ModelJson, Result};
 use tfjs_topology::def::{LayerBody, ModelDef};
-use tfjs_topology::encode::{GENERATED_BY, encode, weight_names};
+use tfjs_topology::encode::{GENERATED_BY, Target, encode, weight_names};
 use tfjs_topology::graph::{SlotId, WeightSlot};
 use tfjs_weights::{HostData, HostTensor, NamedBytes, NamedTensor, StoreAs, WeightFiles};
 
@@ -84,7 +84,7 @@ impl LayersModel {
     /// weights that the file had but loading did not keep.
     pub fn to_artifacts(&self, options: &FileOptions) -> Result<ModelFiles> {
         let FileOptions { store, files, optimizer } = options;
-        let encoded = encode(&self.def_with_input_types())?;
+        let encoded = encode(&self.def_with_input_types(), Target::TensorFlowJs)?;
         let mut warnings = encoded.warnings;
         let named = weight_names(self.graph(), &encoded.topology, self.custom_layers().defs(), self.limits())?;
         warnings.extend(named.warnings);

@@ -3,187 +3,126 @@
 //! Formulas: Keras's `keras/src/activations`, TensorFlow.js's `tfjs-layers/src/activations.ts`.
 
 use crate::config::{Config, expected};
+use crate::layers::activation::elu::Elu;
+use crate::layers::activation::relu::Relu;
 use crate::producer::Producer;
 use crate::read::ReadCx;
+use crate::registry::FromConfig;
 use serde_json::Value;
+use tfjs_ir::prim::activate::Activation as Function;
 use tfjs_manifest::{Error, Result};
 
-/// An elementwise function, or a softmax over the last axis.
+/// An activation: a function of each element, or one over the last axis.
+///
+/// The functions of each element are those of [`for_each_activation!`](tfjs_ir::for_each_activation); `NAMED` has their
+/// names.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Activation {
     /// `x`
     #[default]
     Linear,
-    /// `x >= max -> max; threshold <= x < max -> x; else negative_slope * (x - threshold)`
-    Relu {
-        /// The ceiling, if there is one.
-        max: Option<f32>,
-        /// The slope below the threshold.
-        negative_slope: f32,
-        /// Where the function leaves the floor.
-        threshold: f32,
-    },
-    /// `x > 0 -> x; else alpha * (exp(x) - 1)`
-    Elu {
-        /// The scale of the negative part.
-        alpha: f32,
-    },
-    /// `1.0507 * elu(x, 1.6733)`
-    Selu,
-    /// `1 / (1 + exp(-x))`
-    Sigmoid,
-    /// `clip(0.2 x + 0.5, 0, 1)`: TensorFlow.js, Keras 1 and 2.
-    HardSigmoidClip,
-    /// `relu6(x + 3) / 6`: Keras 3.
-    HardSigmoidRelu6,
-    /// `tanh(x)`
-    Tanh,
-    /// `log(1 + exp(x))`
-    Softplus,
-    /// `x / (1 + |x|)`
-    Softsign,
+    /// A function of each element.
+    Elementwise(Function),
     /// Over the last axis.
     Softmax,
     /// `log(softmax(x))` over the last axis.
     LogSoftmax,
-    /// `x * sigmoid(x)`: swish.
-    Silu,
-    /// `x * relu6(x + 3) / 6`: hard swish.
-    HardSilu,
-    /// `0.5 x (1 + erf(x / sqrt 2))`
-    Gelu,
-    /// `0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`
-    GeluTanh,
-    /// `x * tanh(softplus(x))`
-    Mish,
-    /// `exp(x)`
-    Exponential,
-    /// `max(0, x) + min(0, alpha (exp(x / alpha) - 1))`
-    Celu {
-        /// The scale of the negative part.
-        alpha: f32,
-    },
-    /// `|x| > lambda -> x; else 0`
-    HardShrink {
-        /// Half the width of the flat part.
-        lambda: f32,
-    },
-    /// `x > lambda -> x - lambda; x < -lambda -> x + lambda; else 0`
-    SoftShrink {
-        /// Half the width of the flat part.
-        lambda: f32,
-    },
-    /// `clip(x, -1, 1)`
-    HardTanh,
-    /// `log(sigmoid(x))`
-    LogSigmoid,
-    /// `x - tanh(x)`
-    TanhShrink,
-    /// `x >= 1 -> x; -1 < x < 1 -> (x + 1)^2 / 4; else 0`
-    SparsePlus,
-    /// `clip((x + 1) / 2, 0, 1)`
-    SparseSigmoid,
-    /// `(x + sqrt(x^2 + b)) / 2`
-    Squareplus {
-        /// The curvature.
-        b: f32,
-    },
     /// The projection on the simplex, over the last axis: a softmax with exact zeros.
     Sparsemax,
     /// `a * sigmoid(b)` for the two halves of the last axis.
     Glu,
-    /// `x > threshold -> x; else value`
-    Threshold {
-        /// The border.
-        threshold: f32,
-        /// The value at and below it.
-        value: f32,
-    },
 }
+
+/// What an activation is called: Keras's names, and TensorFlow.js's where it has the function.
+struct Named {
+    keras: &'static [&'static str],
+    is: Activation,
+    tensorflow_js: Option<&'static str>,
+}
+
+/// Every named activation. Names are compared without case and underscores.
+const NAMED: &[Named] = {
+    use Activation::Elementwise as Each;
+    use Function as F;
+    &[
+        Named { keras: &["linear"], is: Activation::Linear, tensorflow_js: Some("linear") },
+        Named { keras: &["relu"], is: Activation::RELU, tensorflow_js: Some("relu") },
+        Named { keras: &["relu6"], is: Activation::RELU6, tensorflow_js: Some("relu6") },
+        Named { keras: &["elu"], is: Each(F::Elu { alpha: 1.0 }), tensorflow_js: Some("elu") },
+        Named { keras: &["selu"], is: Each(F::Selu {}), tensorflow_js: Some("selu") },
+        Named { keras: &["sigmoid"], is: Each(F::Sigmoid {}), tensorflow_js: Some("sigmoid") },
+        // Keras 3 means another function by this name: see `from_name`.
+        Named { keras: &["hard_sigmoid"], is: Activation::HARD_SIGMOID, tensorflow_js: Some("hard_sigmoid") },
+        Named { keras: &["tanh"], is: Each(F::Tanh {}), tensorflow_js: Some("tanh") },
+        Named { keras: &["softplus"], is: Each(F::Softplus {}), tensorflow_js: Some("softplus") },
+        Named { keras: &["softsign"], is: Each(F::Softsign {}), tensorflow_js: Some("softsign") },
+        Named { keras: &["softmax"], is: Activation::Softmax, tensorflow_js: Some("softmax") },
+        Named { keras: &["log_softmax"], is: Activation::LogSoftmax, tensorflow_js: Some("log_softmax") },
+        Named { keras: &["silu", "swish"], is: Each(F::Silu {}), tensorflow_js: Some("swish") },
+        Named { keras: &["hard_silu", "hard_swish"], is: Each(F::HardSilu {}), tensorflow_js: None },
+        Named { keras: &["gelu"], is: Each(F::Gelu {}), tensorflow_js: Some("gelu") },
+        // TensorFlow.js writes this name and does not find it again.
+        Named { keras: &["gelu_new"], is: Each(F::GeluTanh {}), tensorflow_js: None },
+        Named { keras: &["mish"], is: Each(F::Mish {}), tensorflow_js: Some("mish") },
+        Named { keras: &["exponential"], is: Each(F::Exponential {}), tensorflow_js: None },
+        Named { keras: &["celu"], is: Each(F::Celu { alpha: 1.0 }), tensorflow_js: None },
+        Named { keras: &["hard_shrink"], is: Each(F::HardShrink { lambda: 0.5 }), tensorflow_js: None },
+        Named { keras: &["soft_shrink"], is: Each(F::SoftShrink { lambda: 0.5 }), tensorflow_js: None },
+        Named { keras: &["hard_tanh"], is: Each(F::Clip { low: -1.0, high: 1.0 }), tensorflow_js: None },
+        Named { keras: &["log_sigmoid"], is: Each(F::LogSigmoid {}), tensorflow_js: None },
+        Named { keras: &["tanh_shrink"], is: Each(F::TanhShrink {}), tensorflow_js: None },
+        Named { keras: &["sparse_plus"], is: Each(F::SparsePlus {}), tensorflow_js: None },
+        Named { keras: &["sparse_sigmoid"], is: Each(F::HardSigmoid { slope: 0.5, offset: 0.5 }), tensorflow_js: None },
+        Named { keras: &["squareplus"], is: Each(F::Squareplus { b: 4.0 }), tensorflow_js: None },
+        Named { keras: &["threshold"], is: Each(F::Threshold { threshold: 0.0, value: 0.0 }), tensorflow_js: None },
+        Named { keras: &["sparsemax"], is: Activation::Sparsemax, tensorflow_js: None },
+        Named { keras: &["glu"], is: Activation::Glu, tensorflow_js: None },
+        // Keras's function has another slope than its layer.
+        Named { keras: &["leaky_relu"], is: Activation::leaky_relu(0.2), tensorflow_js: None },
+    ]
+};
 
 impl Activation {
     /// `max(0, x)`.
-    pub const RELU: Activation = Activation::Relu { max: None, negative_slope: 0.0, threshold: 0.0 };
+    pub const RELU: Activation = Activation::Elementwise(Function::RELU);
     /// `min(max(0, x), 6)`.
-    pub const RELU6: Activation = Activation::Relu { max: Some(6.0), negative_slope: 0.0, threshold: 0.0 };
+    pub const RELU6: Activation = Activation::Elementwise(Function::RELU6);
+    /// `clip(0.2 x + 0.5, 0, 1)`: TensorFlow.js, Keras 1 and 2.
+    pub const HARD_SIGMOID: Activation = Activation::Elementwise(Function::HardSigmoid { slope: 0.2, offset: 0.5 });
+    /// `relu6(x + 3) / 6`: the hard sigmoid of Keras 3.
+    pub const HARD_SIGMOID_RELU6: Activation =
+        Activation::Elementwise(Function::HardSigmoid { slope: 1.0 / 6.0, offset: 0.5 });
+    /// `1 / (1 + exp(-x))`.
+    pub const SIGMOID: Activation = Activation::Elementwise(Function::Sigmoid {});
+    /// `tanh(x)`.
+    pub const TANH: Activation = Activation::Elementwise(Function::Tanh {});
 
-    /// Names for suggestions and documentation, in Keras's spelling.
-    pub const NAMES: &'static [&'static str] = &[
-        "linear",
-        "relu",
-        "relu6",
-        "elu",
-        "selu",
-        "sigmoid",
-        "hard_sigmoid",
-        "tanh",
-        "softplus",
-        "softsign",
-        "softmax",
-        "log_softmax",
-        "silu",
-        "swish",
-        "hard_silu",
-        "hard_swish",
-        "gelu",
-        "gelu_new",
-        "mish",
-        "exponential",
-        "celu",
-        "hard_shrink",
-        "soft_shrink",
-        "hard_tanh",
-        "log_sigmoid",
-        "tanh_shrink",
-        "sparse_plus",
-        "sparse_sigmoid",
-        "squareplus",
-        "threshold",
-        "sparsemax",
-        "glu",
-        "leaky_relu",
-    ];
+    /// `x >= 0 -> x; else slope * x`. Parameters are single precision, as the producers compute with them.
+    pub const fn leaky_relu(slope: f32) -> Activation {
+        let negative_slope = slope as f64;
+        Activation::Elementwise(Function::Relu { max: f64::INFINITY, negative_slope, threshold: 0.0 })
+    }
+
+    /// Keras's name; `None` for a function whose parameters no name has.
+    pub fn name(self) -> Option<&'static str> {
+        if self == Activation::HARD_SIGMOID_RELU6 {
+            return Some("hard_sigmoid");
+        }
+        NAMED.iter().find(|named| named.is == self).and_then(|named| named.keras.first().copied())
+    }
+
+    /// TensorFlow.js's name; `None` for a function that it does not have.
+    pub(crate) fn tensorflow_js_name(self) -> Option<&'static str> {
+        NAMED.iter().find(|named| named.is == self).and_then(|named| named.tensorflow_js)
+    }
 
     /// The function a producer means by a name, in snake or camel case.
     pub fn from_name(name: &str, producer: &Producer) -> Option<Self> {
-        let key: String = name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect();
-        Some(match key.as_str() {
-            "linear" => Activation::Linear,
-            "relu" => Activation::RELU,
-            "relu6" => Activation::RELU6,
-            // Keras's function has another slope than its layer.
-            "leakyrelu" => Activation::Relu { max: None, negative_slope: 0.2, threshold: 0.0 },
-            "elu" => Activation::Elu { alpha: 1.0 },
-            "selu" => Activation::Selu,
-            "sigmoid" => Activation::Sigmoid,
-            "hardsigmoid" if producer.is_keras3() => Activation::HardSigmoidRelu6,
-            "hardsigmoid" => Activation::HardSigmoidClip,
-            "tanh" => Activation::Tanh,
-            "softplus" => Activation::Softplus,
-            "softsign" => Activation::Softsign,
-            "softmax" => Activation::Softmax,
-            "logsoftmax" => Activation::LogSoftmax,
-            "silu" | "swish" => Activation::Silu,
-            "hardsilu" | "hardswish" => Activation::HardSilu,
-            "gelu" => Activation::Gelu,
-            "gelunew" => Activation::GeluTanh,
-            "mish" => Activation::Mish,
-            "exponential" => Activation::Exponential,
-            "celu" => Activation::Celu { alpha: 1.0 },
-            "hardshrink" => Activation::HardShrink { lambda: 0.5 },
-            "softshrink" => Activation::SoftShrink { lambda: 0.5 },
-            "hardtanh" => Activation::HardTanh,
-            "logsigmoid" => Activation::LogSigmoid,
-            "tanhshrink" => Activation::TanhShrink,
-            "sparseplus" => Activation::SparsePlus,
-            "sparsesigmoid" => Activation::SparseSigmoid,
-            "squareplus" => Activation::Squareplus { b: 4.0 },
-            "sparsemax" => Activation::Sparsemax,
-            "glu" => Activation::Glu,
-            "threshold" => Activation::Threshold { threshold: 0.0, value: 0.0 },
-            _ => return None,
-        })
+        let is_called = |known: &str| letters(known).eq(letters(name));
+        let found = NAMED.iter().find(|named| named.keras.iter().any(|known| is_called(known)))?;
+        let is_keras3 = producer.is_keras3();
+        Some(if is_keras3 && found.is == Activation::HARD_SIGMOID { Activation::HARD_SIGMOID_RELU6 } else { found.is })
     }
 
     /// Reads the `activation` of a layer: a name, `{"class_name": "function", "config": name}`, or an
@@ -215,10 +154,8 @@ impl Activation {
     /// The function of an activation layer: `ReLU`, `LeakyReLU`, `ELU`, `ThresholdedReLU`, `Activation`.
     fn from_layer(class: &str, config: &Config<'_>) -> Result<Self> {
         match class {
-            "ReLU" => crate::layers::activation::relu::read_relu(config),
-            "LeakyReLU" => crate::layers::activation::relu::read_leaky_relu(config),
-            "ThresholdedReLU" => crate::layers::activation::relu::read_thresholded_relu(config),
-            "ELU" => Ok(Activation::Elu { alpha: config.or("alpha", 1.0)? }),
+            "ReLU" | "LeakyReLU" | "ThresholdedReLU" => Relu::from_config(class, config).map(Relu::activation),
+            "ELU" => Elu::from_config(class, config).map(|elu| elu.activation()),
             "Activation" => Activation::read(config, "activation", Activation::Linear),
             other => Self::from_name(other, config.producer()).ok_or_else(|| unknown(other)),
         }
@@ -228,14 +165,19 @@ impl Activation {
     pub fn keeps_integers(&self) -> bool {
         match self {
             Activation::Linear => true,
-            Activation::Relu { negative_slope, .. } => *negative_slope == 0.0,
+            Activation::Elementwise(Function::Relu { negative_slope, .. }) => *negative_slope == 0.0,
             _ => false,
         }
     }
 }
 
+/// A name without underscores and case.
+fn letters(name: &str) -> impl Iterator<Item = char> {
+    name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase)
+}
+
 fn unknown(name: &str) -> Error {
-    let hint = crate::suggest::nearest(name, Activation::NAMES.iter().copied());
+    let hint = crate::suggest::nearest(name, NAMED.iter().flat_map(|named| named.keras.iter().copied()));
     Error::unsupported(format!("unknown activation `{name}`{hint}"))
 }
 
@@ -252,25 +194,50 @@ mod tests {
 
     #[test]
     fn the_producer_decides() {
-        check(Family::Keras2, json!("hard_sigmoid"), Activation::HardSigmoidClip);
-        check(Family::TensorFlowJs, json!("hardSigmoid"), Activation::HardSigmoidClip);
-        check(Family::Keras3, json!("hard_sigmoid"), Activation::HardSigmoidRelu6);
+        check(Family::Keras2, json!("hard_sigmoid"), Activation::HARD_SIGMOID);
+        check(Family::TensorFlowJs, json!("hardSigmoid"), Activation::HARD_SIGMOID);
+        check(Family::Keras3, json!("hard_sigmoid"), Activation::HARD_SIGMOID_RELU6);
     }
 
     #[test]
     fn objects_are_functions_too() {
         check(Family::Keras2, json!({"class_name": "function", "config": "relu"}), Activation::RELU);
         let leaky = json!({"class_name": "LeakyReLU", "config": {"alpha": 0.1}});
-        check(Family::Keras2, leaky, Activation::Relu { max: None, negative_slope: 0.1, threshold: 0.0 });
+        check(Family::Keras2, leaky, Activation::leaky_relu(0.1));
     }
 
     #[test]
     fn every_name_is_known_and_a_wrong_one_is_answered() {
-        let producer = Producer::of(Family::Keras3);
-        for name in Activation::NAMES {
-            assert!(Activation::from_name(name, &producer).is_some(), "{name}");
+        let producer = Producer::of(Family::Keras2);
+        for named in NAMED {
+            for name in named.keras {
+                assert_eq!(Activation::from_name(name, &producer), Some(named.is), "{name}");
+            }
         }
         let error = Activation::from_value(&json!("sigmod"), &ReadCx::new(&producer)).unwrap_err();
         assert_eq!(error.to_string(), "unknown activation `sigmod`; did you mean `sigmoid`?");
+    }
+
+    #[test]
+    fn tensorflow_js_means_the_same_by_its_names() {
+        let producer = Producer::of(Family::TensorFlowJs);
+        for named in NAMED {
+            let Some(name) = named.tensorflow_js else { continue };
+            assert_eq!(Activation::from_name(name, &producer), Some(named.is), "{name}");
+        }
+    }
+
+    macro_rules! each_has_a_name {
+        ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: f64,)* } = $text:literal, |$x:ident| $formula:expr;)*) => {
+            $(assert!(
+                NAMED.iter().any(|named| matches!(named.is, Activation::Elementwise(Function::$name { .. }))),
+                "no name means `{}`: add a line to `NAMED`", $text
+            );)*
+        };
+    }
+
+    #[test]
+    fn every_function_of_the_primitives_has_a_name() {
+        tfjs_ir::for_each_activation!(each_has_a_name);
     }
 }

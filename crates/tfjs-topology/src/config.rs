@@ -104,7 +104,7 @@ impl<'a> Config<'a> {
     /// # Errors
     /// A missing value or one of the wrong kind.
     pub fn req<T: FromJson>(&self, key: &str) -> Result<T> {
-        self.opt(key)?.ok_or_else(|| Error::malformed(format!("missing `{key}`")).at_json("config"))
+        self.opt(key)?.ok_or_else(|| missing(key).at_json("config"))
     }
 
     /// Marks keys as read that this layer knows and inference does not need.
@@ -125,6 +125,11 @@ impl<'a> Config<'a> {
     }
 }
 
+/// A key that must be there.
+pub(crate) fn missing(key: &str) -> Error {
+    Error::malformed(format!("missing `{key}`"))
+}
+
 /// `{"type": "ndarray", "value": 0.3}`, as Keras writes numpy scalars, is its value.
 fn unwrap_scalar(value: &Value) -> &Value {
     match value.get("type").and_then(Value::as_str) {
@@ -134,7 +139,7 @@ fn unwrap_scalar(value: &Value) -> &Value {
 }
 
 /// `batch_input_shape` -> `batchInputShape`.
-pub fn camel_case(snake: &str) -> String {
+pub(crate) fn camel_case(snake: &str) -> String {
     let mut out = String::with_capacity(snake.len());
     let mut upper = false;
     for c in snake.chars() {
@@ -151,7 +156,7 @@ pub fn camel_case(snake: &str) -> String {
 }
 
 /// `batchInputShape` -> `batch_input_shape`.
-pub fn snake_case(camel: &str) -> String {
+pub(crate) fn snake_case(camel: &str) -> String {
     let mut out = String::with_capacity(camel.len() + 4);
     for c in camel.chars() {
         if c.is_uppercase() && !out.is_empty() && !out.ends_with('_') {
@@ -167,7 +172,7 @@ pub fn snake_case(camel: &str) -> String {
 ///
 /// The rule of `keras/src/utils/naming.py`: an underscore before a capital that starts a lower-case word, and
 /// between a lower-case letter or digit and a capital; then a digit before a final capital keeps together.
-pub fn to_snake_case(class: &str) -> String {
+pub(crate) fn to_snake_case(class: &str) -> String {
     let chars: Vec<char> = class.chars().filter(|c| c.is_alphanumeric() || *c == '_').collect();
     let mut out = String::with_capacity(class.len() + 4);
     for (i, &c) in chars.iter().enumerate() {
@@ -195,7 +200,7 @@ pub trait FromJson: Sized {
 }
 
 /// `expected ..., found ...`, with long JSON cut.
-pub fn expected(what: &str, found: &Value) -> Error {
+pub(crate) fn expected(what: &str, found: &Value) -> Error {
     let mut text = found.to_string();
     if let Some((cut, _)) = text.char_indices().nth(60) {
         text.truncate(cut);

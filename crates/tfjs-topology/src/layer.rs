@@ -1,10 +1,12 @@
 //! What a layer is, without running it: the trait every layer description implements.
 
 use crate::call::Call;
+use crate::encode::{Encoding, Target};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::types::ValueType;
 use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 use tfjs_manifest::{DType, Result, Shape};
 
 /// A layer: what it computes, said once, in primitives.
@@ -18,6 +20,24 @@ pub trait LayerDef: fmt::Debug + Send + Sync + Any {
     /// # Errors
     /// Inputs this layer cannot take: their number, rank, or a dimension.
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>>;
+
+    /// Says how the layer is written for a target, where that differs from its file: `out` starts from what the file said,
+    /// with what all layers share already translated. What the target cannot say or computes differently is a warning.
+    ///
+    /// A layer of the caller's own starts from its configuration as it is.
+    ///
+    /// # Errors
+    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for a layer that does not fit its own configuration.
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let _ = (target, out);
+        Ok(())
+    }
+
+    /// The layer as it runs from the last step of a sequence to the first, for `Bidirectional`; `None` for a layer that
+    /// has no direction.
+    fn turned(&self) -> Option<Arc<dyn LayerDef>> {
+        None
+    }
 
     /// The element type the layer wants its input to have, where it is not floating point.
     fn input_type(&self) -> Option<ValueType> {

@@ -8,7 +8,6 @@ pub mod config;
 pub mod def;
 pub mod encode;
 pub mod graph;
-pub mod inner;
 pub mod layer;
 pub mod layers;
 pub mod lower;

@@ -1,5 +1,5 @@
-//! The one list of layers. Everything that depends on which layers exist is generated from it, here and in
-//! the runtime, so a class listed without a running half does not compile.
+//! The one list of layers. Everything that depends on which layers exist is generated from it, so a class that is listed
+//! and not read, lowered or written does not compile.
 
 use crate::config::Config;
 use crate::layer::LayerDef;
@@ -12,8 +12,7 @@ use tfjs_manifest::{Error, Result};
 
 /// Calls a macro with every layer: `family::file::Type = "ClassName" | "OtherClassName";`.
 ///
-/// The path is the layer's file, below `layers` in this crate (its description) and below `layers` in the
-/// runtime (how it runs).
+/// The path is the layer's file, below `layers`.
 #[macro_export]
 macro_rules! for_each_layer {
     ($callback:path) => {
@@ -59,8 +58,11 @@ macro_rules! for_each_layer {
     };
 }
 
-/// The describing half of a layer class, read from its configuration.
+/// A layer of the list: how it is read from its configuration, and who knows its classes.
 pub trait FromConfig: LayerDef + Sized {
+    /// The classes of the layer that TensorFlow.js 4.22 has registered; the others are written with a warning.
+    const IN_TENSORFLOW_JS: &'static [&'static str];
+
     /// Reads the configuration; `class` tells rank variants apart.
     ///
     /// # Errors
@@ -91,6 +93,14 @@ macro_rules! declare {
                     $($($class)|+ => layers::$family::$file::$type::from_config(class, config).map(|l| Layer::$type(Arc::new(l))),)*
                     _ => return None,
                 })
+            }
+
+            /// Whether TensorFlow.js 4.22 has this class, one of the layer's.
+            pub(crate) fn is_in_tensorflow_js(&self, class: &str) -> bool {
+                match self {
+                    $(Layer::$type(_) => layers::$family::$file::$type::IN_TENSORFLOW_JS.contains(&class),)*
+                    Layer::Custom(_) => false,
+                }
             }
 
             /// The description.
@@ -133,7 +143,7 @@ impl Layer {
 }
 
 /// Keras writes some built-in classes with a package: `Keras>Dense`, `keras.layers>Dense`.
-fn built_in_name(class: &str) -> &str {
+pub(crate) fn built_in_name(class: &str) -> &str {
     match class.rsplit_once('>') {
         Some(("Keras" | "keras" | "keras.layers", name)) => name,
         _ => class,
@@ -146,4 +156,35 @@ fn unknown(class: &str, cx: &ReadCx<'_>) -> Error {
         "unknown layer class `{}`{hint}; a layer of your own is given in `LoadOptions::custom_layers`",
         shorten(class)
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::producer::{Family, Producer};
+    use serde_json::json;
+    use tfjs_manifest::Kind;
+
+    macro_rules! check_known {
+        ($($family:ident :: $file:ident :: $type:ident = $($class:literal)|+ ;)*) => {
+            $(for class in layers::$family::$file::$type::IN_TENSORFLOW_JS {
+                assert!([$($class),+].contains(class), "`{class}` is no class of `{}`", stringify!($type));
+            })*
+        };
+    }
+
+    #[test]
+    fn what_tensorflow_js_knows_is_listed() {
+        for_each_layer!(check_known);
+    }
+
+    #[test]
+    fn every_class_that_is_listed_is_told_apart() {
+        let config = json!({"layer": {"class_name": "LSTM", "config": {"units": 1}}, "kernel_size": 1, "filters": 1});
+        let producer = Producer::of(Family::Keras2);
+        for class in CLASSES {
+            let read = Layer::read(class, config.as_object().unwrap(), &ReadCx::new(&producer));
+            assert!(read.as_ref().err().is_none_or(|e| e.kind() != Kind::Bug), "{class}: {read:?}");
+        }
+    }
 }

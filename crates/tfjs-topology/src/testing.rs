@@ -1,17 +1,19 @@
 //! The one door layer tests go through, so that a change of the traits touches this file only.
 
 use crate::call::Call;
+use crate::encode::{Encoded, Target, encode};
 use crate::layer::WeightDecl;
 use crate::lower::{Alone, LowerCx, Phase};
+use crate::parse::parse;
 use crate::producer::{Family, Producer};
-use crate::read::ReadCx;
+use crate::read::{CustomDefs, ReadCx};
 use crate::registry::Layer;
 use crate::types::{TensorType, ValueType};
 use expect_test::Expect;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tfjs_ir::Array;
 use tfjs_ir::interpret::{Inputs, Outcome, interpret};
-use tfjs_manifest::Result;
+use tfjs_manifest::{Limits, Result};
 
 pub(crate) fn read_layer_of(family: Family, class: &str, config: Value) -> Result<Layer> {
     let map = config.as_object().expect("a configuration is an object").clone();
@@ -106,4 +108,40 @@ fn read_input(text: &str) -> (TensorType, bool) {
     let (dtype, shape) = rest.split_once(' ').unwrap_or(("float32", rest));
     let dtype = ValueType::from_keras(dtype).expect("a name of a dtype");
     (TensorType { shape: shape.parse().expect("a shape such as `?,3`"), dtype }, masked)
+}
+
+#[track_caller]
+pub(crate) fn encoded(family: Family, model: &Value) -> Encoded {
+    let def = parse(model, Producer::of(family), &CustomDefs::default(), &Limits::default()).unwrap();
+    encode(&def, Target::TensorFlowJs).unwrap()
+}
+
+/// One layer behind an input of this shape, in a Sequential.
+pub(crate) fn after_input(shape: &Value, class: &str, config: &Value) -> Value {
+    let mut config = config.clone();
+    config["name"] = "l".into();
+    json!({ "class_name": "Sequential", "config": { "name": "s", "layers": [
+        { "class_name": "InputLayer", "config": { "name": "x", "batch_input_shape": shape } },
+        { "class_name": class, "config": config },
+    ] } })
+}
+
+/// These keys of a layer behind an input of this shape are written so for TensorFlow.js, with these warnings (the
+/// layer's name left out).
+#[track_caller]
+pub(crate) fn check_encoded(
+    family: Family,
+    shape: &Value,
+    class: &str,
+    config: &Value,
+    keys: &Value,
+    warnings: &[&str],
+) {
+    let Encoded { topology, warnings: found } = encoded(family, &after_input(shape, class, config));
+    let layer = &topology["config"]["layers"][1];
+    for (key, value) in keys.as_object().expect("keys and their values") {
+        assert_eq!(layer["config"].get(key).unwrap_or(&Value::Null), value, "`{key}` of {layer}");
+    }
+    let warnings: Vec<String> = warnings.iter().map(|w| format!("layer `l` ({class}): {w}")).collect();
+    assert_eq!(found, warnings);
 }

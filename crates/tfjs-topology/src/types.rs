@@ -26,11 +26,6 @@ impl SymShape {
         self.0.len()
     }
 
-    /// The last dimension, if there is one and it is known.
-    pub fn last(&self) -> Dim {
-        self.0.last().copied().flatten()
-    }
-
     /// The concrete shape, if every dimension is known.
     ///
     /// # Errors
@@ -48,7 +43,7 @@ impl SymShape {
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there is no such axis.
-    pub fn axis(&self, axis: i64) -> Result<usize> {
+    pub(crate) fn axis(&self, axis: i64) -> Result<usize> {
         let rank = self.rank() as i64;
         let index = if axis < 0 { axis + rank } else { axis };
         if (0..rank).contains(&index) {
@@ -61,7 +56,7 @@ impl SymShape {
     ///
     /// # Errors
     /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) on overflow.
-    pub fn product(dims: &[Dim]) -> Result<Dim> {
+    pub(crate) fn product(dims: &[Dim]) -> Result<Dim> {
         let known: Vec<usize> = dims.iter().flatten().copied().collect();
         let product = Shape::new(known)?.elements();
         Ok(dims.iter().all(Option::is_some).then_some(product))
@@ -170,7 +165,7 @@ impl TensorType {
     }
 
     /// The same element type in another shape.
-    pub fn with_shape(&self, dims: impl Into<Vec<Dim>>) -> Self {
+    pub(crate) fn with_shape(&self, dims: impl Into<Vec<Dim>>) -> Self {
         TensorType { shape: SymShape(dims.into()), dtype: self.dtype }
     }
 }

@@ -42,6 +42,7 @@ pub mod layer {
     pub use tfjs_manifest::Shape;
     pub use tfjs_topology::call::{Arg, Call};
     pub use tfjs_topology::config::Config;
+    pub use tfjs_topology::encode::{Encoding, Target};
     pub use tfjs_topology::layer::{LayerDef, WeightDecl};
     pub use tfjs_topology::lower::{KerasTensor, LowerCx};
 }

@@ -1,9 +1,9 @@
 //! Which tensor of the file goes into which slot of the graph: by name, never by guessing in silence.
 //!
-//! Producers name the same weight differently (see [`names`]). Binding happens before a byte of the weights
+//! Producers name the same weight differently (see `names`). Binding happens before a byte of the weights
 //! is fetched, and reports everything missing, unused and mismatched at once.
 
-pub mod names;
+mod names;
 mod report;
 
 use crate::graph::{ModelGraph, SlotId, WeightSlot};

@@ -1,6 +1,6 @@
 //! What every layer's configuration has: dtype, input shape, and what only training reads.
 
-use super::{At, EncodeCx, activation, known};
+use super::{At, EncodeCx};
 use crate::def::LayerEntry;
 use crate::types::{TensorType, ValueType};
 use serde_json::{Map, Value, json};
@@ -8,6 +8,28 @@ use serde_json::{Map, Value, json};
 /// Keys that describe how Keras keeps a layer, not what it is.
 const KEPT_BY_KERAS: &[&str] =
     &["module", "registered_name", "build_config", "compile_config", "shared_object_id", "date_saved"];
+
+/// The initializer classes of TensorFlow.js 4.22.
+const INITIALIZERS: &[&str] = &[
+    "Zeros",
+    "Ones",
+    "Constant",
+    "RandomUniform",
+    "RandomNormal",
+    "TruncatedNormal",
+    "Identity",
+    "VarianceScaling",
+    "GlorotUniform",
+    "GlorotNormal",
+    "HeUniform",
+    "HeNormal",
+    "LeCunUniform",
+    "LeCunNormal",
+    "Orthogonal",
+];
+
+/// The constraint classes of TensorFlow.js 4.22.
+const CONSTRAINTS: &[&str] = &["MaxNorm", "UnitNorm", "NonNeg", "MinMaxNorm"];
 
 /// A layer's configuration with the common keys in TensorFlow.js's words.
 pub(super) fn translate(config: &Map<String, Value>, at: &At<'_>, cx: &EncodeCx<'_>) -> Map<String, Value> {
@@ -31,9 +53,6 @@ pub(super) fn translate(config: &Map<String, Value>, at: &At<'_>, cx: &EncodeCx<
         };
         let key = if key == "batch_shape" { "batch_input_shape".to_string() } else { key };
         out.insert(key, value);
-    }
-    for key in ["activation", "recurrent_activation"] {
-        activation::translate(&mut out, key, at, cx);
     }
     out
 }
@@ -113,7 +132,7 @@ fn initializer(value: &Value, key: &str, at: &At<'_>, cx: &EncodeCx<'_>) -> Valu
     };
     let distribution = config.get("distribution").and_then(Value::as_str);
     let drawn = !matches!(distribution, Some(d) if !["normal", "uniform", "truncated_normal"].contains(&d));
-    if !known::INITIALIZERS.contains(&class) || !drawn {
+    if !INITIALIZERS.contains(&class) || !drawn {
         cx.warn(at, format_args!("`{key}` is left out: TensorFlow.js has no initializer {}", name_of(value)));
         return Value::Null;
     }
@@ -140,7 +159,7 @@ fn regularizer(value: &Value, key: &str, at: &At<'_>, cx: &EncodeCx<'_>) -> Valu
 fn constraint(value: &Value, key: &str, at: &At<'_>, cx: &EncodeCx<'_>) -> Value {
     let Some((class, config)) = object(value) else { return Value::Null };
     let class: String = class.split('_').map(capitalised).collect();
-    if !known::CONSTRAINTS.contains(&class.as_str()) {
+    if !CONSTRAINTS.contains(&class.as_str()) {
         cx.warn(at, format_args!("`{key}` is left out: TensorFlow.js has no constraint {}", name_of(value)));
         return Value::Null;
     }

@@ -1,22 +1,22 @@
-//! A model as TensorFlow.js 4.22 writes and reads it: the inverse of [`parse`](crate::parse).
+//! A model as a [`Target`] writes and reads it: the inverse of [`parse`](crate::parse).
 //!
-//! What TensorFlow.js wrote goes back as it was. What Keras wrote is put into TensorFlow.js's words; what those
-//! cannot say, and what TensorFlow.js would compute otherwise, is listed layer by layer. Nothing is dropped in
-//! silence: a layer without a translation keeps its own JSON. Weights are not touched here, only their names.
+//! What TensorFlow.js wrote goes back as it was. What Keras wrote is put into TensorFlow.js's words: here what all layers
+//! share, in each layer's own file the rest ([`LayerDef::encode`](crate::layer::LayerDef::encode)). What those words
+//! cannot say, and what TensorFlow.js would compute otherwise, is listed layer by layer. Nothing is dropped silently:
+//! every key starts as the file had it. Weights are not touched here, only their names.
 //!
 //! Reference: `toJSON` in tfjs-layers `models.ts` and `engine/container.ts`.
 
-mod activation;
 mod calls;
-mod classes;
 mod common;
-mod known;
+mod encoding;
+mod layer;
 mod model;
 mod names;
 mod numbering;
-mod recurrent;
 mod types;
 
+pub use encoding::Encoding;
 pub use names::{WeightNames, weight_names};
 
 use crate::def::ModelDef;
@@ -35,24 +35,33 @@ pub const GENERATED_BY: &str = "TensorFlow.js tfjs-layers v4.22.0";
 /// What `backend` says of it: the library's own name after its case has been changed.
 pub const BACKEND: &str = "tensor_flow.js";
 
-/// A model in TensorFlow.js's JSON.
+/// Who is to read what is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Target {
+    /// TensorFlow.js 4.22.
+    TensorFlowJs,
+}
+
+/// A model in the target's JSON.
 #[derive(Clone, Debug)]
 pub struct Encoded {
     /// `{class_name, config, keras_version, backend}`.
     pub topology: Value,
-    /// What TensorFlow.js 4.22 cannot say, does not know or computes differently: one line each, by layer.
+    /// What the target cannot say, does not know or computes differently: one line each, by layer.
     pub warnings: Vec<String>,
 }
 
-/// Writes a model as TensorFlow.js 4.22 does.
+/// Writes a model as its target does.
 ///
 /// # Errors
 /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for a definition that refers to what is not in it; one that was read
 /// never does.
-pub fn encode(def: &ModelDef) -> Result<Encoded> {
+pub fn encode(def: &ModelDef, target: Target) -> Result<Encoded> {
     // Shapes tell what an axis means; without them what depends on an axis is a warning.
-    let types = lower(def, &LowerOptions::default()).map(|model| Types::of(&model.graph)).unwrap_or_default();
-    let cx = EncodeCx { producer: &def.producer, read: ReadCx::new(&def.producer), warnings: RefCell::default() };
+    let types = lower(def, &LowerOptions::default()).map(|model| Types::of(&model.graph, "")).unwrap_or_default();
+    let cx =
+        EncodeCx { target, producer: &def.producer, read: ReadCx::new(&def.producer), warnings: RefCell::default() };
     let (class, config) = model::encode_model(&def.root, "", &types, &cx)?;
     let topology = json!({ "class_name": class, "config": config, "keras_version": KERAS_VERSION, "backend": BACKEND });
     let mut warnings = cx.warnings.into_inner();
@@ -63,7 +72,9 @@ pub fn encode(def: &ModelDef) -> Result<Encoded> {
 }
 
 /// What is known while a model is written.
+#[derive(Debug)]
 struct EncodeCx<'a> {
+    target: Target,
     producer: &'a Producer,
     read: ReadCx<'a>,
     warnings: RefCell<Vec<String>>,
@@ -76,7 +87,7 @@ impl EncodeCx<'_> {
 }
 
 /// The layer that is being written.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct At<'a> {
     /// The names of the models around it and its own, joined by `/`.
     path: &'a str,
@@ -84,13 +95,6 @@ struct At<'a> {
     class: &'a str,
     /// The types of the inputs of each of its calls, where they are known.
     calls: &'a [Vec<crate::types::TensorType>],
-}
-
-impl At<'_> {
-    /// The rank of the first input, if it is known.
-    fn rank(&self) -> Option<usize> {
-        self.calls.first()?.first().map(|ty| ty.shape.rank())
-    }
 }
 
 #[cfg(test)]

@@ -3,9 +3,8 @@
 use super::calls::Calls;
 use super::numbering::Numbering;
 use super::types::Types;
-use super::{At, EncodeCx, activation, classes, common};
+use super::{At, EncodeCx, common, layer};
 use crate::def::{LayerBody, LayerEntry, Port, Submodel, SubmodelKind};
-use crate::registry::Layer;
 use crate::types::TensorType;
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
@@ -132,15 +131,11 @@ pub(super) fn encode_entry(
             (entry.class_name.clone(), Value::Object(Map::clone(&entry.config)))
         }
         LayerBody::Layer(_) if cx.producer.is_tfjs() => {
-            activation::check_unreadable(&entry.config, &at, cx);
-            (entry.class_name.clone(), Value::Object(Map::clone(&entry.config)))
-        }
-        LayerBody::Layer(Layer::Custom(_)) => {
-            cx.warn(&at, "a class of your own, which TensorFlow.js needs to be registered under this name");
+            layer::check_unreadable(&entry.config, &at, cx);
             (entry.class_name.clone(), Value::Object(Map::clone(&entry.config)))
         }
         LayerBody::Layer(layer) => {
-            let (class, config) = classes::encode_layer(layer, &entry.config, &at, cx)?;
+            let (class, config) = layer::encode_layer(layer, &entry.config, at, cx)?;
             (class, Value::Object(config))
         }
     };

@@ -1,40 +1,17 @@
 //! What Keras says, in TensorFlow.js's words; what TensorFlow.js has no words for, in warnings.
 
-use super::{Encoded, encode, weight_names};
-use crate::lower::{LowerOptions, lower};
+use super::{Encoded, Encoding, Target, encode, weight_names};
+use crate::call::Call;
+use crate::config::Config;
+use crate::layer::LayerDef;
+use crate::lower::{KerasTensor, LowerCx, LowerOptions, lower};
 use crate::parse::parse;
 use crate::producer::{Family, Producer};
 use crate::read::CustomDefs;
+use crate::testing::{after_input, check_encoded as check, encoded};
 use serde_json::{Value, json};
-use tfjs_manifest::Limits;
-
-#[track_caller]
-fn encoded(family: Family, model: &Value) -> Encoded {
-    let def = parse(model, Producer::of(family), &CustomDefs::default(), &Limits::default()).unwrap();
-    encode(&def).unwrap()
-}
-
-/// One layer behind an input of this shape, in a Sequential.
-fn after_input(shape: &Value, class: &str, config: &Value) -> Value {
-    let mut config = config.clone();
-    config["name"] = "l".into();
-    json!({ "class_name": "Sequential", "config": { "name": "s", "layers": [
-        { "class_name": "InputLayer", "config": { "name": "x", "batch_input_shape": shape } },
-        { "class_name": class, "config": config },
-    ] } })
-}
-
-/// These keys of the layer become those, with these warnings (the layer's name left out).
-#[track_caller]
-fn check(family: Family, shape: &Value, class: &str, config: &Value, keys: &Value, warnings: &[&str]) {
-    let Encoded { topology, warnings: found } = encoded(family, &after_input(shape, class, config));
-    let layer = &topology["config"]["layers"][1];
-    for (key, value) in keys.as_object().expect("keys and their values") {
-        assert_eq!(layer["config"].get(key).unwrap_or(&Value::Null), value, "`{key}` of {layer}");
-    }
-    let warnings: Vec<String> = warnings.iter().map(|w| format!("layer `l` ({class}): {w}")).collect();
-    assert_eq!(found, warnings);
-}
+use std::sync::Arc;
+use tfjs_manifest::{Limits, Result};
 
 #[test]
 fn keras_3_spells_dtypes_initializers_and_activations_differently() {
@@ -288,7 +265,7 @@ fn twins() -> Value {
 fn names_of_weights() {
     let def = parse(&twins(), Producer::of(Family::Keras2), &CustomDefs::default(), &Limits::default()).unwrap();
     let graph = lower(&def, &LowerOptions::default()).unwrap().graph;
-    let topology = encode(&def).unwrap().topology;
+    let topology = encode(&def, Target::TensorFlowJs).unwrap().topology;
     let named = weight_names(&graph, &topology, &CustomDefs::default(), &Limits::default()).unwrap();
     assert_eq!(named.names, ["a/d/kernel", "a/d/bias", "b/d/kernel", "b/d/bias"]);
     assert_eq!(
@@ -306,4 +283,38 @@ fn names_no_tensor_of_tensorflow_js_can_have() {
         warnings,
         ["layer `a b` (Dense): TensorFlow.js takes names of letters, digits and `-._/` only, a letter or digit first"]
     );
+}
+
+/// A layer that TensorFlow.js calls by another name of its key.
+#[derive(Debug)]
+struct Scale;
+
+impl LayerDef for Scale {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        Ok(vec![cx.single(call)?])
+    }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        assert_eq!(target, Target::TensorFlowJs);
+        out.rename("factor", "scale");
+        out.warn(format_args!("of rank {:?}, by {}", out.rank(), out.producer()));
+        Ok(())
+    }
+}
+
+#[test]
+fn a_layer_of_the_callers_own_says_how_it_is_written() {
+    let mut custom = CustomDefs::default();
+    custom.insert("Mine>Scale", Arc::new(|_: &Config<'_>| Ok(Arc::new(Scale) as Arc<dyn LayerDef>)));
+    let model = after_input(&json!([null, 3]), "Mine>Scale", &json!({ "factor": 2, "dtype": { "kept": true } }));
+    let def = parse(&model, Producer::of(Family::Keras2), &custom, &Limits::default()).unwrap();
+    let Encoded { topology, warnings } = encode(&def, Target::TensorFlowJs).unwrap();
+    let layer = json!({ "class_name": "Mine>Scale",
+        "config": { "name": "l", "scale": 2, "dtype": { "kept": true } } });
+    assert_eq!(topology["config"]["layers"][1], layer);
+    let expected = [
+        "layer `l` (Mine>Scale): a class of your own, which TensorFlow.js needs to be registered under this name",
+        "layer `l` (Mine>Scale): of rank Some(2), by Keras 2",
+    ];
+    assert_eq!(warnings, expected);
 }

@@ -9,11 +9,12 @@ use std::collections::HashMap;
 pub(super) struct Types(HashMap<String, Vec<Vec<TensorType>>>);
 
 impl Types {
-    pub(super) fn of(graph: &ModelGraph) -> Types {
+    /// Those of a graph whose layers stand below `path`, which ends in `/` if it is not empty.
+    pub(super) fn of(graph: &ModelGraph, path: &str) -> Types {
         let mut types: HashMap<String, Vec<Vec<TensorType>>> = HashMap::new();
         for node in &graph.nodes {
             let inputs = node.call.inputs().into_iter().map(|value| graph.ty(*value).clone()).collect();
-            types.entry(graph.layer(node).path.clone()).or_default().push(inputs);
+            types.entry(format!("{path}{}", graph.layer(node).path)).or_default().push(inputs);
         }
         Types(types)
     }

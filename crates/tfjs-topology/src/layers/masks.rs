@@ -1,6 +1,7 @@
 //! Masks while layers are lowered: which one an output has, and how a mask is laid over a value. A mask is there or
 //! not, statically; nothing here adds a node for one that is not there.
 
+use crate::encode::Encoding;
 use crate::lower::{KerasTensor, LowerCx};
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::{Dim, Value};
@@ -23,7 +24,7 @@ pub enum MaskRule {
 ///
 /// # Errors
 /// Masks that do not broadcast.
-pub fn combined(cx: &mut LowerCx<'_>, rule: MaskRule, inputs: &[KerasTensor]) -> Result<Option<Value>> {
+pub(crate) fn combined(cx: &mut LowerCx<'_>, rule: MaskRule, inputs: &[KerasTensor]) -> Result<Option<Value>> {
     let masks: Vec<Value> = inputs.iter().filter_map(|input| input.mask).collect();
     match rule {
         MaskRule::Pass => Ok(inputs.first().and_then(|input| input.mask)),
@@ -37,7 +38,7 @@ pub fn combined(cx: &mut LowerCx<'_>, rule: MaskRule, inputs: &[KerasTensor]) ->
 ///
 /// # Errors
 /// Masks that do not broadcast.
-pub fn fold(cx: &mut LowerCx<'_>, op: BinaryOp, masks: &[Value]) -> Result<Option<Value>> {
+pub(crate) fn fold(cx: &mut LowerCx<'_>, op: BinaryOp, masks: &[Value]) -> Result<Option<Value>> {
     let Some((&first, rest)) = masks.split_first() else { return Ok(None) };
     rest.iter().try_fold(first, |all, &mask| cx.binary(op, all, mask)).map(Some)
 }
@@ -46,7 +47,7 @@ pub fn fold(cx: &mut LowerCx<'_>, op: BinaryOp, masks: &[Value]) -> Result<Optio
 ///
 /// # Errors
 /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if it has more axes than the value.
-pub fn over_first_axes(cx: &mut LowerCx<'_>, mask: Value, x: Value) -> Result<Value> {
+pub(crate) fn over_first_axes(cx: &mut LowerCx<'_>, mask: Value, x: Value) -> Result<Value> {
     let mut dims = cx.dims_of(mask);
     let rank = cx.ty(x).rank();
     if dims.len() > rank {
@@ -60,7 +61,7 @@ pub fn over_first_axes(cx: &mut LowerCx<'_>, mask: Value, x: Value) -> Result<Va
 ///
 /// # Errors
 /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if it does not.
-pub fn check_broadcasts(cx: &mut LowerCx<'_>, mask: Value, x: Value) -> Result<()> {
+pub(crate) fn check_broadcasts(cx: &mut LowerCx<'_>, mask: Value, x: Value) -> Result<()> {
     let (from, to) = (cx.dims_of(mask), cx.dims_of(x));
     let mut pairs = from.iter().rev().zip(to.iter().rev());
     if from.len() > to.len() || pairs.any(|(&a, &b)| a != Dim::ONE && cx.same(a, b).is_none()) {
@@ -69,7 +70,12 @@ pub fn check_broadcasts(cx: &mut LowerCx<'_>, mask: Value, x: Value) -> Result<(
     Ok(())
 }
 
+/// Warns of the mask that a layer makes.
+pub(crate) fn warn_of_made(out: &Encoding<'_>) {
+    out.warn("the mask it makes: TensorFlow.js hands it to layers Keras does not, and does not to others");
+}
+
 /// The error for a mask that cannot be laid over a value.
-pub fn misfit(cx: &LowerCx<'_>, mask: Value, x: Value) -> Error {
+pub(crate) fn misfit(cx: &LowerCx<'_>, mask: Value, x: Value) -> Error {
     Error::malformed(format!("a mask of shape {} does not fit an input {}", cx.shape(mask), cx.shape(x)))
 }

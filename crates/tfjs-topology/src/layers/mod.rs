@@ -9,7 +9,7 @@ pub mod masks;
 pub mod merge;
 pub mod norm;
 pub mod pool;
-pub mod random;
+pub(crate) mod random;
 pub mod rnn;
 pub mod shape;
 pub mod spatial;

@@ -11,7 +11,7 @@ use tfjs_manifest::{Error, Result};
 ///
 /// # Errors
 /// A place without access to the seed of the call.
-pub fn draw(cx: &mut LowerCx<'_>, distribution: Distribution, dims: &[Dim], like: Value) -> Result<Value> {
+pub(crate) fn draw(cx: &mut LowerCx<'_>, distribution: Distribution, dims: &[Dim], like: Value) -> Result<Value> {
     let seed = cx.seed()?;
     let stream = cx.stream();
     let numbers = cx.one(Random { distribution, dims: dims.to_vec(), stream }, &[seed])?;
@@ -22,7 +22,7 @@ pub fn draw(cx: &mut LowerCx<'_>, distribution: Distribution, dims: &[Dim], like
 ///
 /// # Errors
 /// As [`draw`].
-pub fn kept(cx: &mut LowerCx<'_>, rate: f64, dims: &[Dim], like: Value) -> Result<Value> {
+pub(crate) fn kept(cx: &mut LowerCx<'_>, rate: f64, dims: &[Dim], like: Value) -> Result<Value> {
     let numbers = draw(cx, Distribution::Uniform, dims, like)?;
     cx.compare_scalar(CompareOp::Ge, numbers, rate)
 }
@@ -31,7 +31,7 @@ pub fn kept(cx: &mut LowerCx<'_>, rate: f64, dims: &[Dim], like: Value) -> Resul
 ///
 /// # Errors
 /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if it is missing or no fraction.
-pub fn fraction(rate: Option<f64>) -> Result<f64> {
+pub(crate) fn fraction(rate: Option<f64>) -> Result<f64> {
     match rate {
         Some(rate) if (0.0..=1.0).contains(&rate) => Ok(rate),
         Some(rate) => {

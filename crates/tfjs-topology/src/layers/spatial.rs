@@ -2,6 +2,7 @@
 
 use crate::call::Call;
 use crate::config::{Config, DataFormat, PerAxis};
+use crate::encode::Encoding;
 use crate::lower::{KerasTensor, LowerCx};
 use std::ops::Range;
 use tfjs_ir::Value;
@@ -17,16 +18,21 @@ pub struct Spatial {
     pub count: usize,
 }
 
+/// How many spatial axes a class has: its place among those of its family, from one axis on.
+///
+/// # Errors
+/// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for a class that is listed for the family and not among them.
+pub(crate) fn count_of(class: &str, by_count: &[&str]) -> Result<usize> {
+    let place = by_count.iter().position(|known| *known == class);
+    place.map(|place| place + 1).ok_or_else(|| Error::bug(format!("`{class}` is listed, expected one of {by_count:?}")))
+}
+
 impl Spatial {
-    /// The axes of a class such as `Conv2D`, in the format its configuration names.
+    /// So many axes, in the format the configuration names.
     ///
     /// # Errors
     /// A wrong `data_format`.
-    pub fn read(class: &str, config: &Config<'_>) -> Result<Self> {
-        let count = [1, 2, 3]
-            .into_iter()
-            .find(|n| class.contains(&format!("{n}D")))
-            .ok_or_else(|| Error::bug(format!("`{class}` does not say how many spatial axes it has")))?;
+    pub fn read(count: usize, config: &Config<'_>) -> Result<Self> {
         Ok(Spatial { format: config.or("data_format", DataFormat::default())?, count })
     }
 
@@ -54,6 +60,13 @@ impl Spatial {
             return Err(Error::malformed(format!("expected spatial axes of at least 1, found shape {shape}")));
         }
         Ok(input)
+    }
+
+    /// Warns of channels first in a layer over one spatial axis.
+    pub(crate) fn warn_of_format(&self, out: &Encoding<'_>) {
+        if self.count == 1 && self.format == DataFormat::ChannelsFirst {
+            out.warn("TensorFlow.js ignores `channels_first` of layers over one dimension");
+        }
     }
 
     /// The spatial axes.
@@ -96,7 +109,7 @@ impl Spatial {
 ///
 /// # Errors
 /// As [`Builder::push`](tfjs_ir::Builder::push).
-pub fn channels_to_end(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
+pub(crate) fn channels_to_end(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
     let order: Vec<usize> = [0].into_iter().chain(2..cx.ty(x).rank()).chain([1]).collect();
     cx.transpose(x, &order)
 }
@@ -115,16 +128,15 @@ impl Windows {
     ///
     /// # Errors
     /// A missing or wrong field; [`Padding::Causal`] for anything but a sequence.
-    pub fn read_kernel(class: &str, config: &Config<'_>) -> Result<Self> {
-        let spatial = Spatial::read(class, config)?;
+    pub fn read_kernel(count: usize, config: &Config<'_>) -> Result<Self> {
+        let spatial = Spatial::read(count, config)?;
         let size = spatial.each(&config.req("kernel_size")?, "kernel_size")?;
         let strides = spatial.each(&config.or("strides", PerAxis::all(1))?, "strides")?;
         let dilation = spatial.each(&config.or("dilation_rate", PerAxis::all(1))?, "dilation_rate")?;
         let padding = config.or("padding", Padding::Valid)?;
         if padding == Padding::Causal && spatial.count != 1 {
-            return Err(Error::malformed(format!("padding `causal` is for sequences, not for `{class}`"))
-                .at_json("padding")
-                .at_json("config"));
+            let message = format!("padding `causal` is for sequences, found {count} spatial axes");
+            return Err(Error::malformed(message).at_json("padding").at_json("config"));
         }
         Self::new(spatial, &size, &strides, &dilation, padding)
     }
@@ -133,8 +145,8 @@ impl Windows {
     ///
     /// # Errors
     /// A wrong field, [`Padding::Causal`].
-    pub fn read_pool(class: &str, config: &Config<'_>) -> Result<Self> {
-        let spatial = Spatial::read(class, config)?;
+    pub fn read_pool(count: usize, config: &Config<'_>) -> Result<Self> {
+        let spatial = Spatial::read(count, config)?;
         let size = spatial.each(&config.or("pool_size", PerAxis::all(2))?, "pool_size")?;
         let strides = match config.opt("strides")? {
             Some(strides) => spatial.each(&strides, "strides")?,

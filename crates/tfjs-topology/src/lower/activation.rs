@@ -20,9 +20,9 @@ impl Activation {
             return Ok(x);
         }
         if self.keeps_integers() && cx.ty(x).element.is_integer() {
-            let Activation::Relu { max, .. } = self else { return Ok(x) };
+            let Activation::Elementwise(Function::Relu { max, .. }) = self else { return Ok(x) };
             let x = cx.binary_scalar(BinaryOp::Max, x, 0.0)?;
-            return max.map_or(Ok(x), |max| cx.binary_scalar(BinaryOp::Min, x, f64::from(max)));
+            return if max == f64::INFINITY { Ok(x) } else { cx.binary_scalar(BinaryOp::Min, x, max) };
         }
         let x = cx.to_float(x)?;
         if let Some(function) = self.function() {
@@ -41,44 +41,10 @@ impl Activation {
 
     /// The function, if it is one of each element.
     pub fn function(self) -> Option<Function> {
-        Some(match self {
-            Activation::Relu { max, negative_slope, threshold } => Function::Relu {
-                max: max.map_or(f64::INFINITY, f64::from),
-                negative_slope: negative_slope.into(),
-                threshold: threshold.into(),
-            },
-            Activation::Elu { alpha } => Function::Elu { alpha: alpha.into() },
-            Activation::Selu => Function::Selu {},
-            Activation::Sigmoid => Function::Sigmoid {},
-            Activation::HardSigmoidClip => Function::HardSigmoid { slope: 0.2, offset: 0.5 },
-            Activation::HardSigmoidRelu6 => Function::HardSigmoid { slope: 1.0 / 6.0, offset: 0.5 },
-            Activation::Tanh => Function::Tanh {},
-            Activation::Softplus => Function::Softplus {},
-            Activation::Softsign => Function::Softsign {},
-            Activation::Silu => Function::Silu {},
-            Activation::HardSilu => Function::HardSilu {},
-            Activation::Gelu => Function::Gelu {},
-            Activation::GeluTanh => Function::GeluTanh {},
-            Activation::Mish => Function::Mish {},
-            Activation::Exponential => Function::Exponential {},
-            Activation::Celu { alpha } => Function::Celu { alpha: alpha.into() },
-            Activation::HardShrink { lambda } => Function::HardShrink { lambda: lambda.into() },
-            Activation::SoftShrink { lambda } => Function::SoftShrink { lambda: lambda.into() },
-            Activation::HardTanh => Function::Clip { low: -1.0, high: 1.0 },
-            Activation::LogSigmoid => Function::LogSigmoid {},
-            Activation::TanhShrink => Function::TanhShrink {},
-            Activation::SparsePlus => Function::SparsePlus {},
-            Activation::SparseSigmoid => Function::HardSigmoid { slope: 0.5, offset: 0.5 },
-            Activation::Squareplus { b } => Function::Squareplus { b: b.into() },
-            Activation::Threshold { threshold, value } => {
-                Function::Threshold { threshold: threshold.into(), value: value.into() }
-            }
-            Activation::Linear
-            | Activation::Softmax
-            | Activation::LogSoftmax
-            | Activation::Sparsemax
-            | Activation::Glu => return None,
-        })
+        match self {
+            Activation::Elementwise(function) => Some(function),
+            _ => None,
+        }
     }
 }
 

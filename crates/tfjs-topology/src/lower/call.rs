@@ -5,7 +5,6 @@ use super::{Frame, Instance, KerasTensor, LowerCx};
 use crate::call::{Arg, Call};
 use crate::def::{LayerBody, LayerEntry};
 use crate::graph::{Callee, GraphLayer, LayerId, Node, ValueId, ValueInfo};
-use crate::inner::Inner;
 use crate::layer::Scope;
 use serde_json::Value as Json;
 use tfjs_ir::{ElementType, Origin};
@@ -59,8 +58,12 @@ impl LowerCx<'_> {
     ///
     /// # Errors
     /// What the inner layer refuses.
-    pub fn lower_inner(&mut self, inner: &Inner, scope: Scope, call: Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
-        let entry = inner.entry();
+    pub fn lower_inner(
+        &mut self,
+        entry: &LayerEntry,
+        scope: Scope,
+        call: Call<KerasTensor>,
+    ) -> Result<Vec<KerasTensor>> {
         let outer = self.frames.last().ok_or_else(|| Error::bug("a wrapper outside of a call"))?;
         let mut prefix = outer.prefix.clone();
         prefix.push(scope);

@@ -23,8 +23,8 @@ pub(crate) use model::lower_entry;
 pub use model::{LowerOptions, Model, Phase, lower};
 use order::Route;
 pub(crate) use order::execution_order;
-pub use scope::Scoped;
-pub use tensor::{KerasTensor, element, value_type};
+pub use tensor::KerasTensor;
+pub(crate) use tensor::{element, value_type};
 
 use crate::def::{LayerEntry, Submodel};
 use crate::graph::{GraphLayer, LayerId, ModelGraph, SlotId};

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 /// The models around a layer.
 #[derive(Clone, Debug, Default)]
-pub struct Scoped {
+pub(crate) struct Scoped {
     /// Their names below the root, joined by `/`, ending in one if not empty.
     pub(super) path: String,
     /// Their object path, as `.keras` files write it, ending in `/` if not empty.

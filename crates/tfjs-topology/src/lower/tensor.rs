@@ -33,7 +33,7 @@ impl KerasTensor {
 }
 
 /// The element type in which values of a Keras type are computed.
-pub fn element(dtype: ValueType) -> ElementType {
+pub(crate) fn element(dtype: ValueType) -> ElementType {
     match dtype {
         ValueType::Float => ElementType::F32,
         ValueType::Int32 => ElementType::I32,
@@ -44,7 +44,7 @@ pub fn element(dtype: ValueType) -> ElementType {
 }
 
 /// The Keras type of values of an element type.
-pub fn value_type(element: ElementType) -> ValueType {
+pub(crate) fn value_type(element: ElementType) -> ValueType {
     match element {
         ElementType::I32 | ElementType::U8 => ValueType::Int32,
         ElementType::I64 => ValueType::Int64,

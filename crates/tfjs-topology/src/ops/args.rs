@@ -15,7 +15,7 @@ use tfjs_manifest::{Error, Result};
 
 /// The arguments of a call: by keyword, by position, or in the configuration. Null is absent.
 #[derive(Debug)]
-pub struct Args<'a> {
+pub(crate) struct Args<'a> {
     params: &'a Params,
     call: &'a Call<KerasTensor>,
     /// The names that were asked for.
@@ -31,7 +31,7 @@ enum Found<'a> {
 
 /// Two operands in the type in which they meet.
 #[derive(Clone, Debug)]
-pub struct Operands {
+pub(crate) struct Operands {
     /// The first.
     pub a: KerasTensor,
     /// The second.
@@ -42,23 +42,23 @@ pub struct Operands {
 
 impl<'a> Args<'a> {
     /// The arguments of a call of an operation with this configuration.
-    pub fn new(params: &'a Params, call: &'a Call<KerasTensor>) -> Self {
+    pub(crate) fn new(params: &'a Params, call: &'a Call<KerasTensor>) -> Self {
         Args { params, call, known: RefCell::default() }
     }
 
     /// The positional arguments.
-    pub fn positional(&self) -> &'a [Arg<KerasTensor>] {
+    pub(crate) fn positional(&self) -> &'a [Arg<KerasTensor>] {
         &self.call.args
     }
 
     /// An argument of the call under one of its names.
-    pub fn keyword(&self, names: &[&'static str]) -> Option<&'a Arg<KerasTensor>> {
+    pub(crate) fn keyword(&self, names: &[&'static str]) -> Option<&'a Arg<KerasTensor>> {
         self.inert(names);
         names.iter().filter_map(|name| self.call.kwarg(name)).find(|arg| !is_null(arg))
     }
 
     /// Marks names that are known and change nothing.
-    pub fn inert(&self, names: &[&'static str]) {
+    pub(crate) fn inert(&self, names: &[&'static str]) {
         self.known.borrow_mut().extend(names);
     }
 
@@ -72,7 +72,7 @@ impl<'a> Args<'a> {
     ///
     /// # Errors
     /// A value of the wrong kind, at its name; [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a tensor.
-    pub fn opt<V: FromJson>(&self, names: &[&'static str], position: Option<usize>) -> Result<Option<V>> {
+    pub(crate) fn opt<V: FromJson>(&self, names: &[&'static str], position: Option<usize>) -> Result<Option<V>> {
         let name = first(names);
         let value = match self.find(names, position) {
             Some(Found::InCall(Arg::Const(value))) => value,
@@ -87,7 +87,7 @@ impl<'a> Args<'a> {
     ///
     /// # Errors
     /// As [`opt`](Args::opt).
-    pub fn or<V: FromJson>(&self, names: &[&'static str], position: Option<usize>, default: V) -> Result<V> {
+    pub(crate) fn or<V: FromJson>(&self, names: &[&'static str], position: Option<usize>, default: V) -> Result<V> {
         Ok(self.opt(names, position)?.unwrap_or(default))
     }
 
@@ -96,7 +96,7 @@ impl<'a> Args<'a> {
     /// # Errors
     /// A value of the wrong kind, at its name; [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a tensor whose
     /// numbers follow from data.
-    pub fn sizes(
+    pub(crate) fn sizes(
         &self,
         cx: &mut LowerCx<'_>,
         names: &[&'static str],
@@ -115,7 +115,7 @@ impl<'a> Args<'a> {
     ///
     /// # Errors
     /// An axis that does not exist or is given twice.
-    pub fn axes(
+    pub(crate) fn axes(
         &self,
         cx: &LowerCx<'_>,
         names: &[&'static str],
@@ -137,7 +137,7 @@ impl<'a> Args<'a> {
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there is none.
-    pub fn subject(&self, names: &[&'static str]) -> Result<&'a KerasTensor> {
+    pub(crate) fn subject(&self, names: &[&'static str]) -> Result<&'a KerasTensor> {
         self.inert(names);
         self.inert(&["x", "input", "tensor"]);
         let keyword = || names.iter().chain(&["x", "input", "tensor"]).find_map(|name| self.call.kwarg(name));
@@ -149,7 +149,7 @@ impl<'a> Args<'a> {
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there is none, and for strings.
-    pub fn numbers(&self, cx: &LowerCx<'_>, names: &[&'static str]) -> Result<&'a KerasTensor> {
+    pub(crate) fn numbers(&self, cx: &LowerCx<'_>, names: &[&'static str]) -> Result<&'a KerasTensor> {
         let subject = self.subject(names)?;
         numeric(cx, subject.value)?;
         Ok(subject)
@@ -159,7 +159,7 @@ impl<'a> Args<'a> {
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there are not two.
-    pub fn pair(&self, skip: usize) -> Result<[&'a Arg<KerasTensor>; 2]> {
+    pub(crate) fn pair(&self, skip: usize) -> Result<[&'a Arg<KerasTensor>; 2]> {
         const NAMES: [&str; 6] = ["x1", "x", "a", "x2", "y", "b"];
         self.inert(&NAMES);
         let mut found: Vec<&Arg<KerasTensor>> = self.call.args.iter().skip(skip).collect();
@@ -172,7 +172,7 @@ impl<'a> Args<'a> {
     ///
     /// # Errors
     /// Strings, and what is neither a tensor nor a constant.
-    pub fn operands(&self, cx: &mut LowerCx<'_>, skip: usize) -> Result<Operands> {
+    pub(crate) fn operands(&self, cx: &mut LowerCx<'_>, skip: usize) -> Result<Operands> {
         let pair = self.pair(skip)?;
         if pair.iter().all(|arg| arg.tensor().is_none()) {
             return Err(Error::malformed("an operation without a tensor"));
@@ -190,7 +190,7 @@ impl<'a> Args<'a> {
     }
 
     /// Warns of arguments that nobody asked for.
-    pub fn finish(self, cx: &mut LowerCx<'_>) {
+    pub(crate) fn finish(self, cx: &mut LowerCx<'_>) {
         let keywords = self.call.kwargs.iter().filter(|(_, arg)| !is_null(arg)).map(|(name, _)| name.as_str());
         let known = self.known.borrow();
         let unknown = keywords.chain(self.params.keys()).filter(|name| !known.contains(name) && !is_inert(name));
@@ -247,7 +247,7 @@ impl<'a> Operand<'a> {
 ///
 /// # Errors
 /// As [`Builder::push`](tfjs_ir::Builder::push).
-pub fn to_type(cx: &mut LowerCx<'_>, value: Value, dtype: ValueType) -> Result<Value> {
+pub(crate) fn to_type(cx: &mut LowerCx<'_>, value: Value, dtype: ValueType) -> Result<Value> {
     match dtype {
         ValueType::Float => cx.to_float(value),
         _ if value_type(cx.ty(value).element) == dtype => Ok(value),
@@ -256,7 +256,7 @@ pub fn to_type(cx: &mut LowerCx<'_>, value: Value, dtype: ValueType) -> Result<V
 }
 
 /// Whether a type is one of integers; truth values are not.
-pub fn is_integer(dtype: ValueType) -> bool {
+pub(crate) fn is_integer(dtype: ValueType) -> bool {
     matches!(dtype, ValueType::Int32 | ValueType::Int64)
 }
 
@@ -264,7 +264,7 @@ pub fn is_integer(dtype: ValueType) -> bool {
 ///
 /// # Errors
 /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed).
-pub fn numeric(cx: &LowerCx<'_>, value: Value) -> Result<()> {
+pub(crate) fn numeric(cx: &LowerCx<'_>, value: Value) -> Result<()> {
     match cx.ty(value).element {
         ElementType::String => Err(Error::malformed("expected numbers, found strings")),
         _ => Ok(()),

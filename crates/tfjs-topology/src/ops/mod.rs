@@ -3,19 +3,19 @@
 //!
 //! An operation's class name may be a layer's (`Add`), so operations have a list of their own.
 
-pub mod args;
+pub(crate) mod args;
 pub mod binary;
 pub mod compare;
 pub mod fill;
 pub mod join;
 pub mod matmul;
-pub mod params;
+pub(crate) mod params;
 pub mod reduce;
 pub mod select;
 pub mod shape;
 pub mod sizes;
 pub mod slice;
-pub mod tf_lambda;
+pub(crate) mod tf_lambda;
 pub mod unary;
 pub mod unstack;
 

@@ -32,7 +32,7 @@ impl Params {
 
 /// One number or a list of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Numbers(pub Vec<i64>);
+pub(crate) struct Numbers(pub Vec<i64>);
 
 impl FromJson for Numbers {
     fn from_json(value: &Value) -> Result<Self> {
@@ -45,7 +45,7 @@ impl FromJson for Numbers {
 
 /// Numbers that stand where a tensor may.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Constant {
+pub(crate) struct Constant {
     /// The shape; a bare number has none.
     pub shape: Shape,
     /// The numbers, in row-major order.
@@ -61,7 +61,7 @@ impl Constant {
     ///
     /// # Errors
     /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for anything else.
-    pub fn read(value: &Value) -> Result<Self> {
+    pub(crate) fn read(value: &Value) -> Result<Self> {
         let class = value.get("class_name").and_then(Value::as_str);
         if let (Some("__numpy__" | "__tensor__"), Some(config)) = (class, value.get("config")) {
             let mut constant = Constant::read(config.get("value").unwrap_or(&Value::Null))?;
@@ -83,7 +83,7 @@ impl Constant {
     ///
     /// # Errors
     /// As [`Builder::constant`](tfjs_ir::Builder::constant).
-    pub fn lower(&self, cx: &mut LowerCx<'_>, dtype: ValueType) -> Result<tfjs_ir::Value> {
+    pub(crate) fn lower(&self, cx: &mut LowerCx<'_>, dtype: ValueType) -> Result<tfjs_ir::Value> {
         let (element, dims, values) = (element(dtype), self.shape.dims(), self.values.iter());
         if let ([], &[number]) = (dims, &self.values[..]) {
             return cx.scalar(element, number);
@@ -128,7 +128,7 @@ fn collect(
 }
 
 /// The type of two operands' result: the one that can hold both.
-pub fn promote(a: ValueType, b: ValueType) -> ValueType {
+pub(crate) fn promote(a: ValueType, b: ValueType) -> ValueType {
     let rank = |t: ValueType| match t {
         ValueType::Bool => 0,
         ValueType::Int32 => 1,
@@ -140,7 +140,7 @@ pub fn promote(a: ValueType, b: ValueType) -> ValueType {
 
 /// The type in which two operands meet. A weak operand, a constant without a type of its own, takes the other's type
 /// where that can hold it.
-pub fn meeting((a, a_weak): (ValueType, bool), (b, b_weak): (ValueType, bool)) -> ValueType {
+pub(crate) fn meeting((a, a_weak): (ValueType, bool), (b, b_weak): (ValueType, bool)) -> ValueType {
     let kind = |t: ValueType| if t == ValueType::Int64 { ValueType::Int32 } else { t };
     match (a_weak, b_weak) {
         // A weak whole number does not widen an integer.

@@ -49,7 +49,7 @@ impl LayerDef for Shape {
 ///
 /// # Errors
 /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a type nobody knows.
-pub fn dtype(args: &Args<'_>, names: &[&'static str], position: Option<usize>) -> Result<Option<ValueType>> {
+pub(crate) fn dtype(args: &Args<'_>, names: &[&'static str], position: Option<usize>) -> Result<Option<ValueType>> {
     let Some(name) = args.opt::<String>(names, position)? else { return Ok(None) };
     let known = ValueType::from_keras(&name).filter(|&t| t != ValueType::String);
     known.map(Some).ok_or_else(|| Error::unsupported(format!("unknown `dtype` `{name}`")))
@@ -59,7 +59,7 @@ pub fn dtype(args: &Args<'_>, names: &[&'static str], position: Option<usize>) -
 ///
 /// # Errors
 /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for one that is too large.
-pub fn number(cx: &mut LowerCx<'_>, n: i64) -> Result<Dim> {
+pub(crate) fn number(cx: &mut LowerCx<'_>, n: i64) -> Result<Dim> {
     let magnitude = cx.dims().number(n.unsigned_abs());
     if n < 0 { cx.dims().sub(Dim::ZERO, magnitude) } else { Ok(magnitude) }
 }
@@ -68,7 +68,7 @@ pub fn number(cx: &mut LowerCx<'_>, n: i64) -> Result<Dim> {
 ///
 /// # Errors
 /// What is no whole number.
-pub fn of_json(cx: &mut LowerCx<'_>, value: &Json) -> Result<Vec<Dim>> {
+pub(crate) fn of_json(cx: &mut LowerCx<'_>, value: &Json) -> Result<Vec<Dim>> {
     let Numbers(numbers) = Numbers::from_json(value)?;
     numbers.into_iter().map(|n| number(cx, n)).collect()
 }
@@ -77,7 +77,7 @@ pub fn of_json(cx: &mut LowerCx<'_>, value: &Json) -> Result<Vec<Dim>> {
 ///
 /// # Errors
 /// What is no whole number.
-pub fn of_arg(cx: &mut LowerCx<'_>, arg: &Arg<KerasTensor>) -> Result<Option<Vec<Dim>>> {
+pub(crate) fn of_arg(cx: &mut LowerCx<'_>, arg: &Arg<KerasTensor>) -> Result<Option<Vec<Dim>>> {
     match arg {
         Arg::Tensor(tensor) => Ok(tensor.sizes.clone()),
         Arg::Const(value) => of_json(cx, value).map(Some),
@@ -90,7 +90,7 @@ pub fn of_arg(cx: &mut LowerCx<'_>, arg: &Arg<KerasTensor>) -> Result<Option<Vec
 ///
 /// # Errors
 /// As [`of_arg`].
-pub fn of_args(cx: &mut LowerCx<'_>, args: &[Arg<KerasTensor>]) -> Result<Option<Vec<Dim>>> {
+pub(crate) fn of_args(cx: &mut LowerCx<'_>, args: &[Arg<KerasTensor>]) -> Result<Option<Vec<Dim>>> {
     let mut sizes = Vec::with_capacity(args.len());
     for arg in args {
         let Some(more) = of_arg(cx, arg)? else { return Ok(None) };
@@ -100,7 +100,7 @@ pub fn of_args(cx: &mut LowerCx<'_>, args: &[Arg<KerasTensor>]) -> Result<Option
 }
 
 /// The sizes a constant is, if it is a whole number or a list of them.
-pub fn of_constant(cx: &mut LowerCx<'_>, constant: &Constant) -> Option<Vec<Dim>> {
+pub(crate) fn of_constant(cx: &mut LowerCx<'_>, constant: &Constant) -> Option<Vec<Dim>> {
     if constant.shape.dims().len() > 1 {
         return None;
     }
@@ -108,7 +108,7 @@ pub fn of_constant(cx: &mut LowerCx<'_>, constant: &Constant) -> Option<Vec<Dim>
 }
 
 /// Arithmetic of sizes, which broadcast as vectors do. `None` where the result is no expression of dimensions.
-pub fn binary(cx: &mut LowerCx<'_>, kind: BinaryKind, a: &[Dim], b: &[Dim]) -> Option<Vec<Dim>> {
+pub(crate) fn binary(cx: &mut LowerCx<'_>, kind: BinaryKind, a: &[Dim], b: &[Dim]) -> Option<Vec<Dim>> {
     let length = match (a.len(), b.len()) {
         (a, b) if a == b => a,
         (1, n) | (n, 1) => n,
@@ -139,7 +139,7 @@ fn of_pair(cx: &mut LowerCx<'_>, kind: BinaryKind, a: Dim, b: Dim) -> Option<Dim
 }
 
 /// Sizes as messages show them: numbers, `?` for everything else.
-pub fn text(cx: &LowerCx<'_>, sizes: &[Dim]) -> String {
+pub(crate) fn text(cx: &LowerCx<'_>, sizes: &[Dim]) -> String {
     let sizes: Vec<String> = sizes.iter().map(|&size| cx.program().dims.display(size)).collect();
     format!("[{}]", sizes.join(", "))
 }

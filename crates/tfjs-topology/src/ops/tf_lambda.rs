@@ -10,7 +10,7 @@ use tfjs_manifest::{Error, Result};
 ///
 /// # Errors
 /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a function that is none of our operations.
-pub fn read(class: &str, map: &Map<String, Value>, cx: &ReadCx<'_>) -> Result<Op> {
+pub(crate) fn read(class: &str, map: &Map<String, Value>, cx: &ReadCx<'_>) -> Result<Op> {
     let config = Config::new(map, cx);
     let function: String = config.req("function")?;
     let Some(name) = operation(&function) else {

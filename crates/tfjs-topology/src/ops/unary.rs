@@ -10,6 +10,7 @@ use crate::call::Call;
 use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
+use tfjs_ir::prim::activate::Activation as Function;
 use tfjs_ir::prim::elementwise::{BinaryOp, UnaryOp};
 use tfjs_ir::prim::normalize::Softmax;
 use tfjs_ir::{Dim, Value};
@@ -109,20 +110,21 @@ impl Unary {
 
     /// The activation with the parameters of this call.
     fn activation_of(&self, args: &Args<'_>, activation: Activation) -> Result<Activation> {
-        let number = |names: &[&'static str], default: f32| args.or(names, Some(1), default);
-        Ok(match activation {
-            Activation::Relu { max, negative_slope, threshold } if negative_slope > 0.0 => {
+        let Activation::Elementwise(function) = activation else { return Ok(activation) };
+        let number = |names: &[&'static str], default: f64| args.or(names, Some(1), default as f32).map(f64::from);
+        Ok(Activation::Elementwise(match function {
+            Function::Relu { max, negative_slope, threshold } if negative_slope > 0.0 => {
                 let negative_slope = number(&["negative_slope", "alpha"], negative_slope)?;
-                Activation::Relu { max, negative_slope, threshold }
+                Function::Relu { max, negative_slope, threshold }
             }
-            Activation::Elu { alpha } => Activation::Elu { alpha: number(&["alpha"], alpha)? },
-            Activation::Celu { alpha } => Activation::Celu { alpha: number(&["alpha"], alpha)? },
-            Activation::Gelu => match args.or(&["approximate"], Some(1), true)? {
-                true => Activation::GeluTanh,
-                false => Activation::Gelu,
+            Function::Elu { alpha } => Function::Elu { alpha: number(&["alpha"], alpha)? },
+            Function::Celu { alpha } => Function::Celu { alpha: number(&["alpha"], alpha)? },
+            Function::Gelu {} => match args.or(&["approximate"], Some(1), true)? {
+                true => Function::GeluTanh {},
+                false => Function::Gelu {},
             },
             other => other,
-        })
+        }))
     }
 
     fn activate(&self, cx: &mut LowerCx<'_>, args: &Args<'_>, activation: Activation, x: Value) -> Result<Value> {

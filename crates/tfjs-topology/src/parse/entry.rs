@@ -1,7 +1,7 @@
 //! One entry of a list of layers: `{"class_name": ..., "config": ..., "inbound_nodes": ...}`.
 
 use super::{functional, input, sequential};
-use crate::config::expected;
+use crate::config::{Config, expected};
 use crate::def::{LayerBody, LayerEntry};
 use crate::ops::{Op, tf_lambda};
 use crate::read::ReadCx;
@@ -15,7 +15,7 @@ use tfjs_manifest::{Error, Findings, Limits, Result};
 ///
 /// # Errors
 /// Whatever the layer refuses, naming the layer.
-pub fn read_entry(value: &Value, cx: &ReadCx<'_>) -> Result<LayerEntry> {
+pub(crate) fn read_entry(value: &Value, cx: &ReadCx<'_>) -> Result<LayerEntry> {
     cx.spend_layer()?;
     let class_name = class_name(value)?;
     let config = value.get("config").ok_or_else(|| Error::malformed("missing `config`"))?;
@@ -39,6 +39,21 @@ fn kept(config: &Value, body: &LayerBody, cx: &ReadCx<'_>) -> Result<Arc<Map<Str
         kept.insert(key.clone(), value.clone());
     }
     Ok(Arc::new(kept))
+}
+
+/// Reads the layer or model that a wrapper holds, at a key of the wrapper's configuration, if there is one.
+///
+/// # Errors
+/// As [`read_entry`], at its JSON path; [`Kind::Limit`](tfjs_manifest::Kind::Limit) for too many wrappers inside each
+/// other.
+pub(crate) fn read_held(config: &Config<'_>, key: &str) -> Result<Option<LayerEntry>> {
+    let Some(value) = config.value(key) else { return Ok(None) };
+    let entry = config.cx().deeper().and_then(|cx| read_entry(value, &cx));
+    let entry = entry.and_then(|entry| match entry.body {
+        LayerBody::Input(_) => Err(expected("a layer to wrap", value)),
+        _ => Ok(entry),
+    });
+    entry.map(Some).map_err(|e| e.at_json(key).at_json("config"))
 }
 
 /// Names the layer in an error; an error of a nested model names its layers already.

@@ -20,6 +20,8 @@ pub struct PRelu {
 }
 
 impl FromConfig for PRelu {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["PReLU"];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         Ok(PRelu { shared_axes: config.or("shared_axes", Axes(Vec::new()))?.0 })
     }

@@ -5,84 +5,124 @@
 use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use tfjs_manifest::Result;
+use tfjs_ir::prim::activate::Activation as Function;
+use tfjs_manifest::{Error, Result};
 
-/// A rectifier. No weights.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Relu {
-    /// Always [`Activation::Relu`].
-    pub activation: Activation,
-}
-
-/// The configuration of `ReLU`. DIFFERENCE: TensorFlow.js reads `max_value` only; the file means all three.
-pub(crate) fn read_relu(config: &Config<'_>) -> Result<Activation> {
-    Ok(Activation::Relu {
-        max: config.opt("max_value")?,
-        negative_slope: config.or("negative_slope", 0.0)?,
-        threshold: config.or("threshold", 0.0)?,
-    })
-}
-
-/// The configuration of `LeakyReLU`: `alpha`, which Keras 3 calls `negative_slope`.
-pub(crate) fn read_leaky_relu(config: &Config<'_>) -> Result<Activation> {
-    let negative_slope = match config.opt("negative_slope")? {
-        Some(slope) => slope,
-        None => config.or("alpha", 0.3)?,
-    };
-    Ok(Activation::Relu { max: None, negative_slope, threshold: 0.0 })
-}
-
-/// The configuration of `ThresholdedReLU`: `x > theta -> x; else 0`.
-pub(crate) fn read_thresholded_relu(config: &Config<'_>) -> Result<Activation> {
-    Ok(Activation::Threshold { threshold: config.or("theta", 1.0)?, value: 0.0 })
+/// A rectifier. No weights. Parameters are single precision, as the producers compute with them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Relu {
+    /// `ReLU`: `x >= max -> max; threshold <= x < max -> x; else negative_slope * (x - threshold)`.
+    /// DIFFERENCE: TensorFlow.js reads `max_value` only; the file means all three.
+    Plain {
+        /// The ceiling; infinity for none.
+        max: f32,
+        /// The slope below the threshold.
+        negative_slope: f32,
+        /// Where the function leaves the floor.
+        threshold: f32,
+    },
+    /// `LeakyReLU`: `x >= 0 -> x; else slope * x`.
+    Leaky {
+        /// The slope below 0.
+        slope: f32,
+    },
+    /// `ThresholdedReLU`: `x > theta -> x; else 0`.
+    Thresholded {
+        /// The border.
+        theta: f32,
+    },
 }
 
 impl FromConfig for Relu {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["ReLU", "LeakyReLU", "ThresholdedReLU"];
+
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
-        let activation = match class {
-            "LeakyReLU" => read_leaky_relu(config)?,
-            "ThresholdedReLU" => read_thresholded_relu(config)?,
-            _ => read_relu(config)?,
-        };
-        Ok(Relu { activation })
+        Ok(match class {
+            "ReLU" => Relu::Plain {
+                max: config.or("max_value", f32::INFINITY)?,
+                negative_slope: config.or("negative_slope", 0.0)?,
+                threshold: config.or("threshold", 0.0)?,
+            },
+            // Keras 3 calls it `negative_slope`.
+            "LeakyReLU" => Relu::Leaky {
+                slope: match config.opt("negative_slope")? {
+                    Some(slope) => slope,
+                    None => config.or("alpha", 0.3)?,
+                },
+            },
+            "ThresholdedReLU" => Relu::Thresholded { theta: config.or("theta", 1.0)? },
+            other => return Err(Error::bug(format!("`{other}` is listed as a rectifier"))),
+        })
+    }
+}
+
+impl Relu {
+    /// The rectifier as an activation.
+    pub fn activation(self) -> Activation {
+        match self {
+            Relu::Plain { max, negative_slope, threshold } => Activation::Elementwise(Function::Relu {
+                max: max.into(),
+                negative_slope: negative_slope.into(),
+                threshold: threshold.into(),
+            }),
+            Relu::Leaky { slope } => Activation::leaky_relu(slope),
+            Relu::Thresholded { theta } => {
+                Activation::Elementwise(Function::Threshold { threshold: theta.into(), value: 0.0 })
+            }
+        }
     }
 }
 
 impl LayerDef for Relu {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let input = cx.single(call)?;
-        let out = self.activation.lower(cx, input.value)?;
+        let out = self.activation().lower(cx, input.value)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
+    }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        match *self {
+            Relu::Plain { negative_slope, threshold, .. } => {
+                for (key, value) in [("negative_slope", negative_slope), ("threshold", threshold)] {
+                    if value != 0.0 {
+                        out.warn(format_args!("TensorFlow.js ignores `{key}`"));
+                    }
+                }
+            }
+            Relu::Leaky { .. } => out.rename("negative_slope", "alpha"),
+            Relu::Thresholded { .. } => {}
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::Relu;
     use crate::registry::Layer;
     use crate::testing::{check_infer, check_program, read_layer};
     use expect_test::expect;
     use serde_json::json;
 
     #[track_caller]
-    fn check(class: &str, config: serde_json::Value, expect: super::Activation) {
+    fn check(class: &str, config: serde_json::Value, expect: Relu) {
         let Layer::Relu(relu) = read_layer(class, config).unwrap() else { panic!("not a rectifier") };
-        assert_eq!(relu.activation, expect);
+        assert_eq!(*relu, expect);
     }
 
     #[test]
     fn parameters() {
-        let relu = |max, negative_slope| super::Activation::Relu { max, negative_slope, threshold: 0.0 };
-        check("ReLU", json!({}), relu(None, 0.0));
-        check(
-            "ReLU",
-            json!({"max_value": {"type": "ndarray", "value": 6.0}, "negative_slope": 0.5}),
-            relu(Some(6.0), 0.5),
-        );
-        check("LeakyReLU", json!({}), relu(None, 0.3));
-        check("LeakyReLU", json!({"negative_slope": 0.25}), relu(None, 0.25));
+        let relu = |max, negative_slope| Relu::Plain { max, negative_slope, threshold: 0.0 };
+        check("ReLU", json!({}), relu(f32::INFINITY, 0.0));
+        check("ReLU", json!({"max_value": {"type": "ndarray", "value": 6.0}, "negative_slope": 0.5}), relu(6.0, 0.5));
+        check("LeakyReLU", json!({}), Relu::Leaky { slope: 0.3 });
+        check("LeakyReLU", json!({"negative_slope": 0.25}), Relu::Leaky { slope: 0.25 });
+        check("ThresholdedReLU", json!({"theta": 0.5}), Relu::Thresholded { theta: 0.5 });
         check_infer("ReLU", json!({}), &["?,4"], &["?,4"]);
     }
 

@@ -4,12 +4,12 @@
 
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
 use crate::layers::axes::Axes;
 use crate::layers::masks;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::SymShape;
 use tfjs_ir::Value;
 use tfjs_manifest::{Error, Result};
 
@@ -35,6 +35,8 @@ pub enum MaskedSoftmax {
 }
 
 impl FromConfig for Softmax {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["Softmax"];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         let producer = config.producer();
         let default = if producer.is_tfjs() { 1 } else { -1 };
@@ -44,14 +46,6 @@ impl FromConfig for Softmax {
 }
 
 impl Softmax {
-    /// The axes as indices into the input's shape.
-    ///
-    /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for an axis the input does not have.
-    pub fn axes(&self, shape: &SymShape) -> Result<Vec<usize>> {
-        self.axes.of(shape)
-    }
-
     /// The softmax where a mask leaves elements out. The mask aligns with the last axis of the input.
     fn masked(&self, cx: &mut LowerCx<'_>, x: Value, mask: Value, axes: &[usize]) -> Result<Value> {
         masks::check_broadcasts(cx, mask, x)?;
@@ -74,7 +68,7 @@ impl Softmax {
 impl LayerDef for Softmax {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let input = cx.single(call)?;
-        let axes = self.axes.of_value(cx, input.value)?;
+        let axes = self.axes.of(cx, input.value)?;
         let dims = cx.dims_of(input.value);
         if !axes.iter().all(|&axis| cx.at_least(dims[axis], tfjs_ir::Dim::ONE)) {
             let shape = cx.shape(input.value);
@@ -86,6 +80,16 @@ impl LayerDef for Softmax {
             None => cx.softmax(x, &axes)?,
         };
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
+    }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        // TensorFlow.js's own default is the axis 1.
+        out.set("axis", self.axes.encode());
+        if !self.axes.is_last(out.rank()) {
+            out.warn("TensorFlow.js has softmax over the last axis only");
+        }
+        Ok(())
     }
 }
 

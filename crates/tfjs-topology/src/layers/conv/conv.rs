@@ -8,10 +8,12 @@
 use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::{LayerDef, WeightDecl};
-use crate::layers::spatial::Windows;
+use crate::layers::spatial::{Windows, count_of};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
+use tfjs_ir::window::Padding;
 use tfjs_manifest::{Error, Result, Shape};
 
 /// A convolution. Weights: `kernel [k..., in / groups, filters]`, `bias [filters]`.
@@ -30,9 +32,11 @@ pub struct Conv {
 }
 
 impl FromConfig for Conv {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["Conv1D", "Conv2D", "Conv3D"];
+
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         let conv = Conv {
-            windows: Windows::read_kernel(class, config)?,
+            windows: Windows::read_kernel(count_of(class, &["Conv1D", "Conv2D", "Conv3D"])?, config)?,
             filters: config.req("filters")?,
             groups: config.or("groups", 1)?,
             use_bias: config.or("use_bias", true)?,
@@ -67,11 +71,29 @@ impl LayerDef for Conv {
         let out = super::convolve(cx, &self.windows, input, (kernel, bias), self.groups, self.activation)?;
         Ok(vec![out])
     }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        out.activation("activation", self.activation);
+        if self.groups != 1 {
+            out.warn("TensorFlow.js has no convolutions in `groups`");
+        }
+        let axes = &self.windows.axes;
+        if axes.iter().any(|window| window.stride > 1) && axes.iter().any(|window| window.dilation > 1) {
+            out.warn("TensorFlow.js has no convolutions with both strides and dilation");
+        }
+        self.windows.spatial.warn_of_format(out);
+        if axes.iter().any(|window| window.padding == Padding::Causal) {
+            out.warn("TensorFlow.js loads `causal` padding and cannot predict with it");
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_program, check_refused, check_weights};
+    use crate::producer::Family;
+    use crate::testing::{check_encoded, check_infer, check_program, check_refused, check_weights};
     use expect_test::expect;
     use serde_json::json;
 
@@ -108,7 +130,7 @@ mod tests {
         let message = "`config`: stride must be at least 1, found 0";
         check_refused("Conv2D", json!({"filters": 8, "kernel_size": 3, "strides": 0}), &[], message);
         let causal = json!({"filters": 8, "kernel_size": 3, "padding": "causal"});
-        let message = "`config.padding`: padding `causal` is for sequences, not for `Conv2D`";
+        let message = "`config.padding`: padding `causal` is for sequences, found 2 spatial axes";
         check_refused("Conv2D", causal, &[], message);
     }
 
@@ -165,5 +187,20 @@ mod tests {
                 }
             "#]],
         );
+    }
+
+    #[test]
+    fn what_tensorflow_js_computes_otherwise() {
+        let both = json!({"filters": 4, "kernel_size": 3, "strides": [1, 2], "dilation_rate": 2});
+        let warning = "TensorFlow.js has no convolutions with both strides and dilation";
+        check_encoded(Family::Keras2, &json!([null, 8, 8, 4]), "Conv2D", &both, &both, &[warning]);
+        let sequence = json!({"filters": 4, "kernel_size": 3, "padding": "causal", "activation": "silu"});
+        let warning = "TensorFlow.js loads `causal` padding and cannot predict with it";
+        let expect = json!({"padding": "causal", "activation": "swish"});
+        check_encoded(Family::Keras3, &json!([null, 8, 4]), "Conv1D", &sequence, &expect, &[warning]);
+        let first = json!({"filters": 4, "kernel_size": 3, "data_format": "channels_first"});
+        let warning = "TensorFlow.js ignores `channels_first` of layers over one dimension";
+        check_encoded(Family::Keras2, &json!([null, 4, 8]), "Conv1D", &first, &first, &[warning]);
+        check_encoded(Family::Keras2, &json!([null, 4, 8, 8]), "Conv2D", &first, &first, &[]);
     }
 }

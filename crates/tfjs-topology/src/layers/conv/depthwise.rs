@@ -7,8 +7,9 @@
 use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::{LayerDef, WeightDecl};
-use crate::layers::spatial::Windows;
+use crate::layers::spatial::{Windows, count_of};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use std::fmt::Display;
@@ -30,11 +31,13 @@ pub struct DepthwiseConv {
 }
 
 impl FromConfig for DepthwiseConv {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["DepthwiseConv2D"];
+
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         // Keras 2 writes the keys of the plain convolution it inherits from.
         config.inert(&["filters", "groups"]);
         let conv = DepthwiseConv {
-            windows: Windows::read_kernel(class, config)?,
+            windows: Windows::read_kernel(count_of(class, &["DepthwiseConv1D", "DepthwiseConv2D"])?, config)?,
             depth_multiplier: config.or("depth_multiplier", 1)?,
             use_bias: config.or("use_bias", true)?,
             activation: Activation::read(config, "activation", Activation::Linear)?,
@@ -76,11 +79,22 @@ impl LayerDef for DepthwiseConv {
         let out = super::convolve(cx, &self.windows, input, (kernel, bias), channels, self.activation)?;
         Ok(vec![out])
     }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        out.activation("activation", self.activation);
+        let axes = &self.windows.axes;
+        if self.windows.spatial.count == 2 && axes.iter().any(|window| window.dilation > 1) {
+            out.warn("TensorFlow.js ignores `dilation_rate` of depthwise convolutions");
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_program, check_refused, check_weights};
+    use crate::producer::Family;
+    use crate::testing::{check_encoded, check_infer, check_program, check_refused, check_weights};
     use expect_test::expect;
     use serde_json::json;
 
@@ -126,5 +140,15 @@ mod tests {
                 }
             "#]],
         );
+    }
+
+    #[test]
+    fn what_tensorflow_js_computes_otherwise() {
+        let dilated = json!({"kernel_size": 3, "dilation_rate": 2, "activation": "silu"});
+        let swish = json!({"activation": "swish"});
+        let warning = "TensorFlow.js ignores `dilation_rate` of depthwise convolutions";
+        check_encoded(Family::Keras2, &json!([null, 8, 8, 4]), "DepthwiseConv2D", &dilated, &swish, &[warning]);
+        let unknown = "TensorFlow.js knows no layer of this class";
+        check_encoded(Family::Keras2, &json!([null, 8, 4]), "DepthwiseConv1D", &dilated, &swish, &[unknown]);
     }
 }

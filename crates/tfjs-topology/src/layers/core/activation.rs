@@ -3,6 +3,7 @@
 use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
@@ -16,6 +17,8 @@ pub struct ActivationLayer {
 }
 
 impl FromConfig for ActivationLayer {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["Activation"];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         Ok(ActivationLayer { activation: Activation::read(config, "activation", Activation::Linear)? })
     }
@@ -26,6 +29,12 @@ impl LayerDef for ActivationLayer {
         let input = cx.single(call)?;
         let out = self.activation.lower(cx, input.value)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
+    }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        out.activation("activation", self.activation);
+        Ok(())
     }
 }
 

@@ -19,6 +19,8 @@ pub struct ActivityRegularization {
 }
 
 impl FromConfig for ActivityRegularization {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &[];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         Ok(ActivityRegularization { l1: config.or("l1", 0.0)?, l2: config.or("l2", 0.0)? })
     }

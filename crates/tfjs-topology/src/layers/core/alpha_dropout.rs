@@ -28,6 +28,8 @@ pub struct AlphaDropout {
 }
 
 impl FromConfig for AlphaDropout {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["AlphaDropout"];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         Ok(AlphaDropout { rate: read_rate(config)?, noise_shape: config.opt("noise_shape")? })
     }

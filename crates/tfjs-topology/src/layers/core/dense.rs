@@ -5,6 +5,7 @@
 use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::{LayerDef, WeightDecl};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
@@ -22,6 +23,8 @@ pub struct Dense {
 }
 
 impl FromConfig for Dense {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["Dense"];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         Ok(Dense {
             // Keras 1 called it `output_dim`.
@@ -55,6 +58,12 @@ impl LayerDef for Dense {
         }
         let out = self.activation.lower(cx, out)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
+    }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        out.activation("activation", self.activation);
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use crate::call::Call;
 use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::layers::random;
-use crate::layers::spatial::Spatial;
+use crate::layers::spatial::{Spatial, count_of};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::{Dim, SymShape};
@@ -44,10 +44,15 @@ pub(super) fn read_rate(config: &Config<'_>) -> Result<Option<f64>> {
 }
 
 impl FromConfig for Dropout {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["Dropout", "SpatialDropout1D"];
+
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         let unit = match class {
             "Dropout" => config.opt("noise_shape")?.map_or(Unit::Element, Unit::NoiseShape),
-            _ => Unit::Channel(Spatial::read(class, config)?),
+            _ => {
+                let count = count_of(class, &["SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"])?;
+                Unit::Channel(Spatial::read(count, config)?)
+            }
         };
         Ok(Dropout { rate: read_rate(config)?, unit })
     }

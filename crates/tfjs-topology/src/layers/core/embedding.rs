@@ -4,7 +4,9 @@
 
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::{LayerDef, WeightDecl};
+use crate::layers::masks;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::ValueType;
@@ -27,6 +29,8 @@ pub struct Embedding {
 }
 
 impl FromConfig for Embedding {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["Embedding"];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         config.inert(&["sparse", "dropout", "weights"]);
         Ok(Embedding {
@@ -57,6 +61,14 @@ impl LayerDef for Embedding {
     fn input_type(&self) -> Option<ValueType> {
         Some(ValueType::Int32)
     }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        if self.mask_zero {
+            masks::warn_of_made(out);
+        }
+        Ok(())
+    }
 }
 
 /// The indices as whole numbers. NaN is no row: it becomes an index that no table has.
@@ -72,7 +84,8 @@ fn indices(cx: &mut LowerCx<'_>, input: Value) -> Result<Value> {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_refused, check_weights};
+    use crate::producer::Family;
+    use crate::testing::{check_encoded, check_infer, check_refused, check_weights};
     use serde_json::json;
 
     #[test]
@@ -88,5 +101,13 @@ mod tests {
         check_refused("Embedding", json!({"output_dim": 4}), &["?"], "`config`: missing `input_dim`");
         let config = json!({"input_dim": 3, "output_dim": 4});
         check_refused("Embedding", config, &["?", "?"], "expected one input, found 2");
+    }
+
+    #[test]
+    fn tensorflow_js_hands_on_masks_otherwise() {
+        let config = |mask_zero: bool| json!({"input_dim": 5, "output_dim": 2, "mask_zero": mask_zero});
+        let warning = "the mask it makes: TensorFlow.js hands it to layers Keras does not, and does not to others";
+        check_encoded(Family::Keras2, &json!([null, 3]), "Embedding", &config(true), &config(true), &[warning]);
+        check_encoded(Family::Keras2, &json!([null, 3]), "Embedding", &config(false), &config(false), &[]);
     }
 }

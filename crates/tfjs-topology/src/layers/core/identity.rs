@@ -12,6 +12,8 @@ use tfjs_manifest::Result;
 pub struct Identity;
 
 impl FromConfig for Identity {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &[];
+
     fn from_config(_class: &str, _config: &Config<'_>) -> Result<Self> {
         Ok(Identity)
     }

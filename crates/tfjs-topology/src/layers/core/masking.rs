@@ -4,7 +4,9 @@
 
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
+use crate::layers::masks;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use tfjs_ir::prim::elementwise::CompareOp;
@@ -19,6 +21,8 @@ pub struct Masking {
 }
 
 impl FromConfig for Masking {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["Masking"];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         Ok(Masking { mask_value: config.or("mask_value", 0.0)? })
     }
@@ -39,11 +43,18 @@ impl LayerDef for Masking {
         let mask = cx.remove_axis(kept, rank - 1)?;
         Ok(vec![KerasTensor::from(out).with_mask(Some(mask))])
     }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        masks::warn_of_made(out);
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_refused};
+    use crate::producer::Family;
+    use crate::testing::{check_encoded, check_infer, check_refused};
     use serde_json::json;
 
     #[test]
@@ -51,5 +62,11 @@ mod tests {
         check_infer("Masking", json!({}), &["?,?,3"], &["?,?,3"]);
         check_infer("Masking", json!({"maskValue": -1}), &["2,5,3"], &["2,5,3"]);
         check_refused("Masking", json!({}), &["?"], "expected an input of rank 2 or more, found shape [?]");
+    }
+
+    #[test]
+    fn tensorflow_js_hands_on_masks_otherwise() {
+        let warning = "the mask it makes: TensorFlow.js hands it to layers Keras does not, and does not to others";
+        check_encoded(Family::Keras2, &json!([null, 3, 2]), "Masking", &json!({}), &json!({}), &[warning]);
     }
 }

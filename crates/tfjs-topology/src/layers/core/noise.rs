@@ -31,9 +31,13 @@ pub enum Noise {
 }
 
 impl FromConfig for Noise {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["GaussianNoise", "GaussianDropout"];
+
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
-        if class == "GaussianDropout" {
-            return Ok(Noise::Multiplied { rate: read_rate(config)? });
+        match class {
+            "GaussianNoise" => {}
+            "GaussianDropout" => return Ok(Noise::Multiplied { rate: read_rate(config)? }),
+            other => return Err(Error::bug(format!("`{other}` is listed as a noise layer"))),
         }
         // Keras 1 called it `sigma`.
         let stddev = match config.opt("stddev")? {

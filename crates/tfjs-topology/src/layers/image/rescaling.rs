@@ -63,6 +63,8 @@ pub struct Rescaling {
 }
 
 impl FromConfig for Rescaling {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["Rescaling"];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         let mask = if config.producer().is_keras3() { MaskRule::Pass } else { MaskRule::Stop };
         Ok(Rescaling { scale: config.req("scale")?, offset: config.or("offset", PerChannel(vec![0.0]))?, mask })

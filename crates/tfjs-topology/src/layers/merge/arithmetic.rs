@@ -44,6 +44,8 @@ pub struct Merge {
 }
 
 impl FromConfig for Merge {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["Add", "Multiply", "Average", "Maximum", "Minimum"];
+
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         let kind = match class {
             "Add" => MergeKind::Add,

@@ -4,6 +4,7 @@
 
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
 use crate::layers::masks;
 use crate::lower::{KerasTensor, LowerCx};
@@ -22,6 +23,8 @@ pub struct Concatenate {
 }
 
 impl FromConfig for Concatenate {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["Concatenate"];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         Ok(Concatenate { axis: config.or("axis", -1)?, mask_any: config.producer().is_keras3() })
     }
@@ -66,12 +69,27 @@ impl LayerDef for Concatenate {
         let mask = self.joined_mask(cx, &inputs, axis)?;
         Ok(vec![KerasTensor::from(out).with_mask(mask)])
     }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        // Any negative axis is the last to TensorFlow.js: counted from the front it is understood.
+        let rank = out.rank().map_or(0, |rank| rank as i64);
+        let axis = match self.axis {
+            axis if axis < -1 && axis + rank >= 0 => axis + rank,
+            axis => axis,
+        };
+        if axis < -1 {
+            out.warn("TensorFlow.js takes every negative `axis` for the last");
+        }
+        out.set("axis", axis);
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::producer::Family;
-    use crate::testing::{check_infer, check_program, check_program_of, check_refused};
+    use crate::testing::{check_encoded, check_infer, check_program, check_program_of, check_refused};
     use expect_test::expect;
     use serde_json::json;
 
@@ -215,5 +233,18 @@ mod tests {
                 }
             "#]],
         );
+    }
+
+    #[test]
+    fn a_negative_axis_is_counted_from_the_front() {
+        let check = |axis: i64, expect: i64, warnings: &[&str]| {
+            let (config, keys) = (json!({"axis": axis}), json!({"axis": expect}));
+            check_encoded(Family::Keras2, &json!([null, 4, 3]), "Concatenate", &config, &keys, warnings);
+        };
+        check(-1, -1, &[]);
+        check(-2, 1, &[]);
+        check(2, 2, &[]);
+        // There is no such axis, so that the model has no shapes.
+        check(-4, -4, &["TensorFlow.js takes every negative `axis` for the last"]);
     }
 }

@@ -40,6 +40,8 @@ impl FromJson for Pair {
 }
 
 impl FromConfig for Dot {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["Dot"];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         Ok(Dot {
             axes: config.req("axes")?,

@@ -7,13 +7,13 @@
 
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{self, Encoding};
 use crate::layer::{LayerDef, WeightDecl};
 use crate::layers::axes::Axes;
 use crate::layers::masks;
 use crate::lower::{KerasTensor, LowerCx, Phase};
 use crate::producer::Family;
 use crate::registry::FromConfig;
-use crate::types::SymShape;
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::prim::normalize::BatchNorm;
 use tfjs_ir::prim::reduce::ReduceOp;
@@ -55,6 +55,8 @@ pub struct TrainingRules {
 }
 
 impl FromConfig for BatchNormalization {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["BatchNormalization"];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         config.inert(&["synchronized", "renorm_clipping", "renorm_momentum", "mode"]);
         let family = config.producer().family;
@@ -77,14 +79,6 @@ impl FromConfig for BatchNormalization {
 }
 
 impl BatchNormalization {
-    /// The axes as indices into the input's shape.
-    ///
-    /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for an axis the input does not have.
-    pub fn axes(&self, shape: &SymShape) -> Result<Vec<usize>> {
-        self.axes.of(shape)
-    }
-
     /// The weights for an input.
     fn take_weights(&self, cx: &mut LowerCx<'_>, x: Value, axes: &[usize]) -> Result<Weights> {
         let lengths = super::lengths(cx, x, axes)?;
@@ -216,7 +210,7 @@ fn of_population(cx: &mut LowerCx<'_>, variance: Value, x: Value, others: &[usiz
 impl LayerDef for BatchNormalization {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let input = cx.single(call)?;
-        let axes = self.axes.of_value(cx, input.value)?;
+        let axes = self.axes.of(cx, input.value)?;
         let weights = self.take_weights(cx, input.value, &axes)?;
         let x = cx.to_float(input.value)?;
         let (mean, variance) = match self.uses_batch(cx) {
@@ -235,6 +229,16 @@ impl LayerDef for BatchNormalization {
         let (scale, center) = (self.scale, self.center);
         let out = cx.one(BatchNorm { epsilon: self.epsilon.into(), scale, center }, &operands)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
+    }
+
+    fn encode(&self, target: encode::Target, out: &mut Encoding<'_>) -> Result<()> {
+        let encode::Target::TensorFlowJs = target;
+        out.set("axis", self.axes.encode());
+        if !self.axes.is_last(out.rank()) {
+            out.warn("TensorFlow.js normalizes other axes than the last wrongly");
+        }
+        super::warn_of_rank(out);
+        Ok(())
     }
 }
 

@@ -5,11 +5,11 @@
 
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::{LayerDef, WeightDecl};
 use crate::layers::axes::Axes;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::SymShape;
 use tfjs_ir::prim::normalize::{Norm, Normalize};
 use tfjs_manifest::{Result, Shape};
 
@@ -29,6 +29,8 @@ pub struct LayerNormalization {
 }
 
 impl FromConfig for LayerNormalization {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["LayerNormalization"];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         let mut axes = config.or("axis", Axes(vec![-1]))?;
         // Keras 3 makes its weights by the sorted axes, the others by the axes as written.
@@ -46,20 +48,10 @@ impl FromConfig for LayerNormalization {
     }
 }
 
-impl LayerNormalization {
-    /// The axes as indices into the input's shape.
-    ///
-    /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for an axis the input does not have.
-    pub fn axes(&self, shape: &SymShape) -> Result<Vec<usize>> {
-        self.axes.of(shape)
-    }
-}
-
 impl LayerDef for LayerNormalization {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let input = cx.single(call)?;
-        let mut axes = self.axes.of_value(cx, input.value)?;
+        let mut axes = self.axes.of(cx, input.value)?;
         let shape = Shape::new(super::lengths(cx, input.value, &axes)?)?;
         let mut operands = Vec::new();
         if self.scale {
@@ -78,11 +70,21 @@ impl LayerDef for LayerNormalization {
         let out = cx.one(Normalize { norm, axes, epsilon: self.epsilon.into(), scale, center }, &operands)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
     }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        if self.rms_scaling {
+            out.warn("TensorFlow.js knows no `rms_scaling`");
+        }
+        super::warn_of_rank(out);
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_program, check_refused, check_weights};
+    use crate::producer::Family;
+    use crate::testing::{check_encoded, check_infer, check_program, check_refused, check_weights};
     use expect_test::expect;
     use serde_json::json;
 
@@ -154,6 +156,22 @@ mod tests {
                   return %2 "y1"
                 }
             "#]],
+        );
+    }
+
+    #[test]
+    fn what_tensorflow_js_computes_otherwise() {
+        let rms = json!({"rms_scaling": true});
+        let warning = "TensorFlow.js knows no `rms_scaling`";
+        check_encoded(Family::Keras3, &json!([null, 3]), "LayerNormalization", &rms, &rms, &[warning]);
+        let ranks = "TensorFlow.js normalizes ranks 2 to 4 only, not 5";
+        check_encoded(
+            Family::Keras2,
+            &json!([null, 2, 2, 2, 3]),
+            "LayerNormalization",
+            &json!({}),
+            &json!({}),
+            &[ranks],
         );
     }
 }

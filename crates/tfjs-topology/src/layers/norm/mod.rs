@@ -4,6 +4,7 @@ pub mod batch;
 pub mod layer;
 pub mod unit;
 
+use crate::encode::Encoding;
 use crate::lower::LowerCx;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::Result;
@@ -20,4 +21,11 @@ fn spread(cx: &mut LowerCx<'_>, weight: Value, x: Value, axes: &[usize]) -> Resu
     let of_axis = |(axis, &dim): (usize, &Dim)| if axes.contains(&axis) { dim } else { Dim::ONE };
     let target: Vec<Dim> = dims.iter().enumerate().skip(first).map(of_axis).collect();
     cx.reshape(weight, &target)
+}
+
+/// Warns of an input of a rank that TensorFlow.js does not normalize.
+fn warn_of_rank(out: &Encoding<'_>) {
+    if let Some(rank) = out.rank().filter(|rank| !(2..=4).contains(rank)) {
+        out.warn(format_args!("TensorFlow.js normalizes ranks 2 to 4 only, not {rank}"));
+    }
 }

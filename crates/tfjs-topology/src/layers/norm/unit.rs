@@ -21,6 +21,8 @@ pub struct UnitNormalization {
 }
 
 impl FromConfig for UnitNormalization {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &[];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         // Keras 2 keeps the square of the length from 0, Keras 3 the length itself.
         let epsilon = if config.producer().is_keras3() { 1e-24 } else { 1e-12 };
@@ -31,7 +33,7 @@ impl FromConfig for UnitNormalization {
 impl LayerDef for UnitNormalization {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let input = cx.single(call)?;
-        let mut axes = self.axes.of_value(cx, input.value)?;
+        let mut axes = self.axes.of(cx, input.value)?;
         axes.sort_unstable();
         let x = cx.to_float(input.value)?;
         let norm = Normalize { norm: Norm::L2, axes, epsilon: self.epsilon, scale: false, center: false };

@@ -5,6 +5,7 @@
 use super::PoolKind;
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
 use crate::layers::masks;
 use crate::layers::spatial::Spatial;
@@ -28,8 +29,16 @@ pub struct GlobalPool {
 }
 
 impl FromConfig for GlobalPool {
+    const IN_TENSORFLOW_JS: &'static [&'static str] =
+        &["GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D"];
+
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
-        let (kind, spatial) = (PoolKind::of(class), Spatial::read(class, config)?);
+        let (kind, count) = super::kind_and_count(
+            class,
+            ["GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D"],
+            ["GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D"],
+        )?;
+        let spatial = Spatial::read(count, config)?;
         let masked = kind == PoolKind::Average && spatial.count == 1 && !config.producer().is_tfjs();
         Ok(GlobalPool { kind, spatial, keepdims: config.or("keepdims", false)?, masked })
     }
@@ -64,12 +73,21 @@ impl LayerDef for GlobalPool {
         };
         Ok(vec![out.into()])
     }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        if self.keepdims && self.spatial.count < 3 {
+            out.warn("TensorFlow.js ignores `keepdims`");
+        }
+        self.spatial.warn_of_format(out);
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::producer::Family;
-    use crate::testing::{check_infer, check_program, check_program_of, check_refused};
+    use crate::testing::{check_encoded, check_infer, check_program, check_program_of, check_refused};
     use expect_test::expect;
     use serde_json::json;
 
@@ -163,5 +181,17 @@ mod tests {
                 }
             "#]],
         );
+    }
+
+    #[test]
+    fn what_tensorflow_js_computes_otherwise() {
+        let config = json!({"data_format": "channels_first", "keepdims": true});
+        let keepdims = "TensorFlow.js ignores `keepdims`";
+        let format = "TensorFlow.js ignores `channels_first` of layers over one dimension";
+        let (one, two, three) = (json!([null, 4, 8]), json!([null, 4, 8, 8]), json!([null, 4, 8, 8, 8]));
+        check_encoded(Family::Keras3, &one, "GlobalMaxPooling1D", &config, &config, &[keepdims, format]);
+        check_encoded(Family::Keras3, &two, "GlobalAveragePooling2D", &config, &config, &[keepdims]);
+        let unknown = "TensorFlow.js knows no layer of this class";
+        check_encoded(Family::Keras3, &three, "GlobalMaxPooling3D", &config, &config, &[unknown]);
     }
 }

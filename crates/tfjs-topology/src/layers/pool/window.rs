@@ -5,6 +5,7 @@
 use super::PoolKind;
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
 use crate::layers::spatial::Windows;
 use crate::lower::{KerasTensor, LowerCx};
@@ -22,8 +23,16 @@ pub struct Pool {
 }
 
 impl FromConfig for Pool {
+    const IN_TENSORFLOW_JS: &'static [&'static str] =
+        &["MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "AveragePooling1D", "AveragePooling2D", "AveragePooling3D"];
+
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
-        Ok(Pool { kind: PoolKind::of(class), windows: Windows::read_pool(class, config)? })
+        let (kind, count) = super::kind_and_count(
+            class,
+            ["MaxPooling1D", "MaxPooling2D", "MaxPooling3D"],
+            ["AveragePooling1D", "AveragePooling2D", "AveragePooling3D"],
+        )?;
+        Ok(Pool { kind, windows: Windows::read_pool(count, config)? })
     }
 }
 
@@ -40,11 +49,18 @@ impl LayerDef for Pool {
         let out = cx.pool(op, x, &self.windows.axes)?;
         Ok(vec![spatial.restore(cx, out)?.into()])
     }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        self.windows.spatial.warn_of_format(out);
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_program, check_refused};
+    use crate::producer::Family;
+    use crate::testing::{check_encoded, check_infer, check_program, check_refused};
     use expect_test::expect;
     use serde_json::json;
 
@@ -106,5 +122,15 @@ mod tests {
                 }
             "#]],
         );
+    }
+
+    #[test]
+    fn what_tensorflow_js_computes_otherwise() {
+        let first = json!({"data_format": "channels_first"});
+        let warning = "TensorFlow.js ignores `channels_first` of layers over one dimension";
+        for class in ["MaxPooling1D", "AveragePooling1D"] {
+            check_encoded(Family::Keras2, &json!([null, 4, 8]), class, &first, &first, &[warning]);
+        }
+        check_encoded(Family::Keras2, &json!([null, 4, 8, 8]), "MaxPooling2D", &first, &first, &[]);
     }
 }

@@ -1,25 +1,26 @@
 //! The arguments of a recurrent layer's call, wherever its producer writes them.
 
 use crate::call::Call;
+use crate::lower::KerasTensor;
 use tfjs_manifest::{Error, Result};
 
 /// The arguments of a recurrent layer's call.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Arguments<'a, T> {
+#[derive(Clone, Debug)]
+pub(crate) struct Arguments<'a> {
     /// The sequence.
-    pub input: &'a T,
+    pub input: &'a KerasTensor,
     /// The initial states; none if they are zeros.
-    pub states: Vec<&'a T>,
+    pub states: Vec<&'a KerasTensor>,
 }
 
-impl<'a, T> Arguments<'a, T> {
+impl<'a> Arguments<'a> {
     /// The sequence is the first input; states are further inputs (Keras 2, TensorFlow.js) or `initial_state`
     /// (Keras 3).
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) without a sequence or with states in both places;
     /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for `constants`.
-    pub fn of(call: &'a Call<T>) -> Result<Self> {
+    pub(crate) fn of(call: &'a Call<KerasTensor>) -> Result<Self> {
         let inputs = call.inputs();
         let Some((&input, more)) = inputs.split_first() else {
             return Err(Error::malformed("expected a sequence, found no input"));

@@ -4,6 +4,7 @@
 
 use crate::activation::Activation;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::{Scope, ScopeKind, WeightDecl};
 use crate::lower::LowerCx;
 use crate::producer::Family;
@@ -107,8 +108,8 @@ impl Cell {
             "forget_bias_init",
         ]);
         let gate = match config.producer().family {
-            Family::TensorFlowJs | Family::Keras1 => Activation::HardSigmoidClip,
-            _ => Activation::Sigmoid,
+            Family::TensorFlowJs | Family::Keras1 => Activation::HARD_SIGMOID,
+            _ => Activation::SIGMOID,
         };
         // Keras 1: `output_dim` and `inner_activation`.
         let key = if config.value("inner_activation").is_some() { "inner_activation" } else { "recurrent_activation" };
@@ -119,13 +120,33 @@ impl Cell {
                 None => config.req("units")?,
             },
             use_bias: config.or("use_bias", true)?,
-            activation: read_activation(config, "activation", Activation::Tanh)?,
+            activation: read_activation(config, "activation", Activation::TANH)?,
             recurrent_activation: match kind {
                 CellKind::Simple => Activation::Linear,
                 _ => read_activation(config, key, gate)?,
             },
         })
         .and_then(Cell::checked)
+    }
+
+    /// Writes the keys of the cell, in its own configuration or the layer's. What the file means by an absent one is
+    /// written out.
+    pub(super) fn encode(&self, target: Target, out: &mut Encoding<'_>) {
+        let Target::TensorFlowJs = target;
+        out.rename("output_dim", "units");
+        out.rename("inner_activation", "recurrent_activation");
+        out.set_default("activation", serde_json::Value::Null);
+        out.activation("activation", self.activation);
+        if self.kind != CellKind::Simple {
+            out.set_default("recurrent_activation", serde_json::Value::Null);
+            out.activation("recurrent_activation", self.recurrent_activation);
+        }
+        if let CellKind::Gru { reset_after } = self.kind {
+            out.set_default("reset_after", reset_after);
+            if reset_after {
+                out.warn("TensorFlow.js has no GRU with `reset_after`");
+            }
+        }
     }
 
     fn checked(self) -> Result<Self> {
@@ -259,6 +280,6 @@ fn read_activation(config: &Config<'_>, key: &str, default: Activation) -> Resul
 }
 
 /// The object that holds the cell of a recurrent layer.
-pub fn cell_scope(name: &str, attr: &str) -> Scope {
+pub(crate) fn cell_scope(name: &str, attr: &str) -> Scope {
     Scope { name: name.to_string(), attr: attr.to_string(), kind: ScopeKind::Cell }
 }

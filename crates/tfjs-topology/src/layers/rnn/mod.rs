@@ -1,7 +1,8 @@
 //! Recurrent layers: the cells, and the loop over time around them.
 
-pub mod arguments;
+pub(crate) mod arguments;
 pub mod cell;
+mod cells;
 pub mod recurrent;
 mod states;
 mod stepped;

@@ -4,14 +4,16 @@
 
 use super::arguments::Arguments;
 use super::cell::{Cell, CellKind, Sequence, cell_scope};
+use super::cells::{read_cells, warn_of};
 use crate::call::Call;
-use crate::config::{Config, expected};
-use crate::layer::{LayerDef, Scope, ScopeKind};
+use crate::config::Config;
+use crate::encode::{Encoding, Target};
+use crate::layer::{LayerDef, Scope};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::producer::Family;
-use crate::read::ReadCx;
-use crate::registry::FromConfig;
+use crate::registry::{FromConfig, built_in_name};
 use serde_json::Value as Json;
+use std::sync::Arc;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
 
@@ -55,6 +57,8 @@ pub struct HeldCell {
 }
 
 impl FromConfig for Recurrent {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["LSTM", "GRU", "SimpleRNN", "RNN"];
+
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         let (cells, reverse_states) = match CellKind::of_class(class, config)? {
             Some(kind) => {
@@ -89,80 +93,6 @@ impl FromConfig for Recurrent {
     }
 }
 
-/// The `cell` of an `RNN`: a cell, a list of cells, or `StackedRNNCells`; and whether states are listed from
-/// the highest cell down. Keys that nobody knows are added to `ignored`.
-fn read_cells(value: &Json, cx: &ReadCx<'_>, ignored: &mut Vec<String>) -> Result<(Vec<HeldCell>, bool)> {
-    let tfjs = cx.producer.is_tfjs();
-    if let Json::Array(cells) = value {
-        return Ok((read_stack(cells, "stacked_rnn_cells", cx, ignored)?, tfjs));
-    }
-    let (class, inner) = read_object(value, cx)?;
-    if class == "StackedRNNCells" {
-        let cells: Vec<Json> = inner.req("cells")?;
-        let name = inner.or("name", "stacked_rnn_cells".to_string())?;
-        let reversed = inner.or("reverse_state_order", false)?;
-        let cells = read_stack(&cells, &name, cx, ignored)?;
-        ignored.extend(inner.ignored());
-        return Ok((cells, tfjs || reversed));
-    }
-    let cell = read_cell(class, &inner)?;
-    let name = inner.or("name", cell.kind.cell_name().to_string())?;
-    ignored.extend(inner.ignored());
-    Ok((vec![HeldCell { cell, scope: vec![cell_scope(&name, "cell")] }], false))
-}
-
-/// Warns of keys of the cells, in the words of the layers' own.
-fn warn_of(class: &str, config: &Config<'_>, ignored: &[String]) {
-    if ignored.is_empty() {
-        return;
-    }
-    let name = config.map().get("name").and_then(Json::as_str);
-    let name = name.map_or_else(|| crate::config::to_snake_case(class), str::to_string);
-    let keys: Vec<String> = ignored.iter().map(|key| format!("`{key}`")).collect();
-    let keys = keys.join(", ");
-    config.cx().warn(format!("layer `{name}` ({class}): configuration without a known meaning: {keys}"));
-}
-
-fn read_stack(cells: &[Json], name: &str, cx: &ReadCx<'_>, ignored: &mut Vec<String>) -> Result<Vec<HeldCell>> {
-    if cells.is_empty() {
-        return Err(Error::malformed("expected at least one cell, found none"));
-    }
-    let mut held: Vec<HeldCell> = Vec::new();
-    for (i, value) in cells.iter().enumerate() {
-        let (class, inner) = read_object(value, cx).map_err(|e| e.at_json(format!("[{i}]")))?;
-        let cell = read_cell(class, &inner).map_err(|e| e.at_json(format!("[{i}]")))?;
-        let kind = cell.kind.cell_name();
-        // `.keras` files count the cells of a class: `cells/lstm_cell`, `cells/lstm_cell_1`.
-        let before = held.iter().filter(|h| h.cell.kind.cell_name() == kind).count();
-        let attr = if before == 0 { format!("cells/{kind}") } else { format!("cells/{kind}_{before}") };
-        let own = match cx.producer.is_tfjs() {
-            true => format!("RNNCell_{i}"),
-            false => inner.or("name", kind.to_string())?,
-        };
-        ignored.extend(inner.ignored());
-        let own = Scope { name: own, attr, kind: ScopeKind::Always };
-        held.push(HeldCell { cell, scope: vec![cell_scope(name, "cell"), own] });
-    }
-    Ok(held)
-}
-
-fn read_object<'a>(value: &'a Json, cx: &'a ReadCx<'a>) -> Result<(&'a str, Config<'a>)> {
-    let class = value.get("class_name").or_else(|| value.get("className")).and_then(Json::as_str);
-    match (class, value.get("config").and_then(Json::as_object)) {
-        (Some(class), Some(map)) => Ok((class, Config::new(map, cx))),
-        _ => Err(expected("a cell with `class_name` and `config`", value)),
-    }
-}
-
-fn read_cell(class: &str, config: &Config<'_>) -> Result<Cell> {
-    match CellKind::of_class(class.rsplit('>').next().unwrap_or(class), config)? {
-        Some(kind) => Cell::read(kind, config),
-        None => Err(Error::unsupported(format!(
-            "unknown cell class `{class}`; expected `LSTMCell`, `GRUCell`, `SimpleRNNCell` or `StackedRNNCells`"
-        ))),
-    }
-}
-
 impl Recurrent {
     /// Units of the highest cell: the size of the output.
     pub fn units(&self) -> usize {
@@ -176,6 +106,40 @@ impl Recurrent {
             true => self.cells.iter().rev().flat_map(of).collect(),
             false => self.cells.iter().flat_map(of).collect(),
         }
+    }
+}
+
+impl Recurrent {
+    /// The layer in the other direction.
+    #[must_use]
+    pub fn turned(&self) -> Self {
+        Recurrent { go_backwards: !self.go_backwards, ..self.clone() }
+    }
+
+    /// Whether both compute the same from the same weights, wherever their cells are held.
+    pub fn computes_as(&self, other: &Self) -> bool {
+        let bare = |layer: &Self| {
+            let mut layer = layer.clone();
+            layer.cells.iter_mut().for_each(|held| held.scope.clear());
+            layer
+        };
+        bare(self) == bare(other)
+    }
+
+    /// Writes the keys of the layer but for `zero_output_for_mask`.
+    pub(crate) fn encode_steps(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        if self.time_major {
+            out.warn("TensorFlow.js ignores `time_major`");
+        }
+        if built_in_name(out.class()) != "RNN" {
+            let [held] = &self.cells[..] else { return Err(Error::bug("several cells in the configuration of one")) };
+            held.cell.encode(target, out);
+        } else if let Some(written) = out.remove("cell") {
+            let written = self.encode_cells(target, &written, &mut self.cells.iter(), out)?;
+            out.set("cell", written);
+        }
+        Ok(())
     }
 }
 
@@ -277,6 +241,18 @@ impl LayerDef for Recurrent {
         }
         Ok(outputs)
     }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        if self.masked_output == MaskedOutput::Zeros {
+            out.warn("TensorFlow.js ignores `zero_output_for_mask`");
+        }
+        self.encode_steps(target, out)
+    }
+
+    fn turned(&self) -> Option<Arc<dyn LayerDef>> {
+        Some(Arc::new(Recurrent::turned(self)))
+    }
 }
 
 #[cfg(test)]
@@ -284,9 +260,10 @@ mod tests {
     use super::*;
     use crate::activation::Activation;
     use crate::producer::Family;
-    use crate::read::ReadCx;
     use crate::registry::Layer;
-    use crate::testing::{check_infer, check_program, check_program_of, check_refused, check_weights, read_layer_of};
+    use crate::testing::{
+        check_encoded, check_infer, check_program, check_program_of, check_refused, check_weights, read_layer_of,
+    };
     use crate::types::TensorType;
     use expect_test::expect;
     use serde_json::json;
@@ -339,8 +316,8 @@ mod tests {
     #[test]
     fn the_producer_decides() {
         let gate = |family| read(family, "LSTM", json!({"units": 1})).cells[0].cell.recurrent_activation;
-        assert_eq!(gate(Family::TensorFlowJs), Activation::HardSigmoidClip);
-        assert_eq!(gate(Family::Keras2), Activation::Sigmoid);
+        assert_eq!(gate(Family::TensorFlowJs), Activation::HARD_SIGMOID);
+        assert_eq!(gate(Family::Keras2), Activation::SIGMOID);
         let kind = |family| read(family, "GRU", json!({"units": 1})).cells[0].cell.kind;
         assert_eq!(kind(Family::TensorFlowJs), CellKind::Gru { reset_after: false });
         assert_eq!(kind(Family::Keras3), CellKind::Gru { reset_after: true });
@@ -603,25 +580,6 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_cells_that_nobody_knows_are_reported() {
-        let cell =
-            |class: &str, key: &str| json!({"class_name": class, "config": {"units": 2, key: true, "dropout": 0.5}});
-        let cells =
-            json!({"class_name": "StackedRNNCells", "config": {"cells": [cell("LSTMCell", "peephole")], "b": 1}});
-        let producer = crate::producer::Producer::of(Family::Keras2);
-        let cx = ReadCx::new(&producer);
-        for cell in [cell("GRUCell", "layer_norm"), cells] {
-            let config = json!({"name": "r", "cell": cell});
-            Layer::read("RNN", config.as_object().unwrap(), &cx).unwrap();
-        }
-        let expected = [
-            "layer `r` (RNN): configuration without a known meaning: `layer_norm`",
-            "layer `r` (RNN): configuration without a known meaning: `peephole`, `b`",
-        ];
-        assert_eq!(*cx.warnings.borrow(), expected);
-    }
-
-    #[test]
     fn refuses() {
         let config = json!({"units": 4});
         check_refused("LSTM", config.clone(), &["?,3"], "expected an input of rank 3, found shape [?,3]");
@@ -633,5 +591,12 @@ mod tests {
                        or `StackedRNNCells`";
         check_refused("RNN", unknown, &["?,?,3"], message);
         check_refused("LSTM", json!({"units": 0}), &["?,?,3"], "`config`: expected `units` of at least 1, found 0");
+    }
+
+    #[test]
+    fn what_tensorflow_js_ignores() {
+        let config = json!({"units": 2, "time_major": true, "zero_output_for_mask": true});
+        let warnings = ["TensorFlow.js ignores `zero_output_for_mask`", "TensorFlow.js ignores `time_major`"];
+        check_encoded(Family::Keras2, &json!([4, null, 3]), "SimpleRNN", &config, &config, &warnings);
     }
 }

@@ -16,7 +16,7 @@ use tfjs_manifest::{Error, Result};
 pub(super) fn step_over(cx: &mut LowerCx<'_>, cell: &Cell, weights: CellWeights, over: &Sequence) -> Result<Stepped> {
     for activation in [cell.activation, cell.recurrent_activation] {
         if matches!(activation, Activation::Sparsemax | Activation::Glu) {
-            let name = if activation == Activation::Glu { "glu" } else { "sparsemax" };
+            let name = activation.name().unwrap_or_default();
             return Err(Error::unsupported(format!("the activation `{name}` of a recurrent cell is not supported")));
         }
     }

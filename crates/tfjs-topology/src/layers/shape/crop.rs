@@ -5,7 +5,7 @@
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::LayerDef;
-use crate::layers::spatial::Spatial;
+use crate::layers::spatial::{Spatial, count_of};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use tfjs_ir::prim::layout::Range;
@@ -23,8 +23,11 @@ pub struct Cropping {
 }
 
 impl FromConfig for Cropping {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["Cropping2D"];
+
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
-        let spatial = Spatial::read(class, config)?;
+        let count = count_of(class, &["Cropping1D", "Cropping2D", "Cropping3D"])?;
+        let spatial = Spatial::read(count, config)?;
         // Keras: nothing in two dimensions, one element at each end in one and three.
         let default = if spatial.count == 2 { 0 } else { 1 };
         Ok(Cropping { spatial, cuts: super::borders(config, "cropping", &spatial, default)? })

@@ -4,10 +4,12 @@
 
 use crate::call::Call;
 use crate::config::{Config, DataFormat};
+use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
 use crate::layers::spatial::channels_to_end;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
+use crate::types::TensorType;
 use tfjs_manifest::{Error, Result};
 
 /// All axes but the batch as one. No weights.
@@ -18,6 +20,8 @@ pub struct Flatten {
 }
 
 impl FromConfig for Flatten {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["Flatten"];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         Ok(Flatten { format: config.or("data_format", DataFormat::default())? })
     }
@@ -35,6 +39,18 @@ impl LayerDef for Flatten {
             x = channels_to_end(cx, x)?;
         }
         Ok(vec![cx.reshape(x, &[batch, elements])?.into()])
+    }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        let fits = |inputs: &Vec<TensorType>| {
+            let dims = inputs.first().map(|ty| ty.shape.dims()).unwrap_or_default();
+            dims.len() > 2 && dims[1..].iter().all(Option::is_some)
+        };
+        if !out.calls().iter().all(fits) {
+            out.warn("TensorFlow.js flattens inputs of rank 3 or more whose sizes are known only");
+        }
+        Ok(())
     }
 }
 

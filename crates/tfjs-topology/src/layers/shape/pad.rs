@@ -5,7 +5,7 @@
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::LayerDef;
-use crate::layers::spatial::Spatial;
+use crate::layers::spatial::{Spatial, count_of};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use tfjs_ir::Value;
@@ -23,8 +23,11 @@ pub struct ZeroPadding {
 }
 
 impl FromConfig for ZeroPadding {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["ZeroPadding2D"];
+
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
-        let spatial = Spatial::read(class, config)?;
+        let count = count_of(class, &["ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D"])?;
+        let spatial = Spatial::read(count, config)?;
         Ok(ZeroPadding { spatial, pads: super::borders(config, "padding", &spatial, 1)? })
     }
 }

@@ -17,6 +17,8 @@ pub struct Permute {
 }
 
 impl FromConfig for Permute {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["Permute"];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         let dims: Vec<usize> = config.req("dims")?;
         let mut seen = vec![false; dims.len()];

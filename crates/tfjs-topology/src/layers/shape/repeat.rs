@@ -17,6 +17,8 @@ pub struct RepeatVector {
 }
 
 impl FromConfig for RepeatVector {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["RepeatVector"];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         match config.req("n")? {
             0 => Err(Error::malformed("expected at least 1, found 0").at_json("n").at_json("config")),

@@ -4,10 +4,11 @@
 
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use crate::types::{Dim, SymShape};
+use crate::types::{Dim, SymShape, TensorType};
 use tfjs_ir::{Dim as Length, Value};
 use tfjs_manifest::{Error, Result};
 
@@ -19,6 +20,8 @@ pub struct Reshape {
 }
 
 impl FromConfig for Reshape {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["Reshape"];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         let target: Vec<Option<i64>> = config.req("target_shape")?;
         let wrong = |what: String| Error::malformed(what).at_json("target_shape").at_json("config");
@@ -37,36 +40,12 @@ impl FromConfig for Reshape {
 }
 
 impl Reshape {
-    /// The output shape for an input, its batch included.
-    ///
-    /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if the elements do not fit.
-    pub fn output(&self, input: &SymShape) -> Result<SymShape> {
-        let [batch, rest @ ..] = input.dims() else {
-            return Err(Error::malformed("expected an input of rank 1 or more, found shape []"));
-        };
+    /// The product of the dimensions that are not open.
+    fn fixed(&self) -> Result<usize> {
         let fixed: Vec<Dim> = self.target.iter().copied().filter(Option::is_some).collect();
-        let fixed = SymShape::product(&fixed)?.unwrap_or(1);
-        let misfit = || {
-            let target = SymShape(self.target.clone());
-            Error::malformed(format!("the elements of shape {input} do not fit {target} for each batch entry"))
-        };
-        let open = match SymShape::product(rest)? {
-            None => None,
-            // Nothing says how often nothing is contained in nothing.
-            Some(elements) if self.target.contains(&None) => {
-                Some(elements.checked_div(fixed).filter(|n| n * fixed == elements).ok_or_else(misfit)?)
-            }
-            Some(elements) if elements == fixed => None,
-            Some(_) => return Err(misfit()),
-        };
-        let mut dims = vec![*batch];
-        dims.extend(self.target.iter().map(|dim| dim.or(open)));
-        Ok(SymShape(dims))
+        Ok(SymShape::product(&fixed)?.unwrap_or(1))
     }
-}
 
-impl Reshape {
     /// The dimensions of the output for an input, its batch included.
     fn dims(&self, cx: &mut LowerCx<'_>, x: Value) -> Result<Vec<Length>> {
         let from = cx.dims_of(x);
@@ -82,8 +61,7 @@ impl Reshape {
 
     /// The length of the open dimension, if there is one, for so many elements of each batch entry.
     fn open_length(&self, cx: &mut LowerCx<'_>, x: Value, elements: Length) -> Result<Option<Length>> {
-        let fixed: Vec<Dim> = self.target.iter().copied().filter(Option::is_some).collect();
-        let fixed = SymShape::product(&fixed)?.unwrap_or(1);
+        let fixed = self.fixed()?;
         let open = match self.target.contains(&None) {
             true => divided(cx, elements, fixed)?.map(Some),
             false => {
@@ -116,6 +94,23 @@ impl LayerDef for Reshape {
         let x = cx.single(call)?.value;
         let dims = self.dims(cx, x)?;
         Ok(vec![cx.reshape(x, &dims)?.into()])
+    }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        // TensorFlow.js leaves an open size unknown even where it follows from the input, so it is written out.
+        let elements = |inputs: &Vec<TensorType>| {
+            inputs.first().and_then(|ty| SymShape::product(ty.shape.dims().get(1..)?).ok().flatten())
+        };
+        let mut elements = out.calls().iter().map(elements);
+        if let Some(Some(first)) = elements.next()
+            && let Some(open) = first.checked_div(self.fixed()?)
+            && elements.all(|other| other == Some(first))
+        {
+            let sizes: Vec<usize> = self.target.iter().map(|dim| dim.unwrap_or(open)).collect();
+            out.set("target_shape", sizes);
+        }
+        Ok(())
     }
 }
 

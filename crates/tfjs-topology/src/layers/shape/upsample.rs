@@ -4,8 +4,9 @@
 
 use crate::call::Call;
 use crate::config::{Config, PerAxis};
+use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
-use crate::layers::spatial::Spatial;
+use crate::layers::spatial::{Spatial, count_of};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use tfjs_ir::prim::elementwise::{BinaryOp, UnaryOp};
@@ -37,8 +38,11 @@ pub struct UpSampling {
 }
 
 impl FromConfig for UpSampling {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["UpSampling2D"];
+
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
-        let spatial = Spatial::read(class, config)?;
+        let count = count_of(class, &["UpSampling1D", "UpSampling2D", "UpSampling3D"])?;
+        let spatial = Spatial::read(count, config)?;
         let size = spatial.each(&config.or("size", PerAxis::all(2))?, "size")?;
         if size.contains(&0) {
             return Err(Error::malformed("expected at least 1, found 0").at_json("size").at_json("config"));
@@ -156,6 +160,14 @@ impl LayerDef for UpSampling {
         };
         Ok(vec![out.into()])
     }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        if self.interpolation != Interpolation::Nearest {
+            out.warn("TensorFlow.js has no `bilinear` interpolation, or another one of that name");
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -163,7 +175,7 @@ mod tests {
     use super::*;
     use crate::producer::Family;
     use crate::registry::Layer;
-    use crate::testing::{check_infer, check_program, check_program_of, check_refused, read_layer_of};
+    use crate::testing::{check_encoded, check_infer, check_program, check_program_of, check_refused, read_layer_of};
     use expect_test::expect;
     use serde_json::json;
 
@@ -303,5 +315,14 @@ mod tests {
                 }
             "#]],
         );
+    }
+
+    #[test]
+    fn what_tensorflow_js_computes_otherwise() {
+        let config = |how: &str| json!({"interpolation": how});
+        let warning = "TensorFlow.js has no `bilinear` interpolation, or another one of that name";
+        let image = json!([null, 4, 4, 3]);
+        check_encoded(Family::Keras2, &image, "UpSampling2D", &config("bilinear"), &config("bilinear"), &[warning]);
+        check_encoded(Family::Keras2, &image, "UpSampling2D", &config("nearest"), &config("nearest"), &[]);
     }
 }

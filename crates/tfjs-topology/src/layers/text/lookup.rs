@@ -123,10 +123,16 @@ impl FromJson for Token {
 }
 
 impl FromConfig for Lookup {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &[];
+
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         // What the vocabulary's size already says, and how equal values are stored.
         config.inert(&["vocabulary_size", "vocab_size", "sparse", "has_static_table", "vocabulary_dtype"]);
-        let text = class == "StringLookup";
+        let text = match class {
+            "StringLookup" => true,
+            "IntegerLookup" => false,
+            other => return Err(Error::bug(format!("`{other}` is listed as a lookup"))),
+        };
         let output = config.or("output_mode", OutputMode::Int)?;
         let mask_token: Option<Token> = config.opt("mask_token")?;
         let oov_token = config.or("oov_token", if text { Token::Text("[UNK]".into()) } else { Token::Number(-1) })?;

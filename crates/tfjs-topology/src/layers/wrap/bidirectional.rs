@@ -3,13 +3,18 @@
 //! Reference: Keras's `keras/src/layers/rnn/bidirectional.py`.
 
 use crate::call::Call;
-use crate::config::{Config, FromJson, expected};
-use crate::inner::Inner;
+use crate::config::{Config, FromJson, expected, missing};
+use crate::def::{LayerBody, LayerEntry};
+use crate::encode::{Encoding, Target};
 use crate::layer::{LayerDef, Scope, ScopeKind};
 use crate::layers::rnn::arguments::Arguments;
+use crate::layers::rnn::recurrent::{MaskedOutput, Recurrent};
 use crate::lower::{KerasTensor, LowerCx};
-use crate::registry::FromConfig;
-use serde_json::{Map, Value, json};
+use crate::parse::entry::read_held;
+use crate::producer::Producer;
+use crate::registry::{FromConfig, Layer};
+use serde_json::Value;
+use std::sync::Arc;
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_manifest::{Error, Result};
 
@@ -22,9 +27,9 @@ use tfjs_manifest::{Error, Result};
 #[derive(Clone, Debug)]
 pub struct Bidirectional {
     /// Runs from the first step.
-    pub forward: Inner,
+    pub forward: LayerEntry,
     /// Runs from the last step.
-    pub backward: Inner,
+    pub backward: LayerEntry,
     /// How the outputs become one.
     pub merge: Merge,
     /// Whether both give every step's output.
@@ -61,99 +66,120 @@ impl FromJson for Merge {
 }
 
 impl FromConfig for Bidirectional {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["Bidirectional"];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         if config.opt::<usize>("num_constants")?.unwrap_or(0) > 0 {
             return Err(Error::unsupported("`num_constants` above 0 is not supported").at_json("config"));
         }
-        let layer: Value = config.req("layer")?;
-        let given: Option<Value> = config.opt("backward_layer")?;
+        let mut forward = read_direction(config, "layer")?.ok_or_else(|| missing("layer").at_json("config"))?;
+        // DIFFERENCE: TensorFlow.js drops this key and turns `layer` around.
+        let given = read_direction(config, "backward_layer")?;
         // Keras 3 keeps the name of a backward layer of the user's own; what it derived itself has the prefix.
         let backward_prefix = if given.is_some() && config.producer().is_keras3() { "" } else { "backward_" };
-        // DIFFERENCE: TensorFlow.js drops this key and turns `layer` around.
-        let (forward, backward) = match given {
-            Some(backward) => (layer, backward),
-            None => (layer.clone(), turned(&layer)?),
+        let mut backward = match given {
+            Some(backward) => backward,
+            None => turned(&forward).map_err(|e| e.at_json("layer").at_json("config"))?,
         };
-        recurrent(&forward).map_err(|e| e.at_json("layer").at_json("config"))?;
-        recurrent(&backward).map_err(|e| e.at_json("backward_layer").at_json("config"))?;
-        let flag = |value: &Value, key: &str| inner_value(value, key).and_then(Value::as_bool).unwrap_or(false);
-        for key in ["return_sequences", "return_state"] {
-            if flag(&forward, key) != flag(&backward, key) {
-                let message = format!("the forward and the backward layer differ in `{key}`");
-                return Err(Error::malformed(message).at_json("config"));
-            }
+        let (steps, of_backward) = (Steps::of(&forward), Steps::of(&backward));
+        let returns = [
+            ("return_sequences", steps.return_sequences == of_backward.return_sequences),
+            ("return_state", steps.return_state == of_backward.return_state),
+        ];
+        if let Some((key, _)) = returns.iter().find(|(_, same)| !same) {
+            let message = format!("the forward and the backward layer differ in `{key}`");
+            return Err(Error::malformed(message).at_json("config"));
         }
-        let return_sequences = flag(&forward, "return_sequences");
-        let time_axis = usize::from(!flag(&forward, "time_major"));
-        let forward = prepared(forward, "forward_", return_sequences, config);
-        let backward = prepared(backward, backward_prefix, return_sequences, config);
-        let inner =
-            |value: &Value, key: &str| Inner::from_value(value, config).map_err(|e| e.at_json(key).at_json("config"));
+        for (entry, prefix) in [(&mut forward, "forward_"), (&mut backward, backward_prefix)] {
+            prepare(entry, prefix, config.producer());
+        }
         Ok(Bidirectional {
-            forward: inner(&forward, "layer")?,
-            backward: inner(&backward, "backward_layer")?,
+            forward,
+            backward,
             // An absent mode is the default, a null is none.
             merge: match config.map().get("merge_mode").or_else(|| config.map().get("mergeMode")) {
                 Some(Value::Null) => Merge::Apart,
                 _ => config.or("merge_mode", Merge::Concat)?,
             },
-            return_sequences,
-            time_axis,
+            return_sequences: steps.return_sequences,
+            time_axis: usize::from(!steps.time_major),
         })
     }
 }
 
-fn inner_config(layer: &Value) -> Option<&Map<String, Value>> {
-    layer.get("config").and_then(Value::as_object)
+/// The layer at a key: a recurrent one, or one of the caller's own.
+fn read_direction(config: &Config<'_>, key: &str) -> Result<Option<LayerEntry>> {
+    let Some(entry) = read_held(config, key)? else { return Ok(None) };
+    match &entry.body {
+        LayerBody::Layer(Layer::Recurrent(_) | Layer::Custom(_)) => Ok(Some(entry)),
+        _ => {
+            let class = &entry.class_name;
+            let message = format!("expected a recurrent layer inside `Bidirectional`, found one of class `{class}`");
+            Err(Error::malformed(message).at_json(key).at_json("config"))
+        }
+    }
 }
 
-fn inner_value<'a>(layer: &'a Value, key: &str) -> Option<&'a Value> {
-    let config = inner_config(layer)?;
-    config.get(key).or_else(|| config.get(&crate::config::camel_case(key)))
+/// What the wrapper needs to know of a direction.
+#[derive(Clone, Copy)]
+struct Steps {
+    return_sequences: bool,
+    return_state: bool,
+    time_major: bool,
 }
 
-/// Keras asks of the layer what wrappers and models do not have; and each of a nest would be read twice.
-fn recurrent(layer: &Value) -> Result<()> {
-    let class = layer.get("class_name").or_else(|| layer.get("className")).and_then(Value::as_str).unwrap_or("");
-    match class.rsplit('>').next() {
-        Some("Bidirectional" | "TimeDistributed" | "Sequential" | "Functional" | "Model") => Err(Error::malformed(
-            format!("expected a recurrent layer inside `Bidirectional`, found one of class `{class}`"),
-        )),
-        _ => Ok(()),
+impl Steps {
+    /// Of a layer of the caller's own the configuration says it, by Keras's keys.
+    fn of(entry: &LayerEntry) -> Self {
+        if let LayerBody::Layer(Layer::Recurrent(layer)) = &entry.body {
+            let Recurrent { return_sequences, return_state, time_major, .. } = **layer;
+            return Steps { return_sequences, return_state, time_major };
+        }
+        let flag = |key: &str| {
+            let value = entry.config.get(key).or_else(|| entry.config.get(&crate::config::camel_case(key)));
+            value.and_then(Value::as_bool).unwrap_or(false)
+        };
+        Steps {
+            return_sequences: flag("return_sequences"),
+            return_state: flag("return_state"),
+            time_major: flag("time_major"),
+        }
     }
 }
 
 /// The layer as it runs in the other direction.
-fn turned(layer: &Value) -> Result<Value> {
-    let backwards = inner_value(layer, "go_backwards").and_then(Value::as_bool).unwrap_or(false);
-    let mut turned = layer.clone();
-    let config = turned.get_mut("config").and_then(Value::as_object_mut);
-    let config =
-        config.ok_or_else(|| expected("a layer with `class_name` and `config`", layer).at_json("config.layer"))?;
-    config.remove("goBackwards");
-    config.insert("go_backwards".to_string(), json!(!backwards));
-    Ok(turned)
+fn turned(entry: &LayerEntry) -> Result<LayerEntry> {
+    let layer = match &entry.body {
+        LayerBody::Layer(Layer::Recurrent(layer)) => Some(Layer::Recurrent(Arc::new(Recurrent::turned(layer)))),
+        LayerBody::Layer(Layer::Custom(def)) => def.turned().map(Layer::Custom),
+        _ => None,
+    };
+    let layer = layer.ok_or_else(|| {
+        let class = &entry.class_name;
+        Error::unsupported(format!(
+            "a layer of class `{class}` has no other direction; implement `LayerDef::turned` or give `backward_layer`"
+        ))
+    })?;
+    Ok(LayerEntry { body: LayerBody::Layer(layer), ..entry.clone() })
 }
 
 /// The layer as the wrapper changes it: a name with a prefix, and zeros for masked steps of a sequence.
-fn prepared(mut layer: Value, prefix: &str, return_sequences: bool, config: &Config<'_>) -> Value {
-    let name = layer.get("name").or_else(|| inner_value(&layer, "name")).and_then(Value::as_str);
-    let class = layer.get("class_name").or_else(|| layer.get("className")).and_then(Value::as_str).unwrap_or("");
-    let name = name.map_or_else(|| crate::config::to_snake_case(class), str::to_string);
+fn prepare(entry: &mut LayerEntry, prefix: &str, producer: &Producer) {
     // Keras 3 writes the name with its prefix, the others without.
-    let bare = if config.producer().is_keras3() { name.strip_prefix(prefix).unwrap_or(&name) } else { &name };
-    let name = json!(format!("{prefix}{bare}"));
-    let zeros = !config.producer().is_tfjs() && matches!(class, "LSTM" | "GRU" | "SimpleRNN" | "RNN");
-    if let Some(map) = layer.as_object_mut() {
-        map.remove("name");
+    let bare = if producer.is_keras3() { bare_name(&entry.name, prefix) } else { &entry.name };
+    entry.name = format!("{prefix}{bare}");
+    if let LayerBody::Layer(Layer::Recurrent(layer)) = &mut entry.body
+        && !producer.is_tfjs()
+    {
+        Arc::make_mut(layer).masked_output = match layer.return_sequences {
+            true => MaskedOutput::Zeros,
+            false => MaskedOutput::Previous,
+        };
     }
-    if let Some(map) = layer.get_mut("config").and_then(Value::as_object_mut) {
-        map.insert("name".to_string(), name);
-        if zeros {
-            map.insert("zero_output_for_mask".to_string(), json!(return_sequences));
-        }
-    }
-    layer
+}
+
+fn bare_name<'a>(name: &'a str, prefix: &str) -> &'a str {
+    name.strip_prefix(prefix).unwrap_or(name)
 }
 
 impl Bidirectional {
@@ -161,7 +187,7 @@ impl Bidirectional {
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for an odd number of initial states.
-    pub fn calls<T: Clone>(&self, call: &Call<T>) -> Result<[Call<T>; 2]> {
+    fn calls(&self, call: &Call<KerasTensor>) -> Result<[Call<KerasTensor>; 2]> {
         let Arguments { input, states } = Arguments::of(call)?;
         if states.len() % 2 != 0 {
             return Err(Error::malformed(format!(
@@ -170,13 +196,13 @@ impl Bidirectional {
             )));
         }
         let (forward, backward) = states.split_at(states.len() / 2);
-        let of = |states: &[&T]| Call::of(std::iter::once(input).chain(states.iter().copied()).cloned());
+        let of = |states: &[&KerasTensor]| Call::of(std::iter::once(input).chain(states.iter().copied()).cloned());
         Ok([of(forward), of(backward)])
     }
 
     fn scopes(&self) -> [Scope; 2] {
-        let scope = |inner: &Inner, attr: &str| Scope {
-            name: inner.entry().name.clone(),
+        let scope = |entry: &LayerEntry, attr: &str| Scope {
+            name: entry.name.clone(),
             attr: attr.to_string(),
             kind: ScopeKind::Always,
         };
@@ -228,15 +254,56 @@ impl LayerDef for Bidirectional {
         let merged = merged.into_iter().map(|value| KerasTensor::from(value).with_mask(a.mask));
         Ok(merged.chain(forward_states.iter().chain(backward_states).cloned()).collect())
     }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        // Above 0 it is refused.
+        out.remove("num_constants");
+        let forward = encode_direction(&self.forward, "forward_", target, out)?;
+        out.set("layer", forward);
+        if out.remove("backward_layer").is_some() && !self.is_mirror() {
+            let backward = encode_direction(&self.backward, "backward_", target, out)?;
+            out.set("backward_layer", backward);
+            out.warn("TensorFlow.js makes the backward layer out of the forward one; this one differs");
+        }
+        Ok(())
+    }
+}
+
+impl Bidirectional {
+    /// Whether the backward layer is the forward one turned around, but for its weights.
+    fn is_mirror(&self) -> bool {
+        match (&self.forward.body, &self.backward.body) {
+            (LayerBody::Layer(Layer::Recurrent(forward)), LayerBody::Layer(Layer::Recurrent(backward))) => {
+                Recurrent::turned(forward).computes_as(backward)
+            }
+            _ => false,
+        }
+    }
+}
+
+fn encode_direction(entry: &LayerEntry, prefix: &str, target: Target, out: &Encoding<'_>) -> Result<Value> {
+    let LayerBody::Layer(Layer::Recurrent(layer)) = &entry.body else { return out.held(entry, &[]) };
+    out.part(&entry.class_name, &entry.config, |part| {
+        // Keras sets it in here by itself; it matters where there are masks, and these have a warning of their own.
+        part.remove("zero_output_for_mask");
+        layer.encode_steps(target, part)?;
+        // Keras 3 writes the name with the direction, TensorFlow.js puts it before the name.
+        if let Some(name) = part.get("name").and_then(Value::as_str).filter(|_| part.producer().is_keras3()) {
+            part.set("name", bare_name(name, prefix).to_string());
+        }
+        Ok(())
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::producer::Family;
-    use crate::registry::Layer;
+    use crate::read::ReadCx;
     use crate::testing::{check_infer, check_program, check_refused, check_weights, read_layer_of};
     use expect_test::expect;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn wrapped(class: &str, inner: Value, more: Value) -> Value {
         let mut config = json!({"layer": {"class_name": class, "config": inner}});
@@ -281,7 +348,7 @@ mod tests {
             let Layer::Bidirectional(layer) = read_layer_of(family, "Bidirectional", config).unwrap() else {
                 panic!("not bidirectional")
             };
-            assert_eq!([&layer.forward.entry().name[..], &layer.backward.entry().name], expect);
+            assert_eq!([&layer.forward.name[..], &layer.backward.name], expect);
         };
         let both = |a: &str, b: &str| json!({"layer": named(a), "backward_layer": named(b)});
         check(Family::Keras2, json!({"layer": named("l")}), ["forward_l", "backward_l"]);
@@ -377,5 +444,72 @@ mod tests {
         let config = wrapped("GRU", gru(), json!({"backward_layer": backward}));
         let message = "`config`: the forward and the backward layer differ in `return_sequences`";
         check_refused("Bidirectional", config, &["?,?,3"], message);
+    }
+
+    #[test]
+    fn the_derived_layer_runs_in_the_other_direction() {
+        let layer = |config: Value| match read_layer_of(Family::Keras2, "Bidirectional", config).unwrap() {
+            Layer::Bidirectional(layer) => layer,
+            other => panic!("{other:?} is not bidirectional"),
+        };
+        let backwards = |entry: &LayerEntry| match &entry.body {
+            LayerBody::Layer(Layer::Recurrent(layer)) => layer.go_backwards,
+            other => panic!("{other:?} is not recurrent"),
+        };
+        for turned in [false, true] {
+            let found = layer(wrapped("GRU", json!({"units": 2, "goBackwards": turned}), json!({})));
+            assert_eq!([&found.forward, &found.backward].map(backwards), [turned, !turned]);
+            assert!(found.is_mirror());
+        }
+        let given = |backwards: bool| json!({"class_name": "GRU", "config": {"units": 2, "go_backwards": backwards}});
+        let with = |backwards| layer(wrapped("GRU", json!({"units": 2}), json!({"backward_layer": given(backwards)})));
+        assert!(with(true).is_mirror());
+        assert!(!with(false).is_mirror());
+    }
+
+    #[test]
+    fn only_recurrent_layers_have_a_direction() {
+        let message = "`config.layer`: expected a recurrent layer inside `Bidirectional`, found one of class `Dense`";
+        check_refused("Bidirectional", wrapped("Dense", json!({"units": 2}), json!({})), &["?,?,3"], message);
+        let given = json!({"backward_layer": {"class_name": "Flatten", "config": {}}});
+        let message =
+            "`config.backward_layer`: expected a recurrent layer inside `Bidirectional`, found one of class `Flatten`";
+        check_refused("Bidirectional", wrapped("GRU", json!({"units": 2}), given), &["?,?,3"], message);
+    }
+
+    /// Gives back its input; has another direction if it says so.
+    #[derive(Debug)]
+    struct Walk {
+        turns: bool,
+    }
+
+    impl LayerDef for Walk {
+        fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+            Ok(vec![cx.single(call)?])
+        }
+
+        fn turned(&self) -> Option<Arc<dyn LayerDef>> {
+            self.turns.then(|| Arc::new(Walk { turns: true }) as Arc<dyn LayerDef>)
+        }
+    }
+
+    #[test]
+    fn a_layer_of_the_callers_own_says_its_other_direction() {
+        let producer = Producer::of(Family::Keras3);
+        let mut cx = ReadCx::new(&producer);
+        let describe =
+            |config: &Config<'_>| Ok(Arc::new(Walk { turns: config.or("turns", false)? }) as Arc<dyn LayerDef>);
+        cx.custom.insert("Walk", Arc::new(describe));
+        let read = |turns: bool| {
+            let config =
+                wrapped("Walk", json!({"name": "forward_w", "turns": turns, "return_sequences": true}), json!({}));
+            Layer::read("Bidirectional", config.as_object().unwrap(), &cx).map(|read| read.layer)
+        };
+        let Layer::Bidirectional(layer) = read(true).unwrap() else { panic!("not bidirectional") };
+        assert_eq!([&layer.forward.name[..], &layer.backward.name], ["forward_w", "backward_forward_w"]);
+        assert!(layer.return_sequences);
+        let message = "`config.layer`: a layer of class `Walk` has no other direction; implement `LayerDef::turned` or \
+                       give `backward_layer`";
+        assert_eq!(read(false).unwrap_err().to_string(), message);
     }
 }

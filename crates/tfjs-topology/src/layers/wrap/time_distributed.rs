@@ -3,12 +3,15 @@
 //! Reference: <https://keras.io/api/layers/recurrent_layers/time_distributed/>.
 
 use crate::call::Call;
-use crate::config::Config;
-use crate::inner::Inner;
+use crate::config::{Config, missing};
+use crate::def::LayerEntry;
+use crate::encode::{Encoding, Target};
 use crate::layer::{LayerDef, Scope, ScopeKind};
 use crate::lower::{KerasTensor, LowerCx};
+use crate::parse::entry::read_held;
 use crate::producer::Family;
 use crate::registry::FromConfig;
+use crate::types::TensorType;
 use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
@@ -18,7 +21,7 @@ use tfjs_manifest::{Error, Result};
 #[derive(Clone, Debug)]
 pub struct TimeDistributed {
     /// The layer or model.
-    pub inner: Inner,
+    pub inner: LayerEntry,
     /// Whether the output has the mask the inner layer computes, if it computes one: Keras 2. Otherwise it
     /// has the input's.
     pub inner_mask: bool,
@@ -28,9 +31,12 @@ pub struct TimeDistributed {
 }
 
 impl FromConfig for TimeDistributed {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["TimeDistributed"];
+
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         let keras2 = matches!(config.producer().family, Family::Keras1 | Family::Keras2);
-        Ok(TimeDistributed { inner: Inner::read(config, "layer")?, inner_mask: keras2, folds_open_batch: keras2 })
+        let inner = read_held(config, "layer")?.ok_or_else(|| missing("layer").at_json("config"))?;
+        Ok(TimeDistributed { inner, inner_mask: keras2, folds_open_batch: keras2 })
     }
 }
 
@@ -53,7 +59,7 @@ impl TimeDistributed {
         if pointwise || (self.folds_open_batch && cx.known_dim(batch).is_none()) {
             return Ok(());
         }
-        let name = &self.inner.entry().name;
+        let name = &self.inner.name;
         Err(Error::unsupported(format!(
             "the layer inside of `TimeDistributed` mixes the entries of a batch (`{name}`), which is not supported"
         )))
@@ -95,6 +101,15 @@ fn unfold(cx: &mut LowerCx<'_>, x: Value, steps: [Dim; 2]) -> Result<Value> {
     cx.reshape(x, &dims)
 }
 
+/// The input of one time step.
+fn one_step(ty: &TensorType) -> TensorType {
+    let mut dims = ty.shape.0.clone();
+    if dims.len() > 1 {
+        dims.remove(1);
+    }
+    ty.with_shape(dims)
+}
+
 /// Which steps a mask leaves anything of.
 fn of_steps(cx: &mut LowerCx<'_>, mask: Value) -> Result<Value> {
     let inside: Vec<usize> = (2..cx.ty(mask).rank()).collect();
@@ -113,11 +128,20 @@ impl LayerDef for TimeDistributed {
             let mask = mask.map(|mask| fold(cx, mask)).transpose()?;
             folded.push(KerasTensor::from(fold(cx, input.value)?).with_mask(mask));
         }
-        let name = self.inner.entry().name.clone();
+        let name = self.inner.name.clone();
         let scope = Scope { name, attr: "layer".to_string(), kind: ScopeKind::Wrapped };
         let (outputs, pointwise) = cx.is_pointwise(|cx| cx.lower_inner(&self.inner, scope, Call::of(folded)))?;
         self.check_folding(cx, steps[0], pointwise)?;
         outputs.iter().map(|output| self.unfold(cx, output, steps, mask)).collect()
+    }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        let calls: Vec<Vec<TensorType>> =
+            out.calls().iter().map(|inputs| inputs.iter().map(one_step).collect()).collect();
+        let inner = out.held(&self.inner, &calls)?;
+        out.set("layer", inner);
+        Ok(())
     }
 }
 
@@ -126,7 +150,8 @@ mod tests {
     use crate::lower::Phase;
     use crate::producer::Family;
     use crate::testing::{
-        check_infer, check_program, check_program_of, check_refused, check_refused_in, check_weights,
+        after_input, check_encoded, check_infer, check_program, check_program_of, check_refused, check_refused_in,
+        check_weights, encoded,
     };
     use expect_test::expect;
     use serde_json::json;
@@ -239,5 +264,35 @@ mod tests {
     fn what_the_inner_layer_refuses_names_it() {
         let dense = json!({"layer": {"class_name": "Dense", "config": {"name": "d"}}});
         check_refused("TimeDistributed", dense, &["?,?,3"], "`config.layer.config`, layer `d`: missing `units`");
+    }
+
+    #[test]
+    fn the_inner_layer_is_written_for_one_step() {
+        let wrapped =
+            |class: &str, config: serde_json::Value| json!({"layer": {"class_name": class, "config": config}});
+        let images = json!([null, 5, 4, 3]);
+        // [4, 3] is what it flattens at each step: known, and of rank 3 with the batch.
+        let flatten = wrapped("Flatten", json!({"name": "f"}));
+        check_encoded(Family::Keras2, &images, "TimeDistributed", &flatten, &flatten, &[]);
+        let reshape = wrapped("Reshape", json!({"name": "r", "target_shape": [-1, 6]}));
+        let expect = wrapped("Reshape", json!({"name": "r", "target_shape": [2, 6]}));
+        check_encoded(Family::Keras2, &images, "TimeDistributed", &reshape, &expect, &[]);
+        let norm = wrapped("UnitNormalization", json!({"name": "u"}));
+        let found = encoded(Family::Keras3, &after_input(&images, "TimeDistributed", &norm)).warnings;
+        assert_eq!(found, ["layer `l/u` (UnitNormalization): TensorFlow.js knows no layer of this class"]);
+    }
+
+    #[test]
+    fn a_model_inside_is_written_for_one_step() {
+        let softmax = json!({"class_name": "Softmax", "config": {"name": "s", "axis": 2}});
+        let layers =
+            json!([{"class_name": "InputLayer", "config": {"name": "x", "batch_input_shape": [null, 4, 3]}}, softmax]);
+        let model = json!({"class_name": "Sequential", "config": {"name": "m", "layers": layers}});
+        let found =
+            encoded(Family::Keras2, &after_input(&json!([null, 5, 4, 3]), "TimeDistributed", &json!({"layer": model})));
+        assert_eq!(found.warnings, [""; 0]);
+        let inner = &found.topology["config"]["layers"][1]["config"]["layer"];
+        assert_eq!(inner["class_name"], "Sequential");
+        assert_eq!(inner["config"]["layers"][1]["config"]["axis"], 2);
     }
 }

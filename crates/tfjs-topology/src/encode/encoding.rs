@@ -1,0 +1,115 @@
+//! A layer while it is written: its configuration, and what is known of its calls.
+
+use super::{At, EncodeCx, common, layer};
+use crate::activation::Activation;
+use crate::def::LayerEntry;
+use crate::producer::Producer;
+use crate::types::TensorType;
+use serde_json::{Map, Value, json};
+use std::fmt::Display;
+use tfjs_manifest::Result;
+
+/// A layer while it is written. It starts from what its file said, with the keys that all layers share already in the
+/// target's words; [`LayerDef::encode`](crate::layer::LayerDef::encode) changes the others.
+#[derive(Debug)]
+pub struct Encoding<'a> {
+    pub(super) config: Map<String, Value>,
+    pub(super) at: At<'a>,
+    pub(super) cx: &'a EncodeCx<'a>,
+}
+
+impl<'a> Encoding<'a> {
+    /// A layer of a known class, or a part of one.
+    pub(super) fn new(config: &Map<String, Value>, at: At<'a>, cx: &'a EncodeCx<'a>) -> Self {
+        Encoding { config: common::translate(config, &at, cx), at, cx }
+    }
+
+    /// The class, as the file writes it.
+    pub fn class(&self) -> &str {
+        self.at.class
+    }
+
+    /// Who wrote the file.
+    pub fn producer(&self) -> &'a Producer {
+        self.cx.producer
+    }
+
+    /// The value of a key, in snake case.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.config.get(key)
+    }
+
+    /// Sets the value of a key.
+    pub fn set(&mut self, key: &str, value: impl Into<Value>) {
+        self.config.insert(key.to_string(), value.into());
+    }
+
+    /// Sets the value of a key that is absent or null.
+    pub fn set_default(&mut self, key: &str, value: impl Into<Value>) {
+        if self.get(key).is_none_or(Value::is_null) {
+            self.set(key, value);
+        }
+    }
+
+    /// Leaves out a key.
+    pub fn remove(&mut self, key: &str) -> Option<Value> {
+        self.config.remove(key)
+    }
+
+    /// Gives the value of a key to another key, which the target reads instead.
+    pub fn rename(&mut self, from: &str, to: &str) {
+        if let Some(value) = self.remove(from) {
+            self.set(to, value);
+        }
+    }
+
+    /// Warns of what the target cannot say, does not know or computes differently.
+    pub fn warn(&self, message: impl Display) {
+        self.cx.warn(&self.at, message);
+    }
+
+    /// The types of the inputs of each call, where they are known.
+    pub fn calls(&self) -> &'a [Vec<TensorType>] {
+        self.at.calls
+    }
+
+    /// The rank of the first input of the first call, where it is known.
+    pub fn rank(&self) -> Option<usize> {
+        self.calls().first()?.first().map(|ty| ty.shape.rank())
+    }
+
+    /// Writes the activation at `key` by the target's name. An absent one stays absent.
+    pub(crate) fn activation(&mut self, key: &str, activation: Activation) {
+        let Some(written) = self.get(key) else { return };
+        match activation.tensorflow_js_name() {
+            Some(name) => self.set(key, name),
+            None if activation == Activation::HARD_SIGMOID_RELU6 => self.warn(format_args!(
+                "`{key}` is Keras 3's hard_sigmoid, relu6(x + 3) / 6; TensorFlow.js's is clip(0.2 x + 0.5)"
+            )),
+            None => self.warn(format_args!("TensorFlow.js has no activation {written}, its `{key}`")),
+        }
+    }
+
+    /// A part whose configuration is inside of the layer's: a cell, a direction. Its warnings name its own class.
+    ///
+    /// # Errors
+    /// What `write` says.
+    pub(crate) fn part(
+        &self,
+        class: &str,
+        config: &Map<String, Value>,
+        write: impl FnOnce(&mut Encoding<'_>) -> Result<()>,
+    ) -> Result<Value> {
+        let mut part = Encoding::new(config, At { class, ..self.at }, self.cx);
+        write(&mut part)?;
+        Ok(json!({ "class_name": class.rsplit('>').next().unwrap_or(class), "config": part.config }))
+    }
+
+    /// A layer or model that a wrapper holds; `calls` are the types it is called with, where they are known.
+    ///
+    /// # Errors
+    /// As [`encode`](super::encode()).
+    pub(crate) fn held(&self, entry: &LayerEntry, calls: &[Vec<TensorType>]) -> Result<Value> {
+        layer::encode_held(entry, &format!("{}/{}", self.at.path, entry.name), calls, self.cx).map(Value::Object)
+    }
+}
