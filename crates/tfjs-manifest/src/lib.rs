@@ -53,6 +53,7 @@ mod shape;
 mod sink;
 mod spec;
 pub mod text;
+mod warnings;
 
 pub use dtype::DType;
 pub use error::{Error, Kind, Place, Result};
@@ -66,3 +67,4 @@ pub use quantization::{AffineStore, Quantization};
 pub use shape::Shape;
 pub use sink::{GroupSink, Segment, WeightReader, WeightSink};
 pub use spec::WeightSpec;
+pub use warnings::Warnings;

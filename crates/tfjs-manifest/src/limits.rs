@@ -10,6 +10,8 @@ use crate::{Error, Result};
 pub struct Limits {
     /// Bytes of `model.json`. Default 64 MiB; parsed JSON takes up to forty times its text.
     pub model_json_bytes: u64,
+    /// Bytes of a `metadata.json` beside a model. Default 64 KiB.
+    pub metadata_bytes: u64,
     /// Bytes of all weights, as values in memory. Default 64 GiB.
     pub weight_bytes: u64,
     /// Bytes of all string tensors, whose sizes the manifest does not tell; groups that have some get equal shares.
@@ -49,6 +51,7 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             model_json_bytes: 64 << 20,
+            metadata_bytes: 64 << 10,
             weight_bytes: 64 << 30,
             string_bytes: 64 << 20,
             tensors: 1 << 20,
@@ -74,6 +77,7 @@ impl Limits {
         let n = u64::MAX;
         Limits {
             model_json_bytes: n,
+            metadata_bytes: n,
             weight_bytes: n,
             string_bytes: n,
             tensors: n,

@@ -6,6 +6,7 @@ use crate::producer::Producer;
 use crate::registry::Layer;
 use crate::types::TensorType;
 use serde_json::{Map, Value};
+use tfjs_manifest::Warnings;
 
 /// A whole file's model.
 #[derive(Clone, Debug)]
@@ -15,7 +16,7 @@ pub struct ModelDef {
     /// The model.
     pub root: Submodel,
     /// What was noticed while reading and does not stop the model from loading.
-    pub warnings: Vec<String>,
+    pub warnings: Warnings,
 }
 
 /// A model, at any depth.

@@ -10,6 +10,7 @@ use crate::args::{DumpArgs, Stage};
 use crate::failure::Failure;
 use crate::options::load_options;
 use crate::road::{self, Fetched};
+use crate::shown::Out;
 use serde_json::{Value, json};
 use std::io::Write;
 use tfjs::parts::io::WeightSource;
@@ -18,20 +19,20 @@ use tfjs::parts::topology::producer::Family;
 use tfjs::parts::topology::types::{SymShape, TensorType};
 use tfjs::{LayersModel, LoadOptions, Producer, Result};
 
-pub(crate) fn run(args: &DumpArgs, out: &mut dyn Write, _err: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) fn run(args: &DumpArgs, out: &mut Out<'_>) -> Result<(), Failure> {
     let options = load_options(&args.model)?;
     if args.stage == Stage::Plan {
         let plan = plan(&road::load(&args.model.model, options)?)?;
-        return Ok(writeln!(out, "{plan:#}")?);
+        return Ok(writeln!(out.json(), "{plan:#}")?);
     }
     let fetched = road::fetch(&args.model.model, &options)?;
     if args.stage == Stage::Program {
         // The text form, which `tfjs_ir::text` reads back.
         let program = program(&fetched, &options).map_err(|e| fetched.place(e))?;
-        return Ok(write!(out, "{program}")?);
+        return Ok(write!(out.text(), "{program}")?);
     }
     let dump = to_stage(args.stage, &fetched, &options).map_err(|e| fetched.place(e))?;
-    Ok(writeln!(out, "{dump:#}")?)
+    Ok(writeln!(out.json(), "{dump:#}")?)
 }
 
 fn to_stage(stage: Stage, fetched: &Fetched, options: &LoadOptions) -> Result<Value> {
@@ -62,15 +63,16 @@ fn program(fetched: &Fetched, options: &LoadOptions) -> Result<String> {
 
 /// What was fetched, understood or not: this stage is for files that go wrong later.
 fn artifacts(fetched: &Fetched, options: &LoadOptions) -> Value {
+    let bytes = &fetched.artifacts.model_json[..];
     let envelope = fetched.json(options).ok();
     let manifest = envelope.as_ref().and_then(|json| json.weights_manifest.as_ref());
     let groups = manifest.map(|m| m.groups().iter().map(|group| json!(group.paths)).collect::<Value>());
-    let document = serde_json::from_slice::<Value>(&fetched.text).ok();
-    let text = document.is_none().then(|| String::from_utf8_lossy(&fetched.text).into_owned());
+    let document = serde_json::from_slice::<Value>(bytes).ok();
+    let text = document.is_none().then(|| String::from_utf8_lossy(bytes).into_owned());
     json!({
-        "location": fetched.location,
-        "model_json_bytes": fetched.text.len(),
-        "weights": match fetched.weights {
+        "location": fetched.artifacts.location,
+        "model_json_bytes": bytes.len(),
+        "weights": match fetched.artifacts.weights {
             WeightSource::None => "none",
             WeightSource::Whole(_) => "memory",
             _ => "files",
