@@ -36,6 +36,11 @@ pub fn push_shown(text: &mut String, c: char) {
     }
 }
 
+/// The whole text on one line; characters that [act](acts) are escaped.
+pub fn escaped(text: &str) -> String {
+    one_line(text, usize::MAX)
+}
+
 /// The text on one line, cut after about a hundred characters; characters that [act](acts) are escaped.
 pub fn shorten(text: &str) -> String {
     one_line(text, LONGEST)
