@@ -110,7 +110,7 @@ fn ids_must_be_whole_and_in_range() {
 fn numbers_of_double_precision_do_not_become_infinite() {
     let model = two_inputs();
     let double = |x: f64| Tensor::new(&[[0.5, x]], &Device::Cpu).unwrap();
-    let first = |x: f64| vec![Input::from(double(x)), floats(&[1, 3]).into()];
+    let first = |x: f64| vec![Input::from(double(x)), floats(&[1, 3])];
     check_error(
         model.predict(first(1e39)),
         Kind::Mismatch,
