@@ -17,6 +17,8 @@ use tfjs::{DType, Device, Error, Input, Inputs, LayersModel, Outputs, Port, Resu
 const MOST_DIMENSIONS: usize = 8;
 /// The most bytes of a file of inputs, and of a tensor in it as the model takes it.
 const MOST_BYTES: u64 = 4 << 30;
+/// The most bytes of a JSON file of inputs: read, it takes some twenty times as much.
+const MOST_JSON: u64 = 64 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
@@ -59,6 +61,10 @@ pub(crate) fn read_inputs(path: &Path, model: &LayersModel) -> Result<Inputs> {
 }
 
 fn parse_inputs(format: Format, bytes: &[u8], ports: &[Port<'_>]) -> Result<Inputs> {
+    if format == Format::Json && bytes.len() as u64 > MOST_JSON {
+        let message = format!("expected a JSON file of {MOST_JSON} bytes at most; give .npy or .safetensors");
+        return Err(Error::limit(message));
+    }
     let mut named = match format {
         Format::Safetensors => safetensors::read(bytes)?,
         Format::Npy => return npy::read(bytes).and_then(|tensor| only(ports, tensor)),
@@ -247,6 +253,9 @@ mod tests {
         assert!(matches!(one, Inputs::Positional(inputs) if inputs.len() == 1));
         let two = parse_inputs(Format::Safetensors, &file, &[port("x"), port("y")]).unwrap();
         assert!(matches!(two, Inputs::Named(inputs) if inputs[0].0 == "whatever"));
+
+        let long = vec![b' '; MOST_JSON as usize + 1];
+        assert_eq!(parse_inputs(Format::Json, &long, &[port("x")]).unwrap_err().kind(), Kind::Limit);
 
         let file = npy::write(&[numbers("", &[1.0])]).unwrap();
         assert!(parse_inputs(Format::Npy, &file, &[port("x")]).is_ok());
