@@ -9,6 +9,9 @@ use tfjs::parts::topology::graph::SlotId;
 use tfjs::parts::weights::Destinations;
 use tfjs::{DType, Error, LoadOptions, LoadReport, Result};
 
+/// Files of a group beyond this many that cannot be had are not looked for.
+const MOST_FILES: usize = 100;
+
 /// Builds the model that was fetched, and reads all its weights. What is wrong goes to the findings: if building fails,
 /// everything that is wrong with any weight file.
 pub(crate) fn verify(
@@ -72,7 +75,7 @@ fn unreachable(fetched: &Fetched, group: &WeightsGroup) -> Vec<Error> {
         let opened = fetched.driver.block_on(files.open(path, OpenOptions::new(Purpose::Weights)));
         opened.err().map(|e| e.in_file(path))
     };
-    group.paths.iter().filter_map(open).collect()
+    group.paths.iter().filter_map(open).take(MOST_FILES).collect()
 }
 
 /// Builds the model; weights that are not finite are a warning each.
