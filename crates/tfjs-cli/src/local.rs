@@ -31,18 +31,23 @@ pub(crate) fn shown(path: &Path) -> String {
 pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
     let read = || {
         let mut bytes = Vec::new();
-        match is_standard(path) {
-            true => std::io::stdin().lock().take(most.saturating_add(1)).read_to_end(&mut bytes)?,
-            false => File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?,
-        };
-        Ok(bytes)
+        if is_standard(path) {
+            std::io::stdin().lock().take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+        } else {
+            let file = File::open(path)?;
+            // Zero for what has no length, such as a pipe.
+            let length = file.metadata()?.len();
+            if length > most {
+                return Ok(None);
+            }
+            bytes.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX))?;
+            file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+        }
+        Ok(Some(bytes).filter(|bytes| bytes.len() as u64 <= most))
     };
     let place = |e: Error| e.in_file(shown(path));
     let bytes = read().map_err(|e: std::io::Error| place(Error::fetch("cannot read the file").with_source(e)))?;
-    if bytes.len() as u64 > most {
-        return Err(place(Error::limit(format!("expected a file of {most} bytes at most, found more"))));
-    }
-    Ok(bytes)
+    bytes.ok_or_else(|| place(Error::limit(format!("expected a file of {most} bytes at most, found more"))))
 }
 
 /// The bytes of a file of text: labels, certificates, checksums.

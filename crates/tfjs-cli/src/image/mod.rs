@@ -7,7 +7,7 @@
 mod resize;
 
 use crate::labels::Picture;
-use ::image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits};
+use ::image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageReader, Limits};
 use resize::{Raster, bilinear, centre_square};
 use std::io::Cursor;
 use tfjs::layer::CandleResultExt;
@@ -148,8 +148,13 @@ fn decode(encoded: &[u8], target: &Target, picture: &Picture) -> Result<DynamicI
     let decoder = reader.into_decoder().map_err(undecodable)?;
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
-    // Whether it becomes a copy in other channels is not worth the trouble to know.
-    let decoded = decoder.total_bytes().saturating_add(pixels.saturating_mul(target.channels as u64));
+    // As `raster` makes it.
+    let copied = match (decoder.color_type(), target.channels) {
+        (ColorType::Rgb8, 3) | (ColorType::L8, 1) | (ColorType::Rgba8, 4) => 0,
+        (_, 1) => 3 + 1,
+        (_, channels) => channels as u64,
+    };
+    let decoded = decoder.total_bytes().saturating_add(pixels.saturating_mul(copied));
     if decoded > MOST_BYTES {
         return Err(Error::limit(format!(
             "the picture has {width} x {height} pixels, {decoded} bytes when it is decoded; expected {MOST_BYTES} at most"
@@ -260,8 +265,8 @@ mod tests {
             png[29..33].copy_from_slice(&crc);
             png
         };
-        // 11 585^2 bytes of grey and as many once more are past 256 MiB; in RGB 8192^2 are.
-        check_too_large(&header(11_586), "?,8,8,1", None, "268470792 bytes when it is decoded");
+        // 16 384^2 bytes of grey are 256 MiB; with a copy in RGB 8192^2 pixels are.
+        check_too_large(&header(16_385), "?,8,8,1", None, "268468225 bytes when it is decoded");
         check_too_large(&header(8193), "?,8,8,3", None, "when it is decoded");
         // 8000^2 floats are fine as a picture, not as a tensor of their own size.
         check_too_large(&header(8000), "?,?,?,3", None, "a picture of 8000 x 8000 is asked for");
