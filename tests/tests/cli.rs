@@ -294,8 +294,8 @@ fn metadata_that_asks_for_a_picture_of_any_size_is_refused() {
     };
     answer(&with_size(8));
     check_refused(&with_size(100_000), &["a picture of 100000 x 100000 is asked for"]);
-    check_refused(&with_size(1 << 40), &["elements"]);
-    check_refused(&with_size(u64::MAX), &["elements"]);
+    check_refused(&with_size(18_000), &["a picture of 18000 x 18000 is asked for"]);
+    check_refused(&with_size(u64::MAX), &["is asked for"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -501,7 +501,7 @@ fn wrong_inputs() {
     check(r#"{"sepal": [[1, 2]]}"#, &["`petal` is missing"]);
     check(r#"{"sepal": [[1, 2, 3]], "petal": [[1, 2]]}"#, &["`sepal`", "expected shape [?,2], found [1,3]"]);
     check(r#"{"sepal": [[1, 2], [3, 4]], "petal": [[1, 2]]}"#, &["`sepal`", "`petal`", "batch"]);
-    check(r#"{"sepal": [["a", 2]], "petal": [[1, 2]]}"#, &["`sepal`", "expected a number", "in.json"]);
+    check(r#"{"sepal": [["a", 2]], "petal": [[1, 2]]}"#, &["`sepal[0][0]`", "expected a number", "in.json"]);
     check("[[1, 2]]", &["`sepal`, `petal`"]);
     check("sepal,petal", &["expected JSON"]);
     check_refused(&["predict", &models("iris"), "--input", "no/such.npy"], &["no/such.npy"]);

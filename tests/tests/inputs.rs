@@ -107,6 +107,26 @@ fn ids_must_be_whole_and_in_range() {
 }
 
 #[test]
+fn numbers_of_double_precision_do_not_become_infinite() {
+    let model = two_inputs();
+    let double = |x: f64| Tensor::new(&[[0.5, x]], &Device::Cpu).unwrap();
+    let first = |x: f64| vec![Input::from(double(x)), floats(&[1, 3])];
+    check_error(
+        model.predict(first(1e39)),
+        Kind::Mismatch,
+        "value `a`",
+        "expected `float32`, found the value out of range `1e39`",
+    );
+    check_error(model.predict(first(-3.5e38)), Kind::Mismatch, "value `a`", "out of range `-3.5e38`");
+    for fine in [3.4e38, f64::INFINITY, f64::NAN, 1e-300] {
+        model.predict(first(fine)).unwrap();
+    }
+    let ids = integers("int64");
+    let long = Tensor::new(&[[9_223_372_036_854_775_808.0f64, 0.0]], &Device::Cpu).unwrap();
+    check(&ids, long, "value `ids`", "out of range");
+}
+
+#[test]
 fn truth_values_are_zero_and_one() {
     let model = integers("bool");
     check(

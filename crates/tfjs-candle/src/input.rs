@@ -203,7 +203,24 @@ fn to_type(tensor: &Tensor, ty: ValueType) -> Result<Tensor> {
     if !wanted.is_float() {
         refuse_loss(tensor, ty)?;
     }
-    tensor.to_dtype(wanted).or_error()
+    let converted = tensor.to_dtype(wanted).or_error()?;
+    if wanted == DType::F32 && tensor.dtype() == DType::F64 {
+        refuse_overflow(tensor, &converted)?;
+    }
+    Ok(converted)
+}
+
+/// A finite number of double precision must not become infinity in silence.
+fn refuse_overflow(wide: &Tensor, converted: &Tensor) -> Result<()> {
+    let wide = wide.flatten_all().and_then(|t| t.to_vec1::<f64>()).or_error()?;
+    let converted = converted.flatten_all().and_then(|t| t.to_vec1::<f32>()).or_error()?;
+    match wide.iter().zip(&converted).find(|(wide, converted)| wide.is_finite() && !converted.is_finite()) {
+        Some((wide, _)) => Err(Error::mismatch(format!(
+            "expected `{}`, found the value out of range `{wide:e}`",
+            ValueType::Float.name()
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Ids often arrive as floats or wider integers; a fraction would be cut off, a large one wrapped, in silence.
@@ -211,7 +228,8 @@ fn refuse_loss(tensor: &Tensor, ty: ValueType) -> Result<()> {
     let range = match ty {
         ValueType::Int32 => f64::from(i32::MIN)..=f64::from(i32::MAX),
         ValueType::Bool => 0.0..=1.0,
-        _ => i64::MIN as f64..=i64::MAX as f64,
+        // The largest number of 64 bits is rounded up as a float.
+        _ => i64::MIN as f64..=(i64::MAX as f64).next_down(),
     };
     let values =
         tensor.to_dtype(DType::F64).and_then(|t| t.flatten_all()).and_then(|t| t.to_vec1::<f64>()).or_error()?;

@@ -26,7 +26,7 @@ impl Outputs {
         self.items.is_empty()
     }
 
-    /// The names, in the model's order; a repeated name has `:1`, `:2`, ... from the second on.
+    /// The names, in the model's order; a repeated name has the next of `:1`, `:2`, ... that is free.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.items.iter().map(|(name, _)| name.as_str())
     }

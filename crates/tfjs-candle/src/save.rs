@@ -4,7 +4,7 @@
 
 use crate::engine::CandleResultExt;
 use crate::model::LayersModel;
-use tfjs_manifest::{DType, Error, ModelJson, Result};
+use tfjs_manifest::{DType, Error, ModelJson, Result, Warnings};
 use tfjs_topology::def::{LayerBody, ModelDef};
 use tfjs_topology::encode::{GENERATED_BY, Target, encode, weight_names};
 use tfjs_topology::graph::{SlotId, WeightSlot};
@@ -85,9 +85,9 @@ impl LayersModel {
     pub fn to_artifacts(&self, options: &FileOptions) -> Result<ModelFiles> {
         let FileOptions { store, files, optimizer } = options;
         let encoded = encode(&self.def_with_input_types(), Target::TensorFlowJs)?;
-        let mut warnings = encoded.warnings;
         let named = weight_names(self.graph(), &encoded.topology, self.custom_layers().defs(), self.limits())?;
-        warnings.extend(named.warnings);
+        let mut warnings = Warnings::new();
+        encoded.warnings.iter().chain(&named.warnings).for_each(|warning| warnings.push(warning));
 
         let (weights, written) = self.encode_weights(&named.names, *store, files, *optimizer)?;
         let mut topology = encoded.topology;
@@ -105,7 +105,7 @@ impl LayersModel {
         json.user_defined_metadata.clone_from(&original.user_defined_metadata);
         json.signature.clone_from(&original.signature);
         json.saved_training_config.clone_from(&original.saved_training_config);
-        Ok(ModelFiles { json, weights: written, warnings })
+        Ok(ModelFiles { json, weights: written, warnings: warnings.to_lines() })
     }
 
     /// The definition, with what the caller said of the inputs when it was loaded.

@@ -274,7 +274,7 @@ pub(crate) enum DeviceName {
 
 fn device(text: &str) -> Result<DeviceName, String> {
     let (name, index) = match text.split_once(':') {
-        Some((name, index)) => (name, index.parse().map_err(|_| format!("`{index}` is no device number"))?),
+        Some((name, index)) => (name, index.parse().map_err(|_| "expected a number behind the colon")?),
         None => (text, 0),
     };
     match (name, text.contains(':')) {

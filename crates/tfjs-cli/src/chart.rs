@@ -1,6 +1,6 @@
 //! Ranked labels with their probabilities as a small bar chart of text.
 
-use crate::failure::one_line;
+use crate::shown;
 use std::io::{self, Write};
 
 /// The longest bar, in characters.
@@ -16,7 +16,7 @@ const EIGHTHS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'
 pub(crate) fn draw(values: &[f32], labels: Option<&[String]>, top: usize, out: &mut dyn Write) -> io::Result<()> {
     let ranked = rank(values, top);
     let label = |i: usize| match labels.and_then(|l| l.get(i)) {
-        Some(label) => one_line(label).chars().take(LONGEST_LABEL).collect(),
+        Some(label) => shown::line(label).chars().take(LONGEST_LABEL).collect(),
         None => i.to_string(),
     };
     let labels: Vec<String> = ranked.iter().map(|(i, _)| label(*i)).collect();
@@ -34,9 +34,25 @@ pub(crate) fn draw(values: &[f32], labels: Option<&[String]>, top: usize, out: &
 
 /// Index and value of the largest, in order; of equals the first; what is no number comes last.
 pub(crate) fn rank(values: &[f32], top: usize) -> Vec<(usize, f32)> {
-    let mut ranked: Vec<(usize, f32)> = values.iter().copied().enumerate().collect();
     let key = |v: f32| if v.is_nan() { f32::NEG_INFINITY } else { v };
-    ranked.sort_by(|(_, a), (_, b)| a.is_nan().cmp(&b.is_nan()).then(key(*b).total_cmp(&key(*a))));
+    let order = |&(i, a): &(usize, f32), &(j, b): &(usize, f32)| {
+        a.is_nan().cmp(&b.is_nan()).then(key(b).total_cmp(&key(a))).then(i.cmp(&j))
+    };
+    // No more are kept than twice those that are wanted: a row may be as long as memory.
+    let mut ranked: Vec<(usize, f32)> = Vec::new();
+    let mut last = None;
+    for entry in values.iter().copied().enumerate() {
+        if last.as_ref().is_some_and(|last| order(&entry, last).is_gt()) {
+            continue;
+        }
+        ranked.push(entry);
+        if ranked.len() >= top.saturating_mul(2) {
+            ranked.sort_unstable_by(order);
+            ranked.truncate(top);
+            last = ranked.last().copied();
+        }
+    }
+    ranked.sort_unstable_by(order);
     ranked.truncate(top);
     ranked
 }
@@ -108,7 +124,18 @@ mod tests {
     }
 
     #[test]
+    fn the_best_of_many_are_the_first_of_all_in_order() {
+        let values: Vec<f32> = (0..1000).map(|i| ((i * 7919) % 101) as f32).collect();
+        let mut all: Vec<(usize, f32)> = values.iter().copied().enumerate().collect();
+        all.sort_by(|a, b| b.1.total_cmp(&a.1));
+        for top in [1, 2, 17, 999, usize::MAX] {
+            assert_eq!(rank(&values, top), all[..top.min(1000)]);
+        }
+    }
+
+    #[test]
     fn labels_cannot_act() {
+        check(&[1.0], &["cat\u{202e}"], 1, &["  cat\\u{202e}  1.0000  ████████████████████████████████"]);
         check(&[1.0], &["a\n\u{1b}b"], 1, &["  a\\n\\u{1b}b  1.0000  ████████████████████████████████"]);
     }
 }

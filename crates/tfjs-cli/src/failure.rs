@@ -1,9 +1,13 @@
 //! How a command ends other than well, and how that is said: one line each for an error, its findings and
 //! its causes.
 
+use crate::shown;
 use std::error::Error as _;
 use std::io::{self, Write};
 use tfjs::Error;
+
+/// Causes of causes beyond this many are left out.
+const MOST_CAUSES: usize = 16;
 
 /// Why a command did not succeed.
 #[derive(Debug)]
@@ -56,36 +60,20 @@ pub(crate) fn print_error(error: &Error, err: &mut dyn Write) -> io::Result<()> 
 }
 
 pub(crate) fn print_warning(warning: &str, err: &mut dyn Write) -> io::Result<()> {
-    writeln!(err, "warning: {}", one_line(warning))
+    writeln!(err, "warning: {}", shown::line(warning))
 }
 
-/// Place and message, without the findings.
+/// Place and message, without the findings. Both are on one line and cut.
 fn line(error: &Error) -> String {
     let place = error.place().to_string();
     let separator = if place.is_empty() { "" } else { ": " };
-    one_line(&format!("{place}{separator}{}", error.message()))
+    format!("{place}{separator}{}", error.message())
 }
 
 /// What led to an error, nearest first.
 pub(crate) fn causes(error: &Error) -> Vec<String> {
-    let mut causes = Vec::new();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        causes.push(one_line(&cause.to_string()));
-        next = cause.source();
-    }
-    causes
-}
-
-/// The text without control characters: names in a file must not move the cursor or fake another line.
-pub(crate) fn one_line(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
-        match c.is_control() {
-            true => line.extend(c.escape_default()),
-            false => line.push(c),
-        }
-        line
-    })
+    let chain = std::iter::successors(error.source(), |&cause| cause.source());
+    chain.take(MOST_CAUSES).map(|cause| shown::line(&cause.to_string())).collect()
 }
 
 #[cfg(test)]
@@ -118,6 +106,14 @@ mod tests {
     #[test]
     fn control_characters_cannot_act() {
         check(Error::malformed("unknown layer `\u{1b}[2J`"), "error: unknown layer `\\u{1b}[2J`\n");
+        let cause = io::Error::other("x\u{202e}".repeat(1000));
+        let mut said = Vec::new();
+        Failure::from(Error::fetch("a\u{2028}b").in_file("c\u{61c}").with_source(cause)).print(&mut said);
+        let said = String::from_utf8(said).unwrap();
+        assert!(
+            said.starts_with("error: `c\\u{61c}`: a\\u{2028}b\n  caused by: x\\u{202e}x") && said.len() < 6000,
+            "{said}"
+        );
     }
 
     #[test]

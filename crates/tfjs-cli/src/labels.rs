@@ -5,13 +5,16 @@
 //! Teachable Machine: `Metadata` in `libraries/image/src/custom-mobilenet.ts` of
 //! googlecreativelab/teachablemachine-community.
 
+use crate::failure::{Failure, print_warning};
 use crate::local;
-use crate::road;
+use crate::road::{self, Optional};
 use serde_json::Value;
+use std::io::Write;
 use std::path::Path;
-use tfjs::parts::io::ModelUrl;
+use std::sync::Arc;
+use tfjs::parts::io::{FilesHandler, FolderFiles, ModelUrl};
 use tfjs::parts::manifest::{self, text::found};
-use tfjs::{Error, Kind, LoadOptions, Result};
+use tfjs::{Error, IoHandler, Kind, LoadOptions, Result};
 
 /// The file a Teachable Machine export has beside its model.json.
 const METADATA_JSON: &str = "metadata.json";
@@ -84,12 +87,58 @@ impl Picture {
     }
 }
 
-/// What the `metadata.json` beside a model says; nothing, if there is none.
-pub(crate) fn beside(model: &str, location: &str, options: &LoadOptions) -> Result<Picture> {
+/// What the `metadata.json` beside a model says; nothing, if there is none or it does not come.
+///
+/// # Errors
+/// [`Kind::Limit`] for one that is too large, [`Kind::Malformed`] for one that cannot be understood: without it the
+/// answer would be another.
+pub(crate) fn beside(
+    model: &str,
+    location: &str,
+    options: &LoadOptions,
+    err: &mut dyn Write,
+) -> Result<Picture, Failure> {
     let url = ModelUrl::parse(model)?;
+    // Nothing can be beside it.
+    if url.scheme() == "data" {
+        return Ok(Picture::default());
+    }
+    let mut options = options.clone();
+    options.limits.model_json_bytes = options.limits.metadata_bytes;
+    let too_large = |e: Error| match e.kind() {
+        Kind::Limit => e.with_message(format!(
+            "limit `metadata_bytes`: expected {} bytes at most; with `--range` and `--labels` the file is not read",
+            options.limits.metadata_bytes
+        )),
+        _ => e,
+    };
+    let fetched = match road::fetch_optional(&*handler(&url, location, &options)?, &options) {
+        Ok(Optional::Fetched(artifacts)) => artifacts,
+        Ok(Optional::Late) => {
+            let seconds = road::PATIENCE.as_secs();
+            let text = format!("`{METADATA_JSON}` did not come in {seconds} s; predicting without it");
+            print_warning(&text, err)?;
+            return Ok(Picture::default());
+        }
+        Err(e) if e.kind() == Kind::Fetch => return Ok(Picture::default()),
+        Err(e) => return Err(too_large(e).into()),
+    };
+    let metadata = manifest::json::parse(&fetched.model_json, &options.limits).map_err(too_large);
+    let picture = metadata.and_then(|m| Picture::of_teachable_machine(&m));
+    Ok(picture.map_err(|e| e.in_file(&fetched.location))?)
+}
+
+/// Where the `metadata.json` beside a model is read from.
+fn handler(url: &ModelUrl, location: &str, options: &LoadOptions) -> Result<Arc<dyn IoHandler>> {
+    let path = Path::new(location);
+    if url.as_path().is_some() && path.is_file() {
+        // As a weight file: links do not lead out of the folder.
+        let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+        let files = FolderFiles::new(folder).with_limits(options.limits.clone());
+        let files = files.with_allow_symlinks(options.io.allow_symlinks);
+        return Ok(Arc::new(FilesHandler::new(Arc::new(files), METADATA_JSON)));
+    }
     let file = match url.split() {
-        // Nothing can be beside it.
-        _ if url.scheme() == "data" => return Ok(Picture::default()),
         Some((folder, name, query)) => match location.rsplit_once("!/") {
             // The JSON that was found in an archive.
             Some((_, json)) if !folder.contains("!/") => {
@@ -99,23 +148,17 @@ pub(crate) fn beside(model: &str, location: &str, options: &LoadOptions) -> Resu
             }
             _ => format!("{folder}{METADATA_JSON}{query}"),
         },
-        // The path of the model's JSON, also where its folder or archive was named.
-        None => Path::new(location).with_file_name(METADATA_JSON).display().to_string(),
+        // The path of the model's JSON in an archive.
+        None => path.with_file_name(METADATA_JSON).display().to_string(),
     };
-    let fetched = match road::fetch(&file, options) {
-        Ok(fetched) => fetched,
-        Err(e) if e.kind() == Kind::Fetch => return Ok(Picture::default()),
-        Err(e) => return Err(e),
-    };
-    let metadata = manifest::json::parse(&fetched.text, &options.limits);
-    metadata.and_then(|m| Picture::of_teachable_machine(&m)).map_err(|e| fetched.place(e))
+    options.registry.resolve(&ModelUrl::parse(&file)?)
 }
 
 /// The lines of a file of labels.
 pub(crate) fn of_file(path: &Path) -> Result<Vec<String>> {
-    let bytes = local::read(path)?;
+    let bytes = local::read_text(path)?;
     let text = String::from_utf8(bytes)
-        .map_err(|e| Error::malformed("expected lines of UTF-8 text").in_file(path.display()).with_source(e))?;
+        .map_err(|e| Error::malformed("expected lines of UTF-8 text").in_file(local::shown(path)).with_source(e))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     Ok(text.trim_end().lines().map(|line| line.trim().to_owned()).collect())
 }

@@ -15,18 +15,22 @@ mod labels;
 mod local;
 mod options;
 mod progress;
+mod refused;
 mod road;
+mod shown;
 mod tensors;
 
 use args::{Args, Command};
 use clap::Parser;
 use failure::Failure;
+use shown::{Out, Shown};
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
 /// Runs the command with these arguments, the first of which is the program's name as in
-/// [`std::env::args_os`]. The answer goes to `out`, errors, warnings and progress to `err`.
+/// [`std::env::args_os`]. The answer goes to `out`, errors, warnings and progress to `err`. Neither gets a character
+/// that a terminal acts on, but line feeds and tabs, and the bytes of tensors where these are asked for.
 ///
 /// The code is 0 on success, 1 if something is wrong with the model, a file or the answer's stream, 2 if
 /// the arguments are not understood.
@@ -35,11 +39,12 @@ where
     A: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
 {
-    let args = match Args::try_parse_from(args) {
+    let (out, err) = (&mut Out::new(out), &mut Shown::text(err));
+    let args = match Args::try_parse_from(args).map_err(refused::without_secrets) {
         Ok(args) => args,
         Err(refused) => {
             // Help and version are answers; what is not understood is an error.
-            let stream: &mut dyn Write = if refused.use_stderr() { err } else { out };
+            let stream: &mut dyn Write = if refused.use_stderr() { err } else { &mut out.text() };
             let written = write!(stream, "{}", refused.render()).and_then(|()| stream.flush());
             let code = if written.is_err() { 1 } else { refused.exit_code() };
             return ExitCode::from(u8::try_from(code).unwrap_or(1));
@@ -48,14 +53,14 @@ where
     let done = match &args.command {
         Command::Inspect(args) => commands::inspect::run(args, out, err),
         Command::Predict(args) => commands::predict::run(args, out, err),
-        Command::Dump(args) => commands::dump::run(args, out, err),
-        Command::Bench(args) => commands::bench::run(args, out, err),
+        Command::Dump(args) => commands::dump::run(args, out),
+        Command::Bench(args) => commands::bench::run(args, out),
         Command::List(args) => commands::store::list(args, out, err),
         Command::Copy(args) => commands::store::copy(args, out),
         Command::Move(args) => commands::store::rename(args, out),
         Command::Remove(args) => commands::store::remove(args, out),
     };
-    match done.and_then(|()| out.flush().map_err(Failure::from)) {
+    match done.and_then(|()| out.bytes().flush().map_err(Failure::from)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             failure.print(err);

@@ -1,26 +1,58 @@
 //! The caller's own files, given by name on the command line: the only ones this crate opens. Models and
 //! what lies beside them come through `tfjs-io`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
+use tfjs::parts::io::ModelUrl;
 use tfjs::{Error, Result};
+
+/// The most bytes of a file of text.
+const MOST_TEXT: u64 = 16 << 20;
 
 /// Whether the path means a standard stream.
 pub(crate) fn is_standard(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// The bytes of a file; `-` is the standard input.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
-    let bytes = match is_standard(path) {
-        true => {
-            let mut bytes = Vec::new();
-            std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+/// The path as it is shown: a URL that was given for a path has no secrets in it.
+pub(crate) fn shown(path: &Path) -> String {
+    let text = path.display().to_string();
+    match text.contains("://") {
+        true => ModelUrl::parse(&text).map_or_else(|_| "a URL".to_owned(), |url| url.to_string()),
+        false => text,
+    }
+}
+
+/// The bytes of a file, so many at most; `-` is the standard input.
+///
+/// # Errors
+/// [`Kind::Limit`](tfjs::Kind::Limit) for more bytes, [`Kind::Fetch`](tfjs::Kind::Fetch) for what cannot be read.
+pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
+    let read = || {
+        let mut bytes = Vec::new();
+        if is_standard(path) {
+            std::io::stdin().lock().take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+        } else {
+            let file = File::open(path)?;
+            // Zero for what has no length, such as a pipe.
+            let length = file.metadata()?.len();
+            if length > most {
+                return Ok(None);
+            }
+            bytes.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX))?;
+            file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
         }
-        false => fs::read(path),
+        Ok(Some(bytes).filter(|bytes| bytes.len() as u64 <= most))
     };
-    bytes.map_err(|e| Error::fetch("cannot read the file").in_file(path.display()).with_source(e))
+    let place = |e: Error| e.in_file(shown(path));
+    let bytes = read().map_err(|e: std::io::Error| place(Error::fetch("cannot read the file").with_source(e)))?;
+    bytes.ok_or_else(|| place(Error::limit(format!("expected a file of {most} bytes at most, found more"))))
+}
+
+/// The bytes of a file of text: labels, certificates, checksums.
+pub(crate) fn read_text(path: &Path) -> Result<Vec<u8>> {
+    read(path, MOST_TEXT)
 }
 
 /// Writes a file, replacing what was there: whole, or not at all.
@@ -42,7 +74,24 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let error = read(Path::new("no/such/file")).unwrap_err();
+        let error = read(Path::new("no/such/file"), 9).unwrap_err();
         assert_eq!((error.kind(), error.place().file.as_deref()), (Kind::Fetch, Some("no/such/file")));
+    }
+
+    #[test]
+    fn a_url_in_place_of_a_path_is_shown_without_secrets() {
+        let error = read(Path::new("http://user:s3cr@host/x.npy"), 9).unwrap_err();
+        assert_eq!(error.place().file.as_deref(), Some("http://host/x.npy"));
+        assert_eq!(shown(Path::new("http://")), "a URL");
+    }
+
+    #[test]
+    fn files_end_at_their_limit() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/local.rs");
+        assert_eq!(read(&here, 9).unwrap_err().kind(), Kind::Limit);
+        let length = fs::metadata(&here).unwrap().len();
+        assert_eq!(read(&here, length).unwrap().len() as u64, length);
+        #[cfg(unix)]
+        assert_eq!(read(Path::new("/dev/zero"), 1 << 20).unwrap_err().kind(), Kind::Limit);
     }
 }

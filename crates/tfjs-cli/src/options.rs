@@ -58,7 +58,7 @@ pub(crate) fn transport_options(args: &TransportArgs) -> Result<IoOptions> {
         options = options.with_header(name, value);
     }
     for path in ca_cert {
-        options = options.with_root_certificate(local::read(path)?);
+        options = options.with_root_certificate(local::read_text(path)?);
     }
     #[cfg(feature = "native-roots")]
     if *system_certs {
@@ -75,11 +75,11 @@ pub(crate) fn transport_options(args: &TransportArgs) -> Result<IoOptions> {
 
 /// Sums that are asked for are asked for of every file.
 fn read_checksums(path: &Path) -> Result<Checksums> {
-    let text = String::from_utf8(local::read(path)?)
+    let text = String::from_utf8(local::read_text(path)?)
         .map_err(|e| Error::malformed("expected text, as `sha256sum` writes it").with_source(e));
     text.and_then(|text| Checksums::parse(&text))
         .map(|sums| sums.with_strict(true))
-        .map_err(|e| e.in_file(path.display()))
+        .map_err(|e| e.in_file(local::shown(path)))
 }
 
 /// The cache that is asked for, here or by the environment.

@@ -1,12 +1,14 @@
 //! The road from a name to a model, whole or stage by stage, for commands that stop on the way.
 
 use crate::progress::Bar;
+use std::sync::Arc;
 use std::thread;
-use tfjs::parts::io::{Bytes, IoCx, ModelUrl, WeightSource, load_artifacts};
+use std::time::Duration;
+use tfjs::parts::io::{BoxFuture, IoCx, ModelArtifacts, ModelUrl, load_artifacts};
 use tfjs::parts::manifest::ModelJson;
 use tfjs::parts::topology::def::ModelDef;
 use tfjs::parts::topology::lower::{self, Model};
-use tfjs::{Error, LayersModel, LoadOptions, Result};
+use tfjs::{Error, IoHandler, LayersModel, LoadOptions, Result, Retry};
 use tokio::runtime::{Handle, Runtime};
 
 /// Loads a model, with a bar if that takes a while.
@@ -18,34 +20,75 @@ pub(crate) fn load(model: &str, options: LoadOptions) -> Result<LayersModel> {
 /// A model's JSON, and where its weights can be had.
 #[derive(Debug)]
 pub(crate) struct Fetched {
-    pub(crate) location: String,
-    pub(crate) text: Bytes,
-    pub(crate) weights: WeightSource,
+    pub(crate) artifacts: ModelArtifacts,
     pub(crate) cx: IoCx,
-    /// What drives the connections that `weights` and `cx` hold.
+    /// What drives the connections that `artifacts` and `cx` hold.
     pub(crate) driver: Driver,
+    _bar: Bar,
 }
 
 impl Fetched {
     /// The envelope.
     pub(crate) fn json(&self, options: &LoadOptions) -> Result<ModelJson> {
-        ModelJson::from_slice(&self.text, &options.limits).map_err(|e| self.place(e))
+        ModelJson::from_slice(&self.artifacts.model_json, &options.limits).map_err(|e| self.place(e))
+    }
+
+    /// Builds the model of this very JSON.
+    pub(crate) fn load(&self, options: LoadOptions) -> Result<LayersModel> {
+        let handler: Arc<dyn IoHandler> = Arc::new(AsFetched(self.artifacts.clone()));
+        let (options, _bar) = Bar::watch(options);
+        self.driver.block_on(tfjs::load_layers_model(handler, options))
     }
 
     /// The error, in this file unless it knows better.
     pub(crate) fn place(&self, error: Error) -> Error {
-        error.in_file(&self.location)
+        error.in_file(&self.artifacts.location)
     }
 }
 
-/// Fetches a model's JSON, or any file of a model's folder by its name.
+/// What has been fetched already, as a handler.
+struct AsFetched(ModelArtifacts);
+
+impl IoHandler for AsFetched {
+    fn load<'a>(&'a self, _cx: &'a IoCx) -> BoxFuture<'a, Result<ModelArtifacts>> {
+        Box::pin(std::future::ready(Ok(self.0.clone())))
+    }
+
+    fn location(&self) -> String {
+        self.0.location.clone()
+    }
+}
+
+/// Fetches a model's JSON.
 pub(crate) fn fetch(model: &str, options: &LoadOptions) -> Result<Fetched> {
-    let (options, _bar) = Bar::watch(options.clone());
-    let cx = IoCx::with_registry(options.io.with_limits(options.limits), options.registry.clone());
     let handler = options.registry.resolve(&ModelUrl::parse(model)?)?;
+    let (options, bar) = Bar::watch(options.clone());
+    let cx = IoCx::with_registry(options.io.with_limits(options.limits), options.registry.clone());
     let driver = Driver::new()?;
     let artifacts = driver.block_on(load_artifacts(&*handler, &cx))?;
-    Ok(Fetched { location: artifacts.location, text: artifacts.model_json, weights: artifacts.weights, cx, driver })
+    Ok(Fetched { artifacts, cx, driver, _bar: bar })
+}
+
+/// The longest that a file is waited for without which a model works.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A file without which a model works.
+pub(crate) enum Optional {
+    Fetched(ModelArtifacts),
+    /// It did not come in time.
+    Late,
+}
+
+/// Fetches a file without which a model works: tries once, and does not wait longer than [`PATIENCE`].
+pub(crate) fn fetch_optional(handler: &dyn IoHandler, options: &LoadOptions) -> Result<Optional> {
+    let io = options.io.clone().with_limits(options.limits.clone()).with_retry(Retry::default().with_tries(1));
+    let cx = IoCx::with_registry(io, options.registry.clone());
+    Driver::new()?.block_on(async {
+        match tokio::time::timeout(PATIENCE, load_artifacts(handler, &cx)).await {
+            Ok(artifacts) => artifacts.map(Optional::Fetched),
+            Err(_) => Ok(Optional::Late),
+        }
+    })
 }
 
 /// The calls of the layers and the program.

@@ -3,7 +3,7 @@
 //! There is one error type for the whole workspace. The crates share the vocabulary, and a report often
 //! collects findings of several of them; converting between six identical types would add nothing.
 
-use crate::text::one_line;
+use crate::text::{LONGEST_MESSAGE, one_line};
 use std::fmt;
 
 /// A `Result` with this workspace's [`Error`].
@@ -76,8 +76,6 @@ impl fmt::Display for Place {
 
 /// The most characters of a name, a path or a URL that are shown.
 const LONGEST_NAME: usize = 400;
-/// The most characters of a message.
-const LONGEST_MESSAGE: usize = 1000;
 
 impl Place {
     fn is_empty(&self) -> bool {

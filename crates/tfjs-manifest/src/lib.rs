@@ -54,6 +54,7 @@ mod shape;
 mod sink;
 mod spec;
 pub mod text;
+mod warnings;
 
 pub use account::Account;
 pub use dtype::DType;
@@ -68,3 +69,4 @@ pub use quantization::{AffineStore, Quantization};
 pub use shape::Shape;
 pub use sink::{GroupSink, Segment, WeightReader, WeightSink};
 pub use spec::WeightSpec;
+pub use warnings::Warnings;

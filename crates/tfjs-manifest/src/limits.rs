@@ -13,6 +13,8 @@ pub struct Limits {
     /// Bytes of memory that everything built from `model.json` takes together: JSON values, configurations, calls,
     /// values, primitives. Charged before it is built; see [`Account`](crate::account::Account). Default 512 MiB.
     pub model_bytes: u64,
+    /// Bytes of a `metadata.json` beside a model. Default 64 KiB.
+    pub metadata_bytes: u64,
     /// Bytes of all weights, as values in memory. Default 64 GiB.
     pub weight_bytes: u64,
     /// Bytes of the weights that a file loaded without `strict` does not have, which are filled. Default 256 MiB.
@@ -58,6 +60,7 @@ impl Default for Limits {
         Limits {
             model_json_bytes: 16 << 20,
             model_bytes: 512 << 20,
+            metadata_bytes: 64 << 10,
             weight_bytes: 64 << 30,
             filled_bytes: 256 << 20,
             string_bytes: 64 << 20,
@@ -86,6 +89,7 @@ impl Limits {
         Limits {
             model_json_bytes: n,
             model_bytes: n,
+            metadata_bytes: n,
             weight_bytes: n,
             filled_bytes: n,
             string_bytes: n,

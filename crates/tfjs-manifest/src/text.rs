@@ -1,28 +1,65 @@
-//! How file content is quoted in messages: on one line, short, in backticks; never a whole document.
+//! How text from a file or a server is shown: escaped, on one line, short, in backticks; never a whole document.
+//!
+//! [`acts`] is the one place that decides which characters are escaped, for every message and every writer.
 
 use serde_json::Value;
 
 /// The most characters of file content that a message repeats.
 const LONGEST: usize = 96;
+/// The most characters of a message or a warning.
+pub(crate) const LONGEST_MESSAGE: usize = 1000;
 
-/// The text on one line, cut after about a hundred characters; control characters are escaped.
+/// Whether a terminal, a log or a reader acts on the character instead of showing it.
+///
+/// These are Unicode 16's categories Cc (control), Cf (format: directions, joiners, tags), Zl and Zp (separators of
+/// lines and paragraphs) and Co (private use: each font shows something else).
+pub fn acts(c: char) -> bool {
+    match c {
+        '\u{20}'..='\u{7e}' => false,
+        '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' => true,
+        '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}' | '\u{891}' | '\u{8e2}' => {
+            true
+        }
+        '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => true,
+        '\u{e000}'..='\u{f8ff}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}' => true,
+        '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' => true,
+        '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}' | '\u{f0000}'.. => true,
+        _ => false,
+    }
+}
+
+/// Appends the character as it is shown: `\n`, `\r`, `\t` or `\u{202e}` if it [`acts`].
+pub fn push_shown(text: &mut String, c: char) {
+    match acts(c) {
+        true => text.extend(c.escape_default()),
+        false => text.push(c),
+    }
+}
+
+/// The whole text on one line; characters that [act](acts) are escaped.
+pub fn escaped(text: &str) -> String {
+    one_line(text, usize::MAX)
+}
+
+/// The text on one line, cut after about a hundred characters; characters that [act](acts) are escaped.
 pub fn shorten(text: &str) -> String {
     one_line(text, LONGEST)
 }
 
-/// The text on one line, cut after so many characters. Besides control characters those are escaped that end a
-/// line or turn the direction of what follows.
-pub(crate) fn one_line(text: &str, most: usize) -> String {
+/// The text on one line, cut where a message is; characters that [act](acts) are escaped.
+pub fn message(text: &str) -> String {
+    one_line(text, LONGEST_MESSAGE)
+}
+
+/// The text on one line, cut after so many characters; characters that [act](acts) are escaped.
+pub fn one_line(text: &str, most: usize) -> String {
     let mut line = String::new();
     for (i, c) in text.chars().enumerate() {
         if i == most {
             line.push('…');
             break;
         }
-        match c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
-            true => line.extend(c.escape_default()),
-            false => line.push(c),
-        }
+        push_shown(&mut line, c);
     }
     line
 }
@@ -66,6 +103,22 @@ mod tests {
         assert_eq!(shorten("a\nb\u{0}"), "a\\nb\\u{0}");
         assert_eq!(shorten("a\u{2028}b\u{202e}c"), "a\\u{2028}b\\u{202e}c");
         assert_eq!(shorten(&"é".repeat(1000)).chars().count(), LONGEST + 1);
+    }
+
+    #[test]
+    fn characters_that_act_are_escaped() {
+        // One or more of each category and range, by their names in the Unicode Character Database.
+        let act = "\0\t\n\r\u{1b}\u{7f}\u{85}\u{9b}\u{ad}\u{600}\u{61c}\u{6dd}\u{70f}\u{891}\u{8e2}\u{180e}\u{200b}\u{200d}\
+            \u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202e}\u{2060}\u{2066}\u{2069}\u{206f}\u{e000}\u{f8ff}\u{feff}\u{fff9}\
+            \u{110bd}\u{13430}\u{1bca0}\u{1d173}\u{e0001}\u{e0041}\u{e007f}\u{f0000}\u{10ffff}";
+        for c in act.chars() {
+            assert!(acts(c), "{c:?}");
+            let shown = shorten(&c.to_string());
+            assert!(shown.starts_with('\\') && shown.is_ascii(), "{c:?} is shown as {shown}");
+        }
+        for c in " ~a\\é\u{a0}ßЖ字한🐕\u{301}\u{2027}\u{202f}\u{2026}\u{fffd}".chars() {
+            assert!(!acts(c), "{c:?}");
+        }
     }
 
     #[test]

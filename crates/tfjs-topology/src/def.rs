@@ -7,6 +7,7 @@ use crate::registry::Layer;
 use crate::types::TensorType;
 use serde_json::{Map, Value};
 use std::sync::Arc;
+use tfjs_manifest::Warnings;
 
 /// A whole file's model.
 #[derive(Clone, Debug)]
@@ -16,7 +17,7 @@ pub struct ModelDef {
     /// The model.
     pub root: Submodel,
     /// What was noticed while reading and does not stop the model from loading.
-    pub warnings: Vec<String>,
+    pub warnings: Warnings,
     /// Bytes of memory spent of [`Limits::model_bytes`](tfjs_manifest::Limits::model_bytes) so far.
     pub built_bytes: u64,
 }

@@ -17,12 +17,15 @@ pub enum Family {
     Keras3,
 }
 
+/// The most characters of a version.
+const LONGEST_VERSION: usize = 32;
+
 /// Who wrote a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Producer {
     /// The framework.
     pub family: Family,
-    /// Its version, when the file says it.
+    /// Its version, when the file says it: ASCII letters, digits and `.+-_` only.
     pub version: Option<String>,
 }
 
@@ -65,7 +68,10 @@ impl Producer {
             Some(3) => Family::Keras3,
             _ => return None,
         };
-        Some(Producer { family, version: major.map(|_| version.to_string()) })
+        // What a version cannot have in it is cut off: the text is a file's, and is shown.
+        let is_of_version = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '-' | '_');
+        let version: String = version.chars().take_while(is_of_version).take(LONGEST_VERSION).collect();
+        Some(Producer { family, version: major.map(|_| version) })
     }
 
     /// Whether the model was saved by TensorFlow.js.
@@ -129,6 +135,15 @@ mod tests {
         check(Some("3.15.1"), Some("keras v3.15.1"), Value::Null, "Keras 3 (3.15.1)");
         check(None, Some("keras v2.4.0"), Value::Null, "Keras 2 (2.4.0)");
         check(None, Some("TensorFlow.js tfjs-layers v1.3.1"), Value::Null, "TensorFlow.js (1.3.1)");
+    }
+
+    #[test]
+    fn versions_are_cut_where_they_are_none() {
+        check(Some("2.15\u{1b}]0;x\u{7}\nverified:\tall"), None, Value::Null, "Keras 2 (2.15)");
+        check(Some("2.15\u{202e}1"), None, Value::Null, "Keras 2 (2.15)");
+        check(Some("2.4.0+nv20.12-rc1_x"), None, Value::Null, "Keras 2 (2.4.0+nv20.12-rc1_x)");
+        check(Some("tfjs-layers 4.é"), None, Value::Null, "TensorFlow.js (4.)");
+        check(Some(&format!("3.{}", "1".repeat(900))), None, Value::Null, &format!("Keras 3 (3.{})", "1".repeat(30)));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
-use tfjs_manifest::{Account, Limits, Result};
+use tfjs_manifest::{Account, Limits, Result, Warnings};
 
 /// Reads the configuration of a custom layer into its description.
 pub type Describe = dyn Fn(&Config<'_>) -> Result<Arc<dyn LayerDef>> + Send + Sync;
@@ -53,7 +53,7 @@ pub struct ReadCx<'a> {
     /// How many models and wrappers are around what is being read.
     pub depth: u64,
     /// What was noticed and does not stop the model from loading; one list for all depths.
-    pub warnings: Rc<RefCell<Vec<String>>>,
+    pub warnings: Rc<RefCell<Warnings>>,
     /// Layers read so far, of all models and wrappers.
     pub layers: Rc<Cell<u64>>,
     /// What is spent of the memory for what is built from the file; one account for all depths.
@@ -81,8 +81,8 @@ impl<'a> ReadCx<'a> {
     }
 
     /// Records something that does not stop the model from loading.
-    pub fn warn(&self, warning: impl Into<String>) {
-        self.warnings.borrow_mut().push(warning.into());
+    pub fn warn(&self, warning: impl AsRef<str>) {
+        self.warnings.borrow_mut().push(warning);
     }
 
     /// Spends the budget of layers.

@@ -7,6 +7,7 @@ use crate::graph::{LayerId, ModelGraph, WeightSlot};
 use crate::types::{SymShape, TensorType};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
+use tfjs_manifest::text::escaped;
 
 /// The table of a model, in lines of `width` characters (65 for a chain of layers and 98 for a graph, if `None`).
 ///
@@ -18,7 +19,7 @@ pub fn summary(def: &ModelDef, graph: &ModelGraph, width: Option<usize>) -> Stri
         Table::new(width.unwrap_or(98), &[0.3, 0.6, 0.7, 1.0])
     };
     let shapes = Shapes::of(graph);
-    let mut out = format!("Model: \"{}\"\n", def.root.name);
+    let mut out = format!("Model: \"{}\"\n", escaped(&def.root.name));
     table.rule(&mut out, '_');
     table.row(&mut out, &["Layer (type)", "Output Shape", "Param #", "Connected to"].map(str::to_string));
     table.rule(&mut out, '=');
@@ -202,7 +203,8 @@ impl Table {
 
     fn row(&self, out: &mut String, fields: &[String]) {
         let columns = self.ends.len();
-        let mut left: Vec<&str> = fields.iter().map(String::as_str).take(columns).collect();
+        let fields: Vec<String> = fields.iter().take(columns).map(|field| escaped(field)).collect();
+        let mut left: Vec<&str> = fields.iter().map(String::as_str).collect();
         while left.iter().any(|text| !text.is_empty()) {
             let mut line = String::from(" ");
             for (column, text) in left.iter_mut().enumerate() {

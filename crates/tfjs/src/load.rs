@@ -5,7 +5,7 @@ use crate::source::Source;
 use std::time::Instant;
 use tfjs_candle::{LayersModel, LoadReport, Prepared, prepare, prepare_lazy};
 use tfjs_io::{IoCx, fetch_weights, load_artifacts, open_weights};
-use tfjs_manifest::{Error, GroupSink, Limits, ModelJson, Result, Segment, TensorLayout, WeightSink};
+use tfjs_manifest::{Error, GroupSink, Limits, ModelJson, Result, Segment, TensorLayout, Warnings, WeightSink};
 use tfjs_topology::bind::Binding;
 use tfjs_topology::def::ModelDef;
 use tfjs_topology::graph::ModelGraph;
@@ -71,7 +71,9 @@ pub async fn load_layers_model(source: impl Into<Source>, options: LoadOptions) 
             Box::new(|prepared, report| prepared.finish_lazy(reader, report))
         }
     };
-    report.warnings.extend(cx.take_warnings());
+    let mut noticed = Warnings::new();
+    cx.take_warnings().iter().for_each(|warning| noticed.push(warning));
+    report.warnings.extend(noticed.to_lines());
     clock.lap("weights");
 
     report.times = clock.laps();

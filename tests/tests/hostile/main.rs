@@ -6,6 +6,7 @@
 //! of `tfjs-manifest`. Here is what they look like through the facade, and everything about graphs.
 
 mod budgets;
+mod command;
 mod files;
 mod graphs;
 mod memory;

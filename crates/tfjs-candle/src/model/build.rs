@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
-use tfjs_manifest::{Error, Limits, ModelJson, Result, WeightReader, WeightsManifest};
+use tfjs_manifest::{Error, Limits, ModelJson, Result, Warnings, WeightReader, WeightsManifest};
 use tfjs_topology::bind::{Binding, Bound, TensorId};
 use tfjs_topology::def::ModelDef;
 use tfjs_topology::graph::{ModelGraph, SlotId};
@@ -192,9 +192,9 @@ impl Prepared {
             (!(keep_optimizer && spec.is_optimizer())).then(|| spec.name.clone())
         };
         report.unused = binding.unused.iter().filter_map(name_of).collect();
-        report.warnings.extend(def.warnings.iter().cloned());
-        report.warnings.extend(model.warnings.iter().cloned());
-        report.warnings.extend(binding.warnings.iter().cloned());
+        let mut warnings = Warnings::new();
+        [&def.warnings, &model.warnings, &binding.warnings].into_iter().for_each(|more| warnings.extend(more));
+        report.warnings.extend(warnings.to_lines());
         let functions = crate::custom::functions(&model.opaques)?;
         Ok(LayersModel {
             shared: Arc::new(Shared {

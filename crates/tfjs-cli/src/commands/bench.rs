@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::local;
 use crate::options::run_options;
 use crate::road;
+use crate::shown::Out;
 use serde_json::json;
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -18,7 +19,8 @@ const LOADS: (usize, usize) = (3, 20);
 /// Predictions at least.
 const RUNS: usize = 3;
 
-pub(crate) fn run(args: &BenchArgs, out: &mut dyn Write, _err: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) fn run(args: &BenchArgs, out: &mut Out<'_>) -> Result<(), Failure> {
+    let out = &mut out.text();
     let budget = Duration::from_secs_f64(args.seconds);
     let (model, load) = measure_loads(args, budget)?;
     let inputs = inputs(&model, args.batch_size)?;

@@ -2,12 +2,13 @@
 
 use crate::args::PredictArgs;
 use crate::chart;
-use crate::failure::{Failure, one_line, print_warning};
+use crate::failure::{Failure, print_warning};
 use crate::image::{self, Target};
 use crate::labels::{self, Picture};
 use crate::local;
 use crate::options::run_options;
 use crate::road;
+use crate::shown::{self, Out};
 use crate::tensors::{self, Data, Output};
 use std::io::Write;
 use std::path::Path;
@@ -16,10 +17,8 @@ use tfjs::{DType, Error, Inputs, LayersModel, LoadOptions, PredictOptions, Resul
 
 /// Labels printed for each picture, unless told otherwise.
 const TOP: usize = 5;
-/// Pictures in memory at a time, unless told otherwise.
-const PICTURES: usize = 32;
 
-pub(crate) fn run(args: &PredictArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) fn run(args: &PredictArgs, out: &mut Out<'_>, err: &mut dyn Write) -> Result<(), Failure> {
     let options = run_options(&args.model, &args.run)?;
     let model = road::load(&args.model.model, options.clone())?;
     for warning in &model.report().warnings {
@@ -35,7 +34,7 @@ fn of_tensors(
     args: &PredictArgs,
     model: &LayersModel,
     input: &Path,
-    out: &mut dyn Write,
+    out: &mut Out<'_>,
     err: &mut dyn Write,
 ) -> Result<(), Failure> {
     let inputs = tensors::read_inputs(input, model)?;
@@ -52,7 +51,7 @@ fn of_tensors(
         return rank(&outputs, &Ranking { labels, top, labels_given: args.labels.is_some() }, &names, out, err);
     }
     if args.output.is_none() {
-        out.write_all(tensors::to_json(&outputs)?.as_bytes())?;
+        tensors::write_json(&outputs, out)?;
     }
     Ok(())
 }
@@ -61,10 +60,10 @@ fn of_pictures(
     args: &PredictArgs,
     model: &LayersModel,
     options: &LoadOptions,
-    out: &mut dyn Write,
+    out: &mut Out<'_>,
     err: &mut dyn Write,
 ) -> Result<(), Failure> {
-    let picture = picture(args, model, options)?;
+    let picture = picture(args, model, options, err)?;
     let ports: Vec<_> = model.inputs().collect();
     let [port] = &ports[..] else {
         let message = format!("pictures go to a model with one input, this one has {}; use `--input`", ports.len());
@@ -72,8 +71,7 @@ fn of_pictures(
     };
     let target = Target::of(port, &picture)?;
     let range = picture.range.unwrap_or(if target.whole_numbers() { (0.0, 255.0) } else { (0.0, 1.0) });
-    // Pictures of sizes of their own do not fit into one batch.
-    let together = if target.is_fixed() { args.batch_size.unwrap_or(PICTURES) } else { 1 };
+    let together = target.together(args.batch_size, args.image.len())?;
     let ranking =
         Ranking { labels: picture.labels.clone(), top: args.top.unwrap_or(TOP), labels_given: args.labels.is_some() };
 
@@ -98,12 +96,17 @@ fn of_pictures(
 }
 
 fn read_picture(path: &Path, target: &Target, picture: &Picture, range: (f32, f32)) -> Result<Tensor> {
-    let encoded = local::read(path)?;
-    image::tensor(&encoded, target, picture, range).map_err(|e| e.in_file(path.display()))
+    let encoded = local::read(path, image::MOST_BYTES)?;
+    image::tensor(&encoded, target, picture, range).map_err(|e| e.in_file(local::shown(path)))
 }
 
 /// What the command line, the model and its folder say of pictures, in this order.
-fn picture(args: &PredictArgs, model: &LayersModel, options: &LoadOptions) -> Result<Picture> {
+fn picture(
+    args: &PredictArgs,
+    model: &LayersModel,
+    options: &LoadOptions,
+    err: &mut dyn Write,
+) -> Result<Picture, Failure> {
     let said = Picture {
         range: args.range,
         labels: args.labels.as_deref().map(labels::of_file).transpose()?,
@@ -115,7 +118,7 @@ fn picture(args: &PredictArgs, model: &LayersModel, options: &LoadOptions) -> Re
     };
     match (&picture.range, &picture.labels) {
         (Some(_), Some(_)) => Ok(picture),
-        _ => Ok(picture.or(labels::beside(&args.model.model, &model.report().location, options)?)),
+        _ => Ok(picture.or(labels::beside(&args.model.model, &model.report().location, options, err)?)),
     }
 }
 
@@ -139,39 +142,48 @@ fn rank(
     outputs: &[Output],
     ranking: &Ranking,
     name: &dyn Fn(usize) -> String,
-    out: &mut dyn Write,
+    out: &mut Out<'_>,
     err: &mut dyn Write,
 ) -> Result<(), Failure> {
-    let rows = outputs.iter().map(rows).collect::<Result<Vec<_>>>()?;
-    let examples = rows.iter().flatten().map(Vec::len).max().unwrap_or(0);
+    let examples = outputs.iter().filter_map(|output| Some(rows(output)?.dim(0).unwrap_or(0))).max().unwrap_or(0);
     let mut labels = Vec::with_capacity(outputs.len());
-    for (output, rows) in outputs.iter().zip(&rows) {
-        labels.push(fitting(ranking, output, rows.as_deref(), outputs.len() > 1, err)?);
+    for output in outputs {
+        labels.push(fitting(ranking, output, outputs.len() > 1, err)?);
     }
     for example in 0..examples {
-        writeln!(out, "{}", one_line(&name(example)))?;
-        for ((output, rows), labels) in outputs.iter().zip(&rows).zip(&labels) {
-            let Some(row) = rows.as_ref().and_then(|rows| rows.get(example)) else { continue };
+        writeln!(out.text(), "{}", shown::line(&name(example)))?;
+        for (output, labels) in outputs.iter().zip(&labels) {
+            let Some(row) = row(output, example)? else { continue };
             if outputs.len() > 1 {
-                writeln!(out, " {}", one_line(&output.name))?;
+                writeln!(out.text(), " {}", shown::line(&output.name))?;
             }
-            chart::draw(row, *labels, ranking.top, out)?;
+            chart::draw(&row, *labels, ranking.top, &mut out.text())?;
         }
     }
-    let others: Vec<Output> =
-        outputs.iter().zip(&rows).filter(|(_, rows)| rows.is_none()).map(|(output, _)| output.clone()).collect();
+    let others: Vec<Output> = outputs.iter().filter(|output| rows(output).is_none()).cloned().collect();
     if !others.is_empty() {
-        out.write_all(tensors::to_json(&others)?.as_bytes())?;
+        tensors::write_json(&others, out)?;
     }
     Ok(())
 }
 
-/// The rows of an output of shape `[batch, classes]`.
-fn rows(output: &Output) -> Result<Option<Vec<Vec<f32>>>> {
+/// The values of an output of shape `[batch, classes]`.
+fn rows(output: &Output) -> Option<&Tensor> {
     match &output.data {
-        Data::Numbers(tensor) if tensor.rank() == 2 => {
-            tensor.to_dtype(DType::F32).and_then(|t| t.to_vec2()).or_error().map(Some)
-        }
+        Data::Numbers(tensor) if tensor.rank() == 2 => Some(tensor),
+        _ => None,
+    }
+}
+
+/// The row of one example, if the output has rows and so many.
+fn row(output: &Output, example: usize) -> Result<Option<Vec<f32>>> {
+    match rows(output) {
+        Some(rows) if example < rows.dim(0).or_error()? => rows
+            .get(example)
+            .and_then(|row| row.to_dtype(DType::F32))
+            .and_then(|row| row.to_vec1())
+            .or_error()
+            .map(Some),
         _ => Ok(None),
     }
 }
@@ -180,15 +192,19 @@ fn rows(output: &Output) -> Result<Option<Vec<Vec<f32>>>> {
 fn fitting<'a>(
     ranking: &'a Ranking,
     output: &Output,
-    rows: Option<&[Vec<f32>]>,
     one_of_several: bool,
     err: &mut dyn Write,
 ) -> Result<Option<&'a [String]>, Failure> {
-    let (Some(labels), Some(row)) = (&ranking.labels, rows.and_then(<[_]>::first)) else { return Ok(None) };
-    if labels.len() == row.len() {
+    let (Some(labels), Some(&[examples, classes])) = (&ranking.labels, rows(output).map(Tensor::dims)) else {
+        return Ok(None);
+    };
+    if examples == 0 {
+        return Ok(None);
+    }
+    if labels.len() == classes {
         return Ok(Some(labels));
     }
-    let message = format!("there are {} labels, the output has {} classes", labels.len(), row.len());
+    let message = format!("there are {} labels, the output has {classes} classes", labels.len());
     if ranking.labels_given && !one_of_several {
         return Err(Error::mismatch(message).at_value(&output.name).into());
     }

@@ -3,23 +3,24 @@
 
 use crate::args::{FromToArgs, ListArgs, RemoveArgs, TransportArgs};
 use crate::commands::inspect::text::bytes;
-use crate::failure::{Failure, causes, one_line, print_error};
+use crate::failure::{Failure, causes, print_error};
 use crate::options::transport_options;
 use crate::progress::Bar;
 use crate::road::Driver;
+use crate::shown::{self, Out};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tfjs::{ListedModel, LoadOptions, ModelInfo, ModelStore, Result};
 
-pub(crate) fn list(args: &ListArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) fn list(args: &ListArgs, out: &mut Out<'_>, err: &mut dyn Write) -> Result<(), Failure> {
     let (store, _bar) = store(&args.transport)?;
     let models = Driver::new()?.block_on(store.list(&args.folder))?;
     match args.json {
-        true => writeln!(out, "{:#}", models.iter().map(listed).collect::<Value>())?,
+        true => writeln!(out.json(), "{:#}", models.iter().map(listed).collect::<Value>())?,
         false => models.iter().filter_map(|m| Some((m, m.info.as_ref().ok()?))).try_for_each(|(m, info)| {
             let saved = info.saved.and_then(date).unwrap_or_default();
-            writeln!(out, "{saved:20}  {:>9}  {}", size(info), one_line(&m.url.to_string()))
+            writeln!(out.text(), "{saved:20}  {:>9}  {}", size(info), shown::line(&m.url.to_string()))
         })?,
     }
     let mut all_read = true;
@@ -30,21 +31,21 @@ pub(crate) fn list(args: &ListArgs, out: &mut dyn Write, err: &mut dyn Write) ->
     if all_read { Ok(()) } else { Err(Failure::Said) }
 }
 
-pub(crate) fn copy(args: &FromToArgs, out: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) fn copy(args: &FromToArgs, out: &mut Out<'_>) -> Result<(), Failure> {
     let (store, bar) = store(&args.transport)?;
     let info = Driver::new()?.block_on(store.copy(&args.from, &args.to))?;
     drop(bar);
     Ok(said("copied", &args.to, &info, out)?)
 }
 
-pub(crate) fn rename(args: &FromToArgs, out: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) fn rename(args: &FromToArgs, out: &mut Out<'_>) -> Result<(), Failure> {
     let (store, bar) = store(&args.transport)?;
     let info = Driver::new()?.block_on(store.rename(&args.from, &args.to))?;
     drop(bar);
     Ok(said("moved", &args.to, &info, out)?)
 }
 
-pub(crate) fn remove(args: &RemoveArgs, out: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) fn remove(args: &RemoveArgs, out: &mut Out<'_>) -> Result<(), Failure> {
     let (store, _bar) = store(&args.transport)?;
     let driver = Driver::new()?;
     for model in &args.model {
@@ -61,11 +62,11 @@ fn store(transport: &TransportArgs) -> Result<(ModelStore, Bar)> {
     Ok((ModelStore::new(options.registry).with_io(options.io), bar))
 }
 
-fn said(done: &str, url: &str, info: &ModelInfo, out: &mut dyn Write) -> io::Result<()> {
+fn said(done: &str, url: &str, info: &ModelInfo, out: &mut Out<'_>) -> io::Result<()> {
     let plural = if info.weight_files == 1 { "" } else { "s" };
     // A name of the caller's own, without what may be secret in it.
-    let url = tfjs::parts::io::ModelUrl::parse(url).map_or_else(|_| url.to_owned(), |url| url.to_string());
-    writeln!(out, "{done} {}: {} in {} file{plural}", one_line(&url), size(info), info.weight_files)
+    let url = tfjs::parts::io::ModelUrl::parse(url).map_or_else(|_| "a model".to_owned(), |url| url.to_string());
+    writeln!(out.text(), "{done} {}: {} in {} file{plural}", shown::line(&url), size(info), info.weight_files)
 }
 
 fn size(info: &ModelInfo) -> String {

@@ -1,57 +1,96 @@
 //! Looks at everything a model has, and does not stop at the first thing that is wrong: every weight file is
 //! fetched and decoded group by group, and what still looks right is built.
 
-use crate::road::{self, Fetched};
+use crate::road::Fetched;
 use tfjs::parts::io::{OpenOptions, Purpose, WeightSource, fetch_weights};
 use tfjs::parts::manifest::text::shorten;
-use tfjs::parts::manifest::{Findings, Limits, ModelJson, WeightsGroup, WeightsManifest};
+use tfjs::parts::manifest::{Findings, Limits, ModelJson, Warnings, WeightsGroup, WeightsManifest};
 use tfjs::parts::topology::graph::SlotId;
 use tfjs::parts::weights::Destinations;
-use tfjs::{DType, LayersModel, LoadOptions, Result};
+use tfjs::{DType, Error, LoadOptions, LoadReport, Result};
 
-/// Fetches and decodes every weight, whether a layer wants it or not.
-pub(crate) fn weights(fetched: &Fetched, json: &ModelJson, options: &LoadOptions, findings: &mut Findings) {
+/// Files of a group beyond this many that cannot be had are not looked for.
+const MOST_FILES: usize = 100;
+
+/// Builds the model that was fetched, and reads all its weights. What is wrong goes to the findings: if building fails,
+/// everything that is wrong with any weight file.
+pub(crate) fn verify(
+    fetched: &Fetched,
+    json: &ModelJson,
+    options: &LoadOptions,
+    findings: &mut Findings,
+    warnings: &mut Vec<String>,
+) -> Option<LoadReport> {
+    if !findings.is_empty() {
+        weights(fetched, json, options).into_iter().for_each(|e| findings.push(e));
+        return None;
+    }
+    match build(fetched, options, warnings) {
+        Ok(report) => {
+            // Weights that no layer wants are passed over by a load, unread.
+            let unread = if report.unused.is_empty() { Vec::new() } else { weights(fetched, json, options) };
+            unread.into_iter().for_each(|e| findings.push(e));
+            findings.is_empty().then_some(report)
+        }
+        Err(error) => {
+            let found = weights(fetched, json, options);
+            if !found.iter().any(|e| e.message() == error.message()) {
+                findings.push(error);
+            }
+            found.into_iter().for_each(|e| findings.push(e));
+            None
+        }
+    }
+}
+
+/// Fetches and decodes every weight, whether a layer wants it or not; what is wrong with them.
+fn weights(fetched: &Fetched, json: &ModelJson, options: &LoadOptions) -> Vec<Error> {
+    let mut found = Vec::new();
     for group in json.weights_manifest.iter().flat_map(|m| m.groups()) {
         if let Err(error) = decode(fetched, group, &options.limits) {
             let unreachable = unreachable(fetched, group);
             // A group with two files missing fails at the first; its error names that file again.
             match unreachable.is_empty() {
-                true => findings.push(error),
-                false => unreachable.into_iter().for_each(|e| findings.push(e)),
+                true => found.push(error),
+                false => found.extend(unreachable),
             }
         }
     }
+    found
 }
 
 fn decode(fetched: &Fetched, group: &WeightsGroup, limits: &Limits) -> Result<()> {
     let manifest = WeightsManifest::new(vec![group.clone()], limits)?;
     let destinations = Destinations::new(&manifest.layout(limits)?, &manifest, |_, _| true)?;
     let paths = [group.paths.clone()];
-    let filled = fetched.driver.block_on(fetch_weights(&fetched.weights, &paths, destinations, &fetched.cx))?;
+    let filled =
+        fetched.driver.block_on(fetch_weights(&fetched.artifacts.weights, &paths, destinations, &fetched.cx))?;
     filled.finish().map(drop)
 }
 
 /// The files of a group that cannot be had, each with its reason.
-fn unreachable(fetched: &Fetched, group: &WeightsGroup) -> Vec<tfjs::Error> {
-    let WeightSource::Files(files) = &fetched.weights else { return Vec::new() };
+fn unreachable(fetched: &Fetched, group: &WeightsGroup) -> Vec<Error> {
+    let WeightSource::Files(files) = &fetched.artifacts.weights else { return Vec::new() };
     let open = |path: &String| {
         let opened = fetched.driver.block_on(files.open(path, OpenOptions::new(Purpose::Weights)));
         opened.err().map(|e| e.in_file(path))
     };
-    group.paths.iter().filter_map(open).collect()
+    group.paths.iter().filter_map(open).take(MOST_FILES).collect()
 }
 
 /// Builds the model; weights that are not finite are a warning each.
-pub(crate) fn build(model: &str, options: &LoadOptions, warnings: &mut Vec<String>) -> Result<LayersModel> {
-    let model = road::load(model, options.clone())?;
-    warnings.extend(model.report().warnings.iter().cloned());
+fn build(fetched: &Fetched, options: &LoadOptions, warnings: &mut Vec<String>) -> Result<LoadReport> {
+    let model = fetched.load(options.clone())?;
+    let mut odd_weights = Warnings::new();
     for (slot, (name, _)) in model.weights().iter().enumerate() {
         let odd = not_finite(&model.weights().tensor(SlotId(slot))?);
         if odd > 0 {
-            warnings.push(format!("weight `{}` has {odd} values that are not finite", shorten(name)));
+            odd_weights.push(format!("weight `{}` has {odd} values that are not finite", shorten(name)));
         }
     }
-    Ok(model)
+    warnings.extend(model.report().warnings.iter().cloned());
+    warnings.extend(odd_weights.to_lines());
+    Ok(model.report().clone())
 }
 
 fn not_finite(tensor: &tfjs::Tensor) -> usize {

@@ -7,7 +7,7 @@
 mod resize;
 
 use crate::labels::Picture;
-use ::image::{DynamicImage, ImageReader, Limits};
+use ::image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageReader, Limits};
 use resize::{Raster, bilinear, centre_square};
 use std::io::Cursor;
 use tfjs::layer::CandleResultExt;
@@ -15,8 +15,11 @@ use tfjs::{Device, Error, Port, Result, Tensor, ValueType};
 
 /// The longest side of a picture that is decoded, or made of one.
 const LONGEST_SIDE: u32 = 1 << 16;
-/// The most memory decoding a picture may take; the most values that are made of one.
-const MOST_BYTES: u64 = 1 << 30;
+/// The most bytes of a picture's file, of the decoded picture with its copy in other channels; the most bytes that the pictures of a batch are
+/// as floats.
+pub(crate) const MOST_BYTES: u64 = 256 << 20;
+/// Pictures in memory at a time, unless told otherwise.
+const PICTURES: usize = 32;
 
 /// The size and channels a model's input wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,9 +65,36 @@ impl Target {
         Ok(Target { height, width, channels, order, whole_numbers: port.dtype != ValueType::Float })
     }
 
-    /// Whether every picture becomes a tensor of one shape.
-    pub(crate) fn is_fixed(&self) -> bool {
-        self.height.is_some() && self.width.is_some()
+    /// How many of so many pictures become one batch: as many as are asked for, or as fit.
+    ///
+    /// # Errors
+    /// [`Kind::Limit`](tfjs::Kind::Limit) for pictures that are too large, alone or together.
+    pub(crate) fn together(&self, batch_size: Option<usize>, pictures: usize) -> Result<usize> {
+        // Pictures of sizes of their own do not fit into one batch.
+        let (Some(height), Some(width)) = (self.height, self.width) else { return Ok(1) };
+        let each = self.bytes(height, width)?.max(1);
+        let fit = usize::try_from(MOST_BYTES / each).unwrap_or(usize::MAX);
+        match batch_size {
+            Some(asked) if asked.min(pictures) > fit => Err(Error::limit(format!(
+                "{} pictures of {height} x {width} in a batch are more than {MOST_BYTES} bytes; expected {fit} at most",
+                asked.min(pictures)
+            ))),
+            Some(asked) => Ok(asked),
+            None => Ok(PICTURES.min(fit)),
+        }
+    }
+
+    /// The bytes of a picture of this size as floats.
+    fn bytes(&self, height: usize, width: usize) -> Result<u64> {
+        let side = LONGEST_SIDE as usize;
+        let bytes = [height, width, self.channels].iter().try_fold(4u64, |n, &d| n.checked_mul(d as u64));
+        match bytes {
+            Some(bytes) if height <= side && width <= side && bytes <= MOST_BYTES => Ok(bytes),
+            _ => Err(Error::limit(format!(
+                "a picture of {height} x {width} is asked for; expected {side} a side at most, and {MOST_BYTES} bytes \
+                 as floats"
+            ))),
+        }
     }
 
     /// Whether the input takes whole numbers, whose natural range is that of the pixels.
@@ -79,9 +109,9 @@ impl Target {
 /// What is neither PNG nor JPEG, is broken, or is too large.
 pub(crate) fn tensor(encoded: &[u8], target: &Target, picture: &Picture, range: (f32, f32)) -> Result<Tensor> {
     let Target { height, width, channels, order, whole_numbers } = *target;
-    let mut raster = raster(decode(encoded)?, channels);
+    let mut raster = raster(decode(encoded, target, picture)?, channels);
     if picture.crop {
-        raster = centre_square(&raster);
+        raster = centre_square(raster);
     }
     let (height, width) = (height.unwrap_or(raster.height), width.unwrap_or(raster.width));
     let mut values = bilinear(&raster, height, width)?;
@@ -103,7 +133,8 @@ pub(crate) fn tensor(encoded: &[u8], target: &Target, picture: &Picture, range: 
     tensor.or_error()
 }
 
-fn decode(encoded: &[u8]) -> Result<DynamicImage> {
+/// The picture, after its header has said that it and what becomes of it are not too large.
+fn decode(encoded: &[u8], target: &Target, picture: &Picture) -> Result<DynamicImage> {
     let mut limits = Limits::default();
     limits.max_image_width = Some(LONGEST_SIDE);
     limits.max_image_height = Some(LONGEST_SIDE);
@@ -114,13 +145,35 @@ fn decode(encoded: &[u8]) -> Result<DynamicImage> {
         return Err(Error::unsupported("expected a PNG or JPEG picture, found something else"));
     }
     reader.limits(limits);
-    reader.decode().map_err(|e| match e {
-        ::image::ImageError::Limits(_) => Error::limit("the picture is too large").with_source(e),
-        ::image::ImageError::Unsupported(_) => {
-            Error::unsupported("expected a PNG or JPEG picture, found another kind").with_source(e)
+    let decoder = reader.into_decoder().map_err(undecodable)?;
+    let (width, height) = decoder.dimensions();
+    let pixels = u64::from(width) * u64::from(height);
+    // As `raster` makes it.
+    let copied = match (decoder.color_type(), target.channels) {
+        (ColorType::Rgb8, 3) | (ColorType::L8, 1) | (ColorType::Rgba8, 4) => 0,
+        (_, 1) => 3 + 1,
+        (_, channels) => channels as u64,
+    };
+    let decoded = decoder.total_bytes().saturating_add(pixels.saturating_mul(copied));
+    if decoded > MOST_BYTES {
+        return Err(Error::limit(format!(
+            "the picture has {width} x {height} pixels, {decoded} bytes when it is decoded; expected {MOST_BYTES} at most"
+        )));
+    }
+    let (width, height) = (width as usize, height as usize);
+    let side = if picture.crop { width.min(height) } else { usize::MAX };
+    target.bytes(target.height.unwrap_or(height.min(side)), target.width.unwrap_or(width.min(side)))?;
+    DynamicImage::from_decoder(decoder).map_err(undecodable)
+}
+
+fn undecodable(error: ImageError) -> Error {
+    match error {
+        ImageError::Limits(_) => Error::limit("the picture is too large").with_source(error),
+        ImageError::Unsupported(_) => {
+            Error::unsupported("expected a PNG or JPEG picture, found another kind").with_source(error)
         }
-        _ => Error::malformed("the picture is broken").with_source(e),
-    })
+        _ => Error::malformed("the picture is broken").with_source(error),
+    }
 }
 
 /// The pixels in so many channels: 1, 3 or 4.
@@ -174,7 +227,58 @@ mod tests {
         for shape in ["?,10", "?,8,8,7", "?,2,8,8,3"] {
             assert_eq!(target(shape).unwrap_err().kind(), Kind::Mismatch, "{shape}");
         }
-        assert!(target("?,8,8,3").unwrap().is_fixed() && !target("?,?,8,3").unwrap().is_fixed());
+    }
+
+    #[test]
+    fn batches_hold_as_many_pictures_as_fit() {
+        let together = |shape: &str, asked, pictures| target(shape).unwrap().together(asked, pictures);
+        // 256 MiB / (1024 * 1024 * 3 * 4) = 21.3
+        assert_eq!(together("?,1024,1024,3", None, 100).unwrap(), 21);
+        assert_eq!(together("?,1024,1024,3", Some(21), 100).unwrap(), 21);
+        assert_eq!(together("?,1024,1024,3", Some(1000), 21).unwrap(), 1000);
+        assert_eq!(together("?,1024,1024,3", Some(22), 22).unwrap_err().kind(), Kind::Limit);
+        assert_eq!(together("?,224,224,3", None, 100).unwrap(), PICTURES);
+        assert_eq!(together("?,?,224,3", Some(9), 100).unwrap(), 1);
+        for huge in ["?,18000,18000,3", "?,1,65537,3", "?,9223372036854775807,9223372036854775807,4"] {
+            assert_eq!(together(huge, None, 1).unwrap_err().kind(), Kind::Limit, "{huge}");
+        }
+    }
+
+    /// A PNG of one colour that is as small as it can be, and its size.
+    #[track_caller]
+    fn check_too_large(encoded: &[u8], shape: &str, size: Option<usize>, message: &str) {
+        let shape: SymShape = shape.parse().unwrap();
+        let picture = Picture { size, crop: true, ..Picture::default() };
+        let target = Target::of(&Port { name: "x", shape: &shape, dtype: ValueType::Float }, &picture).unwrap();
+        let error = tensor(encoded, &target, &picture, (0.0, 1.0)).unwrap_err();
+        assert_eq!(error.kind(), Kind::Limit, "{error}");
+        assert!(error.message().contains(message), "{error}");
+    }
+
+    #[test]
+    fn headers_say_what_is_too_large_before_anything_is_decoded() {
+        // No pixels follow: whoever decoded would say that it is broken.
+        let header = |side: u32| {
+            let mut png = png(::image::GrayImage::new(1, 1));
+            png[16..24].copy_from_slice(&[side.to_be_bytes(), side.to_be_bytes()].concat());
+            let crc = crc(&png[12..29]).to_be_bytes();
+            png[29..33].copy_from_slice(&crc);
+            png
+        };
+        // 16 384^2 bytes of grey are 256 MiB; with a copy in RGB 8192^2 pixels are.
+        check_too_large(&header(16_385), "?,8,8,1", None, "268468225 bytes when it is decoded");
+        check_too_large(&header(8193), "?,8,8,3", None, "when it is decoded");
+        // 8000^2 floats are fine as a picture, not as a tensor of their own size.
+        check_too_large(&header(8000), "?,?,?,3", None, "a picture of 8000 x 8000 is asked for");
+        check_too_large(&header(8), "?,?,?,3", Some(18_000), "a picture of 18000 x 18000 is asked for");
+        let decoded = tensor(&header(8000), &target("?,8,8,3").unwrap(), &Picture::default(), (0.0, 1.0));
+        assert_eq!(decoded.unwrap_err().kind(), Kind::Malformed);
+    }
+
+    /// PNG's checksum, as its specification computes it.
+    fn crc(bytes: &[u8]) -> u32 {
+        let step = |crc: u32| if crc & 1 == 1 { 0xedb8_8320 ^ (crc >> 1) } else { crc >> 1 };
+        !bytes.iter().fold(!0, |crc, &byte| (0..8).fold(crc ^ u32::from(byte), |crc, _| step(crc)))
     }
 
     #[test]
@@ -220,7 +324,8 @@ mod tests {
 
     #[test]
     fn what_is_no_picture() {
-        let decode = |bytes: &[u8]| decode(bytes).unwrap_err().kind();
+        let target = target("?,8,8,3").unwrap();
+        let decode = |bytes: &[u8]| decode(bytes, &target, &Picture::default()).unwrap_err().kind();
         assert_eq!(decode(b"<html>"), Kind::Unsupported);
         assert_eq!(decode(b""), Kind::Unsupported);
         assert_eq!(decode(b"GIF89a\x01\x00\x01\x00\x00\x00\x00"), Kind::Unsupported);

@@ -2,9 +2,12 @@
 //! follows from the model's input. Numbers JSON does not have are the strings `NaN`, `Infinity` and
 //! `-Infinity`, both ways.
 
-use super::{Data, Output};
+use super::{Data, Output, check_rank};
+use crate::failure::Failure;
+use crate::shown::Shown;
 use serde_json::Value;
-use std::fmt::Write;
+use std::fmt::Display;
+use std::io::{BufWriter, Write};
 use tfjs::layer::CandleResultExt;
 use tfjs::parts::manifest::text::{found, shorten};
 use tfjs::parts::manifest::{self, Shape};
@@ -53,19 +56,20 @@ fn tensor(value: &Value, dtype: ValueType) -> Result<Input> {
         let Some(first) = items.first() else { break };
         inner = first;
     }
+    check_rank(dims.len())?;
     let mut leaves = Vec::new();
     collect(value, &dims, &mut leaves)?;
     let device = &Device::Cpu;
     // The dimensions were counted, not claimed: their product is the number of leaves.
     let tensor = match dtype {
         ValueType::String => {
-            let strings: Vec<&str> = each(&leaves, |v| v.as_str().ok_or("a string"))?;
+            let strings: Vec<&str> = each(&leaves, &dims, |v| v.as_str().ok_or("a string"))?;
             return Input::strings(strings, dims);
         }
-        ValueType::Int32 => Tensor::from_vec(each(&leaves, int32)?, dims, device),
-        ValueType::Int64 => Tensor::from_vec(each(&leaves, int64)?, dims, device),
-        ValueType::Bool => Tensor::from_vec(each(&leaves, truth)?, dims, device),
-        _ => Tensor::from_vec(each(&leaves, float)?, dims, device),
+        ValueType::Int32 => Tensor::from_vec(each(&leaves, &dims, int32)?, dims, device),
+        ValueType::Int64 => Tensor::from_vec(each(&leaves, &dims, int64)?, dims, device),
+        ValueType::Bool => Tensor::from_vec(each(&leaves, &dims, truth)?, dims, device),
+        _ => Tensor::from_vec(each(&leaves, &dims, float)?, dims, device),
     };
     tensor.or_error().map(Input::Tensor)
 }
@@ -91,17 +95,38 @@ fn collect<'a>(value: &'a Value, dims: &[usize], leaves: &mut Vec<&'a Value>) ->
     }
 }
 
-fn each<'a, T>(leaves: &[&'a Value], read: impl Fn(&'a Value) -> Result<T, &'static str>) -> Result<Vec<T>> {
-    let read = |value: &&'a Value| {
-        read(value).map_err(|wanted| Error::mismatch(format!("expected {wanted}, found {}", found(value))))
+fn each<'a, T>(
+    leaves: &[&'a Value],
+    dims: &[usize],
+    read: impl Fn(&'a Value) -> Result<T, &'static str>,
+) -> Result<Vec<T>> {
+    let read = |(i, value): (usize, &&'a Value)| {
+        read(value).map_err(|wanted| {
+            Error::mismatch(format!("expected {wanted}, found {}", found(value))).at_json(place(i, dims))
+        })
     };
-    leaves.iter().map(read).collect()
+    leaves.iter().enumerate().map(read).collect()
+}
+
+/// Where the leaf with this number stands: `[0][3]`.
+fn place(leaf: usize, dims: &[usize]) -> String {
+    let mut rest = leaf;
+    let index = |len: &usize| {
+        let at = rest % len.max(&1);
+        rest /= len.max(&1);
+        format!("[{at}]")
+    };
+    let inner_first: Vec<String> = dims.iter().rev().map(index).collect();
+    inner_first.into_iter().rev().collect()
 }
 
 fn float(value: &Value) -> Result<f32, &'static str> {
     match value {
         // From text, so that the number is rounded once.
-        Value::Number(number) => number.to_string().parse().map_err(|_| "a number"),
+        Value::Number(number) => match number.to_string().parse::<f32>() {
+            Ok(number) if number.is_finite() => Ok(number),
+            _ => Err("a number of single precision, up to 3.4e38; or the string \"Infinity\""),
+        },
         Value::Bool(truth) => Ok(f32::from(u8::from(*truth))),
         Value::String(text) => match text.as_str() {
             "NaN" => Ok(f32::NAN),
@@ -116,6 +141,7 @@ fn float(value: &Value) -> Result<f32, &'static str> {
 fn int64(value: &Value) -> Result<i64, &'static str> {
     let whole = |x: f64| (x.fract() == 0.0 && x.abs() < 9e15).then_some(x as i64);
     match value {
+        Value::Number(number) if number.is_u64() => number.as_i64().ok_or("a whole number of 64 bits"),
         Value::Number(number) => number.as_i64().or_else(|| number.as_f64().and_then(whole)).ok_or("a whole number"),
         Value::Bool(truth) => Ok(i64::from(*truth)),
         _ => Err("a whole number"),
@@ -133,60 +159,86 @@ fn truth(value: &Value) -> Result<u8, &'static str> {
     }
 }
 
-/// The outputs as one object, a line for each.
-pub(super) fn write(outputs: &[Output]) -> Result<String> {
-    let mut text = String::from("{");
+/// Writes the outputs as one object, a line for each, as they are read: the text is never in memory as a whole.
+pub(super) fn write(outputs: &[Output], stream: Shown<'_>) -> Result<(), Failure> {
+    let mut text = BufWriter::with_capacity(1 << 16, stream);
+    text.write_all(b"{")?;
     for (i, output) in outputs.iter().enumerate() {
-        text.push_str(if i == 0 { "\n  " } else { ",\n  " });
-        text.push_str(&Value::from(output.name.as_str()).to_string());
-        text.push_str(": ");
-        values(output, &mut text).map_err(|e| e.at_value(&output.name))?;
+        let separator = if i == 0 { "" } else { "," };
+        write!(text, "{separator}\n  {}: ", Value::from(output.name.as_str()))?;
+        values(output, &mut text).map_err(|failure| match failure {
+            Failure::Error(e) => Failure::Error(e.at_value(&output.name)),
+            other => other,
+        })?;
     }
-    text.push_str("\n}\n");
-    Ok(text)
+    text.write_all(b"\n}\n")?;
+    Ok(text.flush()?)
 }
 
-fn values(output: &Output, text: &mut String) -> Result<()> {
+/// Values that are copied from a tensor at a time.
+const AT_A_TIME: usize = 1 << 14;
+
+fn values(output: &Output, text: &mut dyn Write) -> Result<(), Failure> {
     let tensor = match &output.data {
         Data::Strings(strings) => {
-            let items: Vec<String> = strings.items().iter().map(|s| Value::from(s.as_str()).to_string()).collect();
-            nest(strings.shape().dims(), &mut items.into_iter(), text);
-            return Ok(());
+            let items = strings.items().iter().map(|s| Ok(Value::from(s.as_str())));
+            return nest(strings.shape(), items, text);
         }
         Data::Numbers(tensor) => tensor,
     };
-    let dims = Shape::new(tensor.dims())?;
+    let dims = &Shape::new(tensor.dims())?;
     let flat = tensor.flatten_all().or_error()?;
     match flat.dtype() {
-        DType::F32 => nest(&dims, &mut flat.to_vec1::<f32>().or_error()?.into_iter().map(single), text),
+        DType::F32 => nest(dims, pieces(&flat, |t| t.to_vec1::<f32>().or_error()).map(|x| x.map(single)), text),
         DType::U8 if output.dtype == ValueType::Bool => {
-            nest(&dims, &mut flat.to_vec1::<u8>().or_error()?.into_iter().map(|b| b != 0), text);
+            nest(dims, pieces(&flat, |t| t.to_vec1::<u8>().or_error()).map(|b| b.map(|b| b != 0)), text)
         }
-        DType::I32 => nest(&dims, &mut flat.to_vec1::<i32>().or_error()?.into_iter(), text),
-        DType::I64 => nest(&dims, &mut flat.to_vec1::<i64>().or_error()?.into_iter(), text),
+        DType::I32 => nest(dims, pieces(&flat, |t| t.to_vec1::<i32>().or_error()), text),
+        DType::I64 => nest(dims, pieces(&flat, |t| t.to_vec1::<i64>().or_error()), text),
         _ => {
-            let wide = flat.to_dtype(DType::F64).and_then(|t| t.to_vec1::<f64>()).or_error()?;
-            nest(&dims, &mut wide.into_iter().map(double), text);
+            let wide = |t: &Tensor| t.to_dtype(DType::F64).and_then(|t| t.to_vec1::<f64>()).or_error();
+            nest(dims, pieces(&flat, wide).map(|x| x.map(double)), text)
         }
     }
-    Ok(())
 }
 
-/// Nested arrays of this shape, filled from the items in order.
-fn nest<T: std::fmt::Display>(dims: &[usize], items: &mut impl Iterator<Item = T>, text: &mut String) {
-    let Some((len, inner)) = dims.split_first() else {
-        if let Some(item) = items.next() {
-            // Writing to a string does not fail.
-            let _ = write!(text, "{item}");
+/// The values of a flat tensor, some at a time.
+fn pieces<T>(flat: &Tensor, read: impl Fn(&Tensor) -> Result<Vec<T>>) -> impl Iterator<Item = Result<T>> {
+    let elements = flat.elem_count();
+    (0..elements).step_by(AT_A_TIME).flat_map(move |at| {
+        let piece = flat.narrow(0, at, AT_A_TIME.min(elements - at)).or_error();
+        match piece.and_then(|piece| read(&piece)) {
+            Ok(values) => values.into_iter().map(Ok).collect(),
+            Err(e) => vec![Err(e)],
         }
-        return;
-    };
-    text.push('[');
-    for i in 0..*len {
-        text.push_str(if i == 0 { "" } else { ", " });
-        nest(inner, items, text);
+    })
+}
+
+/// Writes nested arrays of this shape, filled from the items in order.
+fn nest<T: Display>(
+    dims: &[usize],
+    mut items: impl Iterator<Item = Result<T>>,
+    text: &mut dyn Write,
+) -> Result<(), Failure> {
+    fn level<T: Display>(
+        dims: &[usize],
+        items: &mut impl Iterator<Item = Result<T>>,
+        text: &mut dyn Write,
+    ) -> Result<(), Failure> {
+        let Some((len, inner)) = dims.split_first() else {
+            if let Some(item) = items.next() {
+                write!(text, "{}", item?)?;
+            }
+            return Ok(());
+        };
+        text.write_all(b"[")?;
+        for i in 0..*len {
+            text.write_all(if i == 0 { b"" } else { b", " })?;
+            level(inner, items, text)?;
+        }
+        Ok(text.write_all(b"]")?)
     }
-    text.push(']');
+    level(dims, &mut items, text)
 }
 
 /// The shortest digits that give the same single-precision number.
@@ -265,12 +317,44 @@ mod tests {
 
     #[test]
     fn values_of_another_type() {
-        check_error(r#"["a"]"#, ValueType::Float, Kind::Mismatch, None, "expected a number, found `\"a\"`");
-        check_error("[1.5]", ValueType::Int32, Kind::Mismatch, None, "expected a whole number");
-        check_error("[3000000000]", ValueType::Int32, Kind::Mismatch, None, "32 bits");
-        check_error("[1]", ValueType::String, Kind::Mismatch, None, "expected a string");
-        check_error("[2]", ValueType::Bool, Kind::Mismatch, None, "true or false");
-        check_error("[null]", ValueType::Float, Kind::Mismatch, None, "found `null`");
+        let first = Some("[0]");
+        check_error(r#"["a"]"#, ValueType::Float, Kind::Mismatch, first, "expected a number, found `\"a\"`");
+        check_error("[1.5]", ValueType::Int32, Kind::Mismatch, first, "expected a whole number");
+        check_error("[1]", ValueType::String, Kind::Mismatch, first, "expected a string");
+        check_error("[2]", ValueType::Bool, Kind::Mismatch, first, "true or false");
+        check_error("[null]", ValueType::Float, Kind::Mismatch, first, "found `null`");
+        check_error("[[0, 1, 2], [3, null, 5]]", ValueType::Float, Kind::Mismatch, Some("[1][1]"), "found `null`");
+        check_error(r#"{"x": [[0], [null]]}"#, ValueType::Float, Kind::Mismatch, Some("x[1][0]"), "found `null`");
+        check_error("null", ValueType::Float, Kind::Malformed, None, "expected JSON");
+    }
+
+    #[test]
+    fn arrays_inside_each_other_without_end() {
+        let deep = |n: usize| format!("{}1{}", "[".repeat(n), "]".repeat(n));
+        assert_eq!(tensor_of(&parse(&deep(8), &[("x", ValueType::Float)]).unwrap()[0].1).rank(), 8);
+        check_error(&deep(9), ValueType::Float, Kind::Limit, None, "at most 8 dimensions");
+        check_error(&deep(200), ValueType::Float, Kind::Limit, Some(&"[0]".repeat(127)), "");
+    }
+
+    #[test]
+    fn numbers_that_do_not_fit() {
+        let wrong = [
+            ("[[0, 1e39]]", ValueType::Float, "single precision"),
+            ("[[0, -3.5e38]]", ValueType::Float, "single precision"),
+            ("[[0, 3000000000]]", ValueType::Int32, "32 bits"),
+            ("[[0, -2147483649]]", ValueType::Int32, "32 bits"),
+            ("[[0, 1e300]]", ValueType::Int64, "whole number"),
+            ("[[0, 9223372036854775808]]", ValueType::Int64, "64 bits"),
+            ("[[0, -9223372036854775809]]", ValueType::Int64, "whole number"),
+        ];
+        for (text, dtype, message) in wrong {
+            check_error(text, dtype, Kind::Mismatch, Some("[0][1]"), message);
+        }
+        for text in ["[NaN]", "[Infinity]", "[1e999]"] {
+            check_error(text, ValueType::Float, Kind::Malformed, Some("[0]"), "");
+        }
+        let tensor = parse("[3.4028235e38, -9223372036854775808, 1e-60]", &[("x", ValueType::Float)]).unwrap();
+        assert_eq!(tensor_of(&tensor[0].1).to_vec1::<f32>().unwrap(), [f32::MAX, -9.223372e18, 0.0]);
     }
 
     #[test]
@@ -287,15 +371,41 @@ mod tests {
         assert_eq!(parse(r#"{"x": [1], "x": [2]}"#, &[("x", ValueType::Float)]).unwrap_err().kind(), Kind::Malformed);
     }
 
+    fn written(outputs: &[Output]) -> String {
+        let mut text = Vec::new();
+        write(outputs, Shown::json(&mut text)).unwrap();
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn outputs_longer_than_a_piece_come_whole() {
+        let count = AT_A_TIME * 2 + 3;
+        let numbers: Vec<i64> = (0..count as i64).collect();
+        let tensor = Tensor::from_vec(numbers.clone(), (1, count), &Device::Cpu).unwrap();
+        let output = Output { name: "y".into(), dtype: ValueType::Int64, data: Data::Numbers(tensor) };
+        let value: Value = serde_json::from_str(&written(&[output])).unwrap();
+        assert_eq!(value, serde_json::json!({"y": [numbers]}));
+    }
+
+    #[test]
+    fn names_and_strings_do_not_act_and_stay_the_same() {
+        let (name, text) = ("y\u{202e}\u{9b}", "a\u{1b}b\u{2028}");
+        let strings = tfjs::Strings::new(Shape::new([1]).unwrap(), vec![text.to_owned()]).unwrap();
+        let output = Output { name: name.into(), dtype: ValueType::String, data: Data::Strings(strings.into()) };
+        let json = written(&[output]);
+        assert_eq!(json, "{\n  \"y\\u202e\\u009b\": [\"a\\u001bb\\u2028\"]\n}\n");
+        assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), serde_json::json!({name: [text]}));
+    }
+
     #[test]
     fn outputs_are_valid_json_whatever_their_values() {
         let tensor = Tensor::new(&[[0.1f32, f32::NAN], [f32::INFINITY, 1e-20]], &Device::Cpu).unwrap();
         let output = Output { name: "y\"".into(), dtype: ValueType::Float, data: Data::Numbers(tensor) };
-        let text = write(&[output]).unwrap();
+        let text = written(&[output]);
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["y\""], serde_json::json!([[0.1, "NaN"], ["Infinity", 1e-20]]));
         let truths = Tensor::new(&[1u8], &Device::Cpu).unwrap();
         let output = Output { name: "b".into(), dtype: ValueType::Bool, data: Data::Numbers(truths) };
-        assert_eq!(write(&[output]).unwrap(), "{\n  \"b\": [true]\n}\n");
+        assert_eq!(written(&[output]), "{\n  \"b\": [true]\n}\n");
     }
 }

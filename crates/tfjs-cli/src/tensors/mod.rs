@@ -5,12 +5,20 @@ mod json;
 mod npy;
 mod safetensors;
 
+use crate::failure::Failure;
 use crate::local;
-use std::io::Write;
+use crate::shown::{Out, Shown};
 use std::path::Path;
 use std::sync::Arc;
 use tfjs::layer::CandleResultExt;
 use tfjs::{DType, Device, Error, Input, Inputs, LayersModel, Outputs, Port, Result, Strings, Tensor, ValueType};
+
+/// The most dimensions of a tensor in a file, as the default of [`Limits::rank`](tfjs::Limits::rank).
+const MOST_DIMENSIONS: usize = 8;
+/// The most bytes of a file of inputs, and of a tensor in it as the model takes it.
+const MOST_BYTES: u64 = 4 << 30;
+/// The most bytes of a JSON file of inputs: read, it takes some twenty times as much.
+const MOST_JSON: u64 = 64 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
@@ -47,12 +55,16 @@ impl Format {
 /// file has.
 pub(crate) fn read_inputs(path: &Path, model: &LayersModel) -> Result<Inputs> {
     let ports: Vec<Port<'_>> = model.inputs().collect();
-    let bytes = local::read(path)?;
+    let bytes = local::read(path, MOST_BYTES)?;
     let format = Format::of_name(path).unwrap_or_else(|| Format::of_content(&bytes));
-    parse_inputs(format, &bytes, &ports).map_err(|e| e.in_file(path.display()))
+    parse_inputs(format, &bytes, &ports).map_err(|e| e.in_file(local::shown(path)))
 }
 
 fn parse_inputs(format: Format, bytes: &[u8], ports: &[Port<'_>]) -> Result<Inputs> {
+    if format == Format::Json && bytes.len() as u64 > MOST_JSON {
+        let message = format!("expected a JSON file of {MOST_JSON} bytes at most; give .npy or .safetensors");
+        return Err(Error::limit(message));
+    }
     let mut named = match format {
         Format::Safetensors => safetensors::read(bytes)?,
         Format::Npy => return npy::read(bytes).and_then(|tensor| only(ports, tensor)),
@@ -142,30 +154,55 @@ fn join_one(parts: &[&Data]) -> Result<Data> {
 }
 
 /// Writes the outputs to a file, in the format its name says, safetensors otherwise; `-` is `out`.
-pub(crate) fn write_outputs(path: &Path, outputs: &[Output], out: &mut dyn Write) -> Result<()> {
+pub(crate) fn write_outputs(path: &Path, outputs: &[Output], out: &mut Out<'_>) -> Result<(), Failure> {
     let bytes = match Format::of_name(path).unwrap_or(Format::Safetensors) {
         Format::Safetensors => safetensors::write(outputs)?,
         Format::Npy => npy::write(outputs)?,
-        Format::Json => json::write(outputs)?.into_bytes(),
+        Format::Json => {
+            let mut text = Vec::new();
+            json::write(outputs, Shown::json(&mut text))?;
+            text
+        }
     };
     if local::is_standard(path) {
-        return out.write_all(&bytes).map_err(|e| Error::fetch("cannot write the answer").with_source(e));
+        return Ok(out.bytes().write_all(&bytes)?);
     }
-    local::write(path, &bytes)
+    Ok(local::write(path, &bytes)?)
 }
 
-/// The outputs as JSON text.
-pub(crate) fn to_json(outputs: &[Output]) -> Result<String> {
-    json::write(outputs)
+/// Writes the outputs as JSON, as they are read.
+pub(crate) fn write_json(outputs: &[Output], out: &mut Out<'_>) -> Result<(), Failure> {
+    json::write(outputs, out.json())
+}
+
+/// A file's tensor has no more dimensions than a model's.
+fn check_rank(rank: usize) -> Result<()> {
+    if rank > MOST_DIMENSIONS {
+        return Err(Error::limit(format!("expected at most {MOST_DIMENSIONS} dimensions, found {rank} or more")));
+    }
+    Ok(())
+}
+
+/// A file's tensor is no larger than an input may be, also where its bytes become floats.
+fn check_size(elements: usize, element_bytes: usize) -> Result<()> {
+    let bytes = (elements as u64).saturating_mul(element_bytes.max(4) as u64);
+    if bytes > MOST_BYTES {
+        return Err(Error::limit(format!(
+            "a tensor of {elements} values, {bytes} bytes as the model takes them; expected {MOST_BYTES} at most"
+        )));
+    }
+    Ok(())
 }
 
 /// A tensor of bytes as they are stored: little endian, row by row.
 fn from_bytes(bytes: &[u8], dtype: DType, dims: &[usize]) -> Result<Tensor> {
+    check_rank(dims.len())?;
     let elements = tfjs::parts::manifest::Shape::new(dims)?.elements();
     if elements.checked_mul(dtype.size_in_bytes()) != Some(bytes.len()) {
         let message = format!("shape {dims:?} of {} does not take {} bytes", dtype.as_str(), bytes.len());
         return Err(Error::malformed(message));
     }
+    check_size(elements, dtype.size_in_bytes())?;
     Tensor::from_raw_buffer(bytes, dtype, dims, &Device::Cpu).or_error()
 }
 
@@ -217,6 +254,9 @@ mod tests {
         let two = parse_inputs(Format::Safetensors, &file, &[port("x"), port("y")]).unwrap();
         assert!(matches!(two, Inputs::Named(inputs) if inputs[0].0 == "whatever"));
 
+        let long = vec![b' '; MOST_JSON as usize + 1];
+        assert_eq!(parse_inputs(Format::Json, &long, &[port("x")]).unwrap_err().kind(), Kind::Limit);
+
         let file = npy::write(&[numbers("", &[1.0])]).unwrap();
         assert!(parse_inputs(Format::Npy, &file, &[port("x")]).is_ok());
         let error = parse_inputs(Format::Npy, &file, &[port("x"), port("y")]).unwrap_err();
@@ -244,5 +284,9 @@ mod tests {
         assert_eq!(from_bytes(&[0; 7], DType::F32, &[2]).unwrap_err().kind(), Kind::Malformed);
         assert_eq!(from_bytes(&[0; 8], DType::F32, &[usize::MAX, 9]).unwrap_err().kind(), Kind::Limit);
         assert_eq!(from_bytes(&[0; 8], DType::F32, &[2]).unwrap().dims(), [2]);
+        assert_eq!(from_bytes(&[0; 4], DType::F32, &[1; 9]).unwrap_err().kind(), Kind::Limit);
+        // A byte each in the file, four in the model.
+        assert!(check_size(1 << 30, 1).is_ok());
+        assert_eq!(check_size((1 << 30) + 1, 1).unwrap_err().kind(), Kind::Limit);
     }
 }

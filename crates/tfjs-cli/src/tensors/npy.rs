@@ -1,7 +1,7 @@
 //! NumPy's `.npy`: one array without a name, in C or Fortran order, either endianness. The format is
 //! `numpy.lib.format`; no length is believed before the bytes are there.
 
-use super::{Data, Output, from_bytes, to_bytes};
+use super::{Data, MOST_DIMENSIONS, Output, check_rank, from_bytes, to_bytes};
 use tfjs::layer::CandleResultExt;
 use tfjs::parts::manifest::text::shorten;
 use tfjs::{DType, Error, Result, Tensor, ValueType};
@@ -84,7 +84,9 @@ impl<'a> Header<'a> {
         let shape = value(text, "shape").and_then(|v| v.strip_prefix('(')?.split_once(')')).ok_or_else(odd)?.0;
         // Python 2 writes `3L`; a tuple of one ends in a comma.
         let sizes = shape.split(',').map(|d| d.trim().trim_end_matches('L')).filter(|d| !d.is_empty());
-        let dims = sizes.map(|d| d.parse::<usize>().map_err(|_| odd())).collect::<Result<_>>()?;
+        let sizes = sizes.take(MOST_DIMENSIONS + 1);
+        let dims = sizes.map(|d| d.parse::<usize>().map_err(|_| odd())).collect::<Result<Vec<_>>>()?;
+        check_rank(dims.len())?;
         Ok(Header { kind, fortran, dims })
     }
 }
@@ -186,6 +188,20 @@ mod tests {
         assert_eq!(error.kind(), Kind::Limit);
         let error = read(b"\x93NUMPY\x02\x00\xff\xff\xff\xff{").unwrap_err();
         assert_eq!(error.kind(), Kind::Malformed);
+    }
+
+    #[test]
+    fn arrays_of_too_many_dimensions_are_refused_at_once() {
+        let axes = |count: usize| format!("({})", "1,".repeat(count));
+        assert_eq!(read(&file("<f4", "True", &axes(8), &[0; 4])).unwrap().rank(), 8);
+        assert_eq!(read(&file("<f4", "False", &axes(9), &[0; 4])).unwrap_err().kind(), Kind::Limit);
+        // Version 2 of the format, whose headers may be long.
+        for order in ["True", "False"] {
+            let text = format!("{{'descr': '<f4', 'fortran_order': {order}, 'shape': {}, }}", axes(300_000));
+            let mut bytes = [MAGIC, &[2, 0], &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat();
+            bytes.extend([0; 4]);
+            assert_eq!(read(&bytes).unwrap_err().kind(), Kind::Limit);
+        }
     }
 
     #[test]

@@ -286,6 +286,7 @@ fn names_that_are_no_identifiers_are_quoted() {
         ("", "\"\""),
         ("2nd input", "\"2nd input\""),
         ("größe", "\"größe\""),
+        ("e\u{202e}f\u{9b}", "\"e\\u{202e}f\\u{9b}\""),
         ("a\"b\\c\nd", "\"a\\u{22}b\\u{5c}c\\u{a}d\""),
     ] {
         let mut dims = Dims::new();

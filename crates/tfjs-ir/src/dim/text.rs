@@ -8,11 +8,12 @@
 //! symbol  = letter or "_", then letters, digits, "_" and "." | '"' any text '"'
 //! ```
 //!
-//! In a quoted symbol, `"`, `\` and control characters are written `\u{hex}`. Spaces between tokens are skipped.
+//! In a quoted symbol, `"`, `\` and characters that act on a terminal are written `\u{hex}`. Spaces between tokens are skipped.
 
 use super::poly::Poly;
 use super::{Atom, Dim, Dims, MAX_DEPTH, Pair};
 use std::fmt::Write;
+use tfjs_manifest::text::acts;
 use tfjs_manifest::{Error, Result};
 
 impl Dims {
@@ -93,7 +94,7 @@ fn quoted_if_needed(name: &str) -> String {
     }
     let mut text = String::from('"');
     for c in name.chars() {
-        if c.is_control() || c == '"' || c == '\\' {
+        if acts(c) || c == '"' || c == '\\' {
             write!(text, "\\u{{{:x}}}", u32::from(c)).expect("a string accepts all text");
         } else {
             text.push(c);

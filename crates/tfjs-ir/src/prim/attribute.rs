@@ -5,6 +5,7 @@ use crate::program::{Block, ConstId, OpaqueId, Origin, SlotId, StateId};
 use crate::ty::{ElementType, Type};
 use crate::window::Window;
 use std::sync::Arc;
+use tfjs_manifest::text::acts;
 use tfjs_manifest::{Error, Result};
 
 /// An attribute of a primitive.
@@ -171,6 +172,13 @@ impl<'a> Reader<'a> {
                 }
                 '\\' => match chars.next() {
                     Some((_, 'n')) => out.push('\n'),
+                    Some((at, 'u')) if self.rest[at + 1..].starts_with('{') => {
+                        let code = self.rest[at + 2..].split_once('}').map(|(code, _)| code);
+                        let c = code.and_then(|code| char::from_u32(u32::from_str_radix(code, 16).ok()?));
+                        out.push(c.ok_or_else(|| self.error("a character as `\\u{hex}`"))?);
+                        // Behind the closing brace.
+                        chars.by_ref().take_while(|(_, c)| *c != '}').for_each(drop);
+                    }
                     Some((_, c)) => out.push(c),
                     None => break,
                 },
@@ -187,9 +195,20 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A string in quotes.
+/// A string in quotes; characters that act on a terminal are written `\u{hex}`.
 pub(crate) fn quote(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            '\n' => out.push_str("\\n"),
+            c if acts(c) => out.extend(c.escape_unicode()),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
 }
 
 macro_rules! parsed {
@@ -371,5 +390,32 @@ impl Attribute for Arc<Block> {
 
     fn read(input: &mut Reader<'_>) -> Result<Self> {
         crate::text::read_block(input).map(|(block, _)| Arc::new(block))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tfjs_manifest::Kind;
+
+    #[test]
+    fn names_come_back_and_do_not_act_on_a_terminal() {
+        for (name, text) in [
+            ("a b", r#""a b""#),
+            ("a\"\\u{41}\n", r#""a\"\\u{41}\n""#),
+            ("e\u{1b}[2J\u{9b}\u{202e}\u{e0041}ü", r#""e\u{1b}[2J\u{9b}\u{202e}\u{e0041}ü""#),
+        ] {
+            assert_eq!(quote(name), text);
+            let mut reader = Reader::new(text);
+            assert_eq!(reader.quoted().unwrap(), name);
+            assert_eq!(reader.rest, "");
+        }
+    }
+
+    #[test]
+    fn escapes_that_are_no_characters() {
+        for text in [r#""\u{}""#, r#""\u{110000}""#, r#""\u{d800}""#, r#""\u{41""#, r#""\u{é}""#, r#""\"#] {
+            assert_eq!(Reader::new(text).quoted().unwrap_err().kind(), Kind::Malformed, "{text}");
+        }
     }
 }

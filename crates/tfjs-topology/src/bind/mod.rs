@@ -10,7 +10,7 @@ use crate::graph::{ModelGraph, SlotId, WeightSlot};
 use crate::layer::ScopeKind;
 use names::candidates;
 use std::collections::HashMap;
-use tfjs_manifest::{DType, Error, Findings, Result, WeightSpec, WeightsManifest};
+use tfjs_manifest::{DType, Error, Findings, Result, Warnings, WeightSpec, WeightsManifest};
 
 pub use names::Rule;
 
@@ -40,7 +40,7 @@ pub struct Binding {
     /// Tensors of the file nobody wants: optimizer state, and without `strict` whatever is left over.
     pub unused: Vec<TensorId>,
     /// What does not stop the model from loading.
-    pub warnings: Vec<String>,
+    pub warnings: Warnings,
 }
 
 impl ModelGraph {
@@ -69,7 +69,7 @@ impl ModelGraph {
             left: &left,
             has_manifest: manifest.is_some(),
         };
-        let mut warnings = Vec::new();
+        let mut warnings = Warnings::new();
         if strict {
             report.errors(&mut findings);
         } else {

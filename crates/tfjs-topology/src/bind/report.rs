@@ -5,7 +5,7 @@ use crate::bind::names::Rule;
 use crate::graph::{ModelGraph, SlotId};
 use crate::layer::Fill;
 use crate::suggest::similarity;
-use tfjs_manifest::{Error, Findings};
+use tfjs_manifest::{Error, Findings, Warnings};
 
 /// Suggestions compare a name with others: only this many are worth it.
 const SUGGESTIONS: usize = 20;
@@ -48,7 +48,7 @@ impl Report<'_> {
         }
     }
 
-    pub(super) fn warnings(&self, warnings: &mut Vec<String>) {
+    pub(super) fn warnings(&self, warnings: &mut Warnings) {
         // DIFFERENCE: TensorFlow.js leaves what is missing at random values and says nothing.
         for id in self.missing {
             let slot = &self.graph.slots[id.0];
@@ -97,7 +97,7 @@ pub(super) fn note_rules(
     graph: &ModelGraph,
     file: &File<'_>,
     slots: &[Option<(TensorId, Rule)>],
-    warnings: &mut Vec<String>,
+    warnings: &mut Warnings,
 ) {
     for (slot, bound) in graph.slots.iter().zip(slots) {
         if let Some((id, Rule::Order)) = bound {

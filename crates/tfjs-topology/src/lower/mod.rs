@@ -36,7 +36,7 @@ use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 use std::sync::Arc;
 use tfjs_ir::{Builder, Dim, ElementType, StateId, Value};
-use tfjs_manifest::{Account, Error, Limits, Result};
+use tfjs_manifest::{Account, Error, Limits, Result, Warnings};
 
 /// What a layer is lowered with: the builder of the program (to which it dereferences), and what Keras knows beside it:
 /// weights, masks, whether the model trains.
@@ -63,7 +63,7 @@ pub struct LowerCx<'a> {
     /// The states of each instance, by their position.
     states: HashMap<(usize, usize), StateId>,
     /// What was noticed and does not stop the model from loading.
-    warnings: Vec<String>,
+    warnings: Warnings,
     /// Memory spent on what is built from the file.
     account: Account,
     /// The memory of the program that is paid for.
@@ -129,7 +129,7 @@ impl<'a> LowerCx<'a> {
             places: HashMap::new(),
             opaques: Vec::new(),
             states: HashMap::new(),
-            warnings: Vec::new(),
+            warnings: Warnings::new(),
             account: Account::new(limits),
             paid: 0,
             routes: HashMap::new(),
@@ -159,10 +159,8 @@ impl<'a> LowerCx<'a> {
     }
 
     /// Records something that does not stop the model from loading; once, however often it is noticed.
-    pub fn warn(&mut self, warning: String) {
-        if !self.warnings.contains(&warning) {
-            self.warnings.push(warning);
-        }
+    pub fn warn(&mut self, warning: impl AsRef<str>) {
+        self.warnings.push(warning);
     }
 
     /// The layer of the call table that is being lowered, or whose inside is.

@@ -9,11 +9,11 @@ use crate::def::{LayerBody, LayerEntry, ModelDef, Submodel};
 use crate::graph::{GraphPort, ModelGraph};
 use crate::types::{SymShape, TensorType};
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use tfjs_ir::{Dim, Program, Type, Value};
-use tfjs_manifest::{Error, Limits, Result};
+use tfjs_manifest::{Error, Limits, Result, Warnings};
 
 /// What a model is lowered for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub struct Model {
     /// The functions of the caller's own layers, which a runtime knows.
     pub opaques: Vec<Arc<dyn Any + Send + Sync>>,
     /// What was noticed and does not stop the model from loading.
-    pub warnings: Vec<String>,
+    pub warnings: Warnings,
 }
 
 impl fmt::Debug for Model {
@@ -70,7 +70,7 @@ pub fn lower(def: &ModelDef, options: &LowerOptions) -> Result<Model> {
     cx.account.charge(def.built_bytes)?;
     let mut ports = Vec::new();
     let mut edges = Vec::new();
-    let names = unique(def.root.inputs.iter().map(|p| p.name.clone()));
+    let names = unique(def.root.inputs.iter().map(|p| p.name.clone()).collect());
     for (port, name) in def.root.inputs.iter().zip(names) {
         let ty = root_input(&def.root, port.tensor.layer, input_shapes.get(&name), &name)?;
         let edge = cx.root_edge(&name, ty).map_err(|e| e.at_value(&name))?;
@@ -82,7 +82,7 @@ pub fn lower(def: &ModelDef, options: &LowerOptions) -> Result<Model> {
         return Err(Error::misuse(format!("a shape is given for input `{name}`, the model has {}", known.join(", "))));
     }
     let outputs = cx.inline(&def.root, &Scoped::root(&def.root), None, edges)?;
-    let names = unique(def.root.outputs.iter().map(|p| p.name.clone()));
+    let names = unique(def.root.outputs.iter().map(|p| p.name.clone()).collect());
     let named = names.into_iter().zip(outputs);
     let LowerCx { builder, mut graph, values, opaques, warnings, .. } = cx;
     graph.name = def.root.name.clone();
@@ -129,16 +129,29 @@ pub(crate) fn lower_entry(entry: &LayerEntry, inputs: &[TensorType], limits: &Li
     Ok(cx.graph)
 }
 
-/// A repeated name keeps its first occurrence bare and gets `:1`, `:2`, ... from the second on.
-fn unique(names: impl Iterator<Item = String>) -> Vec<String> {
-    let mut seen: HashMap<String, usize> = HashMap::new();
-    names
-        .map(|name| {
-            let count = seen.entry(name.clone()).or_insert(0);
-            *count += 1;
-            if *count == 1 { name } else { format!("{name}:{}", *count - 1) }
-        })
-        .collect()
+/// Makes names unique: the first occurrence of each name stays as it is, later ones get the next of `:1`, `:2`, ...
+/// that is no name of the file. `f`, `f`, `f:1` become `f`, `f:2`, `f:1`.
+fn unique(names: Vec<String>) -> Vec<String> {
+    let of_file: HashSet<&str> = names.iter().map(String::as_str).collect();
+    // The last number of each name.
+    let mut numbers: HashMap<&str, u64> = HashMap::new();
+    let mut made: HashSet<String> = HashSet::new();
+    let mut unique = Vec::with_capacity(names.len());
+    for name in &names {
+        let mut candidate = name.clone();
+        match numbers.get_mut(name.as_str()) {
+            None => drop(numbers.insert(name, 0)),
+            Some(number) => loop {
+                *number += 1;
+                candidate = format!("{name}:{number}");
+                if !of_file.contains(candidate.as_str()) && made.insert(candidate.clone()) {
+                    break;
+                }
+            },
+        }
+        unique.push(candidate);
+    }
+    unique
 }
 
 fn root_input(root: &Submodel, layer: usize, given: Option<&SymShape>, name: &str) -> Result<TensorType> {
@@ -160,5 +173,34 @@ fn root_input(root: &Submodel, layer: usize, given: Option<&SymShape>, name: &st
             Err(Error::unsupported("the file does not say the input's shape; give it with `LoadOptions::input_shape`")
                 .at_value(name))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(names: &[&str], expect: &[&str]) {
+        assert_eq!(unique(names.iter().map(|&name| name.to_owned()).collect()), expect);
+    }
+
+    #[test]
+    fn repeated_names_are_numbered_until_free() {
+        check(&["f", "g"], &["f", "g"]);
+        check(&["f", "f", "f"], &["f", "f:1", "f:2"]);
+        check(&["f", "f", "f:1"], &["f", "f:2", "f:1"]);
+        check(&["f:1", "f", "f"], &["f:1", "f", "f:2"]);
+        check(&["f", "f:1", "f", "f:1", "f"], &["f", "f:1", "f:2", "f:1:1", "f:3"]);
+        check(&["f", "f", "f:1", "f:1", "f:1:1"], &["f", "f:2", "f:1", "f:1:2", "f:1:1"]);
+        check(&["", "", ":1"], &["", ":2", ":1"]);
+    }
+
+    #[test]
+    fn many_names_that_collide_take_no_time() {
+        // The numbers of `f` are all taken up to the last.
+        let names: Vec<String> = (0..50_000).flat_map(|i| ["f".to_owned(), format!("f:{i}")]).collect();
+        let unique: HashSet<String> = unique(names).into_iter().collect();
+        assert_eq!(unique.len(), 100_000);
     }
 }

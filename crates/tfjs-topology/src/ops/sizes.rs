@@ -325,7 +325,7 @@ mod tests {
             call("y", "math.add", json!("x"), json!({"y": 1.0, "name": "sum", "foo": 3, "bar": null})),
             call("z", "reshape", json!("y"), json!({"shape": [-1, 2], "order": "F"})),
         ];
-        let warnings = functional(Family::Keras2, &series(), &layers).unwrap().warnings;
+        let warnings = functional(Family::Keras2, &series(), &layers).unwrap().warnings.to_lines();
         let expected = [
             "operation `y` (TFOpLambda): argument without a known meaning: `foo`",
             "operation `z` (TFOpLambda): argument without a known meaning: `order`",

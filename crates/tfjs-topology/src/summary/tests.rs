@@ -160,3 +160,16 @@ fn a_width_of_nothing_still_has_columns() {
         assert!(table.contains("258"), "{table}");
     }
 }
+
+#[test]
+fn names_do_not_act_on_a_terminal() {
+    let name = "a\u{202e}b\n\u{9b}2J";
+    let model = json!({ "class_name": "Sequential", "config": { "name": name, "layers": [
+        { "class_name": "Flatten", "config": { "name": name, "batch_input_shape": [null, 2] } },
+    ] } });
+    let def = parse(&model, Producer::of(Family::Keras2), &CustomDefs::default(), &Limits::default()).unwrap();
+    let graph = lower(&def, &LowerOptions::default()).unwrap().graph;
+    let table = summary(&def, &graph, Some(200));
+    assert_eq!(table.matches(r"a\u{202e}b\n\u{9b}2J").count(), 2, "{table}");
+    assert!(!table.chars().any(|c| c != '\n' && tfjs_manifest::text::acts(c)), "{table:?}");
+}

@@ -19,7 +19,7 @@ pub(super) fn of(graph: &ModelGraph, json: &ModelJson, binding: &Binding) -> Val
     json!({
         "slots": graph.slots.iter().zip(slots).map(slot).collect::<Value>(),
         "unused": unused.iter().map(|id| tensor(json, id)).collect::<Value>(),
-        "warnings": warnings,
+        "warnings": warnings.to_lines(),
     })
 }
 

@@ -8,7 +8,7 @@ pub(super) fn of(def: &ModelDef) -> Value {
     let ModelDef { producer, root, warnings, built_bytes: _ } = def;
     json!({
         "producer": {"family": family(producer), "version": producer.version},
-        "warnings": warnings,
+        "warnings": warnings.to_lines(),
         "model": model(root),
     })
 }

@@ -1,20 +1,37 @@
 //! The flat graph as JSON. Values, layers and slots are named by their index.
+//!
+//! It is made as it is written: a model that shares a constant among a thousand calls has it a thousand times here.
 
 use super::{call, tensor_type};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 use tfjs::parts::topology::graph::{Callee, GraphLayer, GraphPort, ModelGraph, Node, ValueId, ValueInfo, WeightSlot};
 
-pub(super) fn of(graph: &ModelGraph) -> Value {
-    let ModelGraph { name, layers, nodes, values, slots, inputs, outputs, expanded: _ } = graph;
-    json!({
-        "name": name,
-        "inputs": inputs.iter().map(port).collect::<Value>(),
-        "outputs": outputs.iter().map(port).collect::<Value>(),
-        "layers": layers.iter().map(layer).collect::<Value>(),
-        "nodes": nodes.iter().map(|n| node(graph, n)).collect::<Value>(),
-        "values": values.iter().map(value).collect::<Value>(),
-        "slots": slots.iter().map(slot).collect::<Value>(),
-    })
+/// A graph that is serialized piece by piece.
+pub(super) struct Graph<'a>(pub(super) &'a ModelGraph);
+
+impl Serialize for Graph<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let ModelGraph { name, layers, nodes, values, slots, inputs, outputs, expanded: _ } = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("name", name)?;
+        map.serialize_entry("inputs", &List(inputs, port))?;
+        map.serialize_entry("outputs", &List(outputs, port))?;
+        map.serialize_entry("layers", &List(layers, layer))?;
+        map.serialize_entry("nodes", &List(nodes, |n: &Node| node(self.0, n)))?;
+        map.serialize_entry("values", &List(values, value))?;
+        map.serialize_entry("slots", &List(slots, slot))?;
+        map.end()
+    }
+}
+
+/// Items, and how each becomes JSON when its turn comes.
+struct List<'a, T, F: Fn(&T) -> Value>(&'a [T], F);
+
+impl<T, F: Fn(&T) -> Value> Serialize for List<'_, T, F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(&self.1))
+    }
 }
 
 fn port(port: &GraphPort) -> Value {

@@ -10,28 +10,37 @@ use crate::args::{DumpArgs, Stage};
 use crate::failure::Failure;
 use crate::options::load_options;
 use crate::road::{self, Fetched};
+use crate::shown::Out;
 use serde_json::{Value, json};
-use std::io::Write;
+use std::io::{self, BufWriter, Write};
 use tfjs::parts::io::WeightSource;
 use tfjs::parts::topology::bind::Rule;
+use tfjs::parts::topology::lower::Model;
 use tfjs::parts::topology::producer::Family;
 use tfjs::parts::topology::types::{SymShape, TensorType};
 use tfjs::{LayersModel, LoadOptions, Producer, Result};
 
-pub(crate) fn run(args: &DumpArgs, out: &mut dyn Write, _err: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) fn run(args: &DumpArgs, out: &mut Out<'_>) -> Result<(), Failure> {
     let options = load_options(&args.model)?;
     if args.stage == Stage::Plan {
         let plan = plan(&road::load(&args.model.model, options)?)?;
-        return Ok(writeln!(out, "{plan:#}")?);
+        return Ok(writeln!(out.json(), "{plan:#}")?);
     }
     let fetched = road::fetch(&args.model.model, &options)?;
     if args.stage == Stage::Program {
         // The text form, which `tfjs_ir::text` reads back.
-        let program = program(&fetched, &options).map_err(|e| fetched.place(e))?;
-        return Ok(write!(out, "{program}")?);
+        let program = lowered(&fetched, &options).map_err(|e| fetched.place(e))?.program;
+        return Ok(write!(out.text(), "{program}")?);
+    }
+    if args.stage == Stage::Graph {
+        let graph = lowered(&fetched, &options).map_err(|e| fetched.place(e))?.graph;
+        let mut json = BufWriter::new(out.json());
+        // What cannot be written is the stream's fault: these types all have JSON.
+        serde_json::to_writer_pretty(&mut json, &graph::Graph(&graph)).map_err(io::Error::from)?;
+        return Ok(writeln!(json).and_then(|()| json.flush())?);
     }
     let dump = to_stage(args.stage, &fetched, &options).map_err(|e| fetched.place(e))?;
-    Ok(writeln!(out, "{dump:#}")?)
+    Ok(writeln!(out.json(), "{dump:#}")?)
 }
 
 fn to_stage(stage: Stage, fetched: &Fetched, options: &LoadOptions) -> Result<Value> {
@@ -47,30 +56,27 @@ fn to_stage(stage: Stage, fetched: &Fetched, options: &LoadOptions) -> Result<Va
         return Ok(def::of(&def));
     }
     let graph = road::lower(&def, options)?.graph;
-    if stage == Stage::Graph {
-        return Ok(graph::of(&graph));
-    }
     let binding = tfjs::bind(&graph, &json, options)?;
     Ok(binding::of(&graph, &json, &binding))
 }
 
-/// What the model computes, in primitives.
-fn program(fetched: &Fetched, options: &LoadOptions) -> Result<String> {
-    let def = tfjs::parse(&fetched.json(options)?, options)?;
-    Ok(road::lower(&def, options)?.program.to_string())
+/// The model in calls, and what it computes in primitives.
+fn lowered(fetched: &Fetched, options: &LoadOptions) -> Result<Model> {
+    road::lower(&tfjs::parse(&fetched.json(options)?, options)?, options)
 }
 
 /// What was fetched, understood or not: this stage is for files that go wrong later.
 fn artifacts(fetched: &Fetched, options: &LoadOptions) -> Value {
+    let bytes = &fetched.artifacts.model_json[..];
     let envelope = fetched.json(options).ok();
     let manifest = envelope.as_ref().and_then(|json| json.weights_manifest.as_ref());
     let groups = manifest.map(|m| m.groups().iter().map(|group| json!(group.paths)).collect::<Value>());
-    let document = serde_json::from_slice::<Value>(&fetched.text).ok();
-    let text = document.is_none().then(|| String::from_utf8_lossy(&fetched.text).into_owned());
+    let document = serde_json::from_slice::<Value>(bytes).ok();
+    let text = document.is_none().then(|| String::from_utf8_lossy(bytes).into_owned());
     json!({
-        "location": fetched.location,
-        "model_json_bytes": fetched.text.len(),
-        "weights": match fetched.weights {
+        "location": fetched.artifacts.location,
+        "model_json_bytes": bytes.len(),
+        "weights": match fetched.artifacts.weights {
             WeightSource::None => "none",
             WeightSource::Whole(_) => "memory",
             _ => "files",

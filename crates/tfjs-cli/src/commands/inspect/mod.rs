@@ -9,9 +9,11 @@ use crate::commands::verify;
 use crate::failure::{Failure, print_error, print_warning};
 use crate::options::load_options;
 use crate::road;
+use crate::shown::Out;
+use std::collections::HashMap;
 use std::io::Write;
-use tfjs::parts::manifest::{Findings, ModelJson, WeightsManifest};
-use tfjs::parts::topology::graph::{GraphLayer, LayerId, ModelGraph};
+use tfjs::parts::manifest::{Findings, ModelJson, Warnings, WeightsManifest};
+use tfjs::parts::topology::graph::{GraphLayer, LayerId, ModelGraph, Node};
 use tfjs::parts::topology::types::TensorType;
 use tfjs::{Error, LoadReport, Producer, Result};
 
@@ -28,11 +30,11 @@ struct Inspection {
     problems: Vec<Error>,
 }
 
-pub(crate) fn run(args: &InspectArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) fn run(args: &InspectArgs, out: &mut Out<'_>, err: &mut dyn Write) -> Result<(), Failure> {
     let inspection = inspect(args)?;
     match args.json {
-        true => writeln!(out, "{:#}", json::of(&inspection, args.verify))?,
-        false => text::print(&inspection, args.verify, out)?,
+        true => writeln!(out.json(), "{:#}", json::of(&inspection, args.verify))?,
+        false => text::print(&inspection, args.verify, &mut out.text())?,
     }
     for warning in &inspection.warnings {
         print_warning(warning, err)?;
@@ -55,24 +57,21 @@ fn inspect(args: &InspectArgs) -> Result<Inspection> {
     let (graph, noticed) = model.map(|model| (model.graph, model.warnings)).unzip();
     let binding = graph.as_ref().and_then(|graph| findings.take(tfjs::bind(graph, &json, &options)));
     findings.take(tfjs::layout(&json, &options.limits));
-    let mut report = None;
-    if args.verify {
-        verify::weights(&fetched, &json, &options, &mut findings);
-        if findings.is_empty() {
-            let model = findings.take(verify::build(&args.model.model, &options, &mut warnings));
-            report = model.map(|model| model.report().clone());
-        }
-    }
+    let report = match args.verify {
+        true => verify::verify(&fetched, &json, &options, &mut findings, &mut warnings),
+        false => None,
+    };
     if report.is_none() {
-        warnings.extend(def.iter().flat_map(|def| def.warnings.iter().cloned()));
-        warnings.extend(noticed.into_iter().flatten());
-        warnings.extend(binding.iter().flat_map(|binding| binding.warnings.iter().cloned()));
+        let mut noticed_here = Warnings::new();
+        let noticed = [def.as_ref().map(|d| &d.warnings), noticed.as_ref(), binding.as_ref().map(|b| &b.warnings)];
+        noticed.into_iter().flatten().for_each(|more| noticed_here.extend(more));
+        warnings = noticed_here.to_lines();
     }
     let detected = || Producer::detect(json.keras_version(), json.generated_by.as_deref(), json.topology());
     let producer = def.map(|def| def.producer).or_else(|| options.producer.clone()).unwrap_or_else(detected);
     Ok(Inspection {
-        location: fetched.location.clone(),
-        json_bytes: fetched.text.len() as u64,
+        location: fetched.artifacts.location.clone(),
+        json_bytes: fetched.artifacts.model_json.len() as u64,
         producer,
         graph,
         report,
@@ -106,8 +105,12 @@ struct Parameters {
 
 fn rows(graph: &ModelGraph) -> Vec<Row<'_>> {
     let mut rows = Vec::with_capacity(graph.layers.len());
+    let mut first_calls: HashMap<LayerId, &Node> = HashMap::with_capacity(graph.layers.len());
+    for node in &graph.nodes {
+        first_calls.entry(node.layer).or_insert(node);
+    }
     for (i, layer) in graph.layers.iter().enumerate() {
-        let node = graph.nodes.iter().find(|node| node.layer == LayerId(i));
+        let node = first_calls.get(&LayerId(i));
         let outputs = node.iter().flat_map(|node| &node.outputs).map(|&value| graph.ty(value)).collect();
         let slots = layer.slots.iter().filter_map(|slot| graph.slots.get(slot.0));
         rows.push(Row { layer, outputs, parameters: slots.map(|slot| slot.decl.shape.elements() as u64).sum() });

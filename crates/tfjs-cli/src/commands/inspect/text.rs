@@ -1,16 +1,19 @@
 //! An inspection for people: a head, the table of layers, sums.
 
 use super::{Inspection, Row, files, parameters, rows, stored};
-use crate::failure::one_line;
+use crate::shown;
 use std::io::{self, Write};
 use tfjs::parts::manifest::text::shorten;
 use tfjs::parts::topology::graph::{GraphPort, ModelGraph};
+
+/// The most shapes of a layer that are looked at, before the text of them is cut.
+const SHAPES: usize = 64;
 
 pub(super) fn print(inspection: &Inspection, verify: bool, out: &mut dyn Write) -> io::Result<()> {
     let Inspection { location, json_bytes, json, producer, graph, report, warnings: _, problems } = inspection;
     let title = graph.as_ref().map_or_else(String::new, |graph| format!("{}: ", shorten(&graph.name)));
     writeln!(out, "{title}{}, by {producer}", shorten(json.class_name()))?;
-    writeln!(out, "file      {}, {}", one_line(location), bytes(*json_bytes))?;
+    writeln!(out, "file      {}, {}", shown::line(location), bytes(*json_bytes))?;
     for (what, who) in [("made by", &json.generated_by), ("converted", &json.converted_by)] {
         if let Some(who) = who {
             writeln!(out, "{what:9} {}", shorten(who))?;
@@ -59,10 +62,11 @@ fn ports(what: &str, ports: &[GraphPort], graph: &ModelGraph, out: &mut dyn Writ
 fn table(graph: &ModelGraph, out: &mut dyn Write) -> io::Result<()> {
     let rows = rows(graph);
     let of_row = |row: &Row<'_>| {
-        let shapes: Vec<String> = row.outputs.iter().map(|ty| ty.shape.to_string()).collect();
+        // The widest cell is the width of its column in every line.
+        let shapes: Vec<String> = row.outputs.iter().take(SHAPES).map(|ty| ty.shape.to_string()).collect();
         [
             format!("{} ({})", shorten(&row.layer.path), shorten(&row.layer.class_name)),
-            shapes.join(" "),
+            shorten(&shapes.join(" ")),
             row.parameters.to_string(),
         ]
     };

@@ -179,6 +179,6 @@ mod tests {
             "layer `r` (RNN): configuration without a known meaning: `layer_norm`",
             "layer `r` (RNN): configuration without a known meaning: `peephole`, `b`",
         ];
-        assert_eq!(*cx.warnings.borrow(), expected);
+        assert_eq!(cx.warnings.borrow().to_lines(), expected);
     }
 }
