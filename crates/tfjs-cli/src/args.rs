@@ -80,6 +80,10 @@ pub(crate) struct ModelArgs {
     #[arg(long, value_name = "NAME=SHAPE", value_parser = input_shape, help_heading = "Loading")]
     pub(crate) input_shape: Vec<(String, SymShape)>,
 
+    /// A limit of what a model may ask for, as in `work=5T` or `activation_bytes=8GiB`; may be repeated
+    #[arg(long, value_name = "NAME=N", value_parser = limit, help_heading = "Loading")]
+    pub(crate) limit: Vec<(String, u64)>,
+
     #[command(flatten)]
     pub(crate) transport: TransportArgs,
 }
@@ -307,6 +311,26 @@ fn input_shape(text: &str) -> Result<(String, SymShape), String> {
     Ok((name.to_owned(), shape))
 }
 
+/// `name=8GiB`: a whole number, with a unit of a thousand or of 1024 behind it.
+fn limit(text: &str) -> Result<(String, u64), String> {
+    const UNITS: [(&str, u32, u64); 8] = [
+        ("KiB", 1, 1024),
+        ("MiB", 2, 1024),
+        ("GiB", 3, 1024),
+        ("TiB", 4, 1024),
+        ("K", 1, 1000),
+        ("M", 2, 1000),
+        ("G", 3, 1000),
+        ("T", 4, 1000),
+    ];
+    let expected = || "expected a name and a whole number, as in `work=5T` or `activation_bytes=8GiB`".to_owned();
+    let (name, value) = text.split_once('=').ok_or_else(expected)?;
+    let unit = UNITS.iter().find_map(|(unit, power, base)| Some((value.strip_suffix(unit)?, base.pow(*power))));
+    let (digits, factor) = unit.unwrap_or((value, 1));
+    let value = digits.trim().parse::<u64>().ok().and_then(|n| n.checked_mul(factor)).ok_or_else(expected)?;
+    Ok((name.to_owned(), value))
+}
+
 fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "expected a whole number, at least 1".to_owned())
 }
@@ -326,6 +350,18 @@ fn seconds(text: &str) -> Result<f64, String> {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn limits_have_units() {
+        for (text, value) in
+            [("a=12", 12), ("a=3K", 3000), ("a=2KiB", 2048), ("a=8GiB", 8 << 30), ("a=5T", 5_000_000_000_000)]
+        {
+            assert_eq!(limit(text), Ok(("a".to_owned(), value)));
+        }
+        for text in ["a", "a=", "a=-1", "a=1.5G", "a=1GB", "a=18446744073709551615K"] {
+            assert!(limit(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn the_definition_is_sound() {

@@ -20,6 +20,7 @@ pub(crate) fn load_options(args: &ModelArgs) -> Result<LoadOptions> {
         threads,
         lazy,
         input_shape,
+        limit,
         transport,
     } = args;
     let mut options =
@@ -31,6 +32,17 @@ pub(crate) fn load_options(args: &ModelArgs) -> Result<LoadOptions> {
     }
     if let Some(prefix) = weight_path_prefix {
         options = options.with_weight_path_prefix(prefix);
+    }
+    for (name, value) in limit {
+        let mut limits = options.limits.named();
+        match limits.iter_mut().find(|(known, _)| known == name) {
+            Some((_, limit)) => **limit = *value,
+            None => {
+                let known: Vec<String> = limits.iter().map(|(name, _)| format!("`{name}`")).collect();
+                let known = known.join(", ");
+                return Err(Error::misuse(format!("--limit: there is no limit `{name}`; there are {known}")));
+            }
+        }
     }
     for (name, shape) in input_shape {
         options.input_shapes.insert(name.clone(), shape.clone());

@@ -85,29 +85,48 @@ impl Default for Limits {
 impl Limits {
     /// No limit at all, for files one has written oneself.
     pub fn unlimited() -> Self {
-        let n = u64::MAX;
-        Limits {
-            model_json_bytes: n,
-            model_bytes: n,
-            metadata_bytes: n,
-            weight_bytes: n,
-            filled_bytes: n,
-            string_bytes: n,
-            tensors: n,
-            files: n,
-            path_chars: n,
-            archive_bytes: n,
-            archive_entries: n,
-            rank: n,
-            elements: n,
-            layers: n,
-            name_chars: n,
-            nesting: n,
-            nodes: n,
-            primitives: n,
-            activation_bytes: n,
-            work: n,
+        let mut limits = Limits::default();
+        limits.named().into_iter().for_each(|(_, limit)| *limit = u64::MAX);
+        limits
+    }
+
+    /// Every limit with the name of its field, to be read or set.
+    ///
+    /// ```
+    /// let mut limits = tfjs_manifest::Limits::default();
+    /// if let Some((_, work)) = limits.named().into_iter().find(|(name, _)| *name == "work") {
+    ///     *work *= 10;
+    /// }
+    /// ```
+    pub fn named(&mut self) -> Vec<(&'static str, &mut u64)> {
+        macro_rules! named {
+            ($($field:ident),* $(,)?) => {{
+                let Limits { $($field),* } = self;
+                vec![$((stringify!($field), $field)),*]
+            }};
         }
+        named![
+            model_json_bytes,
+            model_bytes,
+            metadata_bytes,
+            weight_bytes,
+            filled_bytes,
+            string_bytes,
+            tensors,
+            files,
+            path_chars,
+            archive_bytes,
+            archive_entries,
+            rank,
+            elements,
+            layers,
+            name_chars,
+            nesting,
+            nodes,
+            primitives,
+            activation_bytes,
+            work,
+        ]
     }
 
     /// Fails with [`Kind::Limit`](crate::Kind::Limit) if `asked` is more than `allowed`; `what` names the

@@ -12,6 +12,7 @@ use crate::shown::{self, Out};
 use crate::tensors::{self, Data, Output};
 use std::io::Write;
 use std::path::Path;
+use std::time::Instant;
 use tfjs::layer::CandleResultExt;
 use tfjs::{DType, Error, Inputs, LayersModel, LoadOptions, PredictOptions, Result, Tensor};
 
@@ -19,14 +20,15 @@ use tfjs::{DType, Error, Inputs, LayersModel, LoadOptions, PredictOptions, Resul
 const TOP: usize = 5;
 
 pub(crate) fn run(args: &PredictArgs, out: &mut Out<'_>, err: &mut dyn Write) -> Result<(), Failure> {
+    let deadline = args.model.transport.timeout.and_then(|time| Instant::now().checked_add(time));
     let options = run_options(&args.model, &args.run)?;
     let model = road::load(&args.model.model, options.clone())?;
     for warning in &model.report().warnings {
         print_warning(warning, err)?;
     }
     match &args.input {
-        Some(input) => of_tensors(args, &model, input, out, err),
-        None => of_pictures(args, &model, &options, out, err),
+        Some(input) => of_tensors(args, &model, input, deadline, out, err),
+        None => of_pictures(args, &model, &options, deadline, out, err),
     }
 }
 
@@ -34,11 +36,12 @@ fn of_tensors(
     args: &PredictArgs,
     model: &LayersModel,
     input: &Path,
+    deadline: Option<Instant>,
     out: &mut Out<'_>,
     err: &mut dyn Write,
 ) -> Result<(), Failure> {
     let inputs = tensors::read_inputs(input, model)?;
-    let outputs = predict(model, inputs, args.batch_size)?;
+    let outputs = predict(model, inputs, args.batch_size, deadline)?;
     if let Some(path) = &args.output {
         tensors::write_outputs(path, &outputs, out)?;
     }
@@ -60,6 +63,7 @@ fn of_pictures(
     args: &PredictArgs,
     model: &LayersModel,
     options: &LoadOptions,
+    deadline: Option<Instant>,
     out: &mut Out<'_>,
     err: &mut dyn Write,
 ) -> Result<(), Failure> {
@@ -80,7 +84,7 @@ fn of_pictures(
     for paths in args.image.chunks(together) {
         let tensors = paths.iter().map(|path| read_picture(path, &target, &picture, range));
         let tensors = tensors.collect::<Result<Vec<Tensor>>>()?;
-        let outputs = predict(model, Tensor::cat(&tensors, 0).or_error()?, None)?;
+        let outputs = predict(model, Tensor::cat(&tensors, 0).or_error()?, None, deadline)?;
         if !to_standard_output {
             let names = |i: usize| paths.get(i).map(|p| p.display().to_string()).unwrap_or_default();
             rank(&outputs, &ranking, &names, out, err)?;
@@ -122,9 +126,14 @@ fn picture(
     }
 }
 
-fn predict(model: &LayersModel, inputs: impl Into<Inputs>, batch_size: Option<usize>) -> Result<Vec<Output>> {
+fn predict(
+    model: &LayersModel,
+    inputs: impl Into<Inputs>,
+    batch_size: Option<usize>,
+    deadline: Option<Instant>,
+) -> Result<Vec<Output>> {
     let mut options = PredictOptions::default();
-    options.batch_size = batch_size;
+    (options.batch_size, options.deadline) = (batch_size, deadline);
     let outputs = model.predict_with(inputs, &options)?;
     tensors::outputs(model, &outputs)
 }
