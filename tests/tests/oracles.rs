@@ -116,6 +116,19 @@ fn manifests_and_topologies_of_every_case() {
 }
 
 #[test]
+fn programs_that_fuzzing_starts_from() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds/programs");
+    let mut programs = 0;
+    for entry in std::fs::read_dir(folder).expect("seeds are checked in") {
+        let path = entry.expect("an entry of a folder").path();
+        let text = std::fs::read(&path).expect("a file that was listed");
+        oracle("programs")(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        programs += 1;
+    }
+    assert!(programs >= 16, "found {programs} programs");
+}
+
+#[test]
 fn weights_of_every_case() {
     for_each_case(|case, json| {
         let json: Value = serde_json::from_slice(json).expect("a case's JSON");

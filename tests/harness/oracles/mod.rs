@@ -11,6 +11,7 @@ pub mod json;
 pub mod load;
 pub mod manifest;
 mod pool;
+pub mod programs;
 pub mod topology;
 pub mod urls;
 pub mod weights;
@@ -28,12 +29,17 @@ pub const ALL: &[(&str, Oracle)] = &[
     ("archives", archives::check),
     ("load", load::check),
     ("urls", urls::check),
+    ("programs", programs::check),
 ];
 
 /// Limits so tight that whatever keeps them is done in milliseconds.
 pub fn limits() -> Limits {
     let mut limits = Limits::default();
     limits.model_json_bytes = 64 << 10;
+    limits.model_bytes = 16 << 20;
+    limits.filled_bytes = 1 << 20;
+    limits.activation_bytes = 16 << 20;
+    limits.work = 1 << 30;
     limits.weight_bytes = 256 << 10;
     limits.string_bytes = 16 << 10;
     limits.tensors = 256;

@@ -12,6 +12,9 @@ pub const FINDINGS: &str = "tests/findings";
 /// Archives as the usual programs write them.
 const ARCHIVES: &str = "tests/io/data/archives";
 
+/// Programs as text.
+const PROGRAMS: &str = "fuzz/seeds/programs";
+
 /// Past this a model is too large to be changed thousands of times a second.
 const MOST: usize = 12 << 10;
 
@@ -58,6 +61,7 @@ pub fn write(workspace: &Workspace, target: &str) -> Result<PathBuf, String> {
     };
     match target {
         "urls" => URLS.iter().enumerate().try_for_each(|(i, text)| put(&format!("seed-{i}"), text.as_bytes()))?,
+        "programs" => put_all("seed", &workspace.root.join(PROGRAMS))?,
         "archives" => put_all("seed", &workspace.root.join(ARCHIVES))?,
         _ => {
             for path in workspace.paths()?.iter().filter(|path| path.ends_with("/model.json")) {
