@@ -271,7 +271,7 @@ unsafe fn compute<S: Simd, const PIX: usize, const VECTORS: usize>(s: S, spot: &
                 let weight = unsafe { s.load(taps.add(v * S::LANES)) };
                 unroll4!(p < PIX => {
                     // SAFETY: the pixel is inside the image, and has these channels.
-                    let x = unsafe { read(s, from.add(p * step + v * S::LANES), v + 1 < VECTORS || whole, spot.tail) };
+                    let x = unsafe { s.load_part(from.add(p * step + v * S::LANES), v + 1 < VECTORS || whole, spot.tail) };
                     sums[p][v] = s.mul_add(x, weight, sums[p][v]);
                 });
             });
@@ -284,18 +284,18 @@ unsafe fn compute<S: Simd, const PIX: usize, const VECTORS: usize>(s: S, spot: &
         let at = spot.channel + v * S::LANES;
         if let Some(scale) = scale {
             // SAFETY: there is a scale for each channel.
-            let scale = unsafe { read(s, scale.add(at), whole, spot.tail) };
+            let scale = unsafe { s.load_part(scale.add(at), whole, spot.tail) };
             unroll4!(p < PIX => sums[p][v] = s.mul(sums[p][v], scale));
         }
         if let Some(shift) = shift {
             // SAFETY: there is a shift for each channel.
-            let shift = unsafe { read(s, shift.add(at), whole, spot.tail) };
+            let shift = unsafe { s.load_part(shift.add(at), whole, spot.tail) };
             unroll4!(p < PIX => sums[p][v] = s.add(sums[p][v], shift));
         }
         unroll4!(p < PIX => {
             if let Some(residual) = residual {
                 // SAFETY: the residual has a value for each output.
-                let other = unsafe { read(s, residual.add(spot.at + p * g.out_c + v * S::LANES), whole, spot.tail) };
+                let other = unsafe { s.load_part(residual.add(spot.at + p * g.out_c + v * S::LANES), whole, spot.tail) };
                 sums[p][v] = s.add(sums[p][v], other);
             }
             let value = s.min(high, s.max(low, sums[p][v]));
@@ -306,14 +306,6 @@ unsafe fn compute<S: Simd, const PIX: usize, const VECTORS: usize>(s: S, spot: &
             }
         });
     });
-}
-
-/// # Safety
-/// `p` is readable for a vector, or for `tail` values if not `whole`.
-#[inline(always)]
-unsafe fn read<S: Simd>(s: S, p: *const f32, whole: bool, tail: usize) -> S::V {
-    // SAFETY: the caller's promise.
-    unsafe { if whole { s.load(p) } else { s.load_first(p, tail) } }
 }
 
 #[cfg(test)]

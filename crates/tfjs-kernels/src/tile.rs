@@ -276,29 +276,21 @@ unsafe fn apply<S: Simd, const ROWS: usize, const VECTORS: usize>(
         let whole = v + 1 < VECTORS || tail == S::LANES;
         if let Some(scale) = scale {
             // SAFETY: scale is readable for `columns` values.
-            let scale = unsafe { read(s, scale.add(v * S::LANES), whole, tail) };
+            let scale = unsafe { s.load_part(scale.add(v * S::LANES), whole, tail) };
             unroll!(r < ROWS => sums[r][v] = s.mul(sums[r][v], scale));
         }
         if let Some(shift) = shift {
             // SAFETY: shift is readable for `columns` values.
-            let shift = unsafe { read(s, shift.add(v * S::LANES), whole, tail) };
+            let shift = unsafe { s.load_part(shift.add(v * S::LANES), whole, tail) };
             unroll!(r < ROWS => sums[r][v] = s.add(sums[r][v], shift));
         }
         if let Some(residual) = residual {
             unroll!(r < ROWS => {
                 // SAFETY: the residual is readable for `columns` values at each row.
-                let other = unsafe { read(s, residual.add(r * tile.out_stride + v * S::LANES), whole, tail) };
+                let other = unsafe { s.load_part(residual.add(r * tile.out_stride + v * S::LANES), whole, tail) };
                 sums[r][v] = s.add(sums[r][v], other);
             });
         }
         unroll!(r < ROWS => sums[r][v] = s.min(high, s.max(low, sums[r][v])));
     });
-}
-
-/// # Safety
-/// `p` is readable for a vector, or for `tail` values if not `whole`.
-#[inline(always)]
-unsafe fn read<S: Simd>(s: S, p: *const f32, whole: bool, tail: usize) -> S::V {
-    // SAFETY: the caller's promise.
-    unsafe { if whole { s.load(p) } else { s.load_first(p, tail) } }
 }

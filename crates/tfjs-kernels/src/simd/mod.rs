@@ -35,6 +35,15 @@ pub(crate) trait Simd: Copy {
     /// # Safety
     /// `p` is valid for reading `n` values.
     unsafe fn load_first(self, p: *const f32, n: usize) -> Self::V;
+    /// A whole vector, or the first `tail` values of one.
+    ///
+    /// # Safety
+    /// `p` is valid for reading a vector, or `tail` values if not `whole`.
+    #[inline(always)]
+    unsafe fn load_part(self, p: *const f32, whole: bool, tail: usize) -> Self::V {
+        // SAFETY: the caller's promise.
+        unsafe { if whole { self.load(p) } else { self.load_first(p, tail) } }
+    }
     /// # Safety
     /// `p` is valid for writing `n <= LANES` values.
     unsafe fn store_first(self, p: *mut f32, n: usize, v: Self::V);
