@@ -4,8 +4,10 @@ use crate::engine::CandleResultExt;
 use crate::value::{Data, Strings};
 use candle_core::{DType, Device, Tensor};
 use std::sync::Arc;
+use tfjs_ir::{Dim, InputRole, Program};
 use tfjs_manifest::{Error, Result, Shape};
 use tfjs_topology::graph::ModelGraph;
+use tfjs_topology::lower::value_type;
 use tfjs_topology::types::{SymShape, TensorType, ValueType};
 
 /// One input: a tensor, or strings.
@@ -98,11 +100,8 @@ impl<S: Into<String>, T: Into<Input>> FromIterator<(S, T)> for Inputs {
 /// The inputs in the model's order, as values of the model's types on its device. Those of a stateful model are any
 /// number of batches.
 pub(crate) fn check(graph: &ModelGraph, inputs: Inputs, device: &Device, stateful: bool) -> Result<Vec<Data>> {
-    let ordered = order(graph, inputs)?;
-    let mut values = Vec::with_capacity(ordered.len());
-    for (port, input) in graph.inputs.iter().zip(ordered) {
-        values.push(convert(input, graph.ty(port.value), device, stateful).map_err(|e| e.at_value(&port.name))?);
-    }
+    let ports: Vec<Port<'_>> = graph.inputs.iter().map(|port| (&*port.name, graph.ty(port.value))).collect();
+    let values = checked("the model", &ports, inputs, device, stateful)?;
     let batches: Vec<Option<&usize>> = values.iter().map(|v| v.dims().first()).collect();
     if let Some(other) = batches.iter().position(|b| *b != batches[0]) {
         return Err(Error::mismatch(format!(
@@ -116,36 +115,52 @@ pub(crate) fn check(graph: &ModelGraph, inputs: Inputs, device: &Device, statefu
     Ok(values)
 }
 
-fn order(graph: &ModelGraph, inputs: Inputs) -> Result<Vec<Input>> {
+/// The arguments of a program in its order, as values of its types on a device.
+pub(crate) fn check_arguments(program: &Program, inputs: Inputs, device: &Device) -> Result<Vec<Data>> {
+    let arguments = || program.inputs.iter().filter(|input| input.role == InputRole::Argument);
+    let known = |&dim: &Dim| program.dims.known(dim).and_then(|n| usize::try_from(n).ok());
+    let types = arguments().map(|input| TensorType {
+        shape: SymShape(input.ty.dims.iter().map(known).collect()),
+        dtype: value_type(input.ty.element),
+    });
+    let types: Vec<TensorType> = types.collect();
+    let ports: Vec<Port<'_>> = arguments().map(|input| &*input.name).zip(&types).collect();
+    checked("the step", &ports, inputs, device, false)
+}
+
+/// The name and the type of an input.
+type Port<'a> = (&'a str, &'a TensorType);
+
+fn checked(owner: &str, ports: &[Port<'_>], inputs: Inputs, device: &Device, stateful: bool) -> Result<Vec<Data>> {
+    let ordered = order(owner, ports, inputs)?;
+    let ordered = ports.iter().zip(ordered);
+    ordered.map(|((name, ty), input)| convert(input, ty, device, stateful).map_err(|e| e.at_value(name))).collect()
+}
+
+fn order(owner: &str, ports: &[Port<'_>], inputs: Inputs) -> Result<Vec<Input>> {
     let known = || {
-        let names: Vec<String> = graph.inputs.iter().map(|p| format!("`{}` {}", p.name, graph.ty(p.value))).collect();
+        let names: Vec<String> = ports.iter().map(|(name, ty)| format!("`{name}` {ty}")).collect();
         names.join(", ")
     };
     match inputs {
-        Inputs::Positional(inputs) if inputs.len() == graph.inputs.len() => Ok(inputs),
-        Inputs::Positional(inputs) => Err(Error::mismatch(format!(
-            "the model has {} inputs ({}), found {}",
-            graph.inputs.len(),
-            known(),
-            inputs.len()
-        ))),
+        Inputs::Positional(inputs) if inputs.len() == ports.len() => Ok(inputs),
+        Inputs::Positional(inputs) => {
+            Err(Error::mismatch(format!("{owner} has {} inputs ({}), found {}", ports.len(), known(), inputs.len())))
+        }
         Inputs::Named(mut inputs) => {
-            let mut ordered = Vec::with_capacity(graph.inputs.len());
-            for port in &graph.inputs {
-                match inputs.iter().position(|(name, _)| *name == port.name) {
+            let mut ordered = Vec::with_capacity(ports.len());
+            for (expected, _) in ports {
+                match inputs.iter().position(|(name, _)| name == expected) {
                     Some(i) => ordered.push(inputs.swap_remove(i).1),
                     None => {
-                        return Err(Error::mismatch(format!(
-                            "input `{}` is missing; the model has {}",
-                            port.name,
-                            known()
-                        )));
+                        let known = known();
+                        return Err(Error::mismatch(format!("input `{expected}` is missing; {owner} has {known}")));
                     }
                 }
             }
             match inputs.first() {
                 Some((name, _)) => {
-                    Err(Error::mismatch(format!("the model has no input `{name}` left; it has {}", known())))
+                    Err(Error::mismatch(format!("{owner} has no input `{name}` left; it has {}", known())))
                 }
                 None => Ok(ordered),
             }

@@ -9,6 +9,7 @@ mod optimizer;
 pub mod output;
 pub mod report;
 pub mod save;
+pub mod training;
 pub mod value;
 pub mod weights;
 
@@ -19,4 +20,5 @@ pub use model::{BuildOptions, LayersModel, PredictOptions, Prepared, Session, pr
 pub use output::Outputs;
 pub use report::LoadReport;
 pub use save::{FileOptions, ModelFiles};
+pub use training::{StepOptions, TrainingOptions, TrainingStep};
 pub use weights::{PackedPlace, Weights};

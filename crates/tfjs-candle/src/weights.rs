@@ -38,6 +38,8 @@ enum Form {
     Packed(Packed),
     /// In the files still.
     Unread(Unread),
+    /// In the memory of a plan that trains it.
+    Trained,
 }
 
 /// A weight in files that are read when it is wanted.
@@ -121,6 +123,7 @@ impl Slot {
                 Some(Tensor::from_vec(packed.unpack(), self.shape.dims(), &Device::Cpu).or_error()?)
             }
             Form::Unread(unread) => Some(unread.read()?),
+            Form::Trained => None,
         };
         let made = made.or_else(|| self.tensor.get().cloned()).ok_or_else(|| Error::bug("a weight without a form"))?;
         // Another thread may have been as fast; all get the same.
@@ -200,11 +203,13 @@ impl Weights {
         Ok(Weights { slots: slots.collect::<Result<_>>()? })
     }
 
-    /// Weights that are tensors already, for tests of what reads weights.
-    #[cfg(test)]
-    pub(crate) fn of(tensors: Vec<Tensor>) -> Result<Self> {
-        let slots = tensors.into_iter().enumerate();
-        Ok(Weights { slots: slots.map(|(i, tensor)| Slot::new(format!("w{i}"), tensor)).collect::<Result<_>>()? })
+    /// Weights that are tensors already, in the order of a program's slots, by their names.
+    ///
+    /// # Errors
+    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for a shape that is too large.
+    pub fn of<S: Into<String>>(tensors: impl IntoIterator<Item = (S, Tensor)>) -> Result<Self> {
+        let slots = tensors.into_iter().map(|(name, tensor)| Slot::new(name.into(), tensor));
+        Ok(Weights { slots: slots.collect::<Result<_>>()? })
     }
 
     /// The tensor of a slot.
@@ -225,6 +230,7 @@ impl Weights {
             Form::Tensor(tensor) => with_values(tensor, read),
             Form::Packed(packed) => Ok(read(&packed.unpack())),
             Form::Unread(unread) => with_values(&unread.read()?, read),
+            Form::Trained => Err(Error::bug("a weight without a form")),
         }
     }
 
@@ -237,7 +243,7 @@ impl Weights {
     pub(crate) fn packed(&self, slot: SlotId) -> Option<&Packed> {
         match &self.slots.get(slot.0)?.form {
             Form::Packed(packed) => Some(packed),
-            Form::Tensor(_) | Form::Unread(_) => None,
+            Form::Tensor(_) | Form::Unread(_) | Form::Trained => None,
         }
     }
 
@@ -245,6 +251,20 @@ impl Weights {
     pub(crate) fn keep_packed(&mut self, slot: SlotId, packed: Packed) {
         if let Some(slot) = self.slots.get_mut(slot.0) {
             slot.form = Form::Packed(packed);
+        }
+    }
+
+    /// Drops the values of a weight, because a plan that trains it has its own.
+    pub(crate) fn give_up(&mut self, slot: SlotId) {
+        if let Some(slot) = self.slots.get_mut(slot.0) {
+            (slot.form, slot.tensor) = (Form::Trained, OnceLock::new());
+        }
+    }
+
+    /// Replaces the values of a weight by others of the same shape.
+    pub(crate) fn set(&mut self, slot: SlotId, tensor: Tensor) {
+        if let Some(slot) = self.slots.get_mut(slot.0) {
+            (slot.form, slot.tensor) = (Form::Tensor(tensor), OnceLock::new());
         }
     }
 

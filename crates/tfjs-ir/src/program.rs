@@ -298,6 +298,14 @@ impl Program {
         self.body.results.iter().copied().chain(self.updates.iter().map(|update| update.value))
     }
 
+    /// The weights that a call replaces, in the order of [`updates`](Program::updates).
+    pub fn replaced_slots(&self) -> impl Iterator<Item = SlotId> + '_ {
+        self.updates.iter().filter_map(|update| match update.target {
+            Target::Slot(slot) => Some(slot),
+            Target::State(_) => None,
+        })
+    }
+
     /// The value of every dimension for inputs of these shapes, in the order of [`inputs`](Program::inputs). Symbols of
     /// the types are read off the shapes; then every guard is checked.
     ///

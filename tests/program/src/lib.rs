@@ -1,4 +1,6 @@
-//! The conformance cases as programs: lowered, bound to their weights, and run by the interpreter.
+//! The conformance cases as programs: lowered, bound to their weights, and run by the interpreter; and training steps.
+
+pub mod training;
 
 use serde_json::Value as Json;
 use std::collections::BTreeMap;

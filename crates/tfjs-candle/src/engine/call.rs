@@ -5,7 +5,7 @@ use candle_core::Tensor;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
-use tfjs_ir::{Bound, SlotId};
+use tfjs_ir::Bound;
 use tfjs_manifest::{Error, Limits, Result};
 
 /// One run of a program.
@@ -75,8 +75,6 @@ pub(crate) struct Outcome {
     pub(crate) outputs: Vec<Data>,
     /// The states after the call; those the program does not replace are as before.
     pub(crate) states: Vec<Tensor>,
-    /// The new values of weights that the program replaces.
-    pub(crate) updates: Vec<(SlotId, Tensor)>,
 }
 
 /// A function of the caller's own, on candle tensors.

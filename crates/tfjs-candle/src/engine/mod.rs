@@ -6,10 +6,15 @@
 pub(crate) mod call;
 pub(crate) mod candle;
 pub(crate) mod error;
+mod states;
 
 pub use call::OpaqueFunction;
 pub(crate) use call::{Call, Outcome};
 pub use error::CandleResultExt;
+pub(crate) use states::initial_states;
+
+use candle_core::Device;
+use tfjs_manifest::{Error, Result};
 
 /// Which engine runs a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +35,21 @@ impl Engine {
             // What it was called before.
             "candle" | "portable" => Some(Engine::Candle),
             _ => None,
+        }
+    }
+
+    /// The engine that is asked for, or the one that is made for a device.
+    ///
+    /// # Errors
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for the native engine on another device than the CPU.
+    pub(crate) fn on(device: &Device, asked: Option<Engine>) -> Result<Engine> {
+        match asked {
+            Some(Engine::Native) if !device.is_cpu() => {
+                Err(Error::misuse("the native engine runs on the CPU; use the candle engine on other devices"))
+            }
+            Some(asked) => Ok(asked),
+            None if device.is_cpu() => Ok(Engine::Native),
+            None => Ok(Engine::Candle),
         }
     }
 

@@ -1,6 +1,7 @@
 //! A model is built from a file's parts: destinations first, the rest when the weights are there.
 
 use super::bind::Shapes;
+use super::predict::predicting;
 use super::{LayersModel, Shared};
 use crate::custom::CustomLayers;
 use crate::engine::Engine;
@@ -13,7 +14,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
-use tfjs_manifest::{Error, Limits, ModelJson, Result, Warnings, WeightReader, WeightsManifest};
+use tfjs_manifest::{Limits, ModelJson, Result, Warnings, WeightReader, WeightsManifest};
 use tfjs_topology::bind::{Binding, Bound, TensorId};
 use tfjs_topology::def::ModelDef;
 use tfjs_topology::graph::{ModelGraph, SlotId};
@@ -36,14 +37,6 @@ pub struct BuildOptions {
     pub threads: Option<usize>,
     /// Whether the weights of the optimizer are kept, to be saved again; not by default: predicting needs none.
     pub keep_optimizer: bool,
-}
-
-impl BuildOptions {
-    /// The engine asked for, or the one that is made for the device.
-    fn engine(&self) -> Engine {
-        let on_cpu = self.device.as_ref().is_none_or(Device::is_cpu);
-        self.engine.unwrap_or(if on_cpu { Engine::Native } else { Engine::Candle })
-    }
 }
 
 /// A model whose weights have destinations but no bytes yet.
@@ -111,12 +104,8 @@ pub fn prepare_lazy(
 impl Prepared {
     fn new(json: ModelJson, def: ModelDef, model: Model, binding: Binding, options: BuildOptions) -> Result<Self> {
         check_filled(&model, &binding, &options.limits)?;
-        let on_cpu = options.device.as_ref().is_none_or(Device::is_cpu);
-        let selection = match options.engine() {
-            Engine::Native if !on_cpu => {
-                return Err(Error::misuse("the native engine runs on the CPU; use the candle engine on other devices"));
-            }
-            Engine::Native => Some(NativePlan::select(&model.program)?),
+        let selection = match Engine::on(options.device.as_ref().unwrap_or(&Device::Cpu), options.engine)? {
+            Engine::Native => Some(NativePlan::select(&predicting(&model.program))?),
             Engine::Candle => None,
         };
         Ok(Prepared { json, def, model, binding, options, selection })

@@ -4,14 +4,15 @@ use super::batches::{concat, narrow};
 use super::{LayersModel, Shared};
 use crate::Input;
 use crate::engine::candle::CandleEngine;
-use crate::engine::{Call, CandleResultExt, Engine, Outcome};
+use crate::engine::{Call, Engine, Outcome, initial_states};
 use crate::input::{self, Inputs};
 use crate::output::Outputs;
 use crate::value::Data;
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
-use tfjs_ir::{Bound, ElementType};
+use tfjs_ir::{Program, Target};
 use tfjs_manifest::{Error, Result};
 use tfjs_topology::graph::SlotId;
 
@@ -156,7 +157,7 @@ impl Shared {
         if let Some(engine) = self.candle.get() {
             return Ok(engine);
         }
-        let engine = CandleEngine::compile(&self.model.program)?;
+        let engine = CandleEngine::compile(&predicting(&self.model.program))?;
         Ok(self.candle.get_or_init(|| engine))
     }
 
@@ -172,7 +173,7 @@ impl Shared {
         let bound = self.bind(&shapes)?;
         let states = match states {
             Some(states) => states,
-            None => self.initial_states(&bound)?,
+            None => initial_states(&self.model.program, &bound, &self.device)?,
         };
         let call = Call {
             bound: &bound,
@@ -194,22 +195,40 @@ impl Shared {
             }
         }
     }
+}
 
-    fn initial_states(&self, bound: &Bound) -> Result<Vec<Tensor>> {
-        let states = self.model.program.states.iter().map(|state| {
-            let dims = state.ty.dims.iter().map(|&dim| bound.get(dim)).collect::<Result<Vec<usize>>>()?;
-            let dtype = match state.ty.element {
-                ElementType::I64 => DType::I64,
-                _ => DType::F32,
-            };
-            Tensor::full(state.initial as f32, dims, &self.device).and_then(|t| t.to_dtype(dtype)).or_error()
-        });
-        states.collect()
+/// The program of a prediction, which keeps no new values of weights.
+pub(super) fn predicting(program: &Program) -> Cow<'_, Program> {
+    if program.replaced_slots().next().is_none() {
+        return Cow::Borrowed(program);
     }
+    let mut program = program.clone();
+    program.updates.retain(|update| matches!(update.target, Target::State(_)));
+    Cow::Owned(program)
 }
 
 /// Another seed at each call, the same ones in every run of a program.
 fn fresh_seed() -> u64 {
     static CALLS: AtomicU64 = AtomicU64::new(0);
     CALLS.fetch_add(1, Ordering::Relaxed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tfjs_ir::{Builder, ElementType, Type};
+
+    #[test]
+    fn a_prediction_keeps_states_and_no_new_weights() {
+        let mut b = Builder::default();
+        let ty = Type::scalar(ElementType::F32);
+        let x = b.input("x", ty.clone()).unwrap();
+        let slot = Target::Slot(b.slot("w", ty.clone()).unwrap());
+        let state = Target::State(b.state("s", ty, 0.0).unwrap());
+        b.set(slot, x).unwrap();
+        b.set(state, x).unwrap();
+        let program = b.finish(vec![("y".into(), x)]).unwrap();
+        let targets: Vec<Target> = predicting(&program).updates.iter().map(|update| update.target).collect();
+        assert_eq!(targets, [state]);
+    }
 }

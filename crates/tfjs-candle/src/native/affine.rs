@@ -8,7 +8,7 @@ use super::rewrite::rewrite;
 use std::collections::HashMap;
 use tfjs_ir::prim::elementwise::{BinaryOp, UnaryOp};
 use tfjs_ir::prim::normalize::BatchNorm;
-use tfjs_ir::{Builder, Dim, ElementType, Prim, Program, Value};
+use tfjs_ir::{Builder, Dim, ElementType, Prim, Program, SlotId, Value};
 use tfjs_manifest::Result;
 
 /// Rewrites batch normalizations whose statistics, factors and offsets are derived.
@@ -16,7 +16,7 @@ use tfjs_manifest::Result;
 /// # Errors
 /// None for a program that is well formed.
 pub(super) fn fold_batch_norms(program: &Program) -> Result<Program> {
-    let mut known = KnownDerived::default();
+    let mut known = KnownDerived::of(program);
     rewrite(program, &mut |b, node, operands| {
         known.update(b);
         match (&node.prim, operands.split_first()) {
@@ -54,7 +54,7 @@ fn folded(b: &mut Builder, norm: &BatchNorm, x: Value, parameters: &[Value]) -> 
 pub(super) fn collapse(program: &Program) -> Result<Program> {
     let mut uses = program.body.uses();
     program.updates.iter().for_each(|update| uses[update.value.index()] += 1);
-    let mut known = KnownDerived::default();
+    let mut known = KnownDerived::of(program);
     let mut chains: HashMap<Value, Chain> = HashMap::new();
     rewrite(program, &mut |b, node, operands| {
         known.update(b);
@@ -133,21 +133,29 @@ fn is_vector(b: &Builder, value: Value, x: Value) -> bool {
 }
 
 /// Which values of a program that is being built are derived.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct KnownDerived {
     values: Vec<bool>,
     nodes: usize,
+    /// The weights that the program replaces, which are not.
+    replaced: Vec<SlotId>,
 }
 
 impl KnownDerived {
+    /// Nothing of the copy of a program is known yet.
+    pub(super) fn of(program: &Program) -> Self {
+        KnownDerived { values: Vec::new(), nodes: 0, replaced: program.replaced_slots().collect() }
+    }
+
     /// Looks at the nodes that were added since.
     pub(super) fn update(&mut self, b: &Builder) {
         let block = b.block();
         for node in &block.nodes[self.nodes..] {
-            let source = matches!(node.prim, Prim::Param(_) | Prim::Const(_));
             let operands = node.operands.iter().all(|value| self.values[value.index()]);
-            let dims = &b.program().dims;
-            let derived = source || (operands && is_derivable(dims, node, block));
+            let derived = match &node.prim {
+                Prim::Param(param) => !self.replaced.contains(&param.slot),
+                _ => operands && is_derivable(&b.program().dims, node, block),
+            };
             self.values.extend(node.results.iter().map(|_| derived));
         }
         self.nodes = block.nodes.len();
@@ -169,7 +177,7 @@ mod tests {
     fn steps(program: &Program) -> Vec<&'static str> {
         let program = dead_code(program).unwrap();
         let mut b = Builder::like(&program);
-        let mut known = KnownDerived::default();
+        let mut known = KnownDerived::of(&program);
         let mut found = Vec::new();
         for node in &program.body.nodes {
             b.push(node.prim.clone(), &node.operands).unwrap();

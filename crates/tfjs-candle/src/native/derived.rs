@@ -2,6 +2,8 @@
 //!
 //! It is a small graph of its own, shared by a program's body and the bodies of its loops. The interpreter evaluates
 //! what kernels need of it when the weights are there: folded normalizations, rearranged kernels, tables.
+//!
+//! A weight that the program replaces is not derived: every step reads its current value, as it reads an input.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -57,6 +59,7 @@ impl Derived {
         }
         for node in &block.nodes {
             match node.prim {
+                Prim::Param(ref param) if program.replaced_slots().any(|slot| slot == param.slot) => {}
                 Prim::Param(ref param) => {
                     let result = node.results[0];
                     let known = self.slots.get(&param.slot).copied();

@@ -7,6 +7,7 @@ use super::buffer::{Buffer, Repr, Slice};
 use super::io::{Context, Ins, Io, Outs, Place, Sink, Source};
 use super::kernel::{Prepared, Run, Shapes};
 use super::layout::{Assigner, Layout, Reserve};
+use super::replaced::Next;
 use super::select::{Home, Routine, Step};
 use std::collections::BTreeSet;
 use tfjs_ir::{Bound, Dim, OriginId, Program, Value};
@@ -24,6 +25,8 @@ pub(super) struct Instance {
     pub(super) roots: Vec<Source>,
     /// The dimensions of the roots.
     pub(super) root_dims: Vec<Vec<usize>>,
+    /// Where the next values of replaced weights are, in order.
+    pub(super) next: Vec<Next>,
     /// For each parameter that is filled before the first step, its buffer.
     pub(super) parameters: Vec<Sink>,
     /// How many results and buffers of its own a step has at most.
@@ -70,8 +73,9 @@ impl Instance {
         let root_dims = routine.roots.iter().map(|&value| planner.dims(value)).collect::<Result<_>>()?;
         let parameters = routine.block.parameters.iter().filter(|value| planner.home(**value) == Home::Parameter);
         let parameters = parameters.map(|&value| planner.sink(value)).collect::<Result<_>>()?;
+        let next = routine.replacing.iter().map(|&root| planner.next(root)).collect();
         let widest = steps.iter().map(|step| step.sinks.len() + 1).max().unwrap_or(0);
-        Ok(Instance { steps, layout: planner.assigner.layout, scratch, roots, root_dims, parameters, widest })
+        Ok(Instance { steps, layout: planner.assigner.layout, scratch, roots, root_dims, next, parameters, widest })
     }
 
     /// Runs the steps. `outside` are the values that the plan holds, then those that the call was given.
@@ -113,6 +117,8 @@ struct Planner<'a> {
     buffers: Vec<Option<usize>>,
     /// The last step that reads each value, in any shape.
     last: Vec<Option<usize>>,
+    /// The values that become those of a weight and nothing else: each has a buffer that no other value ever has.
+    own: BTreeSet<Value>,
 }
 
 impl<'a> Planner<'a> {
@@ -125,6 +131,7 @@ impl<'a> Planner<'a> {
             assigner: Assigner::default(),
             buffers: vec![None; values],
             last: vec![None; values],
+            own: BTreeSet::new(),
         };
         for (i, step) in routine.steps.iter().enumerate().filter(|(_, step)| step.kernel.is_some()) {
             for &value in &step.operands {
@@ -135,6 +142,14 @@ impl<'a> Planner<'a> {
         for &value in &routine.roots {
             let root = planner.root(value);
             planner.last[root.index()] = Some(usize::MAX);
+        }
+        let behind: Vec<Value> = routine.roots.iter().map(|&value| planner.root(value)).collect();
+        for &position in &routine.replacing {
+            let value = behind[position];
+            let alone = behind.iter().filter(|&&other| other == value).count() == 1;
+            if alone && planner.home(value) == Home::Arena {
+                planner.own.insert(value);
+            }
         }
         Ok(planner)
     }
@@ -198,6 +213,9 @@ impl<'a> Planner<'a> {
                     self.assigner.share(buffer);
                     buffer
                 }
+                None if self.own.contains(&value) => {
+                    self.assigner.add(Reserve::Elements(self.repr(value)?, self.elements(value)?))
+                }
                 None => self.assigner.assign(self.repr(value)?, self.elements(value)?),
             };
             self.buffers[value.index()] = Some(buffer);
@@ -228,7 +246,7 @@ impl<'a> Planner<'a> {
             let Some(buffer) = self.buffers[root.index()] else { continue };
             let read_once = step.operands.iter().filter(|&&other| self.root(other) == root).count() == 1;
             let fits = self.repr(root)? == self.repr(result)? && self.elements(root)? == self.elements(result)?;
-            let wanted = self.home(result) == Home::Arena;
+            let wanted = self.home(result) == Home::Arena && !self.own.contains(&result);
             if wanted && read_once && fits && self.last[root.index()] == Some(i) && self.assigner.is_alone(buffer) {
                 return Ok(Some(operand));
             }
@@ -260,6 +278,13 @@ impl<'a> Planner<'a> {
             Home::Nowhere | Home::Alias(_) => return Err(Error::bug("a value is read that no step computes")),
         };
         Ok(Source { place, len: self.elements(value)? })
+    }
+
+    /// Where the root at a position is, which becomes the value of a weight.
+    fn next(&self, position: usize) -> Next {
+        let value = self.root(self.routine.roots[position]);
+        let own = self.buffers[value.index()].filter(|_| self.own.contains(&value));
+        own.map_or(Next::Shared(position), Next::Own)
     }
 
     fn sink(&self, value: Value) -> Result<Sink> {

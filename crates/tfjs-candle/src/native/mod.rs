@@ -4,7 +4,8 @@
 //! every node is claimed by a [kernel](kernels) ([`select`]). The selection says where the bytes of each weight go
 //! before any arrives ([`NativePlan::places`]), and is what runs when they are there: the same decision serves both.
 //!
-//! Values are contiguous and channels last. What is computed of weights alone is [derived], once. For the shapes of
+//! Values are contiguous and channels last. What is computed of weights alone is [derived], once. Weights that the
+//! program itself [replaces](replaced) are read as they are by every step, and kernels pack them as they run. For the shapes of
 //! a call every step is prepared and every value gets its buffer ([`instance`]); that is kept for later calls of the same
 //! shapes ([`cache`]). A node without a kernel runs in the interpreter, counted and reported.
 
@@ -25,6 +26,7 @@ mod kernels;
 mod layout;
 mod pads;
 mod prepare;
+mod replaced;
 mod rewrite;
 mod run;
 mod select;
@@ -34,6 +36,7 @@ mod transposed;
 mod view;
 mod want;
 
+pub(crate) use replaced::Replaced;
 pub(crate) use select::Selection;
 
 use crate::weights::{PackedPlace, Weights};

@@ -37,7 +37,7 @@ fn has_kernel(prim: &Prim) -> bool {
 /// Expands composites whose operands are not what kernels take: statistics of other axes than the last ones, weights
 /// that are computed.
 fn expand_odd(program: &Program) -> Result<Program> {
-    let mut known = KnownDerived::default();
+    let mut known = KnownDerived::of(program);
     rewrite(program, &mut |b, node, operands| {
         known.update(b);
         if node.prim.class() != Class::Composite || !has_kernel(&node.prim) {

@@ -8,29 +8,45 @@ use super::held::HeldValue;
 use super::instance::Instance;
 use super::io::{Context, Ins};
 use super::layout::Arena;
+use super::replaced::Replaced;
 use crate::engine::call::{Call, Outcome};
 use crate::value::Data;
 use std::sync::Arc;
 use tfjs_ir::cost::work;
-use tfjs_ir::{InputRole, SlotId, Target};
+use tfjs_ir::{InputRole, Target};
 use tfjs_manifest::{Error, Result};
 
 impl NativePlan {
-    /// Runs the program.
+    /// Runs a program that replaces no weights.
+    ///
+    /// # Errors
+    /// As [`step`](NativePlan::step).
+    pub(crate) fn run(&self, call: &Call<'_>) -> Result<Outcome> {
+        self.step(call, &mut Replaced::default())
+    }
+
+    /// Runs the program; when all of it has succeeded, the weights that it replaces have their next values.
     ///
     /// # Errors
     /// - [`Kind::Limit`](tfjs_manifest::Kind::Limit) if the call would need more memory than it may, before anything is
     ///   allocated, and when its deadline has passed;
     /// - [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for inputs that are not the program's, and for data that a
     ///   step rejects, such as an index outside of a table.
-    pub(crate) fn run(&self, call: &Call<'_>) -> Result<Outcome> {
+    pub(crate) fn step(&self, call: &Call<'_>, replaced: &mut Replaced) -> Result<Outcome> {
+        if replaced.len() != self.selection.root.replacing.len() {
+            return Err(Error::bug("a call without the weights that its program replaces"));
+        }
         let entry = self.entry(call)?;
         call.check_work(entry.work)?;
         call.check_activations(entry.bytes)?;
         let mut arena = entry.arena()?;
-        let outcome = self.run_in(call, &entry, &mut arena);
+        let result = self.run_in(call, &entry, &mut arena, replaced);
+        let result = result.map(|(outcome, copies)| {
+            replaced.commit(&entry.instance.next, copies, &mut arena);
+            outcome
+        });
         entry.rest(arena);
-        outcome
+        result
     }
 
     /// What is prepared for the shapes of a call.
@@ -58,10 +74,18 @@ impl NativePlan {
         })
     }
 
-    fn run_in(&self, call: &Call<'_>, entry: &Entry, arena: &mut Arena) -> Result<Outcome> {
+    /// Runs the steps; gives what the call gives, and the next values of weights that have no buffer of their own.
+    fn run_in(
+        &self,
+        call: &Call<'_>,
+        entry: &Entry,
+        arena: &mut Arena,
+        replaced: &Replaced,
+    ) -> Result<(Outcome, Vec<Option<Buffer>>)> {
         let seed = Buffer::I64(vec![call.seed.cast_signed()]);
         let opened = self.open(call, &seed)?;
-        let outside = opened.iter().map(Opened::slice).collect::<Result<Vec<Slice<'_>>>>()?;
+        let given = opened.iter().map(Opened::slice).chain(replaced.slices());
+        let outside = given.collect::<Result<Vec<Slice<'_>>>>()?;
         let cpu = self.cpu.with_deadline(call.deadline);
         let cx = Context {
             cpu: &cpu,
@@ -74,10 +98,10 @@ impl NativePlan {
         };
         entry.instance.run(cx, arena, &outside)?;
         let roots = Ins { sources: &entry.instance.roots, arena, outside: &outside };
-        self.outcome(call, &entry.instance, roots)
+        Ok((self.outcome(call, &entry.instance, roots)?, replaced.copies(&entry.instance.next, roots)?))
     }
 
-    /// What steps read from outside of the arena: what the plan holds, the inputs, the states.
+    /// What steps read from outside of the arena, without replaced weights: what the plan holds, the inputs, the states.
     fn open<'a>(&'a self, call: &'a Call<'_>, seed: &'a Buffer) -> Result<Vec<Opened<'a>>> {
         let Self { selection, held, .. } = self;
         let program = &selection.program;
@@ -110,15 +134,12 @@ impl NativePlan {
         let results = program.body.results.len();
         let output = |i: usize| edge::data(roots.slice(i)?, element(i), &instance.root_dims[i]);
         let outputs = (0..results).map(output).collect::<Result<Vec<Data>>>()?;
-        let mut outcome = Outcome { outputs, states: call.states.to_vec(), updates: Vec::new() };
+        let mut outcome = Outcome { outputs, states: call.states.to_vec() };
         for (i, update) in (results..).zip(&program.updates) {
-            let tensor = edge::tensor(roots.slice(i)?, element(i), &instance.root_dims[i])?;
-            match update.target {
-                Target::Slot(slot) => outcome.updates.push((SlotId(slot.0), tensor)),
-                Target::State(state) => {
-                    let old = outcome.states.get_mut(state.index());
-                    *old.ok_or_else(|| Error::bug("an update of a state that was not declared"))? = tensor;
-                }
+            if let Target::State(state) = update.target {
+                let tensor = edge::tensor(roots.slice(i)?, element(i), &instance.root_dims[i])?;
+                let old = outcome.states.get_mut(state.index());
+                *old.ok_or_else(|| Error::bug("an update of a state that was not declared"))? = tensor;
             }
         }
         Ok(outcome)

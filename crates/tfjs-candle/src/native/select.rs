@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 use tfjs_ir::prim::control::Scan;
-use tfjs_ir::{Block, ElementType, Node, OriginId, Prim, Program, Value};
+use tfjs_ir::{Block, ElementType, Node, OriginId, Prim, Program, Target, Value};
 use tfjs_manifest::{Error, Result};
 
 /// A program with a kernel for every node: what decides where weights go, and what runs.
@@ -34,6 +34,8 @@ pub(super) struct Routine {
     pub(super) homes: Vec<Home>,
     /// The values that are read from outside: results, then those of updates.
     pub(super) roots: Vec<Value>,
+    /// The positions among them of values that become those of weights.
+    pub(super) replacing: Vec<usize>,
     pub(super) block: Arc<Block>,
 }
 
@@ -90,7 +92,10 @@ impl Selection {
         let mut selector =
             Selector { program: &program, derived: Derived::default(), wants: Interner::new(), held: Interner::new() };
         let roots: Vec<Value> = program.roots().collect();
-        let root = selector.routine(&Arc::new(program.body.clone()), &[], roots)?;
+        let mut root = selector.routine(&Arc::new(program.body.clone()), &[], roots)?;
+        let updates = (program.body.results.len()..).zip(&program.updates);
+        let replacing = updates.filter(|(_, update)| matches!(update.target, Target::Slot(_)));
+        root.replacing = replacing.map(|(position, _)| position).collect();
         let Selector { derived, wants, held, .. } = selector;
         Ok(Selection { program, derived, wants: wants.items, held: held.items, root })
     }
@@ -134,10 +139,10 @@ impl Selector<'_> {
                 homes[value.index()] = Home::Held(self.held.position(id));
             }
         }
-        Ok(Routine { steps, homes, roots, block: block.clone() })
+        Ok(Routine { steps, homes, roots, replacing: Vec::new(), block: block.clone() })
     }
 
-    /// The homes of what a block is given: inputs and states, or parameters.
+    /// The homes of what a block is given: inputs, states and replaced weights, or parameters.
     fn place_given(&self, block: &Block, parameters: &[Parameter], homes: &mut [Home]) -> Result<()> {
         for (&value, parameter) in block.parameters.iter().zip(parameters) {
             homes[value.index()] = match *parameter {
@@ -147,10 +152,15 @@ impl Selector<'_> {
             };
         }
         let inputs = self.program.inputs.len();
+        let states = self.program.states.len();
         for node in &block.nodes {
             let home = match &node.prim {
                 Prim::Input(input) => Home::Given(input.port),
                 Prim::State(state) => Home::Given(inputs + state.state.index()),
+                Prim::Param(param) => match self.program.replaced_slots().position(|slot| slot == param.slot) {
+                    Some(position) => Home::Given(inputs + states + position),
+                    None => continue,
+                },
                 _ => continue,
             };
             let result = node.results.first().ok_or_else(|| Error::bug("an input without a value"))?;

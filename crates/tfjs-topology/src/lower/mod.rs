@@ -24,7 +24,8 @@ pub use model::{LowerOptions, Model, Phase, lower};
 use order::Route;
 pub(crate) use order::execution_order;
 pub use tensor::KerasTensor;
-pub(crate) use tensor::{element, value_type};
+pub(crate) use tensor::element;
+pub use tensor::value_type;
 
 use crate::def::{LayerEntry, Submodel};
 use crate::graph::{GraphLayer, LayerId, ModelGraph, SlotId};

@@ -44,7 +44,7 @@ pub(crate) fn element(dtype: ValueType) -> ElementType {
 }
 
 /// The Keras type of values of an element type.
-pub(crate) fn value_type(element: ElementType) -> ValueType {
+pub fn value_type(element: ElementType) -> ValueType {
     match element {
         ElementType::I32 | ElementType::U8 => ValueType::Int32,
         ElementType::I64 => ValueType::Int64,

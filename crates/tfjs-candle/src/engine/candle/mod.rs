@@ -33,6 +33,7 @@ mod window;
 mod tests;
 
 use crate::engine::call::{Call, Outcome};
+use crate::weights::Weights;
 use candle_core::{Device, Tensor};
 use constants::Constants;
 use error::Result;
@@ -82,8 +83,8 @@ impl CandleEngine {
         json!({ "steps": steps.collect::<Vec<_>>() })
     }
 
-    /// Runs the program on a device. `weight` gives the weights; inputs and states are copied to the device where they
-    /// are not there yet.
+    /// Runs a program on a device, and drops its updates of weights. `weight` gives the weights; inputs and states are
+    /// copied to the device where they are not there yet.
     ///
     /// # Errors
     /// - [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for data that a primitive rejects, at its layer;
@@ -95,12 +96,39 @@ impl CandleEngine {
         weight: &dyn Fn(SlotId) -> tfjs_manifest::Result<Tensor>,
         device: &Device,
     ) -> tfjs_manifest::Result<Outcome> {
+        self.evaluate(call, weight, device).map(|(outcome, _)| outcome)
+    }
+
+    /// Runs a program on a device; when all of it has succeeded, the weights that it replaces have their next values.
+    ///
+    /// # Errors
+    /// As [`run`](CandleEngine::run).
+    pub(crate) fn step(
+        &self,
+        call: &Call<'_>,
+        weights: &mut Weights,
+        device: &Device,
+    ) -> tfjs_manifest::Result<Outcome> {
+        let id = |slot: SlotId| tfjs_topology::graph::SlotId(slot.index());
+        let (outcome, updates) = self.evaluate(call, &|slot| weights.tensor(id(slot)), device)?;
+        updates.into_iter().for_each(|(slot, value)| weights.set(id(slot), value));
+        Ok(outcome)
+    }
+
+    /// What a call gives, and the next values of weights.
+    fn evaluate(
+        &self,
+        call: &Call<'_>,
+        weight: &dyn Fn(SlotId) -> tfjs_manifest::Result<Tensor>,
+        device: &Device,
+    ) -> tfjs_manifest::Result<(Outcome, Vec<(SlotId, Tensor)>)> {
         let CandleEngine { program, plan, constants } = self;
         call.check_work(work(program, call.bound)?)?;
         let constants = constants.on(device, program)?;
         let env = Env { program, call, weight, constants: &constants, device };
         let mut outputs = env.block(plan, &program.body, Vec::new())?;
         let updates = outputs.split_off(program.body.results.len());
+        let mut replaced = Vec::new();
         let mut outcome = Outcome { states: call.states.to_vec(), ..Outcome::default() };
         for output in outputs {
             outcome.outputs.push(output.into_data()?);
@@ -108,14 +136,14 @@ impl CandleEngine {
         for (update, value) in program.updates.iter().zip(updates) {
             let value = value.into_tensor()?;
             match update.target {
-                Target::Slot(slot) => outcome.updates.push((slot, value)),
+                Target::Slot(slot) => replaced.push((slot, value)),
                 Target::State(state) => match outcome.states.get_mut(state.index()) {
                     Some(state) => *state = value,
                     None => return Err(Error::bug("the states of a call are not those of its program")),
                 },
             }
         }
-        Ok(outcome)
+        Ok((outcome, replaced))
     }
 }
 

@@ -1,6 +1,8 @@
-//! Convolutions of each channel by itself, over one or two spatial axes, with a kernel of weights.
+//! Convolutions of each channel by itself, over one or two spatial axes. A kernel that is derived is packed once, one that
+//! is computed in each step.
 
 use super::windows::{geometry, image_kernel};
+use crate::native::derived::known_dims;
 use crate::native::fused::Fused;
 use crate::native::io::rejected;
 use crate::native::kernel::{Claim, Kernel, Prepared, Shapes};
@@ -8,12 +10,14 @@ use crate::native::view::View;
 use crate::native::want::{Format, Want};
 use tfjs_ir::Prim;
 use tfjs_ir::window::Window;
-use tfjs_kernels::depthwise_conv2d;
+use tfjs_kernels::{PackedDepthwise, depthwise_conv2d};
 use tfjs_manifest::Result;
 
 #[derive(Debug)]
 struct Depthwise {
     windows: Vec<Window>,
+    /// The shape of a kernel that is computed: the second operand.
+    computed: Option<[usize; 4]>,
     fused: Fused,
 }
 
@@ -22,16 +26,26 @@ struct Depthwise {
 pub(super) fn claim(view: View<'_>, index: usize) -> Option<Claim> {
     let node = view.node(index);
     let (Prim::Conv(conv), &[x, kernel]) = (&node.prim, &node.operands[..]) else { return None };
-    let (kernel, dims) = view.derived_f32(kernel)?;
-    let [h, w, inner, filters] = image_kernel(dims)?;
+    let [h, w, inner, filters] = image_kernel(&known_dims(&view.program.dims, view.dims(kernel))?)?;
     let channels = conv.groups;
     if inner != 1 || channels < 2 || filters.checked_rem(channels) != Some(0) {
         return None;
     }
     let shape = [h, w, channels, filters / channels];
-    let want = Want::Packed(kernel, Format::Depthwise { shape });
-    let kernel = Depthwise { windows: conv.windows.clone(), fused: Fused::new(filters) };
-    Some(Claim::of(kernel, index, [x], node.results.clone()).with_wants([want]).with_benefit(3))
+    let (windows, fused) = (conv.windows.clone(), Fused::new(filters));
+    let claim = match view.derived_f32(kernel) {
+        Some((id, _)) => {
+            let want = Want::Packed(id, Format::Depthwise { shape });
+            let conv = Depthwise { windows, computed: None, fused };
+            Claim::of(conv, index, [x], node.results.clone()).with_wants([want])
+        }
+        None => {
+            let conv = Depthwise { windows, computed: Some(shape), fused };
+            (view.is_f32(kernel) && !shape.contains(&0))
+                .then(|| Claim::of(conv, index, [x, kernel], node.results.clone()))?
+        }
+    };
+    Some(claim.with_benefit(3))
 }
 
 impl Kernel for Depthwise {
@@ -44,14 +58,23 @@ impl Kernel for Depthwise {
     }
 
     fn prepare(&self, shapes: &Shapes<'_>) -> Result<Prepared> {
-        let fused = self.fused;
+        let Depthwise { computed, fused, .. } = *self;
         let geometry = geometry(&self.windows, shapes.operand(), shapes.result(), 1)?;
         let batch = shapes.result().first().copied().unwrap_or(0);
         Ok(Prepared::new(move |io| {
-            let (x, kernel, epilogue) = (io.ins.get::<f32>(0)?, io.depthwise(0)?, fused.epilogue(io)?);
+            let (x, epilogue) = (io.ins.get::<f32>(0)?, fused.epilogue(io)?);
             let cpu = io.cx.cpu;
+            let packed;
+            let kernel = match computed {
+                None => io.depthwise(0)?,
+                Some(shape) => {
+                    packed = PackedDepthwise::pack(cpu.isa(), shape, io.ins.get(1)?).map_err(rejected)?;
+                    &packed
+                }
+            };
             depthwise_conv2d(cpu, batch, &geometry, x, kernel, io.outs.get(0)?, &epilogue).map_err(rejected)?;
             fused.finish(io)
-        }))
+        })
+        .with_scratch(computed.map_or(0, |shape| shape.iter().product())))
     }
 }

@@ -1,4 +1,5 @@
-//! Sums, means, products, extremes and logic over axes; pools over whole images among them.
+//! Sums, means, products, extremes and logic over axes; pools over whole images among them, and sums over what a
+//! broadcast has repeated.
 
 use super::spread::{Spread, count, fold, strides};
 use crate::native::buffer::{Element, Repr};
@@ -13,14 +14,40 @@ use tfjs_manifest::{Error, Result};
 #[derive(Debug)]
 struct Reduce {
     op: ReduceOp,
-    axes: Vec<usize>,
+    over: Over,
     repr: Repr,
+}
+
+#[derive(Debug)]
+enum Over {
+    Axes(Vec<usize>),
+    /// The axes that the result does not have, or has once: those that a broadcast from its shape repeats.
+    Repeated,
+}
+
+impl Over {
+    fn axes(&self, from: &[usize], to: &[usize]) -> Vec<usize> {
+        match self {
+            Over::Axes(axes) => axes.clone(),
+            Over::Repeated => {
+                let new = from.len().saturating_sub(to.len());
+                let own = from.iter().skip(new).zip(to).enumerate();
+                let repeated = own.filter(|(_, (from, to))| from != to).map(|(axis, _)| new + axis);
+                (0..new).chain(repeated).collect()
+            }
+        }
+    }
 }
 
 pub(super) fn claim(view: View<'_>, index: usize) -> Option<Claim> {
     let node = view.node(index);
-    let (Prim::Reduce(reduce), &[x]) = (&node.prim, &node.operands[..]) else { return None };
-    let kernel = Reduce { op: reduce.op, axes: reduce.axes.clone(), repr: Repr::of(view.element(x)).ok()? };
+    let &[x] = &node.operands[..] else { return None };
+    let (op, over) = match &node.prim {
+        Prim::Reduce(reduce) => (reduce.op, Over::Axes(reduce.axes.clone())),
+        Prim::SumTo(_) => (ReduceOp::Sum, Over::Repeated),
+        _ => return None,
+    };
+    let kernel = Reduce { op, over, repr: Repr::of(view.element(x)).ok()? };
     view.all_plain(node).then(|| Claim::of(kernel, index, [x], node.results.clone()))
 }
 
@@ -31,17 +58,18 @@ impl Kernel for Reduce {
 
     fn prepare(&self, shapes: &Shapes<'_>) -> Result<Prepared> {
         let dims = shapes.operand();
-        if self.axes.iter().any(|&axis| axis >= dims.len()) {
+        let axes = self.over.axes(dims, shapes.result());
+        if axes.iter().any(|&axis| axis >= dims.len()) {
             return Err(Error::bug("a reduction over an axis that does not exist"));
         }
-        if let (Repr::F32, Some(reduction), Some(block)) = (self.repr, vectorized(self.op), self.block(dims)) {
+        if let (Repr::F32, Some(reduction), Some(block)) = (self.repr, vectorized(self.op), block(&axes, dims)) {
             return Ok(Prepared::new(move |io| {
                 let x = io.ins.get(0)?;
                 reduce(io.cx.cpu, reduction, block, x, io.outs.get(0)?).map_err(rejected)
             }));
         }
-        let spread = self.spread(dims)?;
-        let number: usize = self.axes.iter().map(|&axis| dims[axis]).product();
+        let spread = spread(&axes, dims)?;
+        let number: usize = axes.iter().map(|&axis| dims[axis]).product();
         match (self.repr, self.op) {
             (Repr::F32, op) => float(op, spread, number),
             (Repr::I32, op) => integer(op, spread, 0i32, 1, i32::wrapping_add, i32::wrapping_mul, [i32::MIN, i32::MAX]),
@@ -54,22 +82,20 @@ impl Kernel for Reduce {
     }
 }
 
-impl Reduce {
-    /// The operand as `[outer, axis, inner]` whose middle is reduced, if the axes stand together.
-    fn block(&self, dims: &[usize]) -> Option<[usize; 3]> {
-        let (&first, &last) = (self.axes.first()?, self.axes.last()?);
-        let together = self.axes.iter().copied().eq(first..=last);
-        together.then(|| [count(&dims[..first]), count(&dims[first..=last]), count(&dims[last + 1..])])
-    }
+/// The operand as `[outer, axis, inner]` whose middle is reduced, if the axes stand together.
+fn block(axes: &[usize], dims: &[usize]) -> Option<[usize; 3]> {
+    let (&first, &last) = (axes.first()?, axes.last()?);
+    let together = axes.iter().copied().eq(first..=last);
+    together.then(|| [count(&dims[..first]), count(&dims[first..=last]), count(&dims[last + 1..])])
+}
 
-    /// A walk over the operand and the element of the result that each element belongs to.
-    fn spread(&self, dims: &[usize]) -> Result<Spread<2>> {
-        let kept: Vec<usize> =
-            dims.iter().enumerate().map(|(axis, &dim)| if self.axes.contains(&axis) { 1 } else { dim }).collect();
-        let mut to = strides(&kept);
-        self.axes.iter().for_each(|&axis| to[axis] = 0);
-        Spread::new(dims, [&strides(dims), &to], [0, 0], [count(dims), count(&kept)])
-    }
+/// A walk over the operand and the element of the result that each element belongs to.
+fn spread(axes: &[usize], dims: &[usize]) -> Result<Spread<2>> {
+    let kept: Vec<usize> =
+        dims.iter().enumerate().map(|(axis, &dim)| if axes.contains(&axis) { 1 } else { dim }).collect();
+    let mut to = strides(&kept);
+    axes.iter().for_each(|&axis| to[axis] = 0);
+    Spread::new(dims, [&strides(dims), &to], [0, 0], [count(dims), count(&kept)])
 }
 
 fn vectorized(op: ReduceOp) -> Option<Reduction> {

@@ -3,6 +3,7 @@
 mod edges;
 mod elementwise;
 mod fusion;
+mod gradients;
 mod known;
 mod layout;
 mod linear;
@@ -16,7 +17,7 @@ mod weights;
 use super::buffer::Repr;
 use super::edge::{self, Opened};
 use super::select::Selection;
-use super::{NativePlan, prepare};
+use super::{NativePlan, Replaced, prepare};
 use crate::engine::call::{Call, OpaqueFunction, Outcome};
 use crate::value::Data;
 use crate::weights::Weights;
@@ -68,7 +69,8 @@ impl Case {
 
     #[track_caller]
     pub(super) fn with_weights(program: Program, slots: Vec<Array>) -> Self {
-        let mut weights = Weights::of(slots.iter().map(tensor).collect()).unwrap();
+        let mut weights =
+            Weights::of(slots.iter().map(tensor).enumerate().map(|(i, tensor)| (format!("w{i}"), tensor))).unwrap();
         let prepared = prepare::prepare(&program).unwrap();
         let selection = Arc::new(Selection::new(prepared).unwrap());
         let plan = NativePlan::compile(selection, &mut weights, Some(1)).unwrap();
@@ -87,8 +89,14 @@ impl Case {
         Inputs { slots: self.slots.clone(), ..inputs }
     }
 
+    /// Runs the program once, from the weights of the case.
     pub(super) fn run(&self, inputs: &Inputs) -> Result<Outcome> {
         self.run_with(inputs, &[], u64::MAX, None)
+    }
+
+    /// The weights that the program replaces, before the first step.
+    pub(super) fn replaced(&self) -> Replaced {
+        self.plan.replaced(&self.weights).unwrap()
     }
 
     pub(super) fn run_with(
@@ -97,6 +105,17 @@ impl Case {
         functions: &[Arc<dyn OpaqueFunction>],
         activation_bytes: u64,
         deadline: Option<Instant>,
+    ) -> Result<Outcome> {
+        self.step(inputs, functions, activation_bytes, deadline, &mut self.replaced())
+    }
+
+    fn step(
+        &self,
+        inputs: &Inputs,
+        functions: &[Arc<dyn OpaqueFunction>],
+        activation_bytes: u64,
+        deadline: Option<Instant>,
+        replaced: &mut Replaced,
     ) -> Result<Outcome> {
         let data: Vec<Data> = inputs.arguments.iter().map(data).collect();
         let states: Vec<Tensor> = inputs.states.iter().flatten().map(tensor).collect();
@@ -111,7 +130,7 @@ impl Case {
             work: u64::MAX,
             deadline,
         };
-        self.plan.run(&call)
+        self.plan.step(&call, replaced)
     }
 
     /// Checks that plan and interpreter agree for random inputs.
@@ -122,28 +141,55 @@ impl Case {
 
     #[track_caller]
     pub(super) fn agrees_on(&self, inputs: &Inputs) {
-        let expected = interpret(&self.program, inputs);
-        let found = self.run(inputs);
-        let (expected, found) = match (expected, found) {
-            (Ok(expected), Ok(found)) => (expected, found),
-            (Err(expected), Err(found)) => {
-                assert_eq!((found.kind(), found.message()), (expected.kind(), expected.message()));
-                return;
+        self.agrees_in_steps(std::slice::from_ref(inputs));
+    }
+
+    /// Checks that plan and interpreter agree for calls one after the other, each with the weights and states that the
+    /// call before it has left.
+    #[track_caller]
+    pub(super) fn agrees_in_steps(&self, calls: &[Inputs]) {
+        let mut replaced = self.replaced();
+        let mut slots = self.slots.clone();
+        let mut states: Option<Vec<Array>> = None;
+        for call in calls {
+            // States whose shape is that of another batch start anew.
+            let fits =
+                |states: &Vec<Array>| states.iter().map(Array::dims).eq(call.states.iter().flatten().map(Array::dims));
+            let states_before = states.take().filter(fits).or_else(|| call.states.clone());
+            let call = Inputs { slots: slots.clone(), states: states_before, ..call.clone() };
+            let expected = interpret(&self.program, &call);
+            let found = self.step(&call, &[], u64::MAX, None, &mut replaced);
+            states = call.states;
+            match (expected, found) {
+                (Ok(expected), Ok(found)) => {
+                    for (found, expected) in found.outputs.iter().zip(&expected.outputs) {
+                        assert_close(&array(found, expected), expected, &self.program);
+                    }
+                    for (target, value) in expected.updates {
+                        match target {
+                            Target::State(state) => {
+                                let found = Data::Tensor(found.states[state.index()].clone());
+                                assert_close(&array(&found, &value), &value, &self.program);
+                                states.as_mut().expect("a call with states")[state.index()] = value;
+                            }
+                            Target::Slot(slot) => slots[slot.index()] = value,
+                        }
+                    }
+                }
+                (Err(expected), Err(found)) => {
+                    assert_eq!((found.kind(), found.message()), (expected.kind(), expected.message()));
+                }
+                (expected, found) => {
+                    let (expected, found) = (expected.err(), found.err());
+                    panic!("{expected:?} but {found:?}\n{}\n{}", self.program, self.plan.selection.program)
+                }
             }
-            (expected, found) => {
-                panic!("{:?} but {:?}\n{}\n{}", expected.err(), found.err(), self.program, self.plan.selection.program)
+            // After a call that failed, they are what they were.
+            for current in replaced.tensors() {
+                let (slot, tensor) = current.unwrap();
+                let expected = &slots[slot.index()];
+                assert_close(&array(&Data::Tensor(tensor), expected), expected, &self.program);
             }
-        };
-        for (found, expected) in found.outputs.iter().zip(&expected.outputs) {
-            assert_close(&array(found, expected), expected, &self.program);
-        }
-        for (target, expected) in &expected.updates {
-            let found = match target {
-                Target::State(state) => Some(&found.states[state.index()]),
-                Target::Slot(slot) => found.updates.iter().find(|(found, _)| found == slot).map(|(_, tensor)| tensor),
-            };
-            let found = Data::Tensor(found.expect("every update is given").clone());
-            assert_close(&array(&found, expected), expected, &self.program);
         }
     }
 }

@@ -2,11 +2,15 @@
 
 use super::{Case, input, weight};
 use crate::native::NativePlan;
+use crate::native::buffer::Repr;
+use crate::native::instance::Instance;
+use crate::native::layout::Reserve;
+use crate::native::replaced::Next;
 use crate::native::want::Format;
 use crate::weights::Packed;
 use tfjs_ir::ElementType::{F32, I64};
+use tfjs_ir::Program;
 use tfjs_ir::prim::index::Bounds;
-use tfjs_ir::{Program, SlotId};
 use tfjs_topology::graph;
 
 fn formats(case: &Case) -> Vec<(u32, Format)> {
@@ -77,15 +81,69 @@ fn large_weights_that_are_read_are_not_copied() {
     case.agrees(&[3]);
 }
 
-#[test]
-fn updates_of_weights_are_given_back() {
-    let program: Program = "input \"x\": f32[n,2]\nslot slot0 \"w\": f32[2]\n{\n  %0 = input() {port=0} : f32[n,2]\n  \
-        %1 = param() {slot=slot0} : f32[2]\n  %2 = reduce(%0) {op=sum, axes=[0], keep=false} : f32[2]\n  \
-        %3 = binary(%1, %2) {op=add} : f32[2]\n  return %2 \"y\"\n}\nupdate slot0 = %3\n"
-        .parse()
-        .unwrap();
+/// Steps of a program whose updates are these, as text, with the weights `w`, `v` and `k` of the shapes [2], [2], [2,2].
+fn steps(nodes: &str, updates: &str) -> Case {
+    let text = format!(
+        "input \"x\": f32[n,2]\nslot slot0 \"w\": f32[2]\nslot slot1 \"v\": f32[2]\nslot slot2 \"k\": f32[2,2]\n{{\n  \
+         %0 = input() {{port=0}} : f32[n,2]\n  %1 = param() {{slot=slot0}} : f32[2]\n  \
+         %2 = param() {{slot=slot1}} : f32[2]\n  %3 = param() {{slot=slot2}} : f32[2,2]\n  {nodes}\n}}\n{updates}\n"
+    );
+    let program: Program = text.parse().unwrap();
     let case = Case::of(program);
-    let outcome = case.run(&case.inputs(&[3], 1)).unwrap();
-    assert_eq!(outcome.updates[0].0, SlotId(0));
-    case.agrees(&[3]);
+    let calls = [3, 3, 1, 0, 3].map(|n| case.inputs(&[n], 1));
+    case.agrees_in_steps(&calls);
+    case
+}
+
+#[test]
+fn a_weight_that_is_replaced_is_read_anew_by_every_step() {
+    let case = steps(
+        "%4 = dot(%0, %3) {batch=[], contract=[(1,0)]} : f32[n,2]\n  %5 = binary(%4, %1) {op=mul} : f32[n,2]\n  \
+         %6 = binary(%5, %2) {op=add} : f32[n,2]\n  %7 = reduce(%6) {op=sum, axes=[0], keep=false} : f32[2]\n  \
+         %8 = binary(%7, %1) {op=max} : f32[2]\n  %9 = binary(%3, %7) {op=min} : f32[2,2]\n  return %6 \"y\"",
+        "update slot0 = %8\nupdate slot2 = %9",
+    );
+    // What stays is derived and packed as ever; what is replaced is neither.
+    assert!(formats(&case).is_empty());
+    assert_eq!(case.plan.held.loaded.len(), 1);
+    assert_eq!(case.replaced().len(), 2);
+}
+
+#[test]
+fn a_frozen_kernel_stays_packed() {
+    let case = steps(
+        "%4 = dot(%0, %3) {batch=[], contract=[(1,0)]} : f32[n,2]\n  \
+         %5 = reduce(%4) {op=max, axes=[0], keep=false} : f32[2]\n  %6 = binary(%5, %1) {op=min} : f32[2]\n  \
+         return %4 \"y\"",
+        "update slot0 = %6",
+    );
+    assert_eq!(formats(&case), [(2, Format::Matrix { k: 2, n: 2, transposed: false })]);
+}
+
+/// Next values that are no value of their own: another weight, an input's row, the value of another weight, an output.
+#[test]
+fn weights_may_change_places() {
+    let case = steps("return %0 \"y\"", "update slot0 = %2\nupdate slot1 = %1");
+    let entries = case.replaced().len();
+    assert_eq!(entries, 2);
+    steps(
+        "%4 = reduce(%0) {op=sum, axes=[0], keep=false} : f32[2]\n  return %4 \"y\"",
+        "update slot0 = %4\nupdate slot1 = %4",
+    );
+    steps("%4 = reduce(%0) {op=sum, axes=[0], keep=false} : f32[2]\n  return %4 \"y\"", "update slot0 = %1");
+}
+
+/// The next value has a buffer that is exactly as long and that no other value ever has.
+#[test]
+fn next_values_are_not_copied() {
+    let case = steps(
+        "%4 = binary(%0, %1) {op=add} : f32[n,2]\n  %5 = reduce(%4) {op=sum, axes=[0], keep=false} : f32[2]\n  \
+         %6 = binary(%5, %1) {op=sub} : f32[2]\n  %7 = binary(%6, %6) {op=mul} : f32[2]\n  return %7 \"y\"",
+        "update slot0 = %6",
+    );
+    let program = &case.plan.selection.program;
+    let bound = program.bind(&[&[9, 2]]).unwrap();
+    let instance = Instance::new(&case.plan.selection.root, program, &bound, 0).unwrap();
+    let [Next::Own(buffer)] = instance.next[..] else { panic!("{:?}", instance.next) };
+    assert!(matches!(instance.layout.buffers[buffer], Reserve::Elements(Repr::F32, 2)));
 }

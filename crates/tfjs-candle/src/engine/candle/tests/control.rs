@@ -1,10 +1,10 @@
 //! Loops, functions of the caller's own, updates, and what threads share.
 
 use super::*;
+use tfjs_ir::OpaqueId;
 use tfjs_ir::build::Loop;
 use tfjs_ir::prim::control::Opaque;
 use tfjs_ir::prim::elementwise::BinaryOp;
-use tfjs_ir::{OpaqueId, SlotId};
 use tfjs_manifest::Kind;
 
 /// `carry' = carry / 2 + x`, collecting the carry and its double.
@@ -87,11 +87,15 @@ fn weights_and_states_are_replaced() {
     let bound = program.bind(&[&[2]]).unwrap();
     let (inputs, states) = ([Data::Tensor(tensor([1.0, 2.0]))], [tensor([5.0, 5.0]), tensor([7.0, 7.0])]);
     let call = Call { states: &states, ..Call::plain(&bound, &inputs) };
-    let outcome = engine.run(&call, &|_| Ok(tensor([10.0, 20.0])), &Device::Cpu).unwrap();
+    let mut weights = Weights::of([("w", tensor([10.0, 20.0]))]).unwrap();
+    let outcome = engine.step(&call, &mut weights, &Device::Cpu).unwrap();
     let values = |tensor: &Tensor| tensor.to_vec1::<f32>().unwrap();
     assert_eq!(outcome.states.iter().map(values).collect::<Vec<_>>(), [[5.0, 5.0], [8.0, 9.0]]);
-    assert_eq!(outcome.updates.len(), 1);
-    assert_eq!((outcome.updates[0].0, values(&outcome.updates[0].1)), (SlotId(0), vec![11.0, 22.0]));
+    assert_eq!(values(&weights.get("w").unwrap()), [11.0, 22.0]);
+    // A prediction keeps no new values.
+    let again = engine.run(&call, &|_| weights.get("w"), &Device::Cpu).unwrap();
+    let Data::Tensor(y) = &again.outputs[0] else { panic!("a tensor") };
+    assert_eq!((values(y), values(&weights.get("w").unwrap())), (vec![12.0, 24.0], vec![11.0, 22.0]));
     let Data::Tensor(y) = &outcome.outputs[0] else { panic!("text") };
     assert_eq!(values(y), [11.0, 22.0]);
 }

@@ -103,7 +103,8 @@ fn run_with(
     let states: Vec<Tensor> = given.states.iter().flatten().map(tensor).collect();
     let weights: Vec<Tensor> = given.slots.iter().map(tensor).collect();
     let call = Call { seed: given.seed, states: &states, functions, ..Call::plain(&bound, &inputs) };
-    let outcome = engine.run(&call, &|slot| Ok(weights[slot.index()].clone()), &device)?;
+    let mut weights = Weights::of(weights.into_iter().enumerate().map(|(i, w)| (format!("w{i}"), w)))?;
+    let outcome = engine.step(&call, &mut weights, &device)?;
 
     let elements = program.body.results.iter().map(|&result| program.ty(result).element);
     let mut found = Vec::new();
@@ -116,8 +117,8 @@ fn run_with(
     for update in &program.updates {
         let (element, tensor) = match update.target {
             Target::Slot(slot) => {
-                let updated = outcome.updates.iter().find(|(found, _)| *found == slot).unwrap();
-                (program.slots[slot.index()].ty.element, updated.1.clone())
+                let tensor = weights.tensor(tfjs_topology::graph::SlotId(slot.index()))?;
+                (program.slots[slot.index()].ty.element, tensor)
             }
             Target::State(state) => {
                 let State { ty, .. } = &program.states[state.index()];
