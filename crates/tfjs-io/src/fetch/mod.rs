@@ -25,10 +25,8 @@ pub(crate) use local::CancelOnDrop;
 pub(crate) use local::read_at;
 #[cfg(feature = "http")]
 pub(crate) use resume::RetryFiles;
-#[cfg(feature = "cloud")]
-pub(crate) use tries::without_mark;
 #[cfg(feature = "http")]
-pub(crate) use tries::{load_is_over, may_pass, may_pass_after};
+pub(crate) use tries::load_is_over;
 
 use crate::checked::checked;
 use crate::cx::IoCx;

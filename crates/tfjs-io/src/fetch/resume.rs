@@ -6,7 +6,7 @@
 //! file comes once more from its beginning, and what had come already is left out.
 
 use super::body::into_stream;
-use super::tries::{Tries, may_pass};
+use super::tries::Tries;
 use crate::cx::IoCx;
 use crate::files::{Body, BoxFuture, ByteRange, Files, OpenOptions, Opened, Validator};
 use bytes::{Buf, Bytes};
@@ -18,7 +18,7 @@ use tfjs_manifest::{Error, Result};
 
 /// Another place's files, opened and read with the tries that the options allow.
 ///
-/// What is tried again is what [`may_pass`] marks; everything else is final.
+/// [Transient](Error::is_transient) errors are tried again; all others are final.
 #[derive(Clone, Debug)]
 pub(crate) struct RetryFiles {
     inner: Arc<dyn Files>,
@@ -38,7 +38,7 @@ impl Files for RetryFiles {
             loop {
                 match self.inner.open(path, options.clone()).await {
                     Ok(opened) => return Ok(Resumed::over(opened, self.inner.clone(), path, options, tries)),
-                    Err(error) => tries.again(error, 0).await?,
+                    Err(error) => tries.wait_or_fail(error, 0).await?,
                 }
             }
         })
@@ -126,7 +126,7 @@ impl Resumed {
                 Some(Err(error)) => error,
                 None if self.skip > 0 => return Err(self.changed()),
                 None if self.end.is_some_and(|end| self.at < end) => {
-                    may_pass(Error::fetch("the body ended before the length it was announced with"))
+                    Error::fetch("the body ended before the length it was announced with").transient()
                 }
                 None => return Ok(None),
             };
@@ -172,7 +172,7 @@ impl Resumed {
         // A connection that failed is given up before another one is made.
         self.stream = stream::empty().boxed();
         loop {
-            self.tries.again(error, std::mem::take(&mut self.brought)).await?;
+            self.tries.wait_or_fail(error, std::mem::take(&mut self.brought)).await?;
             match self.reopen().await {
                 Ok(()) => return Ok(()),
                 Err(e) => error = e,

@@ -3,7 +3,6 @@
 use super::client::{HttpClient, Patience};
 use super::decode::Decoded;
 use super::failure;
-use crate::fetch::{may_pass, may_pass_after};
 use crate::files::{Body, ByteRange, OpenOptions, Opened, Purpose, Validator};
 use crate::options::Timeouts;
 use bytes::Bytes;
@@ -96,7 +95,10 @@ fn refused(status: StatusCode, headers: &HeaderMap) -> Error {
     };
     let error = Error::fetch(format!("the server answered {status}{hint}"));
     match status.as_u16() {
-        408 | 429 | 500 | 502..=504 => may_pass_after(error, retry_after(headers)),
+        408 | 429 | 500 | 502..=504 => match retry_after(headers) {
+            Some(wait) => error.transient_after(wait),
+            None => error.transient(),
+        },
         _ => error,
     }
 }
@@ -203,14 +205,14 @@ impl Watch {
         loop {
             let patience = Patience::new(self.idle, "no byte came", self.deadline);
             if patience.time.is_zero() {
-                return Err(patience.over());
+                return Err(patience.over().error);
             }
             let asked = Instant::now();
             let frame = match tokio::time::timeout(patience.time, body.frame()).await {
                 Ok(Some(Ok(frame))) => frame,
                 Ok(None) => return Ok(None),
                 Ok(Some(Err(e))) => return Err(failure::of_body(e.into())),
-                Err(_) => return Err(patience.over()),
+                Err(_) => return Err(patience.over().error),
             };
             // Trailers say nothing about weights.
             let Ok(chunk) = frame.into_data() else {
@@ -246,10 +248,11 @@ impl Rate {
         }
         let rate = self.bytes as f64 / self.waited.as_secs_f64();
         if rate < self.least as f64 {
-            return Err(may_pass(Error::fetch(format!(
-                "timed out: the server sends {rate:.0} bytes a second, expected {} at least; see `Timeouts::min_rate`",
-                self.least
-            ))));
+            let least = self.least;
+            return Err(Error::fetch(format!(
+                "timed out: the server sends {rate:.0} bytes a second, expected {least} at least; see `Timeouts::min_rate`"
+            ))
+            .transient());
         }
         (self.waited, self.bytes) = (Duration::ZERO, 0);
         Ok(())

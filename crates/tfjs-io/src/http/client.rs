@@ -3,14 +3,14 @@
 use super::answer;
 use super::connect::{Pool, pool};
 use super::decode::decoded;
-use super::failure;
+use super::failure::{self, Failure, Stage};
 use super::policy::{Reach, Refused, is_private};
 use super::proxy::Proxies;
 use super::redirect;
 use super::request;
 use super::tls;
 use crate::cx::IoCx;
-use crate::fetch::{load_is_over, may_pass};
+use crate::fetch::load_is_over;
 use crate::files::{OpenOptions, Opened};
 use crate::options::{Signer, Timeouts};
 use crate::url::without_secrets;
@@ -107,7 +107,7 @@ impl HttpClient {
             }
             check_reach(reach, &uri).map_err(|e| redirected(e, &uri, number))?;
             let request = request::get(&uri, &hop_headers, options, no_body())?;
-            let response = self.send(request, reach).await.map_err(|e| redirected(e, &uri, number))?;
+            let response = self.send(request, reach).await.map_err(|e| redirected(e.error, &uri, number))?;
             if !answer::is_redirect(response.status()) {
                 return Ok(Hop { uri, number, response });
             }
@@ -158,17 +158,21 @@ impl HttpClient {
     /// Sends a request as it is, and gives the answer as it is: no header is added, no redirect followed, nothing
     /// decoded. For those who speak a protocol of their own over the same connections. The time-out for the headers
     /// of the answer begins anew with every piece of the request's body that goes out.
-    pub(crate) async fn forward(&self, request: Request<RequestBody>) -> Result<Response<Incoming>> {
+    pub(crate) async fn forward(&self, request: Request<RequestBody>) -> Result<Response<Incoming>, Failure> {
         self.forward_within(self.reach, request).await
     }
 
     /// The same to wherever it says: its host is part of somebody's configuration, and no URL can lead there.
     #[cfg(feature = "cloud")]
-    pub(crate) async fn forward_anywhere(&self, request: Request<RequestBody>) -> Result<Response<Incoming>> {
+    pub(crate) async fn forward_anywhere(&self, request: Request<RequestBody>) -> Result<Response<Incoming>, Failure> {
         self.forward_within(Reach::Any, request).await
     }
 
-    async fn forward_within(&self, reach: Reach, request: Request<RequestBody>) -> Result<Response<Incoming>> {
+    async fn forward_within(
+        &self,
+        reach: Reach,
+        request: Request<RequestBody>,
+    ) -> Result<Response<Incoming>, Failure> {
         check_reach(reach, request.uri())?;
         let (request, sent) = super::sending::watched(request);
         let mut answer = std::pin::pin!(self.pool(reach).request(self.for_proxy(request)));
@@ -211,7 +215,7 @@ impl HttpClient {
     }
 
     /// The headers of an answer, in time.
-    async fn send(&self, request: Request<RequestBody>, reach: Reach) -> Result<Response<Incoming>> {
+    async fn send(&self, request: Request<RequestBody>, reach: Reach) -> Result<Response<Incoming>, Failure> {
         let answer = self.pool(reach).request(self.for_proxy(request));
         let patience = Patience::new(self.timeouts.headers, SILENT, self.deadline);
         match tokio::time::timeout(patience.time, answer).await {
@@ -251,10 +255,13 @@ impl Patience {
         }
     }
 
-    pub(super) fn over(&self) -> Error {
+    pub(super) fn over(&self) -> Failure {
         match self.what {
-            None => load_is_over(),
-            Some(what) => may_pass(Error::fetch(format!("timed out: {what} for {:?}; see `Timeouts`", self.time))),
+            None => load_is_over().into(),
+            Some(what) => {
+                let error = Error::fetch(format!("timed out: {what} for {:?}; see `Timeouts`", self.time));
+                Failure::transient(error, Stage::TimedOut)
+            }
         }
     }
 }

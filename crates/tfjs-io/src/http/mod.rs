@@ -17,6 +17,8 @@ mod tls;
 mod upload;
 
 pub(crate) use client::HttpClient;
+#[cfg(feature = "cloud")]
+pub(crate) use failure::{Failure, Stage};
 
 use crate::cx::IoCx;
 use crate::fetch::RetryFiles;

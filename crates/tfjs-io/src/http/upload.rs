@@ -57,7 +57,7 @@ async fn send(url: &str, artifacts: SaveArtifacts, cx: &IoCx) -> Result<(usize, 
     for _ in 0..=HOPS {
         let mut headers = headers.clone();
         uri = client.signed(uri, &mut headers).await?;
-        let response = client.forward(request(&form, &uri, headers, cx.options().save_method)?).await?;
+        let response = client.forward(request(&form, &uri, headers, cx.options().save_method)?).await.map_err(|e| e.error)?;
         let status = response.status();
         if status.is_success() {
             return Ok((files, bytes));

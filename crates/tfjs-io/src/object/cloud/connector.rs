@@ -2,7 +2,7 @@
 //! configuration. Follows no redirect: a store that sends one is not configured as it must be.
 
 use crate::cx::IoCx;
-use crate::fetch::without_mark;
+use crate::http::{Failure, Stage};
 use crate::object::error::NO_CREDENTIALS;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
@@ -15,8 +15,6 @@ use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
 };
 use object_store::{ClientConfigKey, ClientOptions};
-use std::error::Error as StdError;
-use std::io::ErrorKind as Io;
 use std::pin::Pin;
 use std::sync::Mutex;
 use std::task::{Context, Poll};
@@ -88,7 +86,7 @@ impl HttpService for Service {
 impl Service {
     async fn send(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let failed = |e: Error| HttpError::new(HttpErrorKind::Unknown, e);
-        let safe = request.uri().scheme() == Some(&http::uri::Scheme::HTTPS) || is_this_machine(request.uri());
+        let safe = request.uri().scheme() == Some(&http::uri::Scheme::HTTPS) || is_loopback(request.uri());
         if !safe && !self.allow_http {
             return Err(failed(Error::misuse(
                 "the store's endpoint is `http://`, where everybody on the way can read and change what is sent; allow \
@@ -107,11 +105,8 @@ impl Service {
         let client = self.connector.cx.http().map_err(failed)?;
         let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
         let answer = client.forward_anywhere(request).await.map_err(|e| match client.is_over() {
-            true => failed(e),
-            false => {
-                let e = without_mark(e);
-                HttpError::new(kind(&e), e)
-            }
+            true => failed(e.error),
+            false => http_error(e),
         })?;
         if let Some(region) = other_region(&answer) {
             return Err(failed(Error::fetch(format!(
@@ -128,8 +123,8 @@ impl Service {
     }
 }
 
-/// Whether nobody is on the way: a store on the machine itself, as programs are tested with.
-fn is_this_machine(uri: &http::Uri) -> bool {
+/// Whether the host is a loopback address or `localhost`.
+fn is_loopback(uri: &http::Uri) -> bool {
     let host = uri.host().unwrap_or_default();
     let literal = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
     let address = literal.parse::<std::net::IpAddr>();
@@ -143,37 +138,16 @@ fn other_region<T>(answer: &Response<T>) -> Option<String> {
     Some(region.chars().take(40).collect())
 }
 
-/// What of it may be tried again: `object_store` tries requests that never got through, and those of the others
-/// that may be made twice.
-fn kind(error: &Error) -> HttpErrorKind {
-    let mut next: Option<&(dyn StdError + 'static)> = error.source();
-    let mut found = match error.message().starts_with("timed out") {
-        true => HttpErrorKind::Timeout,
-        false => HttpErrorKind::Unknown,
+/// The failure as `object_store` knows it, which decides by the kind what it tries again.
+fn http_error(failure: Failure) -> HttpError {
+    let kind = match failure.stage {
+        Stage::Connect => HttpErrorKind::Connect,
+        Stage::Unsent => HttpErrorKind::Request,
+        Stage::Interrupted => HttpErrorKind::Interrupted,
+        Stage::TimedOut => HttpErrorKind::Timeout,
+        Stage::Final => HttpErrorKind::Unknown,
     };
-    while let Some(error) = next {
-        if error.downcast_ref().is_some_and(hyper_util::client::legacy::Error::is_connect) {
-            return HttpErrorKind::Connect;
-        }
-        if let Some(error) = error.downcast_ref::<hyper::Error>() {
-            found = match error {
-                e if e.is_timeout() => HttpErrorKind::Timeout,
-                e if e.is_closed() || e.is_canceled() => HttpErrorKind::Request,
-                _ => HttpErrorKind::Interrupted,
-            };
-        }
-        if let Some(error) = error.downcast_ref::<std::io::Error>() {
-            found = match error.kind() {
-                Io::TimedOut => HttpErrorKind::Timeout,
-                Io::ConnectionAborted | Io::ConnectionReset | Io::BrokenPipe | Io::UnexpectedEof => {
-                    HttpErrorKind::Interrupted
-                }
-                _ => found,
-            };
-        }
-        next = error.source();
-    }
-    found
+    HttpError::new(kind, failure.error)
 }
 
 type Stream<T> = BoxStream<'static, Result<T, HttpError>>;
