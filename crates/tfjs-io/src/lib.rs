@@ -55,66 +55,53 @@
 
 #![deny(missing_docs, unsafe_code)]
 
-mod archive;
-mod blocking;
-#[cfg(feature = "cache")]
-mod cache;
-mod checked;
-mod checksums;
-mod cx;
-mod data_url;
+mod base;
 mod fetch;
-mod files;
-mod handler;
-mod memory;
-mod options;
-mod prefixed;
-mod progress;
+mod model;
+mod place;
 mod registry;
-mod retry;
-mod save;
-mod shard_path;
 mod store;
-mod url;
-mod weights_at;
+mod wrap;
 
-#[cfg(not(target_family = "wasm"))]
-mod file;
-#[cfg(feature = "http")]
-mod http;
-#[cfg(feature = "object-store")]
-mod object;
-
-#[cfg(feature = "archive")]
-pub use archive::{ArchiveFiles, ArchiveHandler};
-#[cfg(feature = "cache")]
-pub use cache::{Cache, CachedModel};
-pub use checked::{CheckedFiles, load_artifacts};
-pub use checksums::Checksums;
-pub use cx::IoCx;
-pub use fetch::{fetch_weights, open_weights};
-#[cfg(not(target_family = "wasm"))]
-pub use file::{FileHandler, FolderFiles, write_file};
-pub use files::{Body, BoxFuture, ByteRange, Files, FolderEntry, LocalFile, OpenOptions, Opened, Purpose, Validator};
-pub use handler::{FilesHandler, IoHandler, ModelArtifacts, SaveArtifacts, SaveResult, WeightSource};
-#[cfg(feature = "http")]
-pub use http::HttpHandler;
-pub use memory::{MemoryFiles, MemoryHandler, MemoryStore};
-#[cfg(feature = "object-store")]
-pub use object::ObjectFiles;
-#[cfg(feature = "cloud")]
-pub use object::ObjectScheme;
-pub use options::{
-    IoOptions, ProgressCallback, Proxy, Roots, SaveMethod, Signature, Signer, Timeouts, WeightUrlConverter,
+pub use base::checksums::Checksums;
+pub use base::files::{
+    Body, BoxFuture, ByteRange, Files, FolderEntry, LocalFile, OpenOptions, Opened, Purpose, Validator,
 };
-pub use prefixed::PrefixedFiles;
-pub use progress::{Phase, Progress};
-pub use registry::{Registry, Scheme};
-pub use retry::Retry;
-pub use save::save;
-pub use shard_path::shard_components;
-pub use store::{ListedModel, ModelInfo, ModelStore};
-pub use url::{MODEL_JSON, ModelUrl};
+pub use base::network::{Proxy, Roots, SaveMethod, Signature, Signer, Timeouts};
+pub use base::path::shard_components;
+pub use base::progress::{Phase, Progress, ProgressCallback};
+pub use base::retry::Retry;
+pub use base::url::{MODEL_JSON, ModelUrl};
+#[cfg(feature = "cache")]
+pub use model::cache::{Cache, CachedModel};
+pub use model::checksums::load_artifacts;
+pub use model::cx::IoCx;
+pub use model::handler::{IoHandler, ModelArtifacts, SaveArtifacts, SaveResult, WeightSource};
+#[cfg(feature = "archive")]
+pub use model::handlers::archive::ArchiveHandler;
+#[cfg(not(target_family = "wasm"))]
+pub use model::handlers::file::FileHandler;
+pub use model::handlers::files::FilesHandler;
+#[cfg(feature = "http")]
+pub use model::handlers::http::HttpHandler;
+pub use model::handlers::memory::{MemoryHandler, MemoryStore};
+pub use model::options::{IoOptions, WeightUrlConverter};
+pub use model::own::ModelInfo;
+pub use model::save::save;
+pub use model::scheme::{Registry, Scheme};
+pub use model::weights::{fetch_weights, open_weights};
+#[cfg(not(target_family = "wasm"))]
+pub use place::file::{FolderFiles, write_file};
+pub use place::memory::MemoryFiles;
+#[cfg(feature = "object-store")]
+pub use place::object::ObjectFiles;
+#[cfg(feature = "cloud")]
+pub use place::object::ObjectScheme;
+pub use store::{ListedModel, ModelStore};
+#[cfg(feature = "archive")]
+pub use wrap::archive::ArchiveFiles;
+pub use wrap::checked::CheckedFiles;
+pub use wrap::prefixed::PrefixedFiles;
 
 pub use bytes::Bytes;
 pub use futures_util::stream::BoxStream;

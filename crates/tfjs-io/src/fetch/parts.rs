@@ -1,10 +1,10 @@
 //! How many requests for weights there are at a time, and large files in parts; opens what it is told to.
 
+use super::FetchConfig;
 use super::pieces::Pieces;
 use super::streams::{Incoming, read_exactly};
-use crate::cx::IoCx;
-use crate::files::{BoxFuture, ByteRange, Files, OpenOptions, Opened, Purpose, Validator};
-use crate::options::IoOptions;
+use crate::base::files::{BoxFuture, ByteRange, Files, OpenOptions, Opened, Purpose, Validator, changed};
+use crate::base::progress::Reporter;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use std::sync::Arc;
@@ -27,13 +27,13 @@ pub(super) struct Requests {
 }
 
 impl Requests {
-    pub(super) fn new(options: &IoOptions) -> Self {
-        let at_once = options.concurrency.clamp(1, Semaphore::MAX_PERMITS);
+    pub(super) fn new(config: &FetchConfig) -> Self {
+        let at_once = config.concurrency.clamp(1, Semaphore::MAX_PERMITS);
         Requests {
             places: Semaphore::new(at_once),
             at_once,
-            split_over: options.split_over.max(LEAST_PART),
-            part: options.range_bytes.max(LEAST_PART),
+            split_over: config.split_over.max(LEAST_PART),
+            part: config.range_bytes.max(LEAST_PART),
             split: AtomicBool::new(at_once > 1),
         }
     }
@@ -89,7 +89,7 @@ pub(super) enum Answer {
 /// A file whose first part is open.
 pub(super) struct Split<'a> {
     pub(super) files: &'a dyn Files,
-    pub(super) cx: &'a IoCx,
+    pub(super) reporter: &'a Reporter,
     pub(super) requests: &'a Requests,
     pub(super) path: &'a str,
     pub(super) group: usize,
@@ -142,7 +142,7 @@ impl<'a> Split<'a> {
                 opened.offset
             )));
         }
-        let body = Incoming::new(opened.body, opened.len, &self.name, self.cx);
+        let body = Incoming::new(opened.body, opened.len, &self.name, self.reporter);
         self.read(body, len, piece, place).await
     }
 
@@ -155,9 +155,4 @@ impl<'a> Split<'a> {
     ) -> Result<()> {
         read_exactly(&mut piece, len, self.group, &mut body).await
     }
-}
-
-/// What was fetched and what comes are not of one file.
-pub(super) fn changed() -> Error {
-    Error::mismatch("the file changed while it was fetched; load the model again")
 }

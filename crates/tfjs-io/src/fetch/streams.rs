@@ -12,11 +12,11 @@
 //! all places but one are held by who waits, and the last goes round among those who do not: the first file, and
 //! parts of files, which have their memory.
 
-use super::body::into_stream;
 use super::parts::{Answer, Requests, Split};
 use super::pieces::{Pieces, Room, not_as_announced};
-use crate::cx::IoCx;
-use crate::files::{Body, BoxFuture, Files, OpenOptions, Opened, Purpose};
+use crate::base::files::{Body, BoxFuture, Files, OpenOptions, Opened, Purpose};
+use crate::base::progress::Reporter;
+use crate::base::stream::into_stream;
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 use futures_util::stream::{self, BoxStream};
@@ -33,7 +33,7 @@ pub(super) async fn fill(
     opened: Vec<Opened>,
     requests: &Requests,
     sinks: Vec<GroupSink<'_>>,
-    cx: &IoCx,
+    reporter: &Reporter,
 ) -> Result<()> {
     let mut opened = opened.into_iter();
     // Boxed before they are buffered: the compiler cannot see that closures over borrows are general
@@ -54,7 +54,7 @@ pub(super) async fn fill(
             let last = i + 1 == paths.len();
             let job = Job {
                 files: &**files,
-                cx,
+                reporter,
                 path,
                 group,
                 requests,
@@ -74,7 +74,7 @@ pub(super) async fn fill(
 /// One file.
 struct Job<'a> {
     files: &'a dyn Files,
-    cx: &'a IoCx,
+    reporter: &'a Reporter,
     path: &'a str,
     group: usize,
     requests: &'a Requests,
@@ -104,12 +104,12 @@ impl<'a> Job<'a> {
         }
         let Opened { location, len, body, .. } = opened;
         let name: Arc<str> = location.as_str().into();
-        self.cx.reporter().opened(&name);
-        let body = Incoming::new(body, len, &name, self.cx);
+        self.reporter.opened(&name);
+        let body = Incoming::new(body, len, &name, self.reporter);
         let result = match (answer, len) {
             (Answer::Part { len, file_len, validator }, _) => {
-                let Job { files, cx, requests, path, group, .. } = self;
-                let split = Split { files, cx, requests, path, group, validator, file_len, name: name.clone() };
+                let Job { files, reporter, requests, path, group, .. } = self;
+                let split = Split { files, reporter, requests, path, group, validator, file_len, name: name.clone() };
                 match self.share(file_len).await {
                     Ok(share) => split.fetch(body, len, place, share).await,
                     Err(e) => Err(e),
@@ -119,7 +119,7 @@ impl<'a> Job<'a> {
             _ => self.unknown(len, body).await,
         };
         result.map_err(|e| e.in_file(&location))?;
-        self.cx.reporter().done(&name);
+        self.reporter.done(&name);
         Ok(())
     }
 
@@ -232,19 +232,19 @@ pub(super) async fn read_exactly(
 pub(super) struct Incoming<'a> {
     stream: BoxStream<'static, Result<Bytes>>,
     name: Arc<str>,
-    cx: &'a IoCx,
+    reporter: &'a Reporter,
 }
 
 impl<'a> Incoming<'a> {
-    pub(super) fn new(body: Body, len: Option<u64>, name: &Arc<str>, cx: &'a IoCx) -> Self {
-        Incoming { stream: into_stream(body, len), name: name.clone(), cx }
+    pub(super) fn new(body: Body, len: Option<u64>, name: &Arc<str>, reporter: &'a Reporter) -> Self {
+        Incoming { stream: into_stream(body, len), name: name.clone(), reporter }
     }
 
     /// The next chunk. May be dropped and called again without losing one.
     async fn next(&mut self) -> Option<Result<Bytes>> {
         let chunk = self.stream.next().await;
         if let Some(Ok(chunk)) = &chunk {
-            self.cx.reporter().bytes(&self.name, chunk.len() as u64);
+            self.reporter.bytes(&self.name, chunk.len() as u64);
         }
         chunk
     }

@@ -1,14 +1,14 @@
 //! A model's files from one place to another, a file at a time, counted as they pass; and both compared afterwards.
 
-use super::former::former_files;
-use super::stored::{ModelInfo, Stored};
-use crate::checked::{checked, load_artifacts};
-use crate::cx::IoCx;
-use crate::fetch::into_stream;
-use crate::files::{Body, Files, OpenOptions, Opened, Purpose};
-use crate::handler::{FilesHandler, IoHandler, SaveArtifacts, WeightSource};
-use crate::memory::MemoryFiles;
-use crate::progress::Phase;
+use crate::base::files::{Body, Files, OpenOptions, Opened, Purpose};
+use crate::base::progress::Phase;
+use crate::base::stream::into_stream;
+use crate::model::checksums::{checked, load_artifacts};
+use crate::model::cx::IoCx;
+use crate::model::handler::{IoHandler, SaveArtifacts, WeightSource};
+use crate::model::handlers::files::FilesHandler;
+use crate::model::own::{ModelInfo, Stored, former_files};
+use crate::place::memory::MemoryFiles;
 use bytes::{Buf, Bytes};
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use std::sync::{Arc, Mutex, PoisonError};

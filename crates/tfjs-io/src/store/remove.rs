@@ -1,13 +1,11 @@
 //! Removing a model's own files, and no others.
 
-use super::folders::Folders;
-use super::open_json;
-use super::own::own_files;
-use super::stored::Stored;
-use crate::cx::IoCx;
-use crate::files::{Body, Files};
-use crate::handler::{FilesHandler, IoHandler};
-use crate::shard_path::check_not_hidden;
+use crate::base::files::{Body, Files};
+use crate::base::path::check_not_hidden;
+use crate::model::cx::IoCx;
+use crate::model::handler::IoHandler;
+use crate::model::handlers::files::FilesHandler;
+use crate::model::own::{Folders, Stored, open_json, own_files};
 use tfjs_manifest::{Error, Result};
 
 /// The weight files that go with a model.
