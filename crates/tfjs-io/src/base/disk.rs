@@ -10,7 +10,8 @@ use tfjs_manifest::{Error, Result};
 pub(crate) enum Links<'a> {
     /// All of them.
     Any,
-    /// The file itself is none.
+    /// All but one at the path itself.
+    #[cfg_attr(target_family = "wasm", allow(dead_code, reason = "only folders on disk need it"))]
     NotAtTheEnd,
     /// Nothing below this folder is one. Where the system has no means for that, as for `NotAtTheEnd`.
     #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux looks at the folder"))]

@@ -3,6 +3,7 @@
 
 pub(crate) mod blocking;
 pub(crate) mod checksums;
+#[cfg(feature = "http")]
 pub(crate) mod deadline;
 pub(crate) mod disk;
 pub(crate) mod files;

@@ -5,7 +5,7 @@ use super::url::without_secrets;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use tfjs_manifest::{Error, Result};
+use tfjs_manifest::Result;
 
 /// Whose word on the certificates of `https://` servers is taken.
 ///
@@ -176,8 +176,8 @@ impl Timeouts {
 
 /// The error of a request that an offline load would have to send, and of a file that its cache does not have.
 #[cfg(any(feature = "http", feature = "cache"))]
-pub(crate) fn offline() -> Error {
-    Error::fetch(
+pub(crate) fn offline() -> tfjs_manifest::Error {
+    tfjs_manifest::Error::fetch(
         "not in the cache, which is offline; load the model once without `Cache::with_offline` and TFJS_OFFLINE",
     )
 }

@@ -3,6 +3,7 @@
 #[cfg(feature = "cloud")]
 mod object;
 
+#[cfg(any(feature = "http", not(target_family = "wasm")))]
 use crate::base::files::Files;
 use crate::base::url::ModelUrl;
 use crate::model::cx::IoCx;
@@ -23,7 +24,9 @@ use crate::place::object::ObjectScheme;
 #[cfg(not(target_family = "wasm"))]
 use std::path::Path;
 use std::sync::Arc;
-use tfjs_manifest::{Error, Result};
+#[cfg(any(feature = "http", not(target_family = "wasm")))]
+use tfjs_manifest::Error;
+use tfjs_manifest::Result;
 
 impl Default for Registry {
     fn default() -> Self {
@@ -117,6 +120,7 @@ impl Scheme for HttpScheme {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::scheme::FEATURES;
     use tfjs_manifest::Kind;
 
     #[test]

@@ -4,6 +4,7 @@
 //! one file and checks them; [`source`] holds the archive's own bytes, in memory or on disk; [`spool`] fetches an archive
 //! from elsewhere.
 
+#[cfg(any(feature = "archive", feature = "http", not(target_family = "wasm")))]
 mod name;
 
 #[cfg(feature = "archive")]
@@ -23,6 +24,7 @@ mod zip;
 
 #[cfg(feature = "archive")]
 pub use files::ArchiveFiles;
+#[cfg(any(feature = "archive", feature = "http", not(target_family = "wasm")))]
 pub(crate) use name::Named;
 #[cfg(feature = "archive")]
 pub(crate) use source::begins_as_archive;

@@ -28,6 +28,7 @@ impl<'a> Named<'a> {
         }
     }
 
+    #[cfg(any(test, feature = "archive", feature = "http"))]
     /// A URL: only its path counts, since there are hosts that end in `.zip`.
     pub(crate) fn in_url(url: &'a str) -> Option<Self> {
         let url = url.split('?').next().unwrap_or(url);
