@@ -1,4 +1,4 @@
-//! Work that blocks, on tokio's threads for that; without tokio an error, not a panic.
+//! Runs blocking work on tokio's threads for it. Without tokio that is an error, not a panic.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

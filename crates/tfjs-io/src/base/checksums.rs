@@ -1,4 +1,4 @@
-//! SHA-256 sums that a caller knows beforehand, by file. Values only: [`checked`](crate::checked) compares them.
+//! SHA-256 sums that a caller knows beforehand, by file. Values only: [`CheckedFiles`](crate::CheckedFiles) compares them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -94,7 +94,7 @@ impl Checksums {
     ///
     /// # Errors
     /// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for a file without a sum where all must have one;
-    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for a sum that is none.
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for a sum that is not 64 hexadecimal digits.
     pub(crate) fn expected(&self, path: &str) -> Result<Option<&str>> {
         match self.get(path) {
             Some(sum) if !is_sum(sum) => Err(Error::misuse(format!(
@@ -108,7 +108,7 @@ impl Checksums {
     }
 }
 
-/// The path without what means nothing in it.
+/// The path without empty components and `.`.
 pub(crate) fn normal(path: &str) -> String {
     let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     parts.join("/")

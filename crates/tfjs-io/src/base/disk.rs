@@ -10,10 +10,10 @@ use tfjs_manifest::{Error, Result};
 pub(crate) enum Links<'a> {
     /// All of them.
     Any,
-    /// All but one at the path itself.
+    /// All, except a link at the path itself.
     #[cfg_attr(target_family = "wasm", allow(dead_code, reason = "only folders on disk need it"))]
     NotAtTheEnd,
-    /// Nothing below this folder is one. Where the system has no means for that, as for `NotAtTheEnd`.
+    /// None below this folder. Systems other than Linux treat it as `NotAtTheEnd`.
     #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux looks at the folder"))]
     NotBelow(&'a Path),
 }
@@ -29,7 +29,7 @@ pub(crate) fn open_regular(path: &Path, shown: &Path, links: Links<'_>) -> Resul
     Ok((file, metadata.len()))
 }
 
-/// In case it was exchanged in between: does not wait, and follows no other links.
+/// Opens a file that may have been replaced since the check: does not wait for a pipe, and follows no other links.
 #[cfg(unix)]
 fn open_unlinked(path: &Path, links: Links<'_>) -> std::io::Result<File> {
     use rustix::fs::OFlags;
@@ -90,7 +90,7 @@ pub(crate) fn not_there(source: std::io::Error) -> Error {
 pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     #[cfg(unix)]
     return std::os::unix::fs::FileExt::read_at(file, buffer, offset);
-    // Moves the cursor, which nobody uses.
+    // Moves the cursor, which is not used.
     #[cfg(windows)]
     return std::os::windows::fs::FileExt::seek_read(file, buffer, offset);
     #[cfg(not(any(unix, windows)))]

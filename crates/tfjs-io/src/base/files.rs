@@ -32,8 +32,8 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// [`shard_components`](crate::shard_components) before they come here; an implementation that maps paths
 /// onto something with a parent checks them again.
 pub trait Files: Send + Sync + Debug {
-    /// Opens a file, or a range of it. The answer comes when the length is known or known to be unknown:
-    /// bodies are read later, and dropping one stops its traffic.
+    /// Opens a file, or a range of it. Returns when the length is known, or known to be unknown. The body is read later,
+    /// and dropping it stops its traffic.
     ///
     /// # Errors
     /// [`Kind::Fetch`](tfjs_manifest::Kind::Fetch) if there is no such file or it cannot be reached.
@@ -51,8 +51,8 @@ pub trait Files: Send + Sync + Debug {
     /// Writes several files in this order, of which the last completes the rest, as a model's JSON does.
     ///
     /// A place that can do it leaves all of them as they were after an error. The default removes a last file that is
-    /// there before it writes over others, and leaves none after an error, so that nobody takes files of two models
-    /// for one.
+    /// there before it writes over others, and leaves none after an error, so that files of two models are never
+    /// taken for one model.
     ///
     /// # Errors
     /// As [`put`](Self::put).
@@ -79,7 +79,7 @@ pub trait Files: Send + Sync + Debug {
         unsupported("be listed", prefix)
     }
 
-    /// What is in one folder, but for folders: files, links, and whatever else has a name. The outermost folder is
+    /// The entries of one folder, without folders: files, links, and everything else. The outermost folder is
     /// the empty text; one that does not exist is empty. The default is made from [`list`](Self::list).
     ///
     /// # Errors
@@ -121,7 +121,7 @@ fn unsupported<T: Send + 'static>(what: &str, path: &str) -> BoxFuture<'static, 
     Box::pin(std::future::ready(Err(error)))
 }
 
-/// What has a name in a folder, and is no folder.
+/// An entry of a folder that is not a folder itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FolderEntry {
@@ -154,7 +154,7 @@ impl FolderEntry {
     }
 }
 
-/// What a file is wanted for.
+/// The purpose of opening a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Purpose {
@@ -165,11 +165,11 @@ pub enum Purpose {
     Weights,
 }
 
-/// How to open a file.
+/// Options for opening a file.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct OpenOptions {
-    /// What the file is wanted for.
+    /// The purpose.
     pub purpose: Purpose,
     /// Only these bytes. A place that cannot do ranges answers with the whole file; see
     /// [`Opened::offset`].
@@ -252,7 +252,7 @@ impl Validator {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Opened {
-    /// What messages call it: its URL without secrets, or its path.
+    /// The file as messages name it: its URL without secrets, or its path.
     pub location: String,
     /// Where in the file the body begins: the start of the range asked for, or zero if the place answered
     /// with the whole file.

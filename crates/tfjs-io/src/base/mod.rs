@@ -1,4 +1,4 @@
-//! What everything else is made of: the trait `Files`, open files and their bytes, paths and URLs, and plain options.
+//! The basis of all other modules: the trait `Files`, open files and their bytes, paths and URLs, and plain options.
 //! Knows no place, no transport and no model.
 
 pub(crate) mod blocking;

@@ -1,4 +1,4 @@
-//! What a caller can say about the network: whom to trust, which way to go, how to sign, where not to go.
+//! Options of networks: trusted certificates, proxies, signatures, time-outs.
 
 use super::files::BoxFuture;
 use super::url::without_secrets;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tfjs_manifest::Result;
 
-/// Whose word on the certificates of `https://` servers is taken.
+/// The authorities that are trusted for the certificates of `https://` servers.
 ///
 /// Certificates of [`IoOptions::with_root_certificate`](crate::IoOptions::with_root_certificate) are trusted
 /// beside them.
@@ -19,7 +19,7 @@ pub enum Roots {
     Bundled,
     /// Those that the system trusts, a company's own included. Needs the feature `native-roots`.
     System,
-    /// Nobody's else.
+    /// No other authority.
     None,
 }
 
@@ -29,13 +29,13 @@ pub enum Roots {
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Proxy {
-    /// What the environment says: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in either case, as curl
+    /// The environment's: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in either case, as curl
     /// reads them. This machine itself is never reached through them.
     #[default]
     Environment,
     /// None, whatever the environment says.
     None,
-    /// This one for every URL: `http://`, `socks5://` or `socks5h://`, with user and password if it wants them.
+    /// This one for every URL: `http://`, `socks5://` or `socks5h://`, with user and password if it needs them.
     Url(String),
 }
 
@@ -53,7 +53,7 @@ impl fmt::Debug for Proxy {
 /// Signs the request for a URL.
 pub type Signer = Arc<dyn Fn(&str) -> BoxFuture<'static, Result<Signature>> + Send + Sync>;
 
-/// What makes a request a signed one.
+/// The signature of a request.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct Signature {
@@ -104,7 +104,7 @@ pub enum SaveMethod {
     Put,
 }
 
-/// How long to wait for a network.
+/// Time-outs of networks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {

@@ -24,23 +24,23 @@ pub(crate) fn is_hidden(name: &str) -> bool {
     name.trim_start_matches(ignored).starts_with('.')
 }
 
-/// What is said of a path with such a name in it.
+/// The error of a path with such a name in it.
 pub(crate) fn hidden() -> Error {
     Error::unsupported("names and folders that begin with a dot are never written or removed; expected another name")
 }
 
-/// Refuses a file that is never written or removed, whatever names it.
+/// Checks that no name in the path begins with a dot: such files are never written or removed.
 pub(crate) fn check_not_hidden(path: &str) -> Result<()> {
     let mut names = path.split('/').filter(|name| !matches!(*name, "" | "."));
     if names.any(is_hidden) { Err(hidden()) } else { Ok(()) }
 }
 
-/// The path as a message can show it.
+/// The path as shown in a message.
 pub(crate) fn shown(path: &str) -> String {
     path.chars().take(200).collect::<String>().escape_debug().to_string()
 }
 
-/// The same for any path that is not to be trusted; `what` it is, messages say.
+/// The components of any untrusted path. Messages call the path `what`.
 pub(crate) fn components<'a>(path: &'a str, what: &str, limits: &Limits) -> Result<Vec<&'a str>> {
     let refuse =
         |why: &str| Err(Error::malformed(format!("{what} {why}; expected a relative path inside the model's folder")));

@@ -1,4 +1,4 @@
-//! How far a load has come, byte-true and monotonic; knows nothing of transports.
+//! The progress of a load, exact to the byte and monotonic. Knows no transport.
 //!
 //! TensorFlow.js reports a fraction per response and per body (`io/progress.ts`,
 //! `io/weights_loader.ts`); [`Progress::fraction`] is that number.
@@ -14,7 +14,7 @@ const REPORTS_PER_SECOND: u32 = 20;
 /// block: bytes wait for it.
 pub type ProgressCallback = Arc<dyn Fn(&Progress) + Send + Sync>;
 
-/// What a load is doing.
+/// A phase of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
@@ -28,11 +28,11 @@ pub enum Phase {
     Waiting,
 }
 
-/// How far a load has come. The numbers belong to the phase and never decrease within it.
+/// The progress of a load. The numbers belong to the phase and never decrease within it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// What is being done.
+    /// The current phase.
     pub phase: Phase,
     /// Bytes that have arrived, after decompression.
     pub bytes_done: u64,

@@ -1,8 +1,8 @@
-//! How often what failed is tried again, and how long to wait before that; tries nothing itself.
+//! Options of retries: how many, and how long to wait before each.
 
 use std::time::Duration;
 
-/// How often what failed on the way is tried again. What the server means to say, such as 404, is final.
+/// How often [transient](tfjs_manifest::Error::is_transient) errors are retried. Answers such as 404 are final.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Retry {
@@ -31,7 +31,7 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// Nothing is tried again.
+    /// No retries.
     pub fn never() -> Self {
         Retry { tries: 1, ..Retry::default() }
     }

@@ -1,4 +1,4 @@
-//! What a user calls a model: a URL or a path, taken apart by TensorFlow.js's rules; never opens anything.
+//! The URL or path of a model, split by TensorFlow.js's rules. Opens nothing.
 //!
 //! The rules are those of `parseUrl` in TensorFlow.js's `io/http.ts`: shards live beside the model and
 //! inherit its query string.

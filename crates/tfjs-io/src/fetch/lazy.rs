@@ -9,7 +9,7 @@ use crate::base::files::{Body, Files, OpenOptions, Opened, Purpose};
 use bytes::Bytes;
 use tfjs_manifest::{Error, Result, TensorLayout, WeightReader};
 
-/// What opening the files of a model led to.
+/// The result of opening the files of a model.
 pub(crate) enum Opening {
     /// All files can be read at offsets.
     Lazy(LazyFiles),

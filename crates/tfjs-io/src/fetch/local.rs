@@ -32,7 +32,7 @@ pub(super) struct LocalShard {
     state: FileState,
 }
 
-/// What must not change while a file is read.
+/// The state of a file, which must not change while it is read.
 #[derive(Debug, PartialEq, Eq)]
 struct FileState {
     len: u64,
@@ -57,7 +57,7 @@ impl FileState {
         if now == *self { Ok(()) } else { Err(changed()) }
     }
 
-    /// The same file again. What is there now may be a pipe, which is not waited for.
+    /// Opens the same file again. There may be a pipe now, which is not waited for.
     fn reopen(&self, path: &Path) -> Result<File> {
         let (file, _) = open_regular(path, path, Links::Any)?;
         self.check(&file)?;
@@ -74,12 +74,12 @@ impl LocalShard {
         Ok(LocalShard { location, file: keep.then_some(local.file), path: local.path, state })
     }
 
-    /// Back to what it was made of.
+    /// The open file that it was made of.
     pub(super) fn into_opened(self) -> Opened {
         let LocalShard { location, file, path, state } = self;
         let body = match (file, path) {
             (Some(file), path) => Body::File(LocalFile::new(file, path)),
-            // Closed files are opened again by whoever reads them; see `KEPT_OPEN`.
+            // It was closed, see `KEPT_OPEN`, and is opened again.
             (None, path) => match path.as_deref().map_or_else(|| Err(no_path()), |path| state.reopen(path)) {
                 Ok(file) => Body::File(LocalFile::new(file, path)),
                 Err(error) => Body::Stream(Box::pin(futures_util::stream::iter([Err(error.in_file(&location))]))),

@@ -1,4 +1,4 @@
-//! How many requests for weights there are at a time, and large files in parts; opens what it is told to.
+//! The bound on the number of requests at a time, and large files in parts.
 
 use super::FetchConfig;
 use super::pieces::Pieces;
@@ -22,7 +22,7 @@ pub(super) struct Requests {
     at_once: usize,
     split_over: u64,
     part: u64,
-    /// Whether first parts are asked for: not any more once one came that nothing can be joined to.
+    /// Whether first parts are requested. No longer after one to which no other part may be joined.
     split: AtomicBool,
 }
 
@@ -48,7 +48,7 @@ impl Requests {
         self.places.acquire().await.map_err(|e| Error::bug("the places for requests are gone").with_source(e))
     }
 
-    /// How to ask for a file of a group of this size. If it can be a large one, its first part is asked for: an
+    /// The options for opening a file of a group of this size. If it may be large, its first part is requested: an
     /// ordinary file is a part of itself, and of a large one no more comes than is wanted of this request.
     pub(super) fn first(&self, group: Option<u64>) -> OpenOptions {
         let options = OpenOptions::new(Purpose::Weights);
@@ -60,7 +60,7 @@ impl Requests {
         }
     }
 
-    /// What to do with an answer to that.
+    /// Classifies the answer to such a request.
     pub(super) fn judge(&self, opened: &Opened) -> Answer {
         match (opened.len, opened.file_len, &opened.validator) {
             (None, ..) => Answer::Whole,
@@ -76,13 +76,13 @@ impl Requests {
     }
 }
 
-/// What came when a file was asked for.
+/// What the place returned for a file.
 pub(super) enum Answer {
     /// All of it.
     Whole,
     /// Its first part, to which others can be joined.
     Part { len: u64, file_len: u64, validator: Validator },
-    /// A part that others could be joined to by luck only.
+    /// A part of an unknown state of the file, to which no other part may be joined.
     Useless,
 }
 
@@ -110,8 +110,7 @@ impl<'a> Split<'a> {
         let mut running: FuturesUnordered<BoxFuture<'_, Result<()>>> = FuturesUnordered::new();
         let piece = share.take(len).ok_or_else(|| Error::bug("a part is longer than its file"))?;
         running.push(Box::pin(self.read(first, len, piece, place)));
-        // One after the other, as there are places: a small part of a huge file is no reason to remember
-        // millions of parts.
+        // Begun one after the other, as there are permits: a huge file in small parts would be millions of futures.
         loop {
             while share.len() > 0 && running.len() < self.requests.at_once() {
                 let start = self.file_len - share.len();

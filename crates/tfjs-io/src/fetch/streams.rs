@@ -5,12 +5,11 @@
 //! group's memory from one to the next: a file takes its share as soon as its length is known, which is
 //! when its headers are there, long before its body is.
 //!
-//! So many requests are under way at a time, and no more; each has a place from before it is sent until its
-//! body is over. That cannot end in a deadlock. Of the files that have been begun, as many at most as there are
-//! places and in order, only those wait with a place in hand that wait for their memory, one place each. The
-//! first of them that is not over does not wait for memory, since those before it have handed it on. So at most
-//! all places but one are held by who waits, and the last goes round among those who do not: the first file, and
-//! parts of files, which have their memory.
+//! The number of requests at a time is bounded by permits: a request holds one from before it is sent until its body has
+//! ended. This cannot deadlock. Files are begun in order, at most as many at a time as there are permits. A job holds a
+//! permit while waiting only if it waits for its buffer. The first unfinished file does not wait for its buffer, since
+//! the files before it have handed theirs on. So waiting jobs hold at most all permits but one, and the last one serves
+//! those that have their buffers: the first file, and parts of files.
 
 use super::parts::{Answer, Requests, Split};
 use super::pieces::{Pieces, Room, not_as_announced};
@@ -67,7 +66,7 @@ pub(super) async fn fill(
             jobs.push(Box::pin(job.run()));
         }
     }
-    // In order: whoever a file waits for has been started before it.
+    // In order: the file that a file waits for has been started before it.
     stream::iter(jobs).buffer_unordered(requests.at_once()).try_collect().await
 }
 
@@ -127,7 +126,7 @@ impl<'a> Job<'a> {
         self.files.open(self.path, options).await.map_err(|e| e.in_file(self.files.location(self.path)))
     }
 
-    /// The memory of a file of this length, once the files before it have theirs; hands on the rest.
+    /// The memory of a file of this length, once the files before it have theirs. Passes on the rest.
     async fn share(&mut self, len: u64) -> Result<Pieces<'a>> {
         let room = receive(&mut self.receive).await?;
         room.check(len, self.group)?;
@@ -191,7 +190,7 @@ impl<'a> Job<'a> {
         self.hand_on(room)
     }
 
-    /// Gives what is left of the group to the next file, or checks that nothing is.
+    /// Passes the rest of the group's memory to the next file, or checks that nothing is left.
     fn hand_on(&mut self, room: Room<'a>) -> Result<()> {
         match self.send.take() {
             // A receiver that is gone belongs to a job that has failed, and that error is reported.

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use std::sync::Arc;
 use tfjs_manifest::{Error, GroupSink, Limits, Result};
 
-/// What messages call the concatenation.
+/// The concatenation as messages name it.
 const NAME: &str = "weight data";
 
 pub(super) async fn fill(chunks: &[Bytes], sinks: Vec<GroupSink<'_>>, reporter: &Reporter) -> Result<()> {
@@ -47,7 +47,7 @@ pub(super) async fn fill(chunks: &[Bytes], sinks: Vec<GroupSink<'_>>, reporter: 
     Ok(())
 }
 
-/// How many bytes each group takes. One group of unknown size takes what the others leave.
+/// The bytes of each group. A group of unknown size gets the bytes that the others leave.
 fn lengths(rooms: &[Room<'_>], found: u64) -> Result<Vec<u64>> {
     let known = rooms.iter().filter_map(Room::needed).try_fold(0u64, |n, len| n.checked_add(len));
     let known = known.ok_or_else(|| Error::limit("the weights have more bytes than can be counted"))?;

@@ -35,7 +35,7 @@ pub async fn load_artifacts(handler: &dyn IoHandler, cx: &IoCx) -> Result<ModelA
     Ok(artifacts)
 }
 
-/// What the sums call a model's JSON: its own name, if they do, else `model.json`.
+/// The name of a model's JSON in the sums: its file name if that has a sum, else `model.json`.
 fn json_key<'a>(location: &'a str, sums: &Checksums) -> &'a str {
     let path = location.split('?').next().unwrap_or(location);
     let name = path.rsplit(['/', '\\']).next().unwrap_or(path);

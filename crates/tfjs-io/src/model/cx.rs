@@ -1,4 +1,4 @@
-//! What one load or save carries along: options, schemes, progress, time and connections. Opens nothing itself.
+//! The context of one load or save: options, schemes, progress, time and connections. Opens nothing itself.
 
 #[cfg(feature = "cache")]
 use super::cache::CachedFiles;

@@ -1,4 +1,4 @@
-//! What a user sees: a handler that loads a model's artifacts, and may save them. Knows no transport.
+//! The trait of handlers, which load a model's artifacts and may save them, and the artifacts. Knows no transport.
 //!
 //! The reference is TensorFlow.js's `io/types.ts`, `IOHandler` and `ModelArtifacts`.
 
@@ -13,7 +13,7 @@ use tfjs_manifest::{Error, Result};
 
 /// Loads a model from somewhere, and perhaps saves one there.
 ///
-/// Everything else can be had from a path or URL; implement this for what cannot:
+/// Paths and URLs have handlers; implement this for models that have neither:
 ///
 /// ```
 /// use tfjs_io::{BoxFuture, IoCx, IoHandler, ModelArtifacts, Result, WeightSource};
@@ -30,7 +30,7 @@ use tfjs_manifest::{Error, Result};
 /// }
 /// ```
 pub trait IoHandler: Send + Sync {
-    /// Fetches the model's JSON and says where its weights can be had.
+    /// Fetches the model's JSON and returns it with the source of its weights.
     ///
     /// # Errors
     /// Whatever keeps the JSON from arriving; weights are fetched later.
@@ -63,7 +63,7 @@ pub trait IoHandler: Send + Sync {
     }
 }
 
-/// A model as it was fetched: its JSON, and where its weights can be had.
+/// A fetched model: its JSON, and the source of its weights.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ModelArtifacts {
@@ -82,7 +82,7 @@ impl ModelArtifacts {
     }
 }
 
-/// Where the bytes of the weight files can be had.
+/// The source of the bytes of the weight files.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum WeightSource {

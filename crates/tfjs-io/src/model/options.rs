@@ -1,4 +1,4 @@
-//! What a caller can say about how bytes are fetched and stored. Values only: nothing here acts.
+//! The caller's options for fetching and storing. Values only.
 
 use crate::base::checksums::Checksums;
 use crate::base::files::BoxFuture;
@@ -12,7 +12,7 @@ use tfjs_manifest::{Limits, Result};
 /// Makes the URL or path of a weight file from its path in the manifest.
 pub type WeightUrlConverter = Arc<dyn Fn(&str) -> BoxFuture<'static, Result<String>> + Send + Sync>;
 
-/// How to fetch and store. Everything has a default.
+/// Options for fetching and storing. Everything has a default.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct IoOptions {
@@ -21,12 +21,12 @@ pub struct IoOptions {
     /// Headers of every HTTP request, model JSON and weights alike. They never follow a redirect to
     /// another origin. Default: none.
     pub headers: Vec<(String, String)>,
-    /// Where the weight files are, if not beside the model: see
+    /// The folder of the weight files, if not the model's: see
     /// [`with_weight_path_prefix`](Self::with_weight_path_prefix).
     pub weight_path_prefix: Option<String>,
     /// Names each weight file: see [`with_weight_url_converter`](Self::with_weight_url_converter).
     pub weight_url_converter: Option<WeightUrlConverter>,
-    /// Told about progress.
+    /// Called with the progress of a load.
     pub on_progress: Option<ProgressCallback>,
     /// Requests for weights at a time, over the whole load; at least 1. Default 8.
     pub concurrency: usize,
@@ -35,18 +35,18 @@ pub struct IoOptions {
     pub split_over: u64,
     /// Length of these parts, at least 64 KiB. Default 8 MiB.
     pub range_bytes: u64,
-    /// How long to wait for a network.
+    /// Time-outs of networks.
     pub timeouts: Timeouts,
-    /// How often to try again.
+    /// Retries of transient errors.
     pub retry: Retry,
-    /// How a model is sent to a server to be saved. Default POST, as TensorFlow.js sends it.
+    /// The HTTP method for saving a model. Default POST, as in TensorFlow.js.
     pub save_method: SaveMethod,
-    /// Whose word on the certificates of servers is taken. Default: [`Roots::Bundled`].
+    /// The authorities that are trusted for the certificates of servers. Default: [`Roots::Bundled`].
     pub roots: Roots,
     /// Certificates that are trusted beside those, in PEM: see
     /// [`with_root_certificate`](Self::with_root_certificate).
     pub root_certificates: Vec<Vec<u8>>,
-    /// The proxy to go through. Default: what the environment says.
+    /// The proxy. Default: the environment's.
     pub proxy: Proxy,
     /// Signs requests: see [`with_signer`](Self::with_signer).
     pub signer: Option<Signer>,
@@ -58,7 +58,7 @@ pub struct IoOptions {
     pub allow_symlinks: bool,
     /// SHA-256 sums that the model's files must have. Default: none.
     pub checksums: Checksums,
-    /// Where remote models are kept on disk. Default: nowhere.
+    /// The cache of remote models on disk. Default: none.
     #[cfg(feature = "cache")]
     pub cache: Option<super::cache::Cache>,
 }
@@ -105,7 +105,7 @@ impl IoOptions {
         self
     }
 
-    /// Where the weight files are, if not beside the model.
+    /// The folder of the weight files, if not the model's.
     ///
     /// A URL is used as TensorFlow.js does: the file's path is appended to it as it is, without a `/`
     /// between them (`http://h/alt` and `w.bin` make `http://h/altw.bin`), and the model's query follows.
@@ -184,7 +184,7 @@ impl IoOptions {
         self
     }
 
-    /// Others to trust on the certificates of servers.
+    /// Other trusted authorities for the certificates of servers.
     #[must_use]
     pub fn with_roots(mut self, roots: Roots) -> Self {
         self.roots = roots;

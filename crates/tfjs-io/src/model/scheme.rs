@@ -15,7 +15,7 @@ pub trait Scheme: Send + Sync {
     /// The handler of the model at this URL.
     ///
     /// # Errors
-    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for a URL that this scheme cannot mean.
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for a URL that is invalid for this scheme.
     fn handler(&self, url: &ModelUrl) -> Result<Arc<dyn IoHandler>>;
 
     /// The files in a folder, for a `weight_path_prefix` or `weight_url_converter` that names this scheme.

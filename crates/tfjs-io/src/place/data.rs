@@ -47,7 +47,7 @@ impl Data {
             true => ("archive_bytes", limits.archive_bytes),
             false => ("model_json_bytes", limits.model_json_bytes),
         };
-        // Before anything is decoded: so many bytes at least, if every escape stands for one.
+        // Checked before decoding: the least number of bytes, with one for each escape.
         let least = data.len() as u64 - 2 * data.bytes().filter(|&b| b == b'%').count().min(data.len() / 3) as u64;
         Limits::check(what, if is_base64 { least / 4 * 3 } else { least }, limit)?;
         let mut bytes: Vec<u8> = percent_decode_str(data).collect();

@@ -19,8 +19,7 @@ use tfjs_manifest::{Error, Kind, Result};
 
 /// Lists, copies, moves and removes models, wherever a registry's schemes keep them.
 ///
-/// What is looked at is a model's JSON, for the names of its weight files; what layers it has does not matter, so
-/// that graph models can be kept as well. A model can be copied from every place it can be loaded from, and copied to
+/// Only the weights manifest of a model's JSON is read, not its layers, so graph models can be kept as well. A model can be copied from every place it can be loaded from, and copied to
 /// every place whose files can be written: [`IoHandler::files`].
 ///
 /// ```
@@ -54,7 +53,7 @@ pub struct ModelStore {
 pub struct ListedModel {
     /// Its name, by which it can be loaded.
     pub url: ModelUrl,
-    /// What it is; an error for a `model.json` that cannot be read.
+    /// Its description; an error for a `model.json` that cannot be read.
     pub info: Result<ModelInfo>,
 }
 
@@ -114,7 +113,7 @@ impl ModelStore {
         Ok(models)
     }
 
-    /// What one model is.
+    /// Describes one model.
     ///
     /// # Errors
     /// Whatever keeps its JSON from being read.
@@ -214,7 +213,7 @@ impl ModelStore {
     }
 }
 
-/// Where a model is, or will be.
+/// The place of a model, or of a copy to be made.
 struct Place {
     url: ModelUrl,
     handler: Arc<dyn IoHandler>,

@@ -17,7 +17,7 @@ pub(super) async fn removable(home: &FilesHandler, stored: &Stored, cx: &IoCx) -
     own_files(stored, home, &mut Folders::new(&**home.place()), cx).await
 }
 
-/// Removes the JSON, so that nobody begins to load, then the weights.
+/// Removes the JSON first, so that no load begins, then the weights.
 pub(super) async fn remove(home: &FilesHandler, stored: &Stored, cx: &IoCx) -> Result<()> {
     let files = &**home.place();
     let own = removable(home, stored, cx).await?;
@@ -30,7 +30,7 @@ pub(super) async fn moved(home: &FilesHandler, stored: &Stored, copy: &FilesHand
     let files = &**home.place();
     let own = removable(home, stored, cx).await?;
     files.remove(home.json_name()).await.map_err(|e| e.in_file(home.location()))?;
-    // Two names that nobody could tell for one: the last moment to see it.
+    // Two names of the same model that were not recognized before.
     if open_json(&**copy.place(), copy.json_name()).await.is_err() {
         files.put(home.json_name(), Body::Bytes(stored.json.clone())).await?;
         return Err(Error::misuse("both names mean the same model; it is as it was").in_file(copy.location()));

@@ -1,5 +1,5 @@
-//! Files that must have the SHA-256 sums a caller knows: hashed as they stream, so that what was checked is what is
-//! used. Without sums in the options nothing here does anything.
+//! Files that must have the caller's SHA-256 sums. They are hashed while they stream, so that the bytes that were checked
+//! are the bytes that are used.
 
 use crate::base::checksums::{Checksums, hex};
 use crate::base::files::{Body, BoxFuture, Files, FolderEntry, OpenOptions, Opened};
@@ -11,10 +11,10 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use tfjs_manifest::{Error, Result};
 
-/// The files of another place, given out only if they have the right sums.
+/// The files of another place, whose SHA-256 sums are checked.
 ///
-/// The last bytes of a file come when all of it has been hashed and found to be right; whoever used those before
-/// must throw them away after an error. Reads the whole file, whatever range was asked for.
+/// The last bytes of a file come after all of it has been hashed and has the right sum. After an error, a caller must
+/// discard the bytes before. Reads the whole file, whatever range was requested.
 #[derive(Clone, Debug)]
 pub struct CheckedFiles {
     inner: Arc<dyn Files>,
@@ -57,7 +57,7 @@ impl Files for CheckedFiles {
     }
 }
 
-/// The same bytes. One chunk is held back, so that there is an error in the place of the last if the sum is another.
+/// The body, hashed. One chunk is held back, so that a wrong sum is an error in place of the last chunk.
 pub(crate) fn hashed(expected: &str, body: BoxStream<'static, Result<Bytes>>) -> BoxStream<'static, Result<Bytes>> {
     let begin = (Sha256::new(), None::<Bytes>, body, expected.to_owned());
     stream::try_unfold(Some(begin), |state| async move {

@@ -1,4 +1,4 @@
-//! What a place of files does that has only the operations on single files: one after the other.
+//! The default operations on several files: one file after the other.
 
 use super::{Body, Files, FolderEntry, OpenOptions, Purpose};
 use bytes::Bytes;
@@ -25,7 +25,7 @@ pub(super) async fn put_each<F: Files + ?Sized>(place: &F, files: Vec<(String, B
     Ok(())
 }
 
-/// Removes a file if it is there, and gives its bytes. A place that cannot remove keeps it.
+/// Removes a file if it is there, and returns its bytes. A place that cannot remove keeps it.
 async fn take<F: Files + ?Sized>(place: &F, path: &str) -> Result<Option<Bytes>> {
     let bytes = read(place, path).await;
     match place.remove(path).await {

@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tempfile::NamedTempFile;
 use tfjs_manifest::{Error, Result};
 
-/// What names of files end in that are being written.
+/// The ending of files that are being written.
 const PART: &str = ".part";
 
 pub(super) fn io_error(what: &str, path: &Path, source: io::Error) -> Error {
@@ -22,7 +22,7 @@ pub(super) fn make_root(path: &Path) -> Result<()> {
     check_root(path)
 }
 
-/// Refuses a cache that is somebody else's.
+/// Checks that the cache belongs to this user.
 pub(super) fn check_root(path: &Path) -> Result<()> {
     check_owner(&fs::metadata(path).map_err(|e| io_error("cannot open the folder of the cache", path, e))?, path)
 }
@@ -35,8 +35,8 @@ pub(super) fn make_folder(path: &Path) -> Result<()> {
     }
 }
 
-/// Refuses what is in a folder's place and is a link, or somebody else's: what is written and removed there would be
-/// somewhere else.
+/// Checks that this is a folder of this user, and no link: files written and removed through a link would be somewhere
+/// else.
 pub(super) fn check_folder(path: &Path) -> Result<()> {
     let metadata = fs::symlink_metadata(path).map_err(|e| io_error("cannot open the folder of the cache", path, e))?;
     if !metadata.is_dir() {
@@ -133,7 +133,7 @@ pub(super) fn open_to_read(path: &Path) -> io::Result<File> {
     regular(options.open(path)?)
 }
 
-/// And that a pipe in its place is not waited for.
+/// Makes opening fail for a link, and not wait for a pipe.
 fn no_links(options: &mut fs::OpenOptions) {
     #[cfg(unix)]
     {
@@ -160,7 +160,7 @@ pub(super) fn sync_folder(folder: &Path) {
     let _ = folder;
 }
 
-/// The bytes of a file, which was opened with its length, if it has at most so many.
+/// The bytes of a file that was opened with its length, if there are at most `most`.
 pub(super) fn read_whole((file, len): (File, u64), most: u64) -> Option<(Vec<u8>, SystemTime)> {
     let modified = file.metadata().and_then(|m| m.modified()).ok()?;
     let mut bytes = Vec::new();
@@ -168,7 +168,7 @@ pub(super) fn read_whole((file, len): (File, u64), most: u64) -> Option<(Vec<u8>
     (len <= most && bytes.len() as u64 == len).then_some((bytes, modified))
 }
 
-/// Names and facts of everything in a folder; nothing if there is none, or a link.
+/// Names and metadata of the entries of a folder. Empty if there is no folder, or a link.
 pub(super) fn entries(folder: &Path) -> Vec<(String, fs::Metadata)> {
     let folder = check_folder(folder).ok().and_then(|()| fs::read_dir(folder).ok());
     let all = folder.into_iter().flatten().flatten();
@@ -189,7 +189,7 @@ pub(super) fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result
     {
         let (mut bytes, mut offset) = (bytes, offset);
         while !bytes.is_empty() {
-            // Moves the cursor, which nobody uses.
+            // Moves the cursor, which is not used.
             let n = std::os::windows::fs::FileExt::seek_write(file, bytes, offset)?;
             if n == 0 {
                 return Err(io::ErrorKind::WriteZero.into());

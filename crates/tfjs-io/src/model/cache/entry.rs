@@ -43,7 +43,7 @@ impl Kept {
     }
 }
 
-/// A model's place in the cache. That it exists says nothing.
+/// A model's place in the cache. There need not be any file.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     cache: PathBuf,
@@ -75,7 +75,7 @@ fn models(cache: &Path) -> PathBuf {
     cache.join("v1/models")
 }
 
-/// Whether a name is one that this program gives to a file in a model's folder. No other is ever removed.
+/// Whether this program gives such a name to a file in a model's folder. No other file is ever removed.
 fn is_ours(name: &str) -> bool {
     Sha256::parse(name).is_some()
         || [Kept::Head, Kept::Model].iter().any(|which| which.name() == name || disk::is_part(name, which.name()))
@@ -117,7 +117,7 @@ impl Entry {
         disk::check_root(&self.cache).is_ok() && own.into_iter().all(|folder| disk::check_folder(folder).is_ok())
     }
 
-    /// Names and facts of the files in it that are the cache's own.
+    /// Names and metadata of the cache's own files in it.
     fn ours(&self) -> impl Iterator<Item = (String, fs::Metadata)> {
         let entries = if self.is_sound() { disk::entries(&self.folder) } else { Vec::new() };
         entries.into_iter().filter(|(name, _)| is_ours(name))
@@ -132,7 +132,7 @@ impl Entry {
         open_regular(&path, &path, Links::NotBelow(&self.cache))
     }
 
-    /// A record, and when it was true last. Needs no lock: records appear whole.
+    /// A record, and when it was last known to be current. Needs no lock: records are replaced whole.
     pub(super) fn read(&self, which: Kept) -> Option<(Record, SystemTime)> {
         let (bytes, checked) = disk::read_whole(self.open_own(which.name()).ok()?, self.most)?;
         Some((Record::decode(bytes)?, checked))
@@ -142,13 +142,13 @@ impl Entry {
     pub(super) fn write(&self, which: Kept, record: &Record) -> Result<()> {
         self.prepare()?;
         for (name, _) in self.ours().filter(|(name, _)| disk::is_part(name, which.name())) {
-            // Of a process that died: whoever writes has the lock.
+            // Left by a process that died: this one has the lock.
             let _ = disk::remove_from(&self.folder, &name);
         }
         disk::write_whole(&self.folder.join(which.name()), which.name(), &record.encode())
     }
 
-    /// Notes that a record is true now, under its lock. If that cannot be written, it is asked for once more.
+    /// Notes that a record is current, under its lock. An error only costs another request.
     pub(super) fn touch(&self, which: Kept) {
         if self.is_sound() {
             let _ = disk::open_to_write(&self.folder.join(which.name()), false)
@@ -226,7 +226,7 @@ impl Entry {
         }
     }
 
-    /// Whether files lie about that no record names; may be wrong while somebody writes.
+    /// Whether there are files that no record names. May be wrong while another process writes.
     pub(super) fn is_untidy(&self) -> bool {
         let names: Vec<String> = self.ours().map(|(name, _)| name).collect();
         let has = |which: Kept| names.iter().any(|name| name == which.name());
@@ -246,7 +246,7 @@ impl Entry {
         times.into_iter().flatten().max().unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
-    /// Removes it, unless a load uses it. Says whether it is gone. What is not the cache's own stays in its folder.
+    /// Removes it, unless a load uses it. Returns whether it was removed. Files that are not the cache's own stay.
     pub(super) fn remove(&self) -> Result<bool> {
         self.prepare()?;
         let Some(_head) = Lock::exclusive(&self.lock_path(Kept::Head))? else {

@@ -1,9 +1,8 @@
-//! Weight files on their way into the cache: read from their own place, and written to disk as they pass by.
-//! Nothing of it is in the cache before the load has checked every byte of every file.
+//! Filling the cache: weight files are read from their own place, and written to disk while they are fetched. They are
+//! not in the cache before the load has checked every byte of every file.
 //!
-//! So a load that fills the cache takes no more memory than one without, and the checks, tries and progress are
-//! those of every load. It costs the writing, a reading from the system's cache for the hash, and that every file is
-//! on the disk before the load goes on.
+//! So a load that fills the cache takes no more memory than one without, and its checks, retries and progress are the
+//! same. It costs the writing, reading the files once for the hash, and waiting until they are on disk.
 
 use super::Cache;
 use super::entry::{Entry, Kept, NewFile};
@@ -22,7 +21,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tfjs_manifest::Result;
 
-/// Files on their way into the cache. Dropped before the load has ended, nothing has happened.
+/// Files that are fetched and written to disk. Dropped without [`commit`](Self::commit), nothing is kept.
 #[derive(Debug)]
 pub(super) struct Filling {
     cache: Cache,

@@ -1,11 +1,11 @@
-//! Which URLs name the same model: spelled one way, without who asks and how they prove it.
+//! Which URLs name the same model: normalized, without credentials and signatures.
 //!
-//! A key only decides which record is looked at; whether that is still the model at the URL, its validator
-//! decides. So leaving out too little costs a download, leaving out too much another question.
+//! A key selects the record; the validator in it decides whether that is still the model at the URL. So a parameter too
+//! many in the key costs a download, one too few a conditional request.
 
 use super::hash::Sha256;
 
-/// Parameters that say who asks; in any spelling of case.
+/// Parameters that hold credentials. The case of letters does not matter.
 const WHO: &[&str] = &["access_token", "api_key", "apikey", "token"];
 
 /// Parameters that Amazon's and Google's signatures (version 4) begin with.

@@ -155,7 +155,7 @@ impl<'a> CachedLoad<'a> {
     }
 }
 
-/// What a load knows of its model's JSON, and whether files on disk belong to it.
+/// The JSON of a load, and the rule by which files on disk belong to it.
 #[derive(Debug)]
 pub(super) struct Trust {
     pub(super) json: Record,

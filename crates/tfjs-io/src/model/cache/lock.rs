@@ -1,8 +1,8 @@
-//! Who may use a record: many who read it, or one who writes it. An open file holds the lock, so that the
-//! system releases it when its process dies.
+//! Locks of records: shared by readers, or exclusive for a writer. An open file holds the lock, so that the system
+//! releases it when its process dies.
 //!
-//! Lock files lie apart from what they guard and are never removed: whoever waits for a lock on a file that is
-//! gone would not exclude whoever makes it again.
+//! Lock files are apart from what they guard and are never removed: a process that waits for a removed file would not
+//! exclude one that creates it again.
 
 use super::disk::{self, io_error};
 use crate::model::cx::IoCx;
@@ -23,12 +23,12 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    /// With others who read; `None` while somebody writes.
+    /// A shared lock; `None` while another process writes.
     pub(super) fn shared(path: &Path) -> Result<Option<Lock>> {
         Self::hold(path, File::try_lock_shared)
     }
 
-    /// Alone; `None` while somebody reads or writes.
+    /// An exclusive lock; `None` while another process reads or writes.
     pub(super) fn exclusive(path: &Path) -> Result<Option<Lock>> {
         Self::hold(path, File::try_lock)
     }
@@ -44,13 +44,13 @@ impl Lock {
         }
     }
 
-    /// Notes that what is locked was used now. In a cache that cannot be written nobody will ask.
+    /// Records the time of the last use. An error is ignored: a cache that cannot be written removes no models either.
     pub(super) fn touch(&self) {
         let _ = self.file.set_modified(SystemTime::now());
     }
 }
 
-/// A cache that may only be read, as in a read-only image, can be used all the same.
+/// Opens a lock file; for reading if the cache is read-only, as in an image of a machine.
 fn open(path: &Path) -> io::Result<File> {
     match disk::open_to_write(path, true) {
         Err(e) if matches!(e.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
@@ -60,11 +60,11 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// What comes of waiting.
+/// The result of waiting for a lock.
 pub(super) enum Turn<T> {
-    /// What was looked for is there, and stays as long as the lock is held.
+    /// The value is there, and stays while the lock is held.
     Found(T, Lock),
-    /// It is not there, and nobody else makes it.
+    /// The value is not there, and this load may write it.
     Mine(Lock),
 }
 
@@ -73,7 +73,7 @@ pub(super) enum Turn<T> {
 pub(super) struct Patience {
     /// After this time the wait is reported.
     pub(super) report: Duration,
-    /// After this time the load goes on without the cache.
+    /// After this time the load continues without the cache.
     pub(super) longest: Duration,
 }
 
@@ -83,10 +83,10 @@ impl Default for Patience {
     }
 }
 
-/// Waits until what is looked for is there, or until it can be made by nobody else.
+/// Waits until `look` finds a value, or until this load may write it.
 ///
-/// Fails if that takes too long. A holder that is alive is never pushed aside: it may well be fetching for hours, and
-/// the load that waits can go on without the cache.
+/// Fails if that takes too long. The lock is not taken from a process that holds it: it may well be fetching for hours,
+/// and the load that waits can continue without the cache.
 ///
 /// The lock is tried and not waited for: a thread that waits in the system cannot be cancelled, and would keep
 /// the runtime from shutting down.
@@ -127,7 +127,7 @@ fn attempt<T>(path: &Path, look: &impl Fn() -> Option<T>) -> Result<Option<Turn<
     let Some(lock) = Lock::exclusive(path)? else {
         return Ok(None);
     };
-    // Somebody may have made it between the two locks.
+    // Another load may have written it between the two locks.
     Ok(look().is_none().then_some(Turn::Mine(lock)))
 }
 

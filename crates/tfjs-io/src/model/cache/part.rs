@@ -1,4 +1,4 @@
-//! A weight file on its way into the cache, written as its bytes pass by, in pieces and from several streams if
+//! A weight file that is being written to the cache while it is fetched, in pieces and from several streams if
 //! need be. Dropped before it is committed, it is gone.
 
 use super::disk::{self, io_error, write_all_at};
@@ -53,7 +53,7 @@ impl Part {
         self.advance(result, at, at, Some(at));
     }
 
-    /// What became of it: the file, or why there is none.
+    /// Takes the complete file, or the error why there is none.
     pub(super) fn take(&self) -> Result<(Blob, TempPath)> {
         match std::mem::replace(&mut *self.lock(), State::Taken) {
             State::Whole(blob, path) => Ok((blob, path)),

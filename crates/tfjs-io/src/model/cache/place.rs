@@ -1,4 +1,4 @@
-//! Where a cache is if nobody says so, and what the environment asks for.
+//! The default folder of a cache, and the variables of the environment.
 
 use std::env;
 use std::ffi::OsString;

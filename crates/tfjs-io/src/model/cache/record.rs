@@ -1,4 +1,4 @@
-//! What a cache knows of a model: one line of JSON, then the text of its `model.json`. In one file, so that they
+//! The record of a model in a cache: one line of JSON, then the text of its `model.json`. In one file, so that they
 //! cannot disagree; whatever is not exactly that is no record, and the model is fetched again.
 
 use super::hash::Sha256;

@@ -140,7 +140,7 @@ impl Scheme for MemoryStore {
     }
 }
 
-/// The files of a model, and of those whose names go on after its own and a `/`; without a name those of all.
+/// The files of a model, and those of all models whose names begin with its name and a `/`. Without a name, all files.
 #[derive(Debug)]
 struct StoreFiles {
     store: MemoryStore,
@@ -186,7 +186,7 @@ impl Files for StoreFiles {
         self.put_all(vec![(path.to_owned(), body)])
     }
 
-    /// All at one moment, or none of them. Those who are loading keep the files they have.
+    /// All at one moment, or none of them. A load in progress keeps the files it has.
     fn put_all<'a>(&'a self, files: Vec<(String, Body)>) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             if self.name.is_empty() {
@@ -214,7 +214,7 @@ impl Files for StoreFiles {
         Box::pin(std::future::ready(Ok(paths)))
     }
 
-    /// A model without files is none.
+    /// With its last file, the model is removed.
     fn remove<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let mut models = self.store.lock();
@@ -256,7 +256,7 @@ impl IoHandler for StoredModel {
             artifacts.check(MODEL_JSON, cx)?;
             let result = SaveResult::new(self.location(), artifacts.weights.len() + 1, artifacts.bytes());
             let files: MemoryFiles = artifacts.weights.into_iter().collect();
-            // Those who are loading keep the files they have.
+            // A load in progress keeps the files it has.
             self.store.insert(self.name.clone(), files.with(MODEL_JSON, artifacts.model_json));
             Ok(result)
         })

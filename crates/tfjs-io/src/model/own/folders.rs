@@ -1,4 +1,4 @@
-//! What is in the folders of a place, looked at once each. Opens a file only where a place cannot list.
+//! The entries of the folders of a place, each listed once. Opens a file only if the place cannot list.
 
 use crate::base::files::{Files, FolderEntry, OpenOptions, Purpose};
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ impl<'a> Folders<'a> {
         Folders { files, seen: HashMap::new() }
     }
 
-    /// What is in a folder; `None` if the place cannot list. Every other failure is an error: what is not seen cannot
+    /// The entries of a folder; `None` if the place cannot list. Every other failure is an error: what is not seen cannot
     /// be spared.
     pub(crate) async fn entries(&mut self, folder: &str) -> Result<Option<&[FolderEntry]>> {
         if !self.seen.contains_key(folder) {
@@ -52,7 +52,7 @@ impl<'a> Folders<'a> {
         let listed = self.entries(folder).await?.is_some();
         match self.files.open(path, OpenOptions::new(Purpose::Weights)).await {
             Ok(opened) => Ok(Some(opened.file_len.into_iter().fold(entry, FolderEntry::with_len))),
-            // What cannot be opened there is not there.
+            // In a place without lists, a file that cannot be opened is not there.
             Err(e) if e.kind() == Kind::Fetch && !listed => Ok(None),
             Err(e) => Err(e.in_file(self.files.location(path))),
         }

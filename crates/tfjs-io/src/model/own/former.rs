@@ -1,5 +1,5 @@
-//! What a model may be written over: the files of the model that was there. Everything else stays as it is, and in
-//! the way. Writes nothing.
+//! The files that saving a model may replace: those of the former model. Any other file of such a name is an error.
+//! Writes nothing.
 
 use super::folders::Folders;
 use super::neighbours::Claims;

@@ -1,5 +1,4 @@
-//! What other models name in the folders of a model's files. A file that may be a model's JSON and cannot be
-//! understood may name everything.
+//! The files that other models in the same folders name. A JSON file that cannot be read may name any of them.
 
 use super::folders::{Folders, folders_of};
 use super::open_json;
@@ -61,7 +60,7 @@ impl Claims {
         self.owners.get(&name.to_lowercase()).map(String::as_str)
     }
 
-    /// Refuses a place that cannot list: nobody can tell which models are there.
+    /// Checks that the place could be listed: otherwise other models there are unknown.
     pub(crate) fn must_be_known(&self, home: &FilesHandler) -> Result<()> {
         match self.known {
             true => Ok(()),

@@ -17,7 +17,7 @@ use tfjs_manifest::{Error, Result};
 /// The weight files of a model that are there and its own, by their names in the folder.
 ///
 /// # Errors
-/// If one of them may be somebody else's. Then none of them is to be touched.
+/// If one of them may belong to something else. Then none of them may be changed.
 pub(crate) async fn own_files(
     stored: &Stored,
     home: &FilesHandler,
@@ -78,7 +78,7 @@ fn check_group(
     for &file in &there {
         let name = &stored.files[file].name;
         match found[file].as_ref().and_then(|entry| entry.len) {
-            // No bytes show nothing, but nobody else calls a file so.
+            // An empty file proves nothing, but only weight files have such a name.
             Some(0) if !name.to_ascii_lowercase().ends_with(".bin") => {
                 return fail(Some(file), "expected weights, found an empty file".to_owned());
             }

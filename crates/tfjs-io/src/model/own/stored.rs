@@ -1,4 +1,4 @@
-//! A model as the store sees it: its JSON, the files that names, the bytes of each. Writes nothing.
+//! A stored model: its JSON, the files it names, and the length of each group. Writes nothing.
 //!
 //! The reference is `getModelArtifactsInfoForJSON` in TensorFlow.js's `io/io_utils.ts`.
 
@@ -11,7 +11,7 @@ use bytes::Bytes;
 use std::time::SystemTime;
 use tfjs_manifest::{Error, ModelJson, Result, TensorLayout, WeightsManifest, json};
 
-/// What a stored model is, without its weights being read: TensorFlow.js's `ModelArtifactsInfo`.
+/// A description of a stored model, made without reading its weights: TensorFlow.js's `ModelArtifactsInfo`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ModelInfo {

@@ -1,5 +1,5 @@
-//! Several files into their places as one, and out of the places those that were there. At every moment there are,
-//! for whoever looks for the last file first, all of the old ones, all of the new ones, or none.
+//! Replaces several files as one. At every moment, a reader that opens the last file first sees all of the old files, all
+//! of the new ones, or none.
 //!
 //! The old last file goes aside first, then the others that are in the way; the new last file comes when all others
 //! are in their places. After an error everything is put back; after a crash, by the next save
@@ -25,7 +25,7 @@ pub(super) enum Former {
 }
 
 impl Former {
-    /// Refuses a place that something else has.
+    /// Checks that nothing else is at this path.
     pub(super) fn check(&self, place: &Path, path: &Path) -> Result<()> {
         match place.symlink_metadata() {
             Ok(found) if found.is_dir() => {
@@ -39,7 +39,7 @@ impl Former {
         }
     }
 
-    /// The files that go, the last one first.
+    /// The files that are moved away, the last one first.
     fn going<'a>(&'a self, new: &'a [PathBuf], root: &Path) -> Vec<(&'a Path, bool)> {
         let mut seen = HashSet::new();
         let (paths, is_there): (&[PathBuf], fn(&Path) -> bool) = match self {
@@ -193,7 +193,7 @@ impl Done {
         folders.into_iter().try_for_each(step::sync_folder)
     }
 
-    /// Takes everything back, from the last step to the first.
+    /// Undoes all steps, from the last to the first.
     fn undo(mut self, operation: &Operation) -> io::Result<()> {
         let back = |moved: &Moved| move_new(&moved.to, &moved.from);
         while self.moved.last().is_some_and(|moved| moved.side == Side::New) {
@@ -235,7 +235,7 @@ fn copy_new(from: &Path, to: &Path) -> io::Result<()> {
 fn remove_empty(former: &Former, root: &Path) {
     for path in former.paths() {
         for folder in path.ancestors().skip(1).take_while(|folder| *folder != Path::new("")) {
-            // Refused if something is in it, as it should be.
+            // Fails if something is in it, as it should.
             if step::remove_dir(&root.join(folder)).is_err() {
                 break;
             }
@@ -275,7 +275,7 @@ impl MadeFolders {
 
     fn remove(&mut self) {
         for folder in self.0.drain(..).rev() {
-            // Refused if something is in it, as it should be.
+            // Fails if something is in it, as it should.
             let _ = step::remove_dir(&folder);
         }
     }

@@ -49,12 +49,12 @@ impl FolderFiles {
         self.named.as_deref() == Some(path)
     }
 
-    /// Where a path is, by its name alone.
+    /// The path on disk, without resolving links.
     fn path(&self, path: &str) -> Result<PathBuf> {
         Ok(self.folder.join(self.inside(path)?))
     }
 
-    /// The same, seen from the folder.
+    /// The path relative to the folder.
     fn inside(&self, path: &str) -> Result<PathBuf> {
         match self.is_named(path) {
             true => Ok(PathBuf::from(path)),
@@ -99,8 +99,7 @@ impl Files for FolderFiles {
         })
     }
 
-    /// First what processes left that died in the middle of a save is completed or undone: whoever asks is about to
-    /// decide what may be replaced.
+    /// First completes or undoes saves of processes that died: the caller is about to decide what may be replaced.
     fn entries<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Vec<FolderEntry>>> {
         Box::pin(async move {
             let this = self.clone();
@@ -141,7 +140,7 @@ impl Files for FolderFiles {
                 }
                 std::fs::remove_file(&path).map_err(|e| cannot("remove", e).in_file(path.display()))?;
                 for empty in folder.ancestors().take_while(|f| *f != this.folder && f.starts_with(&this.folder)) {
-                    // Refused if something is in it, as it should be.
+                    // Fails if something is in it, as it should.
                     if std::fs::remove_dir(empty).is_err() {
                         break;
                     }
@@ -185,7 +184,7 @@ pub(crate) fn open(path: &Path, shown: &Path, links: Links<'_>) -> Result<Opened
     Ok(opened.with_ranges(true))
 }
 
-/// Refuses a folder that links lead to outside the root. What is not there yet is no link.
+/// Checks that no link leads from the folder to outside the root. Parts of the path that do not exist yet are no links.
 pub(super) fn check_inside(root: &Path, folder: &Path) -> Result<()> {
     let Some(nearest) = folder.ancestors().take_while(|f| f.starts_with(root)).find(|f| f.exists()) else {
         return Ok(());
@@ -206,7 +205,7 @@ pub(super) fn cannot(what: &str, source: std::io::Error) -> Error {
     Error::fetch(format!("cannot {what} the file")).with_source(source)
 }
 
-/// What is in a folder, folders left out.
+/// The entries of a folder, without folders.
 fn entries(folder: &Path) -> std::io::Result<Vec<FolderEntry>> {
     let all = match std::fs::read_dir(folder) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),

@@ -2,7 +2,7 @@
 //! model's JSON, and what to do with the folder of a process that died.
 //!
 //! ```text
-//! lock        held by the process that saves: whoever can take it sweeps
+//! lock        held by the process that saves; a process that can take it sweeps
 //! new/        files that are whole and on disk, under the paths that they will have
 //! new-last/   the last one, which completes them
 //! old/        files that were in the way, under the paths that they had
@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tfjs_manifest::{Error, Result};
 
-/// What the names of these folders begin with.
+/// The beginning of the names of these folders.
 const PREFIX: &str = ".tfjs-";
 
 /// Names to try before giving up: another process may sweep a folder before its lock is taken.
@@ -84,7 +84,7 @@ impl Operation {
         &self.root
     }
 
-    /// Where a file is that has, or had, or will have, this path below the root.
+    /// The path in the operation's folder of the file with this path below the root.
     pub(super) fn slot(&self, side: Side, last: bool, path: &Path) -> PathBuf {
         self.at.join(subfolder(side, last)).join(path)
     }
@@ -124,7 +124,7 @@ fn subfolder(side: Side, last: bool) -> &'static str {
     }
 }
 
-/// Makes the lock and takes it; `None` if somebody sweeps at this moment.
+/// Creates the lock and takes it; `None` if another process sweeps at this moment.
 fn lock(at: &Path) -> io::Result<Option<File>> {
     let path = at.join("lock");
     let file = match step::create_new(&path) {
@@ -133,13 +133,13 @@ fn lock(at: &Path) -> io::Result<Option<File>> {
     };
     match file.try_lock() {
         Err(fs::TryLockError::WouldBlock) => Ok(None),
-        // A file system without locks. Nobody can take this one either, so nobody sweeps.
+        // A file system without locks: other processes cannot take it either, so they do not sweep.
         Err(fs::TryLockError::Error(_)) => Ok(Some(file)),
         Ok(()) => Ok(path.exists().then_some(file)),
     }
 }
 
-/// What is not there need not be removed.
+/// Ignores that there was nothing to remove.
 fn absent(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
@@ -158,7 +158,7 @@ fn remove(at: &Path) {
         .and_then(|()| step::remove_dir(at));
 }
 
-/// Completes or undoes what processes left in this folder that died. What cannot be, stays.
+/// Completes or undoes the saves of processes that died. What fails is left for the next sweep.
 pub(super) fn sweep(root: &Path, allow_symlinks: bool) {
     for entry in fs::read_dir(root).into_iter().flatten().flatten() {
         let ours = entry.file_name().to_str().is_some_and(is_ours) && entry.file_type().is_ok_and(|kind| kind.is_dir());
@@ -203,7 +203,7 @@ fn finish(at: &Path, root: &Path, allow_symlinks: bool) -> Result<()> {
     Ok(())
 }
 
-/// The paths of the regular files below a folder; none if there is none.
+/// The paths of the regular files below a folder. Empty if there is no folder.
 fn files_below(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut out = Vec::new();
     let mut folders = vec![PathBuf::new()];

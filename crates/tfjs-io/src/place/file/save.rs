@@ -1,6 +1,6 @@
 //! Writing files to a folder: all of them are written to a folder of their own first ([`operation`](super::operation)),
-//! then put into their places as one ([`exchange`](super::exchange)). After an error, or if nobody waits for the end
-//! any more, the folder holds what it held before.
+//! then put into their places as one ([`exchange`](super::exchange)). After an error, or if the future is
+//! dropped, the folder has the files it had before.
 
 use super::exchange::{Former, MadeFolders, exchange, make_slot};
 use super::folder::{cannot, check_inside};
@@ -15,7 +15,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use tfjs_manifest::{Error, Result};
 
-/// Chunks that have arrived already are written in one go, up to so many.
+/// The most chunks that are written at once.
 const CHUNKS: usize = 64;
 
 /// Writes these files, by their paths below `root`, in their order: all or none. Folders are made where they are
@@ -39,7 +39,7 @@ pub(super) async fn write_all(
     crate::base::blocking::run(move || saving.commit()).await
 }
 
-/// The files go with the work: if nobody waits for it any more, the thread that has them cleans up.
+/// Runs work on a thread that may block, which owns the files meanwhile: if the future is dropped, it removes them.
 async fn on_disk(mut saving: Saving, work: impl FnOnce(&mut Saving) -> Result<()> + Send + 'static) -> Result<Saving> {
     crate::base::blocking::run(move || {
         work(&mut saving)?;

@@ -87,9 +87,9 @@ pub(super) mod fault {
     #[derive(Clone, Copy)]
     pub(crate) enum Fault {
         None,
-        /// So many calls succeed, the next one fails, and those after it succeed.
+        /// This many calls succeed, the next one fails, and those after it succeed.
         Once(usize),
-        /// So many calls succeed, and none after them has an effect: the process died.
+        /// This many calls succeed, and later ones have no effect: the process died.
         Crash(usize),
     }
 

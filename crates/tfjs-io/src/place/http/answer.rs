@@ -15,7 +15,7 @@ use hyper::body::Body as HttpBody;
 use std::time::{Duration, Instant, SystemTime};
 use tfjs_manifest::{Error, Result};
 
-/// Whether the answer to a request for a part of a file means that there is none, or that it cannot be had.
+/// Whether the answer to a request for a part of a file means that there is no such part, or that it is compressed.
 pub(super) fn has_no_such_part<B>(response: &Response<B>, options: &OpenOptions) -> bool {
     match response.status() {
         StatusCode::RANGE_NOT_SATISFIABLE => options.range.is_some(),
@@ -80,7 +80,7 @@ pub(super) fn open(
     Ok(opened)
 }
 
-/// How the body is encoded, if it is.
+/// The encoding of the body, if it has one.
 pub(super) fn encoding(headers: &HeaderMap) -> Option<&str> {
     text(headers, header::CONTENT_ENCODING).filter(|e| !e.eq_ignore_ascii_case("identity"))
 }
@@ -103,7 +103,7 @@ fn refused(status: StatusCode, headers: &HeaderMap) -> Error {
     }
 }
 
-/// What the server asks to wait: seconds, or the time of day.
+/// The time that the server asks to wait, given in seconds or as a date.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = text(headers, header::RETRY_AFTER)?;
     if let Ok(seconds) = text.parse() {
@@ -155,7 +155,7 @@ fn content_range(headers: &HeaderMap, asked: ByteRange, len: Option<u64>) -> Res
     if good { Ok((asked.start, Some(found), file_len)) } else { Err(wrong()) }
 }
 
-/// What the server says by which one state of the file can be told from another.
+/// The validator of the file: its entity tag, or its date of modification.
 fn validator(headers: &HeaderMap) -> Option<Validator> {
     if let Some(tag) = text(headers, header::ETAG) {
         return Some(match tag.starts_with("W/") {
@@ -226,8 +226,7 @@ impl Watch {
     }
 }
 
-/// A least rate, over time spent waiting for the server: time in which nobody asked for bytes is not its
-/// fault.
+/// A minimum rate over the time spent waiting for the server. Time in which no bytes were requested does not count.
 struct Rate {
     least: u64,
     window: Duration,

@@ -1,4 +1,4 @@
-//! Answers to requests: connections, redirects and the time all of it may take. Bodies are read elsewhere.
+//! Sending requests and following redirects, with time-outs. Bodies are read in [`answer`](super::answer).
 
 use super::HttpConfig;
 use super::answer;
@@ -29,7 +29,7 @@ use tfjs_manifest::{Error, Result};
 /// Redirects followed by one request.
 pub(super) const HOPS: usize = 5;
 
-/// What a server is that gives no answer in time.
+/// The message about a server that does not answer in time.
 const SILENT: &str = "the server did not answer";
 
 /// The body of a request. Its error is the caller's own.
@@ -43,7 +43,7 @@ pub(crate) struct HttpClient {
     proxies: Proxies,
     headers: HeaderMap,
     signer: Option<Signer>,
-    /// Where the caller's own URLs may lead.
+    /// The addresses that the caller's own URLs may reach.
     reach: Reach,
     pub(super) timeouts: Timeouts,
     /// When the whole load must have ended.
@@ -139,7 +139,7 @@ impl HttpClient {
         Ok((uri, headers))
     }
 
-    /// The same, signed if the caller signs.
+    /// Signs a request if the caller signs.
     pub(super) async fn signed(&self, uri: Uri, headers: &mut HeaderMap) -> Result<Uri> {
         match &self.signer {
             Some(sign) => request::sign(sign, uri, headers).await,
@@ -155,14 +155,14 @@ impl HttpClient {
         response.extensions().get::<HttpInfo>().is_some_and(|info| is_private(info.remote_addr().ip()))
     }
 
-    /// Sends a request as it is, and gives the answer as it is: no header is added, no redirect followed, nothing
-    /// decoded. For those who speak a protocol of their own over the same connections. The time-out for the headers
-    /// of the answer begins anew with every piece of the request's body that goes out.
+    /// Sends a request and returns its answer, for other protocols over the same connections: no header is added, no
+    /// redirect is followed, and nothing is decoded. The time-out for the headers of the answer restarts with every piece
+    /// of the request's body that is sent.
     pub(crate) async fn forward(&self, request: Request<RequestBody>) -> Result<Response<Incoming>, Failure> {
         self.forward_within(self.reach, request).await
     }
 
-    /// The same to wherever it says: its host is part of somebody's configuration, and no URL can lead there.
+    /// The same without a check of the address, for hosts that are configuration and not part of a URL.
     #[cfg(feature = "cloud")]
     pub(crate) async fn forward_anywhere(&self, request: Request<RequestBody>) -> Result<Response<Incoming>, Failure> {
         self.forward_within(Reach::Any, request).await
@@ -236,7 +236,7 @@ fn check_reach(reach: Reach, uri: &Uri) -> Result<()> {
     }
 }
 
-/// How long to wait for something, and what to say when it did not come.
+/// A time-out, and the message when it has passed.
 pub(super) struct Patience {
     pub(super) time: Duration,
     /// What did not happen; `None` if the time is that of the whole load.

@@ -1,4 +1,4 @@
-//! Bodies without their encoding: gzip, brotli, zstd. Limits are the business of whoever reads them.
+//! Bodies without their encoding: gzip, brotli, zstd. Their reader checks the limits.
 
 use http::{Request, Response};
 use hyper::body::Incoming;

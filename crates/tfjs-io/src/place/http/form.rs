@@ -116,7 +116,7 @@ struct Form {
 
 impl Form {
     fn new(json: Bytes, weights: Option<Vec<Bytes>>) -> Form {
-        // 128 bits that nobody can foresee: no content has them, and none has to be searched for them.
+        // 128 random bits: no content contains them, so none has to be searched for them.
         let random = || RandomState::new().hash_one(Instant::now());
         let boundary = format!("----formdata-tfjs-{:016x}{:016x}", random(), random());
         let mut form = Form { boundary, pieces: Vec::new() };

@@ -60,14 +60,14 @@ impl Proxies {
         self.of(uri).is_some()
     }
 
-    /// What a request tells the proxy that forwards it. A proxy that tunnels is told when the tunnel is made.
+    /// The credentials in a request that a proxy forwards. A tunnel's are sent when it is made.
     pub(super) fn authorization(&self, uri: &Uri) -> Option<HeaderValue> {
         let proxy = self.of(uri).filter(|proxy| way(proxy) == Some(Way::Http) && uri.scheme_str() == Some("http"))?;
         proxy.basic_auth().cloned()
     }
 }
 
-/// How a proxy is spoken to.
+/// The protocol of a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     Http,

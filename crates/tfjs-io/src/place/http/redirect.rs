@@ -1,4 +1,4 @@
-//! Where a `Location` leads, by RFC 3986, and what two URLs have in common. Follows nothing.
+//! The target of a `Location`, by RFC 3986, and whether two URLs have the same origin. Follows nothing.
 
 use http::Uri;
 use http::uri::Scheme;

@@ -1,4 +1,4 @@
-//! What a request says: its URL, the caller's headers, the part of a file that is wanted. Sends nothing.
+//! Requests: their URL, the caller's headers, the range of a file. Sends nothing.
 
 use super::redirect::same_origin;
 use crate::base::files::{ByteRange, OpenOptions, Purpose, Validator};
@@ -10,7 +10,7 @@ use http::{Method, Request, Uri};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use tfjs_manifest::{Error, Result};
 
-/// Who asks, unless the caller's headers say otherwise.
+/// The default user agent.
 pub(super) const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("tfjs-rs/", env!("CARGO_PKG_VERSION")));
 
 /// A request for a file, without a body.
@@ -88,7 +88,7 @@ pub(super) fn user_headers(headers: &[(String, String)]) -> Result<HeaderMap> {
     Ok(out)
 }
 
-/// Has a request signed: adds the headers it needs, and gives the URL to ask for.
+/// Signs a request: adds the signature's headers, and returns the URL to request.
 pub(super) async fn sign(signer: &Signer, uri: Uri, headers: &mut HeaderMap) -> Result<Uri> {
     let Signature { headers: signed, url } = signer(&uri.to_string()).await?;
     let target = match url {

@@ -1,4 +1,4 @@
-//! Bodies of requests, watched while they go out, so that a long upload is told from a server that is silent.
+//! Bodies of requests with the time of their last piece, so that a long upload is told from a silent server.
 
 use super::client::RequestBody;
 use bytes::Bytes;
@@ -36,7 +36,7 @@ impl Body for Watched {
     type Error = <RequestBody as Body>::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        // Whoever asks for the next piece has room for it: those before are on their way.
+        // The connection asks for the next piece when it has sent those before.
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         Pin::new(&mut self.body).poll_frame(cx)
     }

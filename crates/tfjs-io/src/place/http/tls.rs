@@ -1,4 +1,4 @@
-//! Whom TLS trusts: bundled roots, the system's, the caller's own. Connects to nothing.
+//! The certificates that TLS trusts: bundled roots, the system's, the caller's own. Connects to nothing.
 
 use super::HttpConfig;
 use crate::base::network::Roots;

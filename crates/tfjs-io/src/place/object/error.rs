@@ -7,7 +7,7 @@ use object_store::Error as StoreError;
 use std::error::Error as StdError;
 use tfjs_manifest::{Error, Kind};
 
-/// What is said if a machine's cloud was asked for credentials in vain.
+/// The message if the machine's cloud gives no credentials.
 pub(super) const NO_CREDENTIALS: &str = "no credentials were found, and this machine's cloud gives none";
 
 /// The error in our words. `hint` says where credentials come from.
@@ -17,6 +17,9 @@ pub(super) fn error(source: &StoreError, hint: &str) -> Error {
         let mut out = Error::new(ours.kind(), with_hint(ours.message(), hint));
         if let Some(cause) = ours.source() {
             out = out.with_source(cause.to_string());
+        }
+        if ours.is_transient() {
+            out = out.transient();
         }
         return out;
     }

@@ -85,7 +85,7 @@ impl ObjectFiles {
         self
     }
 
-    /// What to do if the store refuses access.
+    /// The hint if the store denies access.
     #[cfg(feature = "cloud")]
     pub(super) fn with_hint(mut self, hint: &'static str) -> Self {
         self.hint = hint;
@@ -100,8 +100,8 @@ impl ObjectFiles {
         self
     }
 
-    /// A URL by which anybody can read this file until it expires, over plain HTTPS. Nobody is asked whether there
-    /// is such a file.
+    /// A URL by which anybody can read this file until it expires, over plain HTTPS. Whether there is such a
+    /// file is not checked.
     ///
     /// # Errors
     /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) if the store cannot sign;

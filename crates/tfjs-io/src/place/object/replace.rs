@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use tfjs_manifest::{Error, Result};
 use tokio::runtime::Handle;
 
-/// What the names of objects begin with that are there for the time of a save.
+/// The beginning of the names of temporary objects.
 const STAGED: &str = ".tfjs-";
 
 /// Requests under way.
@@ -118,7 +118,7 @@ async fn commit(files: ObjectFiles, staged: Vec<Staged>, traces: Traces) -> Resu
         Some((last, others)) => (std::slice::from_ref(last), others),
         None => (&[][..], &[][..]),
     };
-    // The last one goes first and comes last: nobody finds it beside files of two models.
+    // The last one is removed first and written last: it is never beside files of two models.
     let mut placed = match staged.last().filter(|last| last.replaces) {
         Some(last) => files.store.delete(&last.target).await.map_err(|e| files.error(&e, &last.target)),
         None => Ok(()),

@@ -38,7 +38,7 @@ pub(super) async fn upload(files: &ObjectFiles, key: &Path, shown: &Path, body: 
 struct Source {
     /// Asked once more after its end.
     body: Fuse<BoxStream<'static, Result<Bytes>>>,
-    /// What came behind the end of the last part.
+    /// Bytes read beyond the end of the last part.
     rest: Bytes,
 }
 
@@ -93,7 +93,7 @@ impl Parts {
 
     async fn abort(&mut self) {
         if let Some(mut upload) = self.0.take() {
-            // What failed is what the caller hears of.
+            // The caller gets the first error.
             let _ = upload.abort().await;
         }
     }

@@ -1,5 +1,4 @@
-//! The bytes of one file of an archive: inflated on the way, counted, and checked before the last of them are given
-//! out.
+//! The bytes of one file of an archive: inflated, counted, and checked before the last of them are returned.
 
 use super::index::{Content, Entry};
 use super::source::{Source, cannot_read};
@@ -107,7 +106,7 @@ impl EntryReader {
         self.source.check_unchanged()
     }
 
-    /// The bytes as a stream, read where blocking holds up nobody.
+    /// The bytes as a stream, read on threads that may block.
     pub(super) fn into_stream(self) -> BoxStream<'static, Result<Bytes>> {
         stream::try_unfold(self, |mut reader| async move {
             crate::base::blocking::run(move || Ok(reader.chunk()?.map(|chunk| (chunk, reader)))).await

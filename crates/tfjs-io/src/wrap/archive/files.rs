@@ -99,7 +99,7 @@ impl ArchiveFiles {
         self.index.model_json().map(str::to_owned)
     }
 
-    /// Reads every file to its end, which checks lengths and checksums; gives the bytes of all of them. Blocks.
+    /// Reads every file to its end, which checks lengths and checksums. Returns the number of bytes. Blocks.
     ///
     /// # Errors
     /// What is wrong with the first file that is damaged.
@@ -125,7 +125,7 @@ impl ArchiveFiles {
     }
 }
 
-/// Reads what there is; gives the archive, without its compression if it had one.
+/// Reads the index. Returns the archive, decompressed if it was a `.tar.gz`.
 fn index_of(source: Source, index: &mut Index, limits: &Limits, cancelled: &AtomicBool) -> Result<Source> {
     let head = source.head(HEAD)?;
     match Format::of(&head) {

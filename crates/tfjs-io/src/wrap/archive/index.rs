@@ -1,5 +1,5 @@
-//! What an archive says it holds: names and where their bytes are, every one of them checked and paid for out of
-//! the limits. Reads no file's bytes.
+//! The index of an archive: names, and where the bytes of each file are. Every entry is checked and counted against the
+//! limits. Reads no file's bytes.
 
 use crate::base::path::{components, shown};
 use crate::base::url::MODEL_JSON;
@@ -23,9 +23,9 @@ pub(super) struct Entry {
 pub(super) enum Content {
     /// As they are, from this offset on.
     Stored { at: u64, crc: Option<u32> },
-    /// Deflated, in so many bytes from this offset on.
+    /// Deflated, in `packed` bytes from this offset on.
     Deflated { at: u64, packed: u64, crc: u32 },
-    /// Not to be had, and why. An archive may hold such as long as nobody asks for them.
+    /// Not readable, and why. Only opening such a file is an error.
     Refused(String),
 }
 
@@ -44,7 +44,7 @@ impl Index {
         Index { location: location.to_owned(), limits: limits.clone(), entries: BTreeMap::new(), seen: 0, bytes: 0 }
     }
 
-    /// How messages name a file of the archive.
+    /// A file of the archive as messages name it.
     pub(super) fn place(&self, path: &str) -> String {
         // As it would be named, a URL's query last.
         let query = self.location.find("://").and_then(|at| Some(at + self.location.get(at..)?.find('?')?));
@@ -66,7 +66,7 @@ impl Index {
         self.seen == 0
     }
 
-    /// Pays for one more entry, whatever it is.
+    /// Counts one more entry of any kind against the limit.
     pub(super) fn count(&mut self) -> Result<()> {
         self.seen += 1;
         Limits::check("archive_entries", self.seen, self.limits.archive_entries)
@@ -100,7 +100,7 @@ impl Index {
         self.entries.get(path)
     }
 
-    /// The names of the files that can be had, sorted.
+    /// The names of the readable files, sorted.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         let files = self.entries.iter().filter(|(_, entry)| !matches!(entry.content, Content::Refused(_)));
         files.map(|(name, _)| name.as_str())
@@ -113,7 +113,7 @@ impl Index {
             return Ok(MODEL_JSON);
         }
         let file = |name: &str| name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
-        // Those that cannot be had too: why, opening them says.
+        // Also those that are not readable: opening them says why.
         let all = || self.entries.keys().map(String::as_str);
         let called: Vec<&str> = all().filter(|name| file(name) == MODEL_JSON).collect();
         let any: Vec<&str> = all().filter(|n| file(n).ends_with(".json") && file(n) != "metadata.json").collect();
@@ -133,7 +133,7 @@ impl Index {
         }
     }
 
-    /// What to say of a file that is not there.
+    /// The error of a file that is not there.
     pub(super) fn missing(&self, path: &str) -> Error {
         let names = listed(self.names().collect());
         Error::fetch(format!("no such file in the archive; it has {names}")).in_file(self.place(path))
@@ -150,7 +150,7 @@ fn listed(names: Vec<&str>) -> String {
     out.join(", ")
 }
 
-/// What macOS puts beside the files that were meant.
+/// Whether macOS has added this file to the archive.
 fn is_clutter(parts: &[&str]) -> bool {
     let last = parts.last().copied().unwrap_or_default();
     parts.first() == Some(&"__MACOSX") || last == ".DS_Store" || last.starts_with("._")

@@ -3,7 +3,7 @@
 /// The endings of archives, in any case of letters.
 const ENDINGS: &[&str] = &[".zip", ".tar", ".tar.gz", ".tgz"];
 
-/// What follows the archive's name before the file inside it.
+/// The separator between the archive's name and the file inside it.
 pub(super) const INSIDE: &str = "!/";
 
 /// A text that names an archive, taken apart.

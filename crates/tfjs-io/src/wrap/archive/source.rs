@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use tfjs_manifest::{Error, Limits, Result};
 
-/// What is fetched or inflated is kept in memory up to here, and beyond in a temporary file without a name.
+/// Fetched or inflated archives of up to this length are kept in memory, longer ones in a temporary file.
 const IN_MEMORY: usize = 16 << 20;
 
 /// The bytes of an archive. Cheap to clone.
@@ -150,7 +150,7 @@ impl Spool {
         self.len
     }
 
-    /// Whether so many more bytes stay in memory, so that writing them does not block.
+    /// Whether `more` bytes still fit in memory, so that writing them does not block.
     pub(super) fn in_memory(&self, more: usize) -> bool {
         self.file.is_none() && self.memory.len().saturating_add(more) <= IN_MEMORY
     }

@@ -16,7 +16,7 @@ const BLOCK: u64 = 512;
 /// Bytes of a header that describes the next one.
 const MOST_EXTENSION: u64 = 1 << 20;
 
-/// What the headers so far say of the next file.
+/// The properties of the next file, from the headers before it.
 #[derive(Default)]
 struct Next {
     name: Option<Vec<u8>>,

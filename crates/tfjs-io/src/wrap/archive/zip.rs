@@ -1,4 +1,4 @@
-//! The directory of a `.zip`, which alone counts: what local headers say differently is not looked at.
+//! The directory of a `.zip`. Only it is read; local headers that differ are ignored.
 //!
 //! Entries that share bytes are refused: that is how a small archive claims to hold any amount of them.
 
@@ -8,7 +8,7 @@ use super::source::{Source, cannot_read};
 use rawzip::{CompressionMethod, ErrorKind, MAX_CENTRAL_DIRECTORY_RECORD_SIZE, ZipFileHeaderRecord, ZipLocator};
 use tfjs_manifest::{Error, Result};
 
-/// What a mode says a file is.
+/// The bits of a mode that are the file's type.
 const TYPE_MASK: u32 = 0o170_000;
 const REGULAR: u32 = 0o100_000;
 const PIPE: u32 = 0o010_000;
@@ -17,7 +17,7 @@ pub(super) fn read(source: &Source, index: &mut Index) -> Result<()> {
     let mut buffer = vec![0; MAX_CENTRAL_DIRECTORY_RECORD_SIZE];
     let located = ZipLocator::new().locate_in_reader(source.clone(), &mut buffer, source.len());
     let archive = located.map_err(|(_, e)| no_zip(e))?;
-    // Stretches of the archive that belong to somebody, the directory first.
+    // The ranges of the archive in use, the directory first.
     let mut taken = vec![(archive.directory_offset(), archive.eocd_offset(), "the directory".to_owned())];
     let mut entries = archive.entries(&mut buffer);
     let mut count = 0u64;

@@ -75,9 +75,9 @@ struct Resumed {
     cut: bool,
     /// New bytes of this stream.
     brought: u64,
-    /// What was handed out so far; only if there is no validator.
+    /// The checksum of the bytes returned so far; only if there is no validator.
     sum: Option<Hasher>,
-    /// What is skipped.
+    /// The checksum of the skipped bytes.
     skipped: Hasher,
 }
 

@@ -10,7 +10,7 @@ use object_store::azure::{AzureConfigKey as Key, MicrosoftAzureBuilder};
 use std::sync::Arc;
 use tfjs_manifest::{Error, Result};
 
-/// What to do without access.
+/// The hint if the store denies access.
 pub(super) const HINT: &str = "check the account and its credentials (AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY, \
                                AZURE_STORAGE_SAS_TOKEN or AZURE_STORAGE_CONNECTION_STRING), or for a public container \
                                use none (`with_anonymous`, AZURE_SKIP_SIGNATURE=true)";

@@ -20,10 +20,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tfjs_manifest::Error;
 
-/// How long a machine's cloud may take to answer for the machine's credentials. It is next door, or nowhere.
+/// The time-out of the machine's metadata service, which is in the same network if there is one.
 const METADATA: Duration = Duration::from_secs(2);
 
-/// So much of an answer that tells of an error is read.
+/// Bytes read of an answer that reports an error.
 const ERROR_BYTES: usize = 64 << 10;
 
 /// Makes clients for `object_store`.
@@ -151,7 +151,7 @@ fn http_error(failure: Failure) -> HttpError {
 
 type Stream<T> = BoxStream<'static, Result<T, HttpError>>;
 
-/// As much of an answer as an error message is made of.
+/// The first bytes of an answer, as many as an error message needs.
 fn limited(
     bytes: impl futures_util::Stream<Item = Result<Bytes, HttpError>>,
 ) -> impl futures_util::Stream<Item = Result<Bytes, HttpError>> {

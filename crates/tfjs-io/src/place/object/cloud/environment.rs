@@ -1,4 +1,4 @@
-//! The variables that the clouds' own tools look at. Reads no file.
+//! The environment variables that the clouds' own tools read. Reads no file.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -10,7 +10,7 @@ use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey as Key};
 use std::sync::Arc;
 use tfjs_manifest::Result;
 
-/// What to do without access.
+/// The hint if the store denies access.
 pub(super) const HINT: &str = "check the credentials (GOOGLE_APPLICATION_CREDENTIALS, or `gcloud auth \
                                application-default login`), or for a public bucket use none (`with_anonymous`, \
                                GOOGLE_SKIP_SIGNATURE=true)";

@@ -1,4 +1,4 @@
-//! The clouds there are, and the scheme that leads to each: what differs between them is chosen by name here.
+//! The clouds, and the functions in which they differ.
 
 #[cfg(feature = "azure")]
 mod azure;
@@ -52,7 +52,7 @@ impl Cloud {
         }
     }
 
-    /// What to do if a store refuses access.
+    /// The hint if the store denies access.
     fn hint(self) -> &'static str {
         match self {
             #[cfg(feature = "s3")]

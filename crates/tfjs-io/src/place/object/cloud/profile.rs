@@ -10,7 +10,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use tfjs_manifest::{Error, Result};
 
-/// What credentials may come from that is not in a profile itself.
+/// Keys of a profile for credentials that are not in the profile itself.
 const ELSEWHERE: &[&str] =
     &["credential_process", "sso_session", "sso_start_url", "source_profile", "credential_source"];
 
@@ -54,7 +54,7 @@ impl Profile {
         self.keys.get(key).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Refuses a profile whose credentials must be had from elsewhere.
+    /// Checks that the credentials of the profile are in it, and not with another program or service.
     pub(super) fn check_credentials(&self) -> Result<()> {
         let elsewhere = ELSEWHERE.iter().find(|key| self.get(key).is_some());
         let Some(key) = elsewhere else { return Ok(()) };
@@ -66,7 +66,7 @@ impl Profile {
     }
 }
 
-/// Where a file is: where a variable says, or in the home folder.
+/// The path of a file: from a variable of the environment, or in the home folder.
 fn file(environment: &Environment, variable: &str, in_home: &str) -> Option<PathBuf> {
     let home = || environment.get(if cfg!(windows) { "USERPROFILE" } else { "HOME" });
     environment.get(variable).map(PathBuf::from).or_else(|| Some(PathBuf::from(home()?).join(in_home)))
@@ -82,7 +82,7 @@ fn read(path: Option<PathBuf>) -> Result<Sections> {
     }
 }
 
-/// A line that is none of the format's says nothing, as with the AWS SDKs. Of two equal keys the last counts.
+/// Lines outside the format are ignored, as by the AWS SDKs. Of two equal keys the last one counts.
 fn parse(text: &str) -> Sections {
     let mut sections = Sections::new();
     let mut section: Option<String> = None;

@@ -11,7 +11,7 @@ use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey as Key};
 use std::sync::Arc;
 use tfjs_manifest::{Error, Result};
 
-/// What to do without access.
+/// The hint if the store denies access.
 pub(super) const HINT: &str = "check the credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE), or \
                                for a public bucket use none (`with_anonymous`, AWS_SKIP_SIGNATURE=true); S3 also \
                                refuses to say that an object is not there to those who may not list the bucket";
@@ -122,7 +122,7 @@ fn is_true(builder: &AmazonS3Builder, key: Key) -> bool {
     builder.get_config_value(&key).is_some_and(|value| value == "true")
 }
 
-/// What the builder takes as it is.
+/// Checks the values that the builder does not check.
 fn check(builder: &AmazonS3Builder) -> Result<()> {
     let value = |key| builder.get_config_value(&key);
     if let Some(region) = value(Key::Region) {

@@ -21,7 +21,7 @@ use tfjs_manifest::{Error, Limits, Result};
 /// * Azure: `AZURE_STORAGE_ACCOUNT` with `_KEY`, `_SAS_TOKEN` or `AZURE_STORAGE_CONNECTION_STRING`, a service
 ///   principal, a workload's or the machine's identity.
 ///
-/// Nobody is anonymous without saying so.
+/// Requests are anonymous only if that is set.
 ///
 /// A URL is `s3://bucket/folder/model.json`; without `.json` at its end it names the folder of a `model.json`. Keys
 /// are taken as they are, not percent-decoded, and there is no query. One that ends in `.zip`, `.tar` or `.tar.gz` is

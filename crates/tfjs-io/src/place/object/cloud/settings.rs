@@ -1,5 +1,5 @@
-//! What the builders of `object_store` are given, whichever the cloud: keys and values, retries, and checks of
-//! what would make them panic later. Reads no file and asks nobody.
+//! Settings for the builders of `object_store`, the same for all clouds: keys and values, retries, and checks of
+//! values that would make them panic later. Reads no file and sends no request.
 
 use crate::base::retry::Retry;
 use object_store::{BackoffConfig, ClientConfigKey, ClientOptions, RetryConfig};
