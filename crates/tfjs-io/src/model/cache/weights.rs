@@ -257,6 +257,9 @@ impl Caching {
         session.is_some_and(|session| !matches!(*session, Session::Unused))
     }
 
+    /// Ends the transfer. Nothing is kept.
+    pub(crate) fn cancel(self) {}
+
     /// Ends the transfer, but not the use of its files.
     pub(crate) fn in_use(self) -> InUse {
         InUse { _session: self.0.as_ref().and_then(|files| files.session()) }

@@ -1,9 +1,9 @@
 //! The files that saving a model may replace: those of the former model. Any other file of such a name is an error.
 //! Writes nothing.
 
+use super::files::own_files;
 use super::folders::Folders;
 use super::neighbours::Claims;
-use super::own::own_files;
 use super::{no_model_there, open_if_there};
 use crate::base::files::not_ours;
 use crate::base::path::check_not_hidden;

@@ -1,14 +1,14 @@
 //! Which files belong to a model that is stored in a place, so that only those are ever replaced or removed.
 
+mod files;
 mod folders;
 mod former;
 mod neighbours;
-mod own;
 mod stored;
 
+pub(crate) use files::own_files;
 pub(crate) use folders::Folders;
 pub(crate) use former::former_files;
-pub(crate) use own::own_files;
 pub use stored::ModelInfo;
 pub(crate) use stored::{Stored, is_json};
 
