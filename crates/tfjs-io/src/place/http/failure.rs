@@ -11,6 +11,7 @@ use tfjs_manifest::Error;
 pub(crate) struct Failure {
     /// Marked as [transient](Error::is_transient) unless the stage is [`Final`](Stage::Final).
     pub(crate) error: Error,
+    #[cfg_attr(not(feature = "cloud"), allow(dead_code, reason = "only clouds have retries of their own"))]
     pub(crate) stage: Stage,
 }
 
