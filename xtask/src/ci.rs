@@ -18,6 +18,7 @@ pub fn run(workspace: &Workspace, full: bool) -> Outcome {
     tidy::run(workspace)?;
     run_cargo(workspace, "clippy", &["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     run_cargo(workspace, "the README's test command", &test)?;
+    tidy::builds::run_wasm(workspace)?;
     let mut doc = cargo(workspace, &["doc", "--locked", "--workspace", "--no-deps"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     run::run("documentation", doc)?;

@@ -1,12 +1,31 @@
 //! Where the bytes of a TensorFlow.js model come from and go to: files, HTTP, memory, custom handlers.
 //!
-//! A model's URL or path resolves to an [`IoHandler`], which loads its JSON and says where its weights
-//! can be had; [`fetch_weights`] then brings those, several files at a time, straight into memory that a
+//! A model's URL or path resolves to an [`IoHandler`], which loads its JSON and returns a [`WeightSource`].
+//! [`fetch_weights`] then fetches the weight files, several at a time, straight into memory that a
 //! [`WeightSink`](tfjs_manifest::WeightSink) lends. This crate knows neither tensors nor the format of a
 //! model: the paths of the weight files are given to it.
 //!
 //! Loading fails rather than guess: every status and every length is checked, paths cannot leave the
 //! model's folder, and redirects carry no secrets to other hosts.
+//!
+//! # Layers
+//! Each module knows only those before it:
+//!
+//! | module | content |
+//! |---|---|
+//! | `base` | [`Files`], the trait of every place; URLs, paths, checksums, progress, plain options |
+//! | `place` | the places: memory, `data:` URLs, folders, web servers, object stores, each with its own configuration |
+//! | `wrap` | files around other files: retries, checksums, a prefix, the files in an archive |
+//! | `fetch` | from files into a sink, or open for reading later |
+//! | `model` | [`IoHandler`] and the handlers, [`IoOptions`] and [`IoCx`], the cache, which files are a model's own |
+//! | `registry` | the default schemes |
+//! | `store` | [`ModelStore`]: lists, copies, moves and removes models of any registry |
+//!
+//! A [`Files`] of your own needs no more than `open`. To keep its models in the cache, give its handler a URL:
+//! [`FilesHandler::with_cache_url`]. Wrappers around the files of a handler forward nothing for the cache.
+//!
+//! For `wasm32-unknown-unknown` the crate builds without default features: models in memory, in `data:` URLs and in
+//! places of your own.
 //!
 //! ```
 //! use tfjs_io::{IoCx, IoOptions, MemoryStore, ModelUrl, Registry, SaveArtifacts, fetch_weights};
@@ -43,78 +62,65 @@
 //!
 //! # Features
 //! - `archive` (default): models in `.zip`, `.tar` and `.tar.gz` files, in memory, on disk and at URLs.
-//! - `cache`: remote models kept on disk, for those who ask for it with [`IoOptions::with_cache`].
+//! - `cache`: remote models kept on disk, for loads with [`IoOptions::with_cache`].
 //! - `http` (default): `http://` and `https://`, on hyper and rustls.
 //! - `native-roots`: [`Roots::System`], the certificates that the system trusts.
 //! - `s3`, `gcs`, `azure`: `s3://`, `gs://` and `az://`, over the same connections.
 //! - `object-store`: stores of the crate `object_store` that the caller has.
 //!
 //! # Runtimes
-//! The traits name no executor. Reading from disk and HTTP need a tokio runtime with its timer enabled;
-//! without one they are an error of kind [`Misuse`](tfjs_manifest::Kind::Misuse).
+//! The traits name no executor. Disk and HTTP need a tokio runtime with its timer enabled; without one they fail with an
+//! error of kind [`Misuse`](tfjs_manifest::Kind::Misuse).
 
 #![deny(missing_docs, unsafe_code)]
 
-mod archive;
-mod blocking;
-#[cfg(feature = "cache")]
-mod cache;
-mod checked;
-mod checksums;
-mod cx;
-mod data_url;
+mod base;
 mod fetch;
-mod files;
-mod handler;
-mod memory;
-mod options;
-mod prefixed;
-mod progress;
+mod model;
+mod place;
 mod registry;
-mod retry;
-mod save;
-mod shard_path;
 mod store;
-mod url;
-mod weights_at;
+mod wrap;
 
-#[cfg(not(target_family = "wasm"))]
-mod file;
-#[cfg(feature = "http")]
-mod http;
-#[cfg(feature = "object-store")]
-mod object;
-
-#[cfg(feature = "archive")]
-pub use archive::{ArchiveFiles, ArchiveHandler};
-#[cfg(feature = "cache")]
-pub use cache::{Cache, CachedModel};
-pub use checked::{CheckedFiles, load_artifacts};
-pub use checksums::Checksums;
-pub use cx::IoCx;
-pub use fetch::{fetch_weights, open_weights};
-#[cfg(not(target_family = "wasm"))]
-pub use file::{FileHandler, FolderFiles, write_file};
-pub use files::{Body, BoxFuture, ByteRange, Files, FolderEntry, LocalFile, OpenOptions, Opened, Purpose, Validator};
-pub use handler::{FilesHandler, IoHandler, ModelArtifacts, SaveArtifacts, SaveResult, WeightSource};
-#[cfg(feature = "http")]
-pub use http::HttpHandler;
-pub use memory::{MemoryFiles, MemoryHandler, MemoryStore};
-#[cfg(feature = "object-store")]
-pub use object::ObjectFiles;
-#[cfg(feature = "cloud")]
-pub use object::ObjectScheme;
-pub use options::{
-    IoOptions, ProgressCallback, Proxy, Roots, SaveMethod, Signature, Signer, Timeouts, WeightUrlConverter,
+pub use base::checksums::Checksums;
+pub use base::files::{
+    Body, BoxFuture, ByteRange, Files, FolderEntry, LocalFile, OpenOptions, Opened, Purpose, Validator,
 };
-pub use prefixed::PrefixedFiles;
-pub use progress::{Phase, Progress};
-pub use registry::{Registry, Scheme};
-pub use retry::Retry;
-pub use save::save;
-pub use shard_path::shard_components;
-pub use store::{ListedModel, ModelInfo, ModelStore};
-pub use url::{MODEL_JSON, ModelUrl};
+pub use base::network::{Proxy, Roots, SaveMethod, Signature, Signer, Timeouts};
+pub use base::path::shard_components;
+pub use base::progress::{Phase, Progress, ProgressCallback};
+pub use base::retry::Retry;
+pub use base::url::{MODEL_JSON, ModelUrl};
+#[cfg(feature = "cache")]
+pub use model::cache::{Cache, CachedModel};
+pub use model::checksums::load_artifacts;
+pub use model::cx::IoCx;
+pub use model::handler::{IoHandler, ModelArtifacts, SaveArtifacts, SaveResult, WeightSource};
+#[cfg(feature = "archive")]
+pub use model::handlers::archive::ArchiveHandler;
+#[cfg(not(target_family = "wasm"))]
+pub use model::handlers::file::FileHandler;
+pub use model::handlers::files::FilesHandler;
+#[cfg(feature = "http")]
+pub use model::handlers::http::HttpHandler;
+pub use model::handlers::memory::{MemoryHandler, MemoryStore};
+pub use model::options::{IoOptions, WeightUrlConverter};
+pub use model::own::ModelInfo;
+pub use model::save::save;
+pub use model::scheme::{Registry, Scheme};
+pub use model::weights::{fetch_weights, open_weights};
+#[cfg(not(target_family = "wasm"))]
+pub use place::file::{FolderFiles, write_file};
+pub use place::memory::MemoryFiles;
+#[cfg(feature = "object-store")]
+pub use place::object::ObjectFiles;
+#[cfg(feature = "cloud")]
+pub use place::object::ObjectScheme;
+pub use store::{ListedModel, ModelStore};
+#[cfg(feature = "archive")]
+pub use wrap::archive::ArchiveFiles;
+pub use wrap::checked::CheckedFiles;
+pub use wrap::prefixed::PrefixedFiles;
 
 pub use bytes::Bytes;
 pub use futures_util::stream::BoxStream;

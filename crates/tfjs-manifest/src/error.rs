@@ -5,6 +5,7 @@
 
 use crate::text::{LONGEST_MESSAGE, one_line};
 use std::fmt;
+use std::time::Duration;
 
 /// A `Result` with this workspace's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -96,6 +97,14 @@ struct Repr {
     message: String,
     details: Vec<Error>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    transient: Option<Transient>,
+}
+
+/// Marks an error that may not occur again.
+#[derive(Clone, Copy, Debug)]
+struct Transient {
+    /// How long the server asks to wait.
+    retry_after: Option<Duration>,
 }
 
 impl Error {
@@ -109,6 +118,7 @@ impl Error {
             message: one_line(&message.into(), LONGEST_MESSAGE),
             details: Vec::new(),
             source: None,
+            transient: None,
         }))
     }
 
@@ -213,9 +223,30 @@ impl Error {
         self
     }
 
-    /// Takes the cause out, for one who wants to give it back as something else.
-    pub fn take_source(&mut self) -> Option<Box<dyn std::error::Error + Send + Sync>> {
-        self.0.source.take()
+    /// The same error, marked as transient: the operation may succeed if it is tried again, as after a lost connection
+    /// or an overloaded server. Unmarked errors are final.
+    #[must_use]
+    pub fn transient(mut self) -> Self {
+        self.0.transient.get_or_insert(Transient { retry_after: None });
+        self
+    }
+
+    /// The same error, marked as [transient](Self::transient), with the time to wait before the next try.
+    #[must_use]
+    pub fn transient_after(mut self, wait: Duration) -> Self {
+        self.0.transient = Some(Transient { retry_after: Some(wait) });
+        self
+    }
+
+    /// Whether the operation may succeed if it is tried again. An error that was returned after the last try of several
+    /// is still transient.
+    pub fn is_transient(&self) -> bool {
+        self.0.transient.is_some()
+    }
+
+    /// The time to wait before the next try, if the server named one.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.transient.and_then(|transient| transient.retry_after)
     }
 
     /// Adds the file or URL, unless one is known already. Reaches the findings of a report through its head.
@@ -275,7 +306,7 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Repr { kind, place, message, details, source } = &*self.0;
+        let Repr { kind, place, message, details, source, transient } = &*self.0;
         let mut out = f.debug_struct("Error");
         out.field("kind", kind).field("place", place).field("message", message);
         if !details.is_empty() {
@@ -283,6 +314,9 @@ impl fmt::Debug for Error {
         }
         if let Some(source) = source {
             out.field("source", source);
+        }
+        if let Some(transient) = transient {
+            out.field("transient", transient);
         }
         out.finish()
     }
@@ -307,6 +341,17 @@ mod tests {
             error.to_string(),
             "`group1-shard2of3.bin`, weight `conv1/kernel`: needs 36864 bytes from offset 8192, 12288 left"
         );
+    }
+
+    #[test]
+    fn an_error_is_final_unless_it_is_marked() {
+        let wait = Duration::from_secs(3);
+        let error = Error::fetch("busy");
+        assert!(!error.is_transient() && error.retry_after().is_none());
+        let error = error.transient_after(wait).transient().in_file("w.bin").with_message("still busy");
+        assert_eq!((error.is_transient(), error.retry_after()), (true, Some(wait)));
+        assert!(std::error::Error::source(&error).is_none());
+        assert!(Error::fetch("lost").transient().is_transient());
     }
 
     #[test]

@@ -13,9 +13,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tfjs_io::{
     Body, BoxFuture, Bytes, Cache, Files, FilesHandler, IoCx, IoHandler, IoOptions, MemoryFiles, ModelArtifacts,
-    ModelUrl, OpenOptions, Opened, Progress, Registry, Result, Validator, WeightSource, fetch_weights,
+    ModelUrl, OpenOptions, Opened, Progress, Registry, Result, Validator, WeightSource, fetch_weights, open_weights,
 };
-use tfjs_manifest::{Error, Kind};
+use tfjs_manifest::{Error, Kind, TensorLayout};
 
 const ALL: [&str; 3] = ["200 /m/a.bin", "200 /m/b.bin", "200 /m/model.json"];
 const NONE: [&str; 0] = [];
@@ -261,17 +261,17 @@ impl Files for Hub {
             Ok(opened)
         })
     }
-
-    fn url(&self, path: &str) -> Option<String> {
-        Some(format!("hub://models/{path}"))
-    }
 }
 
 #[tokio::test]
-async fn any_place_with_urls_is_cached() {
+async fn any_place_with_a_url_is_cached() {
     let model = Fixture::new().await;
     let hub = Hub::new();
-    let handler = FilesHandler::new(hub.clone(), "model.json");
+    let without = FilesHandler::new(hub.clone(), "model.json");
+    load_from(&without, options(&model)).await.unwrap();
+    assert_eq!(hub.log(), ["new a.bin", "new b.bin", "new model.json"]);
+    assert_eq!(model.cache().list(), []);
+    let handler = without.with_cache_url("hub://models/");
     load_from(&handler, options(&model)).await.unwrap();
     assert_eq!(hub.log(), ["new a.bin", "new b.bin", "new model.json"]);
     load_from(&handler, options(&model)).await.unwrap();
@@ -309,17 +309,6 @@ impl Files for Decrypted {
             Ok(opened)
         })
     }
-
-    fn begin_load<'a>(&'a self, paths: &'a [&'a str]) -> BoxFuture<'a, Result<Option<Arc<dyn Files>>>> {
-        Box::pin(async move {
-            let begun = self.0.begin_load(paths).await?;
-            Ok(begun.map(|begun| Arc::new(Decrypted(begun)) as Arc<dyn Files>))
-        })
-    }
-
-    fn end_load(&self) -> BoxFuture<'_, ()> {
-        self.0.end_load()
-    }
 }
 
 struct DecryptedModel(Arc<dyn IoHandler>);
@@ -353,16 +342,71 @@ async fn below_a_place_that_decrypts_the_cache_keeps_what_is_encrypted() {
 }
 
 #[tokio::test]
-async fn a_hit_is_the_road_of_files() {
+async fn a_hit_is_read_from_files_on_disk() {
     let model = Fixture::new().await;
     model.load().await;
     let cx = IoCx::new(options(&model));
     let artifacts = handler(&model.url()).load(&cx).await.unwrap();
     let WeightSource::Files(files) = artifacts.weights else { panic!("expected files") };
-    let files = files.begin_load(&["a.bin", "b.bin"]).await.unwrap().unwrap();
-    let opened = files.open("a.bin", OpenOptions::default()).await.unwrap();
-    assert!(matches!(opened.body, Body::File(_)), "{opened:?}");
-    assert_eq!((opened.len, opened.location), (Some(LENGTHS[0] as u64), model.server.url("/m/a.bin")));
+    let renamed = Arc::new(Renamed { files, opened: Mutex::default() });
+    let groups = groups(&[&["a.bin.enc", "b.bin.enc"]]);
+    let sink = TestSink::new().group(&[LENGTHS[0] + LENGTHS[1]]);
+    let sink = fetch_weights(&WeightSource::Files(renamed.clone()), &groups, sink, &cx).await.unwrap();
+    assert!(sink.bytes(0) == weights());
+    let opened = std::mem::take(&mut *renamed.opened.lock().unwrap());
+    let expected = ["a.bin", "b.bin"].map(|name| (true, model.server.url(&format!("/m/{name}"))));
+    assert_eq!(opened, expected);
+}
+
+/// A wrapper whose files have other names than those of the place inside, and that notes which are on disk.
+#[derive(Debug)]
+struct Renamed {
+    files: Arc<dyn Files>,
+    opened: Mutex<Vec<(bool, String)>>,
+}
+
+impl Files for Renamed {
+    fn open<'a>(&'a self, path: &'a str, options: OpenOptions) -> BoxFuture<'a, Result<Opened>> {
+        Box::pin(async move {
+            let opened = self.files.open(path.strip_suffix(".enc").unwrap(), options).await?;
+            let on_disk = matches!(opened.body, Body::File(_));
+            self.opened.lock().unwrap().push((on_disk, opened.location.clone()));
+            Ok(opened)
+        })
+    }
+}
+
+#[tokio::test]
+async fn below_a_place_with_other_names_the_cache_works_offline_too() {
+    let model = Fixture::new().await;
+    let load = async |options: IoOptions| {
+        let cx = IoCx::new(options);
+        let artifacts = handler(&model.url()).load(&cx).await.unwrap();
+        let WeightSource::Files(files) = artifacts.weights else { panic!("expected files") };
+        let renamed = WeightSource::Files(Arc::new(Renamed { files, opened: Mutex::default() }));
+        let sink = TestSink::new().group(&[LENGTHS[0] + LENGTHS[1]]);
+        let sink = fetch_weights(&renamed, &groups(&[&["a.bin.enc", "b.bin.enc"]]), sink, &cx).await.unwrap();
+        assert!(sink.bytes(0) == weights());
+        assert_eq!(cx.take_warnings(), NONE);
+        model.site.log()
+    };
+    assert_eq!(load(options(&model)).await, ALL);
+    assert_eq!(load(options(&model)).await, ["304 /m/model.json"]);
+    assert_eq!(load(IoOptions::default().with_cache(model.cache().with_offline(true))).await, NONE);
+}
+
+#[tokio::test]
+async fn a_transfer_that_is_not_of_the_models_weights_leaves_the_cache_alone() {
+    let model = Fixture::new().await;
+    model.load().await;
+    let cx = IoCx::new(IoOptions::default().with_cache(model.cache().with_offline(true)));
+    let artifacts = handler(&model.url()).load(&cx).await.unwrap();
+    let other = WeightSource::from(MemoryFiles::new().with("other.bin", vec![7; 4]));
+    let sink = TestSink::new().group(&[4]);
+    let sink = fetch_weights(&other, &groups(&[&["other.bin"]]), sink, &cx).await.unwrap();
+    assert_eq!(sink.bytes(0), [7; 4]);
+    drop(artifacts);
+    check(&model, &["304 /m/model.json"]).await;
 }
 
 #[tokio::test]
@@ -463,14 +507,14 @@ async fn the_models_least_recently_used_make_room() {
     // The one that is in use stays, though it was used first.
     let cx = IoCx::new(options());
     let artifacts = handler(&url("k")).load(&cx).await.unwrap();
-    let WeightSource::Files(files) = artifacts.weights else { panic!("expected files") };
-    let begun = files.begin_load(&["a.bin", "b.bin"]).await.unwrap().unwrap();
+    let groups = groups(&[&["a.bin", "b.bin"]]);
+    let open = open_weights(&artifacts.weights, &groups, &TensorLayout::default(), &cx).await.unwrap();
     load(&url("m"), options()).await.unwrap();
     load(&url("l"), options()).await.unwrap();
     assert_eq!(names(), [url("k"), url("l")]);
     check_error(model.cache().remove(&url("k")), Kind::Fetch, "/k/model.json", "a load is using this model");
     assert_eq!(model.cache().clear().unwrap_err().kind(), Kind::Fetch);
-    drop(begun);
+    drop(open);
     model.cache().clear().unwrap();
     assert_eq!(names(), NONE);
     // A model that is larger than the bound is kept, alone.
@@ -495,17 +539,14 @@ impl Files for Liar {
             Ok(opened.with_validator(Validator::strong("../../../etc/passwd\r\nX: y\0")))
         })
     }
-
-    fn url(&self, path: &str) -> Option<String> {
-        Some(format!("hub://../../../../etc/{path}\0"))
-    }
 }
 
 #[tokio::test]
 async fn no_text_of_a_server_becomes_a_name_of_a_file() {
     let model = Fixture::new().await;
     for _ in 0..2 {
-        load_from(&FilesHandler::new(Arc::new(Liar), "model.json"), options(&model)).await.unwrap();
+        let handler = FilesHandler::new(Arc::new(Liar), "model.json").with_cache_url("hub://../../../../etc/\0");
+        load_from(&handler, options(&model)).await.unwrap();
     }
     let files = files_below(model.dir.path());
     // Two locks, two records, two files.

@@ -191,16 +191,12 @@ impl Files for Saboteur {
             Ok(Opened::new(path, Body::Bytes(Bytes::from(shard(path)))))
         })
     }
-
-    fn url(&self, path: &str) -> Option<String> {
-        Some(format!("hub://{path}"))
-    }
 }
 
 #[tokio::test]
 async fn a_disk_that_fails_half_way_costs_a_warning() {
     let model = Fixture::new().await;
-    let handler = FilesHandler::new(Arc::new(Saboteur(model.folder())), "model.json");
+    let handler = FilesHandler::new(Arc::new(Saboteur(model.folder())), "model.json").with_cache_url("hub://");
     let (_, warnings) = load_from(&handler, IoOptions::default().with_cache(model.cache())).await.unwrap();
     assert!(warnings[0].contains("expected a folder of the cache, found a file"), "{warnings:?}");
     assert_eq!(model.cache().list(), []);

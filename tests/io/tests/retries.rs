@@ -245,14 +245,16 @@ async fn a_wait_that_is_too_long_is_an_error_at_once() {
     let reply = |_: &Request| Reply::status("429 Too Many Requests", &["Retry-After: 3600"], "");
     let start = Instant::now();
     let says = "it asks to wait 3600s, `Retry::longest_retry_after` is 30s";
-    check_fails(reply, quick(), 1, Kind::Fetch, says).await;
+    let error = check_fails(reply, quick(), 1, Kind::Fetch, says).await;
     assert!(start.elapsed() < Duration::from_secs(10));
+    assert_eq!((error.is_transient(), error.retry_after()), (true, Some(Duration::from_secs(3600))));
 }
 
 #[tokio::test]
 async fn what_is_final_is_asked_for_once() {
     let once = |reply: Reply, kind: Kind, says: &'static str| async move {
-        check_fails(move |_| reply.clone(), quick(), 1, kind, says).await
+        let error = check_fails(move |_| reply.clone(), quick(), 1, kind, says).await;
+        assert!(!error.is_transient(), "{error:?}");
     };
     for status in ["400 Bad Request", "401 Unauthorized", "403 Forbidden", "404 Not Found", "501 Not Implemented"] {
         once(Reply::status(status, &[], ""), Kind::Fetch, status).await;
@@ -267,14 +269,15 @@ async fn what_is_final_is_asked_for_once() {
 #[tokio::test]
 async fn a_server_that_never_answers_well_is_given_up() {
     let says = "try again later (tried 5 times)";
-    check_fails(|_| Reply::status("503 x", &[], ""), quick(), 5, Kind::Fetch, says).await;
+    let error = check_fails(|_| Reply::status("503 x", &[], ""), quick(), 5, Kind::Fetch, says).await;
+    assert_eq!((error.is_transient(), error.retry_after()), (true, None));
     let never = quick().with_retry(Retry::never());
     let error = check_fails(|_| Reply::status("503 x", &[], ""), never, 1, Kind::Fetch, "try again later").await;
     assert!(!error.message().contains("tried"), "{error}");
     let error = check_fails(|_| Reply::default().close(), quick(), 5, Kind::Fetch, "(tried 5 times)").await;
-    // The cause is the connection's, and not a mark of ours.
+    // The cause is the connection's.
     let cause = format!("{:?}", std::error::Error::source(&error).unwrap());
-    assert!(cause.contains("IncompleteMessage") && !cause.contains("MayPass"), "{cause}");
+    assert!(cause.contains("IncompleteMessage"), "{cause}");
 }
 
 #[tokio::test]
@@ -299,6 +302,7 @@ async fn the_deadline_of_the_load_holds_during_a_wait() {
     let error = check_fails(|_| Reply::status("503 x", &[], ""), options, 1, Kind::Fetch, says).await;
     assert!(start.elapsed() < Duration::from_secs(2));
     assert!(std::error::Error::source(&error).unwrap().to_string().contains("503"), "{error:?}");
+    assert!(!error.is_transient());
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //! features and hides what a crate forgot to ask for. Slow: each crate is checked with its own set.
 
 use crate::Outcome;
-use crate::run::{cargo, run};
+use crate::run::{cargo, output, program_in, run};
 use crate::workspace::Workspace;
 
 const PUBLISHED: &[&str] =
@@ -26,6 +26,26 @@ pub fn run_each(workspace: &Workspace) -> Outcome {
         check(workspace, &format!("tfjs-io with {feature} alone"), &args)?;
     }
     Ok(())
+}
+
+/// The crates that build for [`WASM`]. The transport does without its backends.
+const PORTABLE: &[&str] = &["tfjs-manifest", "tfjs-io", "tfjs-weights", "tfjs-ir", "tfjs-topology", "tfjs-kernels"];
+
+const WASM: &str = "wasm32-unknown-unknown";
+
+/// Checks the portable crates for WebAssembly, if the toolchain has its standard library.
+///
+/// # Errors
+/// The first that does not build, or not without a warning.
+pub fn run_wasm(workspace: &Workspace) -> Outcome {
+    let folder = output(program_in(workspace, "rustc", &["--print", "target-libdir", "--target", WASM]))?;
+    if !std::path::Path::new(folder.trim()).is_dir() {
+        eprintln!("== {WASM}: skipped, its standard library is not installed (`rustup target add {WASM}`)");
+        return Ok(());
+    }
+    let packages = PORTABLE.iter().flat_map(|name| ["--package", name]);
+    let args: Vec<&str> = ["--target", WASM, "--no-default-features"].into_iter().chain(packages).collect();
+    check(workspace, WASM, &args)
 }
 
 fn check(workspace: &Workspace, what: &str, args: &[&str]) -> Outcome {

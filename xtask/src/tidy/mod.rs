@@ -3,6 +3,7 @@
 
 pub mod builds;
 mod differences;
+mod direction;
 mod edges;
 mod expectations;
 mod features;
@@ -53,6 +54,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("features", features::check),
     ("locked packages", lock::check),
     ("reserved words", reserved::check),
+    ("direction of tfjs-io", direction::check),
     ("module files", modules::check),
     ("listed layers", listed::check),
     ("places", places::check),

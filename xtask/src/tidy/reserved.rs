@@ -84,7 +84,7 @@ mod tests {
     fn files_and_sockets_are_opened_in_one_place() {
         let uses = "use std::fs;\nuse tokio::net::TcpStream;\nlet f = File::open(p);\nuse std::{io, net::TcpStream};";
         check("crates/tfjs/src/load.rs", uses, &[1, 2, 3, 4]);
-        check("crates/tfjs-io/src/file/mod.rs", uses, &[]);
+        check("crates/tfjs-io/src/place/file/mod.rs", uses, &[]);
         check("crates/tfjs-candle/src/weights.rs", "candle_core::safetensors::load(p, d)", &[1]);
     }
 

@@ -10,9 +10,9 @@ const HEADING: &str = "## Attacks";
 /// The types that limits are fields of, and where they are.
 const TYPES: &[(&str, &str)] = &[
     (LIMITS, "crates/tfjs-manifest/src/limits.rs"),
-    ("IoOptions", "crates/tfjs-io/src/options/mod.rs"),
-    ("Timeouts", "crates/tfjs-io/src/options/mod.rs"),
-    ("Retry", "crates/tfjs-io/src/retry.rs"),
+    ("IoOptions", "crates/tfjs-io/src/model/options.rs"),
+    ("Timeouts", "crates/tfjs-io/src/base/network.rs"),
+    ("Retry", "crates/tfjs-io/src/base/retry.rs"),
 ];
 /// Every field of this one must be in the table.
 const LIMITS: &str = "Limits";

@@ -10,7 +10,7 @@ const LEAST: usize = 4 << 20;
 #[cfg(target_os = "linux")]
 const PAGE: usize = 64 << 10;
 
-/// Advises huge pages for a buffer that nobody has touched yet.
+/// Advises huge pages for a buffer that has not been written yet.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 pub(super) fn advise(buffer: &mut [u8]) {

@@ -1,78 +1,31 @@
 //! Weight files that stay open and are read when a weight is wanted. Reads nothing before that.
 //!
-//! Nothing is mapped, because a file truncated under a map kills the process: every read looks whether the file
-//! still has the length and the time it had.
+//! Files are not mapped, because a file that is truncated under a map kills the process: every read checks that the
+//! file still has the length and the time it had.
 
+use super::KEPT_OPEN;
 use super::local::LocalShard;
-use super::{KEPT_OPEN, check_paths, fetch_weights};
-use crate::checked::checked;
-use crate::cx::IoCx;
-use crate::files::{Body, Files, OpenOptions, Opened, Purpose};
-use crate::handler::WeightSource;
+use crate::base::files::{Body, Files, OpenOptions, Opened, Purpose};
 use bytes::Bytes;
-use std::sync::Arc;
-use tfjs_manifest::{Error, GroupLayout, GroupSink, Result, Segment, TensorLayout, WeightReader, WeightSink};
+use tfjs_manifest::{Error, Result, TensorLayout, WeightReader};
 
-/// Opens the weight files of all groups for reading later. They must be files on disk or in memory, or such as a
-/// [cache](crate::IoOptions::cache) keeps: what it has not yet is brought there first.
-///
-/// `groups` are the paths of the manifest and `layout` what lies in them. All lengths are checked now.
-///
-/// # Errors
-/// As [`fetch_weights`](crate::fetch_weights); [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for files that
-/// can only be had as a stream.
-pub async fn open_weights(
-    source: &WeightSource,
-    groups: &[Vec<String>],
-    layout: &TensorLayout,
-    cx: &IoCx,
-) -> Result<Arc<dyn WeightReader>> {
-    check_paths(groups, cx)?;
-    let opened = match source {
-        WeightSource::None if groups.iter().any(|paths| !paths.is_empty()) => {
-            return Err(Error::misuse("the model names weight files, its handler gave no weights"));
-        }
-        WeightSource::None => LazyFiles { groups: groups.iter().map(|_| LazyGroup::default()).collect(), _begun: None },
-        WeightSource::Whole(_) => {
-            return Err(Error::unsupported(
-                "weights in one piece of memory are not read lazily, they are there already; load them whole",
-            ));
-        }
-        WeightSource::Files(_) => match open_all(source, groups, cx).await? {
-            Road::Open(opened) => opened,
-            Road::Streams { cached: true, .. } => {
-                fetch_weights(source, groups, PassedBy::new(layout), cx).await?;
-                open_all(source, groups, cx).await?.open()?
-            }
-            streams => streams.open()?,
-        },
-    };
-    for (g, (group, laid_out)) in opened.groups.iter().zip(layout.groups()).enumerate() {
-        let last = group.files.last().map(|(_, file)| file.location().to_owned()).unwrap_or_default();
-        match laid_out.total {
-            Some(needed) if group.len < needed => {
-                return Err(super::pieces::too_short(g, needed - group.len).in_file(last));
-            }
-            Some(needed) if group.len > needed => {
-                return Err(super::pieces::too_long(g, needed, group.len).in_file(last));
-            }
-            _ => {}
-        }
-    }
-    Ok(Arc::new(opened))
+/// The result of opening the files of a model.
+pub(crate) enum Opening {
+    /// All files can be read at offsets.
+    Lazy(LazyFiles),
+    /// This file comes as a stream.
+    Stream { location: String },
 }
 
-/// How the files can be had.
-enum Road {
-    Open(LazyFiles),
-    Streams { location: String, cached: bool },
-}
-
-impl Road {
-    fn open(self) -> Result<LazyFiles> {
+impl Opening {
+    /// The open files.
+    ///
+    /// # Errors
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a stream.
+    pub(crate) fn lazy(self) -> Result<LazyFiles> {
         match self {
-            Road::Open(files) => Ok(files),
-            Road::Streams { location, .. } => Err(Error::unsupported(
+            Opening::Lazy(files) => Ok(files),
+            Opening::Stream { location } => Err(Error::unsupported(
                 "lazy loading reads from files on disk, and this one comes from elsewhere; load it whole, or through a \
                  cache",
             )
@@ -81,13 +34,8 @@ impl Road {
     }
 }
 
-async fn open_all(source: &WeightSource, groups: &[Vec<String>], cx: &IoCx) -> Result<Road> {
-    let WeightSource::Files(files) = &checked(source, groups, cx)? else {
-        return Err(Error::bug("files are no files once their sums are checked"));
-    };
-    let paths: Vec<&str> = groups.iter().flatten().map(String::as_str).collect();
-    let begun = files.begin_load(&paths).await?;
-    let files = begun.as_ref().unwrap_or(files);
+/// Opens the files of all groups, up to the first that comes as a stream.
+pub(crate) async fn open_lazy(files: &dyn Files, groups: &[Vec<String>]) -> Result<Opening> {
     let mut opened = Vec::with_capacity(groups.len());
     let mut count = 0;
     for paths in groups {
@@ -98,49 +46,43 @@ async fn open_all(source: &WeightSource, groups: &[Vec<String>], cx: &IoCx) -> R
             group.push(match body {
                 Body::File(file) => LazyFile::Local(LocalShard::new(location, file, count < KEPT_OPEN)?),
                 Body::Bytes(bytes) => LazyFile::Memory(location, bytes),
-                Body::Stream(_) | Body::Unchanged => return Ok(Road::Streams { location, cached: begun.is_some() }),
+                Body::Stream(_) | Body::Unchanged => return Ok(Opening::Stream { location }),
             });
             count += 1;
         }
         opened.push(group);
     }
-    Ok(Road::Open(LazyFiles { groups: opened, _begun: begun }))
-}
-
-/// Where bytes go that only a cache is to keep.
-struct PassedBy(Vec<Passing>);
-
-enum Passing {
-    Known(u64),
-    Growing { bytes: Vec<u8>, limit: u64 },
-}
-
-impl PassedBy {
-    fn new(layout: &TensorLayout) -> Self {
-        let group = |group: &GroupLayout| match group.total {
-            Some(total) => Passing::Known(total),
-            None => Passing::Growing { bytes: Vec::new(), limit: group.most },
-        };
-        PassedBy(layout.groups().iter().map(group).collect())
-    }
-}
-
-impl WeightSink for PassedBy {
-    fn groups(&mut self) -> Vec<GroupSink<'_>> {
-        let groups = self.0.iter_mut().map(|group| match group {
-            Passing::Known(total) => GroupSink::Segments(vec![Segment::Skip(*total)]),
-            Passing::Growing { bytes, limit } => GroupSink::Growing { bytes, limit: *limit },
-        });
-        groups.collect()
-    }
+    Ok(Opening::Lazy(LazyFiles { groups: opened }))
 }
 
 /// The open files of a model.
 #[derive(Debug)]
-struct LazyFiles {
+pub(crate) struct LazyFiles {
     groups: Vec<LazyGroup>,
-    /// A cache keeps what is in use.
-    _begun: Option<Arc<dyn Files>>,
+}
+
+impl LazyFiles {
+    /// Groups without any file.
+    pub(crate) fn empty(groups: usize) -> Self {
+        LazyFiles { groups: (0..groups).map(|_| LazyGroup::default()).collect() }
+    }
+
+    /// Compares the length of each group with the manifest's.
+    pub(crate) fn check_lengths(&self, layout: &TensorLayout) -> Result<()> {
+        for (g, (group, laid_out)) in self.groups.iter().zip(layout.groups()).enumerate() {
+            let last = group.files.last().map(|(_, file)| file.location().to_owned()).unwrap_or_default();
+            match laid_out.total {
+                Some(needed) if group.len < needed => {
+                    return Err(super::pieces::too_short(g, needed - group.len).in_file(last));
+                }
+                Some(needed) if group.len > needed => {
+                    return Err(super::pieces::too_long(g, needed, group.len).in_file(last));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The files of a group, each with where it begins in their concatenation.

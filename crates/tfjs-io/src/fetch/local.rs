@@ -4,9 +4,10 @@
 //! truncated under a map kills the process, here it is an error.
 
 use super::pieces::{Pieces, Room, out_of_memory};
-use crate::cx::IoCx;
-use crate::file::{Links, open_regular};
-use crate::files::{Body, LocalFile, Opened};
+use crate::base::blocking::CancelOnDrop;
+use crate::base::disk::{Links, open_regular, read_at};
+use crate::base::files::{Body, LocalFile, Opened};
+use crate::base::progress::Reporter;
 use std::collections::VecDeque;
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind};
@@ -31,7 +32,7 @@ pub(super) struct LocalShard {
     state: FileState,
 }
 
-/// What must not change while a file is read.
+/// The state of a file, which must not change while it is read.
 #[derive(Debug, PartialEq, Eq)]
 struct FileState {
     len: u64,
@@ -56,7 +57,7 @@ impl FileState {
         if now == *self { Ok(()) } else { Err(changed()) }
     }
 
-    /// The same file again. What is there now may be a pipe, which is not waited for.
+    /// Opens the same file again. There may be a pipe now, which is not waited for.
     fn reopen(&self, path: &Path) -> Result<File> {
         let (file, _) = open_regular(path, path, Links::Any)?;
         self.check(&file)?;
@@ -73,12 +74,12 @@ impl LocalShard {
         Ok(LocalShard { location, file: keep.then_some(local.file), path: local.path, state })
     }
 
-    /// Back to what it was made of.
+    /// The open file that it was made of.
     pub(super) fn into_opened(self) -> Opened {
         let LocalShard { location, file, path, state } = self;
         let body = match (file, path) {
             (Some(file), path) => Body::File(LocalFile::new(file, path)),
-            // Closed files are opened again by whoever reads them; see `KEPT_OPEN`.
+            // It was closed, see `KEPT_OPEN`, and is opened again.
             (None, path) => match path.as_deref().map_or_else(|| Err(no_path()), |path| state.reopen(path)) {
                 Ok(file) => Body::File(LocalFile::new(file, path)),
                 Err(error) => Body::Stream(Box::pin(futures_util::stream::iter([Err(error.in_file(&location))]))),
@@ -137,34 +138,24 @@ pub(super) async fn fill<S: WeightSink + 'static>(
     shards: Vec<LocalShard>,
     groups: &[Vec<String>],
     mut sink: S,
-    cx: &IoCx,
+    reporter: &Reporter,
 ) -> Result<S> {
     let counts: Vec<usize> = groups.iter().map(Vec::len).collect();
     let cancelled = CancelOnDrop::default();
     let flag = cancelled.0.clone();
-    let cx = cx.clone();
-    crate::blocking::run(move || {
-        fill_blocking(&shards, &counts, sink.groups(), &cx, &flag)?;
+    let reporter = reporter.clone();
+    crate::base::blocking::run(move || {
+        fill_blocking(&shards, &counts, sink.groups(), &reporter, &flag)?;
         Ok(sink)
     })
     .await
-}
-
-/// Set when the load is dropped: threads that read look at it between pieces.
-#[derive(Default)]
-pub(crate) struct CancelOnDrop(pub(crate) Arc<AtomicBool>);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 fn fill_blocking(
     shards: &[LocalShard],
     counts: &[usize],
     sinks: Vec<GroupSink<'_>>,
-    cx: &IoCx,
+    reporter: &Reporter,
     cancelled: &AtomicBool,
 ) -> Result<()> {
     let all: Vec<Shard<'_>> = shards.iter().map(Shard::new).collect();
@@ -179,14 +170,14 @@ fn fill_blocking(
     }
     // Every length is right: now memory may be touched.
     for shard in &all {
-        cx.reporter().opened(&shard.name);
+        reporter.opened(&shard.name);
         if shard.local.state.len == 0 {
-            cx.reporter().done(&shard.name);
+            reporter.done(&shard.name);
         }
     }
-    cx.reporter().total(all.iter().map(|s| s.local.state.len).sum());
+    reporter.total(all.iter().map(|s| s.local.state.len).sum());
     let groups = rooms.into_iter().map(|(files, room)| Ok((files, memory(files, room)?))).collect::<Result<_>>()?;
-    read_all(Cutter { groups, offset: 0 }, cx, cancelled)?;
+    read_all(Cutter { groups, offset: 0 }, reporter, cancelled)?;
     for shard in &all {
         if let Some(file) = &shard.local.file {
             shard.local.state.check(file).map_err(|e| e.in_file(&shard.local.location))?;
@@ -207,10 +198,10 @@ impl<'s> Shard<'s> {
         Shard { local, name: local.location.as_str().into(), left: AtomicU64::new(local.state.len) }
     }
 
-    fn progress(&self, bytes: u64, cx: &IoCx) {
-        cx.reporter().bytes(&self.name, bytes);
+    fn progress(&self, bytes: u64, reporter: &Reporter) {
+        reporter.bytes(&self.name, bytes);
         if bytes > 0 && self.left.fetch_sub(bytes, Ordering::Relaxed) == bytes {
-            cx.reporter().done(&self.name);
+            reporter.done(&self.name);
         }
     }
 }
@@ -297,7 +288,7 @@ struct Cutter<'s, 'a> {
 }
 
 impl<'s, 'a> Cutter<'s, 'a> {
-    fn next(&mut self, cx: &IoCx) -> Option<Result<Piece<'s, 'a>>> {
+    fn next(&mut self, reporter: &Reporter) -> Option<Result<Piece<'s, 'a>>> {
         loop {
             let (files, room) = self.groups.front_mut()?;
             let Some(shard) = files.first() else {
@@ -316,7 +307,7 @@ impl<'s, 'a> Cutter<'s, 'a> {
             let offset = self.offset;
             self.offset += out.len();
             match out {
-                Segment::Skip(count) => shard.progress(count, cx),
+                Segment::Skip(count) => shard.progress(count, reporter),
                 out if out.is_empty() => {}
                 out => return Some(Ok(Piece { shard, offset, out })),
             }
@@ -325,7 +316,7 @@ impl<'s, 'a> Cutter<'s, 'a> {
 }
 
 /// Reads all pieces, by several threads, until one fails or the load is dropped.
-fn read_all(pieces: Cutter<'_, '_>, cx: &IoCx, cancelled: &AtomicBool) -> Result<()> {
+fn read_all(pieces: Cutter<'_, '_>, reporter: &Reporter, cancelled: &AtomicBool) -> Result<()> {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
     let total: u64 = pieces.groups.iter().map(|(_, room)| room.len()).sum();
     let threads = THREADS.min(cores).min(total.div_ceil(PIECE) as usize).max(1);
@@ -337,13 +328,13 @@ fn read_all(pieces: Cutter<'_, '_>, cx: &IoCx, cancelled: &AtomicBool) -> Result
             if cancelled.load(Ordering::Relaxed) || lock(&failure).is_some() {
                 return;
             }
-            let Some(piece) = lock(&queue).next(cx) else {
+            let Some(piece) = lock(&queue).next(reporter) else {
                 return;
             };
             let read = piece.and_then(|piece| {
                 let (shard, count) = (piece.shard, piece.out.len());
                 piece.read(&mut bounce).map_err(|e| e.in_file(&shard.local.location))?;
-                shard.progress(count, cx);
+                shard.progress(count, reporter);
                 Ok(())
             });
             if let Err(error) = read {
@@ -370,20 +361,6 @@ fn read_all(pieces: Cutter<'_, '_>, cx: &IoCx, cancelled: &AtomicBool) -> Result
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // Nothing under these locks panics; if it did, what they hold would still be whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Reads at an offset without moving any cursor, so that threads can share the file.
-pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    #[cfg(unix)]
-    return std::os::unix::fs::FileExt::read_at(file, buffer, offset);
-    // Moves the cursor, which nobody uses.
-    #[cfg(windows)]
-    return std::os::windows::fs::FileExt::seek_read(file, buffer, offset);
-    #[cfg(not(any(unix, windows)))]
-    {
-        let _ = (file, buffer, offset);
-        Err(ErrorKind::Unsupported.into())
-    }
 }
 
 fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {

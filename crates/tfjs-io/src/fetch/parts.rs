@@ -1,10 +1,10 @@
-//! How many requests for weights there are at a time, and large files in parts; opens what it is told to.
+//! The bound on the number of requests at a time, and large files in parts.
 
+use super::FetchConfig;
 use super::pieces::Pieces;
 use super::streams::{Incoming, read_exactly};
-use crate::cx::IoCx;
-use crate::files::{BoxFuture, ByteRange, Files, OpenOptions, Opened, Purpose, Validator};
-use crate::options::IoOptions;
+use crate::base::files::{BoxFuture, ByteRange, Files, OpenOptions, Opened, Purpose, Validator, changed};
+use crate::base::progress::Reporter;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use std::sync::Arc;
@@ -22,18 +22,18 @@ pub(super) struct Requests {
     at_once: usize,
     split_over: u64,
     part: u64,
-    /// Whether first parts are asked for: not any more once one came that nothing can be joined to.
+    /// Whether first parts are requested. No longer after one to which no other part may be joined.
     split: AtomicBool,
 }
 
 impl Requests {
-    pub(super) fn new(options: &IoOptions) -> Self {
-        let at_once = options.concurrency.clamp(1, Semaphore::MAX_PERMITS);
+    pub(super) fn new(config: &FetchConfig) -> Self {
+        let at_once = config.concurrency.clamp(1, Semaphore::MAX_PERMITS);
         Requests {
             places: Semaphore::new(at_once),
             at_once,
-            split_over: options.split_over.max(LEAST_PART),
-            part: options.range_bytes.max(LEAST_PART),
+            split_over: config.split_over.max(LEAST_PART),
+            part: config.range_bytes.max(LEAST_PART),
             split: AtomicBool::new(at_once > 1),
         }
     }
@@ -48,7 +48,7 @@ impl Requests {
         self.places.acquire().await.map_err(|e| Error::bug("the places for requests are gone").with_source(e))
     }
 
-    /// How to ask for a file of a group of this size. If it can be a large one, its first part is asked for: an
+    /// The options for opening a file of a group of this size. If it may be large, its first part is requested: an
     /// ordinary file is a part of itself, and of a large one no more comes than is wanted of this request.
     pub(super) fn first(&self, group: Option<u64>) -> OpenOptions {
         let options = OpenOptions::new(Purpose::Weights);
@@ -60,7 +60,7 @@ impl Requests {
         }
     }
 
-    /// What to do with an answer to that.
+    /// Classifies the answer to such a request.
     pub(super) fn judge(&self, opened: &Opened) -> Answer {
         match (opened.len, opened.file_len, &opened.validator) {
             (None, ..) => Answer::Whole,
@@ -76,20 +76,20 @@ impl Requests {
     }
 }
 
-/// What came when a file was asked for.
+/// What the place returned for a file.
 pub(super) enum Answer {
     /// All of it.
     Whole,
     /// Its first part, to which others can be joined.
     Part { len: u64, file_len: u64, validator: Validator },
-    /// A part that others could be joined to by luck only.
+    /// A part of an unknown state of the file, to which no other part may be joined.
     Useless,
 }
 
 /// A file whose first part is open.
 pub(super) struct Split<'a> {
     pub(super) files: &'a dyn Files,
-    pub(super) cx: &'a IoCx,
+    pub(super) reporter: &'a Reporter,
     pub(super) requests: &'a Requests,
     pub(super) path: &'a str,
     pub(super) group: usize,
@@ -110,8 +110,7 @@ impl<'a> Split<'a> {
         let mut running: FuturesUnordered<BoxFuture<'_, Result<()>>> = FuturesUnordered::new();
         let piece = share.take(len).ok_or_else(|| Error::bug("a part is longer than its file"))?;
         running.push(Box::pin(self.read(first, len, piece, place)));
-        // One after the other, as there are places: a small part of a huge file is no reason to remember
-        // millions of parts.
+        // Begun one after the other, as there are permits: a huge file in small parts would be millions of futures.
         loop {
             while share.len() > 0 && running.len() < self.requests.at_once() {
                 let start = self.file_len - share.len();
@@ -142,7 +141,7 @@ impl<'a> Split<'a> {
                 opened.offset
             )));
         }
-        let body = Incoming::new(opened.body, opened.len, &self.name, self.cx);
+        let body = Incoming::new(opened.body, opened.len, &self.name, self.reporter);
         self.read(body, len, piece, place).await
     }
 
@@ -155,9 +154,4 @@ impl<'a> Split<'a> {
     ) -> Result<()> {
         read_exactly(&mut piece, len, self.group, &mut body).await
     }
-}
-
-/// What was fetched and what comes are not of one file.
-pub(super) fn changed() -> Error {
-    Error::mismatch("the file changed while it was fetched; load the model again")
 }

@@ -85,7 +85,7 @@ impl<'a> Pieces<'a> {
         })
     }
 
-    /// Fills the first bytes. The caller has checked that there are so many.
+    /// Fills the first bytes. The caller has checked that there is room for them.
     pub(super) fn write(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             if let Some(Segment::Panels(panels)) = self.queue.front_mut().filter(|first| !first.is_empty()) {
@@ -107,7 +107,7 @@ impl<'a> Pieces<'a> {
     }
 }
 
-/// Where the rest of a group goes.
+/// The memory for the rest of a group.
 #[derive(Debug)]
 pub(super) enum Room<'a> {
     /// The sizes are known.
@@ -141,7 +141,7 @@ impl<'a> Room<'a> {
         }
     }
 
-    /// Fills the first bytes, if there is room for them.
+    /// Fills the first bytes after checking that there is room for them.
     pub(super) fn write(&mut self, chunk: &[u8], group: usize) -> Result<()> {
         self.check(chunk.len() as u64, group)?;
         match self {
@@ -155,7 +155,7 @@ impl<'a> Room<'a> {
         Ok(())
     }
 
-    /// Whether so many more bytes may come.
+    /// Checks that `more` bytes may come.
     pub(super) fn check(&self, more: u64, group: usize) -> Result<()> {
         let left = self.left();
         match self {

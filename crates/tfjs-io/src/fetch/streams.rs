@@ -5,18 +5,17 @@
 //! group's memory from one to the next: a file takes its share as soon as its length is known, which is
 //! when its headers are there, long before its body is.
 //!
-//! So many requests are under way at a time, and no more; each has a place from before it is sent until its
-//! body is over. That cannot end in a deadlock. Of the files that have been begun, as many at most as there are
-//! places and in order, only those wait with a place in hand that wait for their memory, one place each. The
-//! first of them that is not over does not wait for memory, since those before it have handed it on. So at most
-//! all places but one are held by who waits, and the last goes round among those who do not: the first file, and
-//! parts of files, which have their memory.
+//! The number of requests at a time is bounded by permits: a request holds one from before it is sent until its body has
+//! ended. This cannot deadlock. Files are begun in order, at most as many at a time as there are permits. A job holds a
+//! permit while waiting only if it waits for its buffer. The first unfinished file does not wait for its buffer, since
+//! the files before it have handed theirs on. So waiting jobs hold at most all permits but one, and the last one serves
+//! those that have their buffers: the first file, and parts of files.
 
-use super::body::into_stream;
 use super::parts::{Answer, Requests, Split};
 use super::pieces::{Pieces, Room, not_as_announced};
-use crate::cx::IoCx;
-use crate::files::{Body, BoxFuture, Files, OpenOptions, Opened, Purpose};
+use crate::base::files::{Body, BoxFuture, Files, OpenOptions, Opened, Purpose};
+use crate::base::progress::Reporter;
+use crate::base::stream::into_stream;
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 use futures_util::stream::{self, BoxStream};
@@ -33,7 +32,7 @@ pub(super) async fn fill(
     opened: Vec<Opened>,
     requests: &Requests,
     sinks: Vec<GroupSink<'_>>,
-    cx: &IoCx,
+    reporter: &Reporter,
 ) -> Result<()> {
     let mut opened = opened.into_iter();
     // Boxed before they are buffered: the compiler cannot see that closures over borrows are general
@@ -54,7 +53,7 @@ pub(super) async fn fill(
             let last = i + 1 == paths.len();
             let job = Job {
                 files: &**files,
-                cx,
+                reporter,
                 path,
                 group,
                 requests,
@@ -67,14 +66,14 @@ pub(super) async fn fill(
             jobs.push(Box::pin(job.run()));
         }
     }
-    // In order: whoever a file waits for has been started before it.
+    // In order: the file that a file waits for has been started before it.
     stream::iter(jobs).buffer_unordered(requests.at_once()).try_collect().await
 }
 
 /// One file.
 struct Job<'a> {
     files: &'a dyn Files,
-    cx: &'a IoCx,
+    reporter: &'a Reporter,
     path: &'a str,
     group: usize,
     requests: &'a Requests,
@@ -104,12 +103,12 @@ impl<'a> Job<'a> {
         }
         let Opened { location, len, body, .. } = opened;
         let name: Arc<str> = location.as_str().into();
-        self.cx.reporter().opened(&name);
-        let body = Incoming::new(body, len, &name, self.cx);
+        self.reporter.opened(&name);
+        let body = Incoming::new(body, len, &name, self.reporter);
         let result = match (answer, len) {
             (Answer::Part { len, file_len, validator }, _) => {
-                let Job { files, cx, requests, path, group, .. } = self;
-                let split = Split { files, cx, requests, path, group, validator, file_len, name: name.clone() };
+                let Job { files, reporter, requests, path, group, .. } = self;
+                let split = Split { files, reporter, requests, path, group, validator, file_len, name: name.clone() };
                 match self.share(file_len).await {
                     Ok(share) => split.fetch(body, len, place, share).await,
                     Err(e) => Err(e),
@@ -119,7 +118,7 @@ impl<'a> Job<'a> {
             _ => self.unknown(len, body).await,
         };
         result.map_err(|e| e.in_file(&location))?;
-        self.cx.reporter().done(&name);
+        self.reporter.done(&name);
         Ok(())
     }
 
@@ -127,7 +126,7 @@ impl<'a> Job<'a> {
         self.files.open(self.path, options).await.map_err(|e| e.in_file(self.files.location(self.path)))
     }
 
-    /// The memory of a file of this length, once the files before it have theirs; hands on the rest.
+    /// The memory of a file of this length, once the files before it have theirs. Passes on the rest.
     async fn share(&mut self, len: u64) -> Result<Pieces<'a>> {
         let room = receive(&mut self.receive).await?;
         room.check(len, self.group)?;
@@ -191,7 +190,7 @@ impl<'a> Job<'a> {
         self.hand_on(room)
     }
 
-    /// Gives what is left of the group to the next file, or checks that nothing is.
+    /// Passes the rest of the group's memory to the next file, or checks that nothing is left.
     fn hand_on(&mut self, room: Room<'a>) -> Result<()> {
         match self.send.take() {
             // A receiver that is gone belongs to a job that has failed, and that error is reported.
@@ -232,19 +231,19 @@ pub(super) async fn read_exactly(
 pub(super) struct Incoming<'a> {
     stream: BoxStream<'static, Result<Bytes>>,
     name: Arc<str>,
-    cx: &'a IoCx,
+    reporter: &'a Reporter,
 }
 
 impl<'a> Incoming<'a> {
-    pub(super) fn new(body: Body, len: Option<u64>, name: &Arc<str>, cx: &'a IoCx) -> Self {
-        Incoming { stream: into_stream(body, len), name: name.clone(), cx }
+    pub(super) fn new(body: Body, len: Option<u64>, name: &Arc<str>, reporter: &'a Reporter) -> Self {
+        Incoming { stream: into_stream(body, len), name: name.clone(), reporter }
     }
 
     /// The next chunk. May be dropped and called again without losing one.
     async fn next(&mut self) -> Option<Result<Bytes>> {
         let chunk = self.stream.next().await;
         if let Some(Ok(chunk)) = &chunk {
-            self.cx.reporter().bytes(&self.name, chunk.len() as u64);
+            self.reporter.bytes(&self.name, chunk.len() as u64);
         }
         chunk
     }

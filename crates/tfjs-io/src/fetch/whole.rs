@@ -1,20 +1,20 @@
 //! Weights that are in memory already, as one concatenation of all groups; copied in short steps.
 
-use super::body::into_stream;
 use super::pieces::Room;
-use crate::cx::IoCx;
-use crate::files::Body;
+use crate::base::files::Body;
+use crate::base::progress::Reporter;
+use crate::base::stream::into_stream;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use std::sync::Arc;
 use tfjs_manifest::{Error, GroupSink, Limits, Result};
 
-/// What messages call the concatenation.
+/// The concatenation as messages name it.
 const NAME: &str = "weight data";
 
-pub(super) async fn fill(chunks: &[Bytes], sinks: Vec<GroupSink<'_>>, cx: &IoCx) -> Result<()> {
+pub(super) async fn fill(chunks: &[Bytes], sinks: Vec<GroupSink<'_>>, reporter: &Reporter) -> Result<()> {
     let name: Arc<str> = NAME.into();
-    cx.reporter().opened(&name);
+    reporter.opened(&name);
     let rooms = sinks.into_iter().map(Room::new).collect::<Result<Vec<_>>>()?;
     let found = chunks.iter().try_fold(0u64, |n, c| n.checked_add(c.len() as u64)).unwrap_or(u64::MAX);
     let lengths = lengths(&rooms, found).map_err(|e| e.in_file(NAME))?;
@@ -25,7 +25,7 @@ pub(super) async fn fill(chunks: &[Bytes], sinks: Vec<GroupSink<'_>>, cx: &IoCx)
         let mut steps = into_stream(Body::Bytes(chunk.clone()), None);
         while let Some(step) = steps.next().await {
             let mut step = step?;
-            cx.reporter().bytes(&name, step.len() as u64);
+            reporter.bytes(&name, step.len() as u64);
             while !step.is_empty() {
                 let Some((group, (room, left))) = &mut now else {
                     now = groups.next();
@@ -43,11 +43,11 @@ pub(super) async fn fill(chunks: &[Bytes], sinks: Vec<GroupSink<'_>>, cx: &IoCx)
             }
         }
     }
-    cx.reporter().done(&name);
+    reporter.done(&name);
     Ok(())
 }
 
-/// How many bytes each group takes. One group of unknown size takes what the others leave.
+/// The bytes of each group. A group of unknown size gets the bytes that the others leave.
 fn lengths(rooms: &[Room<'_>], found: u64) -> Result<Vec<u64>> {
     let known = rooms.iter().filter_map(Room::needed).try_fold(0u64, |n, len| n.checked_add(len));
     let known = known.ok_or_else(|| Error::limit("the weights have more bytes than can be counted"))?;

@@ -1,21 +1,21 @@
 //! A model's files from one place to another, a file at a time, counted as they pass; and both compared afterwards.
 
-use super::former::former_files;
-use super::stored::{ModelInfo, Stored};
-use crate::checked::{checked, load_artifacts};
-use crate::cx::IoCx;
-use crate::fetch::into_stream;
-use crate::files::{Body, Files, OpenOptions, Opened, Purpose};
-use crate::handler::{FilesHandler, IoHandler, SaveArtifacts, WeightSource};
-use crate::memory::MemoryFiles;
-use crate::progress::Phase;
+use crate::base::files::{Body, Files, OpenOptions, Opened, Purpose};
+use crate::base::progress::Phase;
+use crate::base::stream::into_stream;
+use crate::model::checksums::{checked, load_artifacts};
+use crate::model::cx::IoCx;
+use crate::model::handler::{IoHandler, SaveArtifacts, WeightSource};
+use crate::model::handlers::files::FilesHandler;
+use crate::model::own::{ModelInfo, Stored, former_files};
+use crate::place::memory::MemoryFiles;
 use bytes::{Buf, Bytes};
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 use tfjs_manifest::{Error, Result};
 
-/// What is copied: a model as its handler loads it.
+/// The model that is copied, as its handler loads it.
 pub(super) struct Source {
     pub(super) stored: Stored,
     weights: Arc<dyn Files>,
@@ -45,7 +45,7 @@ impl Source {
         Ok(Source { stored, weights })
     }
 
-    /// What the copy is.
+    /// Describes the copy.
     pub(super) fn into_info(self) -> ModelInfo {
         ModelInfo { saved: Some(SystemTime::now()), ..self.stored.info }
     }
@@ -62,7 +62,7 @@ pub(super) async fn copy(source: &Source, target: &FilesHandler, cx: &IoCx) -> R
     ledger.finish()
 }
 
-/// Gives the model to a place that writes it in its own way, as a whole.
+/// Saves the model through a handler that writes it as a whole.
 pub(super) async fn hand_over(source: &Source, target: &dyn IoHandler, cx: &IoCx) -> Result<()> {
     let memory = MemoryFiles::new();
     let ledger = Arc::new(Ledger::new(&source.stored, cx));
@@ -158,7 +158,7 @@ impl Ledger {
         Ledger { files, needs, state: Mutex::new(state), cx: cx.clone() }
     }
 
-    /// So many bytes of a file, or more: an endless one must not fill the disk.
+    /// Checks the bytes of a file so far: an endless one must not fill the disk.
     fn passes(&self, file: usize, count: u64) -> Result<()> {
         match self.files[file].iter().find(|&&g| count > self.needs[g].1) {
             Some(&g) => Err(self.wrong(g, "more")),

@@ -3,32 +3,23 @@
 //! The reference is TensorFlow.js's `io/model_management.ts`: `listModels`, `copyModel`, `moveModel`, `removeModel`.
 
 mod copy;
-mod folders;
-mod former;
-mod neighbours;
-mod own;
 mod remove;
-mod stored;
 
-pub(crate) use former::former_files;
-pub use stored::ModelInfo;
-
-use crate::cx::IoCx;
-use crate::files::{BoxFuture, Files, OpenOptions, Purpose};
-use crate::handler::{FilesHandler, IoHandler};
-use crate::options::IoOptions;
-use crate::registry::Registry;
-use crate::url::{MODEL_JSON, ModelUrl};
+use crate::base::files::BoxFuture;
+use crate::base::url::{MODEL_JSON, ModelUrl};
+use crate::model::cx::IoCx;
+use crate::model::handler::IoHandler;
+use crate::model::options::IoOptions;
+use crate::model::own::{ModelInfo, Stored, is_json};
+use crate::model::scheme::Registry;
 use copy::Source;
 use futures_util::stream::{self, StreamExt};
 use std::sync::Arc;
-use stored::{Stored, is_json};
 use tfjs_manifest::{Error, Kind, Result};
 
 /// Lists, copies, moves and removes models, wherever a registry's schemes keep them.
 ///
-/// What is looked at is a model's JSON, for the names of its weight files; what layers it has does not matter, so
-/// that graph models can be kept as well. A model can be copied from every place it can be loaded from, and copied to
+/// Only the weights manifest of a model's JSON is read, not its layers, so graph models can be kept as well. A model can be copied from every place it can be loaded from, and copied to
 /// every place whose files can be written: [`IoHandler::files`].
 ///
 /// ```
@@ -62,7 +53,7 @@ pub struct ModelStore {
 pub struct ListedModel {
     /// Its name, by which it can be loaded.
     pub url: ModelUrl,
-    /// What it is; an error for a `model.json` that cannot be read.
+    /// Its description; an error for a `model.json` that cannot be read.
     pub info: Result<ModelInfo>,
 }
 
@@ -122,7 +113,7 @@ impl ModelStore {
         Ok(models)
     }
 
-    /// What one model is.
+    /// Describes one model.
     ///
     /// # Errors
     /// Whatever keeps its JSON from being read.
@@ -222,7 +213,7 @@ impl ModelStore {
     }
 }
 
-/// Where a model is, or will be.
+/// The place of a model, or of a copy to be made.
 struct Place {
     url: ModelUrl,
     handler: Arc<dyn IoHandler>,
@@ -230,36 +221,11 @@ struct Place {
 
 async fn same_model(a: &ModelUrl, b: &ModelUrl) -> Result<bool> {
     #[cfg(not(target_family = "wasm"))]
+    use crate::model::handlers::file::real_path;
+    #[cfg(not(target_family = "wasm"))]
     if let (Some(a), Some(b)) = (a.as_path(), b.as_path()) {
         let (a, b) = (a.to_owned(), b.to_owned());
-        return crate::blocking::run(move || Ok(crate::file::real_path(&a) == crate::file::real_path(&b))).await;
+        return crate::base::blocking::run(move || Ok(real_path(&a) == real_path(&b))).await;
     }
     Ok(a.split().is_some() && a.split() == b.split())
-}
-
-/// The files of a place, opened for their JSON.
-async fn open_json(files: &dyn Files, path: &str) -> Result<crate::files::Opened> {
-    files.open(path, OpenOptions::new(Purpose::Json)).await.map_err(|e| e.in_file(files.location(path)))
-}
-
-/// What is said of a place that has something else than a model.
-pub(crate) fn no_model_there(e: Error, place: &str) -> Error {
-    let error = "what is in the target's place is no model that could be replaced; remove it first";
-    Error::new(e.kind(), error).in_file(place).with_source(e)
-}
-
-/// What is said of a file that is in the way.
-pub(crate) fn not_ours(place: impl std::fmt::Display) -> Error {
-    let error = "this file is there already and is none of the model's that would be replaced; move it away, or \
-                 choose another folder";
-    Error::misuse(error).in_file(place)
-}
-
-/// Whether there is such a model's JSON: what cannot be opened is not there.
-async fn open_if_there(home: &FilesHandler, cx: &IoCx) -> Result<Option<Stored>> {
-    match open_json(&**home.place(), home.json_name()).await {
-        Err(e) if e.kind() == Kind::Fetch => Ok(None),
-        Err(e) => Err(e),
-        Ok(opened) => Stored::from_opened(opened, cx).await.map(Some),
-    }
 }

@@ -1,13 +1,11 @@
 //! Removing a model's own files, and no others.
 
-use super::folders::Folders;
-use super::open_json;
-use super::own::own_files;
-use super::stored::Stored;
-use crate::cx::IoCx;
-use crate::files::{Body, Files};
-use crate::handler::{FilesHandler, IoHandler};
-use crate::shard_path::check_not_hidden;
+use crate::base::files::{Body, Files};
+use crate::base::path::check_not_hidden;
+use crate::model::cx::IoCx;
+use crate::model::handler::IoHandler;
+use crate::model::handlers::files::FilesHandler;
+use crate::model::own::{Folders, Stored, open_json, own_files};
 use tfjs_manifest::{Error, Result};
 
 /// The weight files that go with a model.
@@ -19,7 +17,7 @@ pub(super) async fn removable(home: &FilesHandler, stored: &Stored, cx: &IoCx) -
     own_files(stored, home, &mut Folders::new(&**home.place()), cx).await
 }
 
-/// Removes the JSON, so that nobody begins to load, then the weights.
+/// Removes the JSON first, so that no load begins, then the weights.
 pub(super) async fn remove(home: &FilesHandler, stored: &Stored, cx: &IoCx) -> Result<()> {
     let files = &**home.place();
     let own = removable(home, stored, cx).await?;
@@ -32,7 +30,7 @@ pub(super) async fn moved(home: &FilesHandler, stored: &Stored, copy: &FilesHand
     let files = &**home.place();
     let own = removable(home, stored, cx).await?;
     files.remove(home.json_name()).await.map_err(|e| e.in_file(home.location()))?;
-    // Two names that nobody could tell for one: the last moment to see it.
+    // Two names of the same model that were not recognized before.
     if open_json(&**copy.place(), copy.json_name()).await.is_err() {
         files.put(home.json_name(), Body::Bytes(stored.json.clone())).await?;
         return Err(Error::misuse("both names mean the same model; it is as it was").in_file(copy.location()));

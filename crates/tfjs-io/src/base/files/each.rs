@@ -1,0 +1,65 @@
+//! The default operations on several files: one file after the other.
+
+use super::{Body, Files, FolderEntry, OpenOptions, Purpose};
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use std::collections::HashSet;
+use tfjs_manifest::{Kind, Result};
+
+/// Puts files in their order. The last one, if it is there, is removed before others are written over. It comes back
+/// if the first write fails: until then nothing has changed.
+pub(super) async fn put_each<F: Files + ?Sized>(place: &F, files: Vec<(String, Body)>) -> Result<()> {
+    let last = files.last().filter(|_| files.len() > 1).map(|(path, _)| path.clone());
+    let mut former = match &last {
+        Some(last) => take(place, last).await?,
+        None => None,
+    };
+    for (path, body) in files {
+        let put = place.put(&path, body).await;
+        if let (Err(_), Some(last), Some(bytes)) = (&put, &last, former.take()) {
+            // On the way out with an error already; there is nothing better to do with another.
+            let _ = place.put(last, Body::Bytes(bytes)).await;
+        }
+        put?;
+    }
+    Ok(())
+}
+
+/// Removes a file if it is there, and returns its bytes. A place that cannot remove keeps it.
+async fn take<F: Files + ?Sized>(place: &F, path: &str) -> Result<Option<Bytes>> {
+    let bytes = read(place, path).await;
+    match place.remove(path).await {
+        Ok(()) => Ok(bytes),
+        Err(e) if bytes.is_some() && e.kind() != Kind::Unsupported => Err(e),
+        Err(_) => Ok(None),
+    }
+}
+
+/// The bytes of a file that is there.
+async fn read<F: Files + ?Sized>(place: &F, path: &str) -> Option<Bytes> {
+    let opened = place.open(path, OpenOptions::new(Purpose::Json)).await.ok()?;
+    let chunks: Vec<Bytes> = opened.into_stream().try_collect().await.ok()?;
+    Some(chunks.concat().into())
+}
+
+/// Puts the new files, then removes the former ones that none of them replaces.
+pub(super) async fn replace_each<F: Files + ?Sized>(
+    place: &F,
+    former: Vec<String>,
+    files: Vec<(String, Body)>,
+) -> Result<()> {
+    let new: HashSet<String> = files.iter().map(|(path, _)| path.clone()).collect();
+    place.put_all(files).await?;
+    for path in former.iter().filter(|path| !new.contains(*path)) {
+        place.remove(path).await.map_err(|e| e.in_file(place.location(path)))?;
+    }
+    Ok(())
+}
+
+/// The files of a folder, of unknown lengths.
+pub(super) async fn entries_of_list<F: Files + ?Sized>(place: &F, folder: &str) -> Result<Vec<FolderEntry>> {
+    let beginning = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+    let paths = place.list(&beginning).await?;
+    let names = paths.iter().filter_map(|path| path.strip_prefix(&beginning)).filter(|name| !name.contains('/'));
+    Ok(names.map(FolderEntry::new).collect())
+}

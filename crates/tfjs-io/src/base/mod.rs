@@ -1,0 +1,15 @@
+//! The basis of all other modules: the trait `Files`, open files and their bytes, paths and URLs, and plain options.
+//! Knows no place, no transport and no model.
+
+pub(crate) mod blocking;
+pub(crate) mod checksums;
+#[cfg(feature = "http")]
+pub(crate) mod deadline;
+pub(crate) mod disk;
+pub(crate) mod files;
+pub(crate) mod network;
+pub(crate) mod path;
+pub(crate) mod progress;
+pub(crate) mod retry;
+pub(crate) mod stream;
+pub(crate) mod url;

@@ -1,0 +1,180 @@
+//! The one validator of weight file paths that come from a manifest; never touches a disk or a network.
+//!
+//! A manifest is not trusted: its paths name files in the model's folder and nothing else, on every
+//! platform alike, so that a model that is safe on one machine is safe on all.
+
+use percent_encoding::percent_decode_str;
+use tfjs_manifest::{Error, Limits, Result};
+
+/// The components of a path from a manifest: at least one, none of them empty, `.` or `..`.
+///
+/// # Errors
+/// [`Malformed`](tfjs_manifest::Kind::Malformed) for a path that could leave the folder, as written or
+/// percent-decoded; [`Limit`](tfjs_manifest::Kind::Limit) for one that is too long.
+pub fn shard_components<'a>(path: &'a str, limits: &Limits) -> Result<Vec<&'a str>> {
+    components(path, "weight file path", limits).map_err(|e| e.in_file(shown(path)))
+}
+
+/// Whether a name begins with a dot: for tools such as git, a shell or ssh, such files are settings, some of them
+/// commands. Characters that a file system may ignore do not count.
+pub(crate) fn is_hidden(name: &str) -> bool {
+    // As HFS+ does.
+    let ignored =
+        |c: char| matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}');
+    name.trim_start_matches(ignored).starts_with('.')
+}
+
+/// The error of a path with such a name in it.
+pub(crate) fn hidden() -> Error {
+    Error::unsupported("names and folders that begin with a dot are never written or removed; expected another name")
+}
+
+/// Checks that no name in the path begins with a dot: such files are never written or removed.
+pub(crate) fn check_not_hidden(path: &str) -> Result<()> {
+    let mut names = path.split('/').filter(|name| !matches!(*name, "" | "."));
+    if names.any(is_hidden) { Err(hidden()) } else { Ok(()) }
+}
+
+/// The path as shown in a message.
+pub(crate) fn shown(path: &str) -> String {
+    path.chars().take(200).collect::<String>().escape_debug().to_string()
+}
+
+/// The components of any untrusted path. Messages call the path `what`.
+pub(crate) fn components<'a>(path: &'a str, what: &str, limits: &Limits) -> Result<Vec<&'a str>> {
+    let refuse =
+        |why: &str| Err(Error::malformed(format!("{what} {why}; expected a relative path inside the model's folder")));
+    let chars = path.chars().count() as u64;
+    Limits::check("path_chars", chars, limits.path_chars)?;
+    // Servers decode once; decoding to a fixed point also covers proxies that decode twice.
+    let mut decoded = path.to_owned();
+    loop {
+        if let Some(why) = escapes(&decoded) {
+            return refuse(why);
+        }
+        let next = match percent_decode_str(&decoded).decode_utf8() {
+            Ok(next) => next.into_owned(),
+            Err(_) => return refuse("is not UTF-8 once percent-decoded"),
+        };
+        if next == decoded {
+            break;
+        }
+        decoded = next;
+    }
+    let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    if parts.is_empty() {
+        return refuse("names no file");
+    }
+    Ok(parts)
+}
+
+/// Why this path could leave the folder.
+fn escapes(path: &str) -> Option<&'static str> {
+    if path.is_empty() {
+        return Some("is empty");
+    }
+    if path.chars().any(char::is_control) {
+        return Some("has a control character");
+    }
+    if path.contains('\\') {
+        return Some("has a backslash");
+    }
+    if path.starts_with('/') {
+        return Some("is absolute");
+    }
+    let first = path.split('/').next().unwrap_or(path);
+    if let Some((scheme, _)) = first.split_once(':') {
+        let named = !scheme.is_empty()
+            && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '.' | '-'));
+        if named {
+            return Some("is a URL or has a drive letter");
+        }
+    }
+    if cfg!(windows) && path.contains(':') {
+        return Some("has a colon");
+    }
+    // Windows drops dots and spaces at the end of a name, which makes `.. ` another spelling of `..`.
+    let only_dots = |part: &str| !matches!(part, "" | ".") && part.chars().all(|c| matches!(c, '.' | ' '));
+    if path.split('/').any(only_dots) {
+        return Some("leaves the model's folder");
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tfjs_manifest::Kind;
+
+    #[track_caller]
+    fn check_refused(path: &str, kind: Kind) {
+        let error = shard_components(path, &Limits::default()).unwrap_err();
+        assert_eq!(error.kind(), kind, "{path:?}: {error}");
+        assert!(error.place().file.is_some());
+    }
+
+    #[test]
+    fn ordinary_paths_and_those_tensorflow_js_writes() {
+        let limits = Limits::default();
+        for (path, parts) in [
+            ("group1-shard1of2.bin", &["group1-shard1of2.bin"][..]),
+            ("./model.weights.bin", &["model.weights.bin"]),
+            ("a//b/./c d%20e.bin", &["a", "b", "c d%20e.bin"]),
+            ("..a/b..", &["..a", "b.."]),
+            ("50%.bin", &["50%.bin"]),
+        ] {
+            assert_eq!(shard_components(path, &limits).unwrap(), parts, "{path}");
+        }
+    }
+
+    #[test]
+    fn dot_dot_is_refused_in_every_spelling() {
+        for path in
+            ["../x", "a/../../x", "..", "%2e%2e/x", "a/%2E%2e%2fx", "%252e%252e/x", "..%2fx", ".. /x", "a/%2e%20./x"]
+        {
+            check_refused(path, Kind::Malformed);
+        }
+    }
+
+    #[test]
+    fn absolute_paths_urls_drives_and_backslashes_are_refused() {
+        for path in [
+            "/etc/passwd",
+            "//h/x",
+            "%2fetc/passwd",
+            "http://h/x",
+            "http:x",
+            "data:,x",
+            "C:\\x",
+            "C:x",
+            "a\\b",
+            "a%5cb",
+        ] {
+            check_refused(path, Kind::Malformed);
+        }
+    }
+
+    #[test]
+    fn nothing_at_all_control_characters_and_bad_utf8_are_refused() {
+        for path in ["", ".", "./", "a\0b", "a%00b", "a\nb", "a%ff"] {
+            check_refused(path, Kind::Malformed);
+        }
+    }
+
+    #[test]
+    fn names_that_begin_with_a_dot_are_hidden() {
+        for path in [".git/config", "a/.ssh/key", ".bashrc", "./.envrc", "\u{200c}.git/config", "..a/b"] {
+            assert_eq!(check_not_hidden(path).unwrap_err().kind(), Kind::Unsupported, "{path}");
+        }
+        for path in ["a.bin", "./a.bin", "a/b.c/d", "a//b"] {
+            assert!(check_not_hidden(path).is_ok(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_too_long_is_over_the_limit() {
+        check_refused(&"a".repeat(1025), Kind::Limit);
+        assert!(shard_components(&"é".repeat(1024), &Limits::default()).is_ok());
+    }
+}

@@ -1,0 +1,289 @@
+//! The URL or path of a model, split by TensorFlow.js's rules. Opens nothing.
+//!
+//! The rules are those of `parseUrl` in TensorFlow.js's `io/http.ts`: shards live beside the model and
+//! inherit its query string.
+
+use percent_encoding::percent_decode_str;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use tfjs_manifest::{Error, Result};
+
+/// The name of a model's JSON inside its folder.
+pub const MODEL_JSON: &str = "model.json";
+
+/// Where a model is: a path on disk or a URL with a scheme.
+///
+/// `Display` gives a text for messages and logs: user names, passwords and the values of the query are
+/// left out, because signed URLs carry their secrets there.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ModelUrl(Repr);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Repr {
+    Path(PathBuf),
+    Url { scheme: String, text: String },
+}
+
+impl ModelUrl {
+    /// Reads a path, a `file://` URL, or any other URL.
+    ///
+    /// A scheme is two characters or more before `://` (or the word `data:`), so `C:\m\model.json` and
+    /// `a:b/model.json` are paths. As with tfjs-node, what follows `file://` may be a relative path;
+    /// `file:///a%20b` and `file://localhost/a` are understood as well. A fragment is dropped.
+    ///
+    /// # Errors
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for an empty text, for a web address without a host, for control
+    /// characters in a URL, and for a `file://` URL that is no path.
+    pub fn parse(text: &str) -> Result<ModelUrl> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(Error::misuse("expected a path or URL of a model, found nothing"));
+        }
+        let Some((scheme, rest)) = split_scheme(text) else {
+            return Ok(ModelUrl(Repr::Path(PathBuf::from(text))));
+        };
+        let scheme = scheme.to_ascii_lowercase();
+        if scheme == "file" {
+            return file_url(text, rest).map(|path| ModelUrl(Repr::Path(path)));
+        }
+        // Elsewhere nothing may mean everything there is, as in memory.
+        let web = matches!(scheme.as_str(), "http" | "https");
+        if web && rest.split(['/', '?', '#']).next().is_none_or(str::is_empty) {
+            return Err(Error::misuse(format!("expected a host after `{scheme}://`, found nothing")));
+        }
+        // No server has such a URL, and a log would show it as two lines.
+        if text.chars().any(char::is_control) {
+            return Err(Error::misuse("a URL has no control characters").in_file(without_secrets(text)));
+        }
+        let text = match scheme.as_str() {
+            "data" => text.split('#').next().unwrap_or(text).to_owned(),
+            _ => {
+                let whole = text.split('#').next().unwrap_or(text);
+                format!("{scheme}://{}", &whole[scheme.len() + 3..])
+            }
+        };
+        Ok(ModelUrl(Repr::Url { scheme, text }))
+    }
+
+    /// A path on disk, whatever it looks like.
+    pub fn from_path(path: impl Into<PathBuf>) -> ModelUrl {
+        ModelUrl(Repr::Path(path.into()))
+    }
+
+    /// The scheme in lower case; `file` for paths.
+    pub fn scheme(&self) -> &str {
+        match &self.0 {
+            Repr::Path(_) => "file",
+            Repr::Url { scheme, .. } => scheme,
+        }
+    }
+
+    /// The path on disk, if it is one.
+    pub fn as_path(&self) -> Option<&Path> {
+        match &self.0 {
+            Repr::Path(path) => Some(path),
+            Repr::Url { .. } => None,
+        }
+    }
+
+    /// The whole URL, secrets included; `None` for a path.
+    pub fn as_url(&self) -> Option<&str> {
+        match &self.0 {
+            Repr::Path(_) => None,
+            Repr::Url { text, .. } => Some(text),
+        }
+    }
+
+    /// The URL in three parts: the folder with its trailing `/`, the file's name (`model.json` if the URL
+    /// ends in `/`), and the query with its `?` or nothing. A `/` in the query belongs to the query.
+    /// `None` for a path and for a `data:` URL.
+    pub fn split(&self) -> Option<(String, String, String)> {
+        let text = self.as_url().filter(|_| self.scheme() != "data")?;
+        let (path, query) = match text.find('?') {
+            Some(at) => text.split_at(at),
+            None => (text, ""),
+        };
+        let authority = path.find("://").map_or(0, |at| at + 3);
+        let (folder, name) = match path.get(authority..)?.rfind('/') {
+            Some(at) => path.split_at(authority + at + 1),
+            // `http://host` means `http://host/`.
+            None if authority > 0 => {
+                let slash = if path.len() > authority { "/" } else { "" };
+                return Some((format!("{path}{slash}"), MODEL_JSON.to_owned(), query.to_owned()));
+            }
+            None => ("", path),
+        };
+        let name = if name.is_empty() { MODEL_JSON } else { name };
+        Some((folder.to_owned(), name.to_owned(), query.to_owned()))
+    }
+}
+
+impl fmt::Display for ModelUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Path(path) => path.display().fmt(f),
+            Repr::Url { text, .. } => f.write_str(&without_secrets(text)),
+        }
+    }
+}
+
+impl fmt::Debug for ModelUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ModelUrl({self})")
+    }
+}
+
+impl From<PathBuf> for ModelUrl {
+    fn from(path: PathBuf) -> Self {
+        ModelUrl::from_path(path)
+    }
+}
+
+impl std::str::FromStr for ModelUrl {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        ModelUrl::parse(text)
+    }
+}
+
+/// The URL as it may appear in a message: no user, no password, no values in the query.
+pub(crate) fn without_secrets(url: &str) -> String {
+    if url.get(..5).is_some_and(|s| s.eq_ignore_ascii_case("data:")) {
+        let head = url.split(',').next().unwrap_or(url);
+        return format!("{},…", head.chars().take(60).collect::<String>());
+    }
+    let (path, query) = match url.find('?') {
+        Some(at) => (&url[..at], Some(&url[at + 1..])),
+        None => (url, None),
+    };
+    let mut out = String::with_capacity(url.len());
+    match path.find("://").map(|at| path.split_at(at + 3)) {
+        Some((scheme, rest)) => {
+            let end = rest.find('/').unwrap_or(rest.len());
+            let (authority, tail) = rest.split_at(end);
+            out.push_str(scheme);
+            out.push_str(authority.rsplit('@').next().unwrap_or(authority));
+            out.push_str(tail);
+        }
+        None => out.push_str(path),
+    }
+    for (i, pair) in query.into_iter().flat_map(|q| q.split('&')).enumerate() {
+        out.push(if i == 0 { '?' } else { '&' });
+        match pair.split_once('=') {
+            Some((key, _)) => out.extend([key, "=…"]),
+            // A pair without `=` is a value as likely as a key.
+            None => out.push('…'),
+        }
+    }
+    out
+}
+
+/// `scheme` and what follows `://` (or `data:`).
+fn split_scheme(text: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = text.split_once(':')?;
+    let mut chars = scheme.chars();
+    let named = scheme.len() >= 2
+        && chars.next().is_some_and(|c| c.is_ascii_alphabetic())
+        && chars.all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '.' | '-'));
+    if !named {
+        return None;
+    }
+    match rest.strip_prefix("//") {
+        Some(rest) => Some((scheme, rest)),
+        None if scheme.eq_ignore_ascii_case("data") => Some((scheme, rest)),
+        None => None,
+    }
+}
+
+/// The path of what follows `file://`.
+fn file_url(whole: &str, rest: &str) -> Result<PathBuf> {
+    let rest = match rest.get(..10) {
+        Some(host) if host.eq_ignore_ascii_case("localhost/") => &rest[9..],
+        _ => rest,
+    };
+    let decoded = percent_decode_str(rest)
+        .decode_utf8()
+        .map_err(|e| Error::misuse("a `file://` URL must be UTF-8").in_file(whole).with_source(e))?;
+    if decoded.is_empty() || decoded.contains('\0') {
+        return Err(Error::misuse("expected a path after `file://`").in_file(whole));
+    }
+    // `file:///C:/m` is `C:/m`.
+    let bytes = decoded.as_bytes();
+    let drive = cfg!(windows) && bytes.len() >= 3 && bytes[0] == b'/' && bytes[2] == b':';
+    Ok(PathBuf::from(if drive { &decoded[1..] } else { &decoded[..] }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tfjs_manifest::Kind;
+
+    #[track_caller]
+    fn check_path(text: &str, path: &str) {
+        let url = ModelUrl::parse(text).unwrap();
+        assert_eq!(url.as_path(), Some(Path::new(path)), "{text}");
+        assert_eq!(url.scheme(), "file");
+    }
+
+    #[track_caller]
+    fn check_split(text: &str, scheme: &str, parts: [&str; 3]) {
+        let url = ModelUrl::parse(text).unwrap();
+        assert_eq!(url.scheme(), scheme);
+        let (folder, name, query) = url.split().unwrap();
+        assert_eq!([&folder[..], &name, &query], parts, "{text}");
+    }
+
+    #[test]
+    fn paths_and_drive_letters_are_paths() {
+        check_path("models/digits", "models/digits");
+        check_path("/m/model.json", "/m/model.json");
+        check_path("C:\\m\\model.json", "C:\\m\\model.json");
+        check_path("C:/m/model.json", "C:/m/model.json");
+        check_path("a:b/model.json", "a:b/model.json");
+        check_path("ab:c/model.json", "ab:c/model.json");
+        check_path(" m?x#y ", "m?x#y");
+    }
+
+    #[test]
+    fn file_urls_are_paths_relative_ones_too() {
+        check_path("file:///m/a%20b/model.json", "/m/a b/model.json");
+        check_path("FILE://localhost/m", "/m");
+        check_path("file://my/model.json", "my/model.json");
+        check_path("file://./model.json", "./model.json");
+    }
+
+    #[test]
+    fn the_query_is_kept_and_its_slashes_belong_to_it() {
+        check_split("https://h/m/model.json", "https", ["https://h/m/", "model.json", ""]);
+        check_split("HTTP://h/m/?t=1", "http", ["http://h/m/", "model.json", "?t=1"]);
+        check_split("http://h?t=1", "http", ["http://h/", "model.json", "?t=1"]);
+        check_split("http://h/a/m.json?u=http://q/z#top", "http", ["http://h/a/", "m.json", "?u=http://q/z"]);
+        check_split("s3://bucket/m/model.json", "s3", ["s3://bucket/m/", "model.json", ""]);
+        check_split("mem://name", "mem", ["mem://name/", "model.json", ""]);
+    }
+
+    #[test]
+    fn an_empty_name_and_control_characters_are_misuse() {
+        for text in [
+            "",
+            "  ",
+            "file://",
+            "file://%00",
+            "https://",
+            "http://?t=1",
+            "http:///a",
+            "http://h/a\nb",
+            "s3://b/\u{1b}[0m",
+        ] {
+            assert_eq!(ModelUrl::parse(text).unwrap_err().kind(), Kind::Misuse, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn messages_do_not_show_secrets() {
+        let url = ModelUrl::parse("https://me:pw@h/m/model.json?X-Sig=abc&v=2&token").unwrap();
+        assert_eq!(url.to_string(), "https://h/m/model.json?X-Sig=…&v=…&…");
+        assert!(!format!("{url:?}").contains("abc"));
+        assert!(url.as_url().unwrap().contains("me:pw"));
+    }
+}

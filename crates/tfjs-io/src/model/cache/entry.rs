@@ -1,0 +1,272 @@
+//! One model's place in the cache: two records, the lock of each, and the weight files they name.
+//!
+//! ```text
+//! v1/locks/<key>.head  <key>.model      locks; never removed
+//! v1/models/<key>/head                  the JSON as the server gave it last
+//!                 model                 a JSON whose files are all here
+//!                 <sha256> ...          the files of `model`
+//! ```
+//!
+//! `head` and `model` are two because asking for the JSON must neither wait for loads that read the weights nor
+//! hold them up, and because `model` stays what it is until another one is complete.
+
+use super::disk::{self, io_error};
+use super::hash::Sha256;
+use super::lock::Lock;
+use super::record::{Blob, Record};
+use crate::base::disk::{Links, open_regular};
+use crate::base::files::{Body, LocalFile, Opened};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+use tempfile::TempPath;
+use tfjs_manifest::{Error, Limits, Result};
+
+/// Bytes of a record beside its JSON: 65 536 files, the most a model has, take less.
+const FACTS_BYTES: u64 = 64 << 20;
+
+/// Which record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    Head,
+    Model,
+}
+
+impl Kept {
+    fn name(self) -> &'static str {
+        match self {
+            Kept::Head => "head",
+            Kept::Model => "model",
+        }
+    }
+}
+
+/// A model's place in the cache. There need not be any file.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    cache: PathBuf,
+    locks: PathBuf,
+    folder: PathBuf,
+    key: String,
+    most: u64,
+}
+
+/// A file that is to become one of a model's.
+#[derive(Debug)]
+pub(super) struct NewFile {
+    pub(super) path: String,
+    pub(super) blob: Blob,
+    pub(super) part: TempPath,
+}
+
+/// All that can be found in a cache's folder.
+pub(super) fn all(cache: &Path) -> Vec<Entry> {
+    if disk::check_folder(&cache.join("v1")).is_err() {
+        return Vec::new();
+    }
+    let entries = disk::entries(&models(cache)).into_iter();
+    let entries = entries.filter(|(key, metadata)| metadata.is_dir() && Sha256::parse(key).is_some());
+    entries.map(|(key, _)| Entry::at(cache, key, &Limits::default())).collect()
+}
+
+fn models(cache: &Path) -> PathBuf {
+    cache.join("v1/models")
+}
+
+/// Whether this program gives such a name to a file in a model's folder. No other file is ever removed.
+fn is_ours(name: &str) -> bool {
+    Sha256::parse(name).is_some()
+        || [Kept::Head, Kept::Model].iter().any(|which| which.name() == name || disk::is_part(name, which.name()))
+}
+
+impl Entry {
+    pub(super) fn new(cache: &Path, key: Sha256, limits: &Limits) -> Self {
+        Self::at(cache, key.to_string(), limits)
+    }
+
+    fn at(cache: &Path, key: String, limits: &Limits) -> Self {
+        let most = limits.model_json_bytes.saturating_add(FACTS_BYTES);
+        let (locks, folder) = (cache.join("v1/locks"), models(cache).join(&key));
+        Entry { cache: cache.to_owned(), locks, folder, key, most }
+    }
+
+    pub(super) fn lock_path(&self, which: Kept) -> PathBuf {
+        self.locks.join(format!("{}.{}", self.key, which.name()))
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) fn blob_path(&self, blob: &Blob) -> PathBuf {
+        self.folder.join(blob.sha256.to_string())
+    }
+
+    /// Makes the folders, unless they are there. Links in their places are refused, and folders of other users.
+    pub(super) fn prepare(&self) -> Result<()> {
+        disk::make_root(&self.cache)?;
+        let own = [&self.cache.join("v1"), &self.locks, &models(&self.cache), &self.folder];
+        own.into_iter().try_for_each(|folder| disk::make_folder(folder))
+    }
+
+    /// Whether the folders are there and the cache's own.
+    fn is_sound(&self) -> bool {
+        let own = [&self.cache.join("v1"), &models(&self.cache), &self.folder];
+        disk::check_root(&self.cache).is_ok() && own.into_iter().all(|folder| disk::check_folder(folder).is_ok())
+    }
+
+    /// Names and metadata of the cache's own files in it.
+    fn ours(&self) -> impl Iterator<Item = (String, fs::Metadata)> {
+        let entries = if self.is_sound() { disk::entries(&self.folder) } else { Vec::new() };
+        entries.into_iter().filter(|(name, _)| is_ours(name))
+    }
+
+    /// Opens one of its files.
+    fn open_own(&self, name: &str) -> Result<(File, u64)> {
+        if !self.is_sound() {
+            return Err(Error::fetch("this folder is not the cache's own").in_file(self.folder.display()));
+        }
+        let path = self.folder.join(name);
+        open_regular(&path, &path, Links::NotBelow(&self.cache))
+    }
+
+    /// A record, and when it was last known to be current. Needs no lock: records are replaced whole.
+    pub(super) fn read(&self, which: Kept) -> Option<(Record, SystemTime)> {
+        let (bytes, checked) = disk::read_whole(self.open_own(which.name()).ok()?, self.most)?;
+        Some((Record::decode(bytes)?, checked))
+    }
+
+    /// Writes a record, under its lock.
+    pub(super) fn write(&self, which: Kept, record: &Record) -> Result<()> {
+        self.prepare()?;
+        for (name, _) in self.ours().filter(|(name, _)| disk::is_part(name, which.name())) {
+            // Left by a process that died: this one has the lock.
+            let _ = disk::remove_from(&self.folder, &name);
+        }
+        disk::write_whole(&self.folder.join(which.name()), which.name(), &record.encode())
+    }
+
+    /// Notes that a record is current, under its lock. An error only costs another request.
+    pub(super) fn touch(&self, which: Kept) {
+        if self.is_sound() {
+            let _ = disk::open_to_write(&self.folder.join(which.name()), false)
+                .and_then(|file| file.set_modified(SystemTime::now()));
+        }
+    }
+
+    /// Whether a file is there as it was stored: by length and time, or by its hash if that is wanted or the
+    /// time is another, as after copying the cache.
+    pub(super) fn is_whole(&self, blob: &Blob, by_hash: bool) -> bool {
+        let path = self.blob_path(blob);
+        let Ok(metadata) = fs::symlink_metadata(&path) else {
+            return false;
+        };
+        if !metadata.is_file() || metadata.len() != blob.len {
+            return false;
+        }
+        if !by_hash && disk::modified(&metadata) == blob.modified {
+            return true;
+        }
+        let hash = self.open_own(&blob.sha256.to_string()).ok().and_then(|(file, _)| Sha256::of_file(&file).ok());
+        hash == Some(blob.sha256)
+    }
+
+    /// Opens a file that [`is_whole`](Self::is_whole).
+    pub(super) fn open(&self, blob: &Blob, location: String) -> Result<Opened> {
+        let path = self.blob_path(blob);
+        let (file, len) = self.open_own(&blob.sha256.to_string())?;
+        if len != blob.len {
+            let error = format!("expected {} bytes in the cache, found {len}; load again", blob.len);
+            return Err(Error::mismatch(error).in_file(path.display()));
+        }
+        Ok(Opened::new(location, Body::File(LocalFile::new(file, Some(path)))).with_len(len))
+    }
+
+    /// A file that will be one of this model's.
+    pub(super) fn new_part(&self) -> Result<tempfile::NamedTempFile> {
+        self.prepare()?;
+        disk::new_part(&self.folder, Kept::Model.name())
+    }
+
+    /// Puts files into their places and then the record that names them, under the lock of [`Kept::Model`].
+    pub(super) fn commit(&self, record: &mut Record, new: Vec<NewFile>) -> Result<()> {
+        self.prepare()?;
+        let mut seen: BTreeMap<Sha256, u64> = record.facts.files.values().map(|b| (b.sha256, b.modified)).collect();
+        for NewFile { path, mut blob, part } in new {
+            // Of files with the same bytes one is kept.
+            match seen.get(&blob.sha256) {
+                Some(modified) => blob.modified = *modified,
+                None => {
+                    let place = self.blob_path(&blob);
+                    part.persist(&place).map_err(|e| io_error("cannot write to the cache", &place, e.error))?;
+                    seen.insert(blob.sha256, blob.modified);
+                }
+            }
+            record.facts.files.insert(path, blob);
+        }
+        disk::sync_folder(&self.folder);
+        self.write(Kept::Model, record)?;
+        self.tidy(Some(record));
+        Ok(())
+    }
+
+    /// Removes what no record names, under the lock of [`Kept::Model`]: files of models that were there before,
+    /// and what a process left that died.
+    pub(super) fn tidy(&self, record: Option<&Record>) {
+        let named: BTreeSet<String> =
+            record.iter().flat_map(|r| r.facts.files.values()).map(|blob| blob.sha256.to_string()).collect();
+        for (name, _) in self.ours() {
+            let others = [Kept::Head, Kept::Model].iter().any(|which| which.name() == name);
+            if !others && !disk::is_part(&name, Kept::Head.name()) && !named.contains(&name) {
+                // It counts as used space, and is tried again.
+                let _ = disk::remove_from(&self.folder, &name);
+            }
+        }
+    }
+
+    /// Whether there are files that no record names. May be wrong while another process writes.
+    pub(super) fn is_untidy(&self) -> bool {
+        let names: Vec<String> = self.ours().map(|(name, _)| name).collect();
+        let has = |which: Kept| names.iter().any(|name| name == which.name());
+        names.iter().any(|name| disk::is_part(name, Kept::Model.name()))
+            || (!has(Kept::Model) && names.len() > usize::from(has(Kept::Head)))
+    }
+
+    /// Bytes on disk.
+    pub(super) fn bytes(&self) -> u64 {
+        self.ours().map(|(_, metadata)| metadata.len()).sum()
+    }
+
+    /// When a load last used it, or asked for its JSON.
+    pub(super) fn used(&self) -> SystemTime {
+        let times = [Kept::Head, Kept::Model]
+            .map(|which| fs::symlink_metadata(self.lock_path(which)).and_then(|m| m.modified()));
+        times.into_iter().flatten().max().unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+
+    /// Removes it, unless a load uses it. Returns whether it was removed. Files that are not the cache's own stay.
+    pub(super) fn remove(&self) -> Result<bool> {
+        self.prepare()?;
+        let Some(_head) = Lock::exclusive(&self.lock_path(Kept::Head))? else {
+            return Ok(false);
+        };
+        let Some(_model) = Lock::exclusive(&self.lock_path(Kept::Model))? else {
+            return Ok(false);
+        };
+        // First what makes the rest a model.
+        let records = [Kept::Model, Kept::Head].map(|which| which.name().to_owned());
+        let others = self.ours().map(|(name, _)| name).filter(|name| !records.contains(name));
+        for name in records.iter().cloned().chain(others) {
+            match disk::remove_from(&self.folder, &name) {
+                Err(e) if e.kind() != ErrorKind::NotFound => {
+                    return Err(io_error("cannot remove a model from the cache", &self.folder.join(name), e));
+                }
+                _ => {}
+            }
+        }
+        let _ = fs::remove_dir(&self.folder);
+        Ok(true)
+    }
+}

@@ -1,0 +1,154 @@
+//! The context of one load or save: options, schemes, progress, time and connections. Opens nothing itself.
+
+#[cfg(feature = "cache")]
+use super::cache::CachedFiles;
+use super::options::IoOptions;
+use super::scheme::Registry;
+#[cfg(feature = "http")]
+use crate::base::deadline::Deadline;
+use crate::base::progress::Reporter;
+use crate::fetch::FetchConfig;
+#[cfg(feature = "http")]
+use crate::place::http::{Http, HttpConfig};
+#[cfg(feature = "cache")]
+use std::sync::Weak;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// The context of one load or save: the caller's options and what its requests share. Cheap to clone.
+///
+/// One context serves one load: it counts that load's progress and, with a total time-out, its time. Fetch the weights
+/// with the context that the model's JSON was loaded with.
+#[derive(Clone, Debug)]
+pub struct IoCx {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    options: IoOptions,
+    registry: Registry,
+    reporter: Reporter,
+    #[cfg(feature = "http")]
+    deadline: Deadline,
+    #[cfg(feature = "http")]
+    http: Http,
+    checked_json: OnceLock<String>,
+    warnings: Mutex<Vec<String>>,
+    #[cfg(feature = "cache")]
+    cached: Mutex<Weak<CachedFiles>>,
+}
+
+impl IoCx {
+    /// A context with these options and schemes.
+    pub fn with_registry(options: IoOptions, registry: Registry) -> Self {
+        #[cfg(feature = "http")]
+        let deadline = Deadline::new(options.timeouts.total);
+        IoCx {
+            shared: Arc::new(Shared {
+                reporter: Reporter::new(options.on_progress.clone()),
+                #[cfg(feature = "http")]
+                http: Http::new(http_config(&options, deadline.clone())),
+                #[cfg(feature = "http")]
+                deadline,
+                options,
+                registry,
+                checked_json: OnceLock::new(),
+                warnings: Mutex::default(),
+                #[cfg(feature = "cache")]
+                cached: Mutex::default(),
+            }),
+        }
+    }
+
+    /// The caller's options.
+    pub fn options(&self) -> &IoOptions {
+        &self.shared.options
+    }
+
+    /// The schemes a prefix or converter can name.
+    pub fn registry(&self) -> &Registry {
+        &self.shared.registry
+    }
+
+    /// Takes the warnings so far, each once: problems that did not keep the model from being loaded.
+    pub fn take_warnings(&self) -> Vec<String> {
+        std::mem::take(&mut *self.shared.warnings.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    #[cfg(feature = "cache")]
+    pub(super) fn warn(&self, warning: String) {
+        let mut warnings = self.shared.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
+    }
+
+    pub(crate) fn reporter(&self) -> &Reporter {
+        &self.shared.reporter
+    }
+
+    /// When the whole load must have ended.
+    #[cfg(feature = "http")]
+    pub(crate) fn deadline(&self) -> &Deadline {
+        &self.shared.deadline
+    }
+
+    /// The connections of this load.
+    #[cfg(feature = "http")]
+    pub(crate) fn http(&self) -> &Http {
+        &self.shared.http
+    }
+
+    /// How weight files are fetched.
+    pub(super) fn fetch_config(&self) -> FetchConfig {
+        let options = self.options();
+        FetchConfig {
+            concurrency: options.concurrency,
+            split_over: options.split_over,
+            range_bytes: options.range_bytes,
+            reporter: self.reporter().clone(),
+        }
+    }
+
+    /// The name that the checksums have for the model's JSON, once it has been checked against them.
+    pub(super) fn checked_json(&self) -> Option<&str> {
+        self.shared.checked_json.get().map(String::as_str)
+    }
+
+    pub(super) fn note_checked_json(&self, name: &str) {
+        // One context serves one load.
+        let _ = self.shared.checked_json.set(name.to_owned());
+    }
+
+    /// The weights of this load that can be in the cache, if there are such and they are still in use.
+    #[cfg(feature = "cache")]
+    pub(super) fn cached(&self) -> Option<Arc<CachedFiles>> {
+        self.shared.cached.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
+    }
+
+    #[cfg(feature = "cache")]
+    pub(super) fn note_cached(&self, files: &Arc<CachedFiles>) {
+        *self.shared.cached.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(files);
+    }
+}
+
+/// The part of the options that is about servers.
+#[cfg(feature = "http")]
+fn http_config(options: &IoOptions, deadline: Deadline) -> HttpConfig {
+    #[cfg(feature = "cache")]
+    let offline = options.cache.as_ref().is_some_and(super::cache::Cache::is_offline);
+    #[cfg(not(feature = "cache"))]
+    let offline = false;
+    HttpConfig {
+        limits: options.limits.clone(),
+        headers: options.headers.clone(),
+        timeouts: options.timeouts.clone(),
+        deadline,
+        roots: options.roots,
+        root_certificates: options.root_certificates.clone(),
+        proxy: options.proxy.clone(),
+        signer: options.signer.clone(),
+        public_only: options.public_only,
+        offline,
+    }
+}

@@ -1,0 +1,85 @@
+//! The files that other models in the same folders name. A JSON file that cannot be read may name any of them.
+
+use super::folders::{Folders, folders_of};
+use super::open_json;
+use super::stored::{Stored, is_json};
+use crate::model::cx::IoCx;
+use crate::model::handler::IoHandler;
+use crate::model::handlers::files::FilesHandler;
+use crate::model::json::read_json;
+use std::collections::{BTreeSet, HashMap};
+use tfjs_manifest::{Error, Result, json};
+
+/// The files that other models name, and their JSON itself.
+pub(crate) struct Claims {
+    /// By its name in lower case, as some file systems do not tell the case: the JSON that names the file.
+    owners: HashMap<String, String>,
+    known: bool,
+}
+
+impl Claims {
+    /// The claims on these files, which are in the folder of `home` or below.
+    ///
+    /// # Errors
+    /// If there is a JSON that cannot be read, or is a link: it may be that of a model that names the same files.
+    pub(crate) async fn of_others(
+        home: &FilesHandler,
+        names: &[String],
+        folders: &mut Folders<'_>,
+        cx: &IoCx,
+    ) -> Result<Claims> {
+        let mut claims = Claims { owners: HashMap::new(), known: true };
+        let places: BTreeSet<&str> = names.iter().flat_map(|name| folders_of(name)).chain([""]).collect();
+        for folder in places {
+            let Some(entries) = folders.entries(folder).await? else {
+                claims.known = false;
+                continue;
+            };
+            let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+            let jsons = entries.iter().filter(|entry| is_json(&entry.name));
+            let jsons = jsons.map(|entry| (format!("{prefix}{}", entry.name), entry.is_file));
+            for (json, is_file) in jsons.filter(|(json, _)| json != home.json_name()) {
+                let named = match is_file {
+                    true => named_by(home, &json, cx).await,
+                    false => Err(Error::malformed("expected a file, found a link or a device")),
+                };
+                let named = named.map_err(|e| {
+                    let error = "this may be another model's JSON, and cannot be understood, so that nobody can tell \
+                                 whose the files here are; nothing is replaced or removed";
+                    Error::new(e.kind(), error).in_file(home.place().location(&json)).with_source(e)
+                })?;
+                let named = named.into_iter().map(|name| format!("{prefix}{name}"));
+                claims.owners.extend(named.chain([json.clone()]).map(|name| (name.to_lowercase(), json.clone())));
+            }
+        }
+        Ok(claims)
+    }
+
+    /// The JSON of another model that names this file, or that is it.
+    pub(crate) fn owner(&self, name: &str) -> Option<&str> {
+        self.owners.get(&name.to_lowercase()).map(String::as_str)
+    }
+
+    /// Checks that the place could be listed: otherwise other models there are unknown.
+    pub(crate) fn must_be_known(&self, home: &FilesHandler) -> Result<()> {
+        match self.known {
+            true => Ok(()),
+            false => Err(Error::unsupported(
+                "this place cannot list its files, so that nobody can tell whose they are; nothing is replaced or removed",
+            )
+            .in_file(home.location())),
+        }
+    }
+}
+
+/// The weight files that a JSON names; none if it is that of something else than a model.
+async fn named_by(home: &FilesHandler, json_name: &str, cx: &IoCx) -> Result<Vec<String>> {
+    let files = &**home.place();
+    let text = read_json(open_json(files, json_name).await?, cx).await?;
+    let value = json::parse(&text, &cx.options().limits)?;
+    if value.get("weightsManifest").is_none_or(serde_json::Value::is_null) {
+        return Ok(Vec::new());
+    }
+    let stored = Stored::read(text, &files.location(json_name), cx)?;
+    Ok(stored.files.into_iter().map(|file| file.name).collect())
+}

@@ -1,0 +1,177 @@
+//! The weights of a loaded model: fetched into a sink, or opened for reading later. Checks their sums and lets the cache
+//! take part; the transfer itself is in [`fetch`](crate::fetch).
+
+#[cfg(feature = "cache")]
+use super::cache::{Caching, InUse};
+use super::checksums::checked;
+use super::cx::IoCx;
+use super::handler::WeightSource;
+use crate::fetch::{LazyFiles, Opening, check_groups, check_paths, from_files, from_memory, open_lazy};
+use std::sync::Arc;
+use tfjs_manifest::{Error, GroupLayout, GroupSink, Result, Segment, TensorLayout, WeightReader, WeightSink};
+
+/// Fetches the weight files of all groups into the sink's memory and returns the sink.
+///
+/// `groups` are the paths of the manifest, group by group. Up to [`concurrency`](crate::IoOptions::concurrency) requests
+/// are active at a time, for files in order and for parts of [large ones](crate::IoOptions::split_over). The place of a
+/// file in its group is known as soon as the lengths of the files before it are. Dropping the future stops all traffic
+/// and all reading. `cx` is the context that the model was loaded with.
+///
+/// # Errors
+/// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) if a group's files have more or fewer bytes than its
+/// segments, or a body is not as long as announced; [`Kind::Malformed`](tfjs_manifest::Kind::Malformed)
+/// for paths that could leave the model's folder; [`Kind::Fetch`](tfjs_manifest::Kind::Fetch) for files
+/// that cannot be fetched. The place is the file.
+pub async fn fetch_weights<S: WeightSink + 'static>(
+    source: &WeightSource,
+    groups: &[Vec<String>],
+    mut sink: S,
+    cx: &IoCx,
+) -> Result<S> {
+    let count = check_paths(groups, &cx.options().limits)?;
+    let sizes = check_groups(groups, sink.groups())?;
+    match &checked(source, groups, cx)? {
+        WeightSource::None if count > 0 => return Err(no_weights(count)),
+        WeightSource::None => {}
+        WeightSource::Whole(chunks) => from_memory(chunks, &mut sink, cx.reporter()).await?,
+        WeightSource::Files(files) => {
+            let caching = Caching::begin(groups, cx);
+            sink = from_files(files, groups, &sizes, sink, &cx.fetch_config()).await?;
+            caching.complete().await;
+        }
+    }
+    cx.reporter().end();
+    Ok(sink)
+}
+
+/// Opens the weight files of all groups for reading later. They must be on disk, in memory, or in the
+/// [cache](crate::IoOptions::cache) of the load, into which missing files are fetched first.
+///
+/// `groups` are the paths of the manifest and `layout` what they contain. All lengths are checked now.
+///
+/// # Errors
+/// As [`fetch_weights`](crate::fetch_weights); [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for files that
+/// come as a stream only.
+pub async fn open_weights(
+    source: &WeightSource,
+    groups: &[Vec<String>],
+    layout: &TensorLayout,
+    cx: &IoCx,
+) -> Result<Arc<dyn WeightReader>> {
+    let count = check_paths(groups, &cx.options().limits)?;
+    let files = match checked(source, groups, cx)? {
+        WeightSource::None if count > 0 => return Err(no_weights(count)),
+        WeightSource::None => return Ok(Arc::new(LazyFiles::empty(groups.len()))),
+        WeightSource::Whole(_) => {
+            return Err(Error::unsupported(
+                "weights in one piece of memory are not read lazily, they are there already; load them whole",
+            ));
+        }
+        WeightSource::Files(files) => files,
+    };
+    let mut caching = Caching::begin(groups, cx);
+    let mut opened = open_lazy(&*files, groups).await?;
+    if matches!(opened, Opening::Stream { .. }) && caching.is_active() {
+        caching.cancel();
+        fetch_weights(source, groups, Discard::new(layout), cx).await?;
+        caching = Caching::begin(groups, cx);
+        opened = open_lazy(&*files, groups).await?;
+    }
+    let files = opened.lazy()?;
+    files.check_lengths(layout)?;
+    Ok(Arc::new(OpenWeights { files, _in_use: caching.in_use() }))
+}
+
+fn no_weights(count: usize) -> Error {
+    Error::misuse(format!("the model names {count} weight files, its handler gave no weights"))
+}
+
+/// Open weight files. The cache does not remove them while this exists.
+#[derive(Debug)]
+struct OpenWeights {
+    files: LazyFiles,
+    _in_use: InUse,
+}
+
+impl WeightReader for OpenWeights {
+    fn read(&self, group: usize, offset: u64, out: &mut [u8]) -> Result<()> {
+        self.files.read(group, offset, out)
+    }
+}
+
+/// The part that a cache takes in a transfer: none in this build.
+#[cfg(not(feature = "cache"))]
+struct Caching;
+
+#[cfg(not(feature = "cache"))]
+type InUse = ();
+
+#[cfg(not(feature = "cache"))]
+impl Caching {
+    fn begin(_groups: &[Vec<String>], _cx: &IoCx) -> Self {
+        Caching
+    }
+
+    async fn complete(self) {}
+
+    fn is_active(&self) -> bool {
+        false
+    }
+
+    fn cancel(self) {}
+
+    fn in_use(self) -> InUse {}
+}
+
+/// A sink that discards its bytes, for a transfer that only fills the cache.
+struct Discard(Vec<Discarded>);
+
+enum Discarded {
+    Known(u64),
+    Growing { bytes: Vec<u8>, limit: u64 },
+}
+
+impl Discard {
+    fn new(layout: &TensorLayout) -> Self {
+        let group = |group: &GroupLayout| match group.total {
+            Some(total) => Discarded::Known(total),
+            None => Discarded::Growing { bytes: Vec::new(), limit: group.most },
+        };
+        Discard(layout.groups().iter().map(group).collect())
+    }
+}
+
+impl WeightSink for Discard {
+    fn groups(&mut self) -> Vec<GroupSink<'_>> {
+        let groups = self.0.iter_mut().map(|group| match group {
+            Discarded::Known(total) => GroupSink::Segments(vec![Segment::Skip(*total)]),
+            Discarded::Growing { bytes, limit } => GroupSink::Growing { bytes, limit: *limit },
+        });
+        groups.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::checksums::load_artifacts;
+    use crate::model::handler::IoHandler;
+    use crate::model::handlers::memory::MemoryHandler;
+
+    /// Loads move between the threads of a runtime.
+    #[test]
+    fn a_load_can_be_sent() {
+        fn check<T: Send>(_: T) {}
+        struct Empty;
+        impl WeightSink for Empty {
+            fn groups(&mut self) -> Vec<GroupSink<'_>> {
+                Vec::new()
+            }
+        }
+        let (source, groups, cx) = (WeightSource::None, [Vec::new()], IoCx::default());
+        check(fetch_weights(&source, &groups, Empty, &cx));
+        check(open_weights(&source, &groups, &TensorLayout::default(), &cx));
+        let handler: &dyn IoHandler = &MemoryHandler::new("{}", WeightSource::None);
+        check(load_artifacts(handler, &cx));
+    }
+}

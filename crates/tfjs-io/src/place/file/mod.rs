@@ -1,0 +1,23 @@
+//! Folders on disk. Writing several files is atomic: after an error or a crash there are all or none of them.
+
+mod exchange;
+mod folder;
+mod operation;
+mod save;
+mod step;
+
+pub use folder::FolderFiles;
+pub(crate) use folder::open;
+pub use save::write_file;
+#[cfg(feature = "archive")]
+pub(crate) use save::write_file_with;
+
+use std::path::Path;
+
+/// The folder a file is in; never the empty path.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}

@@ -1,0 +1,227 @@
+//! The folder in which a save keeps its files until all of them are there, `.tfjs-<process>-<number>` beside the
+//! model's JSON, and what to do with the folder of a process that died.
+//!
+//! ```text
+//! lock        held by the process that saves; a process that can take it sweeps
+//! new/        files that are whole and on disk, under the paths that they will have
+//! new-last/   the last one, which completes them
+//! old/        files that were in the way, under the paths that they had
+//! old-last/   the former last one, which went first
+//! go          from here on a sweep completes the new files; without it, it puts the old ones back
+//! ```
+//!
+//! A sweep only fills places that are empty, with files of this folder, so that a folder of such a name that came
+//! out of an archive can replace nothing.
+
+use super::exchange::{MadeFolders, move_new};
+use super::folder::{cannot, check_inside};
+use super::step;
+use crate::base::disk::{Links, open_regular};
+use crate::base::path::is_hidden;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use tfjs_manifest::{Error, Result};
+
+/// The beginning of the names of these folders.
+const PREFIX: &str = ".tfjs-";
+
+/// Names to try before giving up: another process may sweep a folder before its lock is taken.
+const TRIES: usize = 16;
+
+/// Whether a name is that of such a folder.
+pub(super) fn is_ours(name: &str) -> bool {
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let rest = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-'));
+    rest.is_some_and(|(process, count)| number(process) && number(count))
+}
+
+/// Which files of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    New,
+    Old,
+}
+
+/// A save under way. Dropped, its folder is gone, unless files that were there before are still in it.
+#[derive(Debug)]
+pub(super) struct Operation {
+    root: PathBuf,
+    at: PathBuf,
+    _lock: File,
+    keep: bool,
+}
+
+impl Operation {
+    /// Begins a save into the folder `root`, which exists.
+    pub(super) fn begin(root: &Path) -> Result<Operation> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let error = |e| cannot("write", e).in_file(root.display());
+        for _ in 0..TRIES {
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            let at = root.join(format!("{PREFIX}{}-{count}", std::process::id()));
+            match step::create_dir(&at) {
+                // Of a former process of this number.
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => continue,
+                other => other.map_err(error)?,
+            }
+            match lock(&at) {
+                Ok(Some(lock)) => return Ok(Operation { root: root.to_owned(), at, _lock: lock, keep: false }),
+                Ok(None) => {}
+                Err(e) => {
+                    remove(&at);
+                    return Err(error(e));
+                }
+            }
+        }
+        Err(Error::fetch("cannot write to the folder: other processes remove what this one makes")
+            .in_file(root.display()))
+    }
+
+    /// The folder that is written to.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The path in the operation's folder of the file with this path below the root.
+    pub(super) fn slot(&self, side: Side, last: bool, path: &Path) -> PathBuf {
+        self.at.join(subfolder(side, last)).join(path)
+    }
+
+    /// From here on the new files are completed, whatever happens to this process.
+    pub(super) fn go(&self) -> io::Result<()> {
+        step::sync_folder(&self.at)?;
+        step::create_new(&self.at.join("go")).and_then(|file| step::sync(&file))?;
+        step::sync_folder(&self.at)
+    }
+
+    /// Until here.
+    pub(super) fn stay(&self) -> io::Result<()> {
+        absent(step::remove_file(&self.at.join("go")))
+    }
+
+    /// Whether files that were there before are in this folder.
+    pub(super) fn keep(&mut self, keep: bool) {
+        self.keep = keep;
+    }
+}
+
+impl Drop for Operation {
+    fn drop(&mut self) {
+        if !self.keep {
+            remove(&self.at);
+        }
+    }
+}
+
+fn subfolder(side: Side, last: bool) -> &'static str {
+    match (side, last) {
+        (Side::New, false) => "new",
+        (Side::New, true) => "new-last",
+        (Side::Old, false) => "old",
+        (Side::Old, true) => "old-last",
+    }
+}
+
+/// Creates the lock and takes it; `None` if another process sweeps at this moment.
+fn lock(at: &Path) -> io::Result<Option<File>> {
+    let path = at.join("lock");
+    let file = match step::create_new(&path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    match file.try_lock() {
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        // A file system without locks: other processes cannot take it either, so they do not sweep.
+        Err(fs::TryLockError::Error(_)) => Ok(Some(file)),
+        Ok(()) => Ok(path.exists().then_some(file)),
+    }
+}
+
+/// Ignores that there was nothing to remove.
+fn absent(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Removes such a folder. Old files go while `go` is there, so that what is left of them is never put back.
+fn remove(at: &Path) {
+    let mut gone = [Side::Old, Side::New].into_iter().flat_map(|side| [subfolder(side, false), subfolder(side, true)]);
+    // What cannot be removed is swept by the next save.
+    let _ = gone
+        .try_for_each(|name| absent(step::remove_tree(&at.join(name))))
+        .and_then(|()| absent(step::remove_file(&at.join("go"))))
+        .and_then(|()| absent(step::remove_file(&at.join("lock"))))
+        .and_then(|()| step::remove_dir(at));
+}
+
+/// Completes or undoes the saves of processes that died. What fails is left for the next sweep.
+pub(super) fn sweep(root: &Path, allow_symlinks: bool) {
+    for entry in fs::read_dir(root).into_iter().flatten().flatten() {
+        let ours = entry.file_name().to_str().is_some_and(is_ours) && entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if !ours {
+            continue;
+        }
+        let at = entry.path();
+        let lock = at.join("lock");
+        match open_regular(&lock, &lock, Links::NotAtTheEnd) {
+            Ok((file, _)) if file.try_lock().is_ok() => {
+                if finish(&at, root, allow_symlinks).is_ok() {
+                    remove(&at);
+                }
+            }
+            Ok(_) => {}
+            // Its process died at the very beginning, or is there. Refused if something is in it, as it should be.
+            Err(_) => drop(fs::remove_dir(&at)),
+        }
+    }
+}
+
+/// Moves the files of a process that died into their places: the new ones, or the old ones.
+fn finish(at: &Path, root: &Path, allow_symlinks: bool) -> Result<()> {
+    let side = if at.join("go").exists() { Side::New } else { Side::Old };
+    let error = |e| cannot("write", e).in_file(root.display());
+    for last in [false, true] {
+        let from = at.join(subfolder(side, last));
+        for path in files_below(&from).map_err(error)? {
+            if path.iter().any(|name| name.to_str().is_none_or(is_hidden)) {
+                return Err(Error::malformed("this is no file of a save").in_file(path.display()));
+            }
+            let place = root.join(&path);
+            if !allow_symlinks {
+                check_inside(root, super::folder_of(&place))?;
+            }
+            let mut made = MadeFolders::default();
+            made.create(super::folder_of(&place)).and_then(|()| move_new(&from.join(&path), &place)).map_err(error)?;
+            made.keep();
+        }
+        step::sync_folder(root).map_err(error)?;
+    }
+    Ok(())
+}
+
+/// The paths of the regular files below a folder. Empty if there is no folder.
+fn files_below(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut out = Vec::new();
+    let mut folders = vec![PathBuf::new()];
+    while let Some(path) = folders.pop() {
+        let entries = match fs::read_dir(folder.join(&path)) {
+            Err(e) if e.kind() == ErrorKind::NotFound => continue,
+            other => other?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            let kind = entry.file_type()?;
+            let path = path.join(entry.file_name());
+            if kind.is_dir() {
+                folders.push(path);
+            } else if kind.is_file() {
+                out.push(path);
+            }
+        }
+    }
+    Ok(out)
+}

@@ -1,0 +1,265 @@
+//! Connections that may go through a proxy. Which hosts may be reached is decided elsewhere.
+
+use super::policy::Resolver;
+use crate::base::network::Proxy;
+use crate::base::url::without_secrets;
+use http::{HeaderValue, Uri};
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
+use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use hyper_util::rt::TokioIo;
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tfjs_manifest::{Error, Result};
+use tokio::net::TcpStream;
+use tower::Service;
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// Which URLs go through which proxy.
+#[derive(Clone, Debug)]
+pub(super) struct Proxies {
+    matcher: Option<Arc<Matcher>>,
+    /// Whether this machine itself is reached through them.
+    loopback: bool,
+}
+
+impl Proxies {
+    pub(super) fn new(proxy: &Proxy) -> Result<Self> {
+        let (matcher, loopback) = match proxy {
+            Proxy::None => (None, false),
+            Proxy::Environment => (Some(Matcher::from_env()), false),
+            Proxy::Url(url) => {
+                let matcher = Matcher::builder().all(url.as_str()).build();
+                // It says nothing about what it cannot read.
+                let https = Uri::from_static("https://h/");
+                if matcher.intercept(&https).is_none_or(|proxy| way(&proxy).is_none()) {
+                    return Err(unusable(url));
+                }
+                (Some(matcher), true)
+            }
+        };
+        Ok(Proxies { matcher: matcher.map(Arc::new), loopback })
+    }
+
+    /// The proxy that a URL goes through.
+    fn of(&self, uri: &Uri) -> Option<Intercept> {
+        let direct = !self.loopback && is_loopback(uri.host().unwrap_or_default());
+        self.matcher.as_ref().filter(|_| !direct)?.intercept(uri)
+    }
+
+    /// Whether this program does not see the address that answers.
+    pub(super) fn hide(&self, uri: &Uri) -> bool {
+        self.of(uri).is_some()
+    }
+
+    /// The credentials in a request that a proxy forwards. A tunnel's are sent when it is made.
+    pub(super) fn authorization(&self, uri: &Uri) -> Option<HeaderValue> {
+        let proxy = self.of(uri).filter(|proxy| way(proxy) == Some(Way::Http) && uri.scheme_str() == Some("http"))?;
+        proxy.basic_auth().cloned()
+    }
+}
+
+/// The protocol of a proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Http,
+    Socks,
+}
+
+fn way(proxy: &Intercept) -> Option<Way> {
+    match proxy.uri().scheme_str() {
+        Some("http") => Some(Way::Http),
+        Some("socks5" | "socks5h") => Some(Way::Socks),
+        _ => None,
+    }
+}
+
+fn unusable(url: &str) -> Error {
+    let url = without_secrets(url);
+    Error::misuse(format!("`{url}` is no proxy to go through; expected `http://`, `socks5://` or `socks5h://`"))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let literal = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+    host.eq_ignore_ascii_case("localhost") || literal.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Makes connections, to a server or to the proxy before it.
+#[derive(Clone)]
+pub(super) struct Connector {
+    direct: HttpConnector<Resolver>,
+    /// The caller's own proxy may be anywhere.
+    to_proxy: HttpConnector,
+    proxies: Proxies,
+}
+
+impl Connector {
+    pub(super) fn new(direct: HttpConnector<Resolver>, to_proxy: HttpConnector, proxies: Proxies) -> Self {
+        Connector { direct, to_proxy, proxies }
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = Stream;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = std::result::Result<Stream, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<std::result::Result<(), BoxError>> {
+        // The connectors inside are always ready.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let Some(proxy) = self.proxies.of(&to) else {
+            let connecting = self.direct.call(to);
+            return Box::pin(async move { Ok(Stream { tcp: connecting.await?, forwards: false }) });
+        };
+        let connecting = through(&proxy, self.to_proxy.clone(), to);
+        let name = without_secrets(&proxy.uri().to_string());
+        Box::pin(async move { connecting.await.map_err(|source| ThroughProxy { name, source }.into()) })
+    }
+}
+
+fn through(
+    proxy: &Intercept,
+    mut tcp: HttpConnector,
+    to: Uri,
+) -> Pin<Box<dyn Future<Output = std::result::Result<Stream, BoxError>> + Send>> {
+    let tunnelled = |tcp| Stream { tcp, forwards: false };
+    match (way(proxy), proxy.basic_auth()) {
+        (Some(Way::Http), _) if to.scheme_str() != Some("https") => {
+            let connecting = tcp.call(proxy.uri().clone());
+            Box::pin(async move { Ok(Stream { tcp: connecting.await?, forwards: true }) })
+        }
+        (Some(Way::Http), auth) => {
+            let tunnel = Tunnel::new(proxy.uri().clone(), tcp);
+            let mut tunnel = auth.into_iter().cloned().fold(tunnel, Tunnel::with_auth);
+            let connecting = tunnel.call(to);
+            Box::pin(async move { Ok(tunnelled(connecting.await?)) })
+        }
+        (Some(Way::Socks), _) => {
+            let socks = SocksV5::new(proxy.uri().clone(), tcp);
+            let mut socks = match proxy.raw_auth() {
+                Some((user, password)) => socks.with_auth(user.to_owned(), password.to_owned()),
+                None => socks,
+            };
+            let connecting = socks.call(with_port(to));
+            Box::pin(async move { Ok(tunnelled(connecting.await?)) })
+        }
+        // The environment may name anything.
+        (None, _) => {
+            let error = unusable(&proxy.uri().to_string());
+            Box::pin(async move { Err(error.into()) })
+        }
+    }
+}
+
+/// The URL with its port: SOCKS assumes that of TLS.
+fn with_port(uri: Uri) -> Uri {
+    if uri.port().is_some() || uri.scheme_str() != Some("http") {
+        return uri;
+    }
+    let host = uri.host().unwrap_or_default();
+    Uri::builder().scheme("http").authority(format!("{host}:80")).path_and_query("/").build().unwrap_or(uri)
+}
+
+/// Why there is no connection behind a proxy.
+#[derive(Debug)]
+struct ThroughProxy {
+    name: String,
+    source: BoxError,
+}
+
+impl fmt::Display for ThroughProxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the proxy `{}` makes no connection", self.name)
+    }
+}
+
+impl StdError for ThroughProxy {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+/// A connection to a server or to a proxy.
+#[derive(Debug)]
+pub(super) struct Stream {
+    tcp: TokioIo<TcpStream>,
+    /// Whether a proxy reads the requests and sends them on.
+    forwards: bool,
+}
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        self.tcp.connected().proxy(self.forwards)
+    }
+}
+
+impl Read for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_read(cx, buf)
+    }
+}
+
+impl Write for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tcp).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.tcp.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tcp).poll_write_vectored(cx, bufs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tfjs_manifest::Kind;
+
+    #[test]
+    fn a_proxy_that_cannot_be_used_is_misuse_and_keeps_its_secret() {
+        for url in ["ftp://me:hunter2@h", "https://me:hunter2@h", "socks4://me:hunter2@h", "", "http://"] {
+            let error = Proxies::new(&Proxy::Url(url.to_owned())).unwrap_err();
+            assert_eq!(error.kind(), Kind::Misuse, "{url}");
+            assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_proxy_that_forwards_is_told_the_password_by_requests() {
+        let told = |proxy: &str, url: &'static str| {
+            let proxies = Proxies::new(&Proxy::Url(proxy.to_owned())).unwrap();
+            proxies.authorization(&Uri::from_static(url)).is_some()
+        };
+        assert!(told("http://me:pw@p:1", "http://h/"));
+        assert!(told("me:pw@p:1", "http://localhost/"));
+        assert!(!told("http://me:pw@p:1", "https://h/"));
+        assert!(!told("socks5://me:pw@p:1", "http://h/"));
+        assert!(!told("http://p:1", "http://h/"));
+    }
+}

@@ -1,0 +1,209 @@
+//! The index of an archive: names, and where the bytes of each file are. Every entry is checked and counted against the
+//! limits. Reads no file's bytes.
+
+use crate::base::path::{components, shown};
+use crate::base::url::MODEL_JSON;
+use std::collections::BTreeMap;
+use std::collections::btree_map;
+use tfjs_manifest::{Error, Limits, Result};
+
+/// Names shown in a message.
+const SHOWN: usize = 8;
+
+/// A file in an archive.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    /// Bytes of the file, not of what is stored.
+    pub(super) len: u64,
+    pub(super) content: Content,
+}
+
+/// Where the bytes of a file are.
+#[derive(Clone, Debug)]
+pub(super) enum Content {
+    /// As they are, from this offset on.
+    Stored { at: u64, crc: Option<u32> },
+    /// Deflated, in `packed` bytes from this offset on.
+    Deflated { at: u64, packed: u64, crc: u32 },
+    /// Not readable, and why. Only opening such a file is an error.
+    Refused(String),
+}
+
+/// The files of an archive by their names.
+#[derive(Debug)]
+pub(super) struct Index {
+    location: String,
+    limits: Limits,
+    entries: BTreeMap<String, Entry>,
+    seen: u64,
+    bytes: u64,
+}
+
+impl Index {
+    pub(super) fn new(location: &str, limits: &Limits) -> Self {
+        Index { location: location.to_owned(), limits: limits.clone(), entries: BTreeMap::new(), seen: 0, bytes: 0 }
+    }
+
+    /// A file of the archive as messages name it.
+    pub(super) fn place(&self, path: &str) -> String {
+        // As it would be named, a URL's query last.
+        let query = self.location.find("://").and_then(|at| Some(at + self.location.get(at..)?.find('?')?));
+        let (archive, query) = self.location.split_at(query.unwrap_or(self.location.len()));
+        format!("{archive}{}{path}{query}", super::name::INSIDE)
+    }
+
+    /// The archive as messages name it.
+    pub(super) fn location(&self) -> &str {
+        &self.location
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Whether nothing has been found so far.
+    pub(super) fn is_empty(&self) -> bool {
+        self.seen == 0
+    }
+
+    /// Counts one more entry of any kind against the limit.
+    pub(super) fn count(&mut self) -> Result<()> {
+        self.seen += 1;
+        Limits::check("archive_entries", self.seen, self.limits.archive_entries)
+    }
+
+    /// Adds a file. One whose name is no text cannot be in a manifest and is left out, as is what macOS adds.
+    pub(super) fn add(&mut self, name: &[u8], entry: Entry) -> Result<()> {
+        if !matches!(entry.content, Content::Refused(_)) {
+            self.bytes = self.bytes.saturating_add(entry.len);
+            Limits::check("archive_bytes", self.bytes, self.limits.archive_bytes)?;
+        }
+        let Ok(name) = std::str::from_utf8(name) else { return Ok(()) };
+        let parts = components(name, "the name of an archive's entry", &self.limits)
+            .map_err(|e| e.in_file(self.place(&shown(name))))?;
+        if is_clutter(&parts) {
+            return Ok(());
+        }
+        match self.entries.entry(parts.join("/")) {
+            btree_map::Entry::Vacant(vacant) => {
+                vacant.insert(entry);
+                Ok(())
+            }
+            btree_map::Entry::Occupied(taken) => {
+                let name = taken.key().clone();
+                Err(Error::malformed("the archive has two entries of this name").in_file(self.place(&name)))
+            }
+        }
+    }
+
+    pub(super) fn get(&self, path: &str) -> Option<&Entry> {
+        self.entries.get(path)
+    }
+
+    /// The names of the readable files, sorted.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let files = self.entries.iter().filter(|(_, entry)| !matches!(entry.content, Content::Refused(_)));
+        files.map(|(name, _)| name.as_str())
+    }
+
+    /// The model's JSON: `model.json`; else the one `model.json` in a folder; else the one `.json` there is, a
+    /// Teachable Machine's `metadata.json` aside.
+    pub(super) fn model_json(&self) -> Result<&str> {
+        if self.entries.contains_key(MODEL_JSON) {
+            return Ok(MODEL_JSON);
+        }
+        let file = |name: &str| name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
+        // Also those that are not readable: opening them says why.
+        let all = || self.entries.keys().map(String::as_str);
+        let called: Vec<&str> = all().filter(|name| file(name) == MODEL_JSON).collect();
+        let any: Vec<&str> = all().filter(|n| file(n).ends_with(".json") && file(n) != "metadata.json").collect();
+        let found = if called.is_empty() { any } else { called };
+        match &found[..] {
+            [one] => Ok(one),
+            [] => {
+                Err(Error::fetch(format!("the archive has no `model.json`; it has {}", listed(self.names().collect())))
+                    .in_file(&self.location))
+            }
+            [first, ..] => Err(Error::fetch(format!(
+                "the archive has several models: {}; name one, as in `{}`",
+                listed(found.clone()),
+                self.place(first)
+            ))
+            .in_file(&self.location)),
+        }
+    }
+
+    /// The error of a file that is not there.
+    pub(super) fn missing(&self, path: &str) -> Error {
+        let names = listed(self.names().collect());
+        Error::fetch(format!("no such file in the archive; it has {names}")).in_file(self.place(path))
+    }
+}
+
+fn listed(names: Vec<&str>) -> String {
+    let mut out: Vec<String> = names.iter().take(SHOWN).map(|n| format!("`{}`", n.escape_debug())).collect();
+    match names.len() {
+        0 => return "no files".to_owned(),
+        n if n > SHOWN => out.push(format!("{} more", n - SHOWN)),
+        _ => {}
+    }
+    out.join(", ")
+}
+
+/// Whether macOS has added this file to the archive.
+fn is_clutter(parts: &[&str]) -> bool {
+    let last = parts.last().copied().unwrap_or_default();
+    parts.first() == Some(&"__MACOSX") || last == ".DS_Store" || last.starts_with("._")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tfjs_manifest::Kind;
+
+    fn index(names: &[&str]) -> Index {
+        let mut index = Index::new("m.zip", &Limits::default());
+        for name in names {
+            let content = Content::Stored { at: 0, crc: None };
+            index.add(name.as_bytes(), Entry { len: 0, content }).unwrap();
+        }
+        index
+    }
+
+    #[track_caller]
+    fn check_json(names: &[&str], json: &str) {
+        assert_eq!(index(names).model_json().unwrap(), json);
+    }
+
+    #[test]
+    fn the_models_json_is_found() {
+        check_json(&["model.json", "a/model.json", "x.json"], "model.json");
+        check_json(&["./model.json", "weights.bin"], "model.json");
+        check_json(&["a/b/model.json", "a/b/other.json"], "a/b/model.json");
+        check_json(&["my-model.json", "my-model.weights.bin", "metadata.json"], "my-model.json");
+        check_json(&["m/model.json", "__MACOSX/m/._model.json", "m/._model.json", "m/.DS_Store"], "m/model.json");
+    }
+
+    #[test]
+    fn a_file_is_named_as_one_would_ask_for_it() {
+        let place = |location: &str| Index::new(location, &Limits::default()).place("a/b");
+        assert_eq!(place("d?/m.zip"), "d?/m.zip!/a/b");
+        assert_eq!(place("https://h/m.zip?t=…"), "https://h/m.zip!/a/b?t=…");
+        assert_eq!(place("data:application/zip;base64,…"), "data:application/zip;base64,…!/a/b");
+    }
+
+    #[test]
+    fn none_or_several_is_an_error_that_lists_them() {
+        let several = index(&["a/model.json", "b/model.json"]).model_json().unwrap_err();
+        assert_eq!(several.kind(), Kind::Fetch);
+        assert!(several.message().contains("`a/model.json`, `b/model.json`; name one"), "{several}");
+        assert!(several.message().contains("`m.zip!/a/model.json`"), "{several}");
+        let none = index(&["a", "b"]).model_json().unwrap_err();
+        assert!(none.message().ends_with("it has `a`, `b`"), "{none}");
+        let empty = index(&[]).model_json().unwrap_err();
+        assert!(empty.message().ends_with("it has no files"), "{empty}");
+        let many: Vec<String> = (0..10).map(|i| format!("{i}.bin")).collect();
+        let many = index(&many.iter().map(String::as_str).collect::<Vec<_>>()).model_json().unwrap_err();
+        assert!(many.message().ends_with("`7.bin`, 2 more"), "{many}");
+    }
+}
