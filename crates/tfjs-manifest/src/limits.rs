@@ -17,6 +17,9 @@ pub struct Limits {
     pub metadata_bytes: u64,
     /// Bytes of all weights, as values in memory. Default 64 GiB.
     pub weight_bytes: u64,
+    /// How many times as long as its compressed bytes a weight file may become, past the first 16 MiB: weights are dense.
+    /// Default 100.
+    pub inflation: u64,
     /// Bytes of the weights that a file loaded without `strict` does not have, which are filled. Default 256 MiB.
     pub filled_bytes: u64,
     /// Bytes of all string tensors, whose sizes the manifest does not tell; groups that have some get equal shares.
@@ -62,6 +65,7 @@ impl Default for Limits {
             model_bytes: 512 << 20,
             metadata_bytes: 64 << 10,
             weight_bytes: 64 << 30,
+            inflation: 100,
             filled_bytes: 256 << 20,
             string_bytes: 64 << 20,
             tensors: 1 << 20,
@@ -110,6 +114,7 @@ impl Limits {
             model_bytes,
             metadata_bytes,
             weight_bytes,
+            inflation,
             filled_bytes,
             string_bytes,
             tensors,
@@ -127,6 +132,16 @@ impl Limits {
             activation_bytes,
             work,
         ]
+    }
+
+    /// Fails with [`Kind::Limit`](crate::Kind::Limit) if compressed bytes become more than weights do.
+    pub fn check_inflation(&self, packed: u64, bytes: u64) -> Result<()> {
+        const ALWAYS: u64 = 16 << 20;
+        if bytes <= ALWAYS {
+            return Ok(());
+        }
+        let asked = bytes.div_ceil(packed.max(1));
+        Limits::check("inflation (bytes of a weight file for each compressed byte)", asked, self.inflation)
     }
 
     /// Fails with [`Kind::Limit`](crate::Kind::Limit) if `asked` is more than `allowed`; `what` names the

@@ -147,6 +147,22 @@ async fn a_bomb_that_says_so() {
 }
 
 #[tokio::test]
+async fn weights_that_become_many_times_as_long_are_refused() {
+    let bytes = zip(&[ZipEntry::deflated("w.bin", &vec![0; 32 << 20])]);
+    let open = |limits: Limits| {
+        let bytes = bytes.clone();
+        async move {
+            let files = ArchiveFiles::from_bytes("m.zip", bytes, &limits)?;
+            files.open("w.bin", OpenOptions::default()).await.map(|opened| opened.len.unwrap_or(0))
+        }
+    };
+    check(open(Limits::default()).await, Kind::Limit, "w.bin", "limit `inflation");
+    let mut limits = Limits::default();
+    limits.inflation = 10_000;
+    open(limits).await.expect("it is allowed");
+}
+
+#[tokio::test]
 async fn a_bomb_that_does_not_say_so() {
     let bomb = ZipEntry::deflated("a", &vec![0; 10 << 20]).with(|e| e.len = 10);
     zip_refused(&[bomb], Kind::Malformed, "m.zip!/a", "the archive says 10 bytes, the file has more").await;

@@ -171,6 +171,21 @@ async fn a_bomb_in_every_encoding_stops_at_the_limit() {
 }
 
 #[tokio::test]
+async fn weights_that_become_many_times_as_long_are_refused() {
+    let bomb = Reply::status("200 OK", &["Content-Encoding: gzip"], gzip_of_zeros(64 << 20));
+    let server = shard(bomb).await;
+    let load_with = |limits: Limits| {
+        let sink = TestSink::new().group(&[10, 64 << 20]);
+        let url = server.url("/m/model.json");
+        async move { load(&url, &[&["first.bin", "w.bin"]], sink, once().with_limits(limits)).await }
+    };
+    check_error(load_with(Limits::default()).await, Kind::Limit, "/m/w.bin", "limit `inflation");
+    let mut limits = Limits::default();
+    limits.inflation = 10_000;
+    load_with(limits).await.expect("it is allowed");
+}
+
+#[tokio::test]
 async fn a_window_of_gigabytes_is_not_made() {
     let bomb = Reply::status("200 OK", &["Content-Encoding: zstd"], zstd_of_spaces(0xa8));
     check_json(bomb, once(), Kind::Fetch, "the body cannot be decoded").await;

@@ -64,6 +64,21 @@ async fn the_query_follows_to_every_shard_and_a_trailing_slash_means_model_json(
 }
 
 #[tokio::test]
+async fn a_path_with_a_query_of_its_own_is_asked_for_as_it_is_written() {
+    let server = FaultServer::start(slices).await;
+    let files: &[&[&str]] = &[&["0-8.bin?Signature=a%2Bb1%3D&Expires=16", "8-16.bin"]];
+    let sink = TestSink::new().group(&[16]);
+    load(&server.url("/m/model.json?t=1"), files, sink, IoOptions::default()).await.unwrap();
+    let asked = ["/m/model.json?t=1", "/m/0-8.bin?Signature=a%2Bb1%3D&Expires=16", "/m/8-16.bin?t=1"];
+    assert_eq!(server.targets(), asked);
+
+    let files: &[&[&str]] = &[&["8-0.bin?Signature=s3cret"]];
+    let result = load(&server.url("/m/model.json"), files, TestSink::new().group(&[8]), IoOptions::default()).await;
+    let error = check_error(result, Kind::Fetch, "/m/8-0.bin?Signature=…", "404");
+    assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_prefix_is_used_verbatim_and_a_converter_overrides_it() {
     let server = FaultServer::start(slices).await;
     let sink = || TestSink::new().group(&[8]);

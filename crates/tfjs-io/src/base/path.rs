@@ -3,6 +3,7 @@
 //! A manifest is not trusted: its paths name files in the model's folder and nothing else, on every
 //! platform alike, so that a model that is safe on one machine is safe on all.
 
+use super::url::without_secrets;
 use percent_encoding::percent_decode_str;
 use tfjs_manifest::{Error, Limits, Result};
 
@@ -35,9 +36,9 @@ pub(crate) fn check_not_hidden(path: &str) -> Result<()> {
     if names.any(is_hidden) { Err(hidden()) } else { Ok(()) }
 }
 
-/// The path as shown in a message.
+/// The path as shown in a message: what follows a question mark may be a signature.
 pub(crate) fn shown(path: &str) -> String {
-    path.chars().take(200).collect::<String>().escape_debug().to_string()
+    without_secrets(path).chars().take(200).collect::<String>().escape_debug().to_string()
 }
 
 /// The components of any untrusted path. Messages call the path `what`.

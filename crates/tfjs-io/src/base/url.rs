@@ -33,7 +33,8 @@ impl ModelUrl {
     ///
     /// # Errors
     /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for an empty text, for a web address without a host, for control
-    /// characters in a URL, and for a `file://` URL that is no path.
+    /// characters in a URL, for a web address whose password may end in the wrong place, which is never shown, and for
+    /// a `file://` URL that is no path.
     pub fn parse(text: &str) -> Result<ModelUrl> {
         let text = text.trim();
         if text.is_empty() {
@@ -50,6 +51,9 @@ impl ModelUrl {
         let web = matches!(scheme.as_str(), "http" | "https");
         if web && rest.split(['/', '?', '#']).next().is_none_or(str::is_empty) {
             return Err(Error::misuse(format!("expected a host after `{scheme}://`, found nothing")));
+        }
+        if web {
+            check_authority(rest)?;
         }
         // No server has such a URL, and a log would show it as two lines.
         if text.chars().any(char::is_control) {
@@ -159,23 +163,60 @@ pub(crate) fn without_secrets(url: &str) -> String {
     let mut out = String::with_capacity(url.len());
     match path.find("://").map(|at| path.split_at(at + 3)) {
         Some((scheme, rest)) => {
-            let end = rest.find('/').unwrap_or(rest.len());
+            let end = rest.find(['/', '#']).unwrap_or(rest.len());
             let (authority, tail) = rest.split_at(end);
+            let host = authority.rsplit('@').next().unwrap_or(authority);
             out.push_str(scheme);
-            out.push_str(authority.rsplit('@').next().unwrap_or(authority));
-            out.push_str(tail);
+            match port(host) {
+                // What stands there is part of a password that has a slash in it.
+                Some(port) if !is_port(port) => {
+                    out.push('…');
+                    return out;
+                }
+                _ => out.extend([host, tail]),
+            }
         }
         None => out.push_str(path),
     }
     for (i, pair) in query.into_iter().flat_map(|q| q.split('&')).enumerate() {
         out.push(if i == 0 { '?' } else { '&' });
         match pair.split_once('=') {
-            Some((key, _)) => out.extend([key, "=…"]),
-            // A pair without `=` is a value as likely as a key.
-            None => out.push('…'),
+            Some((key, value)) if key.len() <= LONGEST_KEY && !value.trim_matches('=').is_empty() => {
+                out.extend([key, "=…"]);
+            }
+            // A pair without `=`, or with one that pads what stands before it, is a value as likely as a key.
+            _ => out.push('…'),
         }
     }
     out
+}
+
+/// Characters of a key in a query that may be shown: longer ones are tokens.
+const LONGEST_KEY: usize = 16;
+
+/// What stands behind the last colon of a host, outside of the brackets of an IPv6 address.
+fn port(host: &str) -> Option<&str> {
+    let behind = host.rfind(']').map_or(host, |at| &host[at + 1..]);
+    behind.rsplit_once(':').map(|(_, port)| port)
+}
+
+fn is_port(text: &str) -> bool {
+    text.len() <= 5 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Refuses what may be a user and a password with `/`, `?` or `#` in it: its first half would be taken for a host, asked
+/// for by name and shown.
+fn check_authority(rest: &str) -> Result<()> {
+    let (authority, behind) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or(authority);
+    let Some(port) = port(host) else { return Ok(()) };
+    if is_port(port) && (authority.contains('@') || !behind.contains('@')) {
+        return Ok(());
+    }
+    Err(Error::misuse(
+        "expected a number after the colon of the host, and no `@` behind it; in a password, write `/` as `%2F`, `?` as \
+         `%3F` and `#` as `%23`, and in a path `@` as `%40`",
+    ))
 }
 
 /// `scheme` and what follows `://` (or `data:`).
@@ -285,5 +326,34 @@ mod tests {
         assert_eq!(url.to_string(), "https://h/m/model.json?X-Sig=…&v=…&…");
         assert!(!format!("{url:?}").contains("abc"));
         assert!(url.as_url().unwrap().contains("me:pw"));
+        for (text, shown) in [
+            ("https://h/m?c2VjcmV0dG9rZW4=", "https://h/m?…"),
+            ("https://h/m?c2VjcmV0dG9rZW4==&a=b", "https://h/m?…&a=…"),
+            ("https://h/m?eyJhbGciOiJIUzI1NiJ9=1", "https://h/m?…"),
+            ("https://me:p@w@h:80/m", "https://h:80/m"),
+            ("https://me:s3cr/etpw@h/m", "https://…"),
+            ("https://[::1]:80/m", "https://[::1]:80/m"),
+        ] {
+            assert_eq!(without_secrets(text), shown);
+        }
+    }
+
+    #[test]
+    fn a_password_that_ends_in_the_wrong_place_is_neither_asked_for_nor_shown() {
+        for password in ["s3cr/etpw", "s3cr?etpw", "s3cr#etpw", "12/34", "12?34", "123456"] {
+            let error = ModelUrl::parse(&format!("http://user:{password}@h/m")).err();
+            match password {
+                "123456" => assert!(error.is_none(), "this one is whole"),
+                _ => {
+                    let error = error.expect("its first half is no port");
+                    assert_eq!(error.kind(), Kind::Misuse);
+                    assert!(!format!("{error} {error:?}").contains("user"), "{error}");
+                }
+            }
+        }
+        for text in ["https://h/npm/p@1.2.3/m.json", "https://u@h:80/p@1/m", "http://[::1]/p@1", "http://h:8080/m?a=b"]
+        {
+            ModelUrl::parse(text).unwrap();
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Answers: statuses, lengths, and bodies that are decoded, counted and timed. Sends nothing.
 
 use super::client::{HttpClient, Patience};
-use super::decode::Decoded;
+use super::decode::{Decoded, Packed};
 use super::failure;
 use crate::base::files::{Body, ByteRange, OpenOptions, Opened, Purpose, Validator};
 use crate::base::network::Timeouts;
@@ -12,8 +12,9 @@ use http::header::{self, HeaderMap};
 use http::{Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Body as HttpBody;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
-use tfjs_manifest::{Error, Result};
+use tfjs_manifest::{Error, Limits, Result};
 
 /// Whether the answer to a request for a part of a file means that there is no such part, or that it is compressed.
 pub(super) fn has_no_such_part<B>(response: &Response<B>, options: &OpenOptions) -> bool {
@@ -28,10 +29,10 @@ pub(super) fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-/// Checks an answer that is not a redirect. `encoded`: its body was, before it was decoded.
+/// Checks an answer that is not a redirect. `packed` counts the bytes of its body before they are decoded, if they are.
 pub(super) fn open(
     response: Response<Decoded>,
-    encoded: bool,
+    packed: Option<Packed>,
     location: String,
     options: &OpenOptions,
     client: &HttpClient,
@@ -72,12 +73,30 @@ pub(super) fn open(
     };
     let validator = validator(headers);
     let announced = text(headers, header::ACCEPT_RANGES).is_some_and(|r| r.eq_ignore_ascii_case("bytes"));
-    let ranges = !encoded && (part.is_some() || announced);
-    let body = Body::Stream(timed(response.into_body(), client.timeouts.clone(), client.deadline).boxed());
+    let ranges = packed.is_none() && (part.is_some() || announced);
+    let stream = timed(response.into_body(), client.timeouts.clone(), client.deadline).boxed();
+    let body = Body::Stream(match packed.filter(|_| options.purpose == Purpose::Weights) {
+        Some(packed) => dense(stream, packed, client.limits.clone()).boxed(),
+        None => stream,
+    });
     let mut opened = Opened::new(location, body).with_part(offset, file_len).with_ranges(ranges);
     opened.len = len;
     opened.validator = validator;
     Ok(opened)
+}
+
+/// Weights that were compressed, as long as they do not become many times as long.
+fn dense<S>(stream: S, packed: Packed, limits: Limits) -> impl stream::Stream<Item = Result<Bytes>> + Send + 'static
+where
+    S: stream::Stream<Item = Result<Bytes>> + Send + 'static,
+{
+    let mut bytes = 0u64;
+    stream.map(move |chunk| {
+        let chunk = chunk?;
+        bytes = bytes.saturating_add(chunk.len() as u64);
+        limits.check_inflation(packed.load(Ordering::Relaxed), bytes)?;
+        Ok(chunk)
+    })
 }
 
 /// The encoding of the body, if it has one.

@@ -24,7 +24,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::HttpInfo;
 use std::fmt;
 use std::time::{Duration, Instant};
-use tfjs_manifest::{Error, Result};
+use tfjs_manifest::{Error, Limits, Result};
 
 /// Redirects followed by one request.
 pub(super) const HOPS: usize = 5;
@@ -45,6 +45,7 @@ pub(crate) struct HttpClient {
     signer: Option<Signer>,
     /// The addresses that the caller's own URLs may reach.
     reach: Reach,
+    pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
     /// When the whole load must have ended.
     pub(super) deadline: Option<Instant>,
@@ -66,6 +67,7 @@ impl HttpClient {
             signer: config.signer.clone(),
             reach: if config.public_only { Reach::Public } else { Reach::Any },
             deadline: config.deadline.instant(),
+            limits: config.limits.clone(),
             proxies,
             timeouts,
         })
@@ -88,8 +90,9 @@ impl HttpClient {
 
     async fn opened(&self, url: &str, hop: Hop, options: &OpenOptions) -> Result<Opened> {
         let encoded = answer::encoding(hop.response.headers()).is_some();
-        let response = decoded(hop.response).await;
-        let opened = answer::open(response, encoded, without_secrets(url), options, self);
+        let (response, packed) = decoded(hop.response).await;
+        let packed = encoded.then_some(packed);
+        let opened = answer::open(response, packed, without_secrets(url), options, self);
         opened.map_err(|e| redirected(e, &hop.uri, hop.number))
     }
 

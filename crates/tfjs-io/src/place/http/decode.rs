@@ -1,30 +1,67 @@
 //! Bodies without their encoding: gzip, brotli, zstd. Their reader checks the limits.
 
+use bytes::Bytes;
 use http::{Request, Response};
-use hyper::body::Incoming;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use tower::Service;
 use tower_http::decompression::{Decompression, DecompressionBody};
 
 /// A body after decompression.
-pub(super) type Decoded = DecompressionBody<Incoming>;
+pub(super) type Decoded = DecompressionBody<Counted>;
+
+/// The bytes of a body that have come so far, before they were decoded.
+pub(super) type Packed = Arc<AtomicU64>;
 
 /// The answer with a body that is decoded as it is read, without the header of its encoding and without
 /// the length that the encoded body has. An encoding that is not known stays as it is.
-pub(super) async fn decoded(response: Response<Incoming>) -> Response<Decoded> {
+pub(super) async fn decoded(response: Response<Incoming>) -> (Response<Decoded>, Packed) {
+    let packed = Packed::default();
+    let response = response.map(|body| Counted { body, packed: packed.clone() });
     match Decompression::new(Answer(Some(response))).call(Request::new(())).await {
-        Ok(response) => response,
+        Ok(response) => (response, packed),
         Err(never) => match never {},
     }
 }
 
+/// A body whose bytes are counted as they come.
+pub(super) struct Counted {
+    body: Incoming,
+    packed: Packed,
+}
+
+impl Body for Counted {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &frame {
+            let len = frame.data_ref().map_or(0, |data| data.len() as u64);
+            self.packed.fetch_add(len, Ordering::Relaxed);
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
 /// The answer to any request.
-struct Answer(Option<Response<Incoming>>);
+struct Answer(Option<Response<Counted>>);
 
 impl Service<Request<()>> for Answer {
-    type Response = Response<Incoming>;
+    type Response = Response<Counted>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
 

@@ -7,6 +7,9 @@ use crate::base::url::without_secrets;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tfjs_manifest::Result;
 
+/// The characters of a query that are percent-encoded in a URL: it is otherwise asked for as it is written.
+const NOT_IN_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
+
 /// The characters of a path that are percent-encoded in a URL. `%` is not: manifests may be encoded already.
 const NOT_IN_PATH: &AsciiSet = &CONTROLS
     .add(b' ')
@@ -34,10 +37,16 @@ impl HttpFiles {
         HttpFiles { http, prefix: prefix.into(), query: query.into() }
     }
 
+    /// The URL of a weight file. A path with a query of its own, as signed URLs have one, is asked for as it is written;
+    /// others take the query of the model.
     fn shard_url(&self, path: &str) -> Result<String> {
         let parts = shard_components(path, &self.http.config().limits)?;
-        let path = parts.join("/");
-        Ok(format!("{}{}{}", self.prefix, utf8_percent_encode(&path, NOT_IN_PATH), self.query))
+        let whole = parts.join("/");
+        let (path, query) = match whole.split_once('?') {
+            Some((path, query)) => (path, format!("?{}", utf8_percent_encode(query, NOT_IN_QUERY))),
+            None => (whole.as_str(), self.query.clone()),
+        };
+        Ok(format!("{}{}{query}", self.prefix, utf8_percent_encode(path, NOT_IN_PATH)))
     }
 }
 

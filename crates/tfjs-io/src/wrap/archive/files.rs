@@ -6,7 +6,7 @@ use super::source::{Format, HEAD, Source};
 use super::tar::Inflating;
 use crate::base::blocking::CancelOnDrop;
 use crate::base::disk::{Links, open_regular};
-use crate::base::files::{Body, BoxFuture, Files, OpenOptions, Opened};
+use crate::base::files::{Body, BoxFuture, Files, OpenOptions, Opened, Purpose};
 use crate::base::path::shard_components;
 use crate::base::progress::Reporter;
 use bytes::Bytes;
@@ -153,10 +153,14 @@ fn index_of(source: Source, index: &mut Index, limits: &Limits, cancelled: &Atom
 
 impl Files for ArchiveFiles {
     /// Always the whole file.
-    fn open<'a>(&'a self, path: &'a str, _options: OpenOptions) -> BoxFuture<'a, Result<Opened>> {
+    fn open<'a>(&'a self, path: &'a str, options: OpenOptions) -> BoxFuture<'a, Result<Opened>> {
         Box::pin(async move {
             let name = shard_components(path, self.index.limits())?.join("/");
             let entry = self.index.get(&name).ok_or_else(|| self.index.missing(&name))?;
+            if let (Content::Deflated { packed, .. }, Purpose::Weights) = (&entry.content, options.purpose) {
+                let limits = self.index.limits();
+                limits.check_inflation(*packed, entry.len).map_err(|e| e.in_file(self.index.place(&name)))?;
+            }
             let body = match &entry.content {
                 Content::Stored { at, crc: None } => self.source.slice(*at, entry.len).map(Body::Bytes),
                 _ => None,
