@@ -43,13 +43,15 @@ pub fn check(data: &[u8]) -> Result<()> {
 fn interpreted(program: &Program, symbols: &[u64], bytes: &[u8]) -> Result<()> {
     let call = proper(inputs(&mut Choices::of_bytes(bytes, 1), program, symbols))?;
     let outcome = proper(run(program, &call))?;
-    let mut simpler = program.clone();
-    let constants = |program: &Program| constants(program, BUDGET);
-    let passes: [&dyn Fn(&Program) -> Result<Program>; 4] = [&constants, &common_subexpressions, &movement, &dead_code];
-    for pass in passes {
-        simpler = pass(&simpler).expect("a pass takes every program that verifies");
-        verify(&simpler).expect("a pass keeps a program valid");
-    }
+    let pass = |simplified: Result<Program>| {
+        let simplified = simplified.expect("a pass takes every program that verifies");
+        verify(&simplified).expect("a pass keeps a program valid");
+        simplified
+    };
+    let simpler = pass(constants(program, BUDGET));
+    let simpler = pass(common_subexpressions(&simpler));
+    let simpler = pass(movement(&simpler));
+    let simpler = pass(dead_code(&simpler));
     same(&outcome, run(&simpler, &call));
     if let Ok(expanded) = proper(expand(program, &|_| false)) {
         verify(&expanded).expect("an expansion is a valid program");

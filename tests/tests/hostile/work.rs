@@ -84,10 +84,10 @@ fn nan_is_no_row_of_a_table() {
     let model = model.filled(1.0, &[("l/embeddings", &[3, 1])]).load().unwrap();
     for engine in [Engine::Native, Engine::Candle] {
         let options = PredictOptions::default().with_engine(engine);
-        let input = Input::new(vec![f32::NAN, 0.0], &[1, 2]).unwrap();
+        let input = Input::new(vec![f32::NAN, 0.0], [1, 2]).unwrap();
         let error = model.predict_with(input, &options).expect_err("NaN is no index");
         assert_eq!(error.kind(), Kind::Mismatch, "{error}");
-        model.predict_with(Input::new(vec![1.0, 0.0], &[1, 2]).unwrap(), &options).expect("these are");
+        model.predict_with(Input::new(vec![1.0, 0.0], [1, 2]).unwrap(), &options).expect("these are");
     }
 }
 
