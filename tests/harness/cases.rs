@@ -68,8 +68,8 @@ pub fn all_cases() -> Vec<Case> {
 }
 
 fn folders(parent: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
-    entries.map(|e| e.path()).filter(|p| p.is_dir()).collect()
+    let entries = std::fs::read_dir(parent).unwrap_or_else(|e| panic!("{}: {e}", parent.display()));
+    entries.map(|entry| entry.expect("an entry of a folder").path()).filter(|path| path.is_dir()).collect()
 }
 
 impl Case {

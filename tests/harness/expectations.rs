@@ -35,3 +35,18 @@ impl Expectations {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_starts_to_pass_is_an_error() {
+        let expectations: Expectations = toml::from_str("[fails]\n\"a/b\" = \"the reason\"").unwrap();
+        assert_eq!(expectations.judge("a/b", Err("it differs".to_owned())), Ok(None));
+        let passes = expectations.judge("a/b", Ok(0.0)).unwrap_err();
+        assert!(passes.contains("passes now") && passes.contains("the reason"), "{passes}");
+        assert_eq!(expectations.judge("a/c", Ok(0.5)), Ok(Some(0.5)));
+        assert_eq!(expectations.judge("a/c", Err("it differs".to_owned())), Err("it differs".to_owned()));
+    }
+}

@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use tfjs::{Input, Tensor};
 
+/// The part of an output's largest value below which differences are measured by that part: sums of large terms may be
+/// small, and have the error of the terms.
+const FLOOR: f64 = 0.1;
+
 /// Numbers with a shape.
 #[derive(Clone, Debug)]
 pub struct Named {
@@ -24,8 +28,8 @@ impl Named {
         Ok(Named { shape: tensor.dims().to_vec(), values, tensor: Some(tensor.clone()) })
     }
 
-    /// The largest difference to what was found, relative to the largest expected value (at least 1e-3, so
-    /// that an output of zeros has a scale). Infinities and NaNs must be the same.
+    /// The largest difference to what was found, each relative to the expected value, or to [`FLOOR`] of the largest
+    /// one (at least 1e-3, so that an output of zeros has a scale). Infinities and NaNs must be the same.
     ///
     /// # Errors
     /// Another shape, or a difference that is no number.
@@ -39,7 +43,7 @@ impl Named {
             if want == is || (want.is_nan() && is.is_nan()) {
                 continue;
             }
-            let difference = (want - is).abs() / scale;
+            let difference = (want - is).abs() / want.abs().max(FLOOR * scale);
             if !difference.is_finite() {
                 return Err(format!("element {i} is {is}, expected {want}"));
             }
@@ -95,5 +99,27 @@ fn collect<'a>(value: &'a Value, out: &mut Vec<&'a Value>) {
     match value {
         Value::Array(items) => items.iter().for_each(|v| collect(v, out)),
         leaf => out.push(leaf),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn difference(want: &[f64], is: &[f64]) -> Result<f64, String> {
+        let named = |values: &[f64]| Named { shape: vec![values.len()], values: values.to_vec(), tensor: None };
+        named(want).difference(&named(is))
+    }
+
+    #[test]
+    fn differences_are_by_element() {
+        assert_eq!(difference(&[2.0, 0.5], &[2.0, 0.5]), Ok(0.0));
+        assert_eq!(difference(&[2.0, 0.5], &[2.0, 0.25]), Ok(0.5));
+        // Below a tenth of the scale, by that.
+        assert_eq!(difference(&[4.0, 0.0], &[4.0, 0.1]), Ok(0.25));
+        assert_eq!(difference(&[f64::NAN, f64::INFINITY], &[f64::NAN, f64::INFINITY]), Ok(0.0));
+        assert!(difference(&[f64::NAN], &[1.0]).is_err());
+        assert!(difference(&[1.0], &[f64::NAN]).is_err());
+        assert!(difference(&[1.0], &[1.0, 1.0]).is_err());
     }
 }

@@ -11,7 +11,7 @@
 //! | 7 | masks leak into later layers | `a_mask_does_not_leak_into_a_later_layer`; conformance `keras*/mask_*` |
 //! | 8 | constraints are applied at load | `constraints_do_not_change_weights`; conformance `*/dense_constraints` |
 //! | 9 | any negative axis of `Concatenate` is the last | `a_negative_axis_counts_from_the_end`; `*/concatenate_axis_minus_*` |
-//! | 10 | a fixed batch is not enforced | `a_fixed_batch_is_enforced` |
+//! | 10 | a fixed batch is not enforced | `a_fixed_batch_is_enforced_where_a_layer_needs_it` |
 //! | 11 | `evaluate` drops regularization | this version has no `evaluate` |
 //! | 12 | bilinear upsampling has another phase than Keras's | `bilinear_upsampling_has_the_phase_of_its_producer` |
 
@@ -60,10 +60,50 @@ fn an_absent_manifest_is_an_error() {
     check_refused(&model, Kind::Mismatch, "model.json", "no `weightsManifest`, and the model has 2 weights");
 }
 
+/// What `io.withSaveHandler` gives, written down without its bytes.
+#[test]
+fn specs_without_a_place_of_their_bytes_are_an_error() {
+    let mut model = two_to_one();
+    model.json["weightSpecs"] = model.json["weightsManifest"][0]["weights"].take();
+    model.json.as_object_mut().expect("an object").remove("weightsManifest");
+    check_refused(&model, Kind::Mismatch, "weightSpecs", "perhaps in a `weights.bin` beside this file");
+    let untrained = model.load_with(LoadOptions::new().with_strict(false)).expect("it loads without `strict`");
+    assert_eq!(untrained.report().warnings.len(), 2);
+}
+
+#[test]
+fn weights_in_the_json_itself_are_read() {
+    for data in [json!("AAAAQAAAQEAAAIA/"), json!([0, 0, 0, 64, 0, 0, 64, 64, 0, 0, 128, 63])] {
+        let mut model = two_to_one();
+        model.json["weightSpecs"] = model.json["weightsManifest"][0]["weights"].take();
+        model.json["weightsManifest"] = json!(null);
+        model.json["weightData"] = data;
+        model.files.clear();
+        check_predicts(&model, &[10.0, 100.0], &[1, 2], &[321.0]);
+        model.json["weightData"] = json!([0, 0, 0, 64]);
+        check_refused(&model, Kind::Mismatch, "weight data", "expected 12 bytes of weights");
+    }
+}
+
+/// TensorFlow.js saves two models whose layers have equal names, and cannot read what it saved.
+#[test]
+fn names_that_are_there_twice_are_taken_in_order() {
+    let tower = |name: &str| {
+        let dense = json!({"name": "d", "units": 1, "use_bias": false, "batch_input_shape": [null, 1]});
+        json!({"class_name": "Sequential", "config": {"name": name, "layers": [{"class_name": "Dense", "config": dense}]}})
+    };
+    let model = Small::new(tfjs_layers("Sequential", &json!({"name": "m", "layers": [tower("a"), tower("b")]})));
+    let model = model.weights(&[("d/kernel", &[1, 1], &[2.0]), ("d/kernel", &[1, 1], &[5.0])]);
+    check_predicts(&model, &[1.0], &[1, 1], &[10.0]);
+    let warnings = model.load().unwrap().report().warnings.join("\n");
+    assert!(warnings.contains("`d/kernel` was taken for `b/d/kernel` by the order of the layers"), "{warnings}");
+}
+
 #[test]
 fn a_manifest_without_the_weights_is_an_error() {
-    let error = check_refused(&two_to_one().manifest(json!([])), Kind::Mismatch, "d/kernel", "shape [2,1]");
-    assert!(error.details().iter().any(|e| e.place().weight.as_deref() == Some("d/bias")), "all at once: {error}");
+    let model = two_to_one().manifest(json!([]));
+    check_refused(&model, Kind::Mismatch, "", "2 of 2 weights are missing");
+    check_refused(&model, Kind::Mismatch, "layer `d`", "none of its weights: `kernel` [2,1], `bias` [1]");
 }
 
 #[test]
@@ -210,11 +250,21 @@ fn a_negative_axis_counts_from_the_end() {
 }
 
 #[test]
-fn a_fixed_batch_is_enforced() {
-    let model = alone("ReLU", json!({}), &json!([4, 2])).load().unwrap();
-    let result = model.predict(Input::new([0.0; 6], [3, 2]).unwrap());
+fn a_fixed_batch_is_enforced_where_a_layer_needs_it() {
+    let any = alone("ReLU", json!({}), &json!([4, 2]));
+    check_predicts(&any, &[1.0, -1.0, 3.0, -2.0, 0.0, 5.0], &[3, 2], &[1.0, 0.0, 3.0, 0.0, 0.0, 5.0]);
+    // A state has an entry for each example: more of them are taken in parts, fewer are not.
+    let config = json!({"units": 1, "stateful": true, "activation": "linear", "use_bias": false});
+    let stateful = alone("SimpleRNN", config, &json!([2, 1, 1]));
+    let stateful =
+        stateful.filled(1.0, &[("l/simple_rnn_cell/kernel", &[1, 1]), ("l/simple_rnn_cell/recurrent_kernel", &[1, 1])]);
+    check_predicts(&stateful, &[1.0, 2.0, 3.0, 4.0], &[4, 1, 1], &[1.0, 2.0, 4.0, 6.0]);
+    let result = stateful.load().unwrap().predict(Input::new([0.0; 3], [3, 1, 1]).unwrap());
+    check_error(result, Kind::Mismatch, "l_input", "a stateful layer needs whole batches of 2: pad the last one");
+    // The caller's own word is kept.
+    let fixed = any.load_with(LoadOptions::new().with_input_shape("l_input", [Some(4), Some(2)])).unwrap();
+    let result = fixed.predict(Input::new([0.0; 6], [3, 2]).unwrap());
     check_error(result, Kind::Mismatch, "l_input", "expected shape [4,2], found [3,2]");
-    model.predict(Input::new([0.0; 8], [4, 2]).unwrap()).expect("four it is");
 }
 
 #[test]

@@ -174,7 +174,13 @@ fn convert(input: Input, ty: &TensorType, device: &Device, stateful: bool) -> Re
     let fits = ty.shape.admits(input.dims()) || (stateful && batches_of(&ty.shape, input.dims()));
     if !fits {
         let found = SymShape(input.dims().iter().copied().map(Some).collect());
-        return Err(Error::mismatch(format!("expected shape {}, found {found}", ty.shape)));
+        let what_to_do = match ty.shape.dims().first() {
+            Some(Some(batch)) if stateful => {
+                format!("; a stateful layer needs whole batches of {batch}: pad the last one")
+            }
+            _ => String::new(),
+        };
+        return Err(Error::mismatch(format!("expected shape {}, found {found}{what_to_do}", ty.shape)));
     }
     Ok(match (input, ty.dtype) {
         (Input::Strings(strings), ValueType::String) => Data::Strings(strings),
@@ -238,7 +244,8 @@ fn refuse_overflow(wide: &Tensor, converted: &Tensor) -> Result<()> {
     }
 }
 
-/// Ids often arrive as floats or wider integers; a fraction would be cut off, a large one wrapped, in silence.
+/// Ids often arrive as floats or wider integers. A fraction is cut off, as the producers do; what is no number, or too
+/// large for the type, must not become another one in silence.
 fn refuse_loss(tensor: &Tensor, ty: ValueType) -> Result<()> {
     let range = match ty {
         ValueType::Int32 => f64::from(i32::MIN)..=f64::from(i32::MAX),
@@ -251,7 +258,7 @@ fn refuse_loss(tensor: &Tensor, ty: ValueType) -> Result<()> {
     for value in values {
         let what = if !value.is_finite() {
             "non-finite value"
-        } else if value.fract() != 0.0 {
+        } else if value.fract() != 0.0 && matches!(ty, ValueType::Bool) {
             "fractional value"
         } else if !range.contains(&value) {
             "value out of range"

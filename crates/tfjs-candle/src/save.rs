@@ -114,7 +114,14 @@ impl LayersModel {
         let ports: Vec<usize> = def.root.inputs.iter().map(|port| port.tensor.layer).collect();
         for (layer, port) in ports.into_iter().zip(&self.graph().inputs) {
             if let Some(entry) = def.root.layers.get_mut(layer) {
-                entry.body = LayerBody::Input(Some(self.graph().ty(port.value).clone()));
+                let mut ty = self.graph().ty(port.value).clone();
+                // A batch that the file fixes and no layer needs is open in the graph.
+                if let LayerBody::Input(Some(declared)) = &entry.body
+                    && let (Some(size @ None), Some(batch)) = (ty.shape.0.first_mut(), declared.shape.dims().first())
+                {
+                    *size = *batch;
+                }
+                entry.body = LayerBody::Input(Some(ty));
             }
         }
         def

@@ -1,6 +1,7 @@
 //! How a command ends other than well, and how that is said: one line each for an error, its findings and
 //! its causes.
 
+use crate::flags;
 use crate::shown;
 use std::error::Error as _;
 use std::io::{self, Write};
@@ -60,20 +61,20 @@ pub(crate) fn print_error(error: &Error, err: &mut dyn Write) -> io::Result<()> 
 }
 
 pub(crate) fn print_warning(warning: &str, err: &mut dyn Write) -> io::Result<()> {
-    writeln!(err, "warning: {}", shown::line(warning))
+    writeln!(err, "warning: {}", shown::line(&flags::in_words(warning)))
 }
 
 /// Place and message, without the findings. Both are on one line and cut.
 fn line(error: &Error) -> String {
     let place = error.place().to_string();
     let separator = if place.is_empty() { "" } else { ": " };
-    format!("{place}{separator}{}", error.message())
+    format!("{place}{separator}{}", flags::in_words(error.message()))
 }
 
 /// What led to an error, nearest first.
 pub(crate) fn causes(error: &Error) -> Vec<String> {
     let chain = std::iter::successors(error.source(), |&cause| cause.source());
-    chain.take(MOST_CAUSES).map(|cause| shown::line(&cause.to_string())).collect()
+    chain.take(MOST_CAUSES).map(|cause| shown::line(&flags::in_words(&cause.to_string()))).collect()
 }
 
 #[cfg(test)]

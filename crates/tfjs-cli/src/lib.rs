@@ -10,6 +10,7 @@ mod args;
 mod chart;
 mod commands;
 mod failure;
+mod flags;
 mod image;
 mod labels;
 mod local;

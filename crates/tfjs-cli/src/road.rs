@@ -29,8 +29,14 @@ pub(crate) struct Fetched {
 
 impl Fetched {
     /// The envelope.
-    pub(crate) fn json(&self, options: &LoadOptions) -> Result<ModelJson> {
-        ModelJson::from_slice(&self.artifacts.model_json, &options.limits).map_err(|e| self.place(e))
+    ///
+    /// Weights that it holds itself are taken out of it, to be had where those of files are.
+    pub(crate) fn json(&mut self, options: &LoadOptions) -> Result<ModelJson> {
+        let json = ModelJson::from_slice(&self.artifacts.model_json, &options.limits);
+        let mut json = json.map_err(|e| self.place(e))?;
+        let of_handler = std::mem::take(&mut self.artifacts.weights);
+        self.artifacts.weights = tfjs::weight_source(of_handler, json.take_inline());
+        Ok(json)
     }
 
     /// Builds the model of this very JSON.

@@ -2,9 +2,6 @@
 
 use crate::{Error, Result};
 
-/// What to do with a Keras file, whatever its container.
-const CONVERT: &str = "convert it with `tensorflowjs_converter`";
-
 /// Refuses bytes that are plainly another format; everything else is left to the JSON parser.
 pub(crate) fn refuse(bytes: &[u8]) -> Result<()> {
     match name(bytes) {
@@ -34,17 +31,40 @@ fn name(bytes: &[u8]) -> Option<String> {
         return says("zstd data", "decompress it, or let the server send `content-encoding: zstd`");
     }
     if starts(b"\x89HDF\r\n\x1a\n") {
-        return says("an HDF5 file (.h5)", &format!("{CONVERT} (`--input_format=keras`)"));
+        return says("an HDF5 file (.h5)", "convert it with `tensorflowjs_converter --input_format=keras FILE FOLDER`");
     }
     if starts(b"PK\x03\x04") || starts(b"PK\x05\x06") {
-        let then = format!("{CONVERT} (`--input_format=keras_keras`), or unpack an archive that holds a model.json");
-        return says("a zip archive, perhaps a `.keras` file", &then);
+        return match first_name(bytes) {
+            Some(b"metadata.json" | b"config.json" | b"model.weights.h5") => says("a Keras file (.keras)", KERAS_KERAS),
+            _ => says(
+                "a zip archive",
+                &format!(
+                    "unpack an archive that holds a model.json, or name it `.zip`; if it is a `.keras` file, {KERAS_KERAS}"
+                ),
+            ),
+        };
     }
     if matches!(bytes, [0x80, 2..=5, ..]) {
         return says("a Python pickle", "save the model with Keras and convert that");
     }
     if bytes.get(4..8) == Some(b"TFL3".as_slice()) {
-        return says("a TensorFlow Lite model", "only its Keras original can be converted");
+        return says("a TensorFlow Lite model (.tflite)", NO_LAYERS);
+    }
+    if is_saved_model(bytes) {
+        return says(
+            "a TensorFlow SavedModel (.pb)",
+            "if Keras wrote it, convert its folder with `tensorflowjs_converter --input_format=keras_saved_model \
+             --output_format=tfjs_layers_model FOLDER FOLDER`",
+        );
+    }
+    if is_graph_def(bytes) {
+        return says("a frozen TensorFlow graph (.pb)", NO_LAYERS);
+    }
+    if is_onnx(bytes) {
+        return says("an ONNX model (.onnx)", NO_LAYERS);
+    }
+    if starts(b"\x93NUMPY") {
+        return says("a NumPy array (.npy)", "it holds numbers only, the model.json is another file");
     }
     if is_safetensors(bytes) {
         return says("a safetensors file", "it holds weights only, the model.json is another file");
@@ -53,6 +73,39 @@ fn name(bytes: &[u8]) -> Option<String> {
         return says("UTF-16 text", "save it as UTF-8");
     }
     None
+}
+
+/// What to do with a `.keras` file.
+const KERAS_KERAS: &str = "convert it with `tensorflowjs_converter --input_format=keras_keras FILE FOLDER`";
+
+/// What to do with what cannot be converted.
+const NO_LAYERS: &str = "it has no layers any more; convert the Keras model it was made from, with \
+                         `tensorflowjs_converter --input_format=keras FILE.h5 FOLDER`";
+
+/// The name of a zip archive's first file.
+fn first_name(bytes: &[u8]) -> Option<&[u8]> {
+    let length = bytes.get(26..28).and_then(|length| length.try_into().ok()).map(u16::from_le_bytes)?;
+    bytes.get(30..30 + usize::from(length))
+}
+
+/// The protocol buffer `SavedModel`: version 1, then its graphs, each with its information first. No JSON text begins
+/// with the first byte.
+fn is_saved_model(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x08, 1, 0x12, ..])
+}
+
+/// The protocol buffer `ModelProto`: a version, then who made it, the graph or the operators.
+fn is_onnx(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x08, 3..=31, 0x12 | 0x1a | 0x22 | 0x28 | 0x32 | 0x3a | 0x42, ..])
+}
+
+/// The protocol buffer `GraphDef`: nodes, each with its name and its operation first. The first byte is a line feed,
+/// with which a JSON text may begin, the byte before the operation is in no JSON text.
+fn is_graph_def(bytes: &[u8]) -> bool {
+    let Some(rest) = bytes.strip_prefix(b"\x0a") else { return false };
+    let length = rest.iter().take_while(|&&byte| byte >= 0x80).count() + 1;
+    let Some([0x0a, name, rest @ ..]) = rest.get(length..) else { return false };
+    rest.get(usize::from(*name)) == Some(&0x12)
 }
 
 /// Eight bytes of header length, then the header, a JSON object.
@@ -95,14 +148,24 @@ mod tests {
 
     #[test]
     fn keras_files() {
-        check(b"\x89HDF\r\n\x1a\n\x00\x00", "--input_format=keras`");
-        check(b"PK\x03\x04\x14\x00", "--input_format=keras_keras`");
+        check(b"\x89HDF\r\n\x1a\n\x00\x00", "an HDF5 file (.h5), not a model.json: convert it with");
+        check(b"PK\x03\x04\x14\x00", "a zip archive, not a model.json: unpack");
+        let mut keras = b"PK\x03\x04".to_vec();
+        keras.resize(26, 0);
+        keras.extend([13, 0, 0, 0]);
+        keras.extend(b"metadata.json");
+        check(&keras, "a Keras file (.keras), not a model.json: convert it with");
     }
 
     #[test]
     fn other_models() {
         check(b"\x80\x04\x95\x00", "pickle");
-        check(b"\x1c\x00\x00\x00TFL3", "TensorFlow Lite");
+        check(b"\x1c\x00\x00\x00TFL3", "a TensorFlow Lite model (.tflite)");
+        check(b"\x08\x01\x12\xd4\x02\x0a\x8b\x01\x0a", "a TensorFlow SavedModel (.pb)");
+        check(b"\x0a\x1f\x0a\x05Const\x12\x05Const", "a frozen TensorFlow graph (.pb)");
+        check(b"\x0a\x9f\x01\x0a\x05input\x12\x0bPlaceholder", "a frozen TensorFlow graph (.pb)");
+        check(b"\x08\x07\x12\x07pytorch\x1a\x031.9", "an ONNX model (.onnx)");
+        check(b"\x93NUMPY\x01\x00", "a NumPy array");
         check(b"\x10\x00\x00\x00\x00\x00\x00\x00{\"a\":{}}", "safetensors");
     }
 
@@ -114,7 +177,9 @@ mod tests {
 
     #[test]
     fn json_is_left_to_the_parser() {
-        for text in [&b"{}"[..], b"  {\"format\": 1}", b"[", b"nonsense", b"12345678{"] {
+        for text in
+            [&b"{}"[..], b"  {\"format\": 1}", b"[", b"nonsense", b"12345678{", b"\n{\n    \"a\": 1}", b"\n\n\n{}"]
+        {
             refuse(text).unwrap();
         }
     }

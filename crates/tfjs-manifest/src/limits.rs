@@ -2,7 +2,7 @@
 //!
 //! Limits are budgets: they are spent while parsing and allocating, never checked after the fact.
 
-use crate::{Error, Result};
+use crate::{Error, Result, Setting};
 
 /// How much a model may ask for. Generous by default: real models stay far below every limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,7 +151,8 @@ impl Limits {
             return Ok(());
         }
         Err(Error::limit(format!(
-            "limit `{what}`: allowed {allowed}, asked {asked}; raise it in `Limits` if this model is trusted"
+            "limit `{what}`: allowed {allowed}, asked {asked}; raise it in {} if this model is trusted",
+            Setting::Limits
         )))
     }
 }

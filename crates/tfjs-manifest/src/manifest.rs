@@ -5,7 +5,6 @@
 use crate::text::{found, shorten};
 use crate::{Error, Findings, Limits, Result, Shape, WeightSpec};
 use serde_json::{Value, json};
-use std::collections::HashSet;
 
 /// The headline when several things are wrong.
 const HEADLINE: &str = "the weights manifest cannot be used";
@@ -30,7 +29,7 @@ impl WeightsManifest {
     /// A manifest of these groups.
     ///
     /// # Errors
-    /// Everything that is wrong, in one report: a name used twice, a quantization its dtype cannot have,
+    /// Everything that is wrong, in one report: a quantization its dtype cannot have,
     /// weights without a file ([`Kind::Malformed`](crate::Kind::Malformed)); more weights, files, path
     /// characters or dimensions than `limits` allows ([`Kind::Limit`](crate::Kind::Limit)).
     pub fn new(groups: Vec<WeightsGroup>, limits: &Limits) -> Result<WeightsManifest> {
@@ -63,6 +62,26 @@ impl WeightsManifest {
         }
     }
 
+    /// The manifest of weights in one file: an array of weights, as `weightSpecs` in a saved model's artifacts.
+    ///
+    /// # Errors
+    /// As [`from_value`](Self::from_value); places are given from `place` on.
+    pub(crate) fn from_specs(value: &Value, place: &str, file: &str, limits: &Limits) -> Result<WeightsManifest> {
+        let Some(specs) = value.as_array() else {
+            return Err(
+                Error::malformed(format!("expected an array of weights, found {}", found(value))).at_json(place)
+            );
+        };
+        Limits::check("tensors", specs.len() as u64, limits.tensors).map_err(|e| e.at_json(place))?;
+        let mut findings = Findings::new();
+        let mut group = WeightsGroup { paths: vec![file.to_owned()], weights: Vec::with_capacity(specs.len()) };
+        for (i, spec) in specs.iter().enumerate() {
+            group.weights.extend(WeightSpec::parse(spec, &format!("{place}[{i}]"), limits, &mut findings));
+        }
+        findings.finish(HEADLINE)?;
+        WeightsManifest::new(vec![group], limits)
+    }
+
     /// The groups, in file order.
     pub fn groups(&self) -> &[WeightsGroup] {
         &self.groups
@@ -74,7 +93,8 @@ impl WeightsManifest {
         groups.flat_map(|(g, group)| group.weights.iter().enumerate().map(move |(i, spec)| (g, i, spec)))
     }
 
-    /// The weight of that name.
+    /// The weight of that name, the first of several: TensorFlow.js writes a name twice for nested models whose layers
+    /// have equal names.
     pub fn get(&self, name: &str) -> Option<&WeightSpec> {
         self.specs().map(|(_, _, spec)| spec).find(|spec| spec.name == name)
     }
@@ -143,7 +163,6 @@ fn check(groups: &[WeightsGroup], limits: &Limits, findings: &mut Findings) {
     findings.take(Limits::check("tensors", tensors, limits.tensors));
     findings.take(Limits::check("files", files, limits.files));
 
-    let mut names = HashSet::new();
     for (g, group) in groups.iter().enumerate() {
         let place = format!("weightsManifest[{g}]");
         for (i, path) in group.paths.iter().enumerate() {
@@ -153,12 +172,6 @@ fn check(groups: &[WeightsGroup], limits: &Limits, findings: &mut Findings) {
         for (i, spec) in group.weights.iter().enumerate() {
             let here = |error: Error| error.at_json(format!("{place}.weights[{i}]")).at_weight(shorten(&spec.name));
             findings.take(spec.check(limits).map_err(here));
-            // DIFFERENCE: TensorFlow.js silently keeps the last of them.
-            if !names.insert(spec.name.as_str()) {
-                findings.push(here(Error::malformed(
-                    "a second weight of this name: which one the model means cannot be told, rename one",
-                )));
-            }
         }
         let bytes_expected = group.weights.iter().map(|w| &w.shape).any(|s: &Shape| s.elements() > 0);
         if group.paths.is_empty() && bytes_expected {

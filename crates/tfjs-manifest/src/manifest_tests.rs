@@ -182,15 +182,10 @@ fn quantization_that_is_not_finite() {
 }
 
 #[test]
-fn duplicate_names_even_across_groups() {
+fn names_may_repeat_as_in_nested_models_of_tensorflow_js() {
     let weight = json!({"name": "w", "shape": [], "dtype": "float32"});
-    let group = json!({"paths": ["w.bin"], "weights": [weight]});
-    check_manifest(
-        json!([group, group]),
-        Kind::Malformed,
-        "weightsManifest[1].weights[0]",
-        "a second weight of this name",
-    );
+    let manifest = read(&json!([{"paths": ["w.bin"], "weights": [weight, weight]}])).unwrap();
+    assert_eq!(manifest.specs().filter(|(_, _, spec)| spec.name == "w").count(), 2);
 }
 
 #[test]

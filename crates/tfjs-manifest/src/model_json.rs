@@ -2,8 +2,9 @@
 //!
 //! Reference: `ModelJSON` in tfjs-core `io/types.ts`, and `converters/common.py` of the Python converter.
 
+use crate::inline::{DATA, SPECS};
 use crate::text::{found, shorten};
-use crate::{Error, Limits, Result, WeightsManifest, json};
+use crate::{Error, InlineWeights, Limits, Result, Warnings, WeightsManifest, json, noticed};
 use serde_json::{Map, Value};
 
 /// A `model.json`: a layers model's topology, the manifest of its weights, and what travels with them.
@@ -18,6 +19,9 @@ pub struct ModelJson {
     pub converted_by: Option<String>,
     /// The weight files and what they hold; `None` if the file says nothing about weights.
     pub weights_manifest: Option<WeightsManifest>,
+    /// The weights that the file itself holds, `weightSpecs` and `weightData`; see
+    /// [`take_inline`](Self::take_inline).
+    pub inline_weights: Option<InlineWeights>,
     /// Whatever the author attached, as it is written.
     pub user_defined_metadata: Option<Value>,
     /// The signature, as it is written; graph models have one.
@@ -43,6 +47,7 @@ impl ModelJson {
             generated_by: None,
             converted_by: None,
             weights_manifest: None,
+            inline_weights: None,
             user_defined_metadata: None,
             signature: None,
             saved_training_config: None,
@@ -98,6 +103,8 @@ impl ModelJson {
         let mut model = Self::new(topology, limits)?;
         if let Some(manifest) = take_unless_null(&mut envelope, "weightsManifest") {
             model.weights_manifest = Some(WeightsManifest::from_value(&manifest, limits)?);
+        } else {
+            model.inline_weights = InlineWeights::take(&mut envelope, limits)?;
         }
         model.format = take_text(&mut envelope, "format");
         model.generated_by = take_text(&mut envelope, "generatedBy");
@@ -112,6 +119,20 @@ impl ModelJson {
     /// `modelTopology` as written, except that JSON strings in it have become what they say.
     pub fn topology(&self) -> &Value {
         &self.topology
+    }
+
+    /// Whether the file says which weights the model has and not where their bytes are: `weightSpecs` without
+    /// `weightData` and without `weightsManifest`.
+    pub fn has_specs_alone(&self) -> bool {
+        self.weights_manifest.is_none() && self.inline_weights.is_none() && self.extra.contains_key(SPECS)
+    }
+
+    /// Takes out the bytes of the weights that the file itself holds; they are one group of the manifest from then on,
+    /// whose one file is nowhere else.
+    pub fn take_inline(&mut self) -> Option<Vec<u8>> {
+        let InlineWeights { manifest, bytes } = self.inline_weights.take()?;
+        self.weights_manifest = Some(manifest);
+        Some(bytes)
     }
 
     /// The model's own `{class_name, config}`, out of whatever it is wrapped in.
@@ -136,10 +157,18 @@ impl ModelJson {
     }
 
     /// The optimizer, loss and metrics the model was compiled with: TensorFlow.js writes them beside the
-    /// topology, the Python converter into it. Never looked into here.
+    /// topology, the Python converter into it. Only their names are looked at, for [`warnings`](Self::warnings).
     pub fn training_config(&self) -> Option<&Value> {
         let inside = || either(&self.topology, "training_config", "trainingConfig");
         self.saved_training_config.as_ref().or_else(inside).filter(|config| !config.is_null())
+    }
+
+    /// What the envelope says that predicting does not need and nobody knows: a format, an optimizer, a loss or a metric,
+    /// metadata that are no object.
+    pub fn warnings(&self) -> Warnings {
+        let mut warnings = Warnings::new();
+        noticed::note(self, &mut warnings);
+        warnings
     }
 
     /// The JSON of the file, with the keys in the order TensorFlow.js writes them.
@@ -149,6 +178,7 @@ impl ModelJson {
             generated_by,
             converted_by,
             weights_manifest,
+            inline_weights,
             user_defined_metadata,
             signature,
             saved_training_config,
@@ -167,6 +197,10 @@ impl ModelJson {
         // TensorFlow.js writes `null` for a model nobody converted.
         put("convertedBy", Some(converted_by.clone().map_or(Value::Null, Value::from)));
         put("weightsManifest", weights_manifest.as_ref().map(WeightsManifest::to_value));
+        if let Some(inline) = inline_weights {
+            put(SPECS, Some(inline.specs()));
+            put(DATA, Some(inline.data()));
+        }
         put("signature", signature.clone());
         put("userDefinedMetadata", user_defined_metadata.clone());
         for (key, value) in extra {
@@ -282,7 +316,7 @@ fn graph_model() -> Error {
 
 #[cold]
 fn no_topology(envelope: &Map<String, Value>) -> Error {
-    if envelope.contains_key("weightsManifest") {
+    if envelope.contains_key("weightsManifest") || envelope.contains_key(SPECS) {
         return Error::malformed(
             "weights only: the file has weights but no model (`modelTopology` is missing or null); convert \
              a whole model, saved with `model.save`, not `model.save_weights`",

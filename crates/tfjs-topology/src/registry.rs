@@ -8,7 +8,7 @@ use crate::read::ReadCx;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use tfjs_manifest::text::shorten;
-use tfjs_manifest::{Error, Result};
+use tfjs_manifest::{Error, Result, Setting};
 
 /// Calls a macro with every layer: `family::file::Type = "ClassName" | "OtherClassName";`.
 ///
@@ -153,8 +153,9 @@ pub(crate) fn built_in_name(class: &str) -> &str {
 fn unknown(class: &str, cx: &ReadCx<'_>) -> Error {
     let hint = cx.hints.nearest(class, CLASSES.iter().copied().chain(cx.custom.names()));
     Error::unsupported(format!(
-        "unknown layer class `{}`{hint}; a layer of your own is given in `LoadOptions::custom_layers`",
-        shorten(class)
+        "unknown layer class `{}`{hint}; a layer of your own is given in {}",
+        shorten(class),
+        Setting::CustomLayers
     ))
 }
 

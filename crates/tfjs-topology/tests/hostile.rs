@@ -87,7 +87,12 @@ fn weights_that_all_have_other_names() {
     let topology = functional("m", &layers, &format!("0{}", "a".repeat(90)));
     let weights: Vec<Value> = (0..100_000).map(|i| weight(&format!("{i}{}", "b".repeat(90)))).collect();
     let start = Instant::now();
-    check_refused(bind(&topology, &weights, &Limits::default()), start, Kind::Mismatch, "has no weight for it");
+    check_refused(
+        bind(&topology, &weights, &Limits::default()),
+        start,
+        Kind::Mismatch,
+        "5000 of 5000 weights are missing",
+    );
 }
 
 #[test]
@@ -153,5 +158,5 @@ fn weights_of_an_optimizer_are_never_a_layers() {
     bind(&topology, &named(Value::Null), &Limits::default()).unwrap();
     let start = Instant::now();
     let result = bind(&topology, &named(json!("optimizer")), &Limits::default());
-    check_refused(result, start, Kind::Mismatch, "weight `l/lstm_cell/kernel`");
+    check_refused(result, start, Kind::Mismatch, "`lstm_cell/kernel` [1,4]");
 }

@@ -6,7 +6,7 @@ mod options;
 mod save;
 mod source;
 
-pub use load::{bind, layout, load_layers_model, lower_options, parse};
+pub use load::{bind, layout, load_layers_model, lower_options, parse, weight_source};
 pub use options::LoadOptions;
 pub use save::{Save, SaveOptions, SaveReport, save};
 pub use source::Source;

@@ -4,8 +4,10 @@ use crate::options::LoadOptions;
 use crate::source::Source;
 use std::time::Instant;
 use tfjs_candle::{LayersModel, LoadReport, Prepared, prepare, prepare_lazy};
-use tfjs_io::{IoCx, fetch_weights, load_artifacts, open_weights};
-use tfjs_manifest::{Error, GroupSink, Limits, ModelJson, Result, Segment, TensorLayout, Warnings, WeightSink};
+use tfjs_io::{IoCx, WeightSource, fetch_weights, load_artifacts, open_weights};
+use tfjs_manifest::{
+    Error, GroupSink, Limits, ModelJson, Result, Segment, Setting, TensorLayout, Warnings, WeightSink,
+};
 use tfjs_topology::bind::Binding;
 use tfjs_topology::def::ModelDef;
 use tfjs_topology::graph::ModelGraph;
@@ -33,8 +35,9 @@ pub async fn load_layers_model(source: impl Into<Source>, options: LoadOptions) 
     let in_file = |e: Error| e.in_file(&location);
     let model_json = artifacts.model_json.clone();
     let stage = options.clone();
-    let (prepared, destinations, layout, groups) = off_the_worker(move || {
-        let json = ModelJson::from_slice(&model_json, &stage.limits)?;
+    let (prepared, destinations, layout, groups, inline) = off_the_worker(move || {
+        let mut json = ModelJson::from_slice(&model_json, &stage.limits)?;
+        let inline = json.take_inline();
         let def = parse(&json, &stage)?;
         let model = lower(&def, &lower_options(&stage))?;
         let binding = bind(&model.graph, &json, &stage)?;
@@ -49,11 +52,12 @@ pub async fn load_layers_model(source: impl Into<Source>, options: LoadOptions) 
                 (prepared, Some(destinations))
             }
         };
-        Ok((prepared, destinations, layout, groups))
+        Ok((prepared, destinations, layout, groups, inline))
     })
     .await
     .map_err(in_file)?;
     clock.lap("resolve");
+    let weights = weight_source(artifacts.weights, inline);
 
     let mut report = LoadReport::default();
     report.location.clone_from(&location);
@@ -61,12 +65,12 @@ pub async fn load_layers_model(source: impl Into<Source>, options: LoadOptions) 
     report.files = groups.iter().map(Vec::len).sum();
     let finish: Box<dyn FnOnce(Prepared, LoadReport) -> Result<LayersModel> + Send> = match destinations {
         Some(destinations) => {
-            let mut filled = fetch_weights(&artifacts.weights, &groups, destinations, &cx).await?;
+            let mut filled = fetch_weights(&weights, &groups, destinations, &cx).await?;
             report.weight_file_bytes = file_bytes(&mut filled);
             Box::new(|prepared, report| prepared.finish(filled, report))
         }
         None => {
-            let reader = open_weights(&artifacts.weights, &groups, &layout, &cx).await?;
+            let reader = open_weights(&weights, &groups, &layout, &cx).await?;
             report.weight_file_bytes = layout.total().unwrap_or(0);
             Box::new(|prepared, report| prepared.finish_lazy(reader, report))
         }
@@ -87,6 +91,11 @@ pub async fn load_layers_model(source: impl Into<Source>, options: LoadOptions) 
     .map_err(in_file)
 }
 
+/// Where the weights can be had: in the JSON itself, if it holds them, otherwise where its handler says.
+pub fn weight_source(of_handler: WeightSource, in_json: Option<Vec<u8>>) -> WeightSource {
+    in_json.map_or(of_handler, |bytes| WeightSource::Whole(vec![bytes.into()]))
+}
+
 /// Bytes of the weight files: every one was filled in or skipped.
 fn file_bytes(filled: &mut impl WeightSink) -> u64 {
     let bytes = |group: &GroupSink<'_>| match group {
@@ -104,7 +113,10 @@ fn file_bytes(filled: &mut impl WeightSink) -> u64 {
 pub fn parse(json: &ModelJson, options: &LoadOptions) -> Result<ModelDef> {
     let detected = || Producer::detect(json.keras_version(), json.generated_by.as_deref(), json.topology());
     let producer = options.producer.clone().unwrap_or_else(detected);
-    tfjs_topology::parse::parse(json.model_config(), producer, options.custom_layers.defs(), &options.limits)
+    let mut def =
+        tfjs_topology::parse::parse(json.model_config(), producer, options.custom_layers.defs(), &options.limits)?;
+    def.warnings.extend(&json.warnings());
+    Ok(def)
 }
 
 /// What a model is lowered with.
@@ -118,6 +130,16 @@ pub fn lower_options(options: &LoadOptions) -> LowerOptions {
 /// # Errors
 /// Every missing, unused and mismatched weight at once.
 pub fn bind(graph: &ModelGraph, json: &ModelJson, options: &LoadOptions) -> Result<Binding> {
+    if json.has_specs_alone() && options.strict && !graph.slots.is_empty() {
+        return Err(Error::mismatch(format!(
+            "`weightSpecs` says which weights there are, but neither `weightsManifest` nor `weightData` says where their \
+             bytes are, perhaps in a `weights.bin` beside this file: write \
+             `\"weightsManifest\": [{{\"paths\": [\"weights.bin\"], \"weights\": ...}}]` with what `weightSpecs` has, or \
+             load it untrained with {}",
+            Setting::NotStrict
+        ))
+        .at_json("weightSpecs"));
+    }
     graph.bind(json.weights_manifest.as_ref(), options.strict)
 }
 

@@ -220,8 +220,11 @@ pub fn read_arrays(path: &Path) -> Result<BTreeMap<String, Array>, String> {
     Ok(arrays)
 }
 
-/// The largest difference, relative to the largest expected number (at least 1e-3). Infinities and NaN must be the
-/// same.
+/// The part of an output's largest number below which differences are measured by that part.
+const FLOOR: f64 = 0.1;
+
+/// The largest difference, each relative to the expected number, or to [`FLOOR`] of the largest one (at least 1e-3).
+/// Infinities and NaN must be the same.
 ///
 /// # Errors
 /// Another shape, or a difference that is no number.
@@ -237,7 +240,7 @@ pub fn difference(expected: &Array, found: &Array) -> Result<f64, String> {
         if expected == found || (expected.is_nan() && found.is_nan()) {
             continue;
         }
-        let difference = (expected - found).abs() / scale;
+        let difference = (expected - found).abs() / expected.abs().max(FLOOR * scale);
         if !difference.is_finite() {
             return Err(format!("element {i} is {found}, expected {expected}"));
         }

@@ -15,7 +15,7 @@ fn check_text(text: &[u8], kind: Kind, says: &str) -> Error {
 #[test]
 fn other_formats_are_named() {
     check_text(b"\x89HDF\r\n\x1a\n\0\0\0\0", Kind::Malformed, "an HDF5 file");
-    check_text(b"PK\x03\x04\x14\0\0\0", Kind::Malformed, "a zip archive, perhaps a `.keras` file");
+    check_text(b"PK\x03\x04\x14\0\0\0", Kind::Malformed, "a zip archive");
     check_text(b"<!doctype html><title>404</title>", Kind::Malformed, "an HTML page");
     check_text(b"", Kind::Malformed, "empty");
     check_text(b"\0\0\0\0\0\0\0\0", Kind::Malformed, "");
@@ -118,7 +118,7 @@ fn names_that_are_not_the_models_come_with_a_suggestion() {
         "d/kernel",
         "the nearest left over is `d/kernal` [2,1]",
     );
-    check_kernel(|w| w["name"] = json!("d/bias"), Kind::Malformed, "weights[1]", "a second weight of this name");
+    check_kernel(|w| w["name"] = json!("d/bias"), Kind::Mismatch, "weight `d/bias`", "is 2 times in the file");
     check_kernel(|w| w["name"] = json!(null), Kind::Malformed, "weights[0]", "name");
 }
 

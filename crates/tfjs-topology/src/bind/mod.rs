@@ -3,13 +3,17 @@
 //! Producers name the same weight differently (see `names`). Binding happens before a byte of the weights
 //! is fetched, and reports everything missing, unused and mismatched at once.
 
+mod cause;
 mod names;
+mod repeated;
 mod report;
+mod sides;
 
 use crate::graph::{ModelGraph, SlotId, WeightSlot};
 use crate::layer::ScopeKind;
 use names::candidates;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use tfjs_manifest::{DType, Error, Findings, Result, Warnings, WeightSpec, WeightsManifest};
 
 pub use names::Rule;
@@ -55,11 +59,13 @@ impl ModelGraph {
         let file = File::new(manifest);
         let mut slots: Vec<Option<(TensorId, Rule)>> = vec![None; self.slots.len()];
         let mut findings = Findings::new();
-        let claims = by_name(self, &file, &mut slots, &mut findings);
+        let mut claims = by_name(self, &file, &mut slots, &mut findings);
+        let unclear = repeated::bind(self, &file, &mut slots, &mut claims, &mut findings);
         let claims = by_order(self, &file, &mut slots, claims);
         check_types(self, &file, &slots, &mut findings);
 
-        let missing: Vec<SlotId> = (0..slots.len()).filter(|&i| slots[i].is_none()).map(SlotId).collect();
+        let missing: Vec<SlotId> =
+            (0..slots.len()).filter(|i| slots[*i].is_none() && !unclear.contains(i)).map(SlotId).collect();
         let (left, mut unused): (Vec<TensorId>, Vec<TensorId>) =
             file.ids().filter(|id| !claims.contains_key(id)).partition(|id| !is_bookkeeping(file.spec(*id)));
         let report = report::Report {
@@ -87,7 +93,11 @@ impl ModelGraph {
 /// The tensors of a manifest, by name and by place.
 struct File<'a> {
     specs: Vec<(TensorId, &'a WeightSpec)>,
+    /// Those whose name no other has.
     by_name: HashMap<&'a str, TensorId>,
+    /// Names that several tensors have, in the order of their first ones. TensorFlow.js writes them for nested models
+    /// whose layers have equal names.
+    repeated: Vec<(&'a str, Vec<TensorId>)>,
     /// By the name without its second last part, as TensorFlow.js shortens names it does not know.
     by_shortened: HashMap<String, Vec<TensorId>>,
     place: HashMap<TensorId, usize>,
@@ -100,8 +110,17 @@ impl<'a> File<'a> {
             .flat_map(|m| m.specs())
             .map(|(group, index, spec)| (TensorId { group, index }, spec))
             .collect();
-        let by_name =
-            specs.iter().filter(|(_, spec)| !spec.is_optimizer()).map(|(id, spec)| (spec.name.as_str(), *id)).collect();
+        let mut by_name: HashMap<&str, TensorId> = HashMap::new();
+        let mut several: HashMap<&str, Vec<TensorId>> = HashMap::new();
+        for (id, spec) in specs.iter().filter(|(_, spec)| !spec.is_optimizer()) {
+            match by_name.entry(spec.name.as_str()) {
+                Entry::Vacant(free) => drop(free.insert(*id)),
+                Entry::Occupied(first) => several.entry(&spec.name).or_insert_with(|| vec![*first.get()]).push(*id),
+            }
+        }
+        by_name.retain(|name, _| !several.contains_key(name));
+        let mut repeated: Vec<_> = several.into_iter().collect();
+        repeated.sort_by(|a, b| a.1.cmp(&b.1));
         let mut by_shortened: HashMap<String, Vec<TensorId>> = HashMap::new();
         for (id, spec) in specs.iter().filter(|(_, spec)| !spec.is_optimizer()) {
             if let Some((holder, variable)) = spec.name.rsplit_once('/')
@@ -111,7 +130,7 @@ impl<'a> File<'a> {
             }
         }
         let place = specs.iter().enumerate().map(|(i, (id, _))| (*id, i)).collect();
-        File { specs, by_name, by_shortened, place }
+        File { specs, by_name, repeated, by_shortened, place }
     }
 
     fn ids(&self) -> impl Iterator<Item = TensorId> {
@@ -130,8 +149,8 @@ fn is_bookkeeping(spec: &WeightSpec) -> bool {
         || spec.name.split('/').any(|part| part.starts_with("seed_generator"))
 }
 
-/// How much less sure a name is whose cell has another name than the layer's configuration says.
-const NUMBERED_CELL: u32 = 1000;
+/// How much less sure a name is of which one part is not the layer's.
+const SHORTENED: u32 = 1000;
 
 /// Binds by name, the surest rule first. A name two slots claim by the same rule is ambiguous.
 fn by_name(
@@ -147,9 +166,12 @@ fn by_name(
             if let Some(&id) = file.by_name.get(candidate.name.as_str()) {
                 pairs.push((candidate.rank, i, id, candidate.rule));
             }
-            // Keras 2 numbers the cells of a session: `lstm_1/lstm_cell_3/kernel`.
-            if has_cell && let Some(&[id]) = file.by_shortened.get(candidate.name.as_str()).map(Vec::as_slice) {
-                pairs.push((candidate.rank + NUMBERED_CELL, i, id, Rule::InnerName));
+            // Keras 2 numbers the cells of a session, `lstm_1/lstm_cell_3/kernel`; TensorFlow.js looks for every weight
+            // without the second last part of its name.
+            if let Some(&[id]) = file.by_shortened.get(candidate.name.as_str()).map(Vec::as_slice)
+                && (has_cell || file.spec(id).shape == slot.decl.shape)
+            {
+                pairs.push((candidate.rank + SHORTENED, i, id, Rule::InnerName));
             }
         }
     }
@@ -243,3 +265,6 @@ fn path(graph: &ModelGraph, slot: &WeightSlot) -> String {
     let scopes: String = slot.decl.scope.iter().map(|s| format!("{}/", s.name)).collect();
     format!("{}/{scopes}{}", layer.path, slot.decl.name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,8 @@ pub enum Rule {
     Bare,
     /// By the order of variables in the layer; recorded as a warning.
     Order,
+    /// By the order of the layers, for a name that several weights have; recorded as a warning.
+    LayerOrder,
 }
 
 impl Rule {
@@ -39,6 +41,7 @@ impl Rule {
             Rule::ObjectPath => "class and count",
             Rule::Bare => "variable name alone",
             Rule::Order => "order in the layer",
+            Rule::LayerOrder => "order of the layers",
         }
     }
 }

@@ -8,12 +8,13 @@ use crate::call::Call;
 use crate::def::{LayerBody, LayerEntry, ModelDef, Submodel};
 use crate::graph::{GraphPort, ModelGraph};
 use crate::types::{SymShape, TensorType};
+use serde_json::{Map, Value as Json};
 use std::any::Any;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use tfjs_ir::{Dim, Program, Type, Value};
-use tfjs_manifest::{Error, Limits, Result, Warnings};
+use tfjs_manifest::{Error, Limits, Result, Setting, Warnings};
 
 /// What a model is lowered for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,7 +65,58 @@ impl fmt::Debug for Model {
 /// # Errors
 /// A cycle, an input no layer can take, a window larger than its input, a missing input shape, a graph past its
 /// budget: each naming the layer.
+///
+/// A batch that the file fixes stays open where no layer needs its size: the producers predict with any. Layers that
+/// keep a state need it.
 pub fn lower(def: &ModelDef, options: &LowerOptions) -> Result<Model> {
+    if fixes_one_batch(def, options)
+        && !keeps_states(&def.root)
+        && let Ok(model) = lower_with(def, options, Batch::Open)
+    {
+        return Ok(model);
+    }
+    lower_with(def, options, Batch::AsWritten)
+}
+
+/// What becomes of a batch that the file fixes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Batch {
+    Open,
+    AsWritten,
+}
+
+/// Whether the file, and not the caller, fixes the batch of inputs, all of them at one size.
+fn fixes_one_batch(def: &ModelDef, options: &LowerOptions) -> bool {
+    let batch = |shape: &SymShape| shape.dims().first().copied().flatten();
+    let declared = def.root.inputs.iter().filter_map(|port| match &def.root.layers.get(port.tensor.layer)?.body {
+        LayerBody::Input(Some(ty)) => batch(&ty.shape),
+        _ => None,
+    });
+    let mut sizes: Vec<usize> = declared.collect();
+    sizes.dedup();
+    sizes.len() == 1 && options.input_shapes.values().all(|shape| batch(shape).is_none())
+}
+
+/// Whether a layer keeps a state from one call to the next, which has an entry for each example.
+fn keeps_states(model: &Submodel) -> bool {
+    fn says_so(value: &Json) -> bool {
+        match value {
+            Json::Object(map) => says_so_of(map),
+            Json::Array(items) => items.iter().any(says_so),
+            _ => false,
+        }
+    }
+    // The layers that wrappers hold have their configurations inside of the wrapper's.
+    fn says_so_of(map: &Map<String, Json>) -> bool {
+        map.iter().any(|(key, value)| (key == "stateful" && *value != Json::Bool(false)) || says_so(value))
+    }
+    model.layers.iter().any(|entry| match &entry.body {
+        LayerBody::Model(model) => keeps_states(model),
+        _ => says_so_of(&entry.config),
+    })
+}
+
+fn lower_with(def: &ModelDef, options: &LowerOptions, batch: Batch) -> Result<Model> {
     let LowerOptions { input_shapes, limits, phase } = options;
     let mut cx = LowerCx::new(limits, *phase, def.producer.obeys_training());
     cx.account.charge(def.built_bytes)?;
@@ -72,7 +124,10 @@ pub fn lower(def: &ModelDef, options: &LowerOptions) -> Result<Model> {
     let mut edges = Vec::new();
     let names = unique(def.root.inputs.iter().map(|p| p.name.clone()).collect());
     for (port, name) in def.root.inputs.iter().zip(names) {
-        let ty = root_input(&def.root, port.tensor.layer, input_shapes.get(&name), &name)?;
+        let mut ty = root_input(&def.root, port.tensor.layer, input_shapes.get(&name), &name)?;
+        if let (Batch::Open, Some(size)) = (batch, ty.shape.0.first_mut()) {
+            *size = None;
+        }
         let edge = cx.root_edge(&name, ty).map_err(|e| e.at_value(&name))?;
         ports.extend(edge.id.map(|value| GraphPort { name, value }));
         edges.push(edge);
@@ -170,8 +225,8 @@ fn root_input(root: &Submodel, layer: usize, given: Option<&SymShape>, name: &st
         }
         (None, Some(shape)) => Ok(TensorType::float(shape.clone())),
         (None, None) => {
-            Err(Error::unsupported("the file does not say the input's shape; give it with `LoadOptions::input_shape`")
-                .at_value(name))
+            let message = format!("the file does not say the input's shape; give it with {}", Setting::InputShape);
+            Err(Error::unsupported(message).at_value(name))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! One entry of a list of layers: `{"class_name": ..., "config": ..., "inbound_nodes": ...}`.
 
-use super::{functional, input, sequential};
+use super::{functional, input, sequential, unneeded};
 use crate::config::{Config, expected};
 use crate::def::{LayerBody, LayerEntry};
 use crate::ops::{Op, tf_lambda};
@@ -9,6 +9,7 @@ use crate::registry::{CLASSES, Layer};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use tfjs_manifest::account::{json_bytes, text_bytes};
+use tfjs_manifest::text::shorten;
 use tfjs_manifest::{Error, Findings, Limits, Result};
 
 /// Reads an entry, its calls left out: those need the names of the layers beside it.
@@ -24,6 +25,18 @@ pub(crate) fn read_entry(value: &Value, cx: &ReadCx<'_>) -> Result<LayerEntry> {
     cx.account.charge_many::<LayerEntry>(1)?;
     cx.account.charge(text_bytes(&name) + text_bytes(class_name))?;
     let body = read_body(class_name, &name, value, config, cx).map_err(|e| at_layer_everywhere(e, &name))?;
+    if let Some(map) = config.as_object()
+        && cx.custom.get(class_name).is_none()
+    {
+        unneeded::check(&name, class_name, map, cx);
+    }
+    // To the producers, the entry's name is what calls use, and the configuration's is what weights are called.
+    if let (Some(entry), Some(own)) =
+        (value.get("name").and_then(Value::as_str), config.get("name").and_then(Value::as_str))
+        && entry != own
+    {
+        cx.warn(format!("layer `{name}` ({class_name}): its configuration calls it `{}`", shorten(own)));
+    }
     let config = kept(config, &body, cx)?;
     Ok(LayerEntry { name, class_name: class_name.to_string(), config, body, calls: Vec::new() })
 }

@@ -8,7 +8,7 @@ use crate::producer::Family;
 use crate::read::ReadCx;
 use crate::suggest::Hints;
 use serde_json::{Map, Value};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use tfjs_manifest::text::shorten;
 use tfjs_manifest::{Error, Limits, Result};
 
@@ -78,7 +78,14 @@ pub(super) fn read(name: &str, config: &Map<String, Value>, cx: &ReadCx<'_>) -> 
         }
         resolved.push(of_layer);
     }
+    if outputs.is_empty() {
+        errors.push(Error::malformed("a model without outputs computes nothing").at_json("config.output_layers"));
+    }
+    let mut seen = HashSet::new();
     for port in &model.inputs {
+        if !seen.insert(port.tensor.layer) {
+            errors.push(Error::malformed("listed twice in `input_layers`").at_layer(&port.name));
+        }
         if !matches!(layers[port.tensor.layer].body, LayerBody::Input(_)) {
             errors.push(Error::malformed("listed in `input_layers` but not an InputLayer").at_layer(&port.name));
         }

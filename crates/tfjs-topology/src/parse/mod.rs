@@ -6,6 +6,7 @@ mod functional;
 mod input;
 mod nodes;
 mod sequential;
+mod unneeded;
 
 use crate::def::{LayerBody, ModelDef};
 use crate::producer::Producer;

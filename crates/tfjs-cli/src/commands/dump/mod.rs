@@ -26,24 +26,24 @@ pub(crate) fn run(args: &DumpArgs, out: &mut Out<'_>) -> Result<(), Failure> {
         let plan = plan(&road::load(&args.model.model, options)?)?;
         return Ok(writeln!(out.json(), "{plan:#}")?);
     }
-    let fetched = road::fetch(&args.model.model, &options)?;
+    let mut fetched = road::fetch(&args.model.model, &options)?;
     if args.stage == Stage::Program {
         // The text form, which `tfjs_ir::text` reads back.
-        let program = lowered(&fetched, &options).map_err(|e| fetched.place(e))?.program;
+        let program = lowered(&mut fetched, &options).map_err(|e| fetched.place(e))?.program;
         return Ok(write!(out.text(), "{program}")?);
     }
     if args.stage == Stage::Graph {
-        let graph = lowered(&fetched, &options).map_err(|e| fetched.place(e))?.graph;
+        let graph = lowered(&mut fetched, &options).map_err(|e| fetched.place(e))?.graph;
         let mut json = BufWriter::new(out.json());
         // What cannot be written is the stream's fault: these types all have JSON.
         serde_json::to_writer_pretty(&mut json, &graph::Graph(&graph)).map_err(io::Error::from)?;
         return Ok(writeln!(json).and_then(|()| json.flush())?);
     }
-    let dump = to_stage(args.stage, &fetched, &options).map_err(|e| fetched.place(e))?;
+    let dump = to_stage(args.stage, &mut fetched, &options).map_err(|e| fetched.place(e))?;
     Ok(writeln!(out.json(), "{dump:#}")?)
 }
 
-fn to_stage(stage: Stage, fetched: &Fetched, options: &LoadOptions) -> Result<Value> {
+fn to_stage(stage: Stage, fetched: &mut Fetched, options: &LoadOptions) -> Result<Value> {
     if stage == Stage::Artifacts {
         return Ok(artifacts(fetched, options));
     }
@@ -61,14 +61,14 @@ fn to_stage(stage: Stage, fetched: &Fetched, options: &LoadOptions) -> Result<Va
 }
 
 /// The model in calls, and what it computes in primitives.
-fn lowered(fetched: &Fetched, options: &LoadOptions) -> Result<Model> {
+fn lowered(fetched: &mut Fetched, options: &LoadOptions) -> Result<Model> {
     road::lower(&tfjs::parse(&fetched.json(options)?, options)?, options)
 }
 
 /// What was fetched, understood or not: this stage is for files that go wrong later.
-fn artifacts(fetched: &Fetched, options: &LoadOptions) -> Value {
-    let bytes = &fetched.artifacts.model_json[..];
+fn artifacts(fetched: &mut Fetched, options: &LoadOptions) -> Value {
     let envelope = fetched.json(options).ok();
+    let bytes = &fetched.artifacts.model_json[..];
     let manifest = envelope.as_ref().and_then(|json| json.weights_manifest.as_ref());
     let groups = manifest.map(|m| m.groups().iter().map(|group| json!(group.paths)).collect::<Value>());
     let document = serde_json::from_slice::<Value>(bytes).ok();
@@ -116,6 +116,7 @@ pub(crate) fn rule(rule: Rule) -> &'static str {
         Rule::ObjectPath => "object_path",
         Rule::Bare => "bare",
         Rule::Order => "order",
+        Rule::LayerOrder => "layer_order",
         _ => "other",
     }
 }

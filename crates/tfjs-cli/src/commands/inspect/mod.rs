@@ -47,7 +47,7 @@ pub(crate) fn run(args: &InspectArgs, out: &mut Out<'_>, err: &mut dyn Write) ->
 
 fn inspect(args: &InspectArgs) -> Result<Inspection> {
     let options = load_options(&args.model)?;
-    let fetched = road::fetch(&args.model.model, &options)?;
+    let mut fetched = road::fetch(&args.model.model, &options)?;
     let json = fetched.json(&options)?;
 
     let mut findings = Findings::new();

@@ -3,7 +3,7 @@
 //! Reference: Keras's `keras/src/layers/rnn/{lstm,gru,simple_rnn}.py`.
 
 use crate::activation::Activation;
-use crate::config::Config;
+use crate::config::{Config, camel_case};
 use crate::encode::{Encoding, Target};
 use crate::layer::{Scope, ScopeKind, WeightDecl};
 use crate::lower::LowerCx;
@@ -120,10 +120,10 @@ impl Cell {
                 None => config.req("units")?,
             },
             use_bias: config.or("use_bias", true)?,
-            activation: read_activation(config, "activation", Activation::TANH)?,
+            activation: read_activation(kind, config, "activation", Activation::TANH)?,
             recurrent_activation: match kind {
                 CellKind::Simple => Activation::Linear,
-                _ => read_activation(config, key, gate)?,
+                _ => read_activation(kind, config, key, gate)?,
             },
         })
         .and_then(Cell::checked)
@@ -272,10 +272,13 @@ fn gate(activation: Activation) -> Option<Gate> {
     }
 }
 
-/// An activation with a default for an absent key. To Keras a null is no activation, not an absent key.
-fn read_activation(config: &Config<'_>, key: &str, default: Activation) -> Result<Activation> {
-    let null = config.map().get(key).is_some_and(serde_json::Value::is_null);
-    let default = if null && !config.producer().is_tfjs() { Activation::Linear } else { default };
+/// An activation with a default for an absent key. A null is no activation, not an absent key, except for TensorFlow.js's
+/// `SimpleRNN`.
+fn read_activation(kind: CellKind, config: &Config<'_>, key: &str, default: Activation) -> Result<Activation> {
+    let written = config.map().get(key).or_else(|| config.map().get(&camel_case(key)));
+    let null = written.is_some_and(serde_json::Value::is_null);
+    let absent = config.producer().is_tfjs() && kind == CellKind::Simple;
+    let default = if null && !absent { Activation::Linear } else { default };
     Activation::read(config, key, default)
 }
 

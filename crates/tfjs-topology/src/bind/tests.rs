@@ -1,0 +1,231 @@
+use super::*;
+use crate::lower::{LowerOptions, lower};
+use crate::parse::parse;
+use crate::producer::{Family, Producer};
+use crate::read::CustomDefs;
+use serde_json::{Value, json};
+use tfjs_manifest::{Kind, Limits};
+
+fn graph(topology: &Value) -> ModelGraph {
+    let def = parse(topology, Producer::of(Family::Keras2), &CustomDefs::default(), &Limits::default()).unwrap();
+    lower(&def, &LowerOptions::default()).unwrap().graph
+}
+
+fn dense(name: &str, units: usize) -> Value {
+    json!({"class_name": "Dense", "config": {"name": name, "units": units}})
+}
+
+fn norm(name: &str) -> Value {
+    json!({"class_name": "BatchNormalization", "config": {"name": name}})
+}
+
+/// A Sequential on two numbers.
+fn sequential(mut layers: Vec<Value>) -> Value {
+    layers[0]["config"]["batch_input_shape"] = json!([null, 2]);
+    json!({"class_name": "Sequential", "config": {"name": "m", "layers": layers}})
+}
+
+fn bind(topology: &Value, weights: &[(&str, &[usize])], strict: bool) -> Result<(ModelGraph, Binding)> {
+    let weights: Vec<Value> =
+        weights.iter().map(|(name, shape)| json!({"name": name, "shape": shape, "dtype": "float32"})).collect();
+    let manifest = json!([{"paths": ["w.bin"], "weights": weights}]);
+    let manifest = WeightsManifest::from_value(&manifest, &Limits::default()).unwrap();
+    let graph = graph(topology);
+    let binding = graph.bind(Some(&manifest), strict)?;
+    Ok((graph, binding))
+}
+
+/// The lines of the report.
+fn lines(topology: &Value, weights: &[(&str, &[usize])]) -> Vec<String> {
+    let error = bind(topology, weights, true).unwrap_err();
+    assert_eq!(error.kind(), Kind::Mismatch);
+    match error.details() {
+        [] => vec![error.to_string()],
+        details => details.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// Which tensor each weight of the model is given, by its place in the file.
+fn bound(topology: &Value, weights: &[(&str, &[usize])]) -> Vec<(String, usize)> {
+    let (graph, binding) = bind(topology, weights, true).unwrap();
+    let index = |bound: &Bound| match bound {
+        Bound::Tensor(id, _) => id.index,
+        Bound::Filled => panic!("a weight was filled"),
+    };
+    graph.slots.iter().zip(&binding.slots).map(|(slot, bound)| (path(&graph, slot), index(bound))).collect()
+}
+
+#[test]
+fn layers_that_the_converter_loses() {
+    let model = sequential(vec![dense("c", 3), norm("c/bn"), dense("d", 3), norm("d/bn"), dense("out", 1)]);
+    let weights: &[(&str, &[usize])] = &[
+        ("c/kernel", &[2, 3]),
+        ("c/bias", &[3]),
+        ("d/kernel", &[3, 3]),
+        ("d/bias", &[3]),
+        ("out/kernel", &[3, 1]),
+        ("out/bias", &[1]),
+    ];
+    assert_eq!(
+        lines(&model, weights),
+        [
+            "8 of 14 weights are missing: the file does not have them: the converter loses a layer whose name continues \
+             another layer's name with a slash, which 2 of the layers do: rename them, with `_` in place of `/`, and \
+             convert again",
+            "layer `c/bn`: the file has none of its weights: `gamma` [3], `beta` [3], `moving_mean` [3], \
+             `moving_variance` [3]",
+            "layer `d/bn`: the file has none of its weights: `gamma` [3], `beta` [3], `moving_mean` [3], \
+             `moving_variance` [3]",
+        ]
+    );
+}
+
+#[test]
+fn numbers_of_a_running_process() {
+    let model = sequential(vec![dense("dense", 3), dense("dense_1", 3)]);
+    let weights: &[(&str, &[usize])] =
+        &[("dense_4/kernel", &[2, 3]), ("dense_4/bias", &[3]), ("dense_5/kernel", &[3, 3]), ("dense_5/bias", &[3])];
+    let lines = lines(&model, weights);
+    assert!(
+        lines[0].starts_with("4 of 4 weights are missing") && lines[0].contains("running Python process"),
+        "{lines:?}"
+    );
+    assert!(
+        lines[1].starts_with("layer `dense`: ") && lines[1].ends_with("the nearest left over is `dense_4`"),
+        "{lines:?}"
+    );
+    assert!(lines[2].ends_with("the nearest left over is `dense_5`"), "{lines:?}");
+    assert!(lines[4].starts_with("weight `dense_4`: ") && lines[4].ends_with("missing is `dense`"), "{lines:?}");
+    assert_eq!(lines.len(), 6);
+}
+
+#[test]
+fn a_number_behind_the_whole_name() {
+    let model = sequential(vec![dense("dense_1", 3), dense("dense_2", 1)]);
+    let weights: &[(&str, &[usize])] = &[
+        ("dense_1_15/kernel", &[2, 3]),
+        ("dense_1_15/bias", &[3]),
+        ("dense_2/kernel", &[3, 1]),
+        ("dense_2/bias", &[1]),
+    ];
+    let lines = lines(&model, weights);
+    assert!(lines[0].starts_with("2 of 4 weights") && lines[1].ends_with("over is `dense_1_15`"), "{lines:?}");
+}
+
+/// Numbers that do not fit, other shapes and what another layer owns are no suggestions.
+#[test]
+fn what_cannot_be_meant_is_not_suggested() {
+    let none = |model: &Value, weights: &[(&str, &[usize])]| {
+        let lines = lines(model, weights);
+        assert!(!lines.iter().any(|line| line.contains("nearest")), "{lines:?}");
+    };
+    // One layer more than the model has: which of them is meant is not known.
+    let three: &[(&str, &[usize])] =
+        &[("dense_4/kernel", &[2, 2]), ("dense_4/bias", &[2]), ("dense_5/kernel", &[2, 2]), ("dense_5/bias", &[2])];
+    none(&sequential(vec![dense("dense", 2)]), three);
+    // Uneven distances.
+    let uneven: &[(&str, &[usize])] =
+        &[("dense_4/kernel", &[2, 2]), ("dense_4/bias", &[2]), ("dense_6/kernel", &[2, 2]), ("dense_6/bias", &[2])];
+    none(&sequential(vec![dense("dense", 2), dense("dense_1", 2)]), uneven);
+    none(&sequential(vec![dense("dense", 2)]), &[("dense_4/kernel", &[2, 3]), ("dense_4/bias", &[3])]);
+    // `dense_1` is a layer of the model, whose weights have the names of another variable.
+    let owned: &[(&str, &[usize])] = &[("dense_1/w", &[2, 2]), ("dense_1/kernel", &[2, 2]), ("dense_1/bias", &[2])];
+    none(&sequential(vec![dense("dense", 2), dense("dense_1", 2)]), owned);
+}
+
+#[test]
+fn similar_names_are_suggested_to_each_other() {
+    let model = sequential(vec![dense("features", 2), dense("scores", 2)]);
+    let weights: &[(&str, &[usize])] =
+        &[("feature/kernel", &[2, 2]), ("feature/bias", &[2]), ("score/kernel", &[2, 2]), ("score/bias", &[2])];
+    let lines = lines(&model, weights);
+    assert!(lines[1].ends_with("is `feature`") && lines[2].ends_with("is `score`"), "{lines:?}");
+}
+
+#[test]
+fn the_weights_of_another_model() {
+    let weights: &[(&str, &[usize])] = &[("conv2d/kernel", &[3, 3, 1, 4]), ("conv2d/bias", &[4])];
+    let lines = lines(&sequential(vec![dense("d", 2)]), weights);
+    assert!(lines[0].contains("these are the weights of another model"), "{lines:?}");
+}
+
+#[test]
+fn a_prefix_that_no_model_has() {
+    let weights: &[(&str, &[usize])] = &[("other/d/kernel", &[2, 2]), ("other/d/bias", &[2])];
+    let lines = lines(&sequential(vec![dense("d", 2)]), weights);
+    assert!(lines[0].contains("the file's names start with `other/`"), "{lines:?}");
+}
+
+/// TensorFlow.js looks for every weight without the second last part of its name.
+#[test]
+fn names_with_a_part_too_many() {
+    let weights: &[(&str, &[usize])] = &[("d/inner_3/kernel", &[2, 2]), ("d/bias", &[2])];
+    let bound = bound(&sequential(vec![dense("d", 2)]), weights);
+    assert_eq!(bound, [("d/kernel".to_owned(), 0), ("d/bias".to_owned(), 1)]);
+    // Another layer claims the name as it is.
+    let model = sequential(vec![dense("d", 2), dense("d/e", 2)]);
+    let weights: &[(&str, &[usize])] = &[("d/e/kernel", &[2, 2]), ("d/e/bias", &[2]), ("d/bias", &[2])];
+    assert!(lines(&model, weights)[0].starts_with("weight `d/kernel`: the file has no weight for it"));
+}
+
+/// Two models `a` and `b` with a layer `d` each, side by side, and a layer `out` behind them.
+fn towers(units: [usize; 2], trainable: bool) -> Value {
+    let input = |name: &str| {
+        json!({"class_name": "InputLayer", "name": name, "inbound_nodes": [],
+               "config": {"name": name, "batch_input_shape": [null, 2]}})
+    };
+    let tower = |name: &str, units: usize| {
+        let layer = json!({"class_name": "Dense", "name": "d", "inbound_nodes": [[["i", 0, 0, {}]]],
+            "config": {"name": "d", "units": units, "use_bias": false, "trainable": trainable || name == "b"}});
+        json!({"class_name": "Functional", "name": name, "inbound_nodes": [[["x", 0, 0, {}]]],
+               "config": {"name": name, "layers": [input("i"), layer], "input_layers": [["i", 0, 0]],
+                          "output_layers": [["d", 0, 0]]}})
+    };
+    let out = json!({"class_name": "Dense", "name": "out", "inbound_nodes": [[["both", 0, 0, {}]]],
+                     "config": {"name": "out", "units": 1, "use_bias": false}});
+    let both = json!({"class_name": "Concatenate", "name": "both", "config": {"name": "both"},
+                      "inbound_nodes": [[["a", 1, 0, {}], ["b", 1, 0, {}]]]});
+    json!({"class_name": "Functional", "config": {"name": "m",
+        "layers": [input("x"), tower("a", units[0]), tower("b", units[1]), both, out],
+        "input_layers": [["x", 0, 0]], "output_layers": [["out", 0, 0]]}})
+}
+
+#[track_caller]
+fn check_towers(topology: &Value, weights: &[(&str, &[usize])], expect: [usize; 3]) {
+    let bound = bound(topology, weights);
+    let names: Vec<&str> = bound.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["a/d/kernel", "b/d/kernel", "out/kernel"]);
+    assert_eq!(bound.iter().map(|(_, index)| *index).collect::<Vec<_>>(), expect);
+}
+
+#[test]
+fn repeated_names_are_taken_in_the_order_of_the_layers() {
+    let (d, out): ((&str, &[usize]), (&str, &[usize])) = (("d/kernel", &[2, 3]), ("out/kernel", &[6, 1]));
+    check_towers(&towers([3, 3], true), &[d, d, out], [0, 1, 2]);
+    let (_, binding) = bind(&towers([3, 3], true), &[d, d, out], true).unwrap();
+    let warnings = binding.warnings.to_lines();
+    assert_eq!(
+        warnings[1],
+        "weight `d/kernel` was taken for `b/d/kernel` by the order of the layers: several weights have this name"
+    );
+    // TensorFlow.js writes what training changes first; the weight of `out` shows it.
+    check_towers(&towers([3, 3], false), &[d, out, d], [2, 0, 1]);
+    // Shapes tell them apart, in whatever order.
+    let narrow: (&str, &[usize]) = ("d/kernel", &[2, 4]);
+    check_towers(&towers([3, 4], true), &[("out/kernel", &[7, 1]), narrow, ("d/kernel", &[2, 3])], [2, 1, 0]);
+}
+
+#[test]
+fn repeated_names_in_no_order_are_refused() {
+    let (d, out): ((&str, &[usize]), (&str, &[usize])) = (("d/kernel", &[2, 3]), ("out/kernel", &[6, 1]));
+    let says = |weights: &[(&str, &[usize])], trainable| {
+        let lines = lines(&towers([3, 3], trainable), weights);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        lines[0].clone()
+    };
+    let times = "weight `d/kernel`: is 2 times in the file and fits 2 of the model's weights, `a/d/kernel` and \
+                 `b/d/kernel`; which is which cannot be told";
+    // The weights of a part that was frozen when the model was saved stand at the end, but of which part?
+    assert!(says(&[d, out, d], true).starts_with(times));
+    assert!(says(&[d, d, d, out], true).contains("is 3 times in the file"));
+}
