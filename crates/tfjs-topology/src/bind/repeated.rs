@@ -29,6 +29,7 @@ pub(super) fn bind(
     if file.repeated.is_empty() {
         return unclear;
     }
+    // DIFFERENCE: TensorFlow.js refuses what it wrote.
     let repeated = wanted(graph, file, slots);
     // As Keras and most others write weights, or as TensorFlow.js does: those that training changes first.
     let as_listed: Vec<usize> = (0..graph.slots.len()).collect();

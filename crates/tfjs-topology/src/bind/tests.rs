@@ -1,3 +1,5 @@
+//! Binding: what a file has for a model, and what is said of weights that do not fit.
+
 use super::*;
 use crate::lower::{LowerOptions, lower};
 use crate::parse::parse;
@@ -198,9 +200,12 @@ fn check_towers(topology: &Value, weights: &[(&str, &[usize])], expect: [usize; 
     assert_eq!(bound.iter().map(|(_, index)| *index).collect::<Vec<_>>(), expect);
 }
 
+/// A name and a shape.
+type Weight = (&'static str, &'static [usize]);
+
 #[test]
 fn repeated_names_are_taken_in_the_order_of_the_layers() {
-    let (d, out): ((&str, &[usize]), (&str, &[usize])) = (("d/kernel", &[2, 3]), ("out/kernel", &[6, 1]));
+    let (d, out): (Weight, Weight) = (("d/kernel", &[2, 3]), ("out/kernel", &[6, 1]));
     check_towers(&towers([3, 3], true), &[d, d, out], [0, 1, 2]);
     let (_, binding) = bind(&towers([3, 3], true), &[d, d, out], true).unwrap();
     let warnings = binding.warnings.to_lines();
@@ -217,7 +222,7 @@ fn repeated_names_are_taken_in_the_order_of_the_layers() {
 
 #[test]
 fn repeated_names_in_no_order_are_refused() {
-    let (d, out): ((&str, &[usize]), (&str, &[usize])) = (("d/kernel", &[2, 3]), ("out/kernel", &[6, 1]));
+    let (d, out): (Weight, Weight) = (("d/kernel", &[2, 3]), ("out/kernel", &[6, 1]));
     let says = |weights: &[(&str, &[usize])], trainable| {
         let lines = lines(&towers([3, 3], trainable), weights);
         assert_eq!(lines.len(), 1, "{lines:?}");
