@@ -32,6 +32,8 @@ macro_rules! for_each_layer {
             activation::softmax::Softmax = "Softmax";
             conv::conv::Conv = "Conv1D" | "Conv2D" | "Conv3D";
             conv::depthwise::DepthwiseConv = "DepthwiseConv1D" | "DepthwiseConv2D";
+            conv::separable::SeparableConv = "SeparableConv1D" | "SeparableConv2D";
+            conv::transpose::ConvTranspose = "Conv1DTranspose" | "Conv2DTranspose" | "Conv3DTranspose";
             pool::window::Pool = "MaxPooling1D" | "MaxPooling2D" | "MaxPooling3D"
                 | "AveragePooling1D" | "AveragePooling2D" | "AveragePooling3D";
             pool::global::GlobalPool = "GlobalMaxPooling1D" | "GlobalMaxPooling2D" | "GlobalMaxPooling3D"
