@@ -41,6 +41,12 @@ macro_rules! for_each_layer {
             norm::batch::BatchNormalization = "BatchNormalization";
             norm::layer::LayerNormalization = "LayerNormalization";
             norm::unit::UnitNormalization = "UnitNormalization";
+            norm::group::GroupNormalization = "GroupNormalization" | "Addons>GroupNormalization"
+                | "Addons>InstanceNormalization";
+            norm::rms::RmsNormalization = "RMSNormalization";
+            norm::spectral::SpectralNormalization = "SpectralNormalization";
+            norm::feature::Normalization = "Normalization";
+            norm::scale::LayerScale = "LayerScale";
             merge::arithmetic::Merge = "Add" | "Subtract" | "Multiply" | "Average" | "Maximum" | "Minimum";
             merge::concatenate::Concatenate = "Concatenate";
             merge::dot::Dot = "Dot";
@@ -144,11 +150,16 @@ impl Layer {
     }
 }
 
-/// Keras writes some built-in classes with a package: `Keras>Dense`, `keras.layers>Dense`.
+/// Keras writes some built-in classes with a package: `Keras>Dense`, `keras.layers>Dense`. TensorFlow 1.13 to 2.2 wrote
+/// one with the version of its arithmetic.
 pub(crate) fn built_in_name(class: &str) -> &str {
-    match class.rsplit_once('>') {
+    let name = match class.rsplit_once('>') {
         Some(("Keras" | "keras" | "keras.layers", name)) => name,
         _ => class,
+    };
+    match name {
+        "BatchNormalizationV1" | "BatchNormalizationV2" => "BatchNormalization",
+        name => name,
     }
 }
 
@@ -164,6 +175,7 @@ fn unknown(class: &str, cx: &ReadCx<'_>) -> Error {
 mod tests {
     use super::*;
     use crate::producer::{Family, Producer};
+    use crate::testing::{after_input, encoded};
     use serde_json::json;
     use tfjs_manifest::Kind;
 
@@ -187,6 +199,17 @@ mod tests {
         for class in CLASSES {
             let read = Layer::read(class, config.as_object().unwrap(), &ReadCx::new(&producer));
             assert!(read.as_ref().err().is_none_or(|e| e.kind() != Kind::Bug), "{class}: {read:?}");
+        }
+    }
+
+    #[test]
+    fn names_of_old_versions() {
+        for class in ["BatchNormalizationV1", "BatchNormalizationV2", "Keras>BatchNormalization"] {
+            let warnings: [&str; 0] = [];
+            let model = after_input(&json!([null, 4]), class, &json!({}));
+            let found = encoded(Family::Keras2, &model);
+            assert_eq!(found.topology["config"]["layers"][1]["class_name"], "BatchNormalization");
+            assert_eq!(found.warnings, warnings);
         }
     }
 }

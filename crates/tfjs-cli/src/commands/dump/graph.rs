@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tfjs::parts::topology::graph::{Callee, GraphLayer, GraphPort, ModelGraph, Node, ValueId, ValueInfo, WeightSlot};
 
 pub(super) fn of(graph: &ModelGraph) -> Value {
-    let ModelGraph { name, layers, nodes, values, slots, inputs, outputs, expanded: _ } = graph;
+    let ModelGraph { name, layers, nodes, values, slots, repeated: _, inputs, outputs, expanded: _ } = graph;
     json!({
         "name": name,
         "inputs": inputs.iter().map(port).collect::<Value>(),
