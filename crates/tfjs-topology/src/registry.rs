@@ -58,6 +58,15 @@ macro_rules! for_each_layer {
             shape::crop::Cropping = "Cropping1D" | "Cropping2D" | "Cropping3D";
             shape::upsample::UpSampling = "UpSampling1D" | "UpSampling2D" | "UpSampling3D";
             image::rescaling::Rescaling = "Rescaling";
+            image::resizing::Resizing = "Resizing";
+            image::crop::Crop = "CenterCrop" | "RandomCrop";
+            image::contrast::AutoContrast = "AutoContrast";
+            image::augment::Augmentation = "RandomFlip" | "RandomRotation" | "RandomZoom" | "RandomTranslation"
+                | "RandomContrast" | "RandomBrightness" | "RandomHeight" | "RandomWidth" | "RandomShear" | "RandomHue"
+                | "RandomSaturation" | "RandomSharpness" | "RandomGrayscale" | "RandomPosterization"
+                | "RandomColorDegeneration" | "RandomColorJitter" | "RandomErasing" | "RandomGaussianBlur"
+                | "RandomInvert" | "RandomPerspective" | "RandomElasticTransform" | "RandAugment" | "AugMix" | "MixUp"
+                | "CutMix" | "Solarization";
             rnn::recurrent::Recurrent = "LSTM" | "GRU" | "SimpleRNN" | "RNN";
             text::lookup::Lookup = "StringLookup" | "IntegerLookup";
             wrap::bidirectional::Bidirectional = "Bidirectional";
