@@ -34,10 +34,13 @@ macro_rules! for_each_layer {
             conv::depthwise::DepthwiseConv = "DepthwiseConv1D" | "DepthwiseConv2D";
             conv::separable::SeparableConv = "SeparableConv1D" | "SeparableConv2D";
             conv::transpose::ConvTranspose = "Conv1DTranspose" | "Conv2DTranspose" | "Conv3DTranspose";
+            conv::local::LocallyConnected = "LocallyConnected1D" | "LocallyConnected2D";
             pool::window::Pool = "MaxPooling1D" | "MaxPooling2D" | "MaxPooling3D"
                 | "AveragePooling1D" | "AveragePooling2D" | "AveragePooling3D";
             pool::global::GlobalPool = "GlobalMaxPooling1D" | "GlobalMaxPooling2D" | "GlobalMaxPooling3D"
                 | "GlobalAveragePooling1D" | "GlobalAveragePooling2D" | "GlobalAveragePooling3D";
+            pool::adaptive::AdaptivePool = "AdaptiveMaxPooling1D" | "AdaptiveMaxPooling2D" | "AdaptiveMaxPooling3D"
+                | "AdaptiveAveragePooling1D" | "AdaptiveAveragePooling2D" | "AdaptiveAveragePooling3D";
             norm::batch::BatchNormalization = "BatchNormalization";
             norm::layer::LayerNormalization = "LayerNormalization";
             norm::unit::UnitNormalization = "UnitNormalization";

@@ -4,6 +4,7 @@
 #[allow(clippy::module_inception)]
 pub mod conv;
 pub mod depthwise;
+pub mod local;
 pub mod separable;
 pub mod transpose;
 
