@@ -33,6 +33,8 @@ pub struct ModelGraph {
     pub values: Vec<ValueInfo>,
     /// Every weight, in the order of the layers.
     pub slots: Vec<WeightSlot>,
+    /// Names under which a `.keras` file may have a weight a second time: where a wrapper holds one of its layer's.
+    pub repeated: Vec<String>,
     /// The model's inputs.
     pub inputs: Vec<GraphPort>,
     /// The model's outputs.

@@ -32,13 +32,24 @@ macro_rules! for_each_layer {
             activation::softmax::Softmax = "Softmax";
             conv::conv::Conv = "Conv1D" | "Conv2D" | "Conv3D";
             conv::depthwise::DepthwiseConv = "DepthwiseConv1D" | "DepthwiseConv2D";
+            conv::separable::SeparableConv = "SeparableConv1D" | "SeparableConv2D";
+            conv::transpose::ConvTranspose = "Conv1DTranspose" | "Conv2DTranspose" | "Conv3DTranspose";
+            conv::local::LocallyConnected = "LocallyConnected1D" | "LocallyConnected2D";
             pool::window::Pool = "MaxPooling1D" | "MaxPooling2D" | "MaxPooling3D"
                 | "AveragePooling1D" | "AveragePooling2D" | "AveragePooling3D";
             pool::global::GlobalPool = "GlobalMaxPooling1D" | "GlobalMaxPooling2D" | "GlobalMaxPooling3D"
                 | "GlobalAveragePooling1D" | "GlobalAveragePooling2D" | "GlobalAveragePooling3D";
+            pool::adaptive::AdaptivePool = "AdaptiveMaxPooling1D" | "AdaptiveMaxPooling2D" | "AdaptiveMaxPooling3D"
+                | "AdaptiveAveragePooling1D" | "AdaptiveAveragePooling2D" | "AdaptiveAveragePooling3D";
             norm::batch::BatchNormalization = "BatchNormalization";
             norm::layer::LayerNormalization = "LayerNormalization";
             norm::unit::UnitNormalization = "UnitNormalization";
+            norm::group::GroupNormalization = "GroupNormalization" | "Addons>GroupNormalization"
+                | "Addons>InstanceNormalization";
+            norm::rms::RmsNormalization = "RMSNormalization";
+            norm::spectral::SpectralNormalization = "SpectralNormalization";
+            norm::feature::Normalization = "Normalization";
+            norm::scale::LayerScale = "LayerScale";
             merge::arithmetic::Merge = "Add" | "Subtract" | "Multiply" | "Average" | "Maximum" | "Minimum";
             merge::concatenate::Concatenate = "Concatenate";
             merge::dot::Dot = "Dot";
@@ -50,6 +61,15 @@ macro_rules! for_each_layer {
             shape::crop::Cropping = "Cropping1D" | "Cropping2D" | "Cropping3D";
             shape::upsample::UpSampling = "UpSampling1D" | "UpSampling2D" | "UpSampling3D";
             image::rescaling::Rescaling = "Rescaling";
+            image::resizing::Resizing = "Resizing";
+            image::crop::Crop = "CenterCrop" | "RandomCrop";
+            image::contrast::AutoContrast = "AutoContrast";
+            image::augment::Augmentation = "RandomFlip" | "RandomRotation" | "RandomZoom" | "RandomTranslation"
+                | "RandomContrast" | "RandomBrightness" | "RandomHeight" | "RandomWidth" | "RandomShear" | "RandomHue"
+                | "RandomSaturation" | "RandomSharpness" | "RandomGrayscale" | "RandomPosterization"
+                | "RandomColorDegeneration" | "RandomColorJitter" | "RandomErasing" | "RandomGaussianBlur"
+                | "RandomInvert" | "RandomPerspective" | "RandomElasticTransform" | "RandAugment" | "AugMix" | "MixUp"
+                | "CutMix" | "Solarization";
             rnn::recurrent::Recurrent = "LSTM" | "GRU" | "SimpleRNN" | "RNN";
             text::lookup::Lookup = "StringLookup" | "IntegerLookup";
             wrap::bidirectional::Bidirectional = "Bidirectional";
@@ -142,11 +162,16 @@ impl Layer {
     }
 }
 
-/// Keras writes some built-in classes with a package: `Keras>Dense`, `keras.layers>Dense`.
+/// Keras writes some built-in classes with a package: `Keras>Dense`, `keras.layers>Dense`. TensorFlow 1.13 to 2.2 wrote
+/// one with the version of its arithmetic.
 pub(crate) fn built_in_name(class: &str) -> &str {
-    match class.rsplit_once('>') {
+    let name = match class.rsplit_once('>') {
         Some(("Keras" | "keras" | "keras.layers", name)) => name,
         _ => class,
+    };
+    match name {
+        "BatchNormalizationV1" | "BatchNormalizationV2" => "BatchNormalization",
+        name => name,
     }
 }
 
@@ -163,6 +188,7 @@ fn unknown(class: &str, cx: &ReadCx<'_>) -> Error {
 mod tests {
     use super::*;
     use crate::producer::{Family, Producer};
+    use crate::testing::{after_input, encoded};
     use serde_json::json;
     use tfjs_manifest::Kind;
 
@@ -186,6 +212,17 @@ mod tests {
         for class in CLASSES {
             let read = Layer::read(class, config.as_object().unwrap(), &ReadCx::new(&producer));
             assert!(read.as_ref().err().is_none_or(|e| e.kind() != Kind::Bug), "{class}: {read:?}");
+        }
+    }
+
+    #[test]
+    fn names_of_old_versions() {
+        for class in ["BatchNormalizationV1", "BatchNormalizationV2", "Keras>BatchNormalization"] {
+            let warnings: [&str; 0] = [];
+            let model = after_input(&json!([null, 4]), class, &json!({}));
+            let found = encoded(Family::Keras2, &model);
+            assert_eq!(found.topology["config"]["layers"][1]["class_name"], "BatchNormalization");
+            assert_eq!(found.warnings, warnings);
         }
     }
 }

@@ -5,7 +5,7 @@ use super::rewrite::rewrite;
 use super::{depth, kernels, pads, transposed};
 use tfjs_ir::pass::{common_subexpressions, dead_code, movement};
 use tfjs_ir::prim::normalize::Norm;
-use tfjs_ir::{Class, Prim, Program, expand};
+use tfjs_ir::{Class, Dim, Prim, Program, Value, expand};
 use tfjs_manifest::Result;
 
 /// The program in the form that kernels look for.
@@ -50,7 +50,13 @@ fn expand_odd(program: &Program) -> Result<Program> {
         let fits = match &node.prim {
             Prim::Softmax(softmax) => trailing(&softmax.axes),
             Prim::Normalize(normalize) => {
-                trailing(&normalize.axes) && operands.iter().skip(1).all(|&value| known.get(value))
+                // The same parameters for each row, not some for each group of channels.
+                let one_row = |value: Value| {
+                    let dims = &b.ty(value).dims;
+                    dims.iter().rev().skip(normalize.axes.len()).all(|&dim| dim == Dim::ONE)
+                };
+                let parameters = || operands.iter().skip(1).copied();
+                trailing(&normalize.axes) && parameters().all(|value| known.get(value) && one_row(value))
             }
             Prim::Rnn(rnn) => operands.iter().skip(1).take(2 + usize::from(rnn.bias)).all(|&value| known.get(value)),
             _ => true,

@@ -12,8 +12,8 @@ mod sides;
 use crate::graph::{ModelGraph, SlotId, WeightSlot};
 use crate::layer::ScopeKind;
 use names::candidates;
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use tfjs_manifest::{DType, Error, Findings, Result, Warnings, WeightSpec, WeightsManifest};
 
 pub use names::Rule;
@@ -68,6 +68,10 @@ impl ModelGraph {
             (0..slots.len()).filter(|i| slots[*i].is_none() && !unclear.contains(i)).map(SlotId).collect();
         let (left, mut unused): (Vec<TensorId>, Vec<TensorId>) =
             file.ids().filter(|id| !claims.contains_key(id)).partition(|id| !is_bookkeeping(file.spec(*id)));
+        let repeated: HashSet<&str> = self.repeated.iter().map(String::as_str).collect();
+        let (again, left): (Vec<TensorId>, Vec<TensorId>) =
+            left.into_iter().partition(|id| repeated.contains(file.spec(*id).name.as_str()));
+        unused.extend(again);
         let report = report::Report {
             graph: self,
             file: &file,

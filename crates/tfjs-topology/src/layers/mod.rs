@@ -10,6 +10,7 @@ pub mod merge;
 pub mod norm;
 pub mod pool;
 pub(crate) mod random;
+pub mod resample;
 pub mod rnn;
 pub mod shape;
 pub mod spatial;

@@ -2,9 +2,9 @@
 
 use super::LowerCx;
 use crate::graph::{SlotId, WeightSlot};
-use crate::layer::WeightDecl;
+use crate::layer::{Scope, WeightDecl};
 use tfjs_ir::{ElementType, Target, Type, Value};
-use tfjs_manifest::{DType, Error, Limits, Result};
+use tfjs_manifest::{DType, Error, Limits, Result, Shape};
 
 impl LowerCx<'_> {
     /// The latest value of the next weight of the layer that is being lowered. Layers take their weights in the order of
@@ -41,6 +41,34 @@ impl LowerCx<'_> {
         };
         let target = Target::Slot(tfjs_ir::SlotId::new(slot.0)?);
         Ok((target, self.builder.get(target)?))
+    }
+
+    /// Says that the next variable of this layer is a weight of a layer it holds: `.keras` files have that twice.
+    pub(crate) fn repeated_weight(&mut self) {
+        let Some(frame) = self.frames.last() else { return };
+        let known = &self.known[frame.instance];
+        if known.slots.get(frame.taken).is_some() {
+            return;
+        }
+        let holder: Vec<String> = frame.prefix.iter().map(|scope| scope.attr.clone()).collect();
+        let object = self.places.get(&known.layer).map(|place| place.object_path.clone()).unwrap_or_default();
+        let path: Vec<&str> = [object.as_str()].into_iter().chain(holder.iter().map(String::as_str)).collect();
+        let path = path.join("/");
+        let index = self.counters.entry((known.layer, holder)).or_insert(0);
+        self.graph.repeated.push(format!("{path}/vars/{index}"));
+        *index += 1;
+    }
+
+    /// The shape of a weight of a layer that this one holds in `scope`, once that is lowered.
+    pub(crate) fn weight_inside(&self, scope: &Scope, name: &str) -> Option<Shape> {
+        let frame = self.frames.last()?;
+        let layer = self.known[frame.instance].layer;
+        let mut slots = self.graph.layers[layer.0].slots.iter().map(|slot| &self.graph.slots[slot.0].decl);
+        let inside = |decl: &&WeightDecl| {
+            decl.name == name
+                && decl.scope.split_last().is_some_and(|(last, outer)| last == scope && outer == frame.prefix)
+        };
+        slots.find(inside).map(|decl| decl.shape.clone())
     }
 
     fn new_slot(&mut self, mut decl: WeightDecl) -> Result<SlotId> {

@@ -160,6 +160,15 @@ fn normalizations() {
             &[&[2]],
         );
     }
+    // Parameters for each group of channels.
+    check(
+        |b| {
+            let (x, gamma, beta) = (input(b, F32, &["n", "3", "4"]), weight(b, &[3, 1]), weight(b, &[3, 4]));
+            let prim = Normalize { norm: Norm::Layer, axes: vec![2], epsilon: 1e-3, scale: true, center: true };
+            b.one(prim, &[x, gamma, beta])
+        },
+        &[&[2]],
+    );
 }
 
 #[test]

@@ -12,8 +12,6 @@ use crate::layer::{LayerDef, WeightDecl};
 use crate::layers::spatial::{Windows, count_of};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use std::fmt::Display;
-use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result, Shape};
 
 /// A depthwise convolution. Weights: `depthwise_kernel [k..., in, multiplier]` (Keras 3 calls it `kernel`),
@@ -49,33 +47,17 @@ impl FromConfig for DepthwiseConv {
     }
 }
 
-impl DepthwiseConv {
-    fn outputs(&self, channels: usize, shape: impl Display) -> Result<usize> {
-        channels
-            .checked_mul(self.depth_multiplier)
-            .ok_or_else(|| Error::malformed(format!("too many output channels for shape {shape}")))
-    }
-
-    /// The kernel as that of a convolution with a group for each channel: `[k..., 1, in * multiplier]`.
-    fn grouped(&self, cx: &mut LowerCx<'_>, kernel: Value, outputs: usize) -> Result<Value> {
-        let mut dims = cx.dims_of(kernel);
-        dims.truncate(self.windows.axes.len());
-        dims.extend([Dim::ONE, cx.number(outputs)]);
-        cx.reshape(kernel, &dims)
-    }
-}
-
 impl LayerDef for DepthwiseConv {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let input = self.windows.spatial.value(cx, call)?.value;
         let channels = cx.ty(input).dims[self.windows.spatial.channel_axis()];
         let channels = cx.known(channels, "the channels", input)?;
-        let outputs = self.outputs(channels, cx.shape(input))?;
+        let outputs = super::depthwise_outputs(channels, self.depth_multiplier, cx.shape(input))?;
         let mut kernel = self.windows.sizes();
         kernel.extend([channels, self.depth_multiplier]);
         let kernel = cx.weight(WeightDecl::new("depthwise_kernel", Shape::new(kernel)?).alias("kernel"))?;
         let bias = super::take_bias(cx, self.use_bias, outputs)?;
-        let kernel = self.grouped(cx, kernel, outputs)?;
+        let kernel = super::grouped(cx, kernel, self.windows.axes.len(), outputs)?;
         let out = super::convolve(cx, &self.windows, input, (kernel, bias), channels, self.activation)?;
         Ok(vec![out])
     }

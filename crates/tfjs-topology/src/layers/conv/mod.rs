@@ -4,13 +4,17 @@
 #[allow(clippy::module_inception)]
 pub mod conv;
 pub mod depthwise;
+pub mod local;
+pub mod separable;
+pub mod transpose;
 
 use crate::activation::Activation;
 use crate::layer::WeightDecl;
-use crate::layers::spatial::Windows;
+use crate::layers::spatial::{Spatial, Windows};
 use crate::lower::{KerasTensor, LowerCx};
-use tfjs_ir::Value;
-use tfjs_manifest::{Result, Shape};
+use std::fmt::Display;
+use tfjs_ir::{Dim, Value};
+use tfjs_manifest::{Error, Result, Shape};
 
 /// The bias of so many channels, if there is one.
 fn take_bias(cx: &mut LowerCx<'_>, use_bias: bool, channels: usize) -> Result<Option<Value>> {
@@ -32,11 +36,40 @@ fn convolve(
 ) -> Result<KerasTensor> {
     let x = cx.to_float(input)?;
     let x = windows.spatial.channels_last(cx, x)?;
-    let mut out = cx.conv(x, kernel, &windows.axes, groups)?;
+    let out = cx.conv(x, kernel, &windows.axes, groups)?;
+    finish(cx, &windows.spatial, out, bias, activation)
+}
+
+/// `activation(out + bias)`, the channels, which are last in `out`, where the layer has them.
+fn finish(
+    cx: &mut LowerCx<'_>,
+    spatial: &Spatial,
+    mut out: Value,
+    bias: Option<Value>,
+    activation: Activation,
+) -> Result<KerasTensor> {
     if let Some(bias) = bias {
         out = cx.add(out, bias)?;
     }
     // A softmax goes over the last axis, wherever the channels are.
-    let out = windows.spatial.restore(cx, out)?;
+    let out = spatial.restore(cx, out)?;
     activation.lower(cx, out).map(KerasTensor::from)
+}
+
+/// The channels that a depthwise convolution makes.
+///
+/// # Errors
+/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if they overflow.
+fn depthwise_outputs(channels: usize, multiplier: usize, shape: impl Display) -> Result<usize> {
+    channels
+        .checked_mul(multiplier)
+        .ok_or_else(|| Error::malformed(format!("too many output channels for shape {shape}")))
+}
+
+/// A depthwise kernel as that of a convolution with a group for each channel: `[k..., 1, in * multiplier]`.
+fn grouped(cx: &mut LowerCx<'_>, kernel: Value, spatial: usize, outputs: usize) -> Result<Value> {
+    let mut dims = cx.dims_of(kernel);
+    dims.truncate(spatial);
+    dims.extend([Dim::ONE, cx.number(outputs)]);
+    cx.reshape(kernel, &dims)
 }

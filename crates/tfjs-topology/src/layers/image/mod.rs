@@ -1,3 +1,61 @@
-//! Preprocessing of images inside a model.
+//! Layers over images.
 
+pub mod augment;
+pub mod contrast;
+pub mod crop;
 pub mod rescaling;
+pub mod resizing;
+
+use super::spatial::Spatial;
+use crate::config::Config;
+use crate::lower::LowerCx;
+use tfjs_ir::prim::layout::Range;
+use tfjs_ir::{Dim, Value};
+use tfjs_manifest::{Error, Result};
+
+/// `height` and `width`, each at least 1.
+fn read_size(config: &Config<'_>) -> Result<[usize; 2]> {
+    let read = |key| match config.req(key)? {
+        0 => Err(Error::malformed("expected at least 1, found 0").at_json(key).at_json("config")),
+        n => Ok(n),
+    };
+    Ok([read("height")?, read("width")?])
+}
+
+/// `length * a / b`, rounded down: one side of an image with the aspect ratio of a target, by the other.
+fn share(cx: &mut LowerCx<'_>, length: Dim, a: usize, b: usize) -> Result<Dim> {
+    let a = cx.number(a);
+    let whole = cx.dims().mul(length, a)?;
+    cx.dims().div_floor(whole, b as u64)
+}
+
+/// Height and width of the largest part of an image with the aspect ratio of a size.
+fn fitting(cx: &mut LowerCx<'_>, x: Value, spatial: Spatial, size: [usize; 2]) -> Result<[Dim; 2]> {
+    let axes = spatial.axes();
+    let (height, width) = (cx.dims_of(x)[axes.start], cx.dims_of(x)[axes.start + 1]);
+    let [target_height, target_width] = size;
+    let tall = share(cx, width, target_height, target_width)?;
+    let wide = share(cx, height, target_width, target_height)?;
+    let least = |cx: &mut LowerCx<'_>, length, share| {
+        let part = cx.dims().min(length, share)?;
+        cx.dims().max(part, Dim::ONE)
+    };
+    Ok([least(cx, height, tall)?, least(cx, width, wide)?])
+}
+
+/// The middle of an image; the odd element is cut off after.
+fn cut(cx: &mut LowerCx<'_>, x: Value, spatial: Spatial, lengths: [Dim; 2]) -> Result<Value> {
+    let mut ranges = cx.whole(x);
+    for (axis, len) in spatial.axes().zip(lengths) {
+        let rest = cx.dims_of(x)[axis];
+        let rest = cx.dims().sub(rest, len)?;
+        ranges[axis] = Range { start: cx.dims().div_floor(rest, 2)?, len, step: 1 };
+    }
+    if ranges == cx.whole(x) { Ok(x) } else { cx.slice(x, &ranges) }
+}
+
+/// The largest part of an image with the aspect ratio of a size.
+fn cropped_to_ratio(cx: &mut LowerCx<'_>, x: Value, spatial: Spatial, size: [usize; 2]) -> Result<Value> {
+    let lengths = fitting(cx, x, spatial, size)?;
+    cut(cx, x, spatial, lengths)
+}

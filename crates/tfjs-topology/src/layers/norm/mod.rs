@@ -1,7 +1,12 @@
 //! Normalizations.
 
 pub mod batch;
+pub mod feature;
+pub mod group;
 pub mod layer;
+pub mod rms;
+pub mod scale;
+pub mod spectral;
 pub mod unit;
 
 use crate::encode::Encoding;

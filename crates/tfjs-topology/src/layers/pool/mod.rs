@@ -1,5 +1,6 @@
 //! Pools: the largest or mean value of a window, or of the whole input.
 
+pub mod adaptive;
 pub mod global;
 pub mod window;
 

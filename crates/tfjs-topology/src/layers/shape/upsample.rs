@@ -6,25 +6,12 @@ use crate::call::Call;
 use crate::config::{Config, PerAxis};
 use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
+use crate::layers::resample::{Interpolation, resize};
 use crate::layers::spatial::{Spatial, count_of};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use tfjs_ir::prim::elementwise::{BinaryOp, UnaryOp};
-use tfjs_ir::prim::index::Bounds;
-use tfjs_ir::{Dim as Length, ElementType, Value};
+use tfjs_ir::{Dim as Length, Value};
 use tfjs_manifest::{Error, Result};
-
-/// Where new elements take their values from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Interpolation {
-    /// Each element repeated.
-    Nearest,
-    /// Between the two nearest, output `i` standing at `(i + 0.5) / size - 0.5`: Keras.
-    Bilinear,
-    /// Between the two nearest, output `i` standing at `i / size`: TensorFlow.js.
-    BilinearFromCorner,
-}
 
 /// Larger spatial axes. No weights.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,12 +35,12 @@ impl FromConfig for UpSampling {
             return Err(Error::malformed("expected at least 1, found 0").at_json("size").at_json("config"));
         }
         let name: Option<String> = if spatial.count == 2 { config.opt("interpolation")? } else { None };
-        let interpolation = match name.as_deref() {
-            None | Some("nearest") => Interpolation::Nearest,
-            Some("bilinear") if config.producer().is_tfjs() => Interpolation::BilinearFromCorner,
-            Some("bilinear") => Interpolation::Bilinear,
-            Some(other) => {
-                let message = format!("interpolation `{other}` is not supported, `nearest` and `bilinear` are");
+        let name = name.as_deref().unwrap_or("nearest");
+        let interpolation = match Interpolation::of_name(name) {
+            Some(Interpolation::Bilinear) if config.producer().is_tfjs() => Interpolation::BilinearFromCorner,
+            Some(interpolation) => interpolation,
+            None => {
+                let message = format!("there is no interpolation `{name}`");
                 return Err(Error::unsupported(message).at_json("interpolation").at_json("config"));
             }
         };
@@ -93,59 +80,13 @@ impl UpSampling {
         cx.reshape(repeated, grown)
     }
 
-    /// Linear interpolation along one axis after the other.
-    fn between(&self, cx: &mut LowerCx<'_>, x: Value, grown: &[Length], center: f64) -> Result<Value> {
-        let larger = self.spatial.axes().filter(|&axis| self.size(axis) > 1);
-        let mut x = cx.to_float(x)?;
-        for axis in larger {
-            let neighbours = neighbours(cx, cx.ty(x).dims[axis], grown[axis], self.size(axis), center)?;
-            x = interpolate(cx, x, axis, neighbours)?;
+    /// Elements between those there are, along one axis after the other.
+    fn between(&self, cx: &mut LowerCx<'_>, mut x: Value, grown: &[Length]) -> Result<Value> {
+        for axis in self.spatial.axes() {
+            x = resize(cx, x, axis, grown[axis], self.interpolation, false)?;
         }
-        Ok(x)
+        cx.to_float(x)
     }
-}
-
-/// The two elements each output of an axis stands between, and how far it is from the first: 1 at the second.
-struct Neighbours {
-    below: Value,
-    above: Value,
-    distance: Value,
-}
-
-/// Output `i` stands at `(i + center) / size - center`.
-fn neighbours(cx: &mut LowerCx<'_>, length: Length, outputs: Length, size: usize, center: f64) -> Result<Neighbours> {
-    let last = cx.dims().sub(length, Length::ONE)?;
-    let last = cx.size(last, ElementType::I64)?;
-    let mut at = cx.iota(0, &[outputs], ElementType::F32)?;
-    if center != 0.0 {
-        at = cx.binary_scalar(BinaryOp::Add, at, center)?;
-    }
-    at = cx.binary_scalar(BinaryOp::Div, at, size as f64)?;
-    if center != 0.0 {
-        at = cx.binary_scalar(BinaryOp::Sub, at, center)?;
-        at = cx.binary_scalar(BinaryOp::Max, at, 0.0)?;
-    }
-    let below = cx.unary(UnaryOp::Floor, at)?;
-    let below = cx.cast(below, ElementType::I64)?;
-    let below = cx.binary(BinaryOp::Min, below, last)?;
-    let above = cx.binary_scalar(BinaryOp::Add, below, 1.0)?;
-    let above = cx.binary(BinaryOp::Min, above, last)?;
-    let start = cx.cast(below, ElementType::F32)?;
-    let distance = cx.sub(at, start)?;
-    Ok(Neighbours { below, above, distance })
-}
-
-fn interpolate(cx: &mut LowerCx<'_>, x: Value, axis: usize, neighbours: Neighbours) -> Result<Value> {
-    let Neighbours { below, above, distance } = neighbours;
-    let low = cx.gather(x, below, axis, Bounds::Clamp)?;
-    let high = cx.gather(x, above, axis, Bounds::Clamp)?;
-    let mut dims = cx.dims_of(distance);
-    dims.resize(cx.ty(x).rank() - axis, Length::ONE);
-    let distance = cx.reshape(distance, &dims)?;
-    let distance = cx.cast_like(distance, x)?;
-    let step = cx.sub(high, low)?;
-    let step = cx.mul(step, distance)?;
-    cx.add(low, step)
 }
 
 impl LayerDef for UpSampling {
@@ -155,16 +96,19 @@ impl LayerDef for UpSampling {
         let grown = (0..rank).map(|axis| self.grown(cx, x, axis)).collect::<Result<Vec<_>>>()?;
         let out = match self.interpolation {
             Interpolation::Nearest => self.repeated(cx, x, &grown)?,
-            Interpolation::Bilinear => self.between(cx, x, &grown, 0.5)?,
-            Interpolation::BilinearFromCorner => self.between(cx, x, &grown, 0.0)?,
+            _ => self.between(cx, x, &grown)?,
         };
         Ok(vec![out.into()])
     }
 
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
-        if self.interpolation != Interpolation::Nearest {
-            out.warn("TensorFlow.js has no `bilinear` interpolation, or another one of that name");
+        match self.interpolation {
+            Interpolation::Nearest => {}
+            Interpolation::Bilinear | Interpolation::BilinearFromCorner => {
+                out.warn("TensorFlow.js has no `bilinear` interpolation, or another one of that name");
+            }
+            _ => out.warn("TensorFlow.js has no such `interpolation`"),
         }
         Ok(())
     }
@@ -204,8 +148,8 @@ mod tests {
     fn refuses() {
         check_refused("UpSampling2D", json!({}), &["?,9,3"], "expected an input of rank 4, found shape [?,9,3]");
         check_refused("UpSampling2D", json!({"size": 0}), &[], "`config.size`: expected at least 1, found 0");
-        let message = "`config.interpolation`: interpolation `bicubic` is not supported, `nearest` and `bilinear` are";
-        check_refused("UpSampling2D", json!({"interpolation": "bicubic"}), &[], message);
+        let message = "`config.interpolation`: there is no interpolation `cubic`";
+        check_refused("UpSampling2D", json!({"interpolation": "cubic"}), &[], message);
     }
 
     #[test]
@@ -249,36 +193,39 @@ mod tests {
             expect![[r#"
                 input "x1": f32[batch,4,x1.2,3]
                 const const0: f32[] = [0.5]
-                const const1: f32[] = [2.0]
-                const const2: f32[] = [0.0]
-                const const3: i64[] = [1]
+                const const1: f32[] = [0.0]
+                const const2: i64[] = [1]
                 guard at_least(x1.2, 1)
                 {
                   %0 = input() {port=0} : f32[batch,4,x1.2,3]
                   %1 = sizes() {sizes=[x1.2-1], scalar=true, element=i64} : i64[]
-                  %2 = iota() {axis=0, dims=[2*x1.2], element=f32} : f32[2*x1.2]
-                  %3 = const() {constant=const0} : f32[]
-                  %4 = binary(%2, %3) {op=add} : f32[2*x1.2]
-                  %5 = const() {constant=const1} : f32[]
-                  %6 = binary(%4, %5) {op=div} : f32[2*x1.2]
-                  %7 = binary(%6, %3) {op=sub} : f32[2*x1.2]
-                  %8 = const() {constant=const2} : f32[]
-                  %9 = binary(%7, %8) {op=max} : f32[2*x1.2]
-                  %10 = unary(%9) {op=floor} : f32[2*x1.2]
-                  %11 = cast(%10) {to=i64} : i64[2*x1.2]
-                  %12 = binary(%11, %1) {op=min} : i64[2*x1.2]
-                  %13 = const() {constant=const3} : i64[]
-                  %14 = binary(%12, %13) {op=add} : i64[2*x1.2]
-                  %15 = binary(%14, %1) {op=min} : i64[2*x1.2]
-                  %16 = cast(%12) {to=f32} : f32[2*x1.2]
-                  %17 = binary(%9, %16) {op=sub} : f32[2*x1.2]
-                  %18 = gather(%0, %12) {axis=2, bounds=clamp} : f32[batch,4,2*x1.2,3]
-                  %19 = gather(%0, %15) {axis=2, bounds=clamp} : f32[batch,4,2*x1.2,3]
-                  %20 = reshape(%17) {dims=[2*x1.2,1]} : f32[2*x1.2,1]
-                  %21 = binary(%19, %18) {op=sub} : f32[batch,4,2*x1.2,3]
-                  %22 = binary(%21, %20) {op=mul} : f32[batch,4,2*x1.2,3]
-                  %23 = binary(%18, %22) {op=add} : f32[batch,4,2*x1.2,3]
-                  return %23 "y1"
+                  %2 = sizes() {sizes=[x1.2], scalar=true, element=i64} : i64[]
+                  %3 = cast(%2) {to=f32} : f32[]
+                  %4 = sizes() {sizes=[2*x1.2], scalar=true, element=i64} : i64[]
+                  %5 = cast(%4) {to=f32} : f32[]
+                  %6 = binary(%3, %5) {op=div} : f32[]
+                  %7 = iota() {axis=0, dims=[2*x1.2], element=f32} : f32[2*x1.2]
+                  %8 = const() {constant=const0} : f32[]
+                  %9 = binary(%7, %8) {op=add} : f32[2*x1.2]
+                  %10 = binary(%9, %6) {op=mul} : f32[2*x1.2]
+                  %11 = binary(%10, %8) {op=sub} : f32[2*x1.2]
+                  %12 = const() {constant=const1} : f32[]
+                  %13 = binary(%11, %12) {op=max} : f32[2*x1.2]
+                  %14 = unary(%13) {op=floor} : f32[2*x1.2]
+                  %15 = cast(%14) {to=i64} : i64[2*x1.2]
+                  %16 = binary(%15, %1) {op=min} : i64[2*x1.2]
+                  %17 = const() {constant=const2} : i64[]
+                  %18 = binary(%16, %17) {op=add} : i64[2*x1.2]
+                  %19 = binary(%18, %1) {op=min} : i64[2*x1.2]
+                  %20 = cast(%16) {to=f32} : f32[2*x1.2]
+                  %21 = binary(%13, %20) {op=sub} : f32[2*x1.2]
+                  %22 = gather(%0, %16) {axis=2, bounds=clamp} : f32[batch,4,2*x1.2,3]
+                  %23 = gather(%0, %19) {axis=2, bounds=clamp} : f32[batch,4,2*x1.2,3]
+                  %24 = reshape(%21) {dims=[2*x1.2,1]} : f32[2*x1.2,1]
+                  %25 = binary(%23, %22) {op=sub} : f32[batch,4,2*x1.2,3]
+                  %26 = binary(%25, %24) {op=mul} : f32[batch,4,2*x1.2,3]
+                  %27 = binary(%22, %26) {op=add} : f32[batch,4,2*x1.2,3]
+                  return %27 "y1"
                 }
             "#]],
         );
@@ -289,29 +236,32 @@ mod tests {
             &["?,4,5,3"],
             expect![[r#"
                 input "x1": f32[batch,4,5,3]
-                const const0: f32[] = [2.0]
-                const const1: i64[] = [1]
+                const const0: i64[] = [1]
                 {
                   %0 = input() {port=0} : f32[batch,4,5,3]
                   %1 = sizes() {sizes=[4], scalar=true, element=i64} : i64[]
-                  %2 = iota() {axis=0, dims=[10], element=f32} : f32[10]
-                  %3 = const() {constant=const0} : f32[]
-                  %4 = binary(%2, %3) {op=div} : f32[10]
-                  %5 = unary(%4) {op=floor} : f32[10]
-                  %6 = cast(%5) {to=i64} : i64[10]
-                  %7 = binary(%6, %1) {op=min} : i64[10]
-                  %8 = const() {constant=const1} : i64[]
-                  %9 = binary(%7, %8) {op=add} : i64[10]
-                  %10 = binary(%9, %1) {op=min} : i64[10]
-                  %11 = cast(%7) {to=f32} : f32[10]
-                  %12 = binary(%4, %11) {op=sub} : f32[10]
-                  %13 = gather(%0, %7) {axis=2, bounds=clamp} : f32[batch,4,10,3]
-                  %14 = gather(%0, %10) {axis=2, bounds=clamp} : f32[batch,4,10,3]
-                  %15 = reshape(%12) {dims=[10,1]} : f32[10,1]
-                  %16 = binary(%14, %13) {op=sub} : f32[batch,4,10,3]
-                  %17 = binary(%16, %15) {op=mul} : f32[batch,4,10,3]
-                  %18 = binary(%13, %17) {op=add} : f32[batch,4,10,3]
-                  return %18 "y1"
+                  %2 = sizes() {sizes=[5], scalar=true, element=i64} : i64[]
+                  %3 = cast(%2) {to=f32} : f32[]
+                  %4 = sizes() {sizes=[10], scalar=true, element=i64} : i64[]
+                  %5 = cast(%4) {to=f32} : f32[]
+                  %6 = binary(%3, %5) {op=div} : f32[]
+                  %7 = iota() {axis=0, dims=[10], element=f32} : f32[10]
+                  %8 = binary(%7, %6) {op=mul} : f32[10]
+                  %9 = unary(%8) {op=floor} : f32[10]
+                  %10 = cast(%9) {to=i64} : i64[10]
+                  %11 = binary(%10, %1) {op=min} : i64[10]
+                  %12 = const() {constant=const0} : i64[]
+                  %13 = binary(%11, %12) {op=add} : i64[10]
+                  %14 = binary(%13, %1) {op=min} : i64[10]
+                  %15 = cast(%11) {to=f32} : f32[10]
+                  %16 = binary(%8, %15) {op=sub} : f32[10]
+                  %17 = gather(%0, %11) {axis=2, bounds=clamp} : f32[batch,4,10,3]
+                  %18 = gather(%0, %14) {axis=2, bounds=clamp} : f32[batch,4,10,3]
+                  %19 = reshape(%16) {dims=[10,1]} : f32[10,1]
+                  %20 = binary(%18, %17) {op=sub} : f32[batch,4,10,3]
+                  %21 = binary(%20, %19) {op=mul} : f32[batch,4,10,3]
+                  %22 = binary(%17, %21) {op=add} : f32[batch,4,10,3]
+                  return %22 "y1"
                 }
             "#]],
         );
@@ -324,5 +274,7 @@ mod tests {
         let image = json!([null, 4, 4, 3]);
         check_encoded(Family::Keras2, &image, "UpSampling2D", &config("bilinear"), &config("bilinear"), &[warning]);
         check_encoded(Family::Keras2, &image, "UpSampling2D", &config("nearest"), &config("nearest"), &[]);
+        let warning = "TensorFlow.js has no such `interpolation`";
+        check_encoded(Family::Keras2, &image, "UpSampling2D", &config("area"), &config("area"), &[warning]);
     }
 }

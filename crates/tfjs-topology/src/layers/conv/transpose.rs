@@ -1,0 +1,224 @@
+//! `Conv1DTranspose`, `Conv2DTranspose`, `Conv3DTranspose`: `activation(transpose of a convolution(input, kernel) + bias)`.
+//!
+//! The input is what a convolution with these windows would make of the output: with `same` padding and strides of 2 the
+//! output has twice the size. `output_padding` says how long the output is where several lengths would do.
+//!
+//! Reference: <https://keras.io/api/layers/convolution_layers/convolution2d_transpose/>.
+
+use crate::activation::Activation;
+use crate::call::Call;
+use crate::config::{Config, PerAxis};
+use crate::encode::{Encoding, Target};
+use crate::layer::{LayerDef, WeightDecl};
+use crate::layers::spatial::{Windows, count_of};
+use crate::lower::{KerasTensor, LowerCx};
+use crate::registry::FromConfig;
+use tfjs_ir::window::{Padding, Window};
+use tfjs_ir::{Dim, Value};
+use tfjs_manifest::{Error, Result, Shape};
+
+/// A transposed convolution. Weights: `kernel [k..., filters, in]`, `bias [filters]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConvTranspose {
+    /// The windows, over the output. DIFFERENCE: TensorFlow.js drops `dilation_rate`.
+    pub windows: Windows,
+    /// Channels of the output.
+    pub filters: usize,
+    /// Elements of each axis of the output beyond the shortest one. DIFFERENCE: TensorFlow.js drops this key.
+    pub output_padding: Option<Vec<usize>>,
+    /// Whether a bias is added.
+    pub use_bias: bool,
+    /// Applied last.
+    pub activation: Activation,
+}
+
+impl FromConfig for ConvTranspose {
+    const IN_TENSORFLOW_JS: &'static [&'static str] = &["Conv2DTranspose", "Conv3DTranspose"];
+
+    fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
+        config.inert(&["groups"]);
+        let count = count_of(class, &["Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"])?;
+        let mut windows = Windows::read_kernel(count, config)?;
+        if windows.axes.iter().any(|window| window.padding == Padding::Causal) {
+            let message = "a transposed convolution cannot be `causal`";
+            return Err(Error::malformed(message).at_json("padding").at_json("config"));
+        }
+        if count == 3 && !config.producer().is_keras3() {
+            // Keras 2 writes the rate of a volume and does not hand it on.
+            windows.axes.iter_mut().for_each(|window| window.dilation = 1);
+        }
+        let output_padding: Option<PerAxis> = config.opt("output_padding")?;
+        let output_padding = output_padding.map(|each| windows.spatial.each(&each, "output_padding")).transpose()?;
+        for (&more, window) in output_padding.iter().flatten().zip(&windows.axes) {
+            check_output_padding(more, window).map_err(|e| e.at_json("output_padding").at_json("config"))?;
+        }
+        let filters = config.req("filters")?;
+        if filters == 0 {
+            return Err(Error::malformed("expected at least 1, found 0").at_json("filters").at_json("config"));
+        }
+        Ok(ConvTranspose {
+            windows,
+            filters,
+            output_padding,
+            use_bias: config.or("use_bias", true)?,
+            activation: Activation::read(config, "activation", Activation::Linear)?,
+        })
+    }
+}
+
+/// Fails unless a convolution makes as many elements of the longer output as of the shortest.
+fn check_output_padding(more: usize, window: &Window) -> Result<()> {
+    if more >= window.stride {
+        let stride = window.stride;
+        return Err(Error::malformed(format!("expected less than the stride, {stride}, found {more}")));
+    }
+    if window.padding == Padding::Same && more == 0 && window.extent().is_multiple_of(2) {
+        let message = "expected at least 1 for an even window and padding `same`, found 0";
+        return Err(Error::malformed(message));
+    }
+    Ok(())
+}
+
+impl ConvTranspose {
+    /// The lengths of the output's spatial axes for those of an input with its channels last.
+    fn outputs(&self, cx: &mut LowerCx<'_>, x: Value) -> Result<Vec<Dim>> {
+        let inputs = cx.dims_of(x).into_iter().skip(1);
+        let mut outputs = Vec::with_capacity(self.windows.axes.len());
+        for (axis, (window, input)) in self.windows.axes.iter().zip(inputs).enumerate() {
+            let more = self.output_padding.as_ref().map(|each| each[axis]);
+            let (output, least) = window.transposed_output_dim(cx.dims(), input, more)?;
+            if let Some(least) = least {
+                cx.at_least(input, least);
+            }
+            outputs.push(output);
+        }
+        Ok(outputs)
+    }
+}
+
+impl LayerDef for ConvTranspose {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let spatial = &self.windows.spatial;
+        let input = spatial.value(cx, call)?.value;
+        let channels = cx.ty(input).dims[spatial.channel_axis()];
+        let channels = cx.known(channels, "the channels", input)?;
+        let mut kernel = self.windows.sizes();
+        kernel.extend([self.filters, channels]);
+        let kernel = cx.weight(WeightDecl::new("kernel", Shape::new(kernel)?))?;
+        let bias = super::take_bias(cx, self.use_bias, self.filters)?;
+        let x = cx.to_float(input)?;
+        let x = spatial.channels_last(cx, x)?;
+        let outputs = self.outputs(cx, x)?;
+        let out = cx.conv_input(x, kernel, &self.windows.axes, 1, &outputs)?;
+        super::finish(cx, spatial, out, bias, self.activation).map(|out| vec![out])
+    }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        out.activation("activation", self.activation);
+        if self.windows.spatial.count == 1 {
+            return Ok(());
+        }
+        if self.windows.axes.iter().any(|window| window.dilation > 1) {
+            out.warn("TensorFlow.js ignores `dilation_rate` of transposed convolutions");
+        }
+        if self.output_padding.is_some() {
+            out.warn("TensorFlow.js ignores `output_padding`");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::producer::Family;
+    use crate::testing::{check_encoded, check_infer, check_program, check_refused, check_weights};
+    use expect_test::expect;
+    use serde_json::json;
+
+    #[test]
+    fn infers() {
+        let class = "Conv2DTranspose";
+        check_infer(class, json!({"filters": 8, "kernel_size": 3}), &["?,28,28,1"], &["?,30,30,8"]);
+        let odd = json!({"filters": 8.0, "kernelSize": [3, 5], "strides": [2, 1], "padding": "same", "useBias": false});
+        check_infer(class, odd, &["?,?,7,1"], &["?,?,7,8"]);
+        let padded = json!({"filters": 4, "kernel_size": 3, "strides": 2, "padding": "same", "outputPadding": [0, 1]});
+        check_infer(class, padded, &["2,5,5,3"], &["2,9,10,4"]);
+        let first = json!({"filters": 4, "kernel_size": [3], "data_format": "channelsFirst", "dilation_rate": [2, 1]});
+        check_infer(class, first, &["2,3,9,9"], &["2,4,13,11"]);
+        check_infer("Conv1DTranspose", json!({"filters": 4, "kernel_size": 2, "strides": 3}), &["?,5,2"], &["?,15,4"]);
+        let ignored = json!({"filters": 1, "kernel_size": 2, "dilation_rate": 3});
+        check_infer("Conv3DTranspose", ignored, &["?,2,2,2,1"], &["?,3,3,3,1"]);
+    }
+
+    #[test]
+    fn weights() {
+        let config = json!({"filters": 8, "kernel_size": [3, 2]});
+        check_weights("Conv2DTranspose", config, &["?,?,?,4"], &["kernel[3,2,8,4]", "bias[8]"]);
+        let config = json!({"filters": 8, "kernel_size": 3, "use_bias": false});
+        check_weights("Conv1DTranspose", config, &["?,9,4"], &["kernel[3,8,4]"]);
+    }
+
+    #[test]
+    fn refuses() {
+        let class = "Conv2DTranspose";
+        let conv = json!({"filters": 8, "kernel_size": 3});
+        check_refused(class, conv.clone(), &["?,28,28"], "expected an input of rank 4, found shape [?,28,28]");
+        check_refused(class, conv, &["?,9,9,?"], "the channels must be known, found shape [?,9,9,?]");
+        let message = "`config.filters`: expected at least 1, found 0";
+        check_refused(class, json!({"filters": 0, "kernel_size": 3}), &[], message);
+        let causal = json!({"filters": 8, "kernel_size": 3, "padding": "causal"});
+        let message = "`config.padding`: a transposed convolution cannot be `causal`";
+        check_refused("Conv1DTranspose", causal, &[], message);
+        let padded = json!({"filters": 8, "kernel_size": 3, "strides": 2, "output_padding": 2});
+        let message = "`config.output_padding`: expected less than the stride, 2, found 2";
+        check_refused(class, padded, &[], message);
+        let even = json!({"filters": 8, "kernel_size": 4, "strides": 2, "padding": "same", "output_padding": 0});
+        let message = "`config.output_padding`: expected at least 1 for an even window and padding `same`, found 0";
+        check_refused(class, even, &[], message);
+    }
+
+    #[test]
+    fn channels_first_and_a_softmax_over_the_last_axis() {
+        let config = json!({
+            "filters": 4, "kernel_size": 3, "strides": 2, "padding": "same",
+            "data_format": "channels_first", "activation": "softmax",
+        });
+        check_program(
+            "Conv2DTranspose",
+            config,
+            &["?,2,?,9"],
+            expect![[r#"
+            input "x1": f32[batch,2,x1.2,9]
+            slot slot0 "/kernel": f32[3,3,4,2]
+            slot slot1 "/bias": f32[4]
+            guard at_least(x1.2, 1)
+            {
+              %0 = input() {port=0} : f32[batch,2,x1.2,9]
+              %1 = param() {slot=slot0} : f32[3,3,4,2]
+              %2 = param() {slot=slot1} : f32[4]
+              %3 = transpose(%0) {order=[0,2,3,1]} : f32[batch,x1.2,9,2]
+              %4 = conv_input(%3, %1) {windows=[(3/2:same),(3/2:same)], groups=1, dims=[2*x1.2,18]} : f32[batch,2*x1.2,18,4]
+              %5 = binary(%4, %2) {op=add} : f32[batch,2*x1.2,18,4]
+              %6 = transpose(%5) {order=[0,3,1,2]} : f32[batch,4,2*x1.2,18]
+              %7 = softmax(%6) {axes=[3], log=false} : f32[batch,4,2*x1.2,18]
+              return %7 "y1"
+            }
+        "#]],
+        );
+    }
+
+    #[test]
+    fn what_tensorflow_js_computes_otherwise() {
+        let config =
+            json!({"filters": 4, "kernel_size": 3, "dilation_rate": 2, "output_padding": 0, "activation": "silu"});
+        let swish = json!({"activation": "swish"});
+        let warnings = [
+            "TensorFlow.js ignores `dilation_rate` of transposed convolutions",
+            "TensorFlow.js ignores `output_padding`",
+        ];
+        check_encoded(Family::Keras3, &json!([null, 8, 8, 4]), "Conv2DTranspose", &config, &swish, &warnings);
+        let unknown = "TensorFlow.js knows no layer of this class";
+        check_encoded(Family::Keras3, &json!([null, 8, 4]), "Conv1DTranspose", &config, &swish, &[unknown]);
+    }
+}

@@ -1,0 +1,294 @@
+//! Axes of images in another length: what each output takes from the elements of the axis.
+//!
+//! Output `o` of `outputs` stands at `(o + 0.5) * inputs / outputs - 0.5` among the `inputs` elements. All arithmetic of
+//! positions is in single precision, as in TensorFlow: which neighbour is the nearest depends on it.
+//!
+//! Reference: <https://www.tensorflow.org/api_docs/python/tf/image/resize>.
+
+use crate::lower::LowerCx;
+use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp, UnaryOp};
+use tfjs_ir::prim::index::Bounds;
+use tfjs_ir::prim::reduce::ReduceOp;
+use tfjs_ir::{Dim, ElementType, Value};
+use tfjs_manifest::Result;
+
+/// Where new elements take their values from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Interpolation {
+    /// The nearest element.
+    Nearest,
+    /// Between the two nearest.
+    Bilinear,
+    /// Between the two nearest, output `o` standing at `o * inputs / outputs`: TensorFlow.js.
+    BilinearFromCorner,
+    /// A cubic over the four nearest, by Keys.
+    Bicubic,
+    /// The mean of what an output covers.
+    Area,
+    /// A windowed sine over 6 elements.
+    Lanczos3,
+    /// A windowed sine over 10 elements.
+    Lanczos5,
+    /// A bell over 3 elements.
+    Gaussian,
+    /// A cubic over the four nearest, by Mitchell and Netravali.
+    MitchellCubic,
+}
+
+impl Interpolation {
+    /// The interpolation of a name of Keras's.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Some(match name.to_lowercase().as_str() {
+            "nearest" => Interpolation::Nearest,
+            "bilinear" => Interpolation::Bilinear,
+            "bicubic" => Interpolation::Bicubic,
+            "area" => Interpolation::Area,
+            "lanczos3" => Interpolation::Lanczos3,
+            "lanczos5" => Interpolation::Lanczos5,
+            "gaussian" => Interpolation::Gaussian,
+            "mitchellcubic" => Interpolation::MitchellCubic,
+            _ => return None,
+        })
+    }
+
+    /// Whether an axis changes that keeps its length.
+    fn spreads(self) -> bool {
+        matches!(self, Interpolation::Gaussian | Interpolation::MitchellCubic)
+    }
+}
+
+/// A value of which an axis has so many elements. With `antialias` an output of a shorter axis takes from all
+/// elements it covers.
+///
+/// # Errors
+/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for text, unless the nearest element is taken.
+pub(crate) fn resize(
+    cx: &mut LowerCx<'_>,
+    x: Value,
+    axis: usize,
+    outputs: Dim,
+    how: Interpolation,
+    antialias: bool,
+) -> Result<Value> {
+    let inputs = cx.dims_of(x)[axis];
+    if inputs == outputs && !how.spreads() {
+        return Ok(x);
+    }
+    match how {
+        Interpolation::Nearest => nearest(cx, x, axis, outputs),
+        Interpolation::BilinearFromCorner => between(cx, x, axis, outputs, 0.0),
+        Interpolation::Bilinear if !antialias => between(cx, x, axis, outputs, 0.5),
+        Interpolation::Bicubic if !antialias => {
+            let weights = bicubic(cx, inputs, outputs)?;
+            weigh(cx, x, axis, weights)
+        }
+        Interpolation::Area => {
+            let weights = area(cx, inputs, outputs)?;
+            weigh(cx, x, axis, weights)
+        }
+        _ => {
+            let weights = scaled(cx, inputs, outputs, how, antialias)?;
+            weigh(cx, x, axis, weights)
+        }
+    }
+}
+
+/// An axis of which each output is a weighted sum: `weights [outputs, inputs]`.
+///
+/// # Errors
+/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for text.
+pub(crate) fn weigh(cx: &mut LowerCx<'_>, x: Value, axis: usize, weights: Value) -> Result<Value> {
+    let x = cx.to_float(x)?;
+    let weights = cx.cast_like(weights, x)?;
+    let last = cx.ty(x).rank() - 1;
+    let sums = cx.dot(x, weights, &[], &[(axis, 1)])?;
+    let order: Vec<usize> = (0..axis).chain([last]).chain(axis..last).collect();
+    cx.transpose(sums, &order)
+}
+
+fn nearest(cx: &mut LowerCx<'_>, x: Value, axis: usize, outputs: Dim) -> Result<Value> {
+    let inputs = cx.dims_of(x)[axis];
+    let scale = ratio(cx, inputs, outputs)?;
+    let at = middles(cx, &[outputs], scale)?;
+    let at = cx.unary(UnaryOp::Floor, at)?;
+    let at = cx.cast(at, ElementType::I64)?;
+    cx.gather(x, at, axis, Bounds::Clamp)
+}
+
+/// Linear interpolation, output `o` standing at `(o + center) * inputs / outputs - center`.
+fn between(cx: &mut LowerCx<'_>, x: Value, axis: usize, outputs: Dim, center: f64) -> Result<Value> {
+    let x = cx.to_float(x)?;
+    let inputs = cx.dims_of(x)[axis];
+    let last = cx.dims().sub(inputs, Dim::ONE)?;
+    let last = cx.size(last, ElementType::I64)?;
+    let scale = ratio(cx, inputs, outputs)?;
+    let at = if center == 0.0 {
+        let at = cx.iota(0, &[outputs], ElementType::F32)?;
+        cx.mul(at, scale)?
+    } else {
+        let at = middles(cx, &[outputs], scale)?;
+        let at = cx.binary_scalar(BinaryOp::Sub, at, center)?;
+        cx.binary_scalar(BinaryOp::Max, at, 0.0)?
+    };
+    let below = cx.unary(UnaryOp::Floor, at)?;
+    let below = cx.cast(below, ElementType::I64)?;
+    let below = cx.binary(BinaryOp::Min, below, last)?;
+    let above = cx.binary_scalar(BinaryOp::Add, below, 1.0)?;
+    let above = cx.binary(BinaryOp::Min, above, last)?;
+    let start = cx.cast(below, ElementType::F32)?;
+    let distance = cx.sub(at, start)?;
+    let low = cx.gather(x, below, axis, Bounds::Clamp)?;
+    let high = cx.gather(x, above, axis, Bounds::Clamp)?;
+    let mut dims = vec![outputs];
+    dims.resize(cx.ty(x).rank() - axis, Dim::ONE);
+    let distance = cx.reshape(distance, &dims)?;
+    let distance = cx.cast_like(distance, x)?;
+    let step = cx.sub(high, low)?;
+    let step = cx.mul(step, distance)?;
+    cx.add(low, step)
+}
+
+/// `a / b`.
+fn ratio(cx: &mut LowerCx<'_>, a: Dim, b: Dim) -> Result<Value> {
+    let [a, b] = [a, b].map(|dim| cx.size(dim, ElementType::I64).and_then(|size| cx.cast(size, ElementType::F32)));
+    cx.div(a?, b?)
+}
+
+/// The middles of the outputs among the inputs, `(o + 0.5) * scale`, along the first of these axes.
+fn middles(cx: &mut LowerCx<'_>, dims: &[Dim], scale: Value) -> Result<Value> {
+    let at = cx.iota(0, dims, ElementType::F32)?;
+    let at = cx.binary_scalar(BinaryOp::Add, at, 0.5)?;
+    cx.mul(at, scale)
+}
+
+/// The positions of the inputs, `[1, inputs]`.
+fn positions(cx: &mut LowerCx<'_>, inputs: Dim) -> Result<Value> {
+    cx.iota(1, &[Dim::ONE, inputs], ElementType::F32)
+}
+
+/// TensorFlow reads the cubic from a table with 1024 entries for each element.
+fn bicubic(cx: &mut LowerCx<'_>, inputs: Dim, outputs: Dim) -> Result<Value> {
+    const ENTRIES: f64 = 1024.0;
+    let scale = ratio(cx, inputs, outputs)?;
+    let at = middles(cx, &[outputs, Dim::ONE], scale)?;
+    let at = cx.binary_scalar(BinaryOp::Sub, at, 0.5)?;
+    let whole = cx.unary(UnaryOp::Floor, at)?;
+    let rest = cx.sub(at, whole)?;
+    let rest = cx.binary_scalar(BinaryOp::Mul, rest, ENTRIES)?;
+    let rest = cx.unary(UnaryOp::RoundEven, rest)?;
+    let rest = cx.binary_scalar(BinaryOp::Div, rest, ENTRIES)?;
+    let at = cx.add(whole, rest)?;
+    let position = positions(cx, inputs)?;
+    let distance = cx.sub(position, at)?;
+    let distance = cx.unary(UnaryOp::Abs, distance)?;
+    let weights = cubic(cx, distance, KEYS)?;
+    normalized(cx, weights)
+}
+
+/// How much of each input an output covers.
+fn area(cx: &mut LowerCx<'_>, inputs: Dim, outputs: Dim) -> Result<Value> {
+    let scale = ratio(cx, inputs, outputs)?;
+    let output = cx.iota(0, &[outputs, Dim::ONE], ElementType::F32)?;
+    let low = cx.mul(output, scale)?;
+    let next = cx.binary_scalar(BinaryOp::Add, output, 1.0)?;
+    let high = cx.mul(next, scale)?;
+    let input = positions(cx, inputs)?;
+    let end = cx.binary_scalar(BinaryOp::Add, input, 1.0)?;
+    let high = cx.binary(BinaryOp::Min, end, high)?;
+    let low = cx.binary(BinaryOp::Max, input, low)?;
+    let covered = cx.sub(high, low)?;
+    let covered = cx.binary_scalar(BinaryOp::Max, covered, 0.0)?;
+    cx.div(covered, scale)
+}
+
+/// A function of the distance between the middles of an output and an input.
+fn scaled(cx: &mut LowerCx<'_>, inputs: Dim, outputs: Dim, how: Interpolation, antialias: bool) -> Result<Value> {
+    let scale = ratio(cx, outputs, inputs)?;
+    let one = cx.scalar(ElementType::F32, 1.0)?;
+    let scale = cx.div(one, scale)?;
+    let at = middles(cx, &[outputs, Dim::ONE], scale)?;
+    let position = positions(cx, inputs)?;
+    let position = cx.binary_scalar(BinaryOp::Add, position, 0.5)?;
+    let distance = cx.sub(position, at)?;
+    let mut distance = cx.unary(UnaryOp::Abs, distance)?;
+    if antialias {
+        let wider = cx.binary_scalar(BinaryOp::Max, scale, 1.0)?;
+        distance = cx.div(distance, wider)?;
+    }
+    let weights = match how {
+        Interpolation::Bicubic => cubic(cx, distance, KEYS)?,
+        Interpolation::MitchellCubic => cubic(cx, distance, MITCHELL)?,
+        Interpolation::Lanczos3 => lanczos(cx, distance, 3.0)?,
+        Interpolation::Lanczos5 => lanczos(cx, distance, 5.0)?,
+        Interpolation::Gaussian => gaussian(cx, distance)?,
+        _ => {
+            let less = cx.binary(BinaryOp::Sub, one, distance)?;
+            cx.binary_scalar(BinaryOp::Max, less, 0.0)?
+        }
+    };
+    normalized(cx, weights)
+}
+
+/// The weights of each output with a sum of 1.
+fn normalized(cx: &mut LowerCx<'_>, weights: Value) -> Result<Value> {
+    let total = cx.reduce(ReduceOp::Sum, weights, &[1], true)?;
+    cx.div(weights, total)
+}
+
+/// The factors of the cube, the square, the distance and 1, up to a distance of 1 and from there to 2.
+type Cubic = [[f64; 4]; 2];
+
+const KEYS: Cubic = [[1.5, -2.5, 0.0, 1.0], [-0.5, 2.5, -4.0, 2.0]];
+const MITCHELL: Cubic = [[7.0 / 6.0, -2.0, 0.0, 8.0 / 9.0], [-7.0 / 18.0, 2.0, -10.0 / 3.0, 16.0 / 9.0]];
+
+fn cubic(cx: &mut LowerCx<'_>, distance: Value, [near, far]: Cubic) -> Result<Value> {
+    let polynomial = |cx: &mut LowerCx<'_>, factors: [f64; 4]| {
+        let mut value = cx.binary_scalar(BinaryOp::Mul, distance, factors[0])?;
+        for &factor in &factors[1..3] {
+            value = cx.binary_scalar(BinaryOp::Add, value, factor)?;
+            value = cx.mul(value, distance)?;
+        }
+        cx.binary_scalar(BinaryOp::Add, value, factors[3])
+    };
+    let (near, far) = (polynomial(cx, near)?, polynomial(cx, far)?);
+    let far = within(cx, distance, 2.0, far)?;
+    let is_near = cx.compare_scalar(CompareOp::Lt, distance, 1.0)?;
+    cx.select(is_near, near, far)
+}
+
+fn lanczos(cx: &mut LowerCx<'_>, distance: Value, radius: f64) -> Result<Value> {
+    use std::f64::consts::PI;
+    // Where the quotient has no value, it is 1.
+    const NEAR: f64 = 1e-3;
+    let angle = cx.binary_scalar(BinaryOp::Mul, distance, PI)?;
+    let wave = cx.unary(UnaryOp::Sin, angle)?;
+    let slow = cx.binary_scalar(BinaryOp::Div, angle, radius)?;
+    let window = cx.unary(UnaryOp::Sin, slow)?;
+    let above = cx.mul(wave, window)?;
+    let above = cx.binary_scalar(BinaryOp::Mul, above, radius)?;
+    let below = cx.mul(angle, angle)?;
+    let value = cx.div(above, below)?;
+    let zero = cx.scalar(ElementType::F32, 0.0)?;
+    let outside = cx.compare_scalar(CompareOp::Gt, distance, radius)?;
+    let value = cx.select(outside, zero, value)?;
+    let one = cx.scalar(ElementType::F32, 1.0)?;
+    let near = cx.compare_scalar(CompareOp::Le, distance, NEAR)?;
+    cx.select(near, one, value)
+}
+
+fn gaussian(cx: &mut LowerCx<'_>, distance: Value) -> Result<Value> {
+    const RADIUS: f64 = 1.5;
+    const DEVIATION: f64 = RADIUS / 3.0;
+    let square = cx.mul(distance, distance)?;
+    let exponent = cx.binary_scalar(BinaryOp::Div, square, -2.0 * DEVIATION * DEVIATION)?;
+    let value = cx.unary(UnaryOp::Exp, exponent)?;
+    within(cx, distance, RADIUS, value)
+}
+
+/// The value where the distance is less than the radius, 0 elsewhere.
+fn within(cx: &mut LowerCx<'_>, distance: Value, radius: f64, value: Value) -> Result<Value> {
+    let zero = cx.scalar(ElementType::F32, 0.0)?;
+    let inside = cx.compare_scalar(CompareOp::Lt, distance, radius)?;
+    cx.select(inside, value, zero)
+}
