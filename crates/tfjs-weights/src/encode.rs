@@ -4,6 +4,7 @@
 //! for quantization, shards and their names.
 
 use crate::{HostData, HostTensor, quantize, strings};
+use std::collections::HashSet;
 use tfjs_manifest::text::shorten;
 use tfjs_manifest::{AffineStore, DType, Error, Limits, Result, WeightSpec, WeightsGroup, WeightsManifest};
 
@@ -111,6 +112,11 @@ pub fn encode(groups: &[Vec<NamedTensor<'_>>], files: &WeightFiles) -> Result<(W
         let contents = shards.into_iter().chain(std::iter::repeat_with(Vec::new));
         written.extend(paths.iter().cloned().zip(contents));
         described.push(WeightsGroup { paths, weights });
+    }
+    // A file that was read may have a name twice; what is written may not.
+    let mut names = HashSet::new();
+    if let Some(twice) = described.iter().flat_map(|group| &group.weights).find(|w| !names.insert(w.name.as_str())) {
+        return Err(Error::misuse(format!("two weights have the name `{}`", twice.name)));
     }
     // Whatever is wrong with them now is the caller's doing, not a file's.
     let manifest = WeightsManifest::new(described, &Limits::unlimited())
