@@ -28,7 +28,7 @@ impl Named {
         Ok(Named { shape: tensor.dims().to_vec(), values, tensor: Some(tensor.clone()) })
     }
 
-    /// The largest difference to what was found, each relative to the expected value, or to [`FLOOR`] of the largest
+    /// The largest difference to what was found, each relative to the expected value, or to a tenth of the largest
     /// one (at least 1e-3, so that an output of zeros has a scale). Infinities and NaNs must be the same.
     ///
     /// # Errors

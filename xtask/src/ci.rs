@@ -17,11 +17,11 @@ pub fn run(workspace: &Workspace, full: bool) -> Outcome {
     run_cargo(workspace, "formatting", &["fmt", "--all", "--check"])?;
     tidy::run(workspace)?;
     run_cargo(workspace, "clippy", &["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
-    run_cargo(workspace, "the README's test command", &test)?;
-    tidy::builds::run_wasm(workspace)?;
     let mut doc = cargo(workspace, &["doc", "--locked", "--workspace", "--no-deps"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     run::run("documentation", doc)?;
+    run_cargo(workspace, "the README's test command", &test)?;
+    tidy::builds::run_wasm(workspace)?;
     if full {
         tidy::builds::run_each(workspace)?;
         run_cargo(workspace, "the README's first command", &marked_command(&readme, "predict")?)?;

@@ -11,7 +11,7 @@
 //!     def call(self, x): return self.gain * x / (1 + abs(x)) ** self.power
 //! ```
 //!
-//! Run it with `cargo run --example custom_layer`.
+//! Run it with `cargo run -p tfjs --example custom_layer`.
 
 use std::sync::Arc;
 use tfjs::layer::prim::elementwise::{BinaryOp, UnaryOp};

@@ -223,7 +223,7 @@ pub fn read_arrays(path: &Path) -> Result<BTreeMap<String, Array>, String> {
 /// The part of an output's largest number below which differences are measured by that part.
 const FLOOR: f64 = 0.1;
 
-/// The largest difference, each relative to the expected number, or to [`FLOOR`] of the largest one (at least 1e-3).
+/// The largest difference, each relative to the expected number, or to a tenth of the largest one (at least 1e-3).
 /// Infinities and NaN must be the same.
 ///
 /// # Errors

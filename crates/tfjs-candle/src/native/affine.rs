@@ -142,7 +142,7 @@ pub(super) struct KnownDerived {
 }
 
 impl KnownDerived {
-    /// Nothing of the copy of a program is known yet.
+    /// For a copy of the program to which no node has been added yet.
     pub(super) fn of(program: &Program) -> Self {
         KnownDerived { values: Vec::new(), nodes: 0, replaced: program.replaced_slots().collect() }
     }

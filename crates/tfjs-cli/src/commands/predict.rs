@@ -184,7 +184,7 @@ fn rows(output: &Output) -> Option<&Tensor> {
     }
 }
 
-/// The row of one example, if the output has rows and so many.
+/// The row of one example; `None` if the output has no rows, or fewer.
 fn row(output: &Output, example: usize) -> Result<Option<Vec<f32>>> {
     match rows(output) {
         Some(rows) if example < rows.dim(0).or_error()? => rows

@@ -65,7 +65,7 @@ impl Target {
         Ok(Target { height, width, channels, order, whole_numbers: port.dtype != ValueType::Float })
     }
 
-    /// How many of so many pictures become one batch: as many as are asked for, or as fit.
+    /// The number of pictures in a batch: `batch_size`, or as many of `pictures` as fit into memory.
     ///
     /// # Errors
     /// [`Kind::Limit`](tfjs::Kind::Limit) for pictures that are too large, alone or together.
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn headers_say_what_is_too_large_before_anything_is_decoded() {
-        // No pixels follow: whoever decoded would say that it is broken.
+        // The file has no pixels, so an attempt to decode it would fail with another error.
         let header = |side: u32| {
             let mut png = png(::image::GrayImage::new(1, 1));
             png[16..24].copy_from_slice(&[side.to_be_bytes(), side.to_be_bytes()].concat());

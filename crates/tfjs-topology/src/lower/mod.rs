@@ -63,6 +63,8 @@ pub struct LowerCx<'a> {
     opaques: Vec<Arc<dyn Any + Send + Sync>>,
     /// The states of each instance, by their position.
     states: HashMap<(usize, usize), StateId>,
+    /// Whether a layer would keep states if the batch were a number.
+    keeps_states: bool,
     /// What was noticed and does not stop the model from loading.
     warnings: Warnings,
     /// Memory spent on what is built from the file.
@@ -130,6 +132,7 @@ impl<'a> LowerCx<'a> {
             places: HashMap::new(),
             opaques: Vec::new(),
             states: HashMap::new(),
+            keeps_states: false,
             warnings: Warnings::new(),
             account: Account::new(limits),
             paid: 0,

@@ -8,7 +8,6 @@ use crate::call::Call;
 use crate::def::{LayerBody, LayerEntry, ModelDef, Submodel};
 use crate::graph::{GraphPort, ModelGraph};
 use crate::types::{SymShape, TensorType};
-use serde_json::{Map, Value as Json};
 use std::any::Any;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -70,12 +69,11 @@ impl fmt::Debug for Model {
 /// keep a state need it.
 pub fn lower(def: &ModelDef, options: &LowerOptions) -> Result<Model> {
     if fixes_one_batch(def, options)
-        && !keeps_states(&def.root)
-        && let Ok(model) = lower_with(def, options, Batch::Open)
+        && let Ok((model, false)) = lower_with(def, options, Batch::Open)
     {
         return Ok(model);
     }
-    lower_with(def, options, Batch::AsWritten)
+    lower_with(def, options, Batch::AsWritten).map(|(model, _)| model)
 }
 
 /// What becomes of a batch that the file fixes.
@@ -97,26 +95,8 @@ fn fixes_one_batch(def: &ModelDef, options: &LowerOptions) -> bool {
     sizes.len() == 1 && options.input_shapes.values().all(|shape| batch(shape).is_none())
 }
 
-/// Whether a layer keeps a state from one call to the next, which has an entry for each example.
-fn keeps_states(model: &Submodel) -> bool {
-    fn says_so(value: &Json) -> bool {
-        match value {
-            Json::Object(map) => says_so_of(map),
-            Json::Array(items) => items.iter().any(says_so),
-            _ => false,
-        }
-    }
-    // The layers that wrappers hold have their configurations inside of the wrapper's.
-    fn says_so_of(map: &Map<String, Json>) -> bool {
-        map.iter().any(|(key, value)| (key == "stateful" && *value != Json::Bool(false)) || says_so(value))
-    }
-    model.layers.iter().any(|entry| match &entry.body {
-        LayerBody::Model(model) => keeps_states(model),
-        _ => says_so_of(&entry.config),
-    })
-}
-
-fn lower_with(def: &ModelDef, options: &LowerOptions, batch: Batch) -> Result<Model> {
+/// The model, and whether a layer keeps states, which need the size of the batch.
+fn lower_with(def: &ModelDef, options: &LowerOptions, batch: Batch) -> Result<(Model, bool)> {
     let LowerOptions { input_shapes, limits, phase } = options;
     let mut cx = LowerCx::new(limits, *phase, def.producer.obeys_training());
     cx.account.charge(def.built_bytes)?;
@@ -139,6 +119,7 @@ fn lower_with(def: &ModelDef, options: &LowerOptions, batch: Batch) -> Result<Mo
     let outputs = cx.inline(&def.root, &Scoped::root(&def.root), None, edges)?;
     let names = unique(def.root.outputs.iter().map(|p| p.name.clone()).collect());
     let named = names.into_iter().zip(outputs);
+    let keeps_states = cx.keeps_states || !cx.states.is_empty();
     let LowerCx { builder, mut graph, values, opaques, warnings, .. } = cx;
     graph.name = def.root.name.clone();
     graph.inputs = ports;
@@ -148,7 +129,8 @@ fn lower_with(def: &ModelDef, options: &LowerOptions, batch: Batch) -> Result<Mo
         results.push((name.clone(), edge.tensor.value));
         graph.outputs.push(GraphPort { name, value });
     }
-    Ok(Model { graph, program: builder.finish(results)?, values, opaques, warnings })
+    let program = builder.finish(results)?;
+    Ok((Model { graph, program, values, opaques, warnings }, keeps_states))
 }
 
 impl LowerCx<'_> {

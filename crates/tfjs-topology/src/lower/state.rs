@@ -5,6 +5,11 @@ use tfjs_ir::{Dim, ElementType, Target, Type};
 use tfjs_manifest::{Error, Result};
 
 impl LowerCx<'_> {
+    /// Says that a layer keeps states, which it cannot have while the size of the batch is open.
+    pub fn keeps_states(&mut self) {
+        self.keeps_states = true;
+    }
+
     /// State `position` of the layer that is being lowered. It is declared at the layer's first call, and holds zeros
     /// before the program's.
     ///

@@ -21,8 +21,9 @@ fn select(name: &str) -> Arc<Selection> {
     NativePlan::select(&model.program).unwrap()
 }
 
-/// A network that runs in so many steps, none of them in the interpreter or in a function of the caller's. MobileNetV2, for
-/// one, has 52 convolutions, a mean and a product: normalisation, activations and residuals are fused into them.
+/// Checks the number of steps of a network's plan, and that each has a kernel: none runs in the interpreter or calls a
+/// custom layer. MobileNetV2, for example, has 52 convolutions, one mean and one matrix product; batch normalization,
+/// activations and residuals are fused into them.
 #[track_caller]
 fn check(name: &str, steps: usize) {
     let selection = select(name);

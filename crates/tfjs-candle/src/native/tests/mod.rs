@@ -184,7 +184,7 @@ impl Case {
                     panic!("{expected:?} but {found:?}\n{}\n{}", self.program, self.plan.selection.program)
                 }
             }
-            // After a call that failed, they are what they were.
+            // A failed call leaves the weights unchanged.
             for current in replaced.tensors() {
                 let (slot, tensor) = current.unwrap();
                 let expected = &slots[slot.index()];

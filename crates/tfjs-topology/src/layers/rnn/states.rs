@@ -33,7 +33,11 @@ impl Recurrent {
     pub(super) fn carried_states(&self, cx: &mut LowerCx<'_>, batch: Dim) -> Result<Vec<Target>> {
         // DIFFERENCE: TensorFlow.js runs a layer once for each of its outputs that a model has, so that the states of a
         // stateful one with `return_state` go on several times at each call.
-        if !self.stateful || cx.known_dim(batch).is_none() {
+        if !self.stateful {
+            return Ok(Vec::new());
+        }
+        if cx.known_dim(batch).is_none() {
+            cx.keeps_states();
             return Ok(Vec::new());
         }
         cx.mixes_batch();
