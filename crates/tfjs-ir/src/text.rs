@@ -128,6 +128,7 @@ fn list(values: &[Value]) -> String {
 
 /// Writes a block in braces; `names` are those of its results, if they have any.
 pub(crate) fn write_block(block: &Block, names: &[String], out: &mut Writer<'_>) {
+    // SIZE: the depth to which blocks are nested.
     let indent = "  ".repeat(out.indent + 1);
     out.text("{\n");
     if !block.parameters.is_empty() {
@@ -150,6 +151,7 @@ pub(crate) fn write_block(block: &Block, names: &[String], out: &mut Writer<'_>)
         None => format!("%{}", value.0),
     });
     let named = named.collect::<Vec<_>>().join(", ");
+    // SIZE: the depth to which blocks are nested.
     out.text(&format!("{indent}return {named}\n{}}}", "  ".repeat(out.indent)));
 }
 

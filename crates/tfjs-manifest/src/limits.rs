@@ -17,8 +17,8 @@ pub struct Limits {
     pub metadata_bytes: u64,
     /// Bytes of all weights, as values in memory. Default 64 GiB.
     pub weight_bytes: u64,
-    /// How many times as long as its compressed bytes a weight file may become, past the first 16 MiB: weights are dense.
-    /// Default 100.
+    /// Bytes of a decompressed weight file for each of its compressed bytes. Files of up to 16 MiB may become what they
+    /// like; real weights hardly compress. Default 100.
     pub inflation: u64,
     /// Bytes of the weights that a file loaded without `strict` does not have, which are filled. Default 256 MiB.
     pub filled_bytes: u64,

@@ -76,6 +76,8 @@ impl<'a> Config<'a> {
 
     /// The value of a key (given in snake case) in either spelling; null counts as absent.
     pub fn value(&self, key: &str) -> Option<&'a Value> {
+        #[cfg(test)]
+        self.cx.asked.borrow_mut().insert(key.to_string());
         let (key, value) = self.map.get_key_value(key).or_else(|| self.map.get_key_value(camel_case(key).as_str()))?;
         self.read.borrow_mut().insert(key);
         (!value.is_null()).then_some(value)

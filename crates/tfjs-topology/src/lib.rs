@@ -21,4 +21,6 @@ pub mod summary;
 pub mod types;
 
 #[cfg(test)]
+mod extremes;
+#[cfg(test)]
 pub(crate) mod testing;

@@ -60,6 +60,9 @@ pub struct ReadCx<'a> {
     pub(crate) account: Rc<Account>,
     /// Suggestions of class names.
     pub(crate) hints: Rc<Hints>,
+    /// The keys that were asked for, whether they are there or not.
+    #[cfg(test)]
+    pub(crate) asked: Rc<RefCell<std::collections::BTreeSet<String>>>,
 }
 
 /// Findings beyond this many are counted only.
@@ -77,6 +80,8 @@ impl<'a> ReadCx<'a> {
             warnings: Rc::default(),
             layers: Rc::default(),
             hints: Rc::new(Hints::new(HINTS)),
+            #[cfg(test)]
+            asked: Rc::default(),
         }
     }
 

@@ -197,6 +197,7 @@ impl Table {
     }
 
     fn rule(&self, out: &mut String, with: char) {
+        // SIZE: the width is the caller's.
         out.extend(std::iter::repeat_n(with, self.width));
         out.push('\n');
     }
@@ -217,6 +218,7 @@ impl Table {
                 if column + 1 < columns {
                     line.push_str("  ");
                     let missing = self.ends[column].saturating_sub(line.chars().count());
+                    // SIZE: at most the width.
                     line.extend(std::iter::repeat_n(' ', missing));
                 }
             }

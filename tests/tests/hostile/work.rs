@@ -6,17 +6,19 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tfjs::{Engine, Input, Kind, Limits, LoadOptions, PredictOptions};
 
-/// A prediction from one number whose arithmetic is refused before it begins, by both engines.
-#[track_caller]
-fn check_work(layers: &Value, dims: &[usize], weights: &[(&str, &[usize])]) {
+/// A model of these layers over an open batch, with these weights.
+fn small(layers: &Value, dims: &[usize], weights: &[(&str, &[usize])]) -> Small {
     let mut layers = layers.clone();
     let open: Vec<Value> = std::iter::once(json!(null)).chain(dims[1..].iter().map(|&n| json!(n))).collect();
     layers[0]["config"]["batch_input_shape"] = json!(open);
-    let mut model = Small::new(sequential(&layers)).manifest(json!([]));
-    if !weights.is_empty() {
-        model = model.filled(0.5, weights);
-    }
-    let model = model.load().expect("nothing is wrong with it before it predicts");
+    let model = Small::new(sequential(&layers)).manifest(json!([]));
+    if weights.is_empty() { model } else { model.filled(0.5, weights) }
+}
+
+/// A prediction from one number whose arithmetic is refused before it begins, by both engines.
+#[track_caller]
+fn check_work(layers: &Value, dims: &[usize], weights: &[(&str, &[usize])]) {
+    let model = small(layers, dims, weights).load().expect("nothing is wrong with it before it predicts");
     for engine in [Engine::Native, Engine::Candle] {
         let input = Input::new(vec![1.0; dims.iter().product()], dims).unwrap();
         let options = PredictOptions::default().with_engine(engine);
@@ -94,13 +96,8 @@ fn nan_is_no_row_of_a_table() {
 /// A prediction that would take minutes ends soon after its deadline, and the model is as good as before.
 #[track_caller]
 fn check_deadline(layers: &Value, dims: &[usize], weights: &[(&str, &[usize])]) {
-    let mut layers = layers.clone();
-    layers[0]["config"]["batch_input_shape"] = json!(dims);
-    let mut model = Small::new(sequential(&layers)).manifest(json!([]));
-    if !weights.is_empty() {
-        model = model.filled(0.5, weights);
-    }
-    let model = model.load_with(LoadOptions::new().with_limits(Limits::unlimited())).unwrap();
+    let options = LoadOptions::new().with_limits(Limits::unlimited());
+    let model = small(layers, dims, weights).load_with(options).unwrap();
     for _ in 0..2 {
         let input = Input::new(vec![1.0; dims.iter().product()], dims).unwrap();
         let options = PredictOptions::default().with_deadline(Instant::now() + Duration::from_millis(200));

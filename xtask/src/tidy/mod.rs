@@ -15,6 +15,7 @@ mod places;
 mod readme;
 mod reserved;
 mod security;
+mod sizes;
 
 use crate::workspace::{TextFile, Workspace};
 use crate::{Outcome, codegen};
@@ -57,6 +58,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("direction of tfjs-io", direction::check),
     ("module files", modules::check),
     ("listed layers", listed::check),
+    ("sizes of allocations", sizes::check),
     ("places", places::check),
     ("expectations", expectations::check),
     ("differences", differences::check),

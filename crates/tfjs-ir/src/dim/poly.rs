@@ -44,6 +44,7 @@ impl Monomial {
     /// The monomial that gives `self` when multiplied by `divisor`.
     fn divided_by(&self, divisor: &Monomial) -> Option<Monomial> {
         let mut rest = divisor.factors();
+        // SIZE: degrees are lengths of lists of factors.
         let mut quotient = Vec::with_capacity(self.degree().saturating_sub(divisor.degree()));
         for &factor in self.factors() {
             match rest.split_first() {

@@ -159,6 +159,7 @@ impl LoopBody {
     /// The type in which values of a type are collected: with enough axes for the axis of the loop.
     fn collected(&self, ty: &Type) -> Type {
         let missing = self.scan.axis.saturating_sub(ty.rank());
+        // SIZE: verification has held the axis against the ranks.
         let dims: Vec<Dim> = std::iter::repeat_n(Dim::ONE, missing).chain(ty.dims.iter().copied()).collect();
         ty.with_dims(dims)
     }

@@ -169,6 +169,7 @@ impl Evaluator<'_> {
 
     /// The elements of a new value of this shape, all the same.
     pub(super) fn filled<T: Clone>(&self, dims: &[usize], value: T) -> Result<Vec<T>> {
+        // SIZE: `collect` takes as many as it has paid for.
         self.collect(dims, std::iter::repeat(value))
     }
 

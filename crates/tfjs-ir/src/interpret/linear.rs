@@ -39,6 +39,7 @@ impl Rule for Dot {
         };
         let (rows, columns) = (offsets(a, &rows), offsets(b, &columns));
         let (deep_a, deep_b) = (offsets(a, contract_a), offsets(b, contract_b));
+        // SIZE: `elements` and `spend` have checked it.
         let mut out = Vec::with_capacity(elements);
         for (batch_a, batch_b) in offsets(a, batch_a).into_iter().zip(offsets(b, batch_b)) {
             for row in rows.iter().map(|row| row + batch_a) {

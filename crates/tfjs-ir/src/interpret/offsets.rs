@@ -73,6 +73,7 @@ pub(super) fn signed_strides(dims: &[usize]) -> Vec<isize> {
 pub(super) fn broadcast_strides(from: &[usize], to: &[usize]) -> Vec<isize> {
     let new = to.len().saturating_sub(from.len());
     let own = from.iter().zip(signed_strides(from)).map(|(&dim, stride)| if dim == 1 { 0 } else { stride });
+    // SIZE: a difference of ranks.
     std::iter::repeat_n(0, new).chain(own).collect()
 }
 

@@ -127,6 +127,7 @@ primitive! {
         }
         let state = x.with_dims([batch, units]);
         let mut results = vec![x.with_dims([batch, time, units]), state.clone()];
+        // SIZE: two at most.
         results.extend(std::iter::repeat_n(state, self.cell.states()));
         Ok(results)
     }

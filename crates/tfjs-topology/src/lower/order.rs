@@ -44,8 +44,8 @@ pub(crate) fn execution_order(model: &Submodel) -> Result<Vec<(usize, usize)>> {
         })
         .collect();
     let total = model.layers.iter().map(|entry| entry.calls.len()).sum();
-    let mut waiting = vec![0usize; total];
-    let mut consumers: Vec<Vec<(usize, usize)>> = vec![Vec::new(); total];
+    // SIZE: the calls that were read.
+    let (mut waiting, mut consumers) = (vec![0usize; total], vec![Vec::<(usize, usize)>::new(); total]);
     let mut ready = BTreeSet::new();
     for (layer, entry) in model.layers.iter().enumerate() {
         for (call, arguments) in entry.calls.iter().enumerate() {
@@ -60,6 +60,7 @@ pub(crate) fn execution_order(model: &Submodel) -> Result<Vec<(usize, usize)>> {
             }
         }
     }
+    // SIZE: the calls that were read.
     let mut order = Vec::with_capacity(total);
     while let Some((layer, call)) = ready.pop_first() {
         order.push((layer, call));

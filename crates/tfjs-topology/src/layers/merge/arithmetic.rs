@@ -70,6 +70,7 @@ fn expand(cx: &mut LowerCx<'_>, x: Value, rank: usize) -> Result<Value> {
     let mut dims = cx.dims_of(x);
     let missing = rank.saturating_sub(dims.len());
     let after_batch = dims.len().min(1);
+    // SIZE: a difference of ranks.
     dims.splice(after_batch..after_batch, std::iter::repeat_n(Dim::ONE, missing));
     cx.reshape(x, &dims)
 }

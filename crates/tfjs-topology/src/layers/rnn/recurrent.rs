@@ -101,6 +101,7 @@ impl Recurrent {
 
     /// The sizes of the states, in the order in which they are given and returned.
     pub fn state_units(&self) -> Vec<usize> {
+        // SIZE: two at most.
         let of = |held: &HeldCell| vec![held.cell.units; held.cell.kind.states()];
         match self.reverse_states {
             true => self.cells.iter().rev().flat_map(of).collect(),
