@@ -1,6 +1,8 @@
 //! Arrays on the host: the constants of programs and the values of the interpreter.
 
 use crate::ty::ElementType;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::mem::size_of;
 use tfjs_manifest::{Error, Result, Shape};
 
 /// A dense array in row-major order.
@@ -39,6 +41,17 @@ impl Data {
     /// Whether there are no elements.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+impl Hash for Data {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Data::Float(values) => values.iter().for_each(|value| value.to_bits().hash(state)),
+            Data::Int(values) => values.hash(state),
+            Data::Bool(values) => values.hash(state),
+            Data::Text(values) => values.hash(state),
+        }
     }
 }
 
@@ -87,6 +100,33 @@ impl Array {
     /// As [`new`](Array::new).
     pub fn floats(dims: impl Into<Vec<usize>>, values: impl IntoIterator<Item = f64>) -> Result<Self> {
         Array::new(ElementType::F32, dims, Data::Float(values.into_iter().collect()))
+    }
+
+    /// A number that arrays with the same elements share, and hardly any others.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.element, &self.dims, &self.data).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// Whether every bit is the same.
+    pub(crate) fn is_same(&self, other: &Array) -> bool {
+        let data = match (&self.data, &other.data) {
+            // 0 is not -0, and a NaN is itself.
+            (Data::Float(a), Data::Float(b)) => a.iter().map(|x| x.to_bits()).eq(b.iter().map(|x| x.to_bits())),
+            (a, b) => a == b,
+        };
+        data && self.element == other.element && self.dims == other.dims
+    }
+
+    /// Bytes of memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        let elements = match &self.data {
+            Data::Float(_) | Data::Int(_) => 8 * self.data.len() as u64,
+            Data::Bool(values) => values.len() as u64,
+            Data::Text(values) => values.iter().map(|text| (size_of::<String>() + text.len()) as u64).sum(),
+        };
+        size_of::<Array>() as u64 + size_of_val(&self.dims[..]) as u64 + elements
     }
 
     /// The element type.

@@ -4,6 +4,7 @@ use crate::array::Array;
 use crate::dim::{Bound, Dim, Dims};
 use crate::prim::Prim;
 use crate::ty::Type;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tfjs_manifest::{Error, Result};
 
@@ -333,28 +334,28 @@ impl Program {
         let slots = self.slots.iter().map(|slot| (&slot.name, &slot.ty)).zip(slots);
         let states = self.states.iter().map(|state| (&state.name, &state.ty)).zip(states);
         let given: Vec<_> = inputs.chain(slots).chain(states).collect();
-        let symbols: Vec<Dim> = self.dims.symbols().map(|(_, dim)| dim).collect();
+        let symbols: HashSet<Dim> = self.dims.symbols().map(|(_, dim)| dim).collect();
         let misfit = |name: &str, ty: &Type, shape: &[usize]| {
             Error::mismatch(format!("expected shape {}, found {shape:?}", ty.shape(&self.dims))).at_value(name)
         };
-        let mut values: Vec<(Dim, u64)> = Vec::new();
+        let mut values: HashMap<Dim, u64> = HashMap::new();
         for &((name, ty), shape) in &given {
             if ty.rank() != shape.len() {
                 return Err(misfit(name, ty, shape));
             }
             for (&dim, &length) in ty.dims.iter().zip(*shape) {
-                match values.iter().find(|(known, _)| *known == dim) {
-                    Some(&(_, known)) if known != length as u64 => {
+                match values.get(&dim) {
+                    Some(&known) if known != length as u64 => {
                         let axis = self.dims.describe(dim);
                         let message = format!("expected {known} for the axis `{axis}`, found {length}");
                         return Err(Error::mismatch(message).at_value(name));
                     }
-                    None if symbols.contains(&dim) => values.push((dim, length as u64)),
+                    None if symbols.contains(&dim) => _ = values.insert(dim, length as u64),
                     _ => {}
                 }
             }
         }
-        let bound = self.dims.bind(&values)?;
+        let bound = self.dims.bind(&values.into_iter().collect::<Vec<_>>())?;
         for ((name, ty), shape) in given {
             let fits = |(&dim, &length): (&Dim, &usize)| bound.get(dim).is_ok_and(|expected| expected == length);
             if !ty.dims.iter().zip(*shape).all(fits) {

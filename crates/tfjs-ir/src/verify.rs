@@ -69,10 +69,11 @@ fn verify_block(program: &mut Program, checks: &HashSet<Check>, block: &Block, i
             verify_block(program, checks, &scan.body, false)?;
         }
         let types: Vec<Type> = node.operands.iter().map(|&value| block.ty(value).clone()).collect();
-        let mut guards = Vec::new();
+        let (mut guards, mut guarded) = (Vec::new(), HashSet::new());
         let inferred = {
             let Program { dims, inputs, slots, states, constants, .. } = &mut *program;
-            let mut cx = Infer { dims, guards: &mut guards, origin: node.origin, inputs, slots, states, constants };
+            let (guards, guarded) = (&mut guards, &mut guarded);
+            let mut cx = Infer { dims, guards, guarded, origin: node.origin, inputs, slots, states, constants };
             node.prim.infer(&mut cx, &types)
         };
         let inferred = inferred.map_err(|e| Error::malformed(format!("`{name}`: {}", e.message())))?;

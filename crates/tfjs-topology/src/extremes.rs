@@ -35,6 +35,14 @@ fn plausible(class: &str) -> Map<String, Value> {
         "Rescaling" => json!({"scale": 2}),
         "IntegerLookup" => json!({"vocabulary": [3, 4]}),
         "Dot" => json!({"axes": 1}),
+        "EinsumDense" => json!({"equation": "...x,xy->...y", "output_shape": 2, "bias_axes": "y"}),
+        "MultiHeadAttention" | "CachedMultiHeadAttention" => json!({"num_heads": 2, "key_dim": 2}),
+        "GroupQueryAttention" | "GroupedQueryAttention" => {
+            json!({"head_dim": 2, "num_query_heads": 2, "num_key_value_heads": 1})
+        }
+        "PositionEmbedding" => json!({"sequence_length": 8}),
+        "TokenAndPositionEmbedding" => json!({"vocabulary_size": 9, "sequence_length": 8, "embedding_dim": 2}),
+        "TransformerEncoder" | "TransformerDecoder" => json!({"intermediate_dim": 2, "num_heads": 2}),
         _ => json!({}),
     };
     let config = config.as_object_mut().expect("an object");
@@ -82,6 +90,7 @@ fn inputs() -> impl Iterator<Item = Vec<TensorType>> {
     let types = |dtype: ValueType| {
         SHAPES.iter().flat_map(move |shape| {
             let shape: SymShape = shape.parse().expect("a shape");
+            // SIZE: three at most.
             (1..=3).map(move |n| vec![TensorType { shape: shape.clone(), dtype: dtype.clone() }; n])
         })
     };

@@ -1,7 +1,7 @@
-//! A model resolved: one flat graph in execution order, types on every edge, a slot for every weight.
+//! The calls of a model's layers in execution order, with the type of every value and a slot for every weight.
 
 use crate::call::Call;
-use crate::layer::{LayerDef, ScopeKind, WeightDecl};
+use crate::layer::{LayerDef, Scope, ScopeKind, WeightDecl};
 use crate::ops::Op;
 use crate::registry::Layer;
 use crate::types::TensorType;
@@ -174,6 +174,17 @@ impl WeightSlot {
         name.push('/');
         name.push_str(&self.decl.name);
         name
+    }
+
+    /// Bytes that it takes, with the names under which it is looked for: behind each of the models around it, with each
+    /// of its spellings.
+    pub(crate) fn bytes(&self) -> u64 {
+        let models: usize = self.models.iter().map(|model| model.name.len() + size_of::<ModelScope>()).sum();
+        let scopes: usize =
+            self.decl.scope.iter().map(|scope| scope.name.len() + scope.attr.len() + size_of::<Scope>()).sum();
+        let own = models + scopes + self.layer_name.len() + self.object_path.len();
+        let names = (2 * self.models.len() + 2).saturating_mul(1 + self.decl.aliases.len());
+        (size_of::<WeightSlot>() as u64).saturating_add(own.saturating_mul(names) as u64)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::graph::{LayerId, ModelGraph, WeightSlot};
 use crate::types::{SymShape, TensorType};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
+use std::rc::Rc;
 use tfjs_manifest::text::escaped;
 
 /// The table of a model, in lines of `width` characters (65 for a chain of layers and 98 for a graph, if `None`).
@@ -119,6 +120,9 @@ struct Shapes<'a> {
     outputs: HashMap<&'a str, Vec<Vec<&'a TensorType>>>,
 }
 
+/// The shapes that each call of a layer gives.
+type Calls = Vec<Vec<String>>;
+
 impl<'a> Shapes<'a> {
     fn of(graph: &'a ModelGraph) -> Self {
         let mut outputs: HashMap<&str, Vec<Vec<&TensorType>>> = HashMap::new();
@@ -138,7 +142,7 @@ impl<'a> Shapes<'a> {
             let ty = port.and_then(|i| self.graph.inputs.get(i)).map(|port| self.graph.ty(port.value));
             return format!("[{}]", ty.or(declared.as_ref()).map_or("?".to_string(), |ty| tuple(&ty.shape)));
         }
-        let calls = self.calls(entry, &entry.name);
+        let calls = self.calls(entry, &entry.name, &mut HashMap::new());
         match &calls[..] {
             [] => "?".to_string(),
             [first, rest @ ..] if rest.iter().all(|other| other == first) => match &first[..] {
@@ -149,20 +153,30 @@ impl<'a> Shapes<'a> {
         }
     }
 
-    /// The shapes each call of a layer or model gives.
-    fn calls(&self, entry: &LayerEntry, path: &str) -> Vec<Vec<String>> {
+    /// The shapes each call of a layer or model gives. `known` has those of the layers seen so far, by path: a layer may
+    /// give many outputs.
+    fn calls(&self, entry: &LayerEntry, path: &str, known: &mut HashMap<String, Rc<Calls>>) -> Rc<Calls> {
+        if let Some(calls) = known.get(path) {
+            return calls.clone();
+        }
+        let calls = Rc::new(self.new_calls(entry, path, known));
+        known.insert(path.to_string(), calls.clone());
+        calls
+    }
+
+    fn new_calls(&self, entry: &LayerEntry, path: &str, known: &mut HashMap<String, Rc<Calls>>) -> Calls {
         let LayerBody::Model(model) = &entry.body else {
             let calls = self.outputs.get(path).map(Vec::as_slice).unwrap_or_default();
             return calls.iter().map(|types| types.iter().map(|ty| tuple(&ty.shape)).collect()).collect();
         };
-        let of_port = |tensor: &TensorRef| -> Vec<String> {
+        let mut of_port = |tensor: &TensorRef| -> Vec<String> {
             let Some(from) = model.layers.get(tensor.layer) else { return Vec::new() };
             match &from.body {
                 LayerBody::Input(Some(declared)) => vec![tuple(&declared.shape)],
                 LayerBody::Input(None) => vec!["?".to_string()],
                 _ => {
-                    let calls = self.calls(from, &format!("{path}/{}", from.name));
-                    calls.into_iter().filter_map(|outputs| outputs.get(tensor.tensor).cloned()).collect()
+                    let calls = self.calls(from, &format!("{path}/{}", from.name), known);
+                    calls.iter().filter_map(|outputs| outputs.get(tensor.tensor).cloned()).collect()
                 }
             }
         };

@@ -208,9 +208,9 @@ impl Prepared {
 /// Bytes of all weights as values.
 fn weight_bytes(graph: &ModelGraph) -> u64 {
     let bytes = |slot: &tfjs_topology::graph::WeightSlot| {
-        slot.decl.shape.elements() as u64 * slot.decl.dtype.size().unwrap_or(0)
+        (slot.decl.shape.elements() as u64).saturating_mul(slot.decl.dtype.size().unwrap_or(0))
     };
-    graph.slots.iter().map(bytes).sum()
+    graph.slots.iter().map(bytes).fold(0, u64::saturating_add)
 }
 
 /// Fails if the weights that the file does not have take more memory than they may.

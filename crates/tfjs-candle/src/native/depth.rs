@@ -23,6 +23,9 @@ pub(super) fn as_images(program: &Program) -> Result<Program> {
     })
 }
 
+/// Kernels that are deeper are left to the interpreter.
+const MOST_TAPS: usize = 64;
+
 fn rewritten(b: &mut Builder, conv: &Conv, x: Value, kernel: Value, result: &[Dim]) -> Result<Option<Vec<Value>>> {
     let &[depth, height, width] = &conv.windows[..] else { return Ok(None) };
     let (&[n, d, h, w, c], &[taps, kernel_h, kernel_w, inner, filters], &[_, positions, ..]) =
@@ -30,6 +33,10 @@ fn rewritten(b: &mut Builder, conv: &Conv, x: Value, kernel: Value, result: &[Di
     else {
         return Ok(None);
     };
+    // The parts of the input that the taps see stand beside each other: memory and nodes grow with their number.
+    if depth.size > MOST_TAPS {
+        return Ok(None);
+    }
     let (low, high) = zeros(b, &depth, d)?;
     let mut padding = [Padding::NONE; 5];
     padding[1] = Padding { low, high, interior: 0 };

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use tfjs_ir::{Array, Block, ConstId, Dim, Dims, ElementType, Node, Prim, Program, SlotId, Value};
+use tfjs_ir::{Array, Block, Bound, ConstId, Dim, Dims, ElementType, Node, Prim, Program, SlotId, Value};
 use tfjs_manifest::{Error, Result};
 
 /// A derived value.
@@ -15,11 +15,16 @@ use tfjs_manifest::{Error, Result};
 pub(super) struct DerivedId(usize);
 
 /// Derived values. Operands stand before what reads them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Derived {
     values: Vec<DerivedValue>,
     slots: HashMap<SlotId, DerivedId>,
     constants: HashMap<ConstId, DerivedId>,
+    /// Elements that may still be computed, and arithmetic that may still be done.
+    elements: usize,
+    work: u64,
+    /// The dimensions that are numbers.
+    numbers: Bound,
 }
 
 #[derive(Debug)]
@@ -45,7 +50,35 @@ enum Source {
 /// otherwise it counts as an activation, whose memory is limited.
 const SMALL_ELEMENTS: usize = 1 << 16;
 
+/// All of them together may be this large, or [`TIMES_WEIGHTS`] as large as the weights and constants.
+const ALL_ELEMENTS: usize = 1 << 22;
+
+/// See [`ALL_ELEMENTS`].
+const TIMES_WEIGHTS: usize = 4;
+
+/// The arithmetic that the interpreter does ahead, which takes about a second. What needs more has a kernel.
+const MOST_WORK: u64 = 1 << 28;
+
 impl Derived {
+    /// Nothing is derived of a program yet.
+    ///
+    /// # Errors
+    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) if a dimension overflows.
+    pub(super) fn of(program: &Program) -> Result<Self> {
+        let given = program.slots.iter().filter_map(|slot| known_dims(&program.dims, &slot.ty.dims));
+        let given = given.map(|dims| dims.iter().fold(1usize, |n, &dim| n.saturating_mul(dim)));
+        let constants = program.constants.iter().map(|array| array.elements());
+        let all = given.chain(constants).fold(0, usize::saturating_add);
+        Ok(Derived {
+            values: Vec::new(),
+            slots: HashMap::new(),
+            constants: HashMap::new(),
+            elements: all.saturating_mul(TIMES_WEIGHTS).max(ALL_ELEMENTS),
+            work: MOST_WORK,
+            numbers: program.dims.bind(&[])?,
+        })
+    }
+
     /// For each value of a block its derived value, if it has one. `parameters` are those of the block's parameters.
     pub(super) fn classify(
         &mut self,
@@ -84,7 +117,10 @@ impl Derived {
         let operands = node.operands.iter().map(|value| derived[value.index()]).collect::<Option<Vec<_>>>();
         let Some(operands) = operands.filter(|_| is_pure(node) && is_fixed(&program.dims, node)) else { return };
         let read: usize = operands.iter().map(|&id| self.elements(id)).fold(0, usize::saturating_add);
-        let allowed = read.saturating_mul(2).max(SMALL_ELEMENTS);
+        let allowed = read.saturating_mul(2).max(SMALL_ELEMENTS).min(self.elements);
+        let work = tfjs_ir::cost::cost(block, node, &self.numbers).map_or(0, |cost| cost.flops);
+        let Some(left) = self.work.checked_sub(work) else { return };
+        self.work = left;
         let node_ref = Arc::new(node.clone());
         for (result, &value) in node.results.iter().enumerate() {
             let fits = known_dims(&program.dims, &block.ty(value).dims).is_some_and(|dims| {
@@ -92,7 +128,9 @@ impl Derived {
             });
             if fits && block.ty(value).element != ElementType::String {
                 let source = Source::Node { node: node_ref.clone(), operands: operands.clone(), result };
-                derived[value.index()] = self.add(program, block, value, source);
+                let id = self.add(program, block, value, source);
+                self.elements = self.elements.saturating_sub(id.map_or(0, |id| self.elements(id)));
+                derived[value.index()] = id;
             }
         }
     }

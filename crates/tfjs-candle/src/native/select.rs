@@ -89,8 +89,12 @@ impl Selection {
     /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for a program that is not well formed.
     pub(crate) fn new(program: Program) -> Result<Self> {
         let program = Arc::new(program);
-        let mut selector =
-            Selector { program: &program, derived: Derived::default(), wants: Interner::new(), held: Interner::new() };
+        let mut selector = Selector {
+            program: &program,
+            derived: Derived::of(&program)?,
+            wants: Interner::new(),
+            held: Interner::new(),
+        };
         let roots: Vec<Value> = program.roots().collect();
         let mut root = selector.routine(&Arc::new(program.body.clone()), &[], roots)?;
         let updates = (program.body.results.len()..).zip(&program.updates);

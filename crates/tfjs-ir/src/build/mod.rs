@@ -15,7 +15,7 @@ use crate::program::{
     Update, Value, ValueInfo,
 };
 use crate::ty::{ElementType, Type};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tfjs_manifest::{Error, Limits, Result};
 
@@ -36,6 +36,10 @@ pub struct Builder {
     replaced: Vec<Target>,
     /// Scalar constants of the open blocks, by element type and bits.
     scalars: Vec<HashMap<(ElementType, u64), Value>>,
+    /// The other constants, by a hash of what they hold.
+    arrays: HashMap<u64, Vec<ConstId>>,
+    /// The conditions of the guards so far.
+    guarded: HashSet<Check>,
     /// Primitives that may still be added.
     left: u64,
     limit: u64,
@@ -61,6 +65,8 @@ impl Builder {
             latest: HashMap::new(),
             replaced: Vec::new(),
             scalars: vec![HashMap::new()],
+            arrays: HashMap::new(),
+            guarded: HashSet::new(),
             left: limit,
             limit,
             streams: 0,
@@ -85,7 +91,8 @@ impl Builder {
         program.outputs.clear();
         let streams = last_stream(&body);
         let blocks = vec![Block { results: Vec::new(), ..body }];
-        Builder { program, blocks, latest, replaced, streams, ..Builder::default() }
+        let guarded = program.guards.iter().map(|guard| guard.check).collect();
+        Builder { program, blocks, latest, replaced, streams, guarded, ..Builder::default() }
     }
 
     /// A builder with the tables of a program (dimensions, constants, inputs, weights, states, origins, guards) and no
@@ -102,7 +109,8 @@ impl Builder {
             guards: program.guards.clone(),
             ..Program::default()
         };
-        Builder { program, streams, ..Builder::default() }
+        let guarded = program.guards.iter().map(|guard| guard.check).collect();
+        Builder { program, streams, guarded, ..Builder::default() }
     }
 
     /// The dimension expressions.
@@ -120,7 +128,7 @@ impl Builder {
         &self.program
     }
 
-    /// Bytes of memory that the nodes and values so far take, constants aside.
+    /// Bytes of memory that the nodes, values and constants so far take.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -196,7 +204,8 @@ impl Builder {
     fn infer<R>(&mut self, f: impl FnOnce(&mut Infer<'_>, &Block) -> R) -> R {
         let block = self.blocks.last().expect("the body is never closed before `finish`");
         let Program { dims, guards, inputs, slots, states, constants, .. } = &mut self.program;
-        f(&mut Infer { dims, guards, origin: self.origin, inputs, slots, states, constants }, block)
+        let (guarded, origin) = (&mut self.guarded, self.origin);
+        f(&mut Infer { dims, guards, guarded, origin, inputs, slots, states, constants }, block)
     }
 
     /// Adds a node.
@@ -372,13 +381,23 @@ impl Builder {
         inner
     }
 
-    /// Adds a constant.
+    /// Adds a constant. Those that hold the same share their memory.
     ///
     /// # Errors
     /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) past 2^32 constants.
     pub fn constant(&mut self, array: Array) -> Result<Value> {
-        let constant = ConstId::new(self.program.constants.len())?;
-        self.program.constants.push(Arc::new(array));
+        let alike = self.arrays.entry(array.fingerprint()).or_default();
+        let known = alike.iter().find(|id| self.program.constants[id.index()].is_same(&array));
+        let constant = match known {
+            Some(&id) => id,
+            None => {
+                let id = ConstId::new(self.program.constants.len())?;
+                alike.push(id);
+                self.bytes = self.bytes.saturating_add(array.bytes());
+                self.program.constants.push(Arc::new(array));
+                id
+            }
+        };
         self.one(source::Const { constant }, &[])
     }
 

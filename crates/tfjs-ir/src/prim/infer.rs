@@ -4,6 +4,7 @@ use crate::array::Array;
 use crate::dim::{Dim, Dims, Relation};
 use crate::program::{Check, Guard, Input, OriginId, Slot, State};
 use crate::ty::{ElementType, Type, shape_text};
+use std::collections::HashSet;
 use std::sync::Arc;
 use tfjs_manifest::{Error, Kind, Result};
 
@@ -17,6 +18,8 @@ pub struct Infer<'a> {
     pub dims: &'a mut Dims,
     /// The guards recorded so far.
     pub guards: &'a mut Vec<Guard>,
+    /// Their conditions.
+    pub guarded: &'a mut HashSet<Check>,
     /// Where the node comes from.
     pub origin: OriginId,
     /// The program's inputs.
@@ -30,11 +33,10 @@ pub struct Infer<'a> {
 }
 
 impl Infer<'_> {
-    /// Records a condition that must hold when the dimensions are known.
+    /// Records a condition that must hold when the dimensions are known. The first that needs it is named if it does not.
     pub fn guard(&mut self, check: Check) {
-        let guard = Guard { check, origin: self.origin };
-        if !self.guards.contains(&guard) {
-            self.guards.push(guard);
+        if self.guarded.insert(check) {
+            self.guards.push(Guard { check, origin: self.origin });
         }
     }
 

@@ -104,6 +104,10 @@ impl LowerCx<'_> {
         let outputs = callee.def().lower(self, &call);
         self.frames.pop();
         self.leave_training(training);
+        // Those of a wrapper's layers as well, which are in no table of calls.
+        for tensor in outputs.iter().flatten() {
+            self.keras_type(self.ty(tensor.value)).check_size(self.limits)?;
+        }
         outputs
     }
 

@@ -100,6 +100,7 @@ impl LowerCx<'_> {
             trainable,
             decl,
         };
+        self.account.charge(made.bytes())?;
         let dims = made.decl.shape.iter().map(|&n| self.builder.number(n)).collect::<Vec<_>>();
         let element = match made.decl.dtype {
             DType::Int32 => ElementType::I32,

@@ -132,7 +132,9 @@ impl LayerDef for Join {
         let values: Vec<tfjs_ir::Value> = values.into_iter().map(|part| part.value).collect();
         let value = cx.concat(&values, axis)?;
         // Sizes are numbers and vectors of them: what has more axes is none.
-        let sizes = sizes.map(|sizes| sizes.concat()).filter(|_| cx.ty(value).rank() == 1);
+        let sizes = sizes
+            .map(|sizes| sizes.concat())
+            .filter(|sizes| cx.ty(value).rank() == 1 && sizes::is_few(cx, sizes.len()));
         args.finish(cx);
         Ok(vec![KerasTensor { sizes, ..KerasTensor::from(value) }])
     }

@@ -95,13 +95,21 @@ pub(crate) fn of_args(cx: &mut LowerCx<'_>, args: &[Arg<KerasTensor>]) -> Result
     for arg in args {
         let Some(more) = of_arg(cx, arg)? else { return Ok(None) };
         sizes.extend(more);
+        if !is_few(cx, sizes.len()) {
+            return Ok(None);
+        }
     }
     Ok(Some(sizes))
 }
 
+/// Whether so many sizes can be a shape. More are numbers like any others, and nothing is known of them.
+pub(crate) fn is_few(cx: &LowerCx<'_>, sizes: usize) -> bool {
+    sizes as u64 <= cx.limits().rank
+}
+
 /// The sizes a constant is, if it is a whole number or a list of them.
 pub(crate) fn of_constant(cx: &mut LowerCx<'_>, constant: &Constant) -> Option<Vec<Dim>> {
-    if constant.shape.dims().len() > 1 {
+    if constant.shape.dims().len() > 1 || !is_few(cx, constant.values.len()) {
         return None;
     }
     constant.values.iter().map(|&x| number(cx, x as i64).ok()).collect()
@@ -114,6 +122,9 @@ pub(crate) fn binary(cx: &mut LowerCx<'_>, kind: BinaryKind, a: &[Dim], b: &[Dim
         (1, n) | (n, 1) => n,
         _ => return None,
     };
+    if !is_few(cx, length) {
+        return None;
+    }
     let at = |sizes: &[Dim], i: usize| sizes[if sizes.len() == 1 { 0 } else { i }];
     (0..length).map(|i| of_pair(cx, kind, at(a, i), at(b, i))).collect()
 }

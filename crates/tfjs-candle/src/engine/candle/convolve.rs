@@ -8,9 +8,14 @@ use super::math::product;
 use super::reduce::sum;
 use super::taps::{Laid, Taps, meets_nothing};
 use candle_core::{Result, Tensor};
+use std::ops::Range;
+
+/// Elements of windows that are laid out at once: with more, parts of the batch or of the positions are computed one
+/// after the other, so that memory does not grow with the size of the kernel.
+const AT_ONCE: usize = 1 << 24;
 
 /// A convolution, its windows laid along the axes of its input.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Convolution {
     pub(super) taps: Vec<Taps>,
     pub(super) batch: usize,
@@ -50,14 +55,49 @@ impl Convolution {
         self.filters / self.groups
     }
 
+    /// Elements of the windows of one image.
+    pub(super) fn image_elements(&self) -> usize {
+        let positions = self.taps.iter().fold(1usize, |n, t| n.saturating_mul(t.outputs));
+        positions.saturating_mul(self.elements()).saturating_mul(self.channels)
+    }
+
+    /// What `f` gives for as many images at a time as may be laid out at once: it is told the first one and the
+    /// convolution of these.
+    fn by_images(&self, mut f: impl FnMut(&Convolution, usize) -> Result<Tensor>) -> Result<Vec<Tensor>> {
+        let images = (AT_ONCE / self.image_elements().max(1)).max(1);
+        let starts = (0..self.batch).step_by(images);
+        starts.map(|first| f(&Convolution { batch: images.min(self.batch - first), ..self.clone() }, first)).collect()
+    }
+
     /// `[n, p.., filters]` of `x [n, s.., channels]`.
     pub(super) fn forward(&self, x: &Tensor, kernel: &Tensor) -> Result<Tensor> {
         let kernel = self.kernel(kernel)?;
         if self.is_depthwise() {
             return self.depthwise(x, &kernel);
         }
+        let outputs = self.taps.first().map_or(1, |t| t.outputs);
+        let lines = (AT_ONCE / (self.image_elements() / outputs.max(1)).max(1)).clamp(1, outputs);
+        let images = self.by_images(|part, first| {
+            let laid = Laid::new(&x.narrow(0, first, part.batch)?, &part.taps, 0.0)?;
+            let starts = (0..outputs).step_by(lines);
+            let blocks = starts.map(|from| part.lines(&laid, from..outputs.min(from + lines), &kernel));
+            joined(blocks.collect::<Result<_>>()?, 1)
+        });
+        joined(images?, 0)
+    }
+
+    /// The outputs at some positions of the first axis.
+    fn lines(&self, laid: &Laid<'_>, lines: Range<usize>, kernel: &Tensor) -> Result<Tensor> {
+        let mut part = self.clone();
+        if let Some(first) = part.taps.first_mut() {
+            first.outputs = lines.len();
+        }
+        part.product(&self.windows(laid, lines)?, kernel)
+    }
+
+    /// The windows times the kernel.
+    fn product(&self, windows: &Tensor, kernel: &Tensor) -> Result<Tensor> {
         let (rows, elements, inner) = (self.rows(), self.elements(), self.inner());
-        let windows = self.windows(x)?;
         let out = if self.groups == 1 {
             let windows = windows.reshape((1, rows, elements * inner))?;
             product(&windows, &kernel.reshape((1, elements * inner, self.filters))?)?
@@ -93,6 +133,10 @@ impl Convolution {
     /// The transpose in the input: `[n, s.., channels]` of `dy [n, p.., filters]`.
     pub(super) fn input(&self, dy: &Tensor, kernel: &Tensor) -> Result<Tensor> {
         let kernel = self.kernel(kernel)?;
+        joined(self.by_images(|part, first| part.input_at_once(&dy.narrow(0, first, part.batch)?, &kernel))?, 0)
+    }
+
+    fn input_at_once(&self, dy: &Tensor, kernel: &Tensor) -> Result<Tensor> {
         let (rows, elements, inner, block) = (self.rows(), self.elements(), self.inner(), self.block());
         // What every position gives to every element of its window: [rows, elements, channels].
         let spread = if self.is_depthwise() {
@@ -131,11 +175,12 @@ impl Convolution {
             let views = Laid::new(x, &self.taps, 0.0)?.views()?;
             Tensor::stack(&views.into_iter().map(view).collect::<Result<Vec<Tensor>>>()?, 0)?
         } else if self.groups == 1 {
-            let windows = self.windows(x)?.reshape((1, rows, elements * inner))?.transpose(1, 2)?;
+            let windows = self.all_windows(x)?.reshape((1, rows, elements * inner))?.transpose(1, 2)?;
             product(&windows, &dy.contiguous()?.reshape((1, rows, self.filters))?)?
         } else {
             // [groups, elements * inner, rows] times [groups, rows, block]
-            let windows = self.windows(x)?.reshape((rows, elements, self.groups, inner))?.permute((2, 1, 3, 0))?;
+            let windows = self.all_windows(x)?;
+            let windows = windows.reshape((rows, elements, self.groups, inner))?.permute((2, 1, 3, 0))?;
             let windows = windows.contiguous()?.reshape((self.groups, elements * inner, rows))?;
             let dy = dy.reshape((rows, self.groups, block))?.permute((1, 0, 2))?.contiguous()?;
             product(&windows, &dy)?.permute((1, 0, 2))?
@@ -151,9 +196,16 @@ impl Convolution {
         Ok(out)
     }
 
-    /// Every window as a row: `[rows, elements * channels]`, in this order, with any axes.
-    fn windows(&self, x: &Tensor) -> Result<Tensor> {
-        let views = Laid::new(x, &self.taps, 0.0)?.views()?;
+    fn all_windows(&self, x: &Tensor) -> Result<Tensor> {
+        let outputs = self.taps.first().map_or(1, |t| t.outputs);
+        self.windows(&Laid::new(x, &self.taps, 0.0)?, 0..outputs)
+    }
+
+    /// Every window at some positions of the first axis as a row: `[rows, elements * channels]`, in this order, with any
+    /// axes.
+    fn windows(&self, laid: &Laid<'_>, lines: Range<usize>) -> Result<Tensor> {
+        let views = laid.views()?.into_iter().map(|view| view.narrow(1, lines.start, lines.len()));
+        let views = views.collect::<Result<Vec<Tensor>>>()?;
         match &views[..] {
             [one] => one.contiguous(),
             all => {
@@ -177,5 +229,13 @@ impl Convolution {
         dims.extend(self.taps.iter().map(|t| t.outputs));
         dims.push(self.filters);
         dims
+    }
+}
+
+/// Parts of a tensor along an axis, as one.
+fn joined(parts: Vec<Tensor>, axis: usize) -> Result<Tensor> {
+    match &parts[..] {
+        [one] => Ok(one.clone()),
+        several => Tensor::cat(several, axis),
     }
 }

@@ -144,6 +144,11 @@ impl Site<'_> {
         Ok(self.env.call.bound.get(dim)?)
     }
 
+    /// Fails if memory for a result that is on the way would be more than the values of the call may take.
+    pub(super) fn check_scratch(&self, bytes: u64) -> Result<()> {
+        Ok(self.env.call.check_activations(bytes)?)
+    }
+
     /// The numbers behind dimensions.
     pub(super) fn dims(&self, dims: &[Dim]) -> Result<Vec<usize>> {
         self.env.dims(dims)

@@ -61,6 +61,8 @@ impl Rule for ConvInput {
         if !convolution.meets() {
             return site.full(0.0);
         }
+        // What each position gives to each element of its window.
+        site.check_scratch(convolution.image_elements().saturating_mul(4) as u64)?;
         site.one(convolution.input(&multipliable(dy)?, &multipliable(kernel)?)?.to_dtype(dy.dtype())?)
     }
 }
@@ -72,6 +74,8 @@ impl Rule for ConvKernel {
         if !convolution.meets() {
             return site.full(0.0);
         }
+        let windows = convolution.image_elements().saturating_mul(convolution.batch);
+        site.check_scratch(windows.saturating_mul(4) as u64)?;
         let sizes: Vec<usize> = self.windows.iter().map(|window| window.size).collect();
         site.one(convolution.kernel_gradient(&multipliable(x)?, &multipliable(dy)?, &sizes)?.to_dtype(x.dtype())?)
     }

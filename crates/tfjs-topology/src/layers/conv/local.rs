@@ -194,7 +194,7 @@ impl LocallyConnected {
     fn sparse(&self, cx: &mut LowerCx<'_>, x: Value, lengths: &Lengths) -> Result<Value> {
         let mut count = Shape::new([lengths.channels, self.filters])?.elements();
         for (axis, window) in self.windows.axes.iter().enumerate() {
-            let seen = (0..lengths.outputs[axis]).map(|output| seen(window, output, lengths.inputs[axis])).sum();
+            let seen = seen(window, lengths.outputs[axis], lengths.inputs[axis])?;
             count = Shape::new([count, seen])?.elements();
         }
         let kernel = cx.weight(WeightDecl::new("kernel", Shape::new([count])?))?;
@@ -247,11 +247,20 @@ fn before(window: &Window) -> usize {
     if window.padding == Padding::Same { window.size / 2 } else { 0 }
 }
 
-/// The elements of an axis that the window of an output sees.
-fn seen(window: &Window, output: usize, inputs: usize) -> usize {
-    let start = output.saturating_mul(window.stride);
-    let (first, end) = (start.saturating_sub(before(window)), (start + window.size).saturating_sub(before(window)));
-    end.min(inputs).saturating_sub(first.min(inputs))
+/// How many elements of an axis the windows of all outputs meet together.
+fn seen(window: &Window, outputs: usize, inputs: usize) -> Result<usize> {
+    let [outputs, inputs, stride] = [outputs, inputs, window.stride.max(1)].map(|n| n as i128);
+    let ceil = |a: i128, b: i128| -(-a).div_euclid(b);
+    // The sum of `first + output * stride` over all outputs, each held between 0 and the length of the axis.
+    let borders = |first: i128| {
+        let low = ceil(-first, stride).clamp(0, outputs);
+        let high = ceil(inputs - first, stride).clamp(low, outputs);
+        let between = (high - low) * first + stride * ((high - low) * (low + high - 1) / 2);
+        between + (outputs - high) * inputs
+    };
+    let before = before(window) as i128;
+    let seen = borders(window.size as i128 - before) - borders(-before);
+    usize::try_from(seen).map_err(|_| Error::limit("the windows meet more elements than memory has"))
 }
 
 /// `0, 1, 2, ...` along one axis of several, the others having one element.

@@ -508,19 +508,18 @@ mod tests {
             dealt_out,
             &["int64 ?"],
             expect![[r#"
-            input "x1": i64[batch]
-            const const0: i64[] = [0]
-            const const1: i64[] = [0]
-            {
-              %0 = input() {port=0} : i64[batch]
-              %1 = to_text(%0) {vocabulary=4:[5,7,-1], unknown=2} : i64[batch]
-              %2 = const() {constant=const0} : i64[]
-              %3 = compare(%0, %2) {op=eq} : bool[batch]
-              %4 = const() {constant=const1} : i64[]
-              %5 = select(%3, %4, %1) {} : i64[batch]
-              return %5 "y1"
-            }
-        "#]],
+                input "x1": i64[batch]
+                const const0: i64[] = [0]
+                {
+                  %0 = input() {port=0} : i64[batch]
+                  %1 = to_text(%0) {vocabulary=4:[5,7,-1], unknown=2} : i64[batch]
+                  %2 = const() {constant=const0} : i64[]
+                  %3 = compare(%0, %2) {op=eq} : bool[batch]
+                  %4 = const() {constant=const0} : i64[]
+                  %5 = select(%3, %4, %1) {} : i64[batch]
+                  return %5 "y1"
+                }
+            "#]],
         );
     }
 
