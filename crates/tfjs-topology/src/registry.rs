@@ -19,6 +19,7 @@ macro_rules! for_each_layer {
         $callback! {
             core::dense::Dense = "Dense";
             core::activation::ActivationLayer = "Activation";
+            core::einsum_dense::EinsumDense = "EinsumDense";
             core::embedding::Embedding = "Embedding";
             core::masking::Masking = "Masking";
             core::dropout::Dropout = "Dropout" | "SpatialDropout1D" | "SpatialDropout2D" | "SpatialDropout3D";

@@ -6,6 +6,7 @@ mod activation;
 #[cfg(test)]
 mod alone;
 mod call;
+mod einsum;
 mod inline;
 mod model;
 mod opaque;
