@@ -32,9 +32,8 @@ struct Term {
 
 impl Term {
     fn parse(text: &str) -> Option<Term> {
-        let letters = |part: &str| -> Option<Vec<char>> {
-            part.chars().map(|c| c.is_ascii_alphabetic().then_some(c)).collect()
-        };
+        let letters =
+            |part: &str| -> Option<Vec<char>> { part.chars().map(|c| c.is_ascii_alphabetic().then_some(c)).collect() };
         match text.split_once("...") {
             Some((before, after)) => Some(Term { before: letters(before)?, after: Some(letters(after)?) }),
             None => Some(Term { before: letters(text)?, after: None }),

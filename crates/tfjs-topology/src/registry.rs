@@ -72,6 +72,9 @@ macro_rules! for_each_layer {
                 | "RandomInvert" | "RandomPerspective" | "RandomElasticTransform" | "RandAugment" | "AugMix" | "MixUp"
                 | "CutMix" | "Solarization";
             rnn::recurrent::Recurrent = "LSTM" | "GRU" | "SimpleRNN" | "RNN";
+            attention::multi_head::MultiHeadAttention = "MultiHeadAttention";
+            attention::grouped::GroupQueryAttention = "GroupQueryAttention" | "GroupedQueryAttention";
+            attention::dense::DenseAttention = "Attention" | "AdditiveAttention";
             text::lookup::Lookup = "StringLookup" | "IntegerLookup";
             wrap::bidirectional::Bidirectional = "Bidirectional";
             wrap::time_distributed::TimeDistributed = "TimeDistributed";

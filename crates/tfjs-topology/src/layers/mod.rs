@@ -1,6 +1,7 @@
 //! The describing half of every layer: one folder a family, one file a behaviour, rank variants together.
 
 pub mod activation;
+pub mod attention;
 pub mod axes;
 pub mod conv;
 pub mod core;

@@ -52,11 +52,7 @@ impl<'a> Operand<'a> {
 
 impl Einsum {
     /// The equation, and the operands behind it.
-    fn read<'a>(
-        &self,
-        args: &Args<'a>,
-        call: &'a Call<KerasTensor>,
-    ) -> Result<(Equation, Vec<&'a Arg<KerasTensor>>)> {
+    fn read<'a>(&self, args: &Args<'a>, call: &'a Call<KerasTensor>) -> Result<(Equation, Vec<&'a Arg<KerasTensor>>)> {
         let mut operands: Vec<&Arg<KerasTensor>> = Vec::new();
         let mut equation: Option<String> = args.opt(&["subscripts", "equation"], None)?;
         for arg in &call.args {
@@ -117,7 +113,13 @@ mod tests {
     fn equations() {
         let of = |equation: &str| json!({"subscripts": equation});
         check("Einsum", of("bij,bkj->bik"), json!(["f:?,5,4", "f:?,?,4"]), json!({}), "float32[?,5,?]");
-        check("Einsum", of("...ij,jk->...ik"), json!(["f:?,5,4", [[1.0], [2.0], [3.0], [4.0]]]), json!({}), "float32[?,5,1]");
+        check(
+            "Einsum",
+            of("...ij,jk->...ik"),
+            json!(["f:?,5,4", [[1.0], [2.0], [3.0], [4.0]]]),
+            json!({}),
+            "float32[?,5,1]",
+        );
         check("Einsum", of("bii->bi"), json!(["i:?,4,4"]), json!({}), "int32[?,4]");
         check("Einsum", of("bij,bjk"), json!(["i:?,4,4", "i:?,4,2"]), json!({}), "int32[4,2]");
         check("Einsum", of("bi,bj,bk->bkij"), json!(["f:?,4", "f:?,3", "f:?,2"]), json!({}), "float32[?,2,4,3]");

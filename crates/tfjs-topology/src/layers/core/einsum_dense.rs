@@ -199,7 +199,8 @@ mod tests {
 
     #[test]
     fn weights() {
-        let check = |config: Value, input: &str, weights: &[&str]| check_weights("EinsumDense", config, &[input], weights);
+        let check =
+            |config: Value, input: &str, weights: &[&str]| check_weights("EinsumDense", config, &[input], weights);
         check(config("abc,cde->abde", json!([null, 2, 3]), json!("de")), "?,?,4", &["kernel[4,2,3]", "bias[2,3]"]);
         check(config("abc,cde->abde", json!([null, 2, 3]), json!("e")), "?,?,4", &["kernel[4,2,3]", "bias[3]"]);
         check(config("abc,cde->abde", json!([null, 2, 3]), json!("d")), "?,?,4", &["kernel[4,2,3]", "bias[2,1]"]);
@@ -209,7 +210,8 @@ mod tests {
 
     #[test]
     fn refuses() {
-        let refused = |config: Value, input: &str, message: &str| check_refused("EinsumDense", config, &[input], message);
+        let refused =
+            |config: Value, input: &str, message: &str| check_refused("EinsumDense", config, &[input], message);
         let message = "`config.equation`: expected an equation of an input and a kernel, found `\"ab->b\"`";
         refused(config("ab->b", json!(3), json!(null)), "?,3", message);
         let message = "axis `b` must be known, found shape [?,?]";
