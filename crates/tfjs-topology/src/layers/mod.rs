@@ -6,6 +6,7 @@ pub mod axes;
 pub mod conv;
 pub mod core;
 pub mod image;
+pub mod language;
 pub mod masks;
 pub mod merge;
 pub mod norm;

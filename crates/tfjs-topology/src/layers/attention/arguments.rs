@@ -44,11 +44,19 @@ impl<'a> Arguments<'a> {
     /// A truth value; false without one.
     ///
     /// # Errors
-    /// A value of the wrong kind, at its name; [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a tensor.
+    /// As [`constant`](Arguments::constant).
     pub(crate) fn flag(&self, name: &str) -> Result<bool> {
+        Ok(self.constant(name)?.unwrap_or(false))
+    }
+
+    /// A constant.
+    ///
+    /// # Errors
+    /// A value of the wrong kind, at its name; [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a tensor.
+    pub(crate) fn constant<V: FromJson>(&self, name: &str) -> Result<Option<V>> {
         match self.find(name, None) {
-            None => Ok(false),
-            Some(Arg::Const(value)) => bool::from_json(value).map_err(|e| e.at_json(name)),
+            None => Ok(None),
+            Some(Arg::Const(value)) => V::from_json(value).map(Some).map_err(|e| e.at_json(name)),
             Some(_) => Err(Error::unsupported(format!("`{name}` is a tensor, which is not supported"))),
         }
     }
