@@ -63,7 +63,7 @@ pub(super) fn object_names(model: &Submodel) -> Vec<String> {
             };
             let base = match &entry.body {
                 // Old files say `Model` for what is now `Functional`.
-                LayerBody::Model(m) if m.kind == SubmodelKind::Functional => "functional".to_string(),
+                LayerBody::Model(_) if class == "Model" => "functional".to_string(),
                 _ => config::to_snake_case(class),
             };
             let count = counts.entry(base.clone()).or_insert(0);

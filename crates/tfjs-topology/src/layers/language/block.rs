@@ -132,6 +132,11 @@ pub(crate) fn scope(name: &str) -> Scope {
     Scope { name: name.to_string(), attr: format!("_{name}"), kind: ScopeKind::Always }
 }
 
+/// The attention layer of a decoder; its attribute says that it is a layer.
+pub(crate) fn attention_scope(name: &str) -> Scope {
+    Scope { attr: format!("_{name}_layer"), ..scope(name) }
+}
+
 pub(crate) fn only(tensors: Vec<KerasTensor>) -> Result<KerasTensor> {
     tensors.into_iter().next().ok_or_else(|| Error::bug("a layer without outputs"))
 }

@@ -2,7 +2,7 @@
 //!
 //! Reference: <https://keras.io/keras_hub/api/modeling_layers/transformer_decoder/>.
 
-use super::block::{Block, merged, only, scope};
+use super::block::{Block, attention_scope, merged, only};
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::LayerDef;
@@ -45,7 +45,7 @@ impl LayerDef for TransformerDecoder {
         let layer = self.block.attention(cx, decoder.value, true)?;
         let mut x = self.block.part(cx, decoder.clone(), "self_attention_layer_norm", |cx, x| {
             let inputs = Inputs { query: x.clone(), value: x, key: None, mask, causal, scores: false };
-            let out = cx.within(scope("self_attention"), |cx| layer.attend(cx, &inputs))?;
+            let out = cx.within(attention_scope("self_attention"), |cx| layer.attend(cx, &inputs))?;
             only(out).map(|tensor| tensor.value)
         })?;
         if let Some(encoder) = encoder {
@@ -55,7 +55,7 @@ impl LayerDef for TransformerDecoder {
             x = self.block.part(cx, x, "cross_attention_layer_norm", |cx, x| {
                 let value = encoder.clone();
                 let inputs = Inputs { query: x, value, key: None, mask, causal: false, scores: false };
-                let out = cx.within(scope("cross_attention"), |cx| layer.attend(cx, &inputs))?;
+                let out = cx.within(attention_scope("cross_attention"), |cx| layer.attend(cx, &inputs))?;
                 only(out).map(|tensor| tensor.value)
             })?;
         }
