@@ -134,6 +134,35 @@ def keras3_only():
     golden_keras_file("attention_keras_file", lambda x: L.Attention(use_scale=True, score_mode="concat")([x, x]), "Attention")
 
 
+def einsum():
+    """The operation: each equation is an output of its own."""
+    ops = keras.ops
+    x, y, n = keras.Input((None, 4), name="x"), keras.Input((5, 4), name="y"), keras.Input((4, 4), dtype="int32", name="n")
+    square = np.arange(12, dtype="float32").reshape(4, 3)
+    outputs = [
+        ops.einsum("bij,bkj->bik", x, y),
+        ops.einsum("...ij,jk->...ki", x, square),
+        ops.einsum("bij,bkj,bkl->bil", x, y, y),
+        ops.einsum("bii->bi", n),
+        ops.einsum("bij,bkj->bijk", x, y),
+        ops.einsum("bij->b", y),
+        ops.einsum("bij,bjk->bki", n, n),
+        ops.einsum("bij,bkj->bjik", y, n),
+        ops.einsum("...j,...j->...", y, y),
+    ]
+    golden("einsum_equations", keras.Model([x, y, n], outputs), [normal(2, 3, 4), normal(2, 5, 4), ids(2, 4, 4)], "Einsum")
+    x, y = keras.Input((3, 4), name="x"), keras.Input((1, 4), name="y")
+    golden("einsum_broadcast", keras.Model([x, y], ops.einsum("...i,...i->...i", x, y)), [normal(2, 3, 4), normal(2, 1, 4)], "Einsum")
+    q, k = keras.Input((None, 2, 3), name="q"), keras.Input((None, 2, 3), name="k")
+    scores = ops.softmax(ops.einsum("bthd,bshd->bhts", q, k) / 3**0.5)
+    golden("einsum_attention", keras.Model([q, k], ops.einsum("bhts,bshd->bthd", scores, k)), [normal(2, 4, 2, 3), normal(2, 5, 2, 3)], "Einsum")
+    x = keras.Input((5, 6), name="x")
+    layer = L.EinsumDense("abc,cd->abd", (None, 4), bias_axes="d")
+    model = keras.Model(x, layer(x))
+    layer.enable_lora(2)
+    golden("einsum_dense_lora", model, [normal(2, 5, 6)], "EinsumDense", archive="keras", note="the file has the kernel with the low-rank part added")
+
+
 def golden_keras_file(name, build, layer):
     x = keras.Input((5, 6), name="x")
     golden(name, keras.Model(x, build(x)), [normal(2, 5, 6)], layer, archive="keras")
@@ -185,3 +214,4 @@ multi_head_masks()
 dense()
 if K3:
     keras3_only()
+    einsum()
