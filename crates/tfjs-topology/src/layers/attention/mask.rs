@@ -50,7 +50,8 @@ pub(crate) fn over(cx: &mut LowerCx<'_>, mask: Value, scores: Value, axes: usize
     let (Some(first), Some(missing)) = (dims.len().checked_sub(axes), rank.checked_sub(dims.len())) else {
         return Err(masks::misfit(cx, mask, scores));
     };
-    dims.splice(first..first, vec![Dim::ONE; missing]);
+    // SIZE: the rank of the scores.
+    dims.splice(first..first, std::iter::repeat_n(Dim::ONE, missing));
     let mask = cx.reshape(mask, &dims)?;
     masks::check_broadcasts(cx, mask, scores)?;
     Ok(mask)

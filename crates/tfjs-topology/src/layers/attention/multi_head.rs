@@ -207,6 +207,11 @@ impl MultiHeadAttention {
                 }
             }
         }
+        if attended.is_empty() {
+            return Err(
+                Error::malformed("expected at least one axis in `attention_axes`, found `[]`").at_json("config")
+            );
+        }
         let batch = (0..rank - 1).filter(|axis| !attended.contains(axis)).collect();
         Ok(Heads { batch, attended, rank })
     }
@@ -388,6 +393,9 @@ mod tests {
         check_refused("MultiHeadAttention", config, &["?,5,4", "?,5,6,4"], message);
         let message = "`config.num_heads`: expected a whole number of at least 1, found `0`";
         check_refused("MultiHeadAttention", json!({"num_heads": 0, "key_dim": 3}), &[], message);
+        let config = json!({"num_heads": 2, "key_dim": 3, "attention_axes": []});
+        let message = "`config`: expected at least one axis in `attention_axes`, found `[]`";
+        check_refused("MultiHeadAttention", config, &["?,5,4", "?,5,4"], message);
         let config = json!({"num_heads": 2, "key_dim": 3, "attention_axes": [3]});
         let message = "`config`: `attention_axes` [3] do not fit a query with heads [?,5,2,3]";
         check_refused("MultiHeadAttention", config, &["?,5,4", "?,5,4"], message);

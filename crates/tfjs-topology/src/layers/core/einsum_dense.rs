@@ -71,11 +71,13 @@ impl EinsumDense {
         let elided = rank.saturating_sub(self.equation.operand(0).len());
         let mut dims = vec![None];
         if self.equation.elides() == Some(Side::First) {
-            dims.resize(elided.max(1), None);
+            // SIZE: the rank of the input.
+            dims.extend(std::iter::repeat_n(None, elided.saturating_sub(1)));
         }
         dims.extend(&self.output_shape);
         if self.equation.elides() == Some(Side::Last) {
-            dims.resize(dims.len() + elided, None);
+            // SIZE: the rank of the input.
+            dims.extend(std::iter::repeat_n(None, elided));
         }
         let letters = self.equation.output().len();
         let expect = letters + if self.equation.elides().is_some() { elided } else { 0 };
@@ -125,7 +127,9 @@ impl EinsumDense {
             return Err(Error::malformed(message).at_json("config"));
         }
         if self.equation.elides() == Some(Side::Last) {
-            dims.resize(dims.len() + cx.ty(x).rank().saturating_sub(self.equation.operand(0).len()), 1);
+            let elided = cx.ty(x).rank().saturating_sub(self.equation.operand(0).len());
+            // SIZE: the rank of the input.
+            dims.extend(std::iter::repeat_n(1, elided));
         }
         Shape::new(dims)
     }
