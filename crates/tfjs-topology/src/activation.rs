@@ -62,8 +62,8 @@ const NAMED: &[Named] = {
         Named { keras: &["silu", "swish"], is: Each(F::Silu {}), tensorflow_js: Some("swish") },
         Named { keras: &["hard_silu", "hard_swish"], is: Each(F::HardSilu {}), tensorflow_js: None },
         Named { keras: &["gelu"], is: Each(F::Gelu {}), tensorflow_js: Some("gelu") },
-        // TensorFlow.js writes this name and does not find it again.
-        Named { keras: &["gelu_new"], is: Each(F::GeluTanh {}), tensorflow_js: None },
+        // TensorFlow.js writes the first name and does not find it again; KerasNLP registers the second.
+        Named { keras: &["gelu_new", "gelu_approximate"], is: Each(F::GeluTanh {}), tensorflow_js: None },
         Named { keras: &["mish"], is: Each(F::Mish {}), tensorflow_js: Some("mish") },
         Named { keras: &["exponential"], is: Each(F::Exponential {}), tensorflow_js: None },
         Named { keras: &["celu"], is: Each(F::Celu { alpha: 1.0 }), tensorflow_js: None },

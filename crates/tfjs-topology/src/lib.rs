@@ -6,6 +6,7 @@ pub mod bind;
 pub mod call;
 pub mod config;
 pub mod def;
+pub mod einsum;
 pub mod encode;
 pub mod graph;
 pub mod layer;

@@ -84,6 +84,14 @@ impl Producer {
         self.family == Family::Keras3
     }
 
+    /// Whether the file says a version that is older than this one.
+    pub fn is_before(&self, major: u32, minor: u32) -> bool {
+        let numbers = self.version.as_deref().unwrap_or_default().split('.');
+        let mut numbers = numbers.map_while(|part| part.parse::<u32>().ok());
+        let found = numbers.next().zip(numbers.next());
+        found.is_some_and(|found| found < (major, minor))
+    }
+
     /// Whether a `training` argument of a call holds when this producer predicts.
     pub fn obeys_training(&self) -> bool {
         matches!(self.family, Family::Keras1 | Family::Keras2)

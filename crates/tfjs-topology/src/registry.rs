@@ -19,6 +19,7 @@ macro_rules! for_each_layer {
         $callback! {
             core::dense::Dense = "Dense";
             core::activation::ActivationLayer = "Activation";
+            core::einsum_dense::EinsumDense = "EinsumDense";
             core::embedding::Embedding = "Embedding";
             core::masking::Masking = "Masking";
             core::dropout::Dropout = "Dropout" | "SpatialDropout1D" | "SpatialDropout2D" | "SpatialDropout3D";
@@ -71,6 +72,16 @@ macro_rules! for_each_layer {
                 | "RandomInvert" | "RandomPerspective" | "RandomElasticTransform" | "RandAugment" | "AugMix" | "MixUp"
                 | "CutMix" | "Solarization";
             rnn::recurrent::Recurrent = "LSTM" | "GRU" | "SimpleRNN" | "RNN";
+            attention::multi_head::MultiHeadAttention = "MultiHeadAttention" | "CachedMultiHeadAttention";
+            attention::grouped::GroupQueryAttention = "GroupQueryAttention" | "GroupedQueryAttention";
+            attention::dense::DenseAttention = "Attention" | "AdditiveAttention";
+            language::position::PositionEmbedding = "PositionEmbedding";
+            language::sine::SinePositionEncoding = "SinePositionEncoding";
+            language::rotary::RotaryEmbedding = "RotaryEmbedding";
+            language::reversible::ReversibleEmbedding = "ReversibleEmbedding";
+            language::tokens::TokenAndPositionEmbedding = "TokenAndPositionEmbedding";
+            language::encoder::TransformerEncoder = "TransformerEncoder";
+            language::decoder::TransformerDecoder = "TransformerDecoder";
             text::lookup::Lookup = "StringLookup" | "IntegerLookup";
             wrap::bidirectional::Bidirectional = "Bidirectional";
             wrap::time_distributed::TimeDistributed = "TimeDistributed";
@@ -162,11 +173,12 @@ impl Layer {
     }
 }
 
-/// Keras writes some built-in classes with a package: `Keras>Dense`, `keras.layers>Dense`. TensorFlow 1.13 to 2.2 wrote
+/// Keras writes some built-in classes with a package: `Keras>Dense`, `keras.layers>Dense`, and KerasNLP and KerasHub
+/// register theirs. TensorFlow 1.13 to 2.2 wrote
 /// one with the version of its arithmetic.
 pub(crate) fn built_in_name(class: &str) -> &str {
     let name = match class.rsplit_once('>') {
-        Some(("Keras" | "keras" | "keras.layers", name)) => name,
+        Some(("Keras" | "keras" | "keras.layers" | "keras_nlp" | "keras_hub", name)) => name,
         _ => class,
     };
     match name {

@@ -57,6 +57,28 @@ def perceptron():
     return keras.Model(x, L.Dense(10, activation="softmax", name="classes")(h), name="mlp")
 
 
+def transformer():
+    """Masked words, attended to causally and by others' queries: normalization first, an open axis of time."""
+    from keras_nlp.layers import PositionEmbedding
+
+    words = keras.Input((None,), dtype="int32", name="words")
+    x = L.Embedding(1000, 64, mask_zero=True, name="embedding")(words)
+    x = L.Add(name="placed")([x, PositionEmbedding(128, name="positions")(x)])
+    for i in range(2):
+        h = L.LayerNormalization(epsilon=1e-5, name=f"before{i}")(x)
+        h = L.MultiHeadAttention(4, 16, name=f"attention{i}")(h, h, use_causal_mask=True)
+        x = L.Add(name=f"sum{i}")([x, h])
+        h = L.LayerNormalization(epsilon=1e-5, name=f"between{i}")(x)
+        h = L.Dense(64, name=f"narrow{i}")(L.Dense(256, activation="gelu", name=f"wide{i}")(h))
+        x = L.Add(name=f"whole{i}")([x, h])
+    question = L.Dense(64, name="question")(keras.Input((8, 32), name="others"))
+    seen = L.Attention(use_scale=True, name="dot")([question, x])
+    added = L.AdditiveAttention(name="additive")([question, x])
+    mixed = L.EinsumDense("abc,cd->abd", (None, 64), bias_axes="d", activation="relu", name="mixed")(L.Concatenate(name="both")([seen, added]))
+    others = question._keras_history.layer.input
+    return keras.Model([words, others], [L.Dense(1000, name="logits")(x), mixed], name="transformer")
+
+
 NETWORKS = {
     "mobilenet_v2": lambda: keras.applications.MobileNetV2(weights=None),
     "resnet50": lambda: keras.applications.ResNet50(weights=None),
@@ -66,6 +88,7 @@ NETWORKS = {
     "unet": unet,
     "lstm_2x512": recurrent,
     "mlp": perceptron,
+    "transformer": transformer,
 }
 
 

@@ -66,7 +66,8 @@ pub(super) fn candidates(slot: &WeightSlot) -> Vec<Candidate> {
     let variables = std::iter::once(slot.decl.name.as_str()).chain(slot.decl.aliases.iter().copied());
     let variables: Vec<&str> = variables.collect();
     let stems = stems(slot);
-    add(object_path(slot), Rule::ObjectPath, 0);
+    add(object_path(slot, false), Rule::ObjectPath, 0);
+    add(object_path(slot, true), Rule::ObjectPath, 0);
     // A name with the models around it says more than one without: it is looked for first.
     let prefixes = prefixes(slot);
     for (i, prefix) in prefixes.iter().enumerate() {
@@ -144,11 +145,22 @@ fn stems(slot: &WeightSlot) -> Vec<(String, Rule)> {
     out
 }
 
-fn object_path(slot: &WeightSlot) -> String {
+/// The path of a `.keras` file. Between versions the attribute that holds a dense layer of an attention became a public
+/// one: `turned` is the path with, or without, the underscore before its name.
+fn object_path(slot: &WeightSlot, turned: bool) -> String {
     let mut path = slot.object_path.clone();
-    for scope in &slot.decl.scope {
+    for (i, scope) in slot.decl.scope.iter().enumerate() {
         path.push('/');
-        path.push_str(&scope.attr);
+        match scope.attr.strip_prefix('_') {
+            _ if !turned || i + 1 < slot.decl.scope.len() || scope.kind != ScopeKind::Always => {
+                path.push_str(&scope.attr)
+            }
+            Some(public) => path.push_str(public),
+            None => {
+                path.push('_');
+                path.push_str(&scope.attr);
+            }
+        }
     }
     format!("{path}/vars/{}", slot.index)
 }

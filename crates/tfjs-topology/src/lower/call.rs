@@ -97,7 +97,7 @@ impl LowerCx<'_> {
     }
 
     fn lowered(&mut self, frame: Frame, callee: &Callee, call: Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
-        let call = self.with_explicit_mask(call)?;
+        let call = self.with_explicit_mask(self.without_forgotten(call)?)?;
         let training = self.enter_training(&call)?;
         self.frames.push(frame);
         // DIFFERENCE: in TensorFlow.js a mask that was there once reaches every later layer; here the layer decides.
@@ -217,6 +217,17 @@ impl LowerCx<'_> {
         self.graph.values.push(ValueInfo { ty, node, masked: tensor.mask.is_some() });
         self.values.push(tensor.value);
         ValueId(self.graph.values.len() - 1)
+    }
+
+    /// A call without the masks that an attention layer took away.
+    fn without_forgotten(&self, call: Call<KerasTensor>) -> Result<Call<KerasTensor>> {
+        if self.forgotten.is_empty() {
+            return Ok(call);
+        }
+        call.try_map(|tensor| {
+            let mask = tensor.mask.filter(|_| !self.forgotten.contains(&tensor.value));
+            Ok(tensor.clone().with_mask(mask))
+        })
     }
 
     /// Keras 3 writes masks as keyword arguments: `mask` is the mask of the inputs, whatever they carry.

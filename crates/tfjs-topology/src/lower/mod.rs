@@ -6,6 +6,7 @@ mod activation;
 #[cfg(test)]
 mod alone;
 mod call;
+mod einsum;
 mod inline;
 mod model;
 mod opaque;
@@ -31,7 +32,7 @@ use crate::def::{LayerEntry, Submodel};
 use crate::graph::{GraphLayer, LayerId, ModelGraph, SlotId};
 use crate::layer::Scope;
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
@@ -71,6 +72,8 @@ pub struct LowerCx<'a> {
     account: Account,
     /// The memory of the program that is paid for.
     paid: u64,
+    /// Values whose mask an attention layer of Keras 3 took away: later calls find none.
+    forgotten: HashSet<Value>,
     /// The order of the calls of each model, found once however often the model is called.
     routes: HashMap<*const Submodel, Rc<Route>>,
 }
@@ -136,6 +139,7 @@ impl<'a> LowerCx<'a> {
             warnings: Warnings::new(),
             account: Account::new(limits),
             paid: 0,
+            forgotten: HashSet::new(),
             routes: HashMap::new(),
         }
     }
@@ -165,6 +169,11 @@ impl<'a> LowerCx<'a> {
     /// Records something that does not stop the model from loading; once, however often it is noticed.
     pub fn warn(&mut self, warning: impl AsRef<str>) {
         self.warnings.push(warning);
+    }
+
+    /// Takes away the masks of these tensors: calls that are lowered later find none, unless they are given one.
+    pub(crate) fn forget_masks<'t>(&mut self, tensors: impl IntoIterator<Item = &'t KerasTensor>) {
+        self.forgotten.extend(tensors.into_iter().map(|tensor| tensor.value));
     }
 
     /// The layer of the call table that is being lowered, or whose inside is.

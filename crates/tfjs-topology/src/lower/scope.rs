@@ -56,10 +56,14 @@ pub(super) fn object_names(model: &Submodel) -> Vec<String> {
             if matches!(entry.body, LayerBody::Op(_)) {
                 return String::new();
             }
-            let class = entry.class_name.rsplit('>').next().unwrap_or(&entry.class_name);
+            let class = match entry.class_name.rsplit('>').next().unwrap_or(&entry.class_name) {
+                // The class has another name in Python than in the file.
+                "GroupQueryAttention" => "GroupedQueryAttention",
+                class => class,
+            };
             let base = match &entry.body {
                 // Old files say `Model` for what is now `Functional`.
-                LayerBody::Model(m) if m.kind == SubmodelKind::Functional => "functional".to_string(),
+                LayerBody::Model(_) if class == "Model" => "functional".to_string(),
                 _ => config::to_snake_case(class),
             };
             let count = counts.entry(base.clone()).or_insert(0);

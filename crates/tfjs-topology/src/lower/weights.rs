@@ -43,6 +43,21 @@ impl LowerCx<'_> {
         Ok((target, self.builder.get(target)?))
     }
 
+    /// Runs `f`, whose weights are held by an object of the layer that is being lowered.
+    ///
+    /// # Errors
+    /// What `f` says.
+    pub(crate) fn within<R>(&mut self, scope: Scope, f: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
+        let frame = self.frames.last_mut().ok_or_else(|| Error::bug("an object outside of a layer"))?;
+        let depth = frame.prefix.len();
+        frame.prefix.push(scope);
+        let result = f(self);
+        if let Some(frame) = self.frames.last_mut() {
+            frame.prefix.truncate(depth);
+        }
+        result
+    }
+
     /// Says that the next variable of this layer is a weight of a layer it holds: `.keras` files have that twice.
     pub(crate) fn repeated_weight(&mut self) {
         let Some(frame) = self.frames.last() else { return };

@@ -6,6 +6,7 @@
 pub(crate) mod args;
 pub mod binary;
 pub mod compare;
+pub mod einsum;
 pub mod fill;
 pub mod join;
 pub mod matmul;
@@ -50,6 +51,7 @@ macro_rules! for_each_op {
             select::Make = "Cast" | "ConvertToTensor" | "Identity" | "ZerosLike" | "OnesLike" | "LogicalNot";
             select::Where = "Where";
             matmul::Matmul = "Matmul";
+            einsum::Einsum = "Einsum";
             sizes::Shape = "Shape";
             fill::Fill = "Fill" | "Zeros" | "Ones" | "BroadcastTo";
             fill::Range = "Range";

@@ -111,6 +111,7 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("ones_like", "OnesLike"),
     ("where", "Where"),
     ("matmul", "Matmul"),
+    ("einsum", "Einsum"),
     ("shape", "Shape"),
     ("fill", "Fill"),
     ("zeros", "Zeros"),

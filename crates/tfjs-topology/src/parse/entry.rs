@@ -1,6 +1,6 @@
 //! One entry of a list of layers: `{"class_name": ..., "config": ..., "inbound_nodes": ...}`.
 
-use super::{functional, input, sequential, unneeded};
+use super::{backbone, functional, input, sequential, unneeded};
 use crate::config::{Config, expected};
 use crate::def::{LayerBody, LayerEntry};
 use crate::ops::{Op, tf_lambda};
@@ -94,6 +94,10 @@ fn read_body(class: &str, name: &str, entry: &Value, config: &Value, cx: &ReadCx
         // Models of Keras before 2.3 write a Sequential's configuration as the bare list of layers.
         "Sequential" => LayerBody::Model(Box::new(sequential::read(name, config, &cx.deeper()?)?)),
         "Functional" | "Model" => LayerBody::Model(Box::new(functional::read(name, object()?, &cx.deeper()?)?)),
+        _ if backbone::is_backbone(class) => {
+            let built = backbone::functional(name, object()?, cx)?;
+            LayerBody::Model(Box::new(functional::read(name, &built, &cx.deeper()?)?))
+        }
         "InputLayer" => LayerBody::Input(input::input_type(object()?, cx)?),
         "TFOpLambda" | "SlicingOpLambda" => LayerBody::Op(tf_lambda::read(class, object()?, cx)?),
         _ => {

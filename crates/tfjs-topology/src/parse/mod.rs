@@ -1,6 +1,7 @@
 //! Keras JSON becomes a [`ModelDef`]: every layer read, every reference resolved to an index, everything
 //! wrong reported at once. Nothing is inferred or flattened here.
 
+mod backbone;
 pub(crate) mod entry;
 mod functional;
 mod input;

@@ -71,3 +71,8 @@ fn recurrent_layers_of_512_units() {
 fn a_perceptron_of_two_layers() {
     check("mlp", 2);
 }
+
+#[test]
+fn attention_of_three_kinds_with_masks() {
+    check("transformer", 64);
+}

@@ -11,10 +11,14 @@ use crate::layers::masks;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use tfjs_ir::Value;
+use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_manifest::{Error, Result};
 
 /// What masked elements become before the softmax, in every producer.
 const MASKED: f64 = -1e9;
+
+/// What Keras 3's `dot_product_attention` fills in instead, in single precision.
+const LOWEST: f64 = -0.7 * 3.38953e38;
 
 /// A softmax. No weights.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,10 +32,12 @@ pub struct Softmax {
 /// What masked elements become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MaskedSoftmax {
-    /// `-1e9` is added before: a row with every element masked keeps its softmax.
+    /// `-1e9` is added before: a row with every element masked keeps its softmax. Keras 3 before 3.13 too.
     Added,
     /// `-1e9` replaces them before, 0 after: Keras 3.
     Replaced,
+    /// The lowest number replaces them before: a row with every element masked becomes uniform. Keras 3's attention.
+    Filled,
 }
 
 impl FromConfig for Softmax {
@@ -40,43 +46,78 @@ impl FromConfig for Softmax {
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         let producer = config.producer();
         let default = if producer.is_tfjs() { 1 } else { -1 };
-        let masked = if producer.is_keras3() { MaskedSoftmax::Replaced } else { MaskedSoftmax::Added };
+        let replaced = producer.is_keras3() && !producer.is_before(3, 13);
+        let masked = if replaced { MaskedSoftmax::Replaced } else { MaskedSoftmax::Added };
         Ok(Softmax { axes: config.or("axis", Axes(vec![default]))?, masked })
     }
 }
 
-impl Softmax {
-    /// The softmax where a mask leaves elements out. The mask aligns with the last axis of the input.
-    fn masked(&self, cx: &mut LowerCx<'_>, x: Value, mask: Value, axes: &[usize]) -> Result<Value> {
-        masks::check_broadcasts(cx, mask, x)?;
-        let (zero, low) = (cx.scalar_like(x, 0.0)?, cx.scalar_like(x, MASKED)?);
-        match self.masked {
-            MaskedSoftmax::Added => {
-                let penalty = cx.select(mask, zero, low)?;
-                let x = cx.add(x, penalty)?;
-                cx.softmax(x, axes)
-            }
-            MaskedSoftmax::Replaced => {
-                let x = cx.select(mask, x, low)?;
-                let out = cx.softmax(x, axes)?;
-                cx.select(mask, out, zero)
-            }
+/// The softmax where a mask leaves elements out. The mask aligns with the last axis of the input.
+///
+/// # Errors
+/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for a mask that does not broadcast to the input.
+pub(crate) fn masked(
+    cx: &mut LowerCx<'_>,
+    x: Value,
+    mask: Value,
+    axes: &[usize],
+    masked: MaskedSoftmax,
+) -> Result<Value> {
+    masks::check_broadcasts(cx, mask, x)?;
+    match masked {
+        MaskedSoftmax::Added => {
+            let (zero, low) = (cx.scalar_like(x, 0.0)?, cx.scalar_like(x, MASKED)?);
+            let penalty = cx.select(mask, zero, low)?;
+            let x = cx.add(x, penalty)?;
+            cx.softmax(x, axes)
+        }
+        MaskedSoftmax::Replaced => {
+            let (zero, low) = (cx.scalar_like(x, 0.0)?, cx.scalar_like(x, MASKED)?);
+            let x = cx.select(mask, x, low)?;
+            let out = cx.softmax(x, axes)?;
+            cx.select(mask, out, zero)
+        }
+        MaskedSoftmax::Filled => {
+            let low = cx.scalar_like(x, LOWEST)?;
+            let x = cx.select(mask, x, low)?;
+            cx.softmax(x, axes)
         }
     }
+}
+
+/// `x - 1e9 (1 - mask)`, for a mask of numbers.
+///
+/// # Errors
+/// As [`Builder::push`](tfjs_ir::Builder::push).
+pub(crate) fn penalized(cx: &mut LowerCx<'_>, x: Value, mask: Value) -> Result<Value> {
+    let mask = cx.cast_like(mask, x)?;
+    let one = cx.scalar_like(x, 1.0)?;
+    let left_out = cx.sub(one, mask)?;
+    let penalty = cx.binary_scalar(BinaryOp::Mul, left_out, MASKED)?;
+    cx.add(x, penalty)
+}
+
+/// Fails for a softmax over an axis that has no elements; one that may have none is guarded.
+///
+/// # Errors
+/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed).
+pub(crate) fn check_axes(cx: &mut LowerCx<'_>, x: Value, axes: &[usize]) -> Result<()> {
+    let dims = cx.dims_of(x);
+    if axes.iter().all(|&axis| cx.at_least(dims[axis], tfjs_ir::Dim::ONE)) {
+        return Ok(());
+    }
+    let shape = cx.shape(x);
+    Err(Error::malformed(format!("a softmax over an empty axis, found shape {shape}")))
 }
 
 impl LayerDef for Softmax {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let input = cx.single(call)?;
         let axes = self.axes.of(cx, input.value)?;
-        let dims = cx.dims_of(input.value);
-        if !axes.iter().all(|&axis| cx.at_least(dims[axis], tfjs_ir::Dim::ONE)) {
-            let shape = cx.shape(input.value);
-            return Err(Error::malformed(format!("a softmax over an empty axis, found shape {shape}")));
-        }
+        check_axes(cx, input.value, &axes)?;
         let x = cx.to_float(input.value)?;
         let out = match input.mask {
-            Some(mask) => self.masked(cx, x, mask, &axes)?,
+            Some(mask) => masked(cx, x, mask, &axes, self.masked)?,
             None => cx.softmax(x, &axes)?,
         };
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])

@@ -95,7 +95,10 @@ pub(super) fn noise_dims(cx: &mut LowerCx<'_>, x: Value, shape: &[Dim]) -> Resul
 }
 
 /// `x` with zeros instead of a random fraction, and the rest in proportion.
-fn drop_out(cx: &mut LowerCx<'_>, x: Value, rate: f64, noise: &[Length]) -> Result<Value> {
+///
+/// # Errors
+/// A place without access to the seed of the call.
+pub(crate) fn drop_out(cx: &mut LowerCx<'_>, x: Value, rate: f64, noise: &[Length]) -> Result<Value> {
     let x = cx.to_float(x)?;
     let kept = random::kept(cx, rate, noise, x)?;
     let scale = if rate < 1.0 { 1.0 / (1.0 - rate) } else { 0.0 };

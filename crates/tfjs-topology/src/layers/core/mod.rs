@@ -5,6 +5,7 @@ pub mod activity;
 pub mod alpha_dropout;
 pub mod dense;
 pub mod dropout;
+pub mod einsum_dense;
 pub mod embedding;
 pub mod identity;
 pub mod masking;

@@ -1,0 +1,8 @@
+//! Layers in which each position of one sequence takes a weighted mean of another sequence's positions.
+
+pub(crate) mod arguments;
+pub mod dense;
+pub mod grouped;
+pub(crate) mod mask;
+pub mod multi_head;
+pub(crate) mod project;
