@@ -95,6 +95,7 @@ fn read_body(class: &str, name: &str, entry: &Value, config: &Value, cx: &ReadCx
         "Sequential" => LayerBody::Model(Box::new(sequential::read(name, config, &cx.deeper()?)?)),
         "Functional" | "Model" => LayerBody::Model(Box::new(functional::read(name, object()?, &cx.deeper()?)?)),
         "InputLayer" => LayerBody::Input(input::input_type(object()?, cx)?),
+        "TensorFlowOpLayer" => LayerBody::Op(Op::read(class, object()?, cx)?),
         "TFOpLambda" | "SlicingOpLambda" => LayerBody::Op(tf_lambda::read(class, object()?, cx)?),
         _ => {
             let map = object()?;
