@@ -146,3 +146,12 @@ functions("tf_functions_sizes", EXTRA)
 functions("tf_functions_gather", GATHER, i=("int32", (4, 4)), j=("int32", (4, 4, 1)), x=(4, 4, 5))
 functions("tf_functions_images", IMAGES, x=(2, 4, 6, 3))
 functions("tf_functions_backend", BACKEND, y=(2, 3, 4))
+
+OPEN = [
+    lambda x: tf.split(x, [1, -1], axis=-1), lambda x: tf.reverse(x, [1]), lambda x: tf.roll(x, 2, axis=1), lambda x: tf.repeat(x, 3, axis=1), lambda x: tf.pad(x, [[0, 0], [1, 1], [0, 0]], "SYMMETRIC"), lambda x: tf.cumsum(x, 1, exclusive=True),
+    lambda x: tf.argmax(x, 1), lambda x: tf.sort(x, axis=1, direction="DESCENDING"), lambda x: tf.math.reduce_std(x, 1), lambda x: tf.reduce_logsumexp(x, 1), lambda x: tf.norm(x, axis=1), lambda x: tf.math.l2_normalize(x, 1),
+    lambda x: tf.linalg.band_part(x, -1, 0), lambda x: tf.gather(x, tf.argsort(x[:, :, 0], axis=1), axis=1, batch_dims=1), lambda x: tf.slice(x, [0, 1, 0], [-1, -1, 2]), lambda x: tf.gather(x, [0, 1], axis=1), lambda x: tf.tensordot(x, [[1.0], [2.0], [3.0], [4.0]], 1),
+    lambda x: tf.nn.avg_pool1d(x, 2, 1, "SAME"), lambda x: tf.image.flip_left_right(x[..., None]), lambda x: tf.image.resize(x[..., None], [3, 3]), lambda x: tf.math.count_nonzero(x > 0, axis=1), lambda x: tf.eye(tf.shape(x)[1]) + 0.0 * x[0, 0, 0],
+]
+functions("tf_functions_open", OPEN, x=(2, 5, 4), open_axes=True)
+functions("tf_functions_open_short", OPEN, x=(3, 2, 4), open_axes=True)

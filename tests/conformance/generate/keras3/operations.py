@@ -148,3 +148,13 @@ functions("ops_gather", GATHER, x=(2, 4, 4), **INDICES)
 functions("ops_linear", LINEAR, **TWO)
 functions("ops_images", IMAGES, x=(2, 4, 6, 3))
 functions("ops_convolutions", CONVOLUTIONS, x=(2, 4, 6, 3))
+
+OPEN = [
+    lambda x: ops.split(x, 2, axis=-1), lambda x: ops.flip(x, axis=1), lambda x: ops.roll(x, 1, axis=1), lambda x: ops.roll(x, -7, axis=1), lambda x: ops.repeat(x, 2, axis=1), lambda x: ops.swapaxes(x, 1, 2),
+    lambda x: ops.moveaxis(x, 1, -1), lambda x: ops.pad(x, ((0, 0), (1, 2), (0, 1))), lambda x: ops.pad(x, ((0, 0), (1, 1), (2, 0)), mode="reflect"), lambda x: ops.cumsum(x, axis=1), lambda x: ops.argmax(x, axis=1),
+    lambda x: ops.sort(x, axis=1), lambda x: ops.argsort(x, axis=-2), lambda x: ops.diff(x, axis=1), lambda x: ops.var(x, axis=1), lambda x: ops.logsumexp(x, axis=(1, 2), keepdims=True), lambda x: ops.normalize(x, axis=1), lambda x: ops.tril(x),
+    lambda x: ops.take(x, [0, -1], axis=1), lambda x: ops.take_along_axis(x, ops.argsort(x, axis=1), axis=1), lambda x: ops.layer_normalization(x), lambda x: ops.hstack([x, x]), lambda x: ops.tile(x, (1, 2, 1)), lambda x: ops.moments(x, axes=[1]),
+    lambda x: ops.one_hot(ops.argmax(x, axis=-1), 4), lambda x: ops.unstack(x, axis=-1), lambda x: ops.max_pool(x, 2, padding="same"),
+]
+functions("ops_open", OPEN, x=(2, 5, 4), open_axes=True)
+functions("ops_open_short", OPEN, x=(3, 2, 4), open_axes=True)
