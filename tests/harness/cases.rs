@@ -119,18 +119,16 @@ impl Case {
         if names.len() != expected.len() {
             return Err(format!("outputs {names:?}, expected {:?}", expected.keys()));
         }
-        let mut worst = 0.0f64;
+        let (mut worst, mut wrong, tolerance) = (0.0f64, Vec::new(), self.about.kind.tolerance());
         for (name, expected) in &expected {
             let found = outputs.get(name).map_err(|e| e.to_string())?;
             let difference =
                 expected.difference(&Named::from_tensor(found)?).map_err(|e| format!("output `{name}`: {e}"))?;
             worst = worst.max(difference);
+            if difference.is_nan() || difference > tolerance {
+                wrong.push(format!("output `{name}` differs by {difference:.2e} of the scale"));
+            }
         }
-        let tolerance = self.about.kind.tolerance();
-        if worst <= tolerance {
-            Ok(worst)
-        } else {
-            Err(format!("differs by {worst:.2e} of the scale, allowed {tolerance:.0e}"))
-        }
+        if wrong.is_empty() { Ok(worst) } else { Err(format!("{}; allowed {tolerance:.0e}", wrong.join("; "))) }
     }
 }

@@ -56,7 +56,7 @@ tfjs() {
 
 keras2() {
   python_environment 2
-  run_python 2 lib/run.py families/*.py keras2/op_lambda.py keras2/open_shape.py
+  run_python 2 lib/run.py families/*.py keras2/op_lambda.py keras2/open_shape.py keras2/functions_of_tf.py keras2/tf_op_layer.py
 }
 
 keras3() {

@@ -39,19 +39,20 @@ fn run(case: &Case) -> Result<(), String> {
     if expected.len() != outputs.len() {
         return Err(format!("{} outputs, expected {:?}", outputs.len(), expected.keys()));
     }
-    let mut worst = 0.0f64;
+    let mut wrong = Vec::new();
     for (name, found) in program.outputs.iter().zip(&outputs) {
         let expected = match expected.len() {
             1 => expected.values().next(),
             _ => expected.get(name),
         };
         let expected = expected.ok_or_else(|| format!("the case has no output `{name}`"))?;
-        worst = worst.max(difference(expected, found).map_err(|e| format!("output `{name}`: {e}"))?);
+        match difference(expected, found) {
+            Err(e) => wrong.push(format!("output `{name}`: {e}")),
+            Ok(by) if by <= case.tolerance() => {}
+            Ok(by) => wrong.push(format!("output `{name}` differs by {by:.2e} of the scale")),
+        }
     }
-    match worst <= case.tolerance() {
-        true => Ok(()),
-        false => Err(format!("differs by {worst:.2e} of the scale, allowed {:.0e}", case.tolerance())),
-    }
+    if wrong.is_empty() { Ok(()) } else { Err(format!("{}; allowed {:.0e}", wrong.join("; "), case.tolerance())) }
 }
 
 /// Runs the batches one after the other, as the producer did: states go from one to the next.

@@ -317,7 +317,7 @@ impl Dims {
 }
 
 impl Dims {
-    fn constant(&self, d: Dim) -> Option<i128> {
+    pub(crate) fn constant(&self, d: Dim) -> Option<i128> {
         self.entry(d).poly.constant()
     }
 

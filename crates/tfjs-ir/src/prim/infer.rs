@@ -54,9 +54,10 @@ impl Infer<'_> {
 
     /// Whether `a` can be at least `b`.
     pub fn at_least(&mut self, a: Dim, b: Dim) -> bool {
-        match (self.dims.known(a), self.dims.known(b)) {
+        // A number may be negative here: it is none of a shape yet.
+        match (self.dims.constant(a), self.dims.constant(b)) {
             (Some(a), Some(b)) => a >= b,
-            (_, Some(b)) if self.dims.at_least(a) >= b => true,
+            (None, Some(b)) if i128::from(self.dims.at_least(a)) >= b => true,
             _ => {
                 self.guard(Check::AtLeast(a, b));
                 true

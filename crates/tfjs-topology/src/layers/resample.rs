@@ -18,6 +18,8 @@ use tfjs_manifest::Result;
 pub enum Interpolation {
     /// The nearest element.
     Nearest,
+    /// The element before output `o * inputs / outputs`: TensorFlow 1.
+    NearestFromCorner,
     /// Between the two nearest.
     Bilinear,
     /// Between the two nearest, output `o` standing at `o * inputs / outputs`: TensorFlow.js.
@@ -76,7 +78,8 @@ pub(crate) fn resize(
         return Ok(x);
     }
     match how {
-        Interpolation::Nearest => nearest(cx, x, axis, outputs),
+        Interpolation::Nearest => nearest(cx, x, axis, outputs, 0.5),
+        Interpolation::NearestFromCorner => nearest(cx, x, axis, outputs, 0.0),
         Interpolation::BilinearFromCorner => between(cx, x, axis, outputs, 0.0),
         Interpolation::Bilinear if !antialias => between(cx, x, axis, outputs, 0.5),
         Interpolation::Bicubic if !antialias => {
@@ -107,10 +110,16 @@ pub(crate) fn weigh(cx: &mut LowerCx<'_>, x: Value, axis: usize, weights: Value)
     cx.transpose(sums, &order)
 }
 
-fn nearest(cx: &mut LowerCx<'_>, x: Value, axis: usize, outputs: Dim) -> Result<Value> {
+/// The element that output `o` stands in, at `(o + center) * inputs / outputs`.
+fn nearest(cx: &mut LowerCx<'_>, x: Value, axis: usize, outputs: Dim, center: f64) -> Result<Value> {
     let inputs = cx.dims_of(x)[axis];
     let scale = ratio(cx, inputs, outputs)?;
-    let at = middles(cx, &[outputs], scale)?;
+    let at = if center == 0.0 {
+        let at = cx.iota(0, &[outputs], ElementType::F32)?;
+        cx.mul(at, scale)?
+    } else {
+        middles(cx, &[outputs], scale)?
+    };
     let at = cx.unary(UnaryOp::Floor, at)?;
     let at = cx.cast(at, ElementType::I64)?;
     cx.gather(x, at, axis, Bounds::Clamp)

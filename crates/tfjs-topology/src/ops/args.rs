@@ -2,7 +2,7 @@
 //!
 //! Keras 3 writes parameters into the configuration, Keras 2 into every call; a constant stands where a tensor may.
 
-use super::params::{Constant, Numbers, Params, meeting};
+use super::params::{Constant, Numbers, Params, meeting, promote};
 use super::sizes;
 use crate::call::{Arg, Call};
 use crate::config::{FromJson, is_inert};
@@ -133,6 +133,75 @@ impl<'a> Args<'a> {
         Ok(Some(axes))
     }
 
+    /// A tensor, or numbers as one, under any of its names or at a position of the call.
+    ///
+    /// # Errors
+    /// Strings, and what is neither a tensor nor numbers.
+    pub(crate) fn value(
+        &self,
+        cx: &mut LowerCx<'_>,
+        names: &[&'static str],
+        position: Option<usize>,
+    ) -> Result<Option<Value>> {
+        let constant = match self.find(names, position) {
+            None => return Ok(None),
+            Some(Found::InCall(Arg::Const(value))) => Constant::read(value),
+            Some(Found::Configured(value)) => Constant::read(value),
+            Some(Found::InCall(arg)) => return tensor_value(cx, arg).map(Some),
+        };
+        let constant = constant.map_err(|e| e.at_json(first(names)))?;
+        constant.lower(cx, constant.dtype).map(Some)
+    }
+
+    /// As [`value`](Args::value), for an argument that must be there.
+    ///
+    /// # Errors
+    /// As [`value`](Args::value); [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if it is absent.
+    pub(crate) fn need_value(
+        &self,
+        cx: &mut LowerCx<'_>,
+        names: &[&'static str],
+        position: Option<usize>,
+    ) -> Result<Value> {
+        self.value(cx, names, position)?.ok_or_else(|| missing(names))
+    }
+
+    /// A parameter that must be there; see [`opt`](Args::opt).
+    ///
+    /// # Errors
+    /// As [`opt`](Args::opt); [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if it is absent.
+    pub(crate) fn need<V: FromJson>(&self, names: &[&'static str], position: Option<usize>) -> Result<V> {
+        self.opt(names, position)?.ok_or_else(|| missing(names))
+    }
+
+    /// One axis, which may count from the end.
+    ///
+    /// # Errors
+    /// An axis that does not exist.
+    pub(crate) fn axis(
+        &self,
+        cx: &LowerCx<'_>,
+        names: &[&'static str],
+        position: Option<usize>,
+        of: Value,
+    ) -> Result<Option<usize>> {
+        self.opt(names, position)?.map(|axis| cx.axis(axis, of)).transpose()
+    }
+
+    /// Several tensors: the items of a first argument that is a list, or all positional ones. Numbers among them become
+    /// tensors.
+    ///
+    /// # Errors
+    /// As [`value`](Args::value).
+    pub(crate) fn list(&self, cx: &mut LowerCx<'_>, names: &[&'static str]) -> Result<Vec<Value>> {
+        let items = match (self.positional(), self.keyword(names)) {
+            ([Arg::List(items), ..], _) | ([], Some(Arg::List(items))) => items,
+            ([], Some(one)) => std::slice::from_ref(one),
+            (items, _) => items,
+        };
+        items.iter().map(|item| arg_value(cx, item)).collect()
+    }
+
     /// The tensor the operation works on: its first argument, or one of these keywords.
     ///
     /// # Errors
@@ -141,7 +210,8 @@ impl<'a> Args<'a> {
         self.inert(names);
         self.inert(&["x", "input", "tensor"]);
         let keyword = || names.iter().chain(&["x", "input", "tensor"]).find_map(|name| self.call.kwarg(name));
-        let found = self.call.args.first().or_else(keyword).and_then(Arg::tensor);
+        let positional = || self.call.args.first().filter(|arg| !is_null(arg));
+        let found = positional().or_else(keyword).and_then(Arg::tensor);
         found.ok_or_else(|| Error::malformed("expected a tensor as the first argument"))
     }
 
@@ -160,7 +230,7 @@ impl<'a> Args<'a> {
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there are not two.
     pub(crate) fn pair(&self, skip: usize) -> Result<[&'a Arg<KerasTensor>; 2]> {
-        const NAMES: [&str; 6] = ["x1", "x", "a", "x2", "y", "b"];
+        const NAMES: [&str; 9] = ["x1", "value", "labels", "x", "a", "x2", "y", "b", "logits"];
         self.inert(&NAMES);
         let mut found: Vec<&Arg<KerasTensor>> = self.call.args.iter().skip(skip).collect();
         found.extend(NAMES.iter().filter_map(|name| self.call.kwarg(name)));
@@ -241,6 +311,89 @@ impl<'a> Operand<'a> {
             }
         }
     }
+}
+
+/// A tensor or numbers as a value.
+fn arg_value(cx: &mut LowerCx<'_>, arg: &Arg<KerasTensor>) -> Result<Value> {
+    match arg {
+        Arg::Const(json) => {
+            let constant = Constant::read(json)?;
+            constant.lower(cx, constant.dtype)
+        }
+        other => tensor_value(cx, other),
+    }
+}
+
+/// A tensor, or a list of tensors of one shape as one with another axis in front.
+fn tensor_value(cx: &mut LowerCx<'_>, arg: &Arg<KerasTensor>) -> Result<Value> {
+    match arg {
+        Arg::Tensor(tensor) => numeric(cx, tensor.value).map(|()| tensor.value),
+        Arg::List(items) => {
+            let mut rows = Vec::with_capacity(items.len());
+            let mut dtype = ValueType::Bool;
+            for item in items {
+                let value = arg_value(cx, item)?;
+                dtype = promote(dtype, value_type(cx.ty(value).element));
+                rows.push(value);
+            }
+            for row in &mut rows {
+                *row = to_type(cx, *row, dtype)?;
+                *row = cx.insert_axis(*row, 0)?;
+            }
+            cx.concat(&rows, 0)
+        }
+        _ => Err(Error::unsupported("an argument is neither a tensor nor numbers")),
+    }
+}
+
+/// An argument is absent.
+pub(crate) fn missing(names: &[&'static str]) -> Error {
+    Error::malformed(format!("missing `{}`", first(names)))
+}
+
+/// Without some axes that a reduction has left with one element each, unless they are kept.
+///
+/// # Errors
+/// As [`Builder::push`](tfjs_ir::Builder::push).
+pub(crate) fn without_axes(cx: &mut LowerCx<'_>, x: Value, axes: &[usize], keep: bool) -> Result<Value> {
+    if keep {
+        return Ok(x);
+    }
+    let dims = cx.dims_of(x).into_iter().enumerate();
+    let dims: Vec<Dim> = dims.filter(|(axis, _)| !axes.contains(axis)).map(|(_, dim)| dim).collect();
+    cx.reshape(x, &dims)
+}
+
+/// All elements as a vector.
+///
+/// # Errors
+/// As [`Builder::push`](tfjs_ir::Builder::push).
+pub(crate) fn flat(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
+    let dims = cx.dims_of(x);
+    let elements = cx.dims().product(&dims)?;
+    cx.mixes_batch();
+    cx.reshape(x, &[elements])
+}
+
+/// A function over the last axis, over another one.
+///
+/// # Errors
+/// What the function says.
+pub(crate) fn over_axis(
+    cx: &mut LowerCx<'_>,
+    x: Value,
+    axis: usize,
+    function: impl FnOnce(&mut LowerCx<'_>, Value) -> Result<Value>,
+) -> Result<Value> {
+    let last = cx.ty(x).rank().saturating_sub(1);
+    if axis == 0 {
+        cx.mixes_batch();
+    }
+    let mut order: Vec<usize> = (0..=last).collect();
+    order.swap(axis, last);
+    let x = cx.transpose(x, &order)?;
+    let y = function(cx, x)?;
+    cx.transpose(y, &order)
 }
 
 /// A value as a type of Keras's. Floating point keeps the precision it has.

@@ -11,7 +11,8 @@ use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx, element};
 use crate::types::ValueType;
-use tfjs_ir::{Dim, Value};
+use tfjs_ir::prim::elementwise::CompareOp;
+use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Result};
 
 /// One value everywhere, or a tensor repeated.
@@ -34,15 +35,21 @@ pub enum FillKind {
     Ones,
     /// A tensor, repeated as broadcasting does.
     Broadcast,
+    /// A number that is given, in the shape of a tensor.
+    Like,
+    /// Zeros, and ones on the diagonal of matrices.
+    Identity,
 }
 
 impl FromOpConfig for Fill {
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         let kind = match class {
-            "Fill" => FillKind::Value,
+            "Fill" | "Full" => FillKind::Value,
             "Zeros" => FillKind::Zeros,
             "Ones" => FillKind::Ones,
             "BroadcastTo" => FillKind::Broadcast,
+            "FullLike" => FillKind::Like,
+            "Eye" => FillKind::Identity,
             other => return Err(Error::bug(format!("`{other}` fills no shape"))),
         };
         Ok(Fill { kind, params: Params::read(config) })
@@ -77,6 +84,40 @@ impl Fill {
         cx.full(element(dtype.unwrap_or(ValueType::Float)), &dims, number)
     }
 
+    /// A number in the shape of a tensor.
+    fn like(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
+        let input = args.subject(&[])?.value;
+        let number = args.need_value(cx, &["fill_value"], Some(1))?;
+        let dtype = sizes::dtype(args, &["dtype"], None)?;
+        let to = dtype.map_or(cx.ty(input).element, element);
+        let number = cx.cast(number, to)?;
+        let dims = cx.dims_of(input);
+        cx.broadcast_to(number, &dims)
+    }
+
+    /// Matrices of zeros with ones on their diagonals.
+    fn identity(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
+        let mut one = |name: &'static str, position| -> Result<Option<Dim>> {
+            match args.sizes(cx, &[name], position)?.as_deref() {
+                None => Ok(None),
+                Some(&[size]) => Ok(Some(size)),
+                Some(_) => Err(Error::malformed("expected a number, found several").at_json(name)),
+            }
+        };
+        let rows = one("num_rows", Some(0))?.ok_or_else(|| args::missing(&["num_rows"]))?;
+        let columns = one("num_columns", Some(1))?.unwrap_or(rows);
+        let mut dims = args.sizes(cx, &["batch_shape"], Some(2))?.unwrap_or_default();
+        let dtype = sizes::dtype(args, &["dtype"], None)?.unwrap_or(ValueType::Float);
+        check_shape(cx, &[rows, columns])?;
+        check_shape(cx, &dims)?;
+        dims.extend([rows, columns]);
+        let (row, column) =
+            (cx.iota(0, &[rows, Dim::ONE], ElementType::I64)?, cx.iota(1, &[Dim::ONE, columns], ElementType::I64)?);
+        let ones = cx.compare(CompareOp::Eq, row, column)?;
+        let ones = cx.cast(ones, element(dtype))?;
+        cx.broadcast_to(ones, &dims)
+    }
+
     fn broadcast(&self, cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
         let input = args.subject(&[])?.value;
         let Some(dims) = args.sizes(cx, &["shape"], Some(1))? else { return Err(Error::malformed("missing `shape`")) };
@@ -109,6 +150,8 @@ impl LayerDef for Fill {
         args.inert(&["layout"]);
         let value = match self.kind {
             FillKind::Broadcast => self.broadcast(cx, &args)?,
+            FillKind::Like => Self::like(cx, &args)?,
+            FillKind::Identity => Self::identity(cx, &args)?,
             _ => self.filled(cx, &args)?,
         };
         args.finish(cx);

@@ -4,7 +4,7 @@
 
 use super::FromOpConfig;
 use super::args::{self, Args, is_integer, to_type};
-use super::params::{Constant, Params, promote};
+use super::params::{Constant, Params, meeting, promote};
 use super::sizes;
 use crate::call::{Arg, Call};
 use crate::config::Config;
@@ -93,6 +93,12 @@ fn values(cx: &mut LowerCx<'_>, parts: &[&Arg<KerasTensor>]) -> Result<Vec<Keras
         args::numeric(cx, tensor.value)?;
         dtype = promote(dtype, value_type(cx.ty(tensor.value).element));
     }
+    for part in parts {
+        if let Arg::Const(json) = part {
+            let constant = Constant::read(json)?;
+            dtype = meeting((dtype, false), (constant.dtype, constant.weak));
+        }
+    }
     let of_sizes = is_integer(dtype) && tensors().all(|tensor| tensor.sizes.is_some());
     let mut values = Vec::with_capacity(parts.len());
     for part in parts {
@@ -101,12 +107,12 @@ fn values(cx: &mut LowerCx<'_>, parts: &[&Arg<KerasTensor>]) -> Result<Vec<Keras
                 let value = to_type(cx, tensor.value, dtype)?;
                 KerasTensor { sizes: tensor.sizes.clone().filter(|_| of_sizes), ..KerasTensor::from(value) }
             }
-            Arg::Const(json) if of_sizes => {
+            Arg::Const(json) => {
                 let constant = Constant::read(json)?;
-                let sizes = sizes::of_constant(cx, &constant);
+                let sizes = if of_sizes { sizes::of_constant(cx, &constant) } else { None };
                 KerasTensor { sizes, ..KerasTensor::from(constant.lower(cx, dtype)?) }
             }
-            _ => return Err(Error::unsupported("a constant among joined tensors is not supported")),
+            _ => return Err(Error::unsupported("a list among joined tensors is not supported")),
         });
     }
     Ok(values)
@@ -156,6 +162,6 @@ mod tests {
     #[test]
     fn refuses() {
         refused("Concatenate", json!([["f:2,3", "f:3,3"]]), "shapes [2,3] and [3,3] cannot be joined at axis 1");
-        refused("Stack", json!([["f:?", 1]]), "a constant among joined tensors is not supported");
+        refused("Concatenate", json!([["f:2,3", [1.0, 2.0]]]), "shapes [2,3] and [2] cannot be joined at axis 1");
     }
 }

@@ -3,12 +3,13 @@
 //! Reference: `keras.ops.matmul`, `tf.linalg.matmul`.
 
 use super::FromOpConfig;
-use super::args::{self, Args};
-use super::params::Params;
-use crate::call::{Arg, Call};
+use super::args::{Args, to_type};
+use super::params::{Params, promote};
+use crate::call::Call;
 use crate::config::Config;
 use crate::layer::LayerDef;
-use crate::lower::{KerasTensor, LowerCx};
+use crate::lower::{KerasTensor, LowerCx, value_type};
+use crate::types::ValueType;
 use tfjs_ir::Value;
 use tfjs_manifest::{Error, Result};
 
@@ -62,18 +63,19 @@ impl Factor {
 }
 
 /// An operand, and the axes of it that are no batch: those that stay, those that are summed over.
-fn side(cx: &mut LowerCx<'_>, args: &Args<'_>, arg: &Arg<KerasTensor>, of: Side) -> Result<Factor> {
-    let Arg::Tensor(tensor) = arg else {
-        return Err(Error::unsupported("a constant in a product of matrices is not supported"));
-    };
-    args::numeric(cx, tensor.value)?;
+fn side(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value, of: Side) -> Result<Factor> {
     let transposed = args.or(&[of.transpose()], None, false)?;
-    let Some(batch) = cx.ty(tensor.value).rank().checked_sub(2) else {
-        let shape = cx.shape(tensor.value);
-        return Err(Error::unsupported(format!("expected tensors of rank 2 or more, found shape {shape}")));
-    };
-    let inner = if transposed == (of == Side::Left) { batch } else { batch + 1 };
-    Ok(Factor { value: cx.to_float(tensor.value)?, batch, inner })
+    let value = cx.to_float(x)?;
+    match cx.ty(value).rank() {
+        0 => Err(Error::malformed("expected vectors or matrices, found a number")),
+        // A vector has no axis but the one that is summed over.
+        1 => Ok(Factor { value, batch: 0, inner: 0 }),
+        rank => {
+            let batch = rank - 2;
+            let inner = if transposed == (of == Side::Left) { batch } else { batch + 1 };
+            Ok(Factor { value, batch, inner })
+        }
+    }
 }
 
 fn product(cx: &mut LowerCx<'_>, a: Factor, b: Factor) -> Result<Value> {
@@ -86,7 +88,11 @@ fn product(cx: &mut LowerCx<'_>, a: Factor, b: Factor) -> Result<Value> {
     if a_dims.len() != b_dims.len() || a.batch == 0 {
         cx.mixes_batch();
     }
-    if b.batch == 0 {
+    if b.batch == 0 || cx.ty(a.value).rank() == 1 {
+        if b.batch > 0 {
+            // The batch of the matrices stays in front of what is left of them.
+            return cx.dot(b.value, a.value, &[], &[(b.inner, a.inner)]);
+        }
         return cx.dot(a.value, b.value, &[], &[(a.inner, b.inner)]);
     }
     let batch = cx.broadcast_shapes(&a_dims[..a.batch], &b_dims[..b.batch])?;
@@ -103,10 +109,13 @@ impl LayerDef for Matmul {
                 return Err(Error::unsupported(format!("`{name}` is not supported")));
             }
         }
-        let [a, b] = args.pair(0)?;
+        let a = args.need_value(cx, &["x1", "a", "x"], Some(0))?;
+        let b = args.need_value(cx, &["x2", "b", "y"], Some(1))?;
+        let dtype = promote(value_type(cx.ty(a).element), value_type(cx.ty(b).element));
         let a = side(cx, &args, a, Side::Left)?;
         let b = side(cx, &args, b, Side::Right)?;
         let value = product(cx, a, b)?;
+        let value = to_type(cx, value, if dtype == ValueType::Bool { ValueType::Int32 } else { dtype })?;
         args.finish(cx);
         Ok(vec![KerasTensor::from(value)])
     }
@@ -123,6 +132,9 @@ mod tests {
         check("Matmul", json!({}), json!(["f:?,3,4", "f:4,5"]), json!({}), "float32[?,3,5]");
         let kwargs = json!({"b": "f:?,5,4", "transpose_b": true});
         check("Matmul", json!({}), json!(["f:?,3,4"]), kwargs, "float32[?,3,5]");
+        check("Matmul", json!({}), json!(["f:?,3,4", [1.0, 2.0, 3.0, 4.0]]), json!({}), "float32[?,3]");
+        check("Matmul", json!({}), json!(["f:4", "f:?,4,3"]), json!({}), "float32[?,3]");
+        check("Matmul", json!({}), json!(["i:?,2", [[1], [2]]]), json!({}), "int32[?,1]");
         refused("Matmul", json!(["f:?,3", "f:4,5"]), "shapes [?,3] and [4,5] cannot be multiplied");
     }
 }

@@ -4,21 +4,39 @@
 //! An operation's class name may be a layer's (`Add`), so operations have a list of their own.
 
 pub(crate) mod args;
+pub mod arrange;
 pub mod binary;
+pub mod blocks;
+pub mod color;
 pub mod compare;
+pub mod contract;
+pub mod diagonal;
 pub mod einsum;
+pub mod elementary;
 pub mod fill;
+pub mod gather;
+pub mod image;
 pub mod join;
+pub mod linspace;
 pub mod matmul;
+pub mod neural;
+pub mod order;
+pub mod pad;
+pub mod pairs;
 pub(crate) mod params;
 pub mod reduce;
 pub mod select;
+pub mod several;
 pub mod shape;
 pub mod sizes;
 pub mod slice;
+pub mod split;
+pub mod statistics;
 pub(crate) mod tf_lambda;
+pub mod tf_op_layer;
 pub mod unary;
 pub mod unstack;
+pub mod windows;
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -43,19 +61,57 @@ macro_rules! for_each_op {
             unary::Unary = "Relu" | "Relu6" | "LeakyRelu" | "Elu" | "Selu" | "Celu" | "Gelu" | "Silu" | "HardSilu"
                 | "Sigmoid" | "HardSigmoid" | "LogSigmoid" | "Tanh" | "HardTanh" | "Softplus" | "Softsign" | "Softmax"
                 | "LogSoftmax" | "Abs" | "Absolute" | "Negative" | "Square" | "Sign" | "Clip" | "Exp" | "Expm1" | "Log"
-                | "Log1p" | "Sqrt" | "Rsqrt" | "Reciprocal" | "Sin" | "Cos" | "Erf" | "Floor" | "Ceil" | "Round";
-            reduce::Reduce = "Sum" | "Mean" | "Max" | "Min" | "Prod" | "Any" | "All";
+                | "Log1p" | "Sqrt" | "Rsqrt" | "Reciprocal" | "Sin" | "Cos" | "Erf" | "Floor" | "Ceil" | "Round" | "Fabs" | "Tan"
+                | "Arcsin" | "Arccos" | "Arctan" | "Sinh" | "Cosh" | "Arcsinh" | "Arccosh" | "Arctanh" | "Glu"
+                | "HardShrink" | "SoftShrink" | "TanhShrink" | "Threshold" | "Squareplus" | "SparsePlus" | "SparseSigmoid"
+                | "Sparsemax";
+            elementary::Elementary = "Log2" | "Log10" | "Exp2" | "Cbrt" | "Sinc" | "Trunc" | "Deg2rad" | "Rad2deg" | "Erfc"
+                | "ReciprocalNoNan" | "Isnan" | "Isinf" | "Isposinf" | "Isneginf" | "Isfinite" | "NanToNum" | "Signbit"
+                | "BitwiseInvert" | "BitwiseNot" | "Angle" | "Imag" | "Isreal" | "Crelu";
+            pairs::Pair = "Arctan2" | "Logaddexp" | "Logaddexp2" | "Hypot" | "Heaviside" | "Fmax" | "Fmin" | "Fmod"
+                | "DivideNoNan" | "MultiplyNoNan" | "Xlogy" | "Xdivy" | "Ldexp" | "Isclose" | "BitwiseAnd" | "BitwiseOr"
+                | "BitwiseXor" | "BitwiseLeftShift" | "LeftShift" | "BitwiseRightShift" | "RightShift"
+                | "SigmoidCrossEntropy";
+            statistics::Statistic = "Var" | "Std" | "Moments" | "Logsumexp" | "Ptp" | "CountNonzero" | "ZeroFraction"
+                | "Average" | "Norm" | "Normalize" | "WithNorm" | "L2Normalize" | "ClipByNorm";
+            order::Order = "Argmax" | "Argmin" | "Sort" | "Argsort" | "TopK" | "Cumsum" | "Cumprod" | "Diff";
+            reduce::Reduce = "Sum" | "Mean" | "IntegerMean" | "Max" | "Amax" | "Min" | "Amin" | "Prod" | "Any" | "All";
             shape::Rearrange = "Reshape" | "Transpose" | "Squeeze" | "ExpandDims" | "Tile";
             join::Join = "Concatenate" | "Stack";
-            slice::GetItem = "GetItem";
-            select::Make = "Cast" | "ConvertToTensor" | "Identity" | "ZerosLike" | "OnesLike" | "LogicalNot";
+            several::Several = "Hstack" | "Vstack" | "Dstack" | "Append" | "Meshgrid" | "AddN";
+            slice::GetItem = "GetItem" | "Slice" | "StridedSlice";
+            split::Split = "Split" | "ArraySplit" | "Hsplit" | "Vsplit" | "Dsplit" | "SplitLengths";
+            arrange::Arrange = "Flip" | "Fliplr" | "Flipud" | "Roll" | "Repeat" | "Swapaxes" | "Moveaxis" | "Ravel"
+                | "BatchFlatten" | "Rot90";
+            pad::Pad = "Pad";
+            diagonal::Diagonal = "Tril" | "Triu" | "BandPart" | "Diagonal" | "Trace" | "MatrixDiag" | "Diag" | "Diagflat"
+                | "SetDiag";
+            gather::Gather = "Take" | "TakeAlongAxis" | "Gather" | "GatherNd" | "OneHot" | "MultiHot";
+            contract::Contract = "Dot" | "Inner" | "Outer" | "Vdot" | "Tensordot" | "Cross";
+            select::Make = "Cast" | "SaturateCast" | "ConvertToTensor" | "Identity" | "StopGradient" | "Copy" | "Real"
+                | "Conj" | "Conjugate" | "ZerosLike" | "OnesLike" | "LogicalNot";
             select::Where = "Where";
             matmul::Matmul = "Matmul";
             einsum::Einsum = "Einsum";
             sizes::Shape = "Shape";
             fill::Fill = "Fill" | "Zeros" | "Ones" | "BroadcastTo";
+            sizes::Shape = "Shape" | "Size" | "Rank";
+            fill::Fill = "Fill" | "Full" | "FullLike" | "Zeros" | "Ones" | "Eye" | "BroadcastTo";
             fill::Range = "Range";
+            linspace::Linspace = "Linspace";
+            blocks::Blocks = "SpaceToBatch" | "BatchToSpace";
+            windows::Sliding = "Conv" | "DepthwiseConv" | "SeparableConv" | "ConvTranspose" | "ConvTransposeTo" | "Pool"
+                | "MaxPool" | "AveragePool" | "ExtractPatches";
+            image::Image = "Resize" | "ResizeTo" | "ResizeOld" | "ResizeBilinear" | "ResizeNearest" | "PadImages" | "CropImages" | "CropToBox"
+                | "PadToBox" | "CentralCrop" | "CropOrPad" | "FlipLeftRight" | "FlipUpDown" | "TransposeImage" | "DepthToSpace"
+                | "SpaceToDepth";
+            color::Color = "RGBToGrayscale" | "GrayscaleToRGB" | "RGBToHSV" | "HSVToRGB" | "RGBToYUV" | "YUVToRGB"
+                | "PerImageStandardization" | "AdjustContrast" | "AdjustBrightness" | "AdjustGamma" | "AdjustSaturation"
+                | "AdjustHue" | "ConvertImageDtype";
+            neural::Neural = "BatchNorm" | "LayerNorm" | "RMSNorm" | "DotProductAttention" | "BiasAdd" | "LocalResponseNorm"
+                | "CategoricalCrossentropy" | "SoftmaxCrossEntropy" | "BinaryCrossentropy" | "SequenceMask" | "CDist";
             unstack::Unstack = "Unstack";
+            tf_op_layer::TensorFlowOp = "TensorFlowOpLayer";
         }
     };
 }

@@ -23,6 +23,11 @@ impl Params {
         self.0.get(key).filter(|value| !value.is_null())
     }
 
+    /// Whether a key stands in the configuration without a value.
+    pub fn is_null(&self, key: &str) -> bool {
+        self.0.get(key).is_some_and(Value::is_null)
+    }
+
     /// Everything in the configuration.
     pub fn read(config: &Config<'_>) -> Self {
         config.map().keys().for_each(|key| config.inert(&[key]));

@@ -3,13 +3,15 @@
 //! Reference: `keras.ops.mean` and its relatives, `tf.reduce_mean` and its.
 
 use super::FromOpConfig;
-use super::args::{Args, to_type};
+use super::args::{Args, is_integer, to_type};
 use super::params::Params;
+use super::sizes;
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::LayerDef;
-use crate::lower::{KerasTensor, LowerCx, value_type};
+use crate::lower::{KerasTensor, LowerCx, element, value_type};
 use crate::types::ValueType;
+use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_manifest::{Error, Result};
 
@@ -29,6 +31,8 @@ pub enum ReduceKind {
     Sum,
     /// The mean.
     Mean,
+    /// The mean; of integers, cut to one.
+    IntegerMean,
     /// The largest.
     Max,
     /// The smallest.
@@ -46,16 +50,14 @@ impl FromOpConfig for Reduce {
         let kind = match class {
             "Sum" => ReduceKind::Sum,
             "Mean" => ReduceKind::Mean,
-            "Max" => ReduceKind::Max,
-            "Min" => ReduceKind::Min,
+            "IntegerMean" => ReduceKind::IntegerMean,
+            "Max" | "Amax" => ReduceKind::Max,
+            "Min" | "Amin" => ReduceKind::Min,
             "Prod" => ReduceKind::Prod,
             "Any" => ReduceKind::Any,
             "All" => ReduceKind::All,
             other => return Err(Error::bug(format!("`{other}` is listed as a reduction"))),
         };
-        if config.value("initial").is_some() {
-            return Err(Error::unsupported("`initial` of a reduction is not supported").at_json("config"));
-        }
         Ok(Reduce { kind, params: Params::read(config) })
     }
 }
@@ -66,7 +68,7 @@ impl ReduceKind {
         match (self, dtype) {
             (ReduceKind::Any, _) | (ReduceKind::Max, ValueType::Bool) => (ReduceOp::Any, ValueType::Bool),
             (ReduceKind::All, _) | (ReduceKind::Min, ValueType::Bool) => (ReduceOp::All, ValueType::Bool),
-            (ReduceKind::Mean, _) => (ReduceOp::Mean, ValueType::Float),
+            (ReduceKind::Mean | ReduceKind::IntegerMean, _) => (ReduceOp::Mean, ValueType::Float),
             (ReduceKind::Sum, ValueType::Bool) => (ReduceOp::Sum, ValueType::Int32),
             (ReduceKind::Prod, ValueType::Bool) => (ReduceOp::Prod, ValueType::Int32),
             (ReduceKind::Sum, _) => (ReduceOp::Sum, dtype),
@@ -80,7 +82,7 @@ impl ReduceKind {
 impl LayerDef for Reduce {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let args = Args::new(&self.params, call);
-        let input = args.numbers(cx, &["input_tensor"])?.value;
+        let input = args.numbers(cx, &["input_tensor", "input"])?.value;
         let axes = args.axes(cx, &["axis", "reduction_indices"], Some(1), input)?;
         let axes = axes.unwrap_or_else(|| (0..cx.ty(input).rank()).collect());
         let keep = args.or(&["keepdims", "keep_dims"], Some(2), false)?;
@@ -89,7 +91,22 @@ impl LayerDef for Reduce {
         if axes.contains(&0) {
             cx.mixes_batch();
         }
-        let value = cx.reduce(op, x, &axes, keep)?;
+        let mut value = cx.reduce(op, x, &axes, keep)?;
+        if let Some(initial) = args.opt::<f64>(&["initial"], None)? {
+            let op = match op {
+                ReduceOp::Max => BinaryOp::Max,
+                ReduceOp::Min => BinaryOp::Min,
+                _ => return Err(Error::unsupported("`initial` of this reduction is not supported")),
+            };
+            value = cx.binary_scalar(op, value, initial)?;
+        }
+        let own = value_type(cx.ty(input).element);
+        if self.kind == ReduceKind::IntegerMean && is_integer(own) {
+            value = cx.cast(value, element(own))?;
+        }
+        if let Some(dtype) = sizes::dtype(&args, &["dtype"], None)? {
+            value = to_type(cx, value, dtype)?;
+        }
         args.finish(cx);
         Ok(vec![KerasTensor::from(value)])
     }

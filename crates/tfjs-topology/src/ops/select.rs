@@ -39,7 +39,8 @@ pub enum MakeKind {
 impl FromOpConfig for Make {
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         let kind = match class {
-            "Cast" | "ConvertToTensor" | "Identity" => MakeKind::Cast,
+            "Cast" | "SaturateCast" | "ConvertToTensor" | "Identity" | "StopGradient" | "Copy" | "Real" | "Conj"
+            | "Conjugate" => MakeKind::Cast,
             "ZerosLike" => MakeKind::Zeros,
             "OnesLike" => MakeKind::Ones,
             "LogicalNot" => MakeKind::Not,
@@ -52,9 +53,9 @@ impl FromOpConfig for Make {
 impl LayerDef for Make {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let args = Args::new(&self.params, call);
-        let input = args.numbers(cx, &["value"])?;
+        let input = args.numbers(cx, &["value", "variable"])?;
         // A hint is no order, and nothing is sparse or unequal in the batch.
-        args.inert(&["dtype_hint", "sparse", "ragged", "optimize"]);
+        args.inert(&["dtype_hint", "sparse", "ragged", "optimize", "message", "variable", "shape"]);
         let made = if self.kind == MakeKind::Not { None } else { sizes::dtype(&args, &["dtype"], Some(1))? };
         let dtype = made.unwrap_or(value_type(cx.ty(input.value).element));
         let dims = cx.dims_of(input.value);

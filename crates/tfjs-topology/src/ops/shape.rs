@@ -109,14 +109,14 @@ fn expand_dims(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value>
 
 /// Each axis is repeated as a new axis in front of it.
 fn tile(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
-    let Some(repeats) = args.sizes(cx, &["repeats", "multiples"], Some(1))? else {
+    let Some(mut repeats) = args.sizes(cx, &["repeats", "multiples"], Some(1))? else {
         return Err(Error::malformed("missing `repeats`"));
     };
-    let dims = cx.dims_of(x);
-    if repeats.len() != dims.len() {
-        let (rank, shape, found) = (dims.len(), cx.shape(x), repeats.len());
-        return Err(Error::malformed(format!("expected {rank} repeats for shape {shape}, found {found}")));
-    }
+    // Numpy aligns the shorter of the two at the end; TensorFlow writes as many as there are axes.
+    let mut dims = cx.dims_of(x);
+    let rank = dims.len().max(repeats.len());
+    dims.splice(..0, vec![Dim::ONE; rank - dims.len()]);
+    repeats.splice(..0, vec![Dim::ONE; rank - repeats.len()]);
     let (mut with_ones, mut repeated, mut tiled) = (Vec::new(), Vec::new(), Vec::new());
     for (dim, count) in dims.into_iter().zip(repeats) {
         if !cx.at_least(count, Dim::ZERO) {
@@ -212,6 +212,8 @@ mod tests {
         check("Squeeze", json!({"axis": null}), json!(["f:1,3,1"]), json!({}), "float32[1,3]");
         check("ExpandDims", json!({"axis": -1}), json!(["f:?,3"]), json!({}), "float32[?,3,1]");
         check("ExpandDims", json!({"axis": [0, 2]}), json!(["f:?,3"]), json!({}), "float32[1,?,1,3]");
+        check("Tile", json!({"repeats": 2}), json!(["f:?,3"]), json!({}), "float32[?,6]");
+        check("Tile", json!({"repeats": [2, 1, 1]}), json!(["f:?,3"]), json!({}), "float32[2,?,3]");
         check("Tile", json!({"repeats": [1, 2]}), json!(["f:?,3"]), json!({}), "float32[?,6]");
     }
 
@@ -243,7 +245,7 @@ mod tests {
         let message = "axis 1 of shape [?,3] does not have length 1";
         refused_with("Squeeze", json!({"axis": 1}), json!(["f:?,3"]), message);
         refused_with("ExpandDims", json!({"axis": [1, 1]}), json!(["f:?,3"]), "an axis is given twice");
-        let message = "expected 2 repeats for shape [?,3], found 1";
-        refused_with("Tile", json!({"repeats": [2]}), json!(["f:?,3"]), message);
+        let message = "expected repeats of at least 0, found [-2]";
+        refused_with("Tile", json!({"repeats": [-2]}), json!(["f:?,3"]), message);
     }
 }

@@ -15,16 +15,34 @@ use serde_json::Value as Json;
 use tfjs_ir::Dim;
 use tfjs_manifest::{Error, Result};
 
-/// `Shape`: the dimensions of a tensor as a vector of integers.
+/// The dimensions of a tensor as integers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shape {
+    /// What of them.
+    pub kind: ShapeKind,
     /// `out_type`.
     pub params: Params,
 }
 
+/// What is told of the dimensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShapeKind {
+    /// All, as a vector.
+    Each,
+    /// Their product.
+    Elements,
+    /// How many there are.
+    Rank,
+}
+
 impl FromOpConfig for Shape {
-    fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
-        Ok(Shape { params: Params::read(config) })
+    fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
+        let kind = match class {
+            "Size" => ShapeKind::Elements,
+            "Rank" => ShapeKind::Rank,
+            _ => ShapeKind::Each,
+        };
+        Ok(Shape { kind, params: Params::read(config) })
     }
 }
 
@@ -36,8 +54,18 @@ impl LayerDef for Shape {
         if !matches!(dtype, ValueType::Int32 | ValueType::Int64) {
             return Err(Error::unsupported(format!("a shape as `{}` is not supported", dtype.name())));
         }
-        let dims = cx.dims_of(input.value);
-        let value = cx.sizes(&dims, element(dtype))?;
+        let mut dims = cx.dims_of(input.value);
+        let value = match self.kind {
+            ShapeKind::Each => cx.sizes(&dims, element(dtype))?,
+            ShapeKind::Elements => {
+                dims = vec![cx.dims().product(&dims)?];
+                cx.size(dims[0], element(dtype))?
+            }
+            ShapeKind::Rank => {
+                dims = vec![cx.number(dims.len())];
+                cx.size(dims[0], element(dtype))?
+            }
+        };
         // The size of the batch says what else is in it.
         cx.mixes_batch();
         args.finish(cx);

@@ -3,8 +3,8 @@
 //! Reference: numpy's basic indexing; `SlicingOpLambda` in Keras 2.
 
 use super::FromOpConfig;
-use super::args::Args;
-use super::params::Params;
+use super::args::{Args, missing};
+use super::params::{Numbers, Params};
 use super::sizes;
 use crate::call::{Arg, Call};
 use crate::config::{Config, FromJson, expected};
@@ -18,13 +18,31 @@ use tfjs_manifest::{Error, Result};
 /// A part of a tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GetItem {
+    /// How the part is written.
+    pub kind: SliceKind,
     /// The brackets, if the configuration has them.
     pub params: Params,
 }
 
+/// How a part of a tensor is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SliceKind {
+    /// As brackets.
+    Brackets,
+    /// As the first elements and the lengths, one for each axis; -1 is what is left.
+    Lengths,
+    /// As starts, ends and steps, with bits for what is left out.
+    Strided,
+}
+
 impl FromOpConfig for GetItem {
-    fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
-        Ok(GetItem { params: Params::read(config) })
+    fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
+        let kind = match class {
+            "Slice" => SliceKind::Lengths,
+            "StridedSlice" => SliceKind::Strided,
+            _ => SliceKind::Brackets,
+        };
+        Ok(GetItem { kind, params: Params::read(config) })
     }
 }
 
@@ -63,6 +81,60 @@ fn items(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Vec<Item>> {
         Some(one) => Ok(vec![arg_item(cx, one)?]),
         None => Err(Error::malformed("missing the brackets of a slice")),
     }
+}
+
+/// The items that starts and lengths mean.
+fn of_lengths(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Vec<Item>> {
+    let starts = args.sizes(cx, &["start_indices", "begin"], Some(1))?.ok_or_else(|| missing(&["begin"]))?;
+    let lengths = args.sizes(cx, &["shape", "size"], Some(2))?.ok_or_else(|| missing(&["size"]))?;
+    let dims = cx.dims_of(x);
+    let rest = sizes::number(cx, -1)?;
+    if starts.len() != dims.len() || lengths.len() != dims.len() {
+        let (rank, shape) = (dims.len(), cx.shape(x));
+        return Err(Error::malformed(format!("expected {rank} starts and lengths for shape {shape}")));
+    }
+    let mut items = Vec::with_capacity(dims.len());
+    for ((start, length), dim) in starts.into_iter().zip(lengths).zip(dims) {
+        let stop = if length == rest { dim } else { cx.dims().add(start, length)? };
+        if !cx.at_least(start, Dim::ZERO) || !cx.at_least(dim, stop) {
+            let (start, length) = (sizes::text(cx, &[start]), sizes::text(cx, &[length]));
+            let shape = cx.shape(x);
+            return Err(Error::malformed(format!(
+                "a slice from {start} of length {length} is outside of shape {shape}"
+            )));
+        }
+        items.push(Item::Slice { start: Some(start), stop: Some(stop), step: 1 });
+    }
+    Ok(items)
+}
+
+/// The items that starts, ends and steps mean, with bits for what is left out.
+fn of_strides(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Vec<Item>> {
+    let starts = args.sizes(cx, &["begin"], Some(1))?.ok_or_else(|| missing(&["begin"]))?;
+    let stops = args.sizes(cx, &["end"], Some(2))?.ok_or_else(|| missing(&["end"]))?;
+    let steps = args.opt::<Numbers>(&["strides"], Some(3))?.map_or_else(|| vec![1; starts.len()], |Numbers(n)| n);
+    if stops.len() != starts.len() || steps.len() != starts.len() {
+        return Err(Error::malformed("a slice needs as many ends and steps as starts"));
+    }
+    let mask = |name| args.or::<i64>(&[name], None, 0);
+    let (no_start, no_stop) = (mask("begin_mask")?, mask("end_mask")?);
+    let (ellipsis, new, shrink) = (mask("ellipsis_mask")?, mask("new_axis_mask")?, mask("shrink_axis_mask")?);
+    let mut items = Vec::with_capacity(starts.len());
+    for (place, ((&start, &stop), &step)) in starts.iter().zip(&stops).zip(&steps).enumerate() {
+        let has = |mask: i64| place < 63 && mask >> place & 1 == 1;
+        items.push(match step {
+            _ if has(ellipsis) => Item::Ellipsis,
+            _ if has(new) => Item::New,
+            _ if has(shrink) => Item::At(start),
+            0 => return Err(Error::malformed("a slice with step 0")),
+            step => Item::Slice {
+                start: Some(start).filter(|_| !has(no_start)),
+                stop: Some(stop).filter(|_| !has(no_stop)),
+                step,
+            },
+        });
+    }
+    Ok(items)
 }
 
 fn arg_item(cx: &mut LowerCx<'_>, arg: &Arg<KerasTensor>) -> Result<Item> {
@@ -133,6 +205,16 @@ fn from_start(cx: &mut LowerCx<'_>, index: Dim, length: Dim) -> Result<Dim> {
     let is_negative = dims.min(below, Dim::ONE)?;
     let shift = dims.mul(is_negative, length)?;
     dims.add(index, shift)
+}
+
+/// An index that may count from the end, as a place between the start and the end of an axis.
+///
+/// # Errors
+/// As [`Dims`](tfjs_ir::Dims).
+pub(crate) fn place(cx: &mut LowerCx<'_>, index: Dim, length: Dim) -> Result<Dim> {
+    let index = from_start(cx, index, length)?;
+    let index = cx.dims().max(index, Dim::ZERO)?;
+    cx.dims().min(index, length)
 }
 
 impl Part {
@@ -258,8 +340,13 @@ impl Brackets {
 impl LayerDef for GetItem {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let args = Args::new(&self.params, call);
-        let input = args.subject(&[])?;
-        let items = items(cx, &args)?;
+        let input = args.subject(&["input_", "inputs"])?;
+        args.inert(&["var"]);
+        let items = match self.kind {
+            SliceKind::Brackets => items(cx, &args)?,
+            SliceKind::Lengths => of_lengths(cx, &args, input.value)?,
+            SliceKind::Strided => of_strides(cx, &args)?,
+        };
         let lengths = cx.dims_of(input.value);
         let brackets = Brackets::of(cx, &items, &lengths)?;
         if brackets.mix_batch(&lengths) {

@@ -53,6 +53,13 @@ pub(crate) fn check(op: &str, config: Value, args: Value, kwargs: Value, expect:
     assert_eq!(types.iter().map(ToString::to_string).collect::<Vec<_>>(), [expect]);
 }
 
+/// The types of the outputs.
+#[track_caller]
+pub(crate) fn check_all(op: &str, config: Value, args: Value, kwargs: Value, expect: &[&str]) {
+    let types = infer(op, config, &args, &kwargs).unwrap();
+    assert_eq!(types.iter().map(ToString::to_string).collect::<Vec<_>>(), expect);
+}
+
 /// The message with which inference refuses.
 #[track_caller]
 pub(crate) fn refused(op: &str, args: Value, message: &str) {

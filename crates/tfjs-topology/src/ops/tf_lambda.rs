@@ -4,6 +4,7 @@ use super::Op;
 use crate::config::Config;
 use crate::read::ReadCx;
 use serde_json::{Map, Value, json};
+use tfjs_manifest::text::shorten;
 use tfjs_manifest::{Error, Result};
 
 /// Reads `{"function": "__operators__.add"}` of a `TFOpLambda`. The function's arguments are in its calls.
@@ -14,18 +15,29 @@ pub(crate) fn read(class: &str, map: &Map<String, Value>, cx: &ReadCx<'_>) -> Re
     let config = Config::new(map, cx);
     let function: String = config.req("function")?;
     let Some(name) = operation(&function) else {
+        let hint = cx.hints.nearest(last(&function), FUNCTIONS.iter().map(|(name, _)| *name));
         return Err(Error::unsupported(format!(
-            "`{class}` calls the TensorFlow function `{function}`, which is not supported"
+            "`{class}` calls the TensorFlow function `{}`, which is not supported{hint}",
+            shorten(&function)
         )));
     };
-    let mut defaults = Map::new();
-    match name {
+    let defaults = defaults(name, bare(&function));
+    let Some(defaults) = defaults.as_object() else { return Err(Error::bug("defaults are an object")) };
+    Op::read(name, defaults, cx)
+}
+
+/// What TensorFlow means by an absent argument, where Keras 3 means something else or always writes it.
+fn defaults(name: &str, function: &str) -> Value {
+    match (name, function) {
         // TensorFlow's default is the exact function, Keras 3's the approximation.
-        "Gelu" => _ = defaults.insert("approximate".to_string(), json!(false)),
-        "Concatenate" => _ = defaults.insert("axis".to_string(), json!(0)),
-        _ => {}
+        ("Gelu", _) => json!({"approximate": false}),
+        ("Argmax" | "Argmin", _) => json!({"axis": 0, "output_type": "int64"}),
+        ("Concatenate" | "Cumsum" | "Cumprod", _) => json!({"axis": 0}),
+        ("CountNonzero", _) => json!({"dtype": "int64"}),
+        ("Swapaxes", "linalg.matrix_transpose") => json!({"axis1": -2, "axis2": -1}),
+        ("Rot90", "image.rot90") => json!({"axes": [-3, -2]}),
+        _ => json!({}),
     }
-    Op::read(name, &defaults, cx)
 }
 
 /// TensorFlow's functions, and Keras 3's names of the same operations.
@@ -89,7 +101,7 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("softmax", "Softmax"),
     ("log_softmax", "LogSoftmax"),
     ("reduce_sum", "Sum"),
-    ("reduce_mean", "Mean"),
+    ("reduce_mean", "IntegerMean"),
     ("reduce_max", "Max"),
     ("reduce_min", "Min"),
     ("reduce_prod", "Prod"),
@@ -118,18 +130,162 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("ones", "Ones"),
     ("broadcast_to", "BroadcastTo"),
     ("range", "Range"),
+    ("tan", "Tan"),
+    ("asin", "Arcsin"),
+    ("acos", "Arccos"),
+    ("atan", "Arctan"),
+    ("sinh", "Sinh"),
+    ("cosh", "Cosh"),
+    ("asinh", "Arcsinh"),
+    ("acosh", "Arccosh"),
+    ("atanh", "Arctanh"),
+    ("atan2", "Arctan2"),
+    ("erfc", "Erfc"),
+    ("rint", "Round"),
+    ("reciprocal_no_nan", "ReciprocalNoNan"),
+    ("is_nan", "Isnan"),
+    ("is_inf", "Isinf"),
+    ("is_finite", "Isfinite"),
+    ("saturate_cast", "SaturateCast"),
+    ("stop_gradient", "StopGradient"),
+    ("crelu", "Crelu"),
+    ("check_numerics", "Identity"),
+    ("ensure_shape", "Identity"),
+    ("guarantee_const", "Identity"),
+    ("invert", "BitwiseInvert"),
+    ("bitwise_and", "BitwiseAnd"),
+    ("bitwise_or", "BitwiseOr"),
+    ("bitwise_xor", "BitwiseXor"),
+    ("left_shift", "BitwiseLeftShift"),
+    ("right_shift", "BitwiseRightShift"),
+    ("divide_no_nan", "DivideNoNan"),
+    ("multiply_no_nan", "MultiplyNoNan"),
+    ("xlogy", "Xlogy"),
+    ("xdivy", "Xdivy"),
+    ("truncatemod", "Fmod"),
+    ("scalar_mul", "Multiply"),
+    ("add_n", "AddN"),
+    ("accumulate_n", "AddN"),
+    ("bias_add", "BiasAdd"),
+    ("sigmoid_cross_entropy_with_logits", "SigmoidCrossEntropy"),
+    ("softmax_cross_entropy_with_logits_v2", "SoftmaxCrossEntropy"),
+    ("reduce_std", "Std"),
+    ("reduce_variance", "Var"),
+    ("reduce_logsumexp", "Logsumexp"),
+    ("reduce_euclidean_norm", "Norm"),
+    ("norm", "Norm"),
+    ("count_nonzero", "CountNonzero"),
+    ("zero_fraction", "ZeroFraction"),
+    ("l2_normalize", "L2Normalize"),
+    ("normalize", "WithNorm"),
+    ("clip_by_norm", "ClipByNorm"),
+    ("moments", "Moments"),
+    ("argmax", "Argmax"),
+    ("argmin", "Argmin"),
+    ("sort", "Sort"),
+    ("argsort", "Argsort"),
+    ("top_k", "TopK"),
+    ("cumsum", "Cumsum"),
+    ("cumprod", "Cumprod"),
+    ("split", "SplitLengths"),
+    ("reverse", "Flip"),
+    ("roll", "Roll"),
+    ("repeat", "Repeat"),
+    ("pad", "Pad"),
+    ("slice", "Slice"),
+    ("strided_slice", "StridedSlice"),
+    ("band_part", "BandPart"),
+    ("diag_part", "Diagonal"),
+    ("diag", "MatrixDiag"),
+    ("set_diag", "SetDiag"),
+    ("trace", "Trace"),
+    ("meshgrid", "Meshgrid"),
+    ("linspace", "Linspace"),
+    ("matrix_transpose", "Swapaxes"),
+    ("eye", "Eye"),
+    ("gather", "Gather"),
+    ("gather_nd", "GatherNd"),
+    ("embedding_lookup", "Gather"),
+    ("one_hot", "OneHot"),
+    ("tensordot", "Tensordot"),
+    ("cross", "Cross"),
+    ("rank", "Rank"),
+    ("size", "Size"),
+    ("depth_to_space", "DepthToSpace"),
+    ("space_to_depth", "SpaceToDepth"),
+    ("max_pool", "MaxPool"),
+    ("max_pool1d", "MaxPool"),
+    ("max_pool2d", "MaxPool"),
+    ("max_pool3d", "MaxPool"),
+    ("avg_pool", "AveragePool"),
+    ("avg_pool1d", "AveragePool"),
+    ("avg_pool2d", "AveragePool"),
+    ("avg_pool3d", "AveragePool"),
+    ("pool", "Pool"),
+    ("conv1d", "Conv"),
+    ("conv2d", "Conv"),
+    ("conv3d", "Conv"),
+    ("convolution", "Conv"),
+    ("depthwise_conv2d", "DepthwiseConv"),
+    ("separable_conv2d", "SeparableConv"),
+    ("conv1d_transpose", "ConvTransposeTo"),
+    ("conv2d_transpose", "ConvTransposeTo"),
+    ("conv3d_transpose", "ConvTransposeTo"),
+    ("conv_transpose", "ConvTransposeTo"),
+    ("image.resize", "ResizeTo"),
+    ("image.resize_images", "ResizeOld"),
+    ("image.resize_bilinear", "ResizeBilinear"),
+    ("image.resize_nearest_neighbor", "ResizeNearest"),
+    ("image.rgb_to_grayscale", "RGBToGrayscale"),
+    ("image.grayscale_to_rgb", "GrayscaleToRGB"),
+    ("image.rgb_to_hsv", "RGBToHSV"),
+    ("image.hsv_to_rgb", "HSVToRGB"),
+    ("image.rgb_to_yuv", "RGBToYUV"),
+    ("image.yuv_to_rgb", "YUVToRGB"),
+    ("image.flip_left_right", "FlipLeftRight"),
+    ("image.flip_up_down", "FlipUpDown"),
+    ("image.rot90", "Rot90"),
+    ("image.transpose", "TransposeImage"),
+    ("image.central_crop", "CentralCrop"),
+    ("image.crop_to_bounding_box", "CropToBox"),
+    ("image.pad_to_bounding_box", "PadToBox"),
+    ("image.resize_with_crop_or_pad", "CropOrPad"),
+    ("image.extract_patches", "ExtractPatches"),
+    ("image.per_image_standardization", "PerImageStandardization"),
+    ("image.adjust_contrast", "AdjustContrast"),
+    ("image.adjust_brightness", "AdjustBrightness"),
+    ("image.adjust_saturation", "AdjustSaturation"),
+    ("image.adjust_hue", "AdjustHue"),
+    ("image.adjust_gamma", "AdjustGamma"),
+    ("image.convert_image_dtype", "ConvertImageDtype"),
+    ("keras.backend.batch_flatten", "BatchFlatten"),
+    ("keras.backend.categorical_crossentropy", "CategoricalCrossentropy"),
+    ("keras.backend.binary_crossentropy", "BinaryCrossentropy"),
+    ("local_response_normalization", "LocalResponseNorm"),
+    ("sequence_mask", "SequenceMask"),
+    ("space_to_batch_nd", "SpaceToBatch"),
+    ("batch_to_space_nd", "BatchToSpace"),
 ];
+
+/// A function's name without its home.
+fn last(function: &str) -> &str {
+    function.rsplit('.').next().unwrap_or(function)
+}
+
+/// A function's name without the version it is kept for.
+fn bare(function: &str) -> &str {
+    function.strip_prefix("compat.v1.").unwrap_or(function)
+}
 
 /// Keras 3's name of a TensorFlow function.
 fn operation(function: &str) -> Option<&'static str> {
-    // Functions have several homes: `math.add`, `add`, `compat.v1.add`; `nn.tanh`, `math.tanh`.
-    let (home, name) = function.rsplit_once('.').unwrap_or(("", function));
-    if !matches!(
-        home,
-        "" | "math" | "nn" | "linalg" | "__operators__" | "compat.v1" | "compat.v1.math" | "compat.v1.nn"
-    ) {
-        return None;
-    }
+    let name = bare(function);
+    // Functions have several homes: `math.add`, `add`; `nn.tanh`, `math.tanh`.
+    let (home, last) = name.rsplit_once('.').unwrap_or(("", name));
+    let name = match home {
+        "" | "math" | "nn" | "linalg" | "__operators__" | "dtypes" | "bitwise" | "debugging" => last,
+        _ => name,
+    };
     FUNCTIONS.iter().find(|(function, _)| *function == name).map(|&(_, operation)| operation)
 }
 
@@ -163,9 +319,10 @@ mod tests {
     #[test]
     fn an_unknown_function_is_named() {
         let producer = Producer::of(Family::Keras2);
-        let config = json!({"function": "image.resize"});
+        let config = json!({"function": "math.reduce_summ"});
         let error = read("TFOpLambda", config.as_object().unwrap(), &ReadCx::new(&producer)).unwrap_err();
-        let message = "`TFOpLambda` calls the TensorFlow function `image.resize`, which is not supported";
+        let message = "`TFOpLambda` calls the TensorFlow function `math.reduce_summ`, which is not supported; did you mean \
+                       `reduce_sum`?";
         assert_eq!(error.to_string(), message);
     }
 

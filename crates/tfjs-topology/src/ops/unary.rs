@@ -3,7 +3,7 @@
 //! Reference: `keras.ops`, `tf.nn`, `tf.math`.
 
 use super::FromOpConfig;
-use super::args::Args;
+use super::args::{Args, over_axis};
 use super::params::Params;
 use crate::activation::Activation;
 use crate::call::Call;
@@ -40,26 +40,10 @@ pub enum UnaryKind {
     Sign,
     /// The values cut off below and above.
     Clip,
-    /// `exp(x)`
-    Exp,
-    /// `exp(x) - 1`
-    Expm1,
-    /// `log(x)`
-    Log,
-    /// `log(1 + x)`
-    Log1p,
-    /// The square root.
-    Sqrt,
-    /// One over the square root.
-    Rsqrt,
     /// `1 / x`
     Reciprocal,
-    /// The sine.
-    Sin,
-    /// The cosine.
-    Cos,
-    /// The error function.
-    Erf,
+    /// A function that is a primitive of floating point.
+    Of(UnaryOp),
     /// The next whole number down.
     Floor,
     /// The next whole number up.
@@ -72,21 +56,30 @@ impl FromOpConfig for Unary {
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         use UnaryKind as K;
         let kind = match class {
-            "Abs" | "Absolute" => K::Abs,
+            "Abs" | "Absolute" | "Fabs" => K::Abs,
             "Negative" => K::Negative,
             "Square" => K::Square,
             "Sign" => K::Sign,
             "Clip" => K::Clip,
-            "Exp" => K::Exp,
-            "Expm1" => K::Expm1,
-            "Log" => K::Log,
-            "Log1p" => K::Log1p,
-            "Sqrt" => K::Sqrt,
-            "Rsqrt" => K::Rsqrt,
+            "Exp" => K::Of(UnaryOp::Exp),
+            "Expm1" => K::Of(UnaryOp::Expm1),
+            "Log" => K::Of(UnaryOp::Log),
+            "Log1p" => K::Of(UnaryOp::Log1p),
+            "Sqrt" => K::Of(UnaryOp::Sqrt),
+            "Rsqrt" => K::Of(UnaryOp::Rsqrt),
             "Reciprocal" => K::Reciprocal,
-            "Sin" => K::Sin,
-            "Cos" => K::Cos,
-            "Erf" => K::Erf,
+            "Sin" => K::Of(UnaryOp::Sin),
+            "Cos" => K::Of(UnaryOp::Cos),
+            "Tan" => K::Of(UnaryOp::Tan),
+            "Arcsin" => K::Of(UnaryOp::Asin),
+            "Arccos" => K::Of(UnaryOp::Acos),
+            "Arctan" => K::Of(UnaryOp::Atan),
+            "Sinh" => K::Of(UnaryOp::Sinh),
+            "Cosh" => K::Of(UnaryOp::Cosh),
+            "Arcsinh" => K::Of(UnaryOp::Asinh),
+            "Arccosh" => K::Of(UnaryOp::Acosh),
+            "Arctanh" => K::Of(UnaryOp::Atanh),
+            "Erf" => K::Of(UnaryOp::Erf),
             "Floor" => K::Floor,
             "Ceil" => K::Ceil,
             "Round" => K::Round,
@@ -123,6 +116,14 @@ impl Unary {
                 true => Function::GeluTanh {},
                 false => Function::Gelu {},
             },
+            Function::HardShrink { lambda } => Function::HardShrink { lambda: number(&["threshold"], lambda)? },
+            Function::SoftShrink { lambda } => Function::SoftShrink { lambda: number(&["threshold"], lambda)? },
+            Function::Squareplus { b } => Function::Squareplus { b: number(&["b"], b)? },
+            Function::Threshold { threshold, value } => {
+                let threshold = number(&["threshold"], threshold)?;
+                let value = args.or(&["default_value"], Some(2), value as f32).map(f64::from)?;
+                Function::Threshold { threshold, value }
+            }
             other => other,
         }))
     }
@@ -130,27 +131,31 @@ impl Unary {
     fn activate(&self, cx: &mut LowerCx<'_>, args: &Args<'_>, activation: Activation, x: Value) -> Result<Value> {
         match self.activation_of(args, activation)? {
             softmax @ (Activation::Softmax | Activation::LogSoftmax) => {
-                let axis = cx.axis(args.or(&["axis"], Some(1), -1)?, x)?;
-                if axis == 0 {
+                let axes = match args.axes(cx, &["axis", "dim"], Some(1), x)? {
+                    Some(axes) => axes,
+                    None => vec![cx.axis(-1, x)?],
+                };
+                if axes.contains(&0) {
                     cx.mixes_batch();
                 }
                 let x = cx.to_float(x)?;
-                cx.one(Softmax { axes: vec![axis], log: softmax == Activation::LogSoftmax }, &[x])
+                cx.one(Softmax { axes, log: softmax == Activation::LogSoftmax }, &[x])
+            }
+            other @ (Activation::Sparsemax | Activation::Glu) => {
+                let axis = cx.axis(args.or(&["axis"], Some(1), -1)?, x)?;
+                over_axis(cx, x, axis, |cx, x| other.lower(cx, x))
             }
             activation => activation.lower(cx, x),
         }
     }
 
     fn clip(&self, cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
-        let bound = |names: &[&'static str], position| -> Result<f64> {
-            let found = args.opt(names, Some(position))?;
-            found.ok_or_else(|| Error::malformed(format!("missing `{}`", names.first().copied().unwrap_or_default())))
-        };
-        let low = bound(&["x_min", "clip_value_min"], 1)?;
-        let high = bound(&["x_max", "clip_value_max"], 2)?;
+        let low = args.need_value(cx, &["x_min", "clip_value_min"], Some(1))?;
+        let high = args.need_value(cx, &["x_max", "clip_value_max"], Some(2))?;
         let x = self.operand(cx, x)?;
-        let x = cx.binary_scalar(BinaryOp::Max, x, low)?;
-        cx.binary_scalar(BinaryOp::Min, x, high)
+        let (low, high) = (cx.cast_like(low, x)?, cx.cast_like(high, x)?);
+        let x = cx.binary(BinaryOp::Max, x, low)?;
+        cx.binary(BinaryOp::Min, x, high)
     }
 
     /// The input in the type in which the function is computed.
@@ -158,7 +163,8 @@ impl Unary {
         if self.keeps_integers() && cx.ty(x).element.is_integer() { Ok(x) } else { cx.to_float(x) }
     }
 
-    fn elementary(&self, cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
+    fn elementary(&self, cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
+        let decimals: i64 = if self.kind == UnaryKind::Round { args.or(&["decimals"], Some(1), 0)? } else { 0 };
         let x = self.operand(cx, x)?;
         let op = match self.kind {
             UnaryKind::Floor | UnaryKind::Ceil | UnaryKind::Round if cx.ty(x).element.is_integer() => return Ok(x),
@@ -168,18 +174,16 @@ impl Unary {
                 let one = cx.scalar(element, 1.0)?;
                 return cx.div(one, x);
             }
+            UnaryKind::Round if decimals != 0 => {
+                let scale = 10f64.powi(decimals.clamp(-30, 30) as i32);
+                let scaled = cx.binary_scalar(BinaryOp::Mul, x, scale)?;
+                let rounded = cx.unary(UnaryOp::RoundEven, scaled)?;
+                return cx.binary_scalar(BinaryOp::Div, rounded, scale);
+            }
             UnaryKind::Abs => UnaryOp::Abs,
             UnaryKind::Negative => UnaryOp::Neg,
             UnaryKind::Sign => UnaryOp::Sign,
-            UnaryKind::Exp => UnaryOp::Exp,
-            UnaryKind::Expm1 => UnaryOp::Expm1,
-            UnaryKind::Log => UnaryOp::Log,
-            UnaryKind::Log1p => UnaryOp::Log1p,
-            UnaryKind::Sqrt => UnaryOp::Sqrt,
-            UnaryKind::Rsqrt => UnaryOp::Rsqrt,
-            UnaryKind::Sin => UnaryOp::Sin,
-            UnaryKind::Cos => UnaryOp::Cos,
-            UnaryKind::Erf => UnaryOp::Erf,
+            UnaryKind::Of(op) => op,
             UnaryKind::Floor => UnaryOp::Floor,
             UnaryKind::Ceil => UnaryOp::Ceil,
             UnaryKind::Round => UnaryOp::RoundEven,
@@ -208,7 +212,7 @@ impl LayerDef for Unary {
         let value = match self.kind {
             UnaryKind::Activation(activation) => self.activate(cx, &args, activation, input.value)?,
             UnaryKind::Clip => self.clip(cx, &args, input.value)?,
-            _ => self.elementary(cx, input.value)?,
+            _ => self.elementary(cx, &args, input.value)?,
         };
         let sizes = self.sizes(cx, input);
         args.finish(cx);

@@ -99,6 +99,7 @@ fn read_body(class: &str, name: &str, entry: &Value, config: &Value, cx: &ReadCx
             LayerBody::Model(Box::new(functional::read(name, &built, &cx.deeper()?)?))
         }
         "InputLayer" => LayerBody::Input(input::input_type(object()?, cx)?),
+        "TensorFlowOpLayer" => LayerBody::Op(Op::read(class, object()?, cx)?),
         "TFOpLambda" | "SlicingOpLambda" => LayerBody::Op(tf_lambda::read(class, object()?, cx)?),
         _ => {
             let map = object()?;

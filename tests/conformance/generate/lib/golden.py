@@ -147,7 +147,7 @@ def golden(name, model, inputs, layers, kind="layer", note=None, keep_weights=Fa
         safetensors(folder / "inputs.safetensors", list(by_name), list(by_name.values()))
     safetensors(folder / "outputs.safetensors", out_names, predicted)
     caller = sys._getframe(1)
-    while "generate" not in caller.f_code.co_filename or caller.f_code.co_filename == __file__:
+    while "generate" not in caller.f_code.co_filename or Path(caller.f_code.co_filename).parent == Path(__file__).parent:
         caller = caller.f_back
     recipe = "generate" + caller.f_code.co_filename.split("generate")[-1]
     about = {"layers": layers if isinstance(layers, list) else [layers], "kind": kind, "producer": f"keras {VERSION}", "recipe": recipe}

@@ -3,6 +3,7 @@
 import runpy
 import sys
 import traceback
+from pathlib import Path
 
 import golden
 
@@ -10,7 +11,7 @@ failed = []
 for script in sys.argv[1:]:
     before = len(golden.written)
     try:
-        runpy.run_path(script)
+        runpy.run_path(str(Path(script).resolve()))
     except Exception:
         traceback.print_exc()
         failed.append(script)

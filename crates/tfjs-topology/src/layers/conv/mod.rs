@@ -60,14 +60,14 @@ fn finish(
 ///
 /// # Errors
 /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if they overflow.
-fn depthwise_outputs(channels: usize, multiplier: usize, shape: impl Display) -> Result<usize> {
+pub(crate) fn depthwise_outputs(channels: usize, multiplier: usize, shape: impl Display) -> Result<usize> {
     channels
         .checked_mul(multiplier)
         .ok_or_else(|| Error::malformed(format!("too many output channels for shape {shape}")))
 }
 
 /// A depthwise kernel as that of a convolution with a group for each channel: `[k..., 1, in * multiplier]`.
-fn grouped(cx: &mut LowerCx<'_>, kernel: Value, spatial: usize, outputs: usize) -> Result<Value> {
+pub(crate) fn grouped(cx: &mut LowerCx<'_>, kernel: Value, spatial: usize, outputs: usize) -> Result<Value> {
     let mut dims = cx.dims_of(kernel);
     dims.truncate(spatial);
     dims.extend([Dim::ONE, cx.number(outputs)]);

@@ -75,36 +75,41 @@ impl FromConfig for Resizing {
     }
 }
 
-impl Resizing {
-    /// The image with zeros, or another number, up to the aspect ratio of the result. The odd element is left out.
-    fn padded(&self, cx: &mut LowerCx<'_>, x: Value, fill: f64) -> Result<Value> {
-        let axes = self.spatial.axes();
-        let [first, second] = [axes.start, axes.start + 1];
-        let (height, width) = (cx.dims_of(x)[first], cx.dims_of(x)[second]);
-        let [target_height, target_width] = self.size;
-        let tall = super::share(cx, width, target_height, target_width)?;
-        let wide = super::share(cx, height, target_width, target_height)?;
-        let mut padding = vec![Padding::NONE; cx.ty(x).rank()];
-        for (axis, length, whole) in [(first, height, tall), (second, width, wide)] {
-            let whole = cx.dims().max(length, whole)?;
-            let missing = cx.dims().sub(whole, length)?;
-            let each = cx.dims().div_floor(missing, 2)?;
-            padding[axis] = Padding { low: each, high: each, interior: 0 };
-        }
-        cx.pad(x, &padding, fill)
+/// An image with the aspect ratio of a size, by cutting or by filling.
+///
+/// # Errors
+/// As [`Builder::push`](tfjs_ir::Builder::push).
+pub(crate) fn fitted(cx: &mut LowerCx<'_>, x: Value, spatial: Spatial, size: [usize; 2], fit: Fit) -> Result<Value> {
+    match fit {
+        Fit::Stretch => Ok(x),
+        Fit::Crop => super::cropped_to_ratio(cx, x, spatial, size),
+        Fit::Pad(fill) => padded(cx, x, spatial, size, fill),
     }
+}
+
+/// The image with zeros, or another number, up to the aspect ratio of the result. The odd element is left out.
+fn padded(cx: &mut LowerCx<'_>, x: Value, spatial: Spatial, size: [usize; 2], fill: f64) -> Result<Value> {
+    let axes = spatial.axes();
+    let [first, second] = [axes.start, axes.start + 1];
+    let (height, width) = (cx.dims_of(x)[first], cx.dims_of(x)[second]);
+    let [target_height, target_width] = size;
+    let tall = super::share(cx, width, target_height, target_width)?;
+    let wide = super::share(cx, height, target_width, target_height)?;
+    let mut padding = vec![Padding::NONE; cx.ty(x).rank()];
+    for (axis, length, whole) in [(first, height, tall), (second, width, wide)] {
+        let whole = cx.dims().max(length, whole)?;
+        let missing = cx.dims().sub(whole, length)?;
+        let each = cx.dims().div_floor(missing, 2)?;
+        padding[axis] = Padding { low: each, high: each, interior: 0 };
+    }
+    cx.pad(x, &padding, fill)
 }
 
 impl LayerDef for Resizing {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let input = self.spatial.value(cx, call)?.value;
         let x = cx.to_float(input)?;
-        let x = match self.fit {
-            Fit::Stretch => x,
-            Fit::Crop => super::cropped_to_ratio(cx, x, self.spatial, self.size)?,
-            Fit::Pad(fill) => self.padded(cx, x, fill)?,
-        };
-        let mut out = x;
+        let mut out = fitted(cx, x, self.spatial, self.size, self.fit)?;
         for (axis, length) in self.spatial.axes().zip(self.size) {
             let length: Dim = cx.number(length);
             out = resize(cx, out, axis, length, self.interpolation, self.antialias)?;

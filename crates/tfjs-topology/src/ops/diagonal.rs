@@ -1,0 +1,245 @@
+//! Diagonals and triangles of matrices, which are the last two axes unless other ones are named.
+//!
+//! Reference: `keras.ops.tril`, `keras.ops.diagonal` and their relatives; `tf.linalg.band_part`, `tf.linalg.diag`.
+
+use super::FromOpConfig;
+use super::args::{Args, flat, to_type};
+use super::params::Params;
+use crate::call::Call;
+use crate::config::Config;
+use crate::layer::LayerDef;
+use crate::lower::{KerasTensor, LowerCx, value_type};
+use crate::types::ValueType;
+use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp};
+use tfjs_ir::prim::layout::{Padding, Range};
+use tfjs_ir::prim::reduce::ReduceOp;
+use tfjs_ir::{Dim, ElementType, Value};
+use tfjs_manifest::{Error, Result};
+
+/// Something about the diagonals of matrices.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Diagonal {
+    /// What.
+    pub kind: DiagonalKind,
+    /// `k` or `offset`, `axis1`, `axis2`, `num_lower`, `num_upper`.
+    pub params: Params,
+}
+
+/// What it is about the diagonals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiagonalKind {
+    /// Nothing above a diagonal.
+    Lower,
+    /// Nothing below a diagonal.
+    Upper,
+    /// Nothing far from the middle diagonal.
+    Band,
+    /// The elements of a diagonal.
+    Part,
+    /// The sum of a diagonal.
+    Trace,
+    /// Matrices with a diagonal and zeros, of vectors along the last axis.
+    Matrix,
+    /// [`Matrix`](DiagonalKind::Matrix) of a vector, [`Part`](DiagonalKind::Part) of a matrix.
+    MatrixOrPart,
+    /// [`Matrix`](DiagonalKind::Matrix) of all elements.
+    OfAll,
+    /// Matrices with another diagonal.
+    Set,
+}
+
+impl FromOpConfig for Diagonal {
+    fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
+        use DiagonalKind as K;
+        let kind = match class {
+            "Tril" => K::Lower,
+            "Triu" => K::Upper,
+            "BandPart" => K::Band,
+            "Diagonal" => K::Part,
+            "Trace" => K::Trace,
+            "MatrixDiag" => K::Matrix,
+            "Diag" => K::MatrixOrPart,
+            "Diagflat" => K::OfAll,
+            "SetDiag" => K::Set,
+            other => return Err(Error::bug(format!("`{other}` is listed as an operation on diagonals"))),
+        };
+        Ok(Diagonal { kind, params: Params::read(config) })
+    }
+}
+
+/// The column minus the row of each place of matrices of these dimensions.
+fn offsets(cx: &mut LowerCx<'_>, rows: Dim, columns: Dim) -> Result<Value> {
+    let row = cx.iota(0, &[rows, Dim::ONE], ElementType::I64)?;
+    let column = cx.iota(1, &[Dim::ONE, columns], ElementType::I64)?;
+    cx.sub(column, row)
+}
+
+/// The rows and columns of a value of matrices.
+fn matrix_dims(cx: &LowerCx<'_>, x: Value) -> Result<(Dim, Dim)> {
+    match cx.ty(x).dims[..] {
+        [.., rows, columns] => Ok((rows, columns)),
+        _ => Err(Error::malformed(format!("expected matrices, found shape {}", cx.shape(x)))),
+    }
+}
+
+/// The places where the offset of the diagonal is in these bounds.
+fn band(cx: &mut LowerCx<'_>, x: Value, lowest: Option<i64>, highest: Option<i64>) -> Result<Value> {
+    let (rows, columns) = matrix_dims(cx, x)?;
+    let offset = offsets(cx, rows, columns)?;
+    let mut inside = None;
+    for (bound, op) in [(lowest, CompareOp::Ge), (highest, CompareOp::Le)] {
+        let Some(bound) = bound else { continue };
+        let fits = cx.compare_scalar(op, offset, bound as f64)?;
+        inside = Some(match inside {
+            Some(both) => cx.binary(BinaryOp::And, both, fits)?,
+            None => fits,
+        });
+    }
+    let Some(inside) = inside else { return Ok(x) };
+    let nothing = cx.scalar_like(x, 0.0)?;
+    cx.select(inside, x, nothing)
+}
+
+/// The diagonal of the last two axes whose column is the row plus `offset`, as the last axis.
+fn part(cx: &mut LowerCx<'_>, x: Value, offset: i64) -> Result<Value> {
+    let mut dims = cx.dims_of(x);
+    let (rows, columns) = matrix_dims(cx, x)?;
+    let width = cx.known(columns, "the last axis of what a diagonal is taken of", x)?;
+    dims.truncate(dims.len() - 2);
+    let away = usize::try_from(offset.unsigned_abs()).unwrap_or(usize::MAX);
+    let away = cx.number(away);
+    let (high, wide) =
+        if offset < 0 { (cx.dims().sub(rows, away)?, columns) } else { (rows, cx.dims().sub(columns, away)?) };
+    let len = cx.dims().min(high, wide)?;
+    let len = cx.dims().max(len, Dim::ZERO)?;
+    let start = if offset < 0 { cx.dims().mul(away, columns)? } else { away };
+    let all = cx.dims().mul(rows, columns)?;
+    // A diagonal outside of the matrix is empty.
+    let start = cx.dims().min(start, all)?;
+    dims.push(all);
+    let x = cx.reshape(x, &dims)?;
+    cx.slice_axis(x, dims.len() - 1, Range { start, len, step: width as u64 + 1 })
+}
+
+/// Matrices with the last axis on a diagonal.
+fn matrix(cx: &mut LowerCx<'_>, x: Value, offset: i64) -> Result<Value> {
+    let Some(last) = cx.ty(x).rank().checked_sub(1) else {
+        return Err(Error::malformed("expected a vector for a diagonal, found a number"));
+    };
+    let away = cx.number(usize::try_from(offset.unsigned_abs()).unwrap_or(usize::MAX));
+    let mut padding = vec![Padding::NONE; last + 1];
+    padding[last].high = away;
+    let x = cx.pad(x, &padding, 0.0)?;
+    let length = cx.dims_of(x)[last];
+    // On and above the middle the row says which element it is, below the column does.
+    let spread = cx.insert_axis(x, if offset < 0 { last } else { last + 1 })?;
+    let place = offsets(cx, length, length)?;
+    let on = cx.compare_scalar(CompareOp::Eq, place, offset as f64)?;
+    let nothing = cx.scalar_like(x, 0.0)?;
+    cx.select(on, spread, nothing)
+}
+
+/// The two named axes as the last ones.
+fn axes_last(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
+    let first = cx.axis(args.or(&["axis1"], Some(2), 0)?, x)?;
+    let second = cx.axis(args.or(&["axis2"], Some(3), 1)?, x)?;
+    if first == second {
+        return Err(Error::malformed("an axis is given twice"));
+    }
+    if first == 0 || second == 0 {
+        cx.mixes_batch();
+    }
+    let others = (0..cx.ty(x).rank()).filter(|&axis| axis != first && axis != second);
+    let order: Vec<usize> = others.chain([first, second]).collect();
+    cx.transpose(x, &order)
+}
+
+impl Diagonal {
+    fn compute(&self, cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
+        use DiagonalKind as K;
+        let offset: i64 = args.or(&["k", "offset"], Some(1), 0)?;
+        match self.kind {
+            K::Lower => band(cx, x, None, Some(offset)),
+            K::Upper => band(cx, x, Some(offset), None),
+            K::Band => {
+                let (lower, upper): (i64, i64) =
+                    (args.need(&["num_lower"], Some(1))?, args.need(&["num_upper"], Some(2))?);
+                band(cx, x, (lower >= 0).then_some(-lower), (upper >= 0).then_some(upper))
+            }
+            K::Part | K::Trace => {
+                let x = if self.params.configured("axis1").is_some() { axes_last(cx, args, x)? } else { x };
+                let diagonal = part(cx, x, offset)?;
+                if self.kind == K::Part {
+                    return Ok(diagonal);
+                }
+                let dtype = match value_type(cx.ty(diagonal).element) {
+                    ValueType::Bool => ValueType::Int32,
+                    other => other,
+                };
+                let diagonal = to_type(cx, diagonal, dtype)?;
+                let last = cx.ty(diagonal).rank() - 1;
+                cx.reduce(ReduceOp::Sum, diagonal, &[last], false)
+            }
+            K::Matrix => matrix(cx, x, offset),
+            K::MatrixOrPart => {
+                cx.mixes_batch();
+                if cx.ty(x).rank() == 1 { matrix(cx, x, offset) } else { part(cx, x, offset) }
+            }
+            K::OfAll => {
+                let all = flat(cx, x)?;
+                matrix(cx, all, offset)
+            }
+            K::Set => {
+                let (rows, columns) = matrix_dims(cx, x)?;
+                let diagonal = args.need_value(cx, &["diagonal"], Some(1))?;
+                let diagonal = cx.cast_like(diagonal, x)?;
+                if cx.same(rows, columns).is_none() {
+                    return Err(Error::unsupported("a diagonal set in matrices that are not square"));
+                }
+                let last = cx.ty(diagonal).rank();
+                let spread = cx.insert_axis(diagonal, last)?;
+                let place = offsets(cx, rows, columns)?;
+                let on = cx.compare_scalar(CompareOp::Eq, place, 0.0)?;
+                cx.select(on, spread, x)
+            }
+        }
+    }
+}
+
+impl LayerDef for Diagonal {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let args = Args::new(&self.params, call);
+        args.inert(&["padding_value", "align"]);
+        let x = args.numbers(cx, &["diagonal", "input"])?.value;
+        let value = self.compute(cx, &args, x)?;
+        args.finish(cx);
+        Ok(vec![KerasTensor::from(value)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::testing::{check, refused};
+    use serde_json::json;
+
+    #[test]
+    fn shapes() {
+        check("Tril", json!({"k": -1}), json!(["f:?,3,4"]), json!({}), "float32[?,3,4]");
+        check("BandPart", json!({}), json!(["i:?,3,4"]), json!({"num_lower": -1, "num_upper": 0}), "int32[?,3,4]");
+        let config = json!({"offset": 1, "axis1": 1, "axis2": 2});
+        check("Diagonal", config, json!(["f:?,3,4"]), json!({}), "float32[?,3]");
+        let config = json!({"offset": -9, "axis1": 1, "axis2": 2});
+        check("Diagonal", config, json!(["f:?,3,4"]), json!({}), "float32[?,0]");
+        check("Trace", json!({"offset": 0, "axis1": 1, "axis2": 2}), json!(["b:?,3,4"]), json!({}), "int32[?]");
+        check("Diag", json!({"k": -1}), json!(["f:3"]), json!({}), "float32[4,4]");
+        check("Diagflat", json!({"k": 2}), json!(["f:2,2"]), json!({}), "float32[6,6]");
+        check("MatrixDiag", json!({}), json!(["f:?,3"]), json!({}), "float32[?,3,3]");
+    }
+
+    #[test]
+    fn refuses() {
+        refused("Tril", json!(["f:?"]), "expected matrices, found shape [?]");
+        let message = "the last axis of what a diagonal is taken of must be known, found shape [3,?]";
+        refused("Diag", json!(["f:3,?"]), message);
+    }
+}

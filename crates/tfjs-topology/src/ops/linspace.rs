@@ -1,0 +1,86 @@
+//! `Linspace`: numbers at equal distances between two ends, which may be tensors.
+//!
+//! Reference: `keras.ops.linspace`, `tf.linspace`.
+
+use super::FromOpConfig;
+use super::args::{Args, missing, to_type};
+use super::params::Params;
+use super::sizes;
+use crate::call::Call;
+use crate::config::Config;
+use crate::layer::LayerDef;
+use crate::lower::{KerasTensor, LowerCx};
+use crate::types::{SymShape, ValueType};
+use tfjs_ir::prim::elementwise::BinaryOp;
+use tfjs_ir::{Dim, ElementType};
+use tfjs_manifest::{Error, Result};
+
+/// Numbers at equal distances.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Linspace {
+    /// `num`, `endpoint`, `axis`, `dtype`.
+    pub params: Params,
+}
+
+impl FromOpConfig for Linspace {
+    fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
+        Ok(Linspace { params: Params::read(config) })
+    }
+}
+
+impl LayerDef for Linspace {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let args = Args::new(&self.params, call);
+        let start = args.need_value(cx, &["start"], Some(0))?;
+        let stop = args.need_value(cx, &["stop"], Some(1))?;
+        let count = match args.sizes(cx, &["num"], Some(2))?.as_deref() {
+            Some(&[count]) if cx.at_least(count, Dim::ONE) => count,
+            Some(_) => return Err(Error::malformed("expected a number of at least 1 as `num`")),
+            None => return Err(missing(&["num"])),
+        };
+        if args.or(&["retstep"], None, false)? {
+            return Err(Error::unsupported("`retstep` is not supported"));
+        }
+        let (start, stop) = (cx.to_float(start)?, cx.to_float(stop)?);
+        let difference = cx.sub(stop, start)?;
+        let rank = cx.ty(difference).rank();
+        let axis = SymShape(vec![None; rank + 1]).axis(args.or(&["axis"], Some(4), 0)?)?;
+        cx.mixes_batch();
+        let mut dims = vec![Dim::ONE; rank + 1];
+        dims[axis] = count;
+        let place = cx.iota(axis, &dims, ElementType::F32)?;
+        let place = cx.cast_like(place, difference)?;
+        let steps = cx.size(count, ElementType::I64)?;
+        let mut steps = cx.cast_like(steps, difference)?;
+        if args.or(&["endpoint"], None, true)? {
+            // One number is the start, whatever the end is.
+            steps = cx.binary_scalar(BinaryOp::Sub, steps, 1.0)?;
+            steps = cx.binary_scalar(BinaryOp::Max, steps, 1.0)?;
+        }
+        let share = cx.div(place, steps)?;
+        let dims = cx.dims_of(difference);
+        let start = cx.broadcast_to(start, &dims)?;
+        let (start, difference) = (cx.insert_axis(start, axis)?, cx.insert_axis(difference, axis)?);
+        let way = cx.mul(difference, share)?;
+        let value = cx.add(start, way)?;
+        let dtype = sizes::dtype(&args, &["dtype"], None)?.unwrap_or(ValueType::Float);
+        let value = to_type(cx, value, dtype)?;
+        args.finish(cx);
+        Ok(vec![KerasTensor::from(value)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::testing::{check, refused_with};
+    use serde_json::json;
+
+    #[test]
+    fn shapes() {
+        check("Linspace", json!({"num": 5, "axis": 0}), json!(["f:?,3", "f:?,3"]), json!({}), "float32[5,?,3]");
+        check("Linspace", json!({"num": 5, "axis": -1}), json!(["f:?,3", 1.0]), json!({}), "float32[?,3,5]");
+        check("Linspace", json!({}), json!(["f:"]), json!({"stop": "f:", "num": 4}), "float32[4]");
+        let message = "expected a number of at least 1 as `num`";
+        refused_with("Linspace", json!({"num": 0}), json!(["f:", "f:"]), message);
+    }
+}

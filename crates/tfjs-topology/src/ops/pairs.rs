@@ -1,0 +1,294 @@
+//! Functions of two tensors that consist of others: angles, sums of exponentials, guarded quotients, bits.
+//!
+//! Reference: `keras.ops.numpy`, `tf.math`, `tf.bitwise`.
+
+use super::FromOpConfig;
+use super::args::{Args, is_integer, to_type};
+use super::elementary::truncated;
+use super::params::Params;
+use crate::call::Call;
+use crate::config::Config;
+use crate::layer::LayerDef;
+use crate::lower::{KerasTensor, LowerCx};
+use crate::types::ValueType;
+use std::f64::consts::LN_2;
+use tfjs_ir::Value;
+use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp, UnaryOp};
+use tfjs_manifest::{Error, Result};
+
+/// A function of two tensors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pair {
+    /// Which one.
+    pub kind: PairKind,
+    /// `equal_nan`.
+    pub params: Params,
+}
+
+/// Which function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PairKind {
+    /// The angle of the point `(b, a)`.
+    Arctan2,
+    /// `log(exp(a) + exp(b))`
+    LogAddExp,
+    /// `log2(2^a + 2^b)`
+    LogAddExp2,
+    /// `sqrt(a^2 + b^2)`
+    Hypot,
+    /// 0 for `a` below 0, 1 above, `b` for 0.
+    Heaviside,
+    /// The larger; the other one if one is NaN.
+    FMax,
+    /// The smaller; the other one if one is NaN.
+    FMin,
+    /// The remainder of a division that is cut towards zero.
+    FMod,
+    /// `a / b`, 0 where `b` is 0.
+    DivideNoNan,
+    /// `a * b`, 0 where `b` is 0.
+    MultiplyNoNan,
+    /// `a * log(b)`, 0 where `a` is 0.
+    XLogY,
+    /// `a / b`, 0 where `a` is 0.
+    XDivY,
+    /// `a * 2^b`
+    LdExp,
+    /// Whether they are equal up to `atol + rtol |b|`.
+    IsClose,
+    /// The bits that both have.
+    And,
+    /// The bits that one has.
+    Or,
+    /// The bits that exactly one has.
+    Xor,
+    /// The bits moved up.
+    LeftShift,
+    /// The bits moved down; the sign stays.
+    RightShift,
+    /// The cross entropy of labels and the sigmoid of logits.
+    SigmoidCrossEntropy,
+}
+
+impl FromOpConfig for Pair {
+    fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
+        use PairKind as K;
+        let kind = match class {
+            "Arctan2" => K::Arctan2,
+            "Logaddexp" => K::LogAddExp,
+            "Logaddexp2" => K::LogAddExp2,
+            "Hypot" => K::Hypot,
+            "Heaviside" => K::Heaviside,
+            "Fmax" => K::FMax,
+            "Fmin" => K::FMin,
+            "Fmod" => K::FMod,
+            "DivideNoNan" => K::DivideNoNan,
+            "MultiplyNoNan" => K::MultiplyNoNan,
+            "Xlogy" => K::XLogY,
+            "Xdivy" => K::XDivY,
+            "Ldexp" => K::LdExp,
+            "Isclose" => K::IsClose,
+            "BitwiseAnd" => K::And,
+            "BitwiseOr" => K::Or,
+            "BitwiseXor" => K::Xor,
+            "BitwiseLeftShift" | "LeftShift" => K::LeftShift,
+            "BitwiseRightShift" | "RightShift" => K::RightShift,
+            "SigmoidCrossEntropy" => K::SigmoidCrossEntropy,
+            other => return Err(Error::bug(format!("`{other}` is listed as a function of two tensors"))),
+        };
+        Ok(Pair { kind, params: Params::read(config) })
+    }
+}
+
+/// The value, or 0 where another one is 0.
+fn unless_zero(cx: &mut LowerCx<'_>, other: Value, value: Value) -> Result<Value> {
+    let zero = cx.compare_scalar(CompareOp::Eq, other, 0.0)?;
+    let nothing = cx.scalar_like(value, 0.0)?;
+    cx.select(zero, nothing, value)
+}
+
+/// `a / b`, and something finite where `b` is 0.
+fn guarded_quotient(cx: &mut LowerCx<'_>, a: Value, b: Value) -> Result<Value> {
+    let zero = cx.compare_scalar(CompareOp::Eq, b, 0.0)?;
+    let one = cx.scalar_like(b, 1.0)?;
+    let divisor = cx.select(zero, one, b)?;
+    cx.div(a, divisor)
+}
+
+/// `max(a, b) + log(1 + exp(-|a - b|))`
+fn log_add_exp(cx: &mut LowerCx<'_>, a: Value, b: Value) -> Result<Value> {
+    let largest = cx.binary(BinaryOp::Max, a, b)?;
+    let difference = cx.sub(a, b)?;
+    let distance = cx.unary(UnaryOp::Abs, difference)?;
+    let below = cx.unary(UnaryOp::Neg, distance)?;
+    let ratio = cx.unary(UnaryOp::Exp, below)?;
+    let more = cx.unary(UnaryOp::Log1p, ratio)?;
+    cx.add(largest, more)
+}
+
+/// `a` where `b` is NaN and the other way round; otherwise the larger or the smaller.
+fn without_nan(cx: &mut LowerCx<'_>, op: BinaryOp, a: Value, b: Value) -> Result<Value> {
+    if !cx.ty(a).element.is_float() {
+        return cx.binary(op, a, b);
+    }
+    let chosen = cx.binary(op, a, b)?;
+    let (a_nan, b_nan) = (cx.unary(UnaryOp::IsNan, a)?, cx.unary(UnaryOp::IsNan, b)?);
+    let chosen = cx.select(b_nan, a, chosen)?;
+    cx.select(a_nan, b, chosen)
+}
+
+/// `max(x, 0) - x * label + log(1 + exp(-|x|))`
+pub(crate) fn sigmoid_cross_entropy(cx: &mut LowerCx<'_>, label: Value, x: Value) -> Result<Value> {
+    let above = cx.binary_scalar(BinaryOp::Max, x, 0.0)?;
+    let hit = cx.mul(x, label)?;
+    let size = cx.unary(UnaryOp::Abs, x)?;
+    let below = cx.unary(UnaryOp::Neg, size)?;
+    let ratio = cx.unary(UnaryOp::Exp, below)?;
+    let more = cx.unary(UnaryOp::Log1p, ratio)?;
+    let missed = cx.sub(above, hit)?;
+    cx.add(missed, more)
+}
+
+impl Pair {
+    /// The type in which the function is computed.
+    fn computed_in(&self, dtype: ValueType) -> Result<ValueType> {
+        use PairKind as K;
+        let bits = matches!(self.kind, K::And | K::Or | K::Xor | K::LeftShift | K::RightShift);
+        match (self.kind, dtype) {
+            (K::And | K::Or | K::Xor, ValueType::Bool) => Ok(dtype),
+            _ if bits && !is_integer(dtype) => Err(Error::malformed("expected integers, found other numbers")),
+            _ if bits => Ok(dtype),
+            (K::FMax | K::FMin | K::FMod | K::MultiplyNoNan, _) if is_integer(dtype) => Ok(dtype),
+            _ => Ok(ValueType::Float),
+        }
+    }
+
+    fn is_close(cx: &mut LowerCx<'_>, args: &Args<'_>, a: Value, b: Value) -> Result<Value> {
+        let (relative, absolute) = (args.or(&["rtol"], Some(2), 1e-5)?, args.or(&["atol"], Some(3), 1e-8)?);
+        let difference = cx.sub(a, b)?;
+        let distance = cx.unary(UnaryOp::Abs, difference)?;
+        let size = cx.unary(UnaryOp::Abs, b)?;
+        let size = cx.binary_scalar(BinaryOp::Mul, size, relative)?;
+        let allowed = cx.binary_scalar(BinaryOp::Add, size, absolute)?;
+        let near = cx.compare(CompareOp::Le, distance, allowed)?;
+        let same = cx.compare(CompareOp::Eq, a, b)?;
+        // Next to an infinity, everything is within what is allowed.
+        let finite = cx.unary(UnaryOp::IsFinite, allowed)?;
+        let near = cx.binary(BinaryOp::And, near, finite)?;
+        let close = cx.binary(BinaryOp::Or, near, same)?;
+        if !args.or(&["equal_nan"], None, false)? {
+            return Ok(close);
+        }
+        let (a, b) = (cx.unary(UnaryOp::IsNan, a)?, cx.unary(UnaryOp::IsNan, b)?);
+        let both = cx.binary(BinaryOp::And, a, b)?;
+        cx.binary(BinaryOp::Or, close, both)
+    }
+
+    fn compute(&self, cx: &mut LowerCx<'_>, args: &Args<'_>, a: Value, b: Value) -> Result<Value> {
+        use PairKind as K;
+        match self.kind {
+            K::Arctan2 => cx.binary(BinaryOp::Atan2, a, b),
+            K::LogAddExp => log_add_exp(cx, a, b),
+            K::LogAddExp2 => {
+                let a = cx.binary_scalar(BinaryOp::Mul, a, LN_2)?;
+                let b = cx.binary_scalar(BinaryOp::Mul, b, LN_2)?;
+                let natural = log_add_exp(cx, a, b)?;
+                cx.binary_scalar(BinaryOp::Mul, natural, 1.0 / LN_2)
+            }
+            K::Hypot => {
+                let (a, b) = (cx.mul(a, a)?, cx.mul(b, b)?);
+                let sum = cx.add(a, b)?;
+                cx.unary(UnaryOp::Sqrt, sum)
+            }
+            K::Heaviside => {
+                let (below, above) =
+                    (cx.compare_scalar(CompareOp::Lt, a, 0.0)?, cx.compare_scalar(CompareOp::Gt, a, 0.0)?);
+                let (zero, one) = (cx.scalar_like(b, 0.0)?, cx.scalar_like(b, 1.0)?);
+                let upper = cx.select(above, one, b)?;
+                cx.select(below, zero, upper)
+            }
+            K::FMax => without_nan(cx, BinaryOp::Max, a, b),
+            K::FMin => without_nan(cx, BinaryOp::Min, a, b),
+            K::FMod => {
+                let (size, by) = (cx.unary(UnaryOp::Abs, a)?, cx.unary(UnaryOp::Abs, b)?);
+                let rest = cx.binary(BinaryOp::Mod, size, by)?;
+                let sign = cx.unary(UnaryOp::Sign, a)?;
+                cx.mul(sign, rest)
+            }
+            K::DivideNoNan => {
+                let quotient = guarded_quotient(cx, a, b)?;
+                unless_zero(cx, b, quotient)
+            }
+            K::MultiplyNoNan => {
+                let product = cx.mul(a, b)?;
+                unless_zero(cx, b, product)
+            }
+            K::XLogY => {
+                let log = cx.unary(UnaryOp::Log, b)?;
+                let product = cx.mul(a, log)?;
+                unless_zero(cx, a, product)
+            }
+            K::XDivY => {
+                let quotient = cx.div(a, b)?;
+                unless_zero(cx, a, quotient)
+            }
+            K::LdExp => {
+                let two = cx.scalar_like(a, 2.0)?;
+                let whole = truncated(cx, b)?;
+                let factor = cx.binary(BinaryOp::Pow, two, whole)?;
+                cx.mul(a, factor)
+            }
+            K::IsClose => Self::is_close(cx, args, a, b),
+            K::And => cx.binary(BinaryOp::And, a, b),
+            K::Or => cx.binary(BinaryOp::Or, a, b),
+            K::Xor => cx.binary(BinaryOp::Xor, a, b),
+            K::LeftShift | K::RightShift => {
+                let two = cx.scalar_like(b, 2.0)?;
+                let factor = cx.binary(BinaryOp::Pow, two, b)?;
+                cx.binary(if self.kind == K::LeftShift { BinaryOp::Mul } else { BinaryOp::FloorDiv }, a, factor)
+            }
+            K::SigmoidCrossEntropy => sigmoid_cross_entropy(cx, a, b),
+        }
+    }
+}
+
+impl LayerDef for Pair {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let args = Args::new(&self.params, call);
+        let operands = match self.kind {
+            // What follows the two are numbers.
+            PairKind::IsClose if call.args.len() > 2 => {
+                let two = Call { args: call.args[..2].to_vec(), kwargs: Vec::new() };
+                Args::new(&self.params, &two).operands(cx, 0)?
+            }
+            _ => args.operands(cx, 0)?,
+        };
+        let dtype = self.computed_in(operands.dtype)?;
+        let a = to_type(cx, operands.a.value, dtype)?;
+        let b = to_type(cx, operands.b.value, dtype)?;
+        let value = self.compute(cx, &args, a, b)?;
+        args.finish(cx);
+        Ok(vec![KerasTensor::from(value)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::testing::{check, refused};
+    use serde_json::json;
+
+    #[test]
+    fn types() {
+        check("Arctan2", json!({}), json!(["f:?,3", "f:3"]), json!({}), "float32[?,3]");
+        check("Arctan2", json!({}), json!(["f:?,3"]), json!({"x": "f:?,3"}), "float32[?,3]");
+        check("BitwiseLeftShift", json!({}), json!(["i:?,3", 2]), json!({}), "int32[?,3]");
+        check("Isclose", json!({"equal_nan": false}), json!(["f:?,3", "f:?,3", 1e-5, 1e-8]), json!({}), "bool[?,3]");
+        check("Hypot", json!({}), json!(["i:?,3", 1]), json!({}), "float32[?,3]");
+    }
+
+    #[test]
+    fn refuses() {
+        refused("BitwiseAnd", json!(["f:?,3", 1]), "expected integers, found other numbers");
+        refused("Hypot", json!(["f:?,3"]), "expected two operands, found 1");
+    }
+}

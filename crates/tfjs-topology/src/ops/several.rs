@@ -1,0 +1,170 @@
+//! Several tensors as one, or as many: grids of coordinates, stacks along named axes, sums of many.
+//!
+//! Reference: `keras.ops.meshgrid`, `keras.ops.hstack`, `keras.ops.append`; `tf.add_n`.
+
+use super::FromOpConfig;
+use super::args::{Args, flat, to_type};
+use super::params::{Params, promote};
+use crate::call::Call;
+use crate::config::Config;
+use crate::layer::LayerDef;
+use crate::lower::{KerasTensor, LowerCx, value_type};
+use crate::types::ValueType;
+use tfjs_ir::{Dim, Value};
+use tfjs_manifest::{Error, Result};
+
+/// An operation on several tensors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Several {
+    /// Which one.
+    pub kind: SeveralKind,
+    /// `axis`, `indexing`.
+    pub params: Params,
+}
+
+/// Which operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeveralKind {
+    /// Joined along axis 1, vectors along their only one.
+    Columns,
+    /// Joined along axis 0, after vectors became rows.
+    Rows,
+    /// Joined along axis 2, after smaller ranks were given it.
+    Depths,
+    /// The second behind the first along an axis, or all elements of both.
+    Append,
+    /// The coordinates of a grid, a result for each vector.
+    Grid,
+    /// Their sum.
+    Sum,
+}
+
+impl FromOpConfig for Several {
+    fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
+        use SeveralKind as K;
+        let kind = match class {
+            "Hstack" => K::Columns,
+            "Vstack" => K::Rows,
+            "Dstack" => K::Depths,
+            "Append" => K::Append,
+            "Meshgrid" => K::Grid,
+            "AddN" => K::Sum,
+            other => return Err(Error::bug(format!("`{other}` is listed as an operation on several tensors"))),
+        };
+        Ok(Several { kind, params: Params::read(config) })
+    }
+}
+
+/// A value with at least so many axes, as numpy's `atleast_2d` and `atleast_3d` give them.
+fn at_least_rank(cx: &mut LowerCx<'_>, x: Value, rank: usize) -> Result<Value> {
+    let dims = match (&cx.dims_of(x)[..], rank) {
+        ([], _) => vec![Dim::ONE; rank],
+        (&[n], 3) => vec![Dim::ONE, n, Dim::ONE],
+        (&[n], 2) => vec![Dim::ONE, n],
+        (&[rows, columns], 3) => vec![rows, columns, Dim::ONE],
+        _ => return Ok(x),
+    };
+    cx.reshape(x, &dims)
+}
+
+/// Values joined along an axis, all of the type that holds them.
+fn joined(cx: &mut LowerCx<'_>, values: &[Value], axis: usize) -> Result<Value> {
+    if values.iter().any(|&value| axis >= cx.ty(value).rank()) {
+        return Err(Error::malformed(format!("tensors without an axis {axis} cannot be joined along it")));
+    }
+    if axis == 0 {
+        cx.mixes_batch();
+    }
+    cx.concat(values, axis)
+}
+
+/// The coordinates of the grid of some vectors.
+fn grid(cx: &mut LowerCx<'_>, args: &Args<'_>, vectors: &[Value]) -> Result<Vec<Value>> {
+    let indexing: String = args.or(&["indexing"], None, "xy".to_string())?;
+    let swapped = match indexing.as_str() {
+        "xy" => vectors.len() > 1,
+        "ij" => false,
+        other => return Err(Error::malformed(format!("expected `xy` or `ij`, found `{other}`")).at_json("indexing")),
+    };
+    cx.mixes_batch();
+    // The axis along which a vector runs.
+    let axis_of = |place: usize| if swapped && place < 2 { 1 - place } else { place };
+    let mut dims = vec![Dim::ONE; vectors.len()];
+    let mut lines = Vec::with_capacity(vectors.len());
+    for (place, &vector) in vectors.iter().enumerate() {
+        let line = flat(cx, vector)?;
+        dims[axis_of(place)] = cx.dims_of(line)[0];
+        lines.push(line);
+    }
+    lines.into_iter().enumerate().map(|(place, line)| cx.broadcast(line, &dims, &[axis_of(place)])).collect()
+}
+
+impl LayerDef for Several {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        use SeveralKind as K;
+        let args = Args::new(&self.params, call);
+        args.inert(&["shape", "tensor_dtype", "sparse"]);
+        let mut values = args.list(cx, &["xs", "inputs", "values"])?;
+        if values.is_empty() {
+            return Err(Error::malformed("expected tensors, found none"));
+        }
+        if self.kind != K::Grid {
+            let dtype = values.iter().fold(ValueType::Bool, |all, &x| promote(all, value_type(cx.ty(x).element)));
+            for value in &mut values {
+                *value = to_type(cx, *value, dtype)?;
+            }
+        }
+        let results = match self.kind {
+            K::Grid => grid(cx, &args, &values)?,
+            K::Sum => {
+                let mut sum = values[0];
+                for &value in &values[1..] {
+                    sum = cx.add(sum, value)?;
+                }
+                vec![sum]
+            }
+            K::Append => match args.axis(cx, &["axis"], Some(2), values[0])? {
+                Some(axis) => vec![joined(cx, &values[..values.len().min(2)], axis)?],
+                None => {
+                    let all = values.iter().map(|&value| flat(cx, value)).collect::<Result<Vec<_>>>()?;
+                    vec![joined(cx, &all, 0)?]
+                }
+            },
+            K::Columns => {
+                let axis = usize::from(cx.ty(values[0]).rank() > 1);
+                vec![joined(cx, &values, axis)?]
+            }
+            K::Rows | K::Depths => {
+                let rank = if self.kind == K::Rows { 2 } else { 3 };
+                let wide = values.iter().map(|&x| at_least_rank(cx, x, rank)).collect::<Result<Vec<_>>>()?;
+                vec![joined(cx, &wide, if self.kind == K::Rows { 0 } else { 2 })?]
+            }
+        };
+        args.finish(cx);
+        Ok(results.into_iter().map(KerasTensor::from).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::testing::{check, check_all, refused};
+    use serde_json::json;
+
+    #[test]
+    fn shapes() {
+        check("Hstack", json!({}), json!([["f:?,3", "f:?,2"]]), json!({}), "float32[?,5]");
+        check("Dstack", json!({}), json!([["f:?,3", "f:?,3"]]), json!({}), "float32[?,3,2]");
+        check("Vstack", json!({}), json!([["f:3", "i:3"]]), json!({}), "float32[2,3]");
+        check("Append", json!({"axis": 1}), json!(["f:?,3", "f:?,2"]), json!({}), "float32[?,5]");
+        check("Append", json!({"axis": null}), json!(["f:2,3", "f:2"]), json!({}), "float32[8]");
+        check("AddN", json!({}), json!(["f:?,3", "f:?,3", "f:?,3"]), json!({}), "float32[?,3]");
+        check_all("Meshgrid", json!({"indexing": "xy"}), json!(["f:3", "f:4"]), json!({}), &["float32[4,3]"; 2]);
+        check_all("Meshgrid", json!({"indexing": "ij"}), json!(["f:3", "f:4"]), json!({}), &["float32[3,4]"; 2]);
+    }
+
+    #[test]
+    fn refuses() {
+        refused("Hstack", json!([["f:?,3", "f:2"]]), "tensors without an axis 1 cannot be joined along it");
+        refused("AddN", json!([]), "expected tensors, found none");
+    }
+}

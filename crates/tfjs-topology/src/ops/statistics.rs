@@ -1,0 +1,356 @@
+//! What is told of the elements along axes beside sums and extremes: variances, norms, logarithms of sums.
+//!
+//! Reference: `keras.ops.var`, `keras.ops.norm` and their relatives; `tf.math.reduce_variance`, `tf.norm`, `tf.nn.moments`.
+
+use super::FromOpConfig;
+use super::args::{Args, flat, to_type, without_axes};
+use super::params::Params;
+use crate::call::{Arg, Call};
+use crate::config::Config;
+use crate::layer::LayerDef;
+use crate::lower::{KerasTensor, LowerCx, value_type};
+use crate::types::ValueType;
+use serde_json::Value as Json;
+use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp, UnaryOp};
+use tfjs_ir::prim::reduce::ReduceOp;
+use tfjs_ir::{ElementType, Value};
+use tfjs_manifest::{Error, Result};
+
+/// A statistic over some axes, or all of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Statistic {
+    /// Which one.
+    pub kind: StatisticKind,
+    /// `axis`, `keepdims`, `ord`, `order`, `epsilon`.
+    pub params: Params,
+}
+
+/// Which statistic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatisticKind {
+    /// The mean squared distance from the mean.
+    Variance,
+    /// The square root of the variance.
+    Deviation,
+    /// Mean and variance: two results.
+    Moments,
+    /// `log(sum(exp(x)))`
+    LogSumExp,
+    /// The largest minus the smallest.
+    PeakToPeak,
+    /// How many are not zero.
+    CountNonzero,
+    /// The share of zeros.
+    ZeroFraction,
+    /// The mean, weighted.
+    Average,
+    /// A norm of vectors, or the Frobenius norm.
+    Norm,
+    /// The values divided by their norm.
+    Normalize,
+    /// The values divided by their norm, and the norm.
+    WithNorm,
+    /// The values divided by the root of the sum of squares, which is at least `epsilon`.
+    L2Normalize,
+    /// The values shortened to a norm.
+    ClipByNorm,
+}
+
+impl FromOpConfig for Statistic {
+    fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
+        use StatisticKind as K;
+        let kind = match class {
+            "Var" => K::Variance,
+            "Std" => K::Deviation,
+            "Moments" => K::Moments,
+            "Logsumexp" => K::LogSumExp,
+            "Ptp" => K::PeakToPeak,
+            "CountNonzero" => K::CountNonzero,
+            "ZeroFraction" => K::ZeroFraction,
+            "Average" => K::Average,
+            "Norm" => K::Norm,
+            "Normalize" => K::Normalize,
+            "WithNorm" => K::WithNorm,
+            "L2Normalize" => K::L2Normalize,
+            "ClipByNorm" => K::ClipByNorm,
+            other => return Err(Error::bug(format!("`{other}` is listed as a statistic"))),
+        };
+        Ok(Statistic { kind, params: Params::read(config) })
+    }
+}
+
+/// The order of a norm.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Order {
+    /// How many are not zero.
+    Zero,
+    /// The sum of sizes.
+    One,
+    /// The root of the sum of squares.
+    Two,
+    /// Another root of a sum of powers.
+    Power(f64),
+    /// The largest size.
+    Largest,
+    /// The smallest size.
+    Smallest,
+}
+
+impl Order {
+    fn of_number(order: f64) -> Result<Self> {
+        Ok(match order {
+            0.0 => Order::Zero,
+            1.0 => Order::One,
+            2.0 => Order::Two,
+            f64::INFINITY => Order::Largest,
+            f64::NEG_INFINITY => Order::Smallest,
+            other if other.is_nan() => return Err(Error::malformed("a norm of order NaN")),
+            other => Order::Power(other),
+        })
+    }
+
+    /// The order that a file writes; `matrices` for a norm over two axes that are named.
+    fn read(json: Option<&Json>, matrices: bool) -> Result<Self> {
+        let of_matrices = |order: &dyn std::fmt::Display| {
+            Error::unsupported(format!("the norm of order `{order}` of matrices is not supported"))
+        };
+        match json {
+            None => Ok(Order::Two),
+            Some(Json::String(name)) => match name.to_lowercase().as_str() {
+                "euclidean" | "fro" => Ok(Order::Two),
+                "inf" | "infinity" if !matrices => Ok(Order::Largest),
+                "-inf" | "-infinity" if !matrices => Ok(Order::Smallest),
+                _ => Err(of_matrices(name)),
+            },
+            Some(Json::Number(number)) if !matrices => Order::of_number(number.as_f64().unwrap_or(f64::NAN)),
+            Some(other) => Err(of_matrices(other)),
+        }
+    }
+
+    /// The norm of values along axes, which stay with one element each.
+    fn norm(self, cx: &mut LowerCx<'_>, x: Value, axes: &[usize]) -> Result<Value> {
+        match self {
+            Order::Zero => {
+                let counted = cx.compare_scalar(CompareOp::Ne, x, 0.0)?;
+                let counted = cx.cast_like(counted, x)?;
+                cx.reduce(ReduceOp::Sum, counted, axes, true)
+            }
+            Order::Two => {
+                let squares = cx.mul(x, x)?;
+                let sum = cx.reduce(ReduceOp::Sum, squares, axes, true)?;
+                cx.unary(UnaryOp::Sqrt, sum)
+            }
+            _ => {
+                let sizes = cx.unary(UnaryOp::Abs, x)?;
+                match self {
+                    Order::Largest => cx.reduce(ReduceOp::Max, sizes, axes, true),
+                    Order::Smallest => cx.reduce(ReduceOp::Min, sizes, axes, true),
+                    Order::Power(order) => {
+                        let powers = cx.binary_scalar(BinaryOp::Pow, sizes, order)?;
+                        let sum = cx.reduce(ReduceOp::Sum, powers, axes, true)?;
+                        cx.binary_scalar(BinaryOp::Pow, sum, 1.0 / order)
+                    }
+                    _ => cx.reduce(ReduceOp::Sum, sizes, axes, true),
+                }
+            }
+        }
+    }
+}
+
+/// `log(sum(exp(x)))` along axes, which stay with one element each.
+pub(crate) fn log_sum_exp(cx: &mut LowerCx<'_>, x: Value, axes: &[usize]) -> Result<Value> {
+    let largest = cx.reduce(ReduceOp::Max, x, axes, true)?;
+    // Subtracting an infinity would make NaN.
+    let finite = cx.unary(UnaryOp::IsFinite, largest)?;
+    let largest = super::elementary::where_or(cx, finite, largest, 0.0)?;
+    let below = cx.sub(x, largest)?;
+    let powers = cx.unary(UnaryOp::Exp, below)?;
+    let sum = cx.reduce(ReduceOp::Sum, powers, axes, true)?;
+    let log = cx.unary(UnaryOp::Log, sum)?;
+    cx.add(log, largest)
+}
+
+/// How many are not zero along axes, which stay.
+fn count_nonzero(cx: &mut LowerCx<'_>, x: Value, axes: &[usize], element: ElementType) -> Result<Value> {
+    let counted = to_type(cx, x, ValueType::Bool)?;
+    let counted = cx.cast(counted, element)?;
+    cx.reduce(ReduceOp::Sum, counted, axes, true)
+}
+
+impl Statistic {
+    fn order(args: &Args<'_>, names: &[&'static str], matrices: bool) -> Result<Order> {
+        Order::read(args.opt::<Json>(names, None)?.as_ref(), matrices)
+    }
+
+    /// The mean along axes, which stay, of values with weights.
+    fn average(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value, axes: &[usize]) -> Result<Value> {
+        let Some(mut weights) = args.value(cx, &["weights"], Some(1))? else {
+            return cx.reduce(ReduceOp::Mean, x, axes, true);
+        };
+        weights = cx.cast_like(weights, x)?;
+        let (rank, of) = (cx.ty(x).rank(), cx.dims_of(weights));
+        if let ([axis], [length]) = (axes, &of[..]) {
+            let mut dims = vec![tfjs_ir::Dim::ONE; rank];
+            dims[*axis] = *length;
+            weights = cx.reshape(weights, &dims)?;
+        }
+        let dims = cx.dims_of(x);
+        let weights = cx.broadcast_to(weights, &dims)?;
+        let weighted = cx.mul(x, weights)?;
+        let sum = cx.reduce(ReduceOp::Sum, weighted, axes, true)?;
+        let total = cx.reduce(ReduceOp::Sum, weights, axes, true)?;
+        cx.div(sum, total)
+    }
+
+    /// Values divided by their norm.
+    fn normalized(&self, cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value, axes: &[usize]) -> Result<Vec<Value>> {
+        match self.kind {
+            StatisticKind::WithNorm => {
+                let norm = Self::order(args, &["ord"], axes.len() == 2)?.norm(cx, x, axes)?;
+                Ok(vec![cx.div(x, norm)?, norm])
+            }
+            StatisticKind::ClipByNorm => {
+                let longest = args.need_value(cx, &["clip_norm"], Some(1))?;
+                let longest = cx.cast_like(longest, x)?;
+                let norm = Order::Two.norm(cx, x, axes)?;
+                let scaled = cx.mul(x, longest)?;
+                let divisor = cx.binary(BinaryOp::Max, norm, longest)?;
+                Ok(vec![cx.div(scaled, divisor)?])
+            }
+            StatisticKind::L2Normalize => {
+                let epsilon = args.or(&["epsilon"], Some(2), 1e-12)?;
+                let squares = cx.mul(x, x)?;
+                let sum = cx.reduce(ReduceOp::Sum, squares, axes, true)?;
+                let sum = cx.binary_scalar(BinaryOp::Max, sum, epsilon)?;
+                let factor = cx.unary(UnaryOp::Rsqrt, sum)?;
+                Ok(vec![cx.mul(x, factor)?])
+            }
+            _ => {
+                let order = Self::order(args, &["order", "ord"], false)?;
+                let epsilon = args.or(&["epsilon"], None, 1e-7)?;
+                let norm = order.norm(cx, x, axes)?;
+                let divisor = cx.binary_scalar(BinaryOp::Max, norm, epsilon)?;
+                Ok(vec![cx.div(x, divisor)?])
+            }
+        }
+    }
+
+    /// The results, with the axes of one element each where the statistic is over axes.
+    fn compute(
+        &self,
+        cx: &mut LowerCx<'_>,
+        args: &Args<'_>,
+        x: Value,
+        axes: &[usize],
+        all: bool,
+    ) -> Result<Vec<Value>> {
+        use StatisticKind as K;
+        let float = cx.to_float(x)?;
+        Ok(match self.kind {
+            K::Variance => vec![cx.moments(float, axes)?.1],
+            K::Deviation => {
+                let (_, variance) = cx.moments(float, axes)?;
+                vec![cx.unary(UnaryOp::Sqrt, variance)?]
+            }
+            K::Moments => {
+                let (mean, variance) = cx.moments(float, axes)?;
+                vec![mean, variance]
+            }
+            K::LogSumExp => vec![log_sum_exp(cx, float, axes)?],
+            K::PeakToPeak => {
+                let x = if cx.ty(x).element == ElementType::Bool { float } else { x };
+                let (high, low) = (cx.reduce(ReduceOp::Max, x, axes, true)?, cx.reduce(ReduceOp::Min, x, axes, true)?);
+                vec![cx.sub(high, low)?]
+            }
+            K::CountNonzero => {
+                let dtype = super::sizes::dtype(args, &["dtype"], None)?.unwrap_or(ValueType::Int32);
+                vec![count_nonzero(cx, x, axes, crate::lower::element(dtype))?]
+            }
+            K::ZeroFraction => {
+                let zero = cx.compare_scalar(CompareOp::Eq, float, 0.0)?;
+                let zero = cx.cast_like(zero, float)?;
+                vec![cx.reduce(ReduceOp::Mean, zero, axes, true)?]
+            }
+            K::Average => vec![Self::average(cx, args, float, axes)?],
+            K::Norm => vec![Self::order(args, &["ord"], axes.len() == 2 && !all)?.norm(cx, float, axes)?],
+            K::Normalize | K::WithNorm | K::L2Normalize | K::ClipByNorm => self.normalized(cx, args, float, axes)?,
+        })
+    }
+
+    /// The axes, which `Normalize` has by default too, and where they stand among the arguments.
+    fn axes(&self, cx: &LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Option<Vec<usize>>> {
+        use StatisticKind as K;
+        let position = match self.kind {
+            K::Norm | K::WithNorm | K::ClipByNorm => Some(2),
+            _ => Some(1),
+        };
+        let names: &[&'static str] = &["axis", "axes", "dim", "reduction_indices"];
+        let axes = args.axes(cx, names, position, x)?;
+        match (axes, self.kind) {
+            (None, K::Normalize) => cx.axis(-1, x).map(|axis| Some(vec![axis])),
+            (axes, _) => Ok(axes),
+        }
+    }
+}
+
+impl LayerDef for Statistic {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        use StatisticKind as K;
+        let args = Args::new(&self.params, call);
+        args.inert(&["synchronized", "shift"]);
+        let mut x = args.numbers(cx, &["input_tensor", "tensor", "t", "value", "values"])?.value;
+        if args.keyword(&["weights"]).and_then(Arg::tensor).is_some() {
+            cx.mixes_batch();
+        }
+        let found = self.axes(cx, &args, x)?;
+        let changes_elements = matches!(self.kind, K::Normalize | K::WithNorm | K::L2Normalize | K::ClipByNorm);
+        if found.is_none() && self.kind == K::Average && args.value(cx, &["weights"], Some(1))?.is_some() {
+            x = flat(cx, x)?;
+        }
+        let all = found.is_none();
+        let axes = found.unwrap_or_else(|| (0..cx.ty(x).rank()).collect());
+        let keep = args.or(&["keepdims", "keep_dims"], None, false)?;
+        if axes.contains(&0) {
+            cx.mixes_batch();
+        }
+        let mut results = self.compute(cx, &args, x, &axes, all)?;
+        if !changes_elements {
+            for result in &mut results {
+                *result = without_axes(cx, *result, &axes, keep)?;
+            }
+        }
+        // Integers stay integers where the statistic is one of them.
+        if self.kind == K::PeakToPeak {
+            let dtype = value_type(cx.ty(x).element);
+            for result in &mut results {
+                *result = to_type(cx, *result, dtype)?;
+            }
+        }
+        args.finish(cx);
+        Ok(results.into_iter().map(KerasTensor::from).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::testing::{check, refused_with};
+    use serde_json::json;
+
+    #[test]
+    fn axes_go_or_stay() {
+        check("Var", json!({"axis": [1], "keepdims": true}), json!(["i:?,3,4"]), json!({}), "float32[?,1,4]");
+        check("Std", json!({"axis": null}), json!(["f:?,3"]), json!({}), "float32[]");
+        check("Logsumexp", json!({}), json!(["f:?,3,4"]), json!({"axis": -1}), "float32[?,3]");
+        check("Norm", json!({"ord": 1, "axis": 1, "keepdims": false}), json!(["f:?,3,4"]), json!({}), "float32[?,4]");
+        check("Normalize", json!({"axis": 1, "order": 2}), json!(["f:?,3,4"]), json!({}), "float32[?,3,4]");
+        check("CountNonzero", json!({"axis": 1}), json!(["b:?,3"]), json!({}), "int32[?]");
+    }
+
+    #[test]
+    fn refuses() {
+        let message = "the norm of order `\"nuc\"` of matrices is not supported";
+        let message = message.replace('"', "");
+        refused_with("Norm", json!({"ord": "nuc", "axis": [1, 2]}), json!(["f:?,3,4"]), &message);
+        refused_with("Var", json!({"axis": 4}), json!(["f:?,3"]), "`axis` 4 does not exist in shape [?,3]");
+    }
+}

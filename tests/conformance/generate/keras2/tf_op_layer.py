@@ -1,0 +1,72 @@
+"""Nodes of a TensorFlow graph as TensorFlow 2.0 to 2.3 wrote them into a Keras model: `TensorFlowOpLayer`, with the NodeDef as JSON and
+constants by position. No version that is pinned here writes them, so the layers are written from a real graph, as those versions did,
+and the graph itself computes the outputs."""
+
+import numpy as np
+from golden import L, golden, keras, normal, tf
+from google.protobuf.json_format import MessageToJson
+
+
+def layers_of(graph, outputs):
+    """The layers of a graph: one for each node that is neither an input nor a constant."""
+    layers, constant = [], {}
+    for op in graph.get_operations():
+        if op.type == "Const":
+            constant[op.name] = tf.make_ndarray(op.get_attr("value")).tolist()
+        elif op.type == "Placeholder":
+            config = {"batch_input_shape": [None, *op.outputs[0].shape.as_list()[1:]], "dtype": op.outputs[0].dtype.name, "sparse": False, "ragged": False, "name": op.name}
+            layers.append({"class_name": "InputLayer", "config": config, "name": op.name, "inbound_nodes": []})
+        else:
+            constants = {str(i): constant[x.op.name] for i, x in enumerate(op.inputs) if x.op.name in constant}
+            inbound = [[layer_name(x.op), 0, x.value_index, {}] for x in op.inputs if x.op.name not in constant]
+            config = {"name": layer_name(op), "trainable": True, "dtype": "float32", "node_def": MessageToJson(op.node_def), "constants": constants}
+            layers.append({"class_name": "TensorFlowOpLayer", "config": config, "name": layer_name(op), "inbound_nodes": [inbound]})
+    return layers, [[layer_name(x.op), 0, x.value_index] for x in outputs]
+
+
+def layer_name(op):
+    return op.name if op.type == "Placeholder" else "tf_op_layer_" + op.name.replace("/", "_")
+
+
+def nodes(name, shape, table):
+    """One case: each function of the input is one output."""
+    graph = tf.Graph()
+    with graph.as_default():
+        x = tf.compat.v1.placeholder(tf.float32, [None, *shape[1:]], name="x")
+        outputs = [tensor for function in table for tensor in (lambda r: r if isinstance(r, (list, tuple)) else [r])(function(x))]
+    layers, output_layers = layers_of(graph, outputs)
+
+    def edit(document):
+        config = {"name": "model", "layers": layers, "input_layers": [["x", 0, 0]], "output_layers": output_layers}
+        document["modelTopology"] = {"keras_version": "2.4.0", "backend": "tensorflow", "model_config": {"class_name": "Functional", "config": config}}
+
+    def computed(fed, _weights):
+        with tf.compat.v1.Session(graph=graph) as session:
+            return [np.asarray(value) for value in session.run(outputs, {x: fed[0]})]
+
+    inputs = keras.Input(shape[1:], name="x")
+    golden(name, keras.Model(inputs, L.Activation("linear")(inputs)), [normal(*shape)], "TensorFlowOpLayer", twin=computed, edit=edit,
+           note="nodes of a graph, each output is one of them; written from a graph as TensorFlow 2.3 did")
+
+
+nodes("tf_op_layer_arithmetic", (2, 3, 4), [
+    lambda x: x + 1.5, lambda x: 2.0 - x, lambda x: x * x, lambda x: x / 4.0, lambda x: -x, lambda x: tf.maximum(x, 0.3), lambda x: tf.minimum(x, x * 2.0), lambda x: tf.math.squared_difference(x, 1.0),
+    lambda x: tf.nn.relu(x), lambda x: tf.nn.relu6(x), lambda x: tf.nn.leaky_relu(x, 0.1), lambda x: tf.nn.elu(x), lambda x: tf.sigmoid(x), lambda x: tf.tanh(x), lambda x: tf.nn.softplus(x), lambda x: tf.nn.softmax(x),
+    lambda x: tf.exp(x), lambda x: tf.sqrt(tf.abs(x)), lambda x: tf.math.rsqrt(tf.square(x) + 1.0), lambda x: tf.math.log(tf.abs(x) + 1.0), lambda x: tf.math.floor(x), lambda x: tf.round(x), lambda x: tf.math.pow(tf.abs(x), 1.5),
+    lambda x: tf.cast(x, tf.int32), lambda x: tf.greater(x, 0.0), lambda x: tf.where(tf.greater(x, 0.0), x, tf.zeros_like(x)), lambda x: tf.clip_by_value(x, -1.0, 1.0), lambda x: tf.math.floormod(x, 0.7), lambda x: x // 0.5,
+    lambda x: tf.nn.bias_add(x, [1.0, 2.0, 3.0, 4.0]), lambda x: tf.add_n([x, x, x * 2.0]), lambda x: tf.identity(x), lambda x: tf.stop_gradient(x), lambda x: tf.nn.l2_normalize(x, -1),
+])
+nodes("tf_op_layer_layout", (2, 3, 4), [
+    lambda x: tf.reshape(x, [-1, 12]), lambda x: tf.transpose(x, [0, 2, 1]), lambda x: tf.expand_dims(x, 1), lambda x: tf.squeeze(tf.expand_dims(x, 1), [1]), lambda x: tf.concat([x, x * 2.0], -1), lambda x: tf.stack([x, x], 1),
+    lambda x: tf.unstack(x, axis=1), lambda x: tf.split(x, 2, -1), lambda x: tf.split(x, [1, 2], 1), lambda x: x[:, 1:], lambda x: x[:, 0], lambda x: x[..., tf.newaxis, 1], lambda x: x[:, ::-1, ::2], lambda x: tf.slice(x, [0, 1, 1], [-1, 2, 2]),
+    lambda x: tf.pad(x, [[0, 0], [1, 2], [0, 0]]), lambda x: tf.pad(x, [[0, 0], [1, 0], [2, 0]], constant_values=3.0), lambda x: tf.pad(x, [[0, 0], [1, 2], [0, 0]], "REFLECT"), lambda x: tf.tile(x, [1, 2, 1]), lambda x: tf.reverse(x, [1]),
+    lambda x: tf.reduce_mean(x, [1]), lambda x: tf.reduce_mean(x, [1, 2], keepdims=True), lambda x: tf.reduce_sum(x, -1), lambda x: tf.reduce_max(x, 1), lambda x: tf.reduce_min(x, [2]), lambda x: tf.reduce_prod(x, 1), lambda x: tf.argmax(x, 1),
+    lambda x: tf.gather(x, [2, 0], axis=1), lambda x: tf.math.top_k(x, 2)[0], lambda x: tf.cumsum(x, 1), lambda x: tf.matmul(x, x, transpose_b=True), lambda x: tf.matmul(x[:, 0], [[1.0], [2.0], [3.0], [4.0]]),
+    lambda x: tf.reshape(x, [tf.shape(x)[0], 2, 6]), lambda x: tf.one_hot(tf.cast(tf.abs(x[:, 0]), tf.int32), 3), lambda x: tf.linalg.band_part(x, 1, 0), lambda x: tf.roll(x, [1], [1]),
+])
+nodes("tf_op_layer_images", (2, 4, 6, 3), [
+    lambda x: tf.compat.v1.image.resize_bilinear(x, [8, 5]), lambda x: tf.compat.v1.image.resize_bilinear(x, [8, 5], half_pixel_centers=True), lambda x: tf.compat.v1.image.resize_nearest_neighbor(x, [8, 5]),
+    lambda x: tf.compat.v1.image.resize_nearest_neighbor(x, [8, 5], half_pixel_centers=True), lambda x: tf.nn.space_to_depth(x, 2), lambda x: tf.nn.depth_to_space(tf.nn.space_to_depth(x, 2), 2), lambda x: tf.nn.max_pool2d(x, 2, 2, "VALID"),
+    lambda x: tf.nn.avg_pool2d(x, 3, 2, "SAME"), lambda x: tf.nn.conv2d(x, np.linspace(-1, 1, 54).reshape(3, 3, 3, 2).astype("float32"), 2, "SAME"), lambda x: tf.nn.conv2d(x, np.linspace(-1, 1, 24).reshape(2, 2, 3, 2).astype("float32"), 1, [[0, 0], [1, 0], [0, 1], [0, 0]]),
+    lambda x: tf.nn.depthwise_conv2d(x, np.linspace(-1, 1, 12).reshape(2, 2, 3, 1).astype("float32"), [1, 1, 1, 1], "SAME"), lambda x: tf.nn.lrn(x, 1),
+])
