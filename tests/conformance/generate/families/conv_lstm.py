@@ -49,13 +49,13 @@ for label, layer, shape in KINDS:
     case(f"{label}_rectangular", lambda: single(layer(2, sizes, padding="same", strides=[1, 2, 1][:spatial]), shape), [normal(2, *shape)], kind)
 
     def with_mask():
-        x, mask = keras.Input(shape, name="x"), keras.Input([shape[0]], name="mask", dtype="bool")
+        x, mask = keras.Input(shape, name="x"), keras.Input([shape[0]], name="mask", dtype="int32")
         return keras.Model([x, mask], layer(3, 3, padding="same", return_sequences=True)(x, mask=mask))
     def with_mask_backwards():
-        x, mask = keras.Input(shape, name="x"), keras.Input([shape[0]], name="mask", dtype="bool")
+        x, mask = keras.Input(shape, name="x"), keras.Input([shape[0]], name="mask", dtype="int32")
         return keras.Model([x, mask], layer(3, 3, return_state=True, go_backwards=True)(x, mask=mask))
-    case(f"{label}_masked", with_mask, [normal(2, *shape), values(MASK, "bool")], kind)
-    case(f"{label}_masked_backwards", with_mask_backwards, [normal(2, *shape), values(MASK, "bool")], kind)
+    case(f"{label}_masked", with_mask, [normal(2, *shape), values(MASK, "int32")], kind)
+    case(f"{label}_masked_backwards", with_mask_backwards, [normal(2, *shape), values(MASK, "int32")], kind)
 
     def with_state():
         x = keras.Input(shape, name="x")
@@ -92,7 +92,7 @@ IMAGES = [3, 5, 7, 2]
 
 
 def bidirectional_masked():
-    x, mask = keras.Input(IMAGES, name="x"), keras.Input([3], name="mask", dtype="bool")
+    x, mask = keras.Input(IMAGES, name="x"), keras.Input([3], name="mask", dtype="int32")
     return keras.Model([x, mask], L.Bidirectional(L.ConvLSTM2D(2, 3, return_sequences=True))(x, mask=mask))
 
 
@@ -109,7 +109,7 @@ def next_frame():
     return keras.Model(x, L.Conv3D(1, 3, activation="sigmoid", padding="same")(y), name="next_frame")
 
 
-case("bidirectional_conv_lstm2d_masked", bidirectional_masked, [normal(2, *IMAGES), values(MASK, "bool")], ["Bidirectional", "ConvLSTM2D"])
+case("bidirectional_conv_lstm2d_masked", bidirectional_masked, [normal(2, *IMAGES), values(MASK, "int32")], ["Bidirectional", "ConvLSTM2D"])
 case("bidirectional_conv_lstm2d_backward_layer", bidirectional_own, [normal(2, *IMAGES)], ["Bidirectional", "ConvLSTM2D"])
 case("time_distributed_conv_lstm1d", lambda: single(L.TimeDistributed(L.ConvLSTM1D(2, 3)), [2, 3, 6, 2]), [normal(2, 2, 3, 6, 2)], ["TimeDistributed", "ConvLSTM1D"])
 case("time_distributed_conv_lstm2d", lambda: single(L.TimeDistributed(L.ConvLSTM2D(2, 3, return_sequences=True)), [2, *IMAGES]), [normal(2, 2, *IMAGES)], ["TimeDistributed", "ConvLSTM2D"])
