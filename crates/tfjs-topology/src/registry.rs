@@ -71,7 +71,8 @@ macro_rules! for_each_layer {
                 | "RandomColorDegeneration" | "RandomColorJitter" | "RandomErasing" | "RandomGaussianBlur"
                 | "RandomInvert" | "RandomPerspective" | "RandomElasticTransform" | "RandAugment" | "AugMix" | "MixUp"
                 | "CutMix" | "Solarization";
-            rnn::recurrent::Recurrent = "LSTM" | "GRU" | "SimpleRNN" | "RNN";
+            rnn::recurrent::Recurrent = "LSTM" | "GRU" | "SimpleRNN" | "RNN" | "CuDNNLSTM" | "CuDNNGRU";
+            rnn::conv_lstm::ConvLstm = "ConvLSTM1D" | "ConvLSTM2D" | "ConvLSTM3D";
             attention::multi_head::MultiHeadAttention = "MultiHeadAttention" | "CachedMultiHeadAttention";
             attention::grouped::GroupQueryAttention = "GroupQueryAttention" | "GroupedQueryAttention";
             attention::dense::DenseAttention = "Attention" | "AdditiveAttention";
@@ -85,6 +86,7 @@ macro_rules! for_each_layer {
             text::lookup::Lookup = "StringLookup" | "IntegerLookup";
             wrap::bidirectional::Bidirectional = "Bidirectional";
             wrap::time_distributed::TimeDistributed = "TimeDistributed";
+            wrap::wrapper::Wrapper = "Wrapper";
         }
     };
 }
@@ -183,6 +185,9 @@ pub(crate) fn built_in_name(class: &str) -> &str {
     };
     match name {
         "BatchNormalizationV1" | "BatchNormalizationV2" => "BatchNormalization",
+        // TensorFlow 1.13 and its previews wrote these for the layers that choose cuDNN themselves.
+        "UnifiedLSTM" | "LSTMV1" | "LSTMV2" => "LSTM",
+        "UnifiedGRU" | "GRUV1" | "GRUV2" => "GRU",
         name => name,
     }
 }

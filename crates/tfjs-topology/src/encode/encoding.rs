@@ -4,6 +4,7 @@ use super::{At, EncodeCx, common, layer};
 use crate::activation::Activation;
 use crate::def::LayerEntry;
 use crate::producer::Producer;
+use crate::registry::built_in_name;
 use crate::types::TensorType;
 use serde_json::{Map, Value, json};
 use std::fmt::Display;
@@ -102,7 +103,7 @@ impl<'a> Encoding<'a> {
     ) -> Result<Value> {
         let mut part = Encoding::new(config, At { class, ..self.at }, self.cx);
         write(&mut part)?;
-        Ok(json!({ "class_name": class.rsplit('>').next().unwrap_or(class), "config": part.config }))
+        Ok(json!({ "class_name": built_in_name(class), "config": part.config }))
     }
 
     /// A layer or model that a wrapper holds; `calls` are the types it is called with, where they are known.

@@ -13,7 +13,12 @@ impl Types {
     pub(super) fn of(graph: &ModelGraph, path: &str) -> Types {
         let mut types: HashMap<String, Vec<Vec<TensorType>>> = HashMap::new();
         for node in &graph.nodes {
-            let inputs = node.call.inputs().into_iter().map(|value| graph.ty(*value).clone()).collect();
+            // TensorFlow.js takes initial states behind the inputs.
+            let mut inputs = node.call.inputs();
+            if let Some(states) = node.call.kwarg("initial_state") {
+                states.collect(&mut inputs);
+            }
+            let inputs = inputs.into_iter().map(|value| graph.ty(*value).clone()).collect();
             types.entry(format!("{path}{}", graph.layer(node).path)).or_default().push(inputs);
         }
         Types(types)

@@ -93,8 +93,6 @@ macro_rules! for_each_op {
             select::Where = "Where";
             matmul::Matmul = "Matmul";
             einsum::Einsum = "Einsum";
-            sizes::Shape = "Shape";
-            fill::Fill = "Fill" | "Zeros" | "Ones" | "BroadcastTo";
             sizes::Shape = "Shape" | "Size" | "Rank";
             fill::Fill = "Fill" | "Full" | "FullLike" | "Zeros" | "Ones" | "Eye" | "BroadcastTo";
             fill::Range = "Range";

@@ -27,6 +27,17 @@ pub struct Cell {
     pub activation: Activation,
     /// The activation of the gates; [`CellKind::Simple`] has none.
     pub recurrent_activation: Activation,
+    /// How the weights are stored.
+    pub layout: Layout,
+}
+
+/// How the weights of a cell are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// As Keras's own cells have them.
+    Keras,
+    /// As cuDNN has them, see [`cudnn`](super::cudnn).
+    Cudnn,
 }
 
 /// Which recurrence.
@@ -53,8 +64,9 @@ impl CellKind {
         let reset_after = || config.or("reset_after", config.producer().is_keras3());
         Ok(Some(match class {
             "SimpleRNN" | "SimpleRNNCell" => CellKind::Simple,
-            "LSTM" | "LSTMCell" => CellKind::Lstm,
+            "LSTM" | "LSTMCell" | "CuDNNLSTM" => CellKind::Lstm,
             "GRU" | "GRUCell" => CellKind::Gru { reset_after: reset_after()? },
+            "CuDNNGRU" => CellKind::Gru { reset_after: true },
             _ => return Ok(None),
         }))
     }
@@ -98,41 +110,58 @@ impl Cell {
     ///
     /// # Errors
     /// A missing or wrong field, at its JSON path.
-    pub fn read(kind: CellKind, config: &Config<'_>) -> Result<Self> {
-        config.inert(&[
-            "dropout",
-            "recurrent_dropout",
-            "dropout_W",
-            "dropout_U",
-            "unit_forget_bias",
-            "forget_bias_init",
-        ]);
+    pub fn read(kind: CellKind, class: &str, config: &Config<'_>) -> Result<Self> {
+        // Keras 1: `output_dim`.
+        let units = match config.opt("output_dim")? {
+            Some(units) => units,
+            None => config.req("units")?,
+        };
+        if class.starts_with("CuDNN") {
+            config.inert(INERT);
+            let (activation, recurrent_activation) = (Activation::TANH, Activation::SIGMOID);
+            let layout = Layout::Cudnn;
+            return Cell { kind, units, use_bias: true, activation, recurrent_activation, layout }.checked("units");
+        }
         let gate = match config.producer().family {
             Family::TensorFlowJs | Family::Keras1 => Activation::HARD_SIGMOID,
             _ => Activation::SIGMOID,
         };
-        // Keras 1: `output_dim` and `inner_activation`.
+        Cell::read_sized(kind, units, gate, config)?.checked("units")
+    }
+
+    /// Reads the cell of a layer of convolutions: an LSTM whose products are convolutions, with `filters` for units.
+    ///
+    /// # Errors
+    /// A missing or wrong field, at its JSON path.
+    pub(super) fn read_conv(config: &Config<'_>) -> Result<Self> {
+        let gate = if config.producer().is_keras3() { Activation::SIGMOID } else { Activation::HARD_SIGMOID };
+        Cell::read_sized(CellKind::Lstm, config.req("filters")?, gate, config)?.checked("filters")
+    }
+
+    fn read_sized(kind: CellKind, units: usize, gate: Activation, config: &Config<'_>) -> Result<Self> {
+        config.inert(INERT);
+        // Keras 1: `inner_activation`.
         let key = if config.value("inner_activation").is_some() { "inner_activation" } else { "recurrent_activation" };
         Ok(Cell {
             kind,
-            units: match config.opt("output_dim")? {
-                Some(units) => units,
-                None => config.req("units")?,
-            },
+            units,
             use_bias: config.or("use_bias", true)?,
             activation: read_activation(kind, config, "activation", Activation::TANH)?,
             recurrent_activation: match kind {
                 CellKind::Simple => Activation::Linear,
                 _ => read_activation(kind, config, key, gate)?,
             },
+            layout: Layout::Keras,
         })
-        .and_then(Cell::checked)
     }
 
     /// Writes the keys of the cell, in its own configuration or the layer's. What the file means by an absent one is
     /// written out.
     pub(super) fn encode(&self, target: Target, out: &mut Encoding<'_>) {
         let Target::TensorFlowJs = target;
+        if self.layout == Layout::Cudnn {
+            return;
+        }
         out.rename("output_dim", "units");
         out.rename("inner_activation", "recurrent_activation");
         out.set_default("activation", serde_json::Value::Null);
@@ -149,29 +178,30 @@ impl Cell {
         }
     }
 
-    fn checked(self) -> Result<Self> {
+    fn checked(self, key: &str) -> Result<Self> {
         if self.units == 0 {
-            return Err(Error::malformed("expected `units` of at least 1, found 0").at_json("config"));
+            return Err(Error::malformed(format!("expected `{key}` of at least 1, found 0")).at_json("config"));
         }
         Ok(self)
     }
 
-    /// The weights for inputs of this many channels, held by the object at `scope`.
+    /// The weights for inputs of this many channels, held by the object at `scope`. `window` are the sizes of the windows
+    /// of a cell of convolutions, which its kernels begin with.
     ///
     /// # Errors
     /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) if a shape overflows.
-    pub fn weights(&self, channels: usize, scope: &[Scope]) -> Result<Vec<WeightDecl>> {
-        let columns = self
-            .units
-            .checked_mul(self.kind.gates())
-            .ok_or_else(|| Error::limit(format!("`units` {} is too large", self.units)))?;
+    pub fn weights(&self, window: &[usize], channels: usize, scope: &[Scope]) -> Result<Vec<WeightDecl>> {
+        let too_large = || Error::limit(format!("`units` {} is too large", self.units));
+        let columns = self.units.checked_mul(self.kind.gates()).ok_or_else(too_large)?;
+        let kernel = |rows: usize| Shape::new([window, &[rows, columns]].concat());
         let mut weights = vec![
-            WeightDecl::new("kernel", Shape::new([channels, columns])?),
-            WeightDecl::new("recurrent_kernel", Shape::new([self.units, columns])?),
+            WeightDecl::new("kernel", kernel(channels)?),
+            WeightDecl::new("recurrent_kernel", kernel(self.units)?),
         ];
         if self.use_bias {
-            let shape = match self.kind {
-                CellKind::Gru { reset_after: true } => Shape::new([2, columns])?,
+            let shape = match (self.layout, self.kind) {
+                (Layout::Cudnn, _) => Shape::new([columns.checked_mul(2).ok_or_else(too_large)?])?,
+                (Layout::Keras, CellKind::Gru { reset_after: true }) => Shape::new([2, columns])?,
                 _ => Shape::new([columns])?,
             };
             weights.push(WeightDecl::new("bias", shape));
@@ -218,19 +248,29 @@ pub struct Stepped {
 }
 
 impl Cell {
-    /// Takes the weights of the cell, in Keras's order.
+    /// Takes the weights of the cell, in Keras's order, see [`weights`](Cell::weights).
     ///
     /// # Errors
     /// As [`LowerCx::weight`].
-    pub fn take_weights(&self, cx: &mut LowerCx<'_>, channels: usize, scope: &[Scope]) -> Result<CellWeights> {
+    pub fn take_weights(
+        &self,
+        cx: &mut LowerCx<'_>,
+        window: &[usize],
+        channels: usize,
+        scope: &[Scope],
+    ) -> Result<CellWeights> {
         let mut values = Vec::new();
-        for decl in self.weights(channels, scope)? {
+        for decl in self.weights(window, channels, scope)? {
             values.push(cx.weight(decl)?);
         }
-        match values[..] {
-            [kernel, recurrent_kernel] => Ok(CellWeights { kernel, recurrent_kernel, bias: None }),
-            [kernel, recurrent_kernel, bias] => Ok(CellWeights { kernel, recurrent_kernel, bias: Some(bias) }),
-            _ => Err(Error::bug(format!("a cell with {} weights", values.len()))),
+        let weights = match values[..] {
+            [kernel, recurrent_kernel] => CellWeights { kernel, recurrent_kernel, bias: None },
+            [kernel, recurrent_kernel, bias] => CellWeights { kernel, recurrent_kernel, bias: Some(bias) },
+            _ => return Err(Error::bug(format!("a cell with {} weights", values.len()))),
+        };
+        match self.layout {
+            Layout::Keras => Ok(weights),
+            Layout::Cudnn => super::cudnn::to_keras(cx, self, weights),
         }
     }
 
@@ -263,6 +303,10 @@ impl Cell {
         }
     }
 }
+
+/// Keys that inference does not need.
+const INERT: &[&str] =
+    &["dropout", "recurrent_dropout", "dropout_W", "dropout_U", "unit_forget_bias", "forget_bias_init"];
 
 /// The activation as a function of each element; `None` if it is none.
 fn gate(activation: Activation) -> Option<Gate> {

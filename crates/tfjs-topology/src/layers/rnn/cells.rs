@@ -6,7 +6,9 @@ use crate::config::{Config, expected};
 use crate::encode::{Encoding, Target};
 use crate::layer::{Scope, ScopeKind};
 use crate::read::ReadCx;
+use crate::registry::built_in_name;
 use serde_json::{Map, Value as Json};
+use std::collections::BTreeMap;
 use tfjs_manifest::{Error, Result};
 
 /// The `cell` of an `RNN`: a cell, a list of cells, or `StackedRNNCells`; and whether states are listed from
@@ -14,22 +16,17 @@ use tfjs_manifest::{Error, Result};
 pub(super) fn read_cells(value: &Json, cx: &ReadCx<'_>, ignored: &mut Vec<String>) -> Result<(Vec<HeldCell>, bool)> {
     let tfjs = cx.producer.is_tfjs();
     if let Json::Array(cells) = value {
-        return Ok((read_stack(cells, "stacked_rnn_cells", cx, ignored)?, tfjs));
+        let name = STACK_NAME.to_string();
+        return Ok((read_stack(cells, cx, ignored).map(|cells| inside(cell_scope(&name, "cell"), cells))?, tfjs));
     }
     let (class, inner) = read_object(value, cx)?;
-    if class == "StackedRNNCells" {
-        let cells: Vec<Json> = inner.req("cells")?;
-        let name = inner.or("name", "stacked_rnn_cells".to_string())?;
-        let reversed = inner.or("reverse_state_order", false)?;
-        let cells = read_stack(&cells, &name, cx, ignored)?;
-        ignored.extend(inner.ignored());
-        return Ok((cells, tfjs || reversed));
-    }
-    let cell = read_cell(class, &inner)?;
-    let name = inner.or("name", cell.kind.cell_name().to_string())?;
-    ignored.extend(inner.ignored());
-    Ok((vec![HeldCell { cell, scope: vec![cell_scope(&name, "cell")] }], false))
+    let reversed = inner.or("reverse_state_order", false)?;
+    let (name, cells) = read_member(class, &inner, ignored)?;
+    Ok((inside(cell_scope(&name, "cell"), cells), built_in_name(class) == STACK && (tfjs || reversed)))
 }
+
+const STACK: &str = "StackedRNNCells";
+const STACK_NAME: &str = "stacked_rnn_cells";
 
 /// Warns of keys of the cells, in the words of the layers' own.
 pub(super) fn warn_of(class: &str, config: &Config<'_>, ignored: &[String]) {
@@ -43,27 +40,51 @@ pub(super) fn warn_of(class: &str, config: &Config<'_>, ignored: &[String]) {
     config.cx().warn(format!("layer `{name}` ({class}): configuration without a known meaning: {keys}"));
 }
 
-fn read_stack(cells: &[Json], name: &str, cx: &ReadCx<'_>, ignored: &mut Vec<String>) -> Result<Vec<HeldCell>> {
+/// The cells of a list, each in the object that holds it.
+fn read_stack(cells: &[Json], cx: &ReadCx<'_>, ignored: &mut Vec<String>) -> Result<Vec<HeldCell>> {
     if cells.is_empty() {
         return Err(Error::malformed("expected at least one cell, found none"));
     }
     let mut held: Vec<HeldCell> = Vec::new();
+    // `.keras` files count the cells of a class: `cells/lstm_cell`, `cells/lstm_cell_1`.
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for (i, value) in cells.iter().enumerate() {
-        let (class, inner) = read_object(value, cx).map_err(|e| e.at_json(format!("[{i}]")))?;
-        let cell = read_cell(class, &inner).map_err(|e| e.at_json(format!("[{i}]")))?;
-        let kind = cell.kind.cell_name();
-        // `.keras` files count the cells of a class: `cells/lstm_cell`, `cells/lstm_cell_1`.
-        let before = held.iter().filter(|h| h.cell.kind.cell_name() == kind).count();
-        let attr = if before == 0 { format!("cells/{kind}") } else { format!("cells/{kind}_{before}") };
-        let own = match cx.producer.is_tfjs() {
-            true => format!("RNNCell_{i}"),
-            false => inner.or("name", kind.to_string())?,
-        };
-        ignored.extend(inner.ignored());
-        let own = Scope { name: own, attr, kind: ScopeKind::Always };
-        held.push(HeldCell { cell, scope: vec![cell_scope(name, "cell"), own] });
+        let at = |e: Error| e.at_json(format!("[{i}]"));
+        let (class, inner) = read_object(value, cx).map_err(at)?;
+        let (name, members) = read_member(class, &inner, ignored).map_err(at)?;
+        let base = crate::config::to_snake_case(built_in_name(class));
+        let count = counts.entry(base.clone()).or_insert(0);
+        let attr = if *count == 0 { format!("cells/{base}") } else { format!("cells/{base}_{count}") };
+        *count += 1;
+        let name = if cx.producer.is_tfjs() { format!("RNNCell_{i}") } else { name };
+        held.extend(inside(Scope { name, attr, kind: ScopeKind::Always }, members));
     }
     Ok(held)
+}
+
+/// A cell or a stack of them by its class: its name, and its cells below it.
+fn read_member(class: &str, config: &Config<'_>, ignored: &mut Vec<String>) -> Result<(String, Vec<HeldCell>)> {
+    let cx = config.cx();
+    cx.spend_layer()?;
+    let (default, cells) = if built_in_name(class) == STACK {
+        let cells: Vec<Json> = config.req("cells")?;
+        (STACK_NAME, read_stack(&cells, &cx.deeper()?, ignored).map_err(|e| e.at_json("cells").at_json("config"))?)
+    } else {
+        let cell = read_cell(class, config)?;
+        cx.account.charge_many::<HeldCell>(1)?;
+        (cell.kind.cell_name(), vec![HeldCell { cell, scope: Vec::new() }])
+    };
+    let name = config.or("name", default.to_string())?;
+    ignored.extend(config.ignored());
+    Ok((name, cells))
+}
+
+/// The cells inside of an object.
+fn inside(scope: Scope, mut cells: Vec<HeldCell>) -> Vec<HeldCell> {
+    for held in &mut cells {
+        held.scope.insert(0, scope.clone());
+    }
+    cells
 }
 
 fn read_object<'a>(value: &'a Json, cx: &'a ReadCx<'a>) -> Result<(&'a str, Config<'a>)> {
@@ -79,8 +100,9 @@ fn class_and_config(value: &Json) -> Result<(&str, &Map<String, Json>)> {
 }
 
 fn read_cell(class: &str, config: &Config<'_>) -> Result<Cell> {
-    match CellKind::of_class(class.rsplit('>').next().unwrap_or(class), config)? {
-        Some(kind) => Cell::read(kind, config),
+    let name = built_in_name(class);
+    match CellKind::of_class(name, config)?.filter(|_| name.ends_with("Cell")) {
+        Some(kind) => Cell::read(kind, name, config),
         None => Err(Error::unsupported(format!(
             "unknown cell class `{class}`; expected `LSTMCell`, `GRUCell`, `SimpleRNNCell` or `StackedRNNCells`"
         ))),
@@ -101,11 +123,12 @@ impl Recurrent {
         }
         let (class, config) = class_and_config(written)?;
         out.part(class, config, |part| {
-            if class == "StackedRNNCells" {
+            if built_in_name(class) == STACK {
                 let list = part.remove("cells").unwrap_or_default();
                 let list = self.encode_cells(target, &list, cells, part)?;
                 part.set("cells", list);
-                if !self.reverse_states {
+                let seen = self.steps.return_state || part.calls().iter().any(|inputs| inputs.len() > 1);
+                if seen && !self.reverse_states {
                     part.warn("TensorFlow.js lists the states of stacked cells from the highest down");
                 }
                 return Ok(());
@@ -122,7 +145,7 @@ mod tests {
     use super::*;
     use crate::producer::{Family, Producer};
     use crate::registry::Layer;
-    use crate::testing::{after_input, check_encoded, encoded};
+    use crate::testing::{after_input, check_encoded, check_weights, encoded, read_layer_of};
     use serde_json::json;
 
     #[test]
@@ -154,7 +177,8 @@ mod tests {
     #[test]
     fn warnings_name_the_cell() {
         let gru = json!({"class_name": "GRUCell", "config": {"units": 2, "reset_after": true}});
-        let config = json!({"name": "r", "cell": {"class_name": "StackedRNNCells", "config": {"cells": [gru]}}});
+        let stack = json!({"class_name": "StackedRNNCells", "config": {"cells": [gru]}});
+        let config = json!({"name": "r", "return_state": true, "cell": stack});
         let found = encoded(Family::Keras2, &after_input(&json!([null, 4, 3]), "RNN", &config)).warnings;
         let expected = [
             "layer `l` (GRUCell): TensorFlow.js has no GRU with `reset_after`",
@@ -180,5 +204,45 @@ mod tests {
             "layer `r` (RNN): configuration without a known meaning: `peephole`, `b`",
         ];
         assert_eq!(cx.warnings.borrow().to_lines(), expected);
+    }
+
+    #[test]
+    fn stacks_inside_of_stacks() {
+        let cell =
+            |class: &str, units: usize| json!({"class_name": class, "config": {"units": units, "use_bias": false}});
+        let stack = |cells: Json| json!({"class_name": "Keras>StackedRNNCells", "config": {"cells": cells}});
+        let inner = stack(json!([cell("GRUCell", 2), cell("GRUCell", 3)]));
+        let config = json!({"cell": stack(json!([inner, cell("SimpleRNNCell", 4)]))});
+        let gru = "stacked_rnn_cells/stacked_rnn_cells/gru_cell";
+        let expect = [
+            &format!("{gru}/kernel[5,6]"),
+            &format!("{gru}/recurrent_kernel[2,6]"),
+            &format!("{gru}/kernel[2,9]"),
+            &format!("{gru}/recurrent_kernel[3,9]"),
+            "stacked_rnn_cells/simple_rnn_cell/kernel[3,4]",
+            "stacked_rnn_cells/simple_rnn_cell/recurrent_kernel[4,4]",
+        ];
+        check_weights("RNN", config.clone(), &["?,?,5"], &expect);
+        let Layer::Recurrent(layer) = read_layer_of(Family::Keras3, "RNN", config).unwrap() else { panic!("no RNN") };
+        let paths = layer
+            .cells
+            .iter()
+            .map(|held| held.scope.iter().map(|scope| scope.attr.as_str()).collect::<Vec<_>>().join("/"));
+        let expect = [
+            "cell/cells/stacked_rnn_cells/cells/gru_cell",
+            "cell/cells/stacked_rnn_cells/cells/gru_cell_1",
+            "cell/cells/simple_rnn_cell",
+        ];
+        assert_eq!(paths.collect::<Vec<_>>(), expect);
+    }
+
+    #[test]
+    fn a_stack_that_holds_itself_many_times_is_too_deep() {
+        let mut cell = json!({"class_name": "GRUCell", "config": {"units": 2}});
+        for _ in 0..200 {
+            cell = json!({"class_name": "StackedRNNCells", "config": {"cells": [cell]}});
+        }
+        let error = read_layer_of(Family::Keras2, "RNN", json!({"cell": cell})).unwrap_err();
+        assert_eq!(error.kind(), tfjs_manifest::Kind::Limit);
     }
 }

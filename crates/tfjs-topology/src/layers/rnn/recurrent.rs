@@ -5,19 +5,17 @@
 use super::arguments::Arguments;
 use super::cell::{Cell, CellKind, Sequence, cell_scope};
 use super::cells::{read_cells, warn_of};
+use super::states::{States, carry};
+use super::steps::{MaskedOutput, Steps, check_time, mask_of};
 use crate::call::Call;
 use crate::config::Config;
 use crate::encode::{Encoding, Target};
 use crate::layer::{LayerDef, Scope};
 use crate::lower::{KerasTensor, LowerCx};
-use crate::producer::Family;
 use crate::registry::{FromConfig, built_in_name};
 use serde_json::Value as Json;
-use std::sync::Arc;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
-
-pub use tfjs_ir::prim::recurrent::MaskedOutput;
 
 /// Cells stepped over a sequence `[batch, time, in]`. Weights: those of the cells, from the lowest up.
 ///
@@ -28,23 +26,10 @@ pub use tfjs_ir::prim::recurrent::MaskedOutput;
 pub struct Recurrent {
     /// The cells, lowest first. Never empty.
     pub cells: Vec<HeldCell>,
-    /// Whether every step's output is given, not the last one only.
-    pub return_sequences: bool,
-    /// Whether the final states are outputs too.
-    pub return_state: bool,
-    /// Whether the sequence is run from its end; outputs are in the order of the steps.
-    pub go_backwards: bool,
-    /// Whether the producer carries states from one batch to the next.
-    pub stateful: bool,
-    /// Whether states that are carried win over initial states that are given, unless they are all zeros: Keras 2.
-    pub carried_states_win: bool,
-    /// Whether time is the first axis, before the batch (Keras 2). DIFFERENCE: TensorFlow.js drops this key.
-    pub time_major: bool,
+    /// How they run over the sequence.
+    pub steps: Steps,
     /// Whether the states of stacked cells are listed from the highest cell down.
     pub reverse_states: bool,
-    /// What a masked step gives. Keras gives the output of the step before; TensorFlow.js the state, which differs
-    /// before the first step if there is an initial state; `zero_output_for_mask` asks for zeros.
-    pub masked_output: MaskedOutput,
 }
 
 /// A cell and where it is held.
@@ -63,10 +48,12 @@ impl FromConfig for Recurrent {
         let (cells, reverse_states) = match CellKind::of_class(class, config)? {
             Some(kind) => {
                 let scope = vec![cell_scope(kind.cell_name(), "cell")];
-                (vec![HeldCell { cell: Cell::read(kind, config)?, scope }], false)
+                (vec![HeldCell { cell: Cell::read(kind, class, config)?, scope }], false)
             }
             None => {
                 let cell: Json = config.req("cell")?;
+                // TensorFlow.js writes the cells of a stack here too.
+                config.inert(&["cells"]);
                 let mut ignored = Vec::new();
                 let cells = read_cells(&cell, config.cx(), &mut ignored);
                 let cells = cells.map_err(|e| e.at_json("cell").at_json("config"))?;
@@ -74,22 +61,7 @@ impl FromConfig for Recurrent {
                 cells
             }
         };
-        let masked_output = match (config.or("zero_output_for_mask", false)?, config.producer().is_tfjs()) {
-            (true, false) => MaskedOutput::Zeros,
-            (_, true) if cells.len() == 1 => MaskedOutput::State,
-            _ => MaskedOutput::Previous,
-        };
-        Ok(Recurrent {
-            cells,
-            return_sequences: config.or("return_sequences", false)?,
-            return_state: config.or("return_state", false)?,
-            go_backwards: config.or("go_backwards", false)?,
-            stateful: config.or("stateful", false)?,
-            carried_states_win: matches!(config.producer().family, Family::Keras1 | Family::Keras2),
-            time_major: config.or("time_major", false)?,
-            reverse_states,
-            masked_output,
-        })
+        Ok(Recurrent { cells, steps: Steps::read(config)?, reverse_states })
     }
 }
 
@@ -111,12 +83,6 @@ impl Recurrent {
 }
 
 impl Recurrent {
-    /// The layer in the other direction.
-    #[must_use]
-    pub fn turned(&self) -> Self {
-        Recurrent { go_backwards: !self.go_backwards, ..self.clone() }
-    }
-
     /// Whether both compute the same from the same weights, wherever their cells are held.
     pub fn computes_as(&self, other: &Self) -> bool {
         let bare = |layer: &Self| {
@@ -130,7 +96,8 @@ impl Recurrent {
     /// Writes the keys of the layer but for `zero_output_for_mask`.
     pub(crate) fn encode_steps(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
-        if self.time_major {
+        self.steps.warn_of_states(out);
+        if self.steps.time_major {
             out.warn("TensorFlow.js ignores `time_major`");
         }
         if built_in_name(out.class()) != "RNN" {
@@ -147,38 +114,20 @@ impl Recurrent {
 impl Recurrent {
     /// `[batch, time]` of the sequence and its channels, all checked.
     fn sequence_dims(&self, cx: &mut LowerCx<'_>, input: Value) -> Result<([Dim; 2], Dim)> {
-        let (batch, time, channels) = match (&cx.ty(input).dims[..], self.time_major) {
+        let (batch, time, channels) = match (&cx.ty(input).dims[..], self.steps.time_major) {
             (&[batch, time, channels], false) | (&[time, batch, channels], true) => (batch, time, channels),
             _ => {
                 let shape = cx.shape(input);
                 return Err(Error::malformed(format!("expected an input of rank 3, found shape {shape}")));
             }
         };
-        if !cx.at_least(time, Dim::ONE) {
-            let shape = cx.shape(input);
-            return Err(Error::malformed(format!("expected at least one time step, found shape {shape}")));
-        }
+        check_time(cx, time, input)?;
         Ok(([batch, time], channels))
-    }
-
-    /// The mask of the sequence, which has a value for each of its entries.
-    fn mask_of(&self, cx: &mut LowerCx<'_>, input: &KerasTensor) -> Result<Option<Value>> {
-        let Some(mask) = input.mask else { return Ok(None) };
-        let (found, expected) = (cx.dims_of(mask), cx.dims_of(input.value));
-        if found.len() != 2 {
-            return Err(Error::malformed(format!("expected a mask of rank 2, found shape {}", cx.shape(mask))));
-        }
-        if found.iter().zip(&expected).any(|(&a, &b)| cx.same(a, b).is_none()) {
-            let numbers = |dims: &[Dim]| dims.iter().filter_map(|&dim| cx.known_dim(dim)).collect::<Vec<usize>>();
-            let (expected, found) = (numbers(&expected[..2]), numbers(&found));
-            return Err(Error::mismatch(format!("expected a mask of shape {expected:?}, found {found:?}")));
-        }
-        Ok(Some(mask))
     }
 
     /// Time first or batch first: the same exchange both ways.
     fn exchanged(&self, cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
-        match (self.time_major, cx.ty(x).rank()) {
+        match (self.steps.time_major, cx.ty(x).rank()) {
             (false, _) => Ok(x),
             (true, rank) => cx.transpose(x, &[&[1, 0], &(2..rank).collect::<Vec<_>>()[..]].concat()),
         }
@@ -191,8 +140,10 @@ impl LayerDef for Recurrent {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let Arguments { input, states: given } = Arguments::of(call)?;
         let ([batch, _], channels) = self.sequence_dims(cx, input.value)?;
-        self.check_states(cx, &given, batch)?;
-        let mask = self.mask_of(cx, input)?;
+        let dims = self.state_units().into_iter().map(|units| vec![batch, cx.number(units)]).collect();
+        let states = States { steps: &self.steps, dims };
+        states.check(cx, &given)?;
+        let mask = mask_of(cx, input)?;
         let mut channels = cx.known(channels, "the last axis", input.value)?;
         if channels == 0 {
             let shape = cx.shape(input.value);
@@ -200,11 +151,11 @@ impl LayerDef for Recurrent {
         }
         let mut weights = Vec::new();
         for held in &self.cells {
-            weights.push(held.cell.take_weights(cx, channels, &held.scope)?);
+            weights.push(held.cell.take_weights(cx, &[], channels, &held.scope)?);
             channels = held.cell.units;
         }
-        let carried = self.carried_states(cx, batch)?;
-        let states = self.initial_states(cx, &given, &carried, batch)?;
+        let carried = states.carried(cx)?;
+        let states = states.initial(cx, &given, &carried)?;
 
         let inputs = cx.to_float(input.value)?;
         let inputs = self.exchanged(cx, inputs)?;
@@ -214,8 +165,8 @@ impl LayerDef for Recurrent {
             inputs,
             states: Vec::new(),
             mask: steps_mask,
-            backwards: self.go_backwards,
-            masked_output: self.masked_output,
+            backwards: self.steps.go_backwards,
+            masked_output: self.steps.masked_output,
         };
         for ((held, weights), states) in self.cells.iter().zip(weights).zip(self.by_cell(states)) {
             if top.is_some() && over.backwards {
@@ -231,28 +182,17 @@ impl LayerDef for Recurrent {
         }
         let top = top.ok_or_else(|| Error::bug("a recurrent layer without cells"))?;
         let finals = self.listed(finals);
-        for (&target, &state) in carried.iter().zip(&finals) {
-            cx.set(target, state)?;
-        }
-
-        let output = if self.return_sequences { self.exchanged(cx, top.outputs)? } else { top.last };
-        let mut outputs = vec![KerasTensor::from(output).with_mask(mask.filter(|_| self.return_sequences))];
-        if self.return_state {
-            outputs.extend(finals.into_iter().map(KerasTensor::from));
-        }
-        Ok(outputs)
+        carry(cx, &carried, &finals)?;
+        let outputs = if self.steps.return_sequences { self.exchanged(cx, top.outputs)? } else { top.outputs };
+        Ok(self.steps.outputs(outputs, top.last, finals, mask))
     }
 
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
-        if self.masked_output == MaskedOutput::Zeros {
+        if self.steps.masked_output == MaskedOutput::Zeros {
             out.warn("TensorFlow.js ignores `zero_output_for_mask`");
         }
         self.encode_steps(target, out)
-    }
-
-    fn turned(&self) -> Option<Arc<dyn LayerDef>> {
-        Some(Arc::new(Recurrent::turned(self)))
     }
 }
 
@@ -322,8 +262,9 @@ mod tests {
         let kind = |family| read(family, "GRU", json!({"units": 1})).cells[0].cell.kind;
         assert_eq!(kind(Family::TensorFlowJs), CellKind::Gru { reset_after: false });
         assert_eq!(kind(Family::Keras3), CellKind::Gru { reset_after: true });
-        let masked =
-            |family, zero: bool| read(family, "GRU", json!({"units": 1, "zero_output_for_mask": zero})).masked_output;
+        let masked = |family, zero: bool| {
+            read(family, "GRU", json!({"units": 1, "zero_output_for_mask": zero})).steps.masked_output
+        };
         assert_eq!(masked(Family::TensorFlowJs, false), MaskedOutput::State);
         assert_eq!(masked(Family::Keras3, false), MaskedOutput::Previous);
         assert_eq!(masked(Family::Keras2, true), MaskedOutput::Zeros);
@@ -401,30 +342,30 @@ mod tests {
             config,
             &["?,?,3 masked"],
             expect![[r#"
-            input "x1": f32[batch,x1.1,3]
-            input "x1.mask": bool[batch,x1.1]
-            slot slot0 "/RNNCell_0/kernel": f32[3,12]
-            slot slot1 "/RNNCell_0/recurrent_kernel": f32[4,12]
-            slot slot2 "/RNNCell_1/kernel": f32[4,15]
-            slot slot3 "/RNNCell_1/recurrent_kernel": f32[5,15]
-            const const0: f32[] = [0.0]
-            guard at_least(x1.1, 1)
-            {
-              %0 = input() {port=0} : f32[batch,x1.1,3]
-              %1 = input() {port=1} : bool[batch,x1.1]
-              %2 = param() {slot=slot0} : f32[3,12]
-              %3 = param() {slot=slot1} : f32[4,12]
-              %4 = param() {slot=slot2} : f32[4,15]
-              %5 = param() {slot=slot3} : f32[5,15]
-              %6 = const() {constant=const0} : f32[]
-              %7 = broadcast(%6) {dims=[batch,5], axes=[]} : f32[batch,5]
-              %8 = broadcast(%6) {dims=[batch,4], axes=[]} : f32[batch,4]
-              %9, %10, %11 = rnn(%0, %2, %3, %8, %1) {cell=gru, activation=tanh, recurrent_activation=hard_sigmoid/0.2/0.5, backwards=true, bias=false, mask=true, masked_output=previous} : f32[batch,x1.1,4]; f32[batch,4]; f32[batch,4]
-              %12 = reverse(%1) {axes=[1]} : bool[batch,x1.1]
-              %13, %14, %15 = rnn(%9, %4, %5, %7, %12) {cell=gru, activation=tanh, recurrent_activation=hard_sigmoid/0.2/0.5, backwards=false, bias=false, mask=true, masked_output=previous} : f32[batch,x1.1,5]; f32[batch,5]; f32[batch,5]
-              return %14 "y1"
-            }
-        "#]],
+                input "x1": f32[batch,x1.1,3]
+                input "x1.mask": bool[batch,x1.1]
+                slot slot0 "/RNNCell_0/kernel": f32[3,12]
+                slot slot1 "/RNNCell_0/recurrent_kernel": f32[4,12]
+                slot slot2 "/RNNCell_1/kernel": f32[4,15]
+                slot slot3 "/RNNCell_1/recurrent_kernel": f32[5,15]
+                const const0: f32[] = [0.0]
+                guard at_least(x1.1, 1)
+                {
+                  %0 = input() {port=0} : f32[batch,x1.1,3]
+                  %1 = input() {port=1} : bool[batch,x1.1]
+                  %2 = param() {slot=slot0} : f32[3,12]
+                  %3 = param() {slot=slot1} : f32[4,12]
+                  %4 = param() {slot=slot2} : f32[4,15]
+                  %5 = param() {slot=slot3} : f32[5,15]
+                  %6 = const() {constant=const0} : f32[]
+                  %7 = broadcast(%6) {dims=[batch,5], axes=[]} : f32[batch,5]
+                  %8 = broadcast(%6) {dims=[batch,4], axes=[]} : f32[batch,4]
+                  %9, %10, %11 = rnn(%0, %2, %3, %8, %1) {cell=gru, activation=tanh, recurrent_activation=hard_sigmoid/0.2/0.5, backwards=true, bias=false, mask=true, masked_output=state} : f32[batch,x1.1,4]; f32[batch,4]; f32[batch,4]
+                  %12 = reverse(%1) {axes=[1]} : bool[batch,x1.1]
+                  %13, %14, %15 = rnn(%9, %4, %5, %7, %12) {cell=gru, activation=tanh, recurrent_activation=hard_sigmoid/0.2/0.5, backwards=false, bias=false, mask=true, masked_output=state} : f32[batch,x1.1,5]; f32[batch,5]; f32[batch,5]
+                  return %14 "y1"
+                }
+            "#]],
         );
     }
 
@@ -581,6 +522,26 @@ mod tests {
     }
 
     #[test]
+    fn old_names() {
+        for (class, name) in [
+            ("UnifiedLSTM", "LSTM"),
+            ("LSTMV1", "LSTM"),
+            ("LSTMV2", "LSTM"),
+            ("UnifiedGRU", "GRU"),
+            ("GRUV1", "GRU"),
+            ("Keras>GRUV2", "GRU"),
+        ] {
+            let config = json!({"units": 2, "go_backwards": true});
+            let found = crate::testing::encoded(
+                Family::Keras2,
+                &crate::testing::after_input(&json!([null, 4, 3]), class, &config),
+            );
+            assert_eq!(found.topology["config"]["layers"][1]["class_name"], name);
+            assert!(found.warnings.is_empty(), "{:?}", found.warnings);
+        }
+    }
+
+    #[test]
     fn refuses() {
         let config = json!({"units": 4});
         check_refused("LSTM", config.clone(), &["?,3"], "expected an input of rank 3, found shape [?,3]");
@@ -596,6 +557,11 @@ mod tests {
 
     #[test]
     fn what_tensorflow_js_ignores() {
+        let config = json!({"units": 2, "stateful": true, "return_state": true});
+        let warning = "TensorFlow.js steps the states of a `stateful` layer once for each of its outputs in the model";
+        check_encoded(Family::Keras3, &json!([4, null, 3]), "SimpleRNN", &config, &config, &[warning]);
+        let config = json!({"units": 2, "stateful": true});
+        check_encoded(Family::Keras3, &json!([4, null, 3]), "SimpleRNN", &config, &config, &[]);
         let config = json!({"units": 2, "time_major": true, "zero_output_for_mask": true});
         let warnings = ["TensorFlow.js ignores `zero_output_for_mask`", "TensorFlow.js ignores `time_major`"];
         check_encoded(Family::Keras2, &json!([4, null, 3]), "SimpleRNN", &config, &config, &warnings);

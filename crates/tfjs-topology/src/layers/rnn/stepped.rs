@@ -1,4 +1,5 @@
-//! A cell as a loop over its steps, for activations that are not functions of each element: a `softmax` over the units.
+//! A cell as a loop over its steps: for convolutions, and for activations that are not functions of each element, such as
+//! a `softmax` over the units.
 
 use super::cell::{Cell, CellKind, CellWeights, Sequence, Stepped};
 use crate::activation::Activation;
@@ -6,6 +7,7 @@ use crate::lower::LowerCx;
 use tfjs_ir::prim::layout::Range;
 use tfjs_ir::prim::normalize::Softmax;
 use tfjs_ir::prim::recurrent::MaskedOutput;
+use tfjs_ir::window::Window;
 use tfjs_ir::{Builder, Dim, Loop, Value};
 use tfjs_manifest::{Error, Result};
 
@@ -14,63 +16,95 @@ use tfjs_manifest::{Error, Result};
 /// # Errors
 /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an activation that a loop does not have.
 pub(super) fn step_over(cx: &mut LowerCx<'_>, cell: &Cell, weights: CellWeights, over: &Sequence) -> Result<Stepped> {
-    for activation in [cell.activation, cell.recurrent_activation] {
-        if matches!(activation, Activation::Sparsemax | Activation::Glu) {
-            let name = activation.name().unwrap_or_default();
-            return Err(Error::unsupported(format!("the activation `{name}` of a recurrent cell is not supported")));
-        }
-    }
     let biases = biases(cx, cell, weights.bias)?;
     let projected = cx.matmul(over.inputs, weights.kernel)?;
     let projected = biases.map_or(Ok(projected), |(bias, _)| cx.add(projected, bias))?;
-    let dims = cx.dims_of(over.inputs);
-    let units = cx.number(cell.units);
-    let element = cx.ty(projected).element;
-    let nothing = cx.full(element, &[dims[0], units], 0.0)?;
-    // The last output is carried too: an output that is sliced off would keep all of them.
-    let carries: Vec<Value> = std::iter::once(nothing).chain(over.states.iter().copied()).collect();
-    let sequences: Vec<Value> = std::iter::once(projected).chain(over.mask).collect();
-    let recurrent_bias = biases.and_then(|(_, bias)| bias);
-    let invariants: Vec<Value> = std::iter::once(weights.recurrent_kernel).chain(recurrent_bias).collect();
-    let walk = Loop {
-        carries: &carries,
-        sequences: &sequences,
-        invariants: &invariants,
-        length: dims[1],
-        axis: 1,
-        reverse: over.backwards,
-    };
-    let masked_output = over.masked_output;
-    let (finals, collected) = cx.scan(walk, |body, carries, elements, fixed| {
-        let (&[previous, ref states @ ..], &[x, ref mask @ ..]) = (carries, elements) else {
-            return Err(Error::bug("a step without its values"));
-        };
-        let (&[kernel, ref bias @ ..], &[h, ..]) = (fixed, states) else {
-            return Err(Error::bug("a cell without a state"));
-        };
-        let step = Step { cell, kernel, bias: bias.first().copied() };
-        let mut new = step.run(body, x, states)?;
-        let mut output = new[0];
-        if let [mask] = *mask {
-            let keep = body.insert_axis(mask, 1)?;
-            let instead = match masked_output {
-                MaskedOutput::Previous => previous,
-                MaskedOutput::State => h,
-                MaskedOutput::Zeros => body.scalar(element, 0.0)?,
-            };
-            output = body.select(keep, output, instead)?;
-            for (new, &old) in new.iter_mut().zip(states) {
-                *new = body.select(keep, *new, old)?;
+    let over = Sequence { inputs: projected, ..over.clone() };
+    let recurrence =
+        Recurrence { cell, kernel: weights.recurrent_kernel, bias: biases.and_then(|(_, bias)| bias), windows: &[] };
+    recurrence.step_over(cx, &over)
+}
+
+/// What the states go through at each step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Recurrence<'a> {
+    pub(super) cell: &'a Cell,
+    /// The recurrent kernel.
+    pub(super) kernel: Value,
+    /// The bias of the states.
+    pub(super) bias: Option<Value>,
+    /// The windows of a convolution with the kernel; none for a product.
+    pub(super) windows: &'a [Window],
+}
+
+impl Recurrence<'_> {
+    /// Steps the cell over what the inputs give to all gates, their bias added: `[batch, time, .., gates * units]`.
+    ///
+    /// # Errors
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an activation that a loop does not have.
+    pub(super) fn step_over(&self, cx: &mut LowerCx<'_>, over: &Sequence) -> Result<Stepped> {
+        for activation in [self.cell.activation, self.cell.recurrent_activation] {
+            if matches!(activation, Activation::Sparsemax | Activation::Glu) {
+                let name = activation.name().unwrap_or_default();
+                return Err(Error::unsupported(format!(
+                    "the activation `{name}` of a recurrent cell is not supported"
+                )));
             }
         }
-        Ok((std::iter::once(output).chain(new).collect(), vec![output]))
-    })?;
-    let ([last, states @ ..], &[outputs]) = (&finals[..], &collected[..]) else {
-        return Err(Error::bug("a loop without its results"));
-    };
-    // The loop puts outputs where their steps are.
-    let outputs = if over.backwards { cx.reverse(outputs, &[1])? } else { outputs };
-    Ok(Stepped { outputs, last: *last, states: states.to_vec() })
+        let time = cx.dims_of(over.inputs)[1];
+        let first = *over.states.first().ok_or_else(|| Error::bug("a cell without a state"))?;
+        let (element, dims) = (cx.ty(first).element, cx.dims_of(first));
+        let nothing = cx.full(element, &dims, 0.0)?;
+        // The last output is carried too: an output that is sliced off would keep all of them.
+        let carries: Vec<Value> = std::iter::once(nothing).chain(over.states.iter().copied()).collect();
+        let sequences: Vec<Value> = std::iter::once(over.inputs).chain(over.mask).collect();
+        let invariants: Vec<Value> = std::iter::once(self.kernel).chain(self.bias).collect();
+        let walk = Loop {
+            carries: &carries,
+            sequences: &sequences,
+            invariants: &invariants,
+            length: time,
+            axis: 1,
+            reverse: over.backwards,
+        };
+        let (finals, collected) = cx.scan(walk, |body, carries, elements, fixed| {
+            let (&[previous, ref states @ ..], &[x, ref mask @ ..]) = (carries, elements) else {
+                return Err(Error::bug("a step without its values"));
+            };
+            let (&[kernel, ref bias @ ..], &[h, ..]) = (fixed, states) else {
+                return Err(Error::bug("a cell without a state"));
+            };
+            let step = Recurrence { kernel, bias: bias.first().copied(), ..*self };
+            let mut new = step.run(body, x, states)?;
+            let mut output = new[0];
+            if let [mask] = *mask {
+                let keep = of_rank(body, mask, dims.len())?;
+                let instead = match over.masked_output {
+                    MaskedOutput::Previous => previous,
+                    MaskedOutput::State => h,
+                    MaskedOutput::Zeros => body.scalar(element, 0.0)?,
+                };
+                output = body.select(keep, output, instead)?;
+                for (new, &old) in new.iter_mut().zip(states) {
+                    *new = body.select(keep, *new, old)?;
+                }
+            }
+            Ok((std::iter::once(output).chain(new).collect(), vec![output]))
+        })?;
+        let ([last, states @ ..], &[outputs]) = (&finals[..], &collected[..]) else {
+            return Err(Error::bug("a loop without its results"));
+        };
+        // The loop puts outputs where their steps are.
+        let outputs = if over.backwards { cx.reverse(outputs, &[1])? } else { outputs };
+        Ok(Stepped { outputs, last: *last, states: states.to_vec() })
+    }
+}
+
+/// A mask of the batch, or of the first axes of a state, with axes of one element up to a rank.
+fn of_rank(cx: &mut Builder, mask: Value, rank: usize) -> Result<Value> {
+    let mut dims = cx.dims_of(mask);
+    dims.resize(rank, Dim::ONE);
+    cx.reshape(mask, &dims)
 }
 
 /// The bias of the inputs and, where the cell has one, of the states.
@@ -86,16 +120,7 @@ fn biases(cx: &mut LowerCx<'_>, cell: &Cell, bias: Option<Value>) -> Result<Opti
     Ok(Some((row(Dim::ZERO)?, Some(row(Dim::ONE)?))))
 }
 
-/// One step of a cell.
-struct Step<'a> {
-    cell: &'a Cell,
-    /// The recurrent kernel.
-    kernel: Value,
-    /// The bias of the states.
-    bias: Option<Value>,
-}
-
-impl Step<'_> {
+impl Recurrence<'_> {
     /// The states after the step, the first of which is the output. `x` is the input's part of all gates.
     fn run(&self, cx: &mut Builder, x: Value, states: &[Value]) -> Result<Vec<Value>> {
         match (self.cell.kind, states) {
@@ -113,11 +138,15 @@ impl Step<'_> {
 
     fn lstm(&self, cx: &mut Builder, x: Value, h: Value, c: Value) -> Result<Vec<Value>> {
         let inner = self.recur(cx, h)?;
-        let i = self.gate_of(cx, x, inner, 0)?;
-        let f = self.gate_of(cx, x, inner, 1)?;
-        let candidate = self.sum(cx, x, inner, 2)?;
-        let candidate = self.act(cx, candidate)?;
-        let o = self.gate_of(cx, x, inner, 3)?;
+        let sum = cx.add(x, inner)?;
+        let mut gate = |index, activation| {
+            let block = self.block(cx, sum, index, 1)?;
+            apply(cx, activation, block)
+        };
+        let i = gate(0, self.cell.recurrent_activation)?;
+        let f = gate(1, self.cell.recurrent_activation)?;
+        let candidate = gate(2, self.cell.activation)?;
+        let o = gate(3, self.cell.recurrent_activation)?;
         let kept = cx.mul(f, c)?;
         let fresh = cx.mul(i, candidate)?;
         let c = cx.add(kept, fresh)?;
@@ -155,7 +184,10 @@ impl Step<'_> {
 
     /// `h R`, plus the bias of the states if there is one.
     fn recur(&self, cx: &mut Builder, h: Value) -> Result<Value> {
-        let inner = cx.matmul(h, self.kernel)?;
+        let inner = match self.windows {
+            [] => cx.matmul(h, self.kernel)?,
+            windows => cx.conv(h, self.kernel, windows, 1)?,
+        };
         self.bias.map_or(Ok(inner), |bias| cx.add(inner, bias))
     }
 
@@ -189,12 +221,13 @@ fn blend(cx: &mut Builder, z: Value, h: Value, candidate: Value) -> Result<Value
     cx.add(kept, fresh)
 }
 
-/// An activation of `[batch, units]`.
+/// An activation of `[batch, .., units]`.
 fn apply(cx: &mut Builder, activation: Activation, x: Value) -> Result<Value> {
+    let last = cx.ty(x).rank().saturating_sub(1);
     match (activation, activation.function()) {
         (_, Some(function)) => cx.activate(function, x),
-        (Activation::Softmax, _) => cx.softmax(x, &[1]),
-        (Activation::LogSoftmax, _) => cx.one(Softmax { axes: vec![1], log: true }, &[x]),
+        (Activation::Softmax, _) => cx.softmax(x, &[last]),
+        (Activation::LogSoftmax, _) => cx.one(Softmax { axes: vec![last], log: true }, &[x]),
         _ => Ok(x),
     }
 }

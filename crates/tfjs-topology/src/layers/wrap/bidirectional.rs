@@ -8,13 +8,12 @@ use crate::def::{LayerBody, LayerEntry};
 use crate::encode::{Encoding, Target};
 use crate::layer::{LayerDef, Scope, ScopeKind};
 use crate::layers::rnn::arguments::Arguments;
-use crate::layers::rnn::recurrent::{MaskedOutput, Recurrent};
+use crate::layers::rnn::steps::{MaskedOutput, Steps};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::parse::entry::read_held;
 use crate::producer::Producer;
-use crate::registry::{FromConfig, Layer};
+use crate::registry::{FromConfig, Layer, built_in_name};
 use serde_json::Value;
-use std::sync::Arc;
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_manifest::{Error, Result};
 
@@ -81,7 +80,7 @@ impl FromConfig for Bidirectional {
             Some(backward) => backward,
             None => turned(&forward).map_err(|e| e.at_json("layer").at_json("config"))?,
         };
-        let (steps, of_backward) = (Steps::of(&forward), Steps::of(&backward));
+        let (steps, of_backward) = (Returned::of(&forward), Returned::of(&backward));
         let returns = [
             ("return_sequences", steps.return_sequences == of_backward.return_sequences),
             ("return_state", steps.return_state == of_backward.return_state),
@@ -111,7 +110,7 @@ impl FromConfig for Bidirectional {
 fn read_direction(config: &Config<'_>, key: &str) -> Result<Option<LayerEntry>> {
     let Some(entry) = read_held(config, key)? else { return Ok(None) };
     match &entry.body {
-        LayerBody::Layer(Layer::Recurrent(_) | Layer::Custom(_)) => Ok(Some(entry)),
+        LayerBody::Layer(layer) if Steps::of(layer).is_some() || matches!(layer, Layer::Custom(_)) => Ok(Some(entry)),
         _ => {
             let class = &entry.class_name;
             let message = format!("expected a recurrent layer inside `Bidirectional`, found one of class `{class}`");
@@ -122,24 +121,25 @@ fn read_direction(config: &Config<'_>, key: &str) -> Result<Option<LayerEntry>> 
 
 /// What the wrapper needs to know of a direction.
 #[derive(Clone, Copy)]
-struct Steps {
+struct Returned {
     return_sequences: bool,
     return_state: bool,
     time_major: bool,
 }
 
-impl Steps {
+impl Returned {
     /// Of a layer of the caller's own the configuration says it, by Keras's keys.
     fn of(entry: &LayerEntry) -> Self {
-        if let LayerBody::Layer(Layer::Recurrent(layer)) = &entry.body {
-            let Recurrent { return_sequences, return_state, time_major, .. } = **layer;
-            return Steps { return_sequences, return_state, time_major };
+        if let LayerBody::Layer(layer) = &entry.body
+            && let Some(&Steps { return_sequences, return_state, time_major, .. }) = Steps::of(layer)
+        {
+            return Returned { return_sequences, return_state, time_major };
         }
         let flag = |key: &str| {
             let value = entry.config.get(key).or_else(|| entry.config.get(&crate::config::camel_case(key)));
             value.and_then(Value::as_bool).unwrap_or(false)
         };
-        Steps {
+        Returned {
             return_sequences: flag("return_sequences"),
             return_state: flag("return_state"),
             time_major: flag("time_major"),
@@ -147,11 +147,19 @@ impl Steps {
     }
 }
 
+/// A layer with steps as it runs in the other direction.
+fn in_other_direction(layer: &Layer) -> Option<Layer> {
+    let mut layer = layer.clone();
+    let steps = Steps::of_mut(&mut layer)?;
+    steps.go_backwards = !steps.go_backwards;
+    Some(layer)
+}
+
 /// The layer as it runs in the other direction.
 fn turned(entry: &LayerEntry) -> Result<LayerEntry> {
     let layer = match &entry.body {
-        LayerBody::Layer(Layer::Recurrent(layer)) => Some(Layer::Recurrent(Arc::new(Recurrent::turned(layer)))),
         LayerBody::Layer(Layer::Custom(def)) => def.turned().map(Layer::Custom),
+        LayerBody::Layer(layer) => in_other_direction(layer),
         _ => None,
     };
     let layer = layer.ok_or_else(|| {
@@ -168,10 +176,13 @@ fn prepare(entry: &mut LayerEntry, prefix: &str, producer: &Producer) {
     // Keras 3 writes the name with its prefix, the others without.
     let bare = if producer.is_keras3() { bare_name(&entry.name, prefix) } else { &entry.name };
     entry.name = format!("{prefix}{bare}");
-    if let LayerBody::Layer(Layer::Recurrent(layer)) = &mut entry.body
-        && !producer.is_tfjs()
-    {
-        Arc::make_mut(layer).masked_output = match layer.return_sequences {
+    let LayerBody::Layer(layer) = &mut entry.body else { return };
+    // Keras 2's convolutional layers do not know what the wrapper asks for.
+    if producer.is_tfjs() || (matches!(layer, Layer::ConvLstm(_)) && !producer.is_keras3()) {
+        return;
+    }
+    if let Some(steps) = Steps::of_mut(layer) {
+        steps.masked_output = match steps.return_sequences {
             true => MaskedOutput::Zeros,
             false => MaskedOutput::Previous,
         };
@@ -259,6 +270,9 @@ impl LayerDef for Bidirectional {
         let Target::TensorFlowJs = target;
         // Above 0 it is refused.
         out.remove("num_constants");
+        if built_in_name(&self.forward.class_name) == "RNN" {
+            out.warn("TensorFlow.js cannot make a `Bidirectional` of an `RNN` over cells");
+        }
         let forward = encode_direction(&self.forward, "forward_", target, out)?;
         out.set("layer", forward);
         if out.remove("backward_layer").is_some() && !self.is_mirror() {
@@ -273,21 +287,32 @@ impl LayerDef for Bidirectional {
 impl Bidirectional {
     /// Whether the backward layer is the forward one turned around, but for its weights.
     fn is_mirror(&self) -> bool {
-        match (&self.forward.body, &self.backward.body) {
-            (LayerBody::Layer(Layer::Recurrent(forward)), LayerBody::Layer(Layer::Recurrent(backward))) => {
-                Recurrent::turned(forward).computes_as(backward)
-            }
+        let (LayerBody::Layer(forward), LayerBody::Layer(backward)) = (&self.forward.body, &self.backward.body) else {
+            return false;
+        };
+        match (in_other_direction(forward), backward) {
+            (Some(Layer::Recurrent(forward)), Layer::Recurrent(backward)) => forward.computes_as(backward),
+            (Some(Layer::ConvLstm(forward)), Layer::ConvLstm(backward)) => forward == *backward,
             _ => false,
         }
     }
 }
 
 fn encode_direction(entry: &LayerEntry, prefix: &str, target: Target, out: &Encoding<'_>) -> Result<Value> {
-    let LayerBody::Layer(Layer::Recurrent(layer)) = &entry.body else { return out.held(entry, &[]) };
+    let LayerBody::Layer(layer @ (Layer::Recurrent(_) | Layer::ConvLstm(_))) = &entry.body else {
+        return out.held(entry, &[]);
+    };
     out.part(&entry.class_name, &entry.config, |part| {
+        if !layer.is_in_tensorflow_js(built_in_name(&entry.class_name)) {
+            part.warn("TensorFlow.js knows no layer of this class");
+        }
         // Keras sets it in here by itself; it matters where there are masks, and these have a warning of their own.
         part.remove("zero_output_for_mask");
-        layer.encode_steps(target, part)?;
+        match layer {
+            Layer::Recurrent(layer) => layer.encode_steps(target, part)?,
+            Layer::ConvLstm(layer) => layer.encode_steps(target, part)?,
+            _ => return Err(Error::bug("a direction without steps")),
+        }
         // Keras 3 writes the name with the direction, TensorFlow.js puts it before the name.
         if let Some(name) = part.get("name").and_then(Value::as_str).filter(|_| part.producer().is_keras3()) {
             part.set("name", bare_name(name, prefix).to_string());
@@ -301,9 +326,12 @@ mod tests {
     use super::*;
     use crate::producer::Family;
     use crate::read::ReadCx;
-    use crate::testing::{check_infer, check_program, check_refused, check_weights, read_layer_of};
+    use crate::testing::{
+        after_input, check_encoded, check_infer, check_program, check_refused, check_weights, encoded, read_layer_of,
+    };
     use expect_test::expect;
     use serde_json::json;
+    use std::sync::Arc;
 
     fn wrapped(class: &str, inner: Value, more: Value) -> Value {
         let mut config = json!({"layer": {"class_name": class, "config": inner}});
@@ -453,7 +481,7 @@ mod tests {
             other => panic!("{other:?} is not bidirectional"),
         };
         let backwards = |entry: &LayerEntry| match &entry.body {
-            LayerBody::Layer(Layer::Recurrent(layer)) => layer.go_backwards,
+            LayerBody::Layer(Layer::Recurrent(layer)) => layer.steps.go_backwards,
             other => panic!("{other:?} is not recurrent"),
         };
         for turned in [false, true] {
@@ -465,6 +493,41 @@ mod tests {
         let with = |backwards| layer(wrapped("GRU", json!({"units": 2}), json!({"backward_layer": given(backwards)})));
         assert!(with(true).is_mirror());
         assert!(!with(false).is_mirror());
+    }
+
+    #[test]
+    fn convolutional_layers_have_a_direction() {
+        let inner =
+            json!({"name": "c", "filters": 2, "kernel_size": 3, "return_sequences": true, "return_state": true});
+        let states = ["?,6,6,2"; 4];
+        let outputs = [&["?,?,6,6,4"][..], &states].concat();
+        check_infer("Bidirectional", wrapped("ConvLSTM2D", inner, json!({})), &["?,?,8,8,1"], &outputs);
+        let backward = |size: usize, backwards: bool| {
+            let config = json!({"filters": 2, "kernel_size": size, "go_backwards": backwards});
+            json!({"backward_layer": {"class_name": "ConvLSTM1D", "config": config}})
+        };
+        let mirror = |given: Value| {
+            let config = wrapped("ConvLSTM1D", json!({"filters": 2, "kernel_size": 3}), given);
+            match read_layer_of(Family::Keras3, "Bidirectional", config).unwrap() {
+                Layer::Bidirectional(layer) => layer.is_mirror(),
+                other => panic!("{other:?} is not bidirectional"),
+            }
+        };
+        assert!(mirror(backward(3, true)));
+        assert!(!mirror(backward(3, false)));
+        assert!(!mirror(backward(1, true)));
+    }
+
+    #[test]
+    fn what_tensorflow_js_cannot_wrap() {
+        let cell = json!({"class_name": "SimpleRNNCell", "config": {"units": 2}});
+        let sequence = json!([null, 4, 3]);
+        let config = wrapped("RNN", json!({"name": "r", "cell": cell}), json!({}));
+        let warning = "TensorFlow.js cannot make a `Bidirectional` of an `RNN` over cells";
+        check_encoded(Family::Keras2, &sequence, "Bidirectional", &config, &json!({}), &[warning]);
+        let config = wrapped("CuDNNLSTM", json!({"name": "c", "units": 2}), json!({}));
+        let found = encoded(Family::Keras2, &after_input(&sequence, "Bidirectional", &config)).warnings;
+        assert_eq!(found, ["layer `l` (CuDNNLSTM): TensorFlow.js knows no layer of this class"]);
     }
 
     #[test]

@@ -2,3 +2,4 @@
 
 pub mod bidirectional;
 pub mod time_distributed;
+pub mod wrapper;

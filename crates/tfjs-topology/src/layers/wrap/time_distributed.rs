@@ -11,7 +11,7 @@ use crate::lower::{KerasTensor, LowerCx};
 use crate::parse::entry::read_held;
 use crate::producer::Family;
 use crate::registry::FromConfig;
-use crate::types::TensorType;
+use crate::types::{SymShape, TensorType};
 use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
@@ -141,6 +141,12 @@ impl LayerDef for TimeDistributed {
             out.calls().iter().map(|inputs| inputs.iter().map(one_step).collect()).collect();
         let inner = out.held(&self.inner, &calls)?;
         out.set("layer", inner);
+        let shapes = |inputs: &[TensorType]| -> Vec<SymShape> {
+            inputs.iter().map(|ty| SymShape(ty.shape.dims().iter().skip(1).copied().collect())).collect()
+        };
+        if out.calls().windows(2).any(|pair| shapes(&pair[0]) != shapes(&pair[1])) {
+            out.warn("TensorFlow.js calls a `TimeDistributed` layer with inputs of one shape only");
+        }
         Ok(())
     }
 }
