@@ -93,7 +93,7 @@ primitive! {
 
 fn check_axes(cx: &Infer<'_>, axes: &[usize], x: &Type) -> Result<()> {
     if axes.is_empty() {
-        return Err(Error::bug("statistics over no axis"));
+        return Err(Error::malformed("statistics over no axis; expected one at least"));
     }
     axes.iter().try_for_each(|&axis| cx.axis(axis, x).map(|_: Dim| ()))
 }

@@ -14,7 +14,7 @@ use crate::types::ValueType;
 use tfjs_ir::prim::layout::Range;
 use tfjs_ir::prim::reduce::{Extreme, RunningOp};
 use tfjs_ir::{Dim, ElementType, Value};
-use tfjs_manifest::{Error, Result};
+use tfjs_manifest::{Error, Limits, Result};
 
 /// An operation along one axis that depends on the order of the elements.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,6 +132,7 @@ impl Order {
 
     fn differences(cx: &mut LowerCx<'_>, args: &Args<'_>, mut x: Value, axis: usize) -> Result<Value> {
         let times: usize = args.or(&["n"], Some(1), 1)?;
+        Limits::check("differences of differences", times as u64, 1 << 10)?;
         for _ in 0..times {
             let length = cx.dims_of(x)[axis];
             // Of no elements, no distances.

@@ -61,6 +61,9 @@ enum Parts {
     Each(Vec<Dim>),
 }
 
+/// More parts than any network cuts a tensor into.
+const MOST_PARTS: u64 = 1 << 12;
+
 impl Split {
     fn parts(&self, cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Parts> {
         let names: &[&'static str] = match self.kind {
@@ -73,7 +76,7 @@ impl Split {
             return match args.need(names, Some(1))? {
                 0 => Err(Error::malformed("a split into 0 parts")),
                 count => {
-                    Limits::check("primitives (nodes of the program)", count as u64, cx.limits().primitives)?;
+                    Limits::check("parts of a split", count as u64, MOST_PARTS)?;
                     Ok(Parts::Count(count))
                 }
             };

@@ -169,7 +169,7 @@ impl LayerDef for ConvLstm {
         let over = Sequence {
             inputs: projected,
             states,
-            mask,
+            mask: self.steps.told_mask(call, given.len(), mask),
             backwards: self.steps.go_backwards,
             masked_output: self.steps.masked_output,
         };

@@ -159,7 +159,8 @@ impl LayerDef for Recurrent {
 
         let inputs = cx.to_float(input.value)?;
         let inputs = self.exchanged(cx, inputs)?;
-        let steps_mask = mask.map(|mask| self.exchanged(cx, mask)).transpose()?;
+        let steps_mask = self.steps.told_mask(call, given.len(), mask);
+        let steps_mask = steps_mask.map(|mask| self.exchanged(cx, mask)).transpose()?;
         let (mut finals, mut top) = (Vec::new(), None);
         let mut over = Sequence {
             inputs,

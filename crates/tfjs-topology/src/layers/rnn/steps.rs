@@ -1,5 +1,6 @@
 //! How a layer runs over the steps of its sequence, whatever its cells compute.
 
+use crate::call::Call;
 use crate::config::Config;
 use crate::encode::Encoding;
 use crate::lower::{KerasTensor, LowerCx};
@@ -29,6 +30,9 @@ pub struct Steps {
     /// What a masked step gives. Keras gives the output of the step before; TensorFlow.js the state, which differs
     /// before the first step if there is an initial state; `zero_output_for_mask` asks for zeros.
     pub masked_output: MaskedOutput,
+    /// Whether a call with initial states is not told of the mask that its sequence carries: Keras 3, which fills in
+    /// `mask` for calls of one tensor only. The outputs carry it all the same.
+    pub states_hide_mask: bool,
 }
 
 impl Steps {
@@ -50,7 +54,14 @@ impl Steps {
             carried_states_win: matches!(config.producer().family, Family::Keras1 | Family::Keras2),
             time_major: config.or("time_major", false)?,
             masked_output,
+            states_hide_mask: config.producer().is_keras3(),
         })
+    }
+
+    /// The mask of the steps of a call, of `mask`, which its sequence has.
+    pub(super) fn told_mask(&self, call: &Call<KerasTensor>, states: usize, mask: Option<Value>) -> Option<Value> {
+        let hidden = self.states_hide_mask && states > 0 && call.kwarg("mask").is_none();
+        mask.filter(|_| !hidden)
     }
 
     /// The steps of a layer; `None` for a layer that has none.
@@ -109,9 +120,9 @@ pub(super) fn mask_of(cx: &mut LowerCx<'_>, input: &KerasTensor) -> Result<Optio
         return Err(Error::malformed(format!("expected a mask of rank 2, found shape {}", cx.shape(mask))));
     }
     if found.iter().zip(&expected).any(|(&a, &b)| cx.same(a, b).is_none()) {
-        let numbers = |dims: &[Dim]| dims.iter().filter_map(|&dim| cx.known_dim(dim)).collect::<Vec<usize>>();
-        let (expected, found) = (numbers(&expected[..2]), numbers(&found));
-        return Err(Error::mismatch(format!("expected a mask of shape {expected:?}, found {found:?}")));
+        let (sequence, found) = (cx.shape(input.value), cx.shape(mask));
+        let message = format!("expected a mask of the first two axes of shape {sequence}, found shape {found}");
+        return Err(Error::mismatch(message));
     }
     Ok(Some(mask))
 }

@@ -207,7 +207,11 @@ impl Bidirectional {
             )));
         }
         let (forward, backward) = states.split_at(states.len() / 2);
-        let of = |states: &[&KerasTensor]| Call::of(std::iter::once(input).chain(states.iter().copied()).cloned());
+        let of = |states: &[&KerasTensor]| {
+            let mut inner = Call::of(std::iter::once(input).chain(states.iter().copied()).cloned());
+            inner.kwargs.extend(call.kwarg("mask").map(|mask| ("mask".to_string(), mask.clone())));
+            inner
+        };
         Ok([of(forward), of(backward)])
     }
 
