@@ -680,7 +680,7 @@ fn an_answer_that_does_not_fit_leaves_the_old_one() {
     let files = [("model.json", &model[..]), ("in.json", b"[[1.0]]"), ("out.npy", b"old")];
     files.into_iter().for_each(|(name, text)| fs::write(dir.path().join(name), text).unwrap());
     // Files of that process have an end, as on a full disk.
-    let script = "trap '' XFSZ; ulimit -f 8; exec \"$0\" a_process_that_predicts --exact";
+    let script = "trap '' XFSZ; ulimit -f 8; exec \"$0\" cli::a_process_that_predicts --exact";
     let mut child = std::process::Command::new("sh");
     child.args(["-c", script]).arg(std::env::current_exe().unwrap()).env("TFJS_TEST_FOLDER", dir.path());
     let done = child.output().unwrap();

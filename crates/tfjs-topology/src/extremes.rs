@@ -92,7 +92,7 @@ fn inputs() -> impl Iterator<Item = Vec<TensorType>> {
         SHAPES.iter().flat_map(move |shape| {
             let shape: SymShape = shape.parse().expect("a shape");
             // SIZE: three at most.
-            (1..=3).map(move |n| vec![TensorType { shape: shape.clone(), dtype: dtype.clone() }; n])
+            (1..=3).map(move |n| vec![TensorType { shape: shape.clone(), dtype }; n])
         })
     };
     types(ValueType::Float).chain(types(ValueType::Int32)).chain(types(ValueType::String))
@@ -102,7 +102,7 @@ fn inputs() -> impl Iterator<Item = Vec<TensorType>> {
 fn lower(def: &dyn LayerDef, call: &Call<TensorType>) -> Result<()> {
     let mut shapes: Vec<Vec<usize>> = Vec::new();
     let call = call.try_map(|ty| {
-        shapes.push(ty.shape.dims().iter().map(|dim| dim.map_or(2, |n| n as usize)).collect());
+        shapes.push(ty.shape.dims().iter().map(|dim| dim.unwrap_or(2)).collect());
         Ok::<_, tfjs_manifest::Error>((ty.clone(), false))
     })?;
     let Alone { program, .. } = LowerCx::alone_in(Phase::Predict, true, def, &call)?;

@@ -119,7 +119,7 @@ async fn the_environment_names_the_proxy() {
         for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUEST_METHOD"] {
             command.env_remove(variable).env_remove(variable.to_lowercase());
         }
-        command.args(["--exact", "child_of_an_environment", "--ignored", "--nocapture"]);
+        command.args(["--exact", "network::child_of_an_environment", "--ignored", "--nocapture"]);
         command.env("TEST_URL", url).env(name, value);
         let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
         String::from_utf8_lossy(&output.stdout).into_owned()

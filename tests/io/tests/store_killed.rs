@@ -42,7 +42,7 @@ fn another_process() {
 
 fn spawn(from: &Path, to: &Path) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["another_process", "--exact"]).stdout(Stdio::null()).stderr(Stdio::null());
+    command.args(["store_killed::another_process", "--exact"]).stdout(Stdio::null()).stderr(Stdio::null());
     command.env("TFJS_TEST_FROM", from).env("TFJS_TEST_TO", to).spawn().unwrap()
 }
 

@@ -2,7 +2,7 @@
 //! one line, before it costs anything.
 //!
 //! Lies of servers and folders (truncated and oversized shards, 404 and HTML answers, links, traversal on
-//! disk, bombs, slow bodies) are in `io_faults` and `io_files`; lies of a manifest's fields beside the code
+//! disk, bombs, slow bodies) are in `tests/io`; lies of a manifest's fields beside the code
 //! of `tfjs-manifest`. Here is what they look like through the facade, and everything about graphs.
 
 mod budgets;

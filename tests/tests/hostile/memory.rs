@@ -1,6 +1,6 @@
 //! Small files that become large in memory, each loaded in a process of its own, whose peak is measured.
 
-use crate::budgets::{as_root, called_often};
+use super::budgets::{as_root, called_often};
 use harness::small::{Small, functional, input, layer, sequential};
 use serde_json::{Value, json};
 use std::process::Command;
@@ -18,7 +18,7 @@ fn check_peak(test: &str, mebibytes: u64, work: impl FnOnce()) {
         return;
     }
     let program = std::env::current_exe().unwrap();
-    let test = format!("memory::{test}");
+    let test = format!("hostile::memory::{test}");
     let child = Command::new(program).args(["--exact", &test, "--nocapture"]).env(CHILD, "1").output().unwrap();
     let out = String::from_utf8_lossy(&child.stdout);
     assert!(child.status.success(), "{out}{}", String::from_utf8_lossy(&child.stderr));

@@ -1,6 +1,6 @@
 //! Small files that take for ever: to load, or to predict.
 
-use crate::budgets::{as_root, called_often};
+use super::budgets::{as_root, called_often};
 use harness::small::{Small, functional, input, sequential};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};

@@ -127,7 +127,7 @@ fn matrix(cx: &mut LowerCx<'_>, x: Value, offset: i64) -> Result<Value> {
         return Err(Error::malformed("expected a vector for a diagonal, found a number"));
     };
     let away = cx.number(usize::try_from(offset.unsigned_abs()).unwrap_or(usize::MAX));
-    let mut padding = vec![Padding::NONE; last + 1];
+    let mut padding = vec![Padding::NONE; cx.ty(x).rank()];
     padding[last].high = away;
     let x = cx.pad(x, &padding, 0.0)?;
     let length = cx.dims_of(x)[last];

@@ -198,6 +198,7 @@ fn gather(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
     let x = cx.transpose(x, &order)?;
     let dims = cx.dims_of(x);
     let wide = cx.cast(indices, ElementType::I64)?;
+    // SIZE: a rank.
     let mut places = Vec::with_capacity(batch + 1);
     for (place, &dim) in dims.iter().take(batch).enumerate() {
         places.push(counter(cx, place, rank, dim)?);
@@ -230,6 +231,7 @@ fn gather_nd(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
     if batch == 0 {
         cx.mixes_batch();
     }
+    // SIZE: a rank.
     let mut places = Vec::with_capacity(axes);
     for (place, &dim) in dims.iter().take(batch).enumerate() {
         places.push(counter(cx, place, last, dim)?);

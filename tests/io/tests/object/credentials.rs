@@ -1,6 +1,6 @@
 //! Where S3's credentials, endpoint and region come from, and what is said without them.
 
-use crate::s3_server::{KEY, S3Server, SECRET, quick};
+use super::s3_server::{KEY, S3Server, SECRET, quick};
 use io_harness::fault_server::{FaultServer, Reply, Request};
 use io_harness::load::check_error;
 use std::time::Instant;

@@ -1,7 +1,7 @@
 //! S3 that fails on the way: what may be tried again is, what is broken off goes on where it was, and what cannot
 //! be helped is an error in time.
 
-use crate::s3_server::{Fault, S3Server, Seen, quick};
+use super::s3_server::{Fault, S3Server, Seen, quick};
 use io_harness::load::{check_error, load_with};
 use io_harness::sink::{TestSink, pattern};
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
 //! Reading from S3: models, ranges, validators, keys of every kind, lists, signed URLs.
 
-use crate::s3_server::{S3Server, quick};
+use super::s3_server::{S3Server, quick};
 use futures_util::TryStreamExt;
 use io_harness::archives::{ZipEntry, gzip, tar, zip};
 use io_harness::load::{check_error, load_with};
@@ -238,7 +238,7 @@ async fn a_signed_url_is_an_ordinary_load_over_http() {
     let files = server.scheme().folder("s3://models/digits", &IoCx::new(quick())).unwrap();
     let json = files.sign_get("model.json", Duration::from_secs(60)).await.unwrap();
     assert!(json.starts_with(&server.endpoint()) && json.contains("X-Amz-Signature="), "{json}");
-    assert!(!json.contains(crate::s3_server::SECRET));
+    assert!(!json.contains(super::s3_server::SECRET));
 
     let signer = files.clone();
     let options = IoOptions::default().with_async_weight_url_converter(move |path| {

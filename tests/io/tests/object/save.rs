@@ -1,7 +1,7 @@
 //! Saving to S3: whole models, large objects in parts, and what a failed save leaves, which is what was there.
 
-use crate::s3::bytes;
-use crate::s3_server::{Fault, S3Server, Seen, quick};
+use super::s3::bytes;
+use super::s3_server::{Fault, S3Server, Seen, quick};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use io_harness::load::{check_error, load_with};

@@ -1,6 +1,6 @@
 //! Stores of the caller's own: in memory, inside another, and one whose every request fails in turn.
 
-use crate::s3::bytes;
+use super::s3::bytes;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;

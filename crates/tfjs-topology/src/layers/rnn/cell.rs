@@ -36,7 +36,7 @@ pub struct Cell {
 pub enum Layout {
     /// As Keras's own cells have them.
     Keras,
-    /// As cuDNN has them, see [`cudnn`](super::cudnn).
+    /// As cuDNN has them, in one kernel and one bias, the gates one after the other.
     Cudnn,
 }
 

@@ -159,6 +159,7 @@ impl LayerDef for ConvLstm {
         let weights = self.cell.take_weights(cx, &self.windows.sizes(), channels, &scope)?;
         let projected = self.projected(cx, input.value, weights)?;
         let [dims, _] = self.state_dims(cx, projected);
+        // SIZE: two at most.
         let states = States { steps: &self.steps, dims: vec![dims; self.cell.kind.states()] };
         states.check(cx, &given)?;
         let carried = states.carried(cx)?;
