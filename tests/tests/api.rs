@@ -124,7 +124,7 @@ impl IoHandler for Broken {
 
 #[test]
 fn the_cause_of_a_handlers_failure_is_kept() {
-    let error = check_error(load(Source::handler(Broken)), Kind::Fetch, "", "a custom handler or layer failed");
+    let error = check_error(load(Source::handler(Broken)), Kind::Custom, "", "a custom handler or layer failed");
     let cause = std::error::Error::source(&error).expect("the handler's own error");
     assert_eq!(cause.to_string(), "the key is lost");
 }

@@ -5,7 +5,9 @@ use harness::cases::{Case, CaseKind, all_cases};
 use harness::oracles::{self, Oracle};
 use harness::small::check_error;
 use serde_json::Value;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tfjs::Kind;
 
@@ -68,21 +70,26 @@ fn every_finding_is_listed() {
     assert_eq!(files, listed);
 }
 
-/// Runs a job for each case of a few layers, on a few threads.
+/// Runs a job for each case of a few layers, on a few threads, and names all the cases for which it panics.
 fn for_each_case(job: impl Fn(&Case, &[u8]) + Sync) {
     let cases: Vec<Case> = all_cases().into_iter().filter(|case| case.about.kind == CaseKind::Layer).collect();
     assert!(cases.len() > 500, "the cases are there: {}", cases.len());
     let next = AtomicUsize::new(0);
+    let failed = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..4 {
+        for _ in 0..2 {
             scope.spawn(|| {
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let json = std::fs::read(case.folder.join("model.json")).expect("a case has a model.json");
-                    job(case, &json);
+                    if catch_unwind(AssertUnwindSafe(|| job(case, &json))).is_err() {
+                        failed.lock().expect("nobody panics with it").push(case.id.clone());
+                    }
                 }
             });
         }
     });
+    let failed = failed.into_inner().expect("nobody panics with it");
+    assert!(failed.is_empty(), "{} cases, whose panics stand above: {failed:?}", failed.len());
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! The conformance cases as a table; the program that runs them belongs to the tests.
 
-use crate::Outcome;
 use crate::run::{build, program_in, run};
 use crate::workspace::Workspace;
+use crate::{Outcome, codegen};
+
+/// Where the results of the last run of all cases are kept.
+pub const RESULTS: &str = "docs/conformance.json";
 
 /// Runs the cases whose id contains the filter.
 ///
@@ -11,4 +14,13 @@ use crate::workspace::Workspace;
 pub fn run_cases(workspace: &Workspace, args: &[&str]) -> Outcome {
     let binary = build(workspace, "conformance", &[])?;
     run("conformance", program_in(workspace, binary, args))
+}
+
+/// Runs all cases, keeps the results, and writes the table of them.
+///
+/// # Errors
+/// If a case fails.
+pub fn write(workspace: &Workspace) -> Outcome {
+    run_cases(workspace, &["--write", RESULTS])?;
+    codegen::write(workspace)
 }

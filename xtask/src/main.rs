@@ -24,7 +24,8 @@ usage: cargo xtask TASK
                           --full adds `tidy --builds` and the README's first command
   tidy [--builds]         the invariants of ARCHITECTURE.md; --builds also builds every crate alone (slow)
   codegen [--check]       rewrites what is generated: docs/LAYERS.md
-  conformance [FILTER]    the conformance cases as a table, by layer, producer and engine
+  conformance [FILTER]    the conformance cases as a table, by class, producer and engine
+  conformance --write     all of them; keeps the results in docs/conformance.json and docs/LAYERS.md
   golden [PRODUCER...]    makes the conformance cases again with the real TensorFlow.js and Keras (Node 20, Python 3.11)
   golden --large          makes MobileNetV2-224 with the real converter (cached, never committed) and compares with Keras
   bench [NAME...] [--large] [--json] [--seconds S] [--filter TEXT]
@@ -57,6 +58,7 @@ fn task(args: &[&str]) -> Outcome {
         ["tidy", "--builds"] => tidy::run(&workspace).and_then(|()| tidy::builds::run_each(&workspace)),
         ["codegen"] => codegen::write(&workspace),
         ["codegen", "--check"] => codegen::check(&workspace),
+        ["conformance", "--write"] => conformance::write(&workspace),
         ["conformance", rest @ ..] => conformance::run_cases(&workspace, rest),
         ["golden", "--large"] => golden::large(&workspace),
         ["golden", producers @ ..] => golden::cases(&workspace, producers),

@@ -84,7 +84,7 @@ impl LayersModel {
     /// weights that the file had but loading did not keep.
     pub fn to_artifacts(&self, options: &FileOptions) -> Result<ModelFiles> {
         let FileOptions { store, files, optimizer } = options;
-        let encoded = encode(&self.def_with_input_types(), Target::TensorFlowJs)?;
+        let encoded = encode(&self.def_with_input_types(), Target::TensorFlowJs, self.limits())?;
         let named = weight_names(self.graph(), &encoded.topology, self.custom_layers().defs(), self.limits())?;
         let mut warnings = Warnings::new();
         encoded.warnings.iter().chain(&named.warnings).for_each(|warning| warnings.push(warning));

@@ -59,7 +59,7 @@ pub mod pass;
 pub mod prim;
 pub mod program;
 pub mod random;
-mod rewrite;
+pub mod rewrite;
 pub mod text;
 pub mod ty;
 pub mod verify;

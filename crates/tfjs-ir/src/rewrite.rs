@@ -1,4 +1,4 @@
-//! Copies a program node by node through a builder, which infers types and records guards again.
+//! Copies a program node by node through a builder, which infers types and records guards again: what passes are made of.
 
 use crate::build::{Builder, Loop};
 use crate::prim::Prim;
@@ -6,13 +6,24 @@ use crate::program::{Block, Node, Program, Update, Value};
 use tfjs_manifest::{Error, Result};
 
 /// Builds something else in a node's place: its results, or `None` to copy the node.
-pub(crate) type Replace<'a> = dyn FnMut(&mut Builder, &Node, &[Value]) -> Result<Option<Vec<Value>>> + 'a;
+pub type Replace<'a> = dyn FnMut(&mut Builder, &Node, &[Value]) -> Result<Option<Vec<Value>>> + 'a;
 
-/// A copy of a program in which nodes are replaced, those of loop bodies too. Inputs, weights, states, outputs, updates,
-/// guards and origins stay.
-pub(crate) fn rewrite(program: &Program, replace: &mut Replace<'_>) -> Result<Program> {
+/// Which nodes of a program are replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Within {
+    /// Those of its body; loops are copied as they are.
+    Body,
+    /// Those of the bodies of loops too.
+    Loops,
+}
+
+/// A copy of a program in which nodes are replaced. Inputs, weights, states, outputs, updates, guards and origins stay.
+///
+/// # Errors
+/// What `replace` says; [`Kind::Bug`](tfjs_manifest::Kind::Bug) if it gives another number of results.
+pub fn rewrite(program: &Program, within: Within, replace: &mut Replace<'_>) -> Result<Program> {
     let mut b = Builder::like(program);
-    let values = copy_block(&mut b, &program.body, &[], replace)?;
+    let values = copy_block(&mut b, &program.body, &[], within, replace)?;
     let value = |old: Value| read(&values, old);
     let results = program.body.results.iter().map(|&old| value(old)).collect::<Result<Vec<_>>>()?;
     let updates = program.updates.iter().map(|update| Ok(Update { value: value(update.value)?, ..*update }));
@@ -24,6 +35,7 @@ fn copy_block(
     b: &mut Builder,
     block: &Block,
     parameters: &[Value],
+    within: Within,
     replace: &mut Replace<'_>,
 ) -> Result<Vec<Option<Value>>> {
     let mut values = vec![None; block.values.len()];
@@ -31,11 +43,11 @@ fn copy_block(
         values[old.index()] = Some(new);
     }
     for node in &block.nodes {
-        b.with_origin(node.origin);
+        b.restore_origin(node.origin);
         let operands = node.operands.iter().map(|&old| read(&values, old)).collect::<Result<Vec<_>>>()?;
         let results = match replace(b, node, &operands)? {
             Some(results) => results,
-            None => copy_node(b, node, &operands, replace)?,
+            None => copy_node(b, node, &operands, within, replace)?,
         };
         if results.len() != node.results.len() {
             let (name, found) = (node.prim.name(), results.len());
@@ -50,15 +62,24 @@ fn copy_block(
     Ok(values)
 }
 
-fn copy_node(b: &mut Builder, node: &Node, operands: &[Value], replace: &mut Replace<'_>) -> Result<Vec<Value>> {
-    let Prim::Scan(scan) = &node.prim else { return b.push(node.prim.clone(), operands) };
+fn copy_node(
+    b: &mut Builder,
+    node: &Node,
+    operands: &[Value],
+    within: Within,
+    replace: &mut Replace<'_>,
+) -> Result<Vec<Value>> {
+    let scan = match &node.prim {
+        Prim::Scan(scan) if within == Within::Loops => scan,
+        prim => return b.push(prim.clone(), operands),
+    };
     let (carries, rest) = operands.split_at_checked(scan.carries).ok_or_else(loop_without_operands)?;
     let (sequences, invariants) = rest.split_at_checked(scan.sequences).ok_or_else(loop_without_operands)?;
     let (length, axis, reverse) = (scan.length, scan.axis, scan.reverse);
     let over = Loop { carries, sequences, invariants, length, axis, reverse };
     let (mut finals, collected) = b.scan(over, |b, carries, elements, invariants| {
         let parameters = [carries, elements, invariants].concat();
-        let values = copy_block(b, &scan.body, &parameters, replace)?;
+        let values = copy_block(b, &scan.body, &parameters, within, replace)?;
         let mut next = scan.body.results.iter().map(|&old| read(&values, old)).collect::<Result<Vec<_>>>()?;
         let collected = next.split_off(scan.carries.min(next.len()));
         Ok((next, collected))

@@ -26,6 +26,8 @@ pub enum Kind {
     Limit,
     /// The caller asked for something that cannot be; never caused by what a file contains.
     Misuse,
+    /// Code of the caller's own failed: a handler, a custom layer.
+    Custom,
     /// An invariant of this project does not hold. Please report it.
     Bug,
 }
@@ -39,6 +41,7 @@ impl fmt::Display for Kind {
             Kind::Unsupported => "unsupported",
             Kind::Limit => "limit",
             Kind::Misuse => "misuse",
+            Kind::Custom => "custom",
             Kind::Bug => "bug",
         })
     }
@@ -167,7 +170,7 @@ impl Error {
     /// An error of a handler or custom layer of the user's own: its text becomes the message's cause.
     #[cold]
     pub fn custom(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::new(Kind::Fetch, "a custom handler or layer failed").with_source(source)
+        Self::new(Kind::Custom, "a custom handler or layer failed").with_source(source)
     }
 
     /// Everything that is wrong at once. One finding is returned as itself; the kind is that of the first.

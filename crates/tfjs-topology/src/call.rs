@@ -1,7 +1,7 @@
 //! One call of a layer: its arguments as they are written, with the tensors in them at whatever stage.
 //!
-//! The same type carries references while parsing (`Call<TensorRef>`), edges in the graph
-//! (`Call<ValueId>`), types during inference (`Call<TensorType>`) and tensors while running.
+//! The same type carries references while parsing (`Call<TensorRef>`), values and masks while lowering
+//! (`Call<KerasTensor>`) and edges in the graph (`Call<ValueId>`).
 
 use serde_json::Value;
 use std::sync::Arc;

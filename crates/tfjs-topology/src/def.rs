@@ -99,6 +99,11 @@ pub enum LayerBody {
 impl LayerEntry {
     /// Whether training may change the layer's weights.
     pub fn trainable(&self) -> bool {
-        self.config.get("trainable").and_then(Value::as_bool).unwrap_or(true)
+        match self.config.get("trainable") {
+            Some(Value::Bool(trainable)) => *trainable,
+            // Truth values that were written as numbers.
+            Some(Value::Number(number)) => number.as_f64() != Some(0.0),
+            _ => true,
+        }
     }
 }

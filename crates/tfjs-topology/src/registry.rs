@@ -120,6 +120,11 @@ macro_rules! declare {
         /// Every class name, in the order of the list.
         pub const CLASSES: &[&str] = &[$($($class),+),*];
 
+        /// Whether TensorFlow.js 4.22 has a layer of this class.
+        pub fn is_in_tensorflow_js(class: &str) -> bool {
+            [$(layers::$family::$file::$type::IN_TENSORFLOW_JS),*].iter().any(|known| known.contains(&class))
+        }
+
         impl Layer {
             fn read_known(class: &str, config: &Config<'_>) -> Option<Result<Layer>> {
                 Some(match class {
@@ -130,10 +135,7 @@ macro_rules! declare {
 
             /// Whether TensorFlow.js 4.22 has this class, one of the layer's.
             pub(crate) fn is_in_tensorflow_js(&self, class: &str) -> bool {
-                match self {
-                    $(Layer::$type(_) => layers::$family::$file::$type::IN_TENSORFLOW_JS.contains(&class),)*
-                    Layer::Custom(_) => false,
-                }
+                !matches!(self, Layer::Custom(_)) && is_in_tensorflow_js(class)
             }
 
             /// The description.

@@ -113,7 +113,7 @@ fn read_input(text: &str) -> (TensorType, bool) {
 #[track_caller]
 pub(crate) fn encoded(family: Family, model: &Value) -> Encoded {
     let def = parse(model, Producer::of(family), &CustomDefs::default(), &Limits::default()).unwrap();
-    encode(&def, Target::TensorFlowJs).unwrap()
+    encode(&def, Target::TensorFlowJs, &Limits::default()).unwrap()
 }
 
 /// One layer behind an input of this shape, in a Sequential.

@@ -46,7 +46,7 @@ pub fn limits() -> Limits {
     limits.files = 64;
     limits.path_chars = 256;
     limits.elements = 1 << 13;
-    limits.layers = 64;
+    limits.layers = 256;
     limits.nesting = 8;
     limits.nodes = 256;
     limits

@@ -108,7 +108,7 @@ fn instances(def: &ModelDef, model: &Model, limits: &Limits) {
 
 /// What TensorFlow.js is given is read back, and written again is the same, unless it has no words for it.
 fn check_encoded(def: &ModelDef, graph: Option<&ModelGraph>, limits: &Limits) {
-    let Ok(encoded) = proper(encode(def, Target::TensorFlowJs)) else { return };
+    let Ok(encoded) = proper(encode(def, Target::TensorFlowJs, limits)) else { return };
     for warning in &encoded.warnings {
         assert!(!warning.chars().any(char::is_control), "a warning is one line: {warning:?}");
     }
@@ -132,7 +132,7 @@ fn check_encoded(def: &ModelDef, graph: Option<&ModelGraph>, limits: &Limits) {
         proper(def)
     };
     let Ok(again) = read(&encoded.topology) else { return };
-    let twice = proper(encode(&again, Target::TensorFlowJs)).expect("what was written is written again");
+    let twice = proper(encode(&again, Target::TensorFlowJs, limits)).expect("what was written is written again");
     if encoded.warnings.is_empty() {
         assert_eq!(twice.topology, encoded.topology, "written again it is not the same");
     }

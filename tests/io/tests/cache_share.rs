@@ -65,7 +65,10 @@ fn another_process() {
 
 fn spawn(model: &Fixture, offline: &str) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["cache_share::another_process", "--exact", "--nocapture"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+        .args(["cache_share::another_process", "--exact", "--nocapture"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     command.env("TFJS_TEST_URL", model.url()).env("TFJS_TEST_CACHE", model.folder()).env("TFJS_OFFLINE", offline);
     command.spawn().unwrap()
 }

@@ -62,7 +62,7 @@ async fn a_large_file_comes_in_parts_and_every_byte_is_asked_for_once() {
         // Slow enough that those at a time are seen at a time.
         Some(tag) => {
             assert_eq!(tag, "\"a\"");
-            Reply::default().pause(30 * MILLISECOND).and(file(request))
+            Reply::default().pause(100 * MILLISECOND).and(file(request))
         }
         None => file(request),
     })
@@ -78,7 +78,7 @@ async fn a_large_file_comes_in_parts_and_every_byte_is_asked_for_once() {
 
 #[tokio::test]
 async fn requests_are_counted_over_all_files() {
-    let server = server(|request| Reply::default().pause(10 * MILLISECOND).and(file(request))).await;
+    let server = server(|request| Reply::default().pause(100 * MILLISECOND).and(file(request))).await;
     let files: &[&[&str]] = &[&["a", "b"], &["c"]];
     let sink = TestSink::new().group(&[2 * LEN]).group(&[LEN]);
     let (_, sink) = load(&server.url("/model.json"), files, sink, options().with_concurrency(3)).await.unwrap();
@@ -262,7 +262,7 @@ async fn a_large_file_that_is_not_of_the_model_is_refused_before_its_parts_are_f
 async fn files_of_unknown_length_do_not_block_large_ones() {
     for concurrency in 1..5 {
         let server = server(|request| match request.target.as_str() {
-            "/large" => Reply::default().pause(10 * MILLISECOND).and(file(request)),
+            "/large" => Reply::default().pause(100 * MILLISECOND).and(file(request)),
             _ => Reply::chunked(&[&pattern(PART), b"x"]),
         })
         .await;

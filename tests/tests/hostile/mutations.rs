@@ -71,17 +71,18 @@ fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts")
 }
 
-/// One case of every layer class there is, and the shapes of networks.
+/// Cases of every layer class and operation there is.
 fn victims() -> Vec<Victim> {
     let mut seen = std::collections::HashSet::new();
     let mut ids = Vec::new();
     for case in harness::cases::all_cases() {
-        let mut classes = case.about.layers.clone();
-        classes.sort();
-        let family = case.id.split('/').next().unwrap_or_default().to_string();
         // Networks are large; their layers have cases of their own.
-        if case.about.kind == harness::cases::CaseKind::Layer && seen.insert((family, classes)) {
-            ids.push(case.id);
+        if case.about.kind == harness::cases::CaseKind::Layer {
+            let known = seen.len();
+            seen.extend(case.about.layers);
+            if seen.len() > known {
+                ids.push(case.id);
+            }
         }
     }
     ids.iter().filter_map(|id| Victim::read(id)).collect()
@@ -132,7 +133,7 @@ fn for_each_victim(job: impl Fn(&Victim, &Runtime) -> Vec<String> + Sync) -> Vec
     let next = AtomicUsize::new(0);
     let failures = std::sync::Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..4 {
+        for _ in 0..2 {
             scope.spawn(|| {
                 let runtime = runtime();
                 while let Some(victim) = victims.get(next.fetch_add(1, Ordering::SeqCst)) {
@@ -145,7 +146,7 @@ fn for_each_victim(job: impl Fn(&Victim, &Runtime) -> Vec<String> + Sync) -> Vec
     });
     // Damage that nothing survives would test the parser only.
     let survived: usize = victims.iter().map(|v| v.survived.load(Ordering::Relaxed)).sum();
-    assert!(survived > 5 * victims.len(), "{survived} damaged files of {} cases predicted", victims.len());
+    assert!(survived > 2 * victims.len(), "{survived} damaged files of {} cases predicted", victims.len());
     failures.into_inner().expect("no job panics")
 }
 
@@ -171,8 +172,9 @@ fn every_configuration_key_may_be_nonsense() {
         };
         keys(whole.pointer(model).expect("it is there"), model, false, &mut pointers);
         let mut failures = Vec::new();
-        for pointer in &pointers {
-            for value in &nonsense {
+        for (i, pointer) in pointers.iter().enumerate() {
+            // Two kinds of nonsense for each key: over all the cases each key meets each kind.
+            for value in nonsense.iter().cycle().skip(victim.id.len() + 2 * i).take(2) {
                 let mut json = whole.clone();
                 *json.pointer_mut(pointer).expect("a pointer into this JSON") = value.clone();
                 let what = format!("{pointer} = {value}");
@@ -193,16 +195,16 @@ fn every_entry_of_a_list_may_be_missing_or_doubled() {
         let mut failures = Vec::new();
         for (pointer, len) in &lists {
             for i in 0..(*len).min(6) {
-                for double in [false, true] {
-                    let mut json = whole.clone();
-                    let list = json.pointer_mut(pointer).and_then(Value::as_array_mut).expect("a list");
-                    let item = list.remove(i);
-                    if double {
-                        list.extend([item.clone(), item]);
-                    }
-                    let what = format!("{pointer}/{i} {}", if double { "doubled" } else { "removed" });
-                    failures.extend(victim.outcome(&what, json.to_string().into_bytes(), runtime));
+                // Each place is damaged in one of the two ways; over all the cases in both.
+                let double = (victim.id.len() + i) % 2 == 0;
+                let mut json = whole.clone();
+                let list = json.pointer_mut(pointer).and_then(Value::as_array_mut).expect("a list");
+                let item = list.remove(i);
+                if double {
+                    list.extend([item.clone(), item]);
                 }
+                let what = format!("{pointer}/{i} {}", if double { "doubled" } else { "removed" });
+                failures.extend(victim.outcome(&what, json.to_string().into_bytes(), runtime));
             }
         }
         failures
@@ -245,7 +247,7 @@ fn flipped_bits_of_a_model_json() {
     let failures = for_each_victim(|victim, runtime| {
         let mut random = Random(0x9E37_79B9_7F4A_7C15);
         let mut failures = Vec::new();
-        for round in 0..60 {
+        for round in 0..24 {
             let mut json = victim.json.clone();
             for _ in 0..=round % 3 {
                 let at = random.below(json.len());
@@ -264,7 +266,7 @@ fn digits_of_a_model_json_replaced() {
         let digits: Vec<usize> = (0..victim.json.len()).filter(|&i| victim.json[i].is_ascii_digit()).collect();
         let mut random = Random(0xD1B5_4A32_D192_ED03);
         let mut failures = Vec::new();
-        for round in 0..60 {
+        for round in 0..24 {
             let mut json = victim.json.clone();
             json[digits[random.below(digits.len())]] = b'0' + random.below(10) as u8;
             failures.extend(victim.outcome(&format!("digits, round {round}"), json, runtime));

@@ -20,7 +20,7 @@ use tfjs_manifest::{Error, Result};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Engine {
-    /// Fused kernels for inference on the CPU; the default there.
+    /// Fused kernels on the CPU; the default there.
     #[default]
     Native,
     /// candle operations, on any device.

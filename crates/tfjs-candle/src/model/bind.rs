@@ -25,9 +25,10 @@ impl Shared {
         let is_known = |(known, _): &Entry| known.iter().eq(shapes.iter());
         {
             let mut known = lock();
-            if let Some(at) = known.iter().position(is_known) {
-                known.swap(0, at);
-                return Ok(known[0].1.clone());
+            if let Some(entry) = known.iter().position(is_known).and_then(|at| known.remove(at)) {
+                let bound = entry.1.clone();
+                known.push_front(entry);
+                return Ok(bound);
             }
         }
         let bound = Arc::new(self.bound(shapes)?);

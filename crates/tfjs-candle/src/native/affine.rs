@@ -4,10 +4,10 @@
 //! number for each channel become one product and one sum again, so that a kernel can take both over.
 
 use super::derived::is_derivable;
-use super::rewrite::rewrite;
 use std::collections::HashMap;
 use tfjs_ir::prim::elementwise::{BinaryOp, UnaryOp};
 use tfjs_ir::prim::normalize::BatchNorm;
+use tfjs_ir::rewrite::{Within, rewrite};
 use tfjs_ir::{Builder, Dim, ElementType, Prim, Program, SlotId, Value};
 use tfjs_manifest::Result;
 
@@ -17,7 +17,7 @@ use tfjs_manifest::Result;
 /// None for a program that is well formed.
 pub(super) fn fold_batch_norms(program: &Program) -> Result<Program> {
     let mut known = KnownDerived::of(program);
-    rewrite(program, &mut |b, node, operands| {
+    rewrite(program, Within::Body, &mut |b, node, operands| {
         known.update(b);
         match (&node.prim, operands.split_first()) {
             (Prim::BatchNorm(norm), Some((&x, parameters))) if parameters.iter().all(|&value| known.get(value)) => {
@@ -56,7 +56,7 @@ pub(super) fn collapse(program: &Program) -> Result<Program> {
     program.updates.iter().for_each(|update| uses[update.value.index()] += 1);
     let mut known = KnownDerived::of(program);
     let mut chains: HashMap<Value, Chain> = HashMap::new();
-    rewrite(program, &mut |b, node, operands| {
+    rewrite(program, Within::Body, &mut |b, node, operands| {
         known.update(b);
         let (Prim::Binary(binary), &[left, right]) = (&node.prim, operands) else { return Ok(None) };
         let swapped = known.get(left);

@@ -3,9 +3,9 @@
 //! The elements that the window sees along the first axis, depth, stand side by side as channels; what is left is
 //! a convolution of images, as many as there are positions along the depth.
 
-use super::rewrite::rewrite;
 use tfjs_ir::prim::layout::{Padding, Range};
 use tfjs_ir::prim::linear::Conv;
+use tfjs_ir::rewrite::{Within, rewrite};
 use tfjs_ir::window::{Padding as WindowPadding, Window};
 use tfjs_ir::{Builder, Dim, Prim, Program, Value};
 use tfjs_manifest::Result;
@@ -15,7 +15,7 @@ use tfjs_manifest::Result;
 /// # Errors
 /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for dimensions that are too large.
 pub(super) fn as_images(program: &Program) -> Result<Program> {
-    rewrite(program, &mut |b, node, operands| match (&node.prim, operands) {
+    rewrite(program, Within::Body, &mut |b, node, operands| match (&node.prim, operands) {
         (Prim::Conv(conv), &[x, kernel]) if conv.windows.len() == 3 && conv.groups == 1 => {
             rewritten(b, conv, x, kernel, &program.ty(node.results[0]).dims)
         }

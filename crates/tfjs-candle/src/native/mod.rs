@@ -27,7 +27,6 @@ mod layout;
 mod pads;
 mod prepare;
 mod replaced;
-mod rewrite;
 mod run;
 mod select;
 #[cfg(test)]

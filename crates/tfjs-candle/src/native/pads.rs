@@ -1,8 +1,8 @@
 //! A pass: zeros around the operand of a convolution become padding of its windows.
 
-use super::rewrite::rewrite;
 use tfjs_ir::prim::layout::{Pad, Padding};
 use tfjs_ir::prim::linear::Conv;
+use tfjs_ir::rewrite::{Within, rewrite};
 use tfjs_ir::window::{Padding as WindowPadding, Window};
 use tfjs_ir::{Dim, Prim, Program};
 use tfjs_manifest::Result;
@@ -12,7 +12,7 @@ use tfjs_manifest::Result;
 /// # Errors
 /// None for a program that is well formed.
 pub(super) fn fold_pads(program: &Program) -> Result<Program> {
-    rewrite(program, &mut |b, node, operands| {
+    rewrite(program, Within::Body, &mut |b, node, operands| {
         let (Prim::Conv(conv), &[x, kernel]) = (&node.prim, operands) else { return Ok(None) };
         let Some(from) = b.block().node_of(x) else { return Ok(None) };
         let (Prim::Pad(pad), &[inner]) = (&from.prim, &from.operands[..]) else { return Ok(None) };

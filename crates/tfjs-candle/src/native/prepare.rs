@@ -1,10 +1,10 @@
 //! Prepares a program for kernels: folds normalizations, expands what has no kernel, tidies up.
 
 use super::affine::{self, KnownDerived};
-use super::rewrite::rewrite;
 use super::{depth, kernels, pads, transposed};
 use tfjs_ir::pass::{common_subexpressions, dead_code, movement};
 use tfjs_ir::prim::normalize::Norm;
+use tfjs_ir::rewrite::{Within, rewrite};
 use tfjs_ir::{Class, Dim, Prim, Program, Value, expand};
 use tfjs_manifest::Result;
 
@@ -38,7 +38,7 @@ fn has_kernel(prim: &Prim) -> bool {
 /// that are computed.
 fn expand_odd(program: &Program) -> Result<Program> {
     let mut known = KnownDerived::of(program);
-    rewrite(program, &mut |b, node, operands| {
+    rewrite(program, Within::Body, &mut |b, node, operands| {
         known.update(b);
         if node.prim.class() != Class::Composite || !has_kernel(&node.prim) {
             return Ok(None);

@@ -3,9 +3,9 @@
 //! With `z` the operand with `stride - 1` zeros between each two elements, the element `i` of the result is the sum of
 //! `z[i + before - t * dilation] * kernel[t]`: a convolution with the kernel turned around and its channels exchanged.
 
-use super::rewrite::rewrite;
 use tfjs_ir::prim::layout::Padding;
 use tfjs_ir::prim::linear::ConvInput;
+use tfjs_ir::rewrite::{Within, rewrite};
 use tfjs_ir::window::{Padding as WindowPadding, Window};
 use tfjs_ir::{Builder, Dim, Prim, Program, Value};
 use tfjs_manifest::Result;
@@ -15,7 +15,7 @@ use tfjs_manifest::Result;
 /// # Errors
 /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for dimensions that are too large.
 pub(super) fn as_convolutions(program: &Program) -> Result<Program> {
-    rewrite(program, &mut |b, node, operands| match (&node.prim, operands) {
+    rewrite(program, Within::Body, &mut |b, node, operands| match (&node.prim, operands) {
         (Prim::ConvInput(conv), &[dy, kernel]) => rewritten(b, conv, dy, kernel),
         _ => Ok(None),
     })

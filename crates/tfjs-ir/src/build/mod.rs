@@ -19,6 +19,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tfjs_manifest::{Error, Limits, Result};
 
+/// Elements of a constant that take as long as a node.
+const ELEMENTS_PER_NODE: u64 = 64;
+
 /// A program that is being built.
 ///
 /// Weights and states are threaded: [`get`](Builder::get) gives the latest value, [`set`](Builder::set) replaces it, and
@@ -208,16 +211,21 @@ impl Builder {
         f(&mut Infer { dims, guards, guarded, origin, inputs, slots, states, constants }, block)
     }
 
+    /// Takes nodes from the limit.
+    fn spend(&mut self, nodes: u64) -> Result<()> {
+        let used = (self.limit - self.left).saturating_add(nodes);
+        Limits::check("primitives (nodes of the program)", used, self.limit)?;
+        self.left = self.limit.saturating_sub(used);
+        Ok(())
+    }
+
     /// Adds a node.
     ///
     /// # Errors
     /// What the primitive's inference refuses; [`Kind::Limit`](tfjs_manifest::Kind::Limit) past the limit of nodes.
     pub fn push(&mut self, prim: impl Into<Prim>, operands: &[Value]) -> Result<Vec<Value>> {
         let prim = prim.into();
-        if self.left == 0 {
-            Limits::check("primitives (nodes of the program)", self.limit.saturating_add(1), self.limit)?;
-        }
-        self.left = self.left.saturating_sub(1);
+        self.spend(1)?;
         let known = self.block().values.len();
         if operands.iter().any(|value| value.index() >= known) {
             return Err(Error::bug("an operand of another block"));
@@ -381,11 +389,13 @@ impl Builder {
         inner
     }
 
-    /// Adds a constant. Those that hold the same share their memory.
+    /// Adds a constant. Those that hold the same share their memory. A large one counts as many nodes, since it takes
+    /// as long to compare: a call of a shared model makes its constants again.
     ///
     /// # Errors
-    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) past 2^32 constants.
+    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) past 2^32 constants, and past the nodes of the program.
     pub fn constant(&mut self, array: Array) -> Result<Value> {
+        self.spend(array.elements() as u64 / ELEMENTS_PER_NODE)?;
         let alike = self.arrays.entry(array.fingerprint()).or_default();
         let known = alike.iter().find(|id| self.program.constants[id.index()].is_same(&array));
         let constant = match known {
@@ -447,11 +457,6 @@ impl Builder {
         self.outside_of_loops("the end of a program")?;
         let body = self.blocks.pop().ok_or_else(|| Error::bug("a program without a body"))?;
         Ok(Program { body: Block { results, ..body }, outputs, updates, ..self.program })
-    }
-
-    /// Copies of nodes come from where the nodes do.
-    pub(crate) fn with_origin(&mut self, origin: OriginId) {
-        self.origin = origin;
     }
 }
 

@@ -14,7 +14,7 @@ use crate::for_each_prim;
 use crate::prim::control::Scan;
 use crate::prim::{Class, Prim};
 use crate::program::{Block, Program, Value};
-use crate::rewrite::rewrite;
+use crate::rewrite::{Within, rewrite};
 use tfjs_manifest::{Error, Result};
 
 /// How a composite is made of simpler primitives.
@@ -58,7 +58,7 @@ pub fn expand(program: &Program, keep: &dyn Fn(&Prim) -> bool) -> Result<Program
         if !any(&current.body, &goes) {
             return Ok(expanded.unwrap_or_else(|| program.clone()));
         }
-        let next = rewrite(current, &mut |b, node, operands| match goes(&node.prim) {
+        let next = rewrite(current, Within::Loops, &mut |b, node, operands| match goes(&node.prim) {
             true => node.prim.expand(b, operands),
             false => Ok(None),
         })?;

@@ -9,7 +9,7 @@ use crate::registry::{Layer, built_in_name};
 use crate::types::TensorType;
 use serde_json::{Map, Value};
 use tfjs_ir::prim::activate::Activation as Function;
-use tfjs_manifest::{Limits, Result};
+use tfjs_manifest::Result;
 
 /// Class and configuration of a layer.
 pub(super) fn encode_layer(
@@ -47,7 +47,7 @@ pub(super) fn encode_held(
             Ok(Map::from_iter([("class_name".to_string(), class.into()), ("config".to_string(), config.into())]))
         }
         LayerBody::Model(_) => {
-            let inner = calls.first().and_then(|inputs| lower_entry(entry, inputs, &Limits::default()).ok());
+            let inner = calls.first().and_then(|inputs| lower_entry(entry, inputs, cx.limits).ok());
             let types = inner.map(|graph| Types::of(&graph, &format!("{path}/"))).unwrap_or_default();
             model::encode_entry(entry, path, &types, cx)
         }

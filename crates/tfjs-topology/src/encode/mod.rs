@@ -25,7 +25,7 @@ use crate::producer::Producer;
 use crate::read::ReadCx;
 use serde_json::{Value, json};
 use std::cell::RefCell;
-use tfjs_manifest::Result;
+use tfjs_manifest::{Limits, Result};
 use types::Types;
 
 /// What `keras_version` says of a model TensorFlow.js saved.
@@ -52,16 +52,23 @@ pub struct Encoded {
     pub warnings: Vec<String>,
 }
 
-/// Writes a model as its target does.
+/// Writes a model as its target does; within the limits that it was loaded with.
 ///
 /// # Errors
 /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for a definition that refers to what is not in it; one that was read
 /// never does.
-pub fn encode(def: &ModelDef, target: Target) -> Result<Encoded> {
+pub fn encode(def: &ModelDef, target: Target, limits: &Limits) -> Result<Encoded> {
     // Shapes tell what an axis means; without them what depends on an axis is a warning.
-    let types = lower(def, &LowerOptions::default()).map(|model| Types::of(&model.graph, "")).unwrap_or_default();
-    let cx =
-        EncodeCx { target, producer: &def.producer, read: ReadCx::new(&def.producer), warnings: RefCell::default() };
+    let mut options = LowerOptions::default();
+    options.limits.clone_from(limits);
+    let types = lower(def, &options).map(|model| Types::of(&model.graph, "")).unwrap_or_default();
+    let cx = EncodeCx {
+        target,
+        limits,
+        producer: &def.producer,
+        read: ReadCx::new(&def.producer),
+        warnings: RefCell::default(),
+    };
     let (class, config) = model::encode_model(&def.root, "", &types, &cx)?;
     let topology = json!({ "class_name": class, "config": config, "keras_version": KERAS_VERSION, "backend": BACKEND });
     let mut warnings = cx.warnings.into_inner();
@@ -75,6 +82,7 @@ pub fn encode(def: &ModelDef, target: Target) -> Result<Encoded> {
 #[derive(Debug)]
 struct EncodeCx<'a> {
     target: Target,
+    limits: &'a Limits,
     producer: &'a Producer,
     read: ReadCx<'a>,
     warnings: RefCell<Vec<String>>,

@@ -265,7 +265,7 @@ fn twins() -> Value {
 fn names_of_weights() {
     let def = parse(&twins(), Producer::of(Family::Keras2), &CustomDefs::default(), &Limits::default()).unwrap();
     let graph = lower(&def, &LowerOptions::default()).unwrap().graph;
-    let topology = encode(&def, Target::TensorFlowJs).unwrap().topology;
+    let topology = encode(&def, Target::TensorFlowJs, &Limits::default()).unwrap().topology;
     let named = weight_names(&graph, &topology, &CustomDefs::default(), &Limits::default()).unwrap();
     assert_eq!(named.names, ["a/d/kernel", "a/d/bias", "b/d/kernel", "b/d/bias"]);
     assert_eq!(
@@ -308,7 +308,7 @@ fn a_layer_of_the_callers_own_says_how_it_is_written() {
     custom.insert("Mine>Scale", Arc::new(|_: &Config<'_>| Ok(Arc::new(Scale) as Arc<dyn LayerDef>)));
     let model = after_input(&json!([null, 3]), "Mine>Scale", &json!({ "factor": 2, "dtype": { "kept": true } }));
     let def = parse(&model, Producer::of(Family::Keras2), &custom, &Limits::default()).unwrap();
-    let Encoded { topology, warnings } = encode(&def, Target::TensorFlowJs).unwrap();
+    let Encoded { topology, warnings } = encode(&def, Target::TensorFlowJs, &Limits::default()).unwrap();
     let layer = json!({ "class_name": "Mine>Scale",
         "config": { "name": "l", "scale": 2, "dtype": { "kept": true } } });
     assert_eq!(topology["config"]["layers"][1], layer);

@@ -1,4 +1,4 @@
-//! The describing half of every layer: one folder a family, one file a behaviour, rank variants together.
+//! Every layer: one folder for a family, one file for a behaviour, the variants of all ranks together.
 
 pub mod activation;
 pub mod attention;

@@ -220,6 +220,14 @@ fn depthwise(cx: &mut LowerCx<'_>, args: &Args<'_>, separable: bool) -> Result<V
         return frame.restore(cx, out);
     }
     let point = kernel(cx, args, &["pointwise_kernel", "pointwise_filter"], 2)?;
+    windows = frame.of_kernel(cx, point)?;
+    let fits = windows.iter().all(|window| window.size == 1);
+    if !fits || cx.known_dim(cx.ty(point).dims[count]) != Some(outputs) {
+        let shape = cx.shape(point);
+        return Err(Error::malformed(format!(
+            "expected a pointwise kernel of size 1 for {outputs} channels, found shape {shape}"
+        )));
+    }
     for window in &mut windows {
         *window = Window::new(1, 1, 1, Padding::Valid)?;
     }
@@ -367,6 +375,8 @@ mod tests {
         refused_with("Conv", json!({}), json!(["f:?,8,6,3", "f:3,3,2,2"]), message);
         let message = "expected a kernel of rank 4, found shape [3,3,2]";
         refused_with("Conv", json!({}), json!(["f:?,8,6,3", "f:3,3,2"]), message);
+        let message = "expected a pointwise kernel of size 1 for 6 channels, found shape [1,1,5,4]";
+        refused_with("SeparableConv", json!({}), json!(["f:?,8,6,3", "f:3,3,3,2", "f:1,1,5,4"]), message);
         refused_with("MaxPool", json!({}), json!(["f:?,8,6,3"]), "missing `pool_size`");
         let message = "expected 1 to 3 spatial axes, found shape [?,8]";
         refused_with("MaxPool", json!({"pool_size": 2}), json!(["f:?,8"]), message);

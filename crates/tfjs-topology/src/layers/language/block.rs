@@ -91,6 +91,7 @@ impl Block {
         norm: &str,
         inner: impl FnOnce(&mut LowerCx<'_>, KerasTensor) -> Result<Value>,
     ) -> Result<KerasTensor> {
+        let x = KerasTensor { value: cx.to_float(x.value)?, ..x };
         let input = if self.normalize_first { self.norm(cx, x.clone(), norm)? } else { x.clone() };
         let out = inner(cx, input)?;
         let out = Dropout { rate: Some(self.dropout), unit: Unit::Element }.lower(cx, &Call::of([out.into()]))?;
