@@ -1,5 +1,5 @@
-//! What the envelope says that predicting does not need and nobody knows: a format, an optimizer, a loss, a metric. Each
-//! is a warning.
+//! What the envelope says that predicting does not need and nobody knows: a format, an optimizer, a loss, a metric; and
+//! weight files in an order that their names contradict. Each is a warning.
 
 use crate::text::{found, shorten};
 use crate::{ModelJson, Warnings};
@@ -113,6 +113,16 @@ pub(crate) fn note(json: &ModelJson, warnings: &mut Warnings) {
     if let Some(metadata) = json.user_defined_metadata.as_ref().filter(|metadata| !metadata.is_object()) {
         warnings.push(format!("`userDefinedMetadata`: expected an object, found {}", found(metadata)));
     }
+    for (g, group) in json.weights_manifest.iter().flat_map(|manifest| manifest.groups().iter().enumerate()) {
+        if let Some([first, second]) = out_of_order(&group.paths) {
+            warnings.push(format!(
+                "weight group {g}: `{}` comes before `{}`, so the order of the files contradicts the numbers in their \
+                 names; the values of the weights are wrong unless the files were renamed",
+                shorten(first),
+                shorten(second)
+            ));
+        }
+    }
     let Some(training) = json.training_config() else { return };
     let optimizer = either(training, "optimizer_config", "optimizerConfig");
     for (what, value, known) in [
@@ -151,6 +161,21 @@ fn collect<'a>(value: &'a Value, names: &mut Vec<&'a str>) {
     }
 }
 
+/// The first two files of a group that are numbered the other way round, if all are numbered as parts of as many.
+fn out_of_order(paths: &[String]) -> Option<[&str; 2]> {
+    let numbers: Vec<(u64, u64)> = paths.iter().map(|path| shard_number(path)).collect::<Option<_>>()?;
+    let found = numbers.windows(2).position(|pair| pair[0].1 == pair[1].1 && pair[0].0 > pair[1].0)?;
+    Some([&paths[found], &paths[found + 1]])
+}
+
+/// The numbers of `group1-shard2of3.bin`: 2 and 3.
+fn shard_number(path: &str) -> Option<(u64, u64)> {
+    let (_, rest) = path.rsplit_once("shard")?;
+    let (number, rest) = rest.split_once("of")?;
+    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    Some((number.parse().ok()?, rest[..digits].parse().ok()?))
+}
+
 /// A name without its package, underscores, spaces and case.
 fn letters(name: &str) -> String {
     let bare = name.rsplit('>').next().unwrap_or(name);
@@ -184,6 +209,23 @@ mod tests {
         let by_output = json!({"loss": {"a": "mse", "b": {"class_name": "Huber", "config": {"delta": 1.0}}},
                                "metrics": [[metric]], "optimizer_config": {"class_name": "RMSprop"}});
         check(json!({"trainingConfig": by_output}), &[]);
+    }
+
+    #[test]
+    fn files_in_an_order_that_their_names_contradict_are_said() {
+        let of = |paths: Value| json!({"weightsManifest": [{"paths": paths, "weights": []}]});
+        let text = "weight group 0: `a-shard10of11.bin` comes before `a-shard2of11.bin`, so the order of the files \
+                    contradicts the numbers in their names; the values of the weights are wrong unless the files were renamed";
+        check(of(json!(["a-shard1of11.bin", "a-shard10of11.bin", "a-shard2of11.bin"])), &[text]);
+        for paths in [
+            json!(["a-shard1of2.bin", "a-shard2of2.bin"]),
+            json!(["b-shard1of1", "a-shard1of1"]),
+            json!(["a-shard2of3", "a-shard1of2"]),
+            json!(["z.bin", "a-shard1of2"]),
+            json!([]),
+        ] {
+            check(of(paths), &[]);
+        }
     }
 
     #[test]

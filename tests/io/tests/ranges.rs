@@ -77,6 +77,26 @@ async fn a_large_file_comes_in_parts_and_every_byte_is_asked_for_once() {
 }
 
 #[tokio::test]
+async fn a_large_file_of_gzip_data_is_fetched_whole_and_decompressed() {
+    let packed = io_harness::archives::gzip(&pattern(LEN));
+    assert!(packed.len() > SPLIT, "it would come in parts: {}", packed.len());
+    check_loads(move |request| Reply::file(request, &packed, "\"a\"", &[])).await;
+}
+
+#[tokio::test]
+async fn files_of_groups_without_weights_are_not_asked_for() {
+    let server = server(|request| match request.target.as_str() {
+        "/a" => Reply::file(request, &pattern(LEN), "\"a\"", &[]),
+        _ => Reply::status("404 Not Found", &[], ""),
+    })
+    .await;
+    let files: &[&[&str]] = &[&["empty"], &["a"]];
+    let sink = TestSink::new().group(&[]).group(&[LEN]);
+    let (_, sink) = load(&server.url("/model.json"), files, sink, options()).await.unwrap();
+    assert!(sink.bytes(1) == pattern(LEN));
+}
+
+#[tokio::test]
 async fn requests_are_counted_over_all_files() {
     let server = server(|request| Reply::default().pause(100 * MILLISECOND).and(file(request))).await;
     let files: &[&[&str]] = &[&["a", "b"], &["c"]];

@@ -6,7 +6,9 @@ use super::cache::{Caching, InUse};
 use super::checksums::checked;
 use super::cx::IoCx;
 use super::handler::WeightSource;
+use crate::base::files::Files;
 use crate::fetch::{LazyFiles, Opening, check_groups, check_paths, from_files, from_memory, open_lazy};
+use crate::wrap::gunzip::GunzippedFiles;
 use std::sync::Arc;
 use tfjs_manifest::{Error, GroupLayout, GroupSink, Result, Segment, TensorLayout, WeightReader, WeightSink};
 
@@ -30,13 +32,20 @@ pub async fn fetch_weights<S: WeightSink + 'static>(
 ) -> Result<S> {
     let count = check_paths(groups, &cx.options().limits)?;
     let sizes = check_groups(groups, sink.groups())?;
+    // Nothing is read from the files of a group without weights, and some are never deployed.
+    let read: Vec<Vec<String>> = groups
+        .iter()
+        .zip(&sizes)
+        .map(|(paths, size)| if *size == Some(0) { Vec::new() } else { paths.clone() })
+        .collect();
     match &checked(source, groups, cx)? {
         WeightSource::None if count > 0 => return Err(no_weights(count)),
         WeightSource::None => {}
         WeightSource::Whole(chunks) => from_memory(chunks, &mut sink, cx.reporter()).await?,
         WeightSource::Files(files) => {
-            let caching = Caching::begin(groups, cx);
-            sink = from_files(files, groups, &sizes, sink, &cx.fetch_config()).await?;
+            let caching = Caching::begin(&read, cx);
+            let files: Arc<dyn Files> = Arc::new(GunzippedFiles::new(files.clone(), cx.options().limits.clone()));
+            sink = from_files(&files, &read, &sizes, sink, &cx.fetch_config()).await?;
             caching.complete().await;
         }
     }

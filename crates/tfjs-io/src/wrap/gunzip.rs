@@ -1,0 +1,190 @@
+//! Weight files that hold gzip data, whatever they are called: decompressed as they are read. Some were compressed before
+//! they were uploaded, some by the server once more than its headers say.
+
+use crate::base::blocking;
+use crate::base::disk::read_at;
+use crate::base::files::{Body, BoxFuture, Files, OpenOptions, Opened};
+use bytes::{Bytes, BytesMut};
+use flate2::write::MultiGzDecoder;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt, TryStreamExt};
+use std::io::Write;
+use std::sync::Arc;
+use tfjs_manifest::{Error, Limits, Result};
+
+/// Bytes that tell gzip data from weights.
+const HEAD: usize = 10;
+
+/// Compressed bytes that are decompressed at once: what becomes of them is at most some megabytes.
+const STEP: usize = 4 << 10;
+
+/// Decompressed bytes that are handed on at once, about.
+const CHUNK: usize = 256 << 10;
+
+/// The files of another place, those of gzip data without it.
+#[derive(Debug)]
+pub(crate) struct GunzippedFiles {
+    inner: Arc<dyn Files>,
+    limits: Limits,
+}
+
+impl GunzippedFiles {
+    /// Around files that are read as weights, within [`Limits::inflation`].
+    pub(crate) fn new(inner: Arc<dyn Files>, limits: Limits) -> Self {
+        GunzippedFiles { inner, limits }
+    }
+}
+
+impl Files for GunzippedFiles {
+    fn open<'a>(&'a self, path: &'a str, options: OpenOptions) -> BoxFuture<'a, Result<Opened>> {
+        Box::pin(async move {
+            let whole = OpenOptions::new(options.purpose);
+            let is_part = options.range.is_some();
+            let opened = self.inner.open(path, options).await?;
+            // Whoever asks for a later part has seen the beginning.
+            if opened.offset > 0 {
+                return Ok(opened);
+            }
+            let (head, mut opened) = head(opened).await?;
+            if !is_gzip(&head) {
+                return Ok(opened);
+            }
+            if is_part {
+                drop(opened);
+                opened = self.inner.open(path, whole).await?;
+            }
+            let body = gunzipped(Opened { location: String::new(), ..opened }.into_stream(), self.limits.clone());
+            Ok(Opened::new(self.inner.location(path), Body::Stream(body)))
+        })
+    }
+
+    fn location(&self, path: &str) -> String {
+        self.inner.location(path)
+    }
+}
+
+/// Whether a file begins as gzip data does: weights do so by chance in one of 10^12 files.
+fn is_gzip(head: &[u8]) -> bool {
+    matches!(head, [0x1f, 0x8b, 8, flags, _, _, _, _, _, system, ..] if *flags < 0x20 && (*system < 14 || *system == 255))
+}
+
+/// The first bytes of a file, and the file as it was.
+async fn head(mut opened: Opened) -> Result<(Bytes, Opened)> {
+    let (head, body) = match opened.body {
+        Body::Bytes(bytes) => (bytes.slice(..bytes.len().min(HEAD)), Body::Bytes(bytes)),
+        Body::File(file) => {
+            let work = move || {
+                let mut head = vec![0; HEAD];
+                let read = read_at(&file.file, &mut head, 0);
+                head.truncate(read.map_err(|e| Error::fetch("cannot read the file").with_source(e))?);
+                Ok((Bytes::from(head), Body::File(file)))
+            };
+            blocking::run(work).await?
+        }
+        Body::Stream(mut body) => {
+            let (mut head, mut chunks) = (BytesMut::new(), Vec::new());
+            while head.len() < HEAD {
+                let Some(chunk) = body.try_next().await? else { break };
+                head.extend_from_slice(&chunk[..chunk.len().min(HEAD)]);
+                chunks.push(Ok(chunk));
+            }
+            (head.freeze(), Body::Stream(stream::iter(chunks).chain(body).boxed()))
+        }
+        Body::Unchanged => (Bytes::new(), Body::Unchanged),
+    };
+    opened.body = body;
+    Ok((head, opened))
+}
+
+/// What is being decompressed.
+struct Gunzip {
+    packed: BoxStream<'static, Result<Bytes>>,
+    /// The part of the last chunk that is still to come.
+    rest: Bytes,
+    decoder: MultiGzDecoder<Vec<u8>>,
+    limits: Limits,
+    read: u64,
+    made: u64,
+    over: bool,
+}
+
+fn gunzipped(packed: BoxStream<'static, Result<Bytes>>, limits: Limits) -> BoxStream<'static, Result<Bytes>> {
+    let decoder = MultiGzDecoder::new(Vec::new());
+    let state = Gunzip { packed, rest: Bytes::new(), decoder, limits, read: 0, made: 0, over: false };
+    stream::try_unfold(state, |mut state| async move { Ok(state.next().await?.map(|chunk| (chunk, state))) }).boxed()
+}
+
+impl Gunzip {
+    /// The next decompressed bytes.
+    async fn next(&mut self) -> Result<Option<Bytes>> {
+        let malformed = |e| Error::malformed("the file begins as gzip data and cannot be decompressed").with_source(e);
+        while !self.over && self.decoder.get_ref().len() < CHUNK {
+            if self.rest.is_empty() {
+                match self.packed.try_next().await? {
+                    Some(chunk) => self.rest = chunk,
+                    None => {
+                        self.decoder.try_finish().map_err(malformed)?;
+                        self.over = true;
+                    }
+                }
+            }
+            let step = self.rest.split_to(self.rest.len().min(STEP));
+            self.decoder.write_all(&step).map_err(malformed)?;
+            self.read += step.len() as u64;
+            self.limits.check_inflation(self.read, self.made + self.decoder.get_ref().len() as u64)?;
+        }
+        let made = std::mem::take(self.decoder.get_mut());
+        self.made += made.len() as u64;
+        Ok((!made.is_empty()).then(|| made.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MemoryFiles;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use tfjs_manifest::Kind;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    async fn read(bytes: Vec<u8>, limits: Limits) -> Result<Vec<u8>> {
+        let inner: MemoryFiles = [("w.bin".to_owned(), bytes)].into_iter().collect();
+        let files = GunzippedFiles::new(Arc::new(inner), limits);
+        let opened = files.open("w.bin", OpenOptions::default()).await?;
+        let chunks: Vec<Bytes> = opened.into_stream().try_collect().await?;
+        Ok(chunks.concat())
+    }
+
+    fn noise(len: u32) -> Vec<u8> {
+        (0..len).flat_map(|i| i.wrapping_mul(0x9E37_79B9).to_le_bytes()).collect()
+    }
+
+    #[tokio::test]
+    async fn gzip_data_is_decompressed_and_all_else_stays() {
+        let plain = noise(300_000);
+        assert!(read(gzip(&plain), Limits::default()).await.unwrap() == plain);
+        assert!(read([gzip(&plain), gzip(&plain)].concat(), Limits::default()).await.unwrap() == plain.repeat(2));
+        for other in [vec![], vec![0x1f, 0x8b], vec![0x1f, 0x8b, 8, 0xff, 0, 0, 0, 0, 0, 3, 1], plain] {
+            assert_eq!(read(other.clone(), Limits::default()).await.unwrap(), other);
+        }
+    }
+
+    #[tokio::test]
+    async fn gzip_data_that_is_cut_short_is_malformed() {
+        let packed = gzip(&noise(1000));
+        let error = read(packed[..packed.len() / 2].to_vec(), Limits::default()).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Malformed, "{error}");
+    }
+
+    #[tokio::test]
+    async fn what_becomes_much_longer_is_refused() {
+        let error = read(gzip(&vec![0; 64 << 20]), Limits::default()).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Limit, "{error}");
+    }
+}
