@@ -1,0 +1,3 @@
+//! Layers of sound.
+
+pub mod stft;
