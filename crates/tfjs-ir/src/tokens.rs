@@ -179,8 +179,9 @@ impl Tokenizer {
         };
         let mut joined = Vec::new();
         for window in widths.into_iter().filter(|&width| width > 0).flat_map(|width| tokens.windows(width)) {
-            spent.pay(window.iter().map(|token| token.len() as u64 + 1).sum())?;
-            joined.push(spent.take(window.join(" "))?);
+            let bytes: usize = window.iter().map(|token| token.len() + 1).sum();
+            spent.pay((bytes + size_of::<String>()) as u64)?;
+            joined.push(window.join(" "));
         }
         Ok(joined)
     }

@@ -37,6 +37,7 @@ fn plausible(class: &str) -> Map<String, Value> {
         "IntegerLookup" => json!({"vocabulary": [3, 4]}),
         "CategoryEncoding" => json!({"num_tokens": 3, "output_mode": "count"}),
         "Discretization" => json!({"bin_boundaries": [0, 1]}),
+        "MelSpectrogram" => json!({"fft_length": 4, "sequence_stride": 2, "num_mel_bins": 3, "sampling_rate": 10}),
         "STFTSpectrogram" => json!({"frame_length": 3, "padding": "same"}),
         "Hashing" | "HashedCrossing" => json!({"num_bins": 3}),
         "Dot" => json!({"axes": 1}),

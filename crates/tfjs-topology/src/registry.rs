@@ -89,6 +89,7 @@ macro_rules! for_each_layer {
             text::discretization::Discretization = "Discretization";
             text::hashing::Hashing = "Hashing";
             text::crossing::HashedCrossing = "HashedCrossing";
+            signal::mel::MelSpectrogram = "MelSpectrogram";
             signal::stft::StftSpectrogram = "STFTSpectrogram";
             wrap::bidirectional::Bidirectional = "Bidirectional";
             wrap::time_distributed::TimeDistributed = "TimeDistributed";

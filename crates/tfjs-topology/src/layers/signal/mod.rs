@@ -1,3 +1,4 @@
 //! Layers of sound.
 
+pub mod mel;
 pub mod stft;

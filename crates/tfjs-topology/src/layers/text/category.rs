@@ -1,15 +1,17 @@
 //! `CategoryEncoding`: whole numbers to rows.
 //!
-//! References: Keras 2's and Keras 3's `category_encoding.py`, TensorFlow.js's `category_encoding.ts`. Keras 2 and
-//! TensorFlow.js fail for a number that is no index of a row; Keras 3 counts nothing for it.
+//! References: Keras 2's and Keras 3's `category_encoding.py`, TensorFlow.js's `category_encoding.ts`. Keras 2 fails for a
+//! number that is no index of a row; Keras 3 counts nothing for it. DIFFERENCE: TensorFlow.js fails too.
 
 use super::rows::{OutputMode, Rows};
 use crate::call::{Arg, Call};
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
+use crate::producer::Family;
 use crate::registry::FromConfig;
-use crate::types::ValueType;
+use crate::types::{TensorType, ValueType};
 use tfjs_ir::prim::index::Bounds;
 use tfjs_ir::{ElementType, Value};
 use tfjs_manifest::{Error, Result};
@@ -37,7 +39,7 @@ impl FromConfig for CategoryEncoding {
             None => ("num_tokens", config.req("num_tokens")?),
         };
         let rows = Rows::read(config, output, tokens, key)?;
-        Ok(CategoryEncoding { rows, checks: !config.producer().is_keras3() })
+        Ok(CategoryEncoding { rows, checks: config.producer().family == Family::Keras2 })
     }
 }
 
@@ -76,6 +78,29 @@ impl LayerDef for CategoryEncoding {
         Ok(vec![self.rows.of(cx, numbers, weights)?.into()])
     }
 
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        out.rename("max_tokens", "num_tokens");
+        let depth = self.rows.depth;
+        let is_as_wide = |ty: &TensorType| matches!(ty.shape.dims(), &[_, Some(width)] if width == depth);
+        if out.producer().is_tfjs() {
+            return Ok(());
+        }
+        if out.calls().is_empty() || !out.calls().iter().all(|call| call.first().is_some_and(is_as_wide)) {
+            out.warn(
+                "TensorFlow.js changes the shape of this layer's input to that of its output: directly behind an input it \
+                 predicts only if that has `num_tokens` columns",
+            );
+        }
+        if out.calls().iter().any(|call| call.len() > 1) {
+            out.warn("TensorFlow.js does not pass `count_weights` on");
+        }
+        if !self.checks {
+            out.warn("TensorFlow.js fails for numbers outside of a row, Keras 3 counts nothing for them");
+        }
+        Ok(())
+    }
+
     fn input_type(&self) -> Option<ValueType> {
         Some(ValueType::Int32)
     }
@@ -84,7 +109,7 @@ impl LayerDef for CategoryEncoding {
 #[cfg(test)]
 mod tests {
     use crate::producer::Family;
-    use crate::testing::{check_infer, check_program_of, check_refused};
+    use crate::testing::{check_encoded, check_infer, check_program_of, check_refused};
     use expect_test::expect;
     use serde_json::json;
 
@@ -152,6 +177,19 @@ mod tests {
                 }
             "#]],
         );
+    }
+
+    #[test]
+    fn written() {
+        let config = json!({"max_tokens": 4, "output_mode": "count"});
+        let keys = json!({"num_tokens": 4, "max_tokens": null, "output_mode": "count"});
+        check_encoded(Family::Keras2, &json!([null, 4]), "CategoryEncoding", &config, &keys, &[]);
+        let warnings = [
+            "TensorFlow.js changes the shape of this layer's input to that of its output: directly behind an input it \
+             predicts only if that has `num_tokens` columns",
+            "TensorFlow.js fails for numbers outside of a row, Keras 3 counts nothing for them",
+        ];
+        check_encoded(Family::Keras3, &json!([null, 3]), "CategoryEncoding", &config, &keys, &warnings);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::rows::{OutputMode, Rows};
 use super::vocabulary::{Special, Token, check_unique, read_vocabulary, tokens_of};
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::{LayerDef, WeightDecl};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::producer::Family;
@@ -61,6 +62,21 @@ pub enum Idf {
         /// How many indices come before, which weigh the average of the others.
         before: usize,
     },
+}
+
+impl Idf {
+    /// What the configuration says beside the weight is the same.
+    fn variable(config: &Config<'_>) -> Self {
+        config.inert(&["idf_weights"]);
+        Idf::Variable
+    }
+
+    /// Writes a layer so that its weight is read again.
+    pub(super) fn encode(&self, out: &mut Encoding<'_>) {
+        if *self == Idf::Variable {
+            out.remove("idf_weights");
+        }
+    }
 }
 
 impl FromConfig for Lookup {
@@ -135,12 +151,15 @@ impl Lookup {
             return Err(Error::malformed(message).at_json("config"));
         }
         let idf = match output {
-            OutputMode::TfIdf if config.producer().family != Family::Keras2 => {
-                read_idf(config, weighted, first - front)?
-            }
-            other => {
+            OutputMode::TfIdf => match config.producer().family {
+                Family::Keras2 => Idf::variable(config),
+                // Keras 2's, written for TensorFlow.js.
+                Family::TensorFlowJs if config.value("idf_weights").is_none() => Idf::variable(config),
+                _ => read_idf(config, weighted, first - front)?,
+            },
+            _ => {
                 config.inert(&["idf_weights"]);
-                if other == OutputMode::TfIdf { Idf::Variable } else { Idf::None }
+                Idf::None
             }
         };
         let rows = Rows::read(config, output, depth, "vocabulary")?;
@@ -244,6 +263,12 @@ impl LayerDef for Lookup {
         let input = self.input(cx, call)?;
         let out = if self.invert { self.tokens(cx, input)? } else { self.of(cx, input)? };
         Ok(vec![KerasTensor::from(out)])
+    }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        self.idf.encode(out);
+        Ok(())
     }
 
     fn input_type(&self) -> Option<ValueType> {

@@ -6,6 +6,7 @@
 
 use crate::config::{Config, FromJson, expected};
 use crate::lower::LowerCx;
+use crate::producer::Family;
 use crate::types::ValueType;
 use serde_json::Value as Json;
 use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp};
@@ -75,7 +76,7 @@ pub struct Rows {
     /// The element type of the result.
     pub element: ElementType,
     /// Whether inputs of more than two axes are counted along the first one after the batch, as Keras 3 does.
-    /// The others refuse them.
+    /// Keras 2 refuses them.
     pub any_rank: bool,
 }
 
@@ -97,7 +98,12 @@ impl Rows {
             _ => None,
         };
         let usual = if output == OutputMode::Int { ElementType::I64 } else { ElementType::F32 };
-        Ok(Rows { output, depth, element: named.unwrap_or(usual), any_rank: config.producer().is_keras3() })
+        Ok(Rows {
+            output,
+            depth,
+            element: named.unwrap_or(usual),
+            any_rank: config.producer().family != Family::Keras2,
+        })
     }
 
     /// What becomes of indices; those outside of a row count nothing. Each index counts its weight, or 1.

@@ -8,6 +8,7 @@ use super::rows::OutputMode;
 use super::vocabulary::{Special, Token};
 use crate::call::Call;
 use crate::config::{Config, FromJson, expected};
+use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
@@ -114,6 +115,12 @@ impl LayerDef for TextVectorization {
         }
         let tokens = cx.tokens(input, self.tokenizer.clone())?;
         Ok(vec![self.lookup.of(cx, tokens)?.into()])
+    }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        self.lookup.idf.encode(out);
+        Ok(())
     }
 
     fn input_type(&self) -> Option<ValueType> {
