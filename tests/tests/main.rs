@@ -9,5 +9,6 @@ mod lazy;
 mod oracles;
 mod save_api;
 mod silent;
+mod text;
 mod threads;
 mod training;

@@ -9,6 +9,7 @@ mod optimizer;
 pub mod output;
 pub mod report;
 pub mod save;
+mod tokens;
 pub mod training;
 pub mod value;
 pub mod weights;

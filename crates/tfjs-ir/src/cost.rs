@@ -109,6 +109,7 @@ impl Count<'_> {
             | Prim::OneHot(_)
             | Prim::Lookup(_)
             | Prim::ToText(_) => y,
+            Prim::Cross(_) => y.saturating_mul(self.node.operands.len() as u64),
             Prim::Reduce(_) | Prim::SumTo(_) | Prim::ArgReduce(_) | Prim::Cumulative(_) => x,
             Prim::Activate(_) => y.saturating_mul(4),
             Prim::Random(_) => y.saturating_mul(16),

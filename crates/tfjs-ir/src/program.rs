@@ -3,6 +3,7 @@
 use crate::array::Array;
 use crate::dim::{Bound, Dim, Dims};
 use crate::prim::Prim;
+use crate::tokens::Tokenizer;
 use crate::ty::Type;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -129,13 +130,20 @@ pub struct Input {
 }
 
 /// Who gives an input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InputRole {
     /// The caller.
     Argument,
     /// The runtime: a fresh seed for random numbers at each call, `i64[]`.
     Seed,
+    /// The runtime: the tokens of the text that another input is.
+    Tokens {
+        /// The position of that input, which the caller gives.
+        of: usize,
+        /// How its text becomes tokens.
+        tokenizer: Arc<Tokenizer>,
+    },
 }
 
 /// A weight, as a program sees it.

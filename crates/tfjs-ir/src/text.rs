@@ -23,6 +23,7 @@ use crate::program::{
     Block, Check, Guard, Input, InputRole, Node, Origin, OriginId, Program, Slot, State, Target, Update, Value,
     ValueInfo,
 };
+use crate::tokens::Tokenizer;
 use crate::ty::{ElementType, Type};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -54,8 +55,15 @@ pub fn print(program: &Program) -> String {
         let keyword = match role {
             InputRole::Argument => "input",
             InputRole::Seed => "seed",
+            InputRole::Tokens { .. } => "tokens",
         };
-        line(&mut out, format_args!("{keyword} {}: {}", quote(name), ty.describe(dims)));
+        out.text(&format!("{keyword} {}: {}", quote(name), ty.describe(dims)));
+        if let InputRole::Tokens { of, tokenizer } = role {
+            let mut attributes = Writer::new(dims, origins, 0);
+            tokenizer.write(&mut attributes);
+            out.text(&format!(" of {of} {}", attributes.text));
+        }
+        out.text("\n");
     }
     for (i, Slot { name, ty }) in slots.iter().enumerate() {
         line(&mut out, format_args!("slot slot{i} {}: {}", quote(name), ty.describe(dims)));
@@ -174,11 +182,20 @@ pub fn parse(text: &str) -> Result<Program> {
                 input.expect("<=")?;
                 bounds.push((name, crate::dim::Dim::read(&mut input)?));
             }
-            keyword @ ("input" | "seed") => {
-                let role = if keyword == "input" { InputRole::Argument } else { InputRole::Seed };
+            keyword @ ("input" | "seed" | "tokens") => {
                 let name = input.quoted()?;
                 input.expect(":")?;
-                program.inputs.push(Input { name, ty: Type::read(&mut input)?, role });
+                let ty = Type::read(&mut input)?;
+                let role = match keyword {
+                    "input" => InputRole::Argument,
+                    "seed" => InputRole::Seed,
+                    _ => {
+                        input.expect("of")?;
+                        let of = usize::read(&mut input)?;
+                        InputRole::Tokens { of, tokenizer: Arc::new(Tokenizer::read(&mut input)?) }
+                    }
+                };
+                program.inputs.push(Input { name, ty, role });
             }
             "slot" => {
                 input.expect(&format!("slot{}", program.slots.len()))?;

@@ -4,7 +4,7 @@
 use crate::dim::{Dim, Relation};
 use crate::prim::Prim;
 use crate::prim::infer::Infer;
-use crate::program::{Block, Check, Program, Target, Value};
+use crate::program::{Block, Check, InputRole, Program, Target, Value};
 use crate::ty::Type;
 use std::collections::HashSet;
 use tfjs_manifest::{Error, Result};
@@ -20,6 +20,7 @@ pub fn verify(program: &Program) -> Result<()> {
     if !program.body.parameters.is_empty() {
         return Err(Error::malformed("the body of a program has inputs instead of parameters"));
     }
+    verify_tokens(program)?;
     let checks = program.guards.iter().map(|guard| guard.check).collect();
     let mut program = program.clone();
     let body = std::mem::take(&mut program.body);
@@ -38,6 +39,21 @@ pub fn verify(program: &Program) -> Result<()> {
         }
         if !targets.insert(update.target) {
             return Err(Error::malformed("two updates of one weight or state"));
+        }
+    }
+    Ok(())
+}
+
+/// Tokens are those of a text that the caller gives, and have its dimensions in front of their own.
+fn verify_tokens(program: &Program) -> Result<()> {
+    for input in &program.inputs {
+        let InputRole::Tokens { of, tokenizer } = &input.role else { continue };
+        let text = program.inputs.get(*of).filter(|text| text.role == InputRole::Argument);
+        let text = text.ok_or_else(|| Error::malformed("tokens of an input that the caller does not give"))?;
+        let length = input.ty.dims.last().copied().unwrap_or(Dim::ONE);
+        let known = program.dims.known(length).and_then(|n| usize::try_from(n).ok());
+        if tokenizer.infer(&text.ty, length)? != input.ty || tokenizer.length.is_some_and(|n| known != Some(n)) {
+            return Err(Error::malformed(format!("the tokens `{}` are of another type than their text", input.name)));
         }
     }
     Ok(())
@@ -143,6 +159,24 @@ mod tests {
         let inputs = "input \"x\": f32[n]\ninput \"w\": f32[m,2]\n";
         check(&format!("{inputs}{body}"), "`dot` relies on `n == m`, which is no guard");
         assert!(format!("{inputs}guard equal(m, n)\n{body}").parse::<Program>().is_ok());
+    }
+
+    #[test]
+    fn tokens_have_the_rows_of_their_text() {
+        let program = |text: &str, tokens: &str| {
+            format!(
+                "input \"x\": {text}\ntokens \"x.tokens\": {tokens} of 0 {{lower=true, strip=false, split=whitespace, \
+                 ngrams=[1,2], length=3}}\n{{\n  %0 = input() {{port=1}} : {tokens}\n  return %0 \"y\"\n}}\n"
+            )
+        };
+        let fits = program("string[batch,1]", "string[batch,3]");
+        assert_eq!(fits.parse::<Program>().unwrap().to_string(), fits);
+        let message = "the tokens `x.tokens` are of another type than their text";
+        check(&program("string[batch,1]", "string[batch,4]"), message);
+        check(&program("string[2,1]", "string[batch,3]"), message);
+        check(&program("f32[batch,1]", "string[batch,3]"), "expected strings, found numbers");
+        let of_itself = fits.replace("of 0", "of 1");
+        check(&of_itself, "tokens of an input that the caller does not give");
     }
 
     #[test]

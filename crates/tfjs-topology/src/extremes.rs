@@ -12,6 +12,7 @@ use crate::types::{SymShape, TensorType, ValueType};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use tfjs_ir::InputRole;
 use tfjs_ir::cost::work;
 use tfjs_ir::verify::verify;
 use tfjs_manifest::text::shorten;
@@ -34,6 +35,11 @@ fn plausible(class: &str) -> Map<String, Value> {
         "Bidirectional" => json!({"layer": lstm, "backward_layer": lstm}),
         "Rescaling" => json!({"scale": 2}),
         "IntegerLookup" => json!({"vocabulary": [3, 4]}),
+        "CategoryEncoding" => json!({"num_tokens": 3, "output_mode": "count"}),
+        "Discretization" => json!({"bin_boundaries": [0, 1]}),
+        "MelSpectrogram" => json!({"fft_length": 4, "sequence_stride": 2, "num_mel_bins": 3, "sampling_rate": 10}),
+        "STFTSpectrogram" => json!({"frame_length": 3, "padding": "same"}),
+        "Hashing" | "HashedCrossing" => json!({"num_bins": 3}),
         "Dot" => json!({"axes": 1}),
         "EinsumDense" => json!({"equation": "...x,xy->...y", "output_shape": 2, "bias_axes": "y"}),
         "MultiHeadAttention" | "CachedMultiHeadAttention" => json!({"num_heads": 2, "key_dim": 2}),
@@ -107,6 +113,9 @@ fn lower(def: &dyn LayerDef, call: &Call<TensorType>) -> Result<()> {
     })?;
     let Alone { program, .. } = LowerCx::alone_in(Phase::Predict, true, def, &call)?;
     verify(&program)?;
+    let made = program.inputs.iter().filter(|input| matches!(input.role, InputRole::Tokens { .. }));
+    let length = |&dim| program.dims.known(dim).and_then(|n| usize::try_from(n).ok()).unwrap_or(2);
+    shapes.extend(made.map(|input| input.ty.dims.iter().map(length).collect::<Vec<usize>>()));
     let bound = program.bind(&shapes.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
     work(&program, &bound).map(|_| ())
 }

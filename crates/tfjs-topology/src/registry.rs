@@ -84,6 +84,13 @@ macro_rules! for_each_layer {
             language::encoder::TransformerEncoder = "TransformerEncoder";
             language::decoder::TransformerDecoder = "TransformerDecoder";
             text::lookup::Lookup = "StringLookup" | "IntegerLookup";
+            text::vectorization::TextVectorization = "TextVectorization";
+            text::category::CategoryEncoding = "CategoryEncoding";
+            text::discretization::Discretization = "Discretization";
+            text::hashing::Hashing = "Hashing";
+            text::crossing::HashedCrossing = "HashedCrossing";
+            signal::mel::MelSpectrogram = "MelSpectrogram";
+            signal::stft::StftSpectrogram = "STFTSpectrogram";
             wrap::bidirectional::Bidirectional = "Bidirectional";
             wrap::time_distributed::TimeDistributed = "TimeDistributed";
             wrap::wrapper::Wrapper = "Wrapper";
@@ -190,6 +197,9 @@ pub(crate) fn built_in_name(class: &str) -> &str {
         // TensorFlow 1.13 and its previews wrote these for the layers that choose cuDNN themselves.
         "UnifiedLSTM" | "LSTMV1" | "LSTMV2" => "LSTM",
         "UnifiedGRU" | "GRUV1" | "GRUV2" => "GRU",
+        // Keras 3's `FeatureSpace` writes these for layers of its own that do the same.
+        "TFDConcat" => "Concatenate",
+        "TFDIdentity" => "Identity",
         name => name,
     }
 }

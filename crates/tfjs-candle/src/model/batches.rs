@@ -4,7 +4,7 @@ use crate::engine::CandleResultExt;
 use crate::value::{Data, Strings};
 use candle_core::Tensor;
 use std::sync::Arc;
-use tfjs_manifest::{Result, Shape};
+use tfjs_manifest::{Error, Result, Shape};
 
 /// Some entries of a batch.
 pub(super) fn narrow(data: &Data, start: usize, len: usize) -> Result<Data> {
@@ -22,6 +22,16 @@ pub(super) fn narrow(data: &Data, start: usize, len: usize) -> Result<Data> {
 /// Batches one after the other.
 pub(super) fn concat<'a>(parts: impl Iterator<Item = &'a Data>) -> Result<Data> {
     let parts: Vec<&Data> = parts.collect();
+    let entry = |data: &&Data| data.dims().get(1..).map(<[usize]>::to_vec);
+    if let Some(first) = parts.first()
+        && let Some(other) = parts.iter().find(|part| entry(part) != entry(first))
+    {
+        let (first, other) = (first.dims(), other.dims());
+        let message = format!(
+            "batches give outputs of shapes {first:?} and {other:?}, which do not join; predict all examples at once"
+        );
+        return Err(Error::mismatch(message));
+    }
     let tensors: Option<Vec<&Tensor>> = parts.iter().map(|data| data.tensor().ok()).collect();
     if let Some(tensors) = tensors {
         return Tensor::cat(&tensors, 0).or_error().map(Data::Tensor);

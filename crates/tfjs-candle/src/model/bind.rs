@@ -19,7 +19,7 @@ type Entry = (Vec<Vec<usize>>, Arc<Bound>);
 const REMEMBERED: usize = 64;
 
 impl Shared {
-    /// The dimensions for inputs of these shapes.
+    /// The dimensions for inputs of these shapes: those of the caller, and tokens of text.
     pub(super) fn bind(&self, shapes: &[&[usize]]) -> Result<Arc<Bound>> {
         let lock = || self.shapes.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_known = |(known, _): &Entry| known.iter().eq(shapes.iter());
@@ -42,8 +42,8 @@ impl Shared {
         let program = &self.model.program;
         let mut given = shapes.iter();
         let of_input = program.inputs.iter().map(|input| match input.role {
-            InputRole::Argument => given.next().copied().ok_or_else(|| Error::bug("an input without a shape")),
-            _ => Ok(&[][..]),
+            InputRole::Seed => Ok(&[][..]),
+            _ => given.next().copied().ok_or_else(|| Error::bug("an input without a shape")),
         });
         let of_input = of_input.collect::<Result<Vec<_>>>()?;
         let bound = program.bind(&of_input).map_err(|e| self.explained(e, shapes))?;

@@ -7,6 +7,7 @@ use crate::engine::candle::CandleEngine;
 use crate::engine::{Call, Engine, Outcome, initial_states};
 use crate::input::{self, Inputs};
 use crate::output::Outputs;
+use crate::tokens::with_tokens;
 use crate::value::Data;
 use candle_core::Tensor;
 use std::borrow::Cow;
@@ -169,6 +170,8 @@ impl Shared {
         states: Option<Vec<Tensor>>,
         deadline: Option<Instant>,
     ) -> Result<Outcome> {
+        let given = with_tokens(&self.model.program, inputs, &self.limits)?;
+        let inputs = &*given;
         let shapes: Vec<&[usize]> = inputs.iter().map(Data::dims).collect();
         let bound = self.bind(&shapes)?;
         let states = match states {

@@ -239,6 +239,7 @@ fn is_pure(node: &Node) -> bool {
             | Prim::Opaque(_)
             | Prim::Lookup(_)
             | Prim::ToText(_)
+            | Prim::Cross(_)
     )
 }
 

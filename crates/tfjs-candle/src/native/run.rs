@@ -52,7 +52,7 @@ impl NativePlan {
     /// What is prepared for the shapes of a call.
     fn entry(&self, call: &Call<'_>) -> Result<Arc<Entry>> {
         let program = &self.selection.program;
-        let arguments = program.inputs.iter().filter(|input| input.role == InputRole::Argument).count();
+        let arguments = program.inputs.iter().filter(|input| input.role != InputRole::Seed).count();
         if (arguments, program.states.len()) != (call.inputs.len(), call.states.len()) {
             return Err(Error::bug("a call with another number of inputs or states than its program"));
         }
@@ -64,7 +64,7 @@ impl NativePlan {
             let shapes: Vec<&[usize]> = program
                 .inputs
                 .iter()
-                .map(|input| if input.role == InputRole::Argument { inputs.next().unwrap_or(seed) } else { seed })
+                .map(|input| if input.role == InputRole::Seed { seed } else { inputs.next().unwrap_or(seed) })
                 .collect();
             let states: Vec<&[usize]> = call.states.iter().map(|tensor| tensor.dims()).collect();
             let bound = program.bind_all(&shapes, &[], &states)?;
@@ -114,12 +114,10 @@ impl NativePlan {
         }
         let mut arguments = call.inputs.iter();
         for input in &program.inputs {
-            opened.push(match (input.role, arguments.as_slice()) {
-                (InputRole::Argument, [data, ..]) => {
-                    arguments.next();
-                    Opened::data(data, Repr::of(input.ty.element)?).map_err(|e| e.at_value(&input.name))?
-                }
-                _ => Opened::Borrowed(seed, 1),
+            let data = if input.role == InputRole::Seed { None } else { arguments.next() };
+            opened.push(match data {
+                Some(data) => Opened::data(data, Repr::of(input.ty.element)?).map_err(|e| e.at_value(&input.name))?,
+                None => Opened::Borrowed(seed, 1),
             });
         }
         for (tensor, state) in call.states.iter().zip(&program.states) {

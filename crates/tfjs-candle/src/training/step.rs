@@ -6,6 +6,7 @@ use crate::engine::{Call, CandleResultExt, Engine, OpaqueFunction, initial_state
 use crate::input::{self, Inputs};
 use crate::native::{NativePlan, Replaced};
 use crate::output::Outputs;
+use crate::tokens::with_tokens;
 use crate::value::Data;
 use crate::weights::Weights;
 use candle_core::{Device, Tensor};
@@ -87,7 +88,8 @@ impl TrainingStep {
     ///   program rejects, such as an index outside of a table;
     /// - [`Kind::Limit`](tfjs_manifest::Kind::Limit) for a step that needs more memory or time than it may.
     pub fn step_with(&mut self, inputs: impl Into<Inputs>, options: &StepOptions) -> Result<Outputs> {
-        let inputs = input::check_arguments(&self.program, inputs.into(), &self.device)?;
+        let arguments = input::check_arguments(&self.program, inputs.into(), &self.device)?;
+        let inputs = with_tokens(&self.program, &arguments, &self.limits)?;
         let bound = self.bind(&inputs)?;
         let initial = match self.states {
             Some(_) => Vec::new(),
@@ -117,8 +119,8 @@ impl TrainingStep {
     fn bind(&self, inputs: &[Data]) -> Result<tfjs_ir::Bound> {
         let mut arguments = inputs.iter().map(Data::dims);
         let shape = |input: &tfjs_ir::Input| match input.role {
-            InputRole::Argument => arguments.next().ok_or_else(|| Error::bug("an input without a shape")),
-            _ => Ok(&[][..]),
+            InputRole::Seed => Ok(&[][..]),
+            _ => arguments.next().ok_or_else(|| Error::bug("an input without a shape")),
         };
         let shapes = self.program.inputs.iter().map(shape).collect::<Result<Vec<_>>>()?;
         let states: Vec<&[usize]> = self.states.iter().flatten().map(|state| state.dims()).collect();

@@ -14,6 +14,7 @@ use crate::program::{
     Block, Check, ConstId, Input, InputRole, Node, Origin, OriginId, Program, Slot, SlotId, State, StateId, Target,
     Update, Value, ValueInfo,
 };
+use crate::tokens::Tokenizer;
 use crate::ty::{ElementType, Type};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -292,6 +293,37 @@ impl Builder {
                 role: InputRole::Seed,
             }),
         }
+    }
+
+    /// The tokens of a text, which the caller gives; see [`InputRole::Tokens`].
+    ///
+    /// # Errors
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a text that is no input of the program, or inside of a
+    /// loop; as [`Tokenizer::infer`].
+    pub fn tokens(&mut self, text: Value, tokenizer: Tokenizer) -> Result<Value> {
+        let port = match &self.blocks[..] {
+            [body] => match body.prim_of(text) {
+                Some(Prim::Input(input)) => Some(input.port),
+                _ => None,
+            },
+            _ => None,
+        };
+        let given = |of: &usize| self.program.inputs.get(*of).is_some_and(|x| x.role == InputRole::Argument);
+        let Some(of) = port.filter(given) else {
+            let message = "text is split where it is an input of the model only, not behind another layer";
+            return Err(Error::unsupported(message));
+        };
+        let role = InputRole::Tokens { of, tokenizer: Arc::new(tokenizer.clone()) };
+        if let Some(port) = self.program.inputs.iter().position(|input| input.role == role) {
+            return self.one(source::Input { port }, &[]);
+        }
+        let length = match tokenizer.length {
+            Some(length) => self.number(length),
+            None => self.program.dims.symbol(&format!("tokens{}", self.program.inputs.len())),
+        };
+        let ty = tokenizer.infer(self.ty(text), length)?;
+        let name = format!("{}.tokens", self.program.inputs[of].name);
+        self.input_of(Input { name, ty, role })
     }
 
     /// A number that tells this place of the program apart from others that draw random numbers.

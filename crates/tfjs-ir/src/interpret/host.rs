@@ -1,8 +1,9 @@
-//! Rules of vocabularies: tokens to indices and back.
+//! Rules of vocabularies and buckets: tokens to indices and back.
 
-use super::{Evaluator, Rule, take, undefined};
+use super::{Evaluator, Rule, misfit, take, undefined};
 use crate::array::{Array, Data};
-use crate::prim::host::{Lookup, ToText, Tokens, Unknown};
+use crate::hash::{concatenated, fingerprint, sip};
+use crate::prim::host::{Cross, Lookup, Spread, ToText, Tokens, Unknown};
 use crate::ty::ElementType;
 use tfjs_manifest::{Error, Result};
 
@@ -24,7 +25,7 @@ impl Lookup {
         match (self.vocabulary.of_text(token), self.unknown) {
             _ if self.mask_text.as_deref() == Some(token) => Ok(self.masked),
             (Some(index), _) => Ok(index as i64),
-            (None, Unknown::Index { first, .. }) => Ok(first as i64),
+            (None, Unknown::Index { first, count, spread }) => Ok(spread.index(first, count, token.as_bytes())),
             (None, Unknown::Error) => Err(not_in_vocabulary(token)),
         }
     }
@@ -33,12 +34,27 @@ impl Lookup {
         match (self.vocabulary.of_number(token), self.unknown) {
             _ if self.mask_number == Some(token) => Ok(self.masked),
             (Some(index), _) => Ok(index as i64),
-            (None, Unknown::Index { first, count }) => {
+            (None, Unknown::Index { first, count, spread: Spread::Modulo }) => {
                 let offset = token.checked_rem_euclid(count as i64).unwrap_or(0);
                 Ok((first as i64).wrapping_add(offset))
             }
+            (None, Unknown::Index { first, count, spread }) => {
+                Ok(spread.index(first, count, token.to_string().as_bytes()))
+            }
             (None, Unknown::Error) => Err(not_in_vocabulary(&token.to_string())),
         }
+    }
+}
+
+impl Spread {
+    /// The index of a token among `count` from `first` on.
+    fn index(self, first: usize, count: usize, token: &[u8]) -> i64 {
+        let hash = match self {
+            Spread::Modulo => 0,
+            Spread::Farm => fingerprint(token),
+            Spread::Sip(a, b) => sip((a, b), token),
+        };
+        (first as i64).wrapping_add(hash.checked_rem(count as u64).unwrap_or(0).cast_signed())
     }
 }
 
@@ -69,5 +85,33 @@ impl Rule for ToText {
             }
         };
         Ok(vec![Array::new(element, x.dims(), data)?])
+    }
+}
+
+impl Rule for Cross {
+    fn evaluate(&self, cx: &Evaluator<'_>, operands: &[&Array]) -> Result<Vec<Array>> {
+        /// What every combination starts from: TensorFlow's default key of crossed columns.
+        const KEY: u64 = 0xde_cafc_affe;
+        let Some(first) = operands.first() else { return Err(Error::bug("a crossing of nothing")) };
+        let mut hashes = cx.filled(first.dims(), KEY)?;
+        for column in operands {
+            if column.dims() != first.dims() {
+                return Err(misfit("cross", operands));
+            }
+            match column.data() {
+                Data::Text(tokens) => hashes
+                    .iter_mut()
+                    .zip(tokens)
+                    .for_each(|(hash, token)| *hash = concatenated(*hash, fingerprint(token.as_bytes()))),
+                Data::Int(tokens) => hashes
+                    .iter_mut()
+                    .zip(tokens)
+                    .for_each(|(hash, token)| *hash = concatenated(*hash, token.cast_unsigned())),
+                _ => return Err(undefined("cross", column.element())),
+            }
+        }
+        let buckets = self.buckets as u64;
+        let indices = hashes.iter().map(|hash| hash.checked_rem(buckets).unwrap_or(0).cast_signed()).collect();
+        Ok(vec![Array::new(ElementType::I64, first.dims(), Data::Int(indices))?])
     }
 }

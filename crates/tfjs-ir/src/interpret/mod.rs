@@ -50,6 +50,7 @@ use crate::dim::Bound;
 use crate::for_each_prim;
 use crate::prim::{self, Prim};
 use crate::program::{Input, InputRole, Node, Program, Target};
+use crate::tokens::TokenLimits;
 use crate::ty::{ElementType, Type};
 use evaluate::Given;
 use tfjs_manifest::{Error, Result};
@@ -106,7 +107,7 @@ pub fn interpret(program: &Program, call: &Inputs) -> Result<Outcome> {
 /// - [`Kind::Limit`](tfjs_manifest::Kind::Limit) for values and work that exceed the budget;
 /// - [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an opaque function.
 pub fn interpret_within(program: &Program, call: &Inputs, budget: Budget) -> Result<Outcome> {
-    let inputs = with_seed(program, call)?;
+    let inputs = all_inputs(program, call, budget)?;
     if call.slots.len() != program.slots.len() {
         let (expected, found) = (program.slots.len(), call.slots.len());
         return Err(Error::mismatch(format!("the program has {expected} weights, found {found}")));
@@ -143,25 +144,30 @@ pub fn evaluate_node(program: &Program, node: &Node, operands: &[&Array], bound:
     Evaluator::new(program, bound, Budget::default()).node(node, operands)
 }
 
-/// The arguments, and the seed where the program has it.
-fn with_seed(program: &Program, call: &Inputs) -> Result<Vec<Array>> {
-    let mut arguments = call.arguments.iter();
-    let mut inputs = Vec::with_capacity(program.inputs.len());
-    for Input { role, .. } in &program.inputs {
-        inputs.extend(match role {
-            InputRole::Argument => arguments.next().cloned(),
-            InputRole::Seed => {
-                // The bits are kept: the generator reads them back as an unsigned number.
-                Some(Array::new(ElementType::I64, [], Data::Int(vec![call.seed.cast_signed()]))?)
-            }
-        });
-    }
+/// The arguments, and what the program has of the runtime: the seed, the tokens of texts.
+fn all_inputs(program: &Program, call: &Inputs, budget: Budget) -> Result<Vec<Array>> {
     let expected = program.inputs.iter().filter(|input| input.role == InputRole::Argument).count();
     if call.arguments.len() != expected {
         let found = call.arguments.len();
         return Err(Error::mismatch(format!("the program has {expected} inputs, found {found}")));
     }
-    Ok(inputs)
+    let argument_of = |port: usize| {
+        let before = program.inputs.iter().take(port).filter(|input| input.role == InputRole::Argument).count();
+        call.arguments.get(before).ok_or_else(|| Error::bug(format!("no argument for input {port}")))
+    };
+    let given = |(port, Input { role, .. }): (usize, &Input)| match role {
+        InputRole::Argument => argument_of(port).cloned(),
+        // The bits are kept: the generator reads them back as an unsigned number.
+        InputRole::Seed => Array::new(ElementType::I64, [], Data::Int(vec![call.seed.cast_signed()])),
+        InputRole::Tokens { of, tokenizer } => {
+            let text = argument_of(*of)?;
+            let Data::Text(texts) = text.data() else { return Err(Error::mismatch("expected strings, found numbers")) };
+            let limits = TokenLimits { elements: budget.elements, bytes: budget.elements.saturating_mul(8) };
+            let (dims, tokens) = tokenizer.apply(text.dims(), texts, limits)?;
+            Array::new(ElementType::String, dims, Data::Text(tokens))
+        }
+    };
+    program.inputs.iter().enumerate().map(given).collect()
 }
 
 fn check_elements<'a>(declared: impl Iterator<Item = (&'a str, &'a Type)>, found: &[Array]) -> Result<()> {

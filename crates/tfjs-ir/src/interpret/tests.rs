@@ -6,7 +6,7 @@ use crate::dim::Dim;
 use crate::prim::activate::Activation;
 use crate::prim::control::Opaque;
 use crate::prim::elementwise::{BinaryOp, CompareOp, UnaryOp};
-use crate::prim::host::{Lookup, ToText, Tokens, Unknown, Vocabulary};
+use crate::prim::host::{Cross, Lookup, Spread, ToText, Tokens, Unknown, Vocabulary};
 use crate::prim::index::Bounds;
 use crate::prim::layout::{Padding, Range};
 use crate::prim::normalize::{BatchNorm, Norm, Normalize, Softmax};
@@ -444,7 +444,9 @@ fn text() {
         mask_number: None,
         masked: 0,
     };
-    let found = one(&[words(&["b", "x", "", "a"])], |b, v| b.one(lookup(Unknown::Index { first: 1, count: 1 }), v));
+    let found = one(&[words(&["b", "x", "", "a"])], |b, v| {
+        b.one(lookup(Unknown::Index { first: 1, count: 1, spread: Spread::Modulo }), v)
+    });
     assert_eq!(found, longs(&[4], &[3, 1, 0, 2]));
     let error = try_eval(&[words(&["q"])], |b, v| b.push(lookup(Unknown::Error), v)).unwrap_err();
     assert_eq!(error.message(), "`q` is not in the vocabulary, and `num_oov_indices` is 0");
@@ -452,7 +454,7 @@ fn text() {
     let numbers = Arc::new(Vocabulary::new(Tokens::Numbers(vec![10, 20]), 2));
     let prim = Lookup {
         vocabulary: numbers,
-        unknown: Unknown::Index { first: 0, count: 2 },
+        unknown: Unknown::Index { first: 0, count: 2, spread: Spread::Modulo },
         mask_text: None,
         mask_number: None,
         masked: 0,
@@ -462,6 +464,27 @@ fn text() {
     assert_eq!(one(&[longs(&[3], &[3, 2, -1])], |b, v| b.one(to_text(Some(0)), v)), words(&["b", "a", "a"]));
     let error = try_eval(&[longs(&[1], &[9])], |b, v| b.push(to_text(None), v)).unwrap_err();
     assert_eq!(error.message(), "index `9` is not in the vocabulary");
+}
+
+#[test]
+fn tokens_in_buckets() {
+    // What TensorFlow computes: `to_hash_bucket_fast`, `to_hash_bucket_strong`, `sparse.cross_hashed`.
+    let none = |tokens| Arc::new(Vocabulary::new(tokens, 0));
+    let dealt = |tokens, spread| Lookup {
+        vocabulary: none(tokens),
+        unknown: Unknown::Index { first: 1, count: (1 << 62) - 1, spread },
+        mask_text: Some("-".into()),
+        mask_number: None,
+        masked: 0,
+    };
+    let text = words(&["-", "", "T"]);
+    let found = one(&[text], |b, v| b.one(dealt(Tokens::Text(vec![]), Spread::Sip(3, 5)), v));
+    assert_eq!(found, longs(&[3], &[0, 3269837966603453293, 3723738553106319841]));
+    let numbers = longs(&[2], &[-5, 12]);
+    let found = one(&[numbers], |b, v| b.one(dealt(Tokens::Numbers(vec![]), Spread::Farm), v));
+    assert_eq!(found, longs(&[2], &[3867527841621742108, 3284000456603616083]));
+    let crossed = one(&[words(&["a", "x"]), longs(&[2], &[5, 9])], |b, v| b.one(Cross { buckets: 1_000_003 }, v));
+    assert_eq!(crossed, longs(&[2], &[196058, 601039]));
 }
 
 #[test]

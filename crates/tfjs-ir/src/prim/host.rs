@@ -1,4 +1,4 @@
-//! Text, on the host: tokens to indices of a vocabulary, and back.
+//! Text, on the host: tokens to indices of a vocabulary or to buckets, and back.
 
 use super::attribute::{Attribute, Reader, Writer};
 use super::infer::{of_element, take};
@@ -82,6 +82,8 @@ impl Attribute for Arc<Vocabulary> {
         self.first.write(out);
         out.text(":");
         match &self.tokens {
+            // No token shows of which kind it is.
+            Tokens::Text(tokens) if tokens.is_empty() => out.text("text[]"),
             Tokens::Text(tokens) => tokens.write(out),
             Tokens::Numbers(tokens) => tokens.write(out),
         }
@@ -92,7 +94,7 @@ impl Attribute for Arc<Vocabulary> {
         let (first, rest) = input.rest.trim_start().split_once(':').ok_or_else(|| input.error("a vocabulary"))?;
         let first = first.parse().map_err(|_| error)?;
         input.rest = rest;
-        let text = rest.starts_with("[\"");
+        let text = input.take("text") || rest.starts_with("[\"");
         let tokens = if text { Tokens::Text(Vec::read(input)?) } else { Tokens::Numbers(Vec::read(input)?) };
         Ok(Arc::new(Vocabulary::new(tokens, first)))
     }
@@ -103,31 +105,60 @@ impl Attribute for Arc<Vocabulary> {
 pub enum Unknown {
     /// The call fails, naming the token.
     Error,
-    /// One of `count` indices from `first` on: the number modulo the count, for text the only one.
+    /// One of `count` indices from `first` on.
     Index {
         /// The first index.
         first: usize,
         /// How many there are, at least 1.
         count: usize,
+        /// Which token gets which.
+        spread: Spread,
     },
+}
+
+/// How tokens are dealt out over indices. A number is hashed as its decimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spread {
+    /// A number modulo the count of indices. Text has a single index.
+    Modulo,
+    /// The [fingerprint](crate::hash::fingerprint) modulo the count.
+    Farm,
+    /// The [hash with a key](crate::hash::sip) modulo the count.
+    Sip(u64, u64),
 }
 
 impl Attribute for Unknown {
     fn write(&self, out: &mut Writer<'_>) {
         match self {
             Unknown::Error => out.text("error"),
-            Unknown::Index { first, count } => out.text(&format!("{first}/{count}")),
+            Unknown::Index { first, count, spread: Spread::Modulo } => out.text(&format!("{first}/{count}")),
+            Unknown::Index { first, count, spread: Spread::Farm } => out.text(&format!("{first}/{count}/farm")),
+            Unknown::Index { first, count, spread: Spread::Sip(a, b) } => {
+                out.text(&format!("{first}/{count}/sip/{a}/{b}"));
+            }
         }
     }
 
     fn read(input: &mut Reader<'_>) -> Result<Self> {
-        let error = input.error("`error` or `first/count`");
+        let error = input.error("`error`, `first/count`, `first/count/farm` or `first/count/sip/key/key`");
         let word = input.word()?;
         if word == "error" {
             return Ok(Unknown::Error);
         }
-        let parts = word.split_once('/').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
-        parts.map(|(first, count)| Unknown::Index { first, count }).ok_or(error)
+        let parts: Vec<&str> = word.split('/').collect();
+        let index = |first: &str, count: &str, spread| {
+            Some(Unknown::Index { first: first.parse().ok()?, count: count.parse().ok()?, spread })
+        };
+        let found = match parts[..] {
+            [first, count] => index(first, count, Spread::Modulo),
+            [first, count, "farm"] => index(first, count, Spread::Farm),
+            [first, count, "sip", a, b] => {
+                let key = a.parse().ok().zip(b.parse().ok());
+                key.and_then(|(a, b)| index(first, count, Spread::Sip(a, b)))
+            }
+            _ => None,
+        };
+        found.ok_or(error)
     }
 }
 
@@ -152,6 +183,13 @@ primitive! {
         if !fits {
             return Err(Error::bug(format!("a lookup of `{}`", x.element)));
         }
+        match self.unknown {
+            Unknown::Index { count: 0, .. } => return Err(Error::bug("a lookup with no index for unknown tokens")),
+            Unknown::Index { count: 2.., spread: Spread::Modulo, .. } if text => {
+                return Err(Error::bug("a lookup of text modulo a number"));
+            }
+            _ => {}
+        }
         Ok(vec![x.with_element(ElementType::I64)])
     }
 }
@@ -169,5 +207,31 @@ primitive! {
         of_element(x, ElementType::I64)?;
         let text = matches!(self.vocabulary.tokens, Tokens::Text(_));
         Ok(vec![x.with_element(if text { ElementType::String } else { ElementType::I64 })])
+    }
+}
+
+primitive! {
+    /// The bucket of each combination of tokens, one from each operand, as `i64`. Operands: text or integers of one
+    /// shape, at least one. An integer is its own fingerprint.
+    Cross {
+        /// The number of buckets, at least 1.
+        buckets: usize,
+    }
+    infer(self, cx, operands) {
+        let Some(first) = operands.first() else { return Err(Error::bug("a crossing of nothing")) };
+        for x in operands {
+            if x.element != ElementType::String && !x.element.is_integer() {
+                return Err(Error::bug(format!("a crossing of `{}`", x.element)));
+            }
+            let differ = x.dims.iter().zip(&first.dims).any(|(&a, &b)| cx.same(a, b).is_none());
+            if x.rank() != first.rank() || differ {
+                let (a, b) = (cx.shape(&first.dims), cx.shape(&x.dims));
+                return Err(Error::malformed(format!("expected inputs of one shape, found {a} and {b}")));
+            }
+        }
+        if self.buckets == 0 {
+            return Err(Error::bug("a crossing without buckets"));
+        }
+        Ok(vec![first.with_element(ElementType::I64)])
     }
 }

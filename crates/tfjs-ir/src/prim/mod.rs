@@ -75,6 +75,7 @@ macro_rules! for_each_prim {
             recurrent::Rnn = "rnn", Composite;
             host::Lookup = "lookup", Host;
             host::ToText = "to_text", Host;
+            host::Cross = "cross", Host;
         }
     };
 }
@@ -249,4 +250,4 @@ macro_rules! words {
         }
     };
 }
-use words;
+pub(crate) use words;

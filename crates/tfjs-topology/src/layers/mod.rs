@@ -15,6 +15,7 @@ pub(crate) mod random;
 pub mod resample;
 pub mod rnn;
 pub mod shape;
+pub mod signal;
 pub mod spatial;
 pub mod text;
 pub mod wrap;

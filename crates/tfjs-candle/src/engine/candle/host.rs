@@ -1,10 +1,10 @@
-//! Rules of vocabularies, which are on the host.
+//! Rules of vocabularies and buckets, which are on the host.
 
 use super::error::Result;
 use super::execute::Site;
 use super::typed::Typed;
 use super::{Results, Rule, reference};
-use tfjs_ir::prim::host::{Lookup, ToText};
+use tfjs_ir::prim::host::{Cross, Lookup, ToText};
 
 impl Rule for Lookup {
     fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
@@ -13,6 +13,12 @@ impl Rule for Lookup {
 }
 
 impl Rule for ToText {
+    fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
+        reference::evaluate(site, operands)
+    }
+}
+
+impl Rule for Cross {
     fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
         reference::evaluate(site, operands)
     }

@@ -22,7 +22,7 @@ impl Rule for Input {
         }
         // The seed is an input of the program and no argument of the call.
         let before = program.inputs.iter().take(self.port);
-        let argument = before.filter(|input| input.role == InputRole::Argument).count();
+        let argument = before.filter(|input| input.role != InputRole::Seed).count();
         let data = call.inputs.get(argument).ok_or_else(missing)?;
         let given = Typed::adopt(data, input.ty.element, site.device())?;
         if given.dims() != site.expected(0)?.dims {

@@ -1,3 +1,10 @@
-//! Layers that take or give text.
+//! Layers that take or give text, and those that make numbers of categories.
 
+pub mod category;
+pub mod crossing;
+pub mod discretization;
+pub mod hashing;
 pub mod lookup;
+pub mod rows;
+pub mod vectorization;
+pub mod vocabulary;

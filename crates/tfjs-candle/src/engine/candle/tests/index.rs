@@ -1,7 +1,7 @@
 //! Gather, its transpose, one-hot rows, vocabularies, random numbers.
 
 use super::*;
-use tfjs_ir::prim::host::{Lookup, ToText, Tokens, Unknown, Vocabulary};
+use tfjs_ir::prim::host::{Lookup, Spread, ToText, Tokens, Unknown, Vocabulary};
 use tfjs_ir::prim::index::Bounds;
 use tfjs_ir::prim::source::{Distribution, Random};
 use tfjs_manifest::Kind;
@@ -67,10 +67,10 @@ fn vocabularies() {
         mask_number: Some(0),
         masked: 0,
     };
-    let some = Unknown::Index { first: 1, count: 3 };
+    let some = |spread| Unknown::Index { first: 1, count: 3, spread };
     check(&[words(&["b", "", "z", "a"]), ints(&[2, 2], &[20, 0, -7, 10])], |b, v| {
-        let of_text = b.one(lookup(&text, some), &[v[0]])?;
-        let of_numbers = b.one(lookup(&numbers, some), &[v[1]])?;
+        let of_text = b.one(lookup(&text, some(Spread::Farm)), &[v[0]])?;
+        let of_numbers = b.one(lookup(&numbers, some(Spread::Modulo)), &[v[1]])?;
         let back = b.one(ToText { vocabulary: text.clone(), unknown: Some(0) }, &[of_text])?;
         Ok(vec![of_text, of_numbers, back])
     });

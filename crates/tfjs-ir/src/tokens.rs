@@ -1,0 +1,308 @@
+//! Text becomes tokens: standardized, split, joined to n-grams.
+//!
+//! How many tokens a text has depends on the text, and a program's dimensions are known before it runs. So the runtime
+//! makes the tokens, before it [binds](crate::Program::bind) the program, and gives them as one more input; see
+//! [`InputRole::Tokens`](crate::InputRole::Tokens).
+//!
+//! What it does is what TensorFlow's `strings.lower`, `strings.regex_replace`, `strings.split`, `strings.unicode_split`
+//! and `strings.ngrams` do for Keras's `TextVectorization`.
+
+use crate::dim::Dim;
+use crate::prim::attribute::{Attribute, Reader, Writer};
+use crate::prim::words;
+use crate::ty::{ElementType, Type};
+use std::mem::size_of;
+use tfjs_manifest::{Error, Limits, Result, Shape};
+
+words! {
+    /// What a text is split into.
+    Split {
+        /// Nothing: each text is a token.
+        Whole = "whole",
+        /// What stands between ASCII white space.
+        Whitespace = "whitespace",
+        /// Its code points.
+        Characters = "characters",
+    }
+}
+
+/// Which tokens that follow each other are joined, with a space between.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Ngrams {
+    /// None: a token is a token.
+    No,
+    /// First every token, then every pair, and so on up to this many.
+    UpTo(usize),
+    /// First all of so many tokens, then all of the next number.
+    Widths(Vec<usize>),
+}
+
+impl Attribute for Ngrams {
+    fn write(&self, out: &mut Writer<'_>) {
+        match self {
+            Ngrams::No => out.text("no"),
+            Ngrams::UpTo(n) => n.write(out),
+            Ngrams::Widths(widths) => widths.write(out),
+        }
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self> {
+        if input.take("no") {
+            return Ok(Ngrams::No);
+        }
+        let is_list = input.rest.trim_start().starts_with('[');
+        if is_list { Vec::read(input).map(Ngrams::Widths) } else { usize::read(input).map(Ngrams::UpTo) }
+    }
+}
+
+/// How a text becomes tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Tokenizer {
+    /// Whether ASCII letters become small ones.
+    pub lower: bool,
+    /// Whether ASCII punctuation is removed.
+    pub strip: bool,
+    /// What a text is split into.
+    pub split: Split,
+    /// Which tokens are joined.
+    pub ngrams: Ngrams,
+    /// The number of tokens of each row: more are cut off, fewer are filled up with empty ones. Without it, the number
+    /// of the longest row.
+    pub length: Option<usize>,
+}
+
+/// What the tokens of a call may take.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenLimits {
+    /// The most tokens.
+    pub elements: u64,
+    /// The most memory, in bytes.
+    pub bytes: u64,
+}
+
+impl From<&Limits> for TokenLimits {
+    fn from(limits: &Limits) -> Self {
+        TokenLimits { elements: limits.elements, bytes: limits.activation_bytes }
+    }
+}
+
+/// Text with its dimensions, in row-major order.
+pub type Text = (Vec<usize>, Vec<String>);
+
+impl Tokenizer {
+    /// Whether the tokens have the dimensions of the text.
+    fn keeps_dims(&self) -> bool {
+        self.split == Split::Whole && self.ngrams == Ngrams::No && self.length.is_none()
+    }
+
+    /// The dimensions in front of the tokens', for a text of dimensions `dims`.
+    fn rows<'a, T: Copy>(&self, dims: &'a [T], is_one: impl Fn(T) -> bool) -> Result<&'a [T]> {
+        match (dims, self.split) {
+            ([rows @ .., _], Split::Whole) if !rows.is_empty() => Ok(rows),
+            ([_, .., last], Split::Whitespace | Split::Characters) if is_one(*last) => Ok(&dims[..dims.len() - 1]),
+            ([_], Split::Whitespace | Split::Characters) => Ok(dims),
+            _ => Err(Error::malformed("expected texts of rank 1, or of rank 2 with a last axis of 1")),
+        }
+    }
+
+    /// The type of the tokens of a text. `length` is that of their last axis where the tokenizer does not fix it.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for texts with a last axis other than 1 that are to be split.
+    pub fn infer(&self, text: &Type, length: Dim) -> Result<Type> {
+        if text.element != ElementType::String {
+            return Err(Error::malformed("expected strings, found numbers"));
+        }
+        if self.keeps_dims() {
+            return Ok(text.clone());
+        }
+        let mut dims = self.rows(&text.dims, |dim| dim == Dim::ONE)?.to_vec();
+        dims.push(length);
+        Ok(text.with_dims(dims))
+    }
+
+    /// The tokens of texts of these dimensions, with the dimensions of the tokens.
+    ///
+    /// # Errors
+    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for more than the limits allow; as [`infer`](Tokenizer::infer).
+    pub fn apply(&self, dims: &[usize], texts: &[String], limits: TokenLimits) -> Result<Text> {
+        let mut spent = Spent { bytes: 0, limits };
+        if self.keeps_dims() {
+            let tokens = texts.iter().map(|text| spent.take(self.standardize(text)));
+            return Ok((dims.to_vec(), tokens.collect::<Result<_>>()?));
+        }
+        let rows = self.rows(dims, |dim| dim == 1)?;
+        let count = Shape::new(rows)?.elements();
+        spent.pay((count as u64).saturating_mul(size_of::<Vec<String>>() as u64))?;
+        let in_row = texts.len().checked_div(count).unwrap_or(0);
+        let texts_of = |row: usize| texts.get(row * in_row..(row + 1) * in_row).unwrap_or(&[]);
+        let found = (0..count).map(|row| self.row(texts_of(row), &mut spent)).collect::<Result<Vec<Vec<String>>>>()?;
+        let length = self.length.unwrap_or_else(|| found.iter().map(Vec::len).max().unwrap_or(0));
+        let mut dims = rows.to_vec();
+        dims.push(length);
+        let elements = Shape::new(dims.clone())?.elements();
+        Limits::check("elements (of one value)", elements as u64, limits.elements)?;
+        spent.pay((elements as u64).saturating_mul(size_of::<String>() as u64))?;
+        // SIZE: paid for.
+        let mut tokens = Vec::with_capacity(elements);
+        for row in found {
+            let missing = length.saturating_sub(row.len());
+            tokens.extend(row.into_iter().take(length));
+            // SIZE: paid for, the length of the row.
+            tokens.extend(std::iter::repeat_n(String::new(), missing));
+        }
+        Ok((dims, tokens))
+    }
+
+    fn standardize(&self, text: &str) -> String {
+        let kept = text.chars().filter(|c| !self.strip || !c.is_ascii_punctuation());
+        kept.map(|c| if self.lower { c.to_ascii_lowercase() } else { c }).collect()
+    }
+
+    /// The tokens of one row of texts; one text, where texts are split.
+    fn row(&self, texts: &[String], spent: &mut Spent) -> Result<Vec<String>> {
+        let mut tokens = Vec::new();
+        for text in texts {
+            let text = self.standardize(text);
+            let mut push = |token: &str| spent.take(token.to_string()).map(|token| tokens.push(token));
+            match self.split {
+                Split::Whole => push(&text)?,
+                Split::Whitespace => text.split(is_space).filter(|token| !token.is_empty()).try_for_each(push)?,
+                Split::Characters => text.chars().try_for_each(|c| push(c.encode_utf8(&mut [0; 4])))?,
+            }
+        }
+        let widths = match &self.ngrams {
+            Ngrams::No => return Ok(tokens),
+            // Wider ones than the row there are none of.
+            Ngrams::UpTo(n) => (1..=tokens.len().min(*n)).collect(),
+            Ngrams::Widths(widths) => widths.clone(),
+        };
+        let mut joined = Vec::new();
+        for window in widths.into_iter().filter(|&width| width > 0).flat_map(|width| tokens.windows(width)) {
+            let bytes: usize = window.iter().map(|token| token.len() + 1).sum();
+            spent.pay((bytes + size_of::<String>()) as u64)?;
+            joined.push(window.join(" "));
+        }
+        Ok(joined)
+    }
+}
+
+/// What `isspace` of the C locale says, by which TensorFlow splits.
+fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t'..='\r')
+}
+
+/// What the tokens take so far.
+struct Spent {
+    bytes: u64,
+    limits: TokenLimits,
+}
+
+impl Spent {
+    fn pay(&mut self, bytes: u64) -> Result<()> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        Limits::check("activation bytes (tokens of text)", self.bytes, self.limits.bytes)
+    }
+
+    fn take(&mut self, token: String) -> Result<String> {
+        self.pay((token.len() + size_of::<String>()) as u64)?;
+        Ok(token)
+    }
+}
+
+impl Attribute for Tokenizer {
+    fn write(&self, out: &mut Writer<'_>) {
+        out.text("{");
+        out.attribute("lower", &self.lower);
+        out.attribute("strip", &self.strip);
+        out.attribute("split", &self.split);
+        out.attribute("ngrams", &self.ngrams);
+        out.attribute("length", &self.length);
+        out.text("}");
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self> {
+        input.expect("{")?;
+        input.restart();
+        let tokenizer = Tokenizer {
+            lower: input.attribute("lower")?,
+            strip: input.attribute("strip")?,
+            split: input.attribute("split")?,
+            ngrams: input.attribute("ngrams")?,
+            length: input.attribute("length")?,
+        };
+        input.expect("}")?;
+        Ok(tokenizer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tfjs_manifest::Kind;
+
+    const LIMITS: TokenLimits = TokenLimits { elements: 1000, bytes: 10_000 };
+
+    fn plain(split: Split) -> Tokenizer {
+        Tokenizer { lower: false, strip: false, split, ngrams: Ngrams::No, length: None }
+    }
+
+    #[track_caller]
+    fn check(tokenizer: &Tokenizer, dims: &[usize], texts: &[&str], expect: (&[usize], &[&str])) {
+        let texts: Vec<String> = texts.iter().map(|text| text.to_string()).collect();
+        let (dims, tokens) = tokenizer.apply(dims, &texts, LIMITS).unwrap();
+        assert_eq!((&dims[..], tokens.iter().map(String::as_str).collect::<Vec<_>>()), (expect.0, expect.1.to_vec()));
+    }
+
+    #[test]
+    fn splits_as_tensorflow_does() {
+        let words = plain(Split::Whitespace);
+        let text = "a\u{b}b\u{c}c\u{a0}d\u{3000}e\u{1c}f\u{85}g\u{2003}h";
+        check(&words, &[1], &[text], (&[1, 3], &["a", "b", "c\u{a0}d\u{3000}e\u{1c}f\u{85}g\u{2003}h"]));
+        check(&words, &[2, 1], &[" a  b ", ""], (&[2, 2], &["a", "b", "", ""]));
+        check(&plain(Split::Characters), &[2], &["日é", "x"], (&[2, 2], &["日", "é", "x", ""]));
+        check(&Tokenizer { length: Some(1), ..words.clone() }, &[2], &["a b", ""], (&[2, 1], &["a", ""]));
+        check(&Tokenizer { length: Some(0), ..words.clone() }, &[1], &["a b"], (&[1, 0], &[]));
+        check(&words, &[0, 1], &[], (&[0, 0], &[]));
+        let padded = Tokenizer { length: Some(2), ..plain(Split::Whole) };
+        check(&padded, &[2, 0], &[], (&[2, 2], &["", "", "", ""]));
+        let message = words.apply(&[1, 2], &["a".into(), "b".into()], LIMITS).unwrap_err().to_string();
+        assert_eq!(message, "expected texts of rank 1, or of rank 2 with a last axis of 1");
+    }
+
+    #[test]
+    fn standardizes_ascii() {
+        let both = Tokenizer { lower: true, strip: true, ..plain(Split::Whole) };
+        check(&both, &[2], &["ÉÀB İ", "a!\"#b$%&'()*+,-./:;<=>?@[\\]^_`{|}~c’"], (&[2], &["ÉÀb İ", "abc’"]));
+    }
+
+    #[test]
+    fn joins_in_the_order_of_the_widths() {
+        let widths =
+            |widths: &[usize]| Tokenizer { ngrams: Ngrams::Widths(widths.to_vec()), ..plain(Split::Whitespace) };
+        let expect: &[&str] = &["a b c", "a", "b", "c", "a b", "b c", "d", "", "", "", "", ""];
+        check(&widths(&[3, 1, 2, 0]), &[2], &["a b c", "d"], (&[2, 6], expect));
+        let up_to = Tokenizer { ngrams: Ngrams::UpTo(usize::MAX), ..plain(Split::Whole) };
+        check(&up_to, &[1, 2], &["d", "f"], (&[1, 3], &["d", "f", "d f"]));
+    }
+
+    #[test]
+    fn what_tokens_take_is_limited() {
+        let words = Tokenizer { ngrams: Ngrams::UpTo(500), ..plain(Split::Characters) };
+        let error = words.apply(&[1], &["x".repeat(400)], LIMITS).unwrap_err();
+        assert_eq!(error.kind(), Kind::Limit);
+        let long = Tokenizer { length: Some(1 << 50), ..plain(Split::Whitespace) };
+        assert_eq!(long.apply(&[1], &["x".into()], LIMITS).unwrap_err().kind(), Kind::Limit);
+    }
+
+    #[test]
+    fn is_read_back() {
+        for ngrams in [Ngrams::No, Ngrams::UpTo(2), Ngrams::Widths(vec![1, 3])] {
+            let tokenizer = Tokenizer { ngrams, length: Some(3), ..plain(Split::Whitespace) };
+            let dims = crate::dim::Dims::new();
+            let mut out = Writer::new(&dims, &[], 0);
+            tokenizer.write(&mut out);
+            assert_eq!(Tokenizer::read(&mut Reader::new(&out.text)).unwrap(), tokenizer);
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Layers of sound.
+
+pub mod mel;
+pub mod stft;
