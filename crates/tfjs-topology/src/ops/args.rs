@@ -153,6 +153,19 @@ impl<'a> Args<'a> {
         constant.lower(cx, constant.dtype).map(Some)
     }
 
+    /// The numbers of an argument; `None` if it is a tensor or absent.
+    ///
+    /// # Errors
+    /// What is no number, at its name.
+    pub(crate) fn constant(&self, names: &[&'static str], position: Option<usize>) -> Result<Option<Constant>> {
+        let constant = match self.find(names, position) {
+            Some(Found::InCall(Arg::Const(value))) => Constant::read(value),
+            Some(Found::Configured(value)) => Constant::read(value),
+            _ => return Ok(None),
+        };
+        constant.map(Some).map_err(|e| e.at_json(first(names)))
+    }
+
     /// As [`value`](Args::value), for an argument that must be there.
     ///
     /// # Errors
@@ -200,6 +213,18 @@ impl<'a> Args<'a> {
             (items, _) => items,
         };
         items.iter().map(|item| arg_value(cx, item)).collect()
+    }
+
+    /// The items of a list of tensors or numbers, under one of its names or at a position of the call.
+    ///
+    /// # Errors
+    /// As [`value`](Args::value); [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there is no such list.
+    pub(crate) fn values(&self, cx: &mut LowerCx<'_>, names: &[&'static str], position: usize) -> Result<Vec<Value>> {
+        match self.find(names, Some(position)) {
+            Some(Found::InCall(Arg::List(items))) => items.iter().map(|item| arg_value(cx, item)).collect(),
+            Some(_) => Err(Error::malformed(format!("expected a list of tensors as `{}`", first(names)))),
+            None => Err(missing(names)),
+        }
     }
 
     /// The tensor the operation works on: its first argument, or one of these keywords.

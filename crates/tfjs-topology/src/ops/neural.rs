@@ -4,6 +4,7 @@
 
 use super::FromOpConfig;
 use super::args::{Args, missing};
+use super::gather::integers;
 use super::pairs::sigmoid_cross_entropy;
 use super::params::Params;
 use super::sizes;
@@ -51,6 +52,10 @@ pub enum NeuralKind {
     SoftmaxCrossEntropy,
     /// The cross entropy of labels and probabilities or logits, of each element.
     BinaryCrossEntropy,
+    /// The cross-entropy of numbers of classes and shares, or logits.
+    SparseCrossEntropy,
+    /// The cross-entropy of numbers of classes and logits.
+    SparseSoftmaxCrossEntropy,
     /// Which steps are before a length.
     SequenceMask,
     /// The distances of all rows of one to all rows of the other.
@@ -70,6 +75,8 @@ impl FromOpConfig for Neural {
             "CategoricalCrossentropy" => K::CategoricalCrossEntropy,
             "SoftmaxCrossEntropy" => K::SoftmaxCrossEntropy,
             "BinaryCrossentropy" => K::BinaryCrossEntropy,
+            "SparseCategoricalCrossentropy" => K::SparseCrossEntropy,
+            "SparseSoftmaxCrossEntropy" => K::SparseSoftmaxCrossEntropy,
             "SequenceMask" => K::SequenceMask,
             "CDist" => K::Distances,
             other => return Err(Error::bug(format!("`{other}` is listed as a function of networks"))),
@@ -286,6 +293,37 @@ fn cross_entropy(cx: &mut LowerCx<'_>, args: &Args<'_>, kind: NeuralKind) -> Res
     cx.unary(UnaryOp::Neg, sum)
 }
 
+/// The cross-entropy of classes that are given by their numbers, along the last axis.
+fn sparse_cross_entropy(cx: &mut LowerCx<'_>, args: &Args<'_>, logits: bool) -> Result<Value> {
+    let labels = args.need_value(cx, &["target", "labels"], Some(0))?;
+    let output = args.need_value(cx, &["output", "logits"], Some(1))?;
+    let output = cx.to_float(output)?;
+    let last = cx.axis(-1, output)?;
+    if cx.axis(args.or(&["axis"], Some(3), -1)?, output)? != last {
+        return Err(Error::unsupported("an `axis` other than the last is not supported"));
+    }
+    let labels = integers(cx, labels)?;
+    let (rank, dims) = (cx.ty(labels).rank(), cx.dims_of(labels));
+    let labels = if rank == last + 1 && dims[last] == Dim::ONE { cx.remove_axis(labels, last)? } else { labels };
+    let (of, found) = (cx.dims_of(output), cx.dims_of(labels));
+    if found.len() != last || !found.iter().zip(&of).all(|(&a, &b)| cx.same(a, b).is_some()) {
+        let (labels, output) = (cx.shape(labels), cx.shape(output));
+        return Err(Error::malformed(format!("labels of shape {labels} do not fit outputs of shape {output}")));
+    }
+    let logits = logits || args.or(&["from_logits"], Some(2), false)?;
+    let output = if logits {
+        output
+    } else {
+        let shares = clipped(cx, output)?;
+        cx.unary(UnaryOp::Log, shares)?
+    };
+    let log = cx.one(Softmax { axes: vec![last], log: true }, &[output])?;
+    let hot = cx.one_hot(labels, of[last], ElementType::Bool)?;
+    let own = super::elementary::where_or(cx, hot, log, 0.0)?;
+    let sum = cx.reduce(ReduceOp::Sum, own, &[last], false)?;
+    cx.unary(UnaryOp::Neg, sum)
+}
+
 /// Which of `maxlen` steps are before each length.
 fn sequence_mask(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     let lengths = args.need_value(cx, &["lengths"], Some(0))?;
@@ -334,6 +372,8 @@ impl LayerDef for Neural {
             }
             K::Attention => attention(cx, &args)?,
             K::BiasAdd => bias_add(cx, &args)?,
+            K::SparseCrossEntropy => sparse_cross_entropy(cx, &args, false)?,
+            K::SparseSoftmaxCrossEntropy => sparse_cross_entropy(cx, &args, true)?,
             K::SequenceMask => sequence_mask(cx, &args)?,
             K::Distances => distances(cx, &args)?,
             kind => cross_entropy(cx, &args, kind)?,

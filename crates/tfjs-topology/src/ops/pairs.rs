@@ -14,6 +14,7 @@ use crate::types::ValueType;
 use std::f64::consts::LN_2;
 use tfjs_ir::Value;
 use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp, UnaryOp};
+use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_manifest::{Error, Result};
 
 /// A function of two tensors.
@@ -56,6 +57,8 @@ pub enum PairKind {
     LdExp,
     /// Whether they are equal up to `atol + rtol |b|`.
     IsClose,
+    /// Whether all pairs are close.
+    AllClose,
     /// The bits that both have.
     And,
     /// The bits that one has.
@@ -88,6 +91,7 @@ impl FromOpConfig for Pair {
             "Xdivy" => K::XDivY,
             "Ldexp" => K::LdExp,
             "Isclose" => K::IsClose,
+            "AllClose" => K::AllClose,
             "BitwiseAnd" => K::And,
             "BitwiseOr" => K::Or,
             "BitwiseXor" => K::Xor,
@@ -239,6 +243,11 @@ impl Pair {
                 cx.mul(a, factor)
             }
             K::IsClose => Self::is_close(cx, args, a, b),
+            K::AllClose => {
+                let close = Self::is_close(cx, args, a, b)?;
+                let close = super::args::flat(cx, close)?;
+                cx.reduce(ReduceOp::All, close, &[0], false)
+            }
             K::And => cx.binary(BinaryOp::And, a, b),
             K::Or => cx.binary(BinaryOp::Or, a, b),
             K::Xor => cx.binary(BinaryOp::Xor, a, b),
@@ -257,7 +266,7 @@ impl LayerDef for Pair {
         let args = Args::new(&self.params, call);
         let operands = match self.kind {
             // What follows the two are numbers.
-            PairKind::IsClose if call.args.len() > 2 => {
+            PairKind::IsClose | PairKind::AllClose if call.args.len() > 2 => {
                 let two = Call { args: call.args[..2].to_vec(), kwargs: Vec::new() };
                 Args::new(&self.params, &two).operands(cx, 0)?
             }

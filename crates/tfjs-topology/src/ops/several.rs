@@ -27,6 +27,8 @@ pub struct Several {
 pub enum SeveralKind {
     /// Joined along axis 1, vectors along their only one.
     Columns,
+    /// Joined along axis 1, after vectors became columns.
+    AsColumns,
     /// Joined along axis 0, after vectors became rows.
     Rows,
     /// Joined along axis 2, after smaller ranks were given it.
@@ -44,6 +46,7 @@ impl FromOpConfig for Several {
         use SeveralKind as K;
         let kind = match class {
             "Hstack" => K::Columns,
+            "ColumnStack" => K::AsColumns,
             "Vstack" => K::Rows,
             "Dstack" => K::Depths,
             "Append" => K::Append,
@@ -134,6 +137,15 @@ impl LayerDef for Several {
                 let axis = usize::from(cx.ty(values[0]).rank() > 1);
                 vec![joined(cx, &values, axis)?]
             }
+            K::AsColumns => {
+                for value in &mut values {
+                    let dims = cx.dims_of(*value);
+                    if let [length] = dims[..] {
+                        *value = cx.reshape(*value, &[length, Dim::ONE])?;
+                    }
+                }
+                vec![joined(cx, &values, 1)?]
+            }
             K::Rows | K::Depths => {
                 let rank = if self.kind == K::Rows { 2 } else { 3 };
                 let wide = values.iter().map(|&x| at_least_rank(cx, x, rank)).collect::<Result<Vec<_>>>()?;
@@ -153,6 +165,7 @@ mod tests {
     #[test]
     fn shapes() {
         check("Hstack", json!({}), json!([["f:?,3", "f:?,2"]]), json!({}), "float32[?,5]");
+        check("ColumnStack", json!({}), json!([["f:4", "f:4,2"]]), json!({}), "float32[4,3]");
         check("Dstack", json!({}), json!([["f:?,3", "f:?,3"]]), json!({}), "float32[?,3,2]");
         check("Vstack", json!({}), json!([["f:3", "i:3"]]), json!({}), "float32[2,3]");
         check("Append", json!({"axis": 1}), json!(["f:?,3", "f:?,2"]), json!({}), "float32[?,5]");

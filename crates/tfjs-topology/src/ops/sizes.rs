@@ -39,7 +39,7 @@ impl FromOpConfig for Shape {
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         let kind = match class {
             "Size" => ShapeKind::Elements,
-            "Rank" => ShapeKind::Rank,
+            "Rank" | "Ndim" => ShapeKind::Rank,
             _ => ShapeKind::Each,
         };
         Ok(Shape { kind, params: Params::read(config) })

@@ -5,7 +5,7 @@
 //!
 //! Reference: `tensorflow/core/framework/node_def.proto`, written as JSON.
 
-use super::{FromOpConfig, Op};
+use super::{FromOpConfig, Op, refused};
 use crate::call::{Arg, Call};
 use crate::config::{Config, expected};
 use crate::layer::LayerDef;
@@ -41,13 +41,15 @@ enum Inputs {
     Swapped,
     /// The first is not needed.
     AllButFirst,
+    /// The last is an argument by name.
+    Last(&'static str),
 }
 
 /// A kind of node: its name, the operation, how its inputs are arguments.
 type Row = (&'static str, &'static str, Inputs);
 
 const NODES: &[Row] = {
-    use Inputs::{AllButFirst, Each, List, ListFirst, Swapped};
+    use Inputs::{AllButFirst, Each, Last, List, ListFirst, Swapped};
     &[
         ("Add", "Add", Each),
         ("AddV2", "Add", Each),
@@ -186,6 +188,49 @@ const NODES: &[Row] = {
         ("MaxPool", "MaxPool", Each),
         ("AvgPool", "AveragePool", Each),
         ("LRN", "LocalResponseNorm", Each),
+        ("Fill", "Fill", Last("value")),
+        ("Conv3D", "Conv", Each),
+        ("MaxPool3D", "MaxPool", Each),
+        ("AvgPool3D", "AveragePool", Each),
+        ("LinSpace", "Linspace", Each),
+        ("MatrixDiag", "MatrixDiag", Each),
+        ("MatrixDiagPart", "Diagonal", Each),
+        ("ScatterNd", "Scatter", Each),
+        ("TensorScatterUpdate", "ScatterReplace", Each),
+        ("TensorScatterAdd", "ScatterAdd", Each),
+        ("TensorScatterSub", "ScatterSubtract", Each),
+        ("TensorScatterMax", "ScatterMax", Each),
+        ("TensorScatterMin", "ScatterMin", Each),
+        ("UnsortedSegmentSum", "SegmentSum", Each),
+        ("UnsortedSegmentProd", "SegmentProd", Each),
+        ("UnsortedSegmentMax", "SegmentMax", Each),
+        ("UnsortedSegmentMin", "SegmentMin", Each),
+        ("InTopK", "InTopKOfPredictions", Each),
+        ("InTopKV2", "InTopKOfPredictions", Each),
+        ("InvertPermutation", "InvertPermutation", Each),
+        ("UnravelIndex", "UnravelIndexTogether", Each),
+        ("ReverseSequence", "ReverseSequence", Each),
+        ("CumulativeLogsumexp", "CumulativeLogsumexp", Each),
+        ("Erfinv", "Erfinv", Each),
+        ("Ndtri", "Ndtri", Each),
+        ("Lgamma", "Lgamma", Each),
+        ("Digamma", "Digamma", Each),
+        ("BesselI0", "I0", Each),
+        ("BesselI0e", "BesselI0e", Each),
+        ("BesselI1", "BesselI1", Each),
+        ("BesselI1e", "BesselI1e", Each),
+        ("MatrixDeterminant", "Det", Each),
+        ("LogMatrixDeterminant", "Slogdet", Each),
+        ("MatrixInverse", "Inv", Each),
+        ("MatrixSolve", "Solve", Each),
+        ("MatrixTriangularSolve", "SolveTriangular", Each),
+        ("Cholesky", "Cholesky", Each),
+        ("Qr", "Qr", Each),
+        ("Lu", "LuTaken", Each),
+        ("Dilation2D", "Dilation2D", Each),
+        ("CropAndResize", "CropAndResize", Each),
+        ("ResizeBicubic", "ResizeBicubic", Each),
+        ("ResizeArea", "ResizeArea", Each),
     ]
 };
 
@@ -226,6 +271,15 @@ const ATTRIBUTES: &[(&str, &str)] = &[
     ("explicit_paddings", "explicit_paddings"),
     ("data_format", "data_format"),
     ("sorted", "sorted"),
+    ("k", "k"),
+    ("seq_dim", "seq_axis"),
+    ("batch_dim", "batch_axis"),
+    ("adjoint", "adjoint"),
+    ("lower", "lower"),
+    ("full_matrices", "full_matrices"),
+    ("rates", "rates"),
+    ("method", "method"),
+    ("extrapolation_value", "extrapolation_value"),
 ];
 
 /// The value of an attribute, as JSON writes protocol buffers: 64-bit integers are text, bytes are base64.
@@ -299,6 +353,12 @@ impl FromOpConfig for TensorFlowOp {
         let name = name.ok_or_else(|| expected("a node with an `op`", &node).at_json("node_def"))?;
         let row = NODES.iter().find(|(node, ..)| *node == name);
         let Some(&(_, operation, inputs)) = row else {
+            if let Some(why) = refused::why(name) {
+                return Err(Error::unsupported(format!(
+                    "`TensorFlowOpLayer` has the TensorFlow operation `{}`, which is not supported: {why}",
+                    shorten(name)
+                )));
+            }
             let hint = config.cx().hints.nearest(name, NODES.iter().map(|(node, ..)| *node));
             return Err(Error::unsupported(format!(
                 "`TensorFlowOpLayer` has the TensorFlow operation `{}`, which is not supported{hint}",
@@ -391,6 +451,10 @@ impl LayerDef for TensorFlowOp {
                 args = vec![Arg::List(args), axis];
             }
             Inputs::AllButFirst if !args.is_empty() => kwargs.push(("axis".to_string(), args.remove(0))),
+            Inputs::Last(name) => {
+                let last = args.pop().ok_or_else(|| Error::malformed("an operation without inputs"))?;
+                kwargs.push((name.to_string(), last));
+            }
             Inputs::Swapped | Inputs::AllButFirst => return Err(Error::malformed("an operation without inputs")),
         }
         for (name, value) in &self.attributes {
