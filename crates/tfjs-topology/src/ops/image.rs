@@ -44,7 +44,10 @@ pub enum ImageKind {
     /// Another size, by the rules of TensorFlow 1, by what a pixel covers.
     ResizeArea,
     /// Another size, in the middle of zeros.
-    ResizeWithBorders,
+    ResizeWithBorders {
+        /// Whether by the rules of TensorFlow 1.
+        old: bool,
+    },
     /// Borders added.
     Pad,
     /// Borders removed.
@@ -80,7 +83,8 @@ impl FromOpConfig for Image {
             "ResizeNearest" => K::ResizeNearest,
             "ResizeBicubic" => K::ResizeBicubic,
             "ResizeArea" => K::ResizeArea,
-            "ResizeWithPad" => K::ResizeWithBorders,
+            "ResizeWithPad" => K::ResizeWithBorders { old: false },
+            "ResizeWithPadOld" => K::ResizeWithBorders { old: true },
             "PadImages" => K::Pad,
             "CropImages" => K::Crop,
             "CropToBox" => K::CropToBox,
@@ -277,7 +281,7 @@ fn wanted(cx: &mut LowerCx<'_>, args: &Args<'_>, frame: &Frame, x: Value) -> Res
 }
 
 /// The largest size inside of another that keeps the shape of the image, in the middle of zeros.
-fn resized_with_borders(cx: &mut LowerCx<'_>, args: &Args<'_>, frame: &Frame, x: Value) -> Result<Value> {
+fn resized_with_borders(cx: &mut LowerCx<'_>, args: &Args<'_>, frame: &Frame, x: Value, old: bool) -> Result<Value> {
     let mut one = |name: &'static str, position| -> Result<Dim> {
         size(cx, args, &[name], Some(position))?.ok_or_else(|| missing(&[name]))
     };
@@ -303,7 +307,10 @@ fn resized_with_borders(cx: &mut LowerCx<'_>, args: &Args<'_>, frame: &Frame, x:
         let rest = rest.ok_or_else(|| Error::malformed("an image that does not fit its borders"))?;
         (sizes[side], before[side], after[side]) = (cx.number(resized), cx.number(border), cx.number(rest));
     }
-    let x = frame.resized(cx, x, sizes, how, antialias)?;
+    let x = match old {
+        true => old_resize(cx, args, frame, x, sizes, how)?,
+        false => frame.resized(cx, x, sizes, how, antialias)?,
+    };
     frame.padded(cx, x, before, after)
 }
 
@@ -438,7 +445,7 @@ impl Image {
                 let to = target(cx, args)?;
                 old_resize(cx, args, frame, x, to, how)
             }
-            K::ResizeWithBorders => resized_with_borders(cx, args, frame, x),
+            K::ResizeWithBorders { old } => resized_with_borders(cx, args, frame, x, old),
             K::Pad => {
                 let from = frame.lengths(cx, x);
                 let (before, after) = borders(cx, args, from, true)?;

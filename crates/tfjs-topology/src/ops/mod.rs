@@ -80,16 +80,16 @@ macro_rules! for_each_op {
                 | "ReciprocalNoNan" | "Isnan" | "Isinf" | "Isposinf" | "Isneginf" | "Isfinite" | "NanToNum" | "Signbit"
                 | "BitwiseInvert" | "BitwiseNot" | "Angle" | "Imag" | "Isreal" | "Crelu";
             pairs::Pair = "Arctan2" | "Logaddexp" | "Logaddexp2" | "Hypot" | "Heaviside" | "Fmax" | "Fmin" | "Fmod"
-                | "DivideNoNan" | "MultiplyNoNan" | "Xlogy" | "Xdivy" | "Ldexp" | "Isclose" | "AllClose" | "BitwiseAnd" | "BitwiseOr"
+                | "DivideNoNan" | "MultiplyNoNan" | "Xlogy" | "Xlog1py" | "Div" | "TruncateDiv" | "Xdivy" | "Ldexp" | "Isclose" | "AllClose" | "BitwiseAnd" | "BitwiseOr"
                 | "BitwiseXor" | "BitwiseLeftShift" | "LeftShift" | "BitwiseRightShift" | "RightShift"
                 | "SigmoidCrossEntropy";
             statistics::Statistic = "Var" | "Std" | "Moments" | "Logsumexp" | "Ptp" | "CountNonzero" | "ZeroFraction"
-                | "Average" | "Norm" | "Normalize" | "WithNorm" | "L2Normalize" | "ClipByNorm";
+                | "Average" | "Norm" | "Normalize" | "WithNorm" | "L2Normalize" | "L2Loss" | "ClipByNorm";
             order::Order = "Argmax" | "Argmin" | "Sort" | "Argsort" | "TopK" | "Cumsum" | "Cumprod" | "Diff";
             reduce::Reduce = "Sum" | "Mean" | "IntegerMean" | "Max" | "Amax" | "Min" | "Amin" | "Prod" | "Any" | "All";
             shape::Rearrange = "Reshape" | "Transpose" | "Squeeze" | "ExpandDims" | "Tile";
             join::Join = "Concatenate" | "Stack";
-            several::Several = "Hstack" | "ColumnStack" | "Vstack" | "Dstack" | "Append" | "Meshgrid" | "AddN";
+            several::Several = "Hstack" | "ColumnStack" | "Vstack" | "Dstack" | "Append" | "Meshgrid" | "AddN" | "IdentityN";
             slice::GetItem = "GetItem" | "Slice" | "StridedSlice";
             split::Split = "Split" | "ArraySplit" | "Hsplit" | "Vsplit" | "Dsplit" | "SplitLengths";
             arrange::Arrange = "Flip" | "Fliplr" | "Flipud" | "Roll" | "Repeat" | "Swapaxes" | "Moveaxis" | "Ravel"
@@ -112,13 +112,13 @@ macro_rules! for_each_op {
             blocks::Blocks = "SpaceToBatch" | "BatchToSpace";
             windows::Sliding = "Conv" | "DepthwiseConv" | "SeparableConv" | "ConvTranspose" | "ConvTransposeTo" | "Pool"
                 | "MaxPool" | "AveragePool" | "ExtractPatches";
-            image::Image = "Resize" | "ResizeTo" | "ResizeOld" | "ResizeBilinear" | "ResizeNearest" | "ResizeBicubic" | "ResizeArea" | "ResizeWithPad" | "PadImages" | "CropImages" | "CropToBox"
+            image::Image = "Resize" | "ResizeTo" | "ResizeOld" | "ResizeBilinear" | "ResizeNearest" | "ResizeBicubic" | "ResizeArea" | "ResizeWithPad" | "ResizeWithPadOld" | "PadImages" | "CropImages" | "CropToBox"
                 | "PadToBox" | "CentralCrop" | "CropOrPad" | "FlipLeftRight" | "FlipUpDown" | "TransposeImage" | "DepthToSpace"
                 | "SpaceToDepth";
-            color::Color = "RGBToGrayscale" | "GrayscaleToRGB" | "RGBToHSV" | "HSVToRGB" | "RGBToYUV" | "YUVToRGB"
+            color::Color = "RGBToGrayscale" | "GrayscaleToRGB" | "RGBToHSV" | "HSVToRGB" | "RGBToYUV" | "YUVToRGB" | "RGBToYIQ" | "YIQToRGB"
                 | "PerImageStandardization" | "AdjustContrast" | "AdjustBrightness" | "AdjustGamma" | "AdjustSaturation"
                 | "AdjustHue" | "ConvertImageDtype";
-            neural::Neural = "BatchNorm" | "LayerNorm" | "RMSNorm" | "DotProductAttention" | "BiasAdd" | "LocalResponseNorm"
+            neural::Neural = "BatchNorm" | "FusedBatchNorm" | "XwPlusB" | "ReluLayer" | "LayerNorm" | "RMSNorm" | "DotProductAttention" | "BiasAdd" | "LocalResponseNorm"
                 | "CategoricalCrossentropy" | "SoftmaxCrossEntropy" | "BinaryCrossentropy" | "SparseCategoricalCrossentropy"
                 | "SparseSoftmaxCrossEntropy" | "SequenceMask" | "CDist";
             unstack::Unstack = "Unstack";
@@ -132,11 +132,11 @@ macro_rules! for_each_op {
                 | "HistogramFixedWidthBins" | "InTopK" | "InTopKOfPredictions" | "IsIn" | "ConfusionMatrix"
                 | "InvertPermutation" | "UnravelIndex" | "UnravelIndexTogether" | "IsNonDecreasing" | "IsStrictlyIncreasing";
             series::Series = "ReverseSequence" | "CumulativeLogsumexp" | "Trapezoid" | "Kron" | "Vander" | "Corrcoef"
-                | "Correlate" | "Gcd" | "Lcm";
+                | "Correlate" | "Gcd" | "Lcm" | "Polyval";
             special::Special = "Erfinv" | "Erfcinv" | "Ndtri" | "Lgamma" | "Digamma" | "Lbeta" | "I0" | "BesselI0e" | "BesselI1"
                 | "BesselI1e";
             spectrum::Spectrum = "FFT" | "FFT2" | "IFFT2" | "RFFT" | "IRFFT" | "STFT" | "ISTFT" | "ExtractSequences"
-                | "OverlapAdd";
+                | "OverlapAdd" | "DCT";
             matrices::Matrices = "Det" | "Slogdet" | "Logdet" | "Inv" | "Solve" | "SolveTriangular" | "Cholesky"
                 | "CholeskyInverse" | "CholeskySolve" | "LuFactor" | "LuTaken" | "Qr" | "MatrixPower";
             filters::Filter = "GaussianBlur" | "SobelEdges" | "Dilation2D" | "Erosion2D" | "Unfold" | "Fold" | "AdaptiveMaxPool"

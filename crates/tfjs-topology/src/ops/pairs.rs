@@ -51,6 +51,12 @@ pub enum PairKind {
     MultiplyNoNan,
     /// `a * log(b)`, 0 where `a` is 0.
     XLogY,
+    /// `x log(1 + y)`, 0 for an `x` of 0.
+    XLog1PY,
+    /// The quotient; of integers, the next whole number down.
+    OldDivide,
+    /// The quotient, cut towards 0.
+    TruncateDivide,
     /// `a / b`, 0 where `a` is 0.
     XDivY,
     /// `a * 2^b`
@@ -88,6 +94,9 @@ impl FromOpConfig for Pair {
             "DivideNoNan" => K::DivideNoNan,
             "MultiplyNoNan" => K::MultiplyNoNan,
             "Xlogy" => K::XLogY,
+            "Xlog1py" => K::XLog1PY,
+            "Div" => K::OldDivide,
+            "TruncateDiv" => K::TruncateDivide,
             "Xdivy" => K::XDivY,
             "Ldexp" => K::LdExp,
             "Isclose" => K::IsClose,
@@ -162,7 +171,11 @@ impl Pair {
             (K::And | K::Or | K::Xor, ValueType::Bool) => Ok(dtype),
             _ if bits && !is_integer(dtype) => Err(Error::malformed("expected integers, found other numbers")),
             _ if bits => Ok(dtype),
-            (K::FMax | K::FMin | K::FMod | K::MultiplyNoNan, _) if is_integer(dtype) => Ok(dtype),
+            (K::FMax | K::FMin | K::FMod | K::MultiplyNoNan | K::OldDivide | K::TruncateDivide, _)
+                if is_integer(dtype) =>
+            {
+                Ok(dtype)
+            }
             _ => Ok(ValueType::Float),
         }
     }
@@ -226,6 +239,24 @@ impl Pair {
             K::MultiplyNoNan => {
                 let product = cx.mul(a, b)?;
                 unless_zero(cx, b, product)
+            }
+            K::OldDivide if cx.ty(a).element.is_float() => cx.div(a, b),
+            K::OldDivide => cx.binary(BinaryOp::FloorDiv, a, b),
+            K::TruncateDivide if cx.ty(a).element.is_float() => {
+                let quotient = cx.div(a, b)?;
+                truncated(cx, quotient)
+            }
+            K::TruncateDivide => {
+                let (size, by) = (cx.unary(UnaryOp::Abs, a)?, cx.unary(UnaryOp::Abs, b)?);
+                let quotient = cx.binary(BinaryOp::FloorDiv, size, by)?;
+                let (sign, of) = (cx.unary(UnaryOp::Sign, a)?, cx.unary(UnaryOp::Sign, b)?);
+                let sign = cx.mul(sign, of)?;
+                cx.mul(sign, quotient)
+            }
+            K::XLog1PY => {
+                let log = cx.unary(UnaryOp::Log1p, b)?;
+                let product = cx.mul(a, log)?;
+                unless_zero(cx, a, product)
             }
             K::XLogY => {
                 let log = cx.unary(UnaryOp::Log, b)?;

@@ -203,6 +203,18 @@ impl Quantile {
         }
     }
 
+    /// What a share between two elements is.
+    fn method(&self, cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Method> {
+        let method = Method::read(args)?;
+        if (self.share, self.skips_nan) != (Share::Part, false) || method == Method::Linear {
+            return Ok(method);
+        }
+        // DIFFERENCE: Keras's node of `quantile` does not hand its method on; its other quantiles do.
+        let name = cx.current_layer().map_or(String::new(), |layer| layer.name.clone());
+        cx.warn(format!("operation `{name}`: Keras computes the method `linear` whatever `method` says"));
+        Ok(Method::Linear)
+    }
+
     /// The quantiles of rows `x [.., n]`: `[.., k]`.
     fn of_rows(
         &self,
@@ -211,7 +223,7 @@ impl Quantile {
         x: Value,
         shares: (Option<Vec<f64>>, Value),
     ) -> Result<Value> {
-        let method = Method::read(args)?;
+        let method = self.method(cx, args)?;
         let dims = cx.dims_of(x);
         let last = dims.len() - 1;
         if !cx.at_least(dims[last], Dim::ONE) {

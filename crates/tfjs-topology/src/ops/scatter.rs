@@ -205,7 +205,7 @@ fn as_numbers(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
 }
 
 fn into_zeros(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
-    let indices = args.need_value(cx, &["indices"], Some(0))?;
+    let indices = args.first_value(cx, &["indices"], &["updates"])?;
     let updates = args.need_value(cx, &["updates", "values"], Some(1))?;
     let shape = args.sizes(cx, &["shape"], Some(2))?.ok_or_else(|| missing(&["shape"]))?;
     for &dim in &shape {

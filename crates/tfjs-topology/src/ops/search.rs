@@ -94,6 +94,12 @@ fn together(cx: &mut LowerCx<'_>, a: Value, b: Value, weak: [bool; 2]) -> Result
     Ok((to_type(cx, a, dtype)?, to_type(cx, b, dtype)?))
 }
 
+/// Whether the two arguments are numbers that take the type of a tensor.
+fn weak_pair(args: &Args<'_>, first: &[&'static str], second: &[&'static str]) -> Result<[bool; 2]> {
+    let weak = [args.constant(first, Some(0))?, args.constant(second, Some(1))?];
+    Ok(weak.map(|constant| constant.is_some_and(|constant| constant.weak)))
+}
+
 /// How many of `sorted [.., n]` stand before each of `values [.., m]`, or at it too. One sorted sequence without other
 /// axes is that of all values.
 fn before(cx: &mut LowerCx<'_>, sorted: Value, values: Value, or_equal: bool) -> Result<Value> {
@@ -107,16 +113,15 @@ fn before(cx: &mut LowerCx<'_>, sorted: Value, values: Value, or_equal: bool) ->
 }
 
 fn search_sorted(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
-    let sorted = args.need_value(cx, &["sorted_sequence"], Some(0))?;
+    let sorted = args.first_value(cx, &["sorted_sequence"], &["values"])?;
     let values = args.need_value(cx, &["values"], Some(1))?;
-    let side: String = args.or(&["side"], Some(2), "left".to_string())?;
+    let side: String = args.or(&["side"], None, "left".to_string())?;
     let or_equal = match side.as_str() {
         "left" => false,
         "right" => true,
         other => return Err(Error::malformed(format!("expected `left` or `right`, found `{other}`")).at_json("side")),
     };
-    let weak = [args.constant(&["sorted_sequence"], Some(0))?, args.constant(&["values"], Some(1))?];
-    let weak = weak.map(|constant| constant.is_some_and(|constant| constant.weak));
+    let weak = weak_pair(args, &["sorted_sequence"], &["values"])?;
     let (sorted, values) = together(cx, sorted, values, weak)?;
     let (line, of) = (cx.dims_of(sorted), cx.dims_of(values));
     let batch = line.len().saturating_sub(1);
@@ -129,7 +134,7 @@ fn search_sorted(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     if batch == 0 {
         cx.mixes_batch();
     }
-    let dtype = sizes::dtype(args, &["out_type"], Some(3))?.unwrap_or(ValueType::Int32);
+    let dtype = sizes::dtype(args, &["out_type"], None)?.unwrap_or(ValueType::Int32);
     let places = before(cx, sorted, values, or_equal)?;
     to_type(cx, places, dtype)
 }
@@ -310,8 +315,7 @@ fn among(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     args.inert(&["assume_unique"]);
     let x = args.need_value(cx, &["x1"], Some(0))?;
     let others = args.need_value(cx, &["x2"], Some(1))?;
-    let weak = [args.constant(&["x1"], Some(0))?, args.constant(&["x2"], Some(1))?];
-    let weak = weak.map(|constant| constant.is_some_and(|constant| constant.weak));
+    let weak = weak_pair(args, &["x1"], &["x2"])?;
     let (x, others) = together(cx, x, others, weak)?;
     let others = flat(cx, others)?;
     let rank = cx.ty(x).rank();

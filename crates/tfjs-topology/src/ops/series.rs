@@ -51,6 +51,8 @@ pub enum SeriesKind {
     Gcd,
     /// The smallest number that both divide.
     Lcm,
+    /// A polynomial of each element, the highest power first.
+    Polynomial,
 }
 
 impl FromOpConfig for Series {
@@ -66,6 +68,7 @@ impl FromOpConfig for Series {
             "Correlate" => K::Correlate,
             "Gcd" => K::Gcd,
             "Lcm" => K::Lcm,
+            "Polyval" => K::Polynomial,
             other => return Err(Error::bug(format!("`{other}` is listed as an operation on sequences"))),
         };
         Ok(Series { kind, params: Params::read(config) })
@@ -322,6 +325,23 @@ fn gcd(cx: &mut LowerCx<'_>, a: Value, b: Value) -> Result<Value> {
     Ok(finals[0])
 }
 
+fn polynomial(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
+    let coefficients = match args.positional() {
+        // Keras 2 writes each item of a first argument that is a list as an argument.
+        items @ [_, _, ..] if args.keyword(&["x"]).is_some() => args.all(cx, items)?,
+        _ => args.values(cx, &["coeffs"], 0)?,
+    };
+    let x = args.need_value(cx, &["x"], Some(1))?;
+    let x = cx.to_float(x)?;
+    let mut value = cx.scalar_like(x, 0.0)?;
+    for coefficient in coefficients {
+        let coefficient = cx.cast_like(coefficient, x)?;
+        value = cx.mul(value, x)?;
+        value = cx.add(value, coefficient)?;
+    }
+    Ok(value)
+}
+
 fn common(cx: &mut LowerCx<'_>, args: &Args<'_>, multiple: bool) -> Result<Value> {
     let (a, b) = both(cx, args)?;
     if !matches!(value_type(cx.ty(a).element), ValueType::Int32 | ValueType::Int64) {
@@ -349,6 +369,7 @@ impl LayerDef for Series {
             K::Powers => powers(cx, &args)?,
             K::Correlation => correlation(cx, &args)?,
             K::Correlate => correlate(cx, &args)?,
+            K::Polynomial => polynomial(cx, &args)?,
             K::Gcd => common(cx, &args, false)?,
             K::Lcm => common(cx, &args, true)?,
         };

@@ -39,6 +39,8 @@ pub enum SeveralKind {
     Grid,
     /// Their sum.
     Sum,
+    /// They themselves.
+    Each,
 }
 
 impl FromOpConfig for Several {
@@ -52,6 +54,7 @@ impl FromOpConfig for Several {
             "Append" => K::Append,
             "Meshgrid" => K::Grid,
             "AddN" => K::Sum,
+            "IdentityN" => K::Each,
             other => return Err(Error::bug(format!("`{other}` is listed as an operation on several tensors"))),
         };
         Ok(Several { kind, params: Params::read(config) })
@@ -111,13 +114,14 @@ impl LayerDef for Several {
         if values.is_empty() {
             return Err(Error::malformed("expected tensors, found none"));
         }
-        if self.kind != K::Grid {
+        if !matches!(self.kind, K::Grid | K::Each) {
             let dtype = values.iter().fold(ValueType::Bool, |all, &x| promote(all, value_type(cx.ty(x).element)));
             for value in &mut values {
                 *value = to_type(cx, *value, dtype)?;
             }
         }
         let results = match self.kind {
+            K::Each => values,
             K::Grid => grid(cx, &args, &values)?,
             K::Sum => {
                 let mut sum = values[0];

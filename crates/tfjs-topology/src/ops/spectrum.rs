@@ -52,6 +52,8 @@ pub enum SpectrumKind {
     Frames,
     /// Frames added where they overlap.
     OverlapAdd,
+    /// The cosine transform of the second type.
+    CosineTransform,
 }
 
 impl FromOpConfig for Spectrum {
@@ -67,6 +69,7 @@ impl FromOpConfig for Spectrum {
             "ISTFT" => K::InverseStft,
             "ExtractSequences" => K::Frames,
             "OverlapAdd" => K::OverlapAdd,
+            "DCT" => K::CosineTransform,
             other => return Err(Error::bug(format!("`{other}` is listed as an operation on spectra"))),
         };
         Ok(Spectrum { kind, params: Params::read(config) })
@@ -261,16 +264,60 @@ struct Cut {
 }
 
 /// A number that is at least 1.
-fn positive(args: &Args<'_>, name: &'static str, position: Option<usize>) -> Result<usize> {
-    let number: usize = args.need(&[name], position)?;
-    if number == 0 { Err(Error::malformed("expected at least 1, found 0").at_json(name)) } else { Ok(number) }
+fn positive(args: &Args<'_>, names: &[&'static str], position: Option<usize>) -> Result<usize> {
+    let number: usize = args.need(names, position)?;
+    if number == 0 { Err(Error::malformed("expected at least 1, found 0").at_json(names[0])) } else { Ok(number) }
+}
+
+/// `y_k = 2 sum x_n cos(pi k (2 n + 1) / 2 N)` of the last axis.
+fn cosine_transform(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
+    let kind: usize = args.or(&["type"], Some(1), 2)?;
+    if kind != 2 {
+        return Err(Error::unsupported(format!("a cosine transform of type {kind} is not supported: type 2 is")));
+    }
+    let orthogonal = match args.opt::<String>(&["norm"], Some(4))?.as_deref() {
+        None => false,
+        Some("ortho") => true,
+        Some(other) => return Err(Error::malformed(format!("unknown `norm` `{other}`"))),
+    };
+    let n = match args.opt::<usize>(&["n"], Some(2))? {
+        Some(0) => return Err(Error::malformed("expected at least 1, found 0").at_json("n")),
+        Some(n) => cx.number(n),
+        None => last_dim(cx, x)?,
+    };
+    let x = fitted(cx, x, n)?;
+    let four = cx.number(4);
+    let turn = cx.dims().mul(n, four)?;
+    let (row, column) = (cx.iota(0, &[n, Dim::ONE], ElementType::I64)?, cx.iota(1, &[Dim::ONE, n], ElementType::I64)?);
+    let odd = cx.binary_scalar(BinaryOp::Mul, row, 2.0)?;
+    let odd = cx.binary_scalar(BinaryOp::Add, odd, 1.0)?;
+    let turns = cx.mul(odd, column)?;
+    let whole = cx.size(turn, ElementType::I64)?;
+    let turns = cx.binary(BinaryOp::Mod, turns, whole)?;
+    let (turns, whole) = (cx.cast(turns, ElementType::F32)?, cx.cast(whole, ElementType::F32)?);
+    let share = cx.div(turns, whole)?;
+    let angle = cx.binary_scalar(BinaryOp::Mul, share, 2.0 * PI)?;
+    let cos = cx.unary(UnaryOp::Cos, angle)?;
+    let scale = if orthogonal {
+        let length = cx.binary_scalar(BinaryOp::Div, whole, 4.0)?;
+        let two = cx.scalar(ElementType::F32, 2.0)?;
+        let square = cx.div(two, length)?;
+        let root = cx.unary(UnaryOp::Sqrt, square)?;
+        let first = cx.compare_scalar(CompareOp::Eq, column, 0.0)?;
+        let less = cx.binary_scalar(BinaryOp::Mul, root, std::f64::consts::FRAC_1_SQRT_2)?;
+        cx.select(first, less, root)?
+    } else {
+        cx.scalar(ElementType::F32, 2.0)?
+    };
+    let matrix = cx.mul(cos, scale)?;
+    times(cx, x, matrix)
 }
 
 impl Cut {
     fn read(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Self> {
         let (window_size, step) =
-            (positive(args, "sequence_length", Some(1))?, positive(args, "sequence_stride", Some(2))?);
-        let length = positive(args, "fft_length", Some(3))?;
+            (positive(args, &["sequence_length"], Some(1))?, positive(args, &["sequence_stride"], Some(2))?);
+        let length = positive(args, &["fft_length"], Some(3))?;
         if length < window_size {
             return Err(Error::malformed("expected an `fft_length` of at least `sequence_length`"));
         }
@@ -439,13 +486,25 @@ impl LayerDef for Spectrum {
             }
             K::Frames => {
                 let x = subject(cx, &["signal"])?;
-                let length = positive(&args, "sequence_length", Some(1))?;
-                vec![frames(cx, x, length, positive(&args, "sequence_stride", Some(2))?)?]
+                let last = cx.axis(-1, x)?;
+                if args.or(&["pad_end"], None, false)? || cx.axis(args.or(&["axis"], None, -1)?, x)? != last {
+                    let message = "frames with `pad_end` or along another axis than the last are not supported: pad and \
+                                   transpose with operations";
+                    return Err(Error::unsupported(message));
+                }
+                args.inert(&["pad_value"]);
+                let length = positive(&args, &["sequence_length", "frame_length"], Some(1))?;
+                vec![frames(cx, x, length, positive(&args, &["sequence_stride", "frame_step"], Some(2))?)?]
             }
             K::OverlapAdd => {
                 let x = subject(cx, &["signal"])?;
-                let step = positive(&args, "frame_step", Some(1))?;
+                let step = positive(&args, &["frame_step"], Some(1))?;
                 vec![overlapped(cx, x, step)?]
+            }
+            K::CosineTransform => {
+                let x = subject(cx, &[])?;
+                let x = cx.to_float(x)?;
+                vec![cosine_transform(cx, &args, x)?]
             }
         };
         args.finish(cx);

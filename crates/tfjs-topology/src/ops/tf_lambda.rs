@@ -42,6 +42,7 @@ fn defaults(name: &str, function: &str) -> Value {
         ("CountNonzero", _) => json!({"dtype": "int64"}),
         ("Swapaxes", "linalg.matrix_transpose") => json!({"axis1": -2, "axis2": -1}),
         ("Swapaxes", "linalg.adjoint") => json!({"axis1": -2, "axis2": -1}),
+        ("Gather", "batch_gather") => json!({"batch_dims": -1}),
         ("SolveTriangular", _) => json!({"lower": true}),
         ("Rot90", "image.rot90") => json!({"axes": [-3, -2]}),
         _ => json!({}),
@@ -273,6 +274,27 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("sequence_mask", "SequenceMask"),
     ("space_to_batch_nd", "SpaceToBatch"),
     ("batch_to_space_nd", "BatchToSpace"),
+    ("fused_batch_norm", "FusedBatchNorm"),
+    ("relu_layer", "ReluLayer"),
+    ("xw_plus_b", "XwPlusB"),
+    ("depthwise_conv2d_native", "DepthwiseConv"),
+    ("image.extract_image_patches", "ExtractPatches"),
+    ("extract_image_patches", "ExtractPatches"),
+    ("extract_volume_patches", "ExtractPatches"),
+    ("image.rgb_to_yiq", "RGBToYIQ"),
+    ("image.yiq_to_rgb", "YIQToRGB"),
+    ("image.resize_image_with_pad", "ResizeWithPadOld"),
+    ("compat.v1.math.in_top_k", "InTopKOfPredictions"),
+    ("compat.v1.nn.in_top_k", "InTopKOfPredictions"),
+    ("polyval", "Polyval"),
+    ("xlog1py", "Xlog1py"),
+    ("l2_loss", "L2Loss"),
+    ("div", "Div"),
+    ("truncatediv", "TruncateDiv"),
+    ("batch_gather", "Gather"),
+    ("identity_n", "IdentityN"),
+    ("signal.frame", "ExtractSequences"),
+    ("signal.dct", "DCT"),
     ("scatter_nd", "Scatter"),
     ("tensor_scatter_nd_update", "ScatterReplace"),
     ("tensor_scatter_update", "ScatterReplace"),
@@ -349,6 +371,10 @@ fn bare(function: &str) -> &str {
 
 /// Keras 3's name of a TensorFlow function.
 fn operation(function: &str) -> Option<&'static str> {
+    // What the version is kept for may take its arguments in another order.
+    if let Some(&(_, operation)) = FUNCTIONS.iter().find(|(known, _)| *known == function) {
+        return Some(operation);
+    }
     let name = bare(function);
     // Functions have several homes: `math.add`, `add`; `nn.tanh`, `math.tanh`.
     let (home, last) = name.rsplit_once('.').unwrap_or(("", name));

@@ -5,12 +5,10 @@ from functions import functions
 from golden import keras
 
 ops = keras.ops
-nan = float("nan")
-
 
 def holes(x):
     """NaN where a number is above 1."""
-    return ops.where(ops.greater(x, 1.0), nan, x)
+    return x + ops.log(ops.where(ops.greater(x, 1.0), -1.0, 1.0))
 
 
 def numbers(x):
@@ -46,7 +44,7 @@ INDEX = [
     lambda x, i: ops.searchsorted(np.array([0, 1, 1, 2, 3], "int32"), i[0], side="right"), lambda x, i: ops.digitize(x, np.array([-1.0, 0.0, 0.5, 2.0])), lambda x, i: ops.digitize(i, np.array([1, 2])),
     lambda x, i: ops.isclose(x, 0.5), lambda x, i: ops.in_top_k(i[:, 0], x[:, 0], 2), lambda x, i: ops.in_top_k(i[0], x[0], k=1),
     lambda x, i: ops.select([ops.greater(x, 1.0), ops.less(x, -1.0)], [x * 2, x + 10], 0.5), lambda x, i: ops.select([ops.greater(x, 0.0)], [x]),
-    lambda x, i: ops.unravel_index(i, (2, 3)), lambda x, i: ops.correlate(x[0, 0], x[0, 1]), lambda x, i: ops.correlate(x[0, 0], x[0, 1, :3], mode="same"),
+    lambda x, i: ops.unravel_index(i[0], (2, 3)), lambda x, i: ops.unravel_index(i[1] + 5, (2, 2, 3)), lambda x, i: ops.correlate(x[0, 0], x[0, 1]), lambda x, i: ops.correlate(x[0, 0], x[0, 1, :3], mode="same"),
     lambda x, i: ops.correlate(x[0, 0, :2], x[0, 1], mode="full"), 
 ]
 EXTRA = [
@@ -73,7 +71,7 @@ MATRICES = [
     lambda x: ops.det(x), lambda x: ops.inv(x), lambda x: ops.solve(x, x[:, :, :2]), lambda x: ops.solve(x, x[:, 0]), lambda x: ops.cholesky(spd(x)), lambda x: ops.solve_triangular(spd(x), x, lower=True),
     lambda x: ops.solve_triangular(spd(x), x[:, 1], lower=False), lambda x: ops.lu_factor(x[0]), lambda x: ops.qr(x), lambda x: ops.qr(x[:, :, :2]), lambda x: ops.qr(x[:, :2]), lambda x: ops.qr(x[:, :, :2], mode="complete"),
     lambda x: ops.slogdet(x), lambda x: ops.logdet(spd(x)), lambda x: ops.det(x[0]), lambda x: ops.inv(x[0, :3, :3]), lambda x: ops.cholesky(spd(x), upper=True), lambda x: ops.cholesky_inverse(ops.cholesky(spd(x))),
-    lambda x: ops.norm(x, ord=1, axis=(1, 2)), lambda x: ops.norm(x, ord=float("inf"), axis=(-2, -1), keepdims=True), lambda x: ops.norm(x, ord=-1, axis=(1, 2)),
+    lambda x: ops.norm(x, ord=1, axis=(1, 2)), lambda x: ops.norm(x, ord=-1, axis=(1, 2)),
 ]
 WARPS = [
     lambda x: ops.image.affine_transform(x, np.array([1.0, 0.2, -0.5, 0.1, 0.9, 0.3, 0.0, 0.0], "float32")), lambda x: ops.image.affine_transform(x, np.array([1.0, 0.2, -0.5, 0.1, 0.9, 0.3, 0.01, 0.02], "float32"), interpolation="nearest", fill_value=2.0),
@@ -87,9 +85,9 @@ WARPS = [
     lambda x: ops.image.scale_and_translate(x, (2, 8, 5, 3), np.array([2.0, 0.7], "float32"), np.array([0.5, -0.3], "float32"), (1, 2), "linear"),
     lambda x: ops.image.scale_and_translate(x, (2, 3, 9, 3), np.array([0.6, 1.4], "float32"), np.array([0.1, 0.3], "float32"), (1, 2), "cubic", antialias=False),
     lambda x: ops.adaptive_average_pool(x, (2, 3)), lambda x: ops.adaptive_max_pool(x, (3, 4)), lambda x: ops.adaptive_average_pool(x[:, 0], (4,)), lambda x: ops.adaptive_max_pool(x[:, :, 0], output_size=(3,)),
-    lambda x: ops.unfold(x, (2, 3)), lambda x: ops.unfold(ops.transpose(x, (0, 3, 1, 2)), 2, dilation=1, padding=1, stride=2), lambda x: ops.psnr(x, x * 0.9, 2.0), lambda x: ops.sparse_categorical_crossentropy(ops.cast(ops.abs(x[..., 0]), "int32") % 3, ops.softmax(x)),
+    lambda x: ops.unfold(x, (2, 3)), lambda x: ops.unfold(ops.transpose(x, (0, 3, 1, 2)), 2, dilation=1, padding=1, stride=2), lambda x: ops.sparse_categorical_crossentropy(ops.cast(ops.abs(x[..., 0]), "int32") % 3, ops.softmax(x)),
     lambda x: ops.sparse_categorical_crossentropy(ops.cast(ops.abs(x[..., :1]), "int32") % 3, x, from_logits=True), 
-    lambda x: ops.image.extract_patches_3d(ops.reshape(x, (-1, 4, 3, 2, 3)), (2, 2, 1)), lambda x: ops.image.sobel_edges(x), lambda x: ops.image.ssim(x, x * 0.9, filter_size=3),
+    lambda x: ops.image.extract_patches_3d(ops.reshape(x, (-1, 4, 3, 2, 3)), (2, 2, 1)), lambda x: ops.image.sobel_edges(x),
 ]
 OPEN = [
     lambda x: ops.median(x, axis=1), lambda x: ops.quantile(x, [0.25, 0.7], axis=1), lambda x: ops.scatter_update(x, [[0, 0], [1, 1]], x[0, :2]), lambda x: ops.slice_update(x, (0, 1, 1), x[:, :1, :2]),
@@ -118,6 +116,7 @@ def each(name, table, **shapes):
             for result in results:
                 result = np.asarray(result)
                 assert result.dtype.kind != "f" or np.isfinite(result).all(), "not finite"
+                assert str(result.dtype) in ("float32", "int32", "int64", "bool"), f"of type {result.dtype}"
             kept.append(function)
         except Exception as error:
             print(f"  keras3: {name}: number {place} is left out: {type(error).__name__}: {str(error).splitlines()[0][:200]}", file=sys.stderr)
@@ -137,15 +136,15 @@ each("more_ops_open", OPEN, x=(2, 5, 4), open_axes=True)
 NANS = [of(f) for f in [
     lambda x: ops.nansum(x), lambda x: ops.nansum(x, axis=1), lambda x: ops.nanprod(x, axis=-1, keepdims=True), lambda x: ops.nanmax(x, axis=1), lambda x: ops.nanmin(x, axis=(1, 2)), lambda x: ops.nanmean(x, axis=1), lambda x: ops.nanmean(x),
     lambda x: ops.nanvar(x, axis=1, keepdims=True), lambda x: ops.nanstd(x, axis=-1), lambda x: ops.nanargmax(x, axis=1), lambda x: ops.nanargmin(x, axis=-1, keepdims=True), lambda x: ops.nancumsum(x, axis=1), lambda x: ops.nancumprod(x, axis=-1),
-    lambda x: ops.nanmedian(x, axis=1), lambda x: ops.nanquantile(x, 0.3, axis=(1, 2)), lambda x: ops.nanquantile(x, [0.2, 0.9], axis=1), lambda x: ops.nanpercentile(x, 40, axis=1, method="lower"), lambda x: ops.median(x, axis=1), lambda x: ops.max(x, axis=1), lambda x: ops.nanmax(x * nan, axis=1),
+    lambda x: ops.nanmedian(x, axis=1), lambda x: ops.nanquantile(x, 0.3, axis=(1, 2)), lambda x: ops.nanquantile(x, [0.2, 0.9], axis=1), lambda x: ops.nanpercentile(x, 40, axis=1, method="lower"), lambda x: ops.median(x, axis=1), lambda x: ops.max(x, axis=1), lambda x: ops.nanmax(x + ops.log(-ops.abs(x)), axis=1),
 ]]
 NANS += [lambda x: ops.nansum(ops.cast(x, "int32"), axis=1), lambda x: ops.nanmean(ops.cast(x, "int32"), axis=1), lambda x: ops.nanmax(ops.cast(x, "int32")), lambda x: ops.percentile(x, [10, 60], axis=1), lambda x: ops.nanargmax(ops.cast(x, "int32"), axis=1)]
 NUMERIC = [
     lambda x, i: ops.gcd(i, 6), lambda x, i: ops.lcm(i + 1, 6), lambda x, i: ops.kron(x[0], x[1, :2]), lambda x, i: ops.kron(x[0], i), lambda x, i: ops.isin(i, np.array([1, 3], "int32")), lambda x, i: ops.isin(x, x[0, 0], invert=True),
     lambda x, i: ops.trapezoid(x), lambda x, i: ops.trapezoid(x, dx=0.5, axis=1), lambda x, i: ops.trapezoid(i, axis=0), lambda x, i: ops.geomspace(ops.abs(x[0, 0]) + 1.0, ops.abs(x[0, 1]) + 2.0, num=4), lambda x, i: ops.allclose(x, x + 1e-9),
     lambda x, i: ops.empty_like(x) * 0.0, lambda x, i: ops.ndim(x) + i, lambda x, i: ops.i0(x), lambda x, i: ops.array(x), lambda x, i: ops.histogram(x[0, 0], bins=5, range=(-2, 2)), lambda x, i: ops.histogram(ops.reshape(x, (-1,)), bins=4),
-    lambda x, i: ops.arange(ops.shape(x)[1]) + i[0], lambda x, i: ops.nextafter(x, x * 2), lambda x, i: ops.argpartition(i[0], 1), lambda x, i: ops.vander(x[0, 0], N=3, increasing=True), lambda x, i: ops.vander(x[0, 0]),
-    lambda x, i: ops.view_as_real(ops.view_as_complex(x[:, :, :2])), lambda x, i: ops.arange(i[0, 0], 5) if False else i * 2, lambda x, i: ops.unique(i[0], size=3), lambda x, i: ops.matrix_rank(x), lambda x, i: ops.fold(ops.unfold(ops.reshape(x, (-1, 1, 3, 4)), (2, 2)), (3, 4), (2, 2)),
+    lambda x, i: ops.arange(ops.shape(x)[1]) + i[0], lambda x, i: ops.vander(x[0, 0], N=3, increasing=True), lambda x, i: ops.vander(x[0, 0]),
+    lambda x, i: ops.arange(2, ops.shape(x)[2]) + i[0, 0], lambda x, i: ops.fold(ops.unfold(ops.reshape(x, (-1, 1, 3, 4)), (2, 2)), (3, 4), (2, 2)),
 ]
 each("more_ops_nan", NANS)
 each("more_ops_numeric", NUMERIC, **I)
