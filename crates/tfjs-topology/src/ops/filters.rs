@@ -110,9 +110,9 @@ impl Images {
 
 /// Two numbers, from two or one.
 fn pair<V: Copy>(numbers: &[V], name: &'static str) -> Result<[V; 2]> {
-    match numbers {
-        &[both] => Ok([both, both]),
-        &[first, second] => Ok([first, second]),
+    match *numbers {
+        [both] => Ok([both, both]),
+        [first, second] => Ok([first, second]),
         _ => Err(Error::malformed(format!("expected one or two numbers, found {}", numbers.len())).at_json(name)),
     }
 }
@@ -318,6 +318,7 @@ fn unfold(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
         outputs.push(output);
     }
     let x = cx.pad(x, &pads, 0.0)?;
+    // SIZE: the elements of a window, which were limited when it was read.
     let mut parts = Vec::with_capacity(windows[0].size * windows[1].size);
     for row in 0..windows[0].size {
         for column in 0..windows[1].size {

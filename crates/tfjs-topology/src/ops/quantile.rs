@@ -209,7 +209,7 @@ impl Quantile {
         if (self.share, self.skips_nan) != (Share::Part, false) || method == Method::Linear {
             return Ok(method);
         }
-        // DIFFERENCE: Keras's node of `quantile` does not hand its method on; its other quantiles do.
+        // Keras's node of `quantile` does not hand its method on, and its other quantiles do: we compute what it computes.
         let name = cx.current_layer().map_or(String::new(), |layer| layer.name.clone());
         cx.warn(format!("operation `{name}`: Keras computes the method `linear` whatever `method` says"));
         Ok(Method::Linear)

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx, element, value_type};
 use crate::types::ValueType;
+use tfjs_ir::Dim;
 use tfjs_ir::prim::elementwise::{CompareOp, UnaryOp};
 use tfjs_manifest::{Error, Result};
 
@@ -76,7 +77,12 @@ impl LayerDef for Make {
             }
             MakeKind::Not => cx.compare_scalar(CompareOp::Eq, input.value, 0.0)?,
         };
-        let sizes = input.sizes.clone().filter(|_| self.kind == MakeKind::Cast && is_integer(dtype));
+        let sizes = input.sizes.clone().filter(|_| is_integer(dtype));
+        let sizes = sizes.and_then(|sizes| match self.kind {
+            MakeKind::Cast => Some(sizes),
+            MakeKind::Ones => Some(vec![Dim::ONE; sizes.len()]),
+            _ => None,
+        });
         args.finish(cx);
         Ok(vec![KerasTensor { sizes, ..KerasTensor::from(value) }])
     }
@@ -100,8 +106,13 @@ impl LayerDef for Where {
         let args = Args::new(&self.params, call);
         let keyword = args.keyword(&["condition"]);
         let condition = args.positional().first().or(keyword).and_then(Arg::tensor);
-        let condition = condition.ok_or_else(|| Error::malformed("expected a tensor as the condition"))?.value;
+        let condition = condition.ok_or_else(|| Error::malformed("expected a tensor as the condition"))?;
         let operands = args.operands(cx, 1)?;
+        let sizes = match (&condition.sizes, &operands.a.sizes, &operands.b.sizes) {
+            (Some(conditions), Some(a), Some(b)) if is_integer(operands.dtype) => sizes::chosen(conditions, a, b),
+            _ => None,
+        };
+        let condition = condition.value;
         args::numeric(cx, condition)?;
         let (a, b) = (operands.a.value, operands.b.value);
         let (dims, of_values) = (cx.dims_of(condition), [cx.dims_of(a), cx.dims_of(b)]);
@@ -113,7 +124,7 @@ impl LayerDef for Where {
         let condition = to_type(cx, condition, ValueType::Bool)?;
         let value = cx.select(condition, a, b)?;
         args.finish(cx);
-        Ok(vec![KerasTensor::from(value)])
+        Ok(vec![KerasTensor { sizes, ..KerasTensor::from(value) }])
     }
 }
 

@@ -209,6 +209,7 @@ fn kronecker(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     let rank = of_a.len().max(of_b.len());
     for dims in [&mut of_a, &mut of_b] {
         let more = rank - dims.len();
+        // SIZE: a rank.
         dims.splice(..0, vec![Dim::ONE; more]);
     }
     let apart_a: Vec<Dim> = of_a.iter().flat_map(|&dim| [dim, Dim::ONE]).collect();

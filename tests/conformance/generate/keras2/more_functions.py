@@ -57,7 +57,7 @@ IMAGES = [
     lambda x: tf.image.resize(x, [5, 7], method="mitchellcubic"), lambda x: tf.image.resize(x, [5, 7], method="lanczos3"), lambda x: tf.image.resize(x, [3, 3], method="gaussian"),
 ]
 BACKEND = [
-    lambda x, y: K.batch_dot(x, y, axes=2), lambda x, y: K.batch_dot(x, y, axes=(1, 1)), lambda x, y: K.batch_dot(x[:, 0], y[:, 0]), lambda x, y: K.batch_dot(x, y[:, 0], axes=(2, 1)), lambda x, y: K.dot(x, K.transpose(y[0])), lambda x, y: K.resize_images(K.expand_dims(x), 2, 2, "channels_last", interpolation="bilinear"), lambda x, y: K.resize_volumes(x[..., None, None], 2, 2, 1, "channels_last"),
+    lambda x, y: K.batch_dot(x, y, axes=2), lambda x, y: K.switch(K.greater(x, 0.0), x, y), lambda x, y: K.switch(K.greater(x[:, :1], 0.0), x, y), lambda x, y: K.batch_dot(x, y, axes=(1, 1)), lambda x, y: K.batch_dot(x[:, 0], y[:, 0]), lambda x, y: K.batch_dot(x, y[:, 0], axes=(2, 1)), lambda x, y: K.dot(x, K.transpose(y[0])), lambda x, y: K.resize_images(K.expand_dims(x), 2, 2, "channels_last", interpolation="bilinear"), lambda x, y: K.resize_volumes(x[..., None, None], 2, 2, 1, "channels_last"),
     lambda x, y: K.spatial_3d_padding(x[..., None, None], ((1, 0), (0, 1), (0, 0))), lambda x, y: K.in_train_phase(x, y, training=0), lambda x, y: K.in_test_phase(x, y, training=0), lambda x, y: K.gather(x[0], K.cast(K.abs(y[:, 0]) * 0.5, "int32")),
      lambda x, y: K.pool3d(x[..., None, None], (2, 2, 1)), 
     lambda x, y: K.one_hot(K.argmax(x), 4), lambda x, y: K.reverse(x, axes=(1, 2)), lambda x, y: K.arange(4, dtype="float32") * x, lambda x, y: K.ones_like(x) * K.zeros_like(y), lambda x, y: K.mean(K.greater(x, 0.0), axis=1),
