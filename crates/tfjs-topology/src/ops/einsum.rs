@@ -109,7 +109,7 @@ impl LayerDef for Einsum {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::testing::{check, refused_with};
+    use crate::ops::testing::{check, refused, refused_with};
     use serde_json::json;
 
     #[test]
@@ -145,5 +145,12 @@ mod tests {
         refused_with("Einsum", of("a->a"), json!(["s:?"]), "expected numbers, found strings");
         let message = "operand 1 of the equation has 3 axes, found a tensor of rank 2";
         refused_with("Einsum", of("abc->a"), json!(["f:?,4"]), message);
+    }
+
+    #[test]
+    fn tensors_that_keras_2_does_not_write() {
+        let message = "the file has the equation and none of its tensors, which Keras 2 does not write: use `EinsumDense`, \
+                       `tf.matmul` or `tf.tensordot`, or save the model with Keras 3";
+        refused("Einsum", json!(["ab,bc->ac"]), message);
     }
 }

@@ -37,13 +37,20 @@ pub enum MakeKind {
     Not,
     /// The same bits as another type.
     View,
+    /// The real part.
+    Real,
+    /// The same with the imaginary part negated.
+    Conjugate,
 }
 
 impl FromOpConfig for Make {
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         let kind = match class {
-            "Cast" | "SaturateCast" | "ConvertToTensor" | "Array" | "Identity" | "StopGradient" | "Copy" | "Real"
-            | "Conj" | "Conjugate" => MakeKind::Cast,
+            "Cast" | "SaturateCast" | "ConvertToTensor" | "Array" | "Identity" | "StopGradient" | "Copy" => {
+                MakeKind::Cast
+            }
+            "Real" => MakeKind::Real,
+            "Conj" | "Conjugate" => MakeKind::Conjugate,
             // Nothing is said of what is in a tensor that is empty; TensorFlow has zeros.
             "ZerosLike" | "EmptyLike" => MakeKind::Zeros,
             "View" => MakeKind::View,
@@ -56,16 +63,26 @@ impl FromOpConfig for Make {
 }
 
 impl LayerDef for Make {
+    fn takes_complex(&self) -> bool {
+        matches!(self.kind, MakeKind::Real | MakeKind::Conjugate)
+    }
+
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let args = Args::new(&self.params, call);
         let input = args.numbers(cx, &["value", "variable"])?;
+        if self.kind == MakeKind::Conjugate && input.imaginary.is_some() {
+            return Ok(vec![super::complex::conjugate(cx, input)?]);
+        }
+        if self.kind == MakeKind::Cast && args.opt::<String>(&["dtype"], Some(1))?.as_deref() == Some("complex64") {
+            return Ok(vec![super::complex::of_real(cx, input.value)?]);
+        }
         // A hint is no order, and nothing is sparse or unequal in the batch.
         args.inert(&["dtype_hint", "sparse", "ragged", "optimize", "message", "variable", "shape"]);
         let made = if self.kind == MakeKind::Not { None } else { sizes::dtype(&args, &["dtype"], Some(1))? };
         let dtype = made.unwrap_or(value_type(cx.ty(input.value).element));
         let dims = cx.dims_of(input.value);
         let value = match self.kind {
-            MakeKind::Cast => to_type(cx, input.value, dtype)?,
+            MakeKind::Cast | MakeKind::Real | MakeKind::Conjugate => to_type(cx, input.value, dtype)?,
             MakeKind::Zeros => cx.full(element(dtype), &dims, 0.0)?,
             MakeKind::Ones => cx.full(element(dtype), &dims, 1.0)?,
             MakeKind::Not if dtype == ValueType::Bool => cx.unary(UnaryOp::Not, input.value)?,
@@ -79,7 +96,7 @@ impl LayerDef for Make {
         };
         let sizes = input.sizes.clone().filter(|_| is_integer(dtype));
         let sizes = sizes.and_then(|sizes| match self.kind {
-            MakeKind::Cast => Some(sizes),
+            MakeKind::Cast | MakeKind::Real | MakeKind::Conjugate => Some(sizes),
             MakeKind::Ones => Some(vec![Dim::ONE; sizes.len()]),
             _ => None,
         });
@@ -188,6 +205,6 @@ mod tests {
         check("Select", json!({}), args, json!({}), "float32[?,3]");
         let message = "the bits of `float32` as `int32` are not supported: use `cast` for the numbers";
         refused_with("View", json!({"dtype": "int32"}), json!(["f:?"]), message);
-        refused_with("Cast", json!({"dtype": "complex64"}), json!(["f:?"]), "unknown `dtype` `complex64`");
+        refused_with("Cast", json!({"dtype": "complex128"}), json!(["f:?"]), "unknown `dtype` `complex128`");
     }
 }

@@ -197,6 +197,18 @@ const NODES: &[Row] = {
         ("FusedBatchNormV2", "FusedBatchNorm", Each),
         ("FusedBatchNormV3", "FusedBatchNorm", Each),
         ("ExtractImagePatches", "ExtractPatches", Each),
+        ("Complex", "ComplexOfParts", Each),
+        ("FFT", "ComplexFft", Each),
+        ("IFFT", "ComplexInverseFft", Each),
+        ("FFT2D", "ComplexFft2", Each),
+        ("IFFT2D", "ComplexInverseFft2", Each),
+        ("RFFT", "ComplexOfReal", Each),
+        ("IRFFT", "RealOfComplex", Each),
+        ("ComplexAbs", "Abs", Each),
+        ("Real", "Real", Each),
+        ("Imag", "Imag", Each),
+        ("Angle", "Angle", Each),
+        ("Conj", "Conj", Each),
         ("Conv3D", "Conv", Each),
         ("MaxPool3D", "MaxPool", Each),
         ("AvgPool3D", "AveragePool", Each),
@@ -349,6 +361,7 @@ fn dtype(name: &str) -> Option<&'static str> {
         "DT_BFLOAT16" => "bfloat16",
         "DT_INT32" => "int32",
         "DT_INT64" => "int64",
+        "DT_COMPLEX64" => "complex64",
         "DT_BOOL" => "bool",
         "DT_UINT8" => "uint8",
         "DT_INT8" => "int8",
@@ -454,6 +467,10 @@ impl TensorFlowOp {
 }
 
 impl LayerDef for TensorFlowOp {
+    fn takes_complex(&self) -> bool {
+        self.op.def().takes_complex()
+    }
+
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let mut args = self.inputs(call)?;
         let mut kwargs: Vec<(String, Arg<KerasTensor>)> = Vec::new();

@@ -1,9 +1,7 @@
 """TensorFlow's functions that few models have, which Keras 2 writes as TFOpLambda layers, and the functions of `K` that were not tried."""
 
-import sys
-
 import numpy as np
-from functions import MAKERS, flat, functions
+from functions import working_functions
 from golden import keras, tf
 
 K = keras.backend
@@ -68,33 +66,17 @@ OPEN = [
     lambda x: tf.math.lgamma(x), lambda x: tf.scatter_nd(tf.argmax(x, 2)[0][:, None], x[0], [5, 4]), lambda x: tf.image.crop_and_resize(x[..., None], BOXES[:2], [0, 0], [2, 2]), lambda x: tf.compat.v1.image.resize_bilinear(x[..., None], [3, 3], align_corners=True)
 ]
 
-
-def each(name, table, **shapes):
-    """What Keras 2 does not do with its symbolic tensors is left out, and said."""
-    specs = {"x": (2, 3, 4), **shapes}
-    specs = {k: v if isinstance(v[0], str) else ("float32", v) for k, v in specs.items() if k != "open_axes"}
-    kept = []
-    for place, function in enumerate(table):
-        inputs = [keras.Input(([None] * (len(s) - 2) + [s[-1]]) if shapes.get("open_axes") else s[1:], dtype=d) for d, s in specs.values()]
-        try:
-            model = keras.Model(inputs, flat(function(*inputs)))
-            rng = np.random.default_rng(0)
-            results = flat(model([tf.constant(MAKERS[d](s)(rng)) for d, s in specs.values()]))
-            for result in results:
-                result = np.asarray(result)
-                assert result.dtype.kind != "f" or np.isfinite(result).all(), "not finite"
-                assert str(result.dtype) in ("float32", "int32", "int64", "bool"), f"of type {result.dtype}"
-            model.to_json()
-            keras.models.model_from_json(model.to_json())
-            kept.append(function)
-        except Exception as error:
-            print(f"  keras2: {name}: number {place} is left out: {type(error).__name__}: {str(error).splitlines()[0][:200]}", file=sys.stderr)
-    functions(name, kept, **shapes)
+COMPLEX = [
+    lambda x: tf.abs(tf.signal.stft(x, 16, 8)), lambda x: tf.math.real(tf.signal.stft(x, 12, 5, fft_length=20)), lambda x: tf.math.imag(tf.signal.stft(x, frame_length=9, frame_step=4, window_fn=None)), lambda x: tf.abs(tf.signal.stft(x, 16, 8, pad_end=True)),
+    lambda x: tf.signal.inverse_stft(tf.signal.stft(x, 16, 8), 16, 8), lambda x: tf.signal.inverse_stft(tf.signal.stft(x, 10, 5), 10, 5, window_fn=None), lambda x: tf.math.real(tf.signal.fft(tf.cast(x, tf.complex64))), lambda x: tf.math.imag(tf.signal.ifft(tf.cast(x, tf.complex64))), lambda x: tf.math.real(tf.signal.ifft(tf.math.conj(tf.signal.fft(tf.cast(x, "complex64"))))),
+    lambda x: tf.abs(tf.signal.fft2d(tf.cast(tf.reshape(x, [-1, 4, 10]), tf.complex64))), lambda x: tf.math.real(tf.signal.ifft2d(tf.signal.fft2d(tf.cast(tf.reshape(x, [-1, 4, 10]), tf.complex64)))), lambda x: tf.math.log(tf.math.square(tf.abs(tf.signal.stft(x, 16, 8))) + 1e-2), lambda x: tf.math.angle(tf.signal.fft(tf.complex(x, x * x + 1.0))),
+]
 
 
-each("more_functions_scatter", SCATTER, i=("int32", (2, 3)))
-each("more_functions_special", SPECIAL)
-each("more_functions_matrices", MATRICES, x=(2, 4, 4))
-each("more_functions_images", IMAGES, x=(2, 4, 6, 3))
-each("more_functions_backend", BACKEND, y=(2, 3, 4))
-each("more_functions_open", OPEN, x=(2, 5, 4), open_axes=True)
+working_functions("more_functions_scatter", SCATTER, i=("int32", (2, 3)))
+working_functions("more_functions_special", SPECIAL)
+working_functions("more_functions_matrices", MATRICES, x=(2, 4, 4))
+working_functions("more_functions_images", IMAGES, x=(2, 4, 6, 3))
+working_functions("more_functions_backend", BACKEND, y=(2, 3, 4))
+working_functions("more_functions_open", OPEN, x=(2, 5, 4), open_axes=True)
+working_functions("more_functions_complex", COMPLEX, x=(2, 40))

@@ -83,3 +83,6 @@ nodes("tf_op_layer_resampled", (2, 4, 6, 3), [
     lambda x: tf.image.extract_patches(x, [1, 2, 2, 1], [1, 2, 1, 1], [1, 1, 1, 1], "VALID"), lambda x: T.nn.fused_batch_norm(x, [1.0, 2.0, 0.5], [0.0, 1.0, -1.0], [0.1, 0.2, 0.3], [1.0, 0.5, 2.0], is_training=False)[0], lambda x: tf.nn.conv3d(x[:, :, :, None], np.linspace(-1, 1, 24).reshape(2, 2, 1, 3, 2).astype("float32"), [1, 1, 1, 1, 1], "SAME"),
     lambda x: tf.nn.max_pool3d(x[:, :, :, None], [2, 2, 1], 1, "VALID"), lambda x: tf.nn.avg_pool3d(x[:, :, :, None], [2, 2, 1], 1, "SAME"),
 ])
+nodes("tf_op_layer_spectra", (2, 3, 10), [
+    lambda x: tf.abs(tf.signal.rfft(x)), lambda x: tf.math.real(tf.signal.rfft(x, [12])), lambda x: tf.signal.irfft(tf.signal.rfft(x)), lambda x: tf.math.imag(tf.signal.fft(tf.cast(x, tf.complex64))), lambda x: tf.abs(tf.signal.ifft2d(tf.cast(x, tf.complex64))), lambda x: tf.math.angle(tf.signal.ifft(tf.complex(x, x * x + 1.0))),
+])
