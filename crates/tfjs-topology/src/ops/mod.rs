@@ -9,7 +9,7 @@ pub mod binary;
 pub mod blocks;
 pub mod color;
 pub mod compare;
-pub(crate) mod complex;
+pub mod complex;
 pub mod contract;
 pub mod diagonal;
 pub mod einsum;
@@ -137,7 +137,8 @@ macro_rules! for_each_op {
             special::Special = "Erfinv" | "Erfcinv" | "Ndtri" | "Lgamma" | "Digamma" | "Lbeta" | "I0" | "BesselI0e" | "BesselI1"
                 | "BesselI1e";
             spectrum::Spectrum = "FFT" | "FFT2" | "IFFT2" | "RFFT" | "IRFFT" | "STFT" | "ISTFT" | "ExtractSequences"
-                | "OverlapAdd" | "DCT" | "ComplexOfParts" | "ComplexStft" | "ComplexInverseStft" | "ComplexFft" | "ComplexInverseFft"
+                | "OverlapAdd" | "DCT";
+            complex::ComplexSpectrum = "ComplexOfParts" | "ComplexStft" | "ComplexInverseStft" | "ComplexFft" | "ComplexInverseFft"
                 | "ComplexFft2" | "ComplexInverseFft2" | "ComplexOfReal" | "RealOfComplex";
             matrices::Matrices = "Det" | "Slogdet" | "Logdet" | "Inv" | "Solve" | "SolveTriangular" | "Cholesky"
                 | "CholeskyInverse" | "CholeskySolve" | "LuFactor" | "LuTaken" | "Qr" | "MatrixPower";

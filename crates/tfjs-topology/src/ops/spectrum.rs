@@ -54,26 +54,6 @@ pub enum SpectrumKind {
     OverlapAdd,
     /// The cosine transform of the second type.
     CosineTransform,
-    /// A complex tensor of its two parts.
-    ComplexOfParts,
-    /// TensorFlow's spectra of frames, which are one complex tensor.
-    ComplexStft,
-    /// TensorFlow's sequence of such spectra.
-    ComplexInverseStft,
-    /// TensorFlow's spectrum of complex numbers.
-    ComplexFft {
-        /// Whether of a spectrum.
-        inverse: bool,
-    },
-    /// The same along the last two axes.
-    ComplexFft2 {
-        /// Whether of a spectrum.
-        inverse: bool,
-    },
-    /// TensorFlow's spectrum of real numbers.
-    ComplexRealFft,
-    /// TensorFlow's real numbers of a spectrum.
-    ComplexInverseRealFft,
 }
 
 impl FromOpConfig for Spectrum {
@@ -90,15 +70,6 @@ impl FromOpConfig for Spectrum {
             "ExtractSequences" => K::Frames,
             "OverlapAdd" => K::OverlapAdd,
             "DCT" => K::CosineTransform,
-            "ComplexOfParts" => K::ComplexOfParts,
-            "ComplexStft" => K::ComplexStft,
-            "ComplexInverseStft" => K::ComplexInverseStft,
-            "ComplexFft" => K::ComplexFft { inverse: false },
-            "ComplexInverseFft" => K::ComplexFft { inverse: true },
-            "ComplexFft2" => K::ComplexFft2 { inverse: false },
-            "ComplexInverseFft2" => K::ComplexFft2 { inverse: true },
-            "ComplexOfReal" => K::ComplexRealFft,
-            "RealOfComplex" => K::ComplexInverseRealFft,
             other => return Err(Error::bug(format!("`{other}` is listed as an operation on spectra"))),
         };
         Ok(Spectrum { kind, params: Params::read(config) })
@@ -107,9 +78,9 @@ impl FromOpConfig for Spectrum {
 
 /// A complex tensor.
 #[derive(Clone, Copy)]
-struct Complex {
-    real: Value,
-    imaginary: Value,
+pub(super) struct Complex {
+    pub(super) real: Value,
+    pub(super) imaginary: Value,
 }
 
 /// `cos` and `sin` of `2 pi j k / n`, `[rows, columns]` each.
@@ -131,13 +102,13 @@ fn times(cx: &mut LowerCx<'_>, x: Value, matrix: Value) -> Result<Value> {
     cx.matmul(x, matrix)
 }
 
-fn last_dim(cx: &LowerCx<'_>, x: Value) -> Result<Dim> {
+pub(super) fn last_dim(cx: &LowerCx<'_>, x: Value) -> Result<Dim> {
     let last = cx.axis(-1, x)?;
     Ok(cx.ty(x).dims[last])
 }
 
 /// The first elements of the last axis, and zeros behind them up to a length.
-fn fitted(cx: &mut LowerCx<'_>, x: Value, length: Dim) -> Result<Value> {
+pub(super) fn fitted(cx: &mut LowerCx<'_>, x: Value, length: Dim) -> Result<Value> {
     let from = last_dim(cx, x)?;
     if from == length {
         return Ok(x);
@@ -177,20 +148,8 @@ impl Complex {
         Ok(Complex { real, imaginary })
     }
 
-    /// The tensor that the first argument is.
-    fn of_tensor(cx: &LowerCx<'_>, args: &Args<'_>) -> Result<Self> {
-        let x = args.subject(&["stfts"])?;
-        let imaginary = x.imaginary.ok_or_else(|| Error::malformed("expected a complex tensor"))?;
-        cx.axis(-1, x.value)?;
-        Ok(Complex { real: x.value, imaginary })
-    }
-
-    fn tensor(self) -> KerasTensor {
-        KerasTensor { imaginary: Some(self.imaginary), ..KerasTensor::from(self.real) }
-    }
-
     /// A spectrum backwards: that of the conjugate, conjugated and divided by the number of elements.
-    fn inverse(self, cx: &mut LowerCx<'_>, twice: bool) -> Result<Self> {
+    pub(super) fn inverse(self, cx: &mut LowerCx<'_>, twice: bool) -> Result<Self> {
         let turned = self.conjugate(cx)?;
         let turned = if twice { turned.transformed_twice(cx)? } else { turned.transformed(cx)? };
         let x = turned.conjugate(cx)?;
@@ -203,7 +162,7 @@ impl Complex {
     }
 
     /// The spectrum along the last axis.
-    fn transformed(self, cx: &mut LowerCx<'_>) -> Result<Self> {
+    pub(super) fn transformed(self, cx: &mut LowerCx<'_>) -> Result<Self> {
         let n = last_dim(cx, self.real)?;
         let (cos, sin) = waves(cx, n, n, n)?;
         let (a, b) = (times(cx, self.real, cos)?, times(cx, self.imaginary, sin)?);
@@ -212,7 +171,7 @@ impl Complex {
     }
 
     /// The spectrum along the last two axes.
-    fn transformed_twice(self, cx: &mut LowerCx<'_>) -> Result<Self> {
+    pub(super) fn transformed_twice(self, cx: &mut LowerCx<'_>) -> Result<Self> {
         let last = cx.axis(-1, self.real)?;
         cx.axis(-2, self.real)?;
         let mut order: Vec<usize> = (0..=last).collect();
@@ -231,7 +190,7 @@ impl Complex {
 }
 
 /// The first half of the spectrum of real numbers, of which so many count.
-fn real_fft(cx: &mut LowerCx<'_>, x: Value, length: Dim) -> Result<Complex> {
+pub(super) fn real_fft(cx: &mut LowerCx<'_>, x: Value, length: Dim) -> Result<Complex> {
     let x = fitted(cx, x, length)?;
     let half = cx.dims().div_floor(length, 2)?;
     let columns = cx.dims().add(half, Dim::ONE)?;
@@ -241,7 +200,7 @@ fn real_fft(cx: &mut LowerCx<'_>, x: Value, length: Dim) -> Result<Complex> {
 }
 
 /// So many real numbers of the first half of a spectrum.
-fn inverse_real_fft(cx: &mut LowerCx<'_>, spectrum: Complex, length: Dim) -> Result<Value> {
+pub(super) fn inverse_real_fft(cx: &mut LowerCx<'_>, spectrum: Complex, length: Dim) -> Result<Value> {
     let half = cx.dims().div_floor(length, 2)?;
     let rows = cx.dims().add(half, Dim::ONE)?;
     let spectrum = spectrum.map(cx, |cx, x| fitted(cx, x, rows))?;
@@ -262,7 +221,7 @@ fn inverse_real_fft(cx: &mut LowerCx<'_>, spectrum: Complex, length: Dim) -> Res
 }
 
 /// Frames of the last axis, `[.., frames, length]`; what would be short is left out.
-fn frames(cx: &mut LowerCx<'_>, x: Value, length: usize, step: usize) -> Result<Value> {
+pub(super) fn frames(cx: &mut LowerCx<'_>, x: Value, length: usize, step: usize) -> Result<Value> {
     let last = cx.axis(-1, x)?;
     let n = cx.ty(x).dims[last];
     let size = cx.number(length);
@@ -281,7 +240,7 @@ fn frames(cx: &mut LowerCx<'_>, x: Value, length: usize, step: usize) -> Result<
 }
 
 /// Frames `[.., frames, length]` added where they overlap.
-fn overlapped(cx: &mut LowerCx<'_>, x: Value, step: usize) -> Result<Value> {
+pub(super) fn overlapped(cx: &mut LowerCx<'_>, x: Value, step: usize) -> Result<Value> {
     let last = cx.axis(-1, x)?;
     cx.axis(-2, x)?;
     let dims = cx.dims_of(x);
@@ -318,7 +277,7 @@ struct Cut {
 }
 
 /// A number that is at least 1.
-fn positive(args: &Args<'_>, names: &[&'static str], position: Option<usize>) -> Result<usize> {
+pub(super) fn positive(args: &Args<'_>, names: &[&'static str], position: Option<usize>) -> Result<usize> {
     let number: usize = args.need(names, position)?;
     if number == 0 { Err(Error::malformed("expected at least 1, found 0").at_json(names[0])) } else { Ok(number) }
 }
@@ -463,7 +422,7 @@ impl Cut {
 }
 
 /// A window of cosines that can be repeated, as TensorFlow makes it.
-fn periodic(cx: &mut LowerCx<'_>, name: &str, length: usize) -> Result<Value> {
+pub(super) fn periodic(cx: &mut LowerCx<'_>, name: &str, length: usize) -> Result<Value> {
     let share = match name {
         "hann" => 0.5,
         "hamming" => 0.54,
@@ -483,72 +442,7 @@ fn periodic(cx: &mut LowerCx<'_>, name: &str, length: usize) -> Result<Value> {
     cx.binary_scalar(BinaryOp::Add, swing, share)
 }
 
-/// How TensorFlow cuts a sequence into frames: their length, the step, the length of the transform, and the window.
-fn old_cut(
-    cx: &mut LowerCx<'_>,
-    args: &Args<'_>,
-    call: &Call<KerasTensor>,
-) -> Result<(usize, usize, usize, Option<Value>)> {
-    let length = positive(args, &["frame_length"], Some(1))?;
-    let step = positive(args, &["frame_step"], Some(2))?;
-    // The next power of two.
-    let whole = length.checked_next_power_of_two();
-    let transform = args.opt::<usize>(&["fft_length"], Some(3))?.or(whole).filter(|&n| n > 0);
-    let transform = transform.ok_or_else(|| Error::malformed("expected an `fft_length` of at least 1"))?;
-    args.inert(&["window_fn"]);
-    // A function that is not the default cannot be in a file; that there is none can.
-    let window = match call.kwarg("window_fn") {
-        Some(_) => None,
-        None => Some(periodic(cx, "hann", length)?),
-    };
-    Ok((length, step, transform, window))
-}
-
-/// TensorFlow's spectra of frames.
-fn old_spectra(cx: &mut LowerCx<'_>, args: &Args<'_>, call: &Call<KerasTensor>, mut x: Value) -> Result<Complex> {
-    let (length, step, transform, window) = old_cut(cx, args, call)?;
-    if args.or(&["pad_end"], None, false)? {
-        // A frame begins at every step, and zeros are behind the end.
-        let n = last_dim(cx, x)?;
-        let count = cx.dims().div_ceil(n, step as u64)?;
-        let (step, length) = (cx.number(step), cx.number(length));
-        let way = cx.dims().mul(count, step)?;
-        let reach = cx.dims().add(way, length)?;
-        let reach = cx.dims().sub(reach, step)?;
-        let total = cx.dims().max(reach, n)?;
-        x = fitted(cx, x, total)?;
-    }
-    let mut cut = frames(cx, x, length, step)?;
-    if let Some(window) = window {
-        let window = cx.cast_like(window, cut)?;
-        cut = cx.mul(cut, window)?;
-    }
-    let transform = cx.number(transform);
-    real_fft(cx, cut, transform)
-}
-
-/// TensorFlow's sequence of the spectra of its frames.
-fn old_sequence(cx: &mut LowerCx<'_>, args: &Args<'_>, call: &Call<KerasTensor>, spectra: Complex) -> Result<Value> {
-    let (length, step, transform, window) = old_cut(cx, args, call)?;
-    let (length, transform) = (cx.number(length), cx.number(transform));
-    let cut = inverse_real_fft(cx, spectra, transform)?;
-    let mut cut = fitted(cx, cut, length)?;
-    if let Some(window) = window {
-        let window = cx.cast_like(window, cut)?;
-        cut = cx.mul(cut, window)?;
-    }
-    overlapped(cx, cut, step)
-}
-
 impl LayerDef for Spectrum {
-    fn takes_complex(&self) -> bool {
-        use SpectrumKind as K;
-        matches!(
-            self.kind,
-            K::ComplexInverseStft | K::ComplexFft { .. } | K::ComplexFft2 { .. } | K::ComplexInverseRealFft
-        )
-    }
-
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         use SpectrumKind as K;
         let args = Args::new(&self.params, call);
@@ -556,10 +450,6 @@ impl LayerDef for Spectrum {
             let x = args.numbers(cx, names)?.value;
             if cx.ty(x).rank() == 0 { Err(Error::malformed("expected a sequence, found a number")) } else { Ok(x) }
         };
-        if let Some(tensor) = self.of_complex(cx, &args, call)? {
-            args.finish(cx);
-            return Ok(vec![tensor]);
-        }
         let results = match self.kind {
             K::Fft => Complex::read(cx, &args)?.transformed(cx)?.results(),
             K::Fft2 => Complex::read(cx, &args)?.transformed_twice(cx)?.results(),
@@ -621,13 +511,6 @@ impl LayerDef for Spectrum {
                 let step = positive(&args, &["frame_step"], Some(1))?;
                 vec![overlapped(cx, x, step)?]
             }
-            K::ComplexOfParts
-            | K::ComplexStft
-            | K::ComplexInverseStft
-            | K::ComplexFft { .. }
-            | K::ComplexFft2 { .. }
-            | K::ComplexRealFft
-            | K::ComplexInverseRealFft => return Err(Error::bug("a complex spectrum that is not one tensor")),
             K::CosineTransform => {
                 let x = subject(cx, &[])?;
                 let x = cx.to_float(x)?;
@@ -639,78 +522,8 @@ impl LayerDef for Spectrum {
     }
 }
 
-impl Spectrum {
-    /// What TensorFlow's operations give, which have complex tensors; `None` for the others.
-    fn of_complex(
-        &self,
-        cx: &mut LowerCx<'_>,
-        args: &Args<'_>,
-        call: &Call<KerasTensor>,
-    ) -> Result<Option<KerasTensor>> {
-        use SpectrumKind as K;
-        let sequence = |cx: &mut LowerCx<'_>| {
-            let x = args.numbers(cx, &["signals"])?.value;
-            cx.axis(-1, x)?;
-            cx.to_float(x)
-        };
-        let length = |cx: &mut LowerCx<'_>| match args.opt::<Json>(&["fft_length"], Some(1))? {
-            Some(_) => named_length(cx, args).map(Some),
-            None => Ok(None),
-        };
-        Ok(Some(match self.kind {
-            K::ComplexOfParts => {
-                let real = args.need_value(cx, &["real"], Some(0))?;
-                let imaginary = args.need_value(cx, &["imag"], Some(1))?;
-                let (real, imaginary) = (cx.to_float(real)?, cx.to_float(imaginary)?);
-                let imaginary = cx.cast_like(imaginary, real)?;
-                let (a, b) = (cx.dims_of(real), cx.dims_of(imaginary));
-                if a.len() != b.len() || !a.iter().zip(&b).all(|(&a, &b)| cx.same(a, b).is_some()) {
-                    let (a, b) = (cx.shape(real), cx.shape(imaginary));
-                    return Err(Error::malformed(format!("shapes {a} and {b} are not a real and an imaginary part")));
-                }
-                Complex { real, imaginary }.tensor()
-            }
-            K::ComplexStft => {
-                let x = sequence(cx)?;
-                old_spectra(cx, args, call, x)?.tensor()
-            }
-            K::ComplexInverseStft => {
-                let spectra = Complex::of_tensor(cx, args)?;
-                cx.axis(-2, spectra.real)?;
-                old_sequence(cx, args, call, spectra)?.into()
-            }
-            K::ComplexFft { inverse: false } => Complex::of_tensor(cx, args)?.transformed(cx)?.tensor(),
-            K::ComplexFft { inverse: true } => Complex::of_tensor(cx, args)?.inverse(cx, false)?.tensor(),
-            K::ComplexFft2 { inverse } => {
-                let x = Complex::of_tensor(cx, args)?;
-                cx.axis(-2, x.real)?;
-                if inverse { x.inverse(cx, true)?.tensor() } else { x.transformed_twice(cx)?.tensor() }
-            }
-            K::ComplexRealFft => {
-                let x = sequence(cx)?;
-                let own = last_dim(cx, x)?;
-                let length = length(cx)?.unwrap_or(own);
-                real_fft(cx, x, length)?.tensor()
-            }
-            K::ComplexInverseRealFft => {
-                let x = Complex::of_tensor(cx, args)?;
-                let half = last_dim(cx, x.real)?;
-                let half = cx.dims().sub(half, Dim::ONE)?;
-                let two = cx.number(2);
-                let whole = cx.dims().mul(half, two)?;
-                let length = length(cx)?.unwrap_or(whole);
-                if !cx.at_least(length, Dim::ONE) {
-                    return Err(Error::malformed("expected a spectrum of at least two elements"));
-                }
-                inverse_real_fft(cx, x, length)?.into()
-            }
-            _ => return Ok(None),
-        }))
-    }
-}
-
 /// The length that `fft_length` names: a number, or a list of one.
-fn named_length(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Dim> {
+pub(super) fn named_length(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Dim> {
     match args.sizes(cx, &["fft_length"], Some(1))?.as_deref() {
         Some(&[length]) if cx.at_least(length, Dim::ONE) => Ok(length),
         Some(_) => Err(Error::malformed("expected one length of at least 1").at_json("fft_length")),
