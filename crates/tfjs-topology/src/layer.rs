@@ -39,6 +39,11 @@ pub trait LayerDef: fmt::Debug + Send + Sync + Any {
         None
     }
 
+    /// Whether the layer knows what to do with complex tensors. Others are never given one.
+    fn takes_complex(&self) -> bool {
+        false
+    }
+
     /// The element type the layer wants its input to have, where it is not floating point.
     fn input_type(&self) -> Option<ValueType> {
         None

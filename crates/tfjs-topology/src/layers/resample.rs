@@ -10,7 +10,7 @@ use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp, UnaryOp};
 use tfjs_ir::prim::index::Bounds;
 use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_ir::{Dim, ElementType, Value};
-use tfjs_manifest::Result;
+use tfjs_manifest::{Error, Result};
 
 /// Where new elements take their values from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,8 +18,6 @@ use tfjs_manifest::Result;
 pub enum Interpolation {
     /// The nearest element.
     Nearest,
-    /// The element before output `o * inputs / outputs`: TensorFlow 1.
-    NearestFromCorner,
     /// Between the two nearest.
     Bilinear,
     /// Between the two nearest, output `o` standing at `o * inputs / outputs`: TensorFlow.js.
@@ -60,6 +58,72 @@ impl Interpolation {
     }
 }
 
+/// Where the outputs of an axis stand, as TensorFlow 1 has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grid {
+    /// Output `o` at `(o + 0.5) * inputs / outputs - 0.5`: as in TensorFlow 2.
+    Middles,
+    /// Output `o` at `o * inputs / outputs`.
+    Corner,
+    /// The first output at the first input, the last at the last.
+    Corners,
+}
+
+/// A value of which an axis has so many elements, by the rules of TensorFlow 1.
+///
+/// # Errors
+/// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an interpolation that TensorFlow 1 does not have.
+pub(crate) fn resize_old(
+    cx: &mut LowerCx<'_>,
+    x: Value,
+    axis: usize,
+    outputs: Dim,
+    how: Interpolation,
+    grid: Grid,
+) -> Result<Value> {
+    let inputs = cx.dims_of(x)[axis];
+    if grid == Grid::Middles {
+        return resize(cx, x, axis, outputs, how, false);
+    }
+    if inputs == outputs {
+        return Ok(x);
+    }
+    let scale = match grid {
+        Grid::Corners if outputs != Dim::ONE => {
+            let (inputs, outputs) = (cx.dims().sub(inputs, Dim::ONE)?, cx.dims().sub(outputs, Dim::ONE)?);
+            let outputs = cx.dims().max(outputs, Dim::ONE)?;
+            ratio(cx, inputs, outputs)?
+        }
+        _ => ratio(cx, inputs, outputs)?,
+    };
+    match how {
+        Interpolation::Nearest => {
+            let at = cx.iota(0, &[outputs], ElementType::F32)?;
+            let mut at = cx.mul(at, scale)?;
+            if grid == Grid::Corners {
+                at = cx.binary_scalar(BinaryOp::Add, at, 0.5)?;
+            }
+            let at = cx.unary(UnaryOp::Floor, at)?;
+            let at = cx.cast(at, ElementType::I64)?;
+            cx.gather(x, at, axis, Bounds::Clamp)
+        }
+        Interpolation::Bilinear => {
+            let at = cx.iota(0, &[outputs], ElementType::F32)?;
+            let at = cx.mul(at, scale)?;
+            between_at(cx, x, axis, at)
+        }
+        Interpolation::Bicubic => {
+            let weights = old_bicubic(cx, inputs, outputs, scale)?;
+            weigh(cx, x, axis, weights)
+        }
+        Interpolation::Area => {
+            let weights = area(cx, inputs, outputs, scale)?;
+            weigh(cx, x, axis, weights)
+        }
+        other => Err(Error::unsupported(format!("TensorFlow 1 has no interpolation {other:?}"))),
+    }
+}
+
 /// A value of which an axis has so many elements. With `antialias` an output of a shorter axis takes from all
 /// elements it covers.
 ///
@@ -78,8 +142,7 @@ pub(crate) fn resize(
         return Ok(x);
     }
     match how {
-        Interpolation::Nearest => nearest(cx, x, axis, outputs, 0.5),
-        Interpolation::NearestFromCorner => nearest(cx, x, axis, outputs, 0.0),
+        Interpolation::Nearest => nearest(cx, x, axis, outputs),
         Interpolation::BilinearFromCorner => between(cx, x, axis, outputs, 0.0),
         Interpolation::Bilinear if !antialias => between(cx, x, axis, outputs, 0.5),
         Interpolation::Bicubic if !antialias => {
@@ -87,7 +150,8 @@ pub(crate) fn resize(
             weigh(cx, x, axis, weights)
         }
         Interpolation::Area => {
-            let weights = area(cx, inputs, outputs)?;
+            let scale = ratio(cx, inputs, outputs)?;
+            let weights = area(cx, inputs, outputs, scale)?;
             weigh(cx, x, axis, weights)
         }
         _ => {
@@ -110,16 +174,11 @@ pub(crate) fn weigh(cx: &mut LowerCx<'_>, x: Value, axis: usize, weights: Value)
     cx.transpose(sums, &order)
 }
 
-/// The element that output `o` stands in, at `(o + center) * inputs / outputs`.
-fn nearest(cx: &mut LowerCx<'_>, x: Value, axis: usize, outputs: Dim, center: f64) -> Result<Value> {
+/// The element that output `o` stands in, at `(o + 0.5) * inputs / outputs`.
+fn nearest(cx: &mut LowerCx<'_>, x: Value, axis: usize, outputs: Dim) -> Result<Value> {
     let inputs = cx.dims_of(x)[axis];
     let scale = ratio(cx, inputs, outputs)?;
-    let at = if center == 0.0 {
-        let at = cx.iota(0, &[outputs], ElementType::F32)?;
-        cx.mul(at, scale)?
-    } else {
-        middles(cx, &[outputs], scale)?
-    };
+    let at = middles(cx, &[outputs], scale)?;
     let at = cx.unary(UnaryOp::Floor, at)?;
     let at = cx.cast(at, ElementType::I64)?;
     cx.gather(x, at, axis, Bounds::Clamp)
@@ -127,10 +186,7 @@ fn nearest(cx: &mut LowerCx<'_>, x: Value, axis: usize, outputs: Dim, center: f6
 
 /// Linear interpolation, output `o` standing at `(o + center) * inputs / outputs - center`.
 fn between(cx: &mut LowerCx<'_>, x: Value, axis: usize, outputs: Dim, center: f64) -> Result<Value> {
-    let x = cx.to_float(x)?;
     let inputs = cx.dims_of(x)[axis];
-    let last = cx.dims().sub(inputs, Dim::ONE)?;
-    let last = cx.size(last, ElementType::I64)?;
     let scale = ratio(cx, inputs, outputs)?;
     let at = if center == 0.0 {
         let at = cx.iota(0, &[outputs], ElementType::F32)?;
@@ -140,6 +196,15 @@ fn between(cx: &mut LowerCx<'_>, x: Value, axis: usize, outputs: Dim, center: f6
         let at = cx.binary_scalar(BinaryOp::Sub, at, center)?;
         cx.binary_scalar(BinaryOp::Max, at, 0.0)?
     };
+    between_at(cx, x, axis, at)
+}
+
+/// Linear interpolation at positions that are at least 0.
+fn between_at(cx: &mut LowerCx<'_>, x: Value, axis: usize, at: Value) -> Result<Value> {
+    let x = cx.to_float(x)?;
+    let (inputs, outputs) = (cx.dims_of(x)[axis], cx.dims_of(at)[0]);
+    let last = cx.dims().sub(inputs, Dim::ONE)?;
+    let last = cx.size(last, ElementType::I64)?;
     let below = cx.unary(UnaryOp::Floor, at)?;
     let below = cx.cast(below, ElementType::I64)?;
     let below = cx.binary(BinaryOp::Min, below, last)?;
@@ -195,15 +260,92 @@ fn bicubic(cx: &mut LowerCx<'_>, inputs: Dim, outputs: Dim) -> Result<Value> {
     normalized(cx, weights)
 }
 
-/// How much of each input an output covers.
-fn area(cx: &mut LowerCx<'_>, inputs: Dim, outputs: Dim) -> Result<Value> {
-    let scale = ratio(cx, inputs, outputs)?;
+/// As [`bicubic`], of outputs at `o * scale`; what is outside is the nearest input.
+fn old_bicubic(cx: &mut LowerCx<'_>, inputs: Dim, outputs: Dim, scale: Value) -> Result<Value> {
+    const ENTRIES: f64 = 1024.0;
+    let at = cx.iota(0, &[outputs], ElementType::F32)?;
+    let at = cx.mul(at, scale)?;
+    let whole = cx.unary(UnaryOp::Floor, at)?;
+    let rest = cx.sub(at, whole)?;
+    let rest = cx.binary_scalar(BinaryOp::Mul, rest, ENTRIES)?;
+    let rest = cx.unary(UnaryOp::RoundEven, rest)?;
+    let rest = cx.binary_scalar(BinaryOp::Div, rest, ENTRIES)?;
+    let whole = cx.cast(whole, ElementType::I64)?;
+    let last = cx.dims().sub(inputs, Dim::ONE)?;
+    let last = cx.size(last, ElementType::I64)?;
+    let mut total: Option<Value> = None;
+    for tap in -1..=2 {
+        let place = cx.binary_scalar(BinaryOp::Add, whole, f64::from(tap))?;
+        let place = cx.binary(BinaryOp::Min, place, last)?;
+        let place = cx.binary_scalar(BinaryOp::Max, place, 0.0)?;
+        let distance = cx.binary_scalar(BinaryOp::Sub, rest, f64::from(tap))?;
+        let distance = cx.unary(UnaryOp::Abs, distance)?;
+        let weight = cubic(cx, distance, STEEP)?;
+        let weight = cx.insert_axis(weight, 1)?;
+        let row = cx.one_hot(place, inputs, ElementType::F32)?;
+        let part = cx.mul(row, weight)?;
+        total = Some(match total {
+            Some(total) => cx.add(total, part)?,
+            None => part,
+        });
+    }
+    total.ok_or_else(|| Error::bug("a cubic without elements"))
+}
+
+/// The weights of an axis that is stretched by `scale` and then moved by `translation`: `[outputs, inputs]`.
+///
+/// # Errors
+/// As [`Builder::push`](tfjs_ir::Builder::push).
+pub(crate) fn moved(
+    cx: &mut LowerCx<'_>,
+    inputs: Dim,
+    outputs: Dim,
+    (scale, translation): (Value, Value),
+    how: Interpolation,
+    antialias: bool,
+) -> Result<Value> {
+    let one = cx.scalar(ElementType::F32, 1.0)?;
+    let step = cx.div(one, scale)?;
+    let at = middles(cx, &[outputs, Dim::ONE], step)?;
+    let way = cx.mul(translation, step)?;
+    let at = cx.sub(at, way)?;
+    let at = cx.binary_scalar(BinaryOp::Sub, at, 0.5)?;
+    let position = positions(cx, inputs)?;
+    let distance = cx.sub(at, position)?;
+    let mut distance = cx.unary(UnaryOp::Abs, distance)?;
+    if antialias {
+        let wider = cx.binary_scalar(BinaryOp::Max, step, 1.0)?;
+        distance = cx.div(distance, wider)?;
+    }
+    let weights = kernel(cx, distance, how)?;
+    let total = cx.reduce(ReduceOp::Sum, weights, &[1], true)?;
+    let size = cx.unary(UnaryOp::Abs, total)?;
+    let counts = cx.compare_scalar(CompareOp::Gt, size, 1000.0 * f64::from(f32::EPSILON))?;
+    let divisor = cx.select(counts, total, one)?;
+    let weights = cx.div(weights, divisor)?;
+    let end = cx.size(inputs, ElementType::I64)?;
+    let end = cx.cast(end, ElementType::F32)?;
+    let end = cx.binary_scalar(BinaryOp::Sub, end, 0.5)?;
+    let (after, before) = (cx.compare_scalar(CompareOp::Ge, at, -0.5)?, cx.compare(CompareOp::Le, at, end)?);
+    let inside = cx.binary(BinaryOp::And, after, before)?;
+    let inside = cx.binary(BinaryOp::And, inside, counts)?;
+    let zero = cx.scalar(ElementType::F32, 0.0)?;
+    cx.select(inside, weights, zero)
+}
+
+/// How much of each input an output covers; the last input goes on behind the end.
+fn area(cx: &mut LowerCx<'_>, inputs: Dim, outputs: Dim, scale: Value) -> Result<Value> {
     let output = cx.iota(0, &[outputs, Dim::ONE], ElementType::F32)?;
     let low = cx.mul(output, scale)?;
     let next = cx.binary_scalar(BinaryOp::Add, output, 1.0)?;
     let high = cx.mul(next, scale)?;
     let input = positions(cx, inputs)?;
     let end = cx.binary_scalar(BinaryOp::Add, input, 1.0)?;
+    let total = cx.size(inputs, ElementType::I64)?;
+    let total = cx.cast(total, ElementType::F32)?;
+    let is_last = cx.compare(CompareOp::Eq, end, total)?;
+    let far = cx.scalar(ElementType::F32, f64::INFINITY)?;
+    let end = cx.select(is_last, far, end)?;
     let high = cx.binary(BinaryOp::Min, end, high)?;
     let low = cx.binary(BinaryOp::Max, input, low)?;
     let covered = cx.sub(high, low)?;
@@ -225,18 +367,24 @@ fn scaled(cx: &mut LowerCx<'_>, inputs: Dim, outputs: Dim, how: Interpolation, a
         let wider = cx.binary_scalar(BinaryOp::Max, scale, 1.0)?;
         distance = cx.div(distance, wider)?;
     }
-    let weights = match how {
-        Interpolation::Bicubic => cubic(cx, distance, KEYS)?,
-        Interpolation::MitchellCubic => cubic(cx, distance, MITCHELL)?,
-        Interpolation::Lanczos3 => lanczos(cx, distance, 3.0)?,
-        Interpolation::Lanczos5 => lanczos(cx, distance, 5.0)?,
-        Interpolation::Gaussian => gaussian(cx, distance)?,
-        _ => {
-            let less = cx.binary(BinaryOp::Sub, one, distance)?;
-            cx.binary_scalar(BinaryOp::Max, less, 0.0)?
-        }
-    };
+    let weights = kernel(cx, distance, how)?;
     normalized(cx, weights)
+}
+
+/// What an input at a distance counts.
+fn kernel(cx: &mut LowerCx<'_>, distance: Value, how: Interpolation) -> Result<Value> {
+    match how {
+        Interpolation::Bicubic => cubic(cx, distance, KEYS),
+        Interpolation::MitchellCubic => cubic(cx, distance, MITCHELL),
+        Interpolation::Lanczos3 => lanczos(cx, distance, 3.0),
+        Interpolation::Lanczos5 => lanczos(cx, distance, 5.0),
+        Interpolation::Gaussian => gaussian(cx, distance),
+        _ => {
+            let one = cx.scalar(ElementType::F32, 1.0)?;
+            let less = cx.sub(one, distance)?;
+            cx.binary_scalar(BinaryOp::Max, less, 0.0)
+        }
+    }
 }
 
 /// The weights of each output with a sum of 1.
@@ -248,6 +396,8 @@ fn normalized(cx: &mut LowerCx<'_>, weights: Value) -> Result<Value> {
 /// The factors of the cube, the square, the distance and 1, up to a distance of 1 and from there to 2.
 type Cubic = [[f64; 4]; 2];
 
+/// The cubic of TensorFlow 1, which is steeper.
+const STEEP: Cubic = [[1.25, -2.25, 0.0, 1.0], [-0.75, 3.75, -6.0, 3.0]];
 const KEYS: Cubic = [[1.5, -2.5, 0.0, 1.0], [-0.5, 2.5, -4.0, 2.0]];
 const MITCHELL: Cubic = [[7.0 / 6.0, -2.0, 0.0, 8.0 / 9.0], [-7.0 / 18.0, 2.0, -10.0 / 3.0, 16.0 / 9.0]];
 

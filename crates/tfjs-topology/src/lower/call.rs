@@ -97,6 +97,10 @@ impl LowerCx<'_> {
     }
 
     fn lowered(&mut self, frame: Frame, callee: &Callee, call: Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        if !callee.def().takes_complex() && call.tensors().iter().any(|tensor| tensor.imaginary.is_some()) {
+            let message = "a complex tensor is not supported here: take its `abs`, `real`, `imag` or `angle` first";
+            return Err(Error::unsupported(message));
+        }
         let call = self.with_explicit_mask(self.without_forgotten(call)?)?;
         let training = self.enter_training(&call)?;
         self.frames.push(frame);

@@ -126,6 +126,9 @@ fn lower_with(def: &ModelDef, options: &LowerOptions, batch: Batch) -> Result<(M
     let mut results = Vec::new();
     for (name, edge) in named {
         let value = edge.id.ok_or_else(|| Error::bug("an output of the model inside of a wrapper"))?;
+        if edge.tensor.imaginary.is_some() {
+            return Err(Error::unsupported("an output of complex numbers is not supported").at_value(&name));
+        }
         results.push((name.clone(), edge.tensor.value));
         graph.outputs.push(GraphPort { name, value });
     }

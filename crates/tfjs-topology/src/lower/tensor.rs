@@ -16,11 +16,13 @@ pub struct KerasTensor {
     /// The dimensions the value consists of, where it was computed from shapes: one number (without dimensions) or a
     /// vector of them. A reshape can use such a value as its target.
     pub sizes: Option<Vec<Dim>>,
+    /// The imaginary part of a complex tensor, whose real part the value is. Only layers that say so are given one.
+    pub imaginary: Option<Value>,
 }
 
 impl From<Value> for KerasTensor {
     fn from(value: Value) -> Self {
-        KerasTensor { value, mask: None, sizes: None }
+        KerasTensor { value, mask: None, sizes: None, imaginary: None }
     }
 }
 

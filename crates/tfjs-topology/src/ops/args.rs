@@ -153,6 +153,19 @@ impl<'a> Args<'a> {
         constant.lower(cx, constant.dtype).map(Some)
     }
 
+    /// The numbers of an argument; `None` if it is a tensor or absent.
+    ///
+    /// # Errors
+    /// What is no number, at its name.
+    pub(crate) fn constant(&self, names: &[&'static str], position: Option<usize>) -> Result<Option<Constant>> {
+        let constant = match self.find(names, position) {
+            Some(Found::InCall(Arg::Const(value))) => Constant::read(value),
+            Some(Found::Configured(value)) => Constant::read(value),
+            _ => return Ok(None),
+        };
+        constant.map(Some).map_err(|e| e.at_json(first(names)))
+    }
+
     /// As [`value`](Args::value), for an argument that must be there.
     ///
     /// # Errors
@@ -164,6 +177,23 @@ impl<'a> Args<'a> {
         position: Option<usize>,
     ) -> Result<Value> {
         self.value(cx, names, position)?.ok_or_else(|| missing(names))
+    }
+
+    /// As [`need_value`](Args::need_value), of the first argument. Keras 2 writes a list there as one argument for each of its
+    /// items, and what follows by name.
+    ///
+    /// # Errors
+    /// As [`need_value`](Args::need_value).
+    pub(crate) fn first_value(
+        &self,
+        cx: &mut LowerCx<'_>,
+        names: &[&'static str],
+        next: &[&'static str],
+    ) -> Result<Value> {
+        match self.positional() {
+            items @ [_, _, ..] if self.keyword(next).is_some() => tensor_value(cx, &Arg::List(items.to_vec())),
+            _ => self.need_value(cx, names, Some(0)),
+        }
     }
 
     /// A parameter that must be there; see [`opt`](Args::opt).
@@ -199,6 +229,26 @@ impl<'a> Args<'a> {
             ([], Some(one)) => std::slice::from_ref(one),
             (items, _) => items,
         };
+        self.all(cx, items)
+    }
+
+    /// The items of a list of tensors or numbers, under one of its names or at a position of the call.
+    ///
+    /// # Errors
+    /// As [`value`](Args::value); [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there is no such list.
+    pub(crate) fn values(&self, cx: &mut LowerCx<'_>, names: &[&'static str], position: usize) -> Result<Vec<Value>> {
+        match self.find(names, Some(position)) {
+            Some(Found::InCall(Arg::List(items))) => self.all(cx, items),
+            Some(_) => Err(Error::malformed(format!("expected a list of tensors as `{}`", first(names)))),
+            None => Err(missing(names)),
+        }
+    }
+
+    /// Arguments as values, numbers among them too.
+    ///
+    /// # Errors
+    /// As [`value`](Args::value).
+    pub(crate) fn all(&self, cx: &mut LowerCx<'_>, items: &[Arg<KerasTensor>]) -> Result<Vec<Value>> {
         items.iter().map(|item| arg_value(cx, item)).collect()
     }
 
@@ -244,7 +294,8 @@ impl<'a> Args<'a> {
     /// Strings, and what is neither a tensor nor a constant.
     pub(crate) fn operands(&self, cx: &mut LowerCx<'_>, skip: usize) -> Result<Operands> {
         let pair = self.pair(skip)?;
-        if pair.iter().all(|arg| arg.tensor().is_none()) {
+        // Numbers alone are no node, unless a tensor stands before them.
+        if skip == 0 && pair.iter().all(|arg| arg.tensor().is_none()) {
             return Err(Error::malformed("an operation without a tensor"));
         }
         let [a, b] = pair;

@@ -40,6 +40,10 @@ pub enum ColorKind {
     ToYuv,
     /// The other way round.
     FromYuv,
+    /// Luma and two chromas of the NTSC system.
+    ToYiq,
+    /// Red, green and blue of them.
+    FromYiq,
     /// Mean 0 and deviation 1 for each image.
     Standardize,
     /// Away from the mean of each channel by a factor.
@@ -66,6 +70,8 @@ impl FromOpConfig for Color {
             "HSVToRGB" => K::FromHsv,
             "RGBToYUV" => K::ToYuv,
             "YUVToRGB" => K::FromYuv,
+            "RGBToYIQ" => K::ToYiq,
+            "YIQToRGB" => K::FromYiq,
             "PerImageStandardization" => K::Standardize,
             "AdjustContrast" => K::Contrast,
             "AdjustBrightness" => K::Brightness,
@@ -87,6 +93,12 @@ const YUV: [f64; 9] = [0.299, -0.14714119, 0.61497538, 0.587, -0.28886916, -0.51
 
 /// A row of red, green and blue for each of YUV.
 const RGB: [f64; 9] = [1.0, 1.0, 1.0, 0.0, -0.394642334, 2.03206185, 1.13988303, -0.58062185, 0.0];
+
+/// A row of YIQ for each of red, green and blue.
+const YIQ: [f64; 9] = [0.299, 0.59590059, 0.2115, 0.587, -0.27455667, -0.52273617, 0.114, -0.32134392, 0.31119955];
+
+/// A row of red, green and blue for each of YIQ.
+const RGB_OF_YIQ: [f64; 9] = [1.0, 1.0, 1.0, 0.95598634, -0.27201283, -1.10674021, 0.6208248, -0.64720424, 1.70423049];
 
 /// The product of the last axis with a matrix.
 fn by_matrix(cx: &mut LowerCx<'_>, x: Value, numbers: &[f64], columns: usize) -> Result<Value> {
@@ -201,6 +213,8 @@ impl Color {
             ColorKind::ToGray => by_matrix(cx, x, &GRAY, 1),
             ColorKind::ToYuv => by_matrix(cx, x, &YUV, 3),
             ColorKind::FromYuv => by_matrix(cx, x, &RGB, 3),
+            ColorKind::ToYiq => by_matrix(cx, x, &YIQ, 3),
+            ColorKind::FromYiq => by_matrix(cx, x, &RGB_OF_YIQ, 3),
             ColorKind::FromGray => {
                 let mut dims = cx.dims_of(x);
                 dims[last] = cx.number(3);

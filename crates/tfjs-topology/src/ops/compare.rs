@@ -90,6 +90,10 @@ impl LayerDef for Compare {
         let args = Args::new(&self.params, call);
         let operands = args.operands(cx, 0)?;
         let (a, b) = (operands.a.value, operands.b.value);
+        let sizes = match (self.kind.op(), &operands.a.sizes, &operands.b.sizes) {
+            (Op::Compare(op), Some(a), Some(b)) => super::sizes::compared(cx, op, a, b),
+            _ => None,
+        };
         let value = match self.kind.op() {
             Op::Logic(op) => {
                 let (a, b) = (to_type(cx, a, ValueType::Bool)?, to_type(cx, b, ValueType::Bool)?);
@@ -103,7 +107,7 @@ impl LayerDef for Compare {
             Op::Compare(op) => cx.compare(op, a, b)?,
         };
         args.finish(cx);
-        Ok(vec![KerasTensor::from(value)])
+        Ok(vec![KerasTensor { sizes, ..KerasTensor::from(value) }])
     }
 }
 

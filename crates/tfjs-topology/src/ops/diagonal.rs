@@ -157,7 +157,8 @@ fn axes_last(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
 impl Diagonal {
     fn compute(&self, cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
         use DiagonalKind as K;
-        let offset: i64 = args.or(&["k", "offset"], Some(1), 0)?;
+        let position = if self.kind == K::Set { 2 } else { 1 };
+        let offset: i64 = args.or(&["k", "offset"], Some(position), 0)?;
         match self.kind {
             K::Lower => band(cx, x, None, Some(offset)),
             K::Upper => band(cx, x, Some(offset), None),
@@ -180,7 +181,17 @@ impl Diagonal {
                 let last = cx.ty(diagonal).rank() - 1;
                 cx.reduce(ReduceOp::Sum, diagonal, &[last], false)
             }
-            K::Matrix => matrix(cx, x, offset),
+            K::Matrix => {
+                for (name, position, default) in
+                    [("num_rows", 2, -1.0), ("num_cols", 3, -1.0), ("padding_value", 4, 0.0)]
+                {
+                    let found: f64 = args.or(&[name], Some(position), default)?;
+                    if found != default {
+                        return Err(Error::unsupported(format!("`{name}` {found} of a diagonal is not supported")));
+                    }
+                }
+                matrix(cx, x, offset)
+            }
             K::MatrixOrPart => {
                 cx.mixes_batch();
                 if cx.ty(x).rank() == 1 { matrix(cx, x, offset) } else { part(cx, x, offset) }
@@ -193,8 +204,9 @@ impl Diagonal {
                 let (rows, columns) = matrix_dims(cx, x)?;
                 let diagonal = args.need_value(cx, &["diagonal"], Some(1))?;
                 let diagonal = cx.cast_like(diagonal, x)?;
-                if cx.same(rows, columns).is_none() {
-                    return Err(Error::unsupported("a diagonal set in matrices that are not square"));
+                if cx.same(rows, columns).is_none() || offset != 0 {
+                    let message = "only the main diagonal of square matrices can be set";
+                    return Err(Error::unsupported(message));
                 }
                 let last = cx.ty(diagonal).rank();
                 let spread = cx.insert_axis(diagonal, last)?;

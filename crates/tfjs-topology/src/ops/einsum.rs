@@ -75,12 +75,15 @@ impl LayerDef for Einsum {
         let args = Args::new(&self.params, call);
         args.inert(&["optimize"]);
         let (equation, operands) = self.read(&args, call)?;
+        if operands.is_empty() {
+            let message = "the file has the equation and none of its tensors, which Keras 2 does not write: use `EinsumDense`, \
+                           `tf.matmul` or `tf.tensordot`, or save the model with Keras 3";
+            return Err(Error::malformed(message));
+        }
         let operands = operands.into_iter().map(|arg| Operand::read(cx, arg)).collect::<Result<Vec<_>>>()?;
         let types: Vec<(ValueType, bool)> = operands.iter().map(|operand| operand.ty(cx)).collect();
         let fold = |a: (ValueType, bool), b: &(ValueType, bool)| (meeting(a, *b), a.1 && b.1);
-        let Some((&first, rest)) = types.split_first() else {
-            return Err(Error::malformed("an equation without operands"));
-        };
+        let Some((&first, rest)) = types.split_first() else { return Err(Error::bug("an equation without operands")) };
         let dtype = match rest.iter().fold(first, fold).0 {
             // Truth values count as 0 and 1.
             ValueType::Bool => ValueType::Int32,
@@ -106,7 +109,7 @@ impl LayerDef for Einsum {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::testing::{check, refused_with};
+    use crate::ops::testing::{check, refused, refused_with};
     use serde_json::json;
 
     #[test]
@@ -142,5 +145,12 @@ mod tests {
         refused_with("Einsum", of("a->a"), json!(["s:?"]), "expected numbers, found strings");
         let message = "operand 1 of the equation has 3 axes, found a tensor of rank 2";
         refused_with("Einsum", of("abc->a"), json!(["f:?,4"]), message);
+    }
+
+    #[test]
+    fn tensors_that_keras_2_does_not_write() {
+        let message = "the file has the equation and none of its tensors, which Keras 2 does not write: use `EinsumDense`, \
+                       `tf.matmul` or `tf.tensordot`, or save the model with Keras 3";
+        refused("Einsum", json!(["ab,bc->ac"]), message);
     }
 }

@@ -251,10 +251,18 @@ impl Elementary {
 }
 
 impl LayerDef for Elementary {
+    fn takes_complex(&self) -> bool {
+        matches!(self.kind, ElementaryKind::Angle | ElementaryKind::Imaginary)
+    }
+
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let args = Args::new(&self.params, call);
-        let input = args.numbers(cx, &["features"])?.value;
-        let value = self.compute(cx, &args, input)?;
+        let input = args.numbers(cx, &["features"])?;
+        let value = match (self.kind, input.imaginary) {
+            (ElementaryKind::Imaginary, Some(imaginary)) => imaginary,
+            (ElementaryKind::Angle, Some(imaginary)) => cx.binary(BinaryOp::Atan2, imaginary, input.value)?,
+            _ => self.compute(cx, &args, input.value)?,
+        };
         args.finish(cx);
         Ok(vec![KerasTensor::from(value)])
     }

@@ -175,32 +175,34 @@ impl FromOpConfig for Range {
 impl LayerDef for Range {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let args = Args::new(&self.params, call);
-        let mut one = |name, position| -> Result<Option<Dim>> {
-            let sizes = args.sizes(cx, &[name], position)?;
+        let mut one = |names: &[&'static str], position| -> Result<Option<Dim>> {
+            let sizes = args.sizes(cx, names, position)?;
             sizes
                 .map(|sizes| <[Dim; 1]>::try_from(sizes).map(|[size]| size))
                 .transpose()
-                .map_err(|_| Error::malformed("expected a number, found several").at_json(name))
+                .map_err(|_| Error::malformed("expected a number, found several").at_json(names[0]))
         };
         // With one argument, it is the limit.
-        let (first, limit, delta) = (one("start", Some(0))?, one("limit", Some(1))?, one("delta", Some(2))?);
+        let (first, limit) = (one(&["start"], Some(0))?, one(&["limit", "stop"], Some(1))?);
+        let delta = one(&["delta", "step"], Some(2))?;
         let (start, limit) = match (first, limit) {
             (Some(limit), None) => (Dim::ZERO, limit),
             (start, Some(limit)) => (start.unwrap_or(Dim::ZERO), limit),
             (None, None) => return Err(Error::malformed("missing `limit`")),
         };
         let delta = delta.unwrap_or(Dim::ONE);
-        let step = cx.program().dims.known(delta).filter(|&step| step > 0);
-        let step = step.ok_or_else(|| Error::unsupported("a `delta` other than a number above 0 is not supported"))?;
+        let step = signed(cx, delta)?.filter(|&step| step != 0);
+        let step = step.ok_or_else(|| Error::unsupported("a `delta` other than a number is not supported"))?;
         let dtype = sizes::dtype(&args, &["dtype"], Some(3))?.unwrap_or(ValueType::Int32);
         let counted_in = if is_integer(dtype) { dtype } else { ValueType::Int32 };
 
-        let distance = cx.dims().sub(limit, start)?;
+        let (from, to) = if step > 0 { (start, limit) } else { (limit, start) };
+        let distance = cx.dims().sub(to, from)?;
         let distance = cx.dims().max(distance, Dim::ZERO)?;
-        let count = cx.dims().div_ceil(distance, step)?;
+        let count = cx.dims().div_ceil(distance, step.unsigned_abs())?;
         let mut value = cx.iota(0, &[count], element(counted_in))?;
         if step != 1 {
-            let step = cx.size(delta, element(counted_in))?;
+            let step = cx.scalar(element(counted_in), step as f64)?;
             value = cx.mul(value, step)?;
         }
         if start != Dim::ZERO {
@@ -212,6 +214,13 @@ impl LayerDef for Range {
         args.finish(cx);
         Ok(vec![KerasTensor::from(value)])
     }
+}
+
+/// The number a size is, if it is one; it may be negative.
+fn signed(cx: &mut LowerCx<'_>, size: Dim) -> Result<Option<i64>> {
+    let negative = cx.dims().sub(Dim::ZERO, size)?;
+    let known = |cx: &LowerCx<'_>, size| cx.program().dims.known(size).and_then(|n| i64::try_from(n).ok());
+    Ok(known(cx, size).or_else(|| known(cx, negative).map(|n| -n)))
 }
 
 /// The first number; one that is negative is no size.

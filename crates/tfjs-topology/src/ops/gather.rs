@@ -60,13 +60,19 @@ impl FromOpConfig for Gather {
 }
 
 /// Positions as integers.
-fn integers(cx: &mut LowerCx<'_>, indices: Value) -> Result<Value> {
+///
+/// # Errors
+/// As [`Builder::push`](tfjs_ir::Builder::push).
+pub(crate) fn integers(cx: &mut LowerCx<'_>, indices: Value) -> Result<Value> {
     let dtype = value_type(cx.ty(indices).element);
     if is_integer(dtype) { Ok(indices) } else { to_type(cx, indices, ValueType::Int32) }
 }
 
 /// Indices below 0 count from the end of an axis.
-fn wrapped(cx: &mut LowerCx<'_>, indices: Value, length: Dim) -> Result<Value> {
+///
+/// # Errors
+/// As [`Builder::push`](tfjs_ir::Builder::push).
+pub(crate) fn wrapped(cx: &mut LowerCx<'_>, indices: Value, length: Dim) -> Result<Value> {
     let indices = cx.cast(indices, ElementType::I64)?;
     let length = cx.size(length, ElementType::I64)?;
     let below = cx.compare_scalar(CompareOp::Lt, indices, 0.0)?;
@@ -75,7 +81,10 @@ fn wrapped(cx: &mut LowerCx<'_>, indices: Value, length: Dim) -> Result<Value> {
 }
 
 /// One position among the elements of several axes, for an index of each of them; -1 if one is outside of its axis.
-fn joined(cx: &mut LowerCx<'_>, indices: &[Value], lengths: &[Dim]) -> Result<Value> {
+///
+/// # Errors
+/// As [`Builder::push`](tfjs_ir::Builder::push).
+pub(crate) fn joined(cx: &mut LowerCx<'_>, indices: &[Value], lengths: &[Dim]) -> Result<Value> {
     let mut place = cx.scalar(ElementType::I64, 0.0)?;
     let mut outside: Option<Value> = None;
     for (&index, &length) in indices.iter().zip(lengths) {
@@ -96,7 +105,10 @@ fn joined(cx: &mut LowerCx<'_>, indices: &[Value], lengths: &[Dim]) -> Result<Va
 }
 
 /// The first axes as one.
-fn merged(cx: &mut LowerCx<'_>, x: Value, axes: usize) -> Result<Value> {
+///
+/// # Errors
+/// As [`Builder::push`](tfjs_ir::Builder::push).
+pub(crate) fn merged(cx: &mut LowerCx<'_>, x: Value, axes: usize) -> Result<Value> {
     let dims = cx.dims_of(x);
     let all = cx.dims().product(&dims[..axes])?;
     let dims: Vec<Dim> = [all].into_iter().chain(dims[axes..].iter().copied()).collect();
@@ -104,7 +116,10 @@ fn merged(cx: &mut LowerCx<'_>, x: Value, axes: usize) -> Result<Value> {
 }
 
 /// The position along an axis, with the rank of what it broadcasts to.
-fn counter(cx: &mut LowerCx<'_>, axis: usize, rank: usize, length: Dim) -> Result<Value> {
+///
+/// # Errors
+/// As [`Builder::push`](tfjs_ir::Builder::push).
+pub(crate) fn counter(cx: &mut LowerCx<'_>, axis: usize, rank: usize, length: Dim) -> Result<Value> {
     let mut dims = vec![Dim::ONE; rank];
     dims[axis] = length;
     cx.iota(axis, &dims, ElementType::I64)

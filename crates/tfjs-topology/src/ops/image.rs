@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::config::{Config, DataFormat};
 use crate::layer::LayerDef;
 use crate::layers::image::resizing::Fit;
-use crate::layers::resample::{Interpolation, resize};
+use crate::layers::resample::{Grid, Interpolation, resize, resize_old};
 use crate::layers::spatial::Spatial;
 use crate::lower::{KerasTensor, LowerCx};
 use tfjs_ir::prim::layout::{Padding, Range};
@@ -39,6 +39,15 @@ pub enum ImageKind {
     ResizeBilinear,
     /// Another size, by the rules of TensorFlow 1, from the nearest.
     ResizeNearest,
+    /// Another size, by the rules of TensorFlow 1, by a cubic.
+    ResizeBicubic,
+    /// Another size, by the rules of TensorFlow 1, by what a pixel covers.
+    ResizeArea,
+    /// Another size, in the middle of zeros.
+    ResizeWithBorders {
+        /// Whether by the rules of TensorFlow 1.
+        old: bool,
+    },
     /// Borders added.
     Pad,
     /// Borders removed.
@@ -72,6 +81,10 @@ impl FromOpConfig for Image {
             "ResizeOld" => K::ResizeOld,
             "ResizeBilinear" => K::ResizeBilinear,
             "ResizeNearest" => K::ResizeNearest,
+            "ResizeBicubic" => K::ResizeBicubic,
+            "ResizeArea" => K::ResizeArea,
+            "ResizeWithPad" => K::ResizeWithBorders { old: false },
+            "ResizeWithPadOld" => K::ResizeWithBorders { old: true },
             "PadImages" => K::Pad,
             "CropImages" => K::Crop,
             "CropToBox" => K::CropToBox,
@@ -129,14 +142,20 @@ impl Frame {
     ) -> Result<Value> {
         let mut out = x;
         for (axis, length) in self.axes.into_iter().zip(to) {
-            let from = cx.dims_of(out)[axis];
-            if !cx.at_least(length, Dim::ONE) || !cx.at_least(from, Dim::ONE) {
-                let (to, shape) = (sizes::text(cx, &to), cx.shape(x));
-                return Err(Error::malformed(format!("images of shape {shape} cannot be resized to {to}")));
-            }
+            self.can_resize(cx, out, axis, to, length)?;
             out = resize(cx, out, axis, length, how, antialias)?;
         }
         Ok(out)
+    }
+
+    /// Fails if an axis has no elements, or is to have none.
+    fn can_resize(&self, cx: &mut LowerCx<'_>, x: Value, axis: usize, to: [Dim; 2], length: Dim) -> Result<()> {
+        let from = cx.dims_of(x)[axis];
+        if cx.at_least(length, Dim::ONE) && cx.at_least(from, Dim::ONE) {
+            return Ok(());
+        }
+        let (to, shape) = (sizes::text(cx, &to), cx.shape(x));
+        Err(Error::malformed(format!("images of shape {shape} cannot be resized to {to}")))
     }
 
     /// The part of an image with these first row and column and these lengths.
@@ -240,39 +259,84 @@ fn keras_resize(cx: &mut LowerCx<'_>, args: &Args<'_>, frame: &Frame, x: Value) 
 
 /// TensorFlow's, which may keep the aspect ratio.
 fn tensorflow_resize(cx: &mut LowerCx<'_>, args: &Args<'_>, frame: &Frame, x: Value) -> Result<Value> {
-    let mut to = target(cx, args)?;
-    if args.or(&["align_corners"], None, false)? {
-        return Err(Error::unsupported("`align_corners` is not supported"));
-    }
+    let to = wanted(cx, args, frame, x)?;
     let how = method(args)?;
     let antialias = args.or(&["antialias"], None, false)?;
-    if args.or(&["preserve_aspect_ratio"], None, false)? {
-        let from = frame.lengths(cx, x);
-        let known = [from[0], from[1], to[0], to[1]].map(|length| cx.known_dim(length));
-        let [Some(height), Some(width), Some(high), Some(wide)] = known else {
-            return Err(Error::unsupported("`preserve_aspect_ratio` of images of unknown size is not supported"));
-        };
-        let scale = (high as f32 / height as f32).min(wide as f32 / width as f32);
-        to = [height, width].map(|length| cx.number((scale * length as f32).round() as usize));
-    }
     frame.resized(cx, x, to, how, antialias)
 }
 
-/// TensorFlow 1's: pixels stand at corners unless `half_pixel_centers` says otherwise.
-fn old_resize(cx: &mut LowerCx<'_>, args: &Args<'_>, frame: &Frame, x: Value, nearest: bool) -> Result<Value> {
+/// The size that is asked for, or the largest inside of it that keeps the shape of the image.
+fn wanted(cx: &mut LowerCx<'_>, args: &Args<'_>, frame: &Frame, x: Value) -> Result<[Dim; 2]> {
     let to = target(cx, args)?;
-    if args.or(&["align_corners"], Some(2), false)? {
-        return Err(Error::unsupported("`align_corners` is not supported"));
+    if !args.or(&["preserve_aspect_ratio"], None, false)? {
+        return Ok(to);
     }
-    let half = args.or(&["half_pixel_centers"], Some(4), false)?;
-    let how = match (nearest, half) {
-        (false, false) => Interpolation::BilinearFromCorner,
-        (false, true) => Interpolation::Bilinear,
-        (true, true) => Interpolation::Nearest,
-        (true, false) => Interpolation::NearestFromCorner,
+    let from = frame.lengths(cx, x);
+    let known = [from[0], from[1], to[0], to[1]].map(|length| cx.known_dim(length));
+    let [Some(height), Some(width), Some(high), Some(wide)] = known else {
+        return Err(Error::unsupported("`preserve_aspect_ratio` of images of unknown size is not supported"));
     };
-    let x = if nearest { x } else { cx.to_float(x)? };
-    frame.resized(cx, x, to, how, false)
+    let scale = (high as f32 / height as f32).min(wide as f32 / width as f32);
+    Ok([height, width].map(|length| cx.number((scale * length as f32).round() as usize)))
+}
+
+/// The largest size inside of another that keeps the shape of the image, in the middle of zeros.
+fn resized_with_borders(cx: &mut LowerCx<'_>, args: &Args<'_>, frame: &Frame, x: Value, old: bool) -> Result<Value> {
+    let mut one = |name: &'static str, position| -> Result<Dim> {
+        size(cx, args, &[name], Some(position))?.ok_or_else(|| missing(&[name]))
+    };
+    let to = [one("target_height", 1)?, one("target_width", 2)?];
+    let how = match args.opt::<serde_json::Value>(&["method"], Some(3))? {
+        Some(_) => method(args)?,
+        None => Interpolation::Bilinear,
+    };
+    let antialias = args.or(&["antialias"], Some(4), false)?;
+    let from = frame.lengths(cx, x);
+    let known = [from[0], from[1], to[0], to[1]].map(|length| cx.known_dim(length).filter(|&length| length > 0));
+    let [Some(height), Some(width), Some(high), Some(wide)] = known else {
+        return Err(Error::unsupported("borders around images of unknown size are not supported"));
+    };
+    // In single precision, as TensorFlow has it.
+    let ratio = (width as f32 / wide as f32).max(height as f32 / high as f32);
+    let (mut sizes, mut before, mut after) = (to, to, to);
+    for (side, (length, target)) in [(height, high), (width, wide)].into_iter().enumerate() {
+        let exact = length as f32 / ratio;
+        let resized = exact.floor() as usize;
+        let border = ((target as f32 - exact) / 2.0).floor().max(0.0) as usize;
+        let rest = target.checked_sub(resized).and_then(|rest| rest.checked_sub(border));
+        let rest = rest.ok_or_else(|| Error::malformed("an image that does not fit its borders"))?;
+        (sizes[side], before[side], after[side]) = (cx.number(resized), cx.number(border), cx.number(rest));
+    }
+    let x = match old {
+        true => old_resize(cx, args, frame, x, sizes, how)?,
+        false => frame.resized(cx, x, sizes, how, antialias)?,
+    };
+    frame.padded(cx, x, before, after)
+}
+
+/// TensorFlow 1's: pixels stand at corners unless `half_pixel_centers` says otherwise.
+fn old_resize(
+    cx: &mut LowerCx<'_>,
+    args: &Args<'_>,
+    frame: &Frame,
+    x: Value,
+    to: [Dim; 2],
+    how: Interpolation,
+) -> Result<Value> {
+    let aligned = args.or(&["align_corners"], None, false)?;
+    let half = args.or(&["half_pixel_centers"], None, false)?;
+    let grid = match (aligned, half) {
+        (false, false) => Grid::Corner,
+        (false, true) => Grid::Middles,
+        (true, false) => Grid::Corners,
+        (true, true) => return Err(Error::malformed("`align_corners` and `half_pixel_centers` exclude each other")),
+    };
+    let mut out = if how == Interpolation::Nearest { x } else { cx.to_float(x)? };
+    for (axis, length) in frame.axes.into_iter().zip(to) {
+        frame.can_resize(cx, out, axis, to, length)?;
+        out = resize_old(cx, out, axis, length, how, grid)?;
+    }
+    Ok(out)
 }
 
 /// Borders before and after, of which two of the three numbers of each side are given.
@@ -368,19 +432,20 @@ impl Image {
             K::Resize => keras_resize(cx, args, frame, x),
             K::ResizeTo => tensorflow_resize(cx, args, frame, x),
             K::ResizeOld => {
-                if args.or(&["preserve_aspect_ratio"], None, false)? {
-                    return Err(Error::unsupported("`preserve_aspect_ratio` is not supported"));
-                }
-                match method(args)? {
-                    Interpolation::Bilinear => old_resize(cx, args, frame, x, false),
-                    Interpolation::Nearest => old_resize(cx, args, frame, x, true),
-                    other => {
-                        Err(Error::unsupported(format!("the interpolation {other:?} of TensorFlow 1 is not supported")))
-                    }
-                }
+                let (how, to) = (method(args)?, wanted(cx, args, frame, x)?);
+                old_resize(cx, args, frame, x, to, how)
             }
-            K::ResizeBilinear => old_resize(cx, args, frame, x, false),
-            K::ResizeNearest => old_resize(cx, args, frame, x, true),
+            K::ResizeBilinear | K::ResizeNearest | K::ResizeBicubic | K::ResizeArea => {
+                let how = match self.kind {
+                    K::ResizeBilinear => Interpolation::Bilinear,
+                    K::ResizeNearest => Interpolation::Nearest,
+                    K::ResizeBicubic => Interpolation::Bicubic,
+                    _ => Interpolation::Area,
+                };
+                let to = target(cx, args)?;
+                old_resize(cx, args, frame, x, to, how)
+            }
+            K::ResizeWithBorders { old } => resized_with_borders(cx, args, frame, x, old),
             K::Pad => {
                 let from = frame.lengths(cx, x);
                 let (before, after) = borders(cx, args, from, true)?;

@@ -1,6 +1,6 @@
-//! `Linspace`: numbers at equal distances between two ends, which may be tensors.
+//! `Linspace`, `Logspace`, `Geomspace`: numbers at equal distances, or ratios, between two ends, which may be tensors.
 //!
-//! Reference: `keras.ops.linspace`, `tf.linspace`.
+//! Reference: `keras.ops.linspace` and its relatives, `tf.linspace`.
 
 use super::FromOpConfig;
 use super::args::{Args, missing, to_type};
@@ -11,21 +11,47 @@ use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::types::{SymShape, ValueType};
-use tfjs_ir::prim::elementwise::BinaryOp;
-use tfjs_ir::{Dim, ElementType};
+use std::f64::consts::LN_10;
+use tfjs_ir::prim::elementwise::{BinaryOp, UnaryOp};
+use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Result};
 
 /// Numbers at equal distances.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Linspace {
-    /// `num`, `endpoint`, `axis`, `dtype`.
+    /// What is at equal distances.
+    pub kind: LinspaceKind,
+    /// `num`, `endpoint`, `axis`, `base`, `dtype`.
     pub params: Params,
 }
 
+/// What is at equal distances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinspaceKind {
+    /// The numbers.
+    Numbers,
+    /// Their logarithms to a base, of which the ends are some.
+    Powers,
+    /// The logarithms of their sizes; the ends are such numbers.
+    Ratios,
+}
+
 impl FromOpConfig for Linspace {
-    fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
-        Ok(Linspace { params: Params::read(config) })
+    fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
+        let kind = match class {
+            "Logspace" => LinspaceKind::Powers,
+            "Geomspace" => LinspaceKind::Ratios,
+            _ => LinspaceKind::Numbers,
+        };
+        Ok(Linspace { kind, params: Params::read(config) })
     }
+}
+
+/// The logarithm of the size of a number, to base 10.
+fn logarithm(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
+    let size = cx.unary(UnaryOp::Abs, x)?;
+    let log = cx.unary(UnaryOp::Log, size)?;
+    cx.binary_scalar(BinaryOp::Div, log, LN_10)
 }
 
 impl LayerDef for Linspace {
@@ -41,7 +67,12 @@ impl LayerDef for Linspace {
         if args.or(&["retstep"], None, false)? {
             return Err(Error::unsupported("`retstep` is not supported"));
         }
-        let (start, stop) = (cx.to_float(start)?, cx.to_float(stop)?);
+        let (mut start, mut stop) = (cx.to_float(start)?, cx.to_float(stop)?);
+        let mut sign = None;
+        if self.kind == LinspaceKind::Ratios {
+            sign = Some(cx.unary(UnaryOp::Sign, start)?);
+            (start, stop) = (logarithm(cx, start)?, logarithm(cx, stop)?);
+        }
         let difference = cx.sub(stop, start)?;
         let rank = cx.ty(difference).rank();
         let axis = SymShape(vec![None; rank + 1]).axis(args.or(&["axis"], Some(4), 0)?)?;
@@ -62,7 +93,20 @@ impl LayerDef for Linspace {
         let start = cx.broadcast_to(start, &dims)?;
         let (start, difference) = (cx.insert_axis(start, axis)?, cx.insert_axis(difference, axis)?);
         let way = cx.mul(difference, share)?;
-        let value = cx.add(start, way)?;
+        let mut value = cx.add(start, way)?;
+        if self.kind != LinspaceKind::Numbers {
+            let base = args.value(cx, &["base"], None)?;
+            let base = match base {
+                Some(base) => cx.cast_like(base, value)?,
+                None => cx.scalar_like(value, 10.0)?,
+            };
+            value = cx.binary(BinaryOp::Pow, base, value)?;
+        }
+        if let Some(sign) = sign {
+            let sign = cx.broadcast_to(sign, &dims)?;
+            let sign = cx.insert_axis(sign, axis)?;
+            value = cx.mul(value, sign)?;
+        }
         let dtype = sizes::dtype(&args, &["dtype"], None)?.unwrap_or(ValueType::Float);
         let value = to_type(cx, value, dtype)?;
         args.finish(cx);
@@ -80,6 +124,8 @@ mod tests {
         check("Linspace", json!({"num": 5, "axis": 0}), json!(["f:?,3", "f:?,3"]), json!({}), "float32[5,?,3]");
         check("Linspace", json!({"num": 5, "axis": -1}), json!(["f:?,3", 1.0]), json!({}), "float32[?,3,5]");
         check("Linspace", json!({}), json!(["f:"]), json!({"stop": "f:", "num": 4}), "float32[4]");
+        check("Logspace", json!({"num": 5, "axis": -1}), json!(["f:?,3", 1.0]), json!({}), "float32[?,3,5]");
+        check("Geomspace", json!({"num": 5, "axis": 0}), json!(["f:3", "f:3"]), json!({}), "float32[5,3]");
         let message = "expected a number of at least 1 as `num`";
         refused_with("Linspace", json!({"num": 0}), json!(["f:", "f:"]), message);
     }

@@ -9,33 +9,45 @@ pub mod binary;
 pub mod blocks;
 pub mod color;
 pub mod compare;
+pub mod complex;
 pub mod contract;
 pub mod diagonal;
 pub mod einsum;
 pub mod elementary;
 pub mod fill;
+pub mod filters;
 pub mod gather;
 pub mod image;
 pub mod join;
 pub mod linspace;
 pub mod matmul;
+pub mod matrices;
+pub mod nan;
 pub mod neural;
 pub mod order;
 pub mod pad;
 pub mod pairs;
 pub(crate) mod params;
+pub mod quantile;
 pub mod reduce;
+pub(crate) mod refused;
+pub mod scatter;
+pub mod search;
 pub mod select;
+pub mod series;
 pub mod several;
 pub mod shape;
 pub mod sizes;
 pub mod slice;
+pub mod special;
+pub mod spectrum;
 pub mod split;
 pub mod statistics;
 pub(crate) mod tf_lambda;
 pub mod tf_op_layer;
 pub mod unary;
 pub mod unstack;
+pub mod warp;
 pub mod windows;
 
 #[cfg(test)]
@@ -69,16 +81,16 @@ macro_rules! for_each_op {
                 | "ReciprocalNoNan" | "Isnan" | "Isinf" | "Isposinf" | "Isneginf" | "Isfinite" | "NanToNum" | "Signbit"
                 | "BitwiseInvert" | "BitwiseNot" | "Angle" | "Imag" | "Isreal" | "Crelu";
             pairs::Pair = "Arctan2" | "Logaddexp" | "Logaddexp2" | "Hypot" | "Heaviside" | "Fmax" | "Fmin" | "Fmod"
-                | "DivideNoNan" | "MultiplyNoNan" | "Xlogy" | "Xdivy" | "Ldexp" | "Isclose" | "BitwiseAnd" | "BitwiseOr"
+                | "DivideNoNan" | "MultiplyNoNan" | "Xlogy" | "Xlog1py" | "Div" | "TruncateDiv" | "Xdivy" | "Ldexp" | "Isclose" | "AllClose" | "BitwiseAnd" | "BitwiseOr"
                 | "BitwiseXor" | "BitwiseLeftShift" | "LeftShift" | "BitwiseRightShift" | "RightShift"
                 | "SigmoidCrossEntropy";
             statistics::Statistic = "Var" | "Std" | "Moments" | "Logsumexp" | "Ptp" | "CountNonzero" | "ZeroFraction"
-                | "Average" | "Norm" | "Normalize" | "WithNorm" | "L2Normalize" | "ClipByNorm";
+                | "Average" | "Norm" | "Normalize" | "WithNorm" | "L2Normalize" | "L2Loss" | "ClipByNorm";
             order::Order = "Argmax" | "Argmin" | "Sort" | "Argsort" | "TopK" | "Cumsum" | "Cumprod" | "Diff";
             reduce::Reduce = "Sum" | "Mean" | "IntegerMean" | "Max" | "Amax" | "Min" | "Amin" | "Prod" | "Any" | "All";
             shape::Rearrange = "Reshape" | "Transpose" | "Squeeze" | "ExpandDims" | "Tile";
             join::Join = "Concatenate" | "Stack";
-            several::Several = "Hstack" | "Vstack" | "Dstack" | "Append" | "Meshgrid" | "AddN";
+            several::Several = "Hstack" | "ColumnStack" | "Vstack" | "Dstack" | "Append" | "Meshgrid" | "AddN" | "IdentityN";
             slice::GetItem = "GetItem" | "Slice" | "StridedSlice";
             split::Split = "Split" | "ArraySplit" | "Hsplit" | "Vsplit" | "Dsplit" | "SplitLengths";
             arrange::Arrange = "Flip" | "Fliplr" | "Flipud" | "Roll" | "Repeat" | "Swapaxes" | "Moveaxis" | "Ravel"
@@ -88,27 +100,51 @@ macro_rules! for_each_op {
                 | "SetDiag";
             gather::Gather = "Take" | "TakeAlongAxis" | "Gather" | "GatherNd" | "OneHot" | "MultiHot";
             contract::Contract = "Dot" | "Inner" | "Outer" | "Vdot" | "Tensordot" | "Cross";
-            select::Make = "Cast" | "SaturateCast" | "ConvertToTensor" | "Identity" | "StopGradient" | "Copy" | "Real"
-                | "Conj" | "Conjugate" | "ZerosLike" | "OnesLike" | "LogicalNot";
+            select::Make = "Cast" | "SaturateCast" | "ConvertToTensor" | "Array" | "View" | "Identity" | "StopGradient" | "Copy" | "Real"
+                | "Conj" | "Conjugate" | "ZerosLike" | "EmptyLike" | "OnesLike" | "LogicalNot";
             select::Where = "Where";
+            select::Choose = "Select";
             matmul::Matmul = "Matmul";
             einsum::Einsum = "Einsum";
-            sizes::Shape = "Shape" | "Size" | "Rank";
+            sizes::Shape = "Shape" | "Size" | "Rank" | "Ndim";
             fill::Fill = "Fill" | "Full" | "FullLike" | "Zeros" | "Ones" | "Eye" | "BroadcastTo";
-            fill::Range = "Range";
-            linspace::Linspace = "Linspace";
+            fill::Range = "Range" | "Arange";
+            linspace::Linspace = "Linspace" | "Logspace" | "Geomspace";
             blocks::Blocks = "SpaceToBatch" | "BatchToSpace";
             windows::Sliding = "Conv" | "DepthwiseConv" | "SeparableConv" | "ConvTranspose" | "ConvTransposeTo" | "Pool"
                 | "MaxPool" | "AveragePool" | "ExtractPatches";
-            image::Image = "Resize" | "ResizeTo" | "ResizeOld" | "ResizeBilinear" | "ResizeNearest" | "PadImages" | "CropImages" | "CropToBox"
+            image::Image = "Resize" | "ResizeTo" | "ResizeOld" | "ResizeBilinear" | "ResizeNearest" | "ResizeBicubic" | "ResizeArea" | "ResizeWithPad" | "ResizeWithPadOld" | "PadImages" | "CropImages" | "CropToBox"
                 | "PadToBox" | "CentralCrop" | "CropOrPad" | "FlipLeftRight" | "FlipUpDown" | "TransposeImage" | "DepthToSpace"
                 | "SpaceToDepth";
-            color::Color = "RGBToGrayscale" | "GrayscaleToRGB" | "RGBToHSV" | "HSVToRGB" | "RGBToYUV" | "YUVToRGB"
+            color::Color = "RGBToGrayscale" | "GrayscaleToRGB" | "RGBToHSV" | "HSVToRGB" | "RGBToYUV" | "YUVToRGB" | "RGBToYIQ" | "YIQToRGB"
                 | "PerImageStandardization" | "AdjustContrast" | "AdjustBrightness" | "AdjustGamma" | "AdjustSaturation"
                 | "AdjustHue" | "ConvertImageDtype";
-            neural::Neural = "BatchNorm" | "LayerNorm" | "RMSNorm" | "DotProductAttention" | "BiasAdd" | "LocalResponseNorm"
-                | "CategoricalCrossentropy" | "SoftmaxCrossEntropy" | "BinaryCrossentropy" | "SequenceMask" | "CDist";
+            neural::Neural = "BatchNorm" | "FusedBatchNorm" | "XwPlusB" | "ReluLayer" | "LayerNorm" | "RMSNorm" | "DotProductAttention" | "BiasAdd" | "LocalResponseNorm"
+                | "CategoricalCrossentropy" | "SoftmaxCrossEntropy" | "BinaryCrossentropy" | "SparseCategoricalCrossentropy"
+                | "SparseSoftmaxCrossEntropy" | "SequenceMask" | "CDist";
             unstack::Unstack = "Unstack";
+            scatter::Scatter = "Scatter" | "ScatterUpdate" | "ScatterReplace" | "ScatterAdd" | "ScatterSubtract" | "ScatterMax"
+                | "ScatterMin" | "SliceUpdate" | "SegmentSum" | "SegmentProd" | "SegmentMax" | "SegmentMin" | "SegmentMean"
+                | "SegmentSqrtN";
+            quantile::Quantile = "Median" | "Quantile" | "Percentile" | "Nanmedian" | "Nanquantile" | "Nanpercentile";
+            nan::Nan = "Nansum" | "Nanprod" | "Nanmax" | "Nanmin" | "Nanmean" | "Nanvar" | "Nanstd" | "Nanargmax" | "Nanargmin"
+                | "Nancumsum" | "Nancumprod";
+            search::Search = "SearchSorted" | "Digitize" | "Bincount" | "Histogram" | "HistogramFixedWidth"
+                | "HistogramFixedWidthBins" | "InTopK" | "InTopKOfPredictions" | "IsIn" | "ConfusionMatrix"
+                | "InvertPermutation" | "UnravelIndex" | "UnravelIndexTogether" | "IsNonDecreasing" | "IsStrictlyIncreasing";
+            series::Series = "ReverseSequence" | "CumulativeLogsumexp" | "Trapezoid" | "Kron" | "Vander" | "Corrcoef"
+                | "Correlate" | "Gcd" | "Lcm" | "Polyval";
+            special::Special = "Erfinv" | "Erfcinv" | "Ndtri" | "Lgamma" | "Digamma" | "Lbeta" | "I0" | "BesselI0e" | "BesselI1"
+                | "BesselI1e";
+            spectrum::Spectrum = "FFT" | "FFT2" | "IFFT2" | "RFFT" | "IRFFT" | "STFT" | "ISTFT" | "ExtractSequences"
+                | "OverlapAdd" | "DCT";
+            complex::ComplexSpectrum = "ComplexOfParts" | "ComplexStft" | "ComplexInverseStft" | "ComplexFft" | "ComplexInverseFft"
+                | "ComplexFft2" | "ComplexInverseFft2" | "ComplexOfReal" | "RealOfComplex";
+            matrices::Matrices = "Det" | "Slogdet" | "Logdet" | "Inv" | "Solve" | "SolveTriangular" | "Cholesky"
+                | "CholeskyInverse" | "CholeskySolve" | "LuFactor" | "LuTaken" | "Qr" | "MatrixPower";
+            filters::Filter = "GaussianBlur" | "SobelEdges" | "Dilation2D" | "Erosion2D" | "Unfold" | "Fold" | "AdaptiveMaxPool"
+                | "AdaptiveAveragePool";
+            warp::Warp = "AffineTransform" | "PerspectiveTransform" | "MapCoordinates" | "CropAndResize" | "ScaleAndTranslate";
             tf_op_layer::TensorFlowOp = "TensorFlowOpLayer";
         }
     };
@@ -164,6 +200,9 @@ impl Op {
     /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an unknown one, with the nearest known name.
     pub fn read(class: &str, map: &Map<String, Value>, cx: &ReadCx<'_>) -> Result<Op> {
         Op::read_known(class, &Config::new(map, cx)).unwrap_or_else(|| {
+            if let Some(why) = refused::why(class) {
+                return Err(Error::unsupported(format!("operation `{class}` is not supported: {why}")));
+            }
             let hint = cx.hints.nearest(class, OPS.iter().copied());
             Err(Error::unsupported(format!("unknown operation `{}`{hint}", shorten(class))))
         })

@@ -4,6 +4,7 @@
 
 use super::FromOpConfig;
 use super::args::{Args, missing};
+use super::gather::integers;
 use super::pairs::sigmoid_cross_entropy;
 use super::params::Params;
 use super::sizes;
@@ -51,8 +52,18 @@ pub enum NeuralKind {
     SoftmaxCrossEntropy,
     /// The cross entropy of labels and probabilities or logits, of each element.
     BinaryCrossEntropy,
+    /// The cross-entropy of numbers of classes and shares, or logits.
+    SparseCrossEntropy,
+    /// The cross-entropy of numbers of classes and logits.
+    SparseSoftmaxCrossEntropy,
     /// Which steps are before a length.
     SequenceMask,
+    /// Batch normalization of TensorFlow 1, with the statistics it was given.
+    FusedBatchNorm,
+    /// The product with a matrix, and a vector added.
+    Affine,
+    /// The same, and nothing below 0.
+    AffineRelu,
     /// The distances of all rows of one to all rows of the other.
     Distances,
 }
@@ -62,6 +73,9 @@ impl FromOpConfig for Neural {
         use NeuralKind as K;
         let kind = match class {
             "BatchNorm" => K::BatchNorm,
+            "FusedBatchNorm" => K::FusedBatchNorm,
+            "XwPlusB" => K::Affine,
+            "ReluLayer" => K::AffineRelu,
             "LayerNorm" => K::LayerNorm,
             "RMSNorm" => K::RmsNorm,
             "DotProductAttention" => K::Attention,
@@ -70,6 +84,8 @@ impl FromOpConfig for Neural {
             "CategoricalCrossentropy" => K::CategoricalCrossEntropy,
             "SoftmaxCrossEntropy" => K::SoftmaxCrossEntropy,
             "BinaryCrossentropy" => K::BinaryCrossEntropy,
+            "SparseCategoricalCrossentropy" => K::SparseCrossEntropy,
+            "SparseSoftmaxCrossEntropy" => K::SparseSoftmaxCrossEntropy,
             "SequenceMask" => K::SequenceMask,
             "CDist" => K::Distances,
             other => return Err(Error::bug(format!("`{other}` is listed as a function of networks"))),
@@ -148,6 +164,51 @@ fn layer_norm(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value, rms: bool) -> Res
         out = cx.binary(op, out, parameter)?;
     }
     Ok(out)
+}
+
+/// The normalized values, the mean and the variance, which are those that were given.
+fn fused_batch_norm(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Vec<Value>> {
+    if args.or(&["is_training"], None, true)? {
+        let message = "a batch normalization that takes its statistics from the batch is not supported: write the model \
+                       with `is_training` false";
+        return Err(Error::unsupported(message));
+    }
+    args.inert(&["exponential_avg_factor"]);
+    let x = args.need_value(cx, &["x"], Some(0))?;
+    let x = cx.to_float(x)?;
+    let format: Option<String> = args.opt(&["data_format"], None)?;
+    let axis = cx.axis(if format.is_some_and(|format| format.starts_with("NC")) { 1 } else { -1 }, x)?;
+    let epsilon = args.or(&["epsilon"], None, 1e-3)?;
+    let mut vector = |name: &'static str, position| args.need_value(cx, &[name], Some(position));
+    let (scale, offset) = (vector("scale", 1)?, vector("offset", 2)?);
+    let (mean, variance) = (vector("mean", 3)?, vector("variance", 4)?);
+    cx.mixes_batch();
+    let mut laid = [scale, offset, mean, variance];
+    for vector in &mut laid {
+        *vector = along(cx, *vector, x, axis)?;
+    }
+    let spread = cx.binary_scalar(BinaryOp::Add, laid[3], epsilon)?;
+    let factor = cx.unary(UnaryOp::Rsqrt, spread)?;
+    let factor = cx.mul(factor, laid[0])?;
+    let centered = cx.sub(x, laid[2])?;
+    let scaled = cx.mul(centered, factor)?;
+    Ok(vec![cx.add(scaled, laid[1])?, mean, variance])
+}
+
+/// `x w + b`
+fn affine(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
+    let x = args.need_value(cx, &["x"], Some(0))?;
+    let weights = args.need_value(cx, &["weights"], Some(1))?;
+    let biases = args.need_value(cx, &["biases"], Some(2))?;
+    let x = cx.to_float(x)?;
+    let (weights, biases) = (cx.cast_like(weights, x)?, cx.cast_like(biases, x)?);
+    let (a, b) = (cx.dims_of(x), cx.dims_of(weights));
+    if a.len() != 2 || b.len() != 2 || cx.same(a[1], b[0]).is_none() {
+        let (a, b) = (cx.shape(x), cx.shape(weights));
+        return Err(Error::malformed(format!("shapes {a} and {b} cannot be multiplied")));
+    }
+    let product = cx.matmul(x, weights)?;
+    cx.add(product, biases)
 }
 
 /// `softmax(q k^T * scale + bias) v` for `[batch, time, heads, features]`.
@@ -286,6 +347,37 @@ fn cross_entropy(cx: &mut LowerCx<'_>, args: &Args<'_>, kind: NeuralKind) -> Res
     cx.unary(UnaryOp::Neg, sum)
 }
 
+/// The cross-entropy of classes that are given by their numbers, along the last axis.
+fn sparse_cross_entropy(cx: &mut LowerCx<'_>, args: &Args<'_>, logits: bool) -> Result<Value> {
+    let labels = args.need_value(cx, &["target", "labels"], Some(0))?;
+    let output = args.need_value(cx, &["output", "logits"], Some(1))?;
+    let output = cx.to_float(output)?;
+    let last = cx.axis(-1, output)?;
+    if cx.axis(args.or(&["axis"], Some(3), -1)?, output)? != last {
+        return Err(Error::unsupported("an `axis` other than the last is not supported"));
+    }
+    let labels = integers(cx, labels)?;
+    let (rank, dims) = (cx.ty(labels).rank(), cx.dims_of(labels));
+    let labels = if rank == last + 1 && dims[last] == Dim::ONE { cx.remove_axis(labels, last)? } else { labels };
+    let (of, found) = (cx.dims_of(output), cx.dims_of(labels));
+    if found.len() != last || !found.iter().zip(&of).all(|(&a, &b)| cx.same(a, b).is_some()) {
+        let (labels, output) = (cx.shape(labels), cx.shape(output));
+        return Err(Error::malformed(format!("labels of shape {labels} do not fit outputs of shape {output}")));
+    }
+    let logits = logits || args.or(&["from_logits"], Some(2), false)?;
+    let output = if logits {
+        output
+    } else {
+        let shares = clipped(cx, output)?;
+        cx.unary(UnaryOp::Log, shares)?
+    };
+    let log = cx.one(Softmax { axes: vec![last], log: true }, &[output])?;
+    let hot = cx.one_hot(labels, of[last], ElementType::Bool)?;
+    let own = super::elementary::where_or(cx, hot, log, 0.0)?;
+    let sum = cx.reduce(ReduceOp::Sum, own, &[last], false)?;
+    cx.unary(UnaryOp::Neg, sum)
+}
+
 /// Which of `maxlen` steps are before each length.
 fn sequence_mask(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     let lengths = args.need_value(cx, &["lengths"], Some(0))?;
@@ -322,7 +414,17 @@ impl LayerDef for Neural {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         use NeuralKind as K;
         let args = Args::new(&self.params, call);
+        if self.kind == K::FusedBatchNorm {
+            let results = fused_batch_norm(cx, &args)?;
+            args.finish(cx);
+            return Ok(results.into_iter().map(KerasTensor::from).collect());
+        }
         let value = match self.kind {
+            K::Affine => affine(cx, &args)?,
+            K::AffineRelu => {
+                let sum = affine(cx, &args)?;
+                cx.binary_scalar(BinaryOp::Max, sum, 0.0)?
+            }
             K::BatchNorm | K::LayerNorm | K::RmsNorm | K::LocalResponseNorm => {
                 let x = args.numbers(cx, &["inputs"])?.value;
                 let x = cx.to_float(x)?;
@@ -334,6 +436,8 @@ impl LayerDef for Neural {
             }
             K::Attention => attention(cx, &args)?,
             K::BiasAdd => bias_add(cx, &args)?,
+            K::SparseCrossEntropy => sparse_cross_entropy(cx, &args, false)?,
+            K::SparseSoftmaxCrossEntropy => sparse_cross_entropy(cx, &args, true)?,
             K::SequenceMask => sequence_mask(cx, &args)?,
             K::Distances => distances(cx, &args)?,
             kind => cross_entropy(cx, &args, kind)?,

@@ -52,7 +52,17 @@ fn widths(cx: &mut LowerCx<'_>, args: &Args<'_>, rank: usize) -> Result<Vec<(Dim
 }
 
 /// The elements at one end of an axis, mirrored; `edge` elements at the end itself do not count.
-fn mirrored(cx: &mut LowerCx<'_>, x: Value, axis: usize, count: Dim, edge: Dim, at_end: bool) -> Result<Option<Value>> {
+///
+/// # Errors
+/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for an axis that is too short.
+pub(crate) fn mirrored(
+    cx: &mut LowerCx<'_>,
+    x: Value,
+    axis: usize,
+    count: Dim,
+    edge: Dim,
+    at_end: bool,
+) -> Result<Option<Value>> {
     if count == Dim::ZERO {
         return Ok(None);
     }

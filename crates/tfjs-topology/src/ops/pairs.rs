@@ -14,6 +14,7 @@ use crate::types::ValueType;
 use std::f64::consts::LN_2;
 use tfjs_ir::Value;
 use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp, UnaryOp};
+use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_manifest::{Error, Result};
 
 /// A function of two tensors.
@@ -50,12 +51,20 @@ pub enum PairKind {
     MultiplyNoNan,
     /// `a * log(b)`, 0 where `a` is 0.
     XLogY,
+    /// `x log(1 + y)`, 0 for an `x` of 0.
+    XLog1PY,
+    /// The quotient; of integers, the next whole number down.
+    OldDivide,
+    /// The quotient, cut towards 0.
+    TruncateDivide,
     /// `a / b`, 0 where `a` is 0.
     XDivY,
     /// `a * 2^b`
     LdExp,
     /// Whether they are equal up to `atol + rtol |b|`.
     IsClose,
+    /// Whether all pairs are close.
+    AllClose,
     /// The bits that both have.
     And,
     /// The bits that one has.
@@ -85,9 +94,13 @@ impl FromOpConfig for Pair {
             "DivideNoNan" => K::DivideNoNan,
             "MultiplyNoNan" => K::MultiplyNoNan,
             "Xlogy" => K::XLogY,
+            "Xlog1py" => K::XLog1PY,
+            "Div" => K::OldDivide,
+            "TruncateDiv" => K::TruncateDivide,
             "Xdivy" => K::XDivY,
             "Ldexp" => K::LdExp,
             "Isclose" => K::IsClose,
+            "AllClose" => K::AllClose,
             "BitwiseAnd" => K::And,
             "BitwiseOr" => K::Or,
             "BitwiseXor" => K::Xor,
@@ -158,7 +171,11 @@ impl Pair {
             (K::And | K::Or | K::Xor, ValueType::Bool) => Ok(dtype),
             _ if bits && !is_integer(dtype) => Err(Error::malformed("expected integers, found other numbers")),
             _ if bits => Ok(dtype),
-            (K::FMax | K::FMin | K::FMod | K::MultiplyNoNan, _) if is_integer(dtype) => Ok(dtype),
+            (K::FMax | K::FMin | K::FMod | K::MultiplyNoNan | K::OldDivide | K::TruncateDivide, _)
+                if is_integer(dtype) =>
+            {
+                Ok(dtype)
+            }
             _ => Ok(ValueType::Float),
         }
     }
@@ -223,6 +240,24 @@ impl Pair {
                 let product = cx.mul(a, b)?;
                 unless_zero(cx, b, product)
             }
+            K::OldDivide if cx.ty(a).element.is_float() => cx.div(a, b),
+            K::OldDivide => cx.binary(BinaryOp::FloorDiv, a, b),
+            K::TruncateDivide if cx.ty(a).element.is_float() => {
+                let quotient = cx.div(a, b)?;
+                truncated(cx, quotient)
+            }
+            K::TruncateDivide => {
+                let (size, by) = (cx.unary(UnaryOp::Abs, a)?, cx.unary(UnaryOp::Abs, b)?);
+                let quotient = cx.binary(BinaryOp::FloorDiv, size, by)?;
+                let (sign, of) = (cx.unary(UnaryOp::Sign, a)?, cx.unary(UnaryOp::Sign, b)?);
+                let sign = cx.mul(sign, of)?;
+                cx.mul(sign, quotient)
+            }
+            K::XLog1PY => {
+                let log = cx.unary(UnaryOp::Log1p, b)?;
+                let product = cx.mul(a, log)?;
+                unless_zero(cx, a, product)
+            }
             K::XLogY => {
                 let log = cx.unary(UnaryOp::Log, b)?;
                 let product = cx.mul(a, log)?;
@@ -239,6 +274,11 @@ impl Pair {
                 cx.mul(a, factor)
             }
             K::IsClose => Self::is_close(cx, args, a, b),
+            K::AllClose => {
+                let close = Self::is_close(cx, args, a, b)?;
+                let close = super::args::flat(cx, close)?;
+                cx.reduce(ReduceOp::All, close, &[0], false)
+            }
             K::And => cx.binary(BinaryOp::And, a, b),
             K::Or => cx.binary(BinaryOp::Or, a, b),
             K::Xor => cx.binary(BinaryOp::Xor, a, b),
@@ -257,7 +297,7 @@ impl LayerDef for Pair {
         let args = Args::new(&self.params, call);
         let operands = match self.kind {
             // What follows the two are numbers.
-            PairKind::IsClose if call.args.len() > 2 => {
+            PairKind::IsClose | PairKind::AllClose if call.args.len() > 2 => {
                 let two = Call { args: call.args[..2].to_vec(), kwargs: Vec::new() };
                 Args::new(&self.params, &two).operands(cx, 0)?
             }

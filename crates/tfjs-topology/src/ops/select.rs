@@ -4,13 +4,14 @@
 
 use super::FromOpConfig;
 use super::args::{self, Args, is_integer, to_type};
-use super::params::Params;
+use super::params::{Params, meeting, promote};
 use super::sizes;
 use crate::call::{Arg, Call};
 use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx, element, value_type};
 use crate::types::ValueType;
+use tfjs_ir::Dim;
 use tfjs_ir::prim::elementwise::{CompareOp, UnaryOp};
 use tfjs_manifest::{Error, Result};
 
@@ -34,14 +35,25 @@ pub enum MakeKind {
     Ones,
     /// Whether each value is zero.
     Not,
+    /// The same bits as another type.
+    View,
+    /// The real part.
+    Real,
+    /// The same with the imaginary part negated.
+    Conjugate,
 }
 
 impl FromOpConfig for Make {
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         let kind = match class {
-            "Cast" | "SaturateCast" | "ConvertToTensor" | "Identity" | "StopGradient" | "Copy" | "Real" | "Conj"
-            | "Conjugate" => MakeKind::Cast,
-            "ZerosLike" => MakeKind::Zeros,
+            "Cast" | "SaturateCast" | "ConvertToTensor" | "Array" | "Identity" | "StopGradient" | "Copy" => {
+                MakeKind::Cast
+            }
+            "Real" => MakeKind::Real,
+            "Conj" | "Conjugate" => MakeKind::Conjugate,
+            // Nothing is said of what is in a tensor that is empty; TensorFlow has zeros.
+            "ZerosLike" | "EmptyLike" => MakeKind::Zeros,
+            "View" => MakeKind::View,
             "OnesLike" => MakeKind::Ones,
             "LogicalNot" => MakeKind::Not,
             other => return Err(Error::bug(format!("`{other}` does not make values"))),
@@ -51,22 +63,43 @@ impl FromOpConfig for Make {
 }
 
 impl LayerDef for Make {
+    fn takes_complex(&self) -> bool {
+        matches!(self.kind, MakeKind::Real | MakeKind::Conjugate)
+    }
+
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let args = Args::new(&self.params, call);
         let input = args.numbers(cx, &["value", "variable"])?;
+        if self.kind == MakeKind::Conjugate && input.imaginary.is_some() {
+            return Ok(vec![super::complex::conjugate(cx, input)?]);
+        }
+        if self.kind == MakeKind::Cast && args.opt::<String>(&["dtype"], Some(1))?.as_deref() == Some("complex64") {
+            return Ok(vec![super::complex::of_real(cx, input.value)?]);
+        }
         // A hint is no order, and nothing is sparse or unequal in the batch.
         args.inert(&["dtype_hint", "sparse", "ragged", "optimize", "message", "variable", "shape"]);
         let made = if self.kind == MakeKind::Not { None } else { sizes::dtype(&args, &["dtype"], Some(1))? };
         let dtype = made.unwrap_or(value_type(cx.ty(input.value).element));
         let dims = cx.dims_of(input.value);
         let value = match self.kind {
-            MakeKind::Cast => to_type(cx, input.value, dtype)?,
+            MakeKind::Cast | MakeKind::Real | MakeKind::Conjugate => to_type(cx, input.value, dtype)?,
             MakeKind::Zeros => cx.full(element(dtype), &dims, 0.0)?,
             MakeKind::Ones => cx.full(element(dtype), &dims, 1.0)?,
             MakeKind::Not if dtype == ValueType::Bool => cx.unary(UnaryOp::Not, input.value)?,
+            MakeKind::View if dtype == value_type(cx.ty(input.value).element) => input.value,
+            MakeKind::View => {
+                let (from, to) = (value_type(cx.ty(input.value).element).name(), dtype.name());
+                let message = format!("the bits of `{from}` as `{to}` are not supported: use `cast` for the numbers");
+                return Err(Error::unsupported(message));
+            }
             MakeKind::Not => cx.compare_scalar(CompareOp::Eq, input.value, 0.0)?,
         };
-        let sizes = input.sizes.clone().filter(|_| self.kind == MakeKind::Cast && is_integer(dtype));
+        let sizes = input.sizes.clone().filter(|_| is_integer(dtype));
+        let sizes = sizes.and_then(|sizes| match self.kind {
+            MakeKind::Cast | MakeKind::Real | MakeKind::Conjugate => Some(sizes),
+            MakeKind::Ones => Some(vec![Dim::ONE; sizes.len()]),
+            _ => None,
+        });
         args.finish(cx);
         Ok(vec![KerasTensor { sizes, ..KerasTensor::from(value) }])
     }
@@ -90,8 +123,13 @@ impl LayerDef for Where {
         let args = Args::new(&self.params, call);
         let keyword = args.keyword(&["condition"]);
         let condition = args.positional().first().or(keyword).and_then(Arg::tensor);
-        let condition = condition.ok_or_else(|| Error::malformed("expected a tensor as the condition"))?.value;
+        let condition = condition.ok_or_else(|| Error::malformed("expected a tensor as the condition"))?;
         let operands = args.operands(cx, 1)?;
+        let sizes = match (&condition.sizes, &operands.a.sizes, &operands.b.sizes) {
+            (Some(conditions), Some(a), Some(b)) if is_integer(operands.dtype) => sizes::chosen(conditions, a, b),
+            _ => None,
+        };
+        let condition = condition.value;
         args::numeric(cx, condition)?;
         let (a, b) = (operands.a.value, operands.b.value);
         let (dims, of_values) = (cx.dims_of(condition), [cx.dims_of(a), cx.dims_of(b)]);
@@ -102,6 +140,48 @@ impl LayerDef for Where {
         }
         let condition = to_type(cx, condition, ValueType::Bool)?;
         let value = cx.select(condition, a, b)?;
+        args.finish(cx);
+        Ok(vec![KerasTensor { sizes, ..KerasTensor::from(value) }])
+    }
+}
+
+/// The first of several values whose condition holds, or another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choose {
+    /// Nothing that is known.
+    pub params: Params,
+}
+
+impl FromOpConfig for Choose {
+    fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
+        Ok(Choose { params: Params::read(config) })
+    }
+}
+
+impl LayerDef for Choose {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let args = Args::new(&self.params, call);
+        let conditions = args.values(cx, &["condlist"], 0)?;
+        let choices = args.values(cx, &["choicelist"], 1)?;
+        if conditions.len() != choices.len() || choices.is_empty() {
+            let (conditions, choices) = (conditions.len(), choices.len());
+            let message = format!("expected as many conditions as choices, found {conditions} and {choices}");
+            return Err(Error::malformed(message));
+        }
+        let default = match args.value(cx, &["default"], Some(2))? {
+            Some(default) => default,
+            None => cx.scalar(tfjs_ir::ElementType::I32, 0.0)?,
+        };
+        let own = |cx: &LowerCx<'_>, value| value_type(cx.ty(value).element);
+        let of_choices = choices.iter().fold(ValueType::Bool, |all, &choice| promote(all, own(cx, choice)));
+        let weak = args.constant(&["default"], Some(2))?.is_none_or(|constant| constant.weak);
+        let dtype = meeting((of_choices, false), (own(cx, default), weak));
+        let mut value = to_type(cx, default, dtype)?;
+        for (condition, choice) in conditions.into_iter().zip(choices).rev() {
+            let condition = to_type(cx, condition, ValueType::Bool)?;
+            let choice = to_type(cx, choice, dtype)?;
+            value = cx.select(condition, choice, value)?;
+        }
         args.finish(cx);
         Ok(vec![KerasTensor::from(value)])
     }
@@ -121,6 +201,10 @@ mod tests {
         check("LogicalNot", json!({}), json!(["i:?"]), json!({}), "bool[?]");
         check("Where", json!({}), json!(["b:?,1", "f:?,3", 0.0]), json!({}), "float32[?,3]");
         check("Where", json!({}), json!(["b:?,3"]), json!({"x": "f:?,3", "y": 0}), "float32[?,3]");
-        refused_with("Cast", json!({"dtype": "complex64"}), json!(["f:?"]), "unknown `dtype` `complex64`");
+        let args = json!([["b:?,3", "b:?,1"], ["f:?,3", "f:?,3"], 0.5]);
+        check("Select", json!({}), args, json!({}), "float32[?,3]");
+        let message = "the bits of `float32` as `int32` are not supported: use `cast` for the numbers";
+        refused_with("View", json!({"dtype": "int32"}), json!(["f:?"]), message);
+        refused_with("Cast", json!({"dtype": "complex128"}), json!(["f:?"]), "unknown `dtype` `complex128`");
     }
 }

@@ -27,6 +27,8 @@ pub struct Several {
 pub enum SeveralKind {
     /// Joined along axis 1, vectors along their only one.
     Columns,
+    /// Joined along axis 1, after vectors became columns.
+    AsColumns,
     /// Joined along axis 0, after vectors became rows.
     Rows,
     /// Joined along axis 2, after smaller ranks were given it.
@@ -37,6 +39,8 @@ pub enum SeveralKind {
     Grid,
     /// Their sum.
     Sum,
+    /// They themselves.
+    Each,
 }
 
 impl FromOpConfig for Several {
@@ -44,11 +48,13 @@ impl FromOpConfig for Several {
         use SeveralKind as K;
         let kind = match class {
             "Hstack" => K::Columns,
+            "ColumnStack" => K::AsColumns,
             "Vstack" => K::Rows,
             "Dstack" => K::Depths,
             "Append" => K::Append,
             "Meshgrid" => K::Grid,
             "AddN" => K::Sum,
+            "IdentityN" => K::Each,
             other => return Err(Error::bug(format!("`{other}` is listed as an operation on several tensors"))),
         };
         Ok(Several { kind, params: Params::read(config) })
@@ -108,13 +114,14 @@ impl LayerDef for Several {
         if values.is_empty() {
             return Err(Error::malformed("expected tensors, found none"));
         }
-        if self.kind != K::Grid {
+        if !matches!(self.kind, K::Grid | K::Each) {
             let dtype = values.iter().fold(ValueType::Bool, |all, &x| promote(all, value_type(cx.ty(x).element)));
             for value in &mut values {
                 *value = to_type(cx, *value, dtype)?;
             }
         }
         let results = match self.kind {
+            K::Each => values,
             K::Grid => grid(cx, &args, &values)?,
             K::Sum => {
                 let mut sum = values[0];
@@ -133,6 +140,15 @@ impl LayerDef for Several {
             K::Columns => {
                 let axis = usize::from(cx.ty(values[0]).rank() > 1);
                 vec![joined(cx, &values, axis)?]
+            }
+            K::AsColumns => {
+                for value in &mut values {
+                    let dims = cx.dims_of(*value);
+                    if let [length] = dims[..] {
+                        *value = cx.reshape(*value, &[length, Dim::ONE])?;
+                    }
+                }
+                vec![joined(cx, &values, 1)?]
             }
             K::Rows | K::Depths => {
                 let rank = if self.kind == K::Rows { 2 } else { 3 };
@@ -153,6 +169,7 @@ mod tests {
     #[test]
     fn shapes() {
         check("Hstack", json!({}), json!([["f:?,3", "f:?,2"]]), json!({}), "float32[?,5]");
+        check("ColumnStack", json!({}), json!([["f:4", "f:4,2"]]), json!({}), "float32[4,3]");
         check("Dstack", json!({}), json!([["f:?,3", "f:?,3"]]), json!({}), "float32[?,3,2]");
         check("Vstack", json!({}), json!([["f:3", "i:3"]]), json!({}), "float32[2,3]");
         check("Append", json!({"axis": 1}), json!(["f:?,3", "f:?,2"]), json!({}), "float32[?,5]");

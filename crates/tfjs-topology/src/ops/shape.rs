@@ -178,7 +178,11 @@ fn quotient(cx: &mut LowerCx<'_>, elements: Dim, part: Dim) -> Result<Option<Dim
 impl LayerDef for Rearrange {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let args = Args::new(&self.params, call);
-        let input = args.subject(&[])?;
+        let input = match self.kind {
+            // What is repeated may be numbers; how often is a tensor then.
+            RearrangeKind::Tile => KerasTensor::from(args.first_value(cx, &["x", "input"], &["multiples"])?),
+            _ => args.subject(&[])?.clone(),
+        };
         let x = input.value;
         let value = match self.kind {
             RearrangeKind::Reshape => reshape(cx, &args, x)?,

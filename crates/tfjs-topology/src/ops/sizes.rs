@@ -12,7 +12,9 @@ use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx, element};
 use crate::types::ValueType;
 use serde_json::Value as Json;
+use std::cmp::Ordering;
 use tfjs_ir::Dim;
+use tfjs_ir::prim::elementwise::CompareOp;
 use tfjs_manifest::{Error, Result};
 
 /// The dimensions of a tensor as integers.
@@ -39,7 +41,7 @@ impl FromOpConfig for Shape {
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         let kind = match class {
             "Size" => ShapeKind::Elements,
-            "Rank" => ShapeKind::Rank,
+            "Rank" | "Ndim" => ShapeKind::Rank,
             _ => ShapeKind::Each,
         };
         Ok(Shape { kind, params: Params::read(config) })
@@ -175,6 +177,47 @@ fn of_pair(cx: &mut LowerCx<'_>, kind: BinaryKind, a: Dim, b: Dim) -> Option<Dim
         }
         _ => None,
     }
+}
+
+/// Whether sizes compare so, as 0 and 1. `None` where it is not known before the model runs.
+pub(crate) fn compared(cx: &mut LowerCx<'_>, op: CompareOp, a: &[Dim], b: &[Dim]) -> Option<Vec<Dim>> {
+    let differences = binary(cx, BinaryKind::Subtract, a, b)?;
+    let truth = |difference| {
+        let above = cx.program().dims.known(difference);
+        let below = cx.dims().sub(Dim::ZERO, difference).ok().and_then(|n| cx.program().dims.known(n));
+        let order = match (above, below) {
+            (Some(0), _) => Ordering::Equal,
+            (Some(_), _) => Ordering::Greater,
+            (None, Some(_)) => Ordering::Less,
+            (None, None) => return None,
+        };
+        let holds = match op {
+            CompareOp::Eq => order.is_eq(),
+            CompareOp::Ne => order.is_ne(),
+            CompareOp::Lt => order.is_lt(),
+            CompareOp::Le => order.is_le(),
+            CompareOp::Gt => order.is_gt(),
+            CompareOp::Ge => order.is_ge(),
+        };
+        Some(if holds { Dim::ONE } else { Dim::ZERO })
+    };
+    differences.into_iter().map(truth).collect()
+}
+
+/// Sizes of which each is one of two, by conditions that are 0 or 1.
+pub(crate) fn chosen(conditions: &[Dim], a: &[Dim], b: &[Dim]) -> Option<Vec<Dim>> {
+    let length = conditions.len().max(a.len()).max(b.len());
+    let at = |sizes: &[Dim], i: usize| match sizes {
+        [one] => Some(*one),
+        sizes if sizes.len() == length => sizes.get(i).copied(),
+        _ => None,
+    };
+    let of = |i| match at(conditions, i)? {
+        Dim::ONE => at(a, i),
+        Dim::ZERO => at(b, i),
+        _ => None,
+    };
+    (0..length).map(of).collect()
 }
 
 /// Sizes as messages show them: numbers, `?` for everything else.

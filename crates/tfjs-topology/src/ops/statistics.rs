@@ -4,7 +4,7 @@
 
 use super::FromOpConfig;
 use super::args::{Args, flat, to_type, without_axes};
-use super::params::Params;
+use super::params::{Numbers, Params};
 use crate::call::{Arg, Call};
 use crate::config::Config;
 use crate::layer::LayerDef;
@@ -54,6 +54,8 @@ pub enum StatisticKind {
     L2Normalize,
     /// The values shortened to a norm.
     ClipByNorm,
+    /// Half of the sum of squares.
+    HalfSquares,
 }
 
 impl FromOpConfig for Statistic {
@@ -72,6 +74,7 @@ impl FromOpConfig for Statistic {
             "Normalize" => K::Normalize,
             "WithNorm" => K::WithNorm,
             "L2Normalize" => K::L2Normalize,
+            "L2Loss" => K::HalfSquares,
             "ClipByNorm" => K::ClipByNorm,
             other => return Err(Error::bug(format!("`{other}` is listed as a statistic"))),
         };
@@ -94,6 +97,13 @@ enum Order {
     Largest,
     /// The smallest size.
     Smallest,
+    /// Of matrices: an extreme of the sums of sizes along one of their axes.
+    OfSums {
+        /// Along which axis sums are taken, of the two in the order of the file.
+        first: bool,
+        /// Whether the largest counts, or the smallest.
+        largest: bool,
+    },
 }
 
 impl Order {
@@ -114,14 +124,20 @@ impl Order {
         let of_matrices = |order: &dyn std::fmt::Display| {
             Error::unsupported(format!("the norm of order `{order}` of matrices is not supported"))
         };
+        let sums = |first, largest| Ok(Order::OfSums { first, largest });
         match json {
             None => Ok(Order::Two),
             Some(Json::String(name)) => match name.to_lowercase().as_str() {
                 "euclidean" | "fro" => Ok(Order::Two),
                 "inf" | "infinity" if !matrices => Ok(Order::Largest),
                 "-inf" | "-infinity" if !matrices => Ok(Order::Smallest),
+                "inf" | "infinity" => sums(false, true),
+                "-inf" | "-infinity" => sums(false, false),
                 _ => Err(of_matrices(name)),
             },
+            Some(Json::Number(number)) if matrices && number.as_f64().is_some_and(|order| order.abs() == 1.0) => {
+                sums(true, number.as_f64() == Some(1.0))
+            }
             Some(Json::Number(number)) if !matrices => Order::of_number(number.as_f64().unwrap_or(f64::NAN)),
             Some(other) => Err(of_matrices(other)),
         }
@@ -143,6 +159,14 @@ impl Order {
             _ => {
                 let sizes = cx.unary(UnaryOp::Abs, x)?;
                 match self {
+                    Order::OfSums { first, largest } => {
+                        let [low, high] = axes[..] else {
+                            return Err(Error::bug("a norm of matrices over other axes"));
+                        };
+                        let (along, across) = if first { (low, high) } else { (high, low) };
+                        let sums = cx.reduce(ReduceOp::Sum, sizes, &[along], true)?;
+                        cx.reduce(if largest { ReduceOp::Max } else { ReduceOp::Min }, sums, &[across], true)
+                    }
                     Order::Largest => cx.reduce(ReduceOp::Max, sizes, axes, true),
                     Order::Smallest => cx.reduce(ReduceOp::Min, sizes, axes, true),
                     Order::Power(order) => {
@@ -182,6 +206,18 @@ impl Statistic {
         Order::read(args.opt::<Json>(names, None)?.as_ref(), matrices)
     }
 
+    /// The order of a norm over these axes, of which two may be written the other way round.
+    fn order_over(cx: &LowerCx<'_>, args: &Args<'_>, x: Value, matrices: bool) -> Result<Order> {
+        let order = Self::order(args, &["ord"], matrices)?;
+        let Order::OfSums { first, largest } = order else { return Ok(order) };
+        let written = args.opt::<Numbers>(&["axis"], Some(2))?;
+        let turned = match written.as_ref().map(|Numbers(axes)| &axes[..]) {
+            Some(&[a, b]) => cx.axis(a, x)? > cx.axis(b, x)?,
+            _ => false,
+        };
+        Ok(Order::OfSums { first: first != turned, largest })
+    }
+
     /// The mean along axes, which stay, of values with weights.
     fn average(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value, axes: &[usize]) -> Result<Value> {
         let Some(mut weights) = args.value(cx, &["weights"], Some(1))? else {
@@ -206,7 +242,7 @@ impl Statistic {
     fn normalized(&self, cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value, axes: &[usize]) -> Result<Vec<Value>> {
         match self.kind {
             StatisticKind::WithNorm => {
-                let norm = Self::order(args, &["ord"], axes.len() == 2)?.norm(cx, x, axes)?;
+                let norm = Self::order_over(cx, args, x, axes.len() == 2)?.norm(cx, x, axes)?;
                 Ok(vec![cx.div(x, norm)?, norm])
             }
             StatisticKind::ClipByNorm => {
@@ -256,6 +292,11 @@ impl Statistic {
                 let (mean, variance) = cx.moments(float, axes)?;
                 vec![mean, variance]
             }
+            K::HalfSquares => {
+                let squares = cx.mul(float, float)?;
+                let sum = cx.reduce(ReduceOp::Sum, squares, axes, true)?;
+                vec![cx.binary_scalar(BinaryOp::Mul, sum, 0.5)?]
+            }
             K::LogSumExp => vec![log_sum_exp(cx, float, axes)?],
             K::PeakToPeak => {
                 let x = if cx.ty(x).element == ElementType::Bool { float } else { x };
@@ -272,7 +313,7 @@ impl Statistic {
                 vec![cx.reduce(ReduceOp::Mean, zero, axes, true)?]
             }
             K::Average => vec![Self::average(cx, args, float, axes)?],
-            K::Norm => vec![Self::order(args, &["ord"], axes.len() == 2 && !all)?.norm(cx, float, axes)?],
+            K::Norm => vec![Self::order_over(cx, args, float, axes.len() == 2 && !all)?.norm(cx, float, axes)?],
             K::Normalize | K::WithNorm | K::L2Normalize | K::ClipByNorm => self.normalized(cx, args, float, axes)?,
         })
     }

@@ -1,6 +1,6 @@
 //! Keras 2's `TFOpLambda` and `SlicingOpLambda`, read into the same operations as Keras 3's nodes.
 
-use super::Op;
+use super::{Op, refused};
 use crate::config::Config;
 use crate::read::ReadCx;
 use serde_json::{Map, Value, json};
@@ -15,6 +15,12 @@ pub(crate) fn read(class: &str, map: &Map<String, Value>, cx: &ReadCx<'_>) -> Re
     let config = Config::new(map, cx);
     let function: String = config.req("function")?;
     let Some(name) = operation(&function) else {
+        if let Some(why) = refused::why(last(&function)) {
+            return Err(Error::unsupported(format!(
+                "`{class}` calls the TensorFlow function `{}`, which is not supported: {why}",
+                shorten(&function)
+            )));
+        }
         let hint = cx.hints.nearest(last(&function), FUNCTIONS.iter().map(|(name, _)| *name));
         return Err(Error::unsupported(format!(
             "`{class}` calls the TensorFlow function `{}`, which is not supported{hint}",
@@ -35,6 +41,9 @@ fn defaults(name: &str, function: &str) -> Value {
         ("Concatenate" | "Cumsum" | "Cumprod", _) => json!({"axis": 0}),
         ("CountNonzero", _) => json!({"dtype": "int64"}),
         ("Swapaxes", "linalg.matrix_transpose") => json!({"axis1": -2, "axis2": -1}),
+        ("Swapaxes", "linalg.adjoint") => json!({"axis1": -2, "axis2": -1}),
+        ("Gather", "batch_gather") => json!({"batch_dims": -1}),
+        ("SolveTriangular", _) => json!({"lower": true}),
         ("Rot90", "image.rot90") => json!({"axes": [-3, -2]}),
         _ => json!({}),
     }
@@ -265,6 +274,102 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("sequence_mask", "SequenceMask"),
     ("space_to_batch_nd", "SpaceToBatch"),
     ("batch_to_space_nd", "BatchToSpace"),
+    ("fused_batch_norm", "FusedBatchNorm"),
+    ("relu_layer", "ReluLayer"),
+    ("xw_plus_b", "XwPlusB"),
+    ("depthwise_conv2d_native", "DepthwiseConv"),
+    ("image.extract_image_patches", "ExtractPatches"),
+    ("extract_image_patches", "ExtractPatches"),
+    ("extract_volume_patches", "ExtractPatches"),
+    ("image.rgb_to_yiq", "RGBToYIQ"),
+    ("image.yiq_to_rgb", "YIQToRGB"),
+    ("image.resize_image_with_pad", "ResizeWithPadOld"),
+    ("compat.v1.math.in_top_k", "InTopKOfPredictions"),
+    ("compat.v1.nn.in_top_k", "InTopKOfPredictions"),
+    ("polyval", "Polyval"),
+    ("xlog1py", "Xlog1py"),
+    ("l2_loss", "L2Loss"),
+    ("div", "Div"),
+    ("truncatediv", "TruncateDiv"),
+    ("batch_gather", "Gather"),
+    ("identity_n", "IdentityN"),
+    ("signal.frame", "ExtractSequences"),
+    ("signal.dct", "DCT"),
+    ("complex", "ComplexOfParts"),
+    ("signal.stft", "ComplexStft"),
+    ("signal.inverse_stft", "ComplexInverseStft"),
+    ("signal.fft", "ComplexFft"),
+    ("signal.ifft", "ComplexInverseFft"),
+    ("signal.fft2d", "ComplexFft2"),
+    ("signal.ifft2d", "ComplexInverseFft2"),
+    ("signal.rfft", "ComplexOfReal"),
+    ("signal.irfft", "RealOfComplex"),
+    ("spectral.fft", "ComplexFft"),
+    ("spectral.ifft", "ComplexInverseFft"),
+    ("fft", "ComplexFft"),
+    ("ifft", "ComplexInverseFft"),
+    ("scatter_nd", "Scatter"),
+    ("tensor_scatter_nd_update", "ScatterReplace"),
+    ("tensor_scatter_update", "ScatterReplace"),
+    ("tensor_scatter_nd_add", "ScatterAdd"),
+    ("tensor_scatter_add", "ScatterAdd"),
+    ("tensor_scatter_nd_sub", "ScatterSubtract"),
+    ("tensor_scatter_sub", "ScatterSubtract"),
+    ("tensor_scatter_nd_max", "ScatterMax"),
+    ("tensor_scatter_nd_min", "ScatterMin"),
+    ("unsorted_segment_sum", "SegmentSum"),
+    ("unsorted_segment_prod", "SegmentProd"),
+    ("unsorted_segment_max", "SegmentMax"),
+    ("unsorted_segment_min", "SegmentMin"),
+    ("unsorted_segment_mean", "SegmentMean"),
+    ("unsorted_segment_sqrt_n", "SegmentSqrtN"),
+    ("searchsorted", "SearchSorted"),
+    ("bincount", "Bincount"),
+    ("histogram_fixed_width", "HistogramFixedWidth"),
+    ("histogram_fixed_width_bins", "HistogramFixedWidthBins"),
+    ("in_top_k", "InTopK"),
+    ("confusion_matrix", "ConfusionMatrix"),
+    ("invert_permutation", "InvertPermutation"),
+    ("unravel_index", "UnravelIndexTogether"),
+    ("is_non_decreasing", "IsNonDecreasing"),
+    ("is_strictly_increasing", "IsStrictlyIncreasing"),
+    ("reverse_sequence", "ReverseSequence"),
+    ("cumulative_logsumexp", "CumulativeLogsumexp"),
+    ("erfinv", "Erfinv"),
+    ("erfcinv", "Erfcinv"),
+    ("ndtri", "Ndtri"),
+    ("lgamma", "Lgamma"),
+    ("digamma", "Digamma"),
+    ("lbeta", "Lbeta"),
+    ("bessel_i0", "I0"),
+    ("bessel_i0e", "BesselI0e"),
+    ("bessel_i1", "BesselI1"),
+    ("bessel_i1e", "BesselI1e"),
+    ("real", "Real"),
+    ("imag", "Imag"),
+    ("conj", "Conj"),
+    ("angle", "Angle"),
+    ("adjoint", "Swapaxes"),
+    ("det", "Det"),
+    ("slogdet", "Slogdet"),
+    ("logdet", "Logdet"),
+    ("inv", "Inv"),
+    ("solve", "Solve"),
+    ("triangular_solve", "SolveTriangular"),
+    ("cholesky", "Cholesky"),
+    ("cholesky_solve", "CholeskySolve"),
+    ("lu", "LuTaken"),
+    ("qr", "Qr"),
+    ("dilation2d", "Dilation2D"),
+    ("erosion2d", "Erosion2D"),
+    ("sparse_softmax_cross_entropy_with_logits", "SparseSoftmaxCrossEntropy"),
+    ("image.crop_and_resize", "CropAndResize"),
+    ("image.resize_bicubic", "ResizeBicubic"),
+    ("image.resize_area", "ResizeArea"),
+    ("image.resize_with_pad", "ResizeWithPad"),
+    ("image.sobel_edges", "SobelEdges"),
+    ("signal.overlap_and_add", "OverlapAdd"),
+    ("keras.backend.sparse_categorical_crossentropy", "SparseCategoricalCrossentropy"),
 ];
 
 /// A function's name without its home.
@@ -279,6 +384,10 @@ fn bare(function: &str) -> &str {
 
 /// Keras 3's name of a TensorFlow function.
 fn operation(function: &str) -> Option<&'static str> {
+    // What the version is kept for may take its arguments in another order.
+    if let Some(&(_, operation)) = FUNCTIONS.iter().find(|(known, _)| *known == function) {
+        return Some(operation);
+    }
     let name = bare(function);
     // Functions have several homes: `math.add`, `add`; `nn.tanh`, `math.tanh`.
     let (home, last) = name.rsplit_once('.').unwrap_or(("", name));

@@ -5,7 +5,7 @@
 //!
 //! Reference: `tensorflow/core/framework/node_def.proto`, written as JSON.
 
-use super::{FromOpConfig, Op};
+use super::{FromOpConfig, Op, refused};
 use crate::call::{Arg, Call};
 use crate::config::{Config, expected};
 use crate::layer::LayerDef;
@@ -41,20 +41,22 @@ enum Inputs {
     Swapped,
     /// The first is not needed.
     AllButFirst,
+    /// The last is an argument by name.
+    Last(&'static str),
 }
 
 /// A kind of node: its name, the operation, how its inputs are arguments.
 type Row = (&'static str, &'static str, Inputs);
 
 const NODES: &[Row] = {
-    use Inputs::{AllButFirst, Each, List, ListFirst, Swapped};
+    use Inputs::{AllButFirst, Each, Last, List, ListFirst, Swapped};
     &[
         ("Add", "Add", Each),
         ("AddV2", "Add", Each),
         ("Sub", "Subtract", Each),
         ("Mul", "Multiply", Each),
         ("RealDiv", "TrueDivide", Each),
-        ("Div", "TrueDivide", Each),
+        ("Div", "Div", Each),
         ("DivNoNan", "DivideNoNan", Each),
         ("FloorDiv", "FloorDivide", Each),
         ("FloorMod", "Mod", Each),
@@ -186,6 +188,76 @@ const NODES: &[Row] = {
         ("MaxPool", "MaxPool", Each),
         ("AvgPool", "AveragePool", Each),
         ("LRN", "LocalResponseNorm", Each),
+        ("Fill", "Fill", Last("value")),
+        ("TruncateDiv", "TruncateDiv", Each),
+        ("Xlog1py", "Xlog1py", Each),
+        ("L2Loss", "L2Loss", Each),
+        ("IdentityN", "IdentityN", List),
+        ("FusedBatchNorm", "FusedBatchNorm", Each),
+        ("FusedBatchNormV2", "FusedBatchNorm", Each),
+        ("FusedBatchNormV3", "FusedBatchNorm", Each),
+        ("ExtractImagePatches", "ExtractPatches", Each),
+        ("Complex", "ComplexOfParts", Each),
+        ("FFT", "ComplexFft", Each),
+        ("IFFT", "ComplexInverseFft", Each),
+        ("FFT2D", "ComplexFft2", Each),
+        ("IFFT2D", "ComplexInverseFft2", Each),
+        ("RFFT", "ComplexOfReal", Each),
+        ("IRFFT", "RealOfComplex", Each),
+        ("ComplexAbs", "Abs", Each),
+        ("Real", "Real", Each),
+        ("Imag", "Imag", Each),
+        ("Angle", "Angle", Each),
+        ("Conj", "Conj", Each),
+        ("Conv3D", "Conv", Each),
+        ("MaxPool3D", "MaxPool", Each),
+        ("AvgPool3D", "AveragePool", Each),
+        ("LinSpace", "Linspace", Each),
+        ("MatrixDiag", "MatrixDiag", Each),
+        ("MatrixDiagV2", "MatrixDiag", Each),
+        ("MatrixDiagV3", "MatrixDiag", Each),
+        ("MatrixDiagPart", "Diagonal", Each),
+        ("MatrixDiagPartV2", "Diagonal", Each),
+        ("MatrixDiagPartV3", "Diagonal", Each),
+        ("MatrixSetDiag", "SetDiag", Each),
+        ("MatrixSetDiagV2", "SetDiag", Each),
+        ("MatrixSetDiagV3", "SetDiag", Each),
+        ("ScatterNd", "Scatter", Each),
+        ("TensorScatterUpdate", "ScatterReplace", Each),
+        ("TensorScatterAdd", "ScatterAdd", Each),
+        ("TensorScatterSub", "ScatterSubtract", Each),
+        ("TensorScatterMax", "ScatterMax", Each),
+        ("TensorScatterMin", "ScatterMin", Each),
+        ("UnsortedSegmentSum", "SegmentSum", Each),
+        ("UnsortedSegmentProd", "SegmentProd", Each),
+        ("UnsortedSegmentMax", "SegmentMax", Each),
+        ("UnsortedSegmentMin", "SegmentMin", Each),
+        ("InTopK", "InTopKOfPredictions", Each),
+        ("InTopKV2", "InTopKOfPredictions", Each),
+        ("InvertPermutation", "InvertPermutation", Each),
+        ("UnravelIndex", "UnravelIndexTogether", Each),
+        ("ReverseSequence", "ReverseSequence", Each),
+        ("CumulativeLogsumexp", "CumulativeLogsumexp", Each),
+        ("Erfinv", "Erfinv", Each),
+        ("Ndtri", "Ndtri", Each),
+        ("Lgamma", "Lgamma", Each),
+        ("Digamma", "Digamma", Each),
+        ("BesselI0", "I0", Each),
+        ("BesselI0e", "BesselI0e", Each),
+        ("BesselI1", "BesselI1", Each),
+        ("BesselI1e", "BesselI1e", Each),
+        ("MatrixDeterminant", "Det", Each),
+        ("LogMatrixDeterminant", "Slogdet", Each),
+        ("MatrixInverse", "Inv", Each),
+        ("MatrixSolve", "Solve", Each),
+        ("MatrixTriangularSolve", "SolveTriangular", Each),
+        ("Cholesky", "Cholesky", Each),
+        ("Qr", "Qr", Each),
+        ("Lu", "LuTaken", Each),
+        ("Dilation2D", "Dilation2D", Each),
+        ("CropAndResize", "CropAndResize", Each),
+        ("ResizeBicubic", "ResizeBicubic", Each),
+        ("ResizeArea", "ResizeArea", Each),
     ]
 };
 
@@ -226,6 +298,18 @@ const ATTRIBUTES: &[(&str, &str)] = &[
     ("explicit_paddings", "explicit_paddings"),
     ("data_format", "data_format"),
     ("sorted", "sorted"),
+    ("is_training", "is_training"),
+    ("epsilon", "epsilon"),
+    ("ksizes", "sizes"),
+    ("k", "k"),
+    ("seq_dim", "seq_axis"),
+    ("batch_dim", "batch_axis"),
+    ("adjoint", "adjoint"),
+    ("lower", "lower"),
+    ("full_matrices", "full_matrices"),
+    ("rates", "rates"),
+    ("method", "method"),
+    ("extrapolation_value", "extrapolation_value"),
 ];
 
 /// The value of an attribute, as JSON writes protocol buffers: 64-bit integers are text, bytes are base64.
@@ -277,6 +361,7 @@ fn dtype(name: &str) -> Option<&'static str> {
         "DT_BFLOAT16" => "bfloat16",
         "DT_INT32" => "int32",
         "DT_INT64" => "int64",
+        "DT_COMPLEX64" => "complex64",
         "DT_BOOL" => "bool",
         "DT_UINT8" => "uint8",
         "DT_INT8" => "int8",
@@ -299,6 +384,12 @@ impl FromOpConfig for TensorFlowOp {
         let name = name.ok_or_else(|| expected("a node with an `op`", &node).at_json("node_def"))?;
         let row = NODES.iter().find(|(node, ..)| *node == name);
         let Some(&(_, operation, inputs)) = row else {
+            if let Some(why) = refused::why(name) {
+                return Err(Error::unsupported(format!(
+                    "`TensorFlowOpLayer` has the TensorFlow operation `{}`, which is not supported: {why}",
+                    shorten(name)
+                )));
+            }
             let hint = config.cx().hints.nearest(name, NODES.iter().map(|(node, ..)| *node));
             return Err(Error::unsupported(format!(
                 "`TensorFlowOpLayer` has the TensorFlow operation `{}`, which is not supported{hint}",
@@ -376,6 +467,10 @@ impl TensorFlowOp {
 }
 
 impl LayerDef for TensorFlowOp {
+    fn takes_complex(&self) -> bool {
+        self.op.def().takes_complex()
+    }
+
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let mut args = self.inputs(call)?;
         let mut kwargs: Vec<(String, Arg<KerasTensor>)> = Vec::new();
@@ -391,6 +486,10 @@ impl LayerDef for TensorFlowOp {
                 args = vec![Arg::List(args), axis];
             }
             Inputs::AllButFirst if !args.is_empty() => kwargs.push(("axis".to_string(), args.remove(0))),
+            Inputs::Last(name) => {
+                let last = args.pop().ok_or_else(|| Error::malformed("an operation without inputs"))?;
+                kwargs.push((name.to_string(), last));
+            }
             Inputs::Swapped | Inputs::AllButFirst => return Err(Error::malformed("an operation without inputs")),
         }
         for (name, value) in &self.attributes {

@@ -206,12 +206,17 @@ impl Unary {
 }
 
 impl LayerDef for Unary {
+    fn takes_complex(&self) -> bool {
+        self.kind == UnaryKind::Abs
+    }
+
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let args = Args::new(&self.params, call);
         let input = args.numbers(cx, &["features", "logits"])?;
         let value = match self.kind {
             UnaryKind::Activation(activation) => self.activate(cx, &args, activation, input.value)?,
             UnaryKind::Clip => self.clip(cx, &args, input.value)?,
+            UnaryKind::Abs if input.imaginary.is_some() => super::complex::size(cx, input)?,
             _ => self.elementary(cx, &args, input.value)?,
         };
         let sizes = self.sizes(cx, input);

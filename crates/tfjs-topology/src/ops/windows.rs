@@ -12,10 +12,12 @@ use crate::layers::conv::grouped;
 use crate::layers::spatial::Spatial;
 use crate::lower::{KerasTensor, LowerCx};
 use serde_json::Value as Json;
+use tfjs_ir::prim::elementwise::BinaryOp;
+use tfjs_ir::prim::layout::Range;
 use tfjs_ir::prim::window::PoolOp;
 use tfjs_ir::window::{Padding, Window};
 use tfjs_ir::{Dim, ElementType, Value};
-use tfjs_manifest::{Error, Result};
+use tfjs_manifest::{Error, Limits, Result};
 
 /// An operation with windows. The number of spatial axes is that of the tensor's, without batch and channels.
 #[derive(Clone, Debug, PartialEq)]
@@ -273,22 +275,54 @@ fn transposed(cx: &mut LowerCx<'_>, args: &Args<'_>, to_shape: bool) -> Result<V
     frame.restore(cx, out)
 }
 
-fn pool(cx: &mut LowerCx<'_>, args: &Args<'_>, op: PoolOp) -> Result<Value> {
+/// A pool; `stride` stands for one that is absent, which is as large as the window otherwise.
+fn pool(cx: &mut LowerCx<'_>, args: &Args<'_>, op: PoolOp, stride: Option<usize>) -> Result<Value> {
     let (x, frame) = subject(cx, args)?;
     let names: &[&'static str] = &["pool_size", "ksize", "window_shape", "size"];
     let sizes = frame.each(names, Some(1))?.ok_or_else(|| missing(names))?;
-    let windows = frame.windows(&sizes, None)?;
-    if windows.iter().any(|window| window.dilation > 1) {
-        return Err(Error::unsupported("a pool with dilation is not supported"));
-    }
-    let out = cx.pool(op, x, &windows)?;
+    let windows = frame.windows(&sizes, stride)?;
+    let out = if windows.iter().any(|window| window.dilation > 1) {
+        dilated(cx, op, x, &windows)?
+    } else {
+        cx.pool(op, x, &windows)?
+    };
     frame.restore(cx, out)
+}
+
+/// A pool whose windows leave elements out, along one axis after the other.
+fn dilated(cx: &mut LowerCx<'_>, op: PoolOp, mut x: Value, windows: &[Window]) -> Result<Value> {
+    for (axis, window) in (1..).zip(windows) {
+        if window.padding != Padding::Valid {
+            return Err(Error::unsupported("a pool with dilation and padding is not supported: pad with an operation"));
+        }
+        Limits::check("elements of a dilated window", window.size as u64, 1 << 10)?;
+        let length = cx.dims_of(x)[axis];
+        let (len, least) = window.output_dim(cx.dims(), length)?;
+        if let Some(least) = least {
+            cx.at_least(length, least);
+        }
+        let mut total: Option<Value> = None;
+        for tap in 0..window.size {
+            let start = cx.number(tap * window.dilation);
+            let part = cx.slice_axis(x, axis, Range { start, len, step: window.stride as u64 })?;
+            total = Some(match (total, op) {
+                (None, _) => part,
+                (Some(total), PoolOp::Max) => cx.binary(BinaryOp::Max, total, part)?,
+                (Some(total), _) => cx.add(total, part)?,
+            });
+        }
+        x = total.ok_or_else(|| Error::malformed("a window without elements"))?;
+        if op == PoolOp::Mean {
+            x = cx.binary_scalar(BinaryOp::Div, x, window.size as f64)?;
+        }
+    }
+    Ok(x)
 }
 
 /// The elements of each window side by side: a convolution with a kernel that is an identity.
 fn patches(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     let (x, frame) = subject(cx, args)?;
-    let sizes = frame.each(&["size", "sizes"], Some(1))?.ok_or_else(|| missing(&["size"]))?;
+    let sizes = frame.each(&["size", "sizes", "ksizes"], Some(1))?.ok_or_else(|| missing(&["size"]))?;
     let windows = frame.windows(&sizes, None)?;
     let channels = channels(cx, x)?;
     let all = sizes.iter().try_fold(channels, |all, &size| all.checked_mul(size));
@@ -314,13 +348,13 @@ impl Sliding {
             K::Separable => depthwise(cx, args, true),
             K::Transpose => transposed(cx, args, false),
             K::TransposeTo => transposed(cx, args, true),
-            K::MaxPool => pool(cx, args, PoolOp::Max),
-            K::AveragePool => pool(cx, args, PoolOp::Mean),
+            K::MaxPool => pool(cx, args, PoolOp::Max, None),
+            K::AveragePool => pool(cx, args, PoolOp::Mean, None),
             K::Pool => {
                 let name: String = args.need(&["pooling_type"], Some(2))?;
                 match name.as_str() {
-                    "MAX" => pool(cx, args, PoolOp::Max),
-                    "AVG" => pool(cx, args, PoolOp::Mean),
+                    "MAX" => pool(cx, args, PoolOp::Max, Some(1)),
+                    "AVG" => pool(cx, args, PoolOp::Mean, Some(1)),
                     other => Err(Error::malformed(format!("expected `MAX` or `AVG`, found `{other}`"))),
                 }
             }

@@ -92,6 +92,10 @@ fn keras2_entry<'a>(
     keywords: &mut Keywords<'a>,
 ) -> Result<Arg<NamedRef>> {
     let items = entry.as_array().ok_or_else(|| expected("`[layer, node, tensor]`", entry))?;
+    // A list without items among the arguments of a function.
+    if items.is_empty() {
+        return Ok(Arg::Const(Value::Array(Vec::new()).into()));
+    }
     // An argument that is a list stands as a list of entries among the others.
     if items.first().is_some_and(Value::is_array) {
         let items = items.iter().map(|item| keras2_entry(item, is_layer, keywords)).collect::<Result<Vec<_>>>()?;

@@ -70,3 +70,19 @@ nodes("tf_op_layer_images", (2, 4, 6, 3), [
     lambda x: tf.nn.avg_pool2d(x, 3, 2, "SAME"), lambda x: tf.nn.conv2d(x, np.linspace(-1, 1, 54).reshape(3, 3, 3, 2).astype("float32"), 2, "SAME"), lambda x: tf.nn.conv2d(x, np.linspace(-1, 1, 24).reshape(2, 2, 3, 2).astype("float32"), 1, [[0, 0], [1, 0], [0, 1], [0, 0]]),
     lambda x: tf.nn.depthwise_conv2d(x, np.linspace(-1, 1, 12).reshape(2, 2, 3, 1).astype("float32"), [1, 1, 1, 1], "SAME"), lambda x: tf.nn.lrn(x, 1),
 ])
+T = tf.compat.v1
+nodes("tf_op_layer_scatter", (2, 3, 4), [
+    lambda x: tf.fill(tf.shape(x)[:2], 1.5) * x[:, :, 0], lambda x: tf.scatter_nd([[1], [3]], x[:, 0], [5, 4]), lambda x: tf.tensor_scatter_nd_update(x[0], [[1], [0]], x[:, 1]), lambda x: tf.tensor_scatter_nd_add(x[0], [[1], [1]], x[:, 1]), lambda x: tf.tensor_scatter_nd_max(x[0], [[1], [1]], x[:, 1]),
+    lambda x: tf.math.unsorted_segment_sum(x[0], [2, 0, 2], 4), lambda x: tf.math.unsorted_segment_max(x[0], [2, 0, 2], 3), lambda x: tf.reverse_sequence(x, [2, 3], 1), lambda x: tf.math.in_top_k([1, 3], x[:, 0], 2), lambda x: tf.math.cumulative_logsumexp(x, 1), lambda x: tf.math.erfinv(0.9 * tf.tanh(x)),
+    lambda x: tf.math.lgamma(x), lambda x: tf.math.digamma(tf.abs(x) + 0.5), lambda x: tf.math.ndtri(tf.sigmoid(x)), lambda x: tf.linalg.inv(tf.matmul(x, x, transpose_b=True) + tf.linalg.diag(tf.ones_like(x[:, :, 0]))), lambda x: tf.linalg.det(x[:, :, :3]), lambda x: tf.linalg.cholesky(tf.matmul(x, x, transpose_b=True) + tf.linalg.diag(tf.ones_like(x[:, :, 0]))), lambda x: tf.linalg.solve(x[:, :, :3], x),
+    lambda x: tf.linalg.triangular_solve(x[:, :, :3], x, lower=False), lambda x: tf.linalg.qr(x), lambda x: tf.raw_ops.Div(x=x, y=3.0), lambda x: tf.truncatediv(tf.cast(x * 3.0, tf.int32), 2), lambda x: tf.nn.l2_loss(x), lambda x: tf.math.bessel_i0e(x), lambda x: tf.linalg.diag_part(x), lambda x: tf.linalg.diag_part(x, k=1), lambda x: tf.linalg.diag(x[:, 0]), lambda x: tf.linalg.set_diag(x[:, :, :3], x[:, 0, :3]), lambda x: tf.identity_n([x, x])[1], lambda x: tf.unravel_index(tf.cast(tf.abs(x[0, 0]), tf.int32), [2, 3]), lambda x: tf.math.xlog1py(x, tf.abs(x)),
+])
+nodes("tf_op_layer_resampled", (2, 4, 6, 3), [
+    lambda x: T.image.resize_bicubic(x, [7, 5]), lambda x: T.image.resize_area(x, [3, 4]), lambda x: T.image.resize_bilinear(x, [7, 5], align_corners=True), lambda x: T.image.resize_nearest_neighbor(x, [7, 5], align_corners=True), lambda x: T.image.resize_bicubic(x, [7, 5], align_corners=True),
+    lambda x: tf.image.crop_and_resize(x, [[0.0, 0.1, 0.9, 1.0], [0.5, 1.2, -0.1, 0.0]], [1, 0], [3, 4], extrapolation_value=2.0), lambda x: tf.image.crop_and_resize(x, [[0.0, 0.1, 0.9, 1.0]], [1], [3, 4], method="nearest"), lambda x: T.nn.dilation2d(x, filter=np.linspace(-1, 1, 12).reshape(2, 2, 3).astype("float32"), strides=[1, 2, 1, 1], rates=[1, 1, 1, 1], padding="SAME"),
+    lambda x: tf.image.extract_patches(x, [1, 2, 2, 1], [1, 2, 1, 1], [1, 1, 1, 1], "VALID"), lambda x: T.nn.fused_batch_norm(x, [1.0, 2.0, 0.5], [0.0, 1.0, -1.0], [0.1, 0.2, 0.3], [1.0, 0.5, 2.0], is_training=False)[0], lambda x: tf.nn.conv3d(x[:, :, :, None], np.linspace(-1, 1, 24).reshape(2, 2, 1, 3, 2).astype("float32"), [1, 1, 1, 1, 1], "SAME"),
+    lambda x: tf.nn.max_pool3d(x[:, :, :, None], [2, 2, 1], 1, "VALID"), lambda x: tf.nn.avg_pool3d(x[:, :, :, None], [2, 2, 1], 1, "SAME"),
+])
+nodes("tf_op_layer_spectra", (2, 3, 10), [
+    lambda x: tf.abs(tf.signal.rfft(x)), lambda x: tf.math.real(tf.signal.rfft(x, [12])), lambda x: tf.signal.irfft(tf.signal.rfft(x)), lambda x: tf.math.imag(tf.signal.fft(tf.cast(x, tf.complex64))), lambda x: tf.abs(tf.signal.ifft2d(tf.cast(x, tf.complex64))), lambda x: tf.math.angle(tf.signal.ifft(tf.complex(x, x * x + 1.0))),
+])

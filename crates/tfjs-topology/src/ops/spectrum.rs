@@ -1,0 +1,560 @@
+//! Spectra: Fourier transforms, short-time ones, frames of sequences and their sums.
+//!
+//! A complex tensor is two: its real and its imaginary part. A transform is a product with a matrix of cosines and one
+//! of sines, whose angles are exact: `2 pi (j k mod n) / n`.
+//!
+//! Reference: `keras.ops.fft`, `keras.ops.rfft`, `keras.ops.stft` and their relatives; `tf.signal.frame`.
+
+use super::FromOpConfig;
+use super::args::{Args, missing};
+use super::pad::mirrored;
+use super::params::Params;
+use crate::call::{Arg, Call};
+use crate::config::Config;
+use crate::layer::LayerDef;
+use crate::lower::{KerasTensor, LowerCx};
+use serde_json::Value as Json;
+use std::f64::consts::PI;
+use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp, UnaryOp};
+use tfjs_ir::prim::index::Bounds;
+use tfjs_ir::prim::layout::{Padding, Range};
+use tfjs_ir::prim::reduce::ReduceOp;
+use tfjs_ir::{Dim, ElementType, Value};
+use tfjs_manifest::{Error, Result};
+
+/// An operation on the last axis, or the last two, as time or frequency.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spectrum {
+    /// Which one.
+    pub kind: SpectrumKind,
+    /// `fft_length`, `sequence_length`, `sequence_stride`, `window`, `center`, `length`.
+    pub params: Params,
+}
+
+/// Which operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpectrumKind {
+    /// The spectrum of complex numbers.
+    Fft,
+    /// The spectrum along the last two axes.
+    Fft2,
+    /// Complex numbers of a spectrum along the last two axes.
+    InverseFft2,
+    /// The first half of the spectrum of real numbers; the other is its mirror image.
+    RealFft,
+    /// Real numbers of the first half of a spectrum.
+    InverseRealFft,
+    /// The spectra of frames.
+    Stft,
+    /// A sequence of the spectra of its frames.
+    InverseStft,
+    /// Frames, which may overlap, along a new axis.
+    Frames,
+    /// Frames added where they overlap.
+    OverlapAdd,
+    /// The cosine transform of the second type.
+    CosineTransform,
+}
+
+impl FromOpConfig for Spectrum {
+    fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
+        use SpectrumKind as K;
+        let kind = match class {
+            "FFT" => K::Fft,
+            "FFT2" => K::Fft2,
+            "IFFT2" => K::InverseFft2,
+            "RFFT" => K::RealFft,
+            "IRFFT" => K::InverseRealFft,
+            "STFT" => K::Stft,
+            "ISTFT" => K::InverseStft,
+            "ExtractSequences" => K::Frames,
+            "OverlapAdd" => K::OverlapAdd,
+            "DCT" => K::CosineTransform,
+            other => return Err(Error::bug(format!("`{other}` is listed as an operation on spectra"))),
+        };
+        Ok(Spectrum { kind, params: Params::read(config) })
+    }
+}
+
+/// A complex tensor.
+#[derive(Clone, Copy)]
+pub(super) struct Complex {
+    pub(super) real: Value,
+    pub(super) imaginary: Value,
+}
+
+/// `cos` and `sin` of `2 pi j k / n`, `[rows, columns]` each.
+fn waves(cx: &mut LowerCx<'_>, rows: Dim, columns: Dim, n: Dim) -> Result<(Value, Value)> {
+    let (j, k) =
+        (cx.iota(0, &[rows, Dim::ONE], ElementType::I64)?, cx.iota(1, &[Dim::ONE, columns], ElementType::I64)?);
+    let turns = cx.mul(j, k)?;
+    let length = cx.size(n, ElementType::I64)?;
+    let turns = cx.binary(BinaryOp::Mod, turns, length)?;
+    let (turns, length) = (cx.cast(turns, ElementType::F32)?, cx.cast(length, ElementType::F32)?);
+    let share = cx.div(turns, length)?;
+    let angle = cx.binary_scalar(BinaryOp::Mul, share, 2.0 * PI)?;
+    Ok((cx.unary(UnaryOp::Cos, angle)?, cx.unary(UnaryOp::Sin, angle)?))
+}
+
+/// The product of the last axis with a matrix.
+fn times(cx: &mut LowerCx<'_>, x: Value, matrix: Value) -> Result<Value> {
+    let matrix = cx.cast_like(matrix, x)?;
+    cx.matmul(x, matrix)
+}
+
+pub(super) fn last_dim(cx: &LowerCx<'_>, x: Value) -> Result<Dim> {
+    let last = cx.axis(-1, x)?;
+    Ok(cx.ty(x).dims[last])
+}
+
+/// The first elements of the last axis, and zeros behind them up to a length.
+pub(super) fn fitted(cx: &mut LowerCx<'_>, x: Value, length: Dim) -> Result<Value> {
+    let from = last_dim(cx, x)?;
+    if from == length {
+        return Ok(x);
+    }
+    let kept = cx.dims().min(from, length)?;
+    let more = cx.dims().sub(length, kept)?;
+    let x = cx.columns(x, Dim::ZERO, kept)?;
+    let mut padding = vec![Padding::NONE; cx.ty(x).rank()];
+    if let Some(last) = padding.last_mut() {
+        last.high = more;
+    }
+    cx.pad(x, &padding, 0.0)
+}
+
+impl Complex {
+    fn map(self, cx: &mut LowerCx<'_>, f: impl Fn(&mut LowerCx<'_>, Value) -> Result<Value>) -> Result<Self> {
+        Ok(Complex { real: f(cx, self.real)?, imaginary: f(cx, self.imaginary)? })
+    }
+
+    /// The two tensors that the first argument is.
+    fn read(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Self> {
+        args.inert(&["x"]);
+        let pair = args.positional().first().or_else(|| args.keyword(&["x"]));
+        let Some(Arg::List(parts)) = pair else {
+            return Err(Error::malformed("expected a real and an imaginary part"));
+        };
+        let [Some(real), Some(imaginary)] = [0, 1].map(|place| parts.get(place).and_then(Arg::tensor)) else {
+            return Err(Error::malformed("expected a real and an imaginary part"));
+        };
+        let (real, imaginary) = (cx.to_float(real.value)?, cx.to_float(imaginary.value)?);
+        let (a, b) = (cx.dims_of(real), cx.dims_of(imaginary));
+        let same = a.len() == b.len() && a.iter().zip(&b).all(|(&a, &b)| cx.same(a, b).is_some());
+        if !same || parts.len() != 2 || a.is_empty() {
+            let (a, b) = (cx.shape(real), cx.shape(imaginary));
+            return Err(Error::malformed(format!("shapes {a} and {b} are not a real and an imaginary part")));
+        }
+        Ok(Complex { real, imaginary })
+    }
+
+    /// A spectrum backwards: that of the conjugate, conjugated and divided by the number of elements.
+    pub(super) fn inverse(self, cx: &mut LowerCx<'_>, twice: bool) -> Result<Self> {
+        let turned = self.conjugate(cx)?;
+        let turned = if twice { turned.transformed_twice(cx)? } else { turned.transformed(cx)? };
+        let x = turned.conjugate(cx)?;
+        let dims = cx.dims_of(x.real);
+        let first = dims.len().saturating_sub(if twice { 2 } else { 1 });
+        let elements = cx.dims().product(&dims[first..])?;
+        let elements = cx.size(elements, ElementType::I64)?;
+        let elements = cx.cast_like(elements, x.real)?;
+        x.map(cx, |cx, part| cx.div(part, elements))
+    }
+
+    /// The spectrum along the last axis.
+    pub(super) fn transformed(self, cx: &mut LowerCx<'_>) -> Result<Self> {
+        let n = last_dim(cx, self.real)?;
+        let (cos, sin) = waves(cx, n, n, n)?;
+        let (a, b) = (times(cx, self.real, cos)?, times(cx, self.imaginary, sin)?);
+        let (c, d) = (times(cx, self.imaginary, cos)?, times(cx, self.real, sin)?);
+        Ok(Complex { real: cx.add(a, b)?, imaginary: cx.sub(c, d)? })
+    }
+
+    /// The spectrum along the last two axes.
+    pub(super) fn transformed_twice(self, cx: &mut LowerCx<'_>) -> Result<Self> {
+        let last = cx.axis(-1, self.real)?;
+        cx.axis(-2, self.real)?;
+        let mut order: Vec<usize> = (0..=last).collect();
+        order.swap(last - 1, last);
+        let turned = self.transformed(cx)?.map(cx, |cx, x| cx.transpose(x, &order))?;
+        turned.transformed(cx)?.map(cx, |cx, x| cx.transpose(x, &order))
+    }
+
+    fn conjugate(self, cx: &mut LowerCx<'_>) -> Result<Self> {
+        Ok(Complex { real: self.real, imaginary: cx.unary(UnaryOp::Neg, self.imaginary)? })
+    }
+
+    fn results(self) -> Vec<Value> {
+        vec![self.real, self.imaginary]
+    }
+}
+
+/// The first half of the spectrum of real numbers, of which so many count.
+pub(super) fn real_fft(cx: &mut LowerCx<'_>, x: Value, length: Dim) -> Result<Complex> {
+    let x = fitted(cx, x, length)?;
+    let half = cx.dims().div_floor(length, 2)?;
+    let columns = cx.dims().add(half, Dim::ONE)?;
+    let (cos, sin) = waves(cx, length, columns, length)?;
+    let (real, negative) = (times(cx, x, cos)?, times(cx, x, sin)?);
+    Ok(Complex { real, imaginary: cx.unary(UnaryOp::Neg, negative)? })
+}
+
+/// So many real numbers of the first half of a spectrum.
+pub(super) fn inverse_real_fft(cx: &mut LowerCx<'_>, spectrum: Complex, length: Dim) -> Result<Value> {
+    let half = cx.dims().div_floor(length, 2)?;
+    let rows = cx.dims().add(half, Dim::ONE)?;
+    let spectrum = spectrum.map(cx, |cx, x| fitted(cx, x, rows))?;
+    let (cos, sin) = waves(cx, rows, length, length)?;
+    // Every row but the first, and the last of an even length, stands for its mirror image too.
+    let row = cx.iota(0, &[rows, Dim::ONE], ElementType::I64)?;
+    let double = cx.binary_scalar(BinaryOp::Mul, row, 2.0)?;
+    let all = cx.size(length, ElementType::I64)?;
+    let (first, middle) = (cx.compare_scalar(CompareOp::Eq, double, 0.0)?, cx.compare(CompareOp::Eq, double, all)?);
+    let alone = cx.binary(BinaryOp::Or, first, middle)?;
+    let (one, two) = (cx.scalar(ElementType::F32, 1.0)?, cx.scalar(ElementType::F32, 2.0)?);
+    let weight = cx.select(alone, one, two)?;
+    let all = cx.cast(all, ElementType::F32)?;
+    let weight = cx.div(weight, all)?;
+    let (cos, sin) = (cx.mul(cos, weight)?, cx.mul(sin, weight)?);
+    let (a, b) = (times(cx, spectrum.real, cos)?, times(cx, spectrum.imaginary, sin)?);
+    cx.sub(a, b)
+}
+
+/// Frames of the last axis, `[.., frames, length]`; what would be short is left out.
+pub(super) fn frames(cx: &mut LowerCx<'_>, x: Value, length: usize, step: usize) -> Result<Value> {
+    let last = cx.axis(-1, x)?;
+    let n = cx.ty(x).dims[last];
+    let size = cx.number(length);
+    let more = cx.dims().sub(n, size)?;
+    let steps = cx.dims().div_floor(more, step as u64)?;
+    let count = cx.dims().add(steps, Dim::ONE)?;
+    let count = cx.dims().max(count, Dim::ZERO)?;
+    if last == 0 {
+        cx.mixes_batch();
+    }
+    let start = cx.iota(0, &[count, Dim::ONE], ElementType::I64)?;
+    let start = cx.binary_scalar(BinaryOp::Mul, start, step as f64)?;
+    let place = cx.iota(1, &[Dim::ONE, size], ElementType::I64)?;
+    let place = cx.add(start, place)?;
+    cx.gather(x, place, last, Bounds::Clamp)
+}
+
+/// Frames `[.., frames, length]` added where they overlap.
+pub(super) fn overlapped(cx: &mut LowerCx<'_>, x: Value, step: usize) -> Result<Value> {
+    let last = cx.axis(-1, x)?;
+    cx.axis(-2, x)?;
+    let dims = cx.dims_of(x);
+    let (count, length) = (dims[last - 1], dims[last]);
+    let steps = cx.dims().sub(count, Dim::ONE)?;
+    let steps = cx.dims().max(steps, Dim::ZERO)?;
+    let width = cx.number(step);
+    let way = cx.dims().mul(steps, width)?;
+    let total = cx.dims().add(way, length)?;
+    if last == 1 {
+        cx.mixes_batch();
+    }
+    let start = cx.iota(0, &[count, Dim::ONE], ElementType::I64)?;
+    let start = cx.binary_scalar(BinaryOp::Mul, start, step as f64)?;
+    let place = cx.iota(1, &[Dim::ONE, length], ElementType::I64)?;
+    let place = cx.add(start, place)?;
+    let mut out = dims[..last - 1].to_vec();
+    out.push(total);
+    let kind = cx.ty(x).element;
+    let zeros = cx.full(kind, &out, 0.0)?;
+    cx.scatter_add(zeros, place, x, last - 1)
+}
+
+/// How a sequence is cut into frames.
+struct Cut {
+    /// The frames' length, of which the window covers the middle.
+    length: usize,
+    /// From one frame to the next.
+    step: usize,
+    /// `[length]`, or none for a window of ones over all of it.
+    window: Option<Value>,
+    /// Whether half a frame stands at each end.
+    center: bool,
+}
+
+/// A number that is at least 1.
+pub(super) fn positive(args: &Args<'_>, names: &[&'static str], position: Option<usize>) -> Result<usize> {
+    let number: usize = args.need(names, position)?;
+    if number == 0 { Err(Error::malformed("expected at least 1, found 0").at_json(names[0])) } else { Ok(number) }
+}
+
+/// `y_k = 2 sum x_n cos(pi k (2 n + 1) / 2 N)` of the last axis.
+fn cosine_transform(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
+    let kind: usize = args.or(&["type"], Some(1), 2)?;
+    if kind != 2 {
+        return Err(Error::unsupported(format!("a cosine transform of type {kind} is not supported: type 2 is")));
+    }
+    let orthogonal = match args.opt::<String>(&["norm"], Some(4))?.as_deref() {
+        None => false,
+        Some("ortho") => true,
+        Some(other) => return Err(Error::malformed(format!("unknown `norm` `{other}`"))),
+    };
+    let n = match args.opt::<usize>(&["n"], Some(2))? {
+        Some(0) => return Err(Error::malformed("expected at least 1, found 0").at_json("n")),
+        Some(n) => cx.number(n),
+        None => last_dim(cx, x)?,
+    };
+    let x = fitted(cx, x, n)?;
+    let four = cx.number(4);
+    let turn = cx.dims().mul(n, four)?;
+    let (row, column) = (cx.iota(0, &[n, Dim::ONE], ElementType::I64)?, cx.iota(1, &[Dim::ONE, n], ElementType::I64)?);
+    let odd = cx.binary_scalar(BinaryOp::Mul, row, 2.0)?;
+    let odd = cx.binary_scalar(BinaryOp::Add, odd, 1.0)?;
+    let turns = cx.mul(odd, column)?;
+    let whole = cx.size(turn, ElementType::I64)?;
+    let turns = cx.binary(BinaryOp::Mod, turns, whole)?;
+    let (turns, whole) = (cx.cast(turns, ElementType::F32)?, cx.cast(whole, ElementType::F32)?);
+    let share = cx.div(turns, whole)?;
+    let angle = cx.binary_scalar(BinaryOp::Mul, share, 2.0 * PI)?;
+    let cos = cx.unary(UnaryOp::Cos, angle)?;
+    let scale = if orthogonal {
+        let length = cx.binary_scalar(BinaryOp::Div, whole, 4.0)?;
+        let two = cx.scalar(ElementType::F32, 2.0)?;
+        let square = cx.div(two, length)?;
+        let root = cx.unary(UnaryOp::Sqrt, square)?;
+        let first = cx.compare_scalar(CompareOp::Eq, column, 0.0)?;
+        let less = cx.binary_scalar(BinaryOp::Mul, root, std::f64::consts::FRAC_1_SQRT_2)?;
+        cx.select(first, less, root)?
+    } else {
+        cx.scalar(ElementType::F32, 2.0)?
+    };
+    let matrix = cx.mul(cos, scale)?;
+    times(cx, x, matrix)
+}
+
+impl Cut {
+    fn read(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Self> {
+        let (window_size, step) =
+            (positive(args, &["sequence_length"], Some(1))?, positive(args, &["sequence_stride"], Some(2))?);
+        let length = positive(args, &["fft_length"], Some(3))?;
+        if length < window_size {
+            return Err(Error::malformed("expected an `fft_length` of at least `sequence_length`"));
+        }
+        let center = args.or(&["center"], None, true)?;
+        let window = match args.opt::<Json>(&["window"], None)? {
+            Some(Json::String(name)) => Some(periodic(cx, &name, window_size)?),
+            None => None,
+            Some(_) => Some(args.need_value(cx, &["window"], None)?),
+        };
+        let window = match window {
+            Some(window) => {
+                let dims = cx.dims_of(window);
+                if dims.len() != 1 || cx.known_dim(dims[0]) != Some(window_size) {
+                    let shape = cx.shape(window);
+                    let message = format!("expected a window of {window_size} elements, found shape {shape}");
+                    return Err(Error::malformed(message));
+                }
+                let low = (length - window_size) / 2;
+                let (low, high) = (cx.number(low), cx.number(length - window_size - low));
+                let window = cx.to_float(window)?;
+                Some(cx.pad(window, &[Padding { low, high, interior: 0 }], 0.0)?)
+            }
+            None => None,
+        };
+        Ok(Cut { length, step, window, center })
+    }
+
+    fn spectra(&self, cx: &mut LowerCx<'_>, mut x: Value) -> Result<Complex> {
+        let last = cx.axis(-1, x)?;
+        let length = cx.number(self.length);
+        if self.center {
+            let half = cx.number(self.length / 2);
+            let before = mirrored(cx, x, last, half, Dim::ONE, false)?;
+            let after = mirrored(cx, x, last, half, Dim::ONE, true)?;
+            let parts: Vec<Value> = before.into_iter().chain([x]).chain(after).collect();
+            x = cx.concat(&parts, last)?;
+        }
+        let mut cut = frames(cx, x, self.length, self.step)?;
+        if let Some(window) = self.window {
+            let window = cx.cast_like(window, cut)?;
+            cut = cx.mul(cut, window)?;
+        }
+        real_fft(cx, cut, length)
+    }
+
+    /// What undoes the window where frames overlap: the window divided by the sum of squares of those on each element.
+    fn inverse_window(&self, cx: &mut LowerCx<'_>, window: Value) -> Result<Value> {
+        let overlaps = self.length.div_ceil(self.step);
+        let total = overlaps.checked_mul(self.step).ok_or_else(|| Error::malformed("too long a `sequence_stride`"))?;
+        let more = cx.number(total - self.length);
+        let squares = cx.mul(window, window)?;
+        let squares = cx.pad(squares, &[Padding { low: Dim::ZERO, high: more, interior: 0 }], 0.0)?;
+        let dims = [cx.number(overlaps), cx.number(self.step)];
+        let squares = cx.reshape(squares, &dims)?;
+        let sum = cx.reduce(ReduceOp::Sum, squares, &[0], true)?;
+        let sum = cx.broadcast_to(sum, &dims)?;
+        let all = cx.number(total);
+        let sum = cx.reshape(sum, &[all])?;
+        let length = cx.number(self.length);
+        let sum = cx.columns(sum, Dim::ZERO, length)?;
+        cx.div(window, sum)
+    }
+
+    fn sequence(&self, cx: &mut LowerCx<'_>, args: &Args<'_>, spectra: Complex) -> Result<Value> {
+        let length = cx.number(self.length);
+        let mut cut = inverse_real_fft(cx, spectra, length)?;
+        if let Some(window) = self.window {
+            let window = self.inverse_window(cx, window)?;
+            let window = cx.cast_like(window, cut)?;
+            cut = cx.mul(cut, window)?;
+        }
+        let whole = overlapped(cx, cut, self.step)?;
+        let total = last_dim(cx, whole)?;
+        let half = if self.center { cx.number(self.length / 2) } else { Dim::ZERO };
+        let end = match args.opt::<usize>(&["length"], None)? {
+            Some(length) => {
+                let length = cx.number(length);
+                cx.dims().add(half, length)?
+            }
+            None => cx.dims().sub(total, half)?,
+        };
+        let end = cx.dims().min(end, total)?;
+        let kept = cx.dims().sub(end, half)?;
+        let kept = cx.dims().max(kept, Dim::ZERO)?;
+        let start = cx.dims().min(half, total)?;
+        let last = cx.ty(whole).rank() - 1;
+        cx.slice_axis(whole, last, Range { start, len: kept, step: 1 })
+    }
+}
+
+/// A window of cosines that can be repeated, as TensorFlow makes it.
+pub(super) fn periodic(cx: &mut LowerCx<'_>, name: &str, length: usize) -> Result<Value> {
+    let share = match name {
+        "hann" => 0.5,
+        "hamming" => 0.54,
+        other => return Err(Error::malformed(format!("there is no window `{other}`")).at_json("window")),
+    };
+    let length_dim = cx.number(length);
+    let place = cx.iota(0, &[length_dim], ElementType::F32)?;
+    if length == 1 {
+        return cx.binary_scalar(BinaryOp::Add, place, 1.0);
+    }
+    // A window of odd length ends where it began: so TensorFlow has it.
+    let turn = (length - length % 2) as f64;
+    let place = cx.binary_scalar(BinaryOp::Div, place, turn)?;
+    let angle = cx.binary_scalar(BinaryOp::Mul, place, 2.0 * PI)?;
+    let cos = cx.unary(UnaryOp::Cos, angle)?;
+    let swing = cx.binary_scalar(BinaryOp::Mul, cos, share - 1.0)?;
+    cx.binary_scalar(BinaryOp::Add, swing, share)
+}
+
+impl LayerDef for Spectrum {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        use SpectrumKind as K;
+        let args = Args::new(&self.params, call);
+        let subject = |cx: &mut LowerCx<'_>, names: &[&'static str]| {
+            let x = args.numbers(cx, names)?.value;
+            if cx.ty(x).rank() == 0 { Err(Error::malformed("expected a sequence, found a number")) } else { Ok(x) }
+        };
+        let results = match self.kind {
+            K::Fft => Complex::read(cx, &args)?.transformed(cx)?.results(),
+            K::Fft2 => Complex::read(cx, &args)?.transformed_twice(cx)?.results(),
+            K::InverseFft2 => {
+                let x = Complex::read(cx, &args)?;
+                cx.axis(-2, x.real)?;
+                x.inverse(cx, true)?.results()
+            }
+            K::RealFft => {
+                let x = subject(cx, &[])?;
+                let x = cx.to_float(x)?;
+                let length = match args.opt::<Json>(&["fft_length"], Some(1))? {
+                    Some(_) => named_length(cx, &args)?,
+                    None => last_dim(cx, x)?,
+                };
+                real_fft(cx, x, length)?.results()
+            }
+            K::InverseRealFft => {
+                let x = Complex::read(cx, &args)?;
+                let length = match args.opt::<Json>(&["fft_length"], Some(1))? {
+                    Some(_) => named_length(cx, &args)?,
+                    None => {
+                        let half = last_dim(cx, x.real)?;
+                        let half = cx.dims().sub(half, Dim::ONE)?;
+                        let two = cx.number(2);
+                        cx.dims().mul(half, two)?
+                    }
+                };
+                if !cx.at_least(length, Dim::ONE) {
+                    return Err(Error::malformed("expected a spectrum of at least two elements"));
+                }
+                vec![inverse_real_fft(cx, x, length)?]
+            }
+            K::Stft => {
+                let x = subject(cx, &[])?;
+                let x = cx.to_float(x)?;
+                Cut::read(cx, &args)?.spectra(cx, x)?.results()
+            }
+            K::InverseStft => {
+                let x = Complex::read(cx, &args)?;
+                cx.axis(-2, x.real)?;
+                let cut = Cut::read(cx, &args)?;
+                vec![cut.sequence(cx, &args, x)?]
+            }
+            K::Frames => {
+                let x = subject(cx, &["signal"])?;
+                let last = cx.axis(-1, x)?;
+                if args.or(&["pad_end"], None, false)? || cx.axis(args.or(&["axis"], None, -1)?, x)? != last {
+                    let message = "frames with `pad_end` or along another axis than the last are not supported: pad and \
+                                   transpose with operations";
+                    return Err(Error::unsupported(message));
+                }
+                args.inert(&["pad_value"]);
+                let length = positive(&args, &["sequence_length", "frame_length"], Some(1))?;
+                vec![frames(cx, x, length, positive(&args, &["sequence_stride", "frame_step"], Some(2))?)?]
+            }
+            K::OverlapAdd => {
+                let x = subject(cx, &["signal"])?;
+                let step = positive(&args, &["frame_step"], Some(1))?;
+                vec![overlapped(cx, x, step)?]
+            }
+            K::CosineTransform => {
+                let x = subject(cx, &[])?;
+                let x = cx.to_float(x)?;
+                vec![cosine_transform(cx, &args, x)?]
+            }
+        };
+        args.finish(cx);
+        Ok(results.into_iter().map(KerasTensor::from).collect())
+    }
+}
+
+/// The length that `fft_length` names: a number, or a list of one.
+pub(super) fn named_length(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Dim> {
+    match args.sizes(cx, &["fft_length"], Some(1))?.as_deref() {
+        Some(&[length]) if cx.at_least(length, Dim::ONE) => Ok(length),
+        Some(_) => Err(Error::malformed("expected one length of at least 1").at_json("fft_length")),
+        None => Err(missing(&["fft_length"])),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::testing::{check, check_all, refused, refused_with};
+    use serde_json::json;
+
+    #[test]
+    fn shapes() {
+        let pair = || json!([["f:?,8", "f:?,8"]]);
+        check_all("FFT", json!({}), pair(), json!({}), &["float32[?,8]"; 2]);
+        check_all("RFFT", json!({"fft_length": 6}), json!(["f:?,8"]), json!({}), &["float32[?,4]"; 2]);
+        check("IRFFT", json!({}), pair(), json!({}), "float32[?,14]");
+        let cut = json!({"sequence_length": 4, "sequence_stride": 2, "fft_length": 4});
+        check_all("STFT", cut.clone(), json!(["f:?,20"]), json!({}), &["float32[?,11,3]"; 2]);
+        check("ISTFT", cut, json!([["f:?,11,3", "f:?,11,3"]]), json!({}), "float32[?,20]");
+        let cut = json!({"sequence_length": 3, "sequence_stride": 2});
+        check("ExtractSequences", cut, json!(["f:?,8"]), json!({}), "float32[?,3,3]");
+    }
+
+    #[test]
+    fn refuses() {
+        refused("FFT", json!(["f:?,8"]), "expected a real and an imaginary part");
+        let message = "shapes [?,8] and [?,7] are not a real and an imaginary part";
+        refused("FFT", json!([["f:?,8", "f:?,7"]]), message);
+        let cut = json!({"sequence_length": 0, "sequence_stride": 2});
+        refused_with("ExtractSequences", cut, json!(["f:?,8"]), "`sequence_length`: expected at least 1, found 0");
+    }
+}
