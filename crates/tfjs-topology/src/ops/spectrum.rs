@@ -98,6 +98,9 @@ fn waves(cx: &mut LowerCx<'_>, rows: Dim, columns: Dim, n: Dim) -> Result<(Value
 
 /// The product of the last axis with a matrix.
 fn times(cx: &mut LowerCx<'_>, x: Value, matrix: Value) -> Result<Value> {
+    if cx.ty(x).rank() == 1 {
+        cx.mixes_batch();
+    }
     let matrix = cx.cast_like(matrix, x)?;
     cx.matmul(x, matrix)
 }
@@ -173,7 +176,9 @@ impl Complex {
     /// The spectrum along the last two axes.
     pub(super) fn transformed_twice(self, cx: &mut LowerCx<'_>) -> Result<Self> {
         let last = cx.axis(-1, self.real)?;
-        cx.axis(-2, self.real)?;
+        if cx.axis(-2, self.real)? == 0 {
+            cx.mixes_batch();
+        }
         let mut order: Vec<usize> = (0..=last).collect();
         order.swap(last - 1, last);
         let turned = self.transformed(cx)?.map(cx, |cx, x| cx.transpose(x, &order))?;
