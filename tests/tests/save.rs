@@ -6,7 +6,10 @@ use harness::tensors::{Named, read_inputs};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 use tfjs::parts::io::{MemoryStore, Registry};
-use tfjs::{Engine, Inputs, LayersModel, LoadOptions, Outputs, PredictOptions, SaveOptions, Tensor};
+use tfjs::{Engine, Inputs, Kind, LayersModel, LoadOptions, Outputs, PredictOptions, SaveOptions, Tensor};
+
+/// Cases that TensorFlow.js's JSON cannot hold: it takes the states of stacked cells the other way round.
+const REFUSED: &[&str] = &["keras2/rnn_stacked_cells_initial_state", "keras3/rnn_stacked_cells_initial_state"];
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -23,7 +26,13 @@ fn round_trip(case: &Case) -> Result<(), String> {
     let store = MemoryStore::new();
     let registry = Registry::default().with("mem", store.clone());
     let report = tfjs::blocking::save(&model, "mem://case", SaveOptions::new().with_registry(registry.clone()));
-    let warnings = report.map_err(text)?.warnings;
+    let warnings = match report {
+        Err(error) if REFUSED.contains(&case.id.as_str()) && error.kind() == Kind::Unsupported => return Ok(()),
+        report => report.map_err(text)?.warnings,
+    };
+    if REFUSED.contains(&case.id.as_str()) {
+        return Err("it can be written now; take it out of the list".to_owned());
+    }
     let again = tfjs::blocking::load_layers_model("mem://case", LoadOptions::new().with_registry(registry));
     let again = again.map_err(|e| format!("what was saved does not load: {e}"))?;
     if again.report().producer.as_ref().is_none_or(|p| !p.is_tfjs()) {

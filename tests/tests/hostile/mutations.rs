@@ -173,13 +173,12 @@ fn every_configuration_key_may_be_nonsense() {
         keys(whole.pointer(model).expect("it is there"), model, false, &mut pointers);
         let mut failures = Vec::new();
         for (i, pointer) in pointers.iter().enumerate() {
-            // Two kinds of nonsense for each key: over all the cases each key meets each kind.
-            for value in nonsense.iter().cycle().skip(victim.id.len() + 2 * i).take(2) {
-                let mut json = whole.clone();
-                *json.pointer_mut(pointer).expect("a pointer into this JSON") = value.clone();
-                let what = format!("{pointer} = {value}");
-                failures.extend(victim.outcome(&what, json.to_string().into_bytes(), runtime));
-            }
+            // One kind of nonsense for each key: over all the cases each key meets each kind.
+            let value = &nonsense[(victim.id.len() + i) % nonsense.len()];
+            let mut json = whole.clone();
+            *json.pointer_mut(pointer).expect("a pointer into this JSON") = value.clone();
+            let what = format!("{pointer} = {value}");
+            failures.extend(victim.outcome(&what, json.to_string().into_bytes(), runtime));
         }
         failures
     });

@@ -186,7 +186,7 @@ pub(super) fn too_long(group: usize, left: u64, found: u64) -> Error {
 pub(super) fn too_short(group: usize, missing: u64) -> Error {
     Error::mismatch(format!(
         "weight group {group}: the files end {missing} bytes short of what the manifest needs; \
-         a file is truncated or not of this model"
+         a file is truncated, compressed, or not of this model"
     ))
 }
 

@@ -44,7 +44,8 @@ pub async fn fetch_weights<S: WeightSink + 'static>(
         WeightSource::Whole(chunks) => from_memory(chunks, &mut sink, cx.reporter()).await?,
         WeightSource::Files(files) => {
             let caching = Caching::begin(&read, cx);
-            let files: Arc<dyn Files> = Arc::new(GunzippedFiles::new(files.clone(), cx.options().limits.clone()));
+            let files: Arc<dyn Files> =
+                Arc::new(GunzippedFiles::new(files.clone(), &read, &sizes, cx.options().limits.clone()));
             sink = from_files(&files, &read, &sizes, sink, &cx.fetch_config()).await?;
             caching.complete().await;
         }

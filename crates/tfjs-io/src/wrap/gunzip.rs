@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use flate2::write::MultiGzDecoder;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
+use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 use tfjs_manifest::{Error, Limits, Result};
@@ -21,17 +22,37 @@ const STEP: usize = 4 << 10;
 /// Decompressed bytes that are handed on at once, about.
 const CHUNK: usize = 256 << 10;
 
+/// What gzip data may have more than what it was made of.
+const OVERHEAD: u64 = 1 << 10;
+
 /// The files of another place, those of gzip data without it.
 #[derive(Debug)]
 pub(crate) struct GunzippedFiles {
     inner: Arc<dyn Files>,
     limits: Limits,
+    /// The bytes that a file must have, by path, where they are known before it is opened.
+    needed: HashMap<String, u64>,
 }
 
 impl GunzippedFiles {
-    /// Around files that are read as weights, within [`Limits::inflation`].
-    pub(crate) fn new(inner: Arc<dyn Files>, limits: Limits) -> Self {
-        GunzippedFiles { inner, limits }
+    /// Around the files of these groups of weights, whose bytes are known or not, within [`Limits::inflation`].
+    pub(crate) fn new(inner: Arc<dyn Files>, groups: &[Vec<String>], sizes: &[Option<u64>], limits: Limits) -> Self {
+        let alone = |(paths, size): (&Vec<String>, &Option<u64>)| match &paths[..] {
+            [path] => Some((path.clone(), (*size)?)),
+            _ => None,
+        };
+        GunzippedFiles { inner, limits, needed: groups.iter().zip(sizes).filter_map(alone).collect() }
+    }
+
+    /// Whether a file of this length, if it is known, has to be looked at: it is called gzip data, or is not as long as
+    /// weights would be. Looking takes as long as its first bytes take to come.
+    fn may_be_gzip(&self, path: &str, len: Option<u64>) -> bool {
+        let called = path.to_ascii_lowercase().ends_with(".gz");
+        match (len, self.needed.get(path)) {
+            (None, _) => true,
+            (Some(len), Some(&needed)) => len != needed && len <= needed.saturating_add(OVERHEAD),
+            (Some(_), None) => called,
+        }
     }
 }
 
@@ -42,7 +63,7 @@ impl Files for GunzippedFiles {
             let is_part = options.range.is_some();
             let opened = self.inner.open(path, options).await?;
             // Whoever asks for a later part has seen the beginning.
-            if opened.offset > 0 {
+            if opened.offset > 0 || !self.may_be_gzip(path, opened.file_len.or(opened.len)) {
                 return Ok(opened);
             }
             let (head, mut opened) = head(opened).await?;
@@ -154,9 +175,9 @@ mod tests {
     }
 
     async fn read(bytes: Vec<u8>, limits: Limits) -> Result<Vec<u8>> {
-        let inner: MemoryFiles = [("w.bin".to_owned(), bytes)].into_iter().collect();
-        let files = GunzippedFiles::new(Arc::new(inner), limits);
-        let opened = files.open("w.bin", OpenOptions::default()).await?;
+        let inner: MemoryFiles = [("w.gz".to_owned(), bytes)].into_iter().collect();
+        let files = GunzippedFiles::new(Arc::new(inner), &[], &[], limits);
+        let opened = files.open("w.gz", OpenOptions::default()).await?;
         let chunks: Vec<Bytes> = opened.into_stream().try_collect().await?;
         Ok(chunks.concat())
     }
@@ -172,6 +193,24 @@ mod tests {
         assert!(read([gzip(&plain), gzip(&plain)].concat(), Limits::default()).await.unwrap() == plain.repeat(2));
         for other in [vec![], vec![0x1f, 0x8b], vec![0x1f, 0x8b, 8, 0xff, 0, 0, 0, 0, 0, 3, 1], plain] {
             assert_eq!(read(other.clone(), Limits::default()).await.unwrap(), other);
+        }
+    }
+
+    #[test]
+    fn files_that_fit_are_not_looked_at() {
+        let groups = [vec!["a".to_owned()], vec!["b".to_owned(), "c.GZ".to_owned()]];
+        let inner: MemoryFiles = [].into_iter().collect();
+        let files = GunzippedFiles::new(Arc::new(inner), &groups, &[Some(100), Some(9)], Limits::default());
+        for (path, len, looked_at) in [
+            ("a", Some(100), false),
+            ("a", Some(90), true),
+            ("a", Some(120), true),
+            ("a", Some(5000), false),
+            ("a", None, true),
+            ("b", Some(5), false),
+            ("c.GZ", Some(5), true),
+        ] {
+            assert_eq!(files.may_be_gzip(path, len), looked_at, "{path}, {len:?}");
         }
     }
 

@@ -241,7 +241,10 @@ impl Elementary {
                 cx.sub(all, x)
             }
             (K::InvertBits, _) => Err(Error::malformed("expected integers, found floating point")),
-            (K::Trunc | K::NanToNum, ValueType::Int32 | ValueType::Int64) => Ok(x),
+            (K::Trunc | K::NanToNum, ValueType::Int32 | ValueType::Int64) => {
+                args.inert(&["nan", "posinf", "neginf"]);
+                Ok(x)
+            }
             _ => {
                 let x = to_type(cx, x, ValueType::Float)?;
                 self.of_float(cx, args, x)

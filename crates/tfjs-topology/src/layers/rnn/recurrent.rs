@@ -52,8 +52,12 @@ impl FromConfig for Recurrent {
             }
             None => {
                 let cell: Json = config.req("cell")?;
-                // TensorFlow.js writes the cells of a stack here too.
-                config.inert(&["cells"]);
+                // TensorFlow.js writes the keys of the cell here too.
+                for (key, value) in cell.get("config").and_then(Json::as_object).into_iter().flatten() {
+                    if config.map().get(key) == Some(value) {
+                        config.inert(&[key]);
+                    }
+                }
                 let mut ignored = Vec::new();
                 let cells = read_cells(&cell, config.cx(), &mut ignored);
                 let cells = cells.map_err(|e| e.at_json("cell").at_json("config"))?;
