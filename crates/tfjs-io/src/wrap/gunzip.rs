@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn files_that_fit_are_not_looked_at() {
         let groups = [vec!["a".to_owned()], vec!["b".to_owned(), "c.GZ".to_owned()]];
-        let inner: MemoryFiles = [].into_iter().collect();
+        let inner = MemoryFiles::default();
         let files = GunzippedFiles::new(Arc::new(inner), &groups, &[Some(100), Some(9)], Limits::default());
         for (path, len, looked_at) in [
             ("a", Some(100), false),
