@@ -70,7 +70,7 @@ fn table(layers: &[Entry], ops: &[Entry], results: &Value) -> String {
         }
     }
     text.push_str(
-        "\n`InputLayer` is an input, not a layer; `Sequential`, `Functional` and `Model` are models and nest at any depth.\n\n\
+        "\n`InputLayer` is an input, not a layer; `Sequential`, `Functional`, `Model` and `Pipeline` are models and nest at any depth.\n\n\
          ## Operations\n\nKeras 3's operation nodes, by the names of their classes. Functions of TensorFlow are the same operations.\n\n",
     );
     head(&mut text, &["operation", "file"]);

@@ -92,7 +92,8 @@ fn read_body(class: &str, name: &str, entry: &Value, config: &Value, cx: &ReadCx
     }
     Ok(match class {
         // Models of Keras before 2.3 write a Sequential's configuration as the bare list of layers.
-        "Sequential" => LayerBody::Model(Box::new(sequential::read(name, config, &cx.deeper()?)?)),
+        // A Pipeline of Keras 3 is a list of layers too.
+        "Sequential" | "Pipeline" => LayerBody::Model(Box::new(sequential::read(name, config, &cx.deeper()?)?)),
         "Functional" | "Model" => LayerBody::Model(Box::new(functional::read(name, object()?, &cx.deeper()?)?)),
         _ if backbone::is_backbone(class) => {
             let built = backbone::functional(name, object()?, cx)?;
