@@ -33,7 +33,7 @@ pub enum Ngrams {
     No,
     /// First every token, then every pair, and so on up to this many.
     UpTo(usize),
-    /// First all of so many tokens, then all of the next number.
+    /// All n-grams of the first width, then all of the second, and so on.
     Widths(Vec<usize>),
 }
 

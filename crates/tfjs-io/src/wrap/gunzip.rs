@@ -1,5 +1,5 @@
-//! Weight files that hold gzip data, whatever they are called: decompressed as they are read. Some were compressed before
-//! they were uploaded, some by the server once more than its headers say.
+//! Weight files that hold gzip data, whatever they are called: decompressed as they are read. Some are
+//! compressed before they are uploaded; some servers compress once more than their headers say.
 
 use crate::base::blocking;
 use crate::base::disk::read_at;
@@ -62,7 +62,7 @@ impl Files for GunzippedFiles {
             let whole = OpenOptions::new(options.purpose);
             let is_part = options.range.is_some();
             let opened = self.inner.open(path, options).await?;
-            // Whoever asks for a later part has seen the beginning.
+            // A later part is only asked for after the beginning was looked at.
             if opened.offset > 0 || !self.may_be_gzip(path, opened.file_len.or(opened.len)) {
                 return Ok(opened);
             }
@@ -74,8 +74,9 @@ impl Files for GunzippedFiles {
                 drop(opened);
                 opened = self.inner.open(path, whole).await?;
             }
-            let body = gunzipped(Opened { location: String::new(), ..opened }.into_stream(), self.limits.clone());
-            Ok(Opened::new(self.inner.location(path), Body::Stream(body)))
+            let location = opened.location.clone();
+            let body = gunzipped(opened.into_stream(), self.limits.clone());
+            Ok(Opened::new(location, Body::Stream(body)))
         })
     }
 

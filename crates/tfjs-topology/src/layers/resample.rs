@@ -69,7 +69,7 @@ pub(crate) enum Grid {
     Corners,
 }
 
-/// A value of which an axis has so many elements, by the rules of TensorFlow 1.
+/// Resizes an axis to `outputs` elements by the rules of TensorFlow 1.
 ///
 /// # Errors
 /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an interpolation that TensorFlow 1 does not have.
@@ -124,7 +124,7 @@ pub(crate) fn resize_old(
     }
 }
 
-/// A value of which an axis has so many elements. With `antialias` an output of a shorter axis takes from all
+/// Resizes an axis to `outputs` elements. With `antialias`, each output of a shorter axis is computed from all the
 /// elements it covers.
 ///
 /// # Errors

@@ -98,7 +98,7 @@ fn rolled(cx: &mut LowerCx<'_>, x: Value, axis: usize, shift: i64) -> Result<Val
     cx.gather(x, places, axis, Bounds::Error)
 }
 
-/// Each element along an axis so many times.
+/// Repeats each element along an axis `count` times.
 fn repeated(cx: &mut LowerCx<'_>, x: Value, axis: usize, count: Dim) -> Result<Value> {
     if !cx.at_least(count, Dim::ZERO) {
         let count = sizes::text(cx, &[count]);

@@ -4,12 +4,11 @@
 
 use super::FromOpConfig;
 use super::args::{Args, flat, to_type};
-use super::params::{Numbers, Params, promote};
+use super::params::{Numbers, Params, promote, summed};
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx, value_type};
-use crate::types::ValueType;
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
@@ -141,8 +140,7 @@ impl LayerDef for Contract {
         let args = Args::new(&self.params, call);
         let a = args.need_value(cx, &["x1", "x", "a"], Some(0))?;
         let b = args.need_value(cx, &["x2", "y", "b"], Some(1))?;
-        let dtype = promote(value_type(cx.ty(a).element), value_type(cx.ty(b).element));
-        let dtype = if dtype == ValueType::Bool { ValueType::Int32 } else { dtype };
+        let dtype = summed(promote(value_type(cx.ty(a).element), value_type(cx.ty(b).element)));
         let (a, b) = (cx.to_float(a)?, cx.to_float(b)?);
         if self.kind != ContractKind::Cross {
             cx.mixes_batch();

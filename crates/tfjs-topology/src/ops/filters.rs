@@ -6,6 +6,7 @@
 use super::FromOpConfig;
 use super::args::{Args, missing, to_type};
 use super::image::format_of;
+use super::images::Images;
 use super::pad::mirrored;
 use super::params::{Numbers, Params};
 use crate::call::Call;
@@ -67,47 +68,6 @@ impl FromOpConfig for Filter {
     }
 }
 
-/// Images with a batch, their channels last, and what undoes that.
-struct Images {
-    value: Value,
-    spatial: Spatial,
-    alone: bool,
-}
-
-impl Images {
-    fn read(cx: &mut LowerCx<'_>, args: &Args<'_>, alone_too: bool) -> Result<Self> {
-        let mut x = args.need_value(cx, &["images", "image", "input"], Some(0))?;
-        let alone = alone_too && cx.ty(x).rank() == 3;
-        if alone {
-            x = cx.insert_axis(x, 0)?;
-            cx.mixes_batch();
-        }
-        if cx.ty(x).rank() != 4 {
-            let shape = cx.shape(x);
-            return Err(Error::malformed(format!("expected images of rank 4, found shape {shape}")));
-        }
-        let spatial = Spatial { format: format_of(args)?, count: 2 };
-        let x = cx.to_float(x)?;
-        let value = spatial.channels_last(cx, x)?;
-        for dim in cx.dims_of(value).into_iter().skip(1).take(2) {
-            if !cx.at_least(dim, Dim::ONE) {
-                let shape = cx.shape(x);
-                return Err(Error::malformed(format!("expected images of at least one pixel, found shape {shape}")));
-            }
-        }
-        Ok(Images { value, spatial, alone })
-    }
-
-    fn channels(&self, cx: &LowerCx<'_>) -> Result<usize> {
-        cx.known(cx.ty(self.value).dims[3], "the channels", self.value)
-    }
-
-    fn restore(&self, cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
-        let x = self.spatial.restore(cx, x)?;
-        if self.alone { cx.remove_axis(x, 0) } else { Ok(x) }
-    }
-}
-
 /// Two numbers, from two or one.
 fn pair<V: Copy>(numbers: &[V], name: &'static str) -> Result<[V; 2]> {
     match *numbers {
@@ -136,7 +96,7 @@ fn whole_pair(
     Ok([of(a)?, of(b)?])
 }
 
-/// The weights of a bell of so many elements, whose sum is 1.
+/// A Gaussian kernel of `size` elements, whose sum is 1.
 fn bell(size: usize, sigma: f64) -> Vec<f64> {
     let middle = (size as f64 - 1.0) / 2.0;
     let weights: Vec<f64> = (0..size).map(|at| (-0.5 * ((at as f64 - middle) / sigma).powi(2)).exp()).collect();
@@ -144,14 +104,21 @@ fn bell(size: usize, sigma: f64) -> Vec<f64> {
     weights.into_iter().map(|weight| weight / total).collect()
 }
 
+/// The images as floating point, and how many channels they have.
+fn numbers(cx: &mut LowerCx<'_>, args: &Args<'_>, takes_one: bool) -> Result<(Images, usize)> {
+    let mut images = Images::read(cx, args, takes_one)?;
+    let channels = cx.known(images.dims[3], "the channels", images.value)?;
+    images.value = cx.to_float(images.value)?;
+    Ok((images, channels))
+}
+
 fn blur(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
-    let images = Images::read(cx, args, true)?;
+    let (images, channels) = numbers(cx, args, true)?;
     let [high, wide] = whole_pair(args, "kernel_size", Some(1), Some(3), 1)?;
     let sigma = args.constant(&["sigma"], Some(2))?.map_or(vec![1.0], |sigma| sigma.values);
     let [first, second] = pair(&sigma, "sigma")?;
     // A bell has as many numbers as the file asks for.
     Limits::check("elements of a blur", high.saturating_mul(wide) as u64, 1 << 16)?;
-    let channels = images.channels(cx)?;
     // Keras multiplies a column of the second size and a row of the first, and takes the product in rows of the second.
     let (down, across) = (bell(wide, second), bell(high, first));
     let weights: Vec<f64> = down.iter().flat_map(|a| across.iter().map(move |b| a * b)).collect();
@@ -166,8 +133,7 @@ fn blur(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
 
 fn edges(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     const DOWN: [f64; 9] = [-1.0, -2.0, -1.0, 0.0, 0.0, 0.0, 1.0, 2.0, 1.0];
-    let images = Images::read(cx, args, false)?;
-    let channels = images.channels(cx)?;
+    let (images, channels) = numbers(cx, args, false)?;
     let mut x = images.value;
     for axis in [1, 2] {
         let before = mirrored(cx, x, axis, Dim::ONE, Dim::ONE, false)?;

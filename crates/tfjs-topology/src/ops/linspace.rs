@@ -30,9 +30,9 @@ pub struct Linspace {
 pub enum LinspaceKind {
     /// The numbers.
     Numbers,
-    /// Their logarithms to a base, of which the ends are some.
+    /// Powers of a base, as in `logspace`: the ends are exponents.
     Powers,
-    /// The logarithms of their sizes; the ends are such numbers.
+    /// A geometric sequence, as in `geomspace`: the ends are its own first and last number.
     Ratios,
 }
 

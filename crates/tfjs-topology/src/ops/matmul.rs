@@ -4,12 +4,11 @@
 
 use super::FromOpConfig;
 use super::args::{Args, to_type};
-use super::params::{Params, promote};
+use super::params::{Params, promote, summed};
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx, value_type};
-use crate::types::ValueType;
 use tfjs_ir::Value;
 use tfjs_manifest::{Error, Result};
 
@@ -115,7 +114,7 @@ impl LayerDef for Matmul {
         let a = side(cx, &args, a, Side::Left)?;
         let b = side(cx, &args, b, Side::Right)?;
         let value = product(cx, a, b)?;
-        let value = to_type(cx, value, if dtype == ValueType::Bool { ValueType::Int32 } else { dtype })?;
+        let value = to_type(cx, value, summed(dtype))?;
         args.finish(cx);
         Ok(vec![KerasTensor::from(value)])
     }

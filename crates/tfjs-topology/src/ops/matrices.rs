@@ -16,7 +16,7 @@ use tfjs_ir::prim::reduce::{Extreme, ReduceOp};
 use tfjs_ir::{Builder, Dim, ElementType, Loop, Value};
 use tfjs_manifest::{Error, Result};
 
-/// An operation on matrices, of which a tensor's last two axes are.
+/// An operation on matrices: the last two axes of a tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Matrices {
     /// Which one.
@@ -38,7 +38,7 @@ pub enum MatricesKind {
     Inverse,
     /// What a matrix makes another of.
     Solve,
-    /// The same for a matrix of which one half counts.
+    /// The same for a triangular matrix: the other half is not read.
     SolveTriangular,
     /// The lower factor of a symmetric matrix.
     Cholesky,
@@ -137,9 +137,42 @@ impl Places {
     }
 }
 
-/// The steps of a loop.
-fn steps(cx: &mut LowerCx<'_>, count: Dim) -> Result<Value> {
-    cx.iota(0, &[count], ElementType::I64)
+/// What a step of a loop over columns works on.
+struct Step<'a> {
+    /// What is carried from step to step.
+    carries: &'a [Value],
+    /// The number of the column.
+    column: Value,
+    at: Places,
+    /// Values that stay the same.
+    fixed: &'a [Value],
+}
+
+/// The last values of what is carried, and the collected ones.
+type Looped = (Vec<Value>, Vec<Value>);
+
+/// Runs a step for each of the first `count` columns of matrices of `rows` and `columns`, from the last one on if
+/// `reverse`.
+///
+/// # Errors
+/// What a step says; as [`Builder::scan`](tfjs_ir::Builder::scan).
+fn over_columns(
+    cx: &mut LowerCx<'_>,
+    [rows, columns, count]: [Dim; 3],
+    reverse: bool,
+    [carries, fixed]: [&[Value]; 2],
+    step: impl FnOnce(&mut Builder, &Step<'_>) -> Result<Looped>,
+) -> Result<Looped> {
+    let at = Places::of(cx, rows, columns)?;
+    let numbers = cx.iota(0, &[count], ElementType::I64)?;
+    let invariants = [&[at.rows, at.columns], fixed].concat();
+    let over = Loop { carries, sequences: &[numbers], invariants: &invariants, length: count, axis: 0, reverse };
+    cx.scan(over, |b, carries, elements, invariants| {
+        let (&[column], &[rows, columns, ref fixed @ ..]) = (elements, invariants) else {
+            return Err(Error::bug("a loop over columns without its places"));
+        };
+        step(b, &Step { carries, column, at: Places { rows, columns }, fixed })
+    })
 }
 
 /// The elements where a condition holds, summed along an axis that stays: one of them, if it holds once.
@@ -188,19 +221,8 @@ pub(crate) fn solved(cx: &mut LowerCx<'_>, a: Value, b: Value) -> Result<Value> 
     let n = cx.dims_of(a)[1];
     let both = cx.concat(&[a, b], 2)?;
     let columns = cx.dims_of(both)[2];
-    let at = Places::of(cx, n, columns)?;
-    let steps = steps(cx, n)?;
-    let over = Loop {
-        carries: &[both],
-        sequences: &[steps],
-        invariants: &[at.rows, at.columns],
-        length: n,
-        axis: 0,
-        reverse: false,
-    };
-    let (finals, _) = cx.scan(over, |b, carries, elements, fixed| {
-        let at = Places { rows: fixed[0], columns: fixed[1] };
-        let step = elements[0];
+    let (finals, _) = over_columns(cx, [n, columns, n], false, [&[both], &[]], |b, step| {
+        let &Step { carries, column: step, at, .. } = step;
         let found = exchanged(b, carries[0], at, step)?;
         let row = b.div(found.row, found.pivot)?;
         let in_column = b.compare(CompareOp::Eq, at.columns, step)?;
@@ -218,22 +240,11 @@ pub(crate) fn solved(cx: &mut LowerCx<'_>, a: Value, b: Value) -> Result<Value> 
 fn factored(cx: &mut LowerCx<'_>, a: Value) -> Result<(Value, Value, Value)> {
     let dims = cx.dims_of(a);
     let n = dims[1];
-    let at = Places::of(cx, n, n)?;
     let order = cx.iota(1, &[dims[0], n, Dim::ONE], ElementType::I64)?;
     let kind = cx.ty(a).element;
     let sign = cx.full(kind, &[dims[0], Dim::ONE, Dim::ONE], 1.0)?;
-    let steps = steps(cx, n)?;
-    let over = Loop {
-        carries: &[a, order, sign],
-        sequences: &[steps],
-        invariants: &[at.rows, at.columns],
-        length: n,
-        axis: 0,
-        reverse: false,
-    };
-    let (finals, _) = cx.scan(over, |b, carries, elements, fixed| {
-        let at = Places { rows: fixed[0], columns: fixed[1] };
-        let step = elements[0];
+    let (finals, _) = over_columns(cx, [n, n, n], false, [&[a, order, sign], &[]], |b, step| {
+        let &Step { carries, column: step, at, .. } = step;
         let found = exchanged(b, carries[0], at, step)?;
         let (in_row, here) =
             (b.compare(CompareOp::Eq, at.rows, step)?, b.compare(CompareOp::Eq, at.rows, found.place)?);
@@ -272,22 +283,11 @@ fn diagonal(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
     cx.remove_axis(kept, 2)
 }
 
-/// The lower factor of symmetric matrices, of which the lower half counts.
+/// The lower factor of symmetric matrices. Only their lower half is read.
 fn cholesky(cx: &mut LowerCx<'_>, a: Value) -> Result<Value> {
     let n = cx.dims_of(a)[1];
-    let at = Places::of(cx, n, n)?;
-    let steps = steps(cx, n)?;
-    let over = Loop {
-        carries: &[a],
-        sequences: &[steps],
-        invariants: &[at.rows, at.columns],
-        length: n,
-        axis: 0,
-        reverse: false,
-    };
-    let (_, collected) = cx.scan(over, |b, carries, elements, fixed| {
-        let at = Places { rows: fixed[0], columns: fixed[1] };
-        let step = elements[0];
+    let (_, collected) = over_columns(cx, [n, n, n], false, [&[a], &[]], |b, step| {
+        let &Step { carries, column: step, at, .. } = step;
         let in_column = b.compare(CompareOp::Eq, at.columns, step)?;
         let column = picked(b, in_column, carries[0], 2)?;
         let in_row = b.compare(CompareOp::Eq, at.rows, step)?;
@@ -308,20 +308,10 @@ fn cholesky(cx: &mut LowerCx<'_>, a: Value) -> Result<Value> {
 /// `a x = b` for triangular `a [batch, n, n]` and `b [batch, n, m]`.
 fn solved_triangular(cx: &mut LowerCx<'_>, a: Value, b: Value, lower: bool) -> Result<Value> {
     let n = cx.dims_of(a)[1];
-    let at = Places::of(cx, n, n)?;
-    let steps = steps(cx, n)?;
-    let over = Loop {
-        carries: &[b],
-        sequences: &[steps],
-        invariants: &[at.rows, at.columns, a],
-        length: n,
-        axis: 0,
-        reverse: !lower,
-    };
-    let (finals, _) = cx.scan(over, |b, carries, elements, fixed| {
-        let (at, step) = (Places { rows: fixed[0], columns: fixed[1] }, elements[0]);
+    let (finals, _) = over_columns(cx, [n, n, n], !lower, [&[b], &[a]], |b, step| {
+        let &Step { carries, column: step, at, fixed } = step;
         let in_column = b.compare(CompareOp::Eq, at.columns, step)?;
-        let column = picked(b, in_column, fixed[2], 2)?;
+        let column = picked(b, in_column, fixed[0], 2)?;
         let in_row = b.compare(CompareOp::Eq, at.rows, step)?;
         let pivot = picked(b, in_row, column, 1)?;
         let row = picked(b, in_row, carries[0], 1)?;
@@ -348,21 +338,10 @@ fn units(cx: &mut LowerCx<'_>, like: Value, n: Dim) -> Result<Value> {
 fn reflected(cx: &mut LowerCx<'_>, a: Value) -> Result<(Value, Value)> {
     let dims = cx.dims_of(a);
     let (m, n) = (dims[1], dims[2]);
-    let at = Places::of(cx, m, n)?;
     let count = cx.dims().min(m, n)?;
-    let steps = steps(cx, count)?;
     let unit = units(cx, a, m)?;
-    let over = Loop {
-        carries: &[a, unit],
-        sequences: &[steps],
-        invariants: &[at.rows, at.columns],
-        length: count,
-        axis: 0,
-        reverse: false,
-    };
-    let (finals, _) = cx.scan(over, |b, carries, elements, fixed| {
-        let at = Places { rows: fixed[0], columns: fixed[1] };
-        let step = elements[0];
+    let (finals, _) = over_columns(cx, [m, n, count], false, [&[a, unit], &[]], |b, step| {
+        let &Step { carries, column: step, at, .. } = step;
         let in_column = b.compare(CompareOp::Eq, at.columns, step)?;
         let column = picked(b, in_column, carries[0], 2)?;
         let in_row = b.compare(CompareOp::Eq, at.rows, step)?;
@@ -400,6 +379,7 @@ fn reflected(cx: &mut LowerCx<'_>, a: Value) -> Result<(Value, Value)> {
         Ok((vec![upper, orthogonal], Vec::new()))
     })?;
     // What rounding left below the diagonal.
+    let at = Places::of(cx, m, n)?;
     let open = cx.compare(CompareOp::Le, at.rows, at.columns)?;
     let zero = cx.scalar_like(a, 0.0)?;
     Ok((finals[1], cx.select(open, finals[0], zero)?))

@@ -18,6 +18,7 @@ pub mod fill;
 pub mod filters;
 pub mod gather;
 pub mod image;
+mod images;
 pub mod join;
 pub mod linspace;
 pub mod matmul;

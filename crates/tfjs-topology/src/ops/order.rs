@@ -4,7 +4,7 @@
 
 use super::FromOpConfig;
 use super::args::{Args, flat, to_type};
-use super::params::Params;
+use super::params::{Params, summed};
 use super::sizes;
 use crate::call::Call;
 use crate::config::Config;
@@ -120,8 +120,7 @@ impl Order {
     }
 
     fn running(&self, cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value, axis: usize) -> Result<Value> {
-        let own = value_type(cx.ty(x).element);
-        let own = if own == ValueType::Bool { ValueType::Int32 } else { own };
+        let own = summed(value_type(cx.ty(x).element));
         let dtype = sizes::dtype(args, &["dtype"], None)?.unwrap_or(own);
         let x = to_type(cx, x, dtype)?;
         let op = if self.kind == OrderKind::CumSum { RunningOp::Sum } else { RunningOp::Prod };

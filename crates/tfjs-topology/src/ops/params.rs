@@ -143,6 +143,11 @@ pub(crate) fn promote(a: ValueType, b: ValueType) -> ValueType {
     if rank(a) >= rank(b) { a } else { b }
 }
 
+/// The type of sums and products of a type: truth values are counted.
+pub(crate) fn summed(dtype: ValueType) -> ValueType {
+    if dtype == ValueType::Bool { ValueType::Int32 } else { dtype }
+}
+
 /// The type in which two operands meet. A weak operand, a constant without a type of its own, takes the other's type
 /// where that can hold it.
 pub(crate) fn meeting((a, a_weak): (ValueType, bool), (b, b_weak): (ValueType, bool)) -> ValueType {

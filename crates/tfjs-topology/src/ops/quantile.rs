@@ -1,4 +1,4 @@
-//! Quantiles: what so many of the elements along axes are below of.
+//! Quantiles along axes: the value that a given share of the elements is below. The median and percentiles are quantiles.
 //!
 //! Reference: `keras.ops.quantile`, `keras.ops.median`, `keras.ops.nanquantile`.
 

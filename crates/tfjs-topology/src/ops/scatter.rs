@@ -87,7 +87,7 @@ impl FromOpConfig for Scatter {
     }
 }
 
-/// The same positions, of which each is one of so many rows: others fail when the model runs.
+/// The same positions. A position that is not below `rows` fails when the model runs.
 fn checked(cx: &mut LowerCx<'_>, places: Value, rows: Dim) -> Result<Value> {
     let own = cx.iota(0, &[rows], ElementType::I64)?;
     cx.gather(own, places, 0, Bounds::Error)

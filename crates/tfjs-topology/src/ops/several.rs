@@ -61,7 +61,7 @@ impl FromOpConfig for Several {
     }
 }
 
-/// A value with at least so many axes, as numpy's `atleast_2d` and `atleast_3d` give them.
+/// A value with at least `rank` axes, as numpy's `atleast_2d` and `atleast_3d` add them.
 fn at_least_rank(cx: &mut LowerCx<'_>, x: Value, rank: usize) -> Result<Value> {
     let dims = match (&cx.dims_of(x)[..], rank) {
         ([], _) => vec![Dim::ONE; rank],

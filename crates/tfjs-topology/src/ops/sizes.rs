@@ -132,7 +132,7 @@ pub(crate) fn of_args(cx: &mut LowerCx<'_>, args: &[Arg<KerasTensor>]) -> Result
     Ok(Some(sizes))
 }
 
-/// Whether so many sizes can be a shape. More are numbers like any others, and nothing is known of them.
+/// Whether a shape can have this many sizes. A longer vector is data like any other, and its numbers are not tracked.
 pub(crate) fn is_few(cx: &LowerCx<'_>, sizes: usize) -> bool {
     sizes as u64 <= cx.limits().rank
 }
@@ -204,7 +204,7 @@ pub(crate) fn compared(cx: &mut LowerCx<'_>, op: CompareOp, a: &[Dim], b: &[Dim]
     differences.into_iter().map(truth).collect()
 }
 
-/// Sizes of which each is one of two, by conditions that are 0 or 1.
+/// Chooses each size from `a` or `b` by a condition that is 1 or 0.
 pub(crate) fn chosen(conditions: &[Dim], a: &[Dim], b: &[Dim]) -> Option<Vec<Dim>> {
     let length = conditions.len().max(a.len()).max(b.len());
     let at = |sizes: &[Dim], i: usize| match sizes {

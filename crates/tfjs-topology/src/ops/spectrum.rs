@@ -194,7 +194,7 @@ impl Complex {
     }
 }
 
-/// The first half of the spectrum of real numbers, of which so many count.
+/// The first half of the spectrum of real numbers, which are cut off or padded with zeros to `length`.
 pub(super) fn real_fft(cx: &mut LowerCx<'_>, x: Value, length: Dim) -> Result<Complex> {
     let x = fitted(cx, x, length)?;
     let half = cx.dims().div_floor(length, 2)?;
@@ -204,7 +204,7 @@ pub(super) fn real_fft(cx: &mut LowerCx<'_>, x: Value, length: Dim) -> Result<Co
     Ok(Complex { real, imaginary: cx.unary(UnaryOp::Neg, negative)? })
 }
 
-/// So many real numbers of the first half of a spectrum.
+/// The `length` real numbers whose spectrum has this first half.
 pub(super) fn inverse_real_fft(cx: &mut LowerCx<'_>, spectrum: Complex, length: Dim) -> Result<Value> {
     let half = cx.dims().div_floor(length, 2)?;
     let rows = cx.dims().add(half, Dim::ONE)?;

@@ -6,14 +6,13 @@
 use super::FromOpConfig;
 use super::args::{Args, missing, to_type};
 use super::gather::{counter, integers, joined};
-use super::image::format_of;
+use super::images::Images;
 use super::matrices::solved;
 use super::params::{Numbers, Params};
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::layers::resample::{Interpolation, moved, weigh};
-use crate::layers::spatial::Spatial;
 use crate::lower::{KerasTensor, LowerCx, value_type};
 use crate::types::ValueType;
 use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp, UnaryOp};
@@ -124,41 +123,7 @@ impl Fill {
     }
 }
 
-/// Images with a batch and their channels last.
-struct Images {
-    value: Value,
-    spatial: Spatial,
-    alone: bool,
-    dims: [Dim; 4],
-}
-
 impl Images {
-    fn read(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Self> {
-        let mut x = args.need_value(cx, &["images", "image"], Some(0))?;
-        let alone = cx.ty(x).rank() == 3;
-        if alone {
-            x = cx.insert_axis(x, 0)?;
-            cx.mixes_batch();
-        }
-        if cx.ty(x).rank() != 4 {
-            let shape = cx.shape(x);
-            return Err(Error::malformed(format!("expected images of rank 3 or 4, found shape {shape}")));
-        }
-        let spatial = Spatial { format: format_of(args)?, count: 2 };
-        let value = spatial.channels_last(cx, x)?;
-        let dims = cx.dims_of(value);
-        if !cx.at_least(dims[1], Dim::ONE) || !cx.at_least(dims[2], Dim::ONE) {
-            let shape = cx.shape(x);
-            return Err(Error::malformed(format!("expected images of at least one pixel, found shape {shape}")));
-        }
-        Ok(Images { value, spatial, alone, dims: [dims[0], dims[1], dims[2], dims[3]] })
-    }
-
-    fn restore(&self, cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
-        let x = self.spatial.restore(cx, x)?;
-        if self.alone { cx.remove_axis(x, 0) } else { Ok(x) }
-    }
-
     /// Height and width as floating point.
     fn lengths(&self, cx: &mut LowerCx<'_>) -> Result<[Value; 2]> {
         let mut length = |dim| {
@@ -282,7 +247,7 @@ fn projected(cx: &mut LowerCx<'_>, args: &Args<'_>, images: &Images, transforms:
     images.pixels(cx, entry, at, fill)
 }
 
-/// `[8]` or `[n, 8]` as `[n, 8]`, for so many images or one for all.
+/// `[width]` or `[n, width]` as `[n, width]`: one transform for each of `batch` images, or one for all.
 fn transforms(cx: &mut LowerCx<'_>, x: Value, width: usize, batch: Dim) -> Result<Value> {
     let x = if cx.ty(x).rank() == 1 { cx.insert_axis(x, 0)? } else { x };
     let dims = cx.dims_of(x);
@@ -297,7 +262,7 @@ fn transforms(cx: &mut LowerCx<'_>, x: Value, width: usize, batch: Dim) -> Resul
 }
 
 fn affine(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
-    let images = Images::read(cx, args)?;
+    let images = Images::read(cx, args, true)?;
     let transform = args.need_value(cx, &["transform"], Some(1))?;
     let transform = transforms(cx, transform, 8, images.dims[0])?;
     let dtype = value_type(cx.ty(images.value).element);
@@ -341,7 +306,7 @@ fn homography(cx: &mut LowerCx<'_>, start: Value, end: Value) -> Result<Value> {
 }
 
 fn perspective(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
-    let images = Images::read(cx, args)?;
+    let images = Images::read(cx, args, true)?;
     let mut points = |names: &[&'static str], place| {
         let points = args.need_value(cx, names, Some(place))?;
         let points = cx.cast(points, ElementType::F32)?;
@@ -369,7 +334,7 @@ fn perspective(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
 
 /// Boxes `[m, 4]` of images: from the first row and column to the last, as shares of the height and the width.
 fn boxes(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
-    let images = Images::read(cx, args)?;
+    let images = Images::read(cx, args, true)?;
     let corners = args.need_value(cx, &["boxes"], Some(1))?;
     let corners = cx.cast(corners, ElementType::F32)?;
     let entries = args.need_value(cx, &["box_indices", "box_ind"], Some(2))?;

@@ -100,7 +100,7 @@ pub(super) fn salt(config: &Config<'_>) -> Result<Option<Spread>> {
     }
 }
 
-/// Unknown tokens are given so many indices, and what reads the indices is that wide.
+/// Limits `num_oov_indices`: the layers that read the indices need a weight for each of them.
 fn check_buckets(num_oov: usize, config: &Config<'_>) -> Result<()> {
     const MANY: usize = 1 << 20;
     Limits::check("elements (num_oov_indices)", num_oov as u64, config.cx().limits.elements)
