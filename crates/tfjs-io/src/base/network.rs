@@ -177,7 +177,8 @@ impl Timeouts {
 /// The error of a request that an offline load would have to send, and of a file that its cache does not have.
 #[cfg(any(feature = "http", feature = "cache"))]
 pub(crate) fn offline() -> tfjs_manifest::Error {
-    tfjs_manifest::Error::fetch(
-        "not in the cache, which is offline; load the model once without `Cache::with_offline` and TFJS_OFFLINE",
-    )
+    tfjs_manifest::Error::fetch(format!(
+        "not in the cache, which is offline; load the model once without {} and TFJS_OFFLINE",
+        tfjs_manifest::Setting::Offline
+    ))
 }

@@ -1,6 +1,6 @@
 //! One entry of a list of layers: `{"class_name": ..., "config": ..., "inbound_nodes": ...}`.
 
-use super::{backbone, functional, input, sequential, unneeded};
+use super::{backbone, functional, input, sequential, single, unneeded};
 use crate::config::{Config, expected};
 use crate::def::{LayerBody, LayerEntry};
 use crate::ops::{Op, tf_lambda};
@@ -29,6 +29,7 @@ pub(crate) fn read_entry(value: &Value, cx: &ReadCx<'_>) -> Result<LayerEntry> {
         && cx.custom.get(class_name).is_none()
     {
         unneeded::check(&name, class_name, map, cx);
+        single::check_config(&name, class_name, map, cx);
     }
     // To the producers, the entry's name is what calls use, and the configuration's is what weights are called.
     if let (Some(entry), Some(own)) =

@@ -2,6 +2,7 @@
 
 use super::entry::{findings, read_entry};
 use super::nodes::{NamedRef, check_calls, read_calls};
+use super::single;
 use crate::config::expected;
 use crate::def::{LayerBody, LayerEntry, Port, Submodel, SubmodelKind, TensorRef};
 use crate::producer::Family;
@@ -95,6 +96,7 @@ pub(super) fn read(name: &str, config: &Map<String, Value>, cx: &ReadCx<'_>) -> 
     }
     model.layers = layers;
     for (entry, calls) in model.layers.iter_mut().zip(resolved) {
+        single::check_calls(&entry.name, &entry.class_name, &calls, cx);
         entry.calls = calls;
     }
     Ok(model)

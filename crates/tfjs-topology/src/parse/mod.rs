@@ -7,6 +7,7 @@ mod functional;
 mod input;
 mod nodes;
 mod sequential;
+mod single;
 mod unneeded;
 
 use crate::def::{LayerBody, ModelDef};

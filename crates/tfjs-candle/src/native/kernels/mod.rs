@@ -4,14 +4,17 @@
 //! interpreter, and functions of the caller's own run as they are.
 
 mod activate;
+mod arg_reduce;
 mod compare;
 mod concat;
 mod conv;
 mod conv_input;
 mod conv_kernel;
+mod cumulative;
 mod dense;
 mod depthwise;
 mod gather;
+mod lanes;
 mod layer_norm;
 mod matmul;
 mod one_hot;
@@ -26,6 +29,7 @@ pub(super) mod scan;
 mod scatter_add;
 mod select;
 mod softmax;
+mod sort;
 mod source;
 mod spread;
 mod strided;
@@ -60,6 +64,9 @@ macro_rules! for_each_kernel {
             compare: Compare;
             select: Select;
             reduce: Reduce, SumTo;
+            arg_reduce: ArgReduce;
+            cumulative: Cumulative;
+            sort: Sort;
             gather: Gather;
             scatter_add: ScatterAdd;
             one_hot: OneHot;

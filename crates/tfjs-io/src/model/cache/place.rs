@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use tfjs_manifest::{Error, Result};
+use tfjs_manifest::{Error, Result, Setting};
 
 /// Names the folder.
 const VARIABLE: &str = "TFJS_CACHE_DIR";
@@ -11,7 +11,10 @@ const VARIABLE: &str = "TFJS_CACHE_DIR";
 /// The folder of all caches of this user.
 pub(super) fn default_folder() -> Result<PathBuf> {
     folder(|name| env::var_os(name).filter(|value| !value.is_empty())).ok_or_else(|| {
-        Error::misuse("this user has no folder for caches; set TFJS_CACHE_DIR, or name a folder with `Cache::new`")
+        Error::misuse(format!(
+            "this user has no folder for caches; set TFJS_CACHE_DIR, or name a folder with {}",
+            Setting::Cache
+        ))
     })
 }
 
