@@ -80,7 +80,7 @@ impl Expand for BatchNorm {
     }
 }
 
-/// Multiplies by gamma and adds beta, those of the two that there are.
+/// Multiplies by gamma and adds beta, where they exist.
 fn scale_and_shift(b: &mut Builder, y: Value, parameters: &[Value], scale: bool, center: bool) -> Result<Value> {
     let missing = || Error::bug("a normalization without its parameters");
     let (gamma, beta) = parameters.split_at_checked(usize::from(scale)).ok_or_else(missing)?;

@@ -1,4 +1,4 @@
-//! Passes keep what a program computes, to the bit.
+//! Passes preserve the results of a program bit by bit.
 
 use super::*;
 use crate::arbitrary::Taste;

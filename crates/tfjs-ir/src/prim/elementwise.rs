@@ -1,4 +1,4 @@
-//! Element by element: functions of one and two operands, comparisons, choices, casts. Shapes broadcast as numpy's.
+//! Elementwise functions of one and two operands, comparisons, selections, casts. Shapes broadcast by NumPy's rule.
 
 use super::infer::{of_element, same_element, take};
 use super::{primitive, words};
@@ -14,11 +14,11 @@ words! {
         Abs = "abs",
         /// -1, 0 or 1; NaN stays NaN.
         Sign = "sign",
-        /// The next whole number down.
+        /// The largest whole number that is not larger.
         Floor = "floor",
-        /// The next whole number up.
+        /// The smallest whole number that is not smaller.
         Ceil = "ceil",
-        /// The nearest whole number, halves to the even one.
+        /// The nearest whole number, ties to even.
         RoundEven = "round_even",
         /// `exp(x)`.
         Exp = "exp",
@@ -68,9 +68,9 @@ words! {
 }
 
 primitive! {
-    /// A function of each element.
+    /// Applies a function to each element.
     Unary {
-        /// Which.
+        /// The function.
         op: UnaryOp,
     }
     infer(self, _cx, operands) {
