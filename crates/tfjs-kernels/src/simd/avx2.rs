@@ -1,4 +1,4 @@
-//! Eight lanes of AVX2 with FMA. Made only after the CPU was asked.
+//! Eight lanes of AVX2 with FMA. The token exists only if the CPU supports them.
 
 use std::arch::x86_64::*;
 
@@ -17,7 +17,7 @@ impl Avx2 {
     }
 }
 
-/// Eight set lanes, then eight clear ones: a window of it masks the first `n` lanes.
+/// Eight set lanes, then eight clear ones: eight consecutive ones of these mask the first `n` lanes.
 static FIRST: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
 
 impl Avx2 {

@@ -1,4 +1,4 @@
-//! Sixteen lanes of AVX-512 F. Made only after the CPU was asked.
+//! Sixteen lanes of AVX-512 F. The token exists only if the CPU supports it.
 
 use std::arch::x86_64::*;
 
