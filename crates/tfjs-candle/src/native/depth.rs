@@ -1,7 +1,7 @@
-//! A pass: a convolution over three spatial axes becomes one over two.
+//! A pass that rewrites a convolution over three spatial axes as one over two.
 //!
-//! The elements that the window sees along the first axis, depth, stand side by side as channels; what is left is
-//! a convolution of images, as many as there are positions along the depth.
+//! The elements of the window along the first axis, depth, become channels. The result is a 2D convolution of images,
+//! one for each position along the depth.
 
 use tfjs_ir::prim::layout::{Padding, Range};
 use tfjs_ir::prim::linear::Conv;
@@ -13,7 +13,7 @@ use tfjs_manifest::Result;
 /// Rewrites convolutions over three axes without groups.
 ///
 /// # Errors
-/// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for dimensions that are too large.
+/// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for dimensions past the limits.
 pub(super) fn as_images(program: &Program) -> Result<Program> {
     rewrite(program, Within::Body, &mut |b, node, operands| match (&node.prim, operands) {
         (Prim::Conv(conv), &[x, kernel]) if conv.windows.len() == 3 && conv.groups == 1 => {
@@ -23,7 +23,7 @@ pub(super) fn as_images(program: &Program) -> Result<Program> {
     })
 }
 
-/// Kernels that are deeper are left to the interpreter.
+/// The largest kernel depth; the interpreter runs deeper ones.
 const MOST_TAPS: usize = 64;
 
 fn rewritten(b: &mut Builder, conv: &Conv, x: Value, kernel: Value, result: &[Dim]) -> Result<Option<Vec<Value>>> {
@@ -33,7 +33,7 @@ fn rewritten(b: &mut Builder, conv: &Conv, x: Value, kernel: Value, result: &[Di
     else {
         return Ok(None);
     };
-    // The parts of the input that the taps see stand beside each other: memory and nodes grow with their number.
+    // The slices of the input under the taps are concatenated, so memory and nodes grow with the number of taps.
     if depth.size > MOST_TAPS {
         return Ok(None);
     }
@@ -56,7 +56,7 @@ fn rewritten(b: &mut Builder, conv: &Conv, x: Value, kernel: Value, result: &[Di
     b.reshape(y, result).map(|result| Some(vec![result]))
 }
 
-/// The zeros before and after an axis of `length` elements; [`Window::pads`] for a length that may be open.
+/// The zeros before and after an axis of `length` elements: [`Window::pads`] for a length that may be unknown.
 fn zeros(b: &mut Builder, window: &Window, length: Dim) -> Result<(Dim, Dim)> {
     let (before, after) = match window.padding {
         WindowPadding::Valid => (0, 0),

@@ -1,4 +1,4 @@
-//! Functions of each element, with the numbers at which they are special.
+//! Elementwise functions, including special values.
 
 use super::*;
 use tfjs_ir::prim::activate::Activation;

@@ -1,4 +1,4 @@
-//! Recurrences with and without masks.
+//! Recurrent layers with and without masks.
 
 use super::*;
 use tfjs_ir::prim::activate::Activation;
@@ -19,7 +19,7 @@ fn check_rnn(rnn: &Rnn, [batch, time, channels, units]: [usize; 4]) {
         inputs.push(bools(&[batch, time], &mask));
     }
     check_within(1e-5, &inputs, |b, v| b.push(rnn.clone(), v));
-    // The states alone.
+    // Only the states.
     check_within(1e-5, &inputs, |b, v| Ok(b.push(rnn.clone(), v)?.split_off(1)));
 }
 

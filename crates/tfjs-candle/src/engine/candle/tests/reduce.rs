@@ -3,7 +3,7 @@
 use super::*;
 use tfjs_ir::prim::reduce::{Extreme, ReduceOp, RunningOp};
 
-/// Every choice of axes of a rank.
+/// Every non-empty subset of the axes.
 fn choices(rank: usize) -> Vec<Vec<usize>> {
     (1..1usize << rank).map(|bits| (0..rank).filter(|axis| bits >> axis & 1 == 1).collect()).collect()
 }
