@@ -1,4 +1,4 @@
-//! What Keras says, in TensorFlow.js's words; what TensorFlow.js has no words for, in warnings.
+//! Tests of models of Keras written for TensorFlow.js, and of the warnings.
 
 use super::{Encoded, Encoding, Target, encode, weight_names};
 use crate::call::Call;
@@ -166,7 +166,7 @@ fn call(args: &Value, kwargs: &Value) -> Value {
     json!([{ "args": args, "kwargs": kwargs }])
 }
 
-/// A functional model as Keras 3 writes one, of these layers between the input `x` and the output `y`.
+/// A functional model in the form of Keras 3, with these layers between the input `x` and the output `y`.
 fn keras3(layers: &[(&str, &str, Value, Value)]) -> Value {
     let input = json!({ "class_name": "InputLayer", "name": "x", "inbound_nodes": [],
         "config": { "name": "x", "batch_shape": [null, 3], "dtype": "float32", "optional": false } });
@@ -206,7 +206,7 @@ fn operations_stay_what_they_are() {
     let model = keras3(&[("Add", "y", json!({}), call(&json!([tensor("x"), 1.0]), &json!({})))]);
     let Encoded { topology, warnings } = encoded(Family::Keras3, &model);
     assert_eq!(warnings, ["layer `y` (Add): TensorFlow.js knows no operations on tensors in a model"]);
-    // Read as TensorFlow.js's, it is still an operation, not the layer of that name.
+    // Parsed with TensorFlow.js's rules, it is still an operation and not the layer of that name.
     let producer = Producer::of(Family::TensorFlowJs);
     let again = parse(&topology, producer, &CustomDefs::default(), &Limits::default()).unwrap();
     assert!(matches!(again.root.layers[1].body, crate::def::LayerBody::Op(_)));
@@ -252,7 +252,7 @@ fn the_first_layer_says_what_the_model_was_built_for() {
     assert_eq!(warnings, [""; 0]);
 }
 
-/// Two Sequentials with a layer `d` each.
+/// Two Sequentials, each with a layer `d`.
 fn twins() -> Value {
     let inner = |name: &str| {
         json!({ "class_name": "Sequential", "config": { "name": name, "layers": [
@@ -285,7 +285,7 @@ fn names_no_tensor_of_tensorflow_js_can_have() {
     );
 }
 
-/// A layer that TensorFlow.js calls by another name of its key.
+/// A layer for which TensorFlow.js uses another key.
 #[derive(Debug)]
 struct Scale;
 

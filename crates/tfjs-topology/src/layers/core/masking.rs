@@ -1,4 +1,4 @@
-//! `Masking`: marks the time steps that hold nothing but a given value.
+//! `Masking`: masks the time steps whose elements all have a given value.
 //!
 //! Reference: <https://keras.io/api/layers/core_layers/masking/>.
 
@@ -16,7 +16,7 @@ use tfjs_manifest::{Error, Result};
 /// `mask = any(x != mask_value)` over the last axis; the output is `x * mask`. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Masking {
-    /// The value that means nothing.
+    /// The value of masked elements.
     pub mask_value: f64,
 }
 

@@ -1,4 +1,5 @@
-//! The layers of KerasNLP and KerasHub, and TensorFlow.js's of the same names: positions of a sequence, transformer blocks.
+//! The layers of KerasNLP and KerasHub, and TensorFlow.js's layers of the same names: position embeddings,
+//! transformers.
 
 pub(crate) mod block;
 pub mod decoder;
@@ -15,7 +16,7 @@ use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Result};
 
-/// The numbers of the steps of a sequence, floating point: `[steps]`, or what a call gives as `positions`.
+/// The positions of a sequence, as floating point: `[steps]`, or the argument `positions` of the call.
 ///
 /// # Errors
 /// Arguments of the wrong kind.

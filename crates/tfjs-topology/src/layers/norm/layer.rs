@@ -1,5 +1,5 @@
 //! `LayerNormalization`: `(input - mean) / sqrt(variance + epsilon) * gamma + beta`, with the mean and variance
-//! of each element's own axes.
+//! over the normalized axes.
 //!
 //! Reference: <https://keras.io/api/layers/normalization_layers/layer_normalization/>.
 
@@ -33,7 +33,7 @@ impl FromConfig for LayerNormalization {
 
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         let mut axes = config.or("axis", Axes(vec![-1]))?;
-        // Keras 3 makes its weights by the sorted axes, the others by the axes as written.
+        // Keras 3 shapes its weights by the sorted axes, the others by the axes as written.
         if config.producer().is_keras3() {
             axes.0.sort_unstable();
         }

@@ -22,14 +22,15 @@ use tfjs_manifest::{Error, Result};
 /// An LSTM over images `[batch, time, s.., in]` (or channels before the spatial axes). Weights: `kernel [k.., in, 4 f]`,
 /// `recurrent_kernel [k.., f, 4 f]`, `bias [4 f]`, with `f` filters.
 ///
-/// The input goes through the layer's windows; the state through windows of the same size, which keep its size.
+/// The convolution of the input uses the layer's windows; that of the state uses windows of the same size that keep its
+/// shape.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConvLstm {
     /// The windows over the input.
     pub windows: Windows,
-    /// What is computed at each step.
+    /// The cell, which runs at each step.
     pub cell: Cell,
-    /// How it runs over the sequence.
+    /// How the steps are run.
     pub steps: Steps,
     /// The windows over the state.
     recurrent: Vec<Window>,
@@ -47,7 +48,7 @@ impl FromConfig for ConvLstm {
         let recurrent = windows.sizes().into_iter().map(|size| Window::new(size, 1, 1, Padding::Same));
         let mut steps = Steps::read(config)?;
         if !config.producer().is_keras3() {
-            // Keras 2 reads these and computes without them.
+            // Keras 2 accepts these keys but does not use them.
             steps.time_major = false;
             if steps.masked_output == MaskedOutput::Zeros {
                 steps.masked_output = MaskedOutput::Previous;
