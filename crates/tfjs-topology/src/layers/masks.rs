@@ -72,7 +72,7 @@ pub(crate) fn check_broadcasts(cx: &mut LowerCx<'_>, mask: Value, x: Value) -> R
 
 /// Warns about the mask that a layer creates.
 pub(crate) fn warn_of_made(out: &Encoding<'_>) {
-    out.warn("the mask it makes: TensorFlow.js hands it to layers Keras does not, and does not to others");
+    out.warn("TensorFlow.js passes the mask of this layer to other layers than Keras does");
 }
 
 /// The error for a mask that does not broadcast to a value.

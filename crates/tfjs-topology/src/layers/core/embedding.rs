@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn tensorflow_js_hands_on_masks_otherwise() {
         let config = |mask_zero: bool| json!({"input_dim": 5, "output_dim": 2, "mask_zero": mask_zero});
-        let warning = "the mask it makes: TensorFlow.js hands it to layers Keras does not, and does not to others";
+        let warning = "TensorFlow.js passes the mask of this layer to other layers than Keras does";
         check_encoded(Family::Keras2, &json!([null, 3]), "Embedding", &config(true), &config(true), &[warning]);
         check_encoded(Family::Keras2, &json!([null, 3]), "Embedding", &config(false), &config(false), &[]);
     }

@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn tensorflow_js_hands_on_masks_otherwise() {
-        let warning = "the mask it makes: TensorFlow.js hands it to layers Keras does not, and does not to others";
+        let warning = "TensorFlow.js passes the mask of this layer to other layers than Keras does";
         check_encoded(Family::Keras2, &json!([null, 3, 2]), "Masking", &json!({}), &json!({}), &[warning]);
     }
 }

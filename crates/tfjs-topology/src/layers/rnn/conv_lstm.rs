@@ -76,7 +76,7 @@ impl ConvLstm {
         &self.windows.spatial
     }
 
-    /// `[batch, time]` and the channels of a sequence, all checked.
+    /// The dimensions `[batch, time]` and the number of channels of a sequence, after all checks.
     fn sequence_dims(&self, cx: &mut LowerCx<'_>, input: Value) -> Result<([Dim; 2], usize)> {
         let dims = cx.dims_of(input);
         let rank = self.spatial().count + 3;
@@ -93,7 +93,7 @@ impl ConvLstm {
         Ok(([dims[0], dims[1]], channels))
     }
 
-    /// What the steps of the input give to all gates, their bias added, in one convolution: `[batch, time, s'.., 4 f]`.
+    /// The input's part of all gates for all steps, with its bias, in one convolution: `[batch, time, s'.., 4 f]`.
     fn projected(&self, cx: &mut LowerCx<'_>, input: Value, weights: CellWeights) -> Result<Value> {
         let input = cx.to_float(input)?;
         let mut dims = cx.dims_of(input);
@@ -112,7 +112,7 @@ impl ConvLstm {
         cx.reshape(projected, &dims)
     }
 
-    /// The dimensions of a state, as the layer has it and with the channels last.
+    /// The dimensions of a state: in the layer's format, and with channels last.
     fn state_dims(&self, cx: &mut LowerCx<'_>, projected: Value) -> [Vec<Dim>; 2] {
         let mut last = cx.dims_of(projected);
         last.remove(1);
@@ -124,7 +124,7 @@ impl ConvLstm {
         if self.spatial().format == DataFormat::ChannelsFirst { [first, last] } else { [last.clone(), last] }
     }
 
-    /// Images of every step with the channels where the layer has them.
+    /// The images of every step, with channels on the layer's axis.
     fn restore_sequence(&self, cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
         if self.spatial().format == DataFormat::ChannelsLast {
             return Ok(x);
@@ -136,7 +136,7 @@ impl ConvLstm {
 }
 
 impl ConvLstm {
-    /// Writes the keys of the layer but for `zero_output_for_mask`.
+    /// Writes the keys of the layer except `zero_output_for_mask`.
     pub(crate) fn encode_steps(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         self.steps.warn_of_states(out);
         self.cell.encode(target, out);
@@ -160,7 +160,7 @@ impl LayerDef for ConvLstm {
         let weights = self.cell.take_weights(cx, &self.windows.sizes(), channels, &scope)?;
         let projected = self.projected(cx, input.value, weights)?;
         let [dims, _] = self.state_dims(cx, projected);
-        // SIZE: two at most.
+        // SIZE: at most two states.
         let states = States { steps: &self.steps, dims: vec![dims; self.cell.kind.states()] };
         states.check(cx, &given)?;
         let carried = states.carried(cx)?;
