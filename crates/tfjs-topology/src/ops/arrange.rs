@@ -247,7 +247,7 @@ impl Arrange {
         }
     }
 
-    /// Whether the arrangement moves along the axis of the batch, or may.
+    /// Whether the arrangement moves elements along the batch axis, or may do so.
     fn moves_batch(&self, cx: &LowerCx<'_>, args: &Args<'_>, x: Value) -> bool {
         let named: &[&'static str] = match self.kind {
             ArrangeKind::FlattenEntries | ArrangeKind::FlipColumns => return false,

@@ -1,5 +1,5 @@
-//! `SpaceToBatch` and `BatchToSpace`: blocks of pixels as entries of the batch, and back. TensorFlow 1 writes convolutions
-//! with dilation so.
+//! `SpaceToBatch` and `BatchToSpace`: move blocks of pixels to the batch, and back. TensorFlow 1 expresses dilated
+//! convolutions with them.
 //!
 //! Reference: `tf.space_to_batch_nd`, `tf.batch_to_space`.
 
@@ -15,10 +15,10 @@ use tfjs_ir::prim::layout::{Padding, Range};
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
 
-/// Blocks of pixels as entries of the batch, or the other way round.
+/// Moves blocks of pixels to the batch, or back.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Blocks {
-    /// Whether blocks become entries.
+    /// Whether blocks are moved to the batch.
     pub to_batch: bool,
     /// `block_shape`, `paddings`, `crops`.
     pub params: Params,

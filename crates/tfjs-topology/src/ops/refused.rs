@@ -1,7 +1,7 @@
-//! Operations that are known and not supported, and what to do instead. By the class names of Keras 3, the functions of
-//! TensorFlow without their homes, and the operations of its graphs.
+//! Known operations that are not supported, with advice. They are listed by the class names of Keras 3, the functions
+//! of TensorFlow without their modules, and the operations of its graphs.
 
-/// Names of operations, and why they are refused.
+/// Names of operations, and why they are not supported.
 const REFUSED: &[(&[&str], &str)] = &[
     (
         &[
@@ -257,7 +257,7 @@ const REFUSED: &[(&[&str], &str)] = &[
     ),
 ];
 
-/// Why an operation of this name is refused, and what to do; `None` for one that nobody knows.
+/// Why an operation is not supported, and what to do; `None` for an unknown one.
 pub(crate) fn why(name: &str) -> Option<&'static str> {
     REFUSED.iter().find(|(names, _)| names.contains(&name)).map(|&(_, why)| why)
 }
