@@ -78,7 +78,7 @@ impl Method {
     }
 }
 
-/// The elements of a row that a share falls between: positions, and the weight of the second.
+/// The elements of a row that a share falls between: positions, and the weight of the first.
 struct Places {
     first: Value,
     second: Option<(Value, Value)>,

@@ -220,7 +220,7 @@ pub(crate) fn chosen(conditions: &[Dim], a: &[Dim], b: &[Dim]) -> Option<Vec<Dim
     (0..length).map(of).collect()
 }
 
-/// Sizes as messages show them: numbers, `?` for everything else.
+/// Sizes as shown in messages: numbers, `?` for everything else.
 pub(crate) fn text(cx: &LowerCx<'_>, sizes: &[Dim]) -> String {
     let sizes: Vec<String> = sizes.iter().map(|&size| cx.program().dims.display(size)).collect();
     format!("[{}]", sizes.join(", "))
@@ -235,7 +235,7 @@ mod tests {
 
     /// A TensorFlow function called with `first` and keyword arguments.
     fn call<'a>(name: &'a str, function: &str, first: Value, kwargs: Value) -> Layer<'a> {
-        // Keras 2 writes one entry for each item of a first argument that is a list.
+        // Keras 2 writes a list in the first argument as one entry for each item.
         let node = if first.is_array() { first } else { json!([first, 0, 0, kwargs]) };
         (name, "TFOpLambda", json!({"function": function}), json!([node]))
     }
@@ -352,7 +352,7 @@ mod tests {
         let to_other = json!([all, {"start": null, "stop": ["time", 0, 0], "step": null}]);
         let layers = [shape("s", "y"), item("time", "s", json!(1)), item("part", "x", to_other)];
         check_type(&two, &layers, "f32[batch,min(x.1,y.1),4]");
-        // All of `x` if `y` has no steps, as `x[:, -0:]` is.
+        // All of `x` if `y` has no steps, because `x[:, -0:]` is all of it.
         let from_end = json!([all, {"start": ["minus", 0, 0], "stop": null, "step": null}]);
         let layers = [
             shape("s", "y"),
