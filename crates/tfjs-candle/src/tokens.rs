@@ -19,7 +19,7 @@ pub(crate) fn with_tokens<'a>(program: &Program, arguments: &'a [Data], limits: 
             InputRole::Argument => left.next().cloned(),
             InputRole::Tokens { of, tokenizer } => {
                 let Some(Some(Data::Strings(text))) = all.get(*of) else {
-                    return Err(Error::bug("tokens of an input that is no text").at_value(&input.name));
+                    return Err(Error::bug("tokens of an input that is not text").at_value(&input.name));
                 };
                 let (dims, tokens) = tokenizer.apply(text.shape().dims(), text.items(), limits.into())?;
                 Some(Data::Strings(Arc::new(Strings::new(Shape::new(dims)?, tokens)?)))

@@ -90,7 +90,7 @@ impl std::str::FromStr for SymShape {
             .split(',')
             .map(|dim| match dim.trim() {
                 "?" => Ok(None),
-                d => d.parse().map(Some).map_err(|_| Error::misuse(format!("`{d}` is no dimension"))),
+                d => d.parse().map(Some).map_err(|_| Error::misuse(format!("`{d}` is not a dimension"))),
             })
             .collect::<Result<Vec<Dim>>>()
             .map(SymShape)

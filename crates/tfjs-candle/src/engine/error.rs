@@ -30,7 +30,7 @@ pub(crate) fn of_candle(error: &CandleError) -> Error {
     if OUT_OF_MEMORY.iter().any(|words| lower.contains(words)) {
         return Error::limit(format!("the device is out of memory; predict fewer examples at once: {text}"));
     }
-    Error::bug(format!("the tensor library refused an operation: {text}"))
+    Error::bug(format!("the tensor library rejected an operation: {text}"))
 }
 
 /// The error without its backtrace, because a message is one line.
@@ -67,6 +67,6 @@ mod tests {
         };
         let error = of_candle(&error);
         assert_eq!(error.kind(), Kind::Bug);
-        assert_eq!(error.message(), "the tensor library refused an operation: unexpected striding");
+        assert_eq!(error.message(), "the tensor library rejected an operation: unexpected striding");
     }
 }

@@ -120,7 +120,7 @@ pub(super) fn tensor(slice: Slice<'_>, element: ElementType, dims: &[usize]) -> 
         Slice::I64(values) => Tensor::from_slice(values, dims, cpu),
         Slice::U8(values) => Tensor::from_slice(values, dims, cpu),
         Slice::Bool(values) => Tensor::from_slice(&values.iter().map(|&b| u8::from(b)).collect::<Vec<u8>>(), dims, cpu),
-        Slice::Text(_) => return Err(Error::bug("text is no tensor")),
+        Slice::Text(_) => return Err(Error::bug("text cannot be a tensor")),
     }
     .or_error()
 }

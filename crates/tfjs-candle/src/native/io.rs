@@ -188,5 +188,5 @@ pub(super) fn wrong_form() -> Error {
 
 /// Converts the error of a kernel that rejects its arguments: the step was prepared wrongly.
 pub(super) fn rejected(error: tfjs_kernels::KernelError) -> Error {
-    Error::bug(format!("a kernel refused its arguments: {error}"))
+    Error::bug(format!("a kernel rejected its arguments: {error}"))
 }

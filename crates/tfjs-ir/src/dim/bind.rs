@@ -56,7 +56,7 @@ impl Dims {
         let mut given = vec![None; self.entries.len()];
         for &(symbol, n) in symbols {
             if !matches!(self.entry(symbol).atom, Some(Atom::Symbol(_))) {
-                return Err(Error::misuse(format!("`{}` is no symbol and cannot be bound", self.describe(symbol))));
+                return Err(Error::misuse(format!("`{}` is not a symbol and cannot be bound", self.describe(symbol))));
             }
             if let Some(other) = given[symbol.index()].replace(n).filter(|&other| other != n) {
                 let name = self.describe(symbol);

@@ -37,7 +37,7 @@ impl Expand for Moments {
 impl Expand for Normalize {
     fn expand(&self, b: &mut Builder, operands: &[Value]) -> Result<Vec<Value>> {
         let Normalize { norm, axes, epsilon, scale, center } = self;
-        let (&x, parameters) = operands.split_first().ok_or_else(|| Error::bug("a normalization of nothing"))?;
+        let (&x, parameters) = operands.split_first().ok_or_else(|| Error::bug("a normalization without operands"))?;
         let square = |b: &mut Builder, op| {
             let squares = b.mul(x, x)?;
             b.reduce(op, squares, axes, true)

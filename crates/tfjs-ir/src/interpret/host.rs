@@ -92,7 +92,7 @@ impl Rule for Cross {
     fn evaluate(&self, cx: &Evaluator<'_>, operands: &[&Array]) -> Result<Vec<Array>> {
         /// The hash that combinations start from: TensorFlow's default key of feature crosses.
         const KEY: u64 = 0xde_cafc_affe;
-        let Some(first) = operands.first() else { return Err(Error::bug("a crossing of nothing")) };
+        let Some(first) = operands.first() else { return Err(Error::bug("a crossing without operands")) };
         let mut hashes = cx.filled(first.dims(), KEY)?;
         for column in operands {
             if column.dims() != first.dims() {

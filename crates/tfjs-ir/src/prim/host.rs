@@ -218,7 +218,7 @@ primitive! {
         buckets: usize,
     }
     infer(self, cx, operands) {
-        let Some(first) = operands.first() else { return Err(Error::bug("a crossing of nothing")) };
+        let Some(first) = operands.first() else { return Err(Error::bug("a crossing without operands")) };
         for x in operands {
             if x.element != ElementType::String && !x.element.is_integer() {
                 return Err(Error::bug(format!("a crossing of `{}`", x.element)));

@@ -36,7 +36,7 @@ primitive! {
         let all = self.order.iter().all(|&axis| seen.get_mut(axis).is_some_and(|s| !std::mem::replace(s, true)));
         if !all || self.order.len() != x.rank() {
             let shape = cx.shape(&x.dims);
-            return Err(Error::malformed(format!("axes {:?} are no order of the axes of shape {shape}", self.order)));
+            return Err(Error::malformed(format!("axes {:?} are not a permutation of the axes of shape {shape}", self.order)));
         }
         Ok(vec![x.with_dims(self.order.iter().map(|&axis| x.dims[axis]).collect::<Vec<_>>())])
     }
@@ -212,7 +212,7 @@ primitive! {
         axis: usize,
     }
     infer(self, cx, operands) {
-        let Some((first, rest)) = operands.split_first() else { return Err(Error::bug("a concatenation of nothing")) };
+        let Some((first, rest)) = operands.split_first() else { return Err(Error::bug("a concatenation without operands")) };
         cx.axis(self.axis, first)?;
         let mut dims = first.dims.clone();
         for other in rest {

@@ -100,7 +100,7 @@ fn check_axes(cx: &Infer<'_>, axes: &[usize], x: &Type) -> Result<()> {
 
 /// The type of the first operand, to whose shape the others broadcast.
 fn with_parameters(cx: &mut Infer<'_>, operands: &[Type], parameters: usize) -> Result<Type> {
-    let Some((x, rest)) = operands.split_first() else { return Err(Error::bug("a normalization of nothing")) };
+    let Some((x, rest)) = operands.split_first() else { return Err(Error::bug("a normalization without operands")) };
     if rest.len() != parameters {
         return Err(Error::bug(format!("expected {parameters} parameters of a normalization, found {}", rest.len())));
     }

@@ -96,7 +96,7 @@ primitive! {
         if operands.len() != expected {
             return Err(Error::bug(format!("expected {expected} operands of a recurrence, found {}", operands.len())));
         }
-        let [x, kernel, recurrent, rest @ ..] = operands else { return Err(Error::bug("a recurrence of nothing")) };
+        let [x, kernel, recurrent, rest @ ..] = operands else { return Err(Error::bug("a recurrence without its operands")) };
         let (&[batch, time, channels], &[inputs, columns], &[units, recurrent_columns]) =
             (&x.dims[..], &kernel.dims[..], &recurrent.dims[..])
         else {

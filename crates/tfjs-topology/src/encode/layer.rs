@@ -28,7 +28,7 @@ pub(super) fn encode_layer(
     layer.def().encode(cx.target, &mut out)?;
     let class = built_in_name(at.class);
     if !layer.is_in_tensorflow_js(class) {
-        cx.warn(&at, "TensorFlow.js knows no layer of this class");
+        cx.warn(&at, "TensorFlow.js has no layer of this class");
         return Ok((at.class.to_string(), out.config));
     }
     Ok((class.to_string(), out.config))
@@ -59,6 +59,6 @@ pub(super) fn encode_held(
 pub(super) fn check_unreadable(config: &Map<String, Value>, at: &At<'_>, cx: &EncodeCx<'_>) {
     let new = Activation::Elementwise(Function::GeluTanh {});
     if config.get("activation").is_some_and(|value| Activation::from_value(value, &cx.read).is_ok_and(|a| a == new)) {
-        cx.warn(at, "TensorFlow.js writes the activation `gelu_new` and does not find it again");
+        cx.warn(at, "TensorFlow.js writes the activation `gelu_new` but cannot read it");
     }
 }

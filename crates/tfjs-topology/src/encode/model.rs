@@ -124,7 +124,7 @@ pub(super) fn encode_entry(
         }
         LayerBody::Input(ty) => ("InputLayer".to_string(), common::input(entry, ty.as_ref(), &at, cx)),
         LayerBody::Op(_) => {
-            cx.warn(&at, "TensorFlow.js knows no operations on tensors in a model");
+            cx.warn(&at, "TensorFlow.js has no operations on tensors in a model");
             // The module distinguishes it from a layer of the same class.
             module = cx.producer.is_keras3().then_some("keras.ops");
             (entry.class_name.clone(), Value::Object(Map::clone(&entry.config)))

@@ -67,7 +67,7 @@ fn tell_apart(graph: &ModelGraph, names: &mut [String]) -> Vec<String> {
         if !models.is_empty() {
             let apart = format!("{}/{name}", models.join("/"));
             warnings.push(format!(
-                "weight `{name}` of several nested models is written as `{apart}`, which TensorFlow.js does not find"
+                "weight `{name}` of several nested models is written as `{apart}`, which TensorFlow.js cannot find"
             ));
             *name = apart;
         }

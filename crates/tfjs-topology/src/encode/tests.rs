@@ -104,7 +104,7 @@ fn what_tensorflow_js_computes_differently() {
     check(Family::Keras2, &rank3, "ReLU", &slope, &none, both);
     let only = &["TensorFlow.js has ELU with an `alpha` of 1 only"];
     check(Family::Keras2, &rank3, "ELU", &json!({ "alpha": 0.5 }), &none, only);
-    let unknown = &["TensorFlow.js knows no layer of this class"];
+    let unknown = &["TensorFlow.js has no layer of this class"];
     check(Family::Keras2, &rank4, "SpatialDropout2D", &json!({ "rate": 0.5 }), &json!({ "rate": 0.5 }), unknown);
     let flat = &["TensorFlow.js flattens inputs of rank 3 or more whose sizes are known only"];
     check(Family::Keras2, &json!([null, 3]), "Flatten", &none, &none, flat);
@@ -123,7 +123,7 @@ fn a_free_size_that_follows_is_written_out() {
 
 #[test]
 fn what_tensorflow_js_cannot_read_of_its_own() {
-    let warning = "TensorFlow.js writes the activation `gelu_new` and does not find it again";
+    let warning = "TensorFlow.js writes the activation `gelu_new` but cannot read it";
     let gelu = json!({ "activation": "gelu_new" });
     check(Family::TensorFlowJs, &json!([null, 3]), "Activation", &gelu, &gelu, &[warning]);
 }
@@ -205,7 +205,7 @@ fn calls_and_ports_of_keras_3() {
 fn operations_stay_what_they_are() {
     let model = keras3(&[("Add", "y", json!({}), call(&json!([tensor("x"), 1.0]), &json!({})))]);
     let Encoded { topology, warnings } = encoded(Family::Keras3, &model);
-    assert_eq!(warnings, ["layer `y` (Add): TensorFlow.js knows no operations on tensors in a model"]);
+    assert_eq!(warnings, ["layer `y` (Add): TensorFlow.js has no operations on tensors in a model"]);
     // Parsed with TensorFlow.js's rules, it is still an operation and not the layer of that name.
     let producer = Producer::of(Family::TensorFlowJs);
     let again = parse(&topology, producer, &CustomDefs::default(), &Limits::default()).unwrap();
@@ -270,7 +270,7 @@ fn names_of_weights() {
     assert_eq!(named.names, ["a/d/kernel", "a/d/bias", "b/d/kernel", "b/d/bias"]);
     assert_eq!(
         named.warnings[0],
-        "weight `d/kernel` of several nested models is written as `a/d/kernel`, which TensorFlow.js does not find"
+        "weight `d/kernel` of several nested models is written as `a/d/kernel`, which TensorFlow.js cannot find"
     );
 }
 

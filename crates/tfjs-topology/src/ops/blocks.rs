@@ -109,7 +109,8 @@ impl LayerDef for Blocks {
         let blocks: Option<Vec<usize>> =
             blocks.into_iter().map(|block| cx.known_dim(block).filter(|&b| b > 0)).collect();
         let blocks = blocks.filter(|blocks| blocks.len() < cx.ty(x).rank());
-        let blocks = blocks.ok_or_else(|| Error::malformed(format!("blocks of {text} are none of these axes")))?;
+        let blocks =
+            blocks.ok_or_else(|| Error::malformed(format!("blocks of {text} do not match the spatial axes")))?;
         cx.mixes_batch();
         let borders = pairs(cx, &args, if self.to_batch { "paddings" } else { "crops" }, blocks.len())?;
         let value = match self.to_batch {

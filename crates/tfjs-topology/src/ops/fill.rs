@@ -64,7 +64,7 @@ impl Fill {
             [] | [_] => args.sizes(cx, &["dims", "shape"], Some(0))?,
             items => sizes::of_args(cx, items)?,
         };
-        let dims = dims.ok_or_else(|| Error::unsupported("a shape that follows from data is not supported"))?;
+        let dims = dims.ok_or_else(|| Error::unsupported("a shape that depends on data is not supported"))?;
         check_shape(cx, &dims)?;
         let dtype = sizes::dtype(args, &["dtype"], None)?;
         let number = match self.kind {

@@ -423,7 +423,7 @@ fn equation(
     let fits = a.lead.len() == b.lead.len() && a.lead.iter().zip(&b.lead).all(|(&a, &b)| cx.same(a, b).is_some());
     if !fits || cx.same(a.rows, b.rows).is_none() {
         let (a, b) = (cx.shape(a.value), cx.shape(b.value));
-        return Err(Error::malformed(format!("shapes {a} and {b} are no two sides of an equation")));
+        return Err(Error::malformed(format!("shapes {a} and {b} are not the two sides of an equation")));
     }
     if turned {
         a.value = cx.transpose(a.value, &[0, 2, 1])?;
@@ -587,7 +587,7 @@ mod tests {
     fn refuses() {
         refused("Inv", json!(["f:?,3,4"]), "expected square matrices, found shape [?,3,4]");
         refused("Det", json!(["f:4"]), "expected matrices, found shape [4]");
-        let message = "shapes [?,3,3] and [?,4,1] are no two sides of an equation";
+        let message = "shapes [?,3,3] and [?,4,1] are not the two sides of an equation";
         refused("Solve", json!(["f:?,3,3", "f:?,4"]), message);
     }
 }

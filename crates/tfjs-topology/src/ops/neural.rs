@@ -383,7 +383,7 @@ fn sequence_mask(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     let lengths = args.need_value(cx, &["lengths"], Some(0))?;
     let steps = match args.sizes(cx, &["maxlen"], Some(1))?.as_deref() {
         Some(&[steps]) if cx.at_least(steps, Dim::ZERO) => steps,
-        None => return Err(Error::unsupported("a mask whose length follows from data is not supported")),
+        None => return Err(Error::unsupported("a mask whose length depends on data is not supported")),
         _ => return Err(Error::malformed("expected a number of steps as `maxlen`")),
     };
     let dtype = sizes::dtype(args, &["dtype"], Some(2))?.unwrap_or(ValueType::Bool);
@@ -489,6 +489,6 @@ mod tests {
             "expected `query` of rank 4, found shape [?,5,4]",
         );
         refused("BatchNorm", json!(["f:?,5,4", "f:4", "f:4"]), "missing `axis`");
-        refused("SequenceMask", json!(["i:?"]), "a mask whose length follows from data is not supported");
+        refused("SequenceMask", json!(["i:?"]), "a mask whose length depends on data is not supported");
     }
 }

@@ -154,7 +154,9 @@ fn put(cx: &mut LowerCx<'_>, how: Combine, base: Value, places: Value, rows: Val
         Combine::Multiply => one_by_one(cx, BinaryOp::Mul, base, places, rows),
         Combine::Max => one_by_one(cx, BinaryOp::Max, base, places, rows),
         Combine::Min => one_by_one(cx, BinaryOp::Min, base, places, rows),
-        Combine::Mean | Combine::MeanOfRoots => Err(Error::bug("a mean of what is there and what is put")),
+        Combine::Mean | Combine::MeanOfRoots => {
+            Err(Error::bug("scattered values cannot be averaged with existing ones"))
+        }
     }
 }
 
@@ -315,7 +317,7 @@ fn segments(cx: &mut LowerCx<'_>, args: &Args<'_>, how: Combine) -> Result<Value
     let count = match args.sizes(cx, &["num_segments"], Some(2))?.as_deref() {
         Some(&[count]) if !sorted && cx.at_least(count, Dim::ZERO) => count,
         None => {
-            let message = "the number of segments follows from data, which is not supported: give `num_segments`";
+            let message = "the number of segments depends on data, which is not supported: give `num_segments`";
             return Err(Error::unsupported(message));
         }
         _ => return Err(Error::malformed("expected a number of segments of at least 0").at_json("num_segments")),
@@ -403,7 +405,7 @@ mod tests {
 
     #[test]
     fn refuses() {
-        let message = "the number of segments follows from data, which is not supported: give `num_segments`";
+        let message = "the number of segments depends on data, which is not supported: give `num_segments`";
         refused("SegmentSum", json!(["f:?,3", "i:?"]), message);
         let message = "segments of shape [?,3] do not fit values of shape [?,2]";
         refused_with("SegmentSum", json!({"num_segments": 4}), json!(["f:?,2", "i:?,3"]), message);

@@ -166,7 +166,7 @@ fn counted(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     let length = match (least, most) {
         (Some(least), Some(most)) if least == most => most,
         _ => {
-            let message = "the number of bins follows from data, which is not supported: give `minlength` and \
+            let message = "the number of bins depends on data, which is not supported: give `minlength` and \
                            `maxlength` of the same number, or sum the rows of `one_hot`";
             return Err(Error::unsupported(message));
         }
@@ -330,7 +330,7 @@ fn confusion(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     let labels = args.need_value(cx, &["labels"], Some(0))?;
     let predictions = args.need_value(cx, &["predictions"], Some(1))?;
     let Some(classes) = count(cx, args, "num_classes", Some(2))? else {
-        let message = "the number of classes follows from data, which is not supported: give `num_classes`";
+        let message = "the number of classes depends on data, which is not supported: give `num_classes`";
         return Err(Error::unsupported(message));
     };
     let weights = args.value(cx, &["weights"], Some(3))?;
@@ -453,7 +453,7 @@ mod tests {
 
     #[test]
     fn refuses() {
-        let message = "the number of bins follows from data, which is not supported: give `minlength` and `maxlength` of \
+        let message = "the number of bins depends on data, which is not supported: give `minlength` and `maxlength` of \
                        the same number, or sum the rows of `one_hot`";
         refused("Bincount", json!(["i:?"]), message);
         let message = "values of shape [3] are not to be found in sequences of shape [?,3]";

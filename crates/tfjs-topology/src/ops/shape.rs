@@ -244,7 +244,7 @@ mod tests {
         let message = "shape [2,3] cannot become [-1, 4]";
         refused_with("Reshape", json!({"newshape": [-1, 4]}), json!(["f:2,3"]), message);
         refused_with("Reshape", json!({"newshape": [-1, -1]}), json!(["f:?,3"]), "shape [?,3] cannot become [-1, -1]");
-        let message = "axes [0, 0] are no order of the axes of shape [?,3]";
+        let message = "axes [0, 0] are not a permutation of the axes of shape [?,3]";
         refused_with("Transpose", json!({"axes": [0, 0]}), json!(["f:?,3"]), message);
         let message = "axis 1 of shape [?,3] does not have length 1";
         refused_with("Squeeze", json!({"axis": 1}), json!(["f:?,3"]), message);

@@ -318,7 +318,7 @@ impl Statistic {
         })
     }
 
-    /// The axes, which are at different positions in the arguments of different operations, and have a default in `Normalize`.
+    /// The axes. Their position among the arguments depends on the operation; `Normalize` has default axes.
     fn axes(&self, cx: &LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Option<Vec<usize>>> {
         use StatisticKind as K;
         let position = match self.kind {

@@ -421,10 +421,12 @@ impl FromOpConfig for TensorFlowOp {
             None => Map::new(),
             Some(other) => return Err(expected("numbers by position", other).at_json("constants")),
         };
-        let position = |(key, value): (String, Value)| match key.parse::<usize>() {
-            Ok(position) if position < count => Ok((position, value)),
-            _ => Err(Error::malformed(format!("`{}` is no position of an input", shorten(&key))).at_json("constants")),
-        };
+        let position =
+            |(key, value): (String, Value)| match key.parse::<usize>() {
+                Ok(position) if position < count => Ok((position, value)),
+                _ => Err(Error::malformed(format!("`{}` is not the position of an input", shorten(&key)))
+                    .at_json("constants")),
+            };
         let constants = constants.into_iter().map(position).collect::<Result<_>>()?;
         let op = Box::new(Op::read(operation, &Map::new(), config.cx())?);
         Ok(TensorFlowOp { op, inputs, count, constants, attributes })
@@ -563,7 +565,7 @@ mod tests {
         let message = "`TensorFlowOpLayer` has the TensorFlow operation `Sigmoidd`, which is not supported; did you mean `Sigmoid`?";
         assert_eq!(error.to_string(), message);
         let error = read(json!({"node_def": "{\"op\": \"Add\"}", "constants": {"7": 1}})).unwrap_err();
-        assert_eq!(error.to_string(), "`constants`: `7` is no position of an input");
+        assert_eq!(error.to_string(), "`constants`: `7` is not the position of an input");
         assert_eq!(
             read(json!({"node_def": "Add"})).unwrap_err().to_string(),
             "`node_def`: expected a node of a graph as JSON"

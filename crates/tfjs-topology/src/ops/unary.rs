@@ -188,7 +188,7 @@ impl Unary {
             UnaryKind::Ceil => UnaryOp::Ceil,
             UnaryKind::Round => UnaryOp::RoundEven,
             UnaryKind::Activation(_) | UnaryKind::Clip => {
-                return Err(Error::bug(format!("{:?} is no elementary function", self.kind)));
+                return Err(Error::bug(format!("{:?} is not an elementary function", self.kind)));
             }
         };
         cx.unary(op, x)

@@ -70,7 +70,7 @@ pub(super) fn functional(name: &str, map: &Map<String, Value>, cx: &ReadCx<'_>) 
     }
     match built {
         Value::Object(map) => Ok(map),
-        _ => Err(Error::bug("a configuration that is no object")),
+        _ => Err(Error::bug("a configuration that is not an object")),
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn read(name: &str, config: &Map<String, Value>, cx: &ReadCx<'_>) -> 
         let read = nodes.map_or(Ok(Vec::new()), |nodes| read_calls(nodes, &|n| names.contains_key(n)));
         let read = read.and_then(|calls| match (&entry.body, calls.len()) {
             (LayerBody::Input(_), 1..) => {
-                Err(Error::malformed("an InputLayer is called by nobody, expected an empty `inbound_nodes`"))
+                Err(Error::malformed("an InputLayer has no inputs, expected an empty `inbound_nodes`"))
             }
             _ => Ok(calls),
         });

@@ -47,9 +47,7 @@ fn chain(name: &str, mut layers: Vec<LayerEntry>, config: &Value, cx: &ReadCx<'_
     }
     for (i, entry) in layers.iter_mut().enumerate().skip(1) {
         if matches!(entry.body, LayerBody::Input(_)) {
-            return Err(
-                Error::malformed("an InputLayer stands after the first place of a Sequential").at_layer(&entry.name)
-            );
+            return Err(Error::malformed("an InputLayer must be the first layer of a Sequential").at_layer(&entry.name));
         }
         entry.calls = vec![Call::of([TensorRef { layer: i - 1, call: 0, tensor: 0 }])];
     }

@@ -90,7 +90,7 @@ impl Rule for BatchNorm {
 
 /// The value to normalize, and the parameters in the dtype of the computation.
 fn split(operands: &[Typed]) -> Result<(&Tensor, Vec<Tensor>)> {
-    let (x, parameters) = operands.split_first().ok_or_else(|| Error::bug("a normalization of nothing"))?;
+    let (x, parameters) = operands.split_first().ok_or_else(|| Error::bug("a normalization without operands"))?;
     let parameters = parameters.iter().map(|parameter| Ok(wide(parameter.tensor()?)?));
     Ok((x.tensor()?, parameters.collect::<Result<Vec<Tensor>>>()?))
 }

@@ -130,7 +130,7 @@ mod tests {
         let swish = json!({"activation": "swish"});
         let warning = "TensorFlow.js ignores `dilation_rate` of depthwise convolutions";
         check_encoded(Family::Keras2, &json!([null, 8, 8, 4]), "DepthwiseConv2D", &dilated, &swish, &[warning]);
-        let unknown = "TensorFlow.js knows no layer of this class";
+        let unknown = "TensorFlow.js has no layer of this class";
         check_encoded(Family::Keras2, &json!([null, 8, 4]), "DepthwiseConv1D", &dilated, &swish, &[unknown]);
     }
 }

@@ -82,7 +82,7 @@ impl LayerDef for SeparableConv {
         }
         let spatial = &self.windows.spatial;
         if spatial.count == 2 && spatial.format == DataFormat::ChannelsFirst && self.use_bias {
-            out.warn("TensorFlow.js adds the bias along the height where the channels stand first");
+            out.warn("TensorFlow.js adds the bias along the height if channels are first");
         }
         Ok(())
     }
@@ -164,9 +164,9 @@ mod tests {
         let written = json!({"kernel_initializer": null, "activation": "swish"});
         check_encoded(Family::Keras2, &json!([null, 8, 8, 4]), "SeparableConv2D", &config, &written, &[]);
         let first = json!({"filters": 4, "kernel_size": 3, "data_format": "channels_first"});
-        let warning = "TensorFlow.js adds the bias along the height where the channels stand first";
+        let warning = "TensorFlow.js adds the bias along the height if channels are first";
         check_encoded(Family::Keras2, &json!([null, 4, 8, 8]), "SeparableConv2D", &first, &first, &[warning]);
-        let unknown = "TensorFlow.js knows no layer of this class";
+        let unknown = "TensorFlow.js has no layer of this class";
         check_encoded(Family::Keras2, &json!([null, 8, 4]), "SeparableConv1D", &config, &written, &[unknown]);
     }
 }

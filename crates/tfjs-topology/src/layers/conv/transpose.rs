@@ -218,7 +218,7 @@ mod tests {
             "TensorFlow.js ignores `output_padding`",
         ];
         check_encoded(Family::Keras3, &json!([null, 8, 8, 4]), "Conv2DTranspose", &config, &swish, &warnings);
-        let unknown = "TensorFlow.js knows no layer of this class";
+        let unknown = "TensorFlow.js has no layer of this class";
         check_encoded(Family::Keras3, &json!([null, 8, 4]), "Conv1DTranspose", &config, &swish, &[unknown]);
     }
 }

@@ -114,7 +114,7 @@ mod tests {
         let config = json!({"factor": 0.5});
         let warning = "TensorFlow.js changes the width of images when it predicts, too";
         check_encoded(Family::Keras2, &json!([null, 8, 8, 3]), "RandomWidth", &config, &config, &[warning]);
-        let unknown = "TensorFlow.js knows no layer of this class";
+        let unknown = "TensorFlow.js has no layer of this class";
         check_encoded(Family::Keras2, &json!([null, 8, 8, 3]), "RandomHeight", &config, &config, &[unknown]);
     }
 }

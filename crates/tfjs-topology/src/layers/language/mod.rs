@@ -43,5 +43,5 @@ fn positions(cx: &mut LowerCx<'_>, args: Arguments<'_>, steps: Dim) -> Result<Va
 /// A value of the wrong kind; [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a tensor.
 fn start(args: Arguments<'_>) -> Result<u32> {
     let index: i64 = args.constant("start_index")?.unwrap_or(0);
-    u32::try_from(index).map_err(|_| Error::malformed(format!("`start_index` {index} is no position")))
+    u32::try_from(index).map_err(|_| Error::malformed(format!("`start_index` {index} is not a position")))
 }

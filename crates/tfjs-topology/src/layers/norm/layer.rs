@@ -74,7 +74,7 @@ impl LayerDef for LayerNormalization {
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
         if self.rms_scaling {
-            out.warn("TensorFlow.js knows no `rms_scaling`");
+            out.warn("TensorFlow.js has no `rms_scaling`");
         }
         super::warn_of_rank(out);
         Ok(())
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn what_tensorflow_js_computes_otherwise() {
         let rms = json!({"rms_scaling": true});
-        let warning = "TensorFlow.js knows no `rms_scaling`";
+        let warning = "TensorFlow.js has no `rms_scaling`";
         check_encoded(Family::Keras3, &json!([null, 3]), "LayerNormalization", &rms, &rms, &[warning]);
         let ranks = "TensorFlow.js normalizes ranks 2 to 4 only, not 5";
         check_encoded(

@@ -117,7 +117,7 @@ mod tests {
         let written = json!({"layer": {"class_name": "Dense", "config": {
             "name": "d", "units": 2, "activation": "swish",
         }}});
-        let unknown = "TensorFlow.js knows no layer of this class";
+        let unknown = "TensorFlow.js has no layer of this class";
         check_encoded(Family::Keras3, &json!([null, 4]), "SpectralNormalization", &config, &written, &[unknown]);
     }
 }

@@ -191,7 +191,7 @@ mod tests {
         let (one, two, three) = (json!([null, 4, 8]), json!([null, 4, 8, 8]), json!([null, 4, 8, 8, 8]));
         check_encoded(Family::Keras3, &one, "GlobalMaxPooling1D", &config, &config, &[keepdims, format]);
         check_encoded(Family::Keras3, &two, "GlobalAveragePooling2D", &config, &config, &[keepdims]);
-        let unknown = "TensorFlow.js knows no layer of this class";
+        let unknown = "TensorFlow.js has no layer of this class";
         check_encoded(Family::Keras3, &three, "GlobalMaxPooling3D", &config, &config, &[unknown]);
     }
 }

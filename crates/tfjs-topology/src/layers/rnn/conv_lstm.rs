@@ -390,7 +390,7 @@ mod tests {
         let config = json!({"filters": 2, "kernel_size": 3});
         let expect = json!({"recurrent_activation": "hard_sigmoid"});
         check_encoded(Family::Keras2, &images, "ConvLSTM2D", &config, &expect, &[]);
-        let warning = "TensorFlow.js knows no layer of this class";
+        let warning = "TensorFlow.js has no layer of this class";
         check_encoded(Family::Keras2, &json!([null, 4, 8, 1]), "ConvLSTM1D", &config, &json!({}), &[warning]);
     }
 }

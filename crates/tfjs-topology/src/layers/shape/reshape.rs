@@ -29,7 +29,7 @@ impl FromConfig for Reshape {
             .into_iter()
             .map(|dim| match dim {
                 None | Some(-1) => Ok(None),
-                Some(n) => usize::try_from(n).map(Some).map_err(|_| wrong(format!("`{n}` is no dimension"))),
+                Some(n) => usize::try_from(n).map(Some).map_err(|_| wrong(format!("`{n}` is not a dimension"))),
             })
             .collect::<Result<_>>()?;
         if target.iter().filter(|dim| dim.is_none()).count() > 1 {
@@ -138,7 +138,7 @@ mod tests {
         check_refused("Reshape", json!({"target_shape": [-1, 0]}), &["?,0"], misfit);
         let message = "`config.target_shape`: expected at most one open dimension, found [?,?]";
         check_refused("Reshape", json!({"target_shape": [-1, null]}), &[], message);
-        let message = "`config.target_shape`: `-2` is no dimension";
+        let message = "`config.target_shape`: `-2` is not a dimension";
         check_refused("Reshape", json!({"target_shape": [-2]}), &[], message);
         check_refused("Reshape", json!({}), &[], "`config`: missing `target_shape`");
     }

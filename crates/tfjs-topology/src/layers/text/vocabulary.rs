@@ -106,7 +106,7 @@ fn check_buckets(num_oov: usize, config: &Config<'_>) -> Result<()> {
     Limits::check("elements (num_oov_indices)", num_oov as u64, config.cx().limits.elements)
         .map_err(|e| e.at_json("config.num_oov_indices"))?;
     if num_oov > MANY {
-        config.cx().warn(format!("`num_oov_indices` is {num_oov}: unknown tokens are spread over so many indices"));
+        config.cx().warn(format!("`num_oov_indices` is {num_oov}: unknown tokens are spread over that many indices"));
     }
     Ok(())
 }

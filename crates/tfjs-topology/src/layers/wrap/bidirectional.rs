@@ -308,7 +308,7 @@ fn encode_direction(entry: &LayerEntry, prefix: &str, target: Target, out: &Enco
     };
     out.part(&entry.class_name, &entry.config, |part| {
         if !layer.is_in_tensorflow_js(built_in_name(&entry.class_name)) {
-            part.warn("TensorFlow.js knows no layer of this class");
+            part.warn("TensorFlow.js has no layer of this class");
         }
         // Keras sets this key itself. It matters only if there are masks, and those have a warning of their own.
         part.remove("zero_output_for_mask");
@@ -531,7 +531,7 @@ mod tests {
         check_encoded(Family::Keras2, &sequence, "Bidirectional", &config, &json!({}), &[warning]);
         let config = wrapped("CuDNNLSTM", json!({"name": "c", "units": 2}), json!({}));
         let found = encoded(Family::Keras2, &after_input(&sequence, "Bidirectional", &config)).warnings;
-        assert_eq!(found, ["layer `l` (CuDNNLSTM): TensorFlow.js knows no layer of this class"]);
+        assert_eq!(found, ["layer `l` (CuDNNLSTM): TensorFlow.js has no layer of this class"]);
     }
 
     #[test]

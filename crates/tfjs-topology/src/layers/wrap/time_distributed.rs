@@ -285,7 +285,7 @@ mod tests {
         check_encoded(Family::Keras2, &images, "TimeDistributed", &reshape, &expect, &[]);
         let norm = wrapped("UnitNormalization", json!({"name": "u"}));
         let found = encoded(Family::Keras3, &after_input(&images, "TimeDistributed", &norm)).warnings;
-        assert_eq!(found, ["layer `l/u` (UnitNormalization): TensorFlow.js knows no layer of this class"]);
+        assert_eq!(found, ["layer `l/u` (UnitNormalization): TensorFlow.js has no layer of this class"]);
     }
 
     #[test]
