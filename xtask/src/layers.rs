@@ -76,7 +76,7 @@ macro_rules! declare { ($($type:ident)*) => {} }
     }
 
     #[test]
-    fn what_cannot_be_read_is_an_error_and_no_empty_list() {
+    fn unreadable_text_is_an_error_and_not_an_empty_list() {
         assert!(list("fn main() {}", "for_each_layer").is_err());
         assert!(list(LIST, "for_each_op").is_err());
         assert!(list(&LIST.replace("\"Dense\"", "Dense"), "for_each_layer").is_err());

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn an_axis_of_nothing() {
+    fn an_empty_axis() {
         for cpu in cpus() {
             for inner in [1, 2] {
                 let all = |reduction| {

@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_read_is_known() {
+    fn unread_keys_are_reported() {
         let json = json!({"name": "d", "units": 3, "kernelInitializer": {}, "groups": 2, "seed": null});
         check(
             json,

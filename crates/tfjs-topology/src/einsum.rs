@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none() {
+    fn invalid_texts() {
         let message = "expected an equation such as `ab,bc->ac` or `...x,xy->...y`, found `a1->b`";
         check("a1->b", &[2], message);
         check("ab->ba", &[3], "operand 1 of the equation has 2 axes, found a tensor of rank 3");

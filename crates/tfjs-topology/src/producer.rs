@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_are_cut_where_they_are_none() {
+    fn versions_are_cut_at_invalid_characters() {
         check(Some("2.15\u{1b}]0;x\u{7}\nverified:\tall"), None, Value::Null, "Keras 2 (2.15)");
         check(Some("2.15\u{202e}1"), None, Value::Null, "Keras 2 (2.15)");
         check(Some("2.4.0+nv20.12-rc1_x"), None, Value::Null, "Keras 2 (2.4.0+nv20.12-rc1_x)");

@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_transport_nobody_asked_for_is_found() {
+    fn an_unrequested_transport_is_found() {
         let bare: &[&str] = &["--no-default-features"];
         assert_eq!(check_tree("tfjs-io", "tfjs-io v0.1.0\nbytes v1.12.0\n", bare, TRANSPORT), []);
         let tree = "tfjs-io v0.1.0\nhyper v1.12.0\nbytes v1.12.0 (*)\n";

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_nobody_compiles_is_found() {
+    fn an_uncompiled_file_is_found() {
         let files = [
             TextFile::new("c/src/lib.rs", "mod a;\npub mod b;\n// mod lost;\n"),
             TextFile::new("c/src/a.rs", "mod deep; #[cfg(test)] #[path = \"a_tests.rs\"] mod tests;"),

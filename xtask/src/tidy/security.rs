@@ -230,7 +230,7 @@ fn ignored() {}
     }
 
     #[test]
-    fn a_table_that_is_none_is_found() {
+    fn a_missing_table_is_found() {
         let found = check_table("# X\n| a |\n|---|\n| x |\n", &BTreeMap::new(), |_| None);
         assert!(found.len() == 1 && found[0].what.contains("no table"), "{found:?}");
         let found = check_table(&format!("{HEADING}\n| a |\n|---|\n| x | y |\n"), &BTreeMap::new(), |_| None);

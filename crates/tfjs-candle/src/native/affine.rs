@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_twice_stays() {
+    fn values_read_twice_are_kept() {
         let twice = |b: &mut Builder, x, w: &[Value]| {
             let y = b.mul(x, w[0])?;
             let z = b.mul(y, w[1])?;

@@ -29,7 +29,7 @@ pub(super) enum Format {
 
 impl Format {
     /// Whether a weight can be packed in this form as its bytes arrive, and be kept only in this form.
-    fn is_a_place(self) -> bool {
+    fn is_packable_on_arrival(self) -> bool {
         match self {
             Format::Matrix { transposed, .. } => !transposed,
             Format::Conv { .. } | Format::Depthwise { .. } => true,
@@ -83,7 +83,7 @@ pub(super) fn packed_slots(
         values.extend(want.values());
         for (id, format) in want.packed(derived) {
             match derived.slot(id) {
-                Some(slot) if format.is_a_place() => {
+                Some(slot) if format.is_packable_on_arrival() => {
                     let known = *formats.entry(slot).or_insert(format);
                     if known != format {
                         row_major.insert(slot);

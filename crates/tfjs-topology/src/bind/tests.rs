@@ -116,7 +116,7 @@ fn a_number_behind_the_whole_name() {
 
 /// Other numbers, other shapes and names of other layers are not suggested.
 #[test]
-fn what_cannot_be_meant_is_not_suggested() {
+fn implausible_names_are_not_suggested() {
     let none = |model: &Value, weights: &[(&str, &[usize])]| {
         let lines = lines(model, weights);
         assert!(!lines.iter().any(|line| line.contains("nearest")), "{lines:?}");

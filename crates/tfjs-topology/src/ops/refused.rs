@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_supported_is_not_refused() {
+    fn supported_operations_are_not_refused() {
         for name in crate::ops::OPS {
             assert_eq!(why(name), None, "`{name}`");
         }

@@ -296,7 +296,7 @@ fn block(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
 }
 
 /// The value of an empty segment.
-fn of_nothing(how: Combine, element: ElementType) -> f64 {
+fn empty_segment(how: Combine, element: ElementType) -> f64 {
     match (how, element) {
         (Combine::Multiply, _) => 1.0,
         (Combine::Max, ElementType::I32) => f64::from(i32::MIN),
@@ -343,7 +343,7 @@ fn segments(cx: &mut LowerCx<'_>, args: &Args<'_>, how: Combine) -> Result<Value
     let element = cx.ty(rows).element;
     let mut into = cx.dims_of(rows);
     into[0] = more;
-    let base = cx.full(element, &into, of_nothing(how, element))?;
+    let base = cx.full(element, &into, empty_segment(how, element))?;
     let averages = matches!(how, Combine::Mean | Combine::MeanOfRoots);
     let value = put(cx, if averages { Combine::Add } else { how }, base, ids, rows)?;
     let value = cx.slice_axis(value, 0, Range { start: Dim::ZERO, len: count, step: 1 })?;

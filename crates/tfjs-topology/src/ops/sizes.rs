@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_that_nobody_knows_are_reported() {
+    fn unknown_arguments_are_reported() {
         let layers = [
             call("y", "math.add", json!("x"), json!({"y": 1.0, "name": "sum", "foo": 3, "bar": null})),
             call("z", "reshape", json!("y"), json!({"shape": [-1, 2], "order": "F"})),

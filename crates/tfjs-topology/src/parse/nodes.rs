@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_call() {
+    fn invalid_calls() {
         for nodes in [json!({}), json!([3]), json!([[["a", 0]]]), json!([[["a", -1, 0]]]), json!([{"args": 3}])] {
             assert!(read_calls(&nodes, &|_| true).is_err(), "{nodes}");
         }

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_producers_write_is_known() {
+    fn names_that_producers_write_are_known() {
         check_dense(json!({"kernel_initializer": "glorot_uniform", "biasInitializer": {"className": "Zeros"}}), &[]);
         check_dense(json!({"kernel_initializer": {"class_name": "keras.initializers>HeNormal", "config": {}}}), &[]);
         check_dense(json!({"kernel_initializer": {"class_name": "GlorotUniformV2", "config": {}}}), &[]);
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_knows_is_said() {
+    fn unknown_names_are_reported() {
         check_dense(
             json!({"kernel_initializer": {"class_name": "Team>Spiral", "config": {}}}),
             &[

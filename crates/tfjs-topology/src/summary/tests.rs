@@ -150,7 +150,7 @@ fn a_graph() {
 }
 
 #[test]
-fn a_width_of_nothing_still_has_columns() {
+fn width_zero_still_has_columns() {
     let producer = Producer::of(Family::Keras2);
     let def = parse(&sequential(), producer, &CustomDefs::default(), &Limits::default()).unwrap();
     let graph = lower(&def, &LowerOptions::default()).unwrap().graph;

@@ -6,7 +6,7 @@
 use super::layout::surround;
 use super::math::product;
 use super::reduce::sum;
-use super::taps::{Laid, Taps, meets_nothing};
+use super::taps::{Laid, Taps, no_overlap};
 use candle_core::{Result, Tensor};
 use std::ops::Range;
 
@@ -26,7 +26,7 @@ pub(super) struct Convolution {
 
 impl Convolution {
     /// Whether any product is computed; otherwise every result is 0.
-    pub(super) fn meets(&self) -> bool {
+    pub(super) fn overlaps(&self) -> bool {
         self.taps.iter().all(|t| !t.indices.is_empty()) && self.batch > 0 && self.channels > 0 && self.filters > 0
     }
 
@@ -127,7 +127,7 @@ impl Convolution {
                 None => part,
             });
         }
-        total.ok_or_else(meets_nothing)?.reshape(self.output_dims())
+        total.ok_or_else(no_overlap)?.reshape(self.output_dims())
     }
 
     /// The transpose with respect to the input: `[n, s.., channels]` of `dy [n, p.., filters]`.

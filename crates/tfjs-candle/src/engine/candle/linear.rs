@@ -47,7 +47,7 @@ impl Rule for Conv {
     fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
         let [x, kernel] = tensors(operands)?;
         let convolution = convolution(&self.windows, self.groups, x.dims(), kernel.dims().last())?;
-        if !convolution.meets() {
+        if !convolution.overlaps() {
             return site.full(0.0);
         }
         site.one(convolution.forward(&multipliable(x)?, &multipliable(kernel)?)?.to_dtype(x.dtype())?)
@@ -58,7 +58,7 @@ impl Rule for ConvInput {
     fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
         let [dy, kernel] = tensors(operands)?;
         let convolution = convolution(&self.windows, self.groups, &site.expected(0)?.dims, dy.dims().last())?;
-        if !convolution.meets() {
+        if !convolution.overlaps() {
             return site.full(0.0);
         }
         // The contribution of each position to each element of its window.
@@ -71,7 +71,7 @@ impl Rule for ConvKernel {
     fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
         let [x, dy] = tensors(operands)?;
         let convolution = convolution(&self.windows, self.groups, x.dims(), dy.dims().last())?;
-        if !convolution.meets() {
+        if !convolution.overlaps() {
             return site.full(0.0);
         }
         let windows = convolution.image_elements().saturating_mul(convolution.batch);

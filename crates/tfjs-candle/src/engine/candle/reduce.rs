@@ -19,7 +19,7 @@ impl Rule for Reduce {
         }
         let x = &wide(given.tensor()?)?;
         if x.elem_count() == 0 {
-            return site.full(of_nothing(*op));
+            return site.full(empty_reduction(*op));
         }
         let out = match op {
             ReduceOp::Sum => sum(x, axes)?,
@@ -35,7 +35,7 @@ impl Rule for Reduce {
 }
 
 /// The result of an empty reduction.
-fn of_nothing(op: ReduceOp) -> f64 {
+fn empty_reduction(op: ReduceOp) -> f64 {
     match op {
         ReduceOp::Sum | ReduceOp::Any => 0.0,
         ReduceOp::Prod | ReduceOp::All => 1.0,

@@ -88,7 +88,7 @@ impl Taps {
                 None => part,
             });
         }
-        total.ok_or_else(meets_nothing)
+        total.ok_or_else(no_overlap)
     }
 }
 
@@ -143,6 +143,6 @@ impl<'a> Laid<'a> {
 }
 
 /// An internal error: callers first check whether windows overlap their tensor.
-pub(super) fn meets_nothing() -> candle_core::Error {
-    candle_core::Error::Msg("a window that meets nothing".into())
+pub(super) fn no_overlap() -> candle_core::Error {
+    candle_core::Error::Msg("a window that does not overlap its tensor".into())
 }

@@ -4,7 +4,7 @@ use super::error::Result;
 use super::execute::Site;
 use super::math::{filled, is_nan, may_have_nan, select};
 use super::reduce::wide;
-use super::taps::{Laid, Taps, meets_nothing};
+use super::taps::{Laid, Taps, no_overlap};
 use super::typed::Typed;
 use super::{Results, Rule, tensors};
 use candle_core::Tensor;
@@ -69,7 +69,7 @@ fn fold(
 ) -> candle_core::Result<Tensor> {
     let views = Laid::new(x, std::slice::from_ref(taps), border)?.views()?;
     let mut views = views.into_iter();
-    let first = views.next().ok_or_else(meets_nothing)?;
+    let first = views.next().ok_or_else(no_overlap)?;
     views.try_fold(first, f)
 }
 

@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_cells_that_nobody_knows_are_reported() {
+    fn unknown_keys_of_cells_are_reported() {
         let cell =
             |class: &str, key: &str| json!({"class_name": class, "config": {"units": 2, key: true, "dropout": 0.5}});
         let cells =

@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_mixes_the_entries_of_a_batch_is_refused() {
+    fn layers_that_mix_the_entries_of_a_batch_are_refused() {
         let rnn = json!({"layer": {"class_name": "LSTM", "config": {"name": "l", "units": 4, "stateful": true}}});
         let message =
             "the layer inside of `TimeDistributed` mixes the entries of a batch (`l`), which is not supported";

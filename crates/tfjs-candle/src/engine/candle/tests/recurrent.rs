@@ -43,7 +43,7 @@ fn every_cell_with_and_without_masks() {
 }
 
 #[test]
-fn sequences_of_nothing() {
+fn empty_sequences() {
     for &cell in Cell::ALL {
         let gate = Gate(None);
         let (activation, recurrent_activation) = (gate, gate);

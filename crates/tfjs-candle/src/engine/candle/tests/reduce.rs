@@ -45,7 +45,7 @@ fn nan_wins() {
 }
 
 #[test]
-fn reductions_of_nothing() {
+fn empty_reductions() {
     check(&[floats(&[2, 0, 3], &[]), ints(&[0, 2], &[]), bools(&[0], &[])], |b, v| {
         let mut out = Vec::new();
         for op in [ReduceOp::Sum, ReduceOp::Mean, ReduceOp::Prod, ReduceOp::Max, ReduceOp::Min] {
