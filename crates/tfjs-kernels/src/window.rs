@@ -5,9 +5,8 @@ use crate::error::{KernelError, Result, check_rule, product};
 
 /// The geometry of a 2D convolution over channels-last images.
 ///
-/// Output `(y, x)` reads inputs
-/// `(y * stride_h + i * dilation_h - pad_top, x * stride_w + j * dilation_w - pad_left)`. Positions outside the input
-/// are zero.
+/// Output `(y, x)` reads inputs `(y * stride_h + i * dilation_h - pad_top, x * stride_w + j * dilation_w - pad_left)`.
+/// Positions outside the input are zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the names say it")]
 #[allow(clippy::exhaustive_structs, reason = "callers write all fields")]

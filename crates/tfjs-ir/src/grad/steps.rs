@@ -4,7 +4,6 @@
 //! invariant of the adjoint loop, and a slice is taken from the same sequence. Values that are the same at each step
 //! are computed again. All other values are stored: the loop collects them, and the adjoint loop takes them as a
 //! sequence.
-//! values are stored: the loop collects them, and the adjoint loop takes them as a sequence.
 
 use crate::build::Builder;
 use crate::dim::Dim;

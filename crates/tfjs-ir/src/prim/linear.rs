@@ -89,9 +89,8 @@ primitive! {
 }
 
 primitive! {
-    /// The transpose of [`Conv`] with respect to its input: a transposed convolution, and the gradient. Operands: `dy
-    /// [n, s'.., o]`,
-    /// kernel `[k.., c / groups, o]`. Result: `[n, s.., c]`.
+    /// The transpose of [`Conv`] with respect to its input: a transposed convolution, and the gradient. Operands:
+    /// `dy [n, s'.., o]`, kernel `[k.., c / groups, o]`. Result: `[n, s.., c]`.
     ConvInput {
         /// The window along each spatial axis, of the convolution.
         windows: Vec<Window>,

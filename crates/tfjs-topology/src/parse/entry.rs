@@ -90,8 +90,8 @@ fn read_body(class: &str, name: &str, entry: &Value, config: &Value, cx: &ReadCx
         return Ok(LayerBody::Layer(Layer::read(class, object()?, cx)?.layer));
     }
     Ok(match class {
-        // In Keras before 2.3, a Sequential's configuration is the bare list of layers.
-        // A Pipeline of Keras 3 is a list of layers too.
+        // In Keras before 2.3, a Sequential's configuration is the bare list of layers. A Pipeline of Keras 3 is a list
+        // of layers too.
         "Sequential" | "Pipeline" => LayerBody::Model(Box::new(sequential::read(name, config, &cx.deeper()?)?)),
         "Functional" | "Model" => LayerBody::Model(Box::new(functional::read(name, object()?, &cx.deeper()?)?)),
         _ if backbone::is_backbone(class) => {

@@ -20,9 +20,8 @@ use tfjs_ir::{ElementType, Value};
 use tfjs_manifest::{Error, Result};
 
 /// An attention whose query heads share heads of key and value. Weights: `query`: `kernel [in, query_heads, dim]`,
-/// `key`,
-/// `value`: `kernel [in, heads, dim]`, `attention_output`: `kernel [query_heads, dim, out]`, each with a `bias`; `gate` as
-/// `query`.
+/// `key`, `value`: `kernel [in, heads, dim]`, `attention_output`: `kernel [query_heads, dim, out]`, each with a `bias`;
+/// `gate` as `query`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupQueryAttention {
     /// The size of a head.

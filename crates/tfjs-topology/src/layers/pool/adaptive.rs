@@ -1,8 +1,8 @@
 //! `AdaptiveAveragePooling1D`, `2D`, `3D`, `AdaptiveMaxPooling1D`, `2D`, `3D` of Keras 3: pools whose windows are
 //! determined by the size of the output.
 //!
-//! Output `o` of `outputs` covers the elements from `floor(o * inputs / outputs)` to `ceil((o + 1) * inputs /
-//! outputs)`.
+//! Output `o` of `outputs` covers the elements from `floor(o * inputs / outputs)` to
+//! `ceil((o + 1) * inputs / outputs)`.
 //!
 //! Reference: <https://keras.io/api/layers/pooling_layers/>.
 

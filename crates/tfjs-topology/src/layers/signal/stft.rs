@@ -98,8 +98,8 @@ impl FromConfig for StftSpectrogram {
 const FREQUENCIES: usize = 3;
 
 impl StftSpectrogram {
-    /// One part of the transform of `signals`, `[batch * channels, time, 1]`, as `[batch, channels, frames,
-    /// frequencies]`.
+    /// One part of the transform of `signals`, `[batch * channels, time, 1]`, as
+    /// `[batch, channels, frames, frequencies]`.
     fn part(&self, cx: &mut LowerCx<'_>, name: &str, signals: Value, outer: [Dim; 2]) -> Result<Value> {
         let shape = Shape::new([self.window.size, 1, self.frequencies])?;
         let kernel = cx.weight(WeightDecl::new(name, shape))?;

@@ -20,9 +20,9 @@ use tfjs_manifest::{Error, Result};
 /// A recurrent layer that runs forwards and, with separate weights, backwards. Weights: those of the forward
 /// layer, then those of the backward one.
 ///
-/// Outputs: the merged output, or both if they are not merged, then the states of the forward and of the
-/// backward layer. Sequences of the backward layer are reversed before they are merged.
-/// The first half of initial states is for the forward layer.
+/// Outputs: the merged output, or both if they are not merged, then the states of the forward and of the backward
+/// layer. Sequences of the backward layer are reversed before they are merged. The first half of initial states is for
+/// the forward layer.
 #[derive(Clone, Debug)]
 pub struct Bidirectional {
     /// The layer that runs from the first step.
