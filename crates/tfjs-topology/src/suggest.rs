@@ -48,8 +48,8 @@ pub(crate) fn similarity(a: &str, b: &str) -> f64 {
     if a.len().max(b.len()) > LONGEST { 0.0 } else { strsim::normalized_damerau_levenshtein(a, b) }
 }
 
-/// Whether the lengths allow names to be near: each additional character is a difference. Only lengths of ASCII names are
-/// compared, because other characters have several bytes.
+/// Whether the lengths allow names to be near: each additional character is a difference. Only lengths of ASCII names
+/// are compared, because other characters have several bytes.
 fn can_be_near(a: &str, b: &str) -> bool {
     let (short, long) = (a.len().min(b.len()), a.len().max(b.len()));
     long <= LONGEST && (!(a.is_ascii() && b.is_ascii()) || short as f64 >= NEAR * long as f64)

@@ -12,8 +12,8 @@
 //! - `max` and `min` are NaN if one operand is. The position of the largest or smallest element is that of the first
 //!   NaN, if there is one, and otherwise that of the first of equal elements.
 //! - An integer divided by 0 is 0, and so is an integer modulo 0. `floor_div` rounds down and `mod` has the sign of the
-//!   divisor, as in
-//!   Python. For floating point `floor_div` rounds the quotient to the element type before it rounds down.
+//!   divisor, as in Python. For floating point `floor_div` rounds the quotient to the element type before it rounds
+//!   down.
 //! - `pow` of a negative number is NaN unless the exponent is whole. An integer to a negative power is 0, except for
 //!   the bases 1 and -1.
 //! - `round_even` rounds halves to the even neighbour.

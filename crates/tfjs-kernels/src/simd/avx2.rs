@@ -61,7 +61,7 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     fn prefetch(self, p: *const f32) {
-        // SAFETY: every x86-64 CPU has the instruction, which reads nothing and faults at no address.
+        // SAFETY: every x86-64 CPU has the instruction; it is a hint that cannot fault at any address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
     }
     #[inline(always)]

@@ -1,5 +1,5 @@
-//! The two sides of a report: the layers whose weights are not in the file, and the layers, as far as names tell,
-//! whose weights are not in the model.
+//! The two sides of a report: the layers whose weights are not in the file, and the surplus tensors of the file,
+//! grouped by the layers in their names.
 
 use super::{File, TensorId};
 use crate::graph::{LayerId, ModelGraph, SlotId};
@@ -55,7 +55,7 @@ pub(super) fn lacking<'a>(graph: &'a ModelGraph, missing: &[SlotId]) -> Vec<Lack
     out
 }
 
-/// The surplus tensors, grouped by layer as their names tell, in the file's order.
+/// The surplus tensors in the order of the file, grouped by the layers in their names.
 pub(super) fn surplus<'a>(file: &File<'a>, left: &[TensorId]) -> Vec<Surplus<'a>> {
     let mut out: Vec<Surplus<'_>> = Vec::new();
     let mut at: HashMap<&str, usize> = HashMap::new();

@@ -162,7 +162,7 @@ const REFUSED: &[(&[&str], &str)] = &[
             "RandomUniformInt",
             "Multinomial",
         ],
-        "it draws random numbers, which differ between frameworks without a seed of its own; use a layer for it",
+        "it draws random numbers, which differ between frameworks if it has no seed of its own; use a layer for it",
     ),
     (
         &[
