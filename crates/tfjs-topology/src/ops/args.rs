@@ -302,8 +302,8 @@ impl<'a> Args<'a> {
         let (a, b) = (Operand::read(cx, a)?, Operand::read(cx, b)?);
         let dtype = meeting(a.ty(cx), b.ty(cx));
         let (a, b) = (a.lower(cx, dtype)?, b.lower(cx, dtype)?);
-        // Operands of different ranks are aligned at the last axis, so the batch axis of one may be aligned with another
-        // axis of the other.
+        // Operands of different ranks are aligned at the last axis, so the batch axis of one may be aligned with
+        // another axis of the other.
         let ranks = (cx.ty(a.value).rank(), cx.ty(b.value).rank());
         if ranks.0 != ranks.1 && ranks.0 > 0 && ranks.1 > 0 && pair.iter().all(|arg| arg.tensor().is_some()) {
             cx.mixes_batch();
