@@ -1,6 +1,6 @@
 //! The project's own tasks: `cargo xtask ci | tidy | golden | conformance | bench | codegen | fuzz-smoke`.
 //!
-//! Depends on no runtime crate, so it builds in seconds whatever state they are in.
+//! It depends on no runtime crate, so it builds in seconds even if those do not compile.
 
 mod bench;
 mod ci;
@@ -36,7 +36,7 @@ usage: cargo xtask TASK
   fuzz-smoke [--seconds N] [--seeds] [TARGET...]
                           makes the seeds and runs each fuzz target for a minute; --seeds only makes them (nightly, cargo-fuzz)";
 
-/// What a task ends with; the text says what failed.
+/// The result of a task; the text says what failed.
 type Outcome = Result<(), String>;
 
 fn main() -> ExitCode {

@@ -1,7 +1,7 @@
-//! A pass: a convolution over three spatial axes becomes one over two.
+//! A pass that rewrites a convolution over three spatial axes as one over two.
 //!
-//! The elements that the window sees along the first axis, depth, stand side by side as channels; what is left is
-//! a convolution of images, as many as there are positions along the depth.
+//! The elements of the window along the first axis, depth, become channels. The result is a 2D convolution of images,
+//! one for each position along the depth.
 
 use tfjs_ir::prim::layout::{Padding, Range};
 use tfjs_ir::prim::linear::Conv;
@@ -12,7 +12,7 @@ use tfjs_manifest::Result;
 /// Rewrites convolutions over three axes without groups, those in the bodies of loops too.
 ///
 /// # Errors
-/// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for dimensions that are too large.
+/// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for dimensions past the limits.
 pub(super) fn as_images(program: &Program) -> Result<Program> {
     rewrite(program, Within::Loops, &mut |b, node, operands| match (&node.prim, operands) {
         (Prim::Conv(conv), &[x, kernel]) if conv.groups == 1 => rewritten(b, conv, x, kernel),
@@ -20,7 +20,7 @@ pub(super) fn as_images(program: &Program) -> Result<Program> {
     })
 }
 
-/// Kernels that are deeper are left to the interpreter.
+/// The largest kernel depth; the interpreter runs deeper ones.
 const MOST_TAPS: usize = 64;
 
 fn rewritten(b: &mut Builder, conv: &Conv, x: Value, kernel: Value) -> Result<Option<Vec<Value>>> {
@@ -29,7 +29,7 @@ fn rewritten(b: &mut Builder, conv: &Conv, x: Value, kernel: Value) -> Result<Op
     else {
         return Ok(None);
     };
-    // The parts of the input that the taps see stand beside each other: memory and nodes grow with their number.
+    // The slices of the input under the taps are concatenated, so memory and nodes grow with the number of taps.
     if depth.size > MOST_TAPS {
         return Ok(None);
     }

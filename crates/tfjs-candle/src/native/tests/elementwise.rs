@@ -1,4 +1,4 @@
-//! Functions of each element, and along axes.
+//! Elementwise functions, and functions along axes.
 
 use super::{Case, check, floats, input, weight};
 use tfjs_ir::ElementType::{Bool, F32, I32, I64, U8};
