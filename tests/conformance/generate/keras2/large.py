@@ -15,22 +15,16 @@ SEED = 20240229
 def gpt2():
     """The 124 million parameters of the smallest GPT-2 out of KerasNLP's layers, with logits through the table of its tokens."""
     from keras_nlp.layers import PositionEmbedding, ReversibleEmbedding, TransformerDecoder
+    from keras_nlp.src.utils.keras_utils import gelu_approximate
 
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     table = ReversibleEmbedding(50257, 768, name="token_embedding")
     x = table(tokens)
     x = L.Add(name="placed")([x, PositionEmbedding(1024, name="positions")(x)])
     for i in range(12):
-        block = TransformerDecoder(3072, 12, activation=gelu_approximate, layer_norm_epsilon=1e-5, normalize_first=True, name=f"block_{i}")
-        x = block(x)
+        x = TransformerDecoder(3072, 12, activation=gelu_approximate, layer_norm_epsilon=1e-5, normalize_first=True, name=f"block_{i}")(x)
     x = L.LayerNormalization(epsilon=1e-5, name="final_norm")(x)
     return keras.Model(tokens, table(x, reverse=True), name="gpt2_124m")
-
-
-def gelu_approximate(x):
-    from keras_nlp.utils.keras_utils import gelu_approximate
-
-    return gelu_approximate(x)
 
 
 def pictures(rng, low, high):
@@ -98,6 +92,7 @@ def measure_statistics(model, batch, rng):
 
 def main(name, folder):
     rng = np.random.default_rng(SEED)
+    keras.utils.set_random_seed(SEED)
     make, inputs = NETWORKS[name]
     model, batch = make(), inputs(rng)
     seed_weights(model, rng)
