@@ -361,7 +361,7 @@ async fn through_a_cache_and_offline() {
     let picture = models("digits/samples/3.png");
     let predict = |more: &[&str]| tfjs(&[&["predict", &url, "--image", &picture, "--cache", &cache], more].concat());
     let nothing = predict(&["--offline"]);
-    assert!(!nothing.success && nothing.err.contains("not in the cache, which is offline"), "{}", nothing.err);
+    assert!(!nothing.success && nothing.err.contains("not in the cache, and the load is offline"), "{}", nothing.err);
     assert_eq!(server.requests().len(), 0);
 
     let first = predict(&[]);

@@ -102,5 +102,5 @@ async fn weights_that_only_stream_cannot_be_lazy() {
     .await;
     let options = LoadOptions::new().with_lazy(true);
     let result = tfjs::load_layers_model(server.url("/model.json"), options).await;
-    check_error(result, Kind::Unsupported, "w.bin", "lazy loading reads from files on disk");
+    check_error(result, Kind::Unsupported, "w.bin", "lazy loading needs files on disk");
 }

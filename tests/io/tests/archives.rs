@@ -386,7 +386,7 @@ async fn other_archives_and_places_are_not_written() {
             handler.save(saved(), &IoCx::default()).await,
             Kind::Unsupported,
             name,
-            "only `.zip` can be written",
+            "expected an archive that ends in `.zip`",
         );
     }
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);

@@ -141,13 +141,13 @@ async fn offline_loads_what_was_loaded_before_and_lists_what_was_not() {
     let model = Fixture::new().await;
     let offline = || model.cache().with_offline(true);
     let nothing = model.load_with(offline()).await;
-    check_error(nothing, Kind::Fetch, "/m/model.json", "not in the cache, which is offline");
+    check_error(nothing, Kind::Fetch, "/m/model.json", "not in the cache, and the load is offline");
     // The JSON alone, as for a look at the model.
     handler(&model.url()).load(&IoCx::new(options(&model))).await.unwrap();
     let error = model.load_with(offline()).await.unwrap_err();
     assert_eq!(
         (error.kind(), error.message()),
-        (Kind::Fetch, "2 of 2 weight files are not in the cache, which is offline")
+        (Kind::Fetch, "2 of 2 weight files are not in the cache, and the load is offline")
     );
     let missing: Vec<&str> = error.details().iter().filter_map(|e| e.place().file.as_deref()).collect();
     assert!(missing[0].ends_with("/m/a.bin") && missing[1].ends_with("/m/b.bin"), "{error}");
@@ -429,7 +429,7 @@ async fn what_fails_its_checks_is_not_kept() {
     let json = model.site.clone();
     // A page of HTML where the JSON should be, as before a login.
     json.put("/m/model.json", "<html>", "ETag: \"login\"");
-    check_error(model.load_with(model.cache()).await, Kind::Fetch, "/m/model.json", "a page of HTML");
+    check_error(model.load_with(model.cache()).await, Kind::Fetch, "/m/model.json", "returned HTML or XML");
     json.put("/m/model.json", JSON, "ETag: \"1\"");
     // One byte short of what the manifest says, and HTTP finds nothing wrong with it.
     json.put("/m/b.bin", vec![0; LENGTHS[1] - 1], "ETag: \"short\"");

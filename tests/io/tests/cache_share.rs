@@ -93,7 +93,7 @@ async fn several_processes_fetch_a_model_once() {
 async fn the_environment_can_say_offline() {
     let model = Fixture::new().await;
     let said_before = said(spawn(&model, "1")).await;
-    assert!(said_before.contains("not in the cache, which is offline"), "{said_before}");
+    assert!(said_before.contains("not in the cache, and the load is offline"), "{said_before}");
     model.load().await;
     let said_after = said(spawn(&model, "1")).await;
     assert!(said_after.contains("loaded: Ok([])"), "{said_after}");

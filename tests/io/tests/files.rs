@@ -319,7 +319,7 @@ async fn weights_in_memory_come_whole_or_by_name() {
     check(TestSink::new().group(&[4]).group(&[5]), Kind::Mismatch, "expected 9 bytes of weights").await;
     check(TestSink::new().group(&[4]).group(&[7]), Kind::Mismatch, "found 10").await;
     check(TestSink::new().group(&[4]).growing(5), Kind::Limit, "string_bytes").await;
-    check(TestSink::new().growing(9).growing(9), Kind::Unsupported, "cannot be told apart").await;
+    check(TestSink::new().growing(9).growing(9), Kind::Unsupported, "cannot be separated").await;
 
     let none = MemoryHandler::new("{}", WeightSource::None);
     let result = load_with(&none, files, TestSink::new().group(&[4]).group(&[]), IoOptions::default()).await;
@@ -381,9 +381,9 @@ async fn saving_outside_the_folder_or_over_the_json_is_misuse() {
 async fn a_put_that_fails_leaves_what_was_there() {
     let model = Model::new(&[("a", 4)]);
     let files = FolderFiles::new(model.folder());
-    let chunks = vec![Ok(Bytes::from_static(b"half")), Err(Error::fetch("broke off"))];
+    let chunks = vec![Ok(Bytes::from_static(b"half")), Err(Error::fetch("the connection was lost"))];
     let body = Body::Stream(Box::pin(futures_util::stream::iter(chunks)));
-    assert_eq!(files.put("a", body).await.unwrap_err().message(), "broke off");
+    assert_eq!(files.put("a", body).await.unwrap_err().message(), "the connection was lost");
     assert_eq!(fs::read(model.path("a")).unwrap(), pattern(4));
     assert_eq!(fs::read_dir(model.folder()).unwrap().count(), 2);
 }

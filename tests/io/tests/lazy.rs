@@ -60,5 +60,5 @@ async fn a_model_that_does_not_fit_is_not_kept() {
 async fn without_a_cache_a_stream_cannot_be_read_later() {
     let model = Fixture::new().await;
     let result = open(&model, LENGTHS.iter().sum(), IoOptions::default()).await;
-    check_error(result, Kind::Unsupported, "/m/a.bin", "load it whole, or through a cache");
+    check_error(result, Kind::Unsupported, "/m/a.bin", "load it without `lazy`, or through a cache");
 }

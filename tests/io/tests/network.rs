@@ -74,9 +74,9 @@ async fn a_proxy_that_is_not_there_or_wants_a_password_says_so() {
     let server = FaultServer::start(|_| Reply::status("407 Proxy Authentication Required", &[], "")).await;
     let options = IoOptions::default().with_proxy(Proxy::Url(server.url("/")));
     let result = load_from("http://model.invalid/model.json", options.clone()).await;
-    check_error(result, Kind::Fetch, "/model.json", "give the proxy's URL a user and a password");
+    check_error(result, Kind::Fetch, "/model.json", "add a user and a password to the proxy's URL");
     let result = load_from("https://model.invalid/model.json", options).await;
-    check_error(result, Kind::Fetch, "/model.json", "the proxy wants a user and a password");
+    check_error(result, Kind::Fetch, "/model.json", "the proxy requires a user and a password");
     // Neither is tried again.
     assert_eq!(server.requests().len(), 2);
 }
@@ -94,7 +94,7 @@ async fn a_proxy_does_not_lead_a_redirect_to_the_cloud_s_secrets() {
     for name in ["model.json", "number", "private", "localhost"] {
         let url = format!("http://model.invalid/{name}");
         let result = load_from(&url, through(&proxy, "http", "")).await;
-        check_error(result, Kind::Fetch, name, "is not connected to");
+        check_error(result, Kind::Fetch, name, "private or link-local addresses are not allowed");
     }
     assert_eq!(server.requests().len(), 4);
 }
@@ -230,7 +230,12 @@ async fn public_only_reaches_no_private_address_by_a_name_that_resolves_to_it() 
         let url = format!("http://{name}:{}/model.json", server.address().port());
         let before = server.requests().len();
         let result = load_from(&url, IoOptions::default().with_public_only(true)).await;
-        check_error(result, Kind::Fetch, "/model.json", "a private or link-local address is not connected to");
+        check_error(
+            result,
+            Kind::Fetch,
+            "/model.json",
+            "connections to private or link-local addresses are not allowed",
+        );
         assert_eq!(server.requests().len(), before);
     }
 }

@@ -193,7 +193,12 @@ async fn a_json_nobody_checked_is_not_trusted() {
 #[tokio::test]
 async fn weights_in_one_piece_have_no_files_to_check() {
     let whole = MemoryHandler::new(JSON, WeightSource::Whole(vec![pattern(A + B).into()]));
-    check_error(load(&whole, sums()).await.map_err(|e| e.in_file("")), Kind::Misuse, "", "one piece of memory");
+    check_error(
+        load(&whole, sums()).await.map_err(|e| e.in_file("")),
+        Kind::Misuse,
+        "",
+        "one buffer without file names",
+    );
     load(&whole, Checksums::new().with("model.json", sha256(JSON))).await.unwrap();
 }
 

@@ -247,7 +247,7 @@ async fn memory_takes_all_or_nothing() {
     let own = registry.files(&"mem://m".parse().unwrap(), "", &cx).unwrap();
     let plain = MemoryFiles::new().with("w.bin", text("1"));
     for files in [&*own, &plain] {
-        let broken = stream_of(vec![Ok(text("half")), Err(Error::fetch("broke off"))]);
+        let broken = stream_of(vec![Ok(text("half")), Err(Error::fetch("the connection was lost"))]);
         assert!(files.put_all(Before::files(broken)).await.is_err());
         assert_eq!(files.list("").await.unwrap(), ["w.bin"]);
         let whole = stream_of(vec![Ok(text("ha")), Ok(text("lf"))]);
@@ -349,13 +349,13 @@ async fn other_statuses_are_errors_with_the_url() {
     let server = FormServer::start().await;
     for (path, says) in [
         ("/500", "the server answered 500"),
-        ("/413", "it takes no request of"),
-        ("/403", "give credentials in a header"),
-        ("/405", "and by this method"),
+        ("/413", "it does not accept a request of"),
+        ("/403", "set credentials in a header"),
+        ("/405", "accepts models with this method"),
         ("/503", "try again later"),
-        ("/302?/200", "where a model is not sent on"),
-        ("/303?/200", "where a model is not sent on"),
-        ("/307", "but says not where to"),
+        ("/302?/200", "which is not followed when saving"),
+        ("/303?/200", "which is not followed when saving"),
+        ("/307", "without a `Location`"),
         ("/307?/307?/307?/307?/307?/307?/307", "/307"),
     ] {
         let result = save(&server.url(path), one("1"), &IoCx::default()).await;
@@ -409,7 +409,7 @@ async fn an_early_refusal_is_heard() {
     .await;
     let large = artifacts(&[("w", pattern(32 << 20).into())]);
     let result = save(&url, large, &IoCx::default()).await;
-    check_error(result, Kind::Fetch, "/m", "413 Payload Too Large; it takes no request of 3355");
+    check_error(result, Kind::Fetch, "/m", "413 Payload Too Large; it does not accept a request of 3355");
     drop(serving.await.unwrap());
 }
 
@@ -417,7 +417,7 @@ async fn an_early_refusal_is_heard() {
 async fn a_connection_that_breaks_is_an_error_and_nothing_is_sent_twice() {
     let server = FaultServer::start(|_| Reply::default().close()).await;
     let result = save(&server.url("/m"), one("1"), &IoCx::default()).await;
-    check_error(result, Kind::Fetch, "/m", "broke off before an answer");
+    check_error(result, Kind::Fetch, "/m", "lost before a response");
     assert_eq!(server.requests().len(), 1);
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let result = save(&format!("http://{closed}/m"), one("1"), &IoCx::default()).await;
@@ -430,7 +430,7 @@ async fn a_server_that_takes_nothing_or_says_nothing_is_given_up() {
     let large = artifacts(&[("w", pattern(32 << 20).into())]);
     for (timeouts, says) in [
         (Timeouts::default().with_headers(short), "the server did not answer for 300ms"),
-        (Timeouts::default().with_total(short), "the time for the whole load"),
+        (Timeouts::default().with_total(short), "`Timeouts::total`"),
     ] {
         // Takes the connection and reads nothing.
         let (url, serving) = server(async |stream: TcpStream| stream).await;

@@ -301,12 +301,12 @@ async fn weights_of_a_neighbour_are_not_written_over() {
     home.write("b/a.bin", "x");
     for to in [home.url("b"), home.url("a/again.json")] {
         let result = home.store.copy(&first, &to).await;
-        check_error(result, Kind::Misuse, "bin", "belongs to another model there");
+        check_error(result, Kind::Misuse, "bin", "belongs to another model in this folder");
     }
     // Nor is what is no model at all.
     home.write("c/model.json", "{\"a\": 1}");
     let result = home.store.copy(&first, &home.url("c")).await;
-    check_error(result, Kind::Malformed, "c/model.json", "no model that could be replaced");
+    check_error(result, Kind::Malformed, "c/model.json", "is not a model, so it is not replaced");
     // What calls its own JSON a weight file is none whose files could be told.
     home.write("e/model.json", model(&["model.json"], 1));
     let result = home.store.copy(&first, &home.url("e")).await;
@@ -534,7 +534,12 @@ async fn what_is_in_an_archive_is_copied_out_of_it_and_stays() {
     let says = "cannot be written or removed one by one";
     check_error(home.store.rename(&archive, &home.url("b")).await, Kind::Unsupported, "m.zip", says);
     check_error(home.store.remove(&archive).await, Kind::Unsupported, "m.zip", says);
-    check_error(home.store.copy(&home.url("a"), &home.url("n.tar")).await, Kind::Unsupported, "n.tar", "only `.zip`");
+    check_error(
+        home.store.copy(&home.url("a"), &home.url("n.tar")).await,
+        Kind::Unsupported,
+        "n.tar",
+        "ends in `.zip`",
+    );
 
     home.store.copy(&home.url("a"), &home.url("n.zip")).await.unwrap();
     home.store.copy(&home.url("n.zip"), &home.url("c")).await.unwrap();
@@ -557,7 +562,7 @@ async fn a_web_server_is_sent_the_model_as_a_form() {
     assert_eq!(files[1], ("model.weights.bin", &b"123456789"[..]));
     assert_eq!(files[0].0, "model.json");
     let result = home.store.copy(&home.url("a"), &server.url("/403")).await;
-    check_error(result, Kind::Fetch, "/403", "give credentials");
+    check_error(result, Kind::Fetch, "/403", "set credentials");
     check_nothing_else(&home, "a");
 }
 

@@ -224,7 +224,7 @@ impl Faulty {
     fn call(&self) -> Result<()> {
         let left = self.left.fetch_sub(1, Ordering::Relaxed);
         match left == 0 || (left < 0 && self.for_ever) {
-            true => Err(Error::fetch("a fault of the test")),
+            true => Err(Error::fetch("a fault injected by the test")),
             false => Ok(()),
         }
     }

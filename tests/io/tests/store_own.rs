@@ -103,12 +103,12 @@ async fn a_copy_does_not_replace_files_that_are_no_model_s() {
     let home = Home::new();
     home.write("m/Makefile", "all:");
     home.write("m/sub/conftest.py", "mine");
-    home.check_refused(&["w.bin", "Makefile"], Kind::Misuse, "m/Makefile", "none of the model's").await;
-    home.check_refused(&["sub/conftest.py"], Kind::Misuse, "conftest.py", "none of the model's").await;
+    home.check_refused(&["w.bin", "Makefile"], Kind::Misuse, "m/Makefile", "does not belong to the model").await;
+    home.check_refused(&["sub/conftest.py"], Kind::Misuse, "conftest.py", "does not belong to the model").await;
     // Nor if another model is there.
     home.write("m/model.json", model(&["w.bin"], 3));
     home.write("m/w.bin", "old");
-    home.check_refused(&["w.bin", "Makefile"], Kind::Misuse, "m/Makefile", "none of the model's").await;
+    home.check_refused(&["w.bin", "Makefile"], Kind::Misuse, "m/Makefile", "does not belong to the model").await;
     // Nor those of the model that was there, if they are others now.
     home.write("m/model.json", model(&["w.bin", "Makefile"], 3));
     home.check_refused(&["Makefile"], Kind::Mismatch, "", "expected 3 bytes in its files, found 7").await;
@@ -162,7 +162,7 @@ async fn names_that_begin_with_a_dot_are_written_nowhere() {
 #[tokio::test]
 async fn names_that_differ_in_case_alone_are_one() {
     let home = Home::new();
-    home.check_refused(&["MODEL.json"], Kind::Misuse, "MODEL.json", "as the model's JSON would be called").await;
+    home.check_refused(&["MODEL.json"], Kind::Misuse, "MODEL.json", "has the same name as the model's JSON").await;
     home.write("m/b.json", model(&["W.bin"], 3));
     home.check_refused(&["w.BIN"], Kind::Misuse, "w.BIN", "belongs to another model").await;
     home.write("m/model.json", model(&["w.bin"], 3));
@@ -180,12 +180,12 @@ async fn what_has_a_new_file_s_name_is_in_the_way_whatever_it_is() {
     for target in ["../theirs", "nowhere", "/dev/null"] {
         let link = home.path("m/w.bin");
         symlink(target, &link).unwrap();
-        home.check_refused(&["w.bin"], Kind::Misuse, "w.bin", "none of the model's").await;
+        home.check_refused(&["w.bin"], Kind::Misuse, "w.bin", "does not belong to the model").await;
         fs::remove_file(&link).unwrap();
     }
     let pipe = home.path("m/model.json");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    home.check_refused(&["w.bin"], Kind::Misuse, "model.json", "none of the model's").await;
+    home.check_refused(&["w.bin"], Kind::Misuse, "model.json", "does not belong to the model").await;
     fs::remove_file(pipe).unwrap();
     home.write("m/sub", "a file");
     assert!(home.copy(&["sub/w.bin"]).await.is_err());
@@ -217,7 +217,7 @@ async fn an_archive_is_replaced_by_a_model_only_if_one_is_in_it() {
     home.write("m/thesis.zip", "PK, or so it says");
     let before = home.tree();
     let copied = home.store.copy(home.new_model(&["w.bin"]), &home.url("m/thesis.zip")).await;
-    assert!(copied.unwrap_err().message().contains("no model that could be replaced"));
+    assert!(copied.unwrap_err().message().contains("is not a model, so it is not replaced"));
     assert_eq!(home.tree(), before);
     for _ in 0..2 {
         home.store.copy(home.new_model(&["w.bin"]), &home.url("m/model.zip")).await.unwrap();
@@ -273,7 +273,7 @@ async fn files_of_other_lengths_than_the_manifest_says_are_not_removed() {
     home.write("m/model.json", model(&["thesis.docx", "missing.bin"], 2000));
     home.check_stays(Kind::Mismatch, "missing.bin", "this one is missing").await;
     home.write("m/model.json", manifest(&[(&["w.bin"], Some(3)), (&["thesis.docx"], None)]));
-    home.check_stays(Kind::Mismatch, "model.json", "string weights have no length").await;
+    home.check_stays(Kind::Mismatch, "model.json", "it has string weights").await;
     home.write("m/model.json", manifest(&[(&["__init__.py"], Some(0))]));
     home.write("m/__init__.py", "");
     home.check_stays(Kind::Mismatch, "__init__.py", "an empty file").await;
@@ -305,7 +305,7 @@ async fn a_neighbour_that_cannot_be_understood_owns_everything() {
     let home = Home::new();
     home.write("m/model.json", model(&["w.bin"], 3));
     home.write("m/w.bin", "123");
-    let says = "may be another model's JSON, and cannot be understood";
+    let says = "may be another model's JSON and cannot be read";
     for content in
         ["{\"weightsManifest\": [", "[1, 2", "", "{\"weightsManifest\": [{\"paths\": [\"../x\"], \"weights\": []}]}"]
     {
@@ -342,7 +342,7 @@ async fn a_neighbour_over_a_limit_owns_everything() {
     home.write("m/model.json", model(&["w.bin"], 3));
     home.write("m/w.bin", "123");
     home.write("m/b.json", "[".repeat(200) + &"]".repeat(200));
-    home.check_stays(Kind::Limit, "m/b.json", "cannot be understood").await;
+    home.check_stays(Kind::Limit, "m/b.json", "cannot be read").await;
 }
 
 #[cfg(unix)]
@@ -405,10 +405,10 @@ async fn a_move_compares_lengths_before_it_copies() {
     let home = Home::new();
     home.write("m/model.json", manifest(&[(&["s.bin"], None)]));
     home.write("m/s.bin", b"\x02\0\0\0ab");
-    home.check_stays(Kind::Mismatch, "model.json", "string weights have no length").await;
+    home.check_stays(Kind::Mismatch, "model.json", "it has string weights").await;
     // To other schemes as well.
     let moved = home.store.rename(&home.url("m"), "mem://m").await;
-    check_error(moved, Kind::Mismatch, "model.json", "string weights have no length");
+    check_error(moved, Kind::Mismatch, "model.json", "it has string weights");
     assert_eq!(home.memory.names(), [""; 0]);
     home.store.copy(&home.url("m"), "mem://m").await.unwrap();
     check_error(home.store.rename("mem://m", "mem://n").await, Kind::Mismatch, "mem://m/model.json", "string weights");

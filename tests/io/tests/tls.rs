@@ -49,7 +49,7 @@ async fn check_refused(certificate: Certificate, trusted: bool, says: &str) {
     let options = IoOptions::default();
     let options = if trusted { options.with_root_certificate(server.root()) } else { options };
     let result = load_from(&server, options).await;
-    let error = check_error(result, Kind::Fetch, "/model.json", "TLS failed; check its certificate");
+    let error = check_error(result, Kind::Fetch, "/model.json", "TLS failed; check the server's certificate");
     let chain = std::iter::successors(std::error::Error::source(&error), |e| e.source());
     let chain: Vec<String> = chain.map(|e| e.to_string()).collect();
     assert!(chain.join("; ").contains(says), "{chain:?}");

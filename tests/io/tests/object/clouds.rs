@@ -96,7 +96,7 @@ async fn google_anonymous_and_with_a_token() {
     }
     let handler = gcs(&server).with_anonymous(true).handler(&ModelUrl::parse("gs://bucket/m").unwrap()).unwrap();
     let result = handler.load(&IoCx::new(options())).await;
-    let error = check_error(result, Kind::Fetch, "gs://bucket/m/model.json", "the store refuses access (403");
+    let error = check_error(result, Kind::Fetch, "gs://bucket/m/model.json", "the store denies access (403");
     assert!(error.message().contains("GOOGLE_APPLICATION_CREDENTIALS"), "{error}");
 }
 
@@ -162,7 +162,7 @@ async fn azure_anonymous_with_a_key_and_with_a_signature() {
     check(&scheme.clone().with_config("sas_token", "?sv=1&sig=hunter2"), "az://box/m", "az://box/m/").await;
     let wrong = scheme.with_config("sas_token", "sv=1&sig=hunter3");
     let handler = wrong.handler(&ModelUrl::parse("az://box/m").unwrap()).unwrap();
-    let says = "the store refuses access (403 Forbidden, AuthenticationFailed, No access.); check the account";
+    let says = "the store denies access (403 Forbidden, AuthenticationFailed, No access.); check the account";
     let error = check_error(handler.load(&IoCx::new(options())).await, Kind::Fetch, "az://box/m/model.json", says);
     assert!(!format!("{error:?}{scheme:?}", scheme = wrong).contains("hunter"), "{error:?}");
 }

@@ -91,7 +91,7 @@ async fn a_wrong_key_is_refused_with_a_hint_and_without_secrets() {
             json(&scheme).await,
             Kind::Fetch,
             "s3://models/m/model.json",
-            "the store refuses access (403 Forbidden, ",
+            "the store denies access (403 Forbidden, ",
         );
         assert!(error.message().contains("AWS_ACCESS_KEY_ID"), "{error}");
         check_secrets(&error, "hunter2");
@@ -110,7 +110,7 @@ async fn nobody_is_anonymous_without_saying_so() {
     assert!(server.seen().is_empty());
 
     let anonymous = server.scheme_without_credentials().with_anonymous(true);
-    let error = check_error(json(&anonymous).await, Kind::Fetch, "m/model.json", "the store refuses access (403");
+    let error = check_error(json(&anonymous).await, Kind::Fetch, "m/model.json", "the store denies access (403");
     assert!(error.message().contains("with_anonymous"), "{error}");
     assert_eq!(server.seen()[0].header("authorization"), None);
 }
@@ -149,7 +149,7 @@ async fn a_machine_or_container_in_a_cloud_has_credentials() {
     ]);
     assert_eq!(json(&container).await.unwrap(), "{}");
     std::fs::write(&file, "Basic hunter2\n").unwrap();
-    let error = check_error(json(&container).await, Kind::Misuse, "m/model.json", "the end of a line");
+    let error = check_error(json(&container).await, Kind::Misuse, "m/model.json", "a line break");
     check_secrets(&error, "hunter2");
     std::fs::remove_file(&file).unwrap();
     check_error(json(&container).await, Kind::Misuse, "m/model.json", "cannot read the container's token file");
@@ -164,7 +164,7 @@ async fn a_machine_in_no_cloud_says_so_soon() {
     let scheme = server.scheme_without_credentials().with_config("aws_metadata_endpoint", "http://127.0.0.1:1");
     let start = Instant::now();
     let error =
-        check_error(json(&scheme).await, Kind::Fetch, "m/model.json", "no credentials were found, and this machine");
+        check_error(json(&scheme).await, Kind::Fetch, "m/model.json", "no credentials were found, and the machine");
     assert!(error.message().contains("AWS_ACCESS_KEY_ID"), "{error}");
     assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
 }
@@ -183,7 +183,7 @@ async fn plain_http_must_be_allowed_unless_nobody_is_on_the_way() {
 async fn settings_that_cannot_be_are_misuse_and_never_a_panic() {
     let server = server().await;
     for (key, value, says) in [
-        ("rigeon", "x", "`rigeon` is no setting of this store"),
+        ("rigeon", "x", "`rigeon` is not a setting of this store"),
         ("proxy_url", "http://h", "see `IoOptions`"),
         ("region", "not a region", "the name of a region"),
         ("aws_endpoint_url_s3", "localhost:9000", "the endpoint"),

@@ -75,7 +75,7 @@ async fn an_endpoint_is_configuration_and_may_be_private() {
     let load = async |url: &str| registry.resolve(&ModelUrl::parse(url).unwrap()).unwrap().load(&cx).await;
     assert_eq!(&load("s3://models/digits").await.unwrap().model_json[..], b"{}");
     let direct = format!("{}/models/digits/model.json", server.endpoint());
-    check_error(load(&direct).await, Kind::Fetch, "digits/model.json", "with `public_only` nothing may");
+    check_error(load(&direct).await, Kind::Fetch, "digits/model.json", "or with `public_only`");
 }
 
 #[tokio::test]
@@ -206,7 +206,7 @@ async fn urls_that_cannot_be_are_misuse_and_never_a_panic() {
     let server = S3Server::start().await;
     let cx = IoCx::new(quick());
     for (url, says) in [
-        ("s3://models/m/model.json?versionId=1", "has no query"),
+        ("s3://models/m/model.json?versionId=1", "cannot have a query"),
         ("s3:///m/model.json", "the name of a bucket"),
         ("s3://mo dels/m", "the name of a bucket"),
         ("s3://me:hunter2@models/m", "without user, password"),

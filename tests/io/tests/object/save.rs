@@ -136,14 +136,14 @@ fn is_copy_to(seen: &Seen, key: &str) -> bool {
 #[tokio::test]
 async fn a_save_that_fails_leaves_what_was_there() {
     // An upload fails.
-    check_kept(|seen| (seen.method == "PUT" && seen.target.ends_with("new.bin")).then(refused), "refuses access").await;
+    check_kept(|seen| (seen.method == "PUT" && seen.target.ends_with("new.bin")).then(refused), "denies access").await;
     // The last copy into its place fails, when the others are in theirs.
     let last = |seen: &Seen| (is_copy_to(seen, "model.json") && seen.earlier == 0).then(refused);
-    let server = check_kept(last, "refuses access").await;
+    let server = check_kept(last, "denies access").await;
     assert!(server.seen().iter().any(|s| is_copy_to(s, "/w.bin")), "{:?}", server.lines());
     // A copy aside fails.
     let aside = |seen: &Seen| seen.target.contains("/.tfjs-") && seen.header("x-amz-copy-source").is_some();
-    check_kept(move |seen| aside(seen).then(refused), "refuses access").await;
+    check_kept(move |seen| aside(seen).then(refused), "denies access").await;
 }
 
 #[tokio::test]
@@ -153,7 +153,7 @@ async fn what_cannot_be_put_back_is_kept_aside() {
     let files = files(&server, "m");
     let all = [("w.bin", "w"), ("model.json", "new")].map(|(n, b)| (n.to_owned(), Body::Bytes(b.into())));
     let error = files.put_all(all.into()).await.unwrap_err();
-    assert!(error.to_string().contains("could not be put back"), "{error}");
+    assert!(error.to_string().contains("could not be restored"), "{error}");
     let aside: Vec<(String, Vec<u8>)> = server.objects().into_iter().filter(|(n, _)| n.contains(".tfjs-")).collect();
     assert_eq!(aside.len(), 1, "{aside:?}");
     assert_eq!(aside[0].1, b"old json");
