@@ -657,7 +657,7 @@ fn models_are_listed_copied_moved_and_removed() {
     answer(&["remove", &url("b/new.json"), &url("c")]);
     assert_eq!(list(), [""; 0]);
     check_refused(&["remove", &url("c")], &["model.json", "no such file"]);
-    check_refused(&["move", &models("digits"), &models("digits")], &["the model itself"]);
+    check_refused(&["move", &models("digits"), &models("digits")], &["are the same model"]);
 
     fs::write(home.path().join("model.json"), "<html>").unwrap();
     let Answer { success, out, err } = tfjs(&["list", &url("")]);

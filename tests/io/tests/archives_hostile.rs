@@ -198,9 +198,9 @@ async fn lengths_that_lie() {
     zip_refused(&deflated(|e| e.packed -= 1), Kind::Malformed, at, "").await;
     zip_refused(&deflated(|e| e.packed += 1), Kind::Malformed, "", "").await;
     zip_refused(&deflated(|e| e.packed = 0), Kind::Malformed, at, "").await;
-    zip_refused(&deflated(|e| e.packed = u32::MAX - 1), Kind::Malformed, at, "a file ends beyond its own end").await;
+    zip_refused(&deflated(|e| e.packed = u32::MAX - 1), Kind::Malformed, at, "a file ends beyond the end").await;
     let stored = |change: fn(&mut ZipEntry)| [small("a").with(change), small("b")];
-    zip_refused(&stored(|e| e.len = 5), Kind::Malformed, at, "says 5 bytes, stored as they are in 4").await;
+    zip_refused(&stored(|e| e.len = 5), Kind::Malformed, at, "says 5 bytes, stored uncompressed in 4").await;
     zip_refused(&stored(|e| (e.len, e.packed) = (3, 3)), Kind::Malformed, at, "checksum").await;
     zip_refused(&[ZipEntry::deflated("a", b"").with(|e| e.len = 1)], Kind::Malformed, at, "the file has 0").await;
 }
@@ -254,7 +254,7 @@ async fn a_directory_that_points_elsewhere() {
         &[small("a"), small("b").with(|e| e.begins = Some(1))],
         Kind::Malformed,
         "m.zip!/b",
-        "directory is broken",
+        "directory is invalid",
     )
     .await;
     let beyond = small("b").with(|e| e.begins = Some(u32::MAX - 1));
@@ -290,7 +290,7 @@ async fn a_tar_cut_off_anywhere() {
     let bytes = gzip(&bytes);
     for len in 2..bytes.len() {
         let result = ArchiveFiles::from_bytes("m.tgz", bytes[..len].to_vec(), &Limits::default());
-        check_error(result, Kind::Malformed, "m.tgz", "cut off");
+        check_error(result, Kind::Malformed, "m.tgz", "truncated");
     }
 }
 
@@ -392,31 +392,37 @@ async fn what_is_no_archive() {
         let text = b"<!doctype html><title>404 Not Found</title>".repeat(20);
         check(read(name, &text, &Limits::default()).await, Kind::Malformed, name, "neither zip nor tar nor gzip");
     }
-    check(read("m.tgz", &gzip(&pattern(2000)), &Limits::default()).await, Kind::Malformed, "m.tgz", "header is broken");
-    check(read("m.tgz", &gzip(b"{}"), &Limits::default()).await, Kind::Malformed, "m.tgz", "cut off");
+    check(
+        read("m.tgz", &gzip(&pattern(2000)), &Limits::default()).await,
+        Kind::Malformed,
+        "m.tgz",
+        "header is invalid",
+    );
+    check(read("m.tgz", &gzip(b"{}"), &Limits::default()).await, Kind::Malformed, "m.tgz", "truncated");
 }
 
 #[tokio::test]
 async fn tar_headers_that_are_broken() {
     let mut bytes = tar(&[("a", b"0123"), ("b", b"0123")]);
     bytes[1024 + 20] ^= 1;
-    tar_refused(&bytes, Kind::Malformed, "m.tar", "a header is broken").await;
+    tar_refused(&bytes, Kind::Malformed, "m.tar", "a header is invalid").await;
     let mut bytes = tar(&[("a", b"0123")]);
     bytes[124..136].copy_from_slice(b"not a number");
-    tar_refused(&bytes, Kind::Malformed, "m.tar", "a header is broken").await;
+    tar_refused(&bytes, Kind::Malformed, "m.tar", "a header is invalid").await;
 }
 
 #[tokio::test]
 async fn tar_lengths_that_lie() {
     for len in [600, 1 << 40, u64::MAX, u64::MAX - 511, u64::MAX - 1023] {
-        tar_refused(&tar_saying(b'0', "a", b"0123", len), Kind::Malformed, "m.tar!/a", "beyond its own end").await;
-        tar_refused(&tar_saying(b'g', "a", b"0123", len), Kind::Malformed, "m.tar", "cut off").await;
+        tar_refused(&tar_saying(b'0', "a", b"0123", len), Kind::Malformed, "m.tar!/a", "beyond the end of the archive")
+            .await;
+        tar_refused(&tar_saying(b'g', "a", b"0123", len), Kind::Malformed, "m.tar", "truncated").await;
     }
 }
 
 #[tokio::test]
 async fn sparse_files_in_a_tar() {
-    let says = "stored with holes";
+    let says = "stored as a sparse file";
     tar_refused(&tar_entry(b'S', "a", b"0123"), Kind::Unsupported, "m.tar!/a", says).await;
     let holes = tar_entry(b'x', "h", &[pax("GNU.sparse.major", "1"), pax("GNU.sparse.minor", "0")].concat());
     tar_refused(&[holes, tar(&[("a", b"0123")])].concat(), Kind::Unsupported, "m.tar!/a", says).await;
@@ -428,7 +434,7 @@ async fn long_names_in_a_tar() {
     for header in
         [tar_entry(b'L', "././@LongLink", format!("{long}\0").as_bytes()), tar_entry(b'x', "h", &pax("path", &long))]
     {
-        let bytes = [header, tar(&[("cut off", b"0123")])].concat();
+        let bytes = [header, tar(&[("truncated", b"0123")])].concat();
         let files = ArchiveFiles::from_bytes("m.tar", bytes, &Limits::default()).unwrap();
         assert_eq!(files.names(), [long.as_str()]);
     }
@@ -446,10 +452,11 @@ async fn pax_headers_that_lie() {
     let said = |key: &str, value: &str| with(tar_entry(b'x', "h", &pax(key, value)));
     assert_eq!(read("m.tar", &said("size", "4"), &Limits::default()).await.unwrap(), 4);
     assert_eq!(read("m.tar", &said("size", "3"), &Limits::default()).await.unwrap(), 3);
-    tar_refused(&said("size", "9999"), Kind::Malformed, "m.tar!/a", "beyond its own end").await;
-    tar_refused(&said("size", "18446744073709551615"), Kind::Malformed, "m.tar!/a", "beyond its own end").await;
-    tar_refused(&said("size", "-1"), Kind::Malformed, "m.tar", "a header is broken").await;
-    tar_refused(&with(tar_entry(b'x', "h", b"99 path=a\n")), Kind::Malformed, "m.tar", "a header is broken").await;
+    tar_refused(&said("size", "9999"), Kind::Malformed, "m.tar!/a", "beyond the end of the archive").await;
+    tar_refused(&said("size", "18446744073709551615"), Kind::Malformed, "m.tar!/a", "beyond the end of the archive")
+        .await;
+    tar_refused(&said("size", "-1"), Kind::Malformed, "m.tar", "a header is invalid").await;
+    tar_refused(&with(tar_entry(b'x', "h", b"99 path=a\n")), Kind::Malformed, "m.tar", "a header is invalid").await;
     let huge = with(tar_entry(b'x', "h", &pax("comment", &"x".repeat(2 << 20))));
     tar_refused(&huge, Kind::Limit, "m.tar", "bytes of an extended header").await;
     let huge = with(tar_entry(b'L', "l", &vec![b'x'; 2 << 20]));

@@ -234,11 +234,11 @@ async fn redirects_to_metadata_services_other_schemes_and_nowhere_are_refused() 
         ("http://2852039166/", private),
         ("http://0xa9fea9fe/", private),
         ("http://168.63.129.16/machine", private),
-        ("file:///etc/passwd", "no URL"),
+        ("file:///etc/passwd", "invalid URL"),
         ("file://localhost/etc/passwd", "redirects to scheme `file`, expected http or https"),
         ("s3://bucket/model.json", "redirects to scheme `s3`"),
         ("data:,{}", ""),
-        ("//", "no URL"),
+        ("//", "invalid URL"),
         ("", "without a `Location`"),
     ] {
         let reply = match location.is_empty() {

@@ -79,7 +79,7 @@ async fn every_place_is_checked() {
         for (name, _) in parts() {
             let wrong = sums().with(name, sha256(b"another"));
             let error = check_error(load(&*handler, wrong).await, Kind::Mismatch, "", &sha256(b"another"));
-            assert!(error.message().contains("this is another file"), "{place}: {error:?}");
+            assert!(error.message().contains("the file is not the expected one"), "{place}: {error:?}");
             // The JSON in memory and that of a handler of one's own are where they say.
             let named = error.place().file.as_deref().is_some_and(|file| file.contains(name));
             assert!(named || name == "model.json", "{place}: {error:?}");

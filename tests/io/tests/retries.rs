@@ -244,7 +244,7 @@ async fn the_wait_a_server_asks_for_is_kept() {
 async fn a_wait_that_is_too_long_is_an_error_at_once() {
     let reply = |_: &Request| Reply::status("429 Too Many Requests", &["Retry-After: 3600"], "");
     let start = Instant::now();
-    let says = "it asks to wait 3600s, `Retry::longest_retry_after` is 30s";
+    let says = "the server asks to wait 3600s, but `Retry::longest_retry_after` is 30s";
     let error = check_fails(reply, quick(), 1, Kind::Fetch, says).await;
     assert!(start.elapsed() < Duration::from_secs(10));
     assert_eq!((error.is_transient(), error.retry_after()), (true, Some(Duration::from_secs(3600))));

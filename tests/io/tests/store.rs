@@ -185,7 +185,7 @@ async fn weights_in_one_piece_are_one_file() {
     assert_eq!(home.read("m/w.bin"), "12345");
     let home = Home::with("own", whole(model(&["w.bin", "v.bin"], 5)));
     let result = home.store.copy("own://x", &home.url("m")).await;
-    check_error(result, Kind::Unsupported, "memory", "cannot be cut");
+    check_error(result, Kind::Unsupported, "memory", "cannot be split");
     // A handler without files can be copied from, not to, and not be removed.
     let result = home.store.copy(&home.put("a"), "own://x").await;
     check_error(result, Kind::Unsupported, "memory", "cannot save");
@@ -264,11 +264,11 @@ async fn a_model_is_not_copied_or_moved_onto_itself() {
         names.push(home.url("alias"));
     }
     for to in names {
-        check_error(home.store.copy(&first, &to).await, Kind::Misuse, "", "the model itself");
-        check_error(home.store.rename(&first, &to).await, Kind::Misuse, "", "the model itself");
+        check_error(home.store.copy(&first, &to).await, Kind::Misuse, "", "are the same model");
+        check_error(home.store.rename(&first, &to).await, Kind::Misuse, "", "are the same model");
     }
     home.store.copy(&first, "mem://m").await.unwrap();
-    check_error(home.store.rename("mem://m", "mem://m/model.json").await, Kind::Misuse, "", "the model itself");
+    check_error(home.store.rename("mem://m", "mem://m/model.json").await, Kind::Misuse, "", "are the same model");
     assert_eq!(home.memory.names(), ["m"]);
     assert_eq!(home.read("a/a.bin"), "12345");
 }
@@ -460,7 +460,7 @@ async fn two_names_of_one_place_lose_nothing() {
     // Every URL of this scheme is the same place, which nobody can know.
     let error = home.store.rename("own://x", "own://y").await.unwrap_err();
     assert_eq!(error.kind(), Kind::Misuse, "{error:?}");
-    assert!(std::error::Error::source(&error).unwrap().to_string().contains("both names mean the same model"));
+    assert!(std::error::Error::source(&error).unwrap().to_string().contains("are the same model"));
     assert_eq!(own.files.names(), names);
     home.store.copy("own://x", &home.url("b")).await.unwrap();
     assert_eq!(home.names(), [two("a"), two("b")].concat());
@@ -572,7 +572,7 @@ async fn sums_are_checked_as_the_bytes_pass() {
     let first = home.put("a");
     let options = IoOptions::default().with_sha256("a.bin", "0".repeat(64));
     let result = home.store.clone().with_io(options).copy(&first, &home.url("b")).await;
-    check_error(result, Kind::Mismatch, "a.bin", "this is another file");
+    check_error(result, Kind::Mismatch, "a.bin", "the file is not the expected one");
     check_nothing_else(&home, "a");
 }
 

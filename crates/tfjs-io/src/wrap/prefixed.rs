@@ -4,7 +4,7 @@ use crate::base::files::{Body, BoxFuture, Files, FolderEntry, OpenOptions, Opene
 use std::sync::Arc;
 use tfjs_manifest::Result;
 
-/// The files of another place whose paths begin with a prefix, named without it.
+/// The files of another place whose paths begin with a prefix. Paths here are without the prefix.
 #[derive(Clone, Debug)]
 pub struct PrefixedFiles {
     inner: Arc<dyn Files>,
