@@ -434,7 +434,7 @@ async fn long_names_in_a_tar() {
     for header in
         [tar_entry(b'L', "././@LongLink", format!("{long}\0").as_bytes()), tar_entry(b'x', "h", &pax("path", &long))]
     {
-        let bytes = [header, tar(&[("truncated", b"0123")])].concat();
+        let bytes = [header, tar(&[("cut off", b"0123")])].concat();
         let files = ArchiveFiles::from_bytes("m.tar", bytes, &Limits::default()).unwrap();
         assert_eq!(files.names(), [long.as_str()]);
     }

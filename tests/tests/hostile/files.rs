@@ -39,7 +39,7 @@ fn graph_models_and_weights_without_a_model_are_named() {
 #[test]
 fn a_duplicate_key_is_an_error_where_the_original_takes_the_last() {
     let text = br#"{"modelTopology": {"class_name": "Sequential", "class_name": "Functional", "config": []}}"#;
-    let error = check_text(text, Kind::Malformed, "key given twice");
+    let error = check_text(text, Kind::Malformed, "duplicate key");
     assert_eq!(error.place().json.as_deref(), Some("modelTopology.class_name"));
 }
 
