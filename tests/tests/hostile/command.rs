@@ -271,7 +271,7 @@ async fn what_is_optional_is_waited_for_three_seconds_and_asked_for_once() {
     let started = Instant::now();
     let answer = tfjs(&["predict", &server.url("/model.json"), "--image", &picture()]);
     let waited = started.elapsed();
-    assert!(answer.success && answer.err.contains("`metadata.json` did not come in 3 s"), "{}", answer.err);
+    assert!(answer.success && answer.err.contains("`metadata.json` did not arrive in 3 s"), "{}", answer.err);
     assert!(waited >= Duration::from_secs(3) && waited < Duration::from_secs(10), "{waited:?}");
     assert_eq!(server.targets(), ["/model.json", "/metadata.json"]);
 }
