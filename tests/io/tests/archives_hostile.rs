@@ -1,6 +1,6 @@
 //! Archives that lie, attack or are damaged: one test for each way, with whose fault it is and where.
 
-use io_harness::archives::{ZipEntry, explore, gzip, pax, tar, tar_entry, tar_saying, zip, zip_saying};
+use io_harness::archives::{ZipEntry, explore, gzip, pax, tar, tar_entry, tar_entry_with_length, zip, zip_with_count};
 use io_harness::load::{check_error, load};
 use io_harness::sink::{TestSink, pattern};
 use std::fs;
@@ -259,10 +259,10 @@ async fn a_directory_that_points_elsewhere() {
     .await;
     let beyond = small("b").with(|e| e.begins = Some(u32::MAX - 1));
     zip_refused(&[small("a"), beyond], Kind::Malformed, "m.zip!/b", "").await;
-    let bytes = zip_saying(&[small("a"), small("b")], 1);
+    let bytes = zip_with_count(&[small("a"), small("b")], 1);
     let says = "the archive says 1 entries, its directory has 2";
     check(read("m.zip", &bytes, &Limits::default()).await, Kind::Malformed, "m.zip", says);
-    let bytes = zip_saying(&[small("a")], 3);
+    let bytes = zip_with_count(&[small("a")], 3);
     check(read("m.zip", &bytes, &Limits::default()).await, Kind::Malformed, "m.zip", "says 3 entries");
 }
 
@@ -414,9 +414,14 @@ async fn tar_headers_that_are_broken() {
 #[tokio::test]
 async fn tar_lengths_that_lie() {
     for len in [600, 1 << 40, u64::MAX, u64::MAX - 511, u64::MAX - 1023] {
-        tar_refused(&tar_saying(b'0', "a", b"0123", len), Kind::Malformed, "m.tar!/a", "beyond the end of the archive")
-            .await;
-        tar_refused(&tar_saying(b'g', "a", b"0123", len), Kind::Malformed, "m.tar", "truncated").await;
+        tar_refused(
+            &tar_entry_with_length(b'0', "a", b"0123", len),
+            Kind::Malformed,
+            "m.tar!/a",
+            "beyond the end of the archive",
+        )
+        .await;
+        tar_refused(&tar_entry_with_length(b'g', "a", b"0123", len), Kind::Malformed, "m.tar", "truncated").await;
     }
 }
 

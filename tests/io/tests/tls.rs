@@ -59,7 +59,7 @@ async fn check_refused(certificate: Certificate, trusted: bool, says: &str) {
 #[tokio::test]
 async fn a_wrong_certificate_is_an_error_and_not_tried_again() {
     check_refused(Certificate::Good, false, "UnknownIssuer").await;
-    check_refused(Certificate::OfAnother, true, "not valid for name").await;
+    check_refused(Certificate::WrongName, true, "not valid for name").await;
     check_refused(Certificate::Expired, true, "expired").await;
 }
 
