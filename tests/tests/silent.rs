@@ -66,7 +66,7 @@ fn specs_without_a_place_of_their_bytes_are_an_error() {
     let mut model = two_to_one();
     model.json["weightSpecs"] = model.json["weightsManifest"][0]["weights"].take();
     model.json.as_object_mut().expect("an object").remove("weightsManifest");
-    check_refused(&model, Kind::Mismatch, "weightSpecs", "If they are in a `weights.bin` beside this file");
+    check_refused(&model, Kind::Mismatch, "weightSpecs", "if they are in a `weights.bin` beside this file");
     let untrained = model.load_with(LoadOptions::new().with_strict(false)).expect("it loads without `strict`");
     assert_eq!(untrained.report().warnings.len(), 2);
 }

@@ -133,7 +133,7 @@ pub fn bind(graph: &ModelGraph, json: &ModelJson, options: &LoadOptions) -> Resu
     if json.has_specs_alone() && options.strict && !graph.slots.is_empty() {
         return Err(Error::mismatch(format!(
             "`weightSpecs` lists the weights, but their bytes are missing: there is no `weightData`, and no \
-            `weightsManifest` with their files. If they are in a `weights.bin` beside this file, add \
+            `weightsManifest` with their files; if they are in a `weights.bin` beside this file, add \
             `\"weightsManifest\": [{{\"paths\": [\"weights.bin\"], \"weights\": ...}}]` with the list of `weightSpecs`, or \
             load the model untrained with {}",
             Setting::NotStrict
