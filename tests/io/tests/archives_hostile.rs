@@ -1,4 +1,4 @@
-//! Archives that lie, attack or are damaged: one test for each way, with whose fault it is and where.
+//! Invalid, hostile and damaged archives: one test for each case, which checks the kind and place of the error.
 
 use io_harness::archives::{ZipEntry, explore, gzip, pax, tar, tar_entry, tar_entry_with_length, zip, zip_with_count};
 use io_harness::load::{check_error, load};
@@ -7,7 +7,7 @@ use std::fs;
 use tfjs_io::{ArchiveFiles, Files, IoOptions, OpenOptions, Result};
 use tfjs_manifest::{Kind, Limits};
 
-/// Opens and reads everything, from memory and from disk; both must say the same.
+/// Opens and reads everything, from memory and from disk; both results must be equal.
 async fn read(name: &str, bytes: &[u8], limits: &Limits) -> Result<u64> {
     let result = ArchiveFiles::from_bytes(name, bytes.to_vec(), limits).and_then(|files| files.verify());
     let dir = tempfile::tempdir().unwrap();
@@ -85,7 +85,7 @@ async fn names_that_are_no_text_are_not_there() {
     assert_eq!(ArchiveFiles::from_bytes("m.zip", bytes, &Limits::default()).unwrap().names(), ["a"]);
 }
 
-/// The file is not listed; whoever asks for it is told why, and the others can be had.
+/// The file is not listed, opening it fails with the reason, and the other files can be read.
 async fn check_not_followed(name: &str, bytes: Vec<u8>, what: &str) {
     let files = ArchiveFiles::from_bytes(name, bytes, &Limits::default()).unwrap();
     assert_eq!((files.names(), files.verify().unwrap()), (vec!["a.bin".to_owned()], 4));
@@ -239,11 +239,11 @@ async fn entries_that_share_their_bytes() {
     let says = "shares bytes of the archive with";
     // Two names for one file.
     zip_refused(&[small("a"), small("b").with(|e| e.begins = Some(0))], Kind::Malformed, "", says).await;
-    // A file that goes on into the next one's header, as the better zip bombs do.
+    // A file that extends into the next one's header, as in zip bombs with overlapping files.
     let (first, second) = (small("a"), small("b"));
     let longer = first.with(|e| (e.len, e.packed) = (20, 20));
     zip_refused(&[longer, second], Kind::Malformed, "m.zip!/b", "shares bytes of the archive with `a`").await;
-    // One that goes on into the directory.
+    // One that extends into the directory.
     let last = small("a").with(|e| (e.len, e.packed) = (20, 20));
     zip_refused(&[last], Kind::Malformed, "", says).await;
 }
@@ -466,7 +466,7 @@ async fn pax_headers_that_lie() {
     tar_refused(&huge, Kind::Limit, "m.tar", "bytes of an extended header").await;
     let huge = with(tar_entry(b'L', "l", &vec![b'x'; 2 << 20]));
     tar_refused(&huge, Kind::Limit, "m.tar", "bytes of an extended header").await;
-    // One for the whole archive names no file.
+    // The path in a global header is ignored.
     let global = with(tar_entry(b'g', "h", &pax("path", "../x")));
     assert_eq!(read("m.tar", &global, &Limits::default()).await.unwrap(), 4);
 }
@@ -475,7 +475,7 @@ fn all(bytes: &[u8]) -> Result<u64> {
     explore(bytes, Limits::default())?.bytes
 }
 
-/// Every byte of small archives, changed in several ways, and their pieces in any order.
+/// Changes every byte of small archives in several ways, and reorders their parts.
 #[test]
 fn damage_never_panics() {
     let entries =

@@ -1,4 +1,4 @@
-//! HTTPS: whom it trusts, what it says when it does not, and both versions of HTTP over it.
+//! HTTPS: trusted certificates, errors for others, and HTTP/1.1 and HTTP/2.
 
 use io_harness::fault_server::{FaultServer, Reply};
 use io_harness::load::{check_error, load};
@@ -43,7 +43,7 @@ async fn parts_of_a_large_file_share_one_connection_of_http_2() {
     assert_eq!(server.connections(), 1);
 }
 
-/// A certificate that is not good is final: one connection, no request.
+/// An invalid certificate is a permanent error: one connection, no request.
 async fn check_refused(certificate: Certificate, trusted: bool, says: &str) {
     let server = TlsServer::start(certificate, BOTH, Vec::new()).await;
     let options = IoOptions::default();

@@ -1,4 +1,4 @@
-//! Where S3's credentials, endpoint and region come from, and what is said without them.
+//! The sources of S3's credentials, endpoint and region, and the errors without them.
 
 use super::s3_server::{KEY, S3Server, SECRET, quick};
 use io_harness::fault_server::{FaultServer, Reply, Request};
@@ -102,7 +102,7 @@ async fn a_wrong_key_is_refused_with_a_hint_and_without_secrets() {
 #[tokio::test]
 async fn nobody_is_anonymous_without_saying_so() {
     let server = server().await;
-    // `AWS_EC2_METADATA_DISABLED` keeps this test from asking the machine's cloud.
+    // `AWS_EC2_METADATA_DISABLED` keeps this test from requesting credentials from a cloud's metadata service.
     let disabled = [("AWS_EC2_METADATA_DISABLED", "true")];
     let nobody = server.scheme_without_credentials().with_environment(disabled);
     let error = check_error(json(&nobody).await, Kind::Fetch, "m/model.json", "no credentials were found; check");
@@ -115,7 +115,7 @@ async fn nobody_is_anonymous_without_saying_so() {
     assert_eq!(server.seen()[0].header("authorization"), None);
 }
 
-/// What a machine's or a container's cloud gives it.
+/// Credentials as a cloud's metadata service sends them.
 fn lent() -> String {
     format!(
         r#"{{"AccessKeyId": "{KEY}", "SecretAccessKey": "{SECRET}", "Token": "lent", "Expiration": "2100-01-01T00:00:00Z"}}"#
@@ -160,7 +160,7 @@ async fn a_machine_or_container_in_a_cloud_has_credentials() {
 #[tokio::test]
 async fn a_machine_in_no_cloud_says_so_soon() {
     let server = server().await;
-    // Nobody listens there.
+    // No server listens on this port.
     let scheme = server.scheme_without_credentials().with_config("aws_metadata_endpoint", "http://127.0.0.1:1");
     let start = Instant::now();
     let error =
@@ -174,7 +174,7 @@ async fn plain_http_must_be_allowed_unless_nobody_is_on_the_way() {
     let server = server().await;
     let scheme = server.scheme().with_allow_http(false);
     assert_eq!(json(&scheme).await.unwrap(), "{}");
-    // Never asked, nor its name resolved.
+    // No request is sent, and the host name is not resolved.
     let elsewhere = scheme.with_endpoint("http://store.example:9000");
     check_error(json(&elsewhere).await, Kind::Misuse, "m/model.json", "allow it with `allow_http`");
 }

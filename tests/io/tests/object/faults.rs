@@ -1,5 +1,5 @@
-//! S3 that fails on the way: what may be tried again is, what is broken off goes on where it was, and what cannot
-//! be helped is an error in time.
+//! Failures of S3: transient errors are retried, interrupted bodies are resumed, and other failures are errors
+//! within the time-outs.
 
 use super::s3_server::{Fault, S3Server, Seen, quick};
 use io_harness::load::{check_error, load_with};
@@ -10,7 +10,7 @@ use tfjs_manifest::Kind;
 
 const LEN: usize = 200_000;
 
-/// A model with one weight file, and these faults for its requests.
+/// A server with a model of one weight file, and these faults for requests of it.
 async fn server(faults: impl Fn(&Seen) -> Option<Fault> + Send + Sync + 'static) -> S3Server {
     let server = S3Server::with_faults(move |seen| faults(seen).filter(|_| seen.target.ends_with("w.bin"))).await;
     server.write("m/model.json", "{}");
@@ -47,7 +47,7 @@ async fn a_store_that_hangs_up_is_asked_again() {
 #[tokio::test]
 async fn a_store_that_is_not_there_is_an_error() {
     let server = server(|_| None).await;
-    // Nobody listens there.
+    // No server listens on this port.
     let scheme = server.scheme().with_endpoint("http://127.0.0.1:1");
     let handler = scheme.handler(&ModelUrl::parse("s3://models/m").unwrap()).unwrap();
     let error = handler.load(&IoCx::new(quick())).await;
