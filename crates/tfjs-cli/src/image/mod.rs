@@ -267,7 +267,7 @@ mod tests {
         // 16 384^2 bytes of grey are 256 MiB; with a copy in RGB 8192^2 pixels are.
         check_too_large(&header(16_385), "?,8,8,1", None, "268468225 bytes when decoded");
         check_too_large(&header(8193), "?,8,8,3", None, "when decoded");
-        // 8000^2 floats are fine as a picture, not as a tensor of their own size.
+        // 8000^2 pixels are accepted as an image, but not as a tensor of floats of that size.
         check_too_large(&header(8000), "?,?,?,3", None, "the model needs an image of 8000 x 8000");
         check_too_large(&header(8), "?,?,?,3", Some(18_000), "the model needs an image of 18000 x 18000");
         let decoded = tensor(&header(8000), &target("?,8,8,3").unwrap(), &Picture::default(), (0.0, 1.0));
