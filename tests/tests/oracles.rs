@@ -30,7 +30,7 @@ const FINDINGS: &[(&str, Answer)] = &[
     ("load/softmax-of-a-number.json", Answer::Refused(Kind::Malformed, "layer `activation`", "a number has none")),
     ("load/softmax-of-no-channels.json", Answer::Fine),
     ("topology/call-without-tensors.json", Answer::Refused(Kind::Malformed, "layer `tower`", "without any tensor")),
-    ("topology/called-input.json", Answer::Refused(Kind::Malformed, "layer `x`", "an InputLayer is called by nobody")),
+    ("topology/called-input.json", Answer::Refused(Kind::Malformed, "layer `x`", "an InputLayer has no inputs")),
     ("topology/list-that-looks-like-a-tensor.json", Answer::Fine),
     ("urls/data.txt", Answer::Refused(Kind::Malformed, "C:x", "drive letter")),
     ("urls/scheme-only.txt", Answer::Refused(Kind::Misuse, "", "a host after `http://`")),

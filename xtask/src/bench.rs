@@ -1,4 +1,4 @@
-//! The benches: `load`, `predict`, `decode` and `transport`, optimised as a release is.
+//! The benches `load`, `predict`, `decode` and `transport`, built with release optimizations.
 
 use crate::Outcome;
 use crate::run::{cargo, run};
@@ -6,7 +6,7 @@ use crate::workspace::Workspace;
 
 const BENCHES: &[&str] = &["load", "predict", "decode", "transport"];
 
-/// Runs the named benches, or all; options go to each of them.
+/// Runs the named benches, or all of them; options are passed to each.
 ///
 /// # Errors
 /// A bench that fails.
@@ -21,7 +21,7 @@ pub fn run_all(workspace: &Workspace, args: &[&str]) -> Outcome {
     run("bench", cargo(workspace, &command))
 }
 
-/// Names first, options from the first `--` word on.
+/// Splits names from options, which begin at the first word with `--`.
 fn split<'a>(args: &[&'a str]) -> Result<(Vec<&'a str>, Vec<&'a str>), String> {
     let at = args.iter().position(|arg| arg.starts_with("--")).unwrap_or(args.len());
     let (names, options) = args.split_at(at);

@@ -1,7 +1,7 @@
-//! What a change must pass, cheapest first.
+//! The checks that a change must pass, cheapest first.
 //!
-//! Every step names the whole workspace, so that features unify the same way and no dependency is compiled
-//! twice: clippy and the documentation share one set of metadata, the tests make the only object code.
+//! Every step names the whole workspace, so that features unify in the same way and no dependency is compiled
+//! twice: clippy and the documentation share one set of metadata, and only the tests produce object code.
 
 use crate::run::{self, cargo};
 use crate::workspace::Workspace;
@@ -34,8 +34,8 @@ fn run_cargo(workspace: &Workspace, what: &str, args: &[&str]) -> Outcome {
     run::run(what, cargo(workspace, args))
 }
 
-/// The words after `cargo` of the one command between `<!-- NAME -->` and `<!-- /NAME -->`: what the README
-/// tells its readers is what runs.
+/// The words after `cargo` of the single command between `<!-- NAME -->` and `<!-- /NAME -->`. CI therefore runs
+/// exactly the command that the README shows.
 ///
 /// # Errors
 /// Markers that are missing, or not exactly one cargo command between them.

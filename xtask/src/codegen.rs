@@ -1,5 +1,5 @@
-//! Generated files: written on request, compared by `tidy`. There is one, docs/LAYERS.md: the layers there
-//! are, by the list the code is generated from, and what the last run of the conformance cases found of each.
+//! Generated files: written on request, compared by `tidy`. The only one is docs/LAYERS.md: the layers of the list
+//! that the code is generated from, with the results of the last run of the conformance cases.
 
 use crate::Outcome;
 use crate::conformance::RESULTS;
@@ -8,13 +8,13 @@ use crate::workspace::Workspace;
 use serde_json::Value;
 use std::fmt::Write;
 
-/// What is generated.
+/// The generated file.
 pub const LAYERS_MD: &str = "docs/LAYERS.md";
 
 /// The producers, by their folder among the cases.
 const PRODUCERS: [&str; 3] = ["tfjs", "keras2", "keras3"];
 
-/// Writes what is generated.
+/// Writes the generated file.
 ///
 /// # Errors
 /// Sources that cannot be read.
@@ -25,10 +25,10 @@ pub fn write(workspace: &Workspace) -> Outcome {
         .map_err(|e| format!("cannot write `{LAYERS_MD}`: {e}"))
 }
 
-/// Compares.
+/// Compares the generated file with what would be written.
 ///
 /// # Errors
-/// If the file is not what would be written.
+/// If the file is out of date.
 pub fn check(workspace: &Workspace) -> Outcome {
     let wanted = layers_md(workspace)?;
     match workspace.read(LAYERS_MD).is_ok_and(|text| text == wanted) {

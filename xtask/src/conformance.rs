@@ -1,10 +1,10 @@
-//! The conformance cases as a table; the program that runs them belongs to the tests.
+//! Runs the conformance cases. The program that runs them is part of the tests.
 
 use crate::run::{build, program_in, run};
 use crate::workspace::Workspace;
 use crate::{Outcome, codegen};
 
-/// Where the results of the last run of all cases are kept.
+/// The results of the last run of all cases.
 pub const RESULTS: &str = "docs/conformance.json";
 
 /// Runs the cases whose id contains the filter.
@@ -16,7 +16,7 @@ pub fn run_cases(workspace: &Workspace, args: &[&str]) -> Outcome {
     run("conformance", program_in(workspace, binary, args))
 }
 
-/// Runs all cases, keeps the results, and writes the table of them.
+/// Runs all cases, writes the results, and writes the table of layers.
 ///
 /// # Errors
 /// If a case fails.

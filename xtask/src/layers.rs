@@ -1,27 +1,27 @@
-//! The lists of layers and operations, read from the one place they are registered in.
+//! Reads the lists of layers and operations from the files that register them.
 
 use crate::source::{Source, Token};
 
-/// Where the layers are listed.
+/// The file that lists the layers.
 pub const LAYERS: &str = "crates/tfjs-topology/src/registry.rs";
-/// Where the operations are listed.
+/// The file that lists the operations.
 pub const OPS: &str = "crates/tfjs-topology/src/ops/mod.rs";
 
-/// One line of a list.
+/// An entry of a list.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The file, below `layers` or `ops`, without its ending: `conv/depthwise`, `binary`.
+    /// The file, relative to `layers` or `ops`, without its extension: `conv/depthwise`, `binary`.
     pub file: String,
-    /// The type that describes it.
+    /// The type that implements it.
     pub name: String,
-    /// The classes it stands for.
+    /// The classes it implements.
     pub classes: Vec<String>,
 }
 
 /// The entries of `for_each_layer!` or `for_each_op!` in the file that defines it.
 ///
 /// # Errors
-/// A file without that list, or with a line that is none of `path::to::Type = "Class" | "Class";`.
+/// A file without that list, or with an entry that is not `path::to::Type = "Class" | "Class";`.
 pub fn list(text: &str, macro_name: &str) -> Result<Vec<Entry>, String> {
     let source = Source::new(text);
     let named = |w: &[Token<'_>]| w[0].text == "macro_rules" && w[2].text == macro_name;
@@ -76,7 +76,7 @@ macro_rules! declare { ($($type:ident)*) => {} }
     }
 
     #[test]
-    fn what_cannot_be_read_is_an_error_and_no_empty_list() {
+    fn unreadable_text_is_an_error_and_not_an_empty_list() {
         assert!(list("fn main() {}", "for_each_layer").is_err());
         assert!(list(LIST, "for_each_op").is_err());
         assert!(list(&LIST.replace("\"Dense\"", "Dense"), "for_each_layer").is_err());

@@ -1,6 +1,6 @@
 //! The project's own tasks: `cargo xtask ci | tidy | golden | conformance | bench | codegen | fuzz-smoke`.
 //!
-//! Depends on no runtime crate, so it builds in seconds whatever state they are in.
+//! It depends on no runtime crate, so it builds in seconds even if those do not compile.
 
 mod bench;
 mod ci;
@@ -27,14 +27,16 @@ usage: cargo xtask TASK
   conformance [FILTER]    the conformance cases as a table, by class, producer and engine
   conformance --write     all of them; keeps the results in docs/conformance.json and docs/LAYERS.md
   golden [PRODUCER...]    makes the conformance cases again with the real TensorFlow.js and Keras (Node 20, Python 3.11)
-  golden --large          makes MobileNetV2-224 with the real converter (cached, never committed) and compares with Keras
+  golden --large [NETWORK...]
+                          makes known networks at full size with the real converter (cached, never committed) and compares
+                          with Keras
   bench [NAME...] [--large] [--json] [--seconds S] [--filter TEXT]
                           load, predict, decode and transport (3 GB over HTTP and from files, with peak memory), each
                           side by side with what it is measured against
   fuzz-smoke [--seconds N] [--seeds] [TARGET...]
                           makes the seeds and runs each fuzz target for a minute; --seeds only makes them (nightly, cargo-fuzz)";
 
-/// What a task ends with; the text says what failed.
+/// The result of a task; the text says what failed.
 type Outcome = Result<(), String>;
 
 fn main() -> ExitCode {
@@ -60,7 +62,7 @@ fn task(args: &[&str]) -> Outcome {
         ["codegen", "--check"] => codegen::check(&workspace),
         ["conformance", "--write"] => conformance::write(&workspace),
         ["conformance", rest @ ..] => conformance::run_cases(&workspace, rest),
-        ["golden", "--large"] => golden::large(&workspace),
+        ["golden", "--large", networks @ ..] => golden::large(&workspace, networks),
         ["golden", producers @ ..] => golden::cases(&workspace, producers),
         ["bench", rest @ ..] => bench::run_all(&workspace, rest),
         ["fuzz-smoke", rest @ ..] => fuzz::smoke(&workspace, rest),

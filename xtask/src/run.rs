@@ -1,4 +1,4 @@
-//! Running programs: what runs is printed, and a program that fails stops the task.
+//! Runs programs: prints each command, and stops the task if it fails.
 
 use crate::Outcome;
 use crate::workspace::Workspace;
@@ -8,20 +8,20 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-/// The cargo that runs this task.
+/// The cargo executable that runs this task.
 pub fn cargo(workspace: &Workspace, args: &[&str]) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     program_in(workspace, program, args)
 }
 
-/// A program in the root of the workspace, with nothing to read.
+/// A program that runs in the root of the workspace, without standard input.
 pub fn program_in(workspace: &Workspace, program: impl Into<OsString>, args: &[&str]) -> Command {
     let mut command = Command::new(program.into());
     command.args(args).current_dir(&workspace.root).stdin(Stdio::null());
     command
 }
 
-/// Runs to the end; its output goes where ours does.
+/// Runs a command to its end; its output is not captured.
 ///
 /// # Errors
 /// A program that cannot be started or fails.
@@ -37,28 +37,28 @@ pub fn run(what: &str, mut command: Command) -> Outcome {
     Ok(())
 }
 
-/// Builds a binary of any member and gives its path. The whole workspace is named, as elsewhere: for one package
-/// alone features unify differently, and dependencies would be compiled once more.
+/// Builds a binary of any member and returns its path. It names the whole workspace, like the other steps: for a single
+/// package, features would unify differently and dependencies would be compiled again.
 ///
 /// # Errors
-/// What cargo says.
+/// Errors of cargo.
 pub fn build(workspace: &Workspace, name: &str, more: &[&str]) -> Result<PathBuf, String> {
     let args = ["build", "--workspace", "--bin", name, "--message-format", "json-render-diagnostics"];
     let messages = output(cargo(workspace, &[&args, more].concat()))?;
     executable(&messages, name).ok_or_else(|| format!("cargo built no `{name}`"))
 }
 
-/// The path of a binary in cargo's messages, one JSON object a line.
+/// The path of a binary in cargo's messages, one JSON object per line.
 fn executable(messages: &str, name: &str) -> Option<PathBuf> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let mut built = messages.filter(|m| m["target"]["name"] == name && m["target"]["kind"][0] == "bin");
     built.find_map(|message| message["executable"].as_str().map(PathBuf::from))
 }
 
-/// Runs to the end and gives what it prints on stdout.
+/// Runs a command to its end and returns what it prints on stdout.
 ///
 /// # Errors
-/// A program that cannot be started or fails; its stderr goes where ours does.
+/// A program that cannot be started or fails; its stderr is not captured.
 pub fn output(mut command: Command) -> Result<String, String> {
     let shown = shown(&command);
     let child = command.stdout(Stdio::piped()).spawn();
@@ -69,7 +69,7 @@ pub fn output(mut command: Command) -> Result<String, String> {
     String::from_utf8(output.stdout).map_err(|_| format!("`{shown}` printed what is not UTF-8"))
 }
 
-/// The command as one would type it; the program without its folder.
+/// The command as typed in a shell, with the program's folder omitted.
 fn shown(command: &Command) -> String {
     let program = std::path::Path::new(command.get_program());
     let program = program.file_name().unwrap_or(command.get_program());

@@ -1,27 +1,27 @@
-//! Just enough of Rust's lexical rules to tell code from comments and strings.
+//! A minimal lexer for Rust, which separates code from comments and strings.
 //!
-//! Reads tokens; it never parses. What a macro expands to stays unseen.
+//! It does not parse, and macro expansions are not seen.
 
-/// A file cut into code and comments.
+/// The code and the comments of a file.
 #[derive(Debug, Default)]
 pub struct Source<'a> {
-    /// Identifiers, numbers and punctuation (`::` is one token), in order. Literals of text are left out.
+    /// Identifiers, numbers and punctuation (`::` is one token), in order. String literals are left out.
     pub tokens: Vec<Token<'a>>,
-    /// Comments as written.
+    /// The comments, as written.
     pub comments: Vec<Token<'a>>,
 }
 
-/// A piece of a file.
+/// A token of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token<'a> {
-    /// As written.
+    /// The text, as written.
     pub text: &'a str,
     /// Its line, from 1.
     pub line: usize,
 }
 
 impl<'a> Source<'a> {
-    /// Cuts a file.
+    /// Splits a file.
     pub fn new(text: &'a str) -> Self {
         let mut source = Source::default();
         let (mut at, mut line) = (0, 1);
@@ -39,7 +39,7 @@ impl<'a> Source<'a> {
         source
     }
 
-    /// The tokens outside of `#[cfg(test)] mod ... { ... }`.
+    /// The tokens outside `#[cfg(test)] mod ... { ... }`.
     pub fn without_tests(&self) -> Vec<Token<'a>> {
         const MARK: [&str; 8] = ["#", "[", "cfg", "(", "test", ")", "]", "mod"];
         let mut kept = Vec::new();
@@ -57,7 +57,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Where `root::member` is named, for any of the members: as a path, or in the braces of a `use`.
+/// The places where `root::member` is named, for any of the members: as a path, or in the braces of a `use`.
 pub fn path_uses<'a>(tokens: &[Token<'a>], root: &str, members: &[&str]) -> Vec<Token<'a>> {
     let mut uses = Vec::new();
     for (i, token) in tokens.iter().enumerate() {
@@ -74,7 +74,7 @@ pub fn path_uses<'a>(tokens: &[Token<'a>], root: &str, members: &[&str]) -> Vec<
     uses
 }
 
-/// The members among the names that stand first in each item of a brace group.
+/// The members among the first names of the items in a brace group.
 fn first_names<'a>(group: &[Token<'a>], members: &[&str]) -> Vec<Token<'a>> {
     let mut depth = 0;
     let mut found = Vec::new();
@@ -116,7 +116,7 @@ enum Kind {
     Nothing,
 }
 
-/// The length of the next piece, at least 1, and what it is.
+/// The length of the next piece, at least 1, and its kind.
 fn piece(rest: &str, first: char) -> (usize, Kind) {
     if rest.starts_with("//") {
         return (rest.find('\n').unwrap_or(rest.len()), Kind::Comment);
@@ -159,7 +159,7 @@ fn block_comment(rest: &str) -> usize {
     rest.len()
 }
 
-/// The length of a literal of text: `"`, `b"`, `c"`, `r"`, `r#"`, `br"`, ... or none.
+/// The length of a string literal: `"`, `b"`, `c"`, `r"`, `r#"`, `br"`, ...; `None` if there is none.
 fn string(rest: &str) -> Option<usize> {
     let prefix = rest.find(|c: char| !matches!(c, 'b' | 'c' | 'r')).filter(|len| *len <= 2)?;
     let after = &rest[prefix..];
@@ -174,7 +174,7 @@ fn string(rest: &str) -> Option<usize> {
     Some(prefix + escaped(after, '"'))
 }
 
-/// A character, or a lifetime's quote mark alone.
+/// The length of a character literal, or of a lifetime's quote mark.
 fn quote(rest: &str) -> usize {
     let mut chars = rest.chars().skip(1);
     match (chars.next(), chars.next()) {

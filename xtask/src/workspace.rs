@@ -3,65 +3,65 @@
 use crate::run;
 use std::path::PathBuf;
 
-/// The checkout this program was built from.
+/// The checkout that this program was built from.
 #[derive(Debug)]
 pub struct Workspace {
     /// The folder with the workspace's `Cargo.toml`.
     pub root: PathBuf,
 }
 
-/// A file of the checkout that is text.
+/// A text file of the checkout.
 #[derive(Clone, Debug)]
 pub struct TextFile {
     /// Path from the root, with `/`.
     pub path: String,
-    /// What is in it.
+    /// The content.
     pub text: String,
 }
 
 impl TextFile {
-    /// For the tests of checks.
+    /// Makes a file for the tests of checks.
     #[cfg(test)]
     pub fn new(path: &str, text: &str) -> Self {
         TextFile { path: path.to_owned(), text: text.to_owned() }
     }
 
-    /// Whether it is Rust.
+    /// Whether it is a Rust file.
     pub fn is_rust(&self) -> bool {
         self.path.ends_with(".rs")
     }
 }
 
 impl Workspace {
-    /// The workspace this program belongs to.
+    /// Finds the workspace that this program belongs to.
     ///
     /// # Errors
-    /// If cargo does not say where.
+    /// If cargo does not provide the path.
     pub fn find() -> Result<Self, String> {
-        // Cargo sets it at run time, so a moved checkout is found again.
+        // Cargo sets it at run time, so a moved checkout is found.
         let manifest =
             std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
         let root = manifest.parent().ok_or("the xtask package has no parent folder")?;
         Ok(Workspace { root: root.to_owned() })
     }
 
-    /// The text of a file.
+    /// Reads a file.
     ///
     /// # Errors
-    /// A file that is not there or is no text.
+    /// A file that does not exist or is not text.
     pub fn read(&self, path: &str) -> Result<String, String> {
         std::fs::read_to_string(self.root.join(path)).map_err(|e| format!("cannot read `{path}`: {e}"))
     }
 
-    /// Whether a path is there.
+    /// Whether a path exists.
     pub fn exists(&self, path: &str) -> bool {
         self.root.join(path).exists()
     }
 
-    /// Every file git tracks or would add.
+    /// Every file that git tracks or would add.
     ///
     /// # Errors
-    /// Where there is no git checkout.
+    /// If this is not a git checkout.
     pub fn paths(&self) -> Result<Vec<String>, String> {
         let args = ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"];
         let listed = run::output(run::program_in(self, "git", &args))?;
@@ -69,7 +69,7 @@ impl Workspace {
         Ok(paths.map(str::to_owned).collect())
     }
 
-    /// Every file that is text.
+    /// Every text file.
     ///
     /// # Errors
     /// As [`paths`](Workspace::paths); files that cannot be read.

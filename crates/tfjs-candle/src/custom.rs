@@ -1,4 +1,4 @@
-//! Layers of the caller's own, given by class name.
+//! Custom layers of the caller, registered by class name.
 
 use crate::engine::OpaqueFunction;
 use candle_core::Tensor;
@@ -12,33 +12,32 @@ use tfjs_topology::layer::LayerDef;
 use tfjs_topology::lower::LowerCx;
 use tfjs_topology::read::CustomDefs;
 
-/// A layer class of the caller's own: reads a configuration into a layer, which says what it computes as the built-in
-/// ones do.
+/// A custom layer class: parses a configuration into a layer, which defines its computation as the built-in ones do.
 ///
-/// [`LayerDef::lower`] builds primitives: then the layer runs on every engine and device, and has gradients. What
-/// primitives cannot say is a function on candle tensors: [`OpaqueLayer::opaque`].
+/// If [`LayerDef::lower`] builds primitives, the layer runs on every engine and device, and has gradients. A
+/// computation that primitives cannot express can be a function on candle tensors: [`OpaqueLayer::opaque`].
 pub trait CustomLayer: Send + Sync + 'static {
     /// The layer.
     type Def: LayerDef;
 
-    /// Reads the configuration.
+    /// Parses the configuration.
     ///
     /// # Errors
     /// A missing or wrong field; see [`Config`].
     fn describe(&self, config: &Config<'_>) -> Result<Self::Def>;
 }
 
-/// The caller's own layers, looked up by class name before the built-in ones.
+/// Custom layers, looked up by class name before the built-in ones.
 #[derive(Clone, Default)]
 pub struct CustomLayers(CustomDefs);
 
 impl CustomLayers {
-    /// None.
+    /// An empty collection.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a class. `Package>Name` in a file finds `Package>Name` first, then `Name`.
+    /// Adds a class. For `Package>Name` in a file, `Package>Name` is looked up first, then `Name`.
     #[must_use]
     pub fn with<L: CustomLayer>(mut self, class: impl Into<String>, layer: L) -> Self {
         let describe = move |config: &Config<'_>| Ok(Arc::new(layer.describe(config)?) as Arc<dyn LayerDef>);
@@ -46,7 +45,7 @@ impl CustomLayers {
         self
     }
 
-    /// The classes, as the topology looks them up.
+    /// The classes in the form that the topology crate uses.
     pub fn defs(&self) -> &CustomDefs {
         &self.0
     }
@@ -61,7 +60,7 @@ impl fmt::Debug for CustomLayers {
 /// Lowering to a function on candle tensors.
 pub trait OpaqueLayer {
     /// Adds a node that calls `function` with the operands as candle tensors, on the model's device. `results` are the
-    /// types of what it gives; `class` names the layer in reports.
+    /// types of its results; `class` names the layer in reports.
     ///
     /// Such a node runs on every engine and has no gradient.
     ///
@@ -106,7 +105,7 @@ impl<F: Fn(&[Tensor]) -> Result<Vec<Tensor>> + Send + Sync> OpaqueFunction for C
 /// The functions of a model's opaque nodes.
 ///
 /// # Errors
-/// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for one that no runtime of ours has made.
+/// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for a function that this crate did not create.
 pub(crate) fn functions(opaques: &[Arc<dyn Any + Send + Sync>]) -> Result<Vec<Arc<dyn OpaqueFunction>>> {
     let known = |opaque: &Arc<dyn Any + Send + Sync>| {
         let found = opaque.downcast_ref::<Arc<dyn OpaqueFunction>>().cloned();

@@ -1,4 +1,4 @@
-//! What a caller gives a model: tensors or strings, by position or by name, checked before anything runs.
+//! The inputs of a model: tensors or strings, by position or by name, checked before anything runs.
 
 use crate::engine::CandleResultExt;
 use crate::value::{Data, Strings};
@@ -21,10 +21,10 @@ pub enum Input {
 }
 
 impl Input {
-    /// Numbers in row-major order with a shape, batch first.
+    /// Numbers in row-major order with a shape, whose first axis is the batch.
     ///
     /// # Errors
-    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if their number is not that of the shape.
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if their number does not match the shape.
     pub fn new(values: impl Into<Vec<f32>>, shape: impl Into<Vec<usize>>) -> Result<Self> {
         let (values, shape) = (values.into(), Shape::new(shape.into())?);
         if values.len() != shape.elements() {
@@ -34,10 +34,10 @@ impl Input {
         Tensor::from_vec(values, shape.dims(), &Device::Cpu).or_error().map(Input::Tensor)
     }
 
-    /// Strings in row-major order with a shape, batch first.
+    /// Strings in row-major order with a shape, whose first axis is the batch.
     ///
     /// # Errors
-    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if their number is not that of the shape.
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if their number does not match the shape.
     pub fn strings<S: Into<String>>(items: impl IntoIterator<Item = S>, shape: impl Into<Vec<usize>>) -> Result<Self> {
         let items = items.into_iter().map(Into::into).collect();
         Strings::new(Shape::new(shape.into())?, items).map(|s| Input::Strings(Arc::new(s)))
@@ -97,8 +97,8 @@ impl<S: Into<String>, T: Into<Input>> FromIterator<(S, T)> for Inputs {
     }
 }
 
-/// The inputs in the model's order, as values of the model's types on its device. Those of a stateful model are any
-/// number of batches.
+/// Converts inputs to the model's order, types and device. For a stateful model, the number of examples may be any
+/// multiple of the batch size.
 pub(crate) fn check(graph: &ModelGraph, inputs: Inputs, device: &Device, stateful: bool) -> Result<Vec<Data>> {
     let ports: Vec<Port<'_>> = graph.inputs.iter().map(|port| (&*port.name, graph.ty(port.value))).collect();
     let values = checked("the model", &ports, inputs, device, stateful)?;
@@ -115,7 +115,7 @@ pub(crate) fn check(graph: &ModelGraph, inputs: Inputs, device: &Device, statefu
     Ok(values)
 }
 
-/// The arguments of a program in its order, as values of its types on a device.
+/// Converts arguments to a program's order and types, on a device.
 pub(crate) fn check_arguments(program: &Program, inputs: Inputs, device: &Device) -> Result<Vec<Data>> {
     let arguments = || program.inputs.iter().filter(|input| input.role == InputRole::Argument);
     let known = |&dim: &Dim| program.dims.known(dim).and_then(|n| usize::try_from(n).ok());
@@ -170,7 +170,7 @@ fn order(owner: &str, ports: &[Port<'_>], inputs: Inputs) -> Result<Vec<Input>> 
 
 fn convert(input: Input, ty: &TensorType, device: &Device, stateful: bool) -> Result<Data> {
     let input = expand(input, &ty.shape)?;
-    // DIFFERENCE: TensorFlow.js does not hold a batch to the size that the model fixes.
+    // DIFFERENCE: TensorFlow.js does not require the batch size that the model fixes.
     let fits = ty.shape.admits(input.dims()) || (stateful && batches_of(&ty.shape, input.dims()));
     if !fits {
         let found = SymShape(input.dims().iter().copied().map(Some).collect());
@@ -192,14 +192,14 @@ fn convert(input: Input, ty: &TensorType, device: &Device, stateful: bool) -> Re
     })
 }
 
-/// Whether a shape is that of several batches of the size the model fixes.
+/// Whether a shape consists of several batches of the size that the model fixes.
 fn batches_of(shape: &SymShape, dims: &[usize]) -> bool {
     let (Some(Some(batch)), Some(&total)) = (shape.dims().first(), dims.first()) else { return false };
     let one: Vec<usize> = std::iter::once(*batch).chain(dims.iter().skip(1).copied()).collect();
     total > 0 && total.checked_rem(*batch) == Some(0) && shape.admits(&one)
 }
 
-/// Keras and TensorFlow.js read a vector as a batch of single numbers.
+/// Reads a vector as a batch of single numbers, as Keras and TensorFlow.js do.
 fn expand(input: Input, shape: &SymShape) -> Result<Input> {
     match input {
         Input::Tensor(t) if t.rank() == 1 && shape.rank() == 2 => t.unsqueeze(1).or_error().map(Input::Tensor),
@@ -231,7 +231,7 @@ fn to_type(tensor: &Tensor, ty: ValueType) -> Result<Tensor> {
     Ok(converted)
 }
 
-/// A finite number of double precision must not become infinity in silence.
+/// Fails if a finite double-precision number becomes infinite, instead of passing it on silently.
 fn refuse_overflow(wide: &Tensor, converted: &Tensor) -> Result<()> {
     let wide = wide.flatten_all().and_then(|t| t.to_vec1::<f64>()).or_error()?;
     let converted = converted.flatten_all().and_then(|t| t.to_vec1::<f32>()).or_error()?;
@@ -244,13 +244,13 @@ fn refuse_overflow(wide: &Tensor, converted: &Tensor) -> Result<()> {
     }
 }
 
-/// Ids often arrive as floats or wider integers. A fraction is cut off, as the producers do; what is no number, or too
-/// large for the type, must not become another one in silence.
+/// Fails if a number is lost by conversion to an integer. Ids often arrive as floats or wider integers; fractions are
+/// truncated, as by the producers. NaN and numbers out of range must not silently become other numbers.
 fn refuse_loss(tensor: &Tensor, ty: ValueType) -> Result<()> {
     let range = match ty {
         ValueType::Int32 => f64::from(i32::MIN)..=f64::from(i32::MAX),
         ValueType::Bool => 0.0..=1.0,
-        // The largest number of 64 bits is rounded up as a float.
+        // As a float, `i64::MAX` is rounded up.
         _ => i64::MIN as f64..=(i64::MAX as f64).next_down(),
     };
     let values =

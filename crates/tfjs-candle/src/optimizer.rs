@@ -1,20 +1,20 @@
-//! The weights of an optimizer, as they were loaded: kept to be saved again. What they mean is not looked at.
+//! The weights of an optimizer: kept as they were loaded, to be saved again, and not interpreted.
 
 use crate::weights::PackedPlace;
 use tfjs_manifest::{Error, Result, TensorLayout, WeightReader, WeightsManifest};
 use tfjs_topology::bind::TensorId;
 use tfjs_weights::{Arrived, HostTensor, read_weight};
 
-/// An optimizer's weights by their names, in the file's order, which is the optimizer's own.
+/// An optimizer's weights by name, in the file's order, which the optimizer defines.
 pub(crate) type OptimizerWeights = Vec<(String, HostTensor)>;
 
-/// Which tensors are the optimizer's.
+/// The tensors that belong to the optimizer.
 pub(crate) fn ids(manifest: &WeightsManifest) -> impl Iterator<Item = TensorId> {
     let specs = manifest.specs().filter(|(_, _, spec)| spec.is_optimizer());
     specs.map(|(group, index, _)| TensorId { group, index })
 }
 
-/// Those that have arrived, taken out of the rest.
+/// Takes the optimizer's weights out of the loaded ones.
 pub(crate) fn take(
     manifest: &WeightsManifest,
     arrived: &mut [Vec<Option<Arrived<PackedPlace>>>],
@@ -26,14 +26,14 @@ pub(crate) fn take(
             Some(Arrived::Placed(_)) => {
                 return Err(Error::bug("an optimizer's weight was packed").at_weight(&spec.name));
             }
-            // Not wanted.
+            // Not requested.
             None => {}
         }
     }
     Ok(weights)
 }
 
-/// All of them, out of their files.
+/// Reads all of the optimizer's weights from their files.
 pub(crate) fn read(
     manifest: &WeightsManifest,
     layout: &TensorLayout,

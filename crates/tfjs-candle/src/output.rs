@@ -1,4 +1,4 @@
-//! What a model gives: tensors by position, by name, or the only one.
+//! The outputs of a model: tensors by position, by name, or the only one.
 
 use crate::value::{Data, Strings};
 use candle_core::Tensor;
@@ -21,12 +21,12 @@ impl Outputs {
         self.items.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no outputs.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
-    /// The names, in the model's order; a repeated name has the next of `:1`, `:2`, ... that is free.
+    /// The names, in the model's order. A repeated name gets the first free suffix of `:1`, `:2`, ...
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.items.iter().map(|(name, _)| name.as_str())
     }
@@ -34,7 +34,7 @@ impl Outputs {
     /// The output at a position.
     ///
     /// # Errors
-    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if there is none there, or it is made of strings.
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if there is no such output, or it contains strings.
     pub fn at(&self, index: usize) -> Result<&Tensor> {
         let item = self.items.get(index);
         let (name, data) =
@@ -45,7 +45,7 @@ impl Outputs {
     /// The output of that name.
     ///
     /// # Errors
-    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if there is none, or it is made of strings.
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if there is no such output, or it contains strings.
     pub fn get(&self, name: &str) -> Result<&Tensor> {
         let item = self.items.iter().find(|(known, _)| known == name);
         let (name, data) = item.ok_or_else(|| {
@@ -58,7 +58,7 @@ impl Outputs {
     /// The only output.
     ///
     /// # Errors
-    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if there are several, or it is made of strings.
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if there are several, or it contains strings.
     pub fn into_single(self) -> Result<Tensor> {
         match &self.items[..] {
             [(name, data)] => tensor(name, data).cloned(),
@@ -66,7 +66,7 @@ impl Outputs {
         }
     }
 
-    /// Name and tensor of every output that is numbers.
+    /// Name and tensor of every numeric output.
     pub fn tensors(&self) -> impl Iterator<Item = (&str, &Tensor)> {
         self.items.iter().filter_map(|(name, data)| match data {
             Data::Tensor(tensor) => Some((name.as_str(), tensor)),
@@ -74,7 +74,7 @@ impl Outputs {
         })
     }
 
-    /// The strings of an output, if it is made of strings.
+    /// The strings of an output, if it contains strings.
     pub fn strings(&self, name: &str) -> Option<&Arc<Strings>> {
         match self.items.iter().find(|(known, _)| known == name)? {
             (_, Data::Strings(strings)) => Some(strings),

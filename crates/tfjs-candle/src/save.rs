@@ -1,4 +1,4 @@
-//! A model as the files TensorFlow.js loads: its `model.json` and weight files, in memory. Writes nothing anywhere.
+//! Converts a model to the files that TensorFlow.js loads: its `model.json` and weight files, in memory.
 //!
 //! Reference: `LayersModel.save` in tfjs-layers `engine/training.ts`.
 
@@ -14,11 +14,11 @@ use tfjs_weights::{HostData, HostTensor, NamedBytes, NamedTensor, StoreAs, Weigh
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct FileOptions {
-    /// How float weights are stored; as they are by default.
+    /// How float weights are stored; unchanged by default.
     pub store: StoreAs,
-    /// How weights are cut into files; one `weights.bin` by default, as TensorFlow.js in Node writes it.
+    /// How weights are split into files; one `weights.bin` by default, as TensorFlow.js in Node writes it.
     pub files: WeightFiles,
-    /// Whether the optimizer's weights are written too, behind the model's, as they were loaded; not by default.
+    /// Whether the optimizer's weights are written too, after the model's, as they were loaded; not by default.
     pub optimizer: bool,
 }
 
@@ -41,7 +41,7 @@ impl FileOptions {
         self
     }
 
-    /// Weight files of at most this many bytes.
+    /// Splits weights into files of at most this many bytes.
     #[must_use]
     pub fn with_shard_bytes(mut self, bytes: u64) -> Self {
         self.files = WeightFiles::Shards(bytes);
@@ -56,7 +56,7 @@ impl FileOptions {
     }
 }
 
-/// The group of weights that are the optimizer's.
+/// The name of the weight group of the optimizer.
 const OPTIMIZER: &str = "optimizer";
 
 /// A model's files.
@@ -67,21 +67,21 @@ pub struct ModelFiles {
     pub json: ModelJson,
     /// The weight files: path in the manifest, bytes.
     pub weights: Vec<NamedBytes>,
-    /// What TensorFlow.js 4.22 cannot say, does not know or computes differently: one line each.
+    /// What TensorFlow.js 4.22 cannot represent, does not support or computes differently: one line each.
     pub warnings: Vec<String>,
 }
 
 impl LayersModel {
-    /// The model as TensorFlow.js 4.22 writes it. Loaded again, it means what it means to TensorFlow.js; where that
-    /// differs from what the model's producer computes, a warning says so. Models of TensorFlow.js have none.
+    /// The model as TensorFlow.js 4.22 writes it. A model loaded from these files computes what TensorFlow.js computes;
+    /// if that differs from what the model's producer computes, there is a warning. Models of TensorFlow.js have none.
     ///
-    /// Weights come in TensorFlow.js's order, those that training changes first. Metadata and the training
-    /// configuration are kept where they were; the optimizer's weights if they are [asked for](FileOptions::optimizer).
+    /// Weights are in TensorFlow.js's order, trainable ones first. Metadata and the training
+    /// configuration are kept in place; the optimizer's weights only if [requested](FileOptions::optimizer).
     ///
     /// # Errors
-    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a model TensorFlow.js's JSON cannot hold;
-    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for values a quantization cannot store, and for an optimizer's
-    /// weights that the file had but loading did not keep.
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a model that TensorFlow.js's JSON cannot represent;
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for values that a quantization cannot store, and for an
+    /// optimizer's weights that were in the file but were not kept by the load.
     pub fn to_artifacts(&self, options: &FileOptions) -> Result<ModelFiles> {
         let FileOptions { store, files, optimizer } = options;
         let encoded = encode(&self.def_with_input_types(), Target::TensorFlowJs, self.limits())?;
@@ -92,7 +92,8 @@ impl LayersModel {
         let (weights, written) = self.encode_weights(&named.names, *store, files, *optimizer)?;
         let mut topology = encoded.topology;
         let original = self.json();
-        // The converter's place for it: TensorFlow.js compiles with what it finds beside the topology only.
+        // The converter writes it here: TensorFlow.js compiles a model only if the configuration is beside the
+        // topology.
         if let (None, Some(training), Some(map)) =
             (&original.saved_training_config, original.training_config(), topology.as_object_mut())
         {
@@ -108,14 +109,14 @@ impl LayersModel {
         Ok(ModelFiles { json, weights: written, warnings: warnings.to_lines() })
     }
 
-    /// The definition, with what the caller said of the inputs when it was loaded.
+    /// The definition, with the input types that the caller set for the load.
     fn def_with_input_types(&self) -> ModelDef {
         let mut def = self.def().clone();
         let ports: Vec<usize> = def.root.inputs.iter().map(|port| port.tensor.layer).collect();
         for (layer, port) in ports.into_iter().zip(&self.graph().inputs) {
             if let Some(entry) = def.root.layers.get_mut(layer) {
                 let mut ty = self.graph().ty(port.value).clone();
-                // A batch that the file fixes and no layer needs is open in the graph.
+                // A batch size that the file fixes but no layer needs is unknown in the graph.
                 if let LayerBody::Input(Some(declared)) = &entry.body
                     && let (Some(size @ None), Some(batch)) = (ty.shape.0.first_mut(), declared.shape.dims().first())
                 {
@@ -148,14 +149,14 @@ impl LayersModel {
             let kept = self.kept_optimizer()?.iter();
             group.extend(kept.map(|(name, tensor)| NamedTensor {
                 group: Some(OPTIMIZER),
-                // Moments are sums over time: what quantization loses of them would add up.
+                // Moments are sums over time, so quantization errors would accumulate.
                 ..NamedTensor::new(name, tensor)
             }));
         }
         tfjs_weights::encode(&[group], files)
     }
 
-    /// All the optimizer's weights that the file had.
+    /// All weights of the optimizer that were in the file.
     fn kept_optimizer(&self) -> Result<&[(String, HostTensor)]> {
         let specs = self.json().weights_manifest.iter().flat_map(|manifest| manifest.specs());
         let had = specs.filter(|(_, _, spec)| spec.is_optimizer()).count();

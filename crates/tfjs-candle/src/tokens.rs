@@ -1,4 +1,4 @@
-//! The tokens that a program has as inputs, made from the texts that the caller gives.
+//! Computes the token inputs of a program from the texts of the caller.
 
 use crate::value::{Data, Strings};
 use std::borrow::Cow;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tfjs_ir::{InputRole, Program};
 use tfjs_manifest::{Error, Limits, Result, Shape};
 
-/// The arguments of a call, and the tokens of texts among them where the program has those: every input but the seed,
+/// The arguments of a call, with the tokens of texts inserted where the program has them: every input except the seed,
 /// in the program's order.
 pub(crate) fn with_tokens<'a>(program: &Program, arguments: &'a [Data], limits: &Limits) -> Result<Cow<'a, [Data]>> {
     if !program.inputs.iter().any(|input| matches!(input.role, InputRole::Tokens { .. })) {
@@ -19,7 +19,7 @@ pub(crate) fn with_tokens<'a>(program: &Program, arguments: &'a [Data], limits: 
             InputRole::Argument => left.next().cloned(),
             InputRole::Tokens { of, tokenizer } => {
                 let Some(Some(Data::Strings(text))) = all.get(*of) else {
-                    return Err(Error::bug("tokens of an input that is no text").at_value(&input.name));
+                    return Err(Error::bug("tokens of an input that is not text").at_value(&input.name));
                 };
                 let (dims, tokens) = tokenizer.apply(text.shape().dims(), text.items(), limits.into())?;
                 Some(Data::Strings(Arc::new(Strings::new(Shape::new(dims)?, tokens)?)))

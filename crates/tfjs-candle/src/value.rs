@@ -1,4 +1,4 @@
-//! What goes into a model and comes out of it: tensors and strings.
+//! Inputs and outputs of a model: tensors and strings.
 
 use candle_core::Tensor;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tfjs_manifest::{Error, Result, Shape};
 pub enum Data {
     /// A candle tensor. Truth values are `U8`.
     Tensor(Tensor),
-    /// Strings, which candle does not have.
+    /// Strings, which candle does not support.
     Strings(Arc<Strings>),
 }
 
@@ -25,7 +25,7 @@ impl Strings {
     /// Strings in row-major order.
     ///
     /// # Errors
-    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if their number is not that of the shape.
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if their number does not match the shape.
     pub fn new(shape: Shape, items: Vec<String>) -> Result<Self> {
         if shape.elements() != items.len() {
             return Err(Error::misuse(format!(
@@ -60,7 +60,7 @@ impl Data {
     /// The tensor.
     ///
     /// # Errors
-    /// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) if the value is made of strings.
+    /// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) if the value contains strings.
     pub fn tensor(&self) -> Result<&Tensor> {
         match self {
             Data::Tensor(tensor) => Ok(tensor),

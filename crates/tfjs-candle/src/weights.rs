@@ -1,7 +1,7 @@
 //! A model's weights: one slot each, found by their original names, held in one form.
 //!
-//! A weight is a tensor, packed for a kernel, or in its files still; the tensor is made on demand. Packing only
-//! reorders, so nothing is lost on the way back.
+//! A weight is a tensor, is packed for a kernel, or is still in its files; the tensor is made on demand. Packing only
+//! reorders elements, so unpacking is exact.
 
 use crate::engine::CandleResultExt;
 use candle_core::{Device, Storage, Tensor};
@@ -27,7 +27,7 @@ struct Slot {
     name: String,
     shape: Shape,
     form: Form,
-    /// The tensor of a weight that is kept in another form, once somebody has asked for it.
+    /// The tensor of a weight that is kept in another form, cached after the first request.
     tensor: OnceLock<Tensor>,
 }
 
@@ -36,13 +36,13 @@ struct Slot {
 enum Form {
     Tensor(Tensor),
     Packed(Packed),
-    /// In the files still.
+    /// Still in its files.
     Unread(Unread),
-    /// In the memory of a plan that trains it.
+    /// Held by a plan that trains it.
     Trained,
 }
 
-/// A weight in files that are read when it is wanted.
+/// A weight in files that are read on demand.
 #[derive(Clone, Debug)]
 struct Unread {
     reader: Arc<dyn WeightReader>,
@@ -67,13 +67,13 @@ pub(crate) enum Packed {
     Depthwise(Arc<PackedDepthwise>),
 }
 
-/// Packed memory that a weight's bytes are put into as they arrive.
+/// Packed memory that a weight's bytes are written to as they arrive.
 #[derive(Debug)]
 pub struct PackedPlace(pub(crate) Packed);
 
 impl Place for PackedPlace {
     fn panels(&mut self) -> Option<Panels<'_>> {
-        // Nobody else has it yet, or there is nothing to lend.
+        // The matrix is not shared yet; otherwise there is no memory to lend.
         let (rows, memory, widths) = match &mut self.0 {
             Packed::Matrix(matrix) => panels_of(Arc::get_mut(matrix)?),
             Packed::Conv(conv) => panels_of(Arc::get_mut(conv)?.matrix_mut()?),
@@ -126,17 +126,17 @@ impl Slot {
             Form::Trained => None,
         };
         let made = made.or_else(|| self.tensor.get().cloned()).ok_or_else(|| Error::bug("a weight without a form"))?;
-        // Another thread may have been as fast; all get the same.
+        // Another thread may have made the tensor meanwhile; all threads use the same.
         Ok(self.tensor.get_or_init(|| made).clone())
     }
 }
 
 impl Weights {
-    /// Moves what the file had into tensors on a device; on the CPU without a copy.
+    /// Moves the decoded weights to tensors on a device, without a copy on the CPU.
     ///
     /// # Errors
-    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) if the decoded tensors are not those the binding was made for;
-    /// an allocation the device refuses.
+    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) if the decoded tensors are not those of the binding;
+    /// an allocation that fails on the device.
     pub(crate) fn new(
         graph: &ModelGraph,
         binding: &Binding,
@@ -157,11 +157,11 @@ impl Weights {
         })
     }
 
-    /// Leaves every weight in its files, to be read when it is wanted.
+    /// Leaves every weight in its files, to be read on demand.
     ///
     /// # Errors
-    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for weights that lie behind strings, whose place only
-    /// a scan of the files can tell.
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for weights that come after strings in a group, whose
+    /// position can only be found by scanning the files.
     pub(crate) fn unread(
         graph: &ModelGraph,
         binding: &Binding,
@@ -203,7 +203,7 @@ impl Weights {
         Ok(Weights { slots: slots.collect::<Result<_>>()? })
     }
 
-    /// Weights that are tensors already, in the order of a program's slots, by their names.
+    /// Wraps tensors as weights, with their names, in the order of a program's slots.
     ///
     /// # Errors
     /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for a shape that is too large.
@@ -224,7 +224,7 @@ impl Weights {
         self.slots.get(slot.0).ok_or_else(|| Error::bug("a slot of another graph"))
     }
 
-    /// Lends the values of a float weight, in row-major order; without a copy unless it is packed.
+    /// Calls `read` with the values of a float weight, in row-major order; copies only if it is packed.
     pub(crate) fn with_values<R>(&self, slot: SlotId, read: impl FnOnce(&[f32]) -> R) -> Result<R> {
         match &self.slot(slot)?.form {
             Form::Tensor(tensor) => with_values(tensor, read),
@@ -247,14 +247,14 @@ impl Weights {
         }
     }
 
-    /// Makes the packed form the one that is kept.
+    /// Keeps a weight in this packed form only.
     pub(crate) fn keep_packed(&mut self, slot: SlotId, packed: Packed) {
         if let Some(slot) = self.slots.get_mut(slot.0) {
             slot.form = Form::Packed(packed);
         }
     }
 
-    /// Drops the values of a weight, because a plan that trains it has its own.
+    /// Drops the values of a weight, because a plan that trains it has its own copy.
     pub(crate) fn give_up(&mut self, slot: SlotId) {
         if let Some(slot) = self.slots.get_mut(slot.0) {
             (slot.form, slot.tensor) = (Form::Trained, OnceLock::new());
@@ -271,18 +271,18 @@ impl Weights {
     /// The weight of that name in the file.
     ///
     /// # Errors
-    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if there is none.
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if there is no such weight.
     pub fn get(&self, name: &str) -> Result<Tensor> {
         let slot = self.slots.iter().find(|slot| slot.name == name);
         slot.ok_or_else(|| Error::misuse(format!("the model has no weight `{name}`")))?.tensor()
     }
 
-    /// Name and shape of every weight, by the names they had in the file.
+    /// Name and shape of every weight, by the names in the file.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Shape)> {
         self.slots.iter().map(|slot| (slot.name.as_str(), &slot.shape))
     }
 
-    /// Every weight as a tensor, by the names they had in the file.
+    /// Every weight as a tensor, by the names in the file.
     ///
     /// # Errors
     /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) if one cannot be unpacked.
@@ -301,7 +301,7 @@ impl Weights {
     }
 }
 
-/// Lends the values of a float tensor on the CPU, in row-major order; without a copy if it is contiguous.
+/// Calls `read` with the values of a float tensor on the CPU, in row-major order; copies only if it is not contiguous.
 pub(crate) fn with_values<R>(tensor: &Tensor, read: impl FnOnce(&[f32]) -> R) -> Result<R> {
     let tensor = tensor.to_dtype(candle_core::DType::F32).and_then(|t| t.contiguous()).or_error()?;
     let (storage, layout) = tensor.storage_and_layout();

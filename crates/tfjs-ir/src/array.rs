@@ -59,8 +59,8 @@ impl Array {
     /// An array of these elements, rounded to the element type.
     ///
     /// # Errors
-    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for elements of another kind than the type, or of another number
-    /// than the dimensions say.
+    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) if `data` is of another kind than the type, or its length is not the
+    /// product of the dimensions.
     pub fn new(element: ElementType, dims: impl Into<Vec<usize>>, data: Data) -> Result<Self> {
         let dims = dims.into();
         let kind_fits = match data {
@@ -81,7 +81,7 @@ impl Array {
         Ok(array)
     }
 
-    /// One number without dimensions; rounded to the element type, non-zero is true.
+    /// A scalar array: the number is rounded to the element type; as a truth value, non-zero is true.
     pub fn scalar(element: ElementType, value: f64) -> Self {
         let data = match element {
             _ if element.is_float() => Data::Float(vec![value]),
@@ -94,7 +94,7 @@ impl Array {
         array
     }
 
-    /// Single-precision numbers.
+    /// An array of single-precision numbers.
     ///
     /// # Errors
     /// As [`new`](Array::new).
@@ -102,24 +102,24 @@ impl Array {
         Array::new(ElementType::F32, dims, Data::Float(values.into_iter().collect()))
     }
 
-    /// A number that arrays with the same elements share, and hardly any others.
+    /// A hash: equal for arrays with the same elements, and rarely equal otherwise.
     pub(crate) fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         (self.element, &self.dims, &self.data).hash(&mut hasher);
         hasher.finish()
     }
 
-    /// Whether every bit is the same.
+    /// Whether the arrays are equal bit by bit.
     pub(crate) fn is_same(&self, other: &Array) -> bool {
         let data = match (&self.data, &other.data) {
-            // 0 is not -0, and a NaN is itself.
+            // By bits, 0 differs from -0 and a NaN equals itself.
             (Data::Float(a), Data::Float(b)) => a.iter().map(|x| x.to_bits()).eq(b.iter().map(|x| x.to_bits())),
             (a, b) => a == b,
         };
         data && self.element == other.element && self.dims == other.dims
     }
 
-    /// Bytes of memory.
+    /// Bytes of memory that the elements take.
     pub(crate) fn bytes(&self) -> u64 {
         let elements = match &self.data {
             Data::Float(_) | Data::Int(_) => 8 * self.data.len() as u64,
@@ -144,7 +144,7 @@ impl Array {
         &self.data
     }
 
-    /// The elements, taken out.
+    /// Returns the elements and drops the rest.
     pub fn into_data(self) -> Data {
         self.data
     }
@@ -167,7 +167,7 @@ impl Array {
         }
     }
 
-    /// The elements as integers; floating-point ones are cut towards zero, truth values are 0 and 1.
+    /// The elements as integers; floating-point ones are truncated towards zero, truth values are 0 and 1.
     ///
     /// # Errors
     /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for text.
@@ -191,7 +191,7 @@ impl Array {
         }
     }
 
-    /// The same elements in another shape of as many.
+    /// The same elements with other dimensions of the same product.
     ///
     /// # Errors
     /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for another number of elements.
@@ -221,7 +221,7 @@ impl Array {
     }
 }
 
-/// The nearest number that the element type holds, if it is floating point; halves go to the even one.
+/// Rounds to the nearest number of the element type, ties to even; integers are not changed.
 pub(crate) fn round_to_element(element: ElementType, x: f64) -> f64 {
     match element {
         ElementType::F32 => f64::from(x as f32),
@@ -231,8 +231,8 @@ pub(crate) fn round_to_element(element: ElementType, x: f64) -> f64 {
     }
 }
 
-/// `x` rounded half to even to a binary format with this many bits of fraction and these exponents of normal
-/// numbers.
+/// `x` rounded, ties to even, to a binary format with `fraction` bits of fraction and normal exponents
+/// `lowest ..= highest`.
 fn round_to(x: f64, fraction: i32, lowest: i32, highest: i32) -> f64 {
     if x == 0.0 || !x.is_finite() {
         return x;

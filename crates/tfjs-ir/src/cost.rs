@@ -1,10 +1,10 @@
-//! What nodes cost: arithmetic operations and bytes, once the dimensions are bound.
+//! The cost of nodes in arithmetic operations and bytes, once the dimensions are bound.
 //!
 //! An operation is one addition, multiplication, comparison or call of a function of one element. The numbers are those
 //! of a plain kernel; they serve estimates and limits, not timing. Sums saturate.
 //!
-//! [`work`] is the estimate for limits. It counts what a CPU spends time on although it is no arithmetic: kernels of
-//! windows compute sixteen channels at a time however few there are, and a step of a sequence costs its dispatch.
+//! [`work`] is the estimate for limits. It includes CPU time that is not arithmetic: window kernels compute sixteen
+//! channels at a time even if there are fewer, and each step of a sequence costs its dispatch.
 
 use crate::dim::{Bound, Dim};
 use crate::prim::Prim;
@@ -13,7 +13,7 @@ use crate::program::{Block, Node, Program, Value};
 use crate::ty::Type;
 use tfjs_manifest::Result;
 
-/// What a node costs.
+/// The cost of a node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
     /// Arithmetic operations. Rearrangements have none.
@@ -22,7 +22,7 @@ pub struct Cost {
     pub bytes: u64,
 }
 
-/// The cost of a node of a block; that of a loop is the cost of its body times its steps.
+/// The cost of a node of a block. A loop costs its body times its steps.
 ///
 /// # Errors
 /// A dimension without a value.
@@ -42,14 +42,14 @@ pub fn cost(block: &Block, node: &Node, bound: &Bound) -> Result<Cost> {
     Ok(Cost { flops: count.flops()?, bytes: count.bytes()? })
 }
 
-/// Channels that kernels of windows compute together.
+/// Channels that window kernels compute together.
 const LANES: u64 = 16;
-/// Operations that take as long as one step of a recurrent layer, at least.
+/// The least work of one step of a recurrent layer, in operations.
 const STEP: u64 = 20_000;
-/// Operations that take as long as running one node of the body of a loop, at least.
+/// The least work of running one node of a loop body, in operations.
 const DISPATCH: u64 = 5_000;
 
-/// The work of a program in operations. A node counts as one at least, and as one for each element of its results.
+/// The work of a program in operations. A node counts at least one, and at least one for each element of its results.
 ///
 /// # Errors
 /// A dimension without a value.
@@ -75,7 +75,7 @@ fn work_of(block: &Block, bound: &Bound) -> Result<u64> {
     Ok(total)
 }
 
-/// Counts for one node.
+/// Counts the operations of one node.
 struct Count<'a> {
     block: &'a Block,
     node: &'a Node,
@@ -128,11 +128,11 @@ impl Count<'_> {
                 }
                 y.saturating_mul(depth).saturating_mul(2)
             }
-            // Every element of the kernel meets one position of the output, of each entry of the batch.
+            // Every element of the kernel is used once for each output position and batch entry.
             Prim::Conv(_) => self.convolution(self.operand(1)?, self.node.results.first())?,
             Prim::ConvInput(_) => self.convolution(self.operand(1)?, self.node.operands.first())?,
             Prim::ConvKernel(_) => self.convolution(y, self.node.operands.get(1))?,
-            // A window that is larger than its axis sees no more than the axis.
+            // A window that is larger than its axis reads no more than the axis.
             Prim::Pool(pool) => {
                 let mut window = 1u64;
                 for (i, along) in pool.windows.iter().enumerate() {
@@ -153,7 +153,7 @@ impl Count<'_> {
         Ok(positions.saturating_mul(kernel).saturating_mul(2))
     }
 
-    /// Two products a step, and some operations for each gate.
+    /// Two products for each step, and some operations for each gate.
     fn recurrence(&self, rnn: &Rnn) -> Result<u64> {
         let steps = self.dim_of(0, 0)?.saturating_mul(self.dim_of(0, 1)?);
         let weights = self.operand(1)?.saturating_add(self.operand(2)?);
@@ -162,7 +162,7 @@ impl Count<'_> {
         Ok(steps.saturating_mul(step))
     }
 
-    /// The operations of a kernel of windows, with the lanes that stay empty.
+    /// The operations of a window kernel, including unused lanes.
     fn in_lanes(&self) -> Result<u64> {
         let last = self.node.results.first().and_then(|&value| self.block.ty(value).dims.last());
         let channels = last.map_or(Ok(1), |&dim| self.bound.get(dim))?.max(1) as u64;
@@ -189,7 +189,7 @@ impl Count<'_> {
         Ok(total)
     }
 
-    /// The elements of an operand; none for one that there is not.
+    /// The number of elements of an operand; 0 if there is no such operand.
     fn operand(&self, i: usize) -> Result<u64> {
         self.node.operands.get(i).map_or(Ok(0), |&value| self.elements(self.block.ty(value)))
     }
@@ -198,7 +198,7 @@ impl Count<'_> {
         self.node.results.get(i).map_or(Ok(0), |&value| self.elements(self.block.ty(value)))
     }
 
-    /// The length of an axis of an operand; 1 for one that there is not.
+    /// The length of an axis of an operand; 1 if there is no such operand or axis.
     fn dim_of(&self, operand: usize, axis: usize) -> Result<u64> {
         let ty = self.node.operands.get(operand).map(|&value| self.block.ty(value));
         ty.and_then(|ty| ty.dims.get(axis)).map_or(Ok(1), |&dim| Ok(self.bound.get(dim)? as u64))
@@ -210,7 +210,7 @@ impl Count<'_> {
 
     fn product(&self, dims: &[Dim]) -> Result<u64> {
         let lengths = dims.iter().map(|&dim| self.bound.get(dim)).collect::<Result<Vec<usize>>>()?;
-        // An empty axis makes nothing of an overflow.
+        // A product with an empty axis is 0, even if the other factors overflow.
         if lengths.contains(&0) {
             return Ok(0);
         }
@@ -275,7 +275,7 @@ mod tests {
         let (finals, _) = b.scan(over, |b, c, x, _| Ok((vec![b.add(c[0], x[0])?], vec![]))).unwrap();
         let program = b.finish(vec![("y".to_string(), finals[0])]).unwrap();
         let bound = |n: u64| program.dims.bind(&[(length, n)]).unwrap();
-        // The input, the zero, and the steps.
+        // The nodes are the input, the zero and the steps.
         assert_eq!(work(&program, &bound(10)).unwrap(), 10 + 1 + 10 * (1 + DISPATCH));
         assert_eq!(work(&program, &bound(0)).unwrap(), 1 + 1 + 1);
         assert_eq!(work(&program, &bound(u64::MAX / 2)).unwrap(), u64::MAX);

@@ -1,19 +1,19 @@
-//! The hashes of TensorFlow that layers deal tokens out by: FarmHash's `Fingerprint64`, `SipHash-2-4`, and the
-//! concatenation of fingerprints that crossed columns are hashed by.
+//! TensorFlow's hashes, by which layers assign tokens to buckets: FarmHash's `Fingerprint64`, `SipHash-2-4`, and the
+//! combination of fingerprints that hashes feature crosses.
 //!
-//! References: Google's FarmHash (`farmhashna::Hash64`, which `Fingerprint64` is), Aumasson and Bernstein's SipHash,
-//! and TensorFlow's `FingerprintCat64`. The expected numbers of the tests are TensorFlow's own.
+//! References: Google's FarmHash (`farmhashna::Hash64`, which is `Fingerprint64`), Aumasson and Bernstein's SipHash,
+//! and TensorFlow's `FingerprintCat64`. The expected numbers in the tests were computed by TensorFlow.
 
 const K0: u64 = 0xc3a5_c85c_97cb_3127;
 const K1: u64 = 0xb492_b66f_be98_f273;
 const K2: u64 = 0x9ae1_6a3b_2f90_404f;
 
-/// Eight bytes from `at` on, of which there are as many.
+/// Reads eight bytes at `at`, little-endian; 0 past the end.
 fn word(text: &[u8], at: usize) -> u64 {
     text.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes)
 }
 
-/// Four bytes from `at` on, of which there are as many.
+/// Reads four bytes at `at`, little-endian; 0 past the end.
 fn half(text: &[u8], at: usize) -> u64 {
     text.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, |bytes| u32::from_le_bytes(bytes).into())
 }
@@ -22,7 +22,7 @@ fn shift_mix(x: u64) -> u64 {
     x ^ (x >> 47)
 }
 
-/// Sixteen bytes to eight, by a multiplier.
+/// Mixes two words into one with a multiplier.
 fn mix(u: u64, v: u64, by: u64) -> u64 {
     let a = shift_mix((u ^ v).wrapping_mul(by));
     shift_mix((v ^ a).wrapping_mul(by)).wrapping_mul(by)
@@ -91,7 +91,7 @@ fn up_to_64(text: &[u8]) -> u64 {
     mix(u, v, by)
 }
 
-/// What [`longer`] carries from block to block.
+/// The state of [`longer`] between blocks.
 struct State {
     x: u64,
     y: u64,
@@ -101,7 +101,7 @@ struct State {
 }
 
 impl State {
-    /// Takes in the 64 bytes from `at` on. The last block of a text has another multiplier and weight than the others.
+    /// Mixes in the 64 bytes at `at`. The last block of a text uses another multiplier and weight.
     fn block(&mut self, text: &[u8], at: usize, by: u64, weight: u64) {
         let read = |offset: usize| word(text, at + offset);
         let Self { x, y, z, v, w } = self;
@@ -116,7 +116,7 @@ impl State {
     }
 }
 
-/// 32 bytes and two seeds to sixteen.
+/// Mixes 32 bytes and two seeds into two words.
 fn weak(text: &[u8], at: usize, a: u64, b: u64) -> (u64, u64) {
     let [w, x, y, z] = [0, 8, 16, 24].map(|offset| word(text, at + offset));
     let a = a.wrapping_add(w);
@@ -162,7 +162,7 @@ pub fn sip(key: (u64, u64), text: &[u8]) -> u64 {
     let blocks = text.chunks_exact(8);
     let rest = blocks.remainder();
     blocks.for_each(|block| take(word(block, 0)));
-    // The rest, and the low byte of the length on top of it.
+    // The last bytes, with the low byte of the length as the highest byte.
     let rest = rest.iter().rev().fold(0, |block, &byte| block << 8 | u64::from(byte));
     take(rest | (text.len() as u64) << 56);
     v[2] ^= 0xff;
@@ -183,7 +183,7 @@ fn round(v: &mut [u64; 4]) {
     v[2] = v[2].rotate_left(32);
 }
 
-/// The fingerprint of two, in this order: TensorFlow's `FingerprintCat64`.
+/// Combines two fingerprints; the order matters. TensorFlow's `FingerprintCat64`.
 pub fn concatenated(a: u64, b: u64) -> u64 {
     const BY: u64 = 0xc6a4_a793_5bd1_e995;
     let mixed = (a ^ BY) ^ shift_mix(b.wrapping_mul(BY)).wrapping_mul(BY);
@@ -196,8 +196,8 @@ mod tests {
 
     const TEXT: &str = "The quick brown fox jumps over the lazy dog; 0123456789. ";
 
-    /// The length of a text, `to_hash_bucket_fast` and `to_hash_bucket_strong` with the key `[3, -4]`, into 2^63 - 25
-    /// buckets.
+    /// The length of a prefix of repeated `TEXT`, and its buckets by `to_hash_bucket_fast` and by
+    /// `to_hash_bucket_strong` with the key `[3, -4]`, of 2^63 - 25 buckets.
     const BUCKETS: &[(usize, u64, u64)] = &[
         (0, 1936946117179621480, 6943000561508470932),
         (1, 1366698271136253306, 6141954607138971456),

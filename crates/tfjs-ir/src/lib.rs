@@ -1,16 +1,17 @@
-//! The program a Keras model is: typed primitives on symbolic shapes; no layer, no tensor, no device.
+//! The intermediate representation (IR) of a Keras model: a program of typed primitives on symbolic shapes. It contains
+//! no layers, tensors or devices.
 //!
-//! To someone who knows JAX, a [`Program`] is a `jaxpr` whose dimensions may be expressions; to someone who knows ONNX, a
-//! graph in static single assignment whose operators are few and closed. Its nodes apply [primitives](prim) to
-//! values; a value has a [`Type`], an element type and dimensions; a dimension is a number or an expression over
-//! [symbols](Dims), such as `floor((h-1)/2)`. What cannot be known before the inputs are is a [`Guard`].
+//! In JAX's terms, a [`Program`] is a `jaxpr` whose dimensions may be expressions; in ONNX's terms, a graph in static
+//! single assignment form with a small, closed set of operators. Its nodes apply [primitives](prim) to values; a value
+//! has a [`Type`], an element type and dimensions; a dimension is a number or an expression over [symbols](Dims), such
+//! as `floor((h-1)/2)`. A condition that can be checked only when the inputs are known is a [`Guard`].
 //!
-//! * A [`Builder`] infers and checks while it builds, with calls that read like numpy's.
-//! * [`interpret`](interpret::interpret) is the definition of every primitive: slow, and obviously right.
-//! * *Composites* such as `softmax`, `rnn` and `batch_norm` are primitives that [`expand`](expand::expand) writes in simpler
-//!   ones, so that an engine needs a kernel for those only that are worth one.
-//! * [`grad`] differentiates, program to program. [`pass`] simplifies. [`verify`](verify::verify) checks.
-//! * A program prints as [text], which is read back.
+//! * A [`Builder`] infers and checks while it builds, with calls that resemble NumPy's.
+//! * [`interpret`](interpret::interpret) defines every primitive by a slow and simple evaluation.
+//! * *Composites* such as `softmax`, `rnn` and `batch_norm` are primitives that [`expand`](expand::expand) rewrites in
+//!   simpler ones, so that an engine needs kernels only for those where they pay off.
+//! * [`grad`] differentiates a program into a program. [`pass`] simplifies. [`verify`](verify::verify) checks.
+//! * A program prints as [text], which can be parsed again.
 //!
 //! A dense layer, its gradient, and both evaluated:
 //!

@@ -1,6 +1,6 @@
 //! Functions that the standard library does not have.
 
-/// The error function, to double precision: its Taylor series near 0, a continued fraction further out.
+/// The error function in double precision: its Taylor series near 0, a continued fraction elsewhere.
 ///
 /// Abramowitz and Stegun, 7.1.6 and 7.1.14.
 pub fn erf(x: f64) -> f64 {

@@ -1,4 +1,4 @@
-//! A program: typed values computed by primitives, once each, in order.
+//! Programs: typed values, each computed once by a primitive, in order.
 
 use crate::array::Array;
 use crate::dim::{Bound, Dim, Dims};
@@ -21,7 +21,7 @@ macro_rules! ids {
                 self.0 as usize
             }
 
-            /// The id of an index.
+            /// The id for an index.
             ///
             /// # Errors
             /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) past 2^32.
@@ -43,7 +43,7 @@ ids! {
     ConstId,
     /// An origin of a program.
     OriginId,
-    /// A function of the caller's own.
+    /// A function of the caller.
     OpaqueId,
 }
 
@@ -54,9 +54,9 @@ pub struct Program {
     pub dims: Dims,
     /// The constants.
     pub constants: Vec<Arc<Array>>,
-    /// Where nodes come from.
+    /// The origins of nodes.
     pub origins: Vec<Origin>,
-    /// What is given at each call, in order.
+    /// The inputs of each call, in order.
     pub inputs: Vec<Input>,
     /// The weights that the program reads.
     pub slots: Vec<Slot>,
@@ -66,20 +66,20 @@ pub struct Program {
     pub body: Block,
     /// The names of the outputs.
     pub outputs: Vec<String>,
-    /// What becomes of weights and states when a call has succeeded; at most one update each.
+    /// The new values of weights and states after a successful call; at most one update each.
     pub updates: Vec<Update>,
-    /// What must hold of the dimensions of a call's inputs.
+    /// Conditions on the dimensions of a call's inputs.
     pub guards: Vec<Guard>,
 }
 
-/// Values computed in order. Each node reads values that stand before it.
+/// Values computed in order. Each node reads only values defined before it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Block {
     /// The type and the definition of every value.
     pub values: Vec<ValueInfo>,
     /// The nodes, in the order in which they are evaluated.
     pub nodes: Vec<Node>,
-    /// The parameters, for the body of a loop. The body of a program has none: it has inputs.
+    /// The parameters of a loop body. The body of a program has inputs instead.
     pub parameters: Vec<Value>,
     /// The results.
     pub results: Vec<Value>,
@@ -90,7 +90,7 @@ pub struct Block {
 pub struct ValueInfo {
     /// Its type.
     pub ty: Type,
-    /// What computes it; `None` for a parameter.
+    /// The index of the node that computes it; `None` for a parameter.
     pub node: Option<u32>,
 }
 
@@ -103,33 +103,33 @@ pub struct Node {
     pub operands: Vec<Value>,
     /// The values it computes.
     pub results: Vec<Value>,
-    /// Where it comes from.
+    /// Its origin.
     pub origin: OriginId,
 }
 
-/// Where a node comes from: for errors, profiles and reports.
+/// The part of the model that a node belongs to: for errors, profiles and reports.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Origin {
-    /// The path of the layer in its model; empty if no layer asked for the node.
+    /// The path of the layer in its model; empty if the node belongs to no layer.
     pub layer: Arc<str>,
-    /// Which call of the model's call table it belongs to.
+    /// The index of its call in the model's call table.
     pub call: Option<u32>,
-    /// Whether [`grad`](crate::grad) made the node on the way back from a loss.
+    /// Whether [`grad`](crate::grad) made the node.
     pub gradient: bool,
 }
 
-/// Something that is given at each call.
+/// An input of each call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Input {
     /// Its name.
     pub name: String,
     /// Its type.
     pub ty: Type,
-    /// Who gives it.
+    /// Its source.
     pub role: InputRole,
 }
 
-/// Who gives an input.
+/// The source of an input.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InputRole {
@@ -137,41 +137,41 @@ pub enum InputRole {
     Argument,
     /// The runtime: a fresh seed for random numbers at each call, `i64[]`.
     Seed,
-    /// The runtime: the tokens of the text that another input is.
+    /// The runtime: the tokens of the text in another input.
     Tokens {
-        /// The position of that input, which the caller gives.
+        /// The position of that input, which the caller provides.
         of: usize,
-        /// How its text becomes tokens.
+        /// Splits the text into tokens.
         tokenizer: Arc<Tokenizer>,
     },
 }
 
-/// A weight, as a program sees it.
+/// The declaration of a weight.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Slot {
-    /// Its name, for people.
+    /// Its name, for messages.
     pub name: String,
     /// Its type. The dimensions are numbers.
     pub ty: Type,
 }
 
-/// A state: it outlives a call, has the batch in its shape, and is no weight of the file.
+/// The declaration of a state: it outlives a call, has the batch in its shape, and is not a weight of the file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
-    /// Its name, for people.
+    /// Its name, for messages.
     pub name: String,
     /// Its type.
     pub ty: Type,
-    /// The number every element has before the first call.
+    /// The value of every element before the first call.
     pub initial: f64,
 }
 
-/// What becomes of a weight or a state.
+/// The replacement of a weight or a state.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Update {
-    /// Which.
+    /// The weight or state.
     pub target: Target,
-    /// Its value from now on.
+    /// Its new value.
     pub value: Value,
 }
 
@@ -184,12 +184,12 @@ pub enum Target {
     State(StateId),
 }
 
-/// What must hold of dimensions that are not known before the inputs are.
+/// A condition on dimensions that is checked when the inputs are known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Guard {
     /// The condition.
     pub check: Check,
-    /// Whose condition it is.
+    /// The origin of the node that needs the condition.
     pub origin: OriginId,
 }
 
@@ -208,7 +208,7 @@ pub enum Check {
 }
 
 impl Check {
-    /// Whether it holds.
+    /// Whether the condition holds.
     ///
     /// # Errors
     /// A dimension without a value.
@@ -255,7 +255,7 @@ impl Block {
         self.node_of(value).map(|node| &node.prim)
     }
 
-    /// How often each value is read, results included.
+    /// How many times each value is read, results included.
     pub fn uses(&self) -> Vec<u32> {
         let mut uses = vec![0; self.values.len()];
         for &value in self.nodes.iter().flat_map(|node| &node.operands).chain(&self.results) {
@@ -264,8 +264,8 @@ impl Block {
         uses
     }
 
-    /// The same block with its values in the order of their definitions and without those that nothing defines.
-    /// The second result has the new name of every value.
+    /// The same block with its values in the order of their definitions and without undefined values.
+    /// The second result is the new handle of every value.
     pub(crate) fn in_order(mut self) -> Result<(Block, Vec<Option<Value>>)> {
         let mut names = vec![None; self.values.len()];
         let mut values = Vec::with_capacity(self.values.len());
@@ -302,7 +302,7 @@ impl Program {
         self.body.ty(value)
     }
 
-    /// Every value that is read from outside: results and updates.
+    /// Every value that is read from outside the body: results and updates.
     pub fn roots(&self) -> impl Iterator<Item = Value> + '_ {
         self.body.results.iter().copied().chain(self.updates.iter().map(|update| update.value))
     }
@@ -315,8 +315,8 @@ impl Program {
         })
     }
 
-    /// The value of every dimension for inputs of these shapes, in the order of [`inputs`](Program::inputs). Symbols of
-    /// the types are read off the shapes; then every guard is checked.
+    /// The value of every dimension for inputs of these shapes, in the order of [`inputs`](Program::inputs). The values
+    /// of symbols are read from the shapes; then every guard is checked.
     ///
     /// # Errors
     /// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for a shape that is not an instance of the input's type and
@@ -327,7 +327,7 @@ impl Program {
     }
 
     /// As [`bind`](Program::bind), with the shapes of weights and of the states of a session, which may have symbols of
-    /// their own. No shapes at all stand for weights or states that are not there yet.
+    /// their own. An empty list means that the weights or states do not exist yet.
     ///
     /// # Errors
     /// As [`bind`](Program::bind).
@@ -388,7 +388,7 @@ impl Program {
         Ok(())
     }
 
-    /// An error at the layer a node comes from.
+    /// Adds the layer of an origin to an error.
     pub fn at(&self, error: Error, origin: OriginId) -> Error {
         match self.origins.get(origin.index()) {
             Some(origin) if !origin.layer.is_empty() => error.at_layer(&origin.layer),

@@ -1,6 +1,6 @@
 //! Random numbers as a function of a seed, a stream and a position, with the same bits on every machine.
 //!
-//! Element `index` of the stream `stream` of a call with the seed `seed` has these 64 random bits, all arithmetic
+//! Element `index` of stream `stream` of a call with seed `seed` has these 64 random bits, where all arithmetic is
 //! modulo 2^64:
 //!
 //! ```text
@@ -8,11 +8,11 @@
 //! bits = mix(key + (index + 1) * G)
 //! ```
 //!
-//! where `mix` is the output function of SplitMix64 (Steele, Lea and Flood, 2014): each stream is SplitMix64 from a
-//! start of its own. No number depends on another one, so they can be drawn in any order and by any number of threads.
+//! where `mix` is the output function of SplitMix64 (Steele, Lea and Flood, 2014): each stream is SplitMix64 with a
+//! start of its own. The numbers are independent, so they can be drawn in any order and by any number of threads.
 //!
-//! Numbers are made of the bits by additions, multiplications, divisions and square roots alone, which IEEE 754 rounds
-//! in one way only. An engine calls these functions, or repeats their arithmetic.
+//! Numbers are computed from the bits by additions, multiplications, divisions and square roots only, whose rounding
+//! IEEE 754 specifies. An engine calls these functions, or repeats their arithmetic.
 
 /// The random numbers of one place of a program during one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +39,8 @@ impl Stream {
         (self.bits(index) >> 40) as f32 / (1u32 << 24) as f32
     }
 
-    /// A number of mean 0 and deviation 1: the quantile of the upper 32 bits as a fraction, from the middle of its
-    /// interval. It lies between -6.4 and 6.4.
+    /// A number of mean 0 and deviation 1: the quantile of the upper 32 bits as a fraction, taken at the middle of its
+    /// interval. It is between -6.4 and 6.4.
     pub fn normal(self, index: u64) -> f32 {
         let fraction = ((self.bits(index) >> 32) as f64 + 0.5) / (1u64 << 32) as f64;
         quantile(fraction) as f32
@@ -54,9 +54,9 @@ fn mix(mut bits: u64) -> u64 {
     bits ^ (bits >> 31)
 }
 
-/// The number below which a normal random number lies with probability `p`, for `p` from 2^-33 to 1 - 2^-33.
+/// The quantile of the normal distribution for `p` from 2^-33 to 1 - 2^-33.
 ///
-/// Wichura, algorithm AS 241 (1988), PPND16 without its region of the farthest tail, which needs `p` below 1.4e-11.
+/// Wichura, algorithm AS 241 (1988), PPND16 without the region of the far tail, which is for `p` below 1.4e-11.
 fn quantile(p: f64) -> f64 {
     let centred = p - 0.5;
     if centred.abs() <= 0.425 {
@@ -75,7 +75,7 @@ fn polynomial(coefficients: &[f64], x: f64) -> f64 {
 }
 
 /// The natural logarithm of a normal positive number, to about 1e-15: `ln(m 2^e) = e ln 2 + 2 atanh((m-1)/(m+1))`.
-/// The standard library's may round differently from machine to machine.
+/// The standard library's may round differently on different machines.
 fn ln(x: f64) -> f64 {
     let bits = x.to_bits();
     let mut exponent = (bits >> 52) as i32 - 1023;
@@ -90,7 +90,7 @@ fn ln(x: f64) -> f64 {
     f64::from(exponent) * std::f64::consts::LN_2 + 2.0 * s * series
 }
 
-/// Numerator and denominator of the quantile over its odd part, for probabilities from 0.075 to 0.925.
+/// Numerator and denominator of the quantile divided by `p - 0.5`, for probabilities from 0.075 to 0.925.
 const CENTRE: ([f64; 8], [f64; 8]) = (
     [
         3.387_132_872_796_366_5,
@@ -114,7 +114,7 @@ const CENTRE: ([f64; 8], [f64; 8]) = (
     ],
 );
 
-/// Numerator and denominator of the quantile over `sqrt(-ln p) - 1.6`, for smaller probabilities.
+/// Numerator and denominator of the quantile's magnitude, in terms of `sqrt(-ln p) - 1.6`, for smaller probabilities.
 const TAIL: ([f64; 8], [f64; 8]) = (
     [
         1.423_437_110_749_683_5,

@@ -1,26 +1,26 @@
-//! Copies a program node by node through a builder, which infers types and records guards again: what passes are made of.
+//! Copies a program node by node through a builder, which infers types and records guards again. Passes build on this.
 
 use crate::build::{Builder, Loop};
 use crate::prim::Prim;
 use crate::program::{Block, Node, Program, Update, Value};
 use tfjs_manifest::{Error, Result};
 
-/// Builds something else in a node's place: its results, or `None` to copy the node.
+/// Builds a replacement of a node and returns its results, or `None` to copy the node.
 pub type Replace<'a> = dyn FnMut(&mut Builder, &Node, &[Value]) -> Result<Option<Vec<Value>>> + 'a;
 
-/// Which nodes of a program are replaced.
+/// The nodes of a program that may be replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Within {
-    /// Those of its body; loops are copied as they are.
+    /// The nodes of its body; loops are copied unchanged.
     Body,
-    /// Those of the bodies of loops too.
+    /// The nodes of loop bodies too.
     Loops,
 }
 
 /// A copy of a program in which nodes are replaced. Inputs, weights, states, outputs, updates, guards and origins stay.
 ///
 /// # Errors
-/// What `replace` says; [`Kind::Bug`](tfjs_manifest::Kind::Bug) if it gives another number of results.
+/// Those of `replace`; [`Kind::Bug`](tfjs_manifest::Kind::Bug) if it returns another number of results.
 pub fn rewrite(program: &Program, within: Within, replace: &mut Replace<'_>) -> Result<Program> {
     let mut b = Builder::like(program);
     let values = copy_block(&mut b, &program.body, &[], within, replace)?;
@@ -30,7 +30,7 @@ pub fn rewrite(program: &Program, within: Within, replace: &mut Replace<'_>) -> 
     b.finish_with(program.outputs.clone(), results, updates.collect::<Result<_>>()?)
 }
 
-/// Copies the nodes of a block into the innermost open one. Gives the copy of each value.
+/// Copies the nodes of a block into the innermost open one. Returns the copy of each value.
 fn copy_block(
     b: &mut Builder,
     block: &Block,
@@ -54,7 +54,7 @@ fn copy_block(
             return Err(Error::bug(format!("`{name}` is replaced by {found} results")));
         }
         for (&old, new) in node.results.iter().zip(results) {
-            // Equal dimensions may be written in another way. Those that readers know stay.
+            // Equal dimensions may be different expressions. Readers expect the old ones, so they are kept.
             let dims = &block.ty(old).dims;
             values[old.index()] = Some(if *b.ty(new).dims == **dims { new } else { b.reshape(new, dims)? });
         }

@@ -1,4 +1,4 @@
-//! The text form of programs: printed for people and tests, and read back.
+//! The text form of programs: printed for people and tests, and parsed.
 //!
 //! ```text
 //! input x: f32[batch,3]
@@ -11,9 +11,9 @@
 //! }
 //! ```
 //!
-//! A line is a node: its results, the primitive with operands and attributes, the types of the results, and behind `@`
-//! the layer it comes from, the number of the call, and `gradient` if it belongs to the way back from a loss. The body of
-//! a loop is a block in its attributes.
+//! Each line is a node: its results, the primitive with operands and attributes, and the types of the results. After
+//! `@` come the layer it belongs to, the index of the call, and `gradient` if it computes gradients. The body of a loop
+//! is a block in its attributes.
 
 use crate::array::{Array, Data};
 use crate::dim::Dims;
@@ -134,7 +134,7 @@ fn list(values: &[Value]) -> String {
     values.iter().map(|value| format!("%{}", value.0)).collect::<Vec<_>>().join(", ")
 }
 
-/// Writes a block in braces; `names` are those of its results, if they have any.
+/// Writes a block in braces; `names` are the names of its results, if they have any.
 pub(crate) fn write_block(block: &Block, names: &[String], out: &mut Writer<'_>) {
     // SIZE: the depth to which blocks are nested.
     let indent = "  ".repeat(out.indent + 1);
@@ -163,10 +163,10 @@ pub(crate) fn write_block(block: &Block, names: &[String], out: &mut Writer<'_>)
     out.text(&format!("{indent}return {named}\n{}}}", "  ".repeat(out.indent)));
 }
 
-/// Reads what [`print()`] has written, and [verifies](crate::verify) it.
+/// Parses what [`print()`] has written, and [verifies](crate::verify) it.
 ///
 /// # Errors
-/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for other text, with the line; what verification refuses.
+/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for other text, with the line; those of verification.
 pub fn parse(text: &str) -> Result<Program> {
     let mut input = Reader::new(text);
     let mut program = Program::default();
@@ -309,7 +309,7 @@ fn read_origin(input: &mut Reader<'_>) -> Result<OriginId> {
         return Ok(OriginId(0));
     }
     let layer = input.quoted()?;
-    // The number of the call stands on the same line.
+    // The index of the call is on the same line.
     let digits = input.rest.strip_prefix(' ').unwrap_or("");
     let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
     let call = digits[..end].parse().ok();
@@ -326,7 +326,7 @@ fn read_origin(input: &mut Reader<'_>) -> Result<OriginId> {
     OriginId::new(input.origins.len() - 1)
 }
 
-/// Reads a block in braces, and the names of its results.
+/// Parses a block in braces, and the names of its results.
 pub(crate) fn read_block(input: &mut Reader<'_>) -> Result<(Block, Vec<String>)> {
     let mut block = Block::default();
     input.expect("{")?;

@@ -1,11 +1,11 @@
-//! Text becomes tokens: standardized, split, joined to n-grams.
+//! Tokenization of text: standardize, split, join to n-grams.
 //!
-//! How many tokens a text has depends on the text, and a program's dimensions are known before it runs. So the runtime
-//! makes the tokens, before it [binds](crate::Program::bind) the program, and gives them as one more input; see
-//! [`InputRole::Tokens`](crate::InputRole::Tokens).
+//! The number of tokens depends on the text, but a program's dimensions must be known before it runs. The runtime
+//! therefore computes the tokens before it [binds](crate::Program::bind) the program, and passes them as one more
+//! input; see [`InputRole::Tokens`](crate::InputRole::Tokens).
 //!
-//! What it does is what TensorFlow's `strings.lower`, `strings.regex_replace`, `strings.split`, `strings.unicode_split`
-//! and `strings.ngrams` do for Keras's `TextVectorization`.
+//! The results are those of TensorFlow's `strings.lower`, `strings.regex_replace`, `strings.split`,
+//! `strings.unicode_split` and `strings.ngrams`, as Keras's `TextVectorization` calls them.
 
 use crate::dim::Dim;
 use crate::prim::attribute::{Attribute, Reader, Writer};
@@ -15,23 +15,23 @@ use std::mem::size_of;
 use tfjs_manifest::{Error, Limits, Result, Shape};
 
 words! {
-    /// What a text is split into.
+    /// How a text is split.
     Split {
-        /// Nothing: each text is a token.
+        /// Not at all: each text is one token.
         Whole = "whole",
-        /// What stands between ASCII white space.
+        /// At ASCII white space.
         Whitespace = "whitespace",
-        /// Its code points.
+        /// Into its code points.
         Characters = "characters",
     }
 }
 
-/// Which tokens that follow each other are joined, with a space between.
+/// Which consecutive tokens are joined, separated by a space.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Ngrams {
-    /// None: a token is a token.
+    /// None.
     No,
-    /// First every token, then every pair, and so on up to this many.
+    /// First every token, then every pair, and so on up to this width.
     UpTo(usize),
     /// All n-grams of the first width, then all of the second, and so on.
     Widths(Vec<usize>),
@@ -55,23 +55,23 @@ impl Attribute for Ngrams {
     }
 }
 
-/// How a text becomes tokens.
+/// How a text is tokenized.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Tokenizer {
-    /// Whether ASCII letters become small ones.
+    /// Whether ASCII letters are lowercased.
     pub lower: bool,
     /// Whether ASCII punctuation is removed.
     pub strip: bool,
-    /// What a text is split into.
+    /// How a text is split.
     pub split: Split,
     /// Which tokens are joined.
     pub ngrams: Ngrams,
-    /// The number of tokens of each row: more are cut off, fewer are filled up with empty ones. Without it, the number
-    /// of the longest row.
+    /// The number of tokens of each row: longer rows are truncated, shorter ones padded with empty tokens. By default
+    /// the length of the longest row.
     pub length: Option<usize>,
 }
 
-/// What the tokens of a call may take.
+/// Limits on the tokens of a call.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenLimits {
     /// The most tokens.
@@ -95,7 +95,7 @@ impl Tokenizer {
         self.split == Split::Whole && self.ngrams == Ngrams::No && self.length.is_none()
     }
 
-    /// The dimensions in front of the tokens', for a text of dimensions `dims`.
+    /// The dimensions before that of the tokens, for a text of dimensions `dims`.
     fn rows<'a, T: Copy>(&self, dims: &'a [T], is_one: impl Fn(T) -> bool) -> Result<&'a [T]> {
         match (dims, self.split) {
             ([rows @ .., _], Split::Whole) if !rows.is_empty() => Ok(rows),
@@ -105,7 +105,7 @@ impl Tokenizer {
         }
     }
 
-    /// The type of the tokens of a text. `length` is that of their last axis where the tokenizer does not fix it.
+    /// The type of the tokens of a text. `length` is the length of their last axis if the tokenizer does not fix it.
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for texts with a last axis other than 1 that are to be split.
@@ -124,7 +124,7 @@ impl Tokenizer {
     /// The tokens of texts of these dimensions, with the dimensions of the tokens.
     ///
     /// # Errors
-    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for more than the limits allow; as [`infer`](Tokenizer::infer).
+    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) past the limits; as [`infer`](Tokenizer::infer).
     pub fn apply(&self, dims: &[usize], texts: &[String], limits: TokenLimits) -> Result<Text> {
         let mut spent = Spent { bytes: 0, limits };
         if self.keeps_dims() {
@@ -143,12 +143,12 @@ impl Tokenizer {
         let elements = Shape::new(dims.clone())?.elements();
         Limits::check("elements (of one value)", elements as u64, limits.elements)?;
         spent.pay((elements as u64).saturating_mul(size_of::<String>() as u64))?;
-        // SIZE: paid for.
+        // SIZE: checked against the limits.
         let mut tokens = Vec::with_capacity(elements);
         for row in found {
             let missing = length.saturating_sub(row.len());
             tokens.extend(row.into_iter().take(length));
-            // SIZE: paid for, the length of the row.
+            // SIZE: checked against the limits, the length of the row.
             tokens.extend(std::iter::repeat_n(String::new(), missing));
         }
         Ok((dims, tokens))
@@ -159,7 +159,7 @@ impl Tokenizer {
         kept.map(|c| if self.lower { c.to_ascii_lowercase() } else { c }).collect()
     }
 
-    /// The tokens of one row of texts; one text, where texts are split.
+    /// The tokens of one row of texts; of a single text, if texts are split.
     fn row(&self, texts: &[String], spent: &mut Spent) -> Result<Vec<String>> {
         let mut tokens = Vec::new();
         for text in texts {
@@ -173,7 +173,7 @@ impl Tokenizer {
         }
         let widths = match &self.ngrams {
             Ngrams::No => return Ok(tokens),
-            // Wider ones than the row there are none of.
+            // No n-gram is wider than the row.
             Ngrams::UpTo(n) => (1..=tokens.len().min(*n)).collect(),
             Ngrams::Widths(widths) => widths.clone(),
         };
@@ -187,12 +187,12 @@ impl Tokenizer {
     }
 }
 
-/// What `isspace` of the C locale says, by which TensorFlow splits.
+/// `isspace` of the C locale, by which TensorFlow splits.
 fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t'..='\r')
 }
 
-/// What the tokens take so far.
+/// Memory that the tokens take so far.
 struct Spent {
     bytes: u64,
     limits: TokenLimits,

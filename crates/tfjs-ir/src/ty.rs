@@ -21,7 +21,7 @@ pub enum ElementType {
     U8,
     /// Truth values.
     Bool,
-    /// Text. Only primitives that run on the host take it.
+    /// Text. Only primitives that run on the host accept it.
     String,
 }
 
@@ -67,7 +67,7 @@ impl ElementType {
         matches!(self, ElementType::I32 | ElementType::I64 | ElementType::U8)
     }
 
-    /// The lowest and the highest number of an integer type; of another type, those of 64 bits.
+    /// The range of an integer type; for other types, that of `i64`.
     pub fn integer_range(self) -> (i64, i64) {
         match self {
             ElementType::U8 => (0, i64::from(u8::MAX)),
@@ -104,12 +104,12 @@ pub struct Type {
 }
 
 impl Type {
-    /// A type of these dimensions.
+    /// A type with these dimensions.
     pub fn new(element: ElementType, dims: impl Into<Vec<Dim>>) -> Self {
         Type { element, dims: dims.into() }
     }
 
-    /// One element without dimensions.
+    /// The type of a scalar.
     pub fn scalar(element: ElementType) -> Self {
         Type::new(element, [])
     }
@@ -119,7 +119,7 @@ impl Type {
         self.dims.len()
     }
 
-    /// The same element type in another shape.
+    /// The same element type with another shape.
     #[must_use]
     pub fn with_dims(&self, dims: impl Into<Vec<Dim>>) -> Self {
         Type::new(self.element, dims)
@@ -131,7 +131,7 @@ impl Type {
         Type::new(element, self.dims.clone())
     }
 
-    /// The shape as messages show it: `[?,28,28,1]`, `?` for every dimension that is not a number.
+    /// The shape as shown in messages: `[?,28,28,1]`, with `?` for every dimension that is not a number.
     pub fn shape(&self, dims: &Dims) -> String {
         shape_text(&self.dims, |dim| dims.display(dim))
     }

@@ -1,5 +1,5 @@
-//! Checks that a program is one: every value defined before it is read, every type what inference says, every
-//! condition that inference relies on among the guards.
+//! Checks that a program is valid: every value is defined before it is read, every type is the inferred one, and the
+//! guards include every condition that inference needs.
 
 use crate::dim::{Dim, Relation};
 use crate::prim::Prim;
@@ -9,10 +9,10 @@ use crate::ty::Type;
 use std::collections::HashSet;
 use tfjs_manifest::{Error, Result};
 
-/// Verifies a program. Passes call it in tests, on their results; the readers of text forms always.
+/// Verifies a program. Tests call it on the results of passes; parsers of text forms always call it.
 ///
 /// # Errors
-/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for the first thing that is wrong.
+/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for the first violation.
 pub fn verify(program: &Program) -> Result<()> {
     if program.outputs.len() != program.body.results.len() {
         return Err(Error::malformed("expected a name for each result of the program"));
@@ -31,7 +31,7 @@ pub fn verify(program: &Program) -> Result<()> {
             Target::Slot(slot) => program.slots.get(slot.index()).map(|slot| &slot.ty),
             Target::State(state) => program.states.get(state.index()).map(|state| &state.ty),
         };
-        let declared = declared.ok_or_else(|| Error::malformed("an update of what was not declared"))?.clone();
+        let declared = declared.ok_or_else(|| Error::malformed("an update of an undeclared weight or state"))?.clone();
         let found = body.values.get(update.value.index());
         let found = found.ok_or_else(|| Error::malformed("an update by a value that is not defined"))?.ty.clone();
         if !same_type(&program, &checks, &declared, &found) {
@@ -44,7 +44,7 @@ pub fn verify(program: &Program) -> Result<()> {
     Ok(())
 }
 
-/// Tokens are those of a text that the caller gives, and have its dimensions in front of their own.
+/// Checks that tokens belong to a text that the caller provides, and that their dimensions extend those of the text.
 fn verify_tokens(program: &Program) -> Result<()> {
     for input in &program.inputs {
         let InputRole::Tokens { of, tokenizer } = &input.role else { continue };
@@ -66,7 +66,7 @@ fn verify_block(program: &mut Program, checks: &HashSet<Check>, block: &Block, i
         let fresh = defined.get_mut(value.index()).is_some_and(|d| !std::mem::replace(d, true));
         match info {
             Some(info) if fresh && info.node == node => Ok(()),
-            _ => Err(Error::malformed(format!("%{} is not defined once, where it says", value.0))),
+            _ => Err(Error::malformed(format!("%{} is not defined exactly once by its own node", value.0))),
         }
     };
     for &value in &block.parameters {
@@ -95,7 +95,7 @@ fn verify_block(program: &mut Program, checks: &HashSet<Check>, block: &Block, i
         let inferred = inferred.map_err(|e| Error::malformed(format!("`{name}`: {}", e.message())))?;
         if let Some(guard) = guards.iter().find(|guard| !is_guarded(checks, guard.check)) {
             let condition = guard.check.describe(&program.dims);
-            return Err(Error::malformed(format!("`{name}` relies on `{condition}`, which is no guard")));
+            return Err(Error::malformed(format!("`{name}` needs the guard `{condition}`, which is missing")));
         }
         if inferred.len() != node.results.len() {
             let found = node.results.len();
@@ -117,7 +117,7 @@ fn verify_block(program: &mut Program, checks: &HashSet<Check>, block: &Block, i
     }
 }
 
-/// Whether a condition is checked when inputs are given.
+/// Whether a condition is among the guards.
 fn is_guarded(checks: &HashSet<Check>, check: Check) -> bool {
     let turned = match check {
         Check::Equal(a, b) => Check::Equal(b, a),
@@ -127,7 +127,7 @@ fn is_guarded(checks: &HashSet<Check>, check: Check) -> bool {
     checks.contains(&check) || checks.contains(&turned)
 }
 
-/// Whether two types are the same, or are once the guards hold.
+/// Whether two types are the same, given that the guards hold.
 fn same_type(program: &Program, checks: &HashSet<Check>, a: &Type, b: &Type) -> bool {
     let same = |(&a, &b): (&Dim, &Dim)| match program.dims.relation(a, b) {
         Relation::Same => true,
@@ -157,7 +157,7 @@ mod tests {
             return %2 "y"
         }"#;
         let inputs = "input \"x\": f32[n]\ninput \"w\": f32[m,2]\n";
-        check(&format!("{inputs}{body}"), "`dot` relies on `n == m`, which is no guard");
+        check(&format!("{inputs}{body}"), "`dot` needs the guard `n == m`, which is missing");
         assert!(format!("{inputs}guard equal(m, n)\n{body}").parse::<Program>().is_ok());
     }
 

@@ -1,23 +1,23 @@
-//! Window arithmetic of convolutions and pools: the one home of `same` and `valid`.
+//! Window arithmetic of convolutions and pools. The padding modes `same` and `valid` are computed only here.
 //!
-//! Formulas: `tf.nn.convolution`'s notes on padding, and Keras's `deconv_output_length`. Each one exists for a length
-//! that is a number and for a [`Dim`]; both give the same value once the symbols are known.
+//! Formulas: `tf.nn.convolution`'s notes on padding, and Keras's `deconv_output_length`. Each has a version for known
+//! lengths and one for a [`Dim`]; both agree once the symbols are known.
 
 use crate::dim::{Dim, Dims};
 use std::fmt;
 use std::str::FromStr;
 use tfjs_manifest::{Error, Result};
 
-/// How a window treats the borders. The four cases are all there are: engines match on them.
+/// How a window treats the borders. The four cases are complete: engines match on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Padding {
-    /// The window stays inside.
+    /// No padding.
     Valid,
-    /// As many zeros that the output has `ceil(input / stride)` elements; the odd one goes after.
+    /// Zeros so that the output has `ceil(input / stride)` elements; if their number is odd, the extra one goes after.
     Same,
-    /// One axis only: all zeros before, so that an output sees no later input.
+    /// All zeros before the input, so that an output reads no later input. One spatial axis only.
     Causal,
-    /// These zeros, whatever the input.
+    /// A fixed number of zeros, whatever the input.
     Exact {
         /// Zeros before.
         before: usize,
@@ -31,11 +31,11 @@ pub enum Padding {
 pub struct Window {
     /// Elements of the window.
     pub size: usize,
-    /// Step from one output to the next.
+    /// Step from one window to the next.
     pub stride: usize,
     /// Distance between the window's elements.
     pub dilation: usize,
-    /// What happens at the borders.
+    /// How the borders are padded.
     pub padding: Padding,
 }
 
@@ -49,7 +49,7 @@ pub struct Pads {
 }
 
 impl Window {
-    /// A window that can be laid out at all.
+    /// A valid window.
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if a field is zero, or if the extent or the padding
@@ -72,7 +72,7 @@ impl Window {
         }
     }
 
-    /// Elements from the window's first to its last, both counted.
+    /// The number of elements from the window's first to its last, both included.
     pub fn extent(&self) -> usize {
         (self.size - 1) * self.dilation + 1
     }
@@ -85,7 +85,7 @@ impl Window {
             Padding::Exact { before, after } => Pads { before, after },
             Padding::Same => {
                 let outputs = input.div_ceil(self.stride);
-                // `outputs` windows reach this far; saturating, because an empty axis has none.
+                // The windows cover this many elements; saturating, because an empty axis has no windows.
                 let reach = outputs.saturating_sub(1).saturating_mul(self.stride).saturating_add(self.extent());
                 let total = if outputs == 0 { 0 } else { reach.saturating_sub(input) };
                 Pads { before: total / 2, after: total - total / 2 }
@@ -93,7 +93,7 @@ impl Window {
         }
     }
 
-    /// Outputs along an axis of `input` elements.
+    /// The number of windows over an axis of `input` elements.
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if the window is larger than the (padded) input.
@@ -106,7 +106,7 @@ impl Window {
                 self.padding
             )));
         }
-        // The input and the zeros may overflow together, but not without the window.
+        // `input + zeros` may overflow where `input + zeros - extent` does not.
         let outputs = match zeros.checked_sub(self.extent()) {
             Some(more) => input.checked_add(more).map(|span| span / self.stride),
             None => Some((input - (self.extent() - zeros)) / self.stride),
@@ -116,10 +116,10 @@ impl Window {
         })
     }
 
-    /// Outputs along an axis that may be unknown.
+    /// The number of windows over an axis whose length may be unknown.
     ///
-    /// The second result is the least input that the window fits, if the input is not known to be that long. The caller
-    /// records it as a guard: with a shorter input the output has no meaning.
+    /// The second result is the least input length that the window fits, unless the input is known to be that long. The
+    /// caller must record it as a guard: for a shorter input the result is meaningless.
     ///
     /// # Errors
     /// - as [`output`](Window::output) if the input is a number;
@@ -139,8 +139,8 @@ impl Window {
         Ok((outputs, guard(dims, input, self.least_input(zeros))))
     }
 
-    /// The zeros before and after an axis that may be unknown. Around an axis without elements there may be more than
-    /// [`pads`](Window::pads) says; no window reads them.
+    /// The zeros before and after an axis whose length may be unknown. For an empty axis there may be more than
+    /// [`pads`](Window::pads) returns; no window reads them.
     ///
     /// # Errors
     /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) if the expression is too large.
@@ -158,15 +158,15 @@ impl Window {
             let before = dims.div_floor(total, 2)?;
             return Ok((before, dims.sub(total, before)?));
         }
-        // Only `same` depends on the axis.
+        // Only `same` padding depends on the length of the axis.
         let Pads { before, after } = self.pads(known_length(dims, input)?.unwrap_or(0));
         Ok((number(dims, before), number(dims, after)))
     }
 
-    /// Outputs of a transposed convolution along one axis, as Keras computes them.
+    /// The output length of a transposed convolution along one axis, as Keras computes it.
     ///
-    /// Without `output_padding`, `valid` and `same` give the lengths that Keras chooses. [`Padding::Exact`] crops, as
-    /// the transpose of a convolution that pads.
+    /// Without `output_padding`, `valid` and `same` give the lengths that Keras chooses. [`Padding::Exact`] crops, like
+    /// the transpose of a padded convolution.
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if the output would be empty or overflow.
@@ -186,8 +186,8 @@ impl Window {
         })
     }
 
-    /// Outputs of a transposed convolution along an axis that may be unknown. The second result is the least input that
-    /// has an output, as in [`output_dim`](Window::output_dim).
+    /// The output length of a transposed convolution along an axis whose length may be unknown. The second result is
+    /// the least input length that has an output, as in [`output_dim`](Window::output_dim).
     ///
     /// # Errors
     /// - as [`transposed_output`](Window::transposed_output) if the input is a number;
@@ -221,7 +221,7 @@ impl Window {
         }
     }
 
-    /// Zeros around the axis, if their number does not depend on it.
+    /// The number of zeros around the axis, if it does not depend on the input length.
     fn fixed_zeros(&self) -> Option<usize> {
         match self.padding {
             Padding::Valid => Some(0),
@@ -248,7 +248,7 @@ impl Window {
     }
 }
 
-/// The length of a transposed convolution's output.
+/// The formula of a transposed convolution's output length.
 enum Transposed {
     /// `input * stride + more`.
     Scaled { more: usize },
@@ -260,7 +260,7 @@ fn number(dims: &mut Dims, n: usize) -> Dim {
     dims.number(n as u64)
 }
 
-/// The length of an axis, if it is a number.
+/// The length of an axis, if it is known.
 fn known_length(dims: &Dims, d: Dim) -> Result<Option<usize>> {
     let length = dims.known(d).map(usize::try_from).transpose();
     length.map_err(|_| Error::limit(format!("an axis of {} is too large", dims.display(d))))
@@ -297,7 +297,7 @@ impl fmt::Display for Window {
     }
 }
 
-/// Reads the text that `Display` writes.
+/// Parses the text that `Display` writes.
 impl FromStr for Window {
     type Err = Error;
 

@@ -1,6 +1,6 @@
-//! Gradients against those of TensorFlow, at ordinary points and at the corners where libraries differ.
+//! Compares gradients with TensorFlow's, at ordinary points and at points where libraries differ.
 //!
-//! `tests/goldens/gradients` has the expressions, the numbers and how they were made.
+//! `tests/goldens/gradients` contains the expressions, the expected numbers and the generator.
 
 use serde_json::Value as Json;
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ use tfjs_manifest::Result;
 
 const GOLDENS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/goldens/gradients/gradients.json");
 
-/// Rows that the primitives do not have.
+/// Functions of the goldens that are not primitives.
 const NOT_HERE: &[(&str, &str)] =
     &[("stop_gradient", "no primitive stops gradients"), ("upsample_bilinear", "no primitive resizes yet")];
 
@@ -74,7 +74,7 @@ fn check(name: &str, row: &Json, wrong: &mut Vec<String>) {
     let mut compare = |what: &str, expected: &Json, found: &Array| {
         let found_numbers = found.to_floats().unwrap();
         let expected = match expected.is_null() {
-            // What TensorFlow has no gradient for at all has the gradient 0.
+            // TensorFlow returns no gradient for these; the gradient is 0.
             true => vec![0.0; found.elements()],
             false => {
                 let expected = array_of(expected, ElementType::F32);
@@ -124,7 +124,7 @@ fn number(json: &Json) -> f64 {
     }
 }
 
-/// Builds the expressions of the rows.
+/// Builds the expressions of the goldens.
 struct Expression<'a> {
     b: &'a mut Builder,
     values: HashMap<String, Value>,
@@ -183,7 +183,7 @@ impl Expression<'_> {
         self.b.conv(self.x(), kernel, &windows, groups)
     }
 
-    /// Each channel with filters of its own.
+    /// A depthwise convolution.
     fn depthwise(&mut self, strides: &[usize], padding: window::Padding) -> Result<Value> {
         let kernel = self.get("w");
         let mut dims = self.b.dims_of(kernel);
@@ -219,7 +219,7 @@ impl Expression<'_> {
         self.batch_norm(mean, variance)
     }
 
-    /// `x`, each element of an axis repeated.
+    /// `x` with each element of an axis repeated.
     fn repeat(&mut self, x: Value, axis: usize, times: usize) -> Result<Value> {
         let dims = self.b.dims_of(x);
         let times = self.b.number(times);
@@ -259,7 +259,7 @@ impl Expression<'_> {
         Ok(found)
     }
 
-    /// Functions of each element, reductions.
+    /// Elementwise functions and reductions.
     fn function(&mut self, name: &str) -> Result<Option<Value>> {
         let one_operand = |op: &str| UnaryOp::ALL.iter().copied().find(|known| known.name() == op);
         let y = match name {
@@ -368,7 +368,7 @@ impl Expression<'_> {
         Ok(Some(y))
     }
 
-    /// The same elements in another place.
+    /// Rearrangements.
     fn rearrangement(&mut self, name: &str) -> Result<Option<Value>> {
         let x = self.values.get("x").copied().unwrap_or(Value(0));
         let range = |b: &mut Builder, start, len, step| Range { start: b.number(start), len: b.number(len), step };

@@ -1,4 +1,4 @@
-//! Every gradient rule against differences of the interpreter, and what has none.
+//! Compares every gradient rule with finite differences of the interpreter, and checks primitives without gradients.
 
 mod support;
 
@@ -57,7 +57,7 @@ fn functions_of_two_numbers() {
         let (low, high) = match op {
             And | Or | Xor => continue,
             Div | Pow | Atan2 => (0.5, 2.5),
-            // The quotients of these are between two whole numbers.
+            // In this range the quotients are between two whole numbers.
             FloorDiv | Mod => (2.2, 2.4),
             _ => (-2.0, 2.0),
         };
@@ -90,7 +90,7 @@ fn choices() {
         let condition = b.compare_scalar(CompareOp::Gt, x[0], 0.0)?;
         b.select(condition, x[1], x[2])
     });
-    // What is not chosen may be infinite: 0 times infinity does not come in.
+    // The operand that is not selected may be infinite: 0 times infinity must not enter the gradient.
     let mut b = Builder::default();
     let x = b.input("x", Type::new(ElementType::F32, [Dim::ONE])).unwrap();
     let positive = b.compare_scalar(CompareOp::Gt, x, 0.0).unwrap();
@@ -108,7 +108,7 @@ fn choices() {
 
 #[test]
 fn casts() {
-    // Half precision is too coarse for differences: the slope of a cast and back is 1.
+    // Half precision is too coarse for finite differences. The gradient of a cast and its inverse is 1.
     let mut b = Builder::default();
     let x = b.input("x", Type::scalar(ElementType::F32)).unwrap();
     let half = b.cast(x, ElementType::F16).unwrap();
@@ -156,7 +156,7 @@ fn activations() {
         Activation::Threshold { threshold: 0.5, value: 3.0 },
     ];
     for function in all {
-        // Away from the kinks, none of which is between two points of the grid.
+        // The range avoids kinks: none lies between two points of a difference.
         Check::of(&["n=4,4"]).between(-3.8, 4.2).holds(|b, x| b.activate(function, x[0]));
     }
 }
@@ -207,7 +207,7 @@ fn convolutions() {
         let windows = windows(text);
         let rank = windows.len();
         Check::of(&[x, kernel]).holds(|b, x| b.conv(x[0], x[1], &windows, groups));
-        // The gradients of its gradients.
+        // The gradients of ConvInput and ConvKernel.
         Check::of(&[x, kernel]).holds(|b, x| {
             let y = b.conv(x[0], x[1], &windows, groups)?;
             b.one(ConvKernel { windows: windows.clone(), groups }, &[x[0], y])
@@ -307,7 +307,7 @@ fn moments_and_batch_normalization() {
             operands.extend(&x[1..1 + usize::from(scale) + usize::from(center)]);
             b.one(norm.clone(), &operands)
         });
-        // Given statistics.
+        // Statistics as inputs.
         Check::of(&["n=3,2", "2", "2", "2", "1"])
             .between(0.2, 2.0)
             .holds(|b, x| b.one(norm.clone(), &x[..3 + usize::from(scale) + usize::from(center)]));
@@ -332,7 +332,7 @@ fn pools() {
 
 #[test]
 fn loops() {
-    // A recurrence with a matrix, over an axis behind the first; both directions.
+    // A recurrence with a matrix, over an axis other than the first, in both directions.
     for reverse in [false, true] {
         Check::of(&["n=2,t=3,2", "n=2,2", "2,2", "2"]).between(-1.0, 1.0).holds(|b, x| {
             let length = b.dims_of(x[0])[1];
@@ -351,7 +351,7 @@ fn loops() {
             b.mul(all[0], last)
         });
     }
-    // No steps, one step; carries that are numbers, of which one never gets an adjoint.
+    // No steps, one step, several; scalar carries, one of which never has an adjoint.
     for t in ["t=0", "t=1", "t=4"] {
         Check::of(&[t, "", ""]).holds(|b, x| {
             let length = b.dims_of(x[0])[0];
@@ -373,7 +373,7 @@ fn loops() {
 
 #[test]
 fn loops_in_loops() {
-    // Numbers carried by the inner loop along the second axis: what is stored has fewer axes than the loop's.
+    // Scalars carried by the inner loop along the second axis: the stored values have fewer axes than the loop's.
     Check::of(&["t=2,s=3", "", "s=3"]).between(-1.0, 1.0).holds(|b, x| {
         let (t, s) = (b.dims_of(x[0])[0], b.dims_of(x[0])[1]);
         let over =
@@ -489,7 +489,7 @@ fn the_gradient_of_a_matrix_in_a_loop_is_one_product_after_it() {
     assert_eq!((products(&adjoint.body.nodes), products(&program.body.nodes)), (1, 1), "{program}");
 }
 
-/// A recurrence of each cell, with a mask, in both directions.
+/// Recurrent layers of each cell, with a mask, in both directions.
 #[test]
 fn recurrences() {
     for &cell in Cell::ALL {

@@ -1,4 +1,5 @@
-//! Speed of the kernels on this machine, against its peak measured first: `cargo run --release --example gflops -- [THREADS] [ISA]`.
+//! Measures the speed of the kernels on this machine against its peak, which is measured first:
+//! `cargo run --release --example gflops -- [THREADS] [ISA]`.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -18,7 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let cpu = Cpu::with_isa(isa, threads);
     println!("{isa}, {} threads", cpu.pool().threads());
 
-    // A product in the first-level caches is as near to the peak as one gets.
+    // A product that fits the first-level caches comes closest to the peak.
     matrix(&cpu, "peak: 168x256x32", 168, 256, 32)?;
     matrix(&cpu, "matmul 512^3", 512, 512, 512)?;
     convolution(&cpu, "1x1 56x56 64->256", 56, 64, 1, 1, 256)?;
@@ -155,7 +156,7 @@ fn convolution(
     report(name, flops as f64, || conv2d(cpu, 1, &g, &input, &packed, &mut out, &epilogue))
 }
 
-/// Prints the least time of many, and the speed that is.
+/// Prints the least of many measured times, and the speed in operations per second.
 fn report(name: &str, flops: f64, mut work: impl FnMut() -> Result<(), KernelError>) -> Result<(), KernelError> {
     let mut best = f64::INFINITY;
     let begin = Instant::now();

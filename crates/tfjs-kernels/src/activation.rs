@@ -1,6 +1,6 @@
-//! Activation functions, in place on slices. NaN comes out of every one where it goes in.
+//! Activation functions, in place on slices. Every function returns NaN for NaN.
 //!
-//! Softmax is not here: it looks at a whole row (see [`softmax`](crate::softmax)).
+//! Softmax is in [`softmax`](crate::softmax), because it needs a whole row.
 
 use crate::isa::Work;
 use crate::simd::Simd;
@@ -22,11 +22,11 @@ pub enum Activation {
     },
     /// `max` if `x >= max`, x if `x > threshold`, else `negative_slope * (x - threshold)`.
     LeakyRelu {
-        /// The slope up to the threshold. With a slope of 0 the result there is 0, also for -inf.
+        /// The slope up to the threshold. A slope of 0 gives 0 there, even for -inf.
         negative_slope: f32,
-        /// Where the slope begins, 0 if nothing else is said.
+        /// The threshold, 0 by default.
         threshold: f32,
-        /// The greatest value, infinite if nothing else is said.
+        /// The greatest value, infinite by default.
         max: f32,
     },
     /// 1 / (1 + e^-x).
@@ -35,7 +35,7 @@ pub enum Activation {
     Tanh,
     /// x sigmoid(x), also called swish.
     Silu,
-    /// A piecewise linear sigmoid; producers disagree about its slope.
+    /// A piecewise linear sigmoid, whose slope depends on the framework.
     HardSigmoid(HardSigmoidForm),
     /// x relu6(x + 3) / 6, also called hard silu.
     HardSwish,
@@ -45,7 +45,7 @@ pub enum Activation {
     GeluTanh,
     /// x if positive, else `alpha * (e^x - 1)`.
     Elu {
-        /// Minus the limit at -inf.
+        /// The negative of the limit at -inf.
         alpha: f32,
     },
     /// The self-normalising scaled ELU.
@@ -60,9 +60,9 @@ pub enum Activation {
     Mish,
 }
 
-/// What `hard_sigmoid` means, which depends on who made the model.
+/// The form of `hard_sigmoid`, which depends on the framework that made the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-// Complete: frameworks know these two.
+// Complete: frameworks define only these two.
 #[allow(clippy::exhaustive_enums, reason = "frameworks know these two")]
 pub enum HardSigmoidForm {
     /// clip(0.2 x + 0.5, 0, 1): TensorFlow.js, Keras 1 and 2.
@@ -77,7 +77,7 @@ impl Activation {
     /// min(max(x, 0), 6).
     pub const RELU6: Activation = Activation::Clamp { low: 0.0, high: 6.0 };
 
-    /// The bounds, for what kernels do while a result is still in registers.
+    /// The bounds, if the function is a clamp: kernels apply it while the result is in registers.
     pub(crate) fn as_clamp(self) -> Option<(f32, f32)> {
         match self {
             Activation::Linear => Some((f32::NEG_INFINITY, f32::INFINITY)),
@@ -87,7 +87,7 @@ impl Activation {
     }
 }
 
-/// Replaces every value by the activation of it.
+/// Applies the activation to every value.
 pub fn activate(cpu: &Cpu, activation: Activation, values: &mut [f32]) {
     if activation == Activation::Linear {
         return;
@@ -108,8 +108,8 @@ struct Apply<'a> {
     values: &'a mut [f32],
 }
 
-/// Replaces each vector `$x` of a slice by an expression of it. Not a function with a closure, which would
-/// be compiled for the base instruction set where it is not inlined.
+/// Replaces each vector `$x` of a slice by an expression of it. This is a macro because a closure that is not inlined
+/// would be compiled for the base instruction set.
 macro_rules! map {
     ($s:ident, $values:expr, $x:ident => $e:expr) => {{
         let values: &mut [f32] = $values;
@@ -149,7 +149,8 @@ impl Work for Apply<'_> {
                 map!(s, self.values, x => s.min(high, s.max(low, x)));
             }
             Activation::LeakyRelu { negative_slope, threshold, max } => {
-                // The threshold itself is below: NaN is not, whatever it is compared with.
+                // The comparison is `x < next_up(threshold)`, so the threshold itself is on the lower side and NaN is
+                // not.
                 let above = s.splat(threshold.next_up());
                 let (slope, threshold, max) = (s.splat(negative_slope), s.splat(threshold), s.splat(max));
                 // 0 * -inf would be NaN.

@@ -1,18 +1,18 @@
-//! Floats that begin at a cache line, zeroed by the system as they are first written to.
+//! Floats that start at a cache line, zeroed lazily by the operating system.
 //!
-//! An allocation of a type with an alignment of its own is zeroed by hand, which touches every page before anything
-//! is known of how it will be filled: a quarter of the time of a load. So this is an ordinary one, a little longer,
-//! of which the first floats may be left out.
+//! An allocation with a larger alignment than `f32` would be zeroed explicitly, which touches every page before it is
+//! filled: a quarter of the time of a load. This is therefore an ordinary allocation, slightly longer, whose first
+//! floats may be unused.
 
 use crate::error::{KernelError, Result};
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// The most floats before one.
+/// The most unused floats before the first cache line.
 const SLACK: usize = LINE / size_of::<f32>();
 
-/// A fixed number of floats.
+/// A fixed number of floats, aligned to a cache line.
 pub(crate) struct Aligned {
     floats: Vec<f32>,
     start: usize,
@@ -20,7 +20,7 @@ pub(crate) struct Aligned {
 }
 
 impl Aligned {
-    /// So many zeros.
+    /// `len` zeros.
     pub(crate) fn zeroed(len: usize) -> Result<Self> {
         let too_large = || KernelError::TooLarge { what: "kernel" };
         let floats = bytemuck::try_zeroed_vec(len.checked_add(SLACK).ok_or_else(too_large)?);
@@ -29,7 +29,7 @@ impl Aligned {
 
     fn within(floats: Vec<f32>, len: usize) -> Self {
         let start = floats.as_ptr().align_offset(LINE);
-        // It may be that nobody can say how far a line is; then it is slower and as right.
+        // `align_offset` may fail to give an offset; unaligned floats are slower but correct.
         Aligned { floats, start: if start < SLACK { start } else { 0 }, len }
     }
 
@@ -42,7 +42,7 @@ impl Aligned {
     }
 }
 
-/// A copy begins at a line of its own.
+/// A clone is aligned to a cache line too.
 impl Clone for Aligned {
     fn clone(&self) -> Self {
         let mut copy = Self::within(vec![0.0; self.floats.len()], self.len);

@@ -1,5 +1,5 @@
-//! 2D convolution over channels-last images, as a product whose left side is the image itself: windows
-//! are read in place, or from a strip of rows with zeros around it, never spread out into a matrix.
+//! 2D convolution over channels-last images, as a matrix product whose left side is the image itself: windows
+//! are read in place, or from a strip of rows padded with zeros, without an im2col matrix.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use crate::split::Shared;
 use crate::tile::MAX_ROWS;
 use crate::{Conv2dGeometry, Cpu, Isa, PackedMatrix, scratch};
 
-/// The kernel of a convolution, packed once: for each group of channels a matrix of one row for each value
+/// The kernel of a convolution, packed once: for each group of channels a matrix with one row for each value
 /// of a window and one column for each output channel.
 #[derive(Clone, Debug)]
 pub struct PackedConv2d {
@@ -21,11 +21,11 @@ pub struct PackedConv2d {
 }
 
 impl PackedConv2d {
-    /// Packs `kernel`, laid out `[kernel_h, kernel_w, in_c / groups, out_c]`; output channels of a group
-    /// lie together.
+    /// Packs `kernel`, laid out `[kernel_h, kernel_w, in_c / groups, out_c]`; the output channels of a group
+    /// are contiguous.
     ///
     /// # Errors
-    /// If the length is another, or `groups` does not divide the output channels.
+    /// If the length does not match, or `groups` does not divide the output channels.
     pub fn pack(isa: Isa, shape: [usize; 4], groups: usize, kernel: &[f32]) -> Result<Self> {
         let [kernel_h, kernel_w, in_c, out_c] = shape;
         check_groups(groups, out_c)?;
@@ -41,14 +41,14 @@ impl PackedConv2d {
     /// A kernel of zeros for a convolution without groups, to be filled through [`matrix_mut`](Self::matrix_mut).
     ///
     /// # Errors
-    /// If it is too large to be.
+    /// If it does not fit the address space or memory.
     pub fn zeroed(isa: Isa, shape: [usize; 4]) -> Result<Self> {
         let [kernel_h, kernel_w, in_c, out_c] = shape;
         let k = product("kernel", &[kernel_h, kernel_w, in_c])?;
         Ok(PackedConv2d { groups: vec![PackedMatrix::zeroed(isa, k, out_c)?], shape })
     }
 
-    /// The one matrix of a convolution without groups; `None` with groups, whose matrices interleave.
+    /// The matrix of a convolution without groups; `None` with groups, whose matrices interleave in `kernel`.
     pub fn matrix_mut(&mut self) -> Option<&mut PackedMatrix> {
         match &mut self.groups[..] {
             [only] => Some(only),
@@ -56,17 +56,17 @@ impl PackedConv2d {
         }
     }
 
-    /// How many groups the channels are in.
+    /// The number of channel groups.
     pub fn groups(&self) -> usize {
         self.groups.len()
     }
 
-    /// The instruction set it is packed for.
+    /// The instruction set that the kernel is packed for.
     pub fn isa(&self) -> Option<Isa> {
         self.groups.first().map(PackedMatrix::isa)
     }
 
-    /// The kernel as it was given to [`pack`](Self::pack), bit for bit.
+    /// The kernel as passed to [`pack`](Self::pack), bit for bit.
     pub fn unpack(&self) -> Vec<f32> {
         let [.., out_c] = self.shape;
         let mut values = vec![0.0; self.groups[0].k() * out_c];
@@ -83,7 +83,7 @@ impl PackedConv2d {
         self.shape
     }
 
-    /// Bytes of memory it takes.
+    /// Bytes of memory that the kernel takes.
     pub fn bytes(&self) -> usize {
         self.groups.iter().map(PackedMatrix::bytes).sum()
     }
@@ -94,10 +94,10 @@ fn check_groups(groups: usize, out_c: usize) -> Result<()> {
     check_rule(out_c.is_multiple_of(groups), "groups", groups, "must divide the output channels")
 }
 
-/// Convolves `batch` images and applies the epilogue, whose residual is laid out like `out`.
+/// Convolves `batch` images and applies the epilogue, whose residual has the layout of `out`.
 ///
 /// # Errors
-/// If a length or the kernel does not fit the geometry, or the geometry is impossible.
+/// If a length or the kernel does not match the geometry, or the geometry is invalid.
 pub fn conv2d(
     cpu: &Cpu,
     batch: usize,
@@ -159,7 +159,7 @@ pub fn conv2d(
                     column: group * matrix.n(),
                 };
                 // SAFETY: the source made a pointer for each output pixel from `first` on, valid for its
-                // runs, which are as long as a window and so as the matrix has rows; the output was
+                // runs, which together are as long as a window and therefore as the matrix has rows; the output was
                 // checked to hold all pixels, and no other job has the same pixels and panels.
                 unsafe { product.block(pointers, first, panels.clone(), None) };
             }
@@ -169,16 +169,16 @@ pub fn conv2d(
     Ok(())
 }
 
-/// Whether each output pixel depends on the input pixel at its place alone.
+/// Whether each output pixel depends only on the input pixel at its position.
 fn is_product(g: &Conv2dGeometry) -> bool {
     let one = [g.kernel_h, g.kernel_w, g.stride_h, g.stride_w, g.groups].iter().all(|&x| x == 1);
     one && g.pad_top == 0 && g.pad_left == 0 && g.out_h == g.in_h && g.out_w == g.in_w
 }
 
-/// Output rows of a job, and the number of groups the panels are cut in.
+/// The output rows of a job, and the number of groups that the panels are split into.
 fn plan(threads: usize, batch: usize, g: &Conv2dGeometry, panels: usize) -> (usize, usize) {
     let row = g.reach_w().saturating_mul(g.in_c).max(1);
-    // As many rows as keep what they look at in a share of the second-level cache.
+    // As many rows as have their inputs fit a share of the second-level cache.
     let cached = (LEFT_FLOATS / row).saturating_sub(g.reach_h(1)) / g.stride_h + 1;
     let rows = cached.clamp(1, g.out_h);
     let window = g.kernel_h * g.kernel_w * (g.in_c / g.groups);
@@ -194,18 +194,18 @@ fn plan(threads: usize, batch: usize, g: &Conv2dGeometry, panels: usize) -> (usi
     (rows, panels.min(threads * 2))
 }
 
-/// Where windows are read from.
+/// The memory that windows are read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
-    /// The image itself: no window hangs over an edge.
+    /// The image itself: no window extends past an edge.
     Image,
-    /// A copy of the rows a job looks at, with zeros around them.
+    /// A copy of the rows that a job reads, padded with zeros.
     Strip,
-    /// Windows copied one by one, where dilation or stride would make strips large.
+    /// Windows copied one by one, if dilation or stride would make strips large.
     Gathered,
 }
 
-/// Floats of a strip beyond which windows are gathered.
+/// The size of a strip, in floats, above which windows are gathered.
 const STRIP_FLOATS: usize = 1 << 22;
 
 impl Source {
@@ -220,7 +220,7 @@ impl Source {
         }
     }
 
-    /// Values from one row of pixels to the next.
+    /// The stride from one row of pixels to the next, in values.
     fn row_stride(self, g: &Conv2dGeometry) -> usize {
         match self {
             Source::Image => g.in_w * g.in_c,
@@ -229,7 +229,7 @@ impl Source {
         }
     }
 
-    /// What a window consists of, as seen from its first pixel.
+    /// The contiguous runs of a window, relative to its first pixel.
     fn runs(self, g: &Conv2dGeometry, group: usize) -> Runs {
         let channels = g.in_c / g.groups;
         let first = group * channels;
@@ -240,7 +240,7 @@ impl Source {
         };
         let rows = (0..g.kernel_h).map(move |i| i * dilation_h * stride + first);
         if dilation_w == 1 && g.groups == 1 {
-            // Neighbouring pixels lie together.
+            // Neighbouring pixels are contiguous.
             return Runs::new(rows.map(|offset| Run { offset, len: g.kernel_w * channels }));
         }
         Runs::new(
@@ -250,8 +250,8 @@ impl Source {
         )
     }
 
-    /// Calls `work(first, pointers)` with the windows of these output rows: the first one's number, and a
-    /// pointer to each one's first value.
+    /// Calls `work(first, pointers)` with the windows of these output rows: the index of the first window, and a
+    /// pointer to the first value of each.
     fn windows(
         self,
         g: &Conv2dGeometry,
@@ -292,23 +292,23 @@ impl Source {
         }
     }
 
-    /// Pointers to the windows of `rows` output rows; `pixels` starts where the first window does.
+    /// Pointers to the windows of `rows` output rows; `pixels` starts at the first window.
     fn pointers(self, g: &Conv2dGeometry, pixels: &[f32], rows: usize) -> Vec<*const f32> {
         let stride = self.row_stride(g);
         let last = (rows - 1) * g.stride_h * stride + (g.out_w - 1) * g.stride_w * g.in_c;
         let window = (g.kernel_h - 1) * g.dilation_h * stride + ((g.kernel_w - 1) * g.dilation_w + 1) * g.in_c;
-        // What all later unsafe reads rely on.
+        // The unsafe reads below rely on this.
         assert!(last + window <= pixels.len(), "windows end inside the pixels, as the geometry was checked");
         let row = |y: usize| y * g.stride_h * stride;
         (0..rows)
             .flat_map(|y| (0..g.out_w).map(move |x| row(y) + x * g.stride_w * g.in_c))
-            // SAFETY: no offset is beyond that of the last window, which was just found inside.
+            // SAFETY: no offset exceeds that of the last window, which was just checked.
             .map(|offset| unsafe { pixels.as_ptr().add(offset) })
             .collect()
     }
 }
 
-/// Copies input row `y` behind `pad` zero pixels; a row outside the image is zero.
+/// Copies input row `y` after `pad` zero pixels; a row outside the image is zero.
 fn copy_row(g: &Conv2dGeometry, image: &[f32], y: isize, pad: usize, row: &mut [f32]) {
     if y < 0 || y >= g.in_h as isize {
         return row.fill(0.0);
@@ -322,7 +322,7 @@ fn copy_row(g: &Conv2dGeometry, image: &[f32], y: isize, pad: usize, row: &mut [
     row[left + len..].fill(0.0);
 }
 
-/// Copies the window of one output pixel, zero where it hangs over an edge.
+/// Copies the window of one output pixel, with zeros outside the image.
 fn gather(g: &Conv2dGeometry, image: &[f32], y: usize, x: usize, window: &mut [f32]) {
     for (tap, pixel) in window.chunks_exact_mut(g.in_c.max(1)).enumerate() {
         let (i, j) = (tap / g.kernel_w, tap % g.kernel_w);

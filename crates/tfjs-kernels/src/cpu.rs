@@ -1,4 +1,4 @@
-//! What kernels run on: an instruction set and a thread pool. It holds no data of any model.
+//! The execution resources of kernels: an instruction set and a thread pool. It holds no data of a model.
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::{Isa, ThreadPool};
 
-/// An instruction set and the threads to use it with; cheap to clone, shared by all kernels of a model.
+/// An instruction set and a thread pool; cheap to clone, shared by all kernels of a model.
 #[derive(Clone, Debug)]
 pub struct Cpu {
     isa: Isa,
@@ -15,8 +15,8 @@ pub struct Cpu {
 }
 
 impl Cpu {
-    /// The machine's best instruction set with this many threads, the calling one included; 0 means as
-    /// many as the machine runs at once.
+    /// The machine's best instruction set with this many threads, including the calling one; 0 means one for each
+    /// hardware thread.
     pub fn new(threads: usize) -> Self {
         Self::with_isa(Isa::detect(), threads)
     }
@@ -30,26 +30,26 @@ impl Cpu {
         Self::with_pool(isa, Arc::new(ThreadPool::new(threads)))
     }
 
-    /// A chosen instruction set on a pool shared with others.
+    /// A chosen instruction set with a shared pool.
     pub fn with_pool(isa: Isa, pool: Arc<ThreadPool>) -> Self {
         Cpu { isa, pool, deadline: None }
     }
 
-    /// The same threads, for work that is given up at a moment.
+    /// The same threads, with a deadline after which work is abandoned.
     ///
-    /// Kernels that are not done by then leave the rest of their output as it was and return as if they were: whoever
-    /// set a deadline looks at the clock before the output is used.
+    /// Kernels that are not done by then leave the rest of their output unchanged and return normally: the caller that
+    /// set the deadline must check the clock before it uses the output.
     #[must_use]
     pub fn with_deadline(&self, deadline: Option<Instant>) -> Self {
         Cpu { deadline, ..self.clone() }
     }
 
-    /// The instruction set; weights are packed for it.
+    /// The instruction set, which weights must be packed for.
     pub fn isa(&self) -> Isa {
         self.isa
     }
 
-    /// The threads.
+    /// The thread pool.
     pub fn pool(&self) -> &ThreadPool {
         &self.pool
     }
@@ -59,7 +59,7 @@ impl Cpu {
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
-    /// Calls `job(i)` once for each `i` below `jobs`, on all threads; none begins after the deadline.
+    /// Calls `job(i)` once for each `i` below `jobs`, on all threads; no job starts after the deadline.
     pub(crate) fn parallel(&self, jobs: usize, job: impl Fn(usize) + Sync) {
         match self.deadline {
             None => self.pool.parallel(jobs, job),

@@ -1,4 +1,4 @@
-//! Depthwise 2D convolution over channels-last images: each channel with its own window. No product here.
+//! Depthwise 2D convolution over channels-last images: each channel has its own window, so there is no matrix product.
 
 use std::ops::Range;
 
@@ -10,13 +10,13 @@ use crate::unroll::unroll4;
 use crate::window::{taps_inside, window_start, windows_inside};
 use crate::{Conv2dGeometry, Cpu, Isa, PackedWidth, activation, scratch, split, tile};
 
-/// The kernel of a depthwise convolution, each tap's channels padded to whole vectors.
+/// The kernel of a depthwise convolution, with each tap's channels padded to whole vectors.
 #[derive(Clone, Debug)]
 pub struct PackedDepthwise {
     isa: Isa,
     /// `[kernel_h, kernel_w, in_c, multiplier]`
     shape: [usize; 4],
-    /// From a tap to the next.
+    /// The distance from one tap to the next.
     stride: usize,
     taps: Vec<f32>,
 }
@@ -26,7 +26,7 @@ impl PackedDepthwise {
     /// `c * multiplier + m` is input channel `c` through kernel channel `m`.
     ///
     /// # Errors
-    /// If the length is another.
+    /// If the length does not match.
     pub fn pack(isa: Isa, shape: [usize; 4], kernel: &[f32]) -> Result<Self> {
         check_len("kernel", product("kernel", &shape)?, kernel.len())?;
         let mut packed = Self::zeroed(isa, shape)?;
@@ -42,7 +42,7 @@ impl PackedDepthwise {
     /// A kernel of zeros, to be filled through [`memory_mut`](Self::memory_mut).
     ///
     /// # Errors
-    /// If it is too large to be.
+    /// If it does not fit the address space or memory.
     pub fn zeroed(isa: Isa, shape: [usize; 4]) -> Result<Self> {
         let [kernel_h, kernel_w, in_c, multiplier] = shape;
         let channels = product("kernel", &[in_c, multiplier])?;
@@ -53,19 +53,19 @@ impl PackedDepthwise {
         Ok(PackedDepthwise { isa, shape, stride, taps })
     }
 
-    /// The packed floats, and how a tap's channels lie in them; `None` without channels.
+    /// The packed floats, and the layout of a tap's channels; `None` if there are no channels.
     pub fn memory_mut(&mut self) -> (&mut [f32], Option<PackedWidth>) {
         let columns = self.shape[2] * self.shape[3];
         let width = (columns > 0).then_some(PackedWidth { columns, stride: self.stride });
         (&mut self.taps, width)
     }
 
-    /// The instruction set it is packed for.
+    /// The instruction set that the kernel is packed for.
     pub fn isa(&self) -> Isa {
         self.isa
     }
 
-    /// The kernel as it was given to [`pack`](Self::pack), bit for bit.
+    /// The kernel as passed to [`pack`](Self::pack), bit for bit.
     pub fn unpack(&self) -> Vec<f32> {
         let channels = self.shape[2] * self.shape[3];
         self.taps.chunks_exact(self.stride.max(1)).flat_map(|tap| &tap[..channels]).copied().collect()
@@ -76,17 +76,17 @@ impl PackedDepthwise {
         self.shape
     }
 
-    /// Bytes of memory it takes.
+    /// Bytes of memory that the kernel takes.
     pub fn bytes(&self) -> usize {
         size_of_val(self.taps.as_slice())
     }
 }
 
-/// Convolves each channel of `batch` images and applies the epilogue, whose residual is laid out like
+/// Convolves each channel of `batch` images and applies the epilogue, whose residual has the layout of
 /// `out`. The geometry's `groups` is ignored.
 ///
 /// # Errors
-/// If a length or the kernel does not fit the geometry, or the geometry is impossible.
+/// If a length or the kernel does not match the geometry, or the geometry is invalid.
 pub fn depthwise_conv2d(
     cpu: &Cpu,
     batch: usize,
@@ -118,7 +118,7 @@ pub fn depthwise_conv2d(
         convolve(cpu, g, input, kernel, out, epilogue);
         return Ok(());
     }
-    // Each channel repeated, the multiplier is 1.
+    // With each input channel repeated, the multiplier is 1.
     let repeated = product("input", &[input.len(), multiplier])?;
     scratch::with(repeated, |buffer| {
         for (copies, &x) in buffer.chunks_exact_mut(multiplier).zip(input) {
@@ -130,7 +130,7 @@ pub fn depthwise_conv2d(
     Ok(())
 }
 
-/// Everything checked, and as many input channels as output channels.
+/// The convolution after all checks, with as many input channels as output channels.
 fn convolve(
     cpu: &Cpu,
     g: &Conv2dGeometry,
@@ -148,7 +148,7 @@ fn convolve(
     });
 }
 
-/// Output rows from `first` on, counted through all images.
+/// Output rows from `first` on, numbered through all images.
 struct Rows<'a> {
     g: &'a Conv2dGeometry,
     input: &'a [f32],
@@ -158,10 +158,10 @@ struct Rows<'a> {
     finish: Finish,
 }
 
-/// Pixels of an output row worked on at a time.
+/// Pixels of an output row computed together.
 const PIXELS: usize = 4;
 
-/// Neighbouring output pixels with the same taps, for some channels.
+/// Neighbouring output pixels that use the same taps, for some channels.
 struct Spot<'a> {
     g: &'a Conv2dGeometry,
     taps: &'a [f32],
@@ -175,7 +175,7 @@ struct Spot<'a> {
     channel: usize,
     /// Channels of the last vector.
     tail: usize,
-    /// The first pixel's first channel, in the part of the output and in the whole of it.
+    /// The first pixel's first channel: a pointer into this part of the output, and the index in the whole output.
     out: *mut f32,
     at: usize,
     finish: Finish,
@@ -223,9 +223,9 @@ impl Work for Rows<'_> {
                         at: ((first + i) * g.out_w + x) * channels + channel,
                         finish,
                     };
-                    // SAFETY: the taps of `spot` are inside the image, for all its pixels where there are
-                    // `many`, for they are among the windows inside; channels up to two vectors on where
-                    // `wide`, up to `tail` else, exist.
+                    // SAFETY: the taps of `spot` are inside the image: for `many` pixels, because their windows are all
+                    // among the windows inside. From `channel` on there are two vectors of channels if `wide`, and
+                    // `tail` channels otherwise.
                     unsafe {
                         match (many, wide) {
                             (true, true) => compute::<S, PIXELS, 2>(s, &spot),
@@ -243,17 +243,17 @@ impl Work for Rows<'_> {
 }
 
 /// # Safety
-/// For each of `PIX` pixels, a stride apart, the taps `rows` and `columns` are inside the image; from
-/// `channel` on there are `VECTORS - 1` whole vectors of channels and `tail` more; `out` is writable, and
-/// the epilogue readable, for them.
+/// For each of `PIX` pixels, a stride apart, the taps `rows` and `columns` are inside the image. From
+/// `channel` on there are `VECTORS - 1` whole vectors of channels and `tail` more. For these, `out` is writable and
+/// the epilogue readable.
 #[inline(always)]
 unsafe fn compute<S: Simd, const PIX: usize, const VECTORS: usize>(s: S, spot: &Spot<'_>) {
     let g = spot.g;
     let whole = spot.tail == S::LANES;
     let mut sums = [[s.splat(0.0); VECTORS]; PIX];
     let step = g.stride_w * g.out_c;
-    // Steps and the position of tap (0, 0), which may lie before the image, may each overflow where no tap
-    // that uses them is inside; the sums for taps inside do not, so wrapping arithmetic finds them.
+    // The steps, and the position of tap (0, 0), which may lie before the image, may overflow if no tap inside the
+    // image uses them. Sums for taps inside do not overflow, so wrapping arithmetic computes them correctly.
     let pixel = g.out_c as isize;
     let line = (g.in_w as isize).wrapping_mul(pixel);
     let origin = spot.start_y.wrapping_mul(line).wrapping_add(spot.start_x.wrapping_mul(pixel));

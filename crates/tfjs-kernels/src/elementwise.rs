@@ -1,4 +1,4 @@
-//! Arithmetic on values one by one: of two tensors, with broadcasting, or with one number per channel.
+//! Elementwise arithmetic: on two tensors, with broadcasting, or with one number per channel.
 
 use crate::error::{Result, check_len, check_rule, product};
 use crate::isa::Work;
@@ -62,11 +62,11 @@ pub fn binary_in_place(cpu: &Cpu, op: Binary, values: &mut [f32], b: &[f32]) -> 
     Ok(())
 }
 
-/// `out = op(a, b)` with NumPy's broadcasting: shapes are aligned at their ends, and an axis of 1 or a
-/// missing one is repeated.
+/// `out = op(a, b)` with NumPy's broadcasting: shapes are aligned at their last axes, and an axis that is missing
+/// or has length 1 is repeated.
 ///
 /// # Errors
-/// If the shapes do not broadcast to `out_shape`, or a length does not fit its shape.
+/// If the shapes do not broadcast to `out_shape`, or a length does not match its shape.
 #[allow(clippy::too_many_arguments, reason = "three slices with their shapes")]
 pub fn binary_broadcast(
     cpu: &Cpu,
@@ -92,7 +92,7 @@ pub fn binary_broadcast(
             continue;
         }
         match axes.last_mut() {
-            // One axis where both sides step on alike.
+            // Both operands are contiguous across the two axes, so they become one axis.
             Some(last) if last.a == a * len && last.b == b * len => {
                 *last = Axis { len: last.len * len, a, b };
             }
@@ -118,7 +118,7 @@ pub fn binary_broadcast(
                 out: row.as_mut_ptr(),
                 len: row.len(),
             };
-            // What the unsafe reads rely on.
+            // The unsafe reads below rely on this.
             assert!(a.len() > (inner.len - 1) * inner.a && b.len() > (inner.len - 1) * inner.b);
             cpu.isa().run(pairs);
         }
@@ -126,7 +126,7 @@ pub fn binary_broadcast(
     Ok(())
 }
 
-/// An axis and how far each side steps along it; 0 where it is repeated.
+/// An axis with the strides of both operands; 0 where an operand is repeated.
 #[derive(Clone, Copy, Debug)]
 struct Axis {
     len: usize,
@@ -143,14 +143,14 @@ fn broadcast_strides(what: &'static str, shape: &[usize], out: &[usize]) -> Resu
         if len == out_len && len > 1 {
             strides[out.len() - shape.len() + i] = stride;
         }
-        // It overflows only where another axis is empty and nothing is read.
+        // It overflows only if another axis is empty, and then nothing is read.
         stride = stride.wrapping_mul(len);
     }
     Ok(strides)
 }
 
-/// `out[i] = op(a[i or 0], b[i or 0])`. `out` is valid for writing `len` values, the others for reading as
-/// many, or one value where they do not move; `a` may be `out`.
+/// `out[i] = op(a[i or 0], b[i or 0])`. `out` is valid for writing `len` values; `a` and `b` are valid for reading
+/// `len` values, or one value if they do not move; `a` may be `out`.
 struct Pairs {
     op: Binary,
     a: *const f32,
@@ -172,7 +172,7 @@ impl Work for Pairs {
                 let mut i = 0;
                 while i < len {
                     let n = S::LANES.min(len - i);
-                    // SAFETY: `Pairs` promises the values its pointers stand for; `out` has `n` from `i` on.
+                    // SAFETY: the pointers of `Pairs` are valid as documented there; `out` has `n` values from `i` on.
                     unsafe {
                         let $x = read(s, self.a, self.a_moves, i, n);
                         let $y = read(s, self.b, self.b_moves, i, n);
@@ -197,10 +197,10 @@ impl Work for Pairs {
 }
 
 /// # Safety
-/// `p` is readable for `n` values from `i` on if it moves, else for one.
+/// `p` is readable for `n` values from `i` on if `moves`, else for one.
 #[inline(always)]
 unsafe fn read<S: Simd>(s: S, p: *const f32, moves: bool, i: usize, n: usize) -> S::V {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         match (moves, n == S::LANES) {
             (true, true) => s.load(p.add(i)),
@@ -213,18 +213,18 @@ unsafe fn read<S: Simd>(s: S, p: *const f32, moves: bool, i: usize, n: usize) ->
 /// The `n` values of a slice from `i` on, as a vector.
 ///
 /// # Safety
-/// The slice has them, and `n` is at most a vector.
+/// The slice has these values, and `n` is at most the length of a vector.
 #[inline(always)]
 pub(crate) unsafe fn read_vector<S: Simd>(s: S, slice: &[f32], i: usize, n: usize) -> S::V {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { read(s, slice.as_ptr(), true, i, n) }
 }
 
-/// `values[.., c] = values[.., c] * scale[c] + shift[c]`: a batch-norm on its own. The channels are the
-/// last axis, and as many as `scale` is long.
+/// `values[.., c] = values[.., c] * scale[c] + shift[c]`: a batch normalization that is not fused. The channels are
+/// the last axis; their number is the length of `scale`.
 ///
 /// # Errors
-/// If `shift` has another length, or `values` are no whole rows of channels.
+/// If `shift` has another length, or `values` is not a whole number of rows of channels.
 pub fn scale_shift(cpu: &Cpu, scale: &[f32], shift: &[f32], values: &mut [f32]) -> Result<()> {
     let channels = scale.len();
     check_len("shift", channels, shift.len())?;

@@ -1,21 +1,21 @@
-//! What happens to a sum before it is written: batch-norm or bias, residual, activation.
+//! Operations fused into the write of a sum: batch normalization or bias, residual, activation.
 
 use crate::Activation;
 use crate::error::{Result, check_len};
 
 /// `out = activation(sum * scale[c] + shift[c] + residual)`, each part optional, `c` the output channel.
 ///
-/// A folded batch-norm is a scale and a shift here and not in the packed weights, which stay what the
-/// model file says. With a batch-norm after a bias, `shift = bias * scale + beta - mean * scale`.
+/// A folded batch normalization is a scale and a shift here, so the packed weights keep the values of the
+/// model file. With a batch normalization after a bias, `shift = bias * scale + beta - mean * scale`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Epilogue<'a> {
     /// A factor for each output channel.
     pub scale: Option<&'a [f32]>,
-    /// A summand for each output channel.
+    /// An addend for each output channel.
     pub shift: Option<&'a [f32]>,
-    /// A summand for each output, laid out like the output.
+    /// An addend for each output, in the layout of the output.
     pub residual: Option<&'a [f32]>,
-    /// What is applied at the end.
+    /// The activation, applied last.
     pub activation: Activation,
 }
 
@@ -34,7 +34,7 @@ impl<'a> Epilogue<'a> {
         Ok(())
     }
 
-    /// The part done in registers and what is left for a pass over the rows just written.
+    /// The part done in registers, and the activation that remains for a pass over the rows just written.
     pub(crate) fn split(&self) -> (Finish, Activation) {
         let Epilogue { scale, shift, residual, activation } = *self;
         let (low, high, rest) = match activation.as_clamp() {
@@ -47,7 +47,7 @@ impl<'a> Epilogue<'a> {
     }
 }
 
-/// The part of an [`Epilogue`] done in registers. The pointers are those of its slices.
+/// The part of an [`Epilogue`] that is done in registers. The pointers are those of its slices.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Finish {
     pub(crate) scale: Option<*const f32>,
@@ -61,7 +61,7 @@ impl Finish {
     /// The same for a tile whose first column is `column` and whose first output is at `at`.
     ///
     /// # Safety
-    /// `column` lies within the channels, `at` within the output the residual is laid out like.
+    /// `column` is one of the channels, and `at` an index of the output, whose layout the residual has.
     pub(crate) unsafe fn at(self, column: usize, at: usize) -> Finish {
         Finish {
             // SAFETY: the slices have one value for each channel, and `column` is one.
@@ -75,7 +75,7 @@ impl Finish {
     }
 }
 
-// SAFETY: the pointers are only read through, and come from shared slices.
+// SAFETY: the pointers come from shared slices and are only read.
 unsafe impl Send for Finish {}
 // SAFETY: as above.
 unsafe impl Sync for Finish {}

@@ -1,30 +1,30 @@
-//! What a kernel answers when it is called wrongly. Never about values: arithmetic has no errors here.
+//! Errors of kernels called with invalid arguments. Values never cause errors: arithmetic cannot fail here.
 
 use std::fmt;
 
 /// A `Result` with this crate's [`KernelError`].
 pub type Result<T, E = KernelError> = std::result::Result<T, E>;
 
-/// A kernel was called with arguments that do not fit each other.
+/// A kernel was called with inconsistent arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KernelError {
-    /// A slice has another length than the geometry says.
+    /// The length of a slice does not match the geometry.
     Length {
         /// The argument.
         what: &'static str,
-        /// Elements the geometry asks for.
+        /// The expected number of elements.
         expected: usize,
-        /// Elements the slice has.
+        /// The number of elements of the slice.
         found: usize,
     },
-    /// A number cannot be what it is, such as a stride of 0.
+    /// A number is invalid, such as a stride of 0.
     Geometry {
         /// The argument.
         what: &'static str,
         /// Its value.
         value: usize,
-        /// What would be right.
+        /// The rule that it violates.
         rule: &'static str,
     },
     /// A product of dimensions does not fit the address space.
@@ -54,7 +54,7 @@ impl std::error::Error for KernelError {}
 
 /// The product of `dims`, or [`KernelError::TooLarge`] if the elements do not fit the address space.
 pub(crate) fn product(what: &'static str, dims: &[usize]) -> Result<usize> {
-    // One zero makes the product zero, whatever the others are.
+    // A zero makes the product zero, even if the others overflow.
     if dims.contains(&0) {
         return Ok(0);
     }
@@ -71,8 +71,8 @@ pub(crate) fn check_len(what: &'static str, expected: usize, found: usize) -> Re
     Err(KernelError::Length { what, expected, found })
 }
 
-/// Fails unless a slice holds at least `expected` elements; for strided matrices, whose last row may be
-/// followed by padding or not.
+/// Fails unless a slice holds at least `expected` elements. For strided matrices, whose last row may or may not be
+/// followed by padding.
 pub(crate) fn check_at_least(what: &'static str, expected: usize, found: usize) -> Result<()> {
     if found >= expected {
         return Ok(());

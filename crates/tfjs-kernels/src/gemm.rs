@@ -1,4 +1,4 @@
-//! Matrix product with a packed right side, and the driver of tiles that convolutions share.
+//! Matrix product with a packed right side, and the loop over tiles that convolutions share.
 
 use std::ops::Range;
 
@@ -9,13 +9,13 @@ use crate::split::Shared;
 use crate::tile::{self, MAX_ROWS, Tile};
 use crate::{Activation, Cpu, PackedMatrix, activation};
 
-/// `out = epilogue(a * b)` with `m` rows of `a` at `lda` values from each other, and of `out` at `ldc`.
+/// `out = epilogue(a * b)` with `m` rows; rows of `a` are `lda` values apart, rows of `out` `ldc`.
 ///
-/// `a` and `out` hold whole rows, of which the last may be shorter than the stride; what lies between the
-/// rows of `out` is left alone. The residual, if there is one, is laid out like `out` and as long.
+/// `a` and `out` hold whole rows; the last may be shorter than the stride. Values between the rows of `out` are not
+/// changed. The residual, if there is one, has the layout and length of `out`.
 ///
 /// # Errors
-/// If a slice is too short, a stride is shorter than a row, or the epilogue does not fit.
+/// If a slice is too short, a stride is shorter than a row, or the epilogue does not match.
 #[allow(clippy::too_many_arguments, reason = "the classic signature of a matrix product")]
 pub fn gemm(
     cpu: &Cpu,
@@ -54,7 +54,7 @@ pub fn gemm(
         let range = block * height..((block + 1) * height).min(m);
         let panels = group * per_group..((group + 1) * per_group).min(b.panel_count());
         let pointers = rows(range.clone());
-        // SAFETY: each pointer is valid for the `k` values of the runs, `a` having been checked; rows
+        // SAFETY: each pointer is valid for the `k` values of the runs, because `a` was checked; rows
         // `range` of `out` exist, and no other job has the same rows and panels.
         unsafe { target.block(&pointers, range.start, panels, few.then_some(m)) };
     });
@@ -66,10 +66,10 @@ fn strided_len(what: &'static str, rows: usize, stride: usize, width: usize) -> 
     product(what, &[before.checked_add(width).ok_or(crate::KernelError::TooLarge { what })?])
 }
 
-/// Floats of the left side worked on at a time: a share of the second-level cache.
+/// Floats of the left side that are processed together: a share of the second-level cache.
 pub(crate) const LEFT_FLOATS: usize = 48 << 10;
 
-/// Floats of the left side that are near enough to be read once for each panel.
+/// The size of the left side, in floats, up to which it stays in the cache while it is read once for each panel.
 const NEAR_FLOATS: usize = 64 << 10;
 
 /// Floats of a packed matrix that fit the first-level cache with room to spare.
@@ -78,13 +78,13 @@ const SMALL_FLOATS: usize = 4 << 10;
 /// Multiplications below which one thread is faster than waking another.
 pub(crate) const SERIAL_PRODUCTS: usize = 1 << 20;
 
-/// Rows of a block, and the number of groups the panels are cut in.
+/// The rows of a block, and the number of groups that the panels are split into.
 fn plan(threads: usize, m: usize, k: usize, n: usize, panels: usize) -> (usize, usize) {
-    // Blocks of the inner dimension keep to some hundreds. What is written counts too while it is little.
+    // A block of the inner dimension is a few hundred values. The output counts too while it is small.
     let floats = k.clamp(1, 512) + n.min(128);
     let rows = (LEFT_FLOATS / floats).max(MAX_ROWS) / MAX_ROWS * MAX_ROWS;
     let products = m.saturating_mul(k).saturating_mul(n);
-    // A product of few rows is bound by memory: it is worth two threads sooner.
+    // A product of few rows is limited by memory bandwidth, so a second thread pays off earlier.
     let serial = if m <= 4 { SERIAL_PRODUCTS / 8 } else { SERIAL_PRODUCTS };
     if threads == 1 || products < serial {
         return (rows.min(m), 1);
@@ -96,31 +96,31 @@ fn plan(threads: usize, m: usize, k: usize, n: usize, panels: usize) -> (usize, 
     (rows.min(m), panels.min(threads * 2))
 }
 
-/// A product on its way: everything but which rows and which panels.
+/// The operands of a product, without the choice of rows and panels.
 pub(crate) struct Product<'a> {
     pub(crate) matrix: &'a PackedMatrix,
     pub(crate) runs: &'a Runs,
     pub(crate) epilogue: &'a Epilogue<'a>,
     pub(crate) out: Shared<'a, f32>,
     pub(crate) out_stride: usize,
-    /// The output column of the matrix's first, and with it the first of scale and shift.
+    /// The output column of the matrix's first column, which is also the index of its first scale and shift.
     pub(crate) column: usize,
 }
 
 impl Product<'_> {
     /// Computes rows of the output from `first` on, one for each pointer, in the columns of `panels`.
     ///
-    /// `few` is set where these are all rows of the product and not more than a handful.
+    /// `few` is set if these are all rows of the product and there are few of them.
     ///
     /// # Safety
-    /// Each pointer is valid for reading the runs, which are as long together as the matrix has rows; the
-    /// rows and columns are inside the output; nobody else writes them meanwhile. Scale and shift cover
-    /// the columns and the residual is as long as the output.
+    /// Each pointer is valid for reading the runs, whose total length is the number of rows of the matrix; the
+    /// rows and columns are inside the output, and no other thread writes them meanwhile. Scale and shift cover
+    /// the columns, and the residual is as long as the output.
     pub(crate) unsafe fn block(&self, pointers: &[*const f32], first: usize, panels: Range<usize>, few: Option<usize>) {
         if panels.is_empty() {
             return;
         }
-        // A small matrix stays in the first-level cache: then the output is written front to back.
+        // A small matrix stays in the first-level cache, so the output is written in order.
         let small = self.matrix.k().saturating_mul(self.matrix.n()) <= SMALL_FLOATS;
         let height = if small { 4 * MAX_ROWS } else { pointers.len() };
         for (i, pointers) in pointers.chunks(height.max(1)).enumerate() {
@@ -129,7 +129,7 @@ impl Product<'_> {
         }
     }
 
-    /// [`block`](Self::block) for rows that are worked on together; `panels` is not empty.
+    /// [`block`](Self::block) for rows that are processed together; `panels` is not empty.
     ///
     /// # Safety
     /// As for `block`.
@@ -139,8 +139,8 @@ impl Product<'_> {
         let (finish, rest) = epilogue.split();
         let packed = matrix.as_slice();
         let blocks = runs.blocks();
-        // With all the left side at hand, each panel is read front to back and its sums stay near. Else
-        // the left side is taken block by block.
+        // If all of the left side stays in the cache, each panel is read to its end while its sums stay in the cache.
+        // Otherwise the left side is processed block by block.
         let near = pointers.len().saturating_mul(matrix.k()) <= NEAR_FLOATS;
         let tiles = blocks.len() * panels.len();
         for i in 0..tiles {
@@ -189,7 +189,7 @@ impl Product<'_> {
         let columns = matrix.panel(panels.start).column..last.column + last.columns;
         for row in 0..pointers.len() {
             let at = (first + row) * out_stride + column + columns.start;
-            // SAFETY: these columns of this row were just written by this call alone.
+            // SAFETY: these columns of this row were just written by this call and by no other job.
             activation::apply(isa, rest, unsafe { out.part(at, columns.len()) });
         }
     }

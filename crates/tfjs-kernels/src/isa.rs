@@ -1,4 +1,4 @@
-//! Which vector instructions kernels use, chosen once. An [`Isa`] in hand proves the CPU has it.
+//! The vector instructions that kernels use, chosen once. A value of [`Isa`] proves that the CPU has them.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::simd::{Portable, Simd};
 
 /// An instruction set that this machine has.
 ///
-/// There is no way to make one that the machine lacks, so kernels rely on it without asking again.
+/// An unsupported one cannot be constructed, so kernels do not check again.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Isa(Level);
 
@@ -22,7 +22,7 @@ pub(crate) enum Level {
 }
 
 impl Isa {
-    /// Plain Rust, left to the compiler to vectorise for the target's base instruction set.
+    /// Plain Rust, which the compiler vectorizes for the target's base instruction set.
     pub const PORTABLE: Isa = Isa(Level::Portable);
 
     /// The best instruction set of this machine.
@@ -72,10 +72,10 @@ impl Isa {
         match self.0 {
             Level::Portable => work.run(Portable),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: a value of this level is only made after the CPU was asked for AVX2 and FMA.
+            // SAFETY: a value of this level exists only if the CPU has AVX2 and FMA.
             Level::Avx2 => unsafe { run_avx2(work) },
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: a value of this level is only made after the CPU was asked for AVX-512 F, AVX2 and FMA.
+            // SAFETY: a value of this level exists only if the CPU has AVX-512 F, AVX2 and FMA.
             Level::Avx512 => unsafe { run_avx512(work) },
         }
     }
@@ -93,10 +93,10 @@ impl fmt::Display for Isa {
     }
 }
 
-/// A piece of code written once and compiled for each instruction set.
+/// Code that is written once and compiled for each instruction set.
 ///
-/// Implementations mark `run` and all it calls `#[inline(always)]`, and use no closures around vector
-/// code: a function that is not inlined is compiled for the base instruction set.
+/// Implementations must mark `run` and every function it calls `#[inline(always)]`, and must not use closures around
+/// vector code: a function that is not inlined is compiled for the base instruction set.
 pub(crate) trait Work {
     type Output;
     fn run<S: Simd>(self, s: S) -> Self::Output;
@@ -105,14 +105,14 @@ pub(crate) trait Work {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 fn run_avx2<W: Work>(work: W) -> W::Output {
-    // SAFETY: this function is only entered on a CPU with AVX2 and FMA.
+    // SAFETY: this function is called only on a CPU with AVX2 and FMA.
     work.run(unsafe { Avx2::new() })
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx2,fma")]
 fn run_avx512<W: Work>(work: W) -> W::Output {
-    // SAFETY: this function is only entered on a CPU with AVX-512 F.
+    // SAFETY: this function is called only on a CPU with AVX-512 F.
     work.run(unsafe { Avx512::new() })
 }
 

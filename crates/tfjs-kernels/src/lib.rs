@@ -1,13 +1,13 @@
 //! CPU kernels on slices for neural network layers: packed matrix products, convolutions, pooling,
-//! elementwise arithmetic, normalisation and recurrent sequences, on `f32` in channels-last order.
+//! elementwise arithmetic, normalization and recurrent sequences, on `f32` in channels-last order.
 //!
-//! This crate knows no tensor, no layer and no graph. A caller computes shapes and geometry, packs the
-//! weights once, and calls kernels on slices; every kernel checks the lengths of what it is given and
-//! answers a [`KernelError`] instead of reading or writing out of bounds. It is the workspace's one home
-//! of `unsafe` arithmetic.
+//! This crate has no tensors, layers or graphs. A caller computes shapes and geometry, packs the
+//! weights once, and calls kernels on slices. Every kernel checks the lengths of its arguments and
+//! returns a [`KernelError`] instead of reading or writing out of bounds. `unsafe` arithmetic of the workspace is in
+//! this crate only.
 //!
-//! A [`Cpu`] is what kernels run on: an instruction set, chosen once, and a fork-join [`ThreadPool`].
-//! Work is only ever split over output rows and columns, so results do not depend on the number of
+//! Kernels run on a [`Cpu`]: an instruction set, chosen once, and a fork-join [`ThreadPool`].
+//! Work is split only over output rows and columns, so results do not depend on the number of
 //! threads. They may differ in the last bits between instruction sets.
 //!
 //! ```

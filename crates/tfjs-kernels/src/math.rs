@@ -1,11 +1,11 @@
 //! Transcendental functions on vectors, by polynomials, within a few units in the last place.
 //!
-//! NaN comes out wherever it goes in, infinities give their limits, and results in the subnormal range
-//! keep what precision that range has. Coefficients are minimax fits (Cephes' where the form is Cephes').
+//! The result for NaN is NaN, that for an infinity is the limit, and subnormal results have the precision of the
+//! subnormal range. Coefficients are minimax fits (those of the Cephes library where the form is Cephes').
 
 use crate::simd::Simd;
 
-/// Adding and subtracting it rounds a small number to a whole one (half to even).
+/// Adding and subtracting this constant rounds a small number to a whole one (ties to even).
 const ROUNDER: f32 = 12_582_912.0; // 1.5 * 2^23
 
 const LN_2_HIGH: f32 = 0.693_359_4; // 355 / 512: products with small whole numbers are exact
@@ -24,7 +24,7 @@ fn round<S: Simd>(s: S, x: S::V) -> S::V {
     s.sub(s.add(x, s.splat(ROUNDER)), s.splat(ROUNDER))
 }
 
-/// `(n, e^r - 1)` with `x = n ln 2 + r` and `r` within half of ln 2 of zero.
+/// `(n, e^r - 1)` with `x = n ln 2 + r` and `|r| <= ln 2 / 2`.
 #[inline(always)]
 fn reduce_exp<S: Simd>(s: S, x: S::V) -> (S::V, S::V) {
     let n = round(s, s.mul(x, s.splat(std::f32::consts::LOG2_E)));
@@ -37,16 +37,16 @@ fn reduce_exp<S: Simd>(s: S, x: S::V) -> (S::V, S::V) {
 /// e^x.
 #[inline(always)]
 pub(crate) fn exp<S: Simd>(s: S, x: S::V) -> S::V {
-    // Beyond these the result is infinite or zero; `max` and `min` hand a NaN on from the right.
+    // Outside these bounds the result is infinite or zero; `max` and `min` return a NaN in their second operand.
     let x = s.min(s.splat(89.0), s.max(s.splat(-104.0), x));
     let (n, p) = reduce_exp(s, x);
-    // In two steps, because 2^128 and 2^-149 are results but no factors.
+    // In two steps, because the result may be 2^128 or 2^-149, which are not possible as factors.
     let half = round(s, s.mul(n, s.splat(0.5)));
     let p = s.mul(s.add(p, s.splat(1.0)), s.pow2(half));
     s.mul(p, s.pow2(s.sub(n, half)))
 }
 
-/// e^x - 1 for `x <= 0`, accurate near zero; anything for positive `x`.
+/// e^x - 1 for `x <= 0`, accurate near zero; unspecified for positive `x`.
 #[inline(always)]
 pub(crate) fn exp_m1_negative<S: Simd>(s: S, x: S::V) -> S::V {
     let x = s.min(s.splat(0.0), s.max(s.splat(-80.0), x));

@@ -1,4 +1,4 @@
-//! The right side of a product, packed once into panels a kernel streams through. Packing loses nothing.
+//! The right side of a product, packed once into panels that a kernel reads sequentially. Packing is lossless.
 
 use std::ops::Range;
 
@@ -7,38 +7,38 @@ use crate::aligned::Aligned;
 use crate::error::{Result, check_at_least, check_len, product};
 use crate::tile;
 
-/// A matrix of `k` rows and `n` columns in panels of as many columns as a tile of its instruction set has.
+/// A matrix of `k` rows and `n` columns, split into panels as wide as a tile of its instruction set.
 ///
-/// A panel holds row after row of its columns; the last one is padded with zeros to whole vectors.
+/// A panel stores its columns row by row; the last panel is padded with zeros to whole vectors.
 #[derive(Clone)]
 pub struct PackedMatrix {
     isa: Isa,
     k: usize,
     n: usize,
-    /// Vectors across a panel.
+    /// The width of a panel, in vectors.
     vectors: usize,
     values: Aligned,
 }
 
-/// How the columns of a packed weight lie in its memory: for whoever fills it as bytes arrive.
+/// The layout of the columns of a packed weight, for filling it as bytes arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PackedWidth {
     /// Columns of the weight, in floats.
     pub columns: usize,
-    /// Floats from a row to the next.
+    /// Floats from one row to the next.
     pub stride: usize,
 }
 
-/// Columns of a matrix that lie together.
+/// Columns of a matrix that are stored together.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Panel {
-    /// Where it starts in the packed values.
+    /// The index of its first value in the packed values.
     pub(crate) start: usize,
     pub(crate) vectors: usize,
-    /// Its first column and how many the matrix really has of it.
+    /// Its first column, and the number of columns of the matrix in it.
     pub(crate) column: usize,
     pub(crate) columns: usize,
-    /// Packed columns: whole vectors.
+    /// Its width in columns, padded to whole vectors.
     pub(crate) width: usize,
 }
 
@@ -52,7 +52,7 @@ impl PackedMatrix {
         Self::pack_rows(isa, k, n, |row| &values[row * n..(row + 1) * n])
     }
 
-    /// Packs the columns `columns` of `values`, `k` rows of `n`, which is `k * n` long.
+    /// Packs the columns `columns` of `values`, which is `k` rows of `n`.
     pub(crate) fn pack_columns(isa: Isa, k: usize, n: usize, columns: Range<usize>, values: &[f32]) -> Result<Self> {
         check_len("kernel", product("kernel", &[k, n])?, values.len())?;
         Self::pack_rows(isa, k, columns.len(), |row| &values[row * n + columns.start..row * n + columns.end])
@@ -74,11 +74,11 @@ impl PackedMatrix {
         Ok(packed)
     }
 
-    /// A matrix of zeros, to be filled through [`memory_mut`](Self::memory_mut). The system commits its memory as
-    /// it is written to.
+    /// A matrix of zeros, to be filled through [`memory_mut`](Self::memory_mut). The operating system commits its
+    /// memory when it is first written.
     ///
     /// # Errors
-    /// If it is too large to be.
+    /// If it does not fit the address space or memory.
     pub fn zeroed(isa: Isa, k: usize, n: usize) -> Result<Self> {
         let too_large = || crate::KernelError::TooLarge { what: "kernel" };
         let packed_columns = n.checked_next_multiple_of(tile::lanes(isa)).ok_or_else(too_large)?;
@@ -86,8 +86,8 @@ impl PackedMatrix {
         Ok(PackedMatrix { isa, k, n, vectors: tile::vectors_for(isa, n), values: Aligned::zeroed(len)? })
     }
 
-    /// Replaces all values: row `r`, column `c` becomes `values[r * row_stride + c * column_stride]`. With the strides
-    /// exchanged it packs a transpose.
+    /// Replaces all values: row `r`, column `c` becomes `values[r * row_stride + c * column_stride]`. Swapping the
+    /// strides packs the transpose.
     ///
     /// # Errors
     /// If `values` ends before the last element.
@@ -115,7 +115,7 @@ impl PackedMatrix {
         Ok(())
     }
 
-    /// The packed floats, and how the panels in them lie: one after the other, each `k` rows.
+    /// The packed floats, and the widths of the panels, which follow each other with `k` rows each.
     pub fn memory_mut(&mut self) -> (&mut [f32], Vec<PackedWidth>) {
         let widths = match self.k {
             0 => Vec::new(),
@@ -124,14 +124,14 @@ impl PackedMatrix {
         (self.as_mut_slice(), widths)
     }
 
-    /// The matrix as it was given to [`pack`](Self::pack), bit for bit.
+    /// The matrix as passed to [`pack`](Self::pack), bit for bit.
     pub fn unpack(&self) -> Vec<f32> {
         let mut values = vec![0.0; self.k * self.n];
         self.unpack_into(&mut values, self.n, 0);
         values
     }
 
-    /// Writes the matrix to the columns from `column` on of `values`, rows of `n`.
+    /// Writes the matrix into the columns of `values` that start at `column`; `values` has rows of `n`.
     pub(crate) fn unpack_into(&self, values: &mut [f32], n: usize, column: usize) {
         let packed = self.as_slice();
         if packed.is_empty() {
@@ -146,22 +146,22 @@ impl PackedMatrix {
         }
     }
 
-    /// Rows, the inner dimension of a product.
+    /// The number of rows: the inner dimension of a product.
     pub fn k(&self) -> usize {
         self.k
     }
 
-    /// Columns.
+    /// The number of columns.
     pub fn n(&self) -> usize {
         self.n
     }
 
-    /// The instruction set it is packed for, which is also the one it is multiplied with.
+    /// The instruction set that it is packed for and multiplied with.
     pub fn isa(&self) -> Isa {
         self.isa
     }
 
-    /// Bytes of memory it takes.
+    /// Bytes of memory that the matrix takes.
     pub fn bytes(&self) -> usize {
         size_of_val(self.as_slice())
     }

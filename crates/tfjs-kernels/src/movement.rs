@@ -1,11 +1,11 @@
-//! Moving values without arithmetic: joining, padding, transposing. For values of any type.
+//! Data movement without arithmetic: concatenation, padding, transposition, for values of any type.
 
 use crate::error::{Result, check_len, check_rule, product};
 
-/// Joins tensors along an axis: each input is `outer` blocks of its own number of values, which follow
-/// each other in each block of `out`.
+/// Concatenates tensors along an axis: each input is `outer` blocks of equal length, and each block of `out` consists
+/// of one block of every input.
 ///
-/// A tensor `[2, 3, 4]` joined along axis 1 is 2 blocks of 12 values.
+/// A tensor `[2, 3, 4]` that is concatenated along axis 1 is 2 blocks of 12 values.
 ///
 /// # Errors
 /// If an input is not `outer` whole blocks, or `out` is not as long as all inputs together.
@@ -30,10 +30,10 @@ pub fn concat<T: Copy>(outer: usize, inputs: &[&[T]], out: &mut [T]) -> Result<(
     Ok(())
 }
 
-/// Surrounds a tensor of `shape` with `value`: `before[i]` and `after[i]` times along axis `i`.
+/// Pads a tensor of `shape` with `value`: `before[i]` and `after[i]` values along axis `i`.
 ///
 /// # Errors
-/// If the arguments have other numbers of axes, or a length does not fit.
+/// If the arguments have different numbers of axes, or a length does not match.
 pub fn pad<T: Copy>(
     shape: &[usize],
     input: &[T],
@@ -73,13 +73,13 @@ pub fn pad<T: Copy>(
     Ok(())
 }
 
-/// Side of the squares a transposition is cut in: both sides of one stay in the first-level cache.
+/// Side of the squares that a transposition is split into: both sides of one stay in the first-level cache.
 const SQUARE: usize = 16;
 
 /// Axis `i` of `out` is axis `permutation[i]` of `input`, a tensor of `shape`.
 ///
 /// # Errors
-/// If `permutation` is none of the axes, or a length does not fit.
+/// If `permutation` is not a permutation of the axes, or a length does not match.
 pub fn transpose<T: Copy>(shape: &[usize], permutation: &[usize], input: &[T], out: &mut [T]) -> Result<()> {
     check_len("permutation", shape.len(), permutation.len())?;
     let mut seen = vec![false; shape.len()];
@@ -94,7 +94,7 @@ pub fn transpose<T: Copy>(shape: &[usize], permutation: &[usize], input: &[T], o
         return Ok(());
     }
 
-    // The output's axes with their strides in the input, joined where they stay together.
+    // The output's axes with their strides in the input; neighbouring axes are merged if they are contiguous there.
     let mut strides = vec![1; shape.len()];
     for axis in (1..shape.len()).rev() {
         strides[axis - 1] = strides[axis] * shape[axis];
@@ -118,7 +118,7 @@ pub fn transpose<T: Copy>(shape: &[usize], permutation: &[usize], input: &[T], o
     Ok(())
 }
 
-/// Where the value at `index` of the output's `axes` lies in the input.
+/// The offset in the input of the value at `index` of the output's `axes`.
 fn input_start(axes: &[(usize, usize)], mut index: usize) -> usize {
     let mut start = 0;
     for &(n, stride) in axes.iter().rev() {
@@ -128,7 +128,7 @@ fn input_start(axes: &[(usize, usize)], mut index: usize) -> usize {
     start
 }
 
-/// The last axis is the input's last too.
+/// For outputs whose last axis is the input's last axis.
 fn copy_rows<T: Copy>(axes: &[(usize, usize)], input: &[T], out: &mut [T]) {
     let Some((&(width, _), outer)) = axes.split_last() else {
         return;
@@ -139,17 +139,17 @@ fn copy_rows<T: Copy>(axes: &[(usize, usize)], input: &[T], out: &mut [T]) {
     }
 }
 
-/// The input's last axis is the output's axis `at`, not its last one.
+/// For outputs whose axis `at`, not the last one, is the input's last axis.
 fn transpose_squares<T: Copy>(axes: &[(usize, usize)], at: usize, input: &[T], out: &mut [T]) {
     let Some((&(width, width_stride), outer)) = axes.split_last() else {
         return;
     };
     let height = axes[at].0;
-    // From one row of a square to the next in the output.
+    // The stride from one row of a square to the next in the output.
     let height_stride: usize = axes[at + 1..].iter().map(|axis| axis.0).product();
     let rows: usize = outer.iter().map(|axis| axis.0).product();
     for i in 0..rows / height {
-        // Rows of the output that differ in axis `at` alone, from its index 0 on.
+        // The output rows that differ only in axis `at`, starting at index 0.
         let inner = height_stride / width;
         let first_row = i / inner * inner * height + i % inner;
         let from = input_start(outer, first_row);

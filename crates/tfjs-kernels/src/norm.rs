@@ -1,16 +1,16 @@
-//! Softmax and layer normalisation over the last axis.
+//! Softmax and layer normalization over the last axis.
 
 use crate::error::{Result, check_len};
 use crate::isa::Work;
 use crate::simd::Simd;
 use crate::{Cpu, KernelError, math, split};
 
-/// Replaces each row of `width` values by e^x divided by the row's sum of it.
+/// Replaces each row of `width` values by its softmax.
 ///
-/// A row with a NaN or +inf, or of -inf alone, becomes NaN.
+/// A row that contains NaN or +inf, or only -inf, becomes NaN.
 ///
 /// # Errors
-/// If `values` are no whole rows.
+/// If `values` is not a whole number of rows.
 pub fn softmax(cpu: &Cpu, width: usize, values: &mut [f32]) -> Result<()> {
     check_rows("values", width, values.len())?;
     split::rows(cpu, values, width, width.saturating_mul(8), |_, part| {
@@ -19,11 +19,11 @@ pub fn softmax(cpu: &Cpu, width: usize, values: &mut [f32]) -> Result<()> {
     Ok(())
 }
 
-/// `out = (x - mean) / sqrt(variance + epsilon) * gamma + beta` over each row, with the variance of the
-/// population. Rows are as long as `width`; so are `gamma` and `beta` where they are given.
+/// `out = (x - mean) / sqrt(variance + epsilon) * gamma + beta` for each row of `width` values, with the population
+/// variance. `gamma` and `beta`, if given, have length `width`.
 ///
 /// # Errors
-/// If a length does not fit.
+/// If a length does not match.
 pub fn layer_norm(
     cpu: &Cpu,
     width: usize,
@@ -52,7 +52,7 @@ fn check_rows(what: &'static str, width: usize, len: usize) -> Result<()> {
     Err(KernelError::Length { what, expected: whole, found: len })
 }
 
-/// The lanes of a vector, the largest instruction set's number of them at most.
+/// The lanes of a vector, in an array for the largest instruction set, and their number.
 #[inline(always)]
 pub(crate) fn lanes<S: Simd>(s: S, v: S::V) -> ([f32; 16], usize) {
     let mut all = [0.0; 16];
@@ -70,11 +70,11 @@ pub(crate) fn sum_lanes<S: Simd>(s: S, v: S::V) -> f32 {
 #[inline(always)]
 pub(crate) fn max_lanes<S: Simd>(s: S, v: S::V) -> f32 {
     let (all, n) = lanes(s, v);
-    // NaN stays whatever it is compared with.
+    // `b.is_nan()` keeps a NaN, which no comparison does.
     all[..n].iter().fold(f32::NEG_INFINITY, |a, &b| if b > a || b.is_nan() { b } else { a })
 }
 
-/// The values of `row` from `i` on, a vector of them or fewer, the rest `fill`.
+/// The values of `row` from `i` on: a vector, padded with `fill` at the end of the row.
 #[inline(always)]
 pub(crate) fn load<S: Simd>(s: S, row: &[f32], i: usize, fill: f32) -> S::V {
     let rest = &row[i..];
@@ -88,7 +88,7 @@ pub(crate) fn load<S: Simd>(s: S, row: &[f32], i: usize, fill: f32) -> S::V {
     unsafe { s.load(padded.as_ptr()) }
 }
 
-/// Writes to `row` from `i` on, a vector or what is left.
+/// Writes to `row` from `i` on: a vector, or as many values as remain in the row.
 #[inline(always)]
 pub(crate) fn store<S: Simd>(s: S, row: &mut [f32], i: usize, v: S::V) {
     let rest = &mut row[i..];
@@ -101,7 +101,7 @@ pub(crate) fn store<S: Simd>(s: S, row: &mut [f32], i: usize, v: S::V) {
     }
 }
 
-/// The sum of a row, in four sums at once.
+/// The sum of a row, with four accumulators.
 #[inline(always)]
 pub(crate) fn sum_row<S: Simd>(s: S, row: &[f32]) -> f32 {
     let mut sums = [s.splat(0.0); 4];
@@ -146,7 +146,7 @@ impl Work for Softmax<'_> {
             let mut sum = s.splat(0.0);
             let mut i = 0;
             while i < row.len() {
-                // What pads the last vector adds e^-inf to the sum, which is nothing.
+                // The padding of the last vector adds e^-inf = 0 to the sum.
                 let e = math::exp(s, s.sub(load(s, row, i, f32::NEG_INFINITY), max));
                 sum = s.add(sum, e);
                 store(s, row, i, e);
@@ -182,7 +182,7 @@ impl Work for LayerNorm<'_> {
             let mut squares = s.splat(0.0);
             let mut i = 0;
             while i < row.len() {
-                // What pads the last vector is no deviation: it is cut off and put back as zero.
+                // The padding of the last vector is not a deviation: it is set to zero again.
                 let mut deviation = s.sub(load(s, row, i, 0.0), mean);
                 if i + S::LANES > row.len() {
                     store(s, out, i, deviation);
@@ -225,7 +225,7 @@ mod tests {
                     softmax(&cpu, width, &mut out).unwrap();
                     for (row, found) in given.chunks(width).zip(out.chunks(width)) {
                         let max = row.iter().fold(f32::NEG_INFINITY, |a, &b| a.max(b));
-                        // The difference is rounded, as in every implementation in f32.
+                        // The difference is rounded to f32, as in every f32 implementation.
                         let e: Vec<f64> = row.iter().map(|&x| f64::from(x - max).exp()).collect();
                         let sum: f64 = e.iter().sum();
                         for (&found, e) in found.iter().zip(e) {

@@ -1,5 +1,5 @@
-//! A small fork-join thread pool for borrowed closures. It knows no kernel and never queues work: a call
-//! that finds the pool busy does its work alone.
+//! A small fork-join thread pool for borrowed closures. It never queues work: a call that finds the pool busy runs
+//! its work on the calling thread.
 
 use std::any::Any;
 use std::cell::UnsafeCell;
@@ -9,17 +9,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-/// Threads that wait for loops to share.
+/// Threads that wait to share loops.
 ///
-/// Workers spin for a moment after each loop, since the next usually follows at once, then sleep.
+/// Workers spin for a moment after each loop, because the next usually follows at once, then sleep.
 pub struct ThreadPool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
 }
 
 impl ThreadPool {
-    /// A pool of `threads` threads, the calling one included: `1` (or `0`) starts none. If the system
-    /// refuses a thread, the pool has fewer.
+    /// A pool of `threads` threads, including the calling one: `1` (or `0`) starts none. If the operating system
+    /// cannot start a thread, the pool has fewer.
     pub fn new(threads: usize) -> Self {
         let shared = Arc::new(Shared::default());
         let workers = (1..threads)
@@ -31,19 +31,19 @@ impl ThreadPool {
         ThreadPool { shared, workers }
     }
 
-    /// How many threads share a loop, the calling one included.
+    /// The number of threads that share a loop, including the calling one.
     pub fn threads(&self) -> usize {
         self.workers.len() + 1
     }
 
     /// Calls `job(i)` once for each `i` below `jobs`, on all threads, and returns when all are done.
     ///
-    /// The order is not defined. If the pool is already at work for another caller, or for this one further
-    /// up its stack, all jobs run here.
+    /// The order is not defined. If the pool is busy with a loop of another caller, or with one that contains this
+    /// call, all jobs run on the calling thread.
     ///
     /// # Panics
-    /// A panic of a job is raised again here, after all threads have left the loop; jobs not yet begun by
-    /// then may not run.
+    /// A panic of a job is resumed on the calling thread after all threads have left the loop; jobs that had not
+    /// started may not run.
     pub fn parallel<F: Fn(usize) + Sync>(&self, jobs: usize, job: F) {
         if jobs <= 1 || self.workers.is_empty() || self.shared.busy.swap(true, Ordering::Acquire) {
             return (0..jobs).for_each(job);
@@ -63,7 +63,7 @@ impl Drop for ThreadPool {
         self.shared.stop.store(true, Ordering::SeqCst);
         self.shared.wake_all();
         for worker in self.workers.drain(..) {
-            // A worker catches the panics of jobs, so there is none to report here.
+            // A worker catches the panics of jobs, so there is nothing to report here.
             let _ = worker.join();
         }
     }
@@ -77,19 +77,20 @@ impl fmt::Debug for ThreadPool {
 
 /// Set in [`Shared::gate`] while workers may join the loop.
 const OPEN: u64 = 1 << 63;
-/// One loop further, counted in the gate's middle bits so that a worker joins each loop once.
+/// One loop, counted in the gate's middle bits so that a worker joins each loop once.
 const ROUND: u64 = 1 << 32;
-/// The gate's low bits: workers inside.
+/// The gate's low bits: the number of workers inside.
 const INSIDE: u64 = ROUND - 1;
 
-/// How often a thread looks before it sleeps: some ten microseconds.
+/// How often a thread polls before it sleeps: about ten microseconds.
 const SPINS: usize = 4000;
 
 #[derive(Default)]
 struct Shared {
     busy: AtomicBool,
     gate: AtomicU64,
-    /// Written by the thread that holds `busy` while the gate is shut and nobody is inside, read inside.
+    /// Written by the thread that holds `busy` while the gate is closed and no worker is inside; read by workers
+    /// inside.
     task: TaskCell,
     stop: AtomicBool,
     sleepers: AtomicUsize,
@@ -100,8 +101,8 @@ struct Shared {
 #[derive(Default)]
 struct TaskCell(UnsafeCell<Option<*const Task<'static>>>);
 
-// SAFETY: the pointer is written only while the gate is shut and nobody is inside, and read only inside;
-// what it points to is `Sync` (see `Task`).
+// SAFETY: the pointer is written only while the gate is closed and no worker is inside, and read only inside;
+// its target is `Sync` (see `Task`).
 unsafe impl Sync for TaskCell {}
 // SAFETY: as above; the cell owns nothing tied to a thread.
 unsafe impl Send for TaskCell {}
@@ -125,7 +126,7 @@ impl Task<'_> {
             }
         }));
         if let Err(payload) = result {
-            // Nobody begins another job.
+            // No thread starts another job.
             self.next.store(self.jobs, Ordering::Relaxed);
             let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
             first.get_or_insert(payload);
@@ -134,11 +135,11 @@ impl Task<'_> {
 }
 
 impl Shared {
-    /// The caller's part: opens the gate, helps, shuts it and waits until all have left.
+    /// The caller's part: opens the gate, helps, closes it and waits until all workers have left.
     fn run(&self, task: &Task<'_>) {
         let task: *const Task<'_> = task;
-        // SAFETY: the caller holds `busy` and the last loop ended with the gate shut and nobody inside, so
-        // no other thread looks at the cell. The lifetime is only forgotten until this function returns.
+        // SAFETY: the caller holds `busy` and the last loop ended with the gate closed and no worker inside, so
+        // no other thread reads the cell. The lifetime is erased only until this function returns.
         unsafe { *self.task.0.get() = Some(task.cast()) };
         let shut = self.gate.load(Ordering::Relaxed) & !OPEN;
         self.gate.store((shut + ROUND) & !OPEN | OPEN, Ordering::SeqCst);
@@ -159,13 +160,13 @@ impl Shared {
         }
     }
 
-    /// A worker's life.
+    /// The loop of a worker thread.
     fn work(&self) {
         let mut last = 0;
         while let Some(round) = self.wait(last) {
             last = round;
             // SAFETY: this thread has entered through the open gate, so the caller that wrote the cell is
-            // waiting in `run` until it has left, and the task lives.
+            // waiting in `run` until it has left, and the task is alive.
             let task = unsafe { (*self.task.0.get()).map(|task| &*task) };
             if let Some(task) = task {
                 task.help();
@@ -174,7 +175,7 @@ impl Shared {
         }
     }
 
-    /// Waits for a loop after round `last` and enters it; `None` at the pool's end.
+    /// Waits for a loop after round `last` and enters it; `None` when the pool stops.
     fn wait(&self, last: u64) -> Option<u64> {
         loop {
             for _ in 0..SPINS {
@@ -188,8 +189,8 @@ impl Shared {
             }
             let mut guard = self.sleep.lock().unwrap_or_else(PoisonError::into_inner);
             self.sleepers.fetch_add(1, Ordering::SeqCst);
-            // Whoever opens the gate after this look sees the sleeper and wakes it: both sides write first,
-            // then read, in one order. The lock is held from here to the wait, so the call is not lost.
+            // A thread that opens the gate after this check sees the sleeper and wakes it: both sides write first,
+            // then read, sequentially consistently. The lock is held from here to the wait, so the wake-up is not lost.
             while !self.stop.load(Ordering::SeqCst) && !self.is_open(last) {
                 guard = self.wake.wait(guard).unwrap_or_else(PoisonError::into_inner);
             }
@@ -245,7 +246,7 @@ mod tests {
                 total.fetch_add(1, Ordering::Relaxed);
             });
             if round % 500 == 0 {
-                // Long enough for the workers to fall asleep.
+                // Long enough for the workers to go to sleep.
                 std::thread::sleep(Duration::from_millis(3));
             }
         }

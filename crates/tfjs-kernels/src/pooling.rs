@@ -6,20 +6,20 @@ use crate::simd::Simd;
 use crate::window::{taps_inside, window_start};
 use crate::{Cpu, Pool2dGeometry, split};
 
-/// What a pool makes of a window.
+/// How a pool combines a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums, reason = "there are no others in Keras")]
 pub enum Pooling {
-    /// The greatest value, NaN if there is one; -inf where no value of a window is inside the image.
+    /// The maximum, NaN if a value is NaN; -inf if no value of the window is inside the image.
     Max,
-    /// The sum of the values inside the image divided by their number; NaN where there is none.
+    /// The mean of the values inside the image; NaN if there are none.
     Average,
 }
 
 /// Pools `batch` images.
 ///
 /// # Errors
-/// If a length does not fit the geometry, or the geometry is impossible.
+/// If a length does not match the geometry, or the geometry is invalid.
 pub fn pool2d(
     cpu: &Cpu,
     pooling: Pooling,
@@ -35,7 +35,7 @@ pub fn pool2d(
     if out.is_empty() {
         return Ok(());
     }
-    // Parts are output pixels: a global pool has one for each image.
+    // The work is split over output pixels: a global pool has one for each image.
     let cost = g.channels.saturating_mul(g.window_h.min(g.in_h) * g.window_w.min(g.in_w));
     split::rows(cpu, out, g.channels, cost, |first, part| {
         cpu.isa().run(Pixels { pooling, g, input, first, out: part });
@@ -43,10 +43,10 @@ pub fn pool2d(
     Ok(())
 }
 
-/// Pools all of each image: `input` is `batch` images of `pixels` pixels, `out` as many pixels.
+/// Pools all pixels of each image: `input` is `batch` images of `pixels` pixels, `out` has one pixel for each image.
 ///
 /// # Errors
-/// If a length does not fit.
+/// If a length does not match.
 pub fn global_pool(
     cpu: &Cpu,
     pooling: Pooling,
@@ -72,7 +72,7 @@ pub fn global_pool(
     pool2d(cpu, pooling, batch, &geometry, input, out)
 }
 
-/// Output pixels from `first` on, counted through all images.
+/// Output pixels from `first` on, numbered through all images.
 struct Pixels<'a> {
     pooling: Pooling,
     g: &'a Pool2dGeometry,
@@ -81,7 +81,7 @@ struct Pixels<'a> {
     out: &'a mut [f32],
 }
 
-/// Values summed before their sum joins the others, which bounds rounding in large windows.
+/// Values added before their sum is added to the total, which bounds rounding errors in large windows.
 const CHUNK: usize = 32;
 
 impl Work for Pixels<'_> {

@@ -6,24 +6,24 @@ use crate::norm::{load, max_row, store, sum_row};
 use crate::simd::Simd;
 use crate::{Cpu, split};
 
-/// What becomes of the values along an axis.
+/// How the values along an axis are combined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reduction {
     /// Their sum; 0 if there are none.
     Sum,
-    /// Their sum by their number; NaN if there are none.
+    /// Their mean; NaN if there are none.
     Mean,
-    /// The greatest, NaN if there is one; -inf if there are none.
+    /// The greatest, NaN if a value is NaN; -inf if there are none.
     Max,
-    /// The smallest, NaN if there is one; +inf if there are none.
+    /// The smallest, NaN if a value is NaN; +inf if there are none.
     Min,
 }
 
-/// Reduces the middle axis of `input`, a tensor `[outer, axis, inner]`, to `out`, one `[outer, inner]`.
+/// Reduces the middle axis of `input`, a tensor `[outer, axis, inner]`, into `out`, a tensor `[outer, inner]`.
 ///
 /// # Errors
-/// If a length does not fit.
+/// If a length does not match.
 pub fn reduce(
     cpu: &Cpu,
     reduction: Reduction,
@@ -49,7 +49,7 @@ struct Reduce<'a> {
     out: &'a mut [f32],
 }
 
-/// Values summed before their sum joins the others, which bounds rounding along a long axis.
+/// Values added before their sum is added to the total, which bounds rounding errors along a long axis.
 const CHUNK: usize = 64;
 
 impl Work for Reduce<'_> {
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn an_axis_of_nothing() {
+    fn an_empty_axis() {
         for cpu in cpus() {
             for inner in [1, 2] {
                 let all = |reduction| {

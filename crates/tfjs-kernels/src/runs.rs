@@ -1,14 +1,14 @@
-//! The inner dimension of a product as contiguous pieces of the left side, cut into blocks whose share of
-//! a packed panel stays in the first-level cache. No arithmetic on values.
+//! The inner dimension of a product as contiguous runs of the left side, split into blocks whose share of
+//! a packed panel stays in the first-level cache.
 
-/// `len` values in a row, at `offset` from each row's start.
+/// `len` contiguous values, at `offset` from each row's start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Run {
     pub(crate) offset: usize,
     pub(crate) len: usize,
 }
 
-/// Consecutive runs summed in one go. `first_k` is how much of the inner dimension lies before.
+/// Consecutive runs that are summed together. `first_k` is the number of values before them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Block {
     pub(crate) start: usize,
@@ -22,26 +22,26 @@ pub(crate) struct Runs {
     blocks: Vec<Block>,
 }
 
-/// Inner length below which one block is enough: a panel's share is then a few tens of KiB.
+/// Inner length up to which one block is enough: a panel's share is then a few tens of KiB.
 const BLOCK: usize = 384;
 
 impl Runs {
-    /// All of it in one run.
+    /// A single run of length `k`.
     pub(crate) fn whole(k: usize) -> Self {
         Self::new([Run { offset: 0, len: k }])
     }
 
-    /// One block whatever the length; for products of few rows, where nothing is reused.
+    /// One block whatever the length, for products of few rows, which reuse nothing.
     pub(crate) fn unblocked(k: usize) -> Self {
         Runs { runs: vec![Run { offset: 0, len: k }], blocks: vec![Block { start: 0, end: 1, first_k: 0 }] }
     }
 
-    /// The pieces in order. Where blocks end depends on the total length alone.
+    /// Splits the pieces into blocks, in order. The ends of blocks depend only on the total length.
     pub(crate) fn new(pieces: impl IntoIterator<Item = Run>) -> Self {
         let pieces: Vec<Run> = pieces.into_iter().collect();
         let k: usize = pieces.iter().map(|run| run.len).sum();
         let count = k.div_ceil(BLOCK).max(1);
-        // Whole steps of the unrolled loop.
+        // A multiple of the unrolled loop's step.
         let target = k.div_ceil(count).next_multiple_of(4);
         let mut runs: Vec<Run> = Vec::with_capacity(pieces.len() + count);
         let mut blocks = Vec::with_capacity(count);
@@ -58,7 +58,7 @@ impl Runs {
                 }
             }
         }
-        // The last one writes the result, so there is one even where nothing is summed.
+        // The last block writes the result, so there is one even if the sum is empty.
         if filled > 0 || blocks.is_empty() {
             blocks.push(Block { start, end: runs.len(), first_k });
         }

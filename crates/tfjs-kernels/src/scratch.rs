@@ -1,5 +1,5 @@
-//! Working memory of a thread, kept from call to call: fresh pages cost more than the arithmetic done
-//! in them. It grows to the largest piece asked for and is given back when the thread ends.
+//! A thread's scratch memory, kept between calls: page faults of fresh memory cost more than the arithmetic
+//! on it. It grows to the largest size requested and is freed when the thread ends.
 
 use std::cell::Cell;
 
@@ -7,9 +7,9 @@ thread_local! {
     static BUFFER: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 
-/// Calls `work` with `len` values of any content.
+/// Calls `work` with `len` values of arbitrary content.
 pub(crate) fn with<R>(len: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
-    // A call from within `work` finds an empty buffer and makes its own.
+    // A nested call finds an empty buffer and allocates its own.
     let mut buffer = BUFFER.take();
     if buffer.len() < len {
         buffer.resize(len, 0.0);

@@ -1,4 +1,4 @@
-//! Cutting an output into parts that threads write alone. No arithmetic.
+//! Splits an output into disjoint parts that threads write.
 
 use std::marker::PhantomData;
 
@@ -7,7 +7,7 @@ use crate::Cpu;
 /// Elements below which one thread is faster than waking another.
 pub(crate) const SERIAL_ELEMENTS: usize = 1 << 15;
 
-/// Elements after which a part looks at the deadline again: some tens of milliseconds.
+/// Elements after which a part checks the deadline again: some tens of milliseconds.
 const PART_ELEMENTS: usize = 1 << 26;
 
 /// A mutable slice that several threads write, each its own part.
@@ -18,9 +18,9 @@ pub(crate) struct Shared<'a, T> {
     slice: PhantomData<&'a mut [T]>,
 }
 
-// SAFETY: it is a `&mut [T]` cut in parts (see `part`), so it moves between threads as that does.
+// SAFETY: it is a `&mut [T]` split into parts (see `part`), so it may be sent to other threads like one.
 unsafe impl<T: Send> Send for Shared<'_, T> {}
-// SAFETY: a shared reference gives access to disjoint parts only, as `part` demands.
+// SAFETY: a shared reference gives access to disjoint parts only, as `part` requires.
 unsafe impl<T: Send> Sync for Shared<'_, T> {}
 
 impl<'a, T> Shared<'a, T> {
@@ -31,11 +31,11 @@ impl<'a, T> Shared<'a, T> {
     /// The elements from `start` on, at most `len` of them.
     ///
     /// # Safety
-    /// No two parts that are alive at the same time overlap.
+    /// No two parts that exist at the same time overlap.
     pub(crate) unsafe fn part(self, start: usize, len: usize) -> &'a mut [T] {
         let start = start.min(self.len);
         let len = len.min(self.len - start);
-        // SAFETY: the range is inside the slice as just clamped, and the caller keeps parts apart.
+        // SAFETY: the range is inside the slice as just clamped, and the caller keeps parts disjoint.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(start), len) }
     }
 
@@ -47,13 +47,13 @@ impl<'a, T> Shared<'a, T> {
 
 /// Calls `work(first_row, rows)` for parts of `out`, rows of `width` elements, on all threads.
 ///
-/// `cost` is what a row costs, in elements; cheap work is done by the calling thread alone. `out` holds
+/// `cost` is the cost of a row, in elements; cheap work is done by the calling thread only. `out` holds
 /// whole rows.
 pub(crate) fn rows(cpu: &Cpu, out: &mut [f32], width: usize, cost: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
     let count = out.len().checked_div(width).unwrap_or(0);
     let elements = count.saturating_mul(cost);
     let threads = cpu.pool().threads();
-    // A few parts for each thread even out what else the machine does, but none below the threshold.
+    // A few parts for each thread balance other load of the machine, but no part is below the threshold.
     let shared_out = match threads == 1 || elements < SERIAL_ELEMENTS {
         true => 1,
         false => (threads * 4).min(elements / (SERIAL_ELEMENTS / 2)),

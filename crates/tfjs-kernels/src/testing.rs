@@ -1,8 +1,8 @@
-//! What the tests of several modules use: values, machines, references. Only compiled for tests.
+//! Shared helpers of the tests: values, machines, references. Compiled only for tests.
 
 use crate::{Cpu, Isa};
 
-/// `n` values between -1 and 1, the same for the same seed.
+/// `n` pseudo-random values between -1 and 1, determined by the seed.
 pub(crate) fn values(n: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x1234_5678_9abc_def0;
     (0..n)
@@ -15,10 +15,10 @@ pub(crate) fn values(n: usize, seed: u64) -> Vec<f32> {
         .collect()
 }
 
-/// Names the one instruction set to test, with one thread: an emulator of a richer CPU is too slow for all.
+/// An environment variable that restricts the tests to one instruction set and one thread, for slow CPU emulators.
 const ONLY: &str = "TFJS_KERNELS_TEST_ISA";
 
-/// Every instruction set of this machine, or the one asked for.
+/// Every instruction set of this machine, or the one selected by the environment.
 pub(crate) fn isas() -> Vec<Isa> {
     match std::env::var(ONLY) {
         Ok(name) => vec![Isa::named(&name).expect("the machine has the instruction set asked for")],
@@ -36,7 +36,7 @@ pub(crate) fn cpus() -> Vec<Cpu> {
     all
 }
 
-/// Compares with a result in f64. `size` is how large the terms of the sum were.
+/// Compares with a result in f64. `size` is the magnitude of the terms of the sum.
 #[track_caller]
 pub(crate) fn assert_close(found: f32, expected: f64, size: f64, what: &str) {
     let allowed = 5e-7 * (expected.abs() + size) + 1e-30;
@@ -44,7 +44,7 @@ pub(crate) fn assert_close(found: f32, expected: f64, size: f64, what: &str) {
     assert!(error <= allowed, "{what}: found {found}, expected {expected} within {allowed:e}");
 }
 
-/// The error function, by its series near zero and its continued fraction elsewhere.
+/// The error function, by its series near zero and a continued fraction elsewhere.
 pub(crate) fn erf_f64(x: f64) -> f64 {
     let a = x.abs();
     let value = if a < 2.5 {

@@ -1,4 +1,4 @@
-//! The innermost kernel: a few rows times a packed panel, summed in registers. It knows nothing of what
+//! The innermost kernel: a few rows times a packed panel, with the sums in registers. It is independent of what the
 //! rows are, so matrix products and convolutions share it.
 
 use crate::Isa;
@@ -16,25 +16,25 @@ pub(crate) const MAX_ROWS: usize = 14;
 /// Values of a cache line.
 const LINE: usize = 16;
 
-/// How far ahead of its use a panel is asked for, in values: the time that the third-level cache takes.
+/// How far ahead of its use a panel is prefetched, in values: the latency of the third-level cache.
 const AHEAD: usize = 512;
 
-/// What a tile kernel works on.
+/// The operands of a tile kernel.
 pub(crate) struct Tile<'a> {
-    /// Where each row of the left side starts; as many as the kernel has rows.
+    /// Pointers to the rows of the left side; as many as the kernel has rows.
     pub(crate) rows: &'a [*const f32],
-    /// Which values of a row to multiply, in order.
+    /// The values of a row to multiply, in order.
     pub(crate) runs: &'a [Run],
     /// The panel's rows that belong to the runs.
     pub(crate) panel: *const f32,
     pub(crate) out: *mut f32,
-    /// From a row of the output, and of the residual, to the next.
+    /// The stride between rows of the output, and of the residual.
     pub(crate) out_stride: usize,
-    /// Columns to write; within the last of the kernel's vectors.
+    /// The number of columns to write; the last is in the kernel's last vector.
     pub(crate) columns: usize,
     /// Whether to add to what `out` holds.
     pub(crate) accumulate: bool,
-    /// What to do with complete sums; `None` leaves them as they are.
+    /// The epilogue for complete sums; `None` if they are partial.
     pub(crate) finish: Option<Finish>,
 }
 
@@ -42,13 +42,13 @@ pub(crate) struct Tile<'a> {
 ///
 /// # Safety
 /// With `m` rows and panels `v` vectors wide: `rows` holds `m` pointers, each valid for reading all
-/// `runs`; `panel` holds as many rows of `v` whole vectors as the runs are long together; `columns` is
+/// `runs`; `panel` holds a row of `v` whole vectors for each value of the runs; `columns` is
 /// more than `v - 1` and at most `v` vectors; `out`, and the residual if there is one, are valid for
-/// `columns` values at each of `m` rows `out_stride` apart, and scale and shift for `columns` values; the
+/// `columns` values in each of `m` rows `out_stride` apart, and scale and shift for `columns` values; the
 /// CPU has the kernel's instruction set.
 pub(crate) type Kernel = unsafe fn(&Tile<'_>);
 
-/// A kernel and its rows.
+/// A kernel and its number of rows.
 #[derive(Clone, Copy)]
 pub(crate) struct Sized {
     pub(crate) rows: usize,
@@ -66,9 +66,9 @@ pub(crate) fn lanes(isa: Isa) -> usize {
     }
 }
 
-/// How many vectors wide panels of `n` columns should be: the choice that wastes least of the machine.
+/// The width in vectors of the panels for `n` columns: the width with the highest estimated speed, given padding.
 pub(crate) fn vectors_for(isa: Isa, n: usize) -> usize {
-    // Relative speed of tiles of one, two, ... vectors across, measured.
+    // Measured relative speed of tiles that are one, two, ... vectors wide.
     let speeds: &[f64] = match isa.level() {
         Level::Portable => &[0.8, 1.0],
         #[cfg(target_arch = "x86_64")]
@@ -91,7 +91,7 @@ macro_rules! kernels {
     };
 }
 
-/// The kernels for panels of this many vectors, most rows first, one row last.
+/// The kernels for panels of this many vectors, in descending number of rows, the last with one row.
 pub(crate) fn kernels(isa: Isa, vectors: usize) -> &'static [Sized] {
     match (isa.level(), vectors) {
         (Level::Portable, 1) => kernels!(portable: 8 x 1, 4 x 1, 2 x 1, 1 x 1),
@@ -129,8 +129,8 @@ macro_rules! by_vectors {
     };
 }
 
-/// The kernel for all rows of a product of one or two, which sums in several ways at once to hide the
-/// latency of the additions. Its sums differ in the last bits from those of [`kernels`].
+/// The kernel for a whole product of one or two rows, which uses several accumulators to hide the
+/// latency of additions. Its sums differ in the last bits from those of [`kernels`].
 pub(crate) fn few_rows(isa: Isa, rows: usize, vectors: usize) -> Kernel {
     match (isa.level(), rows) {
         (Level::Portable, 1) => by_vectors!(vectors, portable, 1, 4, up to 3),
@@ -149,7 +149,7 @@ pub(crate) fn few_rows(isa: Isa, rows: usize, vectors: usize) -> Kernel {
 /// # Safety
 /// See [`Kernel`].
 unsafe fn portable<const ROWS: usize, const VECTORS: usize, const WAYS: usize>(tile: &Tile<'_>) {
-    // SAFETY: the caller's promises are passed on.
+    // SAFETY: the caller guarantees the same.
     unsafe { run::<Portable, ROWS, VECTORS, WAYS>(Portable, tile) }
 }
 
@@ -158,7 +158,7 @@ unsafe fn portable<const ROWS: usize, const VECTORS: usize, const WAYS: usize>(t
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn avx2<const ROWS: usize, const VECTORS: usize, const WAYS: usize>(tile: &Tile<'_>) {
-    // SAFETY: the caller's promises are passed on.
+    // SAFETY: the caller guarantees the same.
     unsafe { run::<Avx2, ROWS, VECTORS, WAYS>(Avx2::new(), tile) }
 }
 
@@ -167,7 +167,7 @@ unsafe fn avx2<const ROWS: usize, const VECTORS: usize, const WAYS: usize>(tile:
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx2,fma")]
 unsafe fn avx512<const ROWS: usize, const VECTORS: usize, const WAYS: usize>(tile: &Tile<'_>) {
-    // SAFETY: the caller's promises are passed on.
+    // SAFETY: the caller guarantees the same.
     unsafe { run::<Avx512, ROWS, VECTORS, WAYS>(Avx512::new(), tile) }
 }
 
@@ -218,7 +218,7 @@ unsafe fn run<S: Simd, const ROWS: usize, const VECTORS: usize, const WAYS: usiz
     });
 
     if let Some(finish) = tile.finish {
-        // SAFETY: the caller's promises about scale, shift and residual.
+        // SAFETY: the caller guarantees that scale, shift and residual are valid.
         unsafe { apply(s, &mut sums[0], tile, finish, tail) };
     }
     unroll!(r < ROWS => unroll4!(v < VECTORS => {
@@ -234,7 +234,7 @@ unsafe fn run<S: Simd, const ROWS: usize, const VECTORS: usize, const WAYS: usiz
     }));
 }
 
-/// Adds value `k` of each row times the panel's row at `panel`.
+/// Adds the product of value `k` of each row and the panel's row at `panel`.
 ///
 /// # Safety
 /// Every row is readable at `k`, `panel` for `VECTORS` vectors.
@@ -247,7 +247,7 @@ unsafe fn multiply_step<S: Simd, const ROWS: usize, const VECTORS: usize>(
     panel: *const f32,
 ) {
     let mut right = [s.splat(0.0); VECTORS];
-    // The hardware's prefetchers stop at each page, and a panel is many.
+    // Hardware prefetchers stop at page boundaries, and a panel spans many pages.
     unroll4!(v < VECTORS => if (v * S::LANES).is_multiple_of(LINE) {
         s.prefetch(panel.wrapping_add(AHEAD + v * S::LANES));
     });
@@ -261,7 +261,7 @@ unsafe fn multiply_step<S: Simd, const ROWS: usize, const VECTORS: usize>(
 }
 
 /// # Safety
-/// See [`Kernel`]; `tail` values of the last vector count.
+/// See [`Kernel`]; `tail` is the number of values in the last vector.
 #[inline(always)]
 unsafe fn apply<S: Simd, const ROWS: usize, const VECTORS: usize>(
     s: S,

@@ -1,7 +1,7 @@
-//! Loops spelled out. They know no arithmetic.
+//! Macros that unroll loops.
 
-/// Repeats a statement for `$i` = 0, 1, ... below `$n`, spelled out: the compiler does not unroll a loop
-/// over this many accumulators, and an accumulator indexed by a variable lives in memory.
+/// Repeats a statement for `$i` = 0, 1, ... below `$n`, unrolled in the source: the compiler does not unroll a loop
+/// over this many accumulators, and an accumulator indexed by a variable is kept in memory.
 macro_rules! unroll {
     ($i:ident < $n:expr => $body:stmt) => {
         $crate::unroll::unroll!(@ $i, $n, $body; 0 1 2 3 4 5 6 7 8 9 10 11 12 13)

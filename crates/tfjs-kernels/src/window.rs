@@ -1,12 +1,12 @@
-//! Where windows of convolutions and pools lie. Geometry is given, and checked here; it is computed by
-//! the caller, who knows what `same` means.
+//! The positions of windows of convolutions and pools. The geometry is computed by the caller, who knows the padding
+//! mode, and checked here.
 
 use crate::error::{KernelError, Result, check_rule, product};
 
 /// The geometry of a 2D convolution over channels-last images.
 ///
-/// Output `(y, x)` looks at inputs `(y * stride_h + i * dilation_h - pad_top, x * stride_w + j * dilation_w
-/// - pad_left)`. What lies outside the input counts as zero, on every side, however far.
+/// Output `(y, x)` reads inputs `(y * stride_h + i * dilation_h - pad_top, x * stride_w + j * dilation_w - pad_left)`.
+/// Positions outside the input are zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the names say it")]
 #[allow(clippy::exhaustive_structs, reason = "callers write all fields")]
@@ -26,8 +26,8 @@ pub struct Conv2dGeometry {
     pub dilation_w: usize,
     pub pad_top: usize,
     pub pad_left: usize,
-    /// Groups of channels convolved each on their own; 1 for an ordinary convolution. A depthwise
-    /// convolution ignores it.
+    /// The number of groups of channels that are convolved separately; 1 for an ordinary convolution. Ignored by a
+    /// depthwise convolution.
     pub groups: usize,
 }
 
@@ -53,19 +53,19 @@ impl Conv2dGeometry {
         product("out", &[batch, self.out_h, self.out_w, self.out_c])
     }
 
-    /// Input columns from the first that any output looks at to the last.
+    /// The number of input columns from the first to the last that any output reads.
     pub(crate) fn reach_w(&self) -> usize {
         reach(self.out_w, self.stride_w, self.kernel_w, self.dilation_w)
     }
 
-    /// The same for that many output rows.
+    /// The same for the rows that `out_rows` output rows read.
     pub(crate) fn reach_h(&self, out_rows: usize) -> usize {
         reach(out_rows, self.stride_h, self.kernel_h, self.dilation_h)
     }
 }
 
-/// The geometry of a 2D pool over channels-last images; see [`Conv2dGeometry`]. What lies outside the
-/// input does not count.
+/// The geometry of a 2D pool over channels-last images; see [`Conv2dGeometry`]. Positions outside the input are
+/// excluded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the names say it")]
 #[allow(clippy::exhaustive_structs, reason = "callers write all fields")]
@@ -95,13 +95,13 @@ impl Pool2dGeometry {
     }
 }
 
-/// The distance from the first to behind the last position that `out` windows look at; none overflows
-/// once the geometry is checked.
+/// The distance from the first to past the last position that `out` windows read; it does not overflow once the
+/// geometry is checked.
 fn reach(out: usize, stride: usize, kernel: usize, dilation: usize) -> usize {
     out.saturating_sub(1) * stride + (kernel - 1) * dilation + 1
 }
 
-/// Positions are computed as signed numbers: their range must fit, padding included.
+/// Checks that positions, which are computed as signed numbers, fit their type, padding included.
 fn check_reach(
     what: &'static str,
     out: usize,
@@ -116,7 +116,7 @@ fn check_reach(
     end.filter(|&end| end < isize::MAX as usize / 2).map(drop).ok_or(KernelError::TooLarge { what })
 }
 
-/// Which taps of a window starting at `start` (input position of tap 0) lie inside `0..len`.
+/// The taps of a window starting at `start` (input position of tap 0) that are inside `0..len`.
 pub(crate) fn taps_inside(start: isize, kernel: usize, dilation: usize, len: usize) -> std::ops::Range<usize> {
     let first = if start < 0 { start.unsigned_abs().div_ceil(dilation) } else { 0 };
     let end = match len as isize - start {
@@ -131,7 +131,7 @@ pub(crate) fn window_start(out: usize, stride: usize, pad: usize) -> isize {
     (out * stride) as isize - pad as isize
 }
 
-/// Which of `out` windows lie inside `0..len` with all their taps.
+/// The windows, of `out`, whose taps are all inside `0..len`.
 pub(crate) fn windows_inside(
     out: usize,
     stride: usize,

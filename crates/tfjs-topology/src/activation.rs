@@ -1,4 +1,4 @@
-//! Activation functions by every name the producers use, with the arithmetic the producer means.
+//! Activation functions, found by every name that producers use, with the formula of the producer.
 //!
 //! Formulas: Keras's `keras/src/activations`, TensorFlow.js's `tfjs-layers/src/activations.ts`.
 
@@ -12,9 +12,9 @@ use serde_json::Value;
 use tfjs_ir::prim::activate::Activation as Function;
 use tfjs_manifest::{Error, Result};
 
-/// An activation: a function of each element, or one over the last axis.
+/// An activation: an elementwise function, or a function over the last axis.
 ///
-/// The functions of each element are those of [`for_each_activation!`](tfjs_ir::for_each_activation); `NAMED` has their
+/// The elementwise functions are those of [`for_each_activation!`](tfjs_ir::for_each_activation); `NAMED` has their
 /// names.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
@@ -22,26 +22,26 @@ pub enum Activation {
     /// `x`
     #[default]
     Linear,
-    /// A function of each element.
+    /// An elementwise function.
     Elementwise(Function),
-    /// Over the last axis.
+    /// A softmax over the last axis.
     Softmax,
     /// `log(softmax(x))` over the last axis.
     LogSoftmax,
-    /// The projection on the simplex, over the last axis: a softmax with exact zeros.
+    /// The projection onto the simplex, over the last axis: a softmax with exact zeros.
     Sparsemax,
     /// `a * sigmoid(b)` for the two halves of the last axis.
     Glu,
 }
 
-/// What an activation is called: Keras's names, and TensorFlow.js's where it has the function.
+/// The names of an activation: Keras's names, and TensorFlow.js's name if it has the function.
 struct Named {
     keras: &'static [&'static str],
     is: Activation,
     tensorflow_js: Option<&'static str>,
 }
 
-/// Every named activation. Names are compared without case and underscores.
+/// Every named activation. Names are compared ignoring case and underscores.
 const NAMED: &[Named] = {
     use Activation::Elementwise as Each;
     use Function as F;
@@ -52,7 +52,7 @@ const NAMED: &[Named] = {
         Named { keras: &["elu"], is: Each(F::Elu { alpha: 1.0 }), tensorflow_js: Some("elu") },
         Named { keras: &["selu"], is: Each(F::Selu {}), tensorflow_js: Some("selu") },
         Named { keras: &["sigmoid"], is: Each(F::Sigmoid {}), tensorflow_js: Some("sigmoid") },
-        // Keras 3 means another function by this name: see `from_name`.
+        // Keras 3 uses this name for another function: see `from_name`.
         Named { keras: &["hard_sigmoid"], is: Activation::HARD_SIGMOID, tensorflow_js: Some("hard_sigmoid") },
         Named { keras: &["tanh"], is: Each(F::Tanh {}), tensorflow_js: Some("tanh") },
         Named { keras: &["softplus"], is: Each(F::Softplus {}), tensorflow_js: Some("softplus") },
@@ -62,7 +62,7 @@ const NAMED: &[Named] = {
         Named { keras: &["silu", "swish"], is: Each(F::Silu {}), tensorflow_js: Some("swish") },
         Named { keras: &["hard_silu", "hard_swish"], is: Each(F::HardSilu {}), tensorflow_js: None },
         Named { keras: &["gelu"], is: Each(F::Gelu {}), tensorflow_js: Some("gelu") },
-        // TensorFlow.js writes the first name and does not find it again; KerasNLP registers the second.
+        // TensorFlow.js writes the first name but cannot read it; KerasNLP registers the second.
         Named { keras: &["gelu_new", "gelu_approximate"], is: Each(F::GeluTanh {}), tensorflow_js: None },
         Named { keras: &["mish"], is: Each(F::Mish {}), tensorflow_js: Some("mish") },
         Named { keras: &["exponential"], is: Each(F::Exponential {}), tensorflow_js: None },
@@ -78,7 +78,7 @@ const NAMED: &[Named] = {
         Named { keras: &["threshold"], is: Each(F::Threshold { threshold: 0.0, value: 0.0 }), tensorflow_js: None },
         Named { keras: &["sparsemax"], is: Activation::Sparsemax, tensorflow_js: None },
         Named { keras: &["glu"], is: Activation::Glu, tensorflow_js: None },
-        // Keras's function has another slope than its layer.
+        // The slope of Keras's function differs from that of its layer.
         Named { keras: &["leaky_relu"], is: Activation::leaky_relu(0.2), tensorflow_js: None },
     ]
 };
@@ -104,7 +104,7 @@ impl Activation {
         Activation::Elementwise(Function::Relu { max: f64::INFINITY, negative_slope, threshold: 0.0 })
     }
 
-    /// Keras's name; `None` for a function whose parameters no name has.
+    /// Keras's name; `None` for parameters that have no name.
     pub fn name(self) -> Option<&'static str> {
         if self == Activation::HARD_SIGMOID_RELU6 {
             return Some("hard_sigmoid");
@@ -112,12 +112,12 @@ impl Activation {
         NAMED.iter().find(|named| named.is == self).and_then(|named| named.keras.first().copied())
     }
 
-    /// TensorFlow.js's name; `None` for a function that it does not have.
+    /// TensorFlow.js's name; `None` for a function that it lacks.
     pub(crate) fn tensorflow_js_name(self) -> Option<&'static str> {
         NAMED.iter().find(|named| named.is == self).and_then(|named| named.tensorflow_js)
     }
 
-    /// The function a producer means by a name, in snake or camel case.
+    /// The function that a producer means by a name, in snake or camel case.
     pub fn from_name(name: &str, producer: &Producer) -> Option<Self> {
         let is_called = |known: &str| letters(known).eq(letters(name));
         let found = NAMED.iter().find(|named| named.keras.iter().any(|known| is_called(known)))?;
@@ -126,10 +126,10 @@ impl Activation {
     }
 
     /// Reads the `activation` of a layer: a name, `{"class_name": "function", "config": name}`, or an
-    /// advanced activation layer written in place.
+    /// activation layer in place of a name.
     ///
     /// # Errors
-    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a name nobody knows, with the nearest known one.
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an unknown name, with the nearest known one.
     pub fn read(config: &Config<'_>, key: &str, default: Activation) -> Result<Self> {
         let Some(value) = config.value(key) else { return Ok(default) };
         Self::from_value(value, config.cx()).map_err(|e| e.at_json(key).at_json("config"))
@@ -161,7 +161,7 @@ impl Activation {
         }
     }
 
-    /// Whether integers stay integers. Of all others the values are floating point.
+    /// Whether integers stay integers. All other functions return floating point.
     pub fn keeps_integers(&self) -> bool {
         match self {
             Activation::Linear => true,
@@ -171,7 +171,7 @@ impl Activation {
     }
 }
 
-/// A name without underscores and case.
+/// A name in lower case, without underscores.
 fn letters(name: &str) -> impl Iterator<Item = char> {
     name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase)
 }

@@ -1,4 +1,4 @@
-//! One call of a layer: its arguments as they are written, with the tensors in them at whatever stage.
+//! One call of a layer: its arguments as they are written, with a generic type for the tensors in them.
 //!
 //! The same type carries references while parsing (`Call<TensorRef>`), values and masks while lowering
 //! (`Call<KerasTensor>`) and edges in the graph (`Call<ValueId>`).
@@ -16,7 +16,7 @@ pub enum Arg<T> {
     List(Vec<Arg<T>>),
     /// Named arguments, as models built from a dict of inputs take them.
     Dict(Vec<(String, Arg<T>)>),
-    /// Anything without a tensor in it; shared, so that a call costs the same whatever constants it has.
+    /// Anything without a tensor in it; shared, so that calls are cheap to copy.
     Const(Arc<Value>),
 }
 
@@ -46,7 +46,7 @@ impl<T> Arg<T> {
         }
     }
 
-    /// The bytes it takes in memory; constants are shared and not counted.
+    /// The bytes of memory it takes; constants are shared and not counted.
     fn bytes(&self) -> u64 {
         let inside = match self {
             Arg::Tensor(_) | Arg::Const(_) => 0,
@@ -80,7 +80,7 @@ fn named_bytes<T>((name, arg): &(String, Arg<T>)) -> u64 {
 /// The arguments of one call of a layer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call<T> {
-    /// Positional arguments. Layers take their inputs from [`inputs`](Call::inputs); operations read them here.
+    /// Positional arguments. Layers read their inputs through [`inputs`](Call::inputs); operations read them here.
     pub args: Vec<Arg<T>>,
     /// Keyword arguments: `mask`, `initial_state`, `training`, `value`, ...
     pub kwargs: Vec<(String, Arg<T>)>,
@@ -98,14 +98,14 @@ impl<T> Call<T> {
         Call { args: inputs.into_iter().map(Arg::Tensor).collect(), kwargs: Vec::new() }
     }
 
-    /// The tensors of the positional arguments, in order, lists flattened: a layer's inputs.
+    /// The inputs of a layer: the tensors of the positional arguments, in order, with lists flattened.
     pub fn inputs(&self) -> Vec<&T> {
         let mut out = Vec::new();
         self.args.iter().for_each(|a| a.collect(&mut out));
         out
     }
 
-    /// The bytes that the arguments take in memory; constants are shared and not counted.
+    /// The bytes of memory that the arguments take; constants are shared and not counted.
     pub(crate) fn bytes(&self) -> u64 {
         let positional: u64 = self.args.iter().map(Arg::bytes).sum();
         positional + self.kwargs.iter().map(named_bytes).sum::<u64>()

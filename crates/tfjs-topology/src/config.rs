@@ -1,9 +1,9 @@
-//! Reading a layer's configuration as the world writes it, and remembering what nobody asked for.
+//! Reads a layer's configuration in all its spellings, and records which keys were not read.
 //!
 //! Keys come in snake or camel case, counts as `64` or `64.0`, scalars bare or as `{"type": "ndarray", ...}`,
-//! enum values in both spellings. One reader does all of it, so that a layer's constructor is a list of its
-//! fields, and what a producer means by an absent key is decided there and nowhere later. The JSON itself
-//! stays as written.
+//! enum values in both spellings. One reader handles all of this, so that a layer's constructor is a list of its
+//! fields, and the producer's meaning of an absent key is decided there and nowhere else. The JSON itself
+//! is not changed.
 
 use crate::producer::Producer;
 use crate::read::ReadCx;
@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use tfjs_ir::window::Padding;
 use tfjs_manifest::{Error, Result};
 
-/// Keys that never change what inference computes, whatever the layer.
+/// Keys that do not affect inference in any layer.
 const INERT: &[&str] = &[
     "name",
     "trainable",
@@ -36,16 +36,16 @@ const INERT: &[&str] = &[
     "shared_object_id",
 ];
 
-/// Endings of keys that only training reads. DIFFERENCE: TensorFlow.js applies constraints to what it loads.
+/// Suffixes of keys that only training reads. DIFFERENCE: TensorFlow.js applies constraints to the weights it loads.
 const INERT_ENDINGS: &[&str] = &["_initializer", "_regularizer", "_constraint"];
 
-/// Whether a key never changes what inference computes, whatever the layer.
+/// Whether a key does not affect inference in any layer.
 pub(crate) fn is_inert(key: &str) -> bool {
     let snake = snake_case(key);
     INERT.contains(&snake.as_str()) || INERT_ENDINGS.iter().any(|end| snake.ends_with(end))
 }
 
-/// The configuration of one layer while it is being read.
+/// The configuration of one layer.
 #[derive(Debug)]
 pub struct Config<'a> {
     map: &'a Map<String, Value>,
@@ -54,17 +54,17 @@ pub struct Config<'a> {
 }
 
 impl<'a> Config<'a> {
-    /// Reads `map` with the meaning the file's producer gives it.
+    /// Reads `map` as the file's producer means it.
     pub fn new(map: &'a Map<String, Value>, cx: &'a ReadCx<'a>) -> Self {
         Config { map, cx, read: RefCell::default() }
     }
 
-    /// Who wrote the file.
+    /// The software that wrote the file.
     pub fn producer(&self) -> &'a Producer {
         self.cx.producer
     }
 
-    /// What is known while the file is read.
+    /// The context of the file.
     pub fn cx(&self) -> &'a ReadCx<'a> {
         self.cx
     }
@@ -101,7 +101,7 @@ impl<'a> Config<'a> {
         Ok(self.opt(key)?.unwrap_or(default))
     }
 
-    /// A field that must be there.
+    /// A required field.
     ///
     /// # Errors
     /// A missing value or one of the wrong kind.
@@ -109,14 +109,14 @@ impl<'a> Config<'a> {
         self.opt(key)?.ok_or_else(|| missing(key).at_json("config"))
     }
 
-    /// Marks keys as read that this layer knows and inference does not need.
+    /// Marks keys as read that this layer has but inference does not need.
     pub fn inert(&self, keys: &[&str]) {
         for key in keys {
             self.value(key);
         }
     }
 
-    /// Keys with a value that nobody read and that could matter: for the load report.
+    /// Keys with a value that were not read and may matter, for the load report.
     pub fn ignored(&self) -> Vec<String> {
         let read = self.read.borrow();
         self.map
@@ -127,12 +127,12 @@ impl<'a> Config<'a> {
     }
 }
 
-/// A key that must be there.
+/// An error for a required key that is missing.
 pub(crate) fn missing(key: &str) -> Error {
     Error::malformed(format!("missing `{key}`"))
 }
 
-/// `{"type": "ndarray", "value": 0.3}`, as Keras writes numpy scalars, is its value.
+/// Unwraps `{"type": "ndarray", "value": 0.3}`, as Keras writes NumPy scalars.
 fn unwrap_scalar(value: &Value) -> &Value {
     match value.get("type").and_then(Value::as_str) {
         Some("ndarray") => value.get("value").unwrap_or(value),
@@ -169,11 +169,11 @@ pub(crate) fn snake_case(camel: &str) -> String {
     out
 }
 
-/// A class name as Keras turns it into a layer's default name and `.keras` files into object paths:
+/// A class name in the form of a layer's default name in Keras, and of object paths in `.keras` files:
 /// `Conv2D` -> `conv2d`, `LSTM` -> `lstm`, `PReLU` -> `p_re_lu`, `MultiHeadAttention` -> `multi_head_attention`.
 ///
 /// The rule of `keras/src/utils/naming.py`: an underscore before a capital that starts a lower-case word, and
-/// between a lower-case letter or digit and a capital; then a digit before a final capital keeps together.
+/// between a lower-case letter or digit and a capital. A digit and a final capital after it stay together.
 pub(crate) fn to_snake_case(class: &str) -> String {
     let chars: Vec<char> = class.chars().filter(|c| c.is_alphanumeric() || *c == '_').collect();
     let mut out = String::with_capacity(class.len() + 4);
@@ -192,16 +192,16 @@ pub(crate) fn to_snake_case(class: &str) -> String {
     out
 }
 
-/// A value that can be read from a configuration.
+/// A type that can be read from a configuration.
 pub trait FromJson: Sized {
     /// Reads the value.
     ///
     /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed): expected then found.
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed), with what was expected and what was found.
     fn from_json(value: &Value) -> Result<Self>;
 }
 
-/// `expected ..., found ...`, with long JSON cut.
+/// The error `expected ..., found ...`, with long JSON shortened.
 pub(crate) fn expected(what: &str, found: &Value) -> Error {
     let mut text = found.to_string();
     if let Some((cut, _)) = text.char_indices().nth(60) {
@@ -275,7 +275,7 @@ impl<T: FromJson> FromJson for Vec<T> {
     }
 }
 
-/// One number for every axis or one number each: `3`, `[3]`, `[3, 5]`.
+/// One number for every axis, or one for each axis: `3`, `[3]`, `[3, 5]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PerAxis(Vec<usize>);
 
@@ -298,7 +298,7 @@ impl PerAxis {
     /// One number for each of `N` axes.
     ///
     /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there are neither 1 nor `N`.
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if their number is neither 1 nor `N`.
     pub fn axes<const N: usize>(&self, key: &str) -> Result<[usize; N]> {
         match self.0[..] {
             [n] => Ok([n; N]),
@@ -322,7 +322,7 @@ impl FromJson for Padding {
     }
 }
 
-/// Where the channels are.
+/// The position of the channels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum DataFormat {
     /// After the spatial axes: Keras's default.
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_read_is_known() {
+    fn unread_keys_are_reported() {
         let json = json!({"name": "d", "units": 3, "kernelInitializer": {}, "groups": 2, "seed": null});
         check(
             json,

@@ -1,4 +1,4 @@
-//! A model as its file defines it: layers and the calls between them, not yet flattened or typed.
+//! The definition of a model in its file: layers and the calls between them, not yet flattened or typed.
 
 use crate::call::Call;
 use crate::ops::Op;
@@ -9,25 +9,25 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 use tfjs_manifest::Warnings;
 
-/// A whole file's model.
+/// The model of a whole file.
 #[derive(Clone, Debug)]
 pub struct ModelDef {
-    /// Who wrote it.
+    /// The software that wrote the file.
     pub producer: Producer,
     /// The model.
     pub root: Submodel,
-    /// What was noticed while reading and does not stop the model from loading.
+    /// Findings of parsing that do not stop the model from loading.
     pub warnings: Warnings,
-    /// Bytes of memory spent of [`Limits::model_bytes`](tfjs_manifest::Limits::model_bytes) so far.
+    /// Bytes of memory spent so far of [`Limits::model_bytes`](tfjs_manifest::Limits::model_bytes).
     pub built_bytes: u64,
 }
 
-/// A model, at any depth.
+/// A model at any nesting depth.
 #[derive(Clone, Debug)]
 pub struct Submodel {
     /// Its name.
     pub name: String,
-    /// How it was written.
+    /// The form in which it was written.
     pub kind: SubmodelKind,
     /// Its layers, in the file's order.
     pub layers: Vec<LayerEntry>,
@@ -37,10 +37,10 @@ pub struct Submodel {
     pub outputs: Vec<Port>,
 }
 
-/// How a model was written.
+/// The form in which a model was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubmodelKind {
-    /// A list of layers, each called with the output of the one before.
+    /// A list of layers, each called with the output of the previous one.
     Sequential,
     /// Layers and their calls: `Functional`, or `Model` in older files.
     Functional,
@@ -57,7 +57,7 @@ pub struct Port {
     pub tensor: TensorRef,
 }
 
-/// A tensor in a submodel: the output of a call of a layer.
+/// A tensor in a submodel: an output of a layer's call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TensorRef {
     /// Index in [`Submodel::layers`].
@@ -75,24 +75,24 @@ pub struct LayerEntry {
     pub name: String,
     /// The class, as written.
     pub class_name: String,
-    /// The configuration, as written; without `layers`, for a model.
+    /// The configuration, as written; for a model, without `layers`.
     pub config: Arc<Map<String, Value>>,
-    /// What it is.
+    /// The parsed layer, operation or model.
     pub body: LayerBody,
     /// Its calls.
     pub calls: Vec<Call<TensorRef>>,
 }
 
-/// What a layer is.
+/// The kinds of entries in a model.
 #[derive(Clone, Debug)]
 pub enum LayerBody {
-    /// An input of the model; `None` where the file does not say the type.
+    /// An input of the model; `None` if the file does not declare the type.
     Input(Option<TensorType>),
     /// A layer.
     Layer(Layer),
     /// An operation on tensors: a Keras 3 operation node or a Keras 2 `TFOpLambda`.
     Op(Op),
-    /// A model in the model.
+    /// A nested model.
     Model(Box<Submodel>),
 }
 
@@ -101,7 +101,7 @@ impl LayerEntry {
     pub fn trainable(&self) -> bool {
         match self.config.get("trainable") {
             Some(Value::Bool(trainable)) => *trainable,
-            // Truth values that were written as numbers.
+            // A truth value that was written as a number.
             Some(Value::Number(number)) => number.as_f64() != Some(0.0),
             _ => true,
         }

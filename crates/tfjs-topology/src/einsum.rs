@@ -1,6 +1,6 @@
-//! Equations of Einstein sums: `ab,bc->ac`, `...x,xy->...y`.
+//! Equations of `einsum`: `ab,bc->ac`, `...x,xy->...y`.
 //!
-//! Reference: numpy's `einsum`, which `keras.ops.einsum` and `tf.einsum` follow.
+//! Reference: NumPy's `einsum`, which `keras.ops.einsum` and `tf.einsum` follow.
 
 use tfjs_manifest::text::shorten;
 use tfjs_manifest::{Error, Result};
@@ -8,7 +8,7 @@ use tfjs_manifest::{Error, Result};
 /// An axis of an equation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Label {
-    /// An axis that `...` stands for, counted from the last of them.
+    /// An axis covered by `...`, counted from the last of them.
     Elided(usize),
     /// A letter.
     Named(char),
@@ -18,7 +18,7 @@ pub(crate) enum Label {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Equation {
     inputs: Vec<Term>,
-    /// The result's; if the equation does not say it, every letter that occurs once.
+    /// The output; without one, it has every letter that occurs once.
     output: Option<Term>,
 }
 
@@ -26,7 +26,7 @@ pub struct Equation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Term {
     before: Vec<char>,
-    /// The letters behind `...`, if there is one.
+    /// The letters after `...`, if it occurs.
     after: Option<Vec<char>>,
 }
 
@@ -48,7 +48,7 @@ impl Term {
         self.before.iter().chain(self.after.iter().flatten()).copied()
     }
 
-    /// The axes, where `...` stands for so many.
+    /// The axes, if `...` covers this many.
     fn labels(&self, elided: usize) -> Vec<Label> {
         let mut out: Vec<Label> = self.before.iter().copied().map(Label::Named).collect();
         if let Some(after) = &self.after {
@@ -67,10 +67,10 @@ pub(crate) struct Labels {
 }
 
 impl Equation {
-    /// Reads an equation; blanks in it mean nothing.
+    /// Parses an equation, ignoring spaces.
     ///
     /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for what is none.
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for any other text.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let wrong = || {
             let text = shorten(text);
@@ -85,7 +85,7 @@ impl Equation {
         Ok(Equation { inputs, output })
     }
 
-    /// How many operands it has.
+    /// The number of operands.
     pub(crate) fn operands(&self) -> usize {
         self.inputs.len()
     }
@@ -95,12 +95,12 @@ impl Equation {
         self.inputs.get(index).map(|term| term.chars().collect()).unwrap_or_default()
     }
 
-    /// The letters of the result, as the equation says them.
+    /// The letters of the result, if the equation has an output.
     pub(crate) fn output(&self) -> Vec<char> {
         self.output.iter().flat_map(Term::chars).collect()
     }
 
-    /// Whether the result, as the equation says it, starts or ends with `...`.
+    /// The side on which the output of the equation has `...`, if it has one.
     pub(crate) fn elides(&self) -> Option<Side> {
         let after = self.output.as_ref()?.after.as_ref()?;
         Some(if after.is_empty() { Side::Last } else { Side::First })
@@ -109,7 +109,7 @@ impl Equation {
     /// The axes of operands of these ranks, and of the result.
     ///
     /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for another number of operands, ranks that do not fit, and a
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for another number of operands, other ranks, and a
     /// result with an axis that no operand has or that occurs twice.
     pub(crate) fn labels(&self, ranks: &[usize]) -> Result<Labels> {
         if ranks.len() != self.inputs.len() {
@@ -148,16 +148,16 @@ impl Equation {
     }
 }
 
-/// Where `...` stands.
+/// The position of `...`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     /// Before the letters.
     First,
-    /// Behind them.
+    /// After the letters.
     Last,
 }
 
-/// The result of an equation that does not say it: what `...` stands for, then the letters that occur once, in order.
+/// The result of an equation without an output: the axes of `...`, then the letters that occur once, in order.
 fn implicit(inputs: &[Vec<Label>], elided: usize) -> Vec<Label> {
     let mut named: Vec<Label> = inputs.iter().flatten().copied().filter(|l| matches!(l, Label::Named(_))).collect();
     named.sort_unstable();
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none() {
+    fn invalid_texts() {
         let message = "expected an equation such as `ab,bc->ac` or `...x,xy->...y`, found `a1->b`";
         check("a1->b", &[2], message);
         check("ab->ba", &[3], "operand 1 of the equation has 2 axes, found a tensor of rank 3");

@@ -1,5 +1,5 @@
-//! Extreme values in every key that any class or operation reads. The keys are those that were asked for, so that a
-//! class is covered when it is listed.
+//! Tests extreme values in every key that any class or operation reads. The keys are recorded while reading, so a
+//! class is covered as soon as it is listed.
 
 use crate::call::{Arg, Call};
 use crate::layer::LayerDef;
@@ -18,7 +18,7 @@ use tfjs_ir::verify::verify;
 use tfjs_manifest::text::shorten;
 use tfjs_manifest::{Kind, Result};
 
-/// Values for keys that some class cannot do without.
+/// Values for required keys of some classes.
 fn plausible(class: &str) -> Map<String, Value> {
     let dense = json!({"class_name": "Dense", "config": {"name": "d", "units": 2}});
     let lstm = json!({"class_name": "LSTM", "config": {"name": "r", "units": 2}});
@@ -56,7 +56,7 @@ fn plausible(class: &str) -> Map<String, Value> {
     config.clone()
 }
 
-/// What no file of a training framework says.
+/// Values that no training framework writes.
 fn extremes() -> Vec<Value> {
     vec![
         json!(null),
@@ -97,14 +97,14 @@ fn inputs() -> impl Iterator<Item = Vec<TensorType>> {
     let types = |dtype: ValueType| {
         SHAPES.iter().flat_map(move |shape| {
             let shape: SymShape = shape.parse().expect("a shape");
-            // SIZE: three at most.
+            // SIZE: at most three inputs.
             (1..=3).map(move |n| vec![TensorType { shape: shape.clone(), dtype }; n])
         })
     };
     types(ValueType::Float).chain(types(ValueType::Int32)).chain(types(ValueType::String))
 }
 
-/// What is lowered is a program that verifies, and what it costs can be said.
+/// Lowers a layer, verifies the program, and computes its cost.
 fn lower(def: &dyn LayerDef, call: &Call<TensorType>) -> Result<()> {
     let mut shapes: Vec<Vec<usize>> = Vec::new();
     let call = call.try_map(|ty| {
@@ -120,7 +120,7 @@ fn lower(def: &dyn LayerDef, call: &Call<TensorType>) -> Result<()> {
     work(&program, &bound).map(|_| ())
 }
 
-/// Reads a class of layers or an operation, and lowers it.
+/// Parses and lowers a layer class or an operation.
 type Run = fn(&str, &Map<String, Value>, &ReadCx<'_>, &Call<TensorType>) -> Result<()>;
 
 fn run_layer(class: &str, config: &Map<String, Value>, cx: &ReadCx<'_>, call: &Call<TensorType>) -> Result<()> {
@@ -131,7 +131,7 @@ fn run_op(class: &str, config: &Map<String, Value>, cx: &ReadCx<'_>, call: &Call
     lower(Op::read(class, config, cx)?.def(), call)
 }
 
-/// A call with which the class works, and the keys it asks for.
+/// A call that works for the class, and the keys that the class reads.
 fn working_call(run: Run, class: &str, config: &Map<String, Value>) -> Option<(Call<TensorType>, BTreeSet<String>)> {
     let producer = Producer::of(Family::Keras3);
     let cx = ReadCx::new(&producer);
@@ -140,7 +140,7 @@ fn working_call(run: Run, class: &str, config: &Map<String, Value>) -> Option<(C
     Some((call, asked))
 }
 
-/// What must not happen to a class with this configuration, if it does.
+/// Describes a forbidden outcome for a class with this configuration, if there is one.
 fn fault(run: Run, class: &str, config: &Map<String, Value>, call: &Call<TensorType>) -> Option<String> {
     let producer = Producer::of(Family::Keras3);
     match catch_unwind(AssertUnwindSafe(|| run(class, config, &ReadCx::new(&producer), call))) {
@@ -150,8 +150,8 @@ fn fault(run: Run, class: &str, config: &Map<String, Value>, call: &Call<TensorT
     }
 }
 
-/// Puts every extreme value at every key of each class, and behind the tensors of its call. Gives the classes that had
-/// no call that works.
+/// Puts every extreme value at every key of each class, and after the tensors of its call. Returns the classes without
+/// a working call.
 #[track_caller]
 fn check(classes: &[&'static str], run: Run) -> Vec<&'static str> {
     let extremes = extremes();
@@ -182,13 +182,13 @@ fn check(classes: &[&'static str], run: Run) -> Vec<&'static str> {
 #[test]
 fn layers_refuse_extreme_values() {
     let helpless = check(CLASSES, run_layer);
-    // Keras 3 has no `Wrapper` by itself.
+    // In Keras 3, `Wrapper` is an abstract class.
     assert_eq!(helpless, ["Wrapper"], "nothing works with these: say in `plausible` what they need");
 }
 
 #[test]
 fn operations_refuse_extreme_values() {
-    // Some take more than tensors, and are read only.
+    // Some operations need more than tensors, and are only parsed.
     let helpless = check(OPS, run_op);
     assert!(helpless.len() < OPS.len() / 2, "{} of {}: {helpless:?}", helpless.len(), OPS.len());
 }

@@ -33,13 +33,13 @@ pub struct ModelGraph {
     pub values: Vec<ValueInfo>,
     /// Every weight, in the order of the layers.
     pub slots: Vec<WeightSlot>,
-    /// Names under which a `.keras` file may have a weight a second time: where a wrapper holds one of its layer's.
+    /// Second names of weights in a `.keras` file, which occur if a wrapper holds a weight of its inner layer.
     pub repeated: Vec<String>,
     /// The model's inputs.
     pub inputs: Vec<GraphPort>,
     /// The model's outputs.
     pub outputs: Vec<GraphPort>,
-    /// Calls one prediction makes: the nodes, those inside wrappers, and the nested models that were inlined.
+    /// The number of calls in one prediction: the nodes, those inside wrappers, and the inlined nested models.
     pub expanded: u64,
 }
 
@@ -59,7 +59,7 @@ pub struct ValueInfo {
     pub ty: TensorType,
     /// The node that computes it; `None` for an input.
     pub node: Option<usize>,
-    /// Whether a mask travels with it.
+    /// Whether it has a mask.
     pub masked: bool,
 }
 
@@ -68,7 +68,7 @@ pub struct ValueInfo {
 pub struct Node {
     /// The layer that is called.
     pub layer: LayerId,
-    /// With these arguments.
+    /// The arguments.
     pub call: Call<ValueId>,
     /// Its outputs.
     pub outputs: Vec<ValueId>,
@@ -84,7 +84,7 @@ pub enum Callee {
 }
 
 impl Callee {
-    /// The description.
+    /// The layer definition.
     pub fn def(&self) -> &dyn LayerDef {
         match self {
             Callee::Layer(layer) => layer.def(),
@@ -104,7 +104,7 @@ pub struct GraphLayer {
     pub class_name: String,
     /// The configuration, as written.
     pub config: Arc<Map<String, Value>>,
-    /// What it is.
+    /// The layer or operation.
     pub callee: Callee,
     /// Its weights.
     pub slots: Vec<SlotId>,
@@ -114,7 +114,7 @@ pub struct GraphLayer {
 
 #[cfg(test)]
 impl GraphLayer {
-    /// A layer for tests that lower one by itself.
+    /// A layer for tests that lower a single layer.
     pub(crate) fn unnamed() -> Self {
         let layer = crate::testing::read_layer("Dense", serde_json::json!({"units": 1})).expect("a layer of one unit");
         GraphLayer {
@@ -129,7 +129,7 @@ impl GraphLayer {
     }
 }
 
-/// A place for a weight.
+/// A slot for a weight.
 #[derive(Clone, Debug)]
 pub struct WeightSlot {
     /// The layer it belongs to.
@@ -140,15 +140,15 @@ pub struct WeightSlot {
     pub layer_name: String,
     /// The layer's object path, as `.keras` files write it: `layers/dense_1`, `layers/functional/layers/conv2d`.
     pub object_path: String,
-    /// What the layer says of the weight.
+    /// The layer's declaration of the weight.
     pub decl: WeightDecl,
-    /// The index of the variable among those of the object that holds it: the `1` of `vars/1`.
+    /// The index of the variable in the object that holds it: the `1` of `vars/1`.
     pub index: usize,
     /// Whether training may change it.
     pub trainable: bool,
 }
 
-/// A model around a layer, as it takes part in the names of weights.
+/// A model around a layer, for the names of weights.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelScope {
     /// Its name.
@@ -158,7 +158,8 @@ pub struct ModelScope {
 }
 
 impl WeightSlot {
-    /// The name TensorFlow.js gives the weight: the layer's, then the objects it writes, then the variable's.
+    /// TensorFlow.js's name of the weight: the layer's, then those of inner objects that it writes, then the
+    /// variable's.
     pub fn name(&self) -> String {
         let mut name = self.layer_name.clone();
         for scope in &self.decl.scope {
@@ -176,8 +177,8 @@ impl WeightSlot {
         name
     }
 
-    /// Bytes that it takes, with the names under which it is looked for: behind each of the models around it, with each
-    /// of its spellings.
+    /// Bytes of memory that it takes, including the names under which it is looked up: with each of the surrounding
+    /// models, in each spelling.
     pub(crate) fn bytes(&self) -> u64 {
         let models: usize = self.models.iter().map(|model| model.name.len() + size_of::<ModelScope>()).sum();
         let scopes: usize =
@@ -194,7 +195,7 @@ impl ModelGraph {
         &self.values[value.0].ty
     }
 
-    /// The layer a node calls.
+    /// The layer that a node calls.
     pub fn layer(&self, node: &Node) -> &GraphLayer {
         &self.layers[node.layer.0]
     }

@@ -1,4 +1,4 @@
-//! What a layer is, without running it: the trait every layer description implements.
+//! The trait that defines layers.
 
 use crate::call::Call;
 use crate::encode::{Encoding, Target};
@@ -9,42 +9,43 @@ use std::fmt;
 use std::sync::Arc;
 use tfjs_manifest::{DType, Result, Shape};
 
-/// A layer: what it computes, said once, in primitives.
+/// A layer: defines its computation once, in primitives.
 pub trait LayerDef: fmt::Debug + Send + Sync + Any {
-    /// Builds what the layer computes: the outputs, with their masks, for these inputs. Weights are declared on the way,
+    /// Builds the layer's computation: the outputs, with their masks, for these inputs. It also declares the weights,
     /// in the order of Keras's `layer.weights`.
     ///
-    /// Lowering never branches on a dimension that is not known: what must hold of one is a guard, which is checked
-    /// when inputs are given.
+    /// Lowering never branches on an unknown dimension: a condition on one becomes a guard, which is checked
+    /// when the inputs are known.
     ///
     /// # Errors
-    /// Inputs this layer cannot take: their number, rank, or a dimension.
+    /// Inputs that the layer rejects: their number, their rank, or a dimension.
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>>;
 
-    /// Says how the layer is written for a target, where that differs from its file: `out` starts from what the file said,
-    /// with what all layers share already translated. What the target cannot say or computes differently is a warning.
+    /// Writes the layer for a target, where that differs from its file: `out` starts from the file's configuration,
+    /// with the keys that all layers share already translated. What the target cannot represent or computes differently
+    /// must be a warning.
     ///
-    /// A layer of the caller's own starts from its configuration as it is.
+    /// A custom layer starts from its unchanged configuration.
     ///
     /// # Errors
-    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for a layer that does not fit its own configuration.
+    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for a layer that does not match its own configuration.
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let _ = (target, out);
         Ok(())
     }
 
-    /// The layer as it runs from the last step of a sequence to the first, for `Bidirectional`; `None` for a layer that
-    /// has no direction.
+    /// The same layer, running from the last step of a sequence to the first, for `Bidirectional`; `None` for a layer
+    /// without a direction.
     fn turned(&self) -> Option<Arc<dyn LayerDef>> {
         None
     }
 
-    /// Whether the layer knows what to do with complex tensors. Others are never given one.
+    /// Whether the layer supports complex tensors. Others are never called with one.
     fn takes_complex(&self) -> bool {
         false
     }
 
-    /// The element type the layer wants its input to have, where it is not floating point.
+    /// The element type that the layer requires of its input, if it is not floating point.
     fn input_type(&self) -> Option<ValueType> {
         None
     }
@@ -63,13 +64,13 @@ pub struct WeightDecl {
     pub dtype: DType,
     /// Whether training changes it (as long as the layer is trainable).
     pub trainable: bool,
-    /// What it holds when a file loaded without `strict` does not have it.
+    /// The value that replaces it if the file lacks it and is loaded without `strict`.
     pub fill: Fill,
     /// The objects between the layer and the variable, outermost first.
     pub scope: Vec<Scope>,
 }
 
-/// The value of a weight a file does not have.
+/// The value of a weight that is not in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fill {
     /// Zeros.
@@ -85,20 +86,20 @@ pub struct Scope {
     pub name: String,
     /// The attribute that holds it, as `.keras` files name it: `cell`, `forward_layer`, `query_dense`.
     pub attr: String,
-    /// Which producers write the name into a weight's name.
+    /// The rule by which producers include the name in a weight's name.
     pub kind: ScopeKind,
 }
 
-/// Which producers write a [`Scope`]'s name into the names of weights.
+/// The producers that include a [`Scope`]'s name in the names of weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScopeKind {
-    /// All of them: a direction of Bidirectional, a projection of an attention layer.
+    /// All producers: a direction of Bidirectional, a projection of an attention layer.
     Always,
-    /// Keras does, TensorFlow.js does not: a recurrent cell.
+    /// Keras, but not TensorFlow.js: a recurrent cell.
     Cell,
-    /// Keras 3 does, Keras 2 and TensorFlow.js do not: the layer inside TimeDistributed.
+    /// Keras 3, but not Keras 2 or TensorFlow.js: the layer inside TimeDistributed.
     Wrapped,
-    /// A layer of a wrapped model: Keras 2 and TensorFlow.js start the weight's name anew with it.
+    /// A layer of a wrapped model: in Keras 2 and TensorFlow.js the weight's name starts again with it.
     Restart,
 }
 
@@ -116,21 +117,21 @@ impl WeightDecl {
         }
     }
 
-    /// The same weight, not changed by training's gradients.
+    /// The same weight, not trainable.
     #[must_use]
     pub fn frozen(mut self) -> Self {
         self.trainable = false;
         self
     }
 
-    /// The same weight, ones when a file does not have it.
+    /// The same weight, filled with ones if it is not in the file.
     #[must_use]
     pub fn ones(mut self) -> Self {
         self.fill = Fill::Ones;
         self
     }
 
-    /// The same weight, known by another name too.
+    /// The same weight, with another name as well.
     #[must_use]
     pub fn alias(mut self, name: &'static str) -> Self {
         self.aliases.push(name);

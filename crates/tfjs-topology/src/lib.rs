@@ -1,5 +1,5 @@
-//! Keras topologies: typed layers, lowered to programs and the table of their calls; weight slots, name binding; no
-//! tensor anywhere.
+//! Keras topologies: parses typed layers, lowers them to programs and a table of calls, and binds weight slots by name.
+//! There are no tensors in this crate.
 
 pub mod activation;
 pub mod bind;

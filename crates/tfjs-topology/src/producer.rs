@@ -1,9 +1,9 @@
-//! Who wrote a model, because the same JSON means different arithmetic by its writer.
+//! The producer of a model: the same JSON means different arithmetic for different producers.
 
 use serde_json::Value;
 use std::fmt;
 
-/// The framework whose meaning a file has.
+/// The framework whose rules apply to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Family {
@@ -17,15 +17,15 @@ pub enum Family {
     Keras3,
 }
 
-/// The most characters of a version.
+/// The most characters of a version that are kept.
 const LONGEST_VERSION: usize = 32;
 
-/// Who wrote a model.
+/// The software that wrote a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Producer {
     /// The framework.
     pub family: Family,
-    /// Its version, when the file says it: ASCII letters, digits and `.+-_` only.
+    /// Its version, if the file states it: only ASCII letters, digits and `.+-_`.
     pub version: Option<String>,
 }
 
@@ -35,7 +35,7 @@ impl Producer {
         Producer { family, version: None }
     }
 
-    /// Reads `tfjs`, `keras1`, `keras2`, `keras3`, as the command line takes them.
+    /// Parses `tfjs`, `keras1`, `keras2`, `keras3`, as on the command line.
     pub fn from_name(name: &str) -> Option<Self> {
         Some(Producer::of(match name {
             "tfjs" => Family::TensorFlowJs,
@@ -46,8 +46,8 @@ impl Producer {
         }))
     }
 
-    /// Detects the producer: by `keras_version`, then `generatedBy`, then by the shape of the JSON, which
-    /// Keras 3 changed in three places.
+    /// Detects the producer: by `keras_version`, then `generatedBy`, then by the form of the JSON, in which
+    /// Keras 3 differs in three places.
     pub fn detect(keras_version: Option<&str>, generated_by: Option<&str>, model: &Value) -> Self {
         [keras_version, generated_by]
             .into_iter()
@@ -68,7 +68,7 @@ impl Producer {
             Some(3) => Family::Keras3,
             _ => return None,
         };
-        // What a version cannot have in it is cut off: the text is a file's, and is shown.
+        // Characters that a version cannot contain are cut off, because the text comes from a file and is shown.
         let is_of_version = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '-' | '_');
         let version: String = version.chars().take_while(is_of_version).take(LONGEST_VERSION).collect();
         Some(Producer { family, version: major.map(|_| version) })
@@ -84,7 +84,7 @@ impl Producer {
         self.family == Family::Keras3
     }
 
-    /// Whether the file says a version that is older than this one.
+    /// Whether the file states a version older than this one.
     pub fn is_before(&self, major: u32, minor: u32) -> bool {
         let numbers = self.version.as_deref().unwrap_or_default().split('.');
         let mut numbers = numbers.map_while(|part| part.parse::<u32>().ok());
@@ -92,7 +92,7 @@ impl Producer {
         found.is_some_and(|found| found < (major, minor))
     }
 
-    /// Whether a `training` argument of a call holds when this producer predicts.
+    /// Whether a `training` argument of a call has an effect when this producer predicts.
     pub fn obeys_training(&self) -> bool {
         matches!(self.family, Family::Keras1 | Family::Keras2)
     }
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_are_cut_where_they_are_none() {
+    fn versions_are_cut_at_invalid_characters() {
         check(Some("2.15\u{1b}]0;x\u{7}\nverified:\tall"), None, Value::Null, "Keras 2 (2.15)");
         check(Some("2.15\u{202e}1"), None, Value::Null, "Keras 2 (2.15)");
         check(Some("2.4.0+nv20.12-rc1_x"), None, Value::Null, "Keras 2 (2.4.0+nv20.12-rc1_x)");

@@ -1,4 +1,4 @@
-//! What is known while a file is read: its producer, the caller's own layers, the budgets.
+//! The context of parsing a file: its producer, custom layers, limits.
 
 use crate::config::Config;
 use crate::layer::LayerDef;
@@ -11,15 +11,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use tfjs_manifest::{Account, Limits, Result, Warnings};
 
-/// Reads the configuration of a custom layer into its description.
+/// Parses the configuration of a custom layer.
 pub type Describe = dyn Fn(&Config<'_>) -> Result<Arc<dyn LayerDef>> + Send + Sync;
 
-/// Layers of the caller's own, looked up by class name before the built-in ones.
+/// Custom layers, looked up by class name before the built-in ones.
 #[derive(Clone, Default)]
 pub struct CustomDefs(BTreeMap<String, Arc<Describe>>);
 
 impl CustomDefs {
-    /// Adds a class. `Package>Name` in a file finds `Package>Name` first, then `Name`.
+    /// Adds a class. For `Package>Name` in a file, `Package>Name` is looked up first, then `Name`.
     pub fn insert(&mut self, class: impl Into<String>, describe: Arc<Describe>) {
         self.0.insert(class.into(), describe);
     }
@@ -29,7 +29,7 @@ impl CustomDefs {
         self.0.get(class).or_else(|| self.0.get(class.rsplit('>').next()?))
     }
 
-    /// The names there are.
+    /// The class names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
@@ -41,31 +41,31 @@ impl fmt::Debug for CustomDefs {
     }
 }
 
-/// What is known while a file is read.
+/// The context of parsing a file.
 #[derive(Clone, Debug)]
 pub struct ReadCx<'a> {
-    /// Who wrote the file.
+    /// The software that wrote the file.
     pub producer: &'a Producer,
-    /// The caller's own layers.
+    /// Custom layers.
     pub custom: CustomDefs,
-    /// The budgets.
+    /// The limits.
     pub limits: Limits,
-    /// How many models and wrappers are around what is being read.
+    /// The number of models and wrappers around the part being parsed.
     pub depth: u64,
-    /// What was noticed and does not stop the model from loading; one list for all depths.
+    /// Findings that do not stop the model from loading; one list for all depths.
     pub warnings: Rc<RefCell<Warnings>>,
-    /// Layers read so far, of all models and wrappers.
+    /// The number of layers parsed so far, in all models and wrappers.
     pub layers: Rc<Cell<u64>>,
-    /// What is spent of the memory for what is built from the file; one account for all depths.
+    /// The memory spent on structures built from the file; one account for all depths.
     pub(crate) account: Rc<Account>,
-    /// Suggestions of class names.
+    /// Suggestions for class names.
     pub(crate) hints: Rc<Hints>,
-    /// The keys that were asked for, whether they are there or not.
+    /// The keys that were read, whether they are present or not.
     #[cfg(test)]
     pub(crate) asked: Rc<RefCell<std::collections::BTreeSet<String>>>,
 }
 
-/// Findings beyond this many are counted only.
+/// The most findings that get a suggestion.
 const HINTS: u32 = 100;
 
 impl<'a> ReadCx<'a> {
@@ -85,23 +85,23 @@ impl<'a> ReadCx<'a> {
         }
     }
 
-    /// Records something that does not stop the model from loading.
+    /// Records a finding that does not stop the model from loading.
     pub fn warn(&self, warning: impl AsRef<str>) {
         self.warnings.borrow_mut().push(warning);
     }
 
-    /// Spends the budget of layers.
+    /// Spends one layer of the limit.
     ///
     /// # Errors
     /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) past [`Limits::layers`].
     pub(crate) fn spend_layer(&self) -> Result<()> {
-        // The outermost model is an entry like any other, and no layer.
+        // The outermost model is an entry too, but not a layer.
         let before = self.layers.get();
         self.layers.set(before + 1);
         Limits::check("layers", before, self.limits.layers)
     }
 
-    /// One model or wrapper deeper.
+    /// The context one model or wrapper deeper.
     ///
     /// # Errors
     /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) past [`Limits::nesting`].

@@ -1,5 +1,5 @@
-//! The one list of layers. Everything that depends on which layers exist is generated from it, so a class that is listed
-//! and not read, lowered or written does not compile.
+//! The list of layers. All code that depends on the set of layers is generated from it, so a listed class that cannot
+//! be parsed, lowered or written does not compile.
 
 use crate::config::Config;
 use crate::layer::LayerDef;
@@ -12,7 +12,7 @@ use tfjs_manifest::{Error, Result, Setting};
 
 /// Calls a macro with every layer: `family::file::Type = "ClassName" | "OtherClassName";`.
 ///
-/// The path is the layer's file, below `layers`.
+/// The path is that of the layer's file in `layers`.
 #[macro_export]
 macro_rules! for_each_layer {
     ($callback:path) => {
@@ -98,12 +98,12 @@ macro_rules! for_each_layer {
     };
 }
 
-/// A layer of the list: how it is read from its configuration, and who knows its classes.
+/// A layer of the list: parses its configuration, and states which of its classes exist in TensorFlow.js.
 pub trait FromConfig: LayerDef + Sized {
-    /// The classes of the layer that TensorFlow.js 4.22 has registered; the others are written with a warning.
+    /// The classes of the layer that TensorFlow.js 4.22 has; the others are written with a warning.
     const IN_TENSORFLOW_JS: &'static [&'static str];
 
-    /// Reads the configuration; `class` tells rank variants apart.
+    /// Parses the configuration; `class` distinguishes the variants.
     ///
     /// # Errors
     /// A missing or wrong field, at its JSON path.
@@ -112,7 +112,7 @@ pub trait FromConfig: LayerDef + Sized {
 
 macro_rules! declare {
     ($($family:ident :: $file:ident :: $type:ident = $($class:literal)|+ ;)*) => {
-        /// A layer of one of the known classes, or one of the caller's own.
+        /// A layer of a known class, or a custom one.
         #[derive(Clone, Debug)]
         #[non_exhaustive]
         pub enum Layer {
@@ -120,7 +120,7 @@ macro_rules! declare {
                 #[doc = concat!("See [`", stringify!($type), "`](crate::layers::", stringify!($family), "::", stringify!($file), "::", stringify!($type), ").")]
                 $type(Arc<layers::$family::$file::$type>),
             )*
-            /// A layer of the caller's own.
+            /// A custom layer.
             Custom(Arc<dyn LayerDef>),
         }
 
@@ -140,12 +140,12 @@ macro_rules! declare {
                 })
             }
 
-            /// Whether TensorFlow.js 4.22 has this class, one of the layer's.
+            /// Whether TensorFlow.js 4.22 has this class of the layer.
             pub(crate) fn is_in_tensorflow_js(&self, class: &str) -> bool {
                 !matches!(self, Layer::Custom(_)) && is_in_tensorflow_js(class)
             }
 
-            /// The description.
+            /// The layer definition.
             pub fn def(&self) -> &dyn LayerDef {
                 match self {
                     $(Layer::$type(layer) => &**layer,)*
@@ -157,36 +157,35 @@ macro_rules! declare {
 }
 for_each_layer!(declare);
 
-/// A layer read from its configuration, and the keys nobody needed.
+/// A parsed layer, and the keys that were not read.
 #[derive(Clone, Debug)]
 pub struct ReadLayer {
     /// The layer.
     pub layer: Layer,
-    /// Configuration keys with a value that the layer does not know.
+    /// Configuration keys with a value that the layer does not have.
     pub ignored: Vec<String>,
 }
 
 impl Layer {
-    /// Reads a layer of the caller's own or of a known class.
+    /// Parses a custom layer or one of a known class.
     ///
     /// # Errors
     /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an unknown class, with the nearest known
-    /// name; what the layer's own constructor refuses.
+    /// name; errors of the layer's own parser.
     pub fn read(class: &str, map: &Map<String, Value>, cx: &ReadCx<'_>) -> Result<ReadLayer> {
         let config = Config::new(map, cx);
         let layer = match cx.custom.get(class) {
             Some(describe) => describe(&config).map(Layer::Custom)?,
             None => Layer::read_known(built_in_name(class), &config).unwrap_or_else(|| Err(unknown(class, cx)))?,
         };
-        // A custom layer keeps what it wants to itself: only built-in ones promise to know their keys.
+        // Only built-in layers read all keys they know, so unread keys of custom layers are not reported.
         let ignored = if matches!(layer, Layer::Custom(_)) { Vec::new() } else { config.ignored() };
         Ok(ReadLayer { layer, ignored })
     }
 }
 
-/// Keras writes some built-in classes with a package: `Keras>Dense`, `keras.layers>Dense`, and KerasNLP and KerasHub
-/// register theirs. TensorFlow 1.13 to 2.2 wrote
-/// one with the version of its arithmetic.
+/// The plain name of a class. Keras writes some built-in classes with a package: `Keras>Dense`, `keras.layers>Dense`;
+/// KerasNLP and KerasHub register theirs with one. TensorFlow 1.13 to 2.2 added a version to some names.
 pub(crate) fn built_in_name(class: &str) -> &str {
     let name = match class.rsplit_once('>') {
         Some(("Keras" | "keras" | "keras.layers" | "keras_nlp" | "keras_hub", name)) => name,
@@ -194,10 +193,10 @@ pub(crate) fn built_in_name(class: &str) -> &str {
     };
     match name {
         "BatchNormalizationV1" | "BatchNormalizationV2" => "BatchNormalization",
-        // TensorFlow 1.13 and its previews wrote these for the layers that choose cuDNN themselves.
+        // TensorFlow 1.13 and its previews wrote these for layers that use cuDNN automatically.
         "UnifiedLSTM" | "LSTMV1" | "LSTMV2" => "LSTM",
         "UnifiedGRU" | "GRUV1" | "GRUV2" => "GRU",
-        // Keras 3's `FeatureSpace` writes these for layers of its own that do the same.
+        // Keras 3's `FeatureSpace` writes these for its own layers that compute the same.
         "TFDConcat" => "Concatenate",
         "TFDIdentity" => "Identity",
         name => name,

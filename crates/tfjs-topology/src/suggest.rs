@@ -1,6 +1,6 @@
-//! The nearest known name, for messages about unknown ones. Names may be as long and as many as a hostile file has
-//! room for, and comparing two takes the product of their lengths, in time and in memory: long ones are not compared,
-//! and no more than some.
+//! Suggests the nearest known name in messages about unknown ones. A hostile file may contain many long names, and
+//! comparing two takes time and memory proportional to the product of their lengths. Long names are therefore not
+//! compared, and the number of comparisons is limited.
 
 use std::cell::Cell;
 
@@ -8,20 +8,20 @@ use std::cell::Cell;
 const LONGEST: usize = 128;
 /// The most names that one is compared with.
 const MOST: usize = 1000;
-/// From here on a name is near.
+/// The similarity from which a name counts as near.
 const NEAR: f64 = 0.6;
 
-/// Suggestions that may still be made: each compares with many names, and a hostile file could ask for many.
+/// The remaining number of suggestions: each is compared with many names, and a hostile file could request many.
 #[derive(Debug)]
 pub(crate) struct Hints(Cell<u32>);
 
 impl Hints {
-    /// So many.
+    /// Allows `count` suggestions.
     pub(crate) fn new(count: u32) -> Self {
         Hints(Cell::new(count))
     }
 
-    /// As [`nearest`], unless that was asked for too often.
+    /// As [`nearest`], until the allowed number is used up; then empty.
     pub(crate) fn nearest<'a>(&self, name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
         let Some(left) = self.0.get().checked_sub(1) else { return String::new() };
         self.0.set(left);
@@ -29,7 +29,7 @@ impl Hints {
     }
 }
 
-/// `; did you mean ...?` for a near name, nothing otherwise.
+/// `; did you mean ...?` if a near name exists, otherwise empty.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let best = known
         .into_iter()
@@ -43,13 +43,13 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     }
 }
 
-/// From 0 for names that have nothing in common, or are not compared, to 1 for the same.
+/// The similarity, from 0 for names that have nothing in common or are too long, to 1 for equal names.
 pub(crate) fn similarity(a: &str, b: &str) -> f64 {
     if a.len().max(b.len()) > LONGEST { 0.0 } else { strsim::normalized_damerau_levenshtein(a, b) }
 }
 
-/// What their lengths say: every character that one has more is a difference. In bytes, of which a character has up
-/// to four.
+/// Whether the lengths allow names to be near: each additional character is a difference. Only lengths of ASCII names
+/// are compared, because other characters have several bytes.
 fn can_be_near(a: &str, b: &str) -> bool {
     let (short, long) = (a.len().min(b.len()), a.len().max(b.len()));
     long <= LONGEST && (!(a.is_ascii() && b.is_ascii()) || short as f64 >= NEAR * long as f64)

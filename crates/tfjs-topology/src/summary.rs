@@ -1,4 +1,4 @@
-//! A model as a table, as Keras users know it: layers, output shapes, numbers of parameters. Reads no weights.
+//! A model as a table in Keras's form: layers, output shapes, numbers of parameters. Weights are not read.
 //!
 //! Reference: `print_summary` in Keras 2's `keras/src/utils/layer_utils.py`.
 
@@ -10,9 +10,9 @@ use std::fmt::Write;
 use std::rc::Rc;
 use tfjs_manifest::text::escaped;
 
-/// The table of a model, in lines of `width` characters (65 for a chain of layers and 98 for a graph, if `None`).
+/// The table of a model, in lines of `width` characters (if `None`, 65 for a chain of layers and 98 for a graph).
 ///
-/// A model in the model is one row, with the parameters of all its layers. `graph` is the definition resolved.
+/// A nested model is one row, with the parameters of all its layers. `graph` is the lowered definition.
 pub fn summary(def: &ModelDef, graph: &ModelGraph, width: Option<usize>) -> String {
     let table = if is_chain(&def.root) {
         Table::new(width.unwrap_or(65), &[0.45, 0.85, 1.0])
@@ -42,7 +42,7 @@ pub fn summary(def: &ModelDef, graph: &ModelGraph, width: Option<usize>) -> Stri
     out
 }
 
-/// The layers Keras lists: a Sequential's input is not one of them.
+/// The layers that Keras lists: without a Sequential's input.
 fn listed(model: &Submodel) -> impl Iterator<Item = &LayerEntry> {
     let sequential = model.kind == SubmodelKind::Sequential;
     model.layers.iter().filter(move |entry| !(sequential && matches!(entry.body, LayerBody::Input(_))))
@@ -50,13 +50,13 @@ fn listed(model: &Submodel) -> impl Iterator<Item = &LayerEntry> {
 
 fn class_of(entry: &LayerEntry) -> &str {
     match &entry.body {
-        // Old files and TensorFlow.js say `Model`.
+        // Old files and TensorFlow.js write `Model`.
         LayerBody::Model(model) if model.kind == SubmodelKind::Functional => "Functional",
         _ => &entry.class_name,
     }
 }
 
-/// Whether each layer is called once, with the output of the one before.
+/// Whether each layer is called once, with the output of the previous one.
 fn is_chain(model: &Submodel) -> bool {
     let mut taken = HashSet::new();
     let mut once = |call: &crate::call::Call<TensorRef>| {
@@ -67,7 +67,7 @@ fn is_chain(model: &Submodel) -> bool {
         || (model.inputs.len() == 1 && model.layers.iter().all(|e| e.calls.len() <= 1 && e.calls.iter().all(&mut once)))
 }
 
-/// `['x[0][0]', 'dense[1][0]']`: layer, call and output of every tensor a layer takes.
+/// `['x[0][0]', 'dense[1][0]']`: layer, call and output of every input tensor of a layer.
 fn connected_to(model: &Submodel, entry: &LayerEntry) -> String {
     let names = entry.calls.iter().flat_map(|call| call.tensors()).map(|tensor| {
         let name = model.layers.get(tensor.layer).map_or("?", |from| from.name.as_str());
@@ -76,7 +76,7 @@ fn connected_to(model: &Submodel, entry: &LayerEntry) -> String {
     format!("[{}]", names.collect::<Vec<_>>().join(", "))
 }
 
-/// The weights of a layer, or of all layers of a model, at the top of the graph.
+/// The weights of a layer, or of all layers of a model, at the top level of the graph.
 fn slots<'a>(graph: &'a ModelGraph, name: &str) -> impl Iterator<Item = &'a WeightSlot> {
     let inside = format!("{name}/");
     let name = name.to_string();
@@ -84,7 +84,7 @@ fn slots<'a>(graph: &'a ModelGraph, name: &str) -> impl Iterator<Item = &'a Weig
     layers.flat_map(|layer| &layer.slots).map(|slot| &graph.slots[slot.0])
 }
 
-/// Numbers and the bytes they take.
+/// A number of parameters and their size in bytes.
 #[derive(Clone, Copy, Default)]
 struct Size {
     parameters: u64,
@@ -101,7 +101,7 @@ impl Size {
     }
 }
 
-/// `1.36 KB`, in Keras's words.
+/// `1.36 KB`, in Keras's format.
 fn readable(bytes: u64) -> String {
     let mut size = bytes as f64;
     for unit in ["Byte", "KB", "MB", "GB", "TB"] {
@@ -113,14 +113,14 @@ fn readable(bytes: u64) -> String {
     format!("{size:.2} PB")
 }
 
-/// The types of what layers give, by path.
+/// The types of the outputs of layers, by path.
 struct Shapes<'a> {
     graph: &'a ModelGraph,
     /// The outputs of the calls of each layer, in order of execution.
     outputs: HashMap<&'a str, Vec<Vec<&'a TensorType>>>,
 }
 
-/// The shapes that each call of a layer gives.
+/// The output shapes of each call of a layer.
 type Calls = Vec<Vec<String>>;
 
 impl<'a> Shapes<'a> {
@@ -134,7 +134,7 @@ impl<'a> Shapes<'a> {
         Shapes { graph, outputs }
     }
 
-    /// The outputs of a layer of the outermost model: a shape, a list of shapes, or `multiple` where its calls
+    /// The outputs of a layer of the outermost model: a shape, a list of shapes, or `multiple` if its calls
     /// differ.
     fn output(&self, root: &Submodel, entry: &LayerEntry) -> String {
         if let LayerBody::Input(declared) = &entry.body {
@@ -153,8 +153,8 @@ impl<'a> Shapes<'a> {
         }
     }
 
-    /// The shapes each call of a layer or model gives. `known` has those of the layers seen so far, by path: a layer may
-    /// give many outputs.
+    /// The output shapes of each call of a layer or model. `known` caches those of the layers seen so far, by path,
+    /// because a layer may have many outputs.
     fn calls(&self, entry: &LayerEntry, path: &str, known: &mut HashMap<String, Rc<Calls>>) -> Rc<Calls> {
         if let Some(calls) = known.get(path) {
             return calls.clone();
@@ -196,22 +196,22 @@ fn tuple(shape: &SymShape) -> String {
     }
 }
 
-/// Columns of fixed width whose text goes on in the next line.
+/// Columns of fixed width whose text wraps to the next line.
 struct Table {
     width: usize,
-    /// Where each column ends.
+    /// The end of each column.
     ends: Vec<usize>,
 }
 
 impl Table {
     fn new(width: usize, fractions: &[f64]) -> Table {
-        // Narrower columns could not take a character.
+        // Narrower columns could not hold a character.
         let width = width.max(40);
         Table { width, ends: fractions.iter().map(|f| (width as f64 * f) as usize).collect() }
     }
 
     fn rule(&self, out: &mut String, with: char) {
-        // SIZE: the width is the caller's.
+        // SIZE: the width is given by the caller.
         out.extend(std::iter::repeat_n(with, self.width));
         out.push('\n');
     }
@@ -224,7 +224,7 @@ impl Table {
             let mut line = String::from(" ");
             for (column, text) in left.iter_mut().enumerate() {
                 let start = column.checked_sub(1).map_or(0, |before| self.ends[before]);
-                // Two spaces and the first column's indent keep columns apart.
+                // Two spaces and the first column's indent separate columns.
                 let apart = if column + 1 == columns { 0 } else { 3 };
                 let (now, later) = split(text, (self.ends[column] - start).saturating_sub(apart).max(1));
                 line.push_str(now);
@@ -242,7 +242,7 @@ impl Table {
     }
 }
 
-/// What fits into a line, which ends early behind an element of a list, and what is left.
+/// Splits text into the part that fits a line, which may end early after an element of a list, and the rest.
 fn split(text: &str, width: usize) -> (&str, &str) {
     let fits = text.char_indices().nth(width).map_or(text.len(), |(i, _)| i);
     let breaks = ["),", "},", "],", "',"].iter().filter_map(|end| text[..fits].find(end).map(|at| at + end.len()));

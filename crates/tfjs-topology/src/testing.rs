@@ -1,4 +1,4 @@
-//! The one door layer tests go through, so that a change of the traits touches this file only.
+//! Helpers for the tests of layers, so that a change of the traits affects only this file.
 
 use crate::call::Call;
 use crate::encode::{Encoded, Target, encode};
@@ -28,7 +28,7 @@ fn call(inputs: &[&str]) -> Call<TensorType> {
     Call::of(inputs.iter().map(|shape| TensorType::float(shape.parse().expect("a shape such as `?,3`"))))
 }
 
-/// The output shapes for these input shapes.
+/// Checks the output shapes for these input shapes.
 #[track_caller]
 pub(crate) fn check_infer(class: &str, config: Value, inputs: &[&str], outputs: &[&str]) {
     let layer = read_layer(class, config).unwrap();
@@ -38,7 +38,7 @@ pub(crate) fn check_infer(class: &str, config: Value, inputs: &[&str], outputs: 
     assert_eq!(found, expect);
 }
 
-/// The weights for these input shapes, as `scope/kernel[3,8]`.
+/// Checks the weights for these input shapes, as `scope/kernel[3,8]`.
 #[track_caller]
 pub(crate) fn check_weights(class: &str, config: Value, inputs: &[&str], weights: &[&str]) {
     let layer = read_layer(class, config).unwrap();
@@ -50,7 +50,7 @@ pub(crate) fn check_weights(class: &str, config: Value, inputs: &[&str], weights
     assert_eq!(declared.iter().map(text).collect::<Vec<_>>(), weights);
 }
 
-/// The message with which reading, inference or the weights refuse.
+/// Checks the message with which parsing or lowering fails.
 #[track_caller]
 pub(crate) fn check_refused(class: &str, config: Value, inputs: &[&str], message: &str) {
     let call = call(inputs);
@@ -59,32 +59,33 @@ pub(crate) fn check_refused(class: &str, config: Value, inputs: &[&str], message
     assert_eq!(error.to_string(), message);
 }
 
-/// The program of a layer that predicts. Inputs are `?,5,3`; `?,5,3 masked` with a mask of batch and time; `int32 ?,5`.
+/// Checks the program of a layer in prediction. Inputs are `?,5,3`; `?,5,3 masked` with a mask of batch and time;
+/// `int32 ?,5`.
 #[track_caller]
 pub(crate) fn check_program(class: &str, config: Value, inputs: &[&str], program: Expect) {
     check_program_of(Family::Keras2, class, config, inputs, program);
 }
 
-/// The program of a layer that predicts as a producer means it.
+/// Checks the program of a layer in prediction, for a producer.
 #[track_caller]
 pub(crate) fn check_program_of(family: Family, class: &str, config: Value, inputs: &[&str], program: Expect) {
     program.assert_eq(&alone(Phase::Predict, family, class, config, inputs).unwrap().program.to_string());
 }
 
-/// The program of a layer that is trained.
+/// Checks the program of a layer in training.
 #[track_caller]
 pub(crate) fn check_trained(family: Family, class: &str, config: Value, inputs: &[&str], program: Expect) {
     program.assert_eq(&alone(Phase::Train, family, class, config, inputs).unwrap().program.to_string());
 }
 
-/// The message with which a phase refuses a layer.
+/// Checks the message with which a layer fails in a phase.
 #[track_caller]
 pub(crate) fn check_refused_in(phase: Phase, class: &str, config: Value, inputs: &[&str], message: &str) {
     let error = alone(phase, Family::Keras2, class, config, inputs).expect_err("this is to be refused");
     assert_eq!(error.to_string(), message);
 }
 
-/// What a layer computes in a step of training, by the interpreter.
+/// Evaluates a training step of a layer with the interpreter.
 #[track_caller]
 pub(crate) fn train(
     family: Family,
@@ -116,7 +117,7 @@ pub(crate) fn encoded(family: Family, model: &Value) -> Encoded {
     encode(&def, Target::TensorFlowJs, &Limits::default()).unwrap()
 }
 
-/// One layer behind an input of this shape, in a Sequential.
+/// A Sequential of an input of this shape and one layer.
 pub(crate) fn after_input(shape: &Value, class: &str, config: &Value) -> Value {
     let mut config = config.clone();
     config["name"] = "l".into();
@@ -126,8 +127,8 @@ pub(crate) fn after_input(shape: &Value, class: &str, config: &Value) -> Value {
     ] } })
 }
 
-/// These keys of a layer behind an input of this shape are written so for TensorFlow.js, with these warnings (the
-/// layer's name left out).
+/// Checks how these keys of a layer with an input of this shape are written for TensorFlow.js, and the warnings
+/// (without the layer's name).
 #[track_caller]
 pub(crate) fn check_encoded(
     family: Family,

@@ -1,9 +1,9 @@
-//! Types of values that flow through a model, as far as they are known without running it.
+//! Types of values in a model, as far as they are known without running it.
 
 use std::fmt;
 use tfjs_manifest::{Error, Limits, Result, Shape};
 
-/// A dimension: a number, or not known before the inputs are (the batch, a sequence's length).
+/// A dimension: a number, or `None` if it is known only with the inputs (the batch, a sequence's length).
 pub type Dim = Option<usize>;
 
 /// A shape of which some dimensions may be unknown. The batch is the first dimension.
@@ -11,7 +11,7 @@ pub type Dim = Option<usize>;
 pub struct SymShape(pub Vec<Dim>);
 
 impl SymShape {
-    /// A shape of these dimensions.
+    /// A shape with these dimensions.
     pub fn new(dims: impl Into<Vec<Dim>>) -> Self {
         SymShape(dims.into())
     }
@@ -39,10 +39,10 @@ impl SymShape {
         self.rank() == dims.len() && self.0.iter().zip(dims).all(|(want, &is)| want.is_none_or(|w| w == is))
     }
 
-    /// An axis that may count from the end, as an index.
+    /// Converts an axis, which may count from the end, to an index.
     ///
     /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there is no such axis.
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if the axis does not exist.
     pub(crate) fn axis(&self, axis: i64) -> Result<usize> {
         let rank = self.rank() as i64;
         let index = if axis < 0 { axis + rank } else { axis };
@@ -52,7 +52,7 @@ impl SymShape {
         Err(Error::malformed(format!("`axis` {axis} does not exist in shape {self}")))
     }
 
-    /// The product of dimensions, unknown if one of them is.
+    /// The product of dimensions; unknown if one of them is.
     ///
     /// # Errors
     /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) on overflow.
@@ -80,7 +80,7 @@ impl fmt::Display for SymShape {
 impl std::str::FromStr for SymShape {
     type Err = Error;
 
-    /// Reads what `Display` writes; the brackets may be missing.
+    /// Parses the text that `Display` writes; the brackets are optional.
     fn from_str(text: &str) -> Result<Self> {
         let inner = text.trim().trim_start_matches('[').trim_end_matches(']');
         if inner.trim().is_empty() {
@@ -90,7 +90,7 @@ impl std::str::FromStr for SymShape {
             .split(',')
             .map(|dim| match dim.trim() {
                 "?" => Ok(None),
-                d => d.parse().map(Some).map_err(|_| Error::misuse(format!("`{d}` is no dimension"))),
+                d => d.parse().map(Some).map_err(|_| Error::misuse(format!("`{d}` is not a dimension"))),
             })
             .collect::<Result<Vec<Dim>>>()
             .map(SymShape)
@@ -101,12 +101,12 @@ impl std::str::FromStr for SymShape {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ValueType {
-    /// Floating point. The runtime decides the precision (single by default).
+    /// Floating point. The runtime determines the precision (single by default).
     #[default]
     Float,
     /// 32-bit integers: ids, counts.
     Int32,
-    /// 64-bit integers: what Keras's lookups give.
+    /// 64-bit integers, such as the results of Keras's lookups.
     Int64,
     /// Truth values.
     Bool,
@@ -115,7 +115,7 @@ pub enum ValueType {
 }
 
 impl ValueType {
-    /// The type of a Keras dtype name; mixed and reduced precisions are floating point.
+    /// The type with this Keras dtype name; mixed and reduced precisions are floating point.
     pub fn from_keras(name: &str) -> Option<ValueType> {
         Some(match name {
             "float32" | "float16" | "bfloat16" | "float64" | "mixed_float16" | "mixed_bfloat16" => ValueType::Float,
@@ -154,7 +154,7 @@ impl TensorType {
         TensorType { shape, dtype: ValueType::Float }
     }
 
-    /// Refuses what is larger than a value may be, as far as the shape is known.
+    /// Fails if the value exceeds the size limits, as far as the shape is known.
     ///
     /// # Errors
     /// [`Kind::Limit`](tfjs_manifest::Kind::Limit).
@@ -164,7 +164,7 @@ impl TensorType {
         Limits::check("elements (of one value)", Shape::new(known)?.elements() as u64, limits.elements)
     }
 
-    /// The same element type in another shape.
+    /// The same element type with another shape.
     pub(crate) fn with_shape(&self, dims: impl Into<Vec<Dim>>) -> Self {
         TensorType { shape: SymShape(dims.into()), dtype: self.dtype }
     }

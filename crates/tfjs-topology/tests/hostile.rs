@@ -1,5 +1,5 @@
-//! Topologies and manifests that make reading them expensive: sheer numbers, names as long as a file may be, calls
-//! that list everything. What is merely large is read in a time that grows with it, the rest is refused.
+//! Topologies and manifests that are expensive to parse: large numbers of layers, very long names, calls
+//! that list everything. Large inputs must be parsed in linear time; the others must be rejected.
 
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use tfjs_topology::parse::parse;
 use tfjs_topology::producer::{Family, Producer};
 use tfjs_topology::read::CustomDefs;
 
-/// Far more than any of these takes on a slow machine, and far less than their squares would.
+/// Far more than the linear time of any of these on a slow machine, and far less than quadratic time.
 const LONG: Duration = Duration::from_secs(60);
 
 fn graph(topology: &Value, limits: &Limits) -> Result<ModelGraph> {
@@ -36,7 +36,7 @@ fn input(name: &str) -> Value {
            "config": {"name": name, "batch_input_shape": [null, 1]}})
 }
 
-/// A layer of one weight.
+/// A layer with one weight.
 fn dense(name: &str, from: &str) -> Value {
     json!({"class_name": "Dense", "name": name, "inbound_nodes": [[[from, 0, 0, {}]]],
            "config": {"name": name, "units": 1, "use_bias": false}})
@@ -67,7 +67,7 @@ fn a_hundred_thousand_layers_in_the_worst_order() {
     const COUNT: usize = 100_000;
     let mut limits = Limits::default();
     (limits.layers, limits.nodes) = (2 * COUNT as u64, 2 * COUNT as u64);
-    // Every layer takes the output of the one after it in the file.
+    // Every layer takes the output of the next one in the file.
     let name = |i: usize| format!("dense_{i}");
     let from = |i: usize| if i + 1 == COUNT { "x".to_owned() } else { name(i + 1) };
     let layers: Vec<Value> = std::iter::once(input("x")).chain((0..COUNT).map(|i| dense(&name(i), &from(i)))).collect();
@@ -117,7 +117,7 @@ fn names_of_layers_as_long_as_a_file_may_be() {
     check_refused(graph(&topology, &Limits::default()), start, Kind::Malformed, "is not in the model");
 }
 
-/// Each name alone is short enough, and every layer would carry all of them.
+/// Each name is short enough, but every layer's path would contain all of them.
 #[test]
 fn names_of_models_inside_each_other_are_counted_together() {
     let mut model = alone("d");
@@ -141,7 +141,8 @@ fn unknown_classes_by_the_thousand() {
     assert_eq!(error.details().len(), 101);
 }
 
-/// TensorFlow.js numbers Keras's cells, so that a name with one more part is looked at too: of the model's weights.
+/// TensorFlow.js ignores the numbers of Keras's cells, so a name with one more part is tried too, but only for weights
+/// of the model.
 #[test]
 fn weights_of_an_optimizer_are_never_a_layers() {
     let lstm = json!({"class_name": "LSTM", "name": "l", "inbound_nodes": [[["x", 0, 0, {}]]],

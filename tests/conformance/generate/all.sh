@@ -7,7 +7,7 @@
 #   generate/all.sh gradients          only tests/goldens/gradients
 #   generate/all.sh training           only tests/goldens/training
 #   generate/all.sh networks           only tests/goldens/networks
-#   generate/all.sh --large [FOLDER]   only MobileNetV2-224, into FOLDER (default: mobilenet_v2_224 in the cache); never committed
+#   generate/all.sh --large NETWORK    only this network of keras2/large.py, into the cache; never committed
 #
 # GOLDEN_CACHE  where environments live (default: .cache/golden in the repository root)
 # PYTHON        a Python 3.11 (default: python3.11)
@@ -83,11 +83,8 @@ networks() {
 }
 
 if [[ ${1:-} == --large ]]; then
-  folder=${2:-$cache/mobilenet_v2_224}
-  mkdir -p "$folder"
-  folder=$(cd "$folder" && pwd)
   python_environment 2
-  GOLDEN_CASES=$cache/unused run_python 2 keras2/mobilenet_large.py "$folder"
+  GOLDEN_CASES=$cache/unused run_python 2 keras2/large.py "$2" "$cache/$2"
   exit
 fi
 

@@ -1,5 +1,5 @@
-//! A model too large to be checked in, from its path and from an HTTP server, on both engines: differences to
-//! its producer and times. `cargo xtask golden --large` runs it.
+//! Models too large to be checked in, from their paths and from an HTTP server, on both engines: differences to
+//! their producer and times. `cargo xtask golden --large` runs it.
 
 use harness::cases::Case;
 use io_harness::fault_server::{FaultServer, Reply};
@@ -9,27 +9,37 @@ use std::time::Instant;
 use tfjs::{Engine, LoadOptions};
 
 fn main() -> ExitCode {
-    let Some(folder) = std::env::args_os().nth(1).map(PathBuf::from) else {
-        eprintln!("usage: large FOLDER");
+    let folders: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    if folders.is_empty() {
+        eprintln!("usage: large FOLDER...");
         return ExitCode::from(2);
-    };
-    let case = Case::read("large".to_owned(), folder);
-    println!("{}, tolerance {:.0e}", case.about.producer, case.about.kind.tolerance());
-    println!("{:<8} {:<9} {:>11} {:>12} {:>12}", "from", "engine", "difference", "load", "predict");
+    }
     let mut failed = false;
+    for folder in folders {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        failed |= !compare(&Case::read(name, folder));
+    }
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Prints a line for each way to the model; whether all are as exact as they must be.
+fn compare(case: &Case) -> bool {
+    println!("{}: {}, tolerance {:.0e}", case.id, case.about.producer, case.about.kind.tolerance());
+    println!("{:<8} {:<9} {:>11} {:>12} {:>12}", "from", "engine", "difference", "load", "predict");
+    let mut passed = true;
     for engine in [Engine::Native, Engine::Candle] {
         for http in [false, true] {
             let from = if http { "http" } else { "path" };
-            match measure(&case, engine, http) {
+            match measure(case, engine, http) {
                 Ok(line) => println!("{from:<8} {:<9} {line}", engine.name()),
                 Err(why) => {
                     println!("{from:<8} {:<9} FAILED {why}", engine.name());
-                    failed = true;
+                    passed = false;
                 }
             }
         }
     }
-    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    passed
 }
 
 /// Difference, and the times of the fastest of three loads and of the first prediction with all inputs.

@@ -226,7 +226,7 @@ fn reshapes_that_do_not_fit() {
         (json!([-1, 4]), Kind::Malformed, "do not fit"),
         (json!([-1, -1]), Kind::Malformed, "at most one open dimension"),
         (json!([-1, 0]), Kind::Malformed, "do not fit"),
-        (json!([-2]), Kind::Malformed, "`-2` is no dimension"),
+        (json!([-2]), Kind::Malformed, "`-2` is not a dimension"),
         (json!([1u64 << 40, 1u64 << 40]), Kind::Limit, "elements"),
     ] {
         check_layer("Reshape", json!({"target_shape": target}), json!([null, 6]), kind, "layer `l`", says);

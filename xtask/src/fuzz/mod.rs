@@ -1,5 +1,5 @@
-//! A short run of every fuzz target, and of its seeds. The properties are those of `tests/harness/oracles`;
-//! what a run finds becomes a file in `tests/findings` and a named test.
+//! A short run of every fuzz target from its seeds. The properties are those of `tests/harness/oracles`;
+//! a finding is added as a file in `tests/findings` and a named test.
 
 mod seeds;
 
@@ -10,14 +10,14 @@ use std::process::Command;
 
 /// Seconds for each target.
 const SECONDS: u64 = 60;
-/// The most memory a target may take, in MiB, and the most seconds for one input.
+/// The most memory that a target may use, in MiB, and the most seconds for one input.
 const MEMORY: u64 = 2048;
 const TIMEOUT: u64 = 20;
 
-/// Runs the targets named, or all, each for a bounded time; `--seconds N` changes it, `--seeds` only makes the seeds.
+/// Runs the named targets, or all, each for a bounded time. `--seconds N` sets it; `--seeds` only makes the seeds.
 ///
 /// # Errors
-/// A finding, with the place of the input that shows it; tools that are not there.
+/// A finding, with the path of the input that shows it; missing tools.
 pub fn smoke(workspace: &Workspace, args: &[&str]) -> Outcome {
     let known = targets(&workspace.read("fuzz/Cargo.toml")?);
     let Options { seconds, targets, only_seeds } = options(args, &known)?;
@@ -28,7 +28,7 @@ pub fn smoke(workspace: &Workspace, args: &[&str]) -> Outcome {
         return Ok(());
     }
     tools(workspace)?;
-    // The versions the workspace is locked to; cargo adds what only fuzzing needs.
+    // The locked versions of the workspace; cargo adds the packages that only fuzzing needs.
     let lock = |name: &str| workspace.root.join(name);
     std::fs::copy(lock("Cargo.lock"), lock("fuzz/Cargo.lock")).map_err(|e| format!("cannot copy Cargo.lock: {e}"))?;
     let findings: Vec<&str> =
@@ -44,7 +44,7 @@ pub fn smoke(workspace: &Workspace, args: &[&str]) -> Outcome {
     }
 }
 
-/// The target's seeds first, then what comes of them.
+/// Runs the target's seeds first, then mutations of them.
 fn fuzz(workspace: &Workspace, target: &str, seconds: u64) -> Outcome {
     let [seconds, memory, timeout] =
         [format!("-max_total_time={seconds}"), format!("-rss_limit_mb={MEMORY}"), format!("-timeout={TIMEOUT}")];
@@ -58,7 +58,7 @@ fn fuzz(workspace: &Workspace, target: &str, seconds: u64) -> Outcome {
 }
 
 fn cargo_fuzz(workspace: &Workspace, args: &[&str]) -> Command {
-    // Sanitizers and coverage are nightly's; the toolchain that is pinned is for everything else.
+    // Sanitizers and coverage need the nightly toolchain; everything else uses the pinned one.
     program_in(workspace, "rustup", &[&["run", "nightly", "cargo", "fuzz"], args].concat())
 }
 

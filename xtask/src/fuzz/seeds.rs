@@ -1,24 +1,24 @@
-//! What fuzzing starts from: the conformance cases and small models, cut down to what each target reads, and
-//! every input that ever found something.
+//! Seeds of fuzzing: the conformance cases and small models, reduced to what each target reads, and
+//! every input of an earlier finding.
 
 use crate::workspace::Workspace;
 use serde_json::{Map, Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Inputs that found something, by target; `tests/oracles.rs` says what.
+/// Inputs of findings, by target; `tests/oracles.rs` explains them.
 pub const FINDINGS: &str = "tests/findings";
 
-/// Archives as the usual programs write them.
+/// Archives written by the usual programs.
 const ARCHIVES: &str = "tests/io/data/archives";
 
-/// Programs as text.
+/// Programs in text form.
 const PROGRAMS: &str = "fuzz/seeds/programs";
 
-/// Past this a model is too large to be changed thousands of times a second.
+/// Larger models are too slow to be mutated thousands of times a second.
 const MOST: usize = 12 << 10;
 
-/// Addresses of models, a NUL, paths of weight files: everything the rules of both speak of.
+/// Model addresses, a NUL, paths of weight files: examples for the rules of both.
 const URLS: &[&str] = &[
     "models/digits\0group1-shard1of2.bin",
     "C:\\m\\model.json\0./model.weights.bin",
@@ -33,14 +33,14 @@ const URLS: &[&str] = &[
     "gs://b\0.. /x",
 ];
 
-/// A model's folder, read.
+/// A model's folder, read into memory.
 struct Model {
     name: String,
     json: Value,
     weights: Vec<u8>,
 }
 
-/// Writes the seeds of a target and gives their folder.
+/// Writes the seeds of a target and returns their folder.
 ///
 /// # Errors
 /// Files that cannot be read or written.
@@ -96,7 +96,7 @@ fn paths_of(json: &Value) -> impl Iterator<Item = &str> {
     groups.filter_map(|group| group["paths"].as_array()).flatten().filter_map(Value::as_str)
 }
 
-/// What a target reads of a model.
+/// The parts of a model that a target reads.
 fn seeds(target: &str, model: &Model) -> Vec<Vec<u8>> {
     let with = |json: &Value, bytes: &[u8]| [json.to_string().as_bytes(), b"\0", bytes].concat();
     let few = &model.weights[..model.weights.len().min(16)];
@@ -108,7 +108,7 @@ fn seeds(target: &str, model: &Model) -> Vec<Vec<u8>> {
             let mut lean = lean(&model.json);
             let manifest = lean.as_object_mut().and_then(|map| map.shift_remove("weightsManifest"));
             let mut seeds = vec![with(&lean, few)];
-            // Plain floats are made by the target itself, for whatever the model becomes.
+            // Targets generate plain float weights themselves, for any mutation of the model.
             let odd = |text: &str| text.contains("quantization") || text.contains("\"string\"");
             if let Some(manifest) = manifest.filter(|manifest| odd(&manifest.to_string())) {
                 lean["weightsManifest"] = manifest;
@@ -120,7 +120,7 @@ fn seeds(target: &str, model: &Model) -> Vec<Vec<u8>> {
     }
 }
 
-/// Without what no layer reads: initializers and the like are most of a file.
+/// Removes what no layer reads: initializers and the like are most of a file.
 fn lean(value: &Value) -> Value {
     let dead = ["initializer", "regularizer", "constraint", "build_config", "compile_config", "training_config"];
     let more = ["module", "registered_name", "shared_object_id", "seed", "userDefinedMetadata", "optimizer"];

@@ -1,5 +1,5 @@
-//! Every published crate alone, with default features and without: a build of the whole workspace unifies
-//! features and hides what a crate forgot to ask for. Slow: each crate is checked with its own set.
+//! Builds every published crate alone, with and without default features: a build of the whole workspace unifies
+//! features and hides a missing feature of a dependency. This is slow, because each crate is checked separately.
 
 use crate::Outcome;
 use crate::run::{cargo, output, program_in, run};
@@ -8,13 +8,13 @@ use crate::workspace::Workspace;
 const PUBLISHED: &[&str] =
     &["tfjs-manifest", "tfjs-io", "tfjs-weights", "tfjs-topology", "tfjs-kernels", "tfjs-candle", "tfjs", "tfjs-cli"];
 
-/// The transport's features, each without the others.
+/// The features of the transport, each checked without the others.
 const TRANSPORT: &[&str] = &["archive", "cache", "http", "native-roots", "object-store", "cloud", "s3", "gcs", "azure"];
 
 /// Checks every published crate alone.
 ///
 /// # Errors
-/// The first that does not build, or not without a warning.
+/// The first crate that does not build, or builds with a warning.
 pub fn run_each(workspace: &Workspace) -> Outcome {
     for name in PUBLISHED {
         for features in [&["--no-default-features"][..], &[]] {
@@ -28,15 +28,15 @@ pub fn run_each(workspace: &Workspace) -> Outcome {
     Ok(())
 }
 
-/// The crates that build for [`WASM`]. The transport does without its backends.
+/// The crates that build for [`WASM`]; the transport is built without its backends.
 const PORTABLE: &[&str] = &["tfjs-manifest", "tfjs-io", "tfjs-weights", "tfjs-ir", "tfjs-topology", "tfjs-kernels"];
 
 const WASM: &str = "wasm32-unknown-unknown";
 
-/// Checks the portable crates for WebAssembly, if the toolchain has its standard library.
+/// Checks the portable crates for WebAssembly, if the toolchain has the standard library for it.
 ///
 /// # Errors
-/// The first that does not build, or not without a warning.
+/// The first crate that does not build, or builds with a warning.
 pub fn run_wasm(workspace: &Workspace) -> Outcome {
     let folder = output(program_in(workspace, "rustc", &["--print", "target-libdir", "--target", WASM]))?;
     if !std::path::Path::new(folder.trim()).is_dir() {

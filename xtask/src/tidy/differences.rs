@@ -1,5 +1,5 @@
-//! Every deliberate difference from TensorFlow.js stands in one table of ARCHITECTURE.md, and every row of
-//! it in the code.
+//! Every deliberate difference from TensorFlow.js is in a table of ARCHITECTURE.md, and every row of
+//! the table is marked in the code.
 
 use super::{Finding, Findings};
 use crate::source::Source;
@@ -18,12 +18,12 @@ pub fn check(workspace: &Workspace, files: &[TextFile]) -> Findings {
     Ok(compare(&marks, section.split("\n## ").next().unwrap_or_default()))
 }
 
-/// The lines of a file's marks; comments only.
+/// The lines of a file's marks, which count only in comments.
 fn marks(file: &TextFile) -> Vec<usize> {
     Source::new(&file.text).comments.iter().filter(|c| c.text.contains(MARK)).map(|c| c.line).collect()
 }
 
-/// As many rows naming a file as the file has marks.
+/// Checks that the number of rows that name a file is the number of marks in it.
 fn compare(marks: &[(String, usize)], section: &str) -> Vec<Finding> {
     let mut open: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     marks.iter().for_each(|(path, line)| open.entry(path).or_default().push(*line));
@@ -34,7 +34,7 @@ fn compare(marks: &[(String, usize)], section: &str) -> Vec<Finding> {
                 findings.push(Finding::new(
                     TABLE,
                     0,
-                    format!("the table says `{path}` differs, and no `{MARK}` there does"),
+                    format!("the table names `{path}`, which has no `{MARK}` mark for it"),
                 ));
             }
         }

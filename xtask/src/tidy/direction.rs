@@ -1,8 +1,8 @@
-//! The modules of tfjs-io know each other in one direction: each names only those before it in [`ORDER`], so there is
-//! no cycle.
+//! The modules of tfjs-io depend on each other in one direction: each names only those before it in [`ORDER`], so there
+//! is no cycle.
 //!
-//! Reads paths (`crate::base::..`, and `super::` up to the crate's root) outside of unit tests. An implementation of a
-//! trait for a type of another module is seen by the paths it needs.
+//! The check reads paths (`crate::base::..`, and `super::` up to the crate's root) outside unit tests. An
+//! implementation of a trait for a type of another module is recognized by the paths it needs.
 
 use super::{Finding, Findings};
 use crate::source::{Source, Token};
@@ -10,7 +10,7 @@ use crate::workspace::{TextFile, Workspace};
 
 const ROOT: &str = "crates/tfjs-io/src/";
 
-/// The top modules, from the one that knows no other to the one that may know all.
+/// The top modules, from the one that may depend on no other to the one that may depend on all.
 const ORDER: &[&str] = &["base", "place", "wrap", "fetch", "model", "registry", "store"];
 
 pub fn check(_: &Workspace, files: &[TextFile]) -> Findings {
@@ -18,7 +18,7 @@ pub fn check(_: &Workspace, files: &[TextFile]) -> Findings {
     Ok(modules.flat_map(|(file, module)| check_file(file, &module)).collect())
 }
 
-/// The path of the module in this file: `["base", "files"]`. `None` for the crate's root, and for tests.
+/// The path of the module in a file: `["base", "files"]`. `None` for the crate's root, and for tests.
 fn module(path: &str) -> Option<Vec<&str>> {
     let path = path.strip_suffix(".rs").filter(|path| *path != "lib" && !path.ends_with("tests"))?;
     Some(path.strip_suffix("/mod").unwrap_or(path).split('/').collect())
@@ -41,7 +41,7 @@ fn check_file(file: &TextFile, module: &[&str]) -> Vec<Finding> {
     findings.collect()
 }
 
-/// The names that follow a path to the crate's root, for a file of a module at this depth.
+/// The names that follow a path to the crate's root, in a file whose module has this depth.
 fn named_in_root<'a>(tokens: &[Token<'a>], depth: usize) -> Vec<Token<'a>> {
     let text = |at: usize| tokens.get(at).map_or("", |token| token.text);
     let mut names = Vec::new();
@@ -68,7 +68,7 @@ fn named_in_root<'a>(tokens: &[Token<'a>], depth: usize) -> Vec<Token<'a>> {
     names
 }
 
-/// The name that each item of a brace group begins with.
+/// The first name of each item in a brace group.
 fn first_names<'a>(group: &[Token<'a>]) -> Vec<Token<'a>> {
     let (mut depth, mut names, mut begins) = (0, Vec::new(), false);
     for token in group {
@@ -91,7 +91,7 @@ fn first_names<'a>(group: &[Token<'a>]) -> Vec<Token<'a>> {
 mod tests {
     use super::*;
 
-    /// The lines with findings in a file at this path below the crate's `src`.
+    /// Checks the lines of the findings in a file at this path in the crate's `src`.
     #[track_caller]
     fn check(path: &str, text: &str, lines: &[usize]) {
         let file = TextFile::new(&format!("{ROOT}{path}"), text);

@@ -1,4 +1,4 @@
-//! Which crate may know which: the arrows of ARCHITECTURE.md against `cargo metadata`.
+//! The allowed dependencies between crates: compares the arrows of ARCHITECTURE.md with `cargo metadata`.
 
 use super::{Finding, Findings};
 use crate::run;
@@ -6,7 +6,7 @@ use crate::workspace::{TextFile, Workspace};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// Every member and the members it depends on, tests and build scripts included. `*` is anything but xtask.
+/// Every member and the members it depends on, including tests and build scripts. `*` is any member except xtask.
 const EDGES: &[(&str, &[&str])] = &[
     ("tfjs-manifest", &[]),
     ("tfjs-kernels", &[]),
@@ -24,7 +24,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// Who may depend on candle itself.
+/// The members that may depend on candle.
 const KNOW_CANDLE: &[&str] = &["tfjs-candle", "tfjs", "tfjs-cli", "tfjs-tests", "tfjs-benches"];
 
 pub fn check(workspace: &Workspace, _: &[TextFile]) -> Findings {

@@ -1,4 +1,4 @@
-//! Known failures name cases there are, each with a reason.
+//! Every known failure names an existing case and has a reason.
 
 use super::{Finding, Findings};
 use crate::workspace::{TextFile, Workspace};
@@ -18,7 +18,7 @@ fn check_text(text: &str, is_case: impl Fn(&str) -> bool) -> Vec<Finding> {
         }
         match entry(line) {
             None => findings.push(Finding::new(FILE, i, "expected `\"producer/case\" = \"reason\"`")),
-            Some((_, "")) => findings.push(Finding::new(FILE, i, "a known failure has a reason")),
+            Some((_, "")) => findings.push(Finding::new(FILE, i, "a known failure needs a reason")),
             Some((id, _)) if !is_case(id) => findings.push(Finding::new(FILE, i, format!("there is no case `{id}`"))),
             Some(_) => {}
         }

@@ -1,31 +1,31 @@
-//! Features add: what a build without them must not contain, shown by `cargo tree`.
+//! Features only add: `cargo tree` shows that a build without a feature lacks its dependencies.
 
 use super::{Finding, Findings};
 use crate::run;
 use crate::workspace::{TextFile, Workspace};
 
-/// What the transport brings, and nobody has without it.
+/// The dependencies of the transport, absent without it.
 const TRANSPORT: &[&str] = &["hyper", "hyper-util", "hyper-rustls", "rustls", "ring", "tower-http"];
 
-/// What object stores bring, and nobody has without them.
+/// The dependencies of object stores, absent without them.
 const STORES: &[&str] = &["object_store", "quick-xml", "chrono", "url", "md-5"];
 
-/// What archives bring, and nobody has without them.
+/// The dependencies of archives, absent without them.
 const ARCHIVES: &[&str] = &["rawzip", "tar"];
 
-/// Builds, and what they must not contain.
+/// Builds, and the packages they must not contain.
 const BUILDS: &[(&[&str], &[&str])] = &[
     (&["--no-default-features"], TRANSPORT),
     (&["--no-default-features"], STORES),
     (&["--no-default-features"], ARCHIVES),
     (&[], STORES),
-    // Each alone: one transport, and no cryptography in C.
+    // Each store alone: one transport, and no cryptography in C.
     (&["--features", "s3"], SECOND),
     (&["--features", "gcs"], SECOND),
     (&["--features", "azure"], SECOND),
 ];
 
-/// A second transport, which crates for object stores bring by default.
+/// A second transport, which object store crates enable by default.
 const SECOND: &[&str] = &["reqwest", "aws-lc-rs", "aws-lc-sys", "openssl", "native-tls"];
 
 pub fn check(workspace: &Workspace, _: &[TextFile]) -> Findings {
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_transport_nobody_asked_for_is_found() {
+    fn an_unrequested_transport_is_found() {
         let bare: &[&str] = &["--no-default-features"];
         assert_eq!(check_tree("tfjs-io", "tfjs-io v0.1.0\nbytes v1.12.0\n", bare, TRANSPORT), []);
         let tree = "tfjs-io v0.1.0\nhyper v1.12.0\nbytes v1.12.0 (*)\n";

@@ -1,9 +1,9 @@
-//! What the documents point at is there: relative links, and paths of this repository in backticks.
+//! The targets of links in documents exist: relative links, and paths of this repository in backticks.
 
 use super::{Finding, Findings};
 use crate::workspace::{TextFile, Workspace};
 
-/// The folders of this repository; a word in backticks that begins with one is a path.
+/// The folders of this repository; a word in backticks that begins with one of them is a path.
 const ROOTS: &[&str] = &["crates/", "tests/", "benches/", "xtask/", "models/", "docs/", ".ci/", ".cargo/"];
 
 pub fn check(workspace: &Workspace, files: &[TextFile]) -> Findings {
@@ -19,10 +19,14 @@ fn check_file(file: &TextFile, exists: impl Fn(&str) -> bool) -> Vec<Finding> {
             .filter(|target| !target.is_empty() && !target.contains("://") && !target.starts_with("mailto:"))
         {
             if !exists(&join(folder, target)) {
-                findings.push(Finding::new(&file.path, i + 1, format!("the link `{target}` leads nowhere")));
+                findings.push(Finding::new(
+                    &file.path,
+                    i + 1,
+                    format!("the target of the link `{target}` does not exist"),
+                ));
             }
         }
-        // Only top documents use paths from the root.
+        // Only documents in the root use paths from the root.
         let words = line.split('`').skip(1).step_by(2).filter(|_| folder.is_empty());
         for word in words.filter(|w| ROOTS.iter().any(|root| w.starts_with(root)) && !w.contains(['*', '<', ' ', '{']))
         {

@@ -1,16 +1,16 @@
-//! A layer is one file and one line in the list; the engines name no layer.
+//! Every layer is one file and one entry of the list; the engines name no layer.
 
 use super::{Finding, Findings};
 use crate::layers::{self, Entry};
 use crate::source::{Source, path_uses};
 use crate::workspace::{TextFile, Workspace};
 
-/// One list and the folder its entries live in.
+/// A list and the folder of its entries' files.
 struct Kind {
     list: &'static str,
     macro_name: &'static str,
     folder: &'static str,
-    /// What each entry implements.
+    /// The trait that each entry implements.
     implements: &'static str,
 }
 
@@ -29,7 +29,7 @@ const KINDS: [Kind; 2] = [
     },
 ];
 
-/// Where no layer is named: engines and what they stand on know primitives.
+/// The folders in which no layer may be named: the engines and the crates below them.
 const BLIND: &[&str] = &["crates/tfjs-candle/src/", "crates/tfjs-ir/src/", "crates/tfjs-kernels/src/"];
 
 pub fn check(workspace: &Workspace, files: &[TextFile]) -> Findings {
@@ -66,7 +66,8 @@ fn check_kind(kind: &Kind, entries: &[Entry], files: &[TextFile]) -> Vec<Finding
     findings
 }
 
-/// `tfjs_topology::layers`, `tfjs_topology::ops` and `Callee` are for topology and what prints it.
+/// Checks that only topology and the code that prints it use `tfjs_topology::layers`, `tfjs_topology::ops` and
+/// `Callee`.
 fn check_blind(file: &TextFile) -> Vec<Finding> {
     if !file.is_rust() || !BLIND.iter().any(|place| file.path.starts_with(place)) {
         return Vec::new();
@@ -79,7 +80,7 @@ fn check_blind(file: &TextFile) -> Vec<Finding> {
     lines.map(|line| Finding::new(&file.path, line, what)).collect()
 }
 
-/// The types a file implements a trait for.
+/// The types for which a file implements a trait.
 fn implementors<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
     let tokens = Source::new(text).without_tests();
     let named = tokens.windows(3).filter(|w| w[0].text == name && w[1].text == "for");

@@ -1,10 +1,10 @@
-//! `Cargo.lock`: nothing that is banned (deny.toml has the same list for `cargo deny`), nothing from
-//! elsewhere than crates.io.
+//! `Cargo.lock` contains no banned package (deny.toml has the same list for `cargo deny`), and no package that is not
+//! from crates.io.
 
 use super::{Finding, Findings};
 use crate::workspace::{TextFile, Workspace};
 
-/// A second TLS or HTTP stack beside hyper and rustls with ring, or a C library to link.
+/// A second TLS or HTTP stack besides hyper and rustls with ring, or a C library to link.
 const BANNED: &[&str] =
     &["openssl", "openssl-sys", "native-tls", "aws-lc-rs", "aws-lc-sys", "reqwest", "ureq", "curl", "isahc"];
 
@@ -22,7 +22,7 @@ fn check_lock(lock: &str, deny: &str) -> Vec<Finding> {
             findings.push(Finding::new(
                 "Cargo.lock",
                 i + 1,
-                format!("`{name}` is banned: `cargo tree -i {name}` says who wants it"),
+                format!("`{name}` is banned: `cargo tree -i {name}` shows what depends on it"),
             ));
         }
         if value("source").is_some_and(|source| source != CRATES_IO) {

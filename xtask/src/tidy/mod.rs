@@ -1,5 +1,5 @@
 //! The invariants of ARCHITECTURE.md that a program can check. Each check is a function from the checkout
-//! to findings, and is shown what it must find in its tests.
+//! to findings; its tests give it examples that it must find.
 
 pub mod builds;
 mod differences;
@@ -21,14 +21,14 @@ use crate::workspace::{TextFile, Workspace};
 use crate::{Outcome, codegen};
 use std::fmt;
 
-/// Something that is not as it must be.
+/// A violation of an invariant.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
     /// The file.
     pub path: String,
     /// The line, from 1; 0 for the whole file.
     pub line: usize,
-    /// What is wrong and what to do.
+    /// The violation, and how to fix it.
     pub what: String,
 }
 
@@ -71,7 +71,7 @@ const CHECKS: &[(&str, Check)] = &[
 /// Runs every check and prints every finding.
 ///
 /// # Errors
-/// If there are any, or a check cannot be made.
+/// If there are findings, or a check fails to run.
 pub fn run(workspace: &Workspace) -> Outcome {
     let files = workspace.text_files()?;
     let mut findings = Vec::new();

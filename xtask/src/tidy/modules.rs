@@ -1,4 +1,4 @@
-//! Every Rust file says its place in its first line, is compiled, and is short enough to be read.
+//! Every Rust file describes itself in its first line, is compiled, and is short enough to read.
 
 use super::{Finding, Findings};
 use crate::codegen::LAYERS_MD;
@@ -6,7 +6,7 @@ use crate::source::Source;
 use crate::workspace::{TextFile, Workspace};
 use std::collections::BTreeSet;
 
-/// Past this a file holds more than one idea.
+/// A longer file should be split.
 const MOST_LINES: usize = 700;
 
 pub fn check(_: &Workspace, files: &[TextFile]) -> Findings {
@@ -19,10 +19,10 @@ pub fn check(_: &Workspace, files: &[TextFile]) -> Findings {
 
 fn check_file(file: &TextFile) -> Option<Finding> {
     let first = file.text.lines().next().unwrap_or_default();
-    // The facade's documentation is its README.
+    // The documentation of the facade is its README.
     let says =
         (first.starts_with("//! ") && first.len() > "//! ".len() + 10) || first.starts_with("#![doc = include_str!(");
-    (!says).then(|| Finding::new(&file.path, 1, "the first line must be `//! ` and what the module is"))
+    (!says).then(|| Finding::new(&file.path, 1, "the first line must be `//! ` and a description of the module"))
 }
 
 fn check_length(file: &TextFile) -> Option<Finding> {
@@ -31,13 +31,13 @@ fn check_length(file: &TextFile) -> Option<Finding> {
         .then(|| Finding::new(&file.path, 0, format!("{lines} lines, at most {MOST_LINES}: split it by behaviour")))
 }
 
-/// What is written by hand.
+/// Whether a file is written by hand.
 fn is_code(path: &str) -> bool {
     path != LAYERS_MD
         && [".rs", ".md", ".py", ".mjs", ".js", ".sh", ".toml"].iter().any(|ending| path.ends_with(ending))
 }
 
-/// The files that the packages name as targets: `path = "conformance/src/main.rs"`.
+/// The files that packages name as targets: `path = "conformance/src/main.rs"`.
 fn targets(files: &[TextFile]) -> BTreeSet<String> {
     let manifests = files.iter().filter_map(|f| Some((f.path.strip_suffix("Cargo.toml")?, &f.text)));
     let paths = manifests.flat_map(|(folder, text)| {
@@ -46,7 +46,7 @@ fn targets(files: &[TextFile]) -> BTreeSet<String> {
     paths.map(|(folder, rest)| format!("{folder}{}", rest.trim_end_matches('"'))).collect()
 }
 
-/// Files below a crate's `src` that no `mod` line names: they look like code and are not compiled.
+/// Files in a crate's `src` that no `mod` line names: they look like code but are not compiled.
 fn orphans(rust: &[&TextFile], targets: &BTreeSet<String>) -> Vec<Finding> {
     let is_named = |path: &str| {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
@@ -58,7 +58,7 @@ fn orphans(rust: &[&TextFile], targets: &BTreeSet<String>) -> Vec<Finding> {
             let source = Source::new(text);
             source.tokens.windows(3).any(|w| w[0].text == "mod" && w[1].text == stem && w[2].text == ";")
         };
-        // `#[path = "x_tests.rs"] mod tests;` names the file itself.
+        // `#[path = "x_tests.rs"] mod tests;` names the file directly.
         let by_path = |file: &TextFile| file.text.contains(&format!("#[path = \"{name}\"]"));
         rust.iter().any(|file| {
             let parent = parents.contains(&file.path) || file.path == format!("{folder}.rs");
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_nobody_compiles_is_found() {
+    fn an_uncompiled_file_is_found() {
         let files = [
             TextFile::new("c/src/lib.rs", "mod a;\npub mod b;\n// mod lost;\n"),
             TextFile::new("c/src/a.rs", "mod deep; #[cfg(test)] #[path = \"a_tests.rs\"] mod tests;"),

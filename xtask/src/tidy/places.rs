@@ -1,9 +1,9 @@
-//! No file names a folder of somebody's machine, nor where packages are fetched from on it.
+//! No file contains paths of one machine, or the address that packages are downloaded from on it.
 
 use super::{Finding, Findings};
 use crate::workspace::{TextFile, Workspace};
 
-/// Top folders in which only one machine has anything.
+/// Top folders whose content differs between machines.
 const MACHINE: &[&str] = &["home", "root", "Users", "work", "tmp", "private", "workspace", "builds"];
 
 pub fn check(workspace: &Workspace, files: &[TextFile]) -> Findings {
@@ -14,18 +14,22 @@ pub fn check(workspace: &Workspace, files: &[TextFile]) -> Findings {
 fn check_file(file: &TextFile, own: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (i, line) in file.text.lines().enumerate() {
-        // A checkout in `/` or `/a` is no name one could search for.
+        // A checkout in `/` or `/a` is too short a name to search for.
         if (own.len() > 4 && line.contains(own)) || MACHINE.iter().any(|folder| names_folder(line, folder)) {
             findings.push(Finding::new(&file.path, i + 1, "an absolute path of some machine"));
         }
         if names_registry(&file.path, line.trim()) {
-            findings.push(Finding::new(&file.path, i + 1, "where packages come from is the machine's own affair"));
+            findings.push(Finding::new(
+                &file.path,
+                i + 1,
+                "the address of a package source belongs in the machine's configuration",
+            ));
         }
     }
     findings
 }
 
-/// Whether `/folder/` stands where a path begins, with a name after it.
+/// Whether a path begins with `/folder/`, followed by a name.
 fn names_folder(line: &str, folder: &str) -> bool {
     let starts_path = |before: &str| {
         // `file:///folder/` begins a path, `https://host/folder/` and `a/folder/` do not.

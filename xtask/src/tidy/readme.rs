@@ -1,4 +1,4 @@
-//! The README's programs are among those that compile (the facade's), and its commands name files there are.
+//! The README's programs are among the facade's, which are compiled, and its commands name existing files.
 
 use super::{Finding, Findings};
 use crate::ci::marked_command;
@@ -35,7 +35,7 @@ fn check_programs(readme: &str, facade: &str) -> Vec<Finding> {
     findings
 }
 
-/// The lines of each block of Rust, without those that documentation hides.
+/// The lines of each Rust block, without those hidden in documentation.
 fn programs(text: &str) -> Vec<Vec<&str>> {
     const RUST: [&str; 4] = ["```", "```rust", "```no_run", "```rust,no_run"];
     let mut lines = text.lines();

@@ -1,6 +1,6 @@
-//! Words that only some crates may write: `unsafe`, candle's names, files and sockets.
+//! Words that only some crates may use: `unsafe`, candle's names, files and sockets.
 //!
-//! Comments and strings do not count, and unit tests may open files.
+//! Comments and strings are ignored, and unit tests may open files.
 
 use super::{Finding, Findings};
 use crate::source::{Source, Token, path_uses};
@@ -10,7 +10,7 @@ const UNSAFE: &[&str] = &["crates/tfjs-kernels/", "crates/tfjs-io/src/fetch/huge
 const CANDLE: &[&str] = &["crates/tfjs-candle/", "crates/tfjs/", "crates/tfjs-cli/", "tests/", "benches/"];
 const FILES: &[&str] = &["crates/tfjs-io/", "crates/tfjs-cli/", "tests/", "benches/", "xtask/"];
 
-/// What opens files or sockets.
+/// The modules and types that open files or sockets.
 const OPENERS: &[(&str, &[&str])] = &[
     ("std", &["fs", "net"]),
     ("tokio", &["fs", "net"]),
@@ -45,7 +45,7 @@ fn is_candle(word: &str) -> bool {
     ["candle", "candle_core", "candle_nn", "tfjs_candle"].contains(&word)
 }
 
-/// Whole files of unit tests and their helpers, by the names this project gives them.
+/// Whether a whole file is unit tests or their helpers, by the naming conventions of this project.
 fn is_test(path: &str) -> bool {
     let stem = path.rsplit('/').next().unwrap_or(path).trim_end_matches(".rs");
     path.contains("/tests/") || stem.ends_with("tests") || stem.starts_with("test")

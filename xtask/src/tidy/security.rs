@@ -1,5 +1,5 @@
-//! Every attack in the table of SECURITY.md names tests that exist and run, and limits that exist with the defaults it
-//! says; and every field of `Limits` stands in it.
+//! Every attack in the table of SECURITY.md names existing tests that run, and existing limits with their documented
+//! defaults; every field of `Limits` is in the table.
 
 use super::{Finding, Findings};
 use crate::workspace::{TextFile, Workspace};
@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const TABLE: &str = "SECURITY.md";
 const HEADING: &str = "## Attacks";
-/// The types that limits are fields of, and where they are.
+/// The types whose fields are limits, and their files.
 const TYPES: &[(&str, &str)] = &[
     (LIMITS, "crates/tfjs-manifest/src/limits.rs"),
     ("IoOptions", "crates/tfjs-io/src/model/options.rs"),
     ("Timeouts", "crates/tfjs-io/src/base/network.rs"),
     ("Retry", "crates/tfjs-io/src/base/retry.rs"),
 ];
-/// Every field of this one must be in the table.
+/// The type of which every field must be in the table.
 const LIMITS: &str = "Limits";
 
 pub fn check(workspace: &Workspace, files: &[TextFile]) -> Findings {
@@ -28,7 +28,7 @@ pub fn check(workspace: &Workspace, files: &[TextFile]) -> Findings {
     Ok(check_table(&text, &fields, |path| texts.get(path).copied()))
 }
 
-/// The default of each field, as its documentation says it, if it does.
+/// The default of each field, if its documentation states it.
 type Fields = BTreeMap<String, Option<String>>;
 
 fn check_table<'a>(
@@ -60,7 +60,7 @@ fn check_table<'a>(
     findings
 }
 
-/// `64 MiB (`Limits::model_json_bytes`); ...`: each is a field, and its value what its documentation says.
+/// Checks `64 MiB (`Limits::model_json_bytes`); ...`: each name is a field with that documented default.
 fn check_limits(cell: &str, fields: &BTreeMap<&str, Fields>, seen: &mut BTreeSet<String>) -> Vec<String> {
     let mut findings = Vec::new();
     let parts: Vec<&str> = cell.split('`').collect();
@@ -69,7 +69,7 @@ fn check_limits(cell: &str, fields: &BTreeMap<&str, Fields>, seen: &mut BTreeSet
         let default = name.split_once("::").and_then(|(of, field)| fields.get(of).and_then(|fields| fields.get(field)));
         seen.insert(name.to_owned());
         match default {
-            None => findings.push(format!("`{name}` is no field of a type of limits")),
+            None => findings.push(format!("`{name}` is not a field of a limits type")),
             Some(None) => findings.push(format!("the documentation of `{name}` says no default")),
             Some(Some(default)) if default.starts_with('[') => {}
             Some(Some(default)) => {
@@ -84,7 +84,7 @@ fn check_limits(cell: &str, fields: &BTreeMap<&str, Fields>, seen: &mut BTreeSet
     findings
 }
 
-/// `` `a/b.rs`: `one`, `two`; `c.rs`: `three` ``: each is a test of the file before it.
+/// Checks `` `a/b.rs`: `one`, `two`; `c.rs`: `three` ``: each name is a test in the file before it.
 fn check_tests<'a>(cell: &str, read: impl Fn(&str) -> Option<&'a str>) -> Vec<String> {
     let mut findings = Vec::new();
     let mut file: Option<(&str, Option<&str>)> = None;
@@ -101,7 +101,7 @@ fn check_tests<'a>(cell: &str, read: impl Fn(&str) -> Option<&'a str>) -> Vec<St
             (false, Some((path, Some(text)))) => {
                 tests += 1;
                 if !is_test(text, word) {
-                    findings.push(format!("`{word}` is no test in `{path}` that runs"));
+                    findings.push(format!("`{word}` is not a test in `{path}` that runs"));
                 }
             }
             (false, Some((_, None))) => {}
@@ -114,7 +114,7 @@ fn check_tests<'a>(cell: &str, read: impl Fn(&str) -> Option<&'a str>) -> Vec<St
     findings
 }
 
-/// Whether a file has a test of this name, which is not ignored.
+/// Whether a file has a test of this name that is not ignored.
 fn is_test(text: &str, name: &str) -> bool {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let declares = |line: &str| {
@@ -145,7 +145,7 @@ fn fields_of(text: &str, name: &str) -> Fields {
     fields
 }
 
-/// `... Default 64 MiB; ...` or `... Default: none.`
+/// Parses `... Default 64 MiB; ...` or `... Default: none.`
 fn default_in(comment: &str) -> Option<String> {
     let (_, rest) = comment.rsplit_once("Default")?;
     let value = rest.trim_start_matches(':').trim_start();
@@ -202,27 +202,27 @@ fn ignored() {}
     }
 
     #[test]
-    fn a_true_row_is_none() {
+    fn a_correct_row_has_no_findings() {
         assert_eq!(findings(ALL, "`tests/a.rs`: `a_bomb`, `a_link`"), [""; 0]);
         assert_eq!(findings(&format!("{ALL}; none (`Timeouts::total`)"), "`tests/a.rs`: `a_link`"), [""; 0]);
     }
 
     #[test]
-    fn tests_that_are_none_are_found() {
+    fn missing_tests_are_found() {
         check_lie(ALL, "`tests/b.rs`: `a_bomb`", "there is no `tests/b.rs`");
-        check_lie(ALL, "`tests/a.rs`: `a_bom`", "`a_bom` is no test");
-        check_lie(ALL, "`tests/a.rs`: `a_helper`", "`a_helper` is no test");
-        check_lie(ALL, "`tests/a.rs`: `a_bomb`, `ignored`", "`ignored` is no test");
+        check_lie(ALL, "`tests/a.rs`: `a_bom`", "`a_bom` is not a test");
+        check_lie(ALL, "`tests/a.rs`: `a_helper`", "`a_helper` is not a test");
+        check_lie(ALL, "`tests/a.rs`: `a_bomb`, `ignored`", "`ignored` is not a test");
         check_lie(ALL, "`a_bomb`", "before its file");
         check_lie(ALL, "`tests/a.rs`", "no test shows it");
         check_lie(ALL, "review", "no test shows it");
     }
 
     #[test]
-    fn limits_that_are_none_are_found() {
+    fn unknown_limits_are_found() {
         let tests = "`tests/a.rs`: `a_bomb`";
-        check_lie(&format!("{ALL}; 3 (`Limits::gone`)"), tests, "`Limits::gone` is no field");
-        check_lie(&format!("{ALL}; 3 (`Budgets::layers`)"), tests, "`Budgets::layers` is no field");
+        check_lie(&format!("{ALL}; 3 (`Limits::gone`)"), tests, "`Limits::gone` is not a field");
+        check_lie(&format!("{ALL}; 3 (`Budgets::layers`)"), tests, "`Budgets::layers` is not a field");
         check_lie(&ALL.replace("64 MiB", "32 MiB"), tests, "is 64 MiB, the table says `32 MiB`");
         check_lie(&ALL.replace("64 MiB", "164 MiB"), tests, "is 64 MiB");
         check_lie(&format!("{ALL}; 3 (`Timeouts::unsaid`)"), tests, "says no default");
@@ -230,7 +230,7 @@ fn ignored() {}
     }
 
     #[test]
-    fn a_table_that_is_none_is_found() {
+    fn a_missing_table_is_found() {
         let found = check_table("# X\n| a |\n|---|\n| x |\n", &BTreeMap::new(), |_| None);
         assert!(found.len() == 1 && found[0].what.contains("no table"), "{found:?}");
         let found = check_table(&format!("{HEADING}\n| a |\n|---|\n| x | y |\n"), &BTreeMap::new(), |_| None);

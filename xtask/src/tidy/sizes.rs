@@ -1,7 +1,7 @@
-//! No allocation of topology or ir has the size that a number of a file says, before that number is paid for.
+//! In topology and ir, no number from a file determines the size of an allocation before it is checked against a limit.
 //!
-//! A size is the length or the rank of something that is in memory already, or a constant. For any other a comment
-//! `// SIZE:` on the line, or on the one above it, says what bounds it.
+//! A size must be the length or the rank of something in memory, or a constant. For any other size, a comment
+//! `// SIZE:` on the same line, or on the line above, must state its bound.
 
 use super::{Finding, Findings};
 use crate::source::{Source, Token};
@@ -9,7 +9,7 @@ use crate::workspace::{TextFile, Workspace};
 
 const CRATES: &[&str] = &["crates/tfjs-topology/src/", "crates/tfjs-ir/src/"];
 
-/// Functions that allocate, and which of their arguments is the size.
+/// Functions that allocate, and the index of the argument that is the size.
 const FUNCTIONS: &[(&str, usize)] = &[
     ("with_capacity", 0),
     ("reserve", 0),
@@ -20,7 +20,7 @@ const FUNCTIONS: &[(&str, usize)] = &[
     ("repeat_n", 1),
 ];
 
-/// Methods and fields that say how large something is that is there.
+/// Methods and fields that return the size of something in memory.
 const LENGTHS: &[&str] = &["len", "rank", "count", "groups"];
 
 pub fn check(_: &Workspace, files: &[TextFile]) -> Findings {
@@ -47,7 +47,7 @@ fn check_file(file: &TextFile) -> Vec<Finding> {
     findings
 }
 
-/// The size with which something is allocated here.
+/// The size of an allocation at this token.
 fn size_at<'a>(tokens: &[Token<'a>], i: usize) -> Option<Vec<Token<'a>>> {
     let after = |n: usize| tokens.get(i + n).map(|t| t.text);
     if tokens[i].text == "vec" && after(1) == Some("!") && after(2) == Some("[") {
@@ -59,7 +59,7 @@ fn size_at<'a>(tokens: &[Token<'a>], i: usize) -> Option<Vec<Token<'a>>> {
         .then(|| arguments(&tokens[i + 1..], ",").into_iter().nth(*position))?
 }
 
-/// What stands in a group, which begins here, between separators of its own.
+/// The items between the top-level separators of the group that begins here.
 fn arguments<'a>(group: &[Token<'a>], separator: &str) -> Vec<Vec<Token<'a>>> {
     let (mut depth, mut found) = (0usize, vec![Vec::new()]);
     for token in group {
@@ -82,7 +82,7 @@ fn arguments<'a>(group: &[Token<'a>], separator: &str) -> Vec<Vec<Token<'a>>> {
     found
 }
 
-/// A constant, or something of the lengths of what is there.
+/// Whether a size is a constant, or computed from lengths of things in memory.
 fn is_bounded(size: &[Token<'_>]) -> bool {
     let is_constant = |t: &Token<'_>| !t.text.starts_with(|c: char| c.is_lowercase());
     size.iter().all(is_constant) || size.iter().any(|t| LENGTHS.contains(&t.text))

@@ -1,4 +1,4 @@
-//! What an engine is given for one run of a program, and what it gives back.
+//! The inputs and the results of one run of a program.
 
 use crate::value::Data;
 use candle_core::Tensor;
@@ -8,23 +8,23 @@ use std::time::Instant;
 use tfjs_ir::Bound;
 use tfjs_manifest::{Error, Limits, Result};
 
-/// One run of a program.
+/// The inputs of one run of a program.
 pub(crate) struct Call<'a> {
     /// The value of every dimension for these inputs.
     pub(crate) bound: &'a Bound,
-    /// The arguments, in the order of the program's inputs; the seed is not among them.
+    /// The arguments, in the order of the program's inputs, without the seed.
     pub(crate) inputs: &'a [Data],
     /// The seed of this call's random numbers.
     pub(crate) seed: u64,
     /// The states before the call.
     pub(crate) states: &'a [Tensor],
-    /// The functions of the caller's own layers.
+    /// The functions of custom layers.
     pub(crate) functions: &'a [Arc<dyn OpaqueFunction>],
-    /// The most bytes that the values of this call may take together, inputs and weights aside.
+    /// The most bytes that the values of this call may take together, not counting inputs and weights.
     pub(crate) activation_bytes: u64,
-    /// The most operations that the call may take for each example.
+    /// The most operations that the call may take, per example.
     pub(crate) work: u64,
-    /// When the call is to be given up.
+    /// The time at which the call fails if it has not finished.
     pub(crate) deadline: Option<Instant>,
 }
 
@@ -38,7 +38,7 @@ impl<'a> Call<'a> {
 }
 
 impl Call<'_> {
-    /// Fails if the values of the call would take more memory than they may.
+    /// Fails if the values of the call would exceed the memory limit.
     pub(crate) fn check_activations(&self, bytes: u64) -> Result<()> {
         let allowed = self.activation_bytes;
         if bytes <= allowed {
@@ -50,7 +50,7 @@ impl Call<'_> {
         )))
     }
 
-    /// Fails if the call would take more arithmetic than it may.
+    /// Fails if the call would exceed the limit of arithmetic.
     pub(crate) fn check_work(&self, work: u64) -> Result<()> {
         let examples = self.inputs.first().and_then(|input| input.dims().first()).map_or(1, |&n| n.max(1) as u64);
         let allowed = self.work.saturating_mul(examples);
@@ -58,7 +58,7 @@ impl Call<'_> {
     }
 }
 
-/// Fails if the time of a call is over.
+/// Fails if the deadline has passed.
 pub(crate) fn check_deadline(deadline: Option<Instant>) -> Result<()> {
     match deadline {
         Some(deadline) if Instant::now() >= deadline => {
@@ -68,20 +68,20 @@ pub(crate) fn check_deadline(deadline: Option<Instant>) -> Result<()> {
     }
 }
 
-/// What a run gives.
+/// The results of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     /// The outputs, in the program's order.
     pub(crate) outputs: Vec<Data>,
-    /// The states after the call; those the program does not replace are as before.
+    /// The states after the call; those that the program does not replace are unchanged.
     pub(crate) states: Vec<Tensor>,
 }
 
-/// A function of the caller's own, on candle tensors.
+/// A function of a custom layer, on candle tensors.
 pub trait OpaqueFunction: fmt::Debug + Send + Sync {
     /// The results for these operands.
     ///
     /// # Errors
-    /// Whatever the function cannot do; [`Error::custom`](tfjs_manifest::Error::custom) takes any error.
+    /// Any failure of the function; [`Error::custom`](tfjs_manifest::Error::custom) wraps any error.
     fn run(&self, operands: &[Tensor]) -> Result<Vec<Tensor>>;
 }

@@ -1,15 +1,15 @@
-//! The one place where candle's errors become ours.
+//! Converts candle's errors into ours.
 
 use candle_core::Error as CandleError;
 use tfjs_manifest::{Error, Result};
 
-/// Turns candle's errors into ours.
+/// Converts candle's errors into ours.
 pub trait CandleResultExt<T> {
-    /// The value, or candle's failure as [`Kind::Limit`](tfjs_manifest::Kind::Limit) for a device without memory, and as
-    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) otherwise, because inference has accepted the shapes.
+    /// The value, or candle's error: as [`Kind::Limit`](tfjs_manifest::Kind::Limit) if the device is out of memory, and
+    /// as [`Kind::Bug`](tfjs_manifest::Kind::Bug) otherwise, because inference has accepted the shapes.
     ///
     /// # Errors
-    /// What candle says, without its backtrace.
+    /// candle's error, without its backtrace.
     fn or_error(self) -> Result<T>;
 }
 
@@ -19,21 +19,21 @@ impl<T> CandleResultExt<T> for candle_core::Result<T> {
     }
 }
 
-/// What drivers say when a device has no memory left: CUDA, cuBLAS, Metal.
+/// Parts of the messages of drivers that are out of memory: CUDA, cuBLAS, Metal.
 const OUT_OF_MEMORY: [&str; 5] =
     ["out of memory", "out_of_memory", "outofmemory", "alloc_failed", "failed to create metal resource"];
 
-/// An error of candle in our vocabulary.
+/// Converts an error of candle.
 pub(crate) fn of_candle(error: &CandleError) -> Error {
     let text = without_backtrace(error).to_string();
     let lower = text.to_lowercase();
     if OUT_OF_MEMORY.iter().any(|words| lower.contains(words)) {
         return Error::limit(format!("the device is out of memory; predict fewer examples at once: {text}"));
     }
-    Error::bug(format!("the tensor library refused an operation: {text}"))
+    Error::bug(format!("the tensor library rejected an operation: {text}"))
 }
 
-/// The error itself: a message is one line, whatever the environment wants to see of the stack.
+/// The error without its backtrace, because a message is one line.
 fn without_backtrace(error: &CandleError) -> &CandleError {
     match error {
         CandleError::WithBacktrace { inner, .. } => without_backtrace(inner),
@@ -67,6 +67,6 @@ mod tests {
         };
         let error = of_candle(&error);
         assert_eq!(error.kind(), Kind::Bug);
-        assert_eq!(error.message(), "the tensor library refused an operation: unexpected striding");
+        assert_eq!(error.message(), "the tensor library rejected an operation: unexpected striding");
     }
 }

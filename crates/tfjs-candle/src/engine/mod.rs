@@ -1,7 +1,7 @@
-//! The engines: what runs a program.
+//! The engines, which run programs.
 //!
 //! The native engine runs a plan of fused CPU kernels. The candle engine runs each primitive in candle operations, on
-//! any device. Both know primitives and no layer.
+//! any device. Both run primitives and have no code for layers.
 
 pub(crate) mod call;
 pub(crate) mod candle;
@@ -16,7 +16,7 @@ pub(crate) use states::initial_states;
 use candle_core::Device;
 use tfjs_manifest::{Error, Result};
 
-/// Which engine runs a model.
+/// The engine that runs a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Engine {
@@ -28,17 +28,17 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// Reads `native` or `candle`.
+    /// Parses `native` or `candle`.
     pub fn from_name(name: &str) -> Option<Engine> {
         match name {
             "native" => Some(Engine::Native),
-            // What it was called before.
+            // `portable` is its former name.
             "candle" | "portable" => Some(Engine::Candle),
             _ => None,
         }
     }
 
-    /// The engine that is asked for, or the one that is made for a device.
+    /// The requested engine, or the default one for a device.
     ///
     /// # Errors
     /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for the native engine on another device than the CPU.

@@ -8,7 +8,7 @@ use tfjs_manifest::Result;
 /// The initial states, for these dimensions.
 ///
 /// # Errors
-/// A device without memory.
+/// A device that is out of memory.
 pub(crate) fn initial_states(program: &Program, bound: &Bound, device: &Device) -> Result<Vec<Tensor>> {
     let states = program.states.iter().map(|state| {
         let dims = state.ty.dims.iter().map(|&dim| bound.get(dim)).collect::<Result<Vec<usize>>>()?;

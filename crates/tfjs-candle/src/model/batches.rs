@@ -1,4 +1,4 @@
-//! Parts of a batch, and their results as one.
+//! Splits batches and joins their results.
 
 use crate::engine::CandleResultExt;
 use crate::value::{Data, Strings};
@@ -19,7 +19,7 @@ pub(super) fn narrow(data: &Data, start: usize, len: usize) -> Result<Data> {
     })
 }
 
-/// Batches one after the other.
+/// Concatenates batches.
 pub(super) fn concat<'a>(parts: impl Iterator<Item = &'a Data>) -> Result<Data> {
     let parts: Vec<&Data> = parts.collect();
     let entry = |data: &&Data| data.dims().get(1..).map(<[usize]>::to_vec);

@@ -1,4 +1,4 @@
-//! The dimensions of a call: read off the shapes of its inputs, checked before anything runs, and remembered.
+//! The dimensions of a call: read from the shapes of its inputs, checked before anything runs, and cached.
 
 use super::Shared;
 use std::collections::VecDeque;
@@ -8,18 +8,18 @@ use tfjs_manifest::{Error, Limits, Result, Shape};
 use tfjs_topology::lower::{LowerOptions, lower};
 use tfjs_topology::types::SymShape;
 
-/// The dimensions of the shapes seen last.
+/// The dimensions of the most recent shapes.
 #[derive(Debug, Default)]
 pub(super) struct Shapes(Mutex<VecDeque<Entry>>);
 
-/// The dimensions of the inputs, and what they mean for every dimension of the program.
+/// The shapes of the inputs, and the values of all dimensions of the program.
 type Entry = (Vec<Vec<usize>>, Arc<Bound>);
 
-/// Shapes remembered; the one used longest ago is forgotten first.
+/// The number of cached shapes; the least recently used one is dropped first.
 const REMEMBERED: usize = 64;
 
 impl Shared {
-    /// The dimensions for inputs of these shapes: those of the caller, and tokens of text.
+    /// The dimensions for inputs of these shapes, which include the tokens of text.
     pub(super) fn bind(&self, shapes: &[&[usize]]) -> Result<Arc<Bound>> {
         let lock = || self.shapes.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_known = |(known, _): &Entry| known.iter().eq(shapes.iter());
@@ -51,7 +51,7 @@ impl Shared {
         Ok(bound)
     }
 
-    /// The layer's own words for a condition that does not hold: those of lowering with the shapes as they are.
+    /// Replaces the error of a failed guard by the layer's own message, from lowering the model for the actual shapes.
     fn explained(&self, error: Error, shapes: &[&[usize]]) -> Error {
         let mut options = LowerOptions::default();
         options.limits.clone_from(&self.limits);
@@ -62,7 +62,7 @@ impl Shared {
         lower(&self.def, &options).err().unwrap_or(error)
     }
 
-    /// Refuses values larger than a value may be.
+    /// Fails if a value would exceed the limit of elements.
     fn check_sizes(&self, bound: &Bound) -> Result<()> {
         let (graph, program) = (&self.model.graph, &self.model.program);
         for (info, &value) in graph.values.iter().zip(&self.model.values) {

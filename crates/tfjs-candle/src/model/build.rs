@@ -1,4 +1,4 @@
-//! A model is built from a file's parts: destinations first, the rest when the weights are there.
+//! Builds a model from the parts of a file: destinations of weights first, the rest once the weights are there.
 
 use super::bind::Shapes;
 use super::predict::predicting;
@@ -21,21 +21,22 @@ use tfjs_topology::graph::{ModelGraph, SlotId};
 use tfjs_topology::lower::Model;
 use tfjs_weights::{Destinations, Wanted};
 
-/// How a model is built from a file's parts.
+/// Options for building a model.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct BuildOptions {
-    /// Where weights live and predictions run; the CPU by default.
+    /// The device of the weights and predictions; the CPU by default.
     pub device: Option<Device>,
-    /// What runs predictions; the native engine on the CPU by default.
+    /// The engine of predictions; the native engine on the CPU by default.
     pub engine: Option<Engine>,
-    /// Layers of the caller's own.
+    /// Custom layers.
     pub custom_layers: CustomLayers,
-    /// The budgets.
+    /// The limits.
     pub limits: Limits,
     /// Threads of the native engine; all cores by default.
     pub threads: Option<usize>,
-    /// Whether the weights of the optimizer are kept, to be saved again; not by default: predicting needs none.
+    /// Whether the weights of the optimizer are kept, for saving them again. By default they are not, because
+    /// predictions do not need them.
     pub keep_optimizer: bool,
 }
 
@@ -47,14 +48,14 @@ pub struct Prepared {
     model: Model,
     binding: Binding,
     options: BuildOptions,
-    /// What the native engine runs; without it, the candle engine runs.
+    /// The kernels of the native engine; `None` for the candle engine.
     selection: Option<Arc<Selection>>,
 }
 
-/// Decides where the bytes of each weight go, before any is fetched.
+/// Decides where the bytes of each weight go, before any are fetched.
 ///
 /// # Errors
-/// [`Kind::Limit`](tfjs_manifest::Kind::Limit) if the weights take more memory than allowed or to be had.
+/// [`Kind::Limit`](tfjs_manifest::Kind::Limit) if the weights take more memory than allowed or available.
 pub fn prepare(
     json: ModelJson,
     def: ModelDef,
@@ -87,7 +88,7 @@ pub fn prepare(
     Ok((prepared, destinations))
 }
 
-/// Leaves the bytes of all weights in their files, to be read when they are wanted.
+/// Prepares a model whose weights stay in their files until they are needed.
 ///
 /// # Errors
 /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for a program that is too large.
@@ -114,7 +115,7 @@ impl Prepared {
     /// Builds the model from filled destinations.
     ///
     /// # Errors
-    /// Weights that do not decode, naming the weight; a device that refuses.
+    /// Weights that do not decode, naming the weight; errors of the device.
     pub fn finish(self, filled: Destinations<PackedPlace>, report: LoadReport) -> Result<LayersModel> {
         let mut arrived = filled.arrived()?;
         let optimizer = optimizer::take(&self.manifest(), &mut arrived)?;
@@ -127,12 +128,12 @@ impl Prepared {
         self.build(weights, optimizer, native, report)
     }
 
-    /// Builds the model without its weights: each is read when it is first wanted, which for the native engine is
-    /// the first prediction. Predictions then block on files, and fail if those are no longer the same. An optimizer's
-    /// weights that are to be kept are read now.
+    /// Builds the model without its weights: each is read on first use, which for the native engine is
+    /// the first prediction. Predictions then block on reading files, and fail if the files have changed. An
+    /// optimizer's weights are read now if they are to be kept.
     ///
     /// # Errors
-    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for weights in one group with strings.
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for weights that share a group with strings.
     pub fn finish_lazy(self, reader: Arc<dyn WeightReader>, report: LoadReport) -> Result<LayersModel> {
         let manifest = self.manifest();
         let layout = manifest.layout(&self.options.limits)?;
@@ -205,7 +206,7 @@ impl Prepared {
     }
 }
 
-/// Bytes of all weights as values.
+/// The size of all weights in memory, in bytes.
 fn weight_bytes(graph: &ModelGraph) -> u64 {
     let bytes = |slot: &tfjs_topology::graph::WeightSlot| {
         (slot.decl.shape.elements() as u64).saturating_mul(slot.decl.dtype.size().unwrap_or(0))
@@ -213,7 +214,7 @@ fn weight_bytes(graph: &ModelGraph) -> u64 {
     graph.slots.iter().map(bytes).fold(0, u64::saturating_add)
 }
 
-/// Fails if the weights that the file does not have take more memory than they may.
+/// Fails if the weights that are not in the file exceed the memory limit.
 fn check_filled(model: &Model, binding: &Binding, limits: &Limits) -> Result<()> {
     let slots = model.graph.slots.iter().zip(&binding.slots).filter(|(_, bound)| matches!(bound, Bound::Filled));
     let mut bytes = 0u64;

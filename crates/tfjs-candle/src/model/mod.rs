@@ -1,4 +1,4 @@
-//! The model: a program, its weights, an engine; `predict(&self)` from any number of threads.
+//! The model: a program, its weights and an engine. `predict(&self)` can be called from any number of threads.
 
 mod batches;
 mod bind;
@@ -29,7 +29,7 @@ use tfjs_topology::lower::Model;
 use tfjs_topology::types::{SymShape, ValueType};
 use tfjs_weights::HostTensor;
 
-/// A loaded model. Cloning is cheap and shares everything; any number of threads may predict at once.
+/// A loaded model. A clone is cheap and shares everything; any number of threads may predict at once.
 #[derive(Clone, Debug)]
 pub struct LayersModel {
     shared: Arc<Shared>,
@@ -44,7 +44,7 @@ struct Shared {
     weights: Weights,
     optimizer: OptimizerWeights,
     device: Device,
-    /// The plan of the native engine; without it, the candle engine runs.
+    /// The plan of the native engine; `None` for the candle engine.
     native: Option<LazyPlan>,
     candle: OnceLock<CandleEngine>,
     custom_layers: CustomLayers,
@@ -54,7 +54,7 @@ struct Shared {
 }
 
 impl LayersModel {
-    /// Adds the time of a phase to the report, while nobody else has the model yet.
+    /// Adds the time of a phase to the report, if the model is not shared yet.
     #[doc(hidden)]
     pub fn note_time(&mut self, phase: &'static str, time: std::time::Duration) {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
@@ -84,7 +84,7 @@ impl LayersModel {
         })
     }
 
-    /// Every layer that is called, nested models flattened.
+    /// Every layer that is called; nested models are flattened.
     pub fn layers(&self) -> &[GraphLayer] {
         &self.graph().layers
     }
@@ -102,8 +102,8 @@ impl LayersModel {
         self.shared.weights.get(name)
     }
 
-    /// The weights of the optimizer the model was trained with, by their names in the file and in its order, if they
-    /// were [kept](BuildOptions::keep_optimizer).
+    /// The weights of the optimizer that the model was trained with, by their names in the file and in its order, if
+    /// they were [kept](BuildOptions::keep_optimizer).
     pub fn optimizer_weights(&self) -> &[(String, HostTensor)] {
         &self.shared.optimizer
     }
@@ -118,12 +118,12 @@ impl LayersModel {
         self.shared.json.training_config()
     }
 
-    /// What loading did and noticed.
+    /// The report of the load.
     pub fn report(&self) -> &LoadReport {
         &self.shared.report
     }
 
-    /// The envelope, without the weights.
+    /// The JSON of the file, without the weights.
     pub fn json(&self) -> &ModelJson {
         &self.shared.json
     }
@@ -151,12 +151,12 @@ impl LayersModel {
         &self.shared.limits
     }
 
-    /// Where the weights live and predictions run.
+    /// The device of the weights and predictions.
     pub fn device(&self) -> &Device {
         &self.shared.device
     }
 
-    /// What runs predictions.
+    /// The engine of predictions.
     pub fn engine(&self) -> Engine {
         if self.shared.native.is_some() { Engine::Native } else { Engine::Candle }
     }
@@ -167,7 +167,7 @@ impl LayersModel {
         tfjs_topology::summary::summary(&self.shared.def, self.graph(), width)
     }
 
-    /// What runs, step by step, as JSON.
+    /// The steps that run, as JSON.
     ///
     /// # Errors
     /// Those of reading the weights, for a model that was loaded lazily and has not predicted yet.

@@ -1,4 +1,4 @@
-//! Predictions: inputs checked, batches split, an engine run, states carried.
+//! Predictions: checks inputs, splits batches, runs an engine, carries states.
 
 use super::batches::{concat, narrow};
 use super::{LayersModel, Shared};
@@ -17,44 +17,44 @@ use tfjs_ir::{Program, Target};
 use tfjs_manifest::{Error, Result};
 use tfjs_topology::graph::SlotId;
 
-/// How a prediction is made.
+/// Options of a prediction.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct PredictOptions {
-    /// Examples at a time; all at once by default.
+    /// The number of examples that run together; all by default.
     pub batch_size: Option<usize>,
-    /// Another engine than the model's.
+    /// An engine to use instead of the model's.
     pub engine: Option<Engine>,
-    /// When the prediction is given up: it fails with [`Kind::Limit`](tfjs_manifest::Kind::Limit), and the model stays
-    /// usable. Never by default.
+    /// The time at which an unfinished prediction fails with [`Kind::Limit`](tfjs_manifest::Kind::Limit); the model
+    /// stays usable. No deadline by default.
     pub deadline: Option<Instant>,
-    /// What random numbers are drawn from, for models whose graph asks for them; another at each call by default.
+    /// The seed of random numbers, for models that use them; a new one for each call by default.
     pub seed: Option<u64>,
 }
 
 impl PredictOptions {
-    /// Examples at a time.
+    /// Sets the number of examples that run together.
     #[must_use]
     pub fn with_batch_size(mut self, examples: usize) -> Self {
         self.batch_size = Some(examples);
         self
     }
 
-    /// Another engine than the model's.
+    /// Sets an engine to use instead of the model's.
     #[must_use]
     pub fn with_engine(mut self, engine: Engine) -> Self {
         self.engine = Some(engine);
         self
     }
 
-    /// When the prediction is given up.
+    /// Sets the time at which an unfinished prediction fails.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
         self
     }
 
-    /// What random numbers are drawn from.
+    /// Sets the seed of random numbers.
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
@@ -66,8 +66,8 @@ impl LayersModel {
     /// Predicts: one input, several in the model's order, or by name.
     ///
     /// # Errors
-    /// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for inputs that are not the model's, with the input's
-    /// name, what was expected and what found; what a layer refuses of inputs of these shapes.
+    /// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for inputs that do not match the model's, with the input's
+    /// name, the expected and the found; errors of layers for inputs of these shapes.
     pub fn predict(&self, inputs: impl Into<Inputs>) -> Result<Outputs> {
         self.predict_with(inputs, &PredictOptions::default())
     }
@@ -91,7 +91,7 @@ impl LayersModel {
         self.predict_from(inputs.into(), options, None).map(|(outputs, _)| outputs)
     }
 
-    /// Predicts from these states, and gives the states after.
+    /// Predicts from these states, and returns the states after the call.
     pub(super) fn predict_from(
         &self,
         inputs: Inputs,
@@ -128,7 +128,7 @@ impl LayersModel {
         Ok((Outputs::new(names, outputs), states))
     }
 
-    /// How many examples run at a time.
+    /// The number of examples that run together.
     fn part(&self, total: usize, asked: Option<usize>) -> Result<usize> {
         let graph = self.graph();
         let fixed = graph.inputs.iter().find_map(|p| Some((p, graph.ty(p.value).shape.dims().first().copied()??)));
@@ -138,7 +138,7 @@ impl LayersModel {
             None => total,
         };
         match fixed {
-            // Stateful layers know the size of their batch, and carry their states from one to the next.
+            // Stateful layers have a fixed batch size, and carry their states from one batch to the next.
             Some((_, batch)) if self.is_stateful() && (asked.is_none() || size == batch) => Ok(batch),
             Some((port, batch)) if size < total || self.is_stateful() => {
                 let message = format!("the batch is fixed at {batch}, asked for {size} at a time");
@@ -200,7 +200,7 @@ impl Shared {
     }
 }
 
-/// The program of a prediction, which keeps no new values of weights.
+/// The program of a prediction, without its updates of weights.
 pub(super) fn predicting(program: &Program) -> Cow<'_, Program> {
     if program.replaced_slots().next().is_none() {
         return Cow::Borrowed(program);
@@ -210,7 +210,7 @@ pub(super) fn predicting(program: &Program) -> Cow<'_, Program> {
     Cow::Owned(program)
 }
 
-/// Another seed at each call, the same ones in every run of a program.
+/// A new seed for each call; the sequence of seeds is the same in every run of the process.
 fn fresh_seed() -> u64 {
     static CALLS: AtomicU64 = AtomicU64::new(0);
     CALLS.fetch_add(1, Ordering::Relaxed)

@@ -1,4 +1,4 @@
-//! The states of a stateful model, from one prediction to the next.
+//! The states of a stateful model between predictions.
 
 use super::{LayersModel, PredictOptions};
 use crate::Input;
@@ -7,10 +7,10 @@ use crate::output::Outputs;
 use candle_core::Tensor;
 use tfjs_manifest::Result;
 
-/// Predictions that follow each other: stateful layers go on where the last call ended.
+/// Consecutive predictions: stateful layers continue from the states of the previous call.
 ///
-/// [`LayersModel::predict`] starts from the initial states at each call; a session carries them. A call that fails
-/// leaves the states as they were.
+/// [`LayersModel::predict`] starts from the initial states at each call; a session keeps them between calls. A call
+/// that fails leaves the states unchanged.
 ///
 /// ```no_run
 /// # fn follow(model: &tfjs_candle::LayersModel) -> tfjs_manifest::Result<()> {
@@ -30,7 +30,7 @@ pub struct Session {
 }
 
 impl LayersModel {
-    /// A session, whose states are the initial ones.
+    /// Starts a session from the initial states.
     pub fn session(&self) -> Session {
         Session { model: self.clone(), states: None }
     }
@@ -50,7 +50,7 @@ impl Session {
     /// Predicts, and keeps the states for the next call.
     ///
     /// # Errors
-    /// As for [`LayersModel::predict`]; the states stay as they were.
+    /// As for [`LayersModel::predict`]; the states stay unchanged.
     pub fn predict(&mut self, inputs: impl Into<Inputs>) -> Result<Outputs> {
         self.predict_with(inputs, &PredictOptions::default())
     }
@@ -69,14 +69,14 @@ impl Session {
     /// Predicts with options.
     ///
     /// # Errors
-    /// As for [`LayersModel::predict_with`]; the states stay as they were.
+    /// As for [`LayersModel::predict_with`]; the states stay unchanged.
     pub fn predict_with(&mut self, inputs: impl Into<Inputs>, options: &PredictOptions) -> Result<Outputs> {
         let (outputs, states) = self.model.predict_from(inputs.into(), options, self.states.clone())?;
         self.states = states;
         Ok(outputs)
     }
 
-    /// Forgets the states: the next call starts from the initial ones.
+    /// Discards the states: the next call starts from the initial ones.
     pub fn reset(&mut self) {
         self.states = None;
     }

@@ -1,10 +1,10 @@
-//! The activations that kernels have.
+//! Maps activations to those of the kernels.
 
 use tfjs_ir::prim::activate::Activation;
 use tfjs_ir::prim::recurrent::Gate;
 use tfjs_kernels::{Activation as Kernel, HardSigmoidForm};
 
-/// The kernels' form of an activation, if they have it.
+/// The kernels' form of an activation, if there is one.
 pub(super) fn kernel(activation: Activation) -> Option<Kernel> {
     Some(match activation {
         Activation::Relu { max, negative_slope: 0.0, threshold: 0.0 } if max >= 0.0 => {
@@ -36,7 +36,7 @@ pub(super) fn kernel(activation: Activation) -> Option<Kernel> {
     })
 }
 
-/// The kernels' form of a gate's activation, if they have it.
+/// The kernels' form of a gate's activation, if there is one.
 pub(super) fn gate(gate: Gate) -> Option<Kernel> {
     gate.0.map_or(Some(Kernel::Linear), kernel)
 }

@@ -1,7 +1,7 @@
-//! Passes over factors and summands that are computed of weights alone.
+//! Passes over factors and addends that are computed from weights only.
 //!
 //! Batch normalization with fixed statistics becomes one product and one sum. Chains of products and sums with one
-//! number for each channel become one product and one sum again, so that a kernel can take both over.
+//! number for each channel are folded into one product and one sum, which a kernel can then fuse.
 
 use super::derived::is_derivable;
 use std::collections::HashMap;
@@ -11,10 +11,10 @@ use tfjs_ir::rewrite::{Within, rewrite};
 use tfjs_ir::{Builder, Dim, ElementType, Prim, Program, SlotId, Value};
 use tfjs_manifest::Result;
 
-/// Rewrites batch normalizations whose statistics, factors and offsets are derived.
+/// Rewrites batch normalizations whose statistics, gamma and beta are derived.
 ///
 /// # Errors
-/// None for a program that is well formed.
+/// None for a well-formed program.
 pub(super) fn fold_batch_norms(program: &Program) -> Result<Program> {
     let mut known = KnownDerived::of(program);
     rewrite(program, Within::Body, &mut |b, node, operands| {
@@ -28,7 +28,7 @@ pub(super) fn fold_batch_norms(program: &Program) -> Result<Program> {
     })
 }
 
-/// `x * scale + shift`. Parameters: mean, variance, gamma and beta if there are any.
+/// `x * scale + shift`. Parameters: mean, variance, then gamma and beta if they exist.
 fn folded(b: &mut Builder, norm: &BatchNorm, x: Value, parameters: &[Value]) -> Result<Option<Vec<Value>>> {
     let [mean, variance, rest @ ..] = parameters else { return Ok(None) };
     let (gamma, beta) = rest.split_at(usize::from(norm.scale).min(rest.len()));
@@ -46,11 +46,11 @@ fn folded(b: &mut Builder, norm: &BatchNorm, x: Value, parameters: &[Value]) -> 
     b.add(scaled, shift).map(|result| Some(vec![result]))
 }
 
-/// Rewrites chains of products and sums with derived vectors, one number for each channel or one for all, into one
+/// Folds chains of products and sums with derived vectors, one number for each channel or one for all, into one
 /// product and one sum.
 ///
 /// # Errors
-/// None for a program that is well formed.
+/// None for a well-formed program.
 pub(super) fn collapse(program: &Program) -> Result<Program> {
     let mut uses = program.body.uses();
     program.updates.iter().for_each(|update| uses[update.value.index()] += 1);
@@ -132,22 +132,22 @@ fn is_vector(b: &Builder, value: Value, x: Value) -> bool {
     fits && one_axis && (*last == Dim::ONE || Some(last) == like.dims.last())
 }
 
-/// Which values of a program that is being built are derived.
+/// Which values of a program under construction are derived.
 #[derive(Debug)]
 pub(super) struct KnownDerived {
     values: Vec<bool>,
     nodes: usize,
-    /// The weights that the program replaces, which are not.
+    /// The weights that the program replaces; they are not derived.
     replaced: Vec<SlotId>,
 }
 
 impl KnownDerived {
-    /// For a copy of the program to which no node has been added yet.
+    /// Starts from a copy of the program without nodes.
     pub(super) fn of(program: &Program) -> Self {
         KnownDerived { values: Vec::new(), nodes: 0, replaced: program.replaced_slots().collect() }
     }
 
-    /// Looks at the nodes that were added since.
+    /// Classifies the nodes that were added since the last call.
     pub(super) fn update(&mut self, b: &Builder) {
         let block = b.block();
         for node in &block.nodes[self.nodes..] {
@@ -173,7 +173,7 @@ mod tests {
     use tfjs_ir::pass::dead_code;
     use tfjs_ir::{Inputs, Type, interpret};
 
-    /// The products and sums of computed values that are left.
+    /// The products and sums of computed values that remain.
     fn steps(program: &Program) -> Vec<&'static str> {
         let program = dead_code(program).unwrap();
         let mut b = Builder::like(&program);
@@ -191,7 +191,7 @@ mod tests {
         found
     }
 
-    /// Checks what is left of a program of one input, whose weights are vectors of 3.
+    /// Checks the remaining steps of a program of one input, whose weights are vectors of 3.
     fn check(build: impl FnOnce(&mut Builder, Value, &[Value]) -> Result<Value>, expected: &[&str]) {
         let mut b = Builder::default();
         let n = b.dims().symbol("n");
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_twice_stays() {
+    fn values_read_twice_are_kept() {
         let twice = |b: &mut Builder, x, w: &[Value]| {
             let y = b.mul(x, w[0])?;
             let z = b.mul(y, w[1])?;

@@ -1,19 +1,19 @@
-//! Typed memory: what the buffers of an arena hold and what steps read of them.
+//! Typed memory: the buffers of an arena, and the slices that steps read.
 
 use super::layout::Arena;
 use tfjs_ir::{Array, ElementType};
 use tfjs_manifest::{Error, Result};
 
-/// How the elements of a value lie in memory.
+/// The representation of a value's elements in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Repr {
-    /// Single precision. Half precision is held so too, rounded: its arithmetic runs in the interpreter.
+    /// Single precision. Half-precision values are held in it too, rounded: their arithmetic runs in the interpreter.
     F32,
     I32,
     I64,
     U8,
     Bool,
-    /// Text, an array on the host.
+    /// Text, as an array on the host.
     Text,
 }
 
@@ -30,7 +30,7 @@ impl Repr {
         })
     }
 
-    /// Bytes of one element. Text is not counted: it is as large as its data says.
+    /// Bytes of one element. Text is not counted, because its size depends on its content.
     pub(super) fn bytes(self) -> u64 {
         match self {
             Repr::F32 | Repr::I32 => 4,
@@ -41,7 +41,7 @@ impl Repr {
     }
 }
 
-/// Memory of one element type that a step writes.
+/// A buffer of one element type that a step writes.
 #[derive(Debug)]
 pub(super) enum Buffer {
     F32(Vec<f32>),
@@ -54,7 +54,7 @@ pub(super) enum Buffer {
     Nested(Arena),
 }
 
-/// What stands in an arena for a buffer that a step has taken out.
+/// The placeholder in an arena for a buffer that a step has taken out.
 impl Default for Buffer {
     fn default() -> Self {
         Buffer::F32(Vec::new())
@@ -62,7 +62,7 @@ impl Default for Buffer {
 }
 
 impl Buffer {
-    /// Zeros, or an error if there is no memory for them. The system commits the memory as it is written to.
+    /// Zeros, or an error if memory is exhausted. The operating system commits the memory when it is first written.
     pub(super) fn zeroed(repr: Repr, elements: usize) -> Result<Buffer> {
         fn zeros<T: bytemuck::Zeroable>(elements: usize) -> Result<Vec<T>> {
             let zeros = bytemuck::try_zeroed_vec(elements);
@@ -125,7 +125,7 @@ pub(super) enum Slice<'a> {
     Text(&'a Array),
 }
 
-/// An element that kernels compute with.
+/// An element type that kernels compute with.
 pub(super) trait Element: Copy + PartialEq + PartialOrd + Send + Sync + 'static {
     fn read(slice: Slice<'_>) -> Option<&[Self]>;
     fn write(buffer: &mut Buffer) -> Option<&mut Vec<Self>>;
@@ -162,7 +162,7 @@ pub(super) fn wrong_type() -> Error {
     Error::bug("a step is given a value of another element type than it was prepared for")
 }
 
-/// Evaluates an expression with `$T` as the type of the elements; for text, another one.
+/// Evaluates an expression with `$T` as the element type; text has a separate expression.
 macro_rules! with_element {
     ($repr:expr, $T:ident => $body:expr, text => $text:expr) => {
         match $repr {

@@ -1,4 +1,4 @@
-//! Plans for the shapes of calls: kept for the next call, with the memory of a few calls at once.
+//! Caches plans by the shapes of calls, with idle arenas for a few concurrent calls.
 
 use super::instance::Instance;
 use super::layout::Arena;
@@ -6,23 +6,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tfjs_ir::Bound;
 use tfjs_manifest::Result;
 
-/// Shapes that are remembered at most.
+/// The most shapes that are cached.
 const ENTRIES: usize = 16;
-/// Bytes of resting memory of all shapes together, the last one's aside.
+/// The most bytes of idle arenas of all shapes together, not counting the most recent shape.
 const RESTING_BYTES: u64 = 1 << 30;
-/// Arenas of one shape that rest at most.
+/// The most idle arenas of one shape.
 const ARENAS: usize = 16;
 
-/// What is prepared for the shapes of a call.
+/// The prepared data for the shapes of a call.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// The dimensions of all inputs and states, one after the other: their ranks are fixed.
+    /// The dimensions of all inputs and states, concatenated: their ranks are fixed.
     key: Box<[usize]>,
     pub(super) bound: Bound,
     pub(super) instance: Instance,
-    /// Bytes of one call.
+    /// Bytes of memory of one call.
     pub(super) bytes: u64,
-    /// Operations of one call, estimated.
+    /// The estimated operations of one call.
     pub(super) work: u64,
     resting: Mutex<Vec<Arena>>,
 }
@@ -33,13 +33,13 @@ impl Entry {
         Ok(Entry { key, bound, instance, bytes, work, resting: Mutex::default() })
     }
 
-    /// Memory for one call: an arena that rests, or a new one.
+    /// Memory for one call: an idle arena, or a new one.
     pub(super) fn arena(&self) -> Result<Arena> {
         let resting = lock(&self.resting).pop();
         resting.map_or_else(|| self.instance.layout.allocate(), Ok)
     }
 
-    /// Keeps an arena for a later call. One whose call failed half-way is as good as any: every buffer is written before
+    /// Keeps an arena for a later call. An arena of a failed call can be reused, because every buffer is written before
     /// it is read.
     pub(super) fn rest(&self, arena: Arena) {
         let mut resting = lock(&self.resting);
@@ -54,14 +54,14 @@ impl Entry {
     }
 }
 
-/// The shapes that were met, the last one first.
+/// The cached shapes, the most recent one first.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     entries: Mutex<Vec<Arc<Entry>>>,
 }
 
 impl Cache {
-    /// What is prepared for these dimensions; `prepare` is called if nothing is.
+    /// The entry for these dimensions; `prepare` is called if there is none.
     pub(super) fn get(
         &self,
         key: impl Iterator<Item = usize> + Clone,
@@ -70,7 +70,7 @@ impl Cache {
         if let Some(entry) = self.known(key.clone()) {
             return Ok(entry);
         }
-        // Two threads may prepare the same; one of both stays.
+        // Two threads may prepare the same entry; one of the two stays.
         let entry = Arc::new(prepare(key.collect())?);
         let mut entries = lock(&self.entries);
         entries.insert(0, entry.clone());

@@ -1,43 +1,41 @@
-//! A pass: a convolution over three spatial axes becomes one over two.
+//! A pass that rewrites a convolution over three spatial axes as one over two.
 //!
-//! The elements that the window sees along the first axis, depth, stand side by side as channels; what is left is
-//! a convolution of images, as many as there are positions along the depth.
+//! The elements of the window along the first axis, depth, become channels. The result is a 2D convolution of images,
+//! one for each position along the depth.
 
 use tfjs_ir::prim::layout::{Padding, Range};
 use tfjs_ir::prim::linear::Conv;
 use tfjs_ir::rewrite::{Within, rewrite};
-use tfjs_ir::window::{Padding as WindowPadding, Window};
-use tfjs_ir::{Builder, Dim, Prim, Program, Value};
+use tfjs_ir::{Builder, Prim, Program, Value};
 use tfjs_manifest::Result;
 
-/// Rewrites convolutions over three axes without groups.
+/// Rewrites convolutions over three axes without groups, those in the bodies of loops too.
 ///
 /// # Errors
-/// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for dimensions that are too large.
+/// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for dimensions past the limits.
 pub(super) fn as_images(program: &Program) -> Result<Program> {
-    rewrite(program, Within::Body, &mut |b, node, operands| match (&node.prim, operands) {
-        (Prim::Conv(conv), &[x, kernel]) if conv.windows.len() == 3 && conv.groups == 1 => {
-            rewritten(b, conv, x, kernel, &program.ty(node.results[0]).dims)
-        }
+    rewrite(program, Within::Loops, &mut |b, node, operands| match (&node.prim, operands) {
+        (Prim::Conv(conv), &[x, kernel]) if conv.groups == 1 => rewritten(b, conv, x, kernel),
         _ => Ok(None),
     })
 }
 
-/// Kernels that are deeper are left to the interpreter.
+/// The largest kernel depth; the interpreter runs deeper ones.
 const MOST_TAPS: usize = 64;
 
-fn rewritten(b: &mut Builder, conv: &Conv, x: Value, kernel: Value, result: &[Dim]) -> Result<Option<Vec<Value>>> {
+fn rewritten(b: &mut Builder, conv: &Conv, x: Value, kernel: Value) -> Result<Option<Vec<Value>>> {
     let &[depth, height, width] = &conv.windows[..] else { return Ok(None) };
-    let (&[n, d, h, w, c], &[taps, kernel_h, kernel_w, inner, filters], &[_, positions, ..]) =
-        (&b.dims_of(x)[..], &b.dims_of(kernel)[..], result)
+    let (&[n, d, h, w, c], &[taps, kernel_h, kernel_w, inner, filters]) = (&b.dims_of(x)[..], &b.dims_of(kernel)[..])
     else {
         return Ok(None);
     };
-    // The parts of the input that the taps see stand beside each other: memory and nodes grow with their number.
+    // The slices of the input under the taps are concatenated, so memory and nodes grow with the number of taps.
     if depth.size > MOST_TAPS {
         return Ok(None);
     }
-    let (low, high) = zeros(b, &depth, d)?;
+    // The guard of the depth stays: the program keeps those it had.
+    let (positions, _) = depth.output_dim(b.dims(), d)?;
+    let (low, high) = depth.pads_dim(b.dims(), d)?;
     let mut padding = [Padding::NONE; 5];
     padding[1] = Padding { low, high, interior: 0 };
     let padded = b.pad(x, &padding, 0.0)?;
@@ -53,35 +51,15 @@ fn rewritten(b: &mut Builder, conv: &Conv, x: Value, kernel: Value, result: &[Di
     let channels = b.dims().mul(taps, inner)?;
     let kernel = b.reshape(kernel, &[kernel_h, kernel_w, channels, filters])?;
     let y = b.conv(images, kernel, &[height, width], 1)?;
-    b.reshape(y, result).map(|result| Some(vec![result]))
-}
-
-/// The zeros before and after an axis of `length` elements; [`Window::pads`] for a length that may be open.
-fn zeros(b: &mut Builder, window: &Window, length: Dim) -> Result<(Dim, Dim)> {
-    let (before, after) = match window.padding {
-        WindowPadding::Valid => (0, 0),
-        WindowPadding::Exact { before, after } => (before, after),
-        WindowPadding::Causal => (window.extent() - 1, 0),
-        WindowPadding::Same => {
-            let [stride, extent] = [window.stride, window.extent()].map(|n| b.number(n));
-            let dims = b.dims();
-            let outputs = dims.div_ceil(length, window.stride as u64)?;
-            let steps = dims.sub(outputs, Dim::ONE)?;
-            let span = dims.mul(steps, stride)?;
-            let reach = dims.add(span, extent)?;
-            let missing = dims.sub(reach, length)?;
-            let total = dims.max(missing, Dim::ZERO)?;
-            let before = dims.div_floor(total, 2)?;
-            return Ok((before, dims.sub(total, before)?));
-        }
-    };
-    Ok((b.number(before), b.number(after)))
+    let &[_, rows, columns, _] = &b.dims_of(y)[..] else { return Ok(None) };
+    b.reshape(y, &[n, positions, rows, columns, filters]).map(|result| Some(vec![result]))
 }
 
 #[cfg(test)]
 mod tests {
     use crate::native::tests::{Case, input, weight, windows};
     use tfjs_ir::ElementType::F32;
+    use tfjs_ir::Loop;
 
     #[test]
     fn volumes_run_as_images() {
@@ -98,5 +76,21 @@ mod tests {
                 case.agrees(&symbols);
             }
         }
+    }
+
+    #[test]
+    fn volumes_in_a_loop_run_as_images() {
+        let case = Case::new(|b| {
+            let x = input(b, F32, &["n", "d", "3", "4", "2"]);
+            let kernel = weight(b, &[3, 3, 3, 2, 2]);
+            let length = b.dims_of(x)[1];
+            let over = Loop { carries: &[x], sequences: &[x], invariants: &[kernel], length, axis: 1, reverse: false };
+            let (finals, _) = b.scan(over, |b, carries, _, invariants| {
+                Ok((vec![b.conv(carries[0], invariants[0], &windows("3:same", 3), 1)?], vec![]))
+            })?;
+            Ok(finals)
+        });
+        assert!(case.plan.reference_layers().is_empty());
+        case.agrees(&[2, 3]);
     }
 }

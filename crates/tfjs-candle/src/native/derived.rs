@@ -1,9 +1,9 @@
-//! The derived part of a program: what is computed of weights and constants alone.
+//! The derived part of a program: values computed from weights and constants only.
 //!
-//! It is a small graph of its own, shared by a program's body and the bodies of its loops. The interpreter evaluates
-//! what kernels need of it when the weights are there: folded normalizations, rearranged kernels, tables.
+//! It is a small graph of its own, shared by a program's body and the bodies of its loops. Once the weights are loaded,
+//! the interpreter evaluates the values that kernels need: folded normalizations, rearranged kernels, tables.
 //!
-//! A weight that the program replaces is not derived: every step reads its current value, as it reads an input.
+//! A weight that the program replaces is not derived: every step reads its current value, like an input.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -14,16 +14,16 @@ use tfjs_manifest::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct DerivedId(usize);
 
-/// Derived values. Operands stand before what reads them.
+/// Derived values, in topological order.
 #[derive(Debug)]
 pub(super) struct Derived {
     values: Vec<DerivedValue>,
     slots: HashMap<SlotId, DerivedId>,
     constants: HashMap<ConstId, DerivedId>,
-    /// Elements that may still be computed, and arithmetic that may still be done.
+    /// The remaining budget of elements and of arithmetic.
     elements: usize,
     work: u64,
-    /// The dimensions that are numbers.
+    /// The values of the constant dimensions.
     numbers: Bound,
 }
 
@@ -38,7 +38,7 @@ struct DerivedValue {
 enum Source {
     Slot(SlotId),
     Constant(ConstId),
-    /// One of the results of a node.
+    /// A result of a node.
     Node {
         node: Arc<Node>,
         operands: Vec<DerivedId>,
@@ -46,21 +46,21 @@ enum Source {
     },
 }
 
-/// A derived value may be this large whatever it is computed of. A larger one must not be much larger than its operands:
+/// A derived value may always have this many elements. A larger one must not be much larger than its operands:
 /// otherwise it counts as an activation, whose memory is limited.
 const SMALL_ELEMENTS: usize = 1 << 16;
 
-/// All of them together may be this large, or [`TIMES_WEIGHTS`] as large as the weights and constants.
+/// All derived values together may have this many elements, or [`TIMES_WEIGHTS`] times those of weights and constants.
 const ALL_ELEMENTS: usize = 1 << 22;
 
 /// See [`ALL_ELEMENTS`].
 const TIMES_WEIGHTS: usize = 4;
 
-/// The arithmetic that the interpreter does ahead, which takes about a second. What needs more has a kernel.
+/// The most arithmetic that the interpreter does ahead of time, about one second. Larger nodes need a kernel.
 const MOST_WORK: u64 = 1 << 28;
 
 impl Derived {
-    /// Nothing is derived of a program yet.
+    /// Starts without derived nodes.
     ///
     /// # Errors
     /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) if a dimension overflows.
@@ -79,7 +79,7 @@ impl Derived {
         })
     }
 
-    /// For each value of a block its derived value, if it has one. `parameters` are those of the block's parameters.
+    /// The derived value of each value of a block, if it has one. `parameters` are those of the block's parameters.
     pub(super) fn classify(
         &mut self,
         program: &Program,
@@ -154,7 +154,7 @@ impl Derived {
         self.dims(id).iter().fold(1, |n, &dim| n.saturating_mul(dim))
     }
 
-    /// The weight whose elements these are, in the same order: reshapes are looked through.
+    /// The weight that has the same elements in the same order, ignoring reshapes.
     pub(super) fn slot(&self, mut id: DerivedId) -> Option<SlotId> {
         loop {
             match &self.values[id.0].source {
@@ -165,7 +165,7 @@ impl Derived {
         }
     }
 
-    /// The weights that these values are computed of.
+    /// The weights that these values depend on.
     pub(super) fn slots_of(&self, ids: impl IntoIterator<Item = DerivedId>) -> BTreeSet<SlotId> {
         let needed = self.needed(ids);
         let slots = needed.iter().filter_map(|id| match self.values[id.0].source {
@@ -175,7 +175,7 @@ impl Derived {
         slots.collect()
     }
 
-    /// These values and all that they are computed of, in order.
+    /// These values and all values that they depend on, in order.
     fn needed(&self, ids: impl IntoIterator<Item = DerivedId>) -> BTreeSet<DerivedId> {
         let mut needed: BTreeSet<DerivedId> = BTreeSet::new();
         let mut open: Vec<DerivedId> = ids.into_iter().collect();
@@ -192,7 +192,7 @@ impl Derived {
     /// Evaluates values. `slot` reads a weight.
     ///
     /// # Errors
-    /// What `slot` and the interpreter say.
+    /// Those of `slot` and of the interpreter.
     pub(super) fn evaluate(
         &self,
         program: &Program,
@@ -222,13 +222,13 @@ impl Derived {
     }
 }
 
-/// Whether the results of a node are derived if its operands are, however large they may be.
+/// Whether the results of a node are derived if its operands are, regardless of their size.
 pub(super) fn is_derivable(dims: &Dims, node: &Node, block: &Block) -> bool {
     let known = |value: &Value| known_dims(dims, &block.ty(*value).dims).is_some();
     is_pure(node) && is_fixed(dims, node) && node.results.iter().all(known)
 }
 
-/// Whether a node computes the same whenever its operands are the same, and small enough to be evaluated ahead.
+/// Whether a node is deterministic, depends only on its operands, and can be evaluated ahead of time.
 fn is_pure(node: &Node) -> bool {
     !matches!(
         node.prim,
@@ -243,7 +243,8 @@ fn is_pure(node: &Node) -> bool {
     )
 }
 
-/// Whether no attribute of a node depends on a dimension that is open. Those that its result shows are not looked at.
+/// Whether no attribute of a node depends on an unknown dimension. Attributes that determine the result's shape are not
+/// checked here.
 fn is_fixed(dims: &Dims, node: &Node) -> bool {
     let known = |dim: Dim| dims.known(dim).is_some();
     match &node.prim {
@@ -254,7 +255,7 @@ fn is_fixed(dims: &Dims, node: &Node) -> bool {
     }
 }
 
-/// The dimensions as numbers, if all are.
+/// The values of the dimensions, if all are known.
 pub(super) fn known_dims(dims: &Dims, of: &[Dim]) -> Option<Vec<usize>> {
     of.iter().map(|&dim| dims.known(dim).and_then(|n| usize::try_from(n).ok())).collect()
 }

@@ -1,4 +1,4 @@
-//! What runs, for people: the steps as JSON, and the layers that have no kernel.
+//! Diagnostics: the steps of a plan as JSON, and the layers that have no kernel.
 
 use super::NativePlan;
 use super::kernel::Engine;
@@ -7,12 +7,12 @@ use serde_json::{Value as Json, json};
 use tfjs_ir::{Program, Value};
 
 impl Selection {
-    /// The paths of layers that the interpreter runs, because a node of theirs has no kernel.
+    /// The paths of layers with nodes that the interpreter runs, because they have no kernel.
     pub(crate) fn reference_layers(&self) -> Vec<String> {
         self.layers_of(Engine::Reference)
     }
 
-    /// The paths of layers that are functions of the caller's own.
+    /// The paths of layers that run opaque functions of the caller.
     pub(crate) fn opaque_layers(&self) -> Vec<String> {
         self.layers_of(Engine::Opaque)
     }
@@ -31,7 +31,7 @@ impl Selection {
         found
     }
 
-    /// The steps as JSON: one object a step.
+    /// The steps as JSON, one object for each.
     pub(crate) fn steps_json(&self) -> Json {
         steps(&self.program, &self.root)
     }
@@ -55,7 +55,7 @@ impl NativePlan {
     }
 }
 
-/// The steps that compute something, those of loops included.
+/// The number of steps that compute something, including those of loops.
 #[cfg(test)]
 pub(crate) fn count(selection: &Selection) -> usize {
     let mut count = 0;
@@ -63,7 +63,7 @@ pub(crate) fn count(selection: &Selection) -> usize {
     count
 }
 
-/// Calls `f` with every step, those of loops included.
+/// Calls `f` for every step, including those of loops.
 fn visit(routine: &Routine, f: &mut dyn FnMut(&Step, &Routine)) {
     for step in &routine.steps {
         f(step, routine);
@@ -73,7 +73,7 @@ fn visit(routine: &Routine, f: &mut dyn FnMut(&Step, &Routine)) {
     }
 }
 
-/// The layers that the nodes of a step come from.
+/// The layers that the nodes of a step belong to.
 fn layers(program: &Program, routine: &Routine, step: &Step) -> Vec<String> {
     let origins = step.nodes.iter().map(|&node| routine.block.nodes[node].origin);
     let paths = origins.filter_map(|origin| program.origins.get(origin.index()));

@@ -1,4 +1,4 @@
-//! The edges of a plan: between candle's tensors, arrays of the interpreter, and the memory of steps.
+//! Conversions at the edges of a plan: between candle's tensors, arrays of the interpreter, and buffers of steps.
 
 use super::buffer::{Buffer, Repr, Slice};
 use crate::engine::CandleResultExt;
@@ -10,7 +10,7 @@ use tfjs_ir::{Array, Data as ArrayData, ElementType};
 use tfjs_manifest::{Error, Result, Shape};
 use tfjs_topology::graph::SlotId;
 
-/// A value that the caller or the plan holds, opened for reading during a call.
+/// A value that the caller or the plan owns, opened for reading during a call.
 #[derive(Debug)]
 pub(super) enum Opened<'a> {
     /// A tensor that is read in place.
@@ -19,7 +19,7 @@ pub(super) enum Opened<'a> {
         start: usize,
         end: usize,
     },
-    /// A copy, of another type or order than the tensor.
+    /// A copy, if the tensor has another type or order.
     Copied(Buffer, usize),
     Borrowed(&'a Buffer, usize),
 }
@@ -54,7 +54,7 @@ impl<'a> Opened<'a> {
         }
     }
 
-    /// The elements.
+    /// The elements of the value.
     pub(super) fn slice(&self) -> Result<Slice<'_>> {
         match self {
             Opened::Copied(buffer, elements) => buffer.slice(*elements),
@@ -74,7 +74,7 @@ impl<'a> Opened<'a> {
     }
 }
 
-/// The elements of any tensor, in row-major order, converted.
+/// The elements of any tensor, in row-major order, converted to another type.
 fn copied(tensor: &Tensor, repr: Repr) -> Result<Buffer> {
     let flat = tensor.flatten_all().or_error()?;
     let wide = || flat.to_dtype(DType::I64).and_then(|flat| flat.to_vec1::<i64>()).or_error();
@@ -95,16 +95,16 @@ fn copied(tensor: &Tensor, repr: Repr) -> Result<Buffer> {
     })
 }
 
-/// A value as what the caller gets.
+/// Converts a value to the caller's type.
 pub(super) fn data(slice: Slice<'_>, element: ElementType, dims: &[usize]) -> Result<Data> {
     if let Slice::Text(array) = slice {
-        let ArrayData::Text(items) = array.data() else { return Err(Error::bug("text that is none")) };
+        let ArrayData::Text(items) = array.data() else { return Err(Error::bug("expected text")) };
         return Ok(Data::Strings(Arc::new(Strings::new(Shape::new(dims)?, items.clone())?)));
     }
     tensor(slice, element, dims).map(Data::Tensor)
 }
 
-/// A value as a tensor. Truth values are bytes.
+/// Converts a value to a tensor. Truth values are bytes.
 pub(super) fn tensor(slice: Slice<'_>, element: ElementType, dims: &[usize]) -> Result<Tensor> {
     let cpu = &Device::Cpu;
     match slice {
@@ -120,12 +120,12 @@ pub(super) fn tensor(slice: Slice<'_>, element: ElementType, dims: &[usize]) -> 
         Slice::I64(values) => Tensor::from_slice(values, dims, cpu),
         Slice::U8(values) => Tensor::from_slice(values, dims, cpu),
         Slice::Bool(values) => Tensor::from_slice(&values.iter().map(|&b| u8::from(b)).collect::<Vec<u8>>(), dims, cpu),
-        Slice::Text(_) => return Err(Error::bug("text is no tensor")),
+        Slice::Text(_) => return Err(Error::bug("text cannot be a tensor")),
     }
     .or_error()
 }
 
-/// A value as the interpreter reads it.
+/// Converts a value to an array of the interpreter.
 pub(super) fn array(slice: Slice<'_>, element: ElementType, dims: &[usize]) -> Result<Array> {
     let data = match slice {
         Slice::F32(values) => ArrayData::Float(values.iter().map(|&x| x.into()).collect()),
@@ -138,7 +138,7 @@ pub(super) fn array(slice: Slice<'_>, element: ElementType, dims: &[usize]) -> R
     Array::new(element, dims, data)
 }
 
-/// An array as memory of steps.
+/// Converts an array to a buffer.
 pub(super) fn buffer_of(array: &Array) -> Result<Buffer> {
     Ok(match (array.data(), Repr::of(array.element())?) {
         (ArrayData::Float(values), Repr::F32) => Buffer::F32(values.iter().map(|&x| x as f32).collect()),
@@ -151,7 +151,7 @@ pub(super) fn buffer_of(array: &Array) -> Result<Buffer> {
     })
 }
 
-/// The elements of an array of floating point.
+/// The elements of a floating-point array.
 pub(super) fn floats(array: &Array) -> Result<Vec<f32>> {
     match array.data() {
         ArrayData::Float(values) => Ok(values.iter().map(|&x| x as f32).collect()),
@@ -159,7 +159,7 @@ pub(super) fn floats(array: &Array) -> Result<Vec<f32>> {
     }
 }
 
-/// A weight as the interpreter reads it.
+/// A weight as an array of the interpreter.
 pub(super) fn weight_array(weights: &Weights, slot: SlotId, element: ElementType) -> Result<Array> {
     if element == ElementType::F32 {
         let dims = weights.shape(slot)?.dims();

@@ -1,6 +1,6 @@
-//! Lets a kernel take over what follows it: one scale and one shift, one residual, one activation, a softmax.
+//! Fuses the nodes that follow a kernel into it: one scale and one shift, one residual, one activation, a softmax.
 //!
-//! Only a value that exactly one node reads can vanish into a kernel. The step stands where its last node stood, so
+//! A value can be fused only if exactly one node reads it. The step runs at the position of its last node, so that
 //! everything that node reads has been computed.
 
 use super::activation;
@@ -13,26 +13,26 @@ use tfjs_ir::{Node, Prim, Value};
 use tfjs_kernels::{Activation, Epilogue, softmax};
 use tfjs_manifest::Result;
 
-/// What a kernel does to its sums before they are written, in this order; see [`Epilogue`].
+/// The fused operations that a kernel applies to its sums before it writes them, in this order; see [`Epilogue`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fused {
     /// The number of output channels: the length of scale and shift.
     pub(super) channels: usize,
-    /// The position of the factors among the step's weights.
+    /// The position of the scale among the step's weights.
     pub(super) scale: Option<usize>,
-    /// The position of the summands among the step's weights.
+    /// The position of the shift among the step's weights.
     pub(super) shift: Option<usize>,
-    /// Whether the kernel can add another value.
+    /// Whether the kernel supports a residual.
     takes_residual: bool,
-    /// The position of that value among the step's operands.
+    /// The position of the residual among the step's operands.
     residual: Option<usize>,
     activation: Activation,
-    /// Whether a softmax over the channels ends it.
+    /// Whether it ends with a softmax over the channels.
     softmax: bool,
 }
 
 impl Fused {
-    /// Nothing follows yet.
+    /// Starts without fused operations.
     pub(super) fn new(channels: usize) -> Self {
         Fused {
             channels,
@@ -45,12 +45,12 @@ impl Fused {
         }
     }
 
-    /// For a kernel that adds no other value.
+    /// For a kernel that does not support a residual.
     pub(super) fn without_residual(channels: usize) -> Self {
         Fused { takes_residual: false, ..Fused::new(channels) }
     }
 
-    /// Whether nothing but scale and shift follows yet.
+    /// Whether nothing but scale and shift is fused yet.
     fn is_open(&self) -> bool {
         self.residual.is_none() && self.activation == Activation::Linear && !self.softmax
     }
@@ -59,7 +59,7 @@ impl Fused {
         self.activation
     }
 
-    /// The epilogue that kernels take.
+    /// The epilogue for the kernel.
     pub(super) fn epilogue<'a>(&self, io: &Io<'a>) -> Result<Epilogue<'a>> {
         let vector = |want: Option<usize>| want.map(|want| io.vector(want)).transpose();
         Ok(Epilogue {
@@ -70,7 +70,7 @@ impl Fused {
         })
     }
 
-    /// What is done to the result when the kernel has written it.
+    /// The operations that run after the kernel has written the result.
     pub(super) fn finish(&self, io: &mut Io<'_>) -> Result<()> {
         if self.softmax {
             let cpu = io.cx.cpu;
@@ -79,7 +79,7 @@ impl Fused {
         Ok(())
     }
 
-    /// The kernel with what it has taken over, in a few words.
+    /// The kernel and its fused operations as a short text.
     pub(super) fn describe(&self, kernel: &str) -> String {
         let mut text = kernel.to_string();
         let parts = [
@@ -98,8 +98,8 @@ impl Fused {
     }
 }
 
-/// Extends a claim by the nodes that follow it, as long as its kernel can do their work. `taken` says which nodes
-/// belong to a step already.
+/// Extends a claim by the nodes that follow it, as long as its kernel can fuse them. `taken` marks the nodes
+/// that already belong to a step.
 pub(super) fn absorb(view: View<'_>, claim: &mut Claim, taken: &mut [bool]) {
     let Claim { kernel, nodes, operands, results, wants, .. } = claim;
     let (Some(fused), &mut [ref mut result]) = (kernel.fused(), &mut results[..]) else { return };
@@ -114,7 +114,7 @@ pub(super) fn absorb(view: View<'_>, claim: &mut Claim, taken: &mut [bool]) {
     }
 }
 
-/// Whether the kernel can do the work of a node that follows it; then it is added.
+/// Fuses a node that follows the kernel, and returns whether that is possible.
 fn follow(
     view: View<'_>,
     fused: &mut Fused,
@@ -143,7 +143,7 @@ fn follow(
                     true
                 }
                 (BinaryOp::Add, _) if fused.is_open() && fused.takes_residual => {
-                    // An operand that is derived is read as a residual too: it lies in memory like any other.
+                    // A derived operand can be read as a residual too, because it is in memory like any other value.
                     let same = view.dims(other) == view.dims(value) && other != value;
                     if same {
                         fused.residual = Some(operands.len());

@@ -1,4 +1,4 @@
-//! What a plan holds of the weights: the forms that its kernels want, and the values that its steps read.
+//! The weights of a plan: in the forms that its kernels need, and the values that its steps read.
 
 use super::buffer::Buffer;
 use super::derived::DerivedId;
@@ -17,7 +17,7 @@ use tfjs_kernels::{
 use tfjs_manifest::{Error, Result};
 use tfjs_topology::graph;
 
-/// What steps read of the weights.
+/// The weights and derived values that steps read.
 #[derive(Debug)]
 pub(super) struct Held {
     /// In the order of the selection's wants.
@@ -26,7 +26,7 @@ pub(super) struct Held {
     pub(super) values: Vec<HeldValue>,
 }
 
-/// A weight in the form a kernel wants.
+/// A weight in the form that a kernel needs.
 #[derive(Clone, Debug)]
 pub(super) enum Loaded {
     Matrix(Arc<PackedMatrix>),
@@ -42,26 +42,26 @@ pub(super) enum Loaded {
 #[derive(Debug)]
 pub(super) enum HeldValue {
     Buffer(Buffer),
-    /// A large weight: its tensor is read in place.
+    /// A large weight, whose tensor is read in place.
     Tensor(Tensor),
 }
 
-/// Elements from which on a weight is read from its tensor instead of a copy.
+/// The number of elements from which a weight is read from its tensor instead of a copy.
 const LARGE_ELEMENTS: usize = 1 << 14;
 
-/// Memory for the weights that are kept packed, so that they can be packed while they arrive. What has no memory here is
-/// packed when the plan is made.
+/// Allocates memory for the weights that are kept packed, so that they can be packed as they arrive. Other weights are
+/// packed when the plan is compiled.
 pub(super) fn places(selection: &Selection, isa: Isa) -> HashMap<graph::SlotId, PackedPlace> {
     let mut places = HashMap::new();
     for (slot, format) in selection.packed_slots() {
         let packed = match format {
             Format::Matrix { k, n, .. } => PackedMatrix::zeroed(isa, k, n).map(|m| Packed::Matrix(Arc::new(m))),
             Format::Conv { shape, groups: 1 } => PackedConv2d::zeroed(isa, shape).map(|c| Packed::Conv(Arc::new(c))),
-            // The matrices of groups interleave.
+            // The matrices of groups interleave in the file.
             Format::Conv { .. } => continue,
             Format::Depthwise { shape } => PackedDepthwise::zeroed(isa, shape).map(|d| Packed::Depthwise(Arc::new(d))),
         };
-        // Without the memory for it the plain destination says so.
+        // If memory is exhausted, the plain destination reports it.
         if let Ok(packed) = packed {
             places.insert(graph::SlotId(slot.index()), PackedPlace(packed));
         }
@@ -70,14 +70,14 @@ pub(super) fn places(selection: &Selection, isa: Isa) -> HashMap<graph::SlotId, 
 }
 
 impl Selection {
-    /// The weights that are kept in a packed form alone.
+    /// The weights that are kept only in a packed form.
     pub(super) fn packed_slots(&self) -> HashMap<SlotId, Format> {
         packed_slots(&self.derived, &self.wants, self.held.iter().copied())
     }
 }
 
-/// Reads and packs what a selection wants. The packed form of a weight becomes the one that is kept, where nobody reads
-/// its values.
+/// Reads and packs the weights of a selection. The packed form of a weight replaces its tensor if no step reads its
+/// values.
 ///
 /// # Errors
 /// Weights that cannot be read.
@@ -102,13 +102,13 @@ struct Loader<'a> {
     isa: Isa,
     /// The weights that are kept in a packed form.
     kept: HashMap<SlotId, Format>,
-    /// What the interpreter has computed.
+    /// The values that the interpreter has computed.
     arrays: HashMap<DerivedId, Arc<Array>>,
     packed: HashMap<(DerivedId, Format), Loaded>,
 }
 
 impl Loader<'_> {
-    /// Computes every derived value that is read and is not simply a weight.
+    /// Evaluates every derived value that is read and is not a weight itself.
     fn evaluate(&mut self) -> Result<()> {
         let Selection { program, derived, wants, held, .. } = self.selection;
         let mut ids: BTreeSet<DerivedId> = held.iter().copied().collect();
@@ -193,7 +193,7 @@ impl Loader<'_> {
         Ok(loaded)
     }
 
-    /// Lends the elements of a derived value of single precision.
+    /// Calls `read` with the elements of a single-precision derived value.
     fn with_values<R>(&self, id: DerivedId, read: impl FnOnce(&[f32]) -> Result<R>) -> Result<R> {
         match self.selection.derived.slot(id) {
             Some(slot) => self.weights.with_values(graph::SlotId(slot.index()), read)?,
@@ -219,7 +219,7 @@ impl Loader<'_> {
     }
 }
 
-/// The packed form a weight arrived in, if it is the wanted one.
+/// The packed form in which a weight arrived, if it has the required format.
 fn arrived(packed: &Packed, format: Format) -> Option<Loaded> {
     match (packed, format) {
         (Packed::Matrix(matrix), Format::Matrix { k, n, transposed: false }) if (matrix.k(), matrix.n()) == (k, n) => {

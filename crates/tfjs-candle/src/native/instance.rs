@@ -1,7 +1,7 @@
-//! A routine for the shapes of a call: every step prepared, every value in its buffer.
+//! A routine compiled for the shapes of a call: every step is prepared, and every value has its buffer.
 //!
-//! A value has a buffer from the step that computes it to the last step that reads it; then the buffer is free for
-//! another. A kernel that can work in place takes over the buffer of an operand that nobody reads any more.
+//! A value has a buffer from the step that computes it to the last step that reads it; then the buffer can be reused.
+//! A kernel that can work in place takes the buffer of an operand that is not read later.
 
 use super::buffer::{Buffer, Repr, Slice};
 use super::io::{Context, Ins, Io, Outs, Place, Sink, Source};
@@ -13,23 +13,23 @@ use std::collections::BTreeSet;
 use tfjs_ir::{Bound, Dim, OriginId, Program, Value};
 use tfjs_manifest::{Error, Result};
 
-/// A routine whose dimensions are bound.
+/// A routine with bound dimensions.
 #[derive(Debug)]
 pub(super) struct Instance {
     steps: Vec<BoundStep>,
     /// The buffers of a call.
     pub(super) layout: Layout,
-    /// The most bytes that a step allocates itself and gives back.
+    /// The most bytes that a step allocates temporarily.
     pub(super) scratch: u64,
     /// The routine's roots, in order.
     pub(super) roots: Vec<Source>,
     /// The dimensions of the roots.
     pub(super) root_dims: Vec<Vec<usize>>,
-    /// Where the next values of replaced weights are, in order.
+    /// The locations of the next values of replaced weights, in order.
     pub(super) next: Vec<Next>,
-    /// For each parameter that is filled before the first step, its buffer.
+    /// The buffer of each parameter that is filled before the first step.
     pub(super) parameters: Vec<Sink>,
-    /// How many results and buffers of its own a step has at most.
+    /// The most results and nested buffers of a step.
     widest: usize,
 }
 
@@ -37,7 +37,7 @@ struct BoundStep {
     run: Run,
     sources: Box<[Source]>,
     sinks: Box<[Sink]>,
-    /// The buffer that the kernel asked for besides those of its results.
+    /// The nested buffers of the kernel, besides those of its results.
     nested: Option<usize>,
     in_place: Option<usize>,
     wants: Box<[usize]>,
@@ -56,10 +56,10 @@ impl std::fmt::Debug for BoundStep {
 }
 
 impl Instance {
-    /// Prepares the steps of a routine. Nothing is allocated yet. `held` is the number of values that the plan holds.
+    /// Prepares the steps of a routine without allocating. `held` is the number of values that the plan holds.
     ///
     /// # Errors
-    /// Dimensions that overflow or that no buffer can have.
+    /// Dimensions that overflow or are too large for a buffer.
     pub(super) fn new(routine: &Routine, program: &Program, bound: &Bound, held: usize) -> Result<Self> {
         let mut planner = Planner::new(routine, bound, held)?;
         planner.parameters()?;
@@ -78,17 +78,18 @@ impl Instance {
         Ok(Instance { steps, layout: planner.assigner.layout, scratch, roots, root_dims, next, parameters, widest })
     }
 
-    /// Runs the steps. `outside` are the values that the plan holds, then those that the call was given.
+    /// Runs the steps. `outside` are the values that the plan holds, then the inputs of the call.
     ///
     /// # Errors
-    /// What a step says, at its layer; a deadline that has passed.
+    /// Those of a step, at its layer; a deadline that has passed.
     pub(super) fn run(&self, cx: Context<'_>, arena: &mut [Buffer], outside: &[Slice<'_>]) -> Result<()> {
         let mut taken: Vec<Buffer> = Vec::with_capacity(self.widest);
         for step in &self.steps {
             cx.check_deadline()?;
             let own = step.nested.map(Some);
             let buffers = step.sinks.iter().map(|sink| sink.buffer).chain(own);
-            // The buffers of the results are taken out, so that the others can be read while they are written.
+            // The buffers of the results are taken out of the arena, so that the others can be borrowed while they are
+            // written.
             taken.extend(
                 buffers.clone().map(|buffer| buffer.map(|b| std::mem::take(&mut arena[b])).unwrap_or_default()),
             );
@@ -102,7 +103,7 @@ impl Instance {
             }
             result.map_err(|e| cx.program.at(e, step.origin))?;
         }
-        // A kernel that is late stops and does not say so.
+        // A kernel that passes the deadline stops without an error, so it is checked here.
         cx.check_deadline()
     }
 }
@@ -113,11 +114,11 @@ struct Planner<'a> {
     bound: &'a Bound,
     held: usize,
     assigner: Assigner,
-    /// The buffer of each value that has one of its own.
+    /// The buffer of each value that has its own.
     buffers: Vec<Option<usize>>,
-    /// The last step that reads each value, in any shape.
+    /// The last step that reads each value or a reshape of it.
     last: Vec<Option<usize>>,
-    /// The values that become those of a weight and nothing else: each has a buffer that no other value ever has.
+    /// The next values of weights that are used for nothing else. Their buffers are not shared with other values.
     own: BTreeSet<Value>,
 }
 
@@ -158,7 +159,7 @@ impl<'a> Planner<'a> {
         self.routine.homes[value.index()]
     }
 
-    /// The value whose elements these are: reshapes are looked through.
+    /// The value with the same elements, ignoring reshapes.
     fn root(&self, mut value: Value) -> Value {
         while let Home::Alias(other) = self.home(value) {
             value = other;
@@ -183,7 +184,7 @@ impl<'a> Planner<'a> {
         Repr::of(self.routine.block.ty(value).element)
     }
 
-    /// Buffers for parameters. They keep their values through all steps, so that the loop can read them again.
+    /// Assigns buffers to parameters. They keep their values through all steps, so that the loop can read them again.
     fn parameters(&mut self) -> Result<()> {
         for &value in &self.routine.block.parameters {
             if self.home(value) == Home::Parameter {
@@ -195,7 +196,7 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// A step for these shapes. `None` for a reshape, and for a step whose results have no elements.
+    /// Prepares a step for these shapes. `None` for a reshape, and for a step whose results are empty.
     fn step(&mut self, i: usize, step: &Step, program: &Program, scratch: &mut u64) -> Result<Option<BoundStep>> {
         let Some(kernel) = &step.kernel else { return Ok(None) };
         let dims = |values: &[Value]| values.iter().map(|&value| self.dims(value)).collect::<Result<Vec<_>>>();
@@ -237,7 +238,7 @@ impl<'a> Planner<'a> {
         Ok(bound_step)
     }
 
-    /// The operand whose buffer the step's result takes over.
+    /// The operand whose buffer the step's result takes.
     fn taken_over(&self, i: usize, step: &Step) -> Result<Option<usize>> {
         let (Some(kernel), Some(&result)) = (&step.kernel, step.results.first()) else { return Ok(None) };
         for &operand in kernel.overwrites() {
@@ -254,7 +255,7 @@ impl<'a> Planner<'a> {
         Ok(None)
     }
 
-    /// Gives back the buffers of values that no later step reads.
+    /// Releases the buffers of values that no later step reads.
     fn release(&mut self, i: usize, step: &Step) {
         let roots: BTreeSet<Value> = step.operands.iter().chain(&step.results).map(|&value| self.root(value)).collect();
         for root in roots {
@@ -280,7 +281,7 @@ impl<'a> Planner<'a> {
         Ok(Source { place, len: self.elements(value)? })
     }
 
-    /// Where the root at a position is, which becomes the value of a weight.
+    /// The location of the root at a position, which becomes the value of a weight.
     fn next(&self, position: usize) -> Next {
         let value = self.root(self.routine.roots[position]);
         let own = self.buffers[value.index()].filter(|_| self.own.contains(&value));

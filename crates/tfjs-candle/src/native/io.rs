@@ -1,4 +1,4 @@
-//! What a step sees while it runs: its operands, its results, and what is the same for all steps of a call.
+//! The inputs and outputs of a running step: its operands, its results, and the context of the call.
 
 use super::buffer::{Buffer, Element, Slice, wrong_type};
 use super::held::Loaded;
@@ -9,12 +9,12 @@ use tfjs_ir::{Bound, Program};
 use tfjs_kernels::{Cpu, PackedConv2d, PackedDepthwise, PackedMatrix};
 use tfjs_manifest::{Error, Result};
 
-/// Where a value is found.
+/// The location of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// In a buffer of the arena.
     Arena(usize),
-    /// In memory that the call was given or that the plan holds.
+    /// In memory that the caller or the plan owns, by position.
     Outside(usize),
 }
 
@@ -25,29 +25,29 @@ pub(super) struct Source {
     pub(super) len: usize,
 }
 
-/// A result of a step. One that nobody reads has no buffer.
+/// A result of a step. An unused result has no buffer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sink {
     pub(super) buffer: Option<usize>,
     pub(super) len: usize,
 }
 
-/// What is the same for all steps of a call.
+/// The context shared by all steps of a call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Context<'a> {
     pub(super) cpu: &'a Cpu,
     pub(super) program: &'a Program,
     pub(super) bound: &'a Bound,
-    /// The weights in the forms that kernels want.
+    /// The weights in the forms that kernels need.
     pub(super) loaded: &'a [Loaded],
-    /// How many of the values outside of the arena are held by the plan; they come first.
+    /// The number of values outside the arena that the plan holds; they come first.
     pub(super) held: usize,
     pub(super) functions: &'a [Arc<dyn OpaqueFunction>],
     pub(super) deadline: Option<Instant>,
 }
 
 impl Context<'_> {
-    /// Fails if the time of the call is over.
+    /// Fails if the deadline of the call has passed.
     pub(super) fn check_deadline(&self) -> Result<()> {
         check_deadline(self.deadline)
     }
@@ -80,7 +80,7 @@ impl<'a> Ins<'a> {
         }
     }
 
-    /// The elements of an operand of a known type.
+    /// The elements of an operand, of the expected type.
     pub(super) fn get<T: Element>(self, index: usize) -> Result<&'a [T]> {
         T::read(self.slice(index)?).ok_or_else(wrong_type)
     }
@@ -90,7 +90,7 @@ impl<'a> Ins<'a> {
 #[derive(Debug)]
 pub(super) struct Outs<'a> {
     pub(super) sinks: &'a [Sink],
-    /// The buffers, taken out of the arena, in the order of the sinks; then those the step asked for itself.
+    /// The buffers, taken out of the arena, in the order of the sinks; then the nested ones that the step requested.
     pub(super) buffers: &'a mut [Buffer],
 }
 
@@ -104,7 +104,7 @@ impl Outs<'_> {
         values.get_mut(..sink.len).ok_or_else(|| Error::bug("a buffer is too short for its value"))
     }
 
-    /// All results, of one type; `None` for those that nobody reads.
+    /// All results, of one type; `None` for unused results.
     pub(super) fn all<T: Element, const N: usize>(&mut self) -> Result<[Option<&mut [T]>; N]> {
         let mut all = [const { None }; N];
         for ((to, sink), buffer) in all.iter_mut().zip(self.sinks).zip(self.buffers.iter_mut()) {
@@ -117,20 +117,22 @@ impl Outs<'_> {
     }
 }
 
-/// What a step is run with.
+/// The arguments of a running step.
 #[derive(Debug)]
 pub(super) struct Io<'a> {
     pub(super) cx: Context<'a>,
     pub(super) ins: Ins<'a>,
     pub(super) outs: Outs<'a>,
-    /// The operand whose buffer the first result has taken over. Its elements are in the result; it is not read.
+    /// The operand whose buffer the first result has taken. Its elements are in the result; the operand must not be
+    /// read.
     pub(super) in_place: Option<usize>,
-    /// The weights of this step, as indices of all that are loaded.
+    /// The weights of this step, as indices into all loaded weights.
     pub(super) wants: &'a [usize],
 }
 
 impl<'a> Io<'a> {
-    /// The first result, after the elements of an operand were copied to it unless it has taken over their buffer.
+    /// The first result, filled with the elements of an operand: they are copied unless the result has taken their
+    /// buffer.
     pub(super) fn first_holding<T: Element>(&mut self, operand: usize) -> Result<&mut [T]> {
         let taken = self.in_place == Some(operand);
         let ins = self.ins;
@@ -145,7 +147,7 @@ impl<'a> Io<'a> {
         Ok(out)
     }
 
-    /// A weight in the form the step wants.
+    /// A weight in the form that the step needs.
     pub(super) fn loaded(&self, index: usize) -> Result<&'a Loaded> {
         let found = self.wants.get(index).and_then(|&want| self.cx.loaded.get(want));
         found.ok_or_else(|| Error::bug("a step reads a weight it did not ask for"))
@@ -184,7 +186,7 @@ pub(super) fn wrong_form() -> Error {
     Error::bug("a weight is not in the form that its step wants")
 }
 
-/// A kernel that rejects what a step gives it: the step was prepared wrongly.
+/// Converts the error of a kernel that rejects its arguments: the step was prepared wrongly.
 pub(super) fn rejected(error: tfjs_kernels::KernelError) -> Error {
-    Error::bug(format!("a kernel refused its arguments: {error}"))
+    Error::bug(format!("a kernel rejected its arguments: {error}"))
 }

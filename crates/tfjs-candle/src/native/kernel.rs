@@ -1,4 +1,4 @@
-//! What a kernel is for the plan: it claims nodes of a program, is prepared for shapes, and runs.
+//! The interface of kernels: a kernel claims nodes of a program, is prepared for shapes, and runs.
 
 use super::fused::Fused;
 use super::io::Io;
@@ -9,40 +9,40 @@ use std::fmt;
 use tfjs_ir::{Bound, Dim, Program, Value};
 use tfjs_manifest::Result;
 
-/// A kernel with everything that does not depend on the shapes of a call.
+/// A kernel with everything that is independent of the shapes of a call.
 pub(super) trait Kernel: fmt::Debug + Send + Sync {
-    /// The kernel in a few words, for people.
+    /// The kernel as a short text, for diagnostics.
     fn describe(&self) -> String;
 
-    /// What runs it.
+    /// The engine that runs it.
     fn engine(&self) -> Engine {
         Engine::Native
     }
 
-    /// What it does to its sums before it writes them, if it can take over what follows it.
+    /// The fused operations, if the kernel supports any.
     fn fused(&mut self) -> Option<&mut Fused> {
         None
     }
 
-    /// The operands whose memory the first result may take over where they are not read again. The result has then as
-    /// many elements of the same type.
+    /// The operands whose memory the first result may take if they are not read later. The result then has the same
+    /// number of elements of the same type.
     fn overwrites(&self) -> &[usize] {
         &[]
     }
 
-    /// The steps of a loop's body.
+    /// The steps of the body, for a loop.
     fn body(&self) -> Option<&Routine> {
         None
     }
 
-    /// The kernel for these shapes.
+    /// Prepares the kernel for these shapes.
     ///
     /// # Errors
-    /// Shapes that no buffer can have.
+    /// Shapes that are too large for a buffer.
     fn prepare(&self, shapes: &Shapes<'_>) -> Result<Prepared>;
 }
 
-/// What runs a step.
+/// The part of the runtime that runs a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Engine {
     /// A kernel of this engine.
@@ -51,7 +51,7 @@ pub(super) enum Engine {
     Reference,
     /// The interpreter, because the step handles text.
     Host,
-    /// A function of the caller's own.
+    /// An opaque function of the caller.
     Opaque,
 }
 
@@ -69,12 +69,12 @@ impl Engine {
 /// Runs a prepared kernel.
 pub(super) type Run = Box<dyn Fn(&mut Io<'_>) -> Result<()> + Send + Sync>;
 
-/// A kernel that is prepared for shapes.
+/// A kernel prepared for shapes.
 pub(super) struct Prepared {
     pub(super) run: Run,
-    /// Bytes that the kernel allocates itself and gives back.
+    /// Bytes that the kernel allocates temporarily.
     pub(super) scratch: u64,
-    /// Buffers that the step needs besides those of its results, for a loop's body.
+    /// Buffers of a loop's body, besides those of its results.
     pub(super) nested: Option<Layout>,
 }
 
@@ -83,7 +83,7 @@ impl Prepared {
         Prepared { run: Box::new(run), scratch: 0, nested: None }
     }
 
-    /// The same kernel, which allocates this many elements of 4 bytes itself.
+    /// Sets the temporary memory to this many elements of 4 bytes.
     pub(super) fn with_scratch(self, elements: usize) -> Self {
         Prepared { scratch: (elements as u64).saturating_mul(4), ..self }
     }
@@ -96,15 +96,15 @@ pub(super) struct Shapes<'a> {
     pub(super) operands: Vec<Vec<usize>>,
     /// The dimensions of each result.
     pub(super) results: Vec<Vec<usize>>,
-    /// The number behind every dimension of the program.
+    /// The values of all dimensions of the program.
     pub(super) bound: &'a Bound,
     pub(super) program: &'a Program,
-    /// How many values the plan holds, for a loop's body.
+    /// The number of values that the plan holds, for a loop's body.
     pub(super) held: usize,
 }
 
 impl Shapes<'_> {
-    /// The numbers behind dimensions.
+    /// The values of dimensions.
     pub(super) fn dims(&self, dims: &[Dim]) -> Result<Vec<usize>> {
         dims.iter().map(|&dim| self.bound.get(dim)).collect()
     }
@@ -120,7 +120,7 @@ impl Shapes<'_> {
     }
 }
 
-/// Nodes that one kernel does the work of.
+/// Nodes that one kernel computes.
 #[derive(Debug)]
 pub(super) struct Claim {
     pub(super) kernel: Box<dyn Kernel>,
@@ -128,16 +128,16 @@ pub(super) struct Claim {
     pub(super) nodes: Vec<usize>,
     /// The values it reads at each call.
     pub(super) operands: Vec<Value>,
-    /// The values it gives.
+    /// The values it computes.
     pub(super) results: Vec<Value>,
     /// The weights it reads.
     pub(super) wants: Vec<Want>,
-    /// Of several claims of a node, the one of the greatest benefit is taken.
+    /// If several kernels claim a node, the claim with the highest benefit wins.
     pub(super) benefit: u32,
 }
 
 impl Claim {
-    /// A claim of one node, which reads and gives what the node does.
+    /// A claim of one node, with its operands and results.
     pub(super) fn of(
         kernel: impl Kernel + 'static,
         node: usize,

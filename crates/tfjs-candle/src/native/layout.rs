@@ -1,4 +1,4 @@
-//! Arenas: the buffers of one call, laid out before anything is allocated.
+//! Arenas: the buffers of one call, planned before anything is allocated.
 
 use super::buffer::{Buffer, Repr};
 use tfjs_manifest::{Error, Result};
@@ -6,7 +6,7 @@ use tfjs_manifest::{Error, Result};
 /// The buffers of one call.
 pub(super) type Arena = Vec<Buffer>;
 
-/// What an arena is made of.
+/// The buffers that an arena contains.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Layout {
     pub(super) buffers: Vec<Reserve>,
@@ -21,7 +21,7 @@ pub(super) enum Reserve {
 }
 
 impl Layout {
-    /// Bytes of an arena.
+    /// The bytes of an arena.
     ///
     /// # Errors
     /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) if they overflow.
@@ -40,7 +40,7 @@ impl Layout {
     /// An arena of zeros.
     ///
     /// # Errors
-    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) if there is no memory for it.
+    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) if memory is exhausted.
     pub(super) fn allocate(&self) -> Result<Arena> {
         let buffers = self.buffers.iter().map(|buffer| match buffer {
             Reserve::Elements(repr, elements) => Buffer::zeroed(*repr, *elements),
@@ -50,17 +50,18 @@ impl Layout {
     }
 }
 
-/// Hands out buffers to values as they are computed, and takes them back when they are no longer read.
+/// Assigns buffers to values as they are computed, and reuses them when the values are no longer read.
 #[derive(Debug, Default)]
 pub(super) struct Assigner {
     pub(super) layout: Layout,
     free: Vec<usize>,
-    /// How many values still need each buffer.
+    /// The number of values that still need each buffer.
     holders: Vec<usize>,
 }
 
 impl Assigner {
-    /// The free buffer of this element type whose size is nearest, grown if it must; a new one if none is free.
+    /// Returns the free buffer of this element type whose size is nearest, enlarged if necessary; a new one if none is
+    /// free.
     pub(super) fn assign(&mut self, repr: Repr, elements: usize) -> usize {
         let size = |buffer: usize| match &self.layout.buffers[buffer] {
             Reserve::Elements(found, size) if *found == repr => Some(*size),
@@ -78,24 +79,24 @@ impl Assigner {
         buffer
     }
 
-    /// A buffer of its own.
+    /// Adds a buffer.
     pub(super) fn add(&mut self, reserve: Reserve) -> usize {
         self.layout.buffers.push(reserve);
         self.holders.push(1);
         self.layout.buffers.len() - 1
     }
 
-    /// Another value lives in the buffer.
+    /// Records that another value uses the buffer.
     pub(super) fn share(&mut self, buffer: usize) {
         self.holders[buffer] += 1;
     }
 
-    /// Whether one value alone lives in the buffer.
+    /// Whether exactly one value uses the buffer.
     pub(super) fn is_alone(&self, buffer: usize) -> bool {
         self.holders[buffer] == 1
     }
 
-    /// A value that lived in the buffer is no longer read.
+    /// Records that a value in the buffer is no longer read.
     pub(super) fn release(&mut self, buffer: usize) {
         self.holders[buffer] = self.holders[buffer].saturating_sub(1);
         if self.holders[buffer] == 0 {

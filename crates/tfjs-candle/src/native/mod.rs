@@ -1,13 +1,13 @@
 //! The native engine: a program compiled for the CPU.
 //!
-//! It knows primitives and kernels; no layer, no JSON, no operation of candle. A program is [prepared](prepare), then
-//! every node is claimed by a [kernel](kernels) ([`select`]). The selection says where the bytes of each weight go
-//! before any arrives ([`NativePlan::places`]), and is what runs when they are there: the same decision serves both.
+//! It has primitives and kernels, but no layers, JSON or candle operations. A program is [prepared](prepare), then
+//! every node is claimed by a [kernel](kernels) ([`select`]). The selection decides the destination of each weight's
+//! bytes before they arrive ([`NativePlan::places`]), and it is also what runs later, so the two cannot disagree.
 //!
-//! Values are contiguous and channels last. What is computed of weights alone is [derived], once. Weights that the
-//! program itself [replaces](replaced) are read as they are by every step, and kernels pack them as they run. For the shapes of
-//! a call every step is prepared and every value gets its buffer ([`instance`]); that is kept for later calls of the same
-//! shapes ([`cache`]). A node without a kernel runs in the interpreter, counted and reported.
+//! Values are contiguous, with channels last. Values that depend on weights only are [derived], once. Weights that the
+//! program itself [replaces](replaced) are read at every step in their current form, and kernels pack them as they run.
+//! For the shapes of a call, every step is prepared and every value gets its buffer ([`instance`]); this is cached for
+//! later calls with the same shapes ([`cache`]). A node without a kernel runs in the interpreter, which is reported.
 
 mod activation;
 mod affine;
@@ -58,7 +58,7 @@ pub(crate) struct NativePlan {
 }
 
 impl NativePlan {
-    /// Prepares a program and selects kernels for it. No weights are needed.
+    /// Prepares a program and selects its kernels. Weights are not needed.
     ///
     /// # Errors
     /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for a program whose expansion is too large.
@@ -66,13 +66,13 @@ impl NativePlan {
         Selection::new(prepare::prepare(program)?).map(Arc::new)
     }
 
-    /// Memory for the weights that this machine's kernels want packed and nobody reads otherwise, to be filled as their
-    /// bytes arrive.
+    /// Allocates memory for the weights that kernels need packed and that are read in no other form. It is filled as
+    /// their bytes arrive.
     pub(crate) fn places(selection: &Selection) -> HashMap<SlotId, PackedPlace> {
         held::places(selection, Isa::detect())
     }
 
-    /// Compiles a selection. The packed form of a weight becomes the one that is kept, where nobody reads its values.
+    /// Compiles a selection. The packed form of a weight replaces its tensor if no step reads its values.
     ///
     /// # Errors
     /// Weights that cannot be read.
@@ -84,7 +84,7 @@ impl NativePlan {
     }
 }
 
-/// A plan that is compiled when it is first run, because its weights are read then.
+/// A plan that is compiled on first use, when its weights are read.
 #[derive(Debug)]
 pub(crate) struct LazyPlan {
     selection: Arc<Selection>,
@@ -94,18 +94,18 @@ pub(crate) struct LazyPlan {
 }
 
 impl LazyPlan {
-    /// Nothing is compiled yet.
+    /// Starts uncompiled.
     pub(crate) fn new(selection: Arc<Selection>, threads: Option<usize>) -> Self {
         LazyPlan { selection, threads, plan: OnceLock::new(), compiling: Mutex::new(()) }
     }
 
-    /// A plan that is compiled already.
+    /// Wraps a compiled plan.
     pub(crate) fn compiled(plan: NativePlan) -> Self {
         let selection = plan.selection.clone();
         LazyPlan { selection, threads: None, plan: OnceLock::from(plan), compiling: Mutex::new(()) }
     }
 
-    /// The plan. What is packed for it is its own: the weights stay as they are.
+    /// Returns the plan, and compiles it on first use. It packs its own copies: the weights are not changed.
     ///
     /// # Errors
     /// Weights that cannot be read.

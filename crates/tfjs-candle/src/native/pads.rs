@@ -1,4 +1,4 @@
-//! A pass: zeros around the operand of a convolution become padding of its windows.
+//! A pass that folds zero padding of a convolution's operand into the padding of its windows.
 
 use tfjs_ir::prim::layout::{Pad, Padding};
 use tfjs_ir::prim::linear::Conv;
@@ -10,7 +10,7 @@ use tfjs_manifest::Result;
 /// Rewrites `conv(pad(x))`.
 ///
 /// # Errors
-/// None for a program that is well formed.
+/// None for a well-formed program.
 pub(super) fn fold_pads(program: &Program) -> Result<Program> {
     rewrite(program, Within::Body, &mut |b, node, operands| {
         let (Prim::Conv(conv), &[x, kernel]) = (&node.prim, operands) else { return Ok(None) };
@@ -22,7 +22,7 @@ pub(super) fn fold_pads(program: &Program) -> Result<Program> {
     })
 }
 
-/// The windows that see the zeros themselves.
+/// The windows with the padding of both.
 fn folded(conv: &Conv, pad: &Pad, known: impl Fn(Dim) -> Option<usize>) -> Option<Vec<Window>> {
     let [batch, spatial @ .., channels] = &pad.padding[..] else { return None };
     if [batch, channels].into_iter().any(|padding| *padding != Padding::NONE) || pad.value != 0.0 {
@@ -32,7 +32,7 @@ fn folded(conv: &Conv, pad: &Pad, known: impl Fn(Dim) -> Option<usize>) -> Optio
         let (own_before, own_after) = match window.padding {
             WindowPadding::Valid => (0, 0),
             WindowPadding::Exact { before, after } => (before, after),
-            // Their zeros depend on the length of the padded axis.
+            // The padding of these windows depends on the length of the padded axis.
             WindowPadding::Same | WindowPadding::Causal => return None,
         };
         let before = known(padding.low)?.checked_add(own_before)?;
@@ -69,7 +69,7 @@ mod tests {
     fn zeros_around_a_value_become_padding() {
         check(1, 2, "3:valid", "3:1,2");
         check(1, 1, "3/2:0,1", "3/2:1,2");
-        // The zeros of these windows depend on the length of the padded axis.
+        // The padding of these windows depends on the length of the padded axis.
         check(1, 1, "3/2:same", "3/2:same");
     }
 }

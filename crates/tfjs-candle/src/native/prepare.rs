@@ -1,4 +1,5 @@
-//! Prepares a program for kernels: folds normalizations, expands what has no kernel, tidies up.
+//! Prepares a program for kernel selection: folds normalizations, expands composites without a kernel, removes
+//! duplicates.
 
 use super::affine::{self, KnownDerived};
 use super::{depth, kernels, pads, transposed};
@@ -8,22 +9,22 @@ use tfjs_ir::rewrite::{Within, rewrite};
 use tfjs_ir::{Class, Dim, Prim, Program, Value, expand};
 use tfjs_manifest::Result;
 
-/// The program in the form that kernels look for.
+/// The program in the form that kernels match.
 ///
 /// # Errors
 /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for a program whose expansion is too large.
 pub(super) fn prepare(program: &Program) -> Result<Program> {
     let guards = program.guards.clone();
-    // Normalizations by fixed statistics first: expanded, they could not be told from other arithmetic.
+    // Normalizations by fixed statistics are folded first: after expansion they cannot be recognized.
     let program = expand_odd(&affine::fold_batch_norms(program)?)?;
     let program = depth::as_images(&transposed::as_convolutions(&expand(&program, &has_kernel)?)?)?;
     let program = dead_code(&movement(&common_subexpressions(&program)?)?)?;
     let program = affine::collapse(&program)?;
-    // What a rewritten node asks of its operands beyond that, it asks only where its result is empty.
+    // Guards that rewritten nodes add can fail only if their result is empty, so the original guards suffice.
     Ok(Program { guards, ..dead_code(&pads::fold_pads(&program)?)? })
 }
 
-/// Whether a composite usually has a kernel. With unusual operands none may claim it; then it runs in the interpreter.
+/// Whether there is a kernel for a composite. If it does not claim unusual operands, they run in the interpreter.
 fn has_kernel(prim: &Prim) -> bool {
     match prim {
         Prim::Activate(_) | Prim::Rnn(_) | Prim::OneHot(_) => true,
@@ -34,8 +35,8 @@ fn has_kernel(prim: &Prim) -> bool {
     }
 }
 
-/// Expands composites whose operands are not what kernels take: statistics of other axes than the last ones, weights
-/// that are computed.
+/// Expands composites whose operands no kernel takes: statistics of axes other than the last ones, and computed
+/// weights.
 fn expand_odd(program: &Program) -> Result<Program> {
     let mut known = KnownDerived::of(program);
     rewrite(program, Within::Body, &mut |b, node, operands| {
@@ -50,7 +51,7 @@ fn expand_odd(program: &Program) -> Result<Program> {
         let fits = match &node.prim {
             Prim::Softmax(softmax) => trailing(&softmax.axes),
             Prim::Normalize(normalize) => {
-                // The same parameters for each row, not some for each group of channels.
+                // The same parameters for each row, and not different ones for each group of channels.
                 let one_row = |value: Value| {
                     let dims = &b.ty(value).dims;
                     dims.iter().rev().skip(normalize.axes.len()).all(|&dim| dim == Dim::ONE)

@@ -1,8 +1,8 @@
-//! The weights that a program replaces: their current values, and how a step that has succeeded replaces them.
+//! The weights that a program replaces: their current values, and how a successful step replaces them.
 //!
-//! A program that trains reads these weights at every step, so no packed or derived form of them is ever kept. They lie
-//! in row-major order in two buffers each: the current values here, the next ones in the arena of the step. When the
-//! step has succeeded the two change places, which copies nothing and cannot fail.
+//! A training program reads these weights at every step, so they are never kept in a packed or derived form. Each has
+//! two buffers in row-major order: the current values here, the next ones in the arena of the step. After a
+//! successful step the two are swapped, which copies nothing and cannot fail.
 
 use super::NativePlan;
 use super::buffer::{Buffer, Repr, Slice};
@@ -30,12 +30,13 @@ struct Current {
     buffer: Buffer,
 }
 
-/// Where a step leaves the next value of a weight.
+/// The location of a weight's next value after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// In a buffer of the arena that holds nothing else and is exactly as long.
+    /// In a buffer of the arena that holds nothing else and has the same length.
     Own(usize),
-    /// In memory that holds something else as well, such as an input or another weight; at the position of this root.
+    /// In memory that is also used for something else, such as an input or another weight; at the position of this
+    /// root.
     Shared(usize),
 }
 
@@ -64,7 +65,7 @@ impl Replaced {
     /// The current values as tensors.
     ///
     /// # Errors
-    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for values that are no numbers.
+    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for values that are not numbers.
     pub(crate) fn tensors(&self) -> impl Iterator<Item = Result<(SlotId, Tensor)>> + '_ {
         let tensor = |current: &Current| edge::tensor(current.slice()?, current.element, &current.dims);
         self.weights.iter().map(move |current| Ok((current.slot, tensor(current)?)))
@@ -79,10 +80,10 @@ impl Replaced {
         self.weights.len()
     }
 
-    /// Copies the next values that share their memory; nothing is replaced yet.
+    /// Copies the next values whose memory is shared; nothing is replaced yet.
     ///
     /// # Errors
-    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) if there is no memory for the copies.
+    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) if memory for the copies is exhausted.
     pub(super) fn copies(&self, next: &[Next], roots: Ins<'_>) -> Result<Vec<Option<Buffer>>> {
         let copy = |(current, next): (&Current, &Next)| {
             let Next::Shared(root) = next else { return Ok(None) };
@@ -93,13 +94,13 @@ impl Replaced {
         self.weights.iter().zip(next).map(copy).collect()
     }
 
-    /// Replaces every value. The former ones stay in the arena, for a later step to write over.
+    /// Replaces every value. The previous values stay in the arena, where a later step overwrites them.
     pub(super) fn commit(&mut self, next: &[Next], copies: Vec<Option<Buffer>>, arena: &mut Arena) {
         for ((current, next), copy) in self.weights.iter_mut().zip(next).zip(copies) {
             match (next, copy) {
                 (Next::Own(buffer), _) => std::mem::swap(&mut current.buffer, &mut arena[*buffer]),
                 (Next::Shared(_), Some(copy)) => current.buffer = copy,
-                // Every shared value was copied.
+                // Every shared value has a copy.
                 (Next::Shared(_), None) => {}
             }
         }

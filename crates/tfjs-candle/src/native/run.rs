@@ -1,4 +1,4 @@
-//! One call of a plan: inputs read in place, steps run in an arena, outputs copied out.
+//! Runs a call of a plan: inputs are read in place, steps run in an arena, outputs are copied out.
 
 use super::NativePlan;
 use super::buffer::{Buffer, Repr, Slice};
@@ -25,13 +25,13 @@ impl NativePlan {
         self.step(call, &mut Replaced::default())
     }
 
-    /// Runs the program; when all of it has succeeded, the weights that it replaces have their next values.
+    /// Runs the program. Only if all of it succeeds, the weights that it replaces get their next values.
     ///
     /// # Errors
-    /// - [`Kind::Limit`](tfjs_manifest::Kind::Limit) if the call would need more memory than it may, before anything is
-    ///   allocated, and when its deadline has passed;
-    /// - [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for inputs that are not the program's, and for data that a
-    ///   step rejects, such as an index outside of a table.
+    /// - [`Kind::Limit`](tfjs_manifest::Kind::Limit) if the call would exceed the memory limit, before anything is
+    ///   allocated, and if its deadline has passed;
+    /// - [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for inputs that do not match the program's, and for data
+    ///   that a step rejects, such as an index outside a table.
     pub(crate) fn step(&self, call: &Call<'_>, replaced: &mut Replaced) -> Result<Outcome> {
         if replaced.len() != self.selection.root.replacing.len() {
             return Err(Error::bug("a call without the weights that its program replaces"));
@@ -49,7 +49,7 @@ impl NativePlan {
         result
     }
 
-    /// What is prepared for the shapes of a call.
+    /// The cache entry for the shapes of the call.
     fn entry(&self, call: &Call<'_>) -> Result<Arc<Entry>> {
         let program = &self.selection.program;
         let arguments = program.inputs.iter().filter(|input| input.role != InputRole::Seed).count();
@@ -74,7 +74,8 @@ impl NativePlan {
         })
     }
 
-    /// Runs the steps; gives what the call gives, and the next values of weights that have no buffer of their own.
+    /// Runs the steps. Returns the results of the call, and copies of the next values of weights without their own
+    /// buffer.
     fn run_in(
         &self,
         call: &Call<'_>,
@@ -101,7 +102,7 @@ impl NativePlan {
         Ok((self.outcome(call, &entry.instance, roots)?, replaced.copies(&entry.instance.next, roots)?))
     }
 
-    /// What steps read from outside of the arena, without replaced weights: what the plan holds, the inputs, the states.
+    /// The memory outside the arena, without replaced weights: the values that the plan holds, the inputs, the states.
     fn open<'a>(&'a self, call: &'a Call<'_>, seed: &'a Buffer) -> Result<Vec<Opened<'a>>> {
         let Self { selection, held, .. } = self;
         let program = &selection.program;

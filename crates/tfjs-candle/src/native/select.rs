@@ -1,4 +1,4 @@
-//! Selection: which kernel does the work of which nodes. It knows no weights and no shapes.
+//! Selects the kernels that compute the nodes of a program, independently of weights and shapes.
 
 use super::derived::{Derived, DerivedId};
 use super::fused::absorb;
@@ -13,14 +13,14 @@ use tfjs_ir::prim::control::Scan;
 use tfjs_ir::{Block, ElementType, Node, OriginId, Prim, Program, Target, Value};
 use tfjs_manifest::{Error, Result};
 
-/// A program with a kernel for every node: what decides where weights go, and what runs.
+/// A program with a kernel for every node. It decides the destinations of weights, and it is what runs.
 #[derive(Debug)]
 pub(crate) struct Selection {
     pub(super) program: Arc<Program>,
     pub(super) derived: Derived,
-    /// The forms in which kernels want weights. Steps name them by their position.
+    /// The forms of weights that kernels need. Steps refer to them by position.
     pub(super) wants: Vec<Want>,
-    /// The derived values that steps read element by element. Steps name them by their position.
+    /// The derived values that steps read element by element. Steps refer to them by position.
     pub(super) held: Vec<DerivedId>,
     /// The program's body.
     pub(super) root: Routine,
@@ -30,55 +30,55 @@ pub(crate) struct Selection {
 #[derive(Debug)]
 pub(super) struct Routine {
     pub(super) steps: Vec<Step>,
-    /// For each value of the block.
+    /// The location of each value of the block.
     pub(super) homes: Vec<Home>,
-    /// The values that are read from outside: results, then those of updates.
+    /// The values that are read from outside the block: results, then updates.
     pub(super) roots: Vec<Value>,
-    /// The positions among them of values that become those of weights.
+    /// The positions among the roots of values that replace weights.
     pub(super) replacing: Vec<usize>,
     pub(super) block: Arc<Block>,
 }
 
-/// Where a value of a block lives.
+/// The location of a value of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Home {
-    /// Nobody reads it, or a kernel keeps it to itself.
+    /// In no memory: it is not read, or it is internal to a kernel.
     Nowhere,
     /// In a buffer of the arena.
     Arena,
     /// In a buffer of the arena that is filled before the first step and keeps its value: a parameter of a loop's body.
     Parameter,
-    /// In memory that the caller gives, by position.
+    /// In memory that the caller provides, by position.
     Given(usize),
     /// In memory that the plan holds, by position.
     Held(usize),
-    /// It is another value in another shape.
+    /// In the memory of another value, of which it is a reshape.
     Alias(Value),
 }
 
 /// One step.
 #[derive(Debug)]
 pub(super) struct Step {
-    /// What runs. A reshape has nothing to run.
+    /// The kernel. A reshape has none.
     pub(super) kernel: Option<Box<dyn Kernel>>,
     pub(super) operands: Vec<Value>,
     pub(super) results: Vec<Value>,
     /// The weights it reads, as positions in [`Selection::wants`].
     pub(super) wants: Vec<usize>,
-    /// The nodes it does the work of, in order.
+    /// The nodes it computes, in order.
     pub(super) nodes: Vec<usize>,
-    /// Where the first of them comes from.
+    /// The origin of the first node.
     pub(super) origin: OriginId,
 }
 
-/// What stands behind a parameter of a block.
+/// The source of a block's parameter.
 #[derive(Clone, Copy, Debug)]
 enum Parameter {
-    /// A derived value around the block.
+    /// A derived value of the surrounding block.
     Derived(DerivedId),
     /// Memory that is filled at each step.
     Filled,
-    /// Memory that the caller gives, by position.
+    /// Memory that the caller provides, by position.
     Given(usize),
 }
 
@@ -86,7 +86,7 @@ impl Selection {
     /// Selects kernels for a prepared program.
     ///
     /// # Errors
-    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for a program that is not well formed.
+    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for a malformed program.
     pub(crate) fn new(program: Program) -> Result<Self> {
         let program = Arc::new(program);
         let mut selector = Selector {
@@ -136,7 +136,7 @@ impl Selector<'_> {
                 }
             }
         }
-        // What is read and derived is held by the plan.
+        // Derived values that are read are held by the plan.
         let read = steps.iter().flat_map(|step| &step.operands).chain(&roots);
         for &value in read {
             if let Some(id) = of[value.index()] {
@@ -146,7 +146,7 @@ impl Selector<'_> {
         Ok(Routine { steps, homes, roots, replacing: Vec::new(), block: block.clone() })
     }
 
-    /// The homes of what a block is given: inputs, states and replaced weights, or parameters.
+    /// Sets the locations of a block's inputs, states and replaced weights, or of its parameters.
     fn place_given(&self, block: &Block, parameters: &[Parameter], homes: &mut [Home]) -> Result<()> {
         for (&value, parameter) in block.parameters.iter().zip(parameters) {
             homes[value.index()] = match *parameter {
@@ -219,7 +219,7 @@ impl Selector<'_> {
         Ok(steps.into_iter().flatten().collect())
     }
 
-    /// A loop whose body has kernels of its own.
+    /// Claims a loop whose body is compiled with its own kernels.
     fn scan(&mut self, block: &Block, index: usize, scan: &Scan, of: &[Option<DerivedId>]) -> Result<Claim> {
         let node = &block.nodes[index];
         let filled = scan.carries + scan.sequences;
@@ -240,14 +240,14 @@ impl Selector<'_> {
     }
 }
 
-/// Whether a loop handles no text, so that its body can run in steps.
+/// Whether a loop has no text, so that its body can run in steps.
 fn block_is_plain(block: &Block, node: &Node, scan: &Scan) -> bool {
     let text = |element: ElementType| element == ElementType::String;
     !node.operands.iter().any(|&value| text(block.ty(value).element))
         && !scan.body.values.iter().any(|value| text(value.ty.element))
 }
 
-/// Items without repetition, each known by its position.
+/// Distinct items, each identified by its position.
 #[derive(Debug)]
 struct Interner<T> {
     items: Vec<T>,

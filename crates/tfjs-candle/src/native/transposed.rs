@@ -1,7 +1,7 @@
-//! A pass: a transposed convolution becomes a convolution over its operand with zeros between the elements.
+//! A pass that rewrites a transposed convolution as a convolution over its operand with zeros between the elements.
 //!
-//! With `z` the operand with `stride - 1` zeros between each two elements, the element `i` of the result is the sum of
-//! `z[i + before - t * dilation] * kernel[t]`: a convolution with the kernel turned around and its channels exchanged.
+//! Let `z` be the operand with `stride - 1` zeros between neighbouring elements. Element `i` of the result is the sum
+//! of `z[i + before - t * dilation] * kernel[t]`: a convolution with the kernel flipped and its channels swapped.
 
 use tfjs_ir::prim::layout::Padding;
 use tfjs_ir::prim::linear::ConvInput;
@@ -13,7 +13,7 @@ use tfjs_manifest::Result;
 /// Rewrites transposed convolutions whose padding is known.
 ///
 /// # Errors
-/// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for dimensions that are too large.
+/// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for dimensions past the limits.
 pub(super) fn as_convolutions(program: &Program) -> Result<Program> {
     rewrite(program, Within::Body, &mut |b, node, operands| match (&node.prim, operands) {
         (Prim::ConvInput(conv), &[dy, kernel]) => rewritten(b, conv, dy, kernel),
@@ -36,11 +36,11 @@ fn rewritten(b: &mut Builder, conv: &ConvInput, dy: Value, kernel: Value) -> Res
     b.conv(spaced, kernel, &windows, conv.groups).map(|result| Some(vec![result]))
 }
 
-/// The window over the spaced operand, of which `length` elements are no zeros.
+/// The window over the operand with interior zeros; `length` is the length of the operand without them.
 fn turned(b: &mut Builder, window: &Window, length: Dim, result: Dim) -> Result<Option<Window>> {
     let extent = window.extent();
     let [stride, reach] = [window.stride, extent].map(|n| b.number(n));
-    // From the first element of the operand to its last, in elements of the result; what both leave open.
+    // The distance from the first to the last element of the operand in the result, and what remains of the result.
     let steps = b.dims().sub(length, Dim::ONE)?;
     let span = b.dims().mul(steps, stride)?;
     let full = b.dims().add(span, reach)?;
@@ -52,10 +52,10 @@ fn turned(b: &mut Builder, window: &Window, length: Dim, result: Dim) -> Result<
         WindowPadding::Valid => Some(0),
         WindowPadding::Exact { before, .. } => Some(before),
         WindowPadding::Causal => Some(extent - 1),
-        // The padding that the convolution from the result to the operand has.
+        // The padding of the convolution that maps the result to the operand.
         WindowPadding::Same => known(b, missing).map(|missing| missing / 2),
     };
-    // `before + after = left + extent - 2` zeros make `result` windows of the spaced operand.
+    // `before + after = left + extent - 2` zeros give `result` windows over the operand with interior zeros.
     let zeros = known(b, left).and_then(|left| (left + extent).checked_sub(2));
     let around = before.zip(zeros).and_then(|(before, zeros)| {
         let before = (extent - 1).checked_sub(before)?;
@@ -64,7 +64,7 @@ fn turned(b: &mut Builder, window: &Window, length: Dim, result: Dim) -> Result<
     Ok(around.and_then(|padding| Window::new(window.size, 1, window.dilation, padding).ok()))
 }
 
-/// The kernel `[k.., c / groups, o]` as `[k.., o / groups, c]`, turned around along its spatial axes.
+/// The kernel `[k.., c / groups, o]` as `[k.., o / groups, c]`, flipped along its spatial axes.
 fn exchanged(b: &mut Builder, kernel: Value, groups: usize) -> Result<Value> {
     let dims = b.dims_of(kernel);
     let spatial = dims.len().saturating_sub(2);
@@ -86,7 +86,7 @@ mod tests {
     use tfjs_ir::ElementType::F32;
     use tfjs_ir::window::Window;
 
-    /// Checks a transposed convolution of `length` elements an axis, as Keras sizes it.
+    /// Checks a transposed convolution over axes of these lengths, with the output size that Keras chooses.
     fn check(window: &str, groups: usize, lengths: &[u64]) {
         let window: Window = window.parse().unwrap();
         let case = Case::new(|b| {

@@ -1,4 +1,4 @@
-//! What kernels see of a block when they look for work: types, which values are derived, who reads what.
+//! A kernel's view of a block during selection: types, derived values, and the readers of each value.
 
 use super::derived::{Derived, DerivedId, known_dims};
 use tfjs_ir::{Block, Dim, ElementType, Node, Program, Value};
@@ -9,12 +9,12 @@ pub(super) struct View<'a> {
     pub(super) program: &'a Program,
     pub(super) block: &'a Block,
     pub(super) derived: &'a Derived,
-    /// The derived value of each value that has one.
+    /// The derived value of each value, if it has one.
     pub(super) of: &'a [Option<DerivedId>],
     pub(super) readers: &'a [Readers],
 }
 
-/// Who reads a value. Nodes whose results nobody needs are no readers.
+/// The readers of a value. Unused nodes are not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Readers {
     Nobody,
@@ -36,22 +36,22 @@ impl<'a> View<'a> {
         self.block.ty(value).element
     }
 
-    /// Whether a value is of single precision: what most kernels compute with.
+    /// Whether a value has single precision, which most kernels require.
     pub(super) fn is_f32(self, value: Value) -> bool {
         self.element(value) == ElementType::F32
     }
 
-    /// Whether kernels compute with values of this type at all: it is neither half precision nor text.
+    /// Whether kernels support this type at all: half precision and text are not supported.
     pub(super) fn is_plain(self, value: Value) -> bool {
         !matches!(self.element(value), ElementType::F16 | ElementType::Bf16 | ElementType::String)
     }
 
-    /// Whether that holds for all operands and results of a node.
+    /// Whether kernels support the types of all operands and results of a node.
     pub(super) fn all_plain(self, node: &Node) -> bool {
         node.operands.iter().chain(&node.results).all(|&value| self.is_plain(value))
     }
 
-    /// The derived value, if it is one of single precision, and its dimensions.
+    /// The derived value and its dimensions, if it has single precision.
     pub(super) fn derived_f32(self, value: Value) -> Option<(DerivedId, &'a [usize])> {
         let id = self.of[value.index()].filter(|_| self.is_f32(value))?;
         Some((id, self.derived.dims(id)))
@@ -62,7 +62,7 @@ impl<'a> View<'a> {
         self.of[value.index()].is_none()
     }
 
-    /// A derived value that holds one number for each of the last `channels` elements of `like`, or one for all.
+    /// The derived value, if it holds one number for each of the last `channels` elements of `like`, or one for all.
     pub(super) fn vector(self, value: Value, like: Value, channels: usize) -> Option<DerivedId> {
         let (id, dims) = self.derived_f32(value)?;
         let first = dims.iter().position(|&dim| dim != 1);
@@ -73,7 +73,7 @@ impl<'a> View<'a> {
         (trailing == dims && dims.iter().product::<usize>() == channels).then_some(id)
     }
 
-    /// The only node that reads a value.
+    /// The only node that reads a value, if there is exactly one.
     pub(super) fn only_reader(self, value: Value) -> Option<usize> {
         match self.readers[value.index()] {
             Readers::One(node) => Some(node),
@@ -89,7 +89,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// Which nodes of a block compute something that is needed, for these roots.
+/// Which nodes of a block are needed to compute these roots.
 pub(super) fn live_nodes(block: &Block, roots: &[Value]) -> Vec<bool> {
     let mut needed = vec![false; block.values.len()];
     roots.iter().for_each(|value| needed[value.index()] = true);
@@ -103,7 +103,7 @@ pub(super) fn live_nodes(block: &Block, roots: &[Value]) -> Vec<bool> {
     live
 }
 
-/// Who reads each value of a block. Derived nodes are evaluated ahead and are no readers.
+/// The readers of each value of a block. Derived nodes are evaluated ahead of time and are not readers.
 pub(super) fn readers(block: &Block, live: &[bool], of: &[Option<DerivedId>], roots: &[Value]) -> Vec<Readers> {
     let mut readers = vec![Readers::Nobody; block.values.len()];
     for (i, node) in block.nodes.iter().enumerate().filter(|&(i, _)| live[i]) {

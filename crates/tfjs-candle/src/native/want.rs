@@ -1,22 +1,22 @@
-//! The forms in which kernels want weights.
+//! The forms of weights that kernels need.
 
 use super::derived::{Derived, DerivedId};
 use std::collections::{HashMap, HashSet};
 use tfjs_ir::SlotId;
 use tfjs_ir::prim::recurrent::Cell;
 
-/// A weight, or something derived of weights, in the form a kernel wants.
+/// A weight or derived value, in the form that a kernel needs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Want {
     /// One packed kernel.
     Packed(DerivedId, Format),
-    /// As many numbers as there are channels. One number stands for all.
+    /// A vector with one number for each channel; a single number is repeated.
     Vector(DerivedId, usize),
-    /// The kernels and the bias of a recurrence.
+    /// The kernels and the bias of a recurrent layer.
     Recurrence { cell: Cell, kernel: DerivedId, recurrent: DerivedId, bias: Option<DerivedId> },
 }
 
-/// A packed form, which says all that is needed to reserve its memory.
+/// A packed form, with the sizes needed to allocate its memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Format {
     /// `k` rows of `n` columns. `transposed`: the values are `n` rows of `k`.
@@ -28,8 +28,8 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// Whether a weight can be packed so while its bytes arrive, and be kept in this form alone.
-    fn is_a_place(self) -> bool {
+    /// Whether a weight can be packed in this form as its bytes arrive, and be kept only in this form.
+    fn is_packable_on_arrival(self) -> bool {
         match self {
             Format::Matrix { transposed, .. } => !transposed,
             Format::Conv { .. } | Format::Depthwise { .. } => true,
@@ -70,7 +70,7 @@ pub(super) fn matrix_of(derived: &Derived, id: DerivedId) -> Format {
     Format::Matrix { k, n, transposed: false }
 }
 
-/// The weights that are kept in a packed form: those that are wanted in one format and never as values.
+/// The weights that are kept in a packed form: those that are needed in one format and never as values.
 pub(super) fn packed_slots(
     derived: &Derived,
     wants: &[Want],
@@ -83,7 +83,7 @@ pub(super) fn packed_slots(
         values.extend(want.values());
         for (id, format) in want.packed(derived) {
             match derived.slot(id) {
-                Some(slot) if format.is_a_place() => {
+                Some(slot) if format.is_packable_on_arrival() => {
                     let known = *formats.entry(slot).or_insert(format);
                     if known != format {
                         row_major.insert(slot);

@@ -1,4 +1,4 @@
-//! Training: a step is a program that also replaces weights, and an engine runs it as one plan.
+//! Training: a step is a program that also replaces weights. An engine runs it as one plan.
 
 mod options;
 mod step;

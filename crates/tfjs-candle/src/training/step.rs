@@ -1,4 +1,4 @@
-//! A training step with its weights and states: run again and again, by either engine.
+//! A training step with its weights and states, to be run repeatedly by either engine.
 
 use super::{StepOptions, TrainingOptions};
 use crate::engine::candle::CandleEngine;
@@ -18,24 +18,24 @@ use tfjs_topology::graph::SlotId;
 
 /// A compiled training step, its weights, and its states.
 ///
-/// The program's updates say what a step replaces: weights by the optimizer or by moving statistics, states such as those
-/// of metrics. A step that fails changes nothing. Learning rate and step number are inputs of the program.
+/// The program's updates define what a step replaces: weights by the optimizer or by moving statistics, states such as
+/// those of metrics. A step that fails changes nothing. Learning rate and step number are inputs of the program.
 #[derive(Debug)]
 pub struct TrainingStep {
     program: Program,
     plan: Plan,
-    /// The weights. The native engine has those that the program replaces.
+    /// The weights. Those that the program replaces are held by the native engine.
     weights: Weights,
     /// `None` before the first step.
     states: Option<Vec<Tensor>>,
-    /// How many steps have succeeded.
+    /// The number of successful steps.
     steps: u64,
     device: Device,
     functions: Vec<Arc<dyn OpaqueFunction>>,
     limits: Limits,
 }
 
-/// What runs a step.
+/// The compiled program of an engine.
 #[derive(Debug)]
 enum Plan {
     Native { plan: NativePlan, replaced: Replaced },
@@ -46,9 +46,9 @@ impl TrainingStep {
     /// Compiles a program for these weights, in the order of its slots.
     ///
     /// # Errors
-    /// - [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for weights that are not those of the program;
+    /// - [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for weights that do not match the program's;
     /// - [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for an engine that does not run on the device;
-    /// - weights that cannot be read, and a device without memory for them.
+    /// - errors of reading weights, and a device that is out of memory.
     pub fn new(program: Program, mut weights: Weights, options: TrainingOptions) -> Result<Self> {
         let TrainingOptions { device, engine, threads, limits, functions } = options;
         check_weights(&program, &weights)?;
@@ -72,7 +72,7 @@ impl TrainingStep {
         Ok(TrainingStep { program, plan, weights, states: None, steps: 0, device, functions, limits })
     }
 
-    /// Runs a step, by position or by the names of the program's inputs; gives the program's outputs.
+    /// Runs a step with inputs by position or by name; returns the program's outputs.
     ///
     /// # Errors
     /// As [`step_with`](TrainingStep::step_with).
@@ -83,10 +83,10 @@ impl TrainingStep {
     /// Runs a step with options.
     ///
     /// # Errors
-    /// Weights and states stay as they were.
-    /// - [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for inputs that are not the program's, and for data that the
-    ///   program rejects, such as an index outside of a table;
-    /// - [`Kind::Limit`](tfjs_manifest::Kind::Limit) for a step that needs more memory or time than it may.
+    /// Weights and states stay unchanged.
+    /// - [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for inputs that do not match the program's, and for data
+    ///   that the program rejects, such as an index outside a table;
+    /// - [`Kind::Limit`](tfjs_manifest::Kind::Limit) for a step that exceeds its limits of memory or time.
     pub fn step_with(&mut self, inputs: impl Into<Inputs>, options: &StepOptions) -> Result<Outputs> {
         let arguments = input::check_arguments(&self.program, inputs.into(), &self.device)?;
         let inputs = with_tokens(&self.program, &arguments, &self.limits)?;
@@ -109,13 +109,13 @@ impl TrainingStep {
             Plan::Native { plan, replaced } => plan.step(&call, replaced),
             Plan::Candle(engine) => engine.step(&call, &mut self.weights, &self.device),
         }?;
-        // The engine has replaced the weights; nothing from here on can fail.
+        // The engine has replaced the weights; nothing below can fail.
         self.states = Some(outcome.states);
         self.steps += 1;
         Ok(Outputs::new(self.program.outputs.iter().cloned(), outcome.outputs))
     }
 
-    /// The dimensions for these inputs and the present states.
+    /// The dimensions for these inputs and the current states.
     fn bind(&self, inputs: &[Data]) -> Result<tfjs_ir::Bound> {
         let mut arguments = inputs.iter().map(Data::dims);
         let shape = |input: &tfjs_ir::Input| match input.role {
@@ -130,7 +130,7 @@ impl TrainingStep {
     /// The weights after the last step, in the order of the program's slots.
     ///
     /// # Errors
-    /// A device without memory.
+    /// A device that is out of memory.
     pub fn weights(&self) -> Result<Weights> {
         let mut weights = self.weights.clone();
         if let Plan::Native { replaced, .. } = &self.plan {
@@ -142,23 +142,23 @@ impl TrainingStep {
         Ok(weights)
     }
 
-    /// Name and value of every state after the last step; none before the first one.
+    /// Name and value of every state after the last step; empty before the first one.
     pub fn states(&self) -> impl Iterator<Item = (&str, &Tensor)> {
         let names = self.program.states.iter().map(|state| state.name.as_str());
         names.zip(self.states.iter().flatten())
     }
 
-    /// Gives the states their initial values again, as at the start of an epoch.
+    /// Resets the states to their initial values, as at the start of an epoch.
     pub fn reset_states(&mut self) {
         self.states = None;
     }
 
-    /// What computes a step.
+    /// The program of a step.
     pub fn program(&self) -> &Program {
         &self.program
     }
 
-    /// What runs, step by step, as JSON.
+    /// The steps of the plan, as JSON.
     pub fn plan_json(&self) -> Json {
         match &self.plan {
             Plan::Native { plan, .. } => plan.to_json(),

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
-use tfjs_manifest::Error;
+use tfjs_manifest::{Error, Setting};
 
 /// When a load must have ended. Clones share one clock.
 #[derive(Clone, Debug, Default)]
@@ -26,5 +26,5 @@ impl Deadline {
 
 /// The error of a load that takes longer than [`Timeouts::total`](crate::Timeouts::total).
 pub(crate) fn load_is_over() -> Error {
-    Error::fetch("timed out: the load took longer than `Timeouts::total`")
+    Error::fetch(format!("timed out: the load took longer than {}", Setting::TotalTime))
 }

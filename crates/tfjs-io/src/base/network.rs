@@ -176,7 +176,8 @@ impl Timeouts {
 /// The error of an offline load that needs a request, or a file that is not in the cache.
 #[cfg(any(feature = "http", feature = "cache"))]
 pub(crate) fn offline() -> tfjs_manifest::Error {
-    tfjs_manifest::Error::fetch(
-        "not in the cache, and the load is offline; load the model once without `Cache::with_offline` and TFJS_OFFLINE",
-    )
+    tfjs_manifest::Error::fetch(format!(
+        "not in the cache, and the load is offline; load the model once without {} and TFJS_OFFLINE",
+        tfjs_manifest::Setting::Offline
+    ))
 }

@@ -10,11 +10,11 @@ use tfjs_manifest::Result;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Known {
     pub(super) value: Value,
-    /// Whether a composite went into it, whose rounding is not defined.
+    /// Whether it depends on a composite, whose rounding is not specified.
     pub(super) rounded: bool,
 }
 
-/// A program that is being made.
+/// A program under construction.
 #[derive(Debug)]
 pub(super) struct Maker<'a, 'b> {
     pub(super) b: Builder,
@@ -23,11 +23,11 @@ pub(super) struct Maker<'a, 'b> {
     pub(super) taste: Taste,
 }
 
-/// The results of an operation; `None` if there was no operand for it.
+/// The results of an operation; `None` if no operand fits it.
 pub(super) type Made = Option<Vec<Value>>;
 
 impl Maker<'_, '_> {
-    /// Adds a random operation. `None` means that there was no operand for it.
+    /// Adds a random operation. Returns `None` if no operand fits it.
     pub(super) fn operation(&mut self) -> Result<Made> {
         let kinds = [Self::exact(), Self::tame(), Self::composite()];
         let kind = self.choices.below(kinds.len());
@@ -41,7 +41,7 @@ impl Maker<'_, '_> {
         self.values = known;
         let made = made?;
         for &value in made.iter().flatten() {
-            // Every node that was added for it counts, and what they read.
+            // The result is rounded if any node added for it is, or reads a rounded value.
             let nodes = &self.b.block().nodes[before..];
             let reads = |value: &Value| self.values.iter().any(|known| known.value == *value && known.rounded);
             let rounded = kind == 2 || nodes.iter().flat_map(|node| &node.operands).any(reads);
@@ -50,7 +50,7 @@ impl Maker<'_, '_> {
         Ok(made)
     }
 
-    /// Some of the values as outputs, and updates of the targets by values that fit.
+    /// Finishes the program: some of the values become outputs, and each target is updated by a value of its type.
     pub(super) fn finish(mut self, targets: &[Target]) -> Result<Program> {
         for &target in targets {
             let old = self.b.get(target)?;
@@ -66,7 +66,7 @@ impl Maker<'_, '_> {
         self.b.finish(outputs)
     }
 
-    /// A value of which this holds, one of the last ones more often.
+    /// A value whose type satisfies `fits`; recent values are more likely.
     pub(super) fn value(&mut self, fits: impl Fn(&Type) -> bool) -> Option<Value> {
         let fitting: Vec<Value> =
             self.values.iter().map(|known| known.value).filter(|&value| fits(self.b.ty(value))).collect();
@@ -79,7 +79,7 @@ impl Maker<'_, '_> {
         self.value(|ty| ty.element.is_float())
     }
 
-    /// A floating-point value with a rank of at least this.
+    /// A floating-point value of at least this rank.
     pub(super) fn ranked(&mut self, rank: usize) -> Option<Value> {
         self.value(|ty| ty.element.is_float() && ty.rank() >= rank)
     }
@@ -95,7 +95,7 @@ impl Maker<'_, '_> {
         (rank > 0).then(|| self.choices.below(rank))
     }
 
-    /// One axis or more.
+    /// One or more axes.
     pub(super) fn axes(&mut self, value: Value) -> Option<Vec<usize>> {
         let first = self.axis(value)?;
         Some((0..self.b.ty(value).rank()).filter(|&axis| axis == first || self.choices.below(3) == 0).collect())

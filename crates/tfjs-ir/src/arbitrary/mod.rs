@@ -1,6 +1,7 @@
 //! Random programs and inputs for them, for property tests and fuzzing.
 //!
-//! Programs have typed values with symbolic dimensions and use most primitives. What the builder rejects is left out.
+//! Programs have typed values with symbolic dimensions and use most primitives. Operations that the builder rejects are
+//! skipped.
 
 mod maker;
 mod operations;
@@ -22,12 +23,12 @@ pub struct Choices<'a> {
 }
 
 impl<'a> Choices<'a> {
-    /// Choices that the seed determines.
+    /// Choices determined by a seed.
     pub fn seeded(seed: u64) -> Self {
         Choices::of_bytes(&[], seed)
     }
 
-    /// Choices that these bytes determine, and then the seed.
+    /// Choices determined by these bytes, and by the seed once they are used up.
     pub fn of_bytes(bytes: &'a [u8], seed: u64) -> Self {
         Choices { bytes, generator: crate::random::Stream::new(seed, 0), drawn: 0 }
     }
@@ -63,20 +64,20 @@ impl<'a> Choices<'a> {
     }
 }
 
-/// What programs may be made of.
+/// Which operations a program may contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taste {
     /// Anything.
     Any,
-    /// Composites whose results only go where a rounding error stays small: for comparisons of results that were
-    /// rounded in different ways.
+    /// Composites are used only where their rounding errors stay small: for comparing results of implementations that
+    /// round differently.
     Tame,
 }
 
-/// A random program of about as many operations.
+/// A random program of about this many operations.
 ///
 /// # Errors
-/// Those of the builder that have nothing to do with what was chosen.
+/// Builder errors that do not depend on the random choices.
 pub fn program(choices: &mut Choices<'_>, taste: Taste, operations: usize) -> Result<Program> {
     let mut b = Builder::default();
     let (batch, time, width) = (b.dims().symbol("batch"), b.dims().symbol("time"), b.dims().symbol("width"));
@@ -102,7 +103,7 @@ pub fn program(choices: &mut Choices<'_>, taste: Taste, operations: usize) -> Re
     for i in 0..operations {
         let origin = Origin { layer: format!("layer{}", i / 3).into(), call: Some(i as u32 / 3), ..Origin::default() };
         maker.b.set_origin(origin)?;
-        // What does not fit is no part of the program.
+        // An operation that the builder rejects is skipped.
         let _ = maker.operation();
     }
     maker.finish(&[Target::Slot(slot), Target::State(state)])

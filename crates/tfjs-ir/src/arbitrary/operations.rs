@@ -23,7 +23,7 @@ use tfjs_manifest::Result;
 pub(super) type Operation<'a, 'b> = fn(&mut Maker<'a, 'b>) -> Result<Made>;
 
 impl<'a, 'b> Maker<'a, 'b> {
-    /// Those that may turn a small difference into a large one.
+    /// Operations that may amplify a small difference.
     pub(super) fn exact() -> Vec<Operation<'a, 'b>> {
         vec![
             Self::unary,
@@ -40,7 +40,7 @@ impl<'a, 'b> Maker<'a, 'b> {
         ]
     }
 
-    /// Those that keep small differences small.
+    /// Operations that do not amplify small differences.
     pub(super) fn tame() -> Vec<Operation<'a, 'b>> {
         vec![
             Self::arithmetic,
@@ -74,7 +74,7 @@ macro_rules! some {
     };
 }
 
-/// Operations that may turn a small difference into a large one.
+/// Operations that may amplify a small difference.
 impl Maker<'_, '_> {
     fn unary(&mut self) -> Result<Made> {
         let op = *self.choices.one_of(UnaryOp::ALL);
@@ -161,7 +161,7 @@ impl Maker<'_, '_> {
     }
 }
 
-/// Operations that keep small differences small.
+/// Operations that do not amplify small differences.
 impl Maker<'_, '_> {
     fn arithmetic(&mut self) -> Result<Made> {
         let op = *self.choices.one_of(&[BinaryOp::Add, BinaryOp::Sub, BinaryOp::Mul, BinaryOp::Max, BinaryOp::Min]);

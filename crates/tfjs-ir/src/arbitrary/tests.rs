@@ -1,4 +1,4 @@
-//! Properties of random programs, and what tests of passes share.
+//! Properties of random programs, and helpers shared with the tests of the passes.
 
 use super::*;
 use crate::expand::expand;
@@ -22,12 +22,12 @@ pub(crate) fn for_each(taste: Taste, programs: u64, mut f: impl FnMut(&Program, 
     }
 }
 
-/// The numbers that a call gives, or the kind of its error.
+/// The results of a call, or the kind of its error.
 fn run(program: &Program, call: &Inputs) -> std::result::Result<Outcome, tfjs_manifest::Kind> {
     interpret(program, call).map_err(|e| e.kind())
 }
 
-/// Fails unless two programs give the same bits.
+/// Fails unless two programs return the same bits.
 #[track_caller]
 pub(crate) fn same_bits(a: &Program, b: &Program, call: &Inputs) {
     let (left, right) = (run(a, call), run(b, call));
@@ -35,7 +35,7 @@ pub(crate) fn same_bits(a: &Program, b: &Program, call: &Inputs) {
     assert!(left == right || format!("{left:?}") == format!("{right:?}"), "{a}\n{b}\n{left:?}\n{right:?}");
 }
 
-/// Fails unless two programs give the same within rounding.
+/// Fails unless two programs return the same values within rounding.
 #[track_caller]
 fn close(a: &Program, b: &Program, call: &Inputs) -> bool {
     let (left, right) = match (run(a, call), run(b, call)) {
@@ -88,7 +88,7 @@ fn expansions_compute_the_same() {
     assert!(compared > 150, "{compared} calls compared");
 }
 
-/// Another text: some numbers and words are others, mostly those of attributes.
+/// A copy of the text in which some numbers and words, mostly those of attributes, are replaced.
 pub(crate) fn mutated(choices: &mut Choices<'_>, text: &str) -> String {
     let words = ["max", "min", "same", "valid", "true", "false", "batch", "time", "f32", "i32", "bool", "0", "1", "2"];
     let mut lines: Vec<String> = text.lines().map(str::to_string).collect();

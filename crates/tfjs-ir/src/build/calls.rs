@@ -1,4 +1,4 @@
-//! One call for each thing people write: arithmetic, reductions, products, rearrangements, layers' composites.
+//! Shorthands of the builder: one method per arithmetic operation, reduction, product, rearrangement and composite.
 
 use super::Builder;
 use crate::dim::Dim;
@@ -16,20 +16,20 @@ use crate::ty::ElementType;
 use crate::window::Window;
 use tfjs_manifest::{Error, Result};
 
-/// Every call fails as [`Builder::push`] does.
+/// Every method fails as [`Builder::push`] does.
 #[allow(clippy::missing_errors_doc)]
 impl Builder {
-    /// A function of each element.
+    /// Applies a function to each element.
     pub fn unary(&mut self, op: UnaryOp, x: Value) -> Result<Value> {
         self.one(Unary { op }, &[x])
     }
 
-    /// A function of pairs of elements; shapes broadcast.
+    /// Applies a function to pairs of elements; shapes broadcast.
     pub fn binary(&mut self, op: BinaryOp, a: Value, b: Value) -> Result<Value> {
         self.one(Binary { op }, &[a, b])
     }
 
-    /// A function of each element and a number of its type.
+    /// Applies a function to each element and a number, which is converted to the element type.
     pub fn binary_scalar(&mut self, op: BinaryOp, a: Value, b: f64) -> Result<Value> {
         let b = self.scalar(self.ty(a).element, b)?;
         self.binary(op, a, b)
@@ -55,12 +55,12 @@ impl Builder {
         self.binary(BinaryOp::Div, a, b)
     }
 
-    /// A comparison of pairs of elements.
+    /// Compares pairs of elements.
     pub fn compare(&mut self, op: CompareOp, a: Value, b: Value) -> Result<Value> {
         self.one(Compare { op }, &[a, b])
     }
 
-    /// A comparison of each element with a number.
+    /// Compares each element with a number.
     pub fn compare_scalar(&mut self, op: CompareOp, a: Value, b: f64) -> Result<Value> {
         let b = self.scalar(self.ty(a).element, b)?;
         self.compare(op, a, b)
@@ -71,12 +71,12 @@ impl Builder {
         self.one(Select {}, &[condition, a, b])
     }
 
-    /// Elements of another type.
+    /// Converts the elements to another type.
     pub fn cast(&mut self, x: Value, to: ElementType) -> Result<Value> {
         if self.ty(x).element == to { Ok(x) } else { self.one(Cast { to }, &[x]) }
     }
 
-    /// A reduction over axes in any order.
+    /// Reduces over axes, given in any order.
     pub fn reduce(&mut self, op: ReduceOp, x: Value, axes: &[usize], keep: bool) -> Result<Value> {
         let mut axes = axes.to_vec();
         axes.sort_unstable();
@@ -87,7 +87,7 @@ impl Builder {
         self.one(Reduce { op, axes, keep }, &[x])
     }
 
-    /// The sum over what broadcasting from `dims` has repeated.
+    /// Sums over the axes along which broadcasting from `dims` repeated the elements.
     pub fn sum_to(&mut self, x: Value, dims: &[Dim]) -> Result<Value> {
         if self.ty(x).dims == dims { Ok(x) } else { self.one(SumTo { dims: dims.to_vec() }, &[x]) }
     }
@@ -109,7 +109,7 @@ impl Builder {
         self.one(Cumulative { op, axis, reverse, exclusive }, &[x])
     }
 
-    /// The elements sorted along an axis, and where each stood.
+    /// The elements sorted along an axis, and the position each had before.
     pub fn sort(&mut self, x: Value, axis: usize, descending: bool) -> Result<(Value, Value)> {
         let results = self.push(Sort { axis, descending }, &[x])?;
         Ok((results[0], results[1]))
@@ -158,7 +158,7 @@ impl Builder {
         if self.ty(x).dims == dims { Ok(x) } else { self.one(Reshape { dims: dims.to_vec() }, &[x]) }
     }
 
-    /// A new axis of one element.
+    /// Inserts an axis of length 1.
     pub fn insert_axis(&mut self, x: Value, axis: usize) -> Result<Value> {
         let mut dims = self.dims_of(x);
         if axis > dims.len() {
@@ -168,7 +168,7 @@ impl Builder {
         self.reshape(x, &dims)
     }
 
-    /// Without an axis of one element.
+    /// Removes an axis of length 1.
     pub fn remove_axis(&mut self, x: Value, axis: usize) -> Result<Value> {
         let mut dims = self.dims_of(x);
         if axis >= dims.len() {
@@ -184,7 +184,7 @@ impl Builder {
         if same { Ok(x) } else { self.one(Transpose { order: order.to_vec() }, &[x]) }
     }
 
-    /// The elements repeated along new axes and axes of one element; see [`Broadcast`].
+    /// Repeats the elements along new axes and axes of length 1; see [`Broadcast`].
     pub fn broadcast(&mut self, x: Value, dims: &[Dim], axes: &[usize]) -> Result<Value> {
         if self.ty(x).dims == dims {
             return Ok(x);
@@ -192,7 +192,7 @@ impl Builder {
         self.one(Broadcast { dims: dims.to_vec(), axes: axes.to_vec() }, &[x])
     }
 
-    /// The elements repeated as numpy broadcasts: aligned at the last axis.
+    /// Broadcasts by NumPy's rule: shapes are aligned at the last axis.
     pub fn broadcast_to(&mut self, x: Value, dims: &[Dim]) -> Result<Value> {
         let rank = self.ty(x).rank();
         let first = dims.len().checked_sub(rank).ok_or_else(|| Error::bug("a broadcast to a lower rank"))?;
@@ -206,30 +206,30 @@ impl Builder {
         self.broadcast(number, dims, &[])
     }
 
-    /// Some elements of each axis.
+    /// A range of each axis.
     pub fn slice(&mut self, x: Value, ranges: &[Range]) -> Result<Value> {
         self.one(Slice { ranges: ranges.to_vec() }, &[x])
     }
 
-    /// Some elements of one axis, all of the others.
+    /// A range of one axis, and all of the others.
     pub fn slice_axis(&mut self, x: Value, axis: usize, range: Range) -> Result<Value> {
         let mut ranges = self.whole(x);
         *ranges.get_mut(axis).ok_or_else(|| Error::bug("a slice along an axis that does not exist"))? = range;
         self.slice(x, &ranges)
     }
 
-    /// Ranges that are all of each axis.
+    /// The ranges that select all of each axis.
     pub fn whole(&self, x: Value) -> Vec<Range> {
         self.ty(x).dims.iter().map(|&len| Range { start: Dim::ZERO, len, step: 1 }).collect()
     }
 
-    /// Elements `start .. start + len` of the last axis: one of several blocks of columns.
+    /// Elements `start .. start + len` of the last axis, such as one of several blocks of columns.
     pub fn columns(&mut self, x: Value, start: Dim, len: Dim) -> Result<Value> {
         let last = self.ty(x).rank().checked_sub(1).ok_or_else(|| Error::bug("columns of a number"))?;
         self.slice_axis(x, last, Range { start, len, step: 1 })
     }
 
-    /// Elements of one value around each axis.
+    /// Pads each axis with a constant.
     pub fn pad(&mut self, x: Value, padding: &[Padding], value: f64) -> Result<Value> {
         if padding.iter().all(|p| *p == Padding::NONE) {
             return Ok(x);
@@ -237,7 +237,7 @@ impl Builder {
         self.one(Pad { padding: padding.to_vec(), value }, &[x])
     }
 
-    /// Values one after the other along an axis.
+    /// Concatenates values along an axis.
     pub fn concat(&mut self, values: &[Value], axis: usize) -> Result<Value> {
         match values {
             [one] => Ok(*one),
@@ -245,12 +245,12 @@ impl Builder {
         }
     }
 
-    /// Axes from their ends.
+    /// Reverses axes.
     pub fn reverse(&mut self, x: Value, axes: &[usize]) -> Result<Value> {
         self.one(Reverse { axes: axes.to_vec() }, &[x])
     }
 
-    /// Slices along an axis, one for each index.
+    /// Gathers slices along an axis, one for each index.
     pub fn gather(&mut self, x: Value, indices: Value, axis: usize, bounds: Bounds) -> Result<Value> {
         self.one(Gather { axis, bounds }, &[x, indices])
     }
@@ -285,14 +285,14 @@ impl Builder {
         self.one(Activate { function }, &[x])
     }
 
-    /// A softmax over axes in any order.
+    /// A softmax over axes, given in any order.
     pub fn softmax(&mut self, x: Value, axes: &[usize]) -> Result<Value> {
         let mut axes = axes.to_vec();
         axes.sort_unstable();
         self.one(Softmax { axes, log: false }, &[x])
     }
 
-    /// Mean and variance over axes in any order, which stay with one element each.
+    /// Mean and variance over axes, given in any order; reduced axes keep length 1.
     pub fn moments(&mut self, x: Value, axes: &[usize]) -> Result<(Value, Value)> {
         let mut axes = axes.to_vec();
         axes.sort_unstable();

@@ -1,4 +1,4 @@
-//! Loops: a body is built by a closure, as a block of its own.
+//! Loops: a closure builds the body as a block of its own.
 
 use super::Builder;
 use crate::dim::Dim;
@@ -9,29 +9,29 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tfjs_manifest::{Error, Result};
 
-/// What a loop runs over.
+/// The operands of a loop.
 #[derive(Clone, Copy, Debug)]
 pub struct Loop<'a> {
     /// The values before the first step.
     pub carries: &'a [Value],
-    /// Values of which each step gets one element.
+    /// Values that are sliced: each step sees one slice along `axis`.
     pub sequences: &'a [Value],
-    /// Values that are the same at each step: the body sees nothing else of what is around it.
+    /// Values that are the same at each step. The body can use no other values of the surrounding block.
     pub invariants: &'a [Value],
     /// The number of steps.
     pub length: Dim,
     /// The axis of the sequences along which the loop runs.
     pub axis: usize,
-    /// Whether it runs from the last step to the first.
+    /// Whether it runs from the last slice to the first.
     pub reverse: bool,
 }
 
 impl Builder {
-    /// Adds a loop. `body` gets the carries, the elements of the sequences and the invariants of one step, and gives the
-    /// next carries and what is collected. Gives the final carries and what was collected.
+    /// Adds a loop. `body` takes the carries, the slices of the sequences and the invariants of one step, and returns
+    /// the next carries and the values to collect. The loop returns the final carries and the collected values.
     ///
     /// # Errors
-    /// What `body` says; carries whose types change.
+    /// Those of `body`; carries whose types change.
     pub fn scan(
         &mut self,
         over: Loop<'_>,

@@ -1,4 +1,4 @@
-//! Edits of blocks, for differentiation: a node changes in its place, and every value keeps its handle.
+//! Edits of blocks, for differentiation: nodes are replaced in place, and every value keeps its handle.
 
 use super::Builder;
 use crate::prim::Prim;
@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use tfjs_manifest::{Error, Result};
 
 impl Builder {
-    /// Opens a block inside of the innermost one. Nodes are added to it until it is closed.
+    /// Opens a block inside the innermost one. Nodes are added to it until it is closed.
     pub(crate) fn open(&mut self, block: Block) {
         self.blocks.push(block);
         self.scalars.push(HashMap::new());
@@ -38,12 +38,12 @@ impl Builder {
         Ok(value)
     }
 
-    /// The innermost open block, to be edited.
+    /// The innermost open block, for editing.
     pub(crate) fn block_mut(&mut self) -> &mut Block {
         self.blocks.last_mut().expect("the body is never closed before `finish`")
     }
 
-    /// Nodes from now on belong to the way back through nodes of this origin.
+    /// From now on, nodes are recorded as gradients of nodes of this origin.
     ///
     /// # Errors
     /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) past 2^32 origins.
@@ -58,17 +58,17 @@ impl Builder {
         Ok(())
     }
 
-    /// Replaces nodes of the innermost block by others: `f` returns the values that take the place of a node's results,
-    /// or `None` to keep it. Handles of values stay as they are.
+    /// Replaces nodes of the innermost block. `f` returns the values that replace a node's results, or `None` to keep
+    /// the node. Handles of values stay valid.
     ///
     /// # Errors
-    /// What `f` says.
+    /// Those of `f`.
     pub(crate) fn replace_nodes(
         &mut self,
         mut f: impl FnMut(&mut Builder, &Node) -> Result<Option<Vec<Value>>>,
     ) -> Result<()> {
         let nodes = std::mem::take(&mut self.block_mut().nodes);
-        // Constants that were made behind a replaced node are not known before it.
+        // A cached constant may be defined after the replaced node, where the replacement cannot read it.
         let scalars = self.scalars.last_mut().map(std::mem::take);
         for node in nodes {
             let start = self.block().nodes.len();
@@ -112,7 +112,7 @@ impl Block {
         Ok(value)
     }
 
-    /// Adds a node whose results are defined already.
+    /// Adds a node whose results are already defined.
     ///
     /// # Errors
     /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) past 2^32 nodes.
@@ -125,7 +125,7 @@ impl Block {
         Ok(())
     }
 
-    /// Gives a node more results, for a primitive that computes them.
+    /// Appends results to a node, whose primitive is replaced by `prim`, which computes them.
     ///
     /// # Errors
     /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) past 2^32 values.
@@ -137,7 +137,7 @@ impl Block {
         Ok(more)
     }
 
-    /// Makes `old` the name of what is known as `new`. A value of a node before `start` is copied instead.
+    /// Gives the value `new` the handle `old`. A value defined by a node before `start` is copied instead.
     fn rename(&mut self, start: usize, new: Value, old: Value, origin: OriginId) -> Result<()> {
         let Some(at) = self.nodes[start..].iter().position(|node| node.results.contains(&new)) else {
             return self.copy(new, old, origin);

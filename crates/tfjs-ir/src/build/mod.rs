@@ -1,4 +1,4 @@
-//! Builds programs with calls that read like numpy's; each infers and checks as it builds.
+//! Builds programs by calls that resemble NumPy's; each call infers types and checks its operands.
 
 mod calls;
 mod control;
@@ -20,10 +20,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tfjs_manifest::{Error, Limits, Result};
 
-/// Elements of a constant that take as long as a node.
+/// How many elements of a constant count as one node of the limit.
 const ELEMENTS_PER_NODE: u64 = 64;
 
-/// A program that is being built.
+/// A program under construction.
 ///
 /// Weights and states are threaded: [`get`](Builder::get) gives the latest value, [`set`](Builder::set) replaces it, and
 /// the finished program has one [`Update`] for each that was replaced. So a layer that is called twice updates its
@@ -36,15 +36,15 @@ pub struct Builder {
     origin: OriginId,
     /// The latest value of each weight and state that was read or replaced.
     latest: HashMap<Target, Value>,
-    /// The targets that were replaced, in the order of the first time.
+    /// The replaced targets, in the order in which they were first replaced.
     replaced: Vec<Target>,
     /// Scalar constants of the open blocks, by element type and bits.
     scalars: Vec<HashMap<(ElementType, u64), Value>>,
-    /// The other constants, by a hash of what they hold.
+    /// The other constants, by a hash of their elements.
     arrays: HashMap<u64, Vec<ConstId>>,
     /// The conditions of the guards so far.
     guarded: HashSet<Check>,
-    /// Primitives that may still be added.
+    /// How many more primitives may be added.
     left: u64,
     limit: u64,
     streams: u64,
@@ -79,7 +79,7 @@ impl Builder {
         }
     }
 
-    /// Goes on with a finished program: its values stay, its updates can be replaced, its outputs are given anew.
+    /// Continues a finished program: its values stay, its updates can be replaced, its outputs are set again.
     pub fn resume(mut program: Program) -> Self {
         let body = std::mem::take(&mut program.body);
         let mut latest = HashMap::new();
@@ -100,7 +100,7 @@ impl Builder {
     }
 
     /// A builder with the tables of a program (dimensions, constants, inputs, weights, states, origins, guards) and no
-    /// nodes: for passes, which copy what they keep.
+    /// nodes. Passes start from it and copy the nodes they keep.
     pub fn like(program: &Program) -> Self {
         let streams = last_stream(&program.body);
         let program = Program {
@@ -122,7 +122,7 @@ impl Builder {
         &mut self.program.dims
     }
 
-    /// A dimension that is a number.
+    /// A dimension of known length.
     pub fn number(&mut self, n: usize) -> Dim {
         self.program.dims.number(n as u64)
     }
@@ -157,7 +157,7 @@ impl Builder {
         self.ty(value).shape(&self.program.dims)
     }
 
-    /// Nodes from now on come from here. Gives back the origin so far.
+    /// Sets the origin of the nodes added from now on. Returns the previous origin.
     ///
     /// # Errors
     /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) past 2^32 origins.
@@ -167,32 +167,33 @@ impl Builder {
         Ok(std::mem::replace(&mut self.origin, id))
     }
 
-    /// Where nodes come from now.
+    /// The origin of the nodes added now.
     pub fn origin(&self) -> OriginId {
         self.origin
     }
 
-    /// Nodes from now on come from where they did before.
+    /// Restores an origin that [`set_origin`](Builder::set_origin) returned.
     pub fn restore_origin(&mut self, origin: OriginId) {
         self.origin = origin;
     }
 
-    /// Records a condition on dimensions that is checked when inputs are given.
+    /// Records a condition on dimensions, which is checked when the inputs are known.
     pub fn guard(&mut self, check: Check) {
         self.infer(|cx, _| cx.guard(check));
     }
 
-    /// One dimension that is both; `None` if they differ. If it cannot be known, a guard is recorded.
+    /// The common dimension of two that must be equal; `None` if they certainly differ. If neither is certain, a guard
+    /// is recorded.
     pub fn same(&mut self, a: Dim, b: Dim) -> Option<Dim> {
         self.infer(|cx, _| cx.same(a, b))
     }
 
-    /// Whether `a` can be at least `b`. If it cannot be known, a guard is recorded.
+    /// Whether `a` can be at least `b`. If it is not certain, a guard is recorded.
     pub fn at_least(&mut self, a: Dim, b: Dim) -> bool {
         self.infer(|cx, _| cx.at_least(a, b))
     }
 
-    /// Whether `a` can be a multiple of `b`. If it cannot be known, a guard is recorded.
+    /// Whether `a` can be a multiple of `b`. If it is not certain, a guard is recorded.
     pub fn divisible(&mut self, a: Dim, b: Dim) -> bool {
         self.infer(|cx, _| cx.divisible(a, b))
     }
@@ -200,7 +201,7 @@ impl Builder {
     /// The dimensions that two shapes broadcast to.
     ///
     /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if they do not.
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if the shapes do not broadcast.
     pub fn broadcast_shapes(&mut self, a: &[Dim], b: &[Dim]) -> Result<Vec<Dim>> {
         self.infer(|cx, _| cx.broadcast_all(a, b))
     }
@@ -212,7 +213,7 @@ impl Builder {
         f(&mut Infer { dims, guards, guarded, origin, inputs, slots, states, constants }, block)
     }
 
-    /// Takes nodes from the limit.
+    /// Subtracts nodes from the limit.
     fn spend(&mut self, nodes: u64) -> Result<()> {
         let used = (self.limit - self.left).saturating_add(nodes);
         Limits::check("primitives (nodes of the program)", used, self.limit)?;
@@ -223,7 +224,7 @@ impl Builder {
     /// Adds a node.
     ///
     /// # Errors
-    /// What the primitive's inference refuses; [`Kind::Limit`](tfjs_manifest::Kind::Limit) past the limit of nodes.
+    /// Those of the primitive's type inference; [`Kind::Limit`](tfjs_manifest::Kind::Limit) past the limit of nodes.
     pub fn push(&mut self, prim: impl Into<Prim>, operands: &[Value]) -> Result<Vec<Value>> {
         let prim = prim.into();
         self.spend(1)?;
@@ -260,7 +261,7 @@ impl Builder {
         }
     }
 
-    /// Adds an input that the caller gives.
+    /// Adds an input that the caller provides.
     ///
     /// # Errors
     /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) inside of a loop.
@@ -279,7 +280,7 @@ impl Builder {
         self.one(source::Input { port }, &[])
     }
 
-    /// The seed of this call's random numbers.
+    /// The seed input of the random numbers; it is added on first use.
     ///
     /// # Errors
     /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) inside of a loop.
@@ -295,11 +296,11 @@ impl Builder {
         }
     }
 
-    /// The tokens of a text, which the caller gives; see [`InputRole::Tokens`].
+    /// The tokens of a text. They are an input that the runtime computes; see [`InputRole::Tokens`].
     ///
     /// # Errors
-    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a text that is no input of the program, or inside of a
-    /// loop; as [`Tokenizer::infer`].
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a text that is not an input of the program, or
+    /// inside a loop; as [`Tokenizer::infer`].
     pub fn tokens(&mut self, text: Value, tokenizer: Tokenizer) -> Result<Value> {
         let port = match &self.blocks[..] {
             [body] => match body.prim_of(text) {
@@ -326,7 +327,7 @@ impl Builder {
         self.input_of(Input { name, ty, role })
     }
 
-    /// A number that tells this place of the program apart from others that draw random numbers.
+    /// A new stream number. It distinguishes this place in the program from others that draw random numbers.
     pub fn stream(&mut self) -> u64 {
         self.streams += 1;
         self.streams
@@ -355,8 +356,8 @@ impl Builder {
     /// The latest value of a weight or a state.
     ///
     /// # Errors
-    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) inside of a loop, which is given what it needs, and for a target that was
-    /// not declared.
+    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) inside a loop, whose body reads only its parameters, and for an
+    /// undeclared target.
     pub fn get(&mut self, target: Target) -> Result<Value> {
         self.outside_of_loops("a weight or a state")?;
         if let Some(&value) = self.latest.get(&target) {
@@ -392,15 +393,15 @@ impl Builder {
         if self.blocks.len() == 1 { Ok(()) } else { Err(Error::bug(format!("{what} is read inside of a loop"))) }
     }
 
-    /// Says that what was built mixes the entries of a batch, so that a batch cannot be split or folded.
+    /// Records that the nodes built now mix the entries of a batch, so that a batch cannot be split or folded.
     pub fn mixes_batch(&mut self) {
         self.pointwise = false;
     }
 
-    /// Runs `f` and tells whether what it built treats each entry of the batch by itself.
+    /// Runs `f` and returns whether the nodes it built treat each entry of the batch independently.
     ///
     /// # Errors
-    /// What `f` says.
+    /// Those of `f`.
     pub fn is_pointwise<R>(&mut self, f: impl FnOnce(&mut Self) -> Result<R>) -> Result<(R, bool)> {
         let outer = self.watch_batch();
         let result = f(self);
@@ -408,21 +409,22 @@ impl Builder {
         Ok((result?, inner))
     }
 
-    /// Starts to watch for parts that mix the entries of a batch. Gives what
+    /// Starts to record whether nodes mix the entries of a batch. Returns the outer state, which
     /// [`unwatch_batch`](Builder::unwatch_batch) takes.
     pub fn watch_batch(&mut self) -> bool {
         std::mem::replace(&mut self.pointwise, true)
     }
 
-    /// Whether everything built since [`watch_batch`](Builder::watch_batch) treats each entry of the batch by itself.
+    /// Whether everything built since [`watch_batch`](Builder::watch_batch) treats each entry of the batch
+    /// independently.
     pub fn unwatch_batch(&mut self, outer: bool) -> bool {
         let inner = std::mem::replace(&mut self.pointwise, outer);
         self.pointwise &= inner;
         inner
     }
 
-    /// Adds a constant. Those that hold the same share their memory. A large one counts as many nodes, since it takes
-    /// as long to compare: a call of a shared model makes its constants again.
+    /// Adds a constant. Equal constants share their memory. A large one counts as several nodes, because comparing it
+    /// takes as long: each call of a shared model makes its constants again.
     ///
     /// # Errors
     /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) past 2^32 constants, and past the nodes of the program.
@@ -443,7 +445,7 @@ impl Builder {
         self.one(source::Const { constant }, &[])
     }
 
-    /// A number without dimensions.
+    /// A scalar constant.
     ///
     /// # Errors
     /// As [`constant`](Builder::constant).
@@ -476,7 +478,7 @@ impl Builder {
         Ok(self.program)
     }
 
-    /// The finished program, whose results and updates are known already.
+    /// Finishes a program whose results and updates are known.
     ///
     /// # Errors
     /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) inside of a loop.
@@ -492,7 +494,7 @@ impl Builder {
     }
 }
 
-/// The highest number of a stream of random numbers, so that new ones get others.
+/// The highest stream number in a block, so that new streams get other numbers.
 fn last_stream(block: &Block) -> u64 {
     let streams = block.nodes.iter().map(|node| match &node.prim {
         Prim::Random(random) => random.stream,

@@ -1,4 +1,4 @@
-//! The numbers behind dimensions, once the symbols have values.
+//! Evaluates dimensions once the symbols have values.
 
 use super::{Atom, Dim, Dims, Entry, Pair};
 use tfjs_manifest::{Error, Result};
@@ -7,7 +7,7 @@ use tfjs_manifest::{Error, Result};
 #[derive(Clone, Debug)]
 pub struct Bound {
     values: Box<[Value]>,
-    /// Names of the symbols without a value.
+    /// The symbols without a value, with their names.
     unbound: Vec<(Dim, String)>,
 }
 
@@ -26,8 +26,7 @@ impl Bound {
     /// The value of a dimension.
     ///
     /// # Errors
-    /// - [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if it is negative or broadcasts two axes that do not fit
-    ///   each other;
+    /// - [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if it is negative or broadcasts two incompatible axes;
     /// - [`Kind::Limit`](tfjs_manifest::Kind::Limit) if it overflows;
     /// - [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if it depends on a symbol that has no value, or was made after
     ///   the binding.
@@ -47,17 +46,17 @@ impl Bound {
 }
 
 impl Dims {
-    /// Evaluates every expression, given the values of symbols. An expression without a value is an error of
-    /// [`Bound::get`] only.
+    /// Evaluates every expression for the given values of the symbols. An expression without a value causes an error
+    /// only in [`Bound::get`].
     ///
     /// # Errors
-    /// - [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if a dimension of `symbols` is no symbol;
+    /// - [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if a dimension of `symbols` is not a symbol;
     /// - [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) if a symbol is given two values.
     pub fn bind(&self, symbols: &[(Dim, u64)]) -> Result<Bound> {
         let mut given = vec![None; self.entries.len()];
         for &(symbol, n) in symbols {
             if !matches!(self.entry(symbol).atom, Some(Atom::Symbol(_))) {
-                return Err(Error::misuse(format!("`{}` is no symbol and cannot be bound", self.describe(symbol))));
+                return Err(Error::misuse(format!("`{}` is not a symbol and cannot be bound", self.describe(symbol))));
             }
             if let Some(other) = given[symbol.index()].replace(n).filter(|&other| other != n) {
                 let name = self.describe(symbol);
@@ -79,7 +78,7 @@ impl Dims {
     }
 }
 
-/// The value of an expression, given those of all older ones.
+/// The value of an expression, given the values of all older ones.
 fn evaluate(entry: &Entry, itself: Dim, values: &[Value]) -> Value {
     let value = |d: Dim| values[d.index()];
     match entry.atom {

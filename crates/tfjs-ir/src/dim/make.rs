@@ -1,4 +1,4 @@
-//! How expressions are made: the rewrites and the limits.
+//! Construction of expressions: the rewrites and the limits.
 
 use super::poly::Poly;
 use super::{Atom, Dim, Dims, Entry, MAX_DEPTH, MAX_SIZE, Pair, Relation};
@@ -49,7 +49,7 @@ impl Dims {
         Ok(self.push(Entry { poly: Poly::atom(d), atom: Some(atom), least, depth, size }))
     }
 
-    /// Depth and size of an expression of these parts and its own levels and words.
+    /// Depth and size of an expression: those of its parts plus its own `levels` and `words`.
     fn extent(&self, parts: impl Iterator<Item = Dim>, levels: u32, words: u32) -> Result<(u32, u32)> {
         // No overflow: at most 64 * 16 parts of at most 1024.
         let (depth, size) = parts.fold((0, words), |(depth, size), part| {
@@ -69,7 +69,7 @@ impl Dims {
 
     /// `poly / n`, rounded up.
     pub(super) fn ceil(&mut self, poly: &Poly, n: u64) -> Result<Poly> {
-        // The whole part is set aside first: `poly + n - 1` may overflow when the quotient does not.
+        // The whole part is split off first: `poly + n - 1` may overflow when the quotient does not.
         let (whole, rest) = poly.divided_with_rest(n.max(1));
         let rest = rest.plus(1, &Poly::number(i128::from(n.max(1)) - 1))?;
         whole.plus(1, &self.floor(&rest, n)?)

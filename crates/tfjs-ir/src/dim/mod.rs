@@ -1,4 +1,4 @@
-//! Dimensions that may be unknown until the inputs are: hash-consed expressions over symbols.
+//! Dimensions that may depend on the inputs: hash-consed expressions over symbols.
 //!
 //! An expression is a polynomial with integer coefficients over *atoms*: symbols, `floor(x/n)`, `max`, `min` and
 //! `broadcast`. The polynomial is canonical, so two expressions that are provably equal by the rewrites below share
@@ -12,7 +12,7 @@
 //! - `broadcast` of an axis that is certainly 1, or certainly not 1;
 //! - `max`, `min` and `broadcast` of an expression and one of its own operands, or of itself.
 //!
-//! This module is no solver. It does not prove `2*floor(h/2) <= h`; the builder records a guard instead.
+//! This module does not prove inequalities such as `2*floor(h/2) <= h`; the builder records a guard instead.
 
 mod bind;
 mod make;
@@ -26,15 +26,15 @@ use poly::Poly;
 use std::collections::{BTreeMap, HashMap};
 use tfjs_manifest::Result;
 
-/// The most levels of atoms within atoms. It bounds every recursion over an expression.
+/// The most levels of nested atoms. It bounds every recursion over an expression.
 const MAX_DEPTH: u32 = 128;
-/// The most symbols, numbers and functions an expression has when it is written out. It bounds every walk over an
-/// expression: shared parts count once for each use.
+/// The most symbols, numbers and functions of an expression as written out, where a shared part counts once for each
+/// use. It bounds every traversal of an expression.
 const MAX_SIZE: u32 = 1024;
 
 /// A dimension of a value: an index into its program's [`Dims`].
 ///
-/// It has no meaning with another table, whose methods may panic when given it.
+/// It must be used with that table only; methods of another table may panic.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct Dim(u32);
 
@@ -53,7 +53,7 @@ impl Dim {
     }
 }
 
-/// How two dimensions compare before the symbols have values. The three cases are all there are.
+/// How two dimensions compare before the symbols have values. The three cases are complete.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Relation {
     /// Equal for all values of the symbols.
@@ -67,7 +67,7 @@ pub enum Relation {
 /// The dimension expressions of one program, hash-consed: two equal expressions have one [`Dim`].
 #[derive(Clone, Debug)]
 pub struct Dims {
-    /// In the order they were made: an expression comes after its operands and factors.
+    /// In the order of construction: an expression comes after its operands and factors.
     entries: Vec<Entry>,
     by_poly: HashMap<Poly, Dim>,
     by_atom: HashMap<Atom, Dim>,
@@ -79,7 +79,7 @@ pub struct Dims {
 /// One expression and what is known about it.
 #[derive(Clone, Debug)]
 struct Entry {
-    /// The canonical form. That of an atom is the atom itself.
+    /// The canonical form. The polynomial of an atom is the atom itself.
     poly: Poly,
     atom: Option<Atom>,
     /// A lower bound, if one is known.
@@ -149,7 +149,7 @@ impl Dims {
         self.entries.len()
     }
 
-    /// A number.
+    /// A constant dimension.
     pub fn number(&mut self, n: u64) -> Dim {
         let poly = Poly::number(i128::from(n));
         match self.by_poly.get(&poly) {
@@ -158,7 +158,7 @@ impl Dims {
         }
     }
 
-    /// The symbol of this name, which is made if it is new. Its value is at least 0.
+    /// Returns the symbol of this name, and adds it if it is new. Its value is at least 0.
     pub fn symbol(&mut self, name: &str) -> Dim {
         if let Some(&d) = self.by_name.get(name) {
             return d;
@@ -171,18 +171,18 @@ impl Dims {
         d
     }
 
-    /// The symbols and their names, in the order they were made.
+    /// The symbols and their names, in the order of their construction.
     pub fn symbols(&self) -> impl Iterator<Item = (&str, Dim)> {
         self.symbols.iter().map(|(name, d)| (name.as_str(), *d))
     }
 
-    /// States the largest value of a symbol or another expression, for memory planning. It has no influence on
+    /// Declares the largest value of a symbol or another expression, for memory planning. It does not affect
     /// comparisons and is not checked by [`bind`](Dims::bind).
     pub fn set_bound(&mut self, d: Dim, bound: Dim) {
         self.bounds.insert(d, bound);
     }
 
-    /// The largest value of a symbol or another expression, if it was stated.
+    /// The largest value of a symbol or another expression, if it was declared.
     pub fn bound(&self, d: Dim) -> Option<Dim> {
         self.bounds.get(&d).copied()
     }
@@ -199,7 +199,8 @@ impl Dims {
         self.intern(sum)
     }
 
-    /// `a - b`. A difference may be negative; then it has no value as a dimension, but a sum it occurs in may.
+    /// `a - b`. A difference may be negative; then it has no value as a dimension, but a sum that contains it may have
+    /// one.
     ///
     /// # Errors
     /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) if the result is too large.
@@ -247,9 +248,9 @@ impl Dims {
         self.intern(quotient)
     }
 
-    /// The expression that gives `a` when multiplied by `b`, if there is one: `batch*h*8` by `batch*2` is `h*4`.
+    /// The expression that, multiplied by `b`, is `a`, if there is one: `batch*h*8` divided by `batch*2` is `h*4`.
     ///
-    /// Symbols are cancelled as if they were not 0.
+    /// Symbols are cancelled on the assumption that they are not 0.
     pub fn div_exact(&mut self, a: Dim, b: Dim) -> Option<Dim> {
         let quotient = self.entry(a).poly.divided_by(&self.entry(b).poly)?;
         self.intern(quotient).ok()
@@ -271,24 +272,24 @@ impl Dims {
         self.pair(Pair::Min, a, b)
     }
 
-    /// The axis that two axes have in common when an axis of 1 is stretched, as in NumPy.
+    /// The length of the axis that two axes broadcast to: an axis of 1 is stretched, as in NumPy.
     ///
     /// The result is right only if the two are equal or one of them is 1. Where
     /// [`relation`](Dims::relation) is [`Unknown`](Relation::Unknown), the caller records that as a guard.
     ///
     /// # Errors
-    /// - [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if the two never fit each other;
+    /// - [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if the two are certainly incompatible;
     /// - [`Kind::Limit`](tfjs_manifest::Kind::Limit) if the result is too large.
     pub fn broadcast(&mut self, a: Dim, b: Dim) -> Result<Dim> {
         self.pair(Pair::Broadcast, a, b)
     }
 
-    /// Rewrites an expression of this table in another one, with its symbols replaced: how a program is inlined.
+    /// Rebuilds an expression of this table in `into`, with its symbols replaced. It serves the inlining of programs.
     ///
     /// A symbol that is not in `map` becomes the symbol of the same name. Bounds are not carried over.
     ///
     /// # Errors
-    /// As the operations the expression is made of.
+    /// As the operations that the expression consists of.
     pub fn substitute(&self, into: &mut Dims, map: &HashMap<Dim, Dim>, d: Dim) -> Result<Dim> {
         match self.entry(d).atom {
             Some(Atom::Symbol(i)) => Ok(map.get(&d).copied().unwrap_or_else(|| into.symbol(self.symbol_name(i)))),

@@ -1,6 +1,6 @@
 //! Polynomials with integer coefficients over atoms: the canonical form of a dimension expression.
 //!
-//! This module knows atoms by their [`Dim`] only and never looks inside one.
+//! This module handles atoms as opaque [`Dim`]s.
 
 use super::Dim;
 use std::cmp::Ordering;
@@ -41,7 +41,7 @@ impl Monomial {
         Ok(Monomial(factors.into()))
     }
 
-    /// The monomial that gives `self` when multiplied by `divisor`.
+    /// The monomial that, multiplied by `divisor`, is `self`.
     fn divided_by(&self, divisor: &Monomial) -> Option<Monomial> {
         let mut rest = divisor.factors();
         // SIZE: degrees are lengths of lists of factors.
@@ -76,18 +76,18 @@ pub(super) type Term = (Monomial, i128);
 pub(super) struct Poly(Vec<Term>);
 
 impl Poly {
-    /// A number. `u64` is always in range; a parser or a division gives nothing larger.
+    /// A constant polynomial. `u64` is always in range; a parser or a division gives nothing larger.
     pub(super) fn number(n: i128) -> Poly {
         debug_assert!(n.unsigned_abs() <= MAX_COEFFICIENT);
         Poly(if n == 0 { Vec::new() } else { vec![(Monomial::default(), n)] })
     }
 
-    /// An atom.
+    /// An atom as a polynomial.
     pub(super) fn atom(atom: Dim) -> Poly {
         Poly(vec![(Monomial([atom].into()), 1)])
     }
 
-    /// The sum of terms in any order, monomials repeated or not.
+    /// The sum of terms, whose monomials may be in any order and repeated.
     fn from_terms(mut terms: Vec<Term>) -> Result<Poly> {
         terms.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         let mut sum: Vec<Term> = Vec::with_capacity(terms.len());
@@ -116,7 +116,7 @@ impl Poly {
         &self.0
     }
 
-    /// The number, if the polynomial is one.
+    /// The value of a constant polynomial.
     pub(super) fn constant(&self) -> Option<i128> {
         match self.terms() {
             [] => Some(0),
@@ -125,7 +125,7 @@ impl Poly {
         }
     }
 
-    /// The atom and the number, if the polynomial is the sum of the two.
+    /// The atom and the constant, if the polynomial is the sum of the two.
     pub(super) fn atom_and_constant(&self) -> Option<(Dim, i128)> {
         let (constant, (monomial, coefficient)) = match self.terms() {
             [term] => (0, term),
@@ -158,7 +158,7 @@ impl Poly {
         Poly::from_terms(terms)
     }
 
-    /// The polynomial that gives `self` when multiplied by `divisor`; `None` if there is none, or it is too large.
+    /// The polynomial that, multiplied by `divisor`, is `self`; `None` if there is none or it exceeds the limits.
     pub(super) fn divided_by(&self, divisor: &Poly) -> Option<Poly> {
         let (lead, by) = divisor.0.last()?;
         let mut rest = self.clone();

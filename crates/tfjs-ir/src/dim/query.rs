@@ -1,11 +1,11 @@
-//! What is certain about an expression whose symbols have no values yet.
+//! Facts that hold for every value of the symbols.
 
 use super::poly::Poly;
 use super::{Atom, Dim, Dims, Relation};
 use tfjs_manifest::Result;
 
 impl Dims {
-    /// The number, if the dimension is one.
+    /// The value of a constant dimension.
     pub fn known(&self, d: Dim) -> Option<u64> {
         self.constant(d).and_then(|n| u64::try_from(n).ok())
     }
@@ -23,13 +23,13 @@ impl Dims {
 
     /// A lower bound of the dimension, given that symbols are at least 0.
     pub fn at_least(&self, d: Dim) -> u64 {
-        // A dimension that has a value at all is not negative.
+        // Only a non-negative value is a valid dimension.
         let least = self.entry(d).least.unwrap_or(0).max(0);
         u64::try_from(least).unwrap_or(u64::MAX)
     }
 
-    /// The simpler of two dimensions: a number, else a symbol, else the one with fewer terms, else the shorter one,
-    /// else the older one.
+    /// The simpler of two dimensions. A number comes before a symbol, then fewer terms, then the shorter text, then the
+    /// older expression.
     pub fn simpler(&self, a: Dim, b: Dim) -> Dim {
         let rank = |d: Dim| {
             let entry = self.entry(d);
@@ -43,13 +43,13 @@ impl Dims {
         if rank(b) < rank(a) { b } else { a }
     }
 
-    /// Whether the dimension certainly never shrinks when the symbol grows. Memory that is planned for a symbol's
-    /// bound is then enough for all smaller values.
+    /// Whether the dimension certainly never shrinks when the symbol grows. Memory planned for the bound of the symbol
+    /// then suffices for all smaller values.
     pub fn is_monotone(&self, d: Dim, symbol: Dim) -> bool {
         match self.entry(d).atom {
             Some(Atom::Symbol(_)) => true,
             Some(Atom::Floor(x, _)) => self.is_monotone(x, symbol),
-            // Of two axes that broadcast, one is 1 or both are equal: whichever gives the result, growing cannot lower it.
+            // Of two axes that broadcast, one is 1 or both are equal, so growing either cannot lower the result.
             Some(Atom::Pair(_, a, b)) => self.is_monotone(a, symbol) && self.is_monotone(b, symbol),
             None => self.entry(d).poly.terms().iter().all(|(monomial, coefficient)| {
                 let factors = monomial.factors();

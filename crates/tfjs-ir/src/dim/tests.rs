@@ -1,4 +1,4 @@
-//! Tests as data: expressions are written as text.
+//! Tests of dimension expressions, which are written as text.
 
 use super::*;
 use tfjs_manifest::Kind;
@@ -238,7 +238,7 @@ fn growth_is_limited() {
     assert_eq!(dims.div_floor(max, 1).unwrap(), max);
 }
 
-/// Doubles an expression's uses at each level: without a limit its text would have 2^n words.
+/// Each level uses the previous expression twice: without a limit the text would have 2^n words.
 #[test]
 fn shared_parts_cannot_explode() {
     let mut dims = Dims::new();
@@ -257,7 +257,7 @@ fn shared_parts_cannot_explode() {
     assert!(dims.describe(d).len() < 10_000);
 }
 
-/// The deepest expression that can be made is described and read back without a stack overflow.
+/// The deepest possible expression is described and parsed without a stack overflow.
 #[test]
 fn the_deepest_expression_is_read_back() {
     let mut dims = Dims::new();
@@ -340,7 +340,7 @@ impl Random {
     }
 }
 
-/// An expression and its values under each of a list of bindings, `None` where it has none.
+/// An expression and its values under each binding of a list; `None` where it has no value.
 struct Sample {
     dim: Dim,
     values: Vec<Option<i128>>,
@@ -384,7 +384,7 @@ fn samples(dims: &mut Dims, seed: u64, bindings: &[[u64; 3]]) -> Vec<Sample> {
     }
     for _ in 0..60 {
         let [a, b] = [0; 2].map(|_| random.below(pool.len() as u64) as usize);
-        // A result that is too large is left out.
+        // A result past the limits is skipped.
         pool.extend(combine(dims, &mut random, &pool[a], &pool[b]));
     }
     pool

@@ -17,7 +17,7 @@ use tfjs_manifest::text::acts;
 use tfjs_manifest::{Error, Result};
 
 impl Dims {
-    /// The dimension for a message to the user: a number, or `?` for everything else.
+    /// The dimension as shown in messages to users: a number, or `?` for any other expression.
     pub fn display(&self, d: Dim) -> String {
         self.constant(d).map_or_else(|| "?".to_owned(), |n| n.to_string())
     }
@@ -64,10 +64,10 @@ impl Dims {
         }
     }
 
-    /// Reads an expression. A symbol that is new is made.
+    /// Parses an expression. New symbols are added.
     ///
     /// # Errors
-    /// - [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if the text is no expression;
+    /// - [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if the text is not an expression;
     /// - [`Kind::Limit`](tfjs_manifest::Kind::Limit) if the expression is too large.
     pub fn parse(&mut self, text: &str) -> Result<Dim> {
         let mut parser = Parser { dims: self, text, rest: text.trim_start(), depth: 0 };
@@ -87,7 +87,7 @@ fn is_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_' || c == '.'
 }
 
-/// A symbol's name as the grammar has it.
+/// A symbol's name, quoted if the grammar requires it.
 fn quoted_if_needed(name: &str) -> String {
     if name.starts_with(is_name_start) && name.chars().all(is_name) {
         return name.to_owned();
@@ -104,12 +104,12 @@ fn quoted_if_needed(name: &str) -> String {
     text
 }
 
-/// A recursive descent over the grammar in the module's documentation.
+/// A recursive-descent parser of the grammar above.
 struct Parser<'a> {
     dims: &'a mut Dims,
-    /// All of the text, for messages.
+    /// The whole text, for messages.
     text: &'a str,
-    /// What has not been read yet, without leading spaces.
+    /// The unread part, without leading spaces.
     rest: &'a str,
     depth: u32,
 }
@@ -147,7 +147,7 @@ impl<'a> Parser<'a> {
     }
 
     fn sum(&mut self) -> Result<Poly> {
-        // A floor of a sum nests twice for one level of the expression.
+        // A floor of a sum adds two levels of nesting for one level of the expression.
         const MAX_NESTING: u32 = 2 * MAX_DEPTH + 2;
         if self.depth == MAX_NESTING {
             return Err(Error::limit(format!("a dimension nests its parentheses deeper than {MAX_NESTING}")));

@@ -132,13 +132,13 @@ fn of(function: Activation, f: &mut Formula<'_>, x: Value) -> Result<Value> {
     }
 }
 
-/// Arithmetic of a value with numbers.
+/// Arithmetic of values with numbers.
 struct Formula<'a> {
     b: &'a mut Builder,
 }
 
 impl Formula<'_> {
-    /// A number of the element type of `x`.
+    /// A constant of the element type of `x`.
     fn like(&mut self, x: Value, number: f64) -> Result<Value> {
         let element = self.b.ty(x).element;
         self.b.scalar(element, number)

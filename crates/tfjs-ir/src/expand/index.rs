@@ -11,7 +11,7 @@ use tfjs_manifest::Result;
 impl Expand for OneHot {
     fn expand(&self, b: &mut Builder, operands: &[Value]) -> Result<Vec<Value>> {
         let [indices] = take(operands)?;
-        // A counter of the indices' own type may not count to the depth.
+        // The indices' own type may be too small to count to the depth.
         let indices = b.cast(indices, ElementType::I64)?;
         let indices = b.insert_axis(indices, b.ty(indices).rank())?;
         let counter = b.iota(0, &[self.depth], ElementType::I64)?;

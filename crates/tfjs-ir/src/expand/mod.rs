@@ -1,7 +1,7 @@
-//! Expansions: what each composite is in simpler primitives.
+//! Expansions: each composite written in simpler primitives.
 //!
-//! An engine without a kernel for a composite runs its expansion. The interpreter evaluates composites by formulas of
-//! their own; both give the same within rounding.
+//! An engine without a kernel for a composite runs its expansion. The interpreter evaluates composites by separate
+//! formulas; both agree within rounding.
 
 mod activate;
 mod index;
@@ -17,7 +17,7 @@ use crate::program::{Block, Program, Value};
 use crate::rewrite::{Within, rewrite};
 use tfjs_manifest::{Error, Result};
 
-/// How a composite is made of simpler primitives.
+/// Expands a composite.
 trait Expand {
     /// Adds the nodes that compute its results.
     fn expand(&self, b: &mut Builder, operands: &[Value]) -> Result<Vec<Value>>;
@@ -26,8 +26,8 @@ trait Expand {
 macro_rules! dispatch {
     ($($family:ident :: $name:ident = $text:literal, $class:ident;)*) => {
         impl Prim {
-            /// Adds what a composite is in simpler primitives, which may be composites themselves. Gives its results, or
-            /// `None` for a primitive that is no composite.
+            /// Adds the expansion of a composite, which may contain other composites. Returns its results, or `None`
+            /// for a primitive that is not a composite.
             ///
             /// # Errors
             /// As [`Builder::push`].
@@ -52,7 +52,7 @@ for_each_prim!(dispatch);
 pub fn expand(program: &Program, keep: &dyn Fn(&Prim) -> bool) -> Result<Program> {
     let goes = |prim: &Prim| prim.class() == Class::Composite && !keep(prim);
     let mut expanded = None;
-    // An expansion may have composites of lower levels in it. There are few levels.
+    // An expansion may contain composites of lower levels. There are few levels.
     loop {
         let current = expanded.as_ref().unwrap_or(program);
         if !any(&current.body, &goes) {
@@ -66,7 +66,7 @@ pub fn expand(program: &Program, keep: &dyn Fn(&Prim) -> bool) -> Result<Program
     }
 }
 
-/// Whether there is a primitive like that in a block or the bodies of its loops.
+/// Whether a block, or the body of one of its loops, contains a primitive that `wanted` accepts.
 fn any(block: &Block, wanted: &dyn Fn(&Prim) -> bool) -> bool {
     block.nodes.iter().any(|node| match &node.prim {
         Prim::Scan(Scan { body, .. }) => any(body, wanted),
@@ -74,7 +74,7 @@ fn any(block: &Block, wanted: &dyn Fn(&Prim) -> bool) -> bool {
     })
 }
 
-/// The operands of a composite that takes `N`.
+/// The operands of a composite with `N` operands.
 fn take<const N: usize>(operands: &[Value]) -> Result<[Value; N]> {
     let found = operands.len();
     operands.try_into().map_err(|_| Error::bug(format!("expected {N} operands, found {found}")))

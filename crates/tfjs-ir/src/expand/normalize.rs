@@ -37,7 +37,7 @@ impl Expand for Moments {
 impl Expand for Normalize {
     fn expand(&self, b: &mut Builder, operands: &[Value]) -> Result<Vec<Value>> {
         let Normalize { norm, axes, epsilon, scale, center } = self;
-        let (&x, parameters) = operands.split_first().ok_or_else(|| Error::bug("a normalization of nothing"))?;
+        let (&x, parameters) = operands.split_first().ok_or_else(|| Error::bug("a normalization without operands"))?;
         let square = |b: &mut Builder, op| {
             let squares = b.mul(x, x)?;
             b.reduce(op, squares, axes, true)
@@ -80,7 +80,7 @@ impl Expand for BatchNorm {
     }
 }
 
-/// Multiplies by gamma and adds beta, those of the two that there are.
+/// Multiplies by gamma and adds beta, where they exist.
 fn scale_and_shift(b: &mut Builder, y: Value, parameters: &[Value], scale: bool, center: bool) -> Result<Value> {
     let missing = || Error::bug("a normalization without its parameters");
     let (gamma, beta) = parameters.split_at_checked(usize::from(scale)).ok_or_else(missing)?;

@@ -1,4 +1,4 @@
-//! Recurrences as one product of the whole sequence and a loop over its steps.
+//! Recurrent layers as one product of the whole sequence and a loop over its steps.
 
 use super::Expand;
 use crate::build::{Builder, Loop};
@@ -35,7 +35,7 @@ impl Expand for Rnn {
         let mut invariants = step.recurrent_kernels(b, recurrent)?;
         invariants.extend(recurrent_bias);
 
-        // The last output is the first state, but not without steps, and not where steps are masked.
+        // The last output is the first state, unless there are no steps or steps are masked.
         let with_last = self.mask || b.dims().at_least(time) == 0;
         let mut carries = Vec::new();
         for &state in initial {
@@ -83,7 +83,7 @@ impl Expand for Rnn {
 }
 
 impl Rnn {
-    /// The bias of the input, and that of the product with the state, if they are apart.
+    /// The bias of the input, and that of the product with the state if it is separate.
     fn biases(&self, b: &mut Builder, bias: Option<Value>) -> Result<(Option<Value>, Option<Value>)> {
         let Some(bias) = bias else { return Ok((None, None)) };
         if self.cell != Cell::GruResetAfter {
@@ -97,7 +97,7 @@ impl Rnn {
     }
 }
 
-/// One step, as the body of a loop.
+/// One step: the body of the loop.
 struct Step<'a> {
     rnn: &'a Rnn,
     batch: Dim,
@@ -105,8 +105,8 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
-    /// The kernels that states are multiplied by: those of the gates and of the candidate are apart where the reset gate
-    /// comes in between.
+    /// The recurrent kernels: one for all gates, or in a GRU, whose reset gate is applied in between, one for the gates
+    /// and one for the candidate.
     fn recurrent_kernels(&self, b: &mut Builder, kernel: Value) -> Result<Vec<Value>> {
         if self.rnn.cell != Cell::Gru {
             return Ok(vec![kernel]);
@@ -115,7 +115,7 @@ impl Step<'_> {
         Ok(vec![b.columns(kernel, Dim::ZERO, two)?, b.columns(kernel, two, self.units)?])
     }
 
-    /// The states after a step, the first of which is the output. `x` is the product of the input.
+    /// The states after a step; the first is the output. `x` is the projected input.
     fn states(&self, b: &mut Builder, x: Value, states: &[Value], weights: &[Value]) -> Result<Vec<Value>> {
         match (self.rnn.cell, states, weights) {
             (Cell::Simple, &[h], &[kernel, ..]) => {

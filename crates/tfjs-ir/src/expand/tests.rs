@@ -1,4 +1,4 @@
-//! Expansions compute what the interpreter's formulas do; random programs are in [`arbitrary`](crate::arbitrary).
+//! Expansions agree with the interpreter's formulas; tests with random programs are in [`arbitrary`](crate::arbitrary).
 
 use super::*;
 use crate::array::Array;
@@ -13,7 +13,7 @@ use crate::program::{Origin, Target};
 use crate::ty::{ElementType, Type};
 use crate::verify::verify;
 
-/// Builds a program whose inputs have these types, expands it, and compares both on a call.
+/// Builds a program with inputs of these types, expands it, and compares both on a call.
 #[track_caller]
 fn check(
     types: &[(ElementType, &[&str])],
@@ -46,7 +46,7 @@ fn floats(dims: &[usize], values: &[f64]) -> Array {
     Array::floats(dims, values.iter().copied()).unwrap()
 }
 
-/// Small numbers that differ.
+/// Small numbers that differ from each other.
 fn some(dims: &[usize]) -> Array {
     let count: usize = dims.iter().product();
     floats(dims, &(0..count).map(|i| ((i * 7 + 3) % 11) as f64 / 8.0 - 0.6).collect::<Vec<_>>())
@@ -111,7 +111,7 @@ fn pools_of_any_window() {
             Ok(vec![b.pool(op, v[0], &["2:same".parse()?, window])?])
         });
     }
-    // Many positions are gathered instead of sliced.
+    // With many positions, elements are gathered instead of sliced.
     let x = some(&[1, 200, 1]);
     let expanded = check(&[(ElementType::F32, &["n", "w", "1"])], &[x], |b, v| {
         Ok(vec![b.pool(PoolOp::Max, v[0], &["150/2:valid".parse()?])?])
@@ -198,7 +198,7 @@ fn everything_else_stays() {
     assert_eq!((&half.outputs, half.updates.len(), &half.inputs), (&program.outputs, 1, &program.inputs));
     let exp = half.body.nodes.iter().find(|node| node.prim.name() == "unary").unwrap();
     assert_eq!(&*half.origins[exp.origin.index()].layer, "norm");
-    // New streams do not repeat old ones.
+    // New streams get unused numbers.
     assert!(Builder::like(&half).stream() > stream);
     assert!(Builder::resume(half).stream() > stream);
     let kept = expand(&program, &|_| true).unwrap();

@@ -1,6 +1,6 @@
-//! Pools as strided slices that are folded, one axis after the other.
+//! Pools as strided slices that are combined, one axis after the other.
 //!
-//! The last axis comes first: so the first of several equal maxima is the first in the order of the window.
+//! The last axis is processed first, so that among equal maxima the first one in window order is found.
 
 use super::{Expand, take};
 use crate::build::Builder;
@@ -38,7 +38,7 @@ impl Expand for Pool {
     }
 }
 
-/// The elements of an axis that windows see: of the padded axis, `outputs` windows of `size` elements, `stride` apart.
+/// How windows cover an axis: `outputs` windows of `size` elements of the padded axis, `stride` apart.
 #[derive(Clone, Copy, Debug)]
 struct Taps {
     axis: usize,
@@ -59,7 +59,7 @@ impl Taps {
             let (low, high) = window.pads_dim(b.dims(), length)?;
             return Ok(Taps { axis, size, stride, outputs, low, high });
         };
-        // Of a window that is larger than the axis, positions that never meet an element are left out.
+        // If the window is larger than the axis, positions that are padding in every window are skipped.
         let before = window.pads(n).before;
         let last_start = count.saturating_sub(1).saturating_mul(stride);
         let first = before.saturating_sub(last_start);
@@ -75,7 +75,7 @@ impl Taps {
         self.fold(b, x, BinaryOp::Add, ReduceOp::Sum, 0.0)
     }
 
-    /// How many elements each window sees, in dimensions that broadcast to those of the result.
+    /// The number of elements in each window, in dimensions that broadcast to those of the result.
     fn counts(&self, b: &mut Builder, x: Value) -> Result<Value> {
         let element = b.ty(x).element;
         if (self.low, self.high) == (Dim::ZERO, Dim::ZERO) {
@@ -83,13 +83,13 @@ impl Taps {
         }
         let mut dims = vec![Dim::ONE; b.ty(x).rank()];
         dims[self.axis] = b.ty(x).dims[self.axis];
-        // Small types do not count far.
+        // Small element types cannot hold large counts.
         let ones = b.full(ElementType::F32, &dims, 1.0)?;
         let counts = self.sum(b, ones)?;
         b.cast(counts, element)
     }
 
-    /// Combines the elements of each window; `outside` stands for those around the axis.
+    /// Combines the elements of each window; `outside` is the value of the padding.
     fn fold(&self, b: &mut Builder, x: Value, op: BinaryOp, all: ReduceOp, outside: f64) -> Result<Value> {
         let Taps { axis, size, stride, outputs, low, high } = *self;
         let mut padding = vec![Padding::NONE; b.ty(x).rank()];
@@ -110,7 +110,7 @@ impl Taps {
         total.ok_or_else(|| Error::bug("a window without elements"))
     }
 
-    /// The elements of each window as an axis of their own, which is reduced.
+    /// Gathers the elements of each window into an axis of their own and reduces it.
     fn gather(&self, b: &mut Builder, padded: Value, op: ReduceOp) -> Result<Value> {
         let Taps { axis, size, stride, outputs, .. } = *self;
         let size = b.number(size);

@@ -1,4 +1,4 @@
-//! Gradients of activation functions: from the result where it is enough, else from the operand.
+//! Gradients of activation functions: computed from the result if possible, else from the operand.
 //!
 //! At the kinks they are those of TensorFlow's functions that Keras calls: relu and relu6 are 0 at the kinks, clip passes
 //! at its bounds.
@@ -77,12 +77,12 @@ impl Slope<'_> {
                 let slope = one_minus_square(self.b, y)?;
                 self.times(slope)
             }
-            // The exponential function; no other is known from its result.
+            // Only the exponential function remains; no other gradient is known from its result.
             _ => self.times(y),
         }
     }
 
-    /// `y` at a side of 0 given by `above`: `dy * up`; else `dy * (y * factor + offset)`.
+    /// `dy * up` where `y` compares to 0 as `above`; else `dy * (y * factor + offset)`.
     fn exponential_below(mut self, y: Value, above: CompareOp, (up, factor): (f64, f64), offset: f64) -> Result<Value> {
         let above = self.is(above, y, 0.0)?;
         let scaled = self.plain(BinaryOp::Mul, y, factor)?;
@@ -95,8 +95,8 @@ impl Slope<'_> {
     fn by_operand(mut self, function: Activation, x: Value) -> Result<Value> {
         match function {
             Activation::Relu { max, negative_slope, threshold } => {
-                // A ceiling is a clip, which passes at its bound; that of relu6 is not. Below the threshold is a relu
-                // of `-x`, which is flat at it.
+                // The maximum is a clip, which passes gradients at its bound; only relu6 does not. The part below the
+                // threshold is a relu of `-x`, whose gradient at the threshold is 0.
                 let within = if max == 6.0 && threshold == 0.0 { CompareOp::Lt } else { CompareOp::Le };
                 let within = self.is(within, x, max)?;
                 let above = self.is(CompareOp::Gt, x, threshold)?;
@@ -121,7 +121,7 @@ impl Slope<'_> {
             Activation::HardSigmoid { slope, offset } => {
                 let scaled = self.plain(BinaryOp::Mul, x, slope)?;
                 let line = self.plain(BinaryOp::Add, scaled, offset)?;
-                // Keras 2 clips, which passes at the bounds; Keras 3 calls relu6, or compares.
+                // Keras 2 clips, which passes gradients at the bounds; Keras 3 calls relu6, or compares.
                 let inside = if slope == 0.2 { self.between(line, 0.0, 1.0)? } else { self.inside(line, 0.0, 1.0)? };
                 let up = self.plain(BinaryOp::Mul, self.dy, slope)?;
                 where_true(self.b, inside, up)
@@ -269,7 +269,7 @@ impl Slope<'_> {
         self.b.mul(self.dy, slope)
     }
 
-    /// A value and a number.
+    /// Applies an operation to a value and a number.
     fn plain(&mut self, op: BinaryOp, x: Value, number: f64) -> Result<Value> {
         self.b.binary_scalar(op, x, number)
     }

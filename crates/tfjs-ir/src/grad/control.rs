@@ -1,9 +1,9 @@
-//! The gradient of a loop: a loop that runs the other way.
+//! The gradient of a loop is a loop that runs in the opposite direction.
 //!
-//! The adjoints of the carries are the carries of the adjoint loop. The adjoint of an invariant is summed over the steps
-//! in a carry of its own. For a matrix that each step multiplies with, that would be a product of few rows and a sum of
-//! the matrix's size at each step. Instead the steps give the two factors, and one product after the loop sums over all
-//! steps.
+//! The adjoints of the carries are the carries of the adjoint loop. The adjoint of an invariant is summed over the
+//! steps in a carry of its own. For a matrix operand of a product in the body, this would cost a thin product and a sum
+//! of the matrix's size at each step. Instead the steps collect the two factors, and one product after the loop sums
+//! over all steps.
 
 use super::linear;
 use super::recurrent;
@@ -25,8 +25,8 @@ impl Rule for Opaque {
     }
 }
 
-/// Leaves the adjoint of one operand of a product to be computed after the loop that the node is in, if the operand is
-/// an invariant of the loop and the other one is not the same at each step.
+/// Defers the adjoint of one operand of a product to after the loop that contains the node, if that operand is an
+/// invariant of the loop and the other one is not. Returns whether it did.
 pub(super) fn defer(cx: &mut Cx<'_>, dot: &Dot, ranks: [usize; 2], side: usize, dy: Value) -> Result<bool> {
     let (matrix, other) = (cx.node.operands[side], cx.node.operands[1 - side]);
     let dy_rank = cx.builder.ty(dy).rank();
@@ -59,21 +59,21 @@ impl Rule for Scan {
     }
 }
 
-/// One step of the adjoint of a loop. All values but those of `body` are of the adjoint's body.
+/// One step of the adjoint of a loop. All values except those of `body` belong to the adjoint's body.
 struct Step {
     /// The body of the loop.
     body: LoopBody,
-    /// The carries of the loop that have adjoints.
+    /// The indices of the loop's carries that have adjoints.
     live: Vec<usize>,
-    /// The results of the loop that are collected and have adjoints.
+    /// The indices of the loop's collected results that have adjoints.
     collected: Vec<usize>,
-    /// The adjoints of live carries behind the step, then those of what is collected.
+    /// The adjoints of the live carries after the step, then those of the collected results.
     seeds: Vec<Value>,
     /// The adjoints of live carries before the step.
     next: Vec<Value>,
-    /// The adjoints of invariants: the operand of the loop, the sum before the step and after it.
+    /// The adjoints of invariants: the index of the loop's operand, the sum before the step and the sum after it.
     sums: Vec<(usize, Value, Value)>,
-    /// The adjoints of elements: the operand of the loop, the adjoint.
+    /// The adjoints of slices: the index of the loop's operand, the adjoint.
     elements: Vec<(usize, Value)>,
 }
 
@@ -127,7 +127,7 @@ impl Step {
         Ok(Step { body, live, collected, seeds, next, sums, elements })
     }
 
-    /// What the steps collect. A value that is collected for two reasons is collected once.
+    /// The values that the steps collect. A value needed for two reasons is collected once.
     fn gathered(&self) -> Vec<Value> {
         let mut gathered = Vec::new();
         let elements = self.elements.iter().map(|element| element.1);
@@ -162,7 +162,7 @@ impl Step {
         })
     }
 
-    /// What the adjoint reads of all steps. Makes the loop store what it does not have yet.
+    /// The values of all steps that the adjoint reads. Extends the loop to store those it does not store yet.
     fn stacked(&mut self, cx: &mut Cx<'_>) -> Result<Vec<Value>> {
         let (forward, types) = self.body.store()?;
         let mut stored = Vec::new();
@@ -204,7 +204,7 @@ impl Step {
         Ok(operands)
     }
 
-    /// Gives the results of the adjoint loop to the operands of the loop.
+    /// Adds the results of the adjoint loop to the adjoints of the loop's operands.
     fn give(&self, cx: &mut Cx<'_>, axis: usize, stacked: &[Value], results: &[Value]) -> Result<()> {
         let (finals, stacks) = results.split_at(self.live.len() + self.sums.len());
         let gathered = self.gathered();
@@ -235,7 +235,8 @@ fn zeros_like(cx: &mut Cx<'_>, operand: usize) -> Result<Value> {
 }
 
 impl Scan {
-    /// The body, with the recurrences expanded that gradients pass through, and which of its values are active.
+    /// The body, in which recurrent layers that gradients pass through are expanded; and which of its values are
+    /// active.
     fn expanded(&self, cx: &mut Cx<'_>) -> Result<(Block, Vec<bool>)> {
         let active = self.active(cx, &self.body);
         cx.builder.open((*self.body).clone());
@@ -246,7 +247,7 @@ impl Scan {
         Ok((block, active))
     }
 
-    /// Which values of the body depend on what the gradient is taken by, at some step.
+    /// Which values of the body depend, at some step, on the values that the gradient is taken with respect to.
     fn active(&self, cx: &Cx<'_>, block: &Block) -> Vec<bool> {
         let needed = block.parameters.iter().enumerate().filter(|&(i, _)| cx.needs(i));
         let mut seeds: Vec<Value> = needed.map(|(_, &parameter)| parameter).collect();
@@ -262,7 +263,7 @@ impl Scan {
         }
     }
 
-    /// The carries whose adjoints are not 0 at some step, given the results that are collected and have adjoints.
+    /// The carries whose adjoints are not 0 at some step, given the collected results that have adjoints.
     fn live_carries(&self, cx: &Cx<'_>, block: &Block, active: &[bool], collected: &[usize]) -> Vec<usize> {
         let is_active = |i: usize| active[block.parameters[i].index()];
         let mut live: Vec<usize> = (0..self.carries).filter(|&i| cx.adjoint(i).is_some() && is_active(i)).collect();

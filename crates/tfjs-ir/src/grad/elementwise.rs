@@ -1,4 +1,4 @@
-//! Gradients element by element. A function that is broadcast sums its adjoint over the axes that were repeated.
+//! Gradients of elementwise functions. The adjoint of a broadcast operand is summed over the repeated axes.
 
 use super::rule::{Cx, Rule, no_gradient};
 use crate::build::Builder;
@@ -39,7 +39,7 @@ impl Rule for Unary {
     }
 }
 
-/// The adjoint of the operand of a function whose slope is known from its result.
+/// The adjoint of the operand of a function whose derivative is computed from its result.
 fn from_result(b: &mut Builder, op: UnaryOp, y: Value, dy: Value) -> Result<Value> {
     match op {
         UnaryOp::Exp => b.mul(dy, y),
@@ -48,7 +48,7 @@ fn from_result(b: &mut Builder, op: UnaryOp, y: Value, dy: Value) -> Result<Valu
             b.mul(dy, slope)
         }
         UnaryOp::Sqrt => {
-            // As TensorFlow: where nothing comes in, nothing goes out, even at 0.
+            // As in TensorFlow, an adjoint of 0 stays 0, even where the derivative is infinite.
             let half = b.binary_scalar(BinaryOp::Mul, dy, 0.5)?;
             let none = b.compare_scalar(CompareOp::Eq, dy, 0.0)?;
             let quotient = b.div(half, y)?;
@@ -73,7 +73,7 @@ fn from_result(b: &mut Builder, op: UnaryOp, y: Value, dy: Value) -> Result<Valu
     }
 }
 
-/// The adjoint of the operand of a function whose slope is known from its operand.
+/// The adjoint of the operand of a function whose derivative is computed from its operand.
 fn from_operand(b: &mut Builder, op: UnaryOp, x: Value, dy: Value) -> Result<Value> {
     match op {
         UnaryOp::Abs => slope(b, UnaryOp::Sign, x, dy),

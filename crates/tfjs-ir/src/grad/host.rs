@@ -1,4 +1,4 @@
-//! No gradient passes through text.
+//! Text primitives have no gradients.
 
 use super::rule::no_gradient;
 use crate::prim::host::{Cross, Lookup, ToText};

@@ -1,4 +1,4 @@
-//! Gradients of rearrangements: the rearrangement back.
+//! Gradients of rearrangements: the inverse rearrangements.
 
 use super::rule::{Cx, Rule};
 use crate::build::Builder;
@@ -25,7 +25,7 @@ impl Rule for Transpose {
     }
 }
 
-/// The order that undoes an order of axes.
+/// The inverse of a permutation of axes.
 pub(super) fn inverse(order: &[usize]) -> Vec<usize> {
     let mut inverse = vec![0; order.len()];
     for (i, &axis) in order.iter().enumerate() {
@@ -56,11 +56,11 @@ impl Rule for Slice {
     }
 }
 
-/// The padding that puts the elements of a range back where they stood in an axis.
+/// The padding that places the elements of a range at their positions in an axis of length `dim`.
 pub(super) fn around(builder: &mut Builder, range: &Range, dim: Dim) -> Result<Padding> {
     let dims = builder.dims();
     let interior = range.step.saturating_sub(1);
-    // The same terms as in the length of a padded axis, so that the length is `dim` again.
+    // Built from the same terms as the length of a padded axis, so that the length is again the expression `dim`.
     let mut span = range.len;
     if interior > 0 {
         let gaps = dims.sub(range.len, Dim::ONE)?;
@@ -70,7 +70,7 @@ pub(super) fn around(builder: &mut Builder, range: &Range, dim: Dim) -> Result<P
         span = dims.add(span, between)?;
     }
     let rest = dims.sub(dim, span)?;
-    // An empty range may start behind the axis.
+    // An empty range may start past the end of the axis.
     let low = if dims.at_least(range.len) == 0 { dims.min(range.start, rest)? } else { range.start };
     Ok(Padding { low, high: dims.sub(rest, low)?, interior })
 }
@@ -110,7 +110,7 @@ impl Rule for Reverse {
     }
 }
 
-/// The elements of a reduced value, repeated along the axes that the reduction took away.
+/// A reduced value, repeated along the axes that were reduced.
 pub(super) fn repeat(builder: &mut Builder, x: Value, dims: &[Dim], axes: &[usize], keep: bool) -> Result<Value> {
     let kept: Vec<usize> = (0..dims.len()).filter(|axis| keep || !axes.contains(axis)).collect();
     builder.broadcast(x, dims, &kept)

@@ -1,4 +1,4 @@
-//! Gradients of products. Each is linear in either operand, so each gradient is another product.
+//! Gradients of products. A product is linear in each operand, so each gradient is another product.
 
 use super::layout::inverse;
 use super::rule::{Cx, Rule};
@@ -23,10 +23,10 @@ impl Rule for Dot {
     }
 }
 
-/// The adjoint of one operand of a product (0: a, 1: b), given the other and the adjoint of the result.
+/// The adjoint of one operand of a product (0: a, 1: b), given the other operand and the adjoint of the result.
 ///
-/// With `stacked`, the other operand and the adjoint of the result have one more axis there, which is summed over: the
-/// products of all steps of a loop at once.
+/// With `stacked`, the other operand and the adjoint of the result have one more axis at that position, which is summed
+/// over: one product then replaces those of all steps of a loop.
 pub(super) fn adjoint(
     b: &mut Builder,
     dot: &Dot,
@@ -43,7 +43,7 @@ pub(super) fn adjoint(
     };
     let shift = |axis: usize| axis + usize::from(stacked.is_some_and(|stacked| axis >= stacked));
     let (free_here, free_other) = (free(side), free(1 - side));
-    // The result has the batch axes, the free axes of a, the free axes of b.
+    // The axes of the result are the batch axes, the free axes of a, the free axes of b.
     let other_in_dy = dot.batch.len() + if side == 0 { free_here.len() } else { 0 };
     let order_pair = |other: usize, dy: usize| if side == 0 { (dy, other) } else { (other, dy) };
     let batch: Vec<_> =
@@ -56,7 +56,7 @@ pub(super) fn adjoint(
         0 => b.dot(dy, other, &batch, &contract)?,
         _ => b.dot(other, dy, &batch, &contract)?,
     };
-    // The axes of the product, as axes of the operand whose adjoint it is.
+    // For each axis of the product, the axis of the operand that it belongs to.
     let mut summed = dot.contract.clone();
     summed.sort_unstable_by_key(|pair| pick(pair, 1 - side));
     let summed = summed.iter().map(|pair| pick(pair, side));

@@ -1,8 +1,8 @@
-//! Differentiation: adds the gradients of a loss to the program that computes it. It knows no optimizer.
+//! Differentiation: adds the gradients of a loss to the program that computes it. Optimizers are defined elsewhere.
 //!
 //! The method is reverse mode on the graph. A program is walked from its last node to its first; each node's rule turns
-//! the adjoints of the node's results into adjoints of its operands, as further nodes of the same program. So an engine
-//! runs a training step as it runs a prediction.
+//! the adjoints of the node's results into adjoints of its operands, as further nodes of the same program. An engine
+//! therefore runs a training step in the same way as a prediction.
 //!
 //! ```
 //! use tfjs_ir::grad::gradients;
@@ -50,10 +50,10 @@
 //! ```
 //!
 //! A rule is in the file of its primitive's family. Where a function has no derivative (relu at 0, two equal maxima),
-//! the rules do what TensorFlow does; `tests/corners.rs` compares them with it. TensorFlow.js differs from TensorFlow at
-//! some of these points: `tests/goldens/gradients` lists them.
+//! the rules return what TensorFlow returns; `tests/corners.rs` compares the two. TensorFlow.js differs from TensorFlow
+//! at some of these points: `tests/goldens/gradients` lists them.
 //!
-//! No gradient passes through integers and truth values. Second derivatives are not supported.
+//! Gradients do not pass through integers or truth values. Second derivatives are not supported.
 
 mod activate;
 mod control;
@@ -79,7 +79,7 @@ use crate::program::{Node, Program, SlotId, Value};
 use sweep::Level;
 use tfjs_manifest::{Error, Result};
 
-/// What a gradient is taken with respect to.
+/// The value that a gradient is taken with respect to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Wrt {
@@ -89,8 +89,8 @@ pub enum Wrt {
     Input(usize),
 }
 
-/// Adds the gradients of an output to a program, as further outputs named `gradient of <weight or input>`. The program
-/// computes all that it did before.
+/// Adds the gradients of an output to a program, as further outputs named `gradient of <weight or input>`. The existing
+/// outputs and updates stay.
 ///
 /// # Errors
 /// As [`gradients`]; [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for an output, a weight or an input that the program
@@ -100,7 +100,7 @@ pub fn grad(program: &Program, loss: &str, wrt: &[Wrt]) -> Result<Program> {
     let mut outputs: Vec<(String, Value)> = outputs.collect();
     let found = outputs.iter().find(|(name, _)| name == loss).map(|&(_, value)| value);
     let loss = found.ok_or_else(|| Error::misuse(format!("the program has no output `{loss}`")))?;
-    // A program may read one weight at several places.
+    // A program may read a weight in several places.
     let mut reads = Vec::new();
     for &wrt in wrt {
         let name = name_of(program, wrt)?;
@@ -148,14 +148,14 @@ fn is_read(node: &Node, wrt: Wrt) -> bool {
     }
 }
 
-/// Adds the gradients of `loss`, a number without dimensions, with respect to values of the innermost open block. The
-/// gradient of a value that the loss does not depend on is 0 everywhere.
+/// Adds the gradients of `loss`, a scalar, with respect to values of the innermost open block. The gradient of a value
+/// that the loss does not depend on is 0.
 ///
-/// Handles of values stay as they are. Recurrences that gradients pass through are replaced by their expansions.
+/// Handles of values stay valid. Recurrent layers that gradients pass through are replaced by their expansions.
 ///
 /// # Errors
-/// - [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if the loss is no floating-point number or a value of `wrt` has no
-///   floating-point elements;
+/// - [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if the loss is not a floating-point scalar or a value of `wrt` has
+///   no floating-point elements;
 /// - [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a primitive without a gradient, at its layer, and for
 ///   a loss that depends on a gradient;
 /// - [`Kind::Limit`](tfjs_manifest::Kind::Limit) past the builder's limit of nodes.

@@ -1,4 +1,4 @@
-//! Gradients of softmax and of normalizations. Statistics are computed again, not stored.
+//! Gradients of softmax and of normalizations. Statistics are recomputed, not stored.
 
 use super::elementwise::where_true;
 use super::reduce::{mean, sum};
@@ -61,15 +61,15 @@ impl Rule for Normalize {
     }
 }
 
-/// What a normalization is made of.
+/// The intermediate values of a normalization.
 struct Parts {
-    /// What is scaled: `x`, or `x - mean`.
+    /// The value to be scaled: `x`, or `x - mean`.
     centered: Value,
-    /// One over the divisor.
+    /// The reciprocal of the divisor.
     rate: Value,
     /// The result without gamma and beta.
     normal: Value,
-    /// For L2, whether the sum counts instead of epsilon.
+    /// For L2, whether the sum is at least epsilon, so that the divisor depends on `x`.
     counts: Option<Value>,
 }
 
@@ -99,10 +99,10 @@ impl Normalize {
         Ok(Parts { centered, rate, normal, counts })
     }
 
-    /// The adjoint of `x`, given that of the result without gamma and beta.
+    /// The adjoint of `x`, given the adjoint `g` of the result without gamma and beta.
     fn pull_x(&self, b: &mut Builder, x: Value, parts: &Parts, g: Value) -> Result<Value> {
         let Parts { centered, rate, normal, counts } = *parts;
-        // What changes with the divisor: centered * rate^3 * mean(g x), or the sum for L2.
+        // The term of the divisor: centered * rate^3 * mean(g x), or the sum for L2.
         let product = b.mul(g, if self.norm == Norm::Layer { centered } else { x })?;
         let total = if self.norm == Norm::L2 { sum(b, product, &self.axes)? } else { mean(b, product, &self.axes)? };
         let square = b.mul(rate, rate)?;

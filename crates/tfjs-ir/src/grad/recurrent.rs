@@ -1,4 +1,4 @@
-//! Recurrences are differentiated by their expansion: a loop.
+//! Recurrent layers are differentiated through their expansion, a loop.
 
 use super::rule::{Cx, Rule};
 use crate::build::Builder;
@@ -6,7 +6,7 @@ use crate::prim::Prim;
 use crate::prim::recurrent::Rnn;
 use tfjs_manifest::{Error, Result};
 
-/// Replaces the recurrences of the builder's innermost block that gradients pass through by their expansions.
+/// In the builder's innermost block, replaces the recurrent layers that gradients pass through by their expansions.
 pub(super) fn expand(builder: &mut Builder, active: &[bool]) -> Result<()> {
     let passes = |node: &crate::program::Node| {
         matches!(node.prim, Prim::Rnn(_)) && node.results.iter().any(|value| active[value.index()])

@@ -1,4 +1,4 @@
-//! Gradients of reductions, running sums and sorting.
+//! Gradients of reductions, cumulative functions and sorting.
 
 use super::elementwise::{where_false, where_true};
 use super::layout::{inverse, repeat};
@@ -37,7 +37,7 @@ impl Rule for Reduce {
             }
             ReduceOp::Max | ReduceOp::Min => {
                 let (x, y) = (cx.operand(0)?, cx.result(0)?);
-                // Equal extremes share the adjoint.
+                // Equal extremes share the adjoint evenly.
                 let b = &mut *cx.builder;
                 let y = repeat(b, y, &ty.dims, &self.axes, self.keep)?;
                 let extreme = b.compare(CompareOp::Eq, x, y)?;
@@ -53,8 +53,8 @@ impl Rule for Reduce {
     }
 }
 
-/// For each element the product of the others along some axes: the product of those before it and of those behind it,
-/// so that a zero does not matter.
+/// For each element, the product of the others along some axes: the product of those before it times the product of
+/// those after it, so that zeros need no division.
 fn product_of_others(b: &mut Builder, x: Value, axes: &[usize]) -> Result<Value> {
     let dims = b.dims_of(x);
     let mut order: Vec<usize> = (0..dims.len()).filter(|axis| !axes.contains(axis)).collect();
@@ -91,7 +91,7 @@ impl Rule for Cumulative {
                 let b = &mut *cx.builder;
                 let parts = b.mul(y, dy)?;
                 let sum = b.cumulative(RunningOp::Sum, parts, self.axis, !self.reverse, self.exclusive)?;
-                // As TensorFlow: an element that is 0 gets no gradient.
+                // As in TensorFlow, an element that is 0 gets no gradient.
                 let zero = b.compare_scalar(CompareOp::Eq, x, 0.0)?;
                 let one = b.scalar(b.ty(x).element, 1.0)?;
                 let safe = b.select(zero, one, x)?;
@@ -105,7 +105,7 @@ impl Rule for Cumulative {
 
 impl Rule for Sort {
     fn pull(&self, cx: &mut Cx<'_>) -> Result<()> {
-        // The positions have no adjoint, so the values have one.
+        // Only the first result can have an adjoint: the positions are integers.
         let dy = cx.dy()?;
         let ids = cx.result(1)?;
         let b = &mut *cx.builder;
@@ -117,7 +117,7 @@ impl Rule for Sort {
         let length = ty.dims[self.axis];
         let total = b.dims().product(&ordered)?;
         let rows = b.dims().product(&ordered[..ordered.len() - 1])?;
-        // The position of each element in the list of all of them.
+        // The flat index of each element.
         let ids = b.reshape(ids, &[rows, length])?;
         let row = b.iota(0, &[rows, length], ElementType::I64)?;
         let row_length = b.size(length, ElementType::I64)?;
@@ -132,12 +132,12 @@ impl Rule for Sort {
     }
 }
 
-/// The mean over axes, which stay with one element each.
+/// The mean over axes, which keep length 1.
 pub(super) fn mean(b: &mut Builder, x: Value, axes: &[usize]) -> Result<Value> {
     b.reduce(ReduceOp::Mean, x, axes, true)
 }
 
-/// The sum over axes, which stay with one element each.
+/// The sum over axes, which keep length 1.
 pub(super) fn sum(b: &mut Builder, x: Value, axes: &[usize]) -> Result<Value> {
     b.reduce(ReduceOp::Sum, x, axes, true)
 }

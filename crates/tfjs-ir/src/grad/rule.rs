@@ -1,4 +1,4 @@
-//! What a gradient rule is, and what it works with.
+//! The trait of gradient rules, and the context they run in.
 
 use super::sweep::Level;
 use crate::build::Builder;
@@ -11,9 +11,9 @@ use crate::program::{Node, Value};
 use crate::ty::Type;
 use tfjs_manifest::{Error, Result};
 
-/// How a primitive passes gradients from its results to its operands.
+/// Computes the adjoints of a primitive's operands from those of its results.
 pub(super) trait Rule {
-    /// Whether gradients pass at all. They do not where the results are no floating point, or change in steps.
+    /// Whether gradients pass at all. They do not if the results are not floating point, or are piecewise constant.
     fn passes(&self) -> bool {
         true
     }
@@ -21,13 +21,13 @@ pub(super) trait Rule {
     /// Turns the adjoints of the results into adjoints of the operands.
     ///
     /// # Errors
-    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) if there is no rule; what the builder says.
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) if there is no rule; those of the builder.
     fn pull(&self, cx: &mut Cx<'_>) -> Result<()>;
 }
 
 macro_rules! dispatch {
     ($($family:ident :: $name:ident = $text:literal, $class:ident;)*) => {
-        /// The rule of a primitive. One that is listed and has none does not compile.
+        /// The rule of a primitive. A listed primitive without a rule does not compile.
         pub(super) fn rule(prim: &Prim) -> &dyn Rule {
             match prim { $(Prim::$name(prim) => prim as &prim::$family::$name,)* }
         }
@@ -35,7 +35,7 @@ macro_rules! dispatch {
 }
 for_each_prim!(dispatch);
 
-/// Declares primitives that no gradient passes through, each with the reason.
+/// Declares primitives without gradients, each with the reason.
 macro_rules! no_gradient {
     ($($prim:ty: $reason:literal;)*) => {$(
         impl $crate::grad::rule::Rule for $prim {
@@ -52,16 +52,16 @@ macro_rules! no_gradient {
 }
 pub(super) use no_gradient;
 
-/// A node whose results have adjoints, and what its rule needs to give some to its operands.
+/// The context of a rule: a node whose results have adjoints, and the builder.
 ///
-/// The values that rules read (operands, results) and build with are those of the builder's innermost block. Within
-/// the adjoint of a loop, reading a value of the loop's body has a price: it is stored at every step. So a rule reads
-/// what it needs only.
+/// The values that rules read (operands, results) and build are those of the builder's innermost block. Within the
+/// adjoint of a loop, a value of the loop's body that a rule reads must be stored at every step. A rule should
+/// therefore read only the values it needs.
 #[derive(Debug)]
 pub(super) struct Cx<'a> {
-    /// Where the adjoints are built.
+    /// Builds the adjoints.
     pub(super) builder: &'a mut Builder,
-    /// The block that the node is in.
+    /// The block that contains the node.
     pub(super) level: &'a mut Level,
     /// The index of the node in its block.
     pub(super) index: usize,
@@ -98,12 +98,12 @@ impl Cx<'_> {
         self.adjoint(0).ok_or_else(|| Error::bug("a rule runs without an adjoint"))
     }
 
-    /// Whether an operand depends on what the gradient is taken by.
+    /// Whether an operand depends on the values that the gradient is taken with respect to.
     pub(super) fn needs(&self, i: usize) -> bool {
         self.node.operands.get(i).is_some_and(|&value| self.level.is_active(value))
     }
 
-    /// Adds to the adjoint of an operand. Does nothing if it is not needed.
+    /// Adds to the adjoint of an operand, unless it is not needed.
     pub(super) fn give(&mut self, i: usize, adjoint: Value) -> Result<()> {
         let value = *self.node.operands.get(i).ok_or_else(missing)?;
         if self.level.is_active(value) { self.level.add(self.builder, value, adjoint) } else { Ok(()) }
@@ -124,7 +124,7 @@ fn missing() -> Error {
     Error::bug("a rule reads an operand or a result that its node does not have")
 }
 
-/// `x` repeated to a shape that it broadcasts to, also where it is not known along which axes.
+/// `x` broadcast to a shape, even if it is not known which of its axes have length 1.
 pub(super) fn spread(builder: &mut Builder, x: Value, dims: &[Dim]) -> Result<Value> {
     let found = builder.dims_of(x);
     let aligned = dims.iter().rev().zip(found.iter().rev());
@@ -135,7 +135,8 @@ pub(super) fn spread(builder: &mut Builder, x: Value, dims: &[Dim]) -> Result<Va
     builder.binary(BinaryOp::Add, x, zeros)
 }
 
-/// The sum over what broadcasting from `dims` has repeated: a reduction, where it is known along which axes.
+/// The sum over the axes along which broadcasting from `dims` repeated the elements: a reduction, if those axes are
+/// known.
 pub(super) fn sum_to(builder: &mut Builder, x: Value, dims: &[Dim]) -> Result<Value> {
     let found = builder.dims_of(x);
     let new = found.len().checked_sub(dims.len()).ok_or_else(|| Error::bug("a sum to a higher rank"))?;
@@ -148,7 +149,7 @@ pub(super) fn sum_to(builder: &mut Builder, x: Value, dims: &[Dim]) -> Result<Va
     builder.reshape(sum, dims)
 }
 
-/// The number of elements of some axes of a shape, as a number of an element type.
+/// The number of elements of some axes of a shape, as a scalar of an element type.
 pub(super) fn count(builder: &mut Builder, dims: &[Dim], axes: &[usize], like: &Type) -> Result<Value> {
     let counted: Vec<Dim> = axes.iter().filter_map(|&axis| dims.get(axis).copied()).collect();
     let product = builder.dims().product(&counted)?;

@@ -1,4 +1,4 @@
-//! No gradient passes through what has no numeric operands.
+//! Primitives without numeric operands have no gradients.
 
 use super::rule::no_gradient;
 use crate::prim::source::{Const, Input, Iota, Param, Random, Sizes, State};

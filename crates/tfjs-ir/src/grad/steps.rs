@@ -1,8 +1,9 @@
-//! What the adjoint of a loop reads of the loop's steps.
+//! The values that the adjoint of a loop reads of the loop's steps.
 //!
-//! A value of the loop's body is an invariant, an element of a sequence, or computed from them. An invariant is one of the
-//! adjoint loop too, an element comes from the same sequence, and what is the same at each step is computed again. Other
-//! values are stored: the loop collects them, and the adjoint loop takes them as a sequence.
+//! A value of the loop's body is an invariant, a slice of a sequence, or computed from them. An invariant becomes an
+//! invariant of the adjoint loop, and a slice is taken from the same sequence. Values that are the same at each step
+//! are computed again. All other values are stored: the loop collects them, and the adjoint loop takes them as a
+//! sequence.
 
 use crate::build::Builder;
 use crate::dim::Dim;
@@ -21,39 +22,39 @@ use tfjs_manifest::{Error, Result};
 pub(super) struct LoopBody {
     pub(super) block: Block,
     pub(super) scan: Scan,
-    /// Whether a value is the same at each step, by value.
+    /// For each value, whether it is the same at each step.
     fixed: Vec<bool>,
-    /// The values of the body that exist in the adjoint's body.
+    /// For values of the body that are available in the adjoint's body, their handles there.
     known: HashMap<Value, Value>,
-    /// What the adjoint reads of each step.
+    /// The values that the adjoint reads of each step.
     pub(super) sources: Vec<Source>,
     /// The invariants that the adjoint reads: operands of the loop, and parameters of the adjoint's body.
     pub(super) invariants: Vec<(usize, Value)>,
-    /// What is computed after the adjoint loop.
+    /// The products to be computed after the adjoint loop.
     pub(super) deferred: Vec<Deferred>,
 }
 
-/// Something that the adjoint of a loop reads of each step.
+/// A value that the adjoint of a loop reads of each step.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Source {
     /// The value of the loop's body.
     pub(super) value: Value,
-    /// The operand of the loop, if the value is an element of a sequence.
+    /// The index of the loop's operand, if the value is a slice of a sequence.
     pub(super) sequence: Option<usize>,
     /// The parameter of the adjoint's body, if its steps read the value.
     pub(super) parameter: Option<Value>,
 }
 
-/// The adjoint of an invariant that each step multiplies with: one product for all steps.
+/// The adjoint of an invariant that is an operand of a product: one product for all steps.
 #[derive(Clone, Debug)]
 pub(super) struct Deferred {
-    /// The operand of the loop.
+    /// The index of the invariant among the loop's operands.
     pub(super) invariant: usize,
     /// The product.
     pub(super) dot: Dot,
     /// The ranks of its operands.
     pub(super) ranks: [usize; 2],
-    /// Which operand the invariant is.
+    /// Which operand of the product the invariant is.
     pub(super) side: usize,
     /// The index of the other operand among the sources.
     pub(super) source: usize,
@@ -62,7 +63,7 @@ pub(super) struct Deferred {
 }
 
 impl LoopBody {
-    /// The body of a loop; `block` may be another form of it.
+    /// The body of a loop; `block` may be a rewritten form of it.
     pub(super) fn new(scan: &Scan, block: Block) -> LoopBody {
         let mut fixed = vec![false; block.values.len()];
         for &parameter in &block.parameters[scan.carries + scan.sequences..] {
@@ -88,18 +89,18 @@ impl LoopBody {
         self.fixed.get(value.index()).copied().unwrap_or(false)
     }
 
-    /// The operand of the loop that a value is, or is an element of.
+    /// The index of the loop's operand that a value is, or is a slice of.
     pub(super) fn operand(&self, value: Value) -> Option<usize> {
         self.block.parameters.iter().position(|&parameter| parameter == value)
     }
 
-    /// The operand of the loop that a value is an element of.
+    /// The index of the loop's operand that a value is a slice of.
     fn sequence(&self, value: Value) -> Option<usize> {
         let Scan { carries, sequences, .. } = self.scan;
         self.operand(value).filter(|operand| (carries..carries + sequences).contains(operand))
     }
 
-    /// A value of the body, as a value of the adjoint's body.
+    /// Makes a value of the body available in the adjoint's body.
     pub(super) fn read(&mut self, builder: &mut Builder, value: Value) -> Result<Value> {
         let mut pending = vec![value];
         while let Some(&next) = pending.last() {
@@ -123,17 +124,17 @@ impl LoopBody {
         self.known.get(&value).copied().ok_or_else(|| Error::bug("a value of a loop was not read"))
     }
 
-    /// The node of a value that the adjoint computes again instead of reading it.
+    /// The node that computes a value, if the adjoint recomputes the value instead of reading it.
     fn computed_again(&self, value: Value) -> Option<&Node> {
         let node = self.block.node_of(value)?;
-        // These cost nothing to compute, and are no smaller than their operands.
+        // These cost nothing to compute, and their results are no smaller than their operands.
         let spreads = matches!(node.prim, Prim::Reshape(_) | Prim::Broadcast(_));
-        // Nothing is known of an opaque function: a second call may give something else.
+        // An opaque function may return something else when it is called again.
         let is_opaque = matches!(node.prim, Prim::Opaque(_));
         (spreads || self.is_fixed(value) && !is_opaque).then_some(node)
     }
 
-    /// A new parameter of the adjoint's body.
+    /// Adds a parameter to the adjoint's body.
     fn parameter(&mut self, builder: &mut Builder, value: Value) -> Result<Value> {
         let ty = self.block.ty(value).clone();
         if let Some(operand) = self.operand(value).filter(|_| self.is_fixed(value)) {
@@ -147,7 +148,7 @@ impl LoopBody {
         builder.reshape(parameter, &ty.dims)
     }
 
-    /// The index of a value among the sources.
+    /// The index of a value in `sources`; it is added if it is new.
     pub(super) fn source(&mut self, value: Value) -> usize {
         let known = self.sources.iter().position(|source| source.value == value);
         known.unwrap_or_else(|| {
@@ -156,16 +157,16 @@ impl LoopBody {
         })
     }
 
-    /// The type in which values of a type are collected: with enough axes for the axis of the loop.
+    /// The type in which values of a type are collected: axes are added until the loop's axis exists.
     fn collected(&self, ty: &Type) -> Type {
         let missing = self.scan.axis.saturating_sub(ty.rank());
-        // SIZE: verification has held the axis against the ranks.
+        // SIZE: verification has checked the axis against the ranks.
         let dims: Vec<Dim> = std::iter::repeat_n(Dim::ONE, missing).chain(ty.dims.iter().copied()).collect();
         ty.with_dims(dims)
     }
 
-    /// The loop, which also collects the sources that are no elements of its sequences, in their order; and the types of
-    /// the new results. The body is taken.
+    /// The loop, extended to collect in order the sources that are not slices of its sequences; and the types of the
+    /// new results. Takes the body out of `self`.
     pub(super) fn store(&mut self) -> Result<(Scan, Vec<Type>)> {
         let mut block = std::mem::take(&mut self.block);
         let mut types = Vec::new();

@@ -1,4 +1,4 @@
-//! The walk from the last node of a block to its first, and the adjoints on the way.
+//! The backward walk over the nodes of a block, and the adjoints it accumulates.
 
 use super::recurrent;
 use super::rule::{Cx, rule};
@@ -8,23 +8,23 @@ use crate::program::{Block, Value};
 use std::collections::HashMap;
 use tfjs_manifest::{Error, Result};
 
-/// A block on the way back, and the adjoints of its values.
+/// A block that is being differentiated, and the adjoints of its values.
 ///
-/// The adjoints are values of the builder's innermost block. That is either the block itself, which grows, or the body
-/// of the loop that is the adjoint of the loop whose body the block is.
+/// The adjoints are values of the builder's innermost block. That is either the block itself, which is extended, or, if
+/// the block is the body of a loop, the body of the adjoint loop.
 #[derive(Debug)]
 pub(super) struct Level {
     /// The body of a loop; `None` if the block is the builder's innermost one.
     pub(super) body: Option<LoopBody>,
-    /// The nodes that the block had at the start.
+    /// The number of nodes of the block at the start.
     nodes: usize,
-    /// Whether a value depends on what the gradient is taken by, by value.
+    /// For each value, whether it depends on the values that the gradient is taken with respect to.
     active: Vec<bool>,
     adjoints: HashMap<Value, Value>,
 }
 
 impl Level {
-    /// The builder's innermost block, to be differentiated by some of its values.
+    /// Starts at the builder's innermost block, to be differentiated with respect to `wrt`.
     pub(super) fn open(builder: &mut Builder, wrt: &[Value]) -> Result<Level> {
         let active = active(builder.block(), wrt);
         recurrent::expand(builder, &active)?;
@@ -32,7 +32,7 @@ impl Level {
         Ok(Level { body: None, nodes: builder.block().nodes.len(), active, adjoints: HashMap::new() })
     }
 
-    /// The body of a loop, whose adjoint is the builder's innermost block.
+    /// Starts at the body of a loop, whose adjoint is built in the builder's innermost block.
     pub(super) fn of_loop(body: LoopBody, active: Vec<bool>) -> Level {
         let nodes = body.block.nodes.len();
         Level { body: Some(body), nodes, active, adjoints: HashMap::new() }
@@ -43,7 +43,7 @@ impl Level {
         self.body.as_ref().map_or(builder.block(), |body| &body.block)
     }
 
-    /// The block, to be edited.
+    /// The block, for editing.
     pub(super) fn block_mut<'a>(&'a mut self, builder: &'a mut Builder) -> &'a mut Block {
         match &mut self.body {
             Some(body) => &mut body.block,
@@ -51,17 +51,17 @@ impl Level {
         }
     }
 
-    /// Whether a value depends on what the gradient is taken by.
+    /// Whether a value depends on the values that the gradient is taken with respect to.
     pub(super) fn is_active(&self, value: Value) -> bool {
         self.active.get(value.index()).copied().unwrap_or(false)
     }
 
-    /// The adjoint of a value, if it has one so far.
+    /// The adjoint of a value, if it has one yet.
     pub(super) fn adjoint(&self, value: Value) -> Option<Value> {
         self.adjoints.get(&value).copied()
     }
 
-    /// The value of the block as a value of the builder's innermost block.
+    /// Makes a value of the block available in the builder's innermost block.
     pub(super) fn read(&mut self, builder: &mut Builder, value: Value) -> Result<Value> {
         match &mut self.body {
             Some(body) => body.read(builder, value),
@@ -71,7 +71,7 @@ impl Level {
 
     /// Adds to the adjoint of a value.
     pub(super) fn add(&mut self, builder: &mut Builder, value: Value, adjoint: Value) -> Result<()> {
-        // Equal dimensions may be written in two ways.
+        // Equal dimensions may be different expressions.
         let dims = self.block(builder).ty(value).dims.clone();
         let adjoint = builder.reshape(adjoint, &dims)?;
         let sum = match self.adjoint(value) {
@@ -105,7 +105,7 @@ pub(super) fn backward(builder: &mut Builder, level: &mut Level) -> Result<()> {
     Ok(())
 }
 
-/// Which values of a block depend on `seeds` in a way that gradients pass, by value.
+/// For each value of a block, whether it depends on `seeds` through nodes that pass gradients.
 pub(super) fn active(block: &Block, seeds: &[Value]) -> Vec<bool> {
     let mut active = vec![false; block.values.len()];
     for &seed in seeds {
@@ -121,7 +121,7 @@ pub(super) fn active(block: &Block, seeds: &[Value]) -> Vec<bool> {
     active
 }
 
-/// Which values of a block the active values among `roots` depend on, by value.
+/// For each value of a block, whether an active value among `roots` depends on it.
 pub(super) fn reached(block: &Block, active: &[bool], roots: &[Value]) -> Vec<bool> {
     let mut reached = vec![false; block.values.len()];
     for &root in roots {

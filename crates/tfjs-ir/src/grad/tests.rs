@@ -1,4 +1,4 @@
-//! Gradients of random programs: they are programs, give values of the right shapes, and change nothing else.
+//! Gradients of random programs: they verify, have the right shapes, and leave the other outputs unchanged.
 
 use super::*;
 use crate::arbitrary::tests::{mutated, same_bits};
@@ -13,8 +13,8 @@ use crate::verify::verify;
 use std::collections::BTreeSet;
 use tfjs_manifest::Kind;
 
-/// A program with one more output, the sum of its floating-point outputs, and its gradients by all floating-point inputs
-/// and weights.
+/// Adds the sum of the floating-point outputs as a further output, and its gradients with respect to all floating-point
+/// inputs and weights.
 fn with_gradients(program: &Program) -> Result<Program> {
     let mut b = Builder::resume(program.clone());
     let mut outputs: Vec<(String, Value)> =

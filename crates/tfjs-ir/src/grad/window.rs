@@ -13,7 +13,7 @@ use crate::ty::Type;
 use crate::window::{self, Window};
 use tfjs_manifest::{Error, Result};
 
-/// The most elements of a window whose pool is differentiated element by element.
+/// The most elements of a window of a max pool that is differentiated element by element.
 const MAX_ELEMENTS: usize = 4096;
 
 impl Rule for Pool {
@@ -35,7 +35,7 @@ impl Rule for Pool {
     }
 }
 
-/// `dy` divided by the number of elements that each window covers.
+/// `dy` divided by the number of elements in each window.
 fn per_element(b: &mut Builder, windows: &[Window], ty: &Type, dy: Value) -> Result<Value> {
     let padded = windows.iter().any(|window| window.padding != window::Padding::Valid);
     let count = if padded {
@@ -60,7 +60,7 @@ fn sum_back(b: &mut Builder, windows: &[Window], ty: &Type, dy: Value) -> Result
         let ones = b.full(ty.element, &sizes, 1.0)?;
         return b.conv_input(dy, ones, windows, groups, spatial);
     }
-    // The number of channels is not known: they are treated as rows of the batch.
+    // The number of channels is not known, so channels become entries of the batch.
     sizes.extend([Dim::ONE, Dim::ONE]);
     let ones = b.full(ty.element, &sizes, 1.0)?;
     let rank = ty.rank();
@@ -77,7 +77,7 @@ fn sum_back(b: &mut Builder, windows: &[Window], ty: &Type, dy: Value) -> Result
     b.transpose(dx, &second_last)
 }
 
-/// Gives `dy` to the first element of each window, in row-major order, that equals the largest.
+/// Passes `dy` to the first element of each window, in row-major order, that equals the maximum.
 fn first_largest(b: &mut Builder, windows: &[Window], x: Value, y: Value, dy: Value) -> Result<Value> {
     let (dims, outputs) = (b.dims_of(x), b.dims_of(y));
     let elements = windows.iter().try_fold(1usize, |product, window| product.checked_mul(window.size));
@@ -110,7 +110,7 @@ fn first_largest(b: &mut Builder, windows: &[Window], x: Value, y: Value, dy: Va
     frame.inside(b, sum, &dims)
 }
 
-/// An operand of windows with what is around it.
+/// The padded axes of an operand of windows.
 struct Frame {
     padding: Vec<Padding>,
     /// The length of each axis with its padding.
@@ -126,7 +126,7 @@ impl Frame {
             let (low, high) = window.pads_dim(table, dims[axis])?;
             let length = table.add(dims[axis], low)?;
             let length = table.add(length, high)?;
-            // At least one window, so that its elements exist where an axis has none.
+            // At least one window, so that its elements exist even if the output is empty.
             let length = table.max(length, extent)?;
             let end = table.add(low, dims[axis])?;
             frame.padding[axis] = Padding { low, high: table.sub(length, end)?, interior: 0 };
@@ -135,7 +135,7 @@ impl Frame {
         Ok(frame)
     }
 
-    /// The elements that stand at `offset` in their windows.
+    /// The elements at `offset` in each window.
     fn ranges(
         &self,
         b: &mut Builder,
@@ -151,7 +151,7 @@ impl Frame {
         ranges
     }
 
-    /// What is not padding.
+    /// Removes the padding.
     fn inside(&self, b: &mut Builder, x: Value, dims: &[Dim]) -> Result<Value> {
         if self.lengths == dims {
             return Ok(x);

@@ -1,4 +1,4 @@
-//! Rule of activation functions: their formulas stand in their list.
+//! Evaluates activation functions by the formulas in their list.
 
 use super::{Evaluator, Rule, take, undefined};
 use crate::array::{Array, Data};

@@ -1,4 +1,4 @@
-//! Rules of loops, and of functions that only a runtime knows.
+//! Rules of loops and of opaque functions.
 
 use super::layout::join;
 use super::offsets::Lanes;
@@ -44,7 +44,7 @@ impl Rule for Scan {
     }
 }
 
-/// Element `step` along an axis, which goes.
+/// Element `step` along an axis, which is removed.
 fn element(cx: &Evaluator<'_>, x: &Array, axis: usize, step: usize) -> Result<Array> {
     let Lanes { outer, len, inner } = Lanes::along(x.dims(), axis).ok_or_else(|| misfit("scan", &[x]))?;
     let mut dims = x.dims().to_vec();
@@ -53,7 +53,7 @@ fn element(cx: &Evaluator<'_>, x: &Array, axis: usize, step: usize) -> Result<Ar
     cx.pick(x, &dims, offsets)
 }
 
-/// Arrays of one shape along a new axis. `none` is an array of their element type without elements.
+/// Stacks arrays of one shape along a new axis. `none` is an empty array of their element type.
 fn stack(cx: &Evaluator<'_>, none: &Array, mut dims: Vec<usize>, all: &[Array], axis: usize) -> Result<Array> {
     Shape::new(&*dims)?; // no product overflows
     let (Some(outer), Some(inner)) = (dims.get(..axis), dims.get(axis..)) else { return Err(misfit("scan", &[none])) };

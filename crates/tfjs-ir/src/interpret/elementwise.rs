@@ -1,4 +1,4 @@
-//! Rules of functions of one and two operands, comparisons, choices and casts.
+//! Rules of unary and binary functions, comparisons, selections and casts.
 
 use super::layout::join;
 use super::offsets::{Offsets, broadcast_shapes};
@@ -38,7 +38,7 @@ fn of_float(op: UnaryOp) -> Option<fn(f64) -> f64> {
     Some(match op {
         UnaryOp::Neg => |x| -x,
         UnaryOp::Abs => f64::abs,
-        // Zeros stay as they are; the sign of NaN is NaN.
+        // Zeros keep their sign; the sign of NaN is NaN.
         UnaryOp::Sign => |x| if x == 0.0 { x } else { x.signum() },
         UnaryOp::Floor => f64::floor,
         UnaryOp::Ceil => f64::ceil,
@@ -125,12 +125,12 @@ fn of_floats(op: BinaryOp) -> Option<fn(ElementType, f64, f64) -> f64> {
     })
 }
 
-/// The larger of two numbers; NaN if one is NaN. The first of equal ones.
+/// The larger of two numbers; NaN if one is NaN. Of equal numbers the first.
 pub(super) fn larger(a: f64, b: f64) -> f64 {
     if a.is_nan() || a >= b { a } else { b }
 }
 
-/// The smaller of two numbers; NaN if one is NaN. The first of equal ones.
+/// The smaller of two numbers; NaN if one is NaN. Of equal numbers the first.
 pub(super) fn smaller(a: f64, b: f64) -> f64 {
     if a.is_nan() || a <= b { a } else { b }
 }
@@ -161,12 +161,12 @@ fn floor_div(a: i64, b: i64) -> i64 {
     if rest != 0 && (rest < 0) != (b < 0) { quotient - 1 } else { quotient }
 }
 
-/// What is left by [`floor_div`], with the sign of the divisor; 0 modulo 0.
+/// The remainder of [`floor_div`], with the sign of the divisor; 0 for a division by 0.
 fn modulo(a: i64, b: i64) -> i64 {
     if b == 0 { 0 } else { a.wrapping_sub(floor_div(a, b).wrapping_mul(b)) }
 }
 
-/// The power, modulo 2^64; what is between -1 and 1 is cut to 0.
+/// The power, modulo 2^64; results between -1 and 1 are truncated to 0.
 fn power(base: i64, exponent: i64) -> i64 {
     match (base, exponent) {
         (1, _) => 1,
@@ -242,7 +242,7 @@ impl Rule for Select {
         let [condition, a, b] = take(operands)?;
         let dims = broadcast_shapes(a.dims(), b.dims()).and_then(|dims| broadcast_shapes(condition.dims(), &dims));
         let dims = dims.ok_or_else(|| misfit("select", operands))?;
-        // The values one after the other, of which the condition picks one or the other.
+        // The elements of `first`, then those of `second`; the condition picks from either.
         let (first, second) = (Offsets::broadcast(a.dims(), &dims), Offsets::broadcast(b.dims(), &dims));
         let chosen = Offsets::broadcast(condition.dims(), &dims);
         let truth = condition.bools()?;
@@ -272,7 +272,7 @@ impl Rule for Cast {
     }
 }
 
-/// The number cut towards zero, or the nearest that the integer type holds; 0 for NaN.
+/// The number truncated towards zero and clamped to the range of the integer type; 0 for NaN.
 fn saturate(x: f64, to: ElementType) -> i64 {
     let (lowest, highest) = to.integer_range();
     (x as i64).clamp(lowest, highest)

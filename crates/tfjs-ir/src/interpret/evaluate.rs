@@ -9,23 +9,23 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use tfjs_manifest::{Error, Limits, Result, Shape};
 
-/// What an evaluation may spend.
+/// The limits of an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     /// The most elements of one value.
     pub elements: u64,
-    /// The most arithmetic operations in all. A node counts as one at least.
+    /// The most arithmetic operations in total. A node counts as at least one.
     pub work: u64,
 }
 
 impl Default for Budget {
-    /// One value as large as [`Limits`] allow by default, and no limit of the work.
+    /// One value of the default element limit of [`Limits`], and unlimited work.
     fn default() -> Self {
         Budget { elements: Limits::default().elements, work: u64::MAX }
     }
 }
 
-/// What stands behind the inputs, weights and states of a program during a call.
+/// The values of a program's inputs, weights and states in a call.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Given<'a> {
     pub(super) inputs: &'a [Array],
@@ -44,12 +44,12 @@ pub struct Evaluator<'a> {
 }
 
 impl<'a> Evaluator<'a> {
-    /// Nothing is spent yet. Nodes that read inputs, weights and states fail.
+    /// A new evaluator. It fails at nodes that read inputs, weights or states.
     pub fn new(program: &'a Program, bound: &'a Bound, budget: Budget) -> Self {
         Evaluator { program, bound, given: Given::default(), budget, spent: Cell::new(0) }
     }
 
-    /// The same evaluator, with what the program reads from outside.
+    /// The same evaluator, with values for inputs, weights and states.
     pub(super) fn given<'b>(self, given: Given<'b>) -> Evaluator<'b>
     where
         'a: 'b,
@@ -57,7 +57,7 @@ impl<'a> Evaluator<'a> {
         Evaluator { given, ..self }
     }
 
-    /// Evaluates one node that reads these values.
+    /// Evaluates one node with these operands.
     ///
     /// # Errors
     /// As [`interpret_within`](super::interpret_within), at the node's layer.
@@ -66,7 +66,8 @@ impl<'a> Evaluator<'a> {
         evaluated.map_err(|error| self.program.at(error, node.origin))
     }
 
-    /// Evaluates the nodes of a block in order and gives the values of `roots`. A value is dropped after its last use.
+    /// Evaluates the nodes of a block in order and returns the values of `roots`. A value is dropped after its last
+    /// use.
     pub(super) fn block(&self, block: &Block, parameters: &[&Array], roots: &[Value]) -> Result<Vec<Array>> {
         let mut uses = vec![0usize; block.values.len()];
         for &value in block.nodes.iter().flat_map(|node| &node.operands).chain(roots) {
@@ -113,7 +114,7 @@ impl<'a> Evaluator<'a> {
             .collect()
     }
 
-    /// Fails unless an array is an instance of a type.
+    /// Fails unless an array has the given type.
     fn check(&self, ty: &Type, array: &Array) -> Result<()> {
         if ty.element == array.element() && self.dims(&ty.dims)? == array.dims() {
             return Ok(());
@@ -123,7 +124,7 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-/// What rules ask.
+/// Methods for rules.
 impl Evaluator<'_> {
     pub(super) fn program(&self) -> &Program {
         self.program
@@ -133,17 +134,17 @@ impl Evaluator<'_> {
         self.given
     }
 
-    /// The number behind a dimension.
+    /// The value of a dimension.
     pub(super) fn dim(&self, dim: Dim) -> Result<usize> {
         self.bound.get(dim)
     }
 
-    /// The numbers behind dimensions.
+    /// The values of dimensions.
     pub(super) fn dims(&self, dims: &[Dim]) -> Result<Vec<usize>> {
         dims.iter().map(|&dim| self.bound.get(dim)).collect()
     }
 
-    /// Counts arithmetic operations.
+    /// Spends arithmetic operations of the budget.
     pub(super) fn spend(&self, operations: usize) -> Result<()> {
         let spent = self.spent.get().saturating_add(operations as u64);
         Limits::check("work (arithmetic operations)", spent, self.budget.work)?;
@@ -151,7 +152,7 @@ impl Evaluator<'_> {
         Ok(())
     }
 
-    /// The number of elements of a new value, which is counted.
+    /// The number of elements of a new value; they are spent.
     pub(super) fn elements(&self, dims: &[usize]) -> Result<usize> {
         let elements = Shape::new(dims)?.elements();
         Limits::check("elements (of one value)", elements as u64, self.budget.elements)?;
@@ -159,7 +160,7 @@ impl Evaluator<'_> {
         Ok(elements)
     }
 
-    /// The elements of a new value of this shape: as many of `values` as it has.
+    /// The elements of a new value of this shape, taken from the front of `values`.
     pub(super) fn collect<T>(&self, dims: &[usize], values: impl Iterator<Item = T>) -> Result<Vec<T>> {
         let elements = self.elements(dims)?;
         let mut out = reserve(elements)?;
@@ -167,18 +168,18 @@ impl Evaluator<'_> {
         Ok(out)
     }
 
-    /// The elements of a new value of this shape, all the same.
+    /// The elements of a new value of this shape, all equal.
     pub(super) fn filled<T: Clone>(&self, dims: &[usize], value: T) -> Result<Vec<T>> {
-        // SIZE: `collect` takes as many as it has paid for.
+        // SIZE: `collect` takes only the elements that are spent.
         self.collect(dims, std::iter::repeat(value))
     }
 
-    /// A new value of this shape, all of whose elements are the one of `scalar`.
+    /// A new value of this shape, each of whose elements is `scalar`.
     pub(super) fn full(&self, scalar: &Array, dims: &[usize]) -> Result<Array> {
         self.pick(scalar, dims, Offsets::broadcast(&[], dims))
     }
 
-    /// A new value of this shape: the elements of an array at these offsets.
+    /// A new value of this shape with the elements of an array at these offsets.
     pub(super) fn pick(&self, array: &Array, dims: &[usize], offsets: impl Iterator<Item = usize>) -> Result<Array> {
         let elements = self.elements(dims)?;
         let data = match array.data() {

@@ -1,4 +1,4 @@
-//! Rules of vocabularies and buckets: tokens to indices and back.
+//! Rules of vocabularies and hash buckets: tokens to indices and back.
 
 use super::{Evaluator, Rule, misfit, take, undefined};
 use crate::array::{Array, Data};
@@ -47,7 +47,7 @@ impl Lookup {
 }
 
 impl Spread {
-    /// The index of a token among `count` from `first` on.
+    /// The bucket of a token, one of `count` indices from `first`.
     fn index(self, first: usize, count: usize, token: &[u8]) -> i64 {
         let hash = match self {
             Spread::Modulo => 0,
@@ -90,9 +90,9 @@ impl Rule for ToText {
 
 impl Rule for Cross {
     fn evaluate(&self, cx: &Evaluator<'_>, operands: &[&Array]) -> Result<Vec<Array>> {
-        /// What every combination starts from: TensorFlow's default key of crossed columns.
+        /// The hash that combinations start from: TensorFlow's default key of feature crosses.
         const KEY: u64 = 0xde_cafc_affe;
-        let Some(first) = operands.first() else { return Err(Error::bug("a crossing of nothing")) };
+        let Some(first) = operands.first() else { return Err(Error::bug("a crossing without operands")) };
         let mut hashes = cx.filled(first.dims(), KEY)?;
         for column in operands {
             if column.dims() != first.dims() {

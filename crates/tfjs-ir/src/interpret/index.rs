@@ -33,7 +33,7 @@ impl Rule for ScatterAdd {
         }
         cx.spend(slices.elements())?;
         let mut out = cx.pick(base, base.dims(), 0..)?.into_data();
-        // Where each element of the slices goes, in order. An axis without elements takes none.
+        // The offset that each element of the slices is added to, in order. An axis of length 0 takes none.
         let rows: Vec<usize> = indices.iter().filter_map(|&index| Bounds::Clamp.row(index, lanes.len).ok()).collect();
         let to = (0..lanes.outer).flat_map(|outer| {
             let runs = rows.iter().map(move |row| (outer * lanes.len + row) * lanes.inner);

@@ -58,7 +58,7 @@ impl Rule for Slice {
                 return Err(Error::mismatch(format!("a slice outside of shape {:?}", x.dims())));
             }
             dims.push(len);
-            // Of an axis of at most one element nothing but the start counts, and the step may be anything.
+            // On an axis of at most one element the step has no effect and may be any number.
             strides.push(if len > 1 { stride * step.cast_signed() } else { 0 });
             first += if len > 0 { stride * start.cast_signed() } else { 0 };
         }
@@ -85,7 +85,7 @@ impl Rule for Pad {
         if x.elements() > 0 {
             let own = signed_strides(&dims);
             let start = own.iter().zip(&lows).map(|(stride, &low)| stride * low.cast_signed()).sum();
-            // Along an axis of one element the step has no meaning and may be too large to multiply.
+            // On an axis of one element the step has no effect, and the product may overflow.
             let step = |axis: usize| if x.dims()[axis] > 1 { own[axis] * steps[axis].cast_signed() } else { 0 };
             let strides = (0..dims.len()).map(step).collect();
             let offsets = Offsets::new(x.dims(), strides, start);
@@ -143,7 +143,7 @@ impl Rule for Concat {
     }
 }
 
-/// The elements of several arrays one after the other. They have the element type of `like`.
+/// Concatenates the elements of arrays of the element type of `like`.
 pub(super) fn join<'a>(like: &Array, arrays: impl Iterator<Item = &'a Array>) -> Result<Array> {
     let mut all = Array::none(like.element()).into_data();
     for array in arrays {

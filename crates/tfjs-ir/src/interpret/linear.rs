@@ -39,7 +39,7 @@ impl Rule for Dot {
         };
         let (rows, columns) = (offsets(a, &rows), offsets(b, &columns));
         let (deep_a, deep_b) = (offsets(a, contract_a), offsets(b, contract_b));
-        // SIZE: `elements` and `spend` have checked it.
+        // SIZE: `elements` and `spend` have checked the size.
         let mut out = Vec::with_capacity(elements);
         for (batch_a, batch_b) in offsets(a, batch_a).into_iter().zip(offsets(b, batch_b)) {
             for row in rows.iter().map(|row| row + batch_a) {
@@ -115,7 +115,7 @@ fn floats<'a>(a: &'a Array, b: &'a Array, prim: &str) -> Result<(&'a [f64], &'a 
     }
 }
 
-/// The products that a convolution is made of: of an element of the input, one of the kernel, one of the output.
+/// The products of a convolution: each of an element of the input and one of the kernel, added to one of the output.
 struct Products {
     batch: usize,
     spatial: Vec<usize>,
@@ -195,7 +195,7 @@ impl Products {
         Ok(())
     }
 
-    /// The pixels that an output position sees, each with the position in the kernel.
+    /// The pixels in the window of an output position, each with its position in the kernel.
     fn taps_at(&self, mut position: usize) -> Vec<(usize, usize)> {
         let mut indices = vec![0; self.outputs.len()];
         for (index, &outputs) in indices.iter_mut().zip(&self.outputs).rev() {

@@ -1,6 +1,6 @@
-//! The interpreter: the slow and obviously right evaluator, which defines what every primitive computes.
+//! The interpreter: a slow, simple evaluator that defines what every primitive computes.
 //!
-//! Engines, passes, expansions and gradients are tested against it. It knows no device and no kernel.
+//! Engines, passes, expansions and gradients are tested against it. It uses no device and no kernel.
 //!
 //! # Numbers
 //! Floating point is computed in double precision and rounded to the element type after each node. Integers are
@@ -8,23 +8,23 @@
 //!
 //! # Definitions that are easy to get wrong
 //! - An empty sum is 0, an empty product 1, an empty mean NaN. An empty maximum is negative infinity for floating
-//!   point and the lowest value for integers; an empty minimum is the opposite. The position of an extreme of nothing
-//!   is 0.
+//!   point and the lowest value for integers; an empty minimum is the opposite. The position of an empty extreme is 0.
 //! - `max` and `min` are NaN if one operand is. The position of the largest or smallest element is that of the first
 //!   NaN, if there is one, and otherwise that of the first of equal elements.
-//! - Integers divided by 0 give 0, modulo 0 too. `floor_div` rounds down and `mod` has the sign of the divisor, as in
-//!   Python. For floating point `floor_div` rounds the quotient to the element type before it rounds down.
+//! - An integer divided by 0 is 0, and so is an integer modulo 0. `floor_div` rounds down and `mod` has the sign of the
+//!   divisor, as in Python. For floating point `floor_div` rounds the quotient to the element type before it rounds
+//!   down.
 //! - `pow` of a negative number is NaN unless the exponent is whole. An integer to a negative power is 0, except for
 //!   the bases 1 and -1.
 //! - `round_even` rounds halves to the even neighbour.
-//! - A cast from floating point to an integer cuts towards zero and saturates; NaN becomes 0. A cast between integers
-//!   wraps. Every number other than 0 is true, NaN too.
-//! - A loop of no steps gives its initial carries.
+//! - A cast from floating point to an integer truncates towards zero and saturates; NaN becomes 0. A cast between
+//!   integers wraps. Every number other than 0 is true, NaN too.
+//! - A loop of no steps returns its initial carries.
 //! - A sort is stable in both directions and puts NaN last.
 //! - Random numbers are those of [`random`](crate::random).
 //!
 //! # Composites
-//! Each has a direct formula here, without intermediate rounding. [`expand`](crate::expand()) gives the same within
+//! Each is computed by a direct formula, without intermediate rounding. [`expand`](crate::expand()) agrees within
 //! rounding.
 
 mod evaluate;
@@ -55,12 +55,12 @@ use crate::ty::{ElementType, Type};
 use evaluate::Given;
 use tfjs_manifest::{Error, Result};
 
-/// What a call of a program is given.
+/// The inputs of a call of a program.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Inputs {
-    /// The inputs that the caller gives, in order.
+    /// The inputs that the caller provides, in order.
     pub arguments: Vec<Array>,
-    /// The seed of random numbers, for programs that have one as an input.
+    /// The seed of random numbers, for programs that have it as an input.
     pub seed: u64,
     /// The weights, in the order of [`Program::slots`].
     pub slots: Vec<Array>,
@@ -75,7 +75,7 @@ impl Inputs {
     }
 }
 
-/// What a call of a program gives.
+/// The results of a call of a program.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     /// The results, in the order of [`Program::outputs`].
@@ -102,7 +102,7 @@ pub fn interpret(program: &Program, call: &Inputs) -> Result<Outcome> {
 /// Evaluates a program.
 ///
 /// # Errors
-/// - [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for inputs, weights and states that do not fit their types, for
+/// - [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for inputs, weights and states of other types than declared, for
 ///   a guard that does not hold, and for data that a primitive rejects;
 /// - [`Kind::Limit`](tfjs_manifest::Kind::Limit) for values and work that exceed the budget;
 /// - [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an opaque function.
@@ -135,16 +135,16 @@ pub fn interpret_within(program: &Program, call: &Inputs, budget: Budget) -> Res
     Ok(Outcome { outputs: values, updates: targets.zip(updates).collect() })
 }
 
-/// Evaluates one node that reads these values: the reference kernel of engines. They read inputs, weights and states
-/// themselves and run opaque functions themselves.
+/// Evaluates one node with these operands: the reference kernel of engines. An engine must handle inputs, weights,
+/// states and opaque functions itself.
 ///
 /// # Errors
-/// As [`interpret_within`], at the node's layer; [`Kind::Bug`](tfjs_manifest::Kind::Bug) for operands that do not fit.
+/// As [`interpret_within`], at the node's layer; [`Kind::Bug`](tfjs_manifest::Kind::Bug) for operands of other types.
 pub fn evaluate_node(program: &Program, node: &Node, operands: &[&Array], bound: &Bound) -> Result<Vec<Array>> {
     Evaluator::new(program, bound, Budget::default()).node(node, operands)
 }
 
-/// The arguments, and what the program has of the runtime: the seed, the tokens of texts.
+/// All inputs in order: the arguments, and those that the runtime provides (the seed, the tokens of texts).
 fn all_inputs(program: &Program, call: &Inputs, budget: Budget) -> Result<Vec<Array>> {
     let expected = program.inputs.iter().filter(|input| input.role == InputRole::Argument).count();
     if call.arguments.len() != expected {
@@ -184,15 +184,15 @@ fn shapes(arrays: &[Array]) -> Vec<&[usize]> {
     arrays.iter().map(Array::dims).collect()
 }
 
-/// How a primitive is evaluated.
+/// Evaluates a primitive.
 trait Rule {
-    /// The values of the results. The operands fit the primitive's inference.
+    /// The values of the results. The operands have passed the primitive's type inference.
     fn evaluate(&self, cx: &Evaluator<'_>, operands: &[&Array]) -> Result<Vec<Array>>;
 }
 
 macro_rules! dispatch {
     ($($family:ident :: $name:ident = $text:literal, $class:ident;)*) => {
-        /// Evaluates any primitive. One that is listed and has no [`Rule`] does not compile.
+        /// Evaluates any primitive. A listed primitive without a [`Rule`] does not compile.
         fn evaluate(prim: &Prim, cx: &Evaluator<'_>, operands: &[&Array]) -> Result<Vec<Array>> {
             match prim {
                 $(Prim::$name(prim) => <prim::$family::$name as Rule>::evaluate(prim, cx, operands),)*
@@ -202,18 +202,18 @@ macro_rules! dispatch {
 }
 for_each_prim!(dispatch);
 
-/// The operands of a primitive that takes `N`.
+/// The operands of a primitive with `N` operands.
 fn take<'a, const N: usize>(operands: &[&'a Array]) -> Result<[&'a Array; N]> {
     let found = operands.len();
     operands.try_into().map_err(|_| Error::bug(format!("expected {N} operands, found {found}")))
 }
 
-/// An error for an element type that a primitive is not defined for.
+/// An error for an element type that a primitive does not support.
 fn undefined(prim: &str, element: ElementType) -> Error {
     Error::bug(format!("`{prim}` of `{element}`"))
 }
 
-/// An error for operands whose shapes do not fit each other.
+/// An error for operands of incompatible shapes.
 fn misfit(prim: &str, operands: &[&Array]) -> Error {
     let shapes: Vec<String> = operands.iter().map(|array| format!("{:?}", array.dims())).collect();
     Error::bug(format!("`{prim}` of shapes {}", shapes.join(" and ")))

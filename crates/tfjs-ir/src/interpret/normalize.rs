@@ -61,7 +61,7 @@ impl Rule for BatchNorm {
     }
 }
 
-/// Multiplies by gamma and adds beta, those of the two that there are.
+/// Multiplies by gamma and adds beta, where they exist.
 fn scale_and_shift(x: &Array, values: &mut [f64], parameters: &[&Array], scale: bool, center: bool) -> Result<()> {
     let mut parameters = parameters.iter();
     let mut next = |wanted: bool| if wanted { parameters.next() } else { None };
@@ -86,12 +86,12 @@ fn apply(x: &Array, values: &mut [f64], parameter: &Array, f: impl Fn(f64, f64) 
     Ok(())
 }
 
-/// The elements of an array in groups: those that differ in some axes only belong together.
+/// The elements of an array in groups: elements whose indices differ only along the reduced axes are one group.
 struct Groups<'a> {
     values: &'a [f64],
     /// The group of each element.
     group: Vec<usize>,
-    /// The shape of what there is one of for each group.
+    /// The shape of an array with one element for each group.
     dims: Vec<usize>,
     groups: usize,
 }
@@ -122,7 +122,7 @@ impl<'a> Groups<'a> {
         cx.collect(&[self.values.len()], self.values.iter().zip(&self.group).map(|(&value, &group)| f(value, group)))
     }
 
-    /// Mean and variance of each group; NaN for one without elements.
+    /// Mean and variance of each group; NaN for an empty group.
     fn moments(&self) -> (Vec<f64>, Vec<f64>) {
         let mut mean = self.fold(0.0, |sum, x, _| sum + x);
         mean.iter_mut().for_each(|sum| *sum /= self.count());

@@ -16,17 +16,17 @@ pub(super) struct Offsets {
 
 impl Offsets {
     pub(super) fn new(dims: &[usize], strides: Vec<isize>, start: isize) -> Self {
-        // Shapes are counted before their elements are, so the number may be too large for any array.
+        // The elements are checked against the budget later, so the shape may be larger than any array.
         let left = if dims.contains(&0) { 0 } else { dims.iter().fold(1usize, |n, &dim| n.saturating_mul(dim)) };
         Offsets { dims: dims.to_vec(), strides, index: vec![0; dims.len()], offset: start, left }
     }
 
-    /// The elements of an array of shape `from` for each index of `to`, to which it broadcasts.
+    /// For each index of `to`, the offset in an array of shape `from`, which broadcasts to `to`.
     pub(super) fn broadcast(from: &[usize], to: &[usize]) -> Self {
         Offsets::new(to, broadcast_strides(from, to), 0)
     }
 
-    /// The element of the array without some axes, for each index of the array with them.
+    /// For each index of an array, the offset in an array whose `axes` are reduced.
     pub(super) fn reduced(dims: &[usize], axes: &[usize]) -> Self {
         let kept = without_axes(dims, axes);
         Offsets::broadcast(&kept, dims)
@@ -44,7 +44,7 @@ impl Iterator for Offsets {
         let found = self.offset;
         for axis in (0..self.dims.len()).rev() {
             self.index[axis] += 1;
-            // Wrapping: past the last index the offset has no meaning.
+            // Wrapping: after the last index the offset is not used.
             self.offset = self.offset.wrapping_add(self.strides[axis]);
             if self.index[axis] < self.dims[axis] {
                 break;
@@ -53,7 +53,7 @@ impl Iterator for Offsets {
             self.offset = self.offset.wrapping_sub(back);
             self.index[axis] = 0;
         }
-        // An offset that is negative by a mistake of the caller's finds no element.
+        // A negative offset is a bug of the caller; the lookup then finds no element.
         Some(usize::try_from(found).unwrap_or(usize::MAX))
     }
 
@@ -69,7 +69,7 @@ pub(super) fn signed_strides(dims: &[usize]) -> Vec<isize> {
     strides(dims).into_iter().map(usize::cast_signed).collect()
 }
 
-/// Strides that repeat an array of shape `from` over `to`, aligned at the last axis.
+/// Strides that broadcast an array of shape `from` to `to`, aligned at the last axis.
 pub(super) fn broadcast_strides(from: &[usize], to: &[usize]) -> Vec<isize> {
     let new = to.len().saturating_sub(from.len());
     let own = from.iter().zip(signed_strides(from)).map(|(&dim, stride)| if dim == 1 { 0 } else { stride });
@@ -77,12 +77,12 @@ pub(super) fn broadcast_strides(from: &[usize], to: &[usize]) -> Vec<isize> {
     std::iter::repeat_n(0, new).chain(own).collect()
 }
 
-/// The dimensions with one element along some axes.
+/// The dimensions, with length 1 for some axes.
 pub(super) fn without_axes(dims: &[usize], axes: &[usize]) -> Vec<usize> {
     dims.iter().enumerate().map(|(axis, &dim)| if axes.contains(&axis) { 1 } else { dim }).collect()
 }
 
-/// The shape that two shapes broadcast to, as numpy does.
+/// The shape that two shapes broadcast to by NumPy's rule.
 pub(super) fn broadcast_shapes(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
     let rank = a.len().max(b.len());
     let at = |dims: &[usize], i: usize| (i + dims.len()).checked_sub(rank).map_or(1, |i| dims[i]);
@@ -94,7 +94,7 @@ pub(super) fn broadcast_shapes(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
         .collect()
 }
 
-/// An array seen along one axis: `outer` times `len` elements, `inner` apart.
+/// An array viewed along one axis: `outer * inner` lanes of `len` elements, whose elements are `inner` apart.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lanes {
     pub(super) outer: usize,

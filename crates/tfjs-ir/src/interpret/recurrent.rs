@@ -1,4 +1,4 @@
-//! Rule of recurrences: one step after the other, for each row of the batch.
+//! Rule of recurrent layers: step by step, for each row of the batch.
 
 use super::{Evaluator, Rule, misfit, undefined};
 use crate::array::{Array, Data};
@@ -79,7 +79,7 @@ struct Weights<'a> {
     rnn: &'a Rnn,
     kernel: &'a [f64],
     recurrent: &'a [f64],
-    /// One row of columns, or the two of a GRU whose reset gate comes after the product.
+    /// One row of columns, or two for a GRU that applies the reset gate after the product.
     bias: Option<&'a [f64]>,
     units: usize,
     columns: usize,
@@ -93,7 +93,7 @@ impl Weights<'_> {
         let gate = |x: f64| apply(self.rnn.recurrent_activation, x);
         let bias = |row: usize, j: usize| self.bias.and_then(|b| b.get(row * columns + j)).copied().unwrap_or(0.0);
         let h = &states[0];
-        // What column `j` gets from the input, and from a state.
+        // The contribution to column `j` of the input, and of a state.
         let input = |j: usize| product(x, self.kernel, columns, j) + bias(0, j);
         let recur = |h: &[f64], j: usize| product(h, self.recurrent, columns, j);
         let each = |f: &dyn Fn(usize) -> f64| (0..units).map(f).collect::<Vec<f64>>();

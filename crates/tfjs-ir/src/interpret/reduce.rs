@@ -1,4 +1,4 @@
-//! Rules of reductions, positions of extremes, running sums and sorting.
+//! Rules of reductions, positions of extremes, cumulative functions and sorting.
 
 use super::elementwise::{larger, smaller};
 use super::offsets::{Lanes, Offsets, broadcast_shapes, without_axes};
@@ -58,7 +58,7 @@ impl Rule for Reduce {
     }
 }
 
-/// Folds each element into the one that `to` says, in order.
+/// Folds each element into the result at the offset that `to` gives, in order.
 fn fold<T: Copy>(
     cx: &Evaluator<'_>,
     values: &[T],
@@ -124,7 +124,7 @@ impl Rule for ArgReduce {
     }
 }
 
-/// The position in each lane of the first element than which none is better; 0 in an empty one.
+/// The position in each lane of the first element that no other is better than; 0 in an empty lane.
 fn positions<T>(
     cx: &Evaluator<'_>,
     values: &[T],
@@ -208,7 +208,7 @@ impl Rule for Sort {
 }
 
 impl Sort {
-    /// For each element of the result, the offset of the one that goes there.
+    /// For each element of the result, the offset of the operand's element that it takes.
     fn order<T>(
         &self,
         cx: &Evaluator<'_>,

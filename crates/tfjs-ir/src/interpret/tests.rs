@@ -1,4 +1,4 @@
-//! Small tables of what each rule computes.
+//! Tables of results for each rule.
 
 use super::*;
 use crate::build::{Builder, Loop};
@@ -22,7 +22,7 @@ use tfjs_manifest::Kind;
 const NAN: f64 = f64::NAN;
 const INF: f64 = f64::INFINITY;
 
-/// Builds a program of inputs like these and evaluates it.
+/// Builds a program with inputs of these types and evaluates it.
 fn try_eval(inputs: &[Array], build: impl FnOnce(&mut Builder, &[Value]) -> Result<Vec<Value>>) -> Result<Vec<Array>> {
     let mut b = Builder::default();
     let mut values = Vec::new();
@@ -400,7 +400,7 @@ fn gated_recurrences() {
         inputs.extend(std::iter::repeat_n(floats(&[1, 1], &[2.0]), cell.states()));
         eval(&inputs, |b, v| b.push(prim, v)).into_iter().map(|array| array.to_floats().unwrap()[0]).collect::<Vec<_>>()
     };
-    // Gates are cut to 0.5: c = 0.5 * 2 + 0.5 * (3 + 1), h = 0.5 c.
+    // Gates are clipped to 0.5: c = 0.5 * 2 + 0.5 * (3 + 1), h = 0.5 c.
     assert_eq!(run(Cell::Lstm, None), [1.5, 1.5, 1.5, 3.0]);
     // 0.5 * 2 + 0.5 * (3 + 0.5 * 0.5 * 2).
     assert_eq!(run(Cell::Gru, None), [2.75, 2.75, 2.75]);
@@ -468,7 +468,7 @@ fn text() {
 
 #[test]
 fn tokens_in_buckets() {
-    // What TensorFlow computes: `to_hash_bucket_fast`, `to_hash_bucket_strong`, `sparse.cross_hashed`.
+    // Computed by TensorFlow: `to_hash_bucket_fast`, `to_hash_bucket_strong`, `sparse.cross_hashed`.
     let none = |tokens| Arc::new(Vocabulary::new(tokens, 0));
     let dealt = |tokens, spread| Lookup {
         vocabulary: none(tokens),
@@ -511,7 +511,7 @@ fn counters_sizes_and_random_numbers() {
     close(&found[4], &[3], &[0, 1, 2].map(|i| f64::from(stream.uniform(i))));
 }
 
-/// A counter and a weight that moves towards its input; `past` is a symbol of the state alone.
+/// A counter and a weight that moves towards its input; the symbol `past` occurs in the state only.
 fn stateful() -> Program {
     let mut b = Builder::default();
     let past = b.dims().symbol("past");
@@ -539,7 +539,7 @@ fn weights_and_states_are_replaced() {
     close(&found.outputs[0], &[2], &[4.0, 5.0]);
     close(&found.updates[0].1, &[2], &[4.0, 5.0]);
     close(found.updated(program.updates[1].target).unwrap(), &[], &[13.0]);
-    // Without states nothing says how long they are.
+    // Without states the length of their axis is unknown.
     let error = interpret(&program, &Inputs { states: None, ..call.clone() }).unwrap_err();
     assert_eq!(error.kind(), Kind::Misuse);
     let error = interpret(&program, &Inputs { slots: vec![], ..call.clone() }).unwrap_err();
@@ -579,7 +579,7 @@ fn hostile_sizes_are_limits() {
     assert_eq!(huge(usize::MAX >> 1, u64::MAX), Err(Kind::Limit));
     assert_eq!(huge(100, 10_000), Err(Kind::Limit));
     assert!(huge(100, 30_000).is_ok());
-    // A loop of nothing, 2^60 times.
+    // A loop of 2^60 steps with an empty body.
     let mut b = Builder::default();
     let length = b.number(1 << 60);
     let x = b.scalar(ElementType::F32, 0.0).unwrap();

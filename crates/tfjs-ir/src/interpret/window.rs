@@ -1,4 +1,4 @@
-//! Rules of pools, and the elements that a window sees.
+//! Rules of pools, and the elements that a window covers.
 
 use super::elementwise::larger;
 use super::{Evaluator, Rule, misfit, take, undefined};
@@ -7,24 +7,23 @@ use crate::prim::window::{Pool, PoolOp};
 use crate::window::Window;
 use tfjs_manifest::{Error, Result};
 
-/// Which elements of an axis the windows over it see.
+/// The elements of an axis that each window covers.
 pub(super) struct Taps {
     window: Window,
     input: usize,
     before: usize,
 }
 
-/// The elements that windows over an axis of `input` elements see.
+/// For windows over an axis of `input` elements.
 pub(super) fn taps(window: &Window, input: usize) -> Taps {
     Taps { window: *window, input, before: window.pads(input).before }
 }
 
 impl Taps {
-    /// The elements that an output sees, each with its position in the window, in order. What is outside of the axis is
-    /// left out.
+    /// The elements in the window of an output, each with its position in the window, in order. Padding is skipped.
     pub(super) fn at(&self, output: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
         let Taps { window: Window { size, stride, dilation, .. }, input, before } = *self;
-        // Element `start + k * dilation - before` for the positions `k` for which it exists.
+        // Element `start + k * dilation - before` for the positions `k` that are not padding.
         let start = output * stride;
         let first = before.saturating_sub(start).div_ceil(dilation);
         let end = (input + before).saturating_sub(start).div_ceil(dilation).min(size);

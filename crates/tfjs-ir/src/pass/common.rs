@@ -1,6 +1,7 @@
 //! Merges nodes that compute the same value.
 //!
-//! Random numbers, opaque functions and states stay apart. So do primitives of text, whose attributes are large.
+//! Random numbers, opaque functions and states are never merged, and neither are text primitives: their attributes are
+//! large.
 
 use super::copy::{Copy, with_body};
 use crate::prim::attribute::Writer;
@@ -12,7 +13,7 @@ use tfjs_manifest::{Error, Result};
 /// Constants of up to this many elements are compared by their elements; larger ones are equal only to themselves.
 const SMALL: usize = 16;
 
-/// A program in which nodes of the same primitive on the same operands are one. Nodes that are no longer read go.
+/// Merges nodes that apply the same primitive to the same operands. Nodes that become unused are removed.
 ///
 /// # Errors
 /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for a program that does not verify.
@@ -46,7 +47,7 @@ fn merge<'a>(program: &Program, block: &'a Block) -> Result<Copy<'a>> {
     Ok(copy)
 }
 
-/// A text that is equal for equal attributes only; `None` for a primitive that stays apart.
+/// A text that is equal only for equal attributes; `None` for a primitive that is never merged.
 fn attributes(program: &Program, prim: &Prim) -> Option<String> {
     if matches!(prim, Prim::Random(_) | Prim::Opaque(_) | Prim::State(_)) || prim.class() == Class::Host {
         return None;

@@ -1,4 +1,4 @@
-//! Evaluates nodes that read constants only.
+//! Folds constants: evaluates nodes that read constants only.
 
 use super::copy::{Copy, with_body};
 use crate::array::Array;
@@ -11,8 +11,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tfjs_manifest::{Error, Result};
 
-/// A program in which each node that reads constants only is a constant, if it is within the budget. What fails, or
-/// depends on the dimensions of a call, stays as it is.
+/// Replaces each node that reads constants only by a constant, within the budget. A node that fails, or depends on the
+/// dimensions of a call, is kept.
 ///
 /// # Errors
 /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for a program that does not verify.
@@ -27,7 +27,7 @@ pub fn constants(program: &Program, budget: Budget) -> Result<Program> {
 
 struct Folding<'a> {
     program: &'a Program,
-    /// The dimensions that are numbers.
+    /// The values of the constant dimensions.
     bound: &'a Bound,
     budget: Budget,
     constants: Vec<Arc<Array>>,

@@ -11,17 +11,17 @@ use tfjs_manifest::{Error, Result};
 pub(super) struct Copy<'a> {
     from: &'a Block,
     to: Block,
-    /// The new value of each old one that there is.
+    /// The new value of each copied value, by its old number.
     values: Vec<Option<Value>>,
 }
 
 impl<'a> Copy<'a> {
-    /// Nothing is copied yet.
+    /// Starts with an empty block.
     pub(super) fn new(from: &'a Block) -> Self {
         Copy { from, to: Block::default(), values: vec![None; from.values.len()] }
     }
 
-    /// Parameters are copied, but nothing else.
+    /// Starts with the parameters only.
     pub(super) fn with_parameters(from: &'a Block) -> Result<Self> {
         let mut copy = Copy::new(from);
         from.parameters.iter().try_for_each(|&old| copy.parameter(old))?;
@@ -51,7 +51,7 @@ impl<'a> Copy<'a> {
         node.operands.iter().map(|&old| self.read(old)).collect()
     }
 
-    /// Adds a node that computes these old values.
+    /// Adds a node whose results are the copies of these old values.
     pub(super) fn push(&mut self, prim: Prim, operands: Vec<Value>, results: &[Value], origin: OriginId) -> Result<()> {
         let node = u32::try_from(self.to.nodes.len()).map_err(|_| Error::limit("more than 2^32 nodes"))?;
         let results = results.iter().map(|&old| self.define(old, Some(node))).collect::<Result<Vec<_>>>()?;
@@ -59,7 +59,7 @@ impl<'a> Copy<'a> {
         Ok(())
     }
 
-    /// An old value is a new one that is there already.
+    /// Maps an old value to an existing new one.
     pub(super) fn replace(&mut self, old: Value, new: Value) {
         self.values[old.index()] = Some(new);
     }
@@ -76,7 +76,7 @@ impl<'a> Copy<'a> {
         Ok(new)
     }
 
-    /// The finished block, with these old values as its results.
+    /// Finishes the block, with the copies of these values as its results.
     pub(super) fn finish(mut self, results: &[Value]) -> Result<Block> {
         self.to.results = results.iter().map(|&old| self.read(old)).collect::<Result<_>>()?;
         Ok(self.to)
@@ -88,7 +88,7 @@ impl<'a> Copy<'a> {
     }
 }
 
-/// The primitive with another body, if it is a loop.
+/// The primitive with its body replaced, if it is a loop.
 pub(super) fn with_body(prim: &Prim, body: impl FnOnce(&Block) -> Result<Block>) -> Result<Prim> {
     Ok(match prim {
         Prim::Scan(scan) => Scan { body: Arc::new(body(&scan.body)?), ..scan.clone() }.into(),

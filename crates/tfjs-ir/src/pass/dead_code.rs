@@ -1,6 +1,6 @@
 //! Removes nodes, loop values and constants that are never read.
 //!
-//! An unused opaque function is removed too. So is an unused lookup: what it would have rejected is then accepted.
+//! Unused opaque functions are removed too, and so are unused lookups, whose errors on invalid data then do not occur.
 
 use super::copy::Copy;
 use crate::prim::Prim;
@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tfjs_manifest::{Error, Result};
 
-/// A program without unused nodes and constants. Its inputs, weights and states stay.
+/// Removes unused nodes and constants. Inputs, weights and states stay.
 ///
 /// # Errors
 /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for a program that does not verify.
@@ -25,10 +25,10 @@ pub fn dead_code(program: &Program) -> Result<Program> {
     Ok(Program { constants: kept, ..super::with_body(program, body, value)? })
 }
 
-/// What of a block is read.
+/// The parts of a block that are read.
 struct Live {
     values: Vec<bool>,
-    /// What stays of each loop that is read, by the index of its node.
+    /// The parts that stay of each loop that is read, by the index of its node.
     loops: HashMap<usize, LiveLoop>,
 }
 
@@ -61,7 +61,7 @@ impl Live {
         self.values[value.index()]
     }
 
-    /// Copies what is read; `parameters` are those that stay, by position.
+    /// Copies the parts that are read. `parameters` are the positions of the parameters that stay.
     fn copy<'a>(&self, block: &'a Block, parameters: &[usize]) -> Result<Copy<'a>> {
         let mut copy = Copy::new(block);
         parameters.iter().try_for_each(|&i| copy.parameter(block.parameters[i]))?;
@@ -78,10 +78,10 @@ impl Live {
     }
 }
 
-/// What of a loop is read.
+/// The parts of a loop that are read.
 struct LiveLoop {
     body: Live,
-    /// The positions of operands that stay: carries whose value matters, sequences and invariants that the body reads.
+    /// The positions of the operands that stay: carries that are read, sequences and invariants that the body reads.
     operands: Vec<usize>,
     /// The positions of results that stay.
     results: Vec<usize>,
@@ -96,7 +96,7 @@ impl LiveLoop {
             let roots: Vec<Value> = results.iter().map(|&i| body.results[i]).collect();
             let live = Live::of(body, &roots);
             let reads = |i: usize| live.reads(body.parameters[i]);
-            // A carry that a step reads must be computed by the step before.
+            // If a step reads a carry, the previous step must compute it.
             match (0..*carries).find(|&i| !stays[i] && reads(i)) {
                 Some(i) => stays[i] = true,
                 None => {
@@ -124,7 +124,7 @@ impl LiveLoop {
     }
 }
 
-/// The constants that are read, with new numbers.
+/// The constants that are read, renumbered.
 struct Constants<'a> {
     old: &'a [Arc<crate::array::Array>],
     new: Vec<Arc<crate::array::Array>>,

@@ -1,8 +1,8 @@
-//! Passes: programs that compute the same with fewer nodes.
+//! Passes: rewrite a program to compute the same with fewer nodes.
 //!
 //! A pass keeps inputs, weights, states, outputs, updates and guards. It never changes the type of a value that it
-//! keeps, so no guard becomes necessary that was not there. The program must [verify](crate::verify::verify); with
-//! another one a pass may panic.
+//! keeps, so no new guard becomes necessary. The program must [verify](crate::verify::verify); otherwise a pass may
+//! panic.
 
 mod common;
 mod constants;
@@ -18,7 +18,7 @@ pub use movement::movement;
 use crate::program::{Program, Update, Value};
 use tfjs_manifest::Result;
 
-/// A program with another body. `value` gives the new number of each result and updated value of the old one.
+/// Replaces the body of a program. `value` maps the old results and updated values to the new ones.
 fn with_body(
     program: &Program,
     body: crate::program::Block,

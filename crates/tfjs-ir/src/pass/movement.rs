@@ -7,7 +7,7 @@ use crate::prim::layout::{Reshape, Transpose};
 use crate::program::{Block, Program, Value};
 use tfjs_manifest::{Error, Result};
 
-/// A program in which two rearrangements of one kind are one, or none. What is no longer read stays, for
+/// Merges two consecutive rearrangements of one kind into one, or removes both. Nodes that become unused stay, for
 /// [`dead_code`](super::dead_code).
 ///
 /// # Errors
@@ -39,15 +39,15 @@ fn cancel<'a>(block: &'a Block, dims: &mut Dims) -> Result<Copy<'a>> {
     Ok(copy)
 }
 
-/// What does the same as a rearrangement.
+/// The simpler form of a rearrangement.
 enum Simpler {
-    /// A value that is there already.
+    /// An existing value.
     Value(Value),
-    /// One primitive of an earlier value.
+    /// One primitive applied to an earlier value.
     Node(Prim, Value),
 }
 
-/// What does the same as this primitive on `x`, if it is a rearrangement that can be simpler.
+/// The simpler form of this primitive on `x`, if it is a rearrangement and has one.
 fn simpler(block: &Block, dims: &mut Dims, prim: &Prim, x: Value) -> Option<Simpler> {
     let inner = block.node_of(x).and_then(|node| Some((&node.prim, *node.operands.first()?)));
     match (prim, inner) {
@@ -69,7 +69,7 @@ fn simpler(block: &Block, dims: &mut Dims, prim: &Prim, x: Value) -> Option<Simp
             if block.ty(from).dims == outer.dims {
                 return Some(Simpler::Value(from));
             }
-            // Where equality rests on a guard of the step in between, the step stays.
+            // If the equality depends on a guard of the step in between, the step stays.
             let same = same_count(dims, &block.ty(from).dims, &outer.dims);
             same.then(|| Simpler::Node(Reshape { dims: outer.dims.clone() }.into(), from))
         }
@@ -82,7 +82,7 @@ fn simpler(block: &Block, dims: &mut Dims, prim: &Prim, x: Value) -> Option<Simp
     }
 }
 
-/// Whether two shapes certainly have as many elements.
+/// Whether two shapes certainly have the same number of elements.
 fn same_count(dims: &mut Dims, a: &[Dim], b: &[Dim]) -> bool {
     matches!((dims.product(a), dims.product(b)), (Ok(a), Ok(b)) if a == b)
 }

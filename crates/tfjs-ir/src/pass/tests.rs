@@ -1,4 +1,4 @@
-//! Passes keep what a program computes, to the bit.
+//! Passes preserve the results of a program bit by bit.
 
 use super::*;
 use crate::arbitrary::Taste;
@@ -56,7 +56,7 @@ fn finish(b: Builder, values: &[Value]) -> Program {
 }
 
 #[test]
-fn loops_lose_what_is_not_read() {
+fn loops_lose_unread_values() {
     let mut b = Builder::default();
     let x = input(&mut b);
     let batch = b.dims_of(x)[0];

@@ -11,19 +11,19 @@ use tfjs_manifest::Result;
 macro_rules! for_each_activation {
     ($callback:path) => {
         $callback! {
-            /// `min(x, max)` above the threshold, `negative_slope * (x - threshold)` at and below it.
+            /// `min(x, max)` above the threshold, `negative_slope * (x - threshold)` otherwise.
             Relu {
-                /// The ceiling; infinity for none.
+                /// The maximum; infinity for none.
                 max: f64,
                 /// The slope below the threshold.
                 negative_slope: f64,
-                /// Where the function leaves the floor.
+                /// The threshold between the two parts.
                 threshold: f64,
             } = "relu", |x| {
                 if x >= max {
                     max
                 } else if x <= threshold {
-                    // Without a slope the floor is flat, even at negative infinity.
+                    // With slope 0 the result is 0, even at negative infinity.
                     if negative_slope == 0.0 { 0.0 } else { negative_slope * (x - threshold) }
                 } else {
                     x
@@ -40,10 +40,10 @@ macro_rules! for_each_activation {
             };
             /// `1 / (1 + exp(-x))`.
             Sigmoid {} = "sigmoid", |x| 1.0 / (1.0 + (-x).exp());
-            /// `clip(slope * x + offset, 0, 1)`: with 0.2 and 0.5 what TensorFlow.js, Keras 1 and Keras 2 call hard
-            /// sigmoid, with 1/6 and 0.5 what Keras 3 does, with 0.5 and 0.5 the sparse sigmoid.
+            /// `clip(slope * x + offset, 0, 1)`: with 0.2 and 0.5 the hard sigmoid of TensorFlow.js, Keras 1 and Keras
+            /// 2, with 1/6 and 0.5 that of Keras 3, with 0.5 and 0.5 the sparse sigmoid.
             HardSigmoid {
-                /// The slope between the borders.
+                /// The slope between the bounds.
                 slope: f64,
                 /// The value at 0.
                 offset: f64,
@@ -105,7 +105,7 @@ macro_rules! for_each_activation {
             } = "squareplus", |x| (x + (x * x + b).sqrt()) / 2.0;
             /// `x > threshold -> x; else value`.
             Threshold {
-                /// The border.
+                /// The threshold.
                 threshold: f64,
                 /// The value at and below it.
                 value: f64,
@@ -182,9 +182,9 @@ impl Activation {
 }
 
 primitive! {
-    /// An activation function of each element.
+    /// Applies an activation function to each element.
     Activate {
-        /// Which.
+        /// The function.
         function: Activation,
     }
     infer(self, _cx, operands) {

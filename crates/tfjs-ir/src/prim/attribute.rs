@@ -1,4 +1,4 @@
-//! The text form of attributes: `name=value` pairs, written and read by one trait.
+//! The text form of attributes: `name=value` pairs. One trait writes and parses them.
 
 use crate::dim::{Dim, Dims};
 use crate::program::{Block, ConstId, OpaqueId, Origin, SlotId, StateId};
@@ -13,7 +13,7 @@ pub trait Attribute: Sized {
     /// Writes the value.
     fn write(&self, out: &mut Writer<'_>);
 
-    /// Reads what [`write`](Attribute::write) has written.
+    /// Parses what [`write`](Attribute::write) has written.
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for other text.
@@ -25,17 +25,17 @@ pub trait Attribute: Sized {
 pub struct Writer<'a> {
     /// The dimension expressions.
     pub dims: &'a Dims,
-    /// Where nodes come from.
+    /// The origins of nodes.
     pub origins: &'a [Origin],
-    /// What is written so far.
+    /// The text so far.
     pub text: String,
-    /// How far lines of nested blocks are indented.
+    /// The indentation of nested blocks.
     pub indent: usize,
     first: bool,
 }
 
 impl<'a> Writer<'a> {
-    /// Nothing is written yet.
+    /// An empty writer.
     pub fn new(dims: &'a Dims, origins: &'a [Origin], indent: usize) -> Self {
         Writer { dims, origins, text: String::new(), indent, first: true }
     }
@@ -56,10 +56,10 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Reads attributes from the text form of a program.
+/// Parses attributes from the text form of a program.
 #[derive(Debug)]
 pub struct Reader<'a> {
-    /// What is left to read.
+    /// The text that is not parsed yet.
     pub rest: &'a str,
     /// The number of the line, from 1.
     pub line: usize,
@@ -81,10 +81,10 @@ impl<'a> Reader<'a> {
         self.first = true;
     }
 
-    /// Reads `name=value`.
+    /// Parses `name=value`.
     ///
     /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if something else stands there.
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for any other text.
     pub fn attribute<T: Attribute>(&mut self, name: &str) -> Result<T> {
         if !std::mem::take(&mut self.first) {
             self.expect(",")?;
@@ -102,7 +102,7 @@ impl<'a> Reader<'a> {
         self.rest = trimmed;
     }
 
-    /// Whether this text comes next; it is skipped then.
+    /// Skips this text if it comes next, and returns whether it did.
     pub fn take(&mut self, text: &str) -> bool {
         self.skip_space();
         match self.rest.strip_prefix(text) {
@@ -117,7 +117,7 @@ impl<'a> Reader<'a> {
     /// Skips this text.
     ///
     /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if something else stands there.
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for any other text.
     pub fn expect(&mut self, text: &str) -> Result<()> {
         if self.take(text) { Ok(()) } else { Err(self.error(&format!("`{text}`"))) }
     }
@@ -138,7 +138,7 @@ impl<'a> Reader<'a> {
         Ok(word)
     }
 
-    /// The text of an expression: up to a comma or a closing bracket that it has not opened itself.
+    /// The text of an expression: up to a comma or an unmatched closing bracket.
     pub fn expression(&mut self) -> &'a str {
         self.skip_space();
         let mut depth = 0usize;
@@ -156,7 +156,7 @@ impl<'a> Reader<'a> {
         text.trim_end()
     }
 
-    /// A string in quotes, with backslashes before quotes and backslashes.
+    /// A quoted string, with backslashes before quotes and backslashes.
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there is none.
@@ -176,7 +176,7 @@ impl<'a> Reader<'a> {
                         let code = self.rest[at + 2..].split_once('}').map(|(code, _)| code);
                         let c = code.and_then(|code| char::from_u32(u32::from_str_radix(code, 16).ok()?));
                         out.push(c.ok_or_else(|| self.error("a character as `\\u{hex}`"))?);
-                        // Behind the closing brace.
+                        // Skip to after the closing brace.
                         chars.by_ref().take_while(|(_, c)| *c != '}').for_each(drop);
                     }
                     Some((_, c)) => out.push(c),
@@ -188,14 +188,14 @@ impl<'a> Reader<'a> {
         Err(self.error("the end of a string"))
     }
 
-    /// What was expected, and what stands there.
+    /// An error that names what was expected and what was found.
     pub fn error(&self, expected: &str) -> Error {
         let found: String = self.rest.lines().next().unwrap_or("").chars().take(40).collect();
         Error::malformed(format!("line {}: expected {expected}, found `{found}`", self.line))
     }
 }
 
-/// A string in quotes; characters that act on a terminal are written `\u{hex}`.
+/// A quoted string; characters that act on a terminal are written `\u{hex}`.
 pub(crate) fn quote(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
@@ -291,7 +291,7 @@ impl Attribute for Type {
 
 impl Attribute for Window {
     fn write(&self, out: &mut Writer<'_>) {
-        // In brackets, because a padding of its own has a comma.
+        // In brackets, because explicit padding contains a comma.
         out.text(&format!("({self})"));
     }
 

@@ -1,4 +1,4 @@
-//! Loops over an axis, and functions of the caller's own.
+//! Loops over an axis, and opaque functions of the caller.
 
 use super::primitive;
 use crate::dim::Dim;
@@ -10,10 +10,10 @@ use tfjs_manifest::{Error, Result};
 primitive! {
     /// A loop that carries values from step to step.
     ///
-    /// Operands: the initial carries, the sequences, the invariants. At each step the body gets the carries, the
-    /// element of each sequence at this step (without its axis), and the invariants; it gives the next carries, then
-    /// what is collected. Results: the final carries, then what was collected, stacked along `axis` at the positions
-    /// the steps have.
+    /// Operands: the initial carries, the sequences, the invariants. At each step the body takes the carries, the slice
+    /// of each sequence at this step (without its axis), and the invariants; it returns the next carries, then the
+    /// values to collect. Results: the final carries, then the collected values, stacked along `axis` at the positions
+    /// of their steps.
     Scan {
         /// The number of carries.
         carries: usize,
@@ -25,7 +25,7 @@ primitive! {
         axis: usize,
         /// Whether it runs from the last step to the first.
         reverse: bool,
-        /// One step.
+        /// The body: one step.
         body: Arc<Block>,
     }
     infer(self, cx, operands) {
@@ -74,9 +74,9 @@ fn fits(cx: &mut super::infer::Infer<'_>, found: &Type, expected: &Type) -> bool
 }
 
 primitive! {
-    /// A function of the caller's own, which a runtime knows by its number. Nothing is known of it but its types.
+    /// A function of the caller, which a runtime finds by its number. Only its types are known.
     Opaque {
-        /// Which function.
+        /// The function.
         function: OpaqueId,
         /// The types of its results.
         results: Vec<Type>,

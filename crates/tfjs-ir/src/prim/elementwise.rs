@@ -1,4 +1,4 @@
-//! Element by element: functions of one and two operands, comparisons, choices, casts. Shapes broadcast as numpy's.
+//! Elementwise functions of one and two operands, comparisons, selections, casts. Shapes broadcast by NumPy's rule.
 
 use super::infer::{of_element, same_element, take};
 use super::{primitive, words};
@@ -14,11 +14,11 @@ words! {
         Abs = "abs",
         /// -1, 0 or 1; NaN stays NaN.
         Sign = "sign",
-        /// The next whole number down.
+        /// The largest whole number that is not larger.
         Floor = "floor",
-        /// The next whole number up.
+        /// The smallest whole number that is not smaller.
         Ceil = "ceil",
-        /// The nearest whole number, halves to the even one.
+        /// The nearest whole number, ties to even.
         RoundEven = "round_even",
         /// `exp(x)`.
         Exp = "exp",
@@ -68,9 +68,9 @@ words! {
 }
 
 primitive! {
-    /// A function of each element.
+    /// Applies a function to each element.
     Unary {
-        /// Which.
+        /// The function.
         op: UnaryOp,
     }
     infer(self, _cx, operands) {
@@ -97,33 +97,33 @@ words! {
         Sub = "sub",
         /// `a * b`.
         Mul = "mul",
-        /// `a / b`, of floating point.
+        /// `a / b`; floating point only.
         Div = "div",
-        /// `floor(a / b)`. Of integers, anything divided by 0 is 0.
+        /// `floor(a / b)`. For integers, 0 if `b` is 0.
         FloorDiv = "floor_div",
-        /// `a - b * floor(a / b)`: the sign of the divisor, as in Python. Of integers, anything modulo 0 is 0.
+        /// `a - b * floor(a / b)`: the sign of the divisor, as in Python. For integers, 0 if `b` is 0.
         Mod = "mod",
         /// `a ^ b`.
         Pow = "pow",
-        /// The larger; NaN if one is NaN.
+        /// The larger; NaN if either is NaN.
         Max = "max",
-        /// The smaller; NaN if one is NaN.
+        /// The smaller; NaN if either is NaN.
         Min = "min",
-        /// The angle of the point `(b, a)`, of floating point.
+        /// The angle of the point `(b, a)`; floating point only.
         Atan2 = "atan2",
-        /// Both, of truth values and integers.
+        /// Both: logical for truth values, bitwise for integers.
         And = "and",
-        /// One or both, of truth values and integers.
+        /// One or both: logical for truth values, bitwise for integers.
         Or = "or",
-        /// Exactly one, of truth values and integers.
+        /// Exactly one: logical for truth values, bitwise for integers.
         Xor = "xor",
     }
 }
 
 primitive! {
-    /// A function of pairs of elements.
+    /// Applies a function to pairs of elements.
     Binary {
-        /// Which.
+        /// The function.
         op: BinaryOp,
     }
     infer(self, cx, operands) {
@@ -161,9 +161,9 @@ words! {
 }
 
 primitive! {
-    /// A comparison of pairs of elements.
+    /// Compares pairs of elements.
     Compare {
-        /// Which.
+        /// The comparison.
         op: CompareOp,
     }
     infer(self, cx, operands) {
@@ -186,8 +186,8 @@ primitive! {
 }
 
 primitive! {
-    /// Elements of another type. Floating point becomes an integer by cutting towards zero; NaN becomes 0 and numbers
-    /// out of range the nearest that fits. Truth values become 0 and 1; numbers other than 0 become true.
+    /// Converts elements to another type. Floating point is truncated towards zero to an integer; NaN becomes 0 and
+    /// numbers out of range are clamped. Truth values become 0 and 1; numbers other than 0 become true.
     Cast {
         /// The element type of the result.
         to: ElementType,

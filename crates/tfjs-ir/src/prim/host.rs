@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tfjs_manifest::{Error, Result};
 
-/// The tokens of a vocabulary and the index of each.
+/// The tokens of a vocabulary, each with its index.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Vocabulary {
     tokens: Tokens,
@@ -35,14 +35,14 @@ impl Tokens {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no tokens.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
 impl Vocabulary {
-    /// Tokens whose indices start at `first`. The first of equal tokens counts.
+    /// A vocabulary whose indices start at `first`. A repeated token has the index of its first occurrence.
     pub fn new(tokens: Tokens, first: usize) -> Self {
         let (mut text_index, mut number_index) = (HashMap::new(), HashMap::new());
         match &tokens {
@@ -66,12 +66,12 @@ impl Vocabulary {
         self.first
     }
 
-    /// The index of a token of text.
+    /// The index of a text token.
     pub fn of_text(&self, token: &str) -> Option<usize> {
         self.text_index.get(token).copied()
     }
 
-    /// The index of a token that is a number.
+    /// The index of a number token.
     pub fn of_number(&self, token: i64) -> Option<usize> {
         self.number_index.get(&token).copied()
     }
@@ -82,7 +82,7 @@ impl Attribute for Arc<Vocabulary> {
         self.first.write(out);
         out.text(":");
         match &self.tokens {
-            // No token shows of which kind it is.
+            // An empty list must name the kind of its tokens.
             Tokens::Text(tokens) if tokens.is_empty() => out.text("text[]"),
             Tokens::Text(tokens) => tokens.write(out),
             Tokens::Numbers(tokens) => tokens.write(out),
@@ -100,23 +100,23 @@ impl Attribute for Arc<Vocabulary> {
     }
 }
 
-/// What becomes of a token that is not in the vocabulary.
+/// How a token that is not in the vocabulary is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unknown {
     /// The call fails, naming the token.
     Error,
-    /// One of `count` indices from `first` on.
+    /// The token gets one of `count` indices, which start at `first`.
     Index {
         /// The first index.
         first: usize,
-        /// How many there are, at least 1.
+        /// The number of indices, at least 1.
         count: usize,
-        /// Which token gets which.
+        /// How a token's index is chosen.
         spread: Spread,
     },
 }
 
-/// How tokens are dealt out over indices. A number is hashed as its decimal digits.
+/// How tokens are distributed over indices. A number is hashed as its decimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spread {
     /// A number modulo the count of indices. Text has a single index.
@@ -167,13 +167,13 @@ primitive! {
     Lookup {
         /// The vocabulary.
         vocabulary: Arc<Vocabulary>,
-        /// What becomes of other tokens.
+        /// How other tokens are treated.
         unknown: Unknown,
-        /// The text of the token that means nothing, if there is one: its index is `masked`.
+        /// The mask token, if it is text: its index is `masked`.
         mask_text: Option<String>,
-        /// The number that means nothing, if there is one.
+        /// The mask token, if it is a number.
         mask_number: Option<i64>,
-        /// The index of the token that means nothing.
+        /// The index of the mask token.
         masked: i64,
     }
     infer(self, _cx, operands) {
@@ -199,7 +199,7 @@ primitive! {
     ToText {
         /// The vocabulary.
         vocabulary: Arc<Vocabulary>,
-        /// The position in the vocabulary of the token for indices outside of it; without one the call fails.
+        /// The position in the vocabulary of the token for indices outside it; without one the call fails.
         unknown: Option<usize>,
     }
     infer(self, _cx, operands) {
@@ -211,14 +211,14 @@ primitive! {
 }
 
 primitive! {
-    /// The bucket of each combination of tokens, one from each operand, as `i64`. Operands: text or integers of one
-    /// shape, at least one. An integer is its own fingerprint.
+    /// The bucket of each combination of tokens, one from each operand, as `i64`. There is at least one operand; all
+    /// have one shape and hold text or integers. An integer is its own fingerprint.
     Cross {
         /// The number of buckets, at least 1.
         buckets: usize,
     }
     infer(self, cx, operands) {
-        let Some(first) = operands.first() else { return Err(Error::bug("a crossing of nothing")) };
+        let Some(first) = operands.first() else { return Err(Error::bug("a crossing without operands")) };
         for x in operands {
             if x.element != ElementType::String && !x.element.is_integer() {
                 return Err(Error::bug(format!("a crossing of `{}`", x.element)));

@@ -1,4 +1,4 @@
-//! By index: gather and its transpose, one-hot rows.
+//! Indexing: gather and its transpose, one-hot rows.
 
 use super::infer::{same_element, take};
 use super::{primitive, words};
@@ -7,20 +7,20 @@ use crate::ty::{ElementType, Type};
 use tfjs_manifest::{Error, Result};
 
 words! {
-    /// What happens to an index outside of its axis.
+    /// How an index outside its axis is treated.
     Bounds {
         /// The call fails, naming the index.
         Error = "error",
-        /// The nearest index is taken.
+        /// The index is clamped to the axis.
         Clamp = "clamp",
     }
 }
 
 impl Bounds {
-    /// The row of an axis of `len` elements that an index means.
+    /// The row that an index selects on an axis of `len` elements.
     ///
     /// # Errors
-    /// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for an index without a row.
+    /// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for an index outside the axis, unless it is clamped.
     pub fn row(self, index: i64, len: usize) -> Result<usize> {
         let found = usize::try_from(index).ok().filter(|&row| row < len);
         match (found, self, len.checked_sub(1)) {
@@ -40,7 +40,7 @@ primitive! {
     Gather {
         /// The axis.
         axis: usize,
-        /// What happens to an index outside of it.
+        /// How an index outside it is treated.
         bounds: Bounds,
     }
     infer(self, cx, operands) {
@@ -55,9 +55,9 @@ primitive! {
 
 primitive! {
     /// `base` with slices added along an axis: the transpose of [`Gather`]. Operands: base, indices, slices. Indices
-    /// outside of the axis are clamped to it.
+    /// outside the axis are clamped to it.
     ScatterAdd {
-        /// The axis of `base`; in `slices`, the dimensions of the indices stand in its place.
+        /// The axis of `base`; in `slices`, the dimensions of the indices replace it.
         axis: usize,
     }
     infer(self, cx, operands) {
@@ -75,8 +75,8 @@ primitive! {
 }
 
 primitive! {
-    /// A row for each index: 1 at the index, 0 elsewhere; all 0 for an index outside of the row. The row is
-    /// a new last axis.
+    /// A row for each index: 1 at the index, 0 elsewhere; all 0 for an index outside the row. The row is a new last
+    /// axis.
     OneHot {
         /// The length of a row.
         depth: Dim,

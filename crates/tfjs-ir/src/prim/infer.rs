@@ -1,4 +1,4 @@
-//! What inference of types knows and may record: dimensions, guards, and the program's tables.
+//! The context of type inference: dimensions, guards, and the program's tables.
 
 use crate::array::Array;
 use crate::dim::{Dim, Dims, Relation};
@@ -10,17 +10,17 @@ use tfjs_manifest::{Error, Kind, Result};
 
 /// The context of a primitive's inference.
 ///
-/// Two dimensions may be equal, different, or not known to be either before the inputs are. In the last case
-/// inference goes on with the simpler of the two and records a [`Guard`], which is checked when inputs are given.
+/// Two dimensions may be certainly equal, certainly different, or neither until the inputs are known. In the last case
+/// inference continues with the simpler of the two and records a [`Guard`], which is checked when the inputs are known.
 #[derive(Debug)]
 pub struct Infer<'a> {
     /// The dimension expressions.
     pub dims: &'a mut Dims,
     /// The guards recorded so far.
     pub guards: &'a mut Vec<Guard>,
-    /// Their conditions.
+    /// The conditions of `guards`.
     pub guarded: &'a mut HashSet<Check>,
-    /// Where the node comes from.
+    /// The origin of the node.
     pub origin: OriginId,
     /// The program's inputs.
     pub inputs: &'a [Input],
@@ -33,14 +33,15 @@ pub struct Infer<'a> {
 }
 
 impl Infer<'_> {
-    /// Records a condition that must hold when the dimensions are known. The first that needs it is named if it does not.
+    /// Records a condition that must hold when the dimensions are known. If it fails, the error names the first node
+    /// that recorded it.
     pub fn guard(&mut self, check: Check) {
         if self.guarded.insert(check) {
             self.guards.push(Guard { check, origin: self.origin });
         }
     }
 
-    /// One dimension that is both; `None` if they differ.
+    /// The common dimension of two that must be equal; `None` if they certainly differ.
     pub fn same(&mut self, a: Dim, b: Dim) -> Option<Dim> {
         match self.dims.relation(a, b) {
             Relation::Same => Some(a),
@@ -54,7 +55,7 @@ impl Infer<'_> {
 
     /// Whether `a` can be at least `b`.
     pub fn at_least(&mut self, a: Dim, b: Dim) -> bool {
-        // A number may be negative here: it is none of a shape yet.
+        // A constant may be negative here, because it is not a dimension of a shape yet.
         match (self.dims.constant(a), self.dims.constant(b)) {
             (Some(a), Some(b)) => a >= b,
             (None, Some(b)) if i128::from(self.dims.at_least(a)) >= b => true,
@@ -78,10 +79,10 @@ impl Infer<'_> {
         }
     }
 
-    /// The dimension that two broadcast to, as numpy does; `None` if they do not.
+    /// The dimension that two broadcast to by NumPy's rule; `None` if they are incompatible.
     ///
     /// # Errors
-    /// [`Kind::Limit`] for an expression that grows too large.
+    /// [`Kind::Limit`] for an expression past the limits.
     pub fn broadcast(&mut self, a: Dim, b: Dim) -> Result<Option<Dim>> {
         match (self.dims.known(a), self.dims.known(b)) {
             _ if a == b => return Ok(Some(a)),
@@ -103,7 +104,7 @@ impl Infer<'_> {
     /// The dimensions that two shapes broadcast to, aligned at the last axis.
     ///
     /// # Errors
-    /// [`Kind::Malformed`] if they do not.
+    /// [`Kind::Malformed`] if they are incompatible.
     pub fn broadcast_all(&mut self, a: &[Dim], b: &[Dim]) -> Result<Vec<Dim>> {
         let rank = a.len().max(b.len());
         let at = |dims: &[Dim], i: usize| (i + dims.len()).checked_sub(rank).map_or(Dim::ONE, |i| dims[i]);
@@ -116,7 +117,7 @@ impl Infer<'_> {
             .collect()
     }
 
-    /// Dimensions as messages show them.
+    /// Dimensions as shown in messages.
     pub fn shape(&self, dims: &[Dim]) -> String {
         shape_text(dims, |dim| self.dims.display(dim))
     }
@@ -133,10 +134,10 @@ impl Infer<'_> {
     }
 }
 
-/// The operands of a primitive that takes `N`.
+/// The operands of a primitive with `N` operands.
 ///
 /// # Errors
-/// [`Kind::Bug`] for another number: lowering gives as many as a primitive takes.
+/// [`Kind::Bug`] for another number, because lowering must provide the right number.
 pub fn take<const N: usize>(operands: &[Type]) -> Result<[&Type; N]> {
     let found: Vec<&Type> = operands.iter().collect();
     found.try_into().map_err(|found: Vec<_>| Error::bug(format!("expected {N} operands, found {}", found.len())))
@@ -145,7 +146,7 @@ pub fn take<const N: usize>(operands: &[Type]) -> Result<[&Type; N]> {
 /// Fails unless the element types are equal.
 ///
 /// # Errors
-/// [`Kind::Bug`]: lowering casts.
+/// [`Kind::Bug`], because lowering must have inserted a cast.
 pub fn same_element(a: &Type, b: &Type) -> Result<ElementType> {
     if a.element == b.element {
         return Ok(a.element);
@@ -156,7 +157,7 @@ pub fn same_element(a: &Type, b: &Type) -> Result<ElementType> {
 /// Fails unless the value has floating-point elements.
 ///
 /// # Errors
-/// [`Kind::Bug`]: lowering casts.
+/// [`Kind::Bug`], because lowering must have inserted a cast.
 pub fn float(ty: &Type) -> Result<&Type> {
     if ty.element.is_float() {
         Ok(ty)
@@ -168,7 +169,7 @@ pub fn float(ty: &Type) -> Result<&Type> {
 /// Fails unless the value has elements of this type.
 ///
 /// # Errors
-/// [`Kind::Bug`]: lowering casts.
+/// [`Kind::Bug`], because lowering must have inserted a cast.
 pub fn of_element(ty: &Type, element: ElementType) -> Result<&Type> {
     if ty.element == element {
         Ok(ty)

@@ -1,4 +1,4 @@
-//! The same elements in another arrangement: reshape, transpose, broadcast, slice, pad, concat, reverse.
+//! Rearrangements: reshape, transpose, broadcast, slice, pad, concat, reverse.
 
 use super::attribute::{Attribute, Reader, Writer};
 use super::infer::{same_element, take};
@@ -8,7 +8,7 @@ use crate::ty::Type;
 use tfjs_manifest::{Error, Result};
 
 primitive! {
-    /// The elements in row-major order in other dimensions.
+    /// The elements in row-major order with other dimensions.
     Reshape {
         /// The dimensions of the result.
         dims: Vec<Dim>,
@@ -25,7 +25,7 @@ primitive! {
 }
 
 primitive! {
-    /// The axes in another order.
+    /// Permutes the axes.
     Transpose {
         /// The operand's axis for each axis of the result.
         order: Vec<usize>,
@@ -36,14 +36,14 @@ primitive! {
         let all = self.order.iter().all(|&axis| seen.get_mut(axis).is_some_and(|s| !std::mem::replace(s, true)));
         if !all || self.order.len() != x.rank() {
             let shape = cx.shape(&x.dims);
-            return Err(Error::malformed(format!("axes {:?} are no order of the axes of shape {shape}", self.order)));
+            return Err(Error::malformed(format!("axes {:?} are not a permutation of the axes of shape {shape}", self.order)));
         }
         Ok(vec![x.with_dims(self.order.iter().map(|&axis| x.dims[axis]).collect::<Vec<_>>())])
     }
 }
 
 primitive! {
-    /// The elements repeated along new axes, and along axes of one element.
+    /// Repeats the elements along new axes, and along axes of length 1.
     Broadcast {
         /// The dimensions of the result.
         dims: Vec<Dim>,
@@ -71,11 +71,11 @@ primitive! {
 /// Elements of one axis: `start, start + step, ...`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
-    /// The first.
+    /// The first element.
     pub start: Dim,
-    /// How many.
+    /// The number of elements.
     pub len: Dim,
-    /// The distance to the next, at least 1.
+    /// The distance between elements, at least 1.
     pub step: u64,
 }
 
@@ -104,9 +104,9 @@ impl Attribute for Range {
 }
 
 primitive! {
-    /// Some elements of each axis.
+    /// A range of each axis.
     Slice {
-        /// The elements of each axis.
+        /// The range of each axis.
         ranges: Vec<Range>,
     }
     infer(self, cx, operands) {
@@ -143,19 +143,19 @@ primitive! {
     }
 }
 
-/// Elements around and between those of one axis.
+/// The padding of one axis: around its elements and between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Padding {
-    /// Before the first.
+    /// Number of elements before the first.
     pub low: Dim,
-    /// After the last.
+    /// Number of elements after the last.
     pub high: Dim,
-    /// Between each two.
+    /// Number of elements between neighbours.
     pub interior: u64,
 }
 
 impl Padding {
-    /// Nothing around an axis.
+    /// No padding.
     pub const NONE: Padding = Padding { low: Dim::ZERO, high: Dim::ZERO, interior: 0 };
 }
 
@@ -175,9 +175,9 @@ impl Attribute for Padding {
 }
 
 primitive! {
-    /// Elements of one value around each axis, and between its elements.
+    /// Pads each axis with a constant, around and between its elements.
     Pad {
-        /// How many, for each axis.
+        /// The padding of each axis.
         padding: Vec<Padding>,
         /// The value; rounded to the element type.
         value: f64,
@@ -191,7 +191,7 @@ primitive! {
         for (padding, &dim) in self.padding.iter().zip(&x.dims) {
             let mut length = dim;
             if padding.interior > 0 {
-                // An axis without elements has nothing between them.
+                // An empty axis has no interior padding.
                 let gaps = cx.dims.sub(dim, Dim::ONE)?;
                 let gaps = cx.dims.max(gaps, Dim::ZERO)?;
                 let interior = cx.dims.number(padding.interior);
@@ -206,13 +206,13 @@ primitive! {
 }
 
 primitive! {
-    /// Values one after the other along an axis.
+    /// Concatenates values along an axis.
     Concat {
         /// The axis.
         axis: usize,
     }
     infer(self, cx, operands) {
-        let Some((first, rest)) = operands.split_first() else { return Err(Error::bug("a concatenation of nothing")) };
+        let Some((first, rest)) = operands.split_first() else { return Err(Error::bug("a concatenation without operands")) };
         cx.axis(self.axis, first)?;
         let mut dims = first.dims.clone();
         for other in rest {
@@ -236,7 +236,7 @@ primitive! {
 }
 
 primitive! {
-    /// Axes from their ends.
+    /// Reverses axes.
     Reverse {
         /// The axes.
         axes: Vec<usize>,

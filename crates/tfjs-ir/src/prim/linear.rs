@@ -15,7 +15,7 @@ primitive! {
     /// The result has the batch axes in the order of `batch`, the free axes of `a`, then those of `b`. A matrix product
     /// is `batch=[], contract=[(1,0)]`.
     Dot {
-        /// Pairs of axes of `a` and `b` that run together.
+        /// Pairs of axes of `a` and `b` that are batch axes.
         batch: Vec<(usize, usize)>,
         /// Pairs of axes of `a` and `b` that are summed over.
         contract: Vec<(usize, usize)>,
@@ -55,8 +55,8 @@ primitive! {
     /// A convolution over 1 to 3 spatial axes. Operands: `x [n, s.., c]`, kernel `[k.., c / groups, o]`. Result:
     /// `[n, s'.., o]`.
     ///
-    /// `y[n, p, f] = sum over k, c of x[n, p * stride + k * dilation - before, c] * kernel[k, c, f]`, where what is outside
-    /// of `x` counts as 0. With groups, a block of filters sees its block of channels only.
+    /// `y[n, p, f] = sum over k, c of x[n, p * stride + k * dilation - before, c] * kernel[k, c, f]`, where elements
+    /// outside `x` are 0. With groups, a block of filters reads only its own block of channels.
     Conv {
         /// The window along each spatial axis.
         windows: Vec<Window>,
@@ -89,8 +89,8 @@ primitive! {
 }
 
 primitive! {
-    /// The transpose of [`Conv`] in its input: a transposed convolution, and the gradient. Operands: `dy [n, s'.., o]`,
-    /// kernel `[k.., c / groups, o]`. Result: `[n, s.., c]`.
+    /// The transpose of [`Conv`] with respect to its input: a transposed convolution, and the gradient. Operands:
+    /// `dy [n, s'.., o]`, kernel `[k.., c / groups, o]`. Result: `[n, s.., c]`.
     ConvInput {
         /// The window along each spatial axis, of the convolution.
         windows: Vec<Window>,
@@ -129,7 +129,7 @@ primitive! {
 }
 
 primitive! {
-    /// The gradient of [`Conv`] in its kernel. Operands: `x [n, s.., c]`, `dy [n, s'.., o]`. Result:
+    /// The gradient of [`Conv`] with respect to its kernel. Operands: `x [n, s.., c]`, `dy [n, s'.., o]`. Result:
     /// `[k.., c / groups, o]`.
     ConvKernel {
         /// The window along each spatial axis, of the convolution.
@@ -177,7 +177,7 @@ fn check_kernel(cx: &Infer<'_>, windows: &[Window], sizes: &[Dim]) -> Result<()>
     if fits { Ok(()) } else { Err(Error::bug("a kernel of another size than its windows")) }
 }
 
-/// The spatial dimensions of what windows make of these.
+/// The spatial dimensions of the outputs of windows over these spatial dimensions.
 ///
 /// # Errors
 /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for a window that does not fit.

@@ -1,8 +1,8 @@
-//! The primitives: what a node of a program may compute.
+//! The primitives: the computations that a node of a program can apply.
 //!
-//! A primitive is a struct of typed attributes with a rule for its results' types. *Core* primitives are what every
-//! engine and the interpreter run. *Composites* have a definition in simpler primitives
-//! ([`expand`](mod@crate::expand)), and an engine without a kernel for one runs that. *Host* primitives handle text.
+//! A primitive is a struct of typed attributes with a rule for its results' types. *Core* primitives are run by every
+//! engine and by the interpreter. *Composites* are defined in simpler primitives ([`expand`](mod@crate::expand)), and
+//! an engine without a kernel for one runs that definition. *Host* primitives handle text.
 //!
 //! A primitive is one struct in a file of its family, one line of [`for_each_prim!`](crate::for_each_prim), and a rule
 //! each in [`interpret`](mod@crate::interpret) and [`grad`](crate::grad). A line without its rules does not compile.
@@ -80,29 +80,29 @@ macro_rules! for_each_prim {
     };
 }
 
-/// What runs a primitive.
+/// The parts of a runtime that run a primitive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
     /// Every engine and the interpreter.
     Core,
-    /// An engine that has a kernel for it; otherwise its expansion runs.
+    /// An engine that has a kernel for it, or else runs its expansion.
     Composite,
-    /// The host: it handles text.
+    /// The host, because it handles text.
     Host,
 }
 
-/// What a primitive of every family has: a name, and the types of its results.
+/// The properties of every primitive: the types of its results, and the text form of its attributes.
 pub trait Primitive: Clone + fmt::Debug + PartialEq {
     /// The types of the results for operands of these types.
     ///
     /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for operands that the primitive does not take.
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for operands that the primitive rejects.
     fn infer(&self, cx: &mut Infer<'_>, operands: &[Type]) -> Result<Vec<Type>>;
 
     /// Writes the attributes in the text form of programs.
     fn write(&self, out: &mut Writer<'_>);
 
-    /// Reads what [`write`](Primitive::write) has written.
+    /// Parses what [`write`](Primitive::write) has written.
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for other text.
@@ -138,12 +138,12 @@ macro_rules! declare {
                 match self { $(PrimKind::$name => $text,)* }
             }
 
-            /// What runs it.
+            /// What runs the primitive.
             pub fn class(self) -> Class {
                 match self { $(PrimKind::$name => Class::$class,)* }
             }
 
-            /// Reads a primitive of this kind from the text form of programs.
+            /// Parses a primitive of this kind from the text form of programs.
             pub(crate) fn read(self, input: &mut Reader<'_>) -> Result<Prim> {
                 match self { $(PrimKind::$name => Primitive::read(input).map(Prim::$name),)* }
             }
@@ -158,7 +158,7 @@ macro_rules! declare {
             /// The types of the results for operands of these types.
             ///
             /// # Errors
-            /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for operands that the primitive does not take.
+            /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for operands that the primitive rejects.
             pub fn infer(&self, cx: &mut Infer<'_>, operands: &[Type]) -> Result<Vec<Type>> {
                 match self { $(Prim::$name(prim) => prim.infer(cx, operands),)* }
             }
@@ -186,7 +186,7 @@ impl Prim {
         self.kind().name()
     }
 
-    /// What runs it.
+    /// What runs the primitive.
     pub fn class(&self) -> Class {
         self.kind().class()
     }
@@ -218,7 +218,7 @@ macro_rules! primitive {
 }
 use primitive;
 
-/// Declares an attribute that is one of several words.
+/// Declares an attribute whose value is one of several words.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $word:ident = $text:literal,)* }) => {
         $(#[$doc])*
@@ -228,7 +228,7 @@ macro_rules! words {
         }
 
         impl $name {
-            /// Every one.
+            /// Every value.
             pub const ALL: &'static [$name] = &[$($name::$word),*];
 
             /// The name in the text form of programs.

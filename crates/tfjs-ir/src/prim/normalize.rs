@@ -8,7 +8,7 @@ use crate::ty::Type;
 use tfjs_manifest::{Error, Result};
 
 primitive! {
-    /// `exp(x) / sum(exp(x))` over some axes together, or its logarithm.
+    /// `exp(x) / sum(exp(x))`, summed over some axes together, or its logarithm.
     Softmax {
         /// The axes, in ascending order.
         axes: Vec<usize>,
@@ -24,7 +24,7 @@ primitive! {
 }
 
 words! {
-    /// What a normalization divides by.
+    /// The formula of a normalization.
     Norm {
         /// `(x - mean) / sqrt(variance + epsilon)`.
         Layer = "layer",
@@ -38,14 +38,14 @@ words! {
 }
 
 primitive! {
-    /// A normalization of each element by the statistics of some axes. Operands: x, gamma if `scale`, beta if `center`;
+    /// Normalizes each element by the statistics over some axes. Operands: x, gamma if `scale`, beta if `center`;
     /// gamma and beta broadcast to x.
     Normalize {
-        /// What it divides by.
+        /// The formula.
         norm: Norm,
         /// The axes of the statistics, in ascending order.
         axes: Vec<usize>,
-        /// Keeps the divisor from 0.
+        /// Prevents a division by 0.
         epsilon: f64,
         /// Whether there is a factor, gamma.
         scale: bool,
@@ -60,7 +60,7 @@ primitive! {
 }
 
 primitive! {
-    /// Mean and variance (of the population) over some axes, which stay with one element each.
+    /// Mean and population variance over some axes, which keep length 1.
     Moments {
         /// The axes, in ascending order.
         axes: Vec<usize>,
@@ -78,7 +78,7 @@ primitive! {
     /// `(x - mean) / sqrt(variance + epsilon) * gamma + beta`. Operands: x, mean, variance, gamma if `scale`, beta if
     /// `center`; all but x broadcast to it.
     BatchNorm {
-        /// Keeps the divisor from 0.
+        /// Prevents a division by 0.
         epsilon: f64,
         /// Whether there is a factor, gamma.
         scale: bool,
@@ -98,9 +98,9 @@ fn check_axes(cx: &Infer<'_>, axes: &[usize], x: &Type) -> Result<()> {
     axes.iter().try_for_each(|&axis| cx.axis(axis, x).map(|_: Dim| ()))
 }
 
-/// The first operand, to whose shape the others broadcast.
+/// The type of the first operand, to whose shape the others broadcast.
 fn with_parameters(cx: &mut Infer<'_>, operands: &[Type], parameters: usize) -> Result<Type> {
-    let Some((x, rest)) = operands.split_first() else { return Err(Error::bug("a normalization of nothing")) };
+    let Some((x, rest)) = operands.split_first() else { return Err(Error::bug("a normalization without operands")) };
     if rest.len() != parameters {
         return Err(Error::bug(format!("expected {parameters} parameters of a normalization, found {}", rest.len())));
     }

@@ -9,7 +9,7 @@ use crate::ty::ElementType;
 use tfjs_manifest::{Error, Result};
 
 words! {
-    /// A recurrence, with the gates in the order of their blocks of columns.
+    /// A recurrent cell, with the gates in the order of their blocks of columns.
     Cell {
         /// `h' = activation(x W + h R + b)`.
         Simple = "simple",
@@ -17,13 +17,14 @@ words! {
         Lstm = "lstm",
         /// Gates `z, r, h`: `h' = z h + (1 - z) activation(x W + (r h) R + b)`.
         Gru = "gru",
-        /// Gates `z, r, h`, the reset gate after the product: `activation(x W + b + r (h R + b'))`. The bias has two rows.
+        /// Gates `z, r, h`; the reset gate is applied after the product: `activation(x W + b + r (h R + b'))`. The bias
+        /// has two rows.
         GruResetAfter = "gru_reset_after",
     }
 }
 
 impl Cell {
-    /// Blocks of columns in a kernel.
+    /// The number of blocks of columns in a kernel.
     pub fn gates(self) -> usize {
         match self {
             Cell::Simple => 1,
@@ -39,9 +40,9 @@ impl Cell {
 }
 
 words! {
-    /// What a masked step gives as its output. It keeps the states in any case.
+    /// The output of a masked step, which keeps the states in any case.
     MaskedOutput {
-        /// The output of the step before; zeros before the first.
+        /// The output of the previous step; zeros before the first.
         Previous = "previous",
         /// The first state.
         State = "state",
@@ -50,7 +51,7 @@ words! {
     }
 }
 
-/// An activation, or none.
+/// An optional activation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gate(pub Option<Activation>);
 
@@ -68,14 +69,14 @@ impl Attribute for Gate {
 }
 
 primitive! {
-    /// A recurrence over the steps of a sequence.
+    /// A recurrent layer: a cell applied to the steps of a sequence.
     ///
     /// Operands: x `[n, t, c]`, kernel `[c, g u]`, recurrent kernel `[u, g u]`, bias `[g u]` (`[2, g u]` for
-    /// `gru_reset_after`) if `bias`, the initial states `[n, u]`, the mask `[n, t]` (true: the step counts) if `mask`.
-    /// Results: the output of every step `[n, t, u]`, the last output `[n, u]`, the final states `[n, u]`. Without steps
-    /// the last output is zeros and the final states are the initial ones.
+    /// `gru_reset_after`) if `bias`, the initial states `[n, u]`, the mask `[n, t]` (false: the step is masked) if
+    /// `mask`. Results: the output of every step `[n, t, u]`, the last output `[n, u]`, the final states `[n, u]`. With
+    /// no steps the last output is zeros and the final states are the initial ones.
     Rnn {
-        /// The recurrence.
+        /// The cell.
         cell: Cell,
         /// The activation of the candidate.
         activation: Gate,
@@ -87,7 +88,7 @@ primitive! {
         bias: bool,
         /// Whether there is a mask.
         mask: bool,
-        /// What a masked step gives.
+        /// The output of a masked step.
         masked_output: MaskedOutput,
     }
     infer(self, cx, operands) {
@@ -95,7 +96,7 @@ primitive! {
         if operands.len() != expected {
             return Err(Error::bug(format!("expected {expected} operands of a recurrence, found {}", operands.len())));
         }
-        let [x, kernel, recurrent, rest @ ..] = operands else { return Err(Error::bug("a recurrence of nothing")) };
+        let [x, kernel, recurrent, rest @ ..] = operands else { return Err(Error::bug("a recurrence without its operands")) };
         let (&[batch, time, channels], &[inputs, columns], &[units, recurrent_columns]) =
             (&x.dims[..], &kernel.dims[..], &recurrent.dims[..])
         else {
@@ -127,7 +128,7 @@ primitive! {
         }
         let state = x.with_dims([batch, units]);
         let mut results = vec![x.with_dims([batch, time, units]), state.clone()];
-        // SIZE: two at most.
+        // SIZE: at most two states.
         results.extend(std::iter::repeat_n(state, self.cell.states()));
         Ok(results)
     }

@@ -1,4 +1,4 @@
-//! Along axes: sums and extremes, positions of extremes, running sums, sorting.
+//! Operations along axes: sums and extremes, positions of extremes, cumulative functions, sorting.
 
 use super::infer::take;
 use super::{primitive, words};
@@ -9,19 +9,19 @@ use tfjs_manifest::Error;
 words! {
     /// A reduction.
     ReduceOp {
-        /// The sum; of nothing, 0.
+        /// The sum; 0 if there are no elements.
         Sum = "sum",
-        /// The mean, of floating point; NaN if there are no elements.
+        /// The mean, floating point only; NaN if there are no elements.
         Mean = "mean",
-        /// The product; of nothing, 1.
+        /// The product; 1 if there are no elements.
         Prod = "prod",
-        /// The largest; NaN if one is NaN. Of nothing, the lowest value of the type.
+        /// The largest; NaN if one is NaN. The lowest value of the type if there are no elements.
         Max = "max",
-        /// The smallest; NaN if one is NaN. Of nothing, the largest value of the type.
+        /// The smallest; NaN if one is NaN. The largest value of the type if there are no elements.
         Min = "min",
-        /// Whether one is true, of truth values.
+        /// Whether any is true; truth values only.
         Any = "any",
-        /// Whether all are true, of truth values.
+        /// Whether all are true; truth values only.
         All = "all",
     }
 }
@@ -29,11 +29,11 @@ words! {
 primitive! {
     /// A reduction over some axes.
     Reduce {
-        /// Which.
+        /// The reduction.
         op: ReduceOp,
         /// The axes, in ascending order.
         axes: Vec<usize>,
-        /// Whether they stay, with one element each.
+        /// Whether reduced axes keep length 1 instead of being removed.
         keep: bool,
     }
     infer(self, cx, operands) {
@@ -53,7 +53,7 @@ primitive! {
     }
 }
 
-/// The dimensions that are left of these without some axes, or with one element for each.
+/// The dimensions after a reduction: `axes` are removed, or have length 1 if `keep`.
 pub(crate) fn reduced(dims: &[Dim], axes: &[usize], keep: bool) -> Vec<Dim> {
     let kept = dims.iter().enumerate().filter_map(|(axis, &dim)| match axes.contains(&axis) {
         true => keep.then_some(Dim::ONE),
@@ -63,7 +63,7 @@ pub(crate) fn reduced(dims: &[Dim], axes: &[usize], keep: bool) -> Vec<Dim> {
 }
 
 primitive! {
-    /// The sum over what broadcasting from `dims` to the operand's shape has repeated: the gradient of a broadcast.
+    /// Sums over the axes along which broadcasting from `dims` repeats elements: the gradient of a broadcast.
     SumTo {
         /// The dimensions of the result, which broadcast to those of the operand.
         dims: Vec<Dim>,
@@ -82,7 +82,7 @@ primitive! {
 }
 
 words! {
-    /// Which element a position is of.
+    /// The element whose position is found.
     Extreme {
         /// The largest.
         Max = "max",
@@ -92,9 +92,9 @@ words! {
 }
 
 primitive! {
-    /// The position of the largest or smallest element along an axis, which goes. The first of equal ones.
+    /// The position of the largest or smallest element along an axis, which is removed. Of equal elements, the first.
     ArgReduce {
-        /// Which element.
+        /// The largest or the smallest.
         op: Extreme,
         /// The axis.
         axis: usize,
@@ -112,7 +112,7 @@ primitive! {
 }
 
 words! {
-    /// A running reduction.
+    /// A cumulative function.
     RunningOp {
         /// The sum.
         Sum = "sum",
@@ -124,13 +124,13 @@ words! {
 primitive! {
     /// The sum or product of all elements up to each one along an axis.
     Cumulative {
-        /// Which.
+        /// The function.
         op: RunningOp,
         /// The axis.
         axis: usize,
-        /// Whether it runs from the end.
+        /// Whether it starts from the end.
         reverse: bool,
-        /// Whether the element itself does not count.
+        /// Whether each result excludes the element at its own position.
         exclusive: bool,
     }
     infer(self, cx, operands) {
@@ -141,7 +141,8 @@ primitive! {
 }
 
 primitive! {
-    /// The elements sorted along an axis, and where each stood. Equal ones keep their order; NaN comes last.
+    /// The elements sorted along an axis, and the position each had before. Equal ones keep their order; NaN comes
+    /// last.
     Sort {
         /// The axis.
         axis: usize,

@@ -21,9 +21,9 @@ primitive! {
 }
 
 primitive! {
-    /// A weight, as it is before the call.
+    /// The value of a weight before the call.
     Param {
-        /// Which.
+        /// The weight.
         slot: SlotId,
     }
     infer(self, cx, operands) {
@@ -34,9 +34,9 @@ primitive! {
 }
 
 primitive! {
-    /// A state, as it is before the call.
+    /// The value of a state before the call.
     State {
-        /// Which.
+        /// The state.
         state: StateId,
     }
     infer(self, cx, operands) {
@@ -49,7 +49,7 @@ primitive! {
 primitive! {
     /// A constant.
     Const {
-        /// Which.
+        /// The constant.
         constant: ConstId,
     }
     infer(self, cx, operands) {
@@ -62,13 +62,13 @@ primitive! {
 }
 
 primitive! {
-    /// Dimensions as numbers: a vector of them, or one without dimensions.
+    /// The values of dimensions, as a vector or as a scalar.
     Sizes {
         /// The dimensions.
         sizes: Vec<Dim>,
-        /// Whether the result is one number instead of a vector of them.
+        /// Whether the result is a scalar instead of a vector.
         scalar: bool,
-        /// The element type: an integer.
+        /// The element type, which must be an integer.
         element: ElementType,
     }
     infer(self, cx, operands) {
@@ -82,13 +82,13 @@ primitive! {
 }
 
 primitive! {
-    /// `0, 1, 2, ...` along one axis, the same for all others.
+    /// `0, 1, 2, ...` along one axis, repeated along all others.
     Iota {
         /// The axis along which the numbers grow.
         axis: usize,
         /// The dimensions.
         dims: Vec<Dim>,
-        /// The element type: a number.
+        /// The element type, which must be numeric.
         element: ElementType,
     }
     infer(self, cx, operands) {
@@ -122,8 +122,8 @@ primitive! {
         distribution: Distribution,
         /// The dimensions.
         dims: Vec<Dim>,
-        /// Tells apart the places of a program that draw random numbers. It is chosen when the program is built and
-        /// stays when passes remove nodes.
+        /// Distinguishes the places of a program that draw random numbers. It is chosen when the program is built and
+        /// is kept when passes remove nodes.
         stream: u64,
     }
     infer(self, _cx, operands) {

@@ -1,4 +1,4 @@
-//! Pools: the largest, the mean or the sum of each window. Channels are last.
+//! Pools: the maximum, the mean or the sum of each window. Channels are last.
 
 use super::infer::{float, take};
 use super::linear::outputs;
@@ -7,7 +7,7 @@ use crate::window::Window;
 use tfjs_manifest::Error;
 
 words! {
-    /// What a pool keeps of the elements of a window. What is outside of the operand never counts.
+    /// How a pool combines the elements of a window. Padding is excluded.
     PoolOp {
         /// The largest.
         Max = "max",
@@ -21,7 +21,7 @@ words! {
 primitive! {
     /// A pool over 1 to 3 spatial axes: `[n, s.., c]` to `[n, s'.., c]`.
     Pool {
-        /// What it keeps.
+        /// How elements are combined.
         op: PoolOp,
         /// The window along each spatial axis; dilation 1.
         windows: Vec<Window>,

@@ -1,11 +1,11 @@
-//! Checks gradients against differences of the interpreter.
+//! Compares gradients with finite differences of the interpreter.
 
 use tfjs_ir::grad::gradients;
 use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_ir::{Array, Builder, Dim, ElementType, Inputs, Program, Type, Value, interpret};
 use tfjs_manifest::Result;
 
-/// Half the distance between points of a difference.
+/// Half the step of the finite difference.
 const STEP: f64 = 1.0 / 32.0;
 
 /// A function whose gradient is checked.
@@ -18,7 +18,7 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    /// Of operands of these shapes, between -2 and 2.
+    /// A function of operands of these shapes, with elements between -2 and 2.
     pub(crate) fn of(shapes: &[&str]) -> Check {
         let axis = |text: &str| match text.split_once('=') {
             Some((name, n)) => (Some(name.to_string()), n.parse().expect("a length")),
@@ -28,13 +28,13 @@ impl Check {
         Check { shapes: shapes.iter().map(shape).collect(), low: -2.0, high: 2.0, tolerance: 2e-4 }
     }
 
-    /// With operands between these.
+    /// With elements between these bounds.
     pub(crate) fn between(self, low: f64, high: f64) -> Check {
         Check { low, high, ..self }
     }
 
-    /// Checks the gradient of the value that `build` makes of the operands, weighed by numbers that differ, with the
-    /// symbols as they are and with numbers in their place.
+    /// Checks the gradient of a weighted sum of the value that `build` returns, once with symbolic dimensions and once
+    /// with their values.
     #[track_caller]
     pub(crate) fn holds(&self, build: impl Fn(&mut Builder, &[Value]) -> Result<Value>) {
         for symbolic in [true, false] {
@@ -54,7 +54,7 @@ impl Check {
         let y = run(&forward, &points).remove(0);
         let weights: Vec<f64> = (0..y.elements()).map(|i| 1.0 + (i as f64 * 0.7).sin() / 2.0).collect();
 
-        // The same function, and the gradient of its weighed sum.
+        // The same function, and the gradient of its weighted sum.
         let mut b = Builder::default();
         let operands = self.inputs(&mut b, symbolic);
         let y_again = build(&mut b, &operands).unwrap();
@@ -75,7 +75,7 @@ impl Check {
         let mut given = points.clone();
         given.push(Array::floats(y.dims(), weights.iter().copied()).unwrap());
         let mut found = run(&read_back, &given);
-        // An expansion rounds after each step.
+        // An expansion rounds after each node.
         let (before, after) = (y.to_floats().unwrap(), found.remove(0).to_floats().unwrap());
         assert!(before.iter().zip(&after).all(|(a, b)| a == b || (a - b).abs() < 1e-6), "{before:?} became {after:?}");
         let value = |points: &[Array]| -> f64 {
@@ -91,7 +91,7 @@ impl Check {
                     points[operand] = Array::floats(points[operand].dims(), values).unwrap();
                     value(&points)
                 };
-                // The error of this difference is of fourth order.
+                // The error of this finite difference is of fourth order.
                 let near = at(STEP) - at(-STEP);
                 let far = at(2.0 * STEP) - at(-2.0 * STEP);
                 let expected = (8.0 * near - far) / (12.0 * STEP);
@@ -119,7 +119,7 @@ impl Check {
         values
     }
 
-    /// Numbers spread over the range in a mixed order, no two of which are closer than two differences reach.
+    /// Numbers spread over the range in a mixed order, far enough apart that the points of a difference do not overlap.
     fn point(&self, operand: usize, dims: &[usize]) -> Array {
         let elements: usize = dims.iter().product();
         let stride = [7, 5, 11, 13].into_iter().find(|stride| gcd(*stride, elements.max(1)) == 1).unwrap_or(1);

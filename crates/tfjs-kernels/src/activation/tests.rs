@@ -1,4 +1,4 @@
-//! Activations against their formulas in f64.
+//! Compares activations with their formulas in f64.
 
 use super::*;
 use crate::testing::{cpus, erf_f64, isas};
@@ -66,8 +66,8 @@ fn reference(activation: Activation, x: f64) -> f64 {
     }
 }
 
-/// Compares with `reference` over many values: within `relative` of the result, or `absolute` times
-/// the input's size where the function itself cancels.
+/// Compares with `reference` for many values: within `relative` of the result, or within `absolute` times
+/// the input's size where the formula itself suffers cancellation.
 #[track_caller]
 fn check(activation: Activation, range: (f32, f32), relative: f64, absolute: f64) {
     let n = 40_003;
@@ -87,7 +87,7 @@ fn check(activation: Activation, range: (f32, f32), relative: f64, absolute: f64
 #[test]
 fn values_agree_with_f64() {
     for activation in ALL {
-        // The cancelling ones promise precision relative to their input.
+        // The functions with cancellation are precise relative to their input.
         let absolute = match activation {
             Activation::Gelu | Activation::GeluTanh => 1.2e-7,
             Activation::HardSigmoid(_) | Activation::HardSwish => 1e-7,

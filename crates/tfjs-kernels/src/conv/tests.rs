@@ -1,4 +1,4 @@
-//! Convolutions against a plain loop in f64.
+//! Compares convolutions with a plain loop in f64.
 
 use super::*;
 use crate::testing::{assert_close, cpus, isas, values};

@@ -1,4 +1,4 @@
-//! Depthwise convolutions against a plain loop in f64.
+//! Compares depthwise convolutions with a plain loop in f64.
 
 use super::*;
 use crate::testing::{assert_close, cpus, values};

@@ -1,4 +1,4 @@
-//! Elementwise arithmetic against plain loops in f64.
+//! Compares elementwise arithmetic with plain loops in f64.
 
 use super::*;
 use crate::Isa;

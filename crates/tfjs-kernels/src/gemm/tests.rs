@@ -1,4 +1,4 @@
-//! Matrix products against plain loops in f64.
+//! Compares matrix products with plain loops in f64.
 
 use super::*;
 use crate::testing::{assert_close, cpus, isas, values};

@@ -1,4 +1,4 @@
-//! The arithmetic between a step's products: gates on states.
+//! The elementwise arithmetic of a step: gates applied to states.
 
 use crate::elementwise::read_vector;
 use crate::isa::Work;

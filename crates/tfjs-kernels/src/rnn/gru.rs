@@ -17,22 +17,22 @@ pub struct PackedGru {
     units: usize,
 }
 
-/// Which product the reset gate comes after.
+/// The recurrent weights, by the position of the reset gate.
 #[derive(Clone, Debug)]
 enum Recurrent {
-    /// All three gates in one product, the reset gate on its result.
+    /// One product for all gates; the reset gate is applied to its result.
     ResetAfter(Arc<PackedMatrix>),
-    /// The reset gate on the state before the candidate's product.
+    /// The reset gate is applied to the state before the candidate's product.
     ResetBefore { gates: PackedMatrix, candidate: PackedMatrix },
 }
 
 impl PackedGru {
     /// Packs `kernel` `[features, 3 units]` and `recurrent` `[units, 3 units]`, each with the columns of
-    /// the gates z, r, h. `bias` is `[3 units]`, or `[2, 3 units]` with `reset_after`: the input's, then
+    /// the gates z, r, h. `bias` is `[3 units]`, or `[2, 3 units]` with `reset_after`: that of the input, then
     /// the recurrent one.
     ///
     /// # Errors
-    /// If a length is another.
+    /// If a length does not match.
     pub fn pack(
         isa: Isa,
         features: usize,
@@ -53,10 +53,10 @@ impl PackedGru {
         Self::reset_before(kernel, units, recurrent, bias)
     }
 
-    /// A GRU whose reset gate comes after the product, from matrices that are packed already and may be shared.
+    /// A GRU that applies the reset gate after the product, from packed matrices, which may be shared.
     ///
     /// # Errors
-    /// If a matrix or the bias has another size.
+    /// If the size of a matrix or the bias does not match.
     pub fn reset_after(kernel: Arc<PackedMatrix>, recurrent: Arc<PackedMatrix>, bias: Option<&[f32]>) -> Result<Self> {
         let units = recurrent.k();
         let n = product("recurrent_kernel", &[units, 3])?;
@@ -73,11 +73,11 @@ impl PackedGru {
         })
     }
 
-    /// A GRU whose reset gate comes before the product. The kernel is packed already and may be shared; `recurrent` is
-    /// packed here, its gates and its candidate apart.
+    /// A GRU that applies the reset gate before the product. The kernel is already packed and may be shared;
+    /// `recurrent` is packed here, separately for the gates and the candidate.
     ///
     /// # Errors
-    /// If a matrix or the bias has another size.
+    /// If the size of a matrix or the bias does not match.
     pub fn reset_before(
         kernel: Arc<PackedMatrix>,
         units: usize,
@@ -94,7 +94,7 @@ impl PackedGru {
         Ok(PackedGru { kernel, recurrent, input_bias: bias.map(<[f32]>::to_vec), recurrent_bias: None, units })
     }
 
-    /// Kernel, recurrent kernel and bias as they were given to [`pack`](Self::pack), bit for bit.
+    /// Kernel, recurrent kernel and bias as passed to [`pack`](Self::pack), bit for bit.
     pub fn unpack(&self) -> (Vec<f32>, Vec<f32>, Option<Vec<f32>>) {
         let n = self.units * 3;
         let recurrent = match &self.recurrent {
@@ -113,19 +113,19 @@ impl PackedGru {
         (self.kernel.unpack(), recurrent, bias)
     }
 
-    /// Units, the size of the state.
+    /// The number of units, which is the size of the state.
     pub fn units(&self) -> usize {
         self.units
     }
 }
 
-/// The functions of a GRU.
+/// The activation functions of a GRU.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(clippy::exhaustive_structs, reason = "a GRU has these two")]
 pub struct GruOptions {
-    /// Of the candidate.
+    /// The activation of the candidate.
     pub activation: Activation,
-    /// Of the gates.
+    /// The activation of the gates.
     pub recurrent_activation: Activation,
 }
 
@@ -136,11 +136,11 @@ impl Default for GruOptions {
     }
 }
 
-/// Walks `input` `[batch, time, features]`. `sequences` `[batch, time, units]` takes every output,
-/// `hidden` `[batch, units]` the last state.
+/// Runs a GRU over `input` `[batch, time, features]`. Writes every output to `sequences` `[batch, time, units]`, and
+/// the last state to `hidden` `[batch, units]`.
 ///
 /// # Errors
-/// If a length does not fit.
+/// If a length does not match.
 #[allow(clippy::too_many_arguments, reason = "input, weights, options and two outputs")]
 pub fn gru(
     cpu: &Cpu,
@@ -195,14 +195,14 @@ pub fn gru(
     Ok(())
 }
 
-/// The gates and candidates of a step, for all sequences.
+/// The buffers of a step, for all sequences.
 struct Step<'a> {
     cpu: &'a Cpu,
     weights: &'a PackedGru,
     options: GruOptions,
     batch: usize,
     units: usize,
-    /// `[batch, 3 units]`, or `[batch, units]` of it.
+    /// `[batch, 3 units]`, or the first `[batch, units]` of it.
     products: Vec<f32>,
     /// `[batch, 2 units]`: z and r.
     gates: Vec<f32>,
@@ -262,7 +262,7 @@ impl Step<'_> {
             }
             self.candidate[own].copy_from_slice(&from_input[2 * units..]);
         }
-        // The product adds to what the input gave.
+        // The product is added to the input's part.
         let residual = self.candidate.clone();
         let epilogue = Epilogue { residual: Some(&residual), activation: options.activation, ..Epilogue::default() };
         gemm(cpu, batch, reset, units, candidate, &mut self.candidate, units, &epilogue)

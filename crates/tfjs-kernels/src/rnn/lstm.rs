@@ -21,7 +21,7 @@ impl PackedLstm {
     /// with the columns of the gates i, f, c, o.
     ///
     /// # Errors
-    /// If a length is another.
+    /// If a length does not match.
     pub fn pack(
         isa: Isa,
         features: usize,
@@ -38,10 +38,10 @@ impl PackedLstm {
         Self::from_packed(Arc::new(kernel), Arc::new(recurrent), bias)
     }
 
-    /// The same from matrices that are packed already and may be shared.
+    /// An LSTM from packed matrices, which may be shared.
     ///
     /// # Errors
-    /// If a matrix or the bias has another size.
+    /// If the size of a matrix or the bias does not match.
     pub fn from_packed(kernel: Arc<PackedMatrix>, recurrent: Arc<PackedMatrix>, bias: Option<&[f32]>) -> Result<Self> {
         let units = recurrent.k();
         let n = product("recurrent_kernel", &[units, 4])?;
@@ -51,24 +51,24 @@ impl PackedLstm {
         Ok(PackedLstm { kernel, recurrent, bias: bias.map(<[f32]>::to_vec), units })
     }
 
-    /// Kernel, recurrent kernel and bias as they were given to [`pack`](Self::pack), bit for bit.
+    /// Kernel, recurrent kernel and bias as passed to [`pack`](Self::pack), bit for bit.
     pub fn unpack(&self) -> (Vec<f32>, Vec<f32>, Option<Vec<f32>>) {
         (self.kernel.unpack(), self.recurrent.unpack(), self.bias.clone())
     }
 
-    /// Units, the size of the state.
+    /// The number of units, which is the size of the state.
     pub fn units(&self) -> usize {
         self.units
     }
 }
 
-/// The functions of an LSTM.
+/// The activation functions of an LSTM.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(clippy::exhaustive_structs, reason = "an LSTM has these two")]
 pub struct LstmOptions {
-    /// Of the candidate and of the cell on its way out.
+    /// The activation of the candidate, and of the cell for the output.
     pub activation: Activation,
-    /// Of the gates.
+    /// The activation of the gates.
     pub recurrent_activation: Activation,
 }
 
@@ -79,11 +79,11 @@ impl Default for LstmOptions {
     }
 }
 
-/// Walks `input` `[batch, time, features]`. `sequences` `[batch, time, units]` takes every output,
-/// `hidden` and `cell` `[batch, units]` the last states.
+/// Runs an LSTM over `input` `[batch, time, features]`. Writes every output to `sequences` `[batch, time, units]`, and
+/// the last states to `hidden` and `cell` `[batch, units]`.
 ///
 /// # Errors
-/// If a length does not fit.
+/// If a length does not match.
 #[allow(clippy::too_many_arguments, reason = "input, weights, options and three outputs")]
 pub fn lstm(
     cpu: &Cpu,

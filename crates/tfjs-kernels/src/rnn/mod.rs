@@ -1,4 +1,4 @@
-//! Recurrent layers over whole sequences: one product projects all steps' inputs, then each step is one
+//! Recurrent layers over whole sequences: one product projects the inputs of all steps, then each step is one
 //! product with the state and the gates' arithmetic.
 
 mod gates;
@@ -18,41 +18,41 @@ pub use simple::{PackedSimpleRnn, simple_rnn};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs, reason = "callers write all fields")]
 pub struct SequenceShape {
-    /// Sequences.
+    /// The number of sequences.
     pub batch: usize,
-    /// Steps of each.
+    /// The number of steps of each.
     pub time: usize,
-    /// Values of a step.
+    /// The number of values of a step.
     pub features: usize,
 }
 
-/// What a masked step puts out; it keeps the state in any case.
+/// The output of a masked step, which keeps the state in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums, reason = "frameworks know these")]
 pub enum MaskedOutput {
-    /// The output of the step before, zeros before the first step that is not masked: Keras.
+    /// The output of the previous step, zeros before the first unmasked step: Keras.
     #[default]
     Previous,
     /// Zeros: Keras with `zero_output_for_mask`.
     Zero,
-    /// The state: TensorFlow.js. Like `Previous` but for an initial state that is not zero.
+    /// The state: TensorFlow.js. Differs from `Previous` only if the initial state is not zero.
     State,
 }
 
-/// How a sequence is walked, and where from.
+/// The direction, mask and initial state of a sequence.
 #[derive(Clone, Copy, Debug, Default)]
 #[allow(clippy::exhaustive_structs, reason = "callers write the fields they need over the default")]
 pub struct SequenceState<'a> {
-    /// From the last step to the first. The outputs are in the order of the walk, so the first output
-    /// belongs to the last step, as in Keras.
+    /// Whether it runs from the last step to the first. The outputs are in the order in which the steps run, so the
+    /// first output belongs to the last step, as in Keras.
     pub backwards: bool,
-    /// `[batch, time]`: false for a step that is skipped.
+    /// `[batch, time]`: false for a masked step.
     pub mask: Option<&'a [bool]>,
-    /// What skipped steps put out.
+    /// The output of masked steps.
     pub masked_output: MaskedOutput,
-    /// `[batch, units]`: the output before the first step; zeros if not given.
+    /// `[batch, units]`: the initial output; zeros if not given.
     pub hidden: Option<&'a [f32]>,
-    /// `[batch, units]`: the cell before the first step (LSTM alone); zeros if not given.
+    /// `[batch, units]`: the initial cell (LSTM only); zeros if not given.
     pub cell: Option<&'a [f32]>,
 }
 
@@ -72,7 +72,7 @@ impl SequenceState<'_> {
         Ok(())
     }
 
-    /// The step walked as number `i`.
+    /// The index of the step that runs as number `i`.
     fn step(&self, i: usize, time: usize) -> usize {
         if self.backwards { time - 1 - i } else { i }
     }
@@ -86,13 +86,14 @@ fn initial(given: Option<&[f32]>, len: usize) -> Vec<f32> {
     given.map_or_else(|| vec![0.0; len], <[f32]>::to_vec)
 }
 
-/// Whether the deadline has passed, asked now and then: a step may take less time than a look at the clock.
+/// Whether the deadline has passed. It is checked only at some steps, because a step may be cheaper than reading the
+/// clock.
 fn is_late(cpu: &Cpu, step: usize) -> bool {
     step.is_multiple_of(64) && cpu.is_late()
 }
 
-/// `input * kernel + bias` for all steps, `[time, batch, n]` in the order of the walk, so that a step's
-/// values lie together.
+/// `input * kernel + bias` for all steps, as `[time, batch, n]` in the order in which the steps run, so that the values
+/// of a step are contiguous.
 fn project(
     cpu: &Cpu,
     shape: SequenceShape,
@@ -120,7 +121,7 @@ fn project(
     Ok(out)
 }
 
-/// Where outputs go: all steps `[batch, time, units]`, or nowhere but the last state.
+/// The destination of outputs: all steps `[batch, time, units]`, or none of them.
 struct Outputs<'a> {
     sequences: Option<&'a mut [f32]>,
     time: usize,
@@ -135,7 +136,7 @@ impl<'a> Outputs<'a> {
         Ok(Outputs { sequences, time: shape.time, units })
     }
 
-    /// Writes step `i` of the walk of one sequence; `hidden` is the state after it.
+    /// Writes the output of the step that runs as number `i` of one sequence; `hidden` is the state after it.
     fn write(&mut self, sequence: usize, i: usize, hidden: &[f32], masked: Option<MaskedOutput>) {
         let Outputs { sequences: Some(sequences), time, units } = self else {
             return;

@@ -19,7 +19,7 @@ impl PackedSimpleRnn {
     /// Packs `kernel` `[features, units]`, `recurrent` `[units, units]` and `bias` `[units]`.
     ///
     /// # Errors
-    /// If a length is another.
+    /// If a length does not match.
     pub fn pack(
         isa: Isa,
         features: usize,
@@ -33,10 +33,10 @@ impl PackedSimpleRnn {
         Self::from_packed(Arc::new(kernel), Arc::new(recurrent), bias)
     }
 
-    /// The same from matrices that are packed already and may be shared.
+    /// A SimpleRNN from packed matrices, which may be shared.
     ///
     /// # Errors
-    /// If a matrix or the bias has another size.
+    /// If the size of a matrix or the bias does not match.
     pub fn from_packed(kernel: Arc<PackedMatrix>, recurrent: Arc<PackedMatrix>, bias: Option<&[f32]>) -> Result<Self> {
         let units = recurrent.k();
         check_len("recurrent_kernel columns", units, recurrent.n())?;
@@ -45,17 +45,17 @@ impl PackedSimpleRnn {
         Ok(PackedSimpleRnn { kernel, recurrent, bias: bias.map(<[f32]>::to_vec), units })
     }
 
-    /// Units, the size of the state.
+    /// The number of units, which is the size of the state.
     pub fn units(&self) -> usize {
         self.units
     }
 }
 
-/// Walks `input` `[batch, time, features]`. `sequences` `[batch, time, units]` takes every output,
-/// `hidden` `[batch, units]` the last state.
+/// Runs a SimpleRNN over `input` `[batch, time, features]`. Writes every output to `sequences` `[batch, time, units]`,
+/// and the last state to `hidden` `[batch, units]`.
 ///
 /// # Errors
-/// If a length does not fit.
+/// If a length does not match.
 #[allow(clippy::too_many_arguments, reason = "input, weights, options and two outputs")]
 pub fn simple_rnn(
     cpu: &Cpu,

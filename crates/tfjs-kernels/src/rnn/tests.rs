@@ -1,4 +1,4 @@
-//! Recurrent layers against plain loops in f64, written from Keras's equations.
+//! Compares recurrent layers with plain loops in f64, written from Keras's equations.
 
 use super::*;
 use crate::testing::{assert_close, cpus, values};
@@ -59,7 +59,7 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// Walks one sequence at a time: `next(x, states)` gives the next states, the first of which is put out.
+/// Runs one sequence at a time: `next(x, states)` returns the next states, the first of which is the output.
 fn walk(
     case: Case,
     input: &[f32],

@@ -1,4 +1,4 @@
-//! Eight lanes of AVX2 with FMA. Made only after the CPU was asked.
+//! Eight lanes of AVX2 with FMA. The token exists only if the CPU supports them.
 
 use std::arch::x86_64::*;
 
@@ -17,7 +17,7 @@ impl Avx2 {
     }
 }
 
-/// Eight set lanes, then eight clear ones: a window of it masks the first `n` lanes.
+/// Eight set lanes, then eight clear ones: eight consecutive ones of these mask the first `n` lanes.
 static FIRST: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
 
 impl Avx2 {
@@ -61,7 +61,7 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     fn prefetch(self, p: *const f32) {
-        // SAFETY: every x86-64 CPU has the instruction, which reads nothing and faults at no address.
+        // SAFETY: every x86-64 CPU has the instruction; it is a hint that cannot fault at any address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
     }
     #[inline(always)]

@@ -1,4 +1,4 @@
-//! Sixteen lanes of AVX-512 F. Made only after the CPU was asked.
+//! Sixteen lanes of AVX-512 F. The token exists only if the CPU supports it.
 
 use std::arch::x86_64::*;
 
@@ -56,7 +56,7 @@ impl Simd for Avx512 {
     }
     #[inline(always)]
     fn prefetch(self, p: *const f32) {
-        // SAFETY: every x86-64 CPU has the instruction, which reads nothing and faults at no address.
+        // SAFETY: every x86-64 CPU has the instruction; it is a hint that cannot fault at any address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
     }
     #[inline(always)]

@@ -1,5 +1,5 @@
-//! Why weights do not fit, where that can be known: each cause is one that people have met, and is said only if the
-//! names and shapes agree with it.
+//! Probable causes of weights that do not match. Each cause is known from practice, and is reported only if the names
+//! and shapes agree with it.
 
 use super::sides::{Lacking, Surplus};
 use crate::graph::ModelGraph;
@@ -7,14 +7,14 @@ use crate::suggest::similarity;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use tfjs_manifest::text::shorten;
 
-/// Suggestions of similar names compare a name with others: only for this many layers.
+/// Similar names are searched for at most this many layers, because each name is compared with many others.
 const SUGGESTIONS: usize = 20;
-/// With so many others at most.
+/// The most names that a name is compared with.
 const COMPARED: usize = 1000;
-/// From here on names are similar.
+/// The similarity from which names count as similar.
 const SIMILAR: f64 = 0.6;
 
-/// For each layer that lacks weights, the surplus that seems to be its: by its numbering, or by a similar name.
+/// For each layer that lacks weights, the surplus that probably belongs to it, by its numbering or by a similar name.
 #[derive(Debug, Default)]
 pub(super) struct Suggested {
     /// Index of the layer to index of the surplus.
@@ -23,7 +23,7 @@ pub(super) struct Suggested {
     pub(super) by_number: usize,
 }
 
-/// What led to it, and what to do.
+/// The cause of the mismatch, and how to fix it.
 pub(super) fn of(
     graph: &ModelGraph,
     lacking: &[Lacking<'_>],
@@ -57,15 +57,15 @@ pub(super) fn of(
         .then(|| "none of its names is the model's: these are the weights of another model".to_owned())
 }
 
-/// Layers without any weight whose name continues another's with a slash: groups inside of groups in HDF5, of which
-/// the converter takes the outer one only.
+/// Counts layers without any weight whose name continues another's with a slash: nested groups in HDF5, of which
+/// the converter reads only the outer one.
 fn lost_to_slashes(graph: &ModelGraph, lacking: &[Lacking<'_>]) -> usize {
     let names: HashSet<&str> = graph.layers.iter().map(|layer| layer.name.as_str()).collect();
     let continues = |name: &str| name.match_indices('/').any(|(at, _)| names.contains(&name[..at]));
     lacking.iter().filter(|layer| layer.wholly && continues(layer.name)).count()
 }
 
-/// What all surplus names start with, if the rest is what the layers are called.
+/// The common prefix of all surplus names, if the rest are names of layers.
 fn common_prefix<'a>(lacking: &[Lacking<'_>], surplus: &[Surplus<'a>]) -> Option<&'a str> {
     let (prefix, _) = surplus.first()?.name.split_once('/')?;
     let rest: Option<HashMap<&str, &Surplus<'_>>> =
@@ -78,7 +78,7 @@ fn common_prefix<'a>(lacking: &[Lacking<'_>], surplus: &[Surplus<'a>]) -> Option
     (!lacking.is_empty() && lacking.iter().all(fits)).then_some(prefix)
 }
 
-/// Finds the surplus of each layer. What bears the name of another layer of the model is never suggested.
+/// Finds the surplus of each layer. A surplus named like another layer of the model is never suggested.
 pub(super) fn suggest(graph: &ModelGraph, lacking: &[Lacking<'_>], surplus: &[Surplus<'_>]) -> Suggested {
     let owned: HashSet<&str> =
         graph.layers.iter().flat_map(|layer| [layer.name.as_str(), layer.path.as_str()]).collect();
@@ -90,7 +90,7 @@ pub(super) fn suggest(graph: &ModelGraph, lacking: &[Lacking<'_>], surplus: &[Su
     suggested
 }
 
-/// Layers of one name but for the number, where one distance leads from every number to a surplus that fits:
+/// Finds layers whose names differ only in a number, if adding one offset to every number gives a surplus that fits:
 /// `dense`, `dense_1` and `dense_4`, `dense_5`.
 fn by_number(lacking: &[Lacking<'_>], surplus: &[Surplus<'_>], free: &[usize], suggested: &mut Suggested) {
     let mut layers: BTreeMap<&str, Vec<(i64, usize)>> = BTreeMap::new();
@@ -120,7 +120,7 @@ fn by_number(lacking: &[Lacking<'_>], surplus: &[Surplus<'_>], free: &[usize], s
                 continue;
             }
         }
-        // A number behind the whole name: `dense_1_15`.
+        // A number after the whole name: `dense_1_15`.
         for (_, layer) in of_base {
             if let Some(&[holder]) = whole.get(lacking[layer].name).map(Vec::as_slice)
                 && lacking[layer].fits(&surplus[holder])
@@ -131,7 +131,8 @@ fn by_number(lacking: &[Lacking<'_>], surplus: &[Surplus<'_>], free: &[usize], s
     }
 }
 
-/// Layers and surplus of equal variables, shapes and numbers whose names are similar, each the other's most similar.
+/// Finds pairs of a layer and a surplus with the same variables, shapes and numbers, each the other's most similar
+/// name.
 fn by_similarity(lacking: &[Lacking<'_>], surplus: &[Surplus<'_>], free: &[usize], suggested: &mut Suggested) {
     let taken: HashSet<usize> = suggested.of_layer.values().copied().collect();
     let mut holders: HashMap<_, Vec<usize>> = HashMap::new();
@@ -159,7 +160,7 @@ fn by_similarity(lacking: &[Lacking<'_>], surplus: &[Surplus<'_>], free: &[usize
     }
 }
 
-/// A name without its number, and the number: Python's first has none.
+/// Splits a name into its base and its number: the first name of a Python process has none.
 fn numbered(name: &str) -> (&str, i64) {
     let number = |digits: &str| digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
     match name.rsplit_once('_').and_then(|(base, digits)| Some((base, number(digits)?))) {

@@ -1,7 +1,7 @@
-//! Which tensor of the file goes into which slot of the graph: by name, never by guessing in silence.
+//! Binding: finds the tensor of the file for each slot of the graph, by name; guesses are reported.
 //!
-//! Producers name the same weight differently (see `names`). Binding happens before a byte of the weights
-//! is fetched, and reports everything missing, unused and mismatched at once.
+//! Producers name the same weight differently (see `names`). Binding happens before any weight is fetched, and reports
+//! everything missing, unused and mismatched at once.
 
 mod cause;
 mod names;
@@ -27,30 +27,30 @@ pub struct TensorId {
     pub index: usize,
 }
 
-/// What a slot holds.
+/// The source of a slot's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bound {
     /// A tensor of the file, found by a rule.
     Tensor(TensorId, Rule),
-    /// The file does not have it and the caller does not insist: the slot's own fill.
+    /// The file does not have it, which is allowed without `strict`: the slot is filled with its default.
     Filled,
 }
 
-/// Which tensor goes into which slot.
+/// The assignment of tensors to slots.
 #[derive(Clone, Debug, Default)]
 pub struct Binding {
-    /// For each slot of the graph.
+    /// The source of each slot of the graph.
     pub slots: Vec<Bound>,
-    /// Tensors of the file nobody wants: optimizer state, and without `strict` whatever is left over.
+    /// Tensors of the file that no slot uses: optimizer state, and without `strict` all that remain.
     pub unused: Vec<TensorId>,
-    /// What does not stop the model from loading.
+    /// Findings that do not stop the model from loading.
     pub warnings: Warnings,
 }
 
 impl ModelGraph {
-    /// Finds a tensor for every slot. `None` is a file without a manifest.
+    /// Finds a tensor for every slot. `None` stands for a file without a manifest.
     ///
-    /// With `strict`, every slot must find a tensor and every tensor a slot; without, both are warnings.
+    /// With `strict`, every slot must have a tensor and every tensor a slot; otherwise both are warnings.
     ///
     /// # Errors
     /// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch): every missing, unused, mismatched and ambiguous weight
@@ -94,15 +94,15 @@ impl ModelGraph {
     }
 }
 
-/// The tensors of a manifest, by name and by place.
+/// The tensors of a manifest, by name and by position.
 struct File<'a> {
     specs: Vec<(TensorId, &'a WeightSpec)>,
-    /// Those whose name no other has.
+    /// Tensors with a unique name.
     by_name: HashMap<&'a str, TensorId>,
-    /// Names that several tensors have, in the order of their first ones. TensorFlow.js writes them for nested models
+    /// Names that several tensors share, in the order of their first ones. TensorFlow.js writes them for nested models
     /// whose layers have equal names.
     repeated: Vec<(&'a str, Vec<TensorId>)>,
-    /// By the name without its second last part, as TensorFlow.js shortens names it does not know.
+    /// Tensors by their name without its second last part, as TensorFlow.js shortens unknown names.
     by_shortened: HashMap<String, Vec<TensorId>>,
     place: HashMap<TensorId, usize>,
 }
@@ -146,17 +146,17 @@ impl<'a> File<'a> {
     }
 }
 
-/// Tensors that are no layer's: the state of the optimizer, of metrics and of random generators.
+/// Tensors that belong to no layer: the state of the optimizer, of metrics and of random generators.
 fn is_bookkeeping(spec: &WeightSpec) -> bool {
     spec.is_optimizer()
         || ["optimizer/", "metrics/"].iter().any(|start| spec.name.starts_with(start))
         || spec.name.split('/').any(|part| part.starts_with("seed_generator"))
 }
 
-/// How much less sure a name is of which one part is not the layer's.
+/// The penalty in rank for a name with a part that is not the layer's.
 const SHORTENED: u32 = 1000;
 
-/// Binds by name, the surest rule first. A name two slots claim by the same rule is ambiguous.
+/// Binds by name, the most specific rule first. A name that two slots claim by the same rule is ambiguous.
 fn by_name(
     graph: &ModelGraph,
     file: &File<'_>,
@@ -170,8 +170,8 @@ fn by_name(
             if let Some(&id) = file.by_name.get(candidate.name.as_str()) {
                 pairs.push((candidate.rank, i, id, candidate.rule));
             }
-            // Keras 2 numbers the cells of a session, `lstm_1/lstm_cell_3/kernel`; TensorFlow.js looks for every weight
-            // without the second last part of its name.
+            // Keras 2 numbers the cells of a session, `lstm_1/lstm_cell_3/kernel`; TensorFlow.js looks up every weight
+            // by its name without the second last part.
             if let Some(&[id]) = file.by_shortened.get(candidate.name.as_str()).map(Vec::as_slice)
                 && (has_cell || file.spec(id).shape == slot.decl.shape)
             {
@@ -190,7 +190,7 @@ fn by_name(
                 claims.insert(id, (SlotId(i), rank));
                 slots[i] = Some((id, rule));
             }
-            // A surer rule has it; this slot may have another candidate.
+            // A more specific rule has claimed it; this slot may have another candidate.
             Some((_, other)) if *other < rank => {}
             Some((owner, _)) => {
                 let (a, b) = (&graph.slots[owner.0], &graph.slots[i]);
@@ -209,7 +209,7 @@ fn by_name(
     claims.into_iter().map(|(id, (slot, _))| (id, slot)).collect()
 }
 
-/// Binds what is left of a layer by the order of its variables, if number and shapes agree.
+/// Binds the remaining weights of a layer by the order of its variables, if number and shapes agree.
 fn by_order(
     graph: &ModelGraph,
     file: &File<'_>,
@@ -263,7 +263,7 @@ fn check_types(graph: &ModelGraph, file: &File<'_>, slots: &[Option<(TensorId, R
     }
 }
 
-/// A slot's full name, for people: the layer's path, then what the slot adds to it.
+/// A slot's full name, for messages: the layer's path, then the slot's own part.
 fn path(graph: &ModelGraph, slot: &WeightSlot) -> String {
     let layer = &graph.layers[slot.layer.0];
     let scopes: String = slot.decl.scope.iter().map(|s| format!("{}/", s.name)).collect();

@@ -1,4 +1,4 @@
-//! The names under which a file may have a weight.
+//! The names that a weight may have in a file.
 //!
 //! | producer | Dense `d` | LSTM `l` | TimeDistributed `td` of Dense `d` | in a nested model `m` |
 //! |---|---|---|---|---|
@@ -11,7 +11,7 @@ use crate::graph::WeightSlot;
 use crate::layer::{Scope, ScopeKind};
 use std::collections::HashSet;
 
-/// How a tensor's name was understood.
+/// The rule by which a tensor's name was matched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Rule {
@@ -32,7 +32,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// The rule in a few words.
+    /// A short description of the rule.
     pub fn describe(self) -> &'static str {
         match self {
             Rule::Name => "layer and variable name",
@@ -46,7 +46,7 @@ impl Rule {
     }
 }
 
-/// A name under which the file may have a slot's weight. A smaller rank is surer.
+/// A name under which the file may contain a slot's weight. Lower ranks are more specific.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Candidate {
     pub(super) name: String,
@@ -54,7 +54,7 @@ pub(super) struct Candidate {
     pub(super) rank: u32,
 }
 
-/// Every name of a slot, the surest first.
+/// Every name of a slot, the most specific first.
 pub(super) fn candidates(slot: &WeightSlot) -> Vec<Candidate> {
     let mut out = Vec::new();
     let mut seen = HashSet::new();
@@ -68,7 +68,7 @@ pub(super) fn candidates(slot: &WeightSlot) -> Vec<Candidate> {
     let stems = stems(slot);
     add(object_path(slot, false), Rule::ObjectPath, 0);
     add(object_path(slot, true), Rule::ObjectPath, 0);
-    // A name with the models around it says more than one without: it is looked for first.
+    // A name with the surrounding models is more specific than one without, so it is tried first.
     let prefixes = prefixes(slot);
     for (i, prefix) in prefixes.iter().enumerate() {
         for (stem, _) in &stems {
@@ -89,7 +89,7 @@ pub(super) fn candidates(slot: &WeightSlot) -> Vec<Candidate> {
     out
 }
 
-/// The names of surrounding models a name may start with, the longest first.
+/// The names of surrounding models that a name may start with, the longest first.
 fn prefixes(slot: &WeightSlot) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     for start in 0..slot.models.len() {
@@ -107,7 +107,7 @@ fn prefixes(slot: &WeightSlot) -> Vec<String> {
     out
 }
 
-/// Everything between the models and the variable.
+/// The parts of the name between the models and the variable.
 fn stems(slot: &WeightSlot) -> Vec<(String, Rule)> {
     let mut out: Vec<(String, Rule)> = Vec::new();
     let mut add = |stem: String, rule| {
@@ -115,7 +115,7 @@ fn stems(slot: &WeightSlot) -> Vec<(String, Rule)> {
             out.push((stem, rule));
         }
     };
-    // A layer of a wrapped model: its name starts anew, possibly behind the model's.
+    // A layer of a wrapped model: its name starts again, possibly after the model's.
     let restart = slot.decl.scope.iter().rposition(|s| s.kind == ScopeKind::Restart);
     let starts: Vec<(String, &[Scope])> = match restart {
         None => vec![(slot.layer_name.clone(), &slot.decl.scope[..])],
@@ -145,8 +145,8 @@ fn stems(slot: &WeightSlot) -> Vec<(String, Rule)> {
     out
 }
 
-/// The path of a `.keras` file. Between versions the attribute that holds a dense layer of an attention became a public
-/// one: `turned` is the path with, or without, the underscore before its name.
+/// The path in a `.keras` file. In some versions, the attribute that holds a dense layer of an attention is private, in
+/// others public: `turned` selects the path with, or without, the underscore before its name.
 fn object_path(slot: &WeightSlot, turned: bool) -> String {
     let mut path = slot.object_path.clone();
     for (i, scope) in slot.decl.scope.iter().enumerate() {

@@ -1,23 +1,23 @@
-//! Names that several weights have: TensorFlow.js writes them for nested models whose layers have equal names, and
-//! cannot read them. The weights are taken in the order of the layers, in which they were written, if the file leaves
-//! no other reading.
+//! Names that several weights share: TensorFlow.js writes them for nested models whose layers have equal names, but
+//! cannot read them. The weights are assigned in the order of the layers, in which they were written, if the file
+//! allows no other reading.
 
 use super::{File, Rule, TensorId, candidates, path};
 use crate::graph::{ModelGraph, SlotId};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use tfjs_manifest::{Error, Findings};
 
-/// Weights of one name, and the slots that look for it.
+/// Weights of one name, and the slots that look it up.
 struct Repeated<'a> {
     name: &'a str,
     tensors: &'a [TensorId],
     slots: Vec<usize>,
 }
 
-/// A slot for each tensor.
+/// Slots with their tensors.
 type Pairs = Vec<(usize, TensorId)>;
 
-/// Binds the weights of repeated names that are not bound yet, or says why it cannot; the slots of which it says so.
+/// Binds the remaining weights of repeated names, or reports why it cannot. Returns the reported slots.
 pub(super) fn bind(
     graph: &ModelGraph,
     file: &File<'_>,
@@ -29,9 +29,9 @@ pub(super) fn bind(
     if file.repeated.is_empty() {
         return unclear;
     }
-    // DIFFERENCE: TensorFlow.js refuses what it wrote.
+    // DIFFERENCE: TensorFlow.js rejects what it wrote itself.
     let repeated = wanted(graph, file, slots);
-    // As Keras and most others write weights, or as TensorFlow.js does: those that training changes first.
+    // The order of Keras and most others, or that of TensorFlow.js: trainable weights first.
     let as_listed: Vec<usize> = (0..graph.slots.len()).collect();
     let mut trained_first = as_listed.clone();
     trained_first.sort_by_key(|&slot| !graph.slots[slot].trainable);
@@ -63,7 +63,7 @@ pub(super) fn bind(
     unclear
 }
 
-/// The repeated names that slots without a tensor look for.
+/// The repeated names that slots without a tensor look up.
 fn wanted<'a>(graph: &ModelGraph, file: &'a File<'_>, slots: &[Option<(TensorId, Rule)>]) -> Vec<Repeated<'a>> {
     let index: HashMap<&str, usize> = file.repeated.iter().enumerate().map(|(i, (name, _))| (*name, i)).collect();
     let mut wanting: Vec<Vec<usize>> = vec![Vec::new(); file.repeated.len()];
@@ -76,8 +76,8 @@ fn wanted<'a>(graph: &ModelGraph, file: &'a File<'_>, slots: &[Option<(TensorId,
     named.map(|((name, tensors), slots)| Repeated { name, tensors, slots }).collect()
 }
 
-/// The first tensor of a name and shape for the first slot that looks for it, the second for the second; `None` if
-/// there are not as many slots as tensors.
+/// Assigns the first tensor of a name and shape to the first slot that looks it up, the second to the second; `None` if
+/// the numbers of slots and tensors differ.
 fn pair(graph: &ModelGraph, file: &File<'_>, repeated: &[Repeated<'_>], order: &[usize]) -> Option<Pairs> {
     let mut place = vec![0; order.len()];
     order.iter().enumerate().for_each(|(i, &slot)| place[slot] = i);
@@ -103,7 +103,7 @@ fn pair(graph: &ModelGraph, file: &File<'_>, repeated: &[Repeated<'_>], order: &
     Some(pairs)
 }
 
-/// Whether no two weights of one name have one shape.
+/// Whether weights of one name all differ in shape.
 fn told_apart_by_shape(file: &File<'_>, repeated: &[Repeated<'_>]) -> bool {
     repeated.iter().all(|Repeated { tensors, .. }| {
         let mut shapes: Vec<&[usize]> = tensors.iter().map(|&id| file.spec(id).shape.dims()).collect();
@@ -113,7 +113,7 @@ fn told_apart_by_shape(file: &File<'_>, repeated: &[Repeated<'_>]) -> bool {
 }
 
 /// Whether the whole file has its weights in this order of the slots. A model whose first part was frozen when it was
-/// saved has the weights of that part at the end, which the weights between them show.
+/// saved has the weights of that part at the end; the weights between them show this.
 fn is_in_order(file: &File<'_>, slots: &[Option<(TensorId, Rule)>], pairs: &Pairs, order: &[usize]) -> bool {
     let found: HashMap<usize, TensorId> = pairs.iter().copied().collect();
     let ids = order.iter().filter_map(|slot| slots[*slot].map(|(id, _)| id).or_else(|| found.get(slot).copied()));

@@ -1,4 +1,4 @@
-//! What a binding says of weights that did not find each other: how many, of which layers, and the probable cause.
+//! The report of a binding about unmatched weights: their number, their layers, and the probable cause.
 
 use super::cause::{self, Suggested};
 use super::sides::{Lacking, Surplus, lacking, surplus};
@@ -27,7 +27,7 @@ impl Report<'_> {
         if missing.is_empty() && left.is_empty() {
             return;
         }
-        // DIFFERENCE: TensorFlow.js predicts with random weights then.
+        // DIFFERENCE: TensorFlow.js would predict with random weights.
         if !has_manifest {
             findings.push(Error::mismatch(format!(
                 "the file has no `weightsManifest`, and the model has {} weights: this is the architecture alone, as \
@@ -67,7 +67,7 @@ impl Report<'_> {
         }
     }
 
-    /// What a layer lacks, in one line.
+    /// Describes the missing weights of a layer in one line.
     fn missing_of(
         &self,
         layer: &Lacking<'_>,
@@ -98,7 +98,7 @@ impl Report<'_> {
         Error::mismatch(format!("{count}: {names}{hint}")).at_layer(layer.path)
     }
 
-    /// The only weight left over of the very layer, of the same shape: `d/kernal` for `d/kernel`.
+    /// Names the only surplus weight of the same layer, if it has the same shape: `d/kernal` for `d/kernel`.
     fn renamed(&self, variable: &str, layer: &Lacking<'_>, surplus: &HashMap<&str, &Surplus<'_>>) -> String {
         let [id] = layer.slots[..] else { return String::new() };
         let shape = &self.graph.slots[id.0].decl.shape;
@@ -114,7 +114,7 @@ impl Report<'_> {
         }
     }
 
-    /// What has no place, in one line for a layer.
+    /// Describes the surplus weights of a layer in one line.
     fn left_of(&self, holder: &Surplus<'_>, lacking: &[Lacking<'_>], suggested: &Suggested, index: usize) -> Error {
         let layer = suggested.of_layer.iter().find(|(_, holder)| **holder == index).map(|(layer, _)| &lacking[*layer]);
         let hint = layer.map(|layer| format!("; the nearest missing is `{}`", shorten(layer.path))).unwrap_or_default();
@@ -133,7 +133,7 @@ impl Report<'_> {
     }
 
     pub(super) fn warnings(&self, warnings: &mut Warnings) {
-        // DIFFERENCE: TensorFlow.js leaves what is missing at random values and says nothing.
+        // DIFFERENCE: TensorFlow.js keeps random values for missing weights, without a message.
         for id in self.missing {
             let slot = &self.graph.slots[id.0];
             let fill = match slot.decl.fill {
@@ -149,7 +149,7 @@ impl Report<'_> {
     }
 }
 
-/// Names with their shapes, the first few of many.
+/// Names with their shapes; a long list is shortened.
 fn list(weights: impl ExactSizeIterator<Item = (String, String)>) -> String {
     let more = weights.len().saturating_sub(NAMED);
     let named: Vec<String> = weights.take(NAMED).map(|(name, shape)| format!("`{}` {shape}", shorten(&name))).collect();
@@ -157,7 +157,7 @@ fn list(weights: impl ExactSizeIterator<Item = (String, String)>) -> String {
     format!("{}{more}", named.join(", "))
 }
 
-/// Weights found by anything less sure than a name are worth a line.
+/// Adds a warning for each weight that was not found by name.
 pub(super) fn note_rules(
     graph: &ModelGraph,
     file: &File<'_>,

@@ -1,27 +1,27 @@
-//! The two sides of a report: the layers whose weights the file does not have, and the layers, as far as names tell,
-//! whose weights the model does not have.
+//! The two sides of a report: the layers whose weights are not in the file, and the surplus tensors of the file,
+//! grouped by the layers in their names.
 
 use super::{File, TensorId};
 use crate::graph::{LayerId, ModelGraph, SlotId};
 use std::collections::HashMap;
 use tfjs_manifest::Shape;
 
-/// A layer of the model of which weights are missing.
+/// A layer of the model with missing weights.
 pub(super) struct Lacking<'a> {
     pub(super) layer: LayerId,
     /// The models around it and its own name.
     pub(super) path: &'a str,
     pub(super) name: &'a str,
     pub(super) slots: Vec<SlotId>,
-    /// Whether the file has none of its weights.
+    /// Whether none of its weights are in the file.
     pub(super) wholly: bool,
-    /// What its weights are called and how large they are, in order.
+    /// The names and shapes of its weights, in order.
     weights: Vec<(&'a str, &'a Shape)>,
 }
 
-/// Weights of the file that have no place in the model, of what seems to be one layer.
+/// Weights of the file that are not in the model and probably belong to one layer.
 pub(super) struct Surplus<'a> {
-    /// The common beginning of their names.
+    /// The common prefix of their names.
     pub(super) name: &'a str,
     pub(super) tensors: Vec<TensorId>,
     weights: Vec<(&'a str, &'a Shape)>,
@@ -55,7 +55,7 @@ pub(super) fn lacking<'a>(graph: &'a ModelGraph, missing: &[SlotId]) -> Vec<Lack
     out
 }
 
-/// The tensors without a place by the layer that their names tell, in the file's order.
+/// The surplus tensors in the order of the file, grouped by the layers in their names.
 pub(super) fn surplus<'a>(file: &File<'a>, left: &[TensorId]) -> Vec<Surplus<'a>> {
     let mut out: Vec<Surplus<'_>> = Vec::new();
     let mut at: HashMap<&str, usize> = HashMap::new();
@@ -76,12 +76,12 @@ pub(super) fn surplus<'a>(file: &File<'a>, left: &[TensorId]) -> Vec<Surplus<'a>
 }
 
 impl Lacking<'_> {
-    /// Whether these could be the weights of this layer: the same variables, the same shapes.
+    /// Whether the surplus could be the weights of this layer: it has the same variables and shapes.
     pub(super) fn fits(&self, surplus: &Surplus<'_>) -> bool {
         self.wholly && self.weights == surplus.weights
     }
 
-    /// What [`fits`](Lacking::fits) compares, to look layers up by.
+    /// The key that [`fits`](Lacking::fits) compares, for looking up layers.
     pub(super) fn signature(&self) -> &[(&str, &Shape)] {
         &self.weights
     }
@@ -94,11 +94,11 @@ impl Surplus<'_> {
     }
 }
 
-/// Objects inside of recurrent layers, as their names begin.
+/// Prefixes of the names of objects inside recurrent layers.
 const INNER: [&str; 6] = ["forward_", "backward_", "lstm_cell", "gru_cell", "simple_rnn_cell", "conv_lstm"];
 
-/// The layer's part of a weight's name and the variable's: `bidirectional_1/forward_lstm_2/lstm_cell_7/kernel` is
-/// `bidirectional_1` and `kernel`.
+/// Splits a weight's name into the layer's part and the variable: `bidirectional_1/forward_lstm_2/lstm_cell_7/kernel`
+/// into `bidirectional_1` and `kernel`.
 fn split(name: &str) -> (&str, &str) {
     let Some((mut holder, variable)) = name.rsplit_once('/') else { return (name, name) };
     while let Some((outer, inner)) = holder.rsplit_once('/')

@@ -1,4 +1,4 @@
-//! Binding: what a file has for a model, and what is said of weights that do not fit.
+//! Tests of binding, and of its reports on weights that do not match.
 
 use super::*;
 use crate::lower::{LowerOptions, lower};
@@ -21,7 +21,7 @@ fn norm(name: &str) -> Value {
     json!({"class_name": "BatchNormalization", "config": {"name": name}})
 }
 
-/// A Sequential on two numbers.
+/// A Sequential whose input is two numbers.
 fn sequential(mut layers: Vec<Value>) -> Value {
     layers[0]["config"]["batch_input_shape"] = json!([null, 2]);
     json!({"class_name": "Sequential", "config": {"name": "m", "layers": layers}})
@@ -47,7 +47,7 @@ fn lines(topology: &Value, weights: &[(&str, &[usize])]) -> Vec<String> {
     }
 }
 
-/// Which tensor each weight of the model is given, by its place in the file.
+/// For each weight of the model, the position in the file of the tensor that is bound to it.
 fn bound(topology: &Value, weights: &[(&str, &[usize])]) -> Vec<(String, usize)> {
     let (graph, binding) = bind(topology, weights, true).unwrap();
     let index = |bound: &Bound| match bound {
@@ -114,23 +114,23 @@ fn a_number_behind_the_whole_name() {
     assert!(lines[0].starts_with("2 of 4 weights") && lines[1].ends_with("over is `dense_1_15`"), "{lines:?}");
 }
 
-/// Numbers that do not fit, other shapes and what another layer owns are no suggestions.
+/// Other numbers, other shapes and names of other layers are not suggested.
 #[test]
-fn what_cannot_be_meant_is_not_suggested() {
+fn implausible_names_are_not_suggested() {
     let none = |model: &Value, weights: &[(&str, &[usize])]| {
         let lines = lines(model, weights);
         assert!(!lines.iter().any(|line| line.contains("nearest")), "{lines:?}");
     };
-    // One layer more than the model has: which of them is meant is not known.
+    // The model has one layer fewer than the file, so it is unknown which one is meant.
     let three: &[(&str, &[usize])] =
         &[("dense_4/kernel", &[2, 2]), ("dense_4/bias", &[2]), ("dense_5/kernel", &[2, 2]), ("dense_5/bias", &[2])];
     none(&sequential(vec![dense("dense", 2)]), three);
-    // Uneven distances.
+    // Different offsets.
     let uneven: &[(&str, &[usize])] =
         &[("dense_4/kernel", &[2, 2]), ("dense_4/bias", &[2]), ("dense_6/kernel", &[2, 2]), ("dense_6/bias", &[2])];
     none(&sequential(vec![dense("dense", 2), dense("dense_1", 2)]), uneven);
     none(&sequential(vec![dense("dense", 2)]), &[("dense_4/kernel", &[2, 3]), ("dense_4/bias", &[3])]);
-    // `dense_1` is a layer of the model, whose weights have the names of another variable.
+    // `dense_1` is a layer of the model, whose weights in the file have another variable name.
     let owned: &[(&str, &[usize])] = &[("dense_1/w", &[2, 2]), ("dense_1/kernel", &[2, 2]), ("dense_1/bias", &[2])];
     none(&sequential(vec![dense("dense", 2), dense("dense_1", 2)]), owned);
 }
@@ -158,19 +158,19 @@ fn a_prefix_that_no_model_has() {
     assert!(lines[0].contains("the file's names start with `other/`"), "{lines:?}");
 }
 
-/// TensorFlow.js looks for every weight without the second last part of its name.
+/// TensorFlow.js looks up every weight by its name without the second last part.
 #[test]
 fn names_with_a_part_too_many() {
     let weights: &[(&str, &[usize])] = &[("d/inner_3/kernel", &[2, 2]), ("d/bias", &[2])];
     let bound = bound(&sequential(vec![dense("d", 2)]), weights);
     assert_eq!(bound, [("d/kernel".to_owned(), 0), ("d/bias".to_owned(), 1)]);
-    // Another layer claims the name as it is.
+    // Another layer has exactly this name.
     let model = sequential(vec![dense("d", 2), dense("d/e", 2)]);
     let weights: &[(&str, &[usize])] = &[("d/e/kernel", &[2, 2]), ("d/e/bias", &[2]), ("d/bias", &[2])];
     assert!(lines(&model, weights)[0].starts_with("weight `d/kernel`: the file has no weight for it"));
 }
 
-/// Two models `a` and `b` with a layer `d` each, side by side, and a layer `out` behind them.
+/// Two parallel models `a` and `b` with a layer `d` each, followed by a layer `out`.
 fn towers(units: [usize; 2], trainable: bool) -> Value {
     let input = |name: &str| {
         json!({"class_name": "InputLayer", "name": name, "inbound_nodes": [],
@@ -213,9 +213,9 @@ fn repeated_names_are_taken_in_the_order_of_the_layers() {
         warnings[1],
         "weight `d/kernel` was taken for `b/d/kernel` by the order of the layers: several weights have this name"
     );
-    // TensorFlow.js writes what training changes first; the weight of `out` shows it.
+    // TensorFlow.js writes trainable weights first; the position of `out` shows it.
     check_towers(&towers([3, 3], false), &[d, out, d], [2, 0, 1]);
-    // Shapes tell them apart, in whatever order.
+    // Shapes distinguish them in any order.
     let narrow: (&str, &[usize]) = ("d/kernel", &[2, 4]);
     check_towers(&towers([3, 4], true), &[("out/kernel", &[7, 1]), narrow, ("d/kernel", &[2, 3])], [2, 1, 0]);
 }
@@ -230,7 +230,7 @@ fn repeated_names_in_no_order_are_refused() {
     };
     let times = "weight `d/kernel`: is 2 times in the file and fits 2 of the model's weights, `a/d/kernel` and \
                  `b/d/kernel`; which is which cannot be told";
-    // The weights of a part that was frozen when the model was saved stand at the end, but of which part?
+    // The weights of a frozen part are at the end of the file, but it is unknown which part was frozen.
     assert!(says(&[d, out, d], true).starts_with(times));
     assert!(says(&[d, d, d, out], true).contains("is 3 times in the file"));
 }

@@ -1,7 +1,7 @@
-//! The calls of a layer as TensorFlow.js writes them: `[[["layer", node, tensor, kwargs], ...], ...]`.
+//! The calls of a layer in TensorFlow.js's form: `[[["layer", node, tensor, kwargs], ...], ...]`.
 //!
-//! What that form cannot hold keeps the form its producer has for it: operations, and tensors among the keyword
-//! arguments.
+//! Calls that this form cannot represent keep the producer's form: those of operations, and those with tensors among
+//! the keyword arguments.
 
 use super::numbering::Numbering;
 use super::{At, EncodeCx};
@@ -40,7 +40,7 @@ impl Calls<'_> {
         }
     }
 
-    /// The call in TensorFlow.js's form; `None`, with a warning, if that loses an argument.
+    /// The call in TensorFlow.js's form; `None`, with a warning, if that would lose an argument.
     fn plain(&self, entry: &LayerEntry, call: &Call<TensorRef>, at: &At<'_>, cx: &EncodeCx<'_>) -> Option<Value> {
         let mut tensors = match (&call.args[..], &entry.body) {
             ([Arg::Dict(items)], LayerBody::Model(inner)) => by_port(inner, items)?,
@@ -61,7 +61,7 @@ impl Calls<'_> {
                     }
                     kwargs.insert(key.clone(), Value::clone(value));
                 }
-                // A recurrent layer takes its states behind its input.
+                // The states of a recurrent layer follow its input.
                 arg if key == "initial_state" => {
                     let mut states = Vec::new();
                     arg.collect(&mut states);
@@ -78,7 +78,7 @@ impl Calls<'_> {
         Some(self.entries(tensors.iter().map(|tensor| self.triple(tensor)), &kwargs))
     }
 
-    /// Whether a constant would be read as `["layer", node, tensor]`.
+    /// Whether a constant would be parsed as `["layer", node, tensor]`.
     fn reads_as_tensor(&self, value: &Value) -> bool {
         let Value::Array(items) = value else { return false };
         match &items[..] {
@@ -156,7 +156,7 @@ impl Calls<'_> {
     }
 }
 
-/// The tensors of a dict in the order of the inputs of the model they are given to.
+/// The tensors of a dict in the order of the inputs of the model that is called.
 fn by_port(model: &Submodel, items: &[(String, Arg<TensorRef>)]) -> Option<Vec<TensorRef>> {
     let of_port = |port: &crate::def::Port| {
         let key = port.key.as_ref().unwrap_or(&port.name);

@@ -1,11 +1,11 @@
-//! What every layer's configuration has: dtype, input shape, and what only training reads.
+//! Keys that all layers share: dtype, input shape, and what only training reads.
 
 use super::{At, EncodeCx};
 use crate::def::LayerEntry;
 use crate::types::{TensorType, ValueType};
 use serde_json::{Map, Value, json};
 
-/// Keys that describe how Keras keeps a layer, not what it is.
+/// Keys with which Keras stores a layer, and which do not define it.
 const KEPT_BY_KERAS: &[&str] =
     &["module", "registered_name", "build_config", "compile_config", "shared_object_id", "date_saved"];
 
@@ -31,7 +31,7 @@ const INITIALIZERS: &[&str] = &[
 /// The constraint classes of TensorFlow.js 4.22.
 const CONSTRAINTS: &[&str] = &["MaxNorm", "UnitNorm", "NonNeg", "MinMaxNorm"];
 
-/// A layer's configuration with the common keys in TensorFlow.js's words.
+/// Translates the common keys of a layer's configuration to TensorFlow.js's form.
 pub(super) fn translate(config: &Map<String, Value>, at: &At<'_>, cx: &EncodeCx<'_>) -> Map<String, Value> {
     let mut out = Map::new();
     for (key, value) in config {
@@ -57,7 +57,7 @@ pub(super) fn translate(config: &Map<String, Value>, at: &At<'_>, cx: &EncodeCx<
     out
 }
 
-/// Tuples as lists; everything else as it is.
+/// Converts tuples to lists; other values are unchanged.
 fn plain(value: &Value) -> Value {
     match value.get("class_name").and_then(Value::as_str) {
         Some("__tuple__") => value.get("items").cloned().unwrap_or_else(|| value.clone()),
@@ -86,12 +86,12 @@ pub(super) fn input(entry: &LayerEntry, ty: Option<&TensorType>, at: &At<'_>, cx
     json!({ "batch_input_shape": shape(ty), "dtype": dtype, "sparse": sparse, "name": entry.name })
 }
 
-/// A shape with null for what is not known.
+/// A shape, with null for unknown dimensions.
 pub(super) fn shape(ty: &TensorType) -> Value {
     ty.shape.dims().iter().map(|dim| json!(dim)).collect()
 }
 
-/// A name no tensor of TensorFlow.js can have.
+/// Warns of a name that no tensor of TensorFlow.js can have.
 pub(super) fn check_name(at: &At<'_>, name: &str, cx: &EncodeCx<'_>) {
     let first = name.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
     let rest = name.chars().all(|c| c.is_ascii_alphanumeric() || "-._/".contains(c));
@@ -100,7 +100,7 @@ pub(super) fn check_name(at: &At<'_>, name: &str, cx: &EncodeCx<'_>) {
     }
 }
 
-/// A dtype's or policy's name; half precision is not kept.
+/// The name of a dtype or policy; half precision becomes float32.
 fn dtype(value: &Value, at: &At<'_>, cx: &EncodeCx<'_>) -> Value {
     let name = value.as_str().or_else(|| value.get("config")?.get("name")?.as_str());
     match name {
@@ -113,14 +113,14 @@ fn dtype(value: &Value, at: &At<'_>, cx: &EncodeCx<'_>) -> Value {
     }
 }
 
-/// Class and configuration of an object, or of a name.
+/// The class and configuration of an object, or of a name.
 fn object(value: &Value) -> Option<(String, Map<String, Value>)> {
     let class = value.as_str().or_else(|| value.get("class_name")?.as_str())?;
     let config = value.get("config").and_then(Value::as_object).cloned().unwrap_or_default();
     Some((class.to_string(), config))
 }
 
-/// Initializers matter to nobody who loads the weights, but TensorFlow.js refuses a model with an unknown one.
+/// Initializers do not matter once weights are loaded, but TensorFlow.js rejects a model with an unknown one.
 fn initializer(value: &Value, key: &str, at: &At<'_>, cx: &EncodeCx<'_>) -> Value {
     let Some((class, mut config)) = object(value) else { return Value::Null };
     let class: String = class.rsplit('>').next().unwrap_or_default().split('_').map(capitalised).collect();
@@ -142,7 +142,7 @@ fn initializer(value: &Value, key: &str, at: &At<'_>, cx: &EncodeCx<'_>) -> Valu
 
 fn regularizer(value: &Value, key: &str, at: &At<'_>, cx: &EncodeCx<'_>) -> Value {
     let Some((class, config)) = object(value) else { return Value::Null };
-    // Both frameworks' classes mean 0.01 where they do not say it.
+    // 0.01 is the default in both frameworks.
     let strength = |key: &str| config.get(key).cloned().unwrap_or_else(|| json!(0.01));
     let config = match class.to_lowercase().as_str() {
         "l1" => json!({ "l1": strength("l1"), "l2": 0.0 }),
@@ -171,7 +171,7 @@ fn name_of(value: &Value) -> String {
     object(value).map_or_else(|| value.to_string(), |(class, _)| format!("`{class}`"))
 }
 
-/// `glorot` -> `Glorot`: the classes Keras writes as functions.
+/// `glorot` -> `Glorot`: for classes that Keras writes as functions.
 fn capitalised(word: &str) -> String {
     let mut chars = word.chars();
     chars.next().map(|c| c.to_ascii_uppercase()).into_iter().chain(chars).collect()

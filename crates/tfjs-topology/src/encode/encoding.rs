@@ -1,4 +1,4 @@
-//! A layer while it is written: its configuration, and what is known of its calls.
+//! A layer that is being written: its configuration, and the types of its calls.
 
 use super::{At, EncodeCx, common, layer};
 use crate::activation::Activation;
@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 use std::fmt::Display;
 use tfjs_manifest::Result;
 
-/// A layer while it is written. It starts from what its file said, with the keys that all layers share already in the
-/// target's words; [`LayerDef::encode`](crate::layer::LayerDef::encode) changes the others.
+/// A layer that is being written. It starts from the configuration of its file, with the keys that all layers share
+/// already translated; [`LayerDef::encode`](crate::layer::LayerDef::encode) changes the others.
 #[derive(Debug)]
 pub struct Encoding<'a> {
     pub(super) config: Map<String, Value>,
@@ -20,17 +20,17 @@ pub struct Encoding<'a> {
 }
 
 impl<'a> Encoding<'a> {
-    /// A layer of a known class, or a part of one.
+    /// Starts from the configuration of a layer, or of a part of one.
     pub(super) fn new(config: &Map<String, Value>, at: At<'a>, cx: &'a EncodeCx<'a>) -> Self {
         Encoding { config: common::translate(config, &at, cx), at, cx }
     }
 
-    /// The class, as the file writes it.
+    /// The class, as written in the file.
     pub fn class(&self) -> &str {
         self.at.class
     }
 
-    /// Who wrote the file.
+    /// The software that wrote the file.
     pub fn producer(&self) -> &'a Producer {
         self.cx.producer
     }
@@ -52,34 +52,34 @@ impl<'a> Encoding<'a> {
         }
     }
 
-    /// Leaves out a key.
+    /// Removes a key.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
         self.config.remove(key)
     }
 
-    /// Gives the value of a key to another key, which the target reads instead.
+    /// Moves the value of a key to another key, which the target reads instead.
     pub fn rename(&mut self, from: &str, to: &str) {
         if let Some(value) = self.remove(from) {
             self.set(to, value);
         }
     }
 
-    /// Warns of what the target cannot say, does not know or computes differently.
+    /// Adds a warning about something that the target cannot represent, does not support or computes differently.
     pub fn warn(&self, message: impl Display) {
         self.cx.warn(&self.at, message);
     }
 
-    /// The types of the inputs of each call, where they are known.
+    /// The types of the inputs of each call, if known.
     pub fn calls(&self) -> &'a [Vec<TensorType>] {
         self.at.calls
     }
 
-    /// The rank of the first input of the first call, where it is known.
+    /// The rank of the first input of the first call, if known.
     pub fn rank(&self) -> Option<usize> {
         self.calls().first()?.first().map(|ty| ty.shape.rank())
     }
 
-    /// Writes the activation at `key` by the target's name. An absent one stays absent.
+    /// Writes the activation at `key` with the target's name. An absent one stays absent.
     pub(crate) fn activation(&mut self, key: &str, activation: Activation) {
         let Some(written) = self.get(key) else { return };
         match activation.tensorflow_js_name() {
@@ -91,10 +91,11 @@ impl<'a> Encoding<'a> {
         }
     }
 
-    /// A part whose configuration is inside of the layer's: a cell, a direction. Its warnings name its own class.
+    /// Encodes a part whose configuration is inside the layer's: a cell, or a direction. Its warnings name its own
+    /// class.
     ///
     /// # Errors
-    /// What `write` says.
+    /// Those of `write`.
     pub(crate) fn part(
         &self,
         class: &str,
@@ -106,7 +107,7 @@ impl<'a> Encoding<'a> {
         Ok(json!({ "class_name": built_in_name(class), "config": part.config }))
     }
 
-    /// A layer or model that a wrapper holds; `calls` are the types it is called with, where they are known.
+    /// Encodes a layer or model inside a wrapper; `calls` are the types of its inputs, if known.
     ///
     /// # Errors
     /// As [`encode`](super::encode()).

@@ -1,4 +1,4 @@
-//! A layer in the target's words: its own file says them, see [`LayerDef::encode`](crate::layer::LayerDef::encode).
+//! Writes layers for a target; see [`LayerDef::encode`](crate::layer::LayerDef::encode).
 
 use super::types::Types;
 use super::{At, EncodeCx, Encoding, model};
@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use tfjs_ir::prim::activate::Activation as Function;
 use tfjs_manifest::Result;
 
-/// Class and configuration of a layer.
+/// The class and configuration of a layer.
 pub(super) fn encode_layer(
     layer: &Layer,
     config: &Map<String, Value>,
@@ -28,13 +28,13 @@ pub(super) fn encode_layer(
     layer.def().encode(cx.target, &mut out)?;
     let class = built_in_name(at.class);
     if !layer.is_in_tensorflow_js(class) {
-        cx.warn(&at, "TensorFlow.js knows no layer of this class");
+        cx.warn(&at, "TensorFlow.js has no layer of this class");
         return Ok((at.class.to_string(), out.config));
     }
     Ok((class.to_string(), out.config))
 }
 
-/// A layer or model that a wrapper holds, called with inputs of these types where they are known.
+/// Writes a layer or model inside a wrapper. The types of its inputs are given if known.
 pub(super) fn encode_held(
     entry: &LayerEntry,
     path: &str,
@@ -55,10 +55,10 @@ pub(super) fn encode_held(
     }
 }
 
-/// Warns of the one activation that TensorFlow.js writes and does not read: it looks for `geluNew`.
+/// Warns of the one activation that TensorFlow.js writes but cannot read, because it looks for `geluNew`.
 pub(super) fn check_unreadable(config: &Map<String, Value>, at: &At<'_>, cx: &EncodeCx<'_>) {
     let new = Activation::Elementwise(Function::GeluTanh {});
     if config.get("activation").is_some_and(|value| Activation::from_value(value, &cx.read).is_ok_and(|a| a == new)) {
-        cx.warn(at, "TensorFlow.js writes the activation `gelu_new` and does not find it again");
+        cx.warn(at, "TensorFlow.js writes the activation `gelu_new` but cannot read it");
     }
 }

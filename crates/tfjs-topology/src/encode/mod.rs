@@ -1,9 +1,9 @@
-//! A model as a [`Target`] writes and reads it: the inverse of [`parse`](crate::parse).
+//! Writes a model in the form that a [`Target`] reads: the inverse of [`parse`](crate::parse).
 //!
-//! What TensorFlow.js wrote goes back as it was. What Keras wrote is put into TensorFlow.js's words: here what all layers
-//! share, in each layer's own file the rest ([`LayerDef::encode`](crate::layer::LayerDef::encode)). What those words
-//! cannot say, and what TensorFlow.js would compute otherwise, is listed layer by layer. Nothing is dropped silently:
-//! every key starts as the file had it. Weights are not touched here, only their names.
+//! A model of TensorFlow.js is written unchanged. A model of Keras is translated to TensorFlow.js's form: the keys that
+//! all layers share here, the others in each layer's file ([`LayerDef::encode`](crate::layer::LayerDef::encode)). What
+//! that form cannot represent, and what TensorFlow.js would compute differently, is reported for each layer. Keys are
+//! kept unless they are translated, so nothing is dropped silently. Of weights, only the names are written here.
 //!
 //! Reference: `toJSON` in tfjs-layers `models.ts` and `engine/container.ts`.
 
@@ -28,14 +28,14 @@ use std::cell::RefCell;
 use tfjs_manifest::{Limits, Result};
 use types::Types;
 
-/// What `keras_version` says of a model TensorFlow.js saved.
+/// `keras_version` in a model that TensorFlow.js saved.
 pub const KERAS_VERSION: &str = "tfjs-layers 4.22.0";
-/// What `generatedBy` says of it.
+/// `generatedBy` in a model that TensorFlow.js saved.
 pub const GENERATED_BY: &str = "TensorFlow.js tfjs-layers v4.22.0";
-/// What `backend` says of it: the library's own name after its case has been changed.
+/// `backend` in a model that TensorFlow.js saved: the library's name, converted to snake case.
 pub const BACKEND: &str = "tensor_flow.js";
 
-/// Who is to read what is written.
+/// The software that will read the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Target {
@@ -43,22 +43,22 @@ pub enum Target {
     TensorFlowJs,
 }
 
-/// A model in the target's JSON.
+/// A model in the target's JSON form.
 #[derive(Clone, Debug)]
 pub struct Encoded {
     /// `{class_name, config, keras_version, backend}`.
     pub topology: Value,
-    /// What the target cannot say, does not know or computes differently: one line each, by layer.
+    /// What the target cannot represent, does not support or computes differently: one line each, by layer.
     pub warnings: Vec<String>,
 }
 
-/// Writes a model as its target does; within the limits that it was loaded with.
+/// Writes a model as its target does, within the limits that it was loaded with.
 ///
 /// # Errors
-/// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for a definition that refers to what is not in it; one that was read
-/// never does.
+/// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for a definition with invalid references; a parsed one
+/// has none.
 pub fn encode(def: &ModelDef, target: Target, limits: &Limits) -> Result<Encoded> {
-    // Shapes tell what an axis means; without them what depends on an axis is a warning.
+    // Shapes determine the meaning of an axis; without them, a dependency on an axis is a warning.
     let mut options = LowerOptions::default();
     options.limits.clone_from(limits);
     let types = lower(def, &options).map(|model| Types::of(&model.graph, "")).unwrap_or_default();
@@ -72,13 +72,13 @@ pub fn encode(def: &ModelDef, target: Target, limits: &Limits) -> Result<Encoded
     let (class, config) = model::encode_model(&def.root, "", &types, &cx)?;
     let topology = json!({ "class_name": class, "config": config, "keras_version": KERAS_VERSION, "backend": BACKEND });
     let mut warnings = cx.warnings.into_inner();
-    // A shared wrapper says the same of each of its calls.
+    // The calls of a shared wrapper produce the same warnings.
     let mut seen = std::collections::HashSet::new();
     warnings.retain(|warning| seen.insert(warning.clone()));
     Ok(Encoded { topology, warnings })
 }
 
-/// What is known while a model is written.
+/// The context of writing a model.
 #[derive(Debug)]
 struct EncodeCx<'a> {
     target: Target,
@@ -101,7 +101,7 @@ struct At<'a> {
     path: &'a str,
     /// Its class, as written.
     class: &'a str,
-    /// The types of the inputs of each of its calls, where they are known.
+    /// The types of the inputs of each of its calls, if known.
     calls: &'a [Vec<crate::types::TensorType>],
 }
 

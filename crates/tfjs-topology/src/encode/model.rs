@@ -10,8 +10,7 @@ use serde_json::{Map, Value, json};
 use std::collections::HashSet;
 use tfjs_manifest::Result;
 
-/// Class and configuration of a model; `path` is the names of the models around its layers, ending in `/` if
-/// there are any.
+/// The class and configuration of a model; `path` is the names of the models around its layers, each followed by `/`.
 pub(super) fn encode_model(
     model: &Submodel,
     path: &str,
@@ -50,7 +49,7 @@ pub(super) fn encode_model(
     }
 }
 
-/// What the inputs and outputs of a model cannot be in TensorFlow.js.
+/// Warns of inputs and outputs that a model in TensorFlow.js cannot have.
 fn check_ports(model: &Submodel, at: &At<'_>, cx: &EncodeCx<'_>) {
     let mut seen = HashSet::new();
     if model.outputs.iter().any(|port| !seen.insert(port.tensor)) {
@@ -67,7 +66,7 @@ fn check_ports(model: &Submodel, at: &At<'_>, cx: &EncodeCx<'_>) {
 }
 
 fn sequential_layers(model: &Submodel, path: &str, types: &Types, cx: &EncodeCx<'_>) -> Result<Vec<Value>> {
-    // An input without a configuration is not in the file: the first layer says what it takes.
+    // An input without a configuration is not in the file: the first layer declares it.
     let is_implied = |entry: &LayerEntry| matches!(entry.body, LayerBody::Input(_)) && entry.config.is_empty();
     let implied = model.layers.first().filter(|entry| is_implied(entry));
     let mut layers = Vec::with_capacity(model.layers.len());
@@ -81,7 +80,7 @@ fn sequential_layers(model: &Submodel, path: &str, types: &Types, cx: &EncodeCx<
     Ok(layers)
 }
 
-/// The first layer of a Sequential says what the model takes; a model in first place knows it itself.
+/// Declares a Sequential's input in its first layer, unless that is a model, which declares its own inputs.
 fn declare_input(
     entry: &LayerEntry,
     map: &mut Map<String, Value>,
@@ -125,8 +124,8 @@ pub(super) fn encode_entry(
         }
         LayerBody::Input(ty) => ("InputLayer".to_string(), common::input(entry, ty.as_ref(), &at, cx)),
         LayerBody::Op(_) => {
-            cx.warn(&at, "TensorFlow.js knows no operations on tensors in a model");
-            // Told from a layer of the same class by its module.
+            cx.warn(&at, "TensorFlow.js has no operations on tensors in a model");
+            // The module distinguishes it from a layer of the same class.
             module = cx.producer.is_keras3().then_some("keras.ops");
             (entry.class_name.clone(), Value::Object(Map::clone(&entry.config)))
         }

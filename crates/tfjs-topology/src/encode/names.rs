@@ -1,4 +1,4 @@
-//! The names under which TensorFlow.js looks for a saved model's weights.
+//! The names by which TensorFlow.js looks up the weights of a saved model.
 
 use crate::def::ModelDef;
 use crate::graph::{ModelGraph, WeightSlot};
@@ -10,22 +10,22 @@ use serde_json::Value;
 use std::collections::HashMap;
 use tfjs_manifest::{Error, Limits, Result};
 
-/// A name for every weight of a model.
+/// The names of a model's weights.
 #[derive(Clone, Debug)]
 pub struct WeightNames {
     /// In the order of the graph's slots.
     pub names: Vec<String>,
-    /// Names TensorFlow.js cannot tell apart.
+    /// Warnings about names that TensorFlow.js cannot distinguish.
     pub warnings: Vec<String>,
 }
 
 /// The names of a graph's weights in the file of its [encoded](super::encode) topology.
 ///
-/// The topology is read again, with TensorFlow.js's meaning, so that a model that is saved can be loaded.
+/// The topology is parsed again with TensorFlow.js's rules, which proves that the saved model can be loaded.
 ///
 /// # Errors
-/// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) if the topology does not read back as the same model:
-/// TensorFlow.js's JSON cannot hold it.
+/// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) if the topology does not parse as the same model,
+/// because TensorFlow.js's JSON cannot represent it.
 pub fn weight_names(graph: &ModelGraph, topology: &Value, custom: &CustomDefs, limits: &Limits) -> Result<WeightNames> {
     let again = read_back(topology, custom, limits)
         .map_err(|e| Error::unsupported("the model cannot be written as TensorFlow.js writes models").with_source(e))?;
@@ -52,7 +52,7 @@ fn read_back(topology: &Value, custom: &CustomDefs, limits: &Limits) -> Result<M
     lower(&def, &LowerOptions { limits: limits.clone(), ..LowerOptions::default() }).map(|model| model.graph)
 }
 
-/// Weights of equal names get those of the models around them.
+/// Adds the names of the surrounding models to weights with equal names.
 fn tell_apart(graph: &ModelGraph, names: &mut [String]) -> Vec<String> {
     let mut warnings = Vec::new();
     let mut counts: HashMap<String, usize> = HashMap::new();
@@ -67,7 +67,7 @@ fn tell_apart(graph: &ModelGraph, names: &mut [String]) -> Vec<String> {
         if !models.is_empty() {
             let apart = format!("{}/{name}", models.join("/"));
             warnings.push(format!(
-                "weight `{name}` of several nested models is written as `{apart}`, which TensorFlow.js does not find"
+                "weight `{name}` of several nested models is written as `{apart}`, which TensorFlow.js cannot find"
             ));
             *name = apart;
         }

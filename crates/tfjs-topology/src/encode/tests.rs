@@ -1,4 +1,4 @@
-//! What Keras says, in TensorFlow.js's words; what TensorFlow.js has no words for, in warnings.
+//! Tests of models of Keras written for TensorFlow.js, and of the warnings.
 
 use super::{Encoded, Encoding, Target, encode, weight_names};
 use crate::call::Call;
@@ -104,7 +104,7 @@ fn what_tensorflow_js_computes_differently() {
     check(Family::Keras2, &rank3, "ReLU", &slope, &none, both);
     let only = &["TensorFlow.js has ELU with an `alpha` of 1 only"];
     check(Family::Keras2, &rank3, "ELU", &json!({ "alpha": 0.5 }), &none, only);
-    let unknown = &["TensorFlow.js knows no layer of this class"];
+    let unknown = &["TensorFlow.js has no layer of this class"];
     check(Family::Keras2, &rank4, "SpatialDropout2D", &json!({ "rate": 0.5 }), &json!({ "rate": 0.5 }), unknown);
     let flat = &["TensorFlow.js flattens inputs of rank 3 or more whose sizes are known only"];
     check(Family::Keras2, &json!([null, 3]), "Flatten", &none, &none, flat);
@@ -123,7 +123,7 @@ fn a_free_size_that_follows_is_written_out() {
 
 #[test]
 fn what_tensorflow_js_cannot_read_of_its_own() {
-    let warning = "TensorFlow.js writes the activation `gelu_new` and does not find it again";
+    let warning = "TensorFlow.js writes the activation `gelu_new` but cannot read it";
     let gelu = json!({ "activation": "gelu_new" });
     check(Family::TensorFlowJs, &json!([null, 3]), "Activation", &gelu, &gelu, &[warning]);
 }
@@ -166,7 +166,7 @@ fn call(args: &Value, kwargs: &Value) -> Value {
     json!([{ "args": args, "kwargs": kwargs }])
 }
 
-/// A functional model as Keras 3 writes one, of these layers between the input `x` and the output `y`.
+/// A functional model in the form of Keras 3, with these layers between the input `x` and the output `y`.
 fn keras3(layers: &[(&str, &str, Value, Value)]) -> Value {
     let input = json!({ "class_name": "InputLayer", "name": "x", "inbound_nodes": [],
         "config": { "name": "x", "batch_shape": [null, 3], "dtype": "float32", "optional": false } });
@@ -205,8 +205,8 @@ fn calls_and_ports_of_keras_3() {
 fn operations_stay_what_they_are() {
     let model = keras3(&[("Add", "y", json!({}), call(&json!([tensor("x"), 1.0]), &json!({})))]);
     let Encoded { topology, warnings } = encoded(Family::Keras3, &model);
-    assert_eq!(warnings, ["layer `y` (Add): TensorFlow.js knows no operations on tensors in a model"]);
-    // Read as TensorFlow.js's, it is still an operation, not the layer of that name.
+    assert_eq!(warnings, ["layer `y` (Add): TensorFlow.js has no operations on tensors in a model"]);
+    // Parsed with TensorFlow.js's rules, it is still an operation and not the layer of that name.
     let producer = Producer::of(Family::TensorFlowJs);
     let again = parse(&topology, producer, &CustomDefs::default(), &Limits::default()).unwrap();
     assert!(matches!(again.root.layers[1].body, crate::def::LayerBody::Op(_)));
@@ -252,7 +252,7 @@ fn the_first_layer_says_what_the_model_was_built_for() {
     assert_eq!(warnings, [""; 0]);
 }
 
-/// Two Sequentials with a layer `d` each.
+/// Two Sequentials, each with a layer `d`.
 fn twins() -> Value {
     let inner = |name: &str| {
         json!({ "class_name": "Sequential", "config": { "name": name, "layers": [
@@ -270,7 +270,7 @@ fn names_of_weights() {
     assert_eq!(named.names, ["a/d/kernel", "a/d/bias", "b/d/kernel", "b/d/bias"]);
     assert_eq!(
         named.warnings[0],
-        "weight `d/kernel` of several nested models is written as `a/d/kernel`, which TensorFlow.js does not find"
+        "weight `d/kernel` of several nested models is written as `a/d/kernel`, which TensorFlow.js cannot find"
     );
 }
 
@@ -285,7 +285,7 @@ fn names_no_tensor_of_tensorflow_js_can_have() {
     );
 }
 
-/// A layer that TensorFlow.js calls by another name of its key.
+/// A layer for which TensorFlow.js uses another key.
 #[derive(Debug)]
 struct Scale;
 

@@ -1,4 +1,4 @@
-//! The types of what each layer is called with, by the layer's path.
+//! The input types of each layer's calls, by the layer's path.
 
 use crate::graph::ModelGraph;
 use crate::types::TensorType;
@@ -9,11 +9,11 @@ use std::collections::HashMap;
 pub(super) struct Types(HashMap<String, Vec<Vec<TensorType>>>);
 
 impl Types {
-    /// Those of a graph whose layers stand below `path`, which ends in `/` if it is not empty.
+    /// The types of a graph whose layers are under `path`, which is empty or ends in `/`.
     pub(super) fn of(graph: &ModelGraph, path: &str) -> Types {
         let mut types: HashMap<String, Vec<Vec<TensorType>>> = HashMap::new();
         for node in &graph.nodes {
-            // TensorFlow.js takes initial states behind the inputs.
+            // TensorFlow.js passes initial states after the inputs.
             let mut inputs = node.call.inputs();
             if let Some(states) = node.call.kwarg("initial_state") {
                 states.collect(&mut inputs);
@@ -24,7 +24,7 @@ impl Types {
         Types(types)
     }
 
-    /// The calls of a layer; none where they are not known.
+    /// The calls of a layer; empty if they are not known.
     pub(super) fn calls(&self, path: &str) -> &[Vec<TensorType>] {
         self.0.get(path).map_or(&[], Vec::as_slice)
     }

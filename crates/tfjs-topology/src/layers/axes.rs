@@ -1,4 +1,4 @@
-//! Axes as configurations name them: one number or a list, negative ones counting from the end.
+//! Axes in configurations: one number or a list; negative ones count from the end.
 
 use crate::config::FromJson;
 use crate::lower::LowerCx;
@@ -22,7 +22,8 @@ impl Axes {
     /// The axes as indices into the dimensions of a value, in the order written.
     ///
     /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there is no such axis, one is named twice, or none is.
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if an axis does not exist, one is repeated, or the list is
+    /// empty.
     pub(crate) fn of(&self, cx: &LowerCx<'_>, x: tfjs_ir::Value) -> Result<Vec<usize>> {
         if self.0.is_empty() {
             return Err(Error::malformed("expected at least one `axis`, found `[]`"));
@@ -38,7 +39,7 @@ impl Axes {
         Ok(out)
     }
 
-    /// Whether it is the last axis alone, of an input of this rank if that is known.
+    /// Whether it is only the last axis of an input of this rank, if the rank is known.
     pub(crate) fn is_last(&self, rank: Option<usize>) -> bool {
         match (&self.0[..], rank) {
             (&[-1], _) => true,
@@ -47,7 +48,7 @@ impl Axes {
         }
     }
 
-    /// The axes as configurations have them: a number for one, a list for several.
+    /// The axes in the form of a configuration: a number for one, a list for several.
     pub(crate) fn encode(&self) -> Value {
         match self.0[..] {
             [axis] => axis.into(),

@@ -1,5 +1,5 @@
-//! Masks while layers are lowered: which one an output has, and how a mask is laid over a value. A mask is there or
-//! not, statically; nothing here adds a node for one that is not there.
+//! Masks in lowering: the mask of a layer's output, and the shapes of masks. Whether a value has a mask is known
+//! statically; without a mask, no node is added.
 
 use crate::encode::Encoding;
 use crate::lower::{KerasTensor, LowerCx};
@@ -7,16 +7,16 @@ use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
 
-/// Which mask the outputs of a layer have.
+/// How the mask of a layer's outputs is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MaskRule {
-    /// None.
+    /// No mask.
     Stop,
-    /// That of the first input.
+    /// The mask of the first input.
     Pass,
-    /// The AND of the masks there are: merge layers of Keras 1 and 2.
+    /// The AND of the existing masks: merge layers of Keras 1 and 2.
     And,
-    /// The OR of all masks, none if one is missing: merge layers of Keras 3.
+    /// The OR of all masks, or no mask if one is missing: merge layers of Keras 3.
     Or,
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn combined(cx: &mut LowerCx<'_>, rule: MaskRule, inputs: &[KerasTens
     }
 }
 
-/// All masks as one; `None` if there are none.
+/// Combines all masks; `None` for an empty list.
 ///
 /// # Errors
 /// Masks that do not broadcast.
@@ -43,7 +43,7 @@ pub(crate) fn fold(cx: &mut LowerCx<'_>, op: BinaryOp, masks: &[Value]) -> Resul
     rest.iter().try_fold(first, |all, &mask| cx.binary(op, all, mask)).map(Some)
 }
 
-/// A mask of the first axes of a value (`[batch, time]` for most), with axes of 1 for the others.
+/// A mask of the first axes of a value (usually `[batch, time]`), with length 1 for the other axes.
 ///
 /// # Errors
 /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if it has more axes than the value.
@@ -70,12 +70,12 @@ pub(crate) fn check_broadcasts(cx: &mut LowerCx<'_>, mask: Value, x: Value) -> R
     Ok(())
 }
 
-/// Warns of the mask that a layer makes.
+/// Warns about the mask that a layer creates.
 pub(crate) fn warn_of_made(out: &Encoding<'_>) {
-    out.warn("the mask it makes: TensorFlow.js hands it to layers Keras does not, and does not to others");
+    out.warn("TensorFlow.js passes the mask of this layer to other layers than Keras does");
 }
 
-/// The error for a mask that cannot be laid over a value.
+/// The error for a mask that does not broadcast to a value.
 pub(crate) fn misfit(cx: &LowerCx<'_>, mask: Value, x: Value) -> Error {
     Error::malformed(format!("a mask of shape {} does not fit an input {}", cx.shape(mask), cx.shape(x)))
 }

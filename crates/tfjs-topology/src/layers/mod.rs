@@ -1,4 +1,4 @@
-//! Every layer: one folder for a family, one file for a behaviour, the variants of all ranks together.
+//! The layers: one folder for each family, one file for each behaviour, with the variants of all ranks together.
 
 pub mod activation;
 pub mod attention;

@@ -1,4 +1,4 @@
-//! Random numbers for layers that draw some in training.
+//! Random numbers for layers that use them in training.
 
 use crate::lower::LowerCx;
 use tfjs_ir::prim::elementwise::CompareOp;
@@ -6,11 +6,11 @@ use tfjs_ir::prim::source::{Distribution, Random};
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
 
-/// Random numbers of the element type of `like`, which is floating point. Each place of a program that draws has a
-/// stream of its own.
+/// Random numbers of the element type of `like`, which must be floating point. Each place of a program that draws them
+/// has its own stream.
 ///
 /// # Errors
-/// A place without access to the seed of the call.
+/// If the seed of the call is not accessible here.
 pub(crate) fn draw(cx: &mut LowerCx<'_>, distribution: Distribution, dims: &[Dim], like: Value) -> Result<Value> {
     let seed = cx.seed()?;
     let stream = cx.stream();
@@ -27,10 +27,10 @@ pub(crate) fn kept(cx: &mut LowerCx<'_>, rate: f64, dims: &[Dim], like: Value) -
     cx.compare_scalar(CompareOp::Ge, numbers, rate)
 }
 
-/// The fraction a configuration says. Only training needs it, so that it is checked there.
+/// The fraction in a configuration. It is checked here because only training needs it.
 ///
 /// # Errors
-/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if it is missing or no fraction.
+/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if it is missing or not between 0 and 1.
 pub(crate) fn fraction(rate: Option<f64>) -> Result<f64> {
     match rate {
         Some(rate) if (0.0..=1.0).contains(&rate) => Ok(rate),

@@ -1,7 +1,7 @@
-//! Axes of images in another length: what each output takes from the elements of the axis.
+//! Resampling of an axis of images: how each output is computed from the elements of the axis.
 //!
-//! Output `o` of `outputs` stands at `(o + 0.5) * inputs / outputs - 0.5` among the `inputs` elements. All arithmetic of
-//! positions is in single precision, as in TensorFlow: which neighbour is the nearest depends on it.
+//! Output `o` of `outputs` is at position `(o + 0.5) * inputs / outputs - 0.5` among the `inputs` elements. Positions
+//! are computed in single precision, as in TensorFlow, because rounding decides which neighbour is the nearest.
 //!
 //! Reference: <https://www.tensorflow.org/api_docs/python/tf/image/resize>.
 
@@ -12,32 +12,32 @@ use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Result};
 
-/// Where new elements take their values from.
+/// The interpolation of new elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Interpolation {
     /// The nearest element.
     Nearest,
-    /// Between the two nearest.
+    /// Linear between the two nearest.
     Bilinear,
-    /// Between the two nearest, output `o` standing at `o * inputs / outputs`: TensorFlow.js.
+    /// Linear between the two nearest, with output `o` at `o * inputs / outputs`: TensorFlow.js.
     BilinearFromCorner,
-    /// A cubic over the four nearest, by Keys.
+    /// Keys's cubic over the four nearest.
     Bicubic,
-    /// The mean of what an output covers.
+    /// The mean of the elements that an output covers.
     Area,
-    /// A windowed sine over 6 elements.
+    /// A Lanczos window over 6 elements.
     Lanczos3,
-    /// A windowed sine over 10 elements.
+    /// A Lanczos window over 10 elements.
     Lanczos5,
-    /// A bell over 3 elements.
+    /// A Gaussian over 3 elements.
     Gaussian,
-    /// A cubic over the four nearest, by Mitchell and Netravali.
+    /// Mitchell and Netravali's cubic over the four nearest.
     MitchellCubic,
 }
 
 impl Interpolation {
-    /// The interpolation of a name of Keras's.
+    /// The interpolation with this name in Keras.
     pub fn of_name(name: &str) -> Option<Self> {
         Some(match name.to_lowercase().as_str() {
             "nearest" => Interpolation::Nearest,
@@ -52,13 +52,13 @@ impl Interpolation {
         })
     }
 
-    /// Whether an axis changes that keeps its length.
+    /// Whether it changes an axis that keeps its length.
     fn spreads(self) -> bool {
         matches!(self, Interpolation::Gaussian | Interpolation::MitchellCubic)
     }
 }
 
-/// Where the outputs of an axis stand, as TensorFlow 1 has it.
+/// The positions of the outputs of an axis, in TensorFlow 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Grid {
     /// Output `o` at `(o + 0.5) * inputs / outputs - 0.5`: as in TensorFlow 2.
@@ -72,7 +72,7 @@ pub(crate) enum Grid {
 /// Resizes an axis to `outputs` elements by the rules of TensorFlow 1.
 ///
 /// # Errors
-/// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an interpolation that TensorFlow 1 does not have.
+/// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an interpolation that TensorFlow 1 lacks.
 pub(crate) fn resize_old(
     cx: &mut LowerCx<'_>,
     x: Value,
@@ -128,7 +128,7 @@ pub(crate) fn resize_old(
 /// elements it covers.
 ///
 /// # Errors
-/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for text, unless the nearest element is taken.
+/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for text, except with nearest interpolation.
 pub(crate) fn resize(
     cx: &mut LowerCx<'_>,
     x: Value,
@@ -161,7 +161,7 @@ pub(crate) fn resize(
     }
 }
 
-/// An axis of which each output is a weighted sum: `weights [outputs, inputs]`.
+/// Resamples an axis so that each output is a weighted sum: `weights [outputs, inputs]`.
 ///
 /// # Errors
 /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for text.
@@ -174,7 +174,7 @@ pub(crate) fn weigh(cx: &mut LowerCx<'_>, x: Value, axis: usize, weights: Value)
     cx.transpose(sums, &order)
 }
 
-/// The element that output `o` stands in, at `(o + 0.5) * inputs / outputs`.
+/// The element that contains the position `(o + 0.5) * inputs / outputs` of output `o`.
 fn nearest(cx: &mut LowerCx<'_>, x: Value, axis: usize, outputs: Dim) -> Result<Value> {
     let inputs = cx.dims_of(x)[axis];
     let scale = ratio(cx, inputs, outputs)?;
@@ -184,7 +184,7 @@ fn nearest(cx: &mut LowerCx<'_>, x: Value, axis: usize, outputs: Dim) -> Result<
     cx.gather(x, at, axis, Bounds::Clamp)
 }
 
-/// Linear interpolation, output `o` standing at `(o + center) * inputs / outputs - center`.
+/// Linear interpolation, with output `o` at `(o + center) * inputs / outputs - center`.
 fn between(cx: &mut LowerCx<'_>, x: Value, axis: usize, outputs: Dim, center: f64) -> Result<Value> {
     let inputs = cx.dims_of(x)[axis];
     let scale = ratio(cx, inputs, outputs)?;
@@ -229,7 +229,7 @@ fn ratio(cx: &mut LowerCx<'_>, a: Dim, b: Dim) -> Result<Value> {
     cx.div(a?, b?)
 }
 
-/// The middles of the outputs among the inputs, `(o + 0.5) * scale`, along the first of these axes.
+/// The centres of the outputs among the inputs, `(o + 0.5) * scale`, along the first of these axes.
 fn middles(cx: &mut LowerCx<'_>, dims: &[Dim], scale: Value) -> Result<Value> {
     let at = cx.iota(0, dims, ElementType::F32)?;
     let at = cx.binary_scalar(BinaryOp::Add, at, 0.5)?;
@@ -241,7 +241,7 @@ fn positions(cx: &mut LowerCx<'_>, inputs: Dim) -> Result<Value> {
     cx.iota(1, &[Dim::ONE, inputs], ElementType::F32)
 }
 
-/// TensorFlow reads the cubic from a table with 1024 entries for each element.
+/// The weights of the cubic. TensorFlow reads it from a table with 1024 entries for each element.
 fn bicubic(cx: &mut LowerCx<'_>, inputs: Dim, outputs: Dim) -> Result<Value> {
     const ENTRIES: f64 = 1024.0;
     let scale = ratio(cx, inputs, outputs)?;
@@ -260,7 +260,7 @@ fn bicubic(cx: &mut LowerCx<'_>, inputs: Dim, outputs: Dim) -> Result<Value> {
     normalized(cx, weights)
 }
 
-/// As [`bicubic`], of outputs at `o * scale`; what is outside is the nearest input.
+/// As [`bicubic`], for outputs at `o * scale`; positions outside use the nearest input.
 fn old_bicubic(cx: &mut LowerCx<'_>, inputs: Dim, outputs: Dim, scale: Value) -> Result<Value> {
     const ENTRIES: f64 = 1024.0;
     let at = cx.iota(0, &[outputs], ElementType::F32)?;
@@ -292,7 +292,7 @@ fn old_bicubic(cx: &mut LowerCx<'_>, inputs: Dim, outputs: Dim, scale: Value) ->
     total.ok_or_else(|| Error::bug("a cubic without elements"))
 }
 
-/// The weights of an axis that is stretched by `scale` and then moved by `translation`: `[outputs, inputs]`.
+/// The weights of an axis that is scaled by `scale` and then shifted by `translation`: `[outputs, inputs]`.
 ///
 /// # Errors
 /// As [`Builder::push`](tfjs_ir::Builder::push).
@@ -333,7 +333,7 @@ pub(crate) fn moved(
     cx.select(inside, weights, zero)
 }
 
-/// How much of each input an output covers; the last input goes on behind the end.
+/// The share of each input in an output; the last input extends past the end.
 fn area(cx: &mut LowerCx<'_>, inputs: Dim, outputs: Dim, scale: Value) -> Result<Value> {
     let output = cx.iota(0, &[outputs, Dim::ONE], ElementType::F32)?;
     let low = cx.mul(output, scale)?;
@@ -353,7 +353,7 @@ fn area(cx: &mut LowerCx<'_>, inputs: Dim, outputs: Dim, scale: Value) -> Result
     cx.div(covered, scale)
 }
 
-/// A function of the distance between the middles of an output and an input.
+/// Weights as a function of the distance between the centres of an output and an input.
 fn scaled(cx: &mut LowerCx<'_>, inputs: Dim, outputs: Dim, how: Interpolation, antialias: bool) -> Result<Value> {
     let scale = ratio(cx, outputs, inputs)?;
     let one = cx.scalar(ElementType::F32, 1.0)?;
@@ -371,7 +371,7 @@ fn scaled(cx: &mut LowerCx<'_>, inputs: Dim, outputs: Dim, how: Interpolation, a
     normalized(cx, weights)
 }
 
-/// What an input at a distance counts.
+/// The weight of an input at a distance.
 fn kernel(cx: &mut LowerCx<'_>, distance: Value, how: Interpolation) -> Result<Value> {
     match how {
         Interpolation::Bicubic => cubic(cx, distance, KEYS),
@@ -387,13 +387,13 @@ fn kernel(cx: &mut LowerCx<'_>, distance: Value, how: Interpolation) -> Result<V
     }
 }
 
-/// The weights of each output with a sum of 1.
+/// Scales the weights of each output to a sum of 1.
 fn normalized(cx: &mut LowerCx<'_>, weights: Value) -> Result<Value> {
     let total = cx.reduce(ReduceOp::Sum, weights, &[1], true)?;
     cx.div(weights, total)
 }
 
-/// The factors of the cube, the square, the distance and 1, up to a distance of 1 and from there to 2.
+/// The coefficients of the cube, the square, the distance and 1, for distances up to 1 and from 1 to 2.
 type Cubic = [[f64; 4]; 2];
 
 /// The cubic of TensorFlow 1, which is steeper.
@@ -418,7 +418,7 @@ fn cubic(cx: &mut LowerCx<'_>, distance: Value, [near, far]: Cubic) -> Result<Va
 
 fn lanczos(cx: &mut LowerCx<'_>, distance: Value, radius: f64) -> Result<Value> {
     use std::f64::consts::PI;
-    // Where the quotient has no value, it is 1.
+    // The quotient is undefined near 0, where its limit is 1.
     const NEAR: f64 = 1e-3;
     let angle = cx.binary_scalar(BinaryOp::Mul, distance, PI)?;
     let wave = cx.unary(UnaryOp::Sin, angle)?;
@@ -445,7 +445,7 @@ fn gaussian(cx: &mut LowerCx<'_>, distance: Value) -> Result<Value> {
     within(cx, distance, RADIUS, value)
 }
 
-/// The value where the distance is less than the radius, 0 elsewhere.
+/// The value if the distance is less than the radius, 0 elsewhere.
 fn within(cx: &mut LowerCx<'_>, distance: Value, radius: f64, value: Value) -> Result<Value> {
     let zero = cx.scalar(ElementType::F32, 0.0)?;
     let inside = cx.compare_scalar(CompareOp::Lt, distance, radius)?;

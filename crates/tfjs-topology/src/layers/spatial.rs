@@ -1,4 +1,4 @@
-//! The spatial axes of images, sequences and volumes: where they are, and the windows that slide along them.
+//! The spatial axes of images, sequences and volumes, and the windows over them.
 
 use crate::call::Call;
 use crate::config::{Config, DataFormat, PerAxis};
@@ -9,26 +9,26 @@ use tfjs_ir::Value;
 use tfjs_ir::window::{Padding, Window};
 use tfjs_manifest::{Error, Result};
 
-/// Where the spatial axes are, and how many there are.
+/// The position and number of the spatial axes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spatial {
-    /// Whether the channels stand after or before them.
+    /// Whether the channels come after or before them.
     pub format: DataFormat,
-    /// How many there are: 1 to 3.
+    /// The number of spatial axes, 1 to 3.
     pub count: usize,
 }
 
-/// How many spatial axes a class has: its place among those of its family, from one axis on.
+/// The number of spatial axes of a class: its position in the list of its family, from 1.
 ///
 /// # Errors
-/// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for a class that is listed for the family and not among them.
+/// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for a listed class that is not in the list.
 pub(crate) fn count_of(class: &str, by_count: &[&str]) -> Result<usize> {
     let place = by_count.iter().position(|known| *known == class);
     place.map(|place| place + 1).ok_or_else(|| Error::bug(format!("`{class}` is listed, expected one of {by_count:?}")))
 }
 
 impl Spatial {
-    /// So many axes, in the format the configuration names.
+    /// Reads the data format for this number of axes.
     ///
     /// # Errors
     /// A wrong `data_format`.
@@ -39,7 +39,7 @@ impl Spatial {
     /// One number for each spatial axis.
     ///
     /// # Errors
-    /// Another number of numbers, at the key.
+    /// A wrong number of numbers, at the key.
     pub fn each(&self, axes: &PerAxis, key: &str) -> Result<Vec<usize>> {
         Ok(match self.count {
             1 => axes.axes::<1>(key)?.to_vec(),
@@ -48,7 +48,7 @@ impl Spatial {
         })
     }
 
-    /// The only input of a call that is lowered: batch, channels and the spatial axes, none of which is empty.
+    /// The only input of a call, which must have batch, channels and non-empty spatial axes.
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for another rank or an empty axis.
@@ -62,7 +62,7 @@ impl Spatial {
         Ok(input)
     }
 
-    /// Warns of channels first in a layer over one spatial axis.
+    /// Warns of `channels_first` in a layer over one spatial axis.
     pub(crate) fn warn_of_format(&self, out: &Encoding<'_>) {
         if self.count == 1 && self.format == DataFormat::ChannelsFirst {
             out.warn("TensorFlow.js ignores `channels_first` of layers over one dimension");
@@ -80,7 +80,7 @@ impl Spatial {
         self.format.channel_axis(self.count + 2)
     }
 
-    /// A value of the layer with its channels last, as primitives have them.
+    /// Moves the channels of a value of the layer to the last axis, as primitives require.
     ///
     /// # Errors
     /// As [`Builder::push`](tfjs_ir::Builder::push).
@@ -91,7 +91,7 @@ impl Spatial {
         }
     }
 
-    /// A value with its channels last as the layer has it.
+    /// Moves the channels of a value from the last axis to the layer's.
     ///
     /// # Errors
     /// As [`Builder::push`](tfjs_ir::Builder::push).
@@ -105,7 +105,7 @@ impl Spatial {
     }
 }
 
-/// A value of which axis 1, the channels, becomes the last.
+/// Moves axis 1, the channels, to the end.
 ///
 /// # Errors
 /// As [`Builder::push`](tfjs_ir::Builder::push).
@@ -127,7 +127,7 @@ impl Windows {
     /// Reads `kernel_size`, `strides`, `padding`, `dilation_rate` and `data_format` of a convolution.
     ///
     /// # Errors
-    /// A missing or wrong field; [`Padding::Causal`] for anything but a sequence.
+    /// A missing or wrong field; [`Padding::Causal`] except for sequences.
     pub fn read_kernel(count: usize, config: &Config<'_>) -> Result<Self> {
         let spatial = Spatial::read(count, config)?;
         let size = spatial.each(&config.req("kernel_size")?, "kernel_size")?;
@@ -141,7 +141,7 @@ impl Windows {
         Self::new(spatial, &size, &strides, &dilation, padding)
     }
 
-    /// Reads `pool_size`, `strides` (as large as the pool where it is null), `padding` and `data_format`.
+    /// Reads `pool_size`, `strides` (the pool size if null), `padding` and `data_format`.
     ///
     /// # Errors
     /// A wrong field, [`Padding::Causal`].

@@ -1,4 +1,4 @@
-//! Activations in primitives.
+//! Lowers activations to primitives.
 
 use super::LowerCx;
 use crate::activation::Activation;
@@ -10,11 +10,12 @@ use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
 
 impl Activation {
-    /// The function of a value. Integers stay such if the function keeps them; otherwise the result is floating point.
+    /// Applies the function to a value. Integers are kept if the function keeps them; otherwise the result is floating
+    /// point.
     ///
     /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) where there is no last axis for a function over it, and where
-    /// `glu` cannot halve it.
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if a function over the last axis is applied to a scalar, and
+    /// if `glu` cannot halve the axis.
     pub fn lower(self, cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
         if self == Activation::Linear {
             return Ok(x);
@@ -39,7 +40,7 @@ impl Activation {
         }
     }
 
-    /// The function, if it is one of each element.
+    /// The function, if it is elementwise.
     pub fn function(self) -> Option<Function> {
         match self {
             Activation::Elementwise(function) => Some(function),
@@ -65,8 +66,8 @@ fn glu(cx: &mut LowerCx<'_>, x: Value, axis: usize) -> Result<Value> {
 
 /// Martins and Astudillo, "From Softmax to Sparsemax", algorithm 1, over an axis, as Keras computes it.
 ///
-/// Its threshold takes the sum of the running sums where the paper has the last of them, so that the outputs add up to
-/// one only where a single element stays above zero. A model was trained with that.
+/// Keras computes the threshold from the sum of the cumulative sums instead of the last one, so that the outputs sum to
+/// one only if a single element stays above zero. Models are trained with this formula.
 fn sparsemax(cx: &mut LowerCx<'_>, x: Value, axis: usize) -> Result<Value> {
     let (sorted, _) = cx.sort(x, axis, true)?;
     let (dims, element) = (cx.dims_of(x), cx.ty(x).element);

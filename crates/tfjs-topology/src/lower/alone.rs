@@ -1,4 +1,4 @@
-//! One layer lowered by itself, for tests.
+//! Lowers a single layer, for tests.
 
 use super::{Frame, Instance, KerasTensor, LowerCx, Phase};
 use crate::call::Call;
@@ -8,10 +8,10 @@ use crate::types::TensorType;
 use tfjs_ir::{ElementType, Program, Type};
 use tfjs_manifest::{Limits, Result};
 
-/// What becomes of a layer by itself.
+/// The result of lowering a single layer.
 #[derive(Debug)]
 pub(crate) struct Alone {
-    /// What it computes. The masks of outputs are results as well.
+    /// Its program. The masks of outputs are results as well.
     pub(crate) program: Program,
     /// The types of its outputs.
     pub(crate) types: Vec<TensorType>,
@@ -20,14 +20,14 @@ pub(crate) struct Alone {
 }
 
 impl LowerCx<'_> {
-    /// Lowers a call of one layer: the types of its outputs, and its weights.
+    /// Lowers a call of one layer. Returns the types of its outputs, and its weights.
     pub(crate) fn alone(def: &dyn LayerDef, call: &Call<TensorType>) -> Result<(Vec<TensorType>, Vec<WeightDecl>)> {
         let call = call.try_map(|ty| Ok::<_, tfjs_manifest::Error>((ty.clone(), false)))?;
         let alone = LowerCx::alone_in(Phase::Predict, true, def, &call)?;
         Ok((alone.types, alone.weights))
     }
 
-    /// Lowers a call of one layer in a phase. Each tensor of the call says whether it has a mask of its first two axes.
+    /// Lowers a call of one layer in a phase. Each tensor of the call has a flag for a mask of its first two axes.
     pub(crate) fn alone_in(
         phase: Phase,
         trainable: bool,

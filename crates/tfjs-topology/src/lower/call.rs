@@ -1,4 +1,4 @@
-//! One call of a layer: its entry in the call table, its instance, its masks, and the primitives it is lowered to.
+//! Lowers one call of a layer: its entry in the call table, its instance, its masks, and its primitives.
 
 use super::scope::{Place, Scoped};
 use super::{Frame, Instance, KerasTensor, LowerCx};
@@ -11,7 +11,7 @@ use tfjs_ir::{ElementType, Origin};
 use tfjs_manifest::account::text_bytes;
 use tfjs_manifest::{Error, Limits, Result};
 
-/// A Keras tensor, and its place in the call table: inside of a wrapper it has none.
+/// A Keras tensor, and its index in the call table; inside a wrapper it has none.
 #[derive(Clone, Debug)]
 pub(super) struct Edge {
     pub(super) tensor: KerasTensor,
@@ -53,11 +53,11 @@ impl LowerCx<'_> {
         self.record(layer, call, outputs?)
     }
 
-    /// Lowers a layer or a model that a wrapper holds, inside of the call of the wrapper. `scope` is the object that
+    /// Lowers a layer or a model inside a wrapper, as part of the call of the wrapper. `scope` is the object that
     /// holds its weights.
     ///
     /// # Errors
-    /// What the inner layer refuses.
+    /// Those of the inner layer.
     pub fn lower_inner(
         &mut self,
         entry: &LayerEntry,
@@ -80,7 +80,7 @@ impl LowerCx<'_> {
         }
     }
 
-    /// Lowers a call of a layer that a wrapper or a wrapped model holds.
+    /// Lowers a call of a layer inside a wrapper or a wrapped model.
     pub(super) fn inner_call(
         &mut self,
         holder: usize,
@@ -104,18 +104,18 @@ impl LowerCx<'_> {
         let call = self.with_explicit_mask(self.without_forgotten(call)?)?;
         let training = self.enter_training(&call)?;
         self.frames.push(frame);
-        // DIFFERENCE: in TensorFlow.js a mask that was there once reaches every later layer; here the layer decides.
+        // DIFFERENCE: in TensorFlow.js a mask reaches every later layer; here each layer decides whether to pass it on.
         let outputs = callee.def().lower(self, &call);
         self.frames.pop();
         self.leave_training(training);
-        // Those of a wrapper's layers as well, which are in no table of calls.
+        // This includes the layers inside wrappers, which are in no call table.
         for tensor in outputs.iter().flatten() {
             self.keras_type(self.ty(tensor.value)).check_size(self.limits)?;
         }
         outputs
     }
 
-    /// The `training` argument of a call holds for what is inside of it, where the producer obeys it.
+    /// Applies the `training` argument of a call to the calls inside it, if the producer uses it.
     pub(super) fn enter_training<T>(&mut self, call: &Call<T>) -> Result<bool> {
         let given = match call.kwarg("training") {
             Some(Arg::Const(value)) => match &**value {
@@ -137,14 +137,14 @@ impl LowerCx<'_> {
         }
     }
 
-    /// Spends calls from the budget of the whole model.
+    /// Spends calls from the model's budget.
     pub(super) fn spend(&mut self, calls: u64) -> Result<()> {
         self.graph.expanded = self.graph.expanded.saturating_add(calls);
         let what = "nodes (calls of layers, shared models and wrappers expanded)";
         Limits::check(what, self.graph.expanded, self.limits.nodes)
     }
 
-    /// The layer of the call table.
+    /// The layer of a call in the call table; it is added on the first call.
     fn layer(
         &mut self,
         entry: &LayerEntry,
@@ -173,7 +173,7 @@ impl LowerCx<'_> {
         Ok(layer)
     }
 
-    /// The instance of an entry inside of its holder: 0 is the model, `i + 1` instance `i`.
+    /// The instance of an entry inside its holder: 0 is the model, `i + 1` is instance `i`.
     fn instance(&mut self, holder: usize, entry: &LayerEntry, layer: LayerId) -> usize {
         let known = &mut self.known;
         *self.instances.entry((holder, std::ptr::from_ref(entry))).or_insert_with(|| {
@@ -182,7 +182,7 @@ impl LowerCx<'_> {
         })
     }
 
-    /// Writes a call into the call table.
+    /// Adds a call to the call table.
     fn record(&mut self, layer: LayerId, call: &Call<Edge>, outputs: Vec<KerasTensor>) -> Result<Vec<Edge>> {
         let node = self.graph.nodes.len();
         self.pay(call.bytes(), outputs.len())?;
@@ -211,7 +211,7 @@ impl LowerCx<'_> {
         self.account.charge_many::<(ValueId, ValueInfo)>(outputs)
     }
 
-    /// A new value of the call table.
+    /// Adds a value to the call table.
     pub(super) fn new_value(
         &mut self,
         tensor: &KerasTensor,
@@ -223,7 +223,7 @@ impl LowerCx<'_> {
         ValueId(self.graph.values.len() - 1)
     }
 
-    /// A call without the masks that an attention layer took away.
+    /// The call without the masks that an attention layer removed.
     fn without_forgotten(&self, call: Call<KerasTensor>) -> Result<Call<KerasTensor>> {
         if self.forgotten.is_empty() {
             return Ok(call);
@@ -234,7 +234,7 @@ impl LowerCx<'_> {
         })
     }
 
-    /// Keras 3 writes masks as keyword arguments: `mask` is the mask of the inputs, whatever they carry.
+    /// Applies the keyword argument `mask` of Keras 3, which replaces the masks of the inputs.
     fn with_explicit_mask(&mut self, mut call: Call<KerasTensor>) -> Result<Call<KerasTensor>> {
         let given = match call.kwarg("mask") {
             Some(Arg::Tensor(mask)) => vec![Some(mask.value)],

@@ -1,4 +1,4 @@
-//! Einstein sums in primitives: products of two operands after the other, as one `dot` each where axes are summed over.
+//! Lowers `einsum`: multiplies the operands one after the other, as one `dot` each if axes are summed over.
 
 use super::LowerCx;
 use crate::einsum::{Label, Labels};
@@ -8,7 +8,7 @@ use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Result};
 
-/// A value and what its axes are called.
+/// A value and the labels of its axes.
 #[derive(Clone, Debug)]
 struct Operand {
     value: Value,
@@ -16,17 +16,17 @@ struct Operand {
 }
 
 impl LowerCx<'_> {
-    /// The sum of products that an equation says. The operands have one element type, which the result has.
+    /// The sum of products of an equation. The operands must have one element type, which the result has too.
     ///
     /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for axes of one name and different lengths.
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for axes with the same label and different lengths.
     pub(crate) fn einsum(&mut self, operands: &[Value], labels: &Labels) -> Result<Value> {
         let mut terms = Vec::new();
         for (&value, labels) in operands.iter().zip(&labels.inputs) {
             terms.push(diagonal(self, Operand { value, labels: labels.clone() })?);
         }
         drop_repeated(self, &mut terms)?;
-        // The last operand that has an axis.
+        // For each axis, the last operand that has it.
         let mut last: HashMap<Label, usize> = HashMap::new();
         for (i, term) in terms.iter().enumerate() {
             last.extend(term.labels.iter().map(|&label| (label, i)));
@@ -43,7 +43,7 @@ impl LowerCx<'_> {
     }
 }
 
-/// Only the elements at equal positions along axes of one name: `ii->i`.
+/// Keeps only the elements at equal positions along axes with the same label: `ii->i`.
 fn diagonal(cx: &mut LowerCx<'_>, mut term: Operand) -> Result<Operand> {
     while let Some((first, second)) = repeated(&term.labels) {
         let mut dims = cx.dims_of(term.value);
@@ -64,7 +64,7 @@ fn diagonal(cx: &mut LowerCx<'_>, mut term: Operand) -> Result<Operand> {
     Ok(term)
 }
 
-/// Two axes of one name.
+/// Two axes with the same label.
 fn repeated(labels: &[Label]) -> Option<(usize, usize)> {
     (0..labels.len()).find_map(|second| {
         let first = labels[..second].iter().position(|label| *label == labels[second])?;
@@ -72,7 +72,7 @@ fn repeated(labels: &[Label]) -> Option<(usize, usize)> {
     })
 }
 
-/// What `...` stands for broadcasts: an axis of one element is left out where another operand has more.
+/// Broadcasts the axes of `...`: an axis of length 1 is dropped if another operand's is longer.
 fn drop_repeated(cx: &mut LowerCx<'_>, terms: &mut [Operand]) -> Result<()> {
     let elided = |label: &Label| matches!(label, Label::Elided(_));
     let mut long: Vec<Label> = Vec::new();
@@ -94,14 +94,14 @@ fn drop_repeated(cx: &mut LowerCx<'_>, terms: &mut [Operand]) -> Result<()> {
     Ok(())
 }
 
-/// Without the axes that nobody needs any more.
+/// Sums over the axes that are not needed any more.
 fn sum_out(cx: &mut LowerCx<'_>, term: Operand, needed: impl Fn(&Label) -> bool) -> Result<Operand> {
     let axes: Vec<usize> = (0..term.labels.len()).filter(|&axis| !needed(&term.labels[axis])).collect();
     let value = cx.reduce(ReduceOp::Sum, term.value, &axes, false)?;
     Ok(Operand { value, labels: term.labels.into_iter().filter(needed).collect() })
 }
 
-/// The product of two operands, summed over their common axes that nobody needs any more.
+/// The product of two operands, summed over their common axes that are not needed any more.
 fn multiply(
     cx: &mut LowerCx<'_>,
     a: Operand,
@@ -124,7 +124,7 @@ fn multiply(
     if !contract.is_empty() && cx.ty(a.value).element.is_float() {
         return Ok(Operand { value: cx.dot(a.value, b.value, &batch, &contract)?, labels });
     }
-    // Elements meet one by one; axes stand as the result has them, so that nothing is turned twice.
+    // An elementwise product; its axes are in the order of the result, so that nothing is transposed twice.
     labels.sort_by_key(|label| output.iter().position(|l| l == label).unwrap_or(output.len()));
     let summed = labels.len();
     labels.extend(contract.iter().map(|&(i, _)| a.labels[i]));
@@ -143,7 +143,7 @@ fn multiply(
     Ok(Operand { value, labels })
 }
 
-/// A term with an axis for each label, one of one element for those it does not have.
+/// A term with an axis for each label; missing ones have length 1.
 fn aligned(cx: &mut LowerCx<'_>, term: &Operand, labels: &[Label]) -> Result<Value> {
     let own: Vec<Label> = labels.iter().copied().filter(|label| term.labels.contains(label)).collect();
     let value = ordered(cx, term, &own)?;
@@ -163,7 +163,7 @@ fn ordered(cx: &mut LowerCx<'_>, term: &Operand, labels: &[Label]) -> Result<Val
     cx.transpose(term.value, &order)
 }
 
-/// The error for axes of one name and different lengths.
+/// The error for axes with the same label and different lengths.
 fn misfit(cx: &LowerCx<'_>, a: Value, b: Value) -> impl FnOnce() -> Error + use<> {
     let (a, b) = (cx.shape(a), cx.shape(b));
     move || Error::malformed(format!("shapes {a} and {b} cannot be multiplied"))

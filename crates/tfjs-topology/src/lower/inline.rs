@@ -1,4 +1,4 @@
-//! The calls of a model, in an order in which every tensor is computed before it is needed.
+//! Lowers the calls of a model, in an order in which every tensor is computed before it is needed.
 
 use super::LowerCx;
 use super::call::Edge;
@@ -9,12 +9,12 @@ use crate::layer::Scope;
 use std::collections::HashMap;
 use tfjs_manifest::{Error, Limits, Result};
 
-/// The outputs of the calls of a model so far.
+/// The outputs of the calls so far, by layer and call.
 type Computed = HashMap<(usize, usize), Vec<Edge>>;
 
 impl LowerCx<'_> {
-    /// Lowers the calls of a model for these inputs and gives its outputs. `held` is the instance that holds a wrapped
-    /// model, counted from 1, with the objects around its weights.
+    /// Lowers the calls of a model for these inputs and returns its outputs. For a wrapped model, `held` is its
+    /// instance, counted from 1, with the objects around its weights.
     pub(super) fn inline(
         &mut self,
         model: &Submodel,
@@ -41,7 +41,7 @@ impl LowerCx<'_> {
             let arguments = entry.calls[call].try_map(|tensor| find(model, &computed, tensor)).map_err(at)?;
             let outputs = match (&entry.body, held) {
                 (LayerBody::Model(inner), _) => {
-                    // A model without layers costs a call all the same, or a nest of them would be free.
+                    // A model without layers counts as a call; otherwise nested empty models would cost nothing.
                     self.spend(1).map_err(at)?;
                     let inputs = model_inputs(inner, &arguments).map_err(at)?;
                     let training = self.enter_training(&arguments).map_err(at)?;
@@ -69,7 +69,7 @@ impl LowerCx<'_> {
         model.outputs.iter().map(output).collect()
     }
 
-    /// What a nested model's input declares must fit what it is called with; the batch is whatever it is called with.
+    /// Checks that the declared input of a nested model matches the argument; the batch may differ.
     fn check_input(&self, model: &Submodel, layer: usize, edge: &Edge) -> Result<()> {
         let Some(LayerEntry { name, body: LayerBody::Input(Some(declared)), .. }) = model.layers.get(layer) else {
             return Ok(());

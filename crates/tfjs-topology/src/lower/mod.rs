@@ -1,6 +1,6 @@
-//! A [`ModelDef`](crate::def::ModelDef) becomes a [`Model`]: the calls of its layers, the slots of its weights, and the
-//! program that all of it computes, in primitives. Nested models and wrappers are dissolved; shared layers are called
-//! several times.
+//! Lowering: converts a [`ModelDef`](crate::def::ModelDef) to a [`Model`]: the calls of its layers, the slots of its
+//! weights, and the program that computes them, in primitives. Nested models and wrappers are inlined; shared layers
+//! are called several times.
 
 mod activation;
 #[cfg(test)]
@@ -40,45 +40,45 @@ use std::sync::Arc;
 use tfjs_ir::{Builder, Dim, ElementType, StateId, Value};
 use tfjs_manifest::{Account, Error, Limits, Result, Warnings};
 
-/// What a layer is lowered with: the builder of the program (to which it dereferences), and what Keras knows beside it:
-/// weights, masks, whether the model trains.
+/// The context of lowering: the builder of the program (to which it dereferences), and Keras's own concepts: weights,
+/// masks, training.
 pub struct LowerCx<'a> {
     builder: Builder,
     limits: &'a Limits,
     phase: Phase,
-    /// Whether the producer obeys the `training` argument of a call when it predicts.
+    /// Whether the producer uses the `training` argument of a call in prediction.
     obeys_training: bool,
-    /// The `training` arguments of the calls around what is lowered, innermost last.
+    /// The `training` arguments of the surrounding calls, innermost last.
     training: Vec<bool>,
     graph: ModelGraph,
-    /// The value of the program for each value of the call table.
+    /// The program's value for each value of the call table.
     values: Vec<Value>,
     instances: HashMap<(usize, *const LayerEntry), usize>,
     known: Vec<Instance>,
-    /// The layers that are being lowered: the one of the call table, then those inside of it.
+    /// The layers that are being lowered: the one in the call table, then those inside it.
     frames: Vec<Frame>,
-    /// Variables seen in each object of a layer, which are counted there.
+    /// The number of variables so far in each object of a layer.
     counters: HashMap<(LayerId, Vec<String>), usize>,
-    /// Where the weights of each layer of the call table stand.
+    /// The position in the model of each layer of the call table, for the names of its weights.
     places: HashMap<LayerId, scope::Place>,
     opaques: Vec<Arc<dyn Any + Send + Sync>>,
-    /// The states of each instance, by their position.
+    /// The states of each instance, by their index.
     states: HashMap<(usize, usize), StateId>,
-    /// Whether a layer would keep states if the batch were a number.
+    /// Whether a layer would keep states if the batch size were known.
     keeps_states: bool,
-    /// What was noticed and does not stop the model from loading.
+    /// Findings that do not stop the model from loading.
     warnings: Warnings,
-    /// Memory spent on what is built from the file.
+    /// Memory spent on structures built from the file.
     account: Account,
-    /// The memory of the program that is paid for.
+    /// The memory of the program that has been spent.
     paid: u64,
-    /// Values whose mask an attention layer of Keras 3 took away: later calls find none.
+    /// Values whose mask an attention layer of Keras 3 removed: later calls do not see it.
     forgotten: HashSet<Value>,
-    /// The order of the calls of each model, found once however often the model is called.
+    /// The order of the calls of each model, computed once even if the model is called several times.
     routes: HashMap<*const Submodel, Rc<Route>>,
 }
 
-/// A layer with its weights: one for each place in the file, however often it is called.
+/// A layer with its weights, for each place in the file; it may be called several times.
 #[derive(Debug)]
 struct Instance {
     /// The layer of the call table that holds it.
@@ -90,9 +90,9 @@ struct Instance {
 #[derive(Debug)]
 struct Frame {
     instance: usize,
-    /// The weights taken so far in this call.
+    /// The number of weights used so far in this call.
     taken: usize,
-    /// The objects around its weights inside of the layer of the call table, outermost first.
+    /// The objects around its weights, inside the layer of the call table, outermost first.
     prefix: Vec<Scope>,
     /// Whether training may change its weights.
     trainable: bool,
@@ -144,48 +144,48 @@ impl<'a> LowerCx<'a> {
         }
     }
 
-    /// The budgets.
+    /// The limits.
     pub fn limits(&self) -> &Limits {
         self.limits
     }
 
-    /// Whether this call trains: dropout drops, and batch normalization uses the batch. A `training` argument of the call
-    /// or of a call around it decides where the producer obeys it; otherwise the phase does.
+    /// Whether this call trains: dropout drops, and batch normalization uses the batch. If the producer uses the
+    /// `training` argument, that of the innermost call that has it decides; otherwise the phase does.
     pub fn training(&self) -> bool {
         self.training.last().copied().unwrap_or(self.phase == Phase::Train)
     }
 
-    /// What the model is lowered for.
+    /// The phase that the model is lowered for.
     pub fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// Whether training may change the weights of the layer that is being lowered: it and the wrappers around it are
-    /// trainable.
+    /// Whether training may change the weights of the layer that is being lowered: it and all wrappers around it must
+    /// be trainable.
     pub fn trainable(&self) -> bool {
         self.frames.iter().all(|frame| frame.trainable)
     }
 
-    /// Records something that does not stop the model from loading; once, however often it is noticed.
+    /// Records a finding that does not stop the model from loading. Repeated findings are recorded once.
     pub fn warn(&mut self, warning: impl AsRef<str>) {
         self.warnings.push(warning);
     }
 
-    /// Takes away the masks of these tensors: calls that are lowered later find none, unless they are given one.
+    /// Removes the masks of these tensors for all later calls, except calls with an explicit mask.
     pub(crate) fn forget_masks<'t>(&mut self, tensors: impl IntoIterator<Item = &'t KerasTensor>) {
         self.forgotten.extend(tensors.into_iter().map(|tensor| tensor.value));
     }
 
-    /// The layer of the call table that is being lowered, or whose inside is.
+    /// The layer of the call table that is being lowered, or that contains the layer being lowered.
     pub(crate) fn current_layer(&self) -> Option<&GraphLayer> {
         let frame = self.frames.last()?;
         self.graph.layers.get(self.known[frame.instance].layer.0)
     }
 
-    /// Runs `f` and tells whether what it built treats each entry of the batch by itself.
+    /// Runs `f` and returns whether the nodes it built treat each entry of the batch independently.
     ///
     /// # Errors
-    /// What `f` says.
+    /// Those of `f`.
     pub fn is_pointwise<R>(&mut self, f: impl FnOnce(&mut Self) -> Result<R>) -> Result<(R, bool)> {
         let outer = self.builder.watch_batch();
         let result = f(self);
@@ -193,7 +193,7 @@ impl<'a> LowerCx<'a> {
         Ok((result?, inner))
     }
 
-    /// Floating point, whatever the numbers were.
+    /// Casts a value to floating point, unless it is floating point already.
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for text.
@@ -205,7 +205,7 @@ impl<'a> LowerCx<'a> {
         }
     }
 
-    /// A number without dimensions, of the element type of `like`.
+    /// A scalar of the element type of `like`.
     ///
     /// # Errors
     /// As [`Builder::scalar`].
@@ -214,7 +214,7 @@ impl<'a> LowerCx<'a> {
         self.scalar(element, number)
     }
 
-    /// The value with the element type of `like`.
+    /// Casts a value to the element type of `like`.
     ///
     /// # Errors
     /// As [`Builder::push`].
@@ -223,7 +223,7 @@ impl<'a> LowerCx<'a> {
         self.cast(x, element)
     }
 
-    /// The number a dimension is, if it is one.
+    /// The length of a dimension, if it is known.
     pub fn known_dim(&self, dim: Dim) -> Option<usize> {
         self.program().dims.known(dim).and_then(|n| usize::try_from(n).ok())
     }

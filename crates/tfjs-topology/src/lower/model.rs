@@ -1,4 +1,4 @@
-//! What lowering makes of a file: the call table, the slots, the program.
+//! The result of lowering a file: the call table, the slots, the program.
 
 use super::LowerCx;
 use super::call::Edge;
@@ -15,25 +15,25 @@ use std::sync::Arc;
 use tfjs_ir::{Dim, Program, Type, Value};
 use tfjs_manifest::{Error, Limits, Result, Setting, Warnings};
 
-/// What a model is lowered for.
+/// The phase that a model is lowered for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Phase {
-    /// Predicting.
+    /// Prediction.
     #[default]
     Predict,
-    /// Training: dropout drops, batch normalization uses the batch and moves its statistics.
+    /// Training: dropout drops, batch normalization uses the batch and updates its statistics.
     Train,
 }
 
-/// How a model is lowered.
+/// Options of lowering.
 #[derive(Clone, Debug, Default)]
 pub struct LowerOptions {
-    /// Shapes of inputs, batch included, by name: needed where the file does not say them.
+    /// Shapes of inputs, including the batch, by name: required if the file does not declare them.
     pub input_shapes: HashMap<String, SymShape>,
-    /// The budgets.
+    /// The limits.
     pub limits: Limits,
-    /// What it is lowered for.
+    /// The phase.
     pub phase: Phase,
 }
 
@@ -42,14 +42,14 @@ pub struct LowerOptions {
 pub struct Model {
     /// The layers, their calls, and the slots of their weights.
     pub graph: ModelGraph,
-    /// What the model computes. Its inputs are the graph's, then a seed if it draws random numbers; its slots are the
+    /// The program. Its inputs are the graph's, then a seed if it draws random numbers; its slots are the
     /// graph's.
     pub program: Program,
-    /// The value of the program for each value of the graph.
+    /// The program's value for each value of the graph.
     pub values: Vec<Value>,
-    /// The functions of the caller's own layers, which a runtime knows.
+    /// The opaque functions of custom layers, which only a runtime can call.
     pub opaques: Vec<Arc<dyn Any + Send + Sync>>,
-    /// What was noticed and does not stop the model from loading.
+    /// Findings that do not stop the model from loading.
     pub warnings: Warnings,
 }
 
@@ -62,11 +62,11 @@ impl fmt::Debug for Model {
 /// Lowers a model.
 ///
 /// # Errors
-/// A cycle, an input no layer can take, a window larger than its input, a missing input shape, a graph past its
-/// budget: each naming the layer.
+/// A cycle, an input that a layer rejects, a window larger than its input, a missing input shape, a graph that exceeds
+/// its limits: each naming the layer.
 ///
-/// A batch that the file fixes stays open where no layer needs its size: the producers predict with any. Layers that
-/// keep a state need it.
+/// A batch size that the file fixes is ignored unless a layer needs it, because the producers predict with any size.
+/// Layers with states need it.
 pub fn lower(def: &ModelDef, options: &LowerOptions) -> Result<Model> {
     if fixes_one_batch(def, options)
         && let Ok((model, false)) = lower_with(def, options, Batch::Open)
@@ -76,14 +76,14 @@ pub fn lower(def: &ModelDef, options: &LowerOptions) -> Result<Model> {
     lower_with(def, options, Batch::AsWritten).map(|(model, _)| model)
 }
 
-/// What becomes of a batch that the file fixes.
+/// Whether the batch size that a file fixes is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Batch {
     Open,
     AsWritten,
 }
 
-/// Whether the file, and not the caller, fixes the batch of inputs, all of them at one size.
+/// Whether the file, and not the caller, fixes the batch size of all inputs at one number.
 fn fixes_one_batch(def: &ModelDef, options: &LowerOptions) -> bool {
     let batch = |shape: &SymShape| shape.dims().first().copied().flatten();
     let declared = def.root.inputs.iter().filter_map(|port| match &def.root.layers.get(port.tensor.layer)?.body {
@@ -95,7 +95,7 @@ fn fixes_one_batch(def: &ModelDef, options: &LowerOptions) -> bool {
     sizes.len() == 1 && options.input_shapes.values().all(|shape| batch(shape).is_none())
 }
 
-/// The model, and whether a layer keeps states, which need the size of the batch.
+/// Lowers the model. Also returns whether a layer keeps states, which need the batch size.
 fn lower_with(def: &ModelDef, options: &LowerOptions, batch: Batch) -> Result<(Model, bool)> {
     let LowerOptions { input_shapes, limits, phase } = options;
     let mut cx = LowerCx::new(limits, *phase, def.producer.obeys_training());
@@ -137,7 +137,8 @@ fn lower_with(def: &ModelDef, options: &LowerOptions, batch: Batch) -> Result<(M
 }
 
 impl LowerCx<'_> {
-    /// An input of the model. Its open batch is the program's one batch; every other open axis is a symbol of its own.
+    /// An input of the model. Its unknown batch is the program's batch symbol; every other unknown axis is its own
+    /// symbol.
     pub(super) fn root_edge(&mut self, name: &str, ty: TensorType) -> Result<Edge> {
         ty.check_size(self.limits)?;
         let mut dims: Vec<Dim> = Vec::with_capacity(ty.shape.rank());
@@ -154,10 +155,10 @@ impl LowerCx<'_> {
     }
 }
 
-/// The calls of what a wrapper holds, for inputs of these types, as a graph of its own.
+/// The calls of a layer or model inside a wrapper, for inputs of these types, as a separate graph.
 ///
 /// # Errors
-/// What the inner layer refuses.
+/// Those of the inner layer.
 pub(crate) fn lower_entry(entry: &LayerEntry, inputs: &[TensorType], limits: &Limits) -> Result<ModelGraph> {
     let mut cx = LowerCx::new(limits, Phase::Predict, false);
     let named = inputs.iter().enumerate().map(|(i, ty)| cx.root_edge(&format!("{}:{i}", entry.name), ty.clone()));
@@ -169,8 +170,8 @@ pub(crate) fn lower_entry(entry: &LayerEntry, inputs: &[TensorType], limits: &Li
     Ok(cx.graph)
 }
 
-/// Makes names unique: the first occurrence of each name stays as it is, later ones get the next of `:1`, `:2`, ...
-/// that is no name of the file. `f`, `f`, `f:1` become `f`, `f:2`, `f:1`.
+/// Makes names unique: the first occurrence of each name is unchanged, later ones get the first suffix of `:1`, `:2`,
+/// ... that does not occur in the file. `f`, `f`, `f:1` become `f`, `f:2`, `f:1`.
 fn unique(names: Vec<String>) -> Vec<String> {
     let of_file: HashSet<&str> = names.iter().map(String::as_str).collect();
     // The last number of each name.
@@ -238,7 +239,7 @@ mod tests {
 
     #[test]
     fn many_names_that_collide_take_no_time() {
-        // The numbers of `f` are all taken up to the last.
+        // All suffixes of `f` up to the last are taken.
         let names: Vec<String> = (0..50_000).flat_map(|i| ["f".to_owned(), format!("f:{i}")]).collect();
         let unique: HashSet<String> = unique(names).into_iter().collect();
         assert_eq!(unique.len(), 100_000);

@@ -1,4 +1,4 @@
-//! Functions that a runtime knows and topology does not.
+//! Functions of a runtime, which this crate cannot interpret.
 
 use super::LowerCx;
 use std::any::Any;
@@ -8,8 +8,8 @@ use tfjs_ir::{OpaqueId, Type, Value};
 use tfjs_manifest::Result;
 
 impl LowerCx<'_> {
-    /// Adds a node that calls a function of the runtime's own, which gets it back as it is here. `class` names the layer
-    /// in reports.
+    /// Adds a node that calls a function of the runtime. The function is stored unchanged, for the runtime to retrieve.
+    /// `class` names the layer in reports.
     ///
     /// # Errors
     /// As [`Builder::push`](tfjs_ir::Builder::push).

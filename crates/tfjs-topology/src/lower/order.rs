@@ -1,4 +1,4 @@
-//! The order of calls in a submodel: every call after the calls whose outputs it takes.
+//! The order of calls in a submodel: every call comes after the calls whose outputs it uses.
 
 use super::LowerCx;
 use super::scope::object_names;
@@ -7,17 +7,17 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use tfjs_manifest::{Error, Result};
 
-/// What is known of a submodel before it is called.
+/// Facts about a submodel that are computed before it is called.
 #[derive(Debug)]
 pub(super) struct Route {
     /// Its calls as `(layer, call)`.
     pub(super) order: Vec<(usize, usize)>,
-    /// What `.keras` files call its layers.
+    /// The names of its layers in `.keras` files.
     pub(super) objects: Vec<String>,
 }
 
 impl LowerCx<'_> {
-    /// The calls of a submodel in order. A model that is called often is ordered once.
+    /// The calls of a submodel in order, computed once for each model.
     pub(super) fn route(&mut self, model: &Submodel) -> Result<Rc<Route>> {
         if let Some(route) = self.routes.get(&std::ptr::from_ref(model)) {
             return Ok(route.clone());
@@ -29,7 +29,7 @@ impl LowerCx<'_> {
 }
 
 /// The calls of a submodel as `(layer, call)`, in an order that computes every tensor before it is needed and
-/// keeps the file's order otherwise.
+/// otherwise keeps the file's order.
 ///
 /// # Errors
 /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for a cycle, naming the layers on it.
@@ -44,7 +44,7 @@ pub(crate) fn execution_order(model: &Submodel) -> Result<Vec<(usize, usize)>> {
         })
         .collect();
     let total = model.layers.iter().map(|entry| entry.calls.len()).sum();
-    // SIZE: the calls that were read.
+    // SIZE: the number of calls that were read.
     let (mut waiting, mut consumers) = (vec![0usize; total], vec![Vec::<(usize, usize)>::new(); total]);
     let mut ready = BTreeSet::new();
     for (layer, entry) in model.layers.iter().enumerate() {
@@ -60,7 +60,7 @@ pub(crate) fn execution_order(model: &Submodel) -> Result<Vec<(usize, usize)>> {
             }
         }
     }
-    // SIZE: the calls that were read.
+    // SIZE: the number of calls that were read.
     let mut order = Vec::with_capacity(total);
     while let Some((layer, call)) = ready.pop_first() {
         order.push((layer, call));

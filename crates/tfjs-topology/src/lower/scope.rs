@@ -1,4 +1,4 @@
-//! Where a layer stands: the models around it, as paths in messages and in the names of weights.
+//! The position of a layer in the model: the models around it, for paths in messages and for the names of weights.
 
 use crate::def::{LayerBody, LayerEntry, Submodel, SubmodelKind};
 use crate::graph::ModelScope;
@@ -9,15 +9,15 @@ use std::collections::HashMap;
 /// The models around a layer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scoped {
-    /// Their names below the root, joined by `/`, ending in one if not empty.
+    /// Their names below the root, each followed by `/`.
     pub(super) path: String,
     /// Their object path, as `.keras` files write it, ending in `/` if not empty.
     pub(super) object_path: String,
-    /// What the names of weights may carry.
+    /// The models, for the names of weights.
     pub(super) models: Vec<ModelScope>,
 }
 
-/// Where the weights of a layer of the call table stand.
+/// The position of a layer of the call table, for the names of its weights.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Place {
     pub(super) models: Vec<graph::ModelScope>,
@@ -25,12 +25,12 @@ pub(super) struct Place {
 }
 
 impl Scoped {
-    /// The layers of a model that nothing is around.
+    /// The scope of the root model's layers.
     pub(super) fn root(model: &Submodel) -> Self {
         Scoped { models: vec![model_scope(model)], ..Scoped::default() }
     }
 
-    /// The layers of a model that is called in this place, where it is known as `object`.
+    /// The scope of a nested model's layers, where the model's name in `.keras` files is `object`.
     pub(super) fn inside(&self, entry: &LayerEntry, model: &Submodel, object: &str) -> Self {
         let mut models = self.models.clone();
         models.push(ModelScope { name: entry.name.clone(), ..model_scope(model) });
@@ -46,7 +46,7 @@ fn model_scope(model: &Submodel) -> ModelScope {
     ModelScope { name: model.name.clone(), sequential: model.kind == SubmodelKind::Sequential }
 }
 
-/// The names `.keras` files give the layers of a model: the class in snake case, counted from the second on.
+/// The names of a model's layers in `.keras` files: the class in snake case, numbered from the second on.
 pub(super) fn object_names(model: &Submodel) -> Vec<String> {
     let mut counts: HashMap<String, usize> = HashMap::new();
     model
@@ -62,7 +62,7 @@ pub(super) fn object_names(model: &Submodel) -> Vec<String> {
                 class => class,
             };
             let base = match &entry.body {
-                // Old files say `Model` for what is now `Functional`.
+                // Old files use `Model` instead of `Functional`.
                 LayerBody::Model(_) if class == "Model" => "functional".to_string(),
                 _ => config::to_snake_case(class),
             };
@@ -73,8 +73,8 @@ pub(super) fn object_names(model: &Submodel) -> Vec<String> {
         .collect()
 }
 
-/// The scope of the weights of a layer inside of a wrapped model: Keras 2 and TensorFlow.js start the names of weights
-/// anew there.
+/// The scope of the weights of a layer inside a wrapped model, where Keras 2 and TensorFlow.js start the names of
+/// weights again.
 pub(super) fn restart(name: &str, object_path: String) -> Scope {
     Scope { name: name.to_string(), attr: object_path, kind: crate::layer::ScopeKind::Restart }
 }

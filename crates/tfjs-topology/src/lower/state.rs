@@ -1,17 +1,17 @@
-//! States: what a layer keeps from one call of the program to the next.
+//! States: values that a layer keeps between calls of the program.
 
 use super::LowerCx;
 use tfjs_ir::{Dim, ElementType, Target, Type};
 use tfjs_manifest::{Error, Result};
 
 impl LowerCx<'_> {
-    /// Says that a layer keeps states, which it cannot have while the size of the batch is open.
+    /// Records that a layer keeps states, which requires a known batch size.
     pub fn keeps_states(&mut self) {
         self.keeps_states = true;
     }
 
-    /// State `position` of the layer that is being lowered. It is declared at the layer's first call, and holds zeros
-    /// before the program's.
+    /// The state with this index of the layer that is being lowered. It is declared at the layer's first call, with an
+    /// initial value of zeros.
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if an earlier call of the layer needed another shape.

@@ -1,4 +1,4 @@
-//! A Keras tensor while a model is lowered, and what layers ask of their inputs.
+//! Keras tensors in lowering, and common checks of a layer's inputs.
 
 use super::LowerCx;
 use crate::call::Call;
@@ -6,17 +6,17 @@ use crate::types::{SymShape, TensorType, ValueType};
 use tfjs_ir::{Dim, ElementType, Type, Value};
 use tfjs_manifest::{Error, Result};
 
-/// A value with what Keras carries beside it.
+/// A value with the properties of a Keras tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KerasTensor {
     /// The value of the program.
     pub value: Value,
-    /// Truth values that say which entries count, `[batch, time]` for most: a mask is there or not, statically.
+    /// The mask: truth values for valid entries, usually `[batch, time]`. Whether there is a mask is known statically.
     pub mask: Option<Value>,
-    /// The dimensions the value consists of, where it was computed from shapes: one number (without dimensions) or a
-    /// vector of them. A reshape can use such a value as its target.
+    /// The dimensions in the value, if it was computed from shapes: a scalar or a vector. A reshape can use such a
+    /// value as its target.
     pub sizes: Option<Vec<Dim>>,
-    /// The imaginary part of a complex tensor, whose real part the value is. Only layers that say so are given one.
+    /// The imaginary part of a complex tensor, whose real part is the value. Only layers that support it receive one.
     pub imaginary: Option<Value>,
 }
 
@@ -68,7 +68,7 @@ impl LowerCx<'_> {
         }
     }
 
-    /// The only input of a call, which has this rank.
+    /// The only input of a call, which must have this rank.
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if it has another, or the call several inputs.
@@ -80,7 +80,7 @@ impl LowerCx<'_> {
         Err(Error::malformed(format!("expected an input of rank {rank}, found shape {}", self.shape(input.value))))
     }
 
-    /// A dimension of a value that must be a number, because a weight's shape follows from it.
+    /// The length of a dimension, which must be known because the shape of a weight depends on it.
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if it is unknown.
@@ -89,15 +89,15 @@ impl LowerCx<'_> {
         self.known_dim(dim).ok_or_else(unknown)
     }
 
-    /// An axis that may count from the end, as an index.
+    /// Converts an axis, which may count from the end, to an index.
     ///
     /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there is no such axis.
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if the axis does not exist.
     pub fn axis(&self, axis: i64, value: Value) -> Result<usize> {
         self.keras_type(self.ty(value)).shape.axis(axis)
     }
 
-    /// The Keras type of a type of the program: dimensions that are no numbers are unknown.
+    /// Converts a type of the program to a Keras type; dimensions that are not numbers are unknown.
     pub(super) fn keras_type(&self, ty: &Type) -> TensorType {
         let dims = ty.dims.iter().map(|&dim| self.known_dim(dim)).collect();
         TensorType { shape: SymShape(dims), dtype: value_type(ty.element) }

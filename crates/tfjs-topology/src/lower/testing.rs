@@ -1,4 +1,4 @@
-//! Whole models in tests: written in short, lowered, and shown as text.
+//! Helpers for tests of whole models: builds them from a short form, lowers them, and shows them as text.
 
 use super::{LowerOptions, Model, lower};
 use crate::parse::parse;
@@ -33,20 +33,20 @@ pub(crate) fn functional(family: Family, inputs: &[(&str, Value)], layers: &[Lay
     Ok(model)
 }
 
-/// A model of Keras 2 as the text of its program.
+/// Checks the text of the program of a Keras 2 model.
 #[track_caller]
 pub(crate) fn check_program(inputs: &[(&str, Value)], layers: &[Layer<'_>], expect: &Expect) {
     expect.assert_eq(&functional(Family::Keras2, inputs, layers).unwrap().program.to_string());
 }
 
-/// The type of the output of a model of Keras 2, with every dimension written out.
+/// Checks the type of the output of a Keras 2 model, with every dimension written out.
 #[track_caller]
 pub(crate) fn check_type(inputs: &[(&str, Value)], layers: &[Layer<'_>], ty: &str) {
     let program = functional(Family::Keras2, inputs, layers).unwrap().program;
     assert_eq!(program.ty(program.body.results[0]).describe(&program.dims), ty);
 }
 
-/// [`check_type`], and the guards of the program.
+/// [`check_type`], and checks the guards of the program.
 #[track_caller]
 pub(crate) fn check_guarded(inputs: &[(&str, Value)], layers: &[Layer<'_>], ty: &str, guards: &[&str]) {
     check_type(inputs, layers, ty);

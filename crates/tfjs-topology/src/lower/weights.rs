@@ -1,4 +1,4 @@
-//! Weights are declared while a layer is lowered: a slot is made at its first call and checked at the later ones.
+//! Declares weights while a layer is lowered: its first call makes the slots, later calls check them.
 
 use super::LowerCx;
 use crate::graph::{SlotId, WeightSlot};
@@ -7,8 +7,8 @@ use tfjs_ir::{ElementType, Target, Type, Value};
 use tfjs_manifest::{DType, Error, Limits, Result, Shape};
 
 impl LowerCx<'_> {
-    /// The latest value of the next weight of the layer that is being lowered. Layers take their weights in the order of
-    /// Keras's `layer.weights`.
+    /// The latest value of the next weight of the layer that is being lowered. Layers must declare their weights in the
+    /// order of Keras's `layer.weights`.
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if an earlier call of the layer needed another shape;
@@ -43,10 +43,10 @@ impl LowerCx<'_> {
         Ok((target, self.builder.get(target)?))
     }
 
-    /// Runs `f`, whose weights are held by an object of the layer that is being lowered.
+    /// Runs `f`, which declares weights held by an object of the layer that is being lowered.
     ///
     /// # Errors
-    /// What `f` says.
+    /// Those of `f`.
     pub(crate) fn within<R>(&mut self, scope: Scope, f: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
         let frame = self.frames.last_mut().ok_or_else(|| Error::bug("an object outside of a layer"))?;
         let depth = frame.prefix.len();
@@ -58,7 +58,7 @@ impl LowerCx<'_> {
         result
     }
 
-    /// Says that the next variable of this layer is a weight of a layer it holds: `.keras` files have that twice.
+    /// Records that the next variable of this layer is a weight of an inner layer, which `.keras` files contain twice.
     pub(crate) fn repeated_weight(&mut self) {
         let Some(frame) = self.frames.last() else { return };
         let known = &self.known[frame.instance];
@@ -74,7 +74,7 @@ impl LowerCx<'_> {
         *index += 1;
     }
 
-    /// The shape of a weight of a layer that this one holds in `scope`, once that is lowered.
+    /// The shape of a weight of the inner layer in `scope`, after that layer is lowered.
     pub(crate) fn weight_inside(&self, scope: &Scope, name: &str) -> Option<Shape> {
         let frame = self.frames.last()?;
         let layer = self.known[frame.instance].layer;
@@ -90,7 +90,7 @@ impl LowerCx<'_> {
         let (Some(outer), Some(inner)) = (self.frames.first(), self.frames.last()) else {
             return Err(Error::bug("a weight without a layer"));
         };
-        // Inside of a wrapper, what the inner layer says of training is part of the declaration.
+        // Inside a wrapper, the inner layer's `trainable` is part of the declaration.
         if self.frames.len() > 1 {
             decl.trainable &= self.frames[1..].iter().all(|frame| frame.trainable);
         }

@@ -1,6 +1,6 @@
-//! The arguments of one call of an operation while it is lowered, and which of them were read.
+//! The arguments of one call of an operation in lowering; records which of them were read.
 //!
-//! Keras 3 writes parameters into the configuration, Keras 2 into every call; a constant stands where a tensor may.
+//! Keras 3 writes parameters into the configuration, Keras 2 into every call. A constant may replace a tensor.
 
 use super::params::{Constant, Numbers, Params, meeting, promote};
 use super::sizes;
@@ -13,30 +13,30 @@ use std::cell::RefCell;
 use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Result};
 
-/// The arguments of a call: by keyword, by position, or in the configuration. Null is absent.
+/// The arguments of a call: by keyword, by position, or in the configuration. Null counts as absent.
 #[derive(Debug)]
 pub(crate) struct Args<'a> {
     params: &'a Params,
     call: &'a Call<KerasTensor>,
-    /// The names that were asked for.
+    /// The names that were read.
     known: RefCell<Vec<&'static str>>,
 }
 
-/// An argument, wherever it stands.
+/// The source of an argument.
 #[derive(Clone, Copy, Debug)]
 enum Found<'a> {
     InCall(&'a Arg<KerasTensor>),
     Configured(&'a Json),
 }
 
-/// Two operands in the type in which they meet.
+/// Two operands with their common type.
 #[derive(Clone, Debug)]
 pub(crate) struct Operands {
     /// The first.
     pub a: KerasTensor,
     /// The second.
     pub b: KerasTensor,
-    /// Their type.
+    /// Their common type.
     pub dtype: ValueType,
 }
 
@@ -51,13 +51,13 @@ impl<'a> Args<'a> {
         &self.call.args
     }
 
-    /// An argument of the call under one of its names.
+    /// A keyword argument with one of these names.
     pub(crate) fn keyword(&self, names: &[&'static str]) -> Option<&'a Arg<KerasTensor>> {
         self.inert(names);
         names.iter().filter_map(|name| self.call.kwarg(name)).find(|arg| !is_null(arg))
     }
 
-    /// Marks names that are known and change nothing.
+    /// Marks names that are known but have no effect.
     pub(crate) fn inert(&self, names: &[&'static str]) {
         self.known.borrow_mut().extend(names);
     }
@@ -68,7 +68,7 @@ impl<'a> Args<'a> {
         in_call.or_else(|| names.iter().find_map(|name| self.params.configured(name)).map(Found::Configured))
     }
 
-    /// A parameter under any of its names: by keyword, at a position of the call, or in the configuration.
+    /// A parameter with any of its names: a keyword, a position of the call, or a key of the configuration.
     ///
     /// # Errors
     /// A value of the wrong kind, at its name; [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a tensor.
@@ -91,11 +91,11 @@ impl<'a> Args<'a> {
         Ok(self.opt(names, position)?.unwrap_or(default))
     }
 
-    /// Sizes: numbers, or tensors that were computed from shapes. They may be negative, as the -1 of a reshape is.
+    /// Sizes: numbers, or tensors that were computed from shapes. They may be negative, such as the -1 of a reshape.
     ///
     /// # Errors
-    /// A value of the wrong kind, at its name; [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a tensor whose
-    /// numbers follow from data.
+    /// A value of the wrong kind, at its name; [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a tensor
+    /// whose numbers depend on data.
     pub(crate) fn sizes(
         &self,
         cx: &mut LowerCx<'_>,
@@ -111,10 +111,10 @@ impl<'a> Args<'a> {
         sizes.map(Some).map_err(|e| if e.kind() == tfjs_manifest::Kind::Malformed { e.at_json(name) } else { e })
     }
 
-    /// Axes given as one number or a list, ascending; `None` for all.
+    /// Axes, from one number or a list, in ascending order; `None` for all.
     ///
     /// # Errors
-    /// An axis that does not exist or is given twice.
+    /// An axis that does not exist or is repeated.
     pub(crate) fn axes(
         &self,
         cx: &LowerCx<'_>,
@@ -133,10 +133,10 @@ impl<'a> Args<'a> {
         Ok(Some(axes))
     }
 
-    /// A tensor, or numbers as one, under any of its names or at a position of the call.
+    /// A tensor, or numbers converted to one, with any of these names or at a position of the call.
     ///
     /// # Errors
-    /// Strings, and what is neither a tensor nor numbers.
+    /// Strings, and anything else that is neither a tensor nor numbers.
     pub(crate) fn value(
         &self,
         cx: &mut LowerCx<'_>,
@@ -156,7 +156,7 @@ impl<'a> Args<'a> {
     /// The numbers of an argument; `None` if it is a tensor or absent.
     ///
     /// # Errors
-    /// What is no number, at its name.
+    /// Anything that is not a number, at its name.
     pub(crate) fn constant(&self, names: &[&'static str], position: Option<usize>) -> Result<Option<Constant>> {
         let constant = match self.find(names, position) {
             Some(Found::InCall(Arg::Const(value))) => Constant::read(value),
@@ -166,7 +166,7 @@ impl<'a> Args<'a> {
         constant.map(Some).map_err(|e| e.at_json(first(names)))
     }
 
-    /// As [`value`](Args::value), for an argument that must be there.
+    /// As [`value`](Args::value), for a required argument.
     ///
     /// # Errors
     /// As [`value`](Args::value); [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if it is absent.
@@ -179,8 +179,8 @@ impl<'a> Args<'a> {
         self.value(cx, names, position)?.ok_or_else(|| missing(names))
     }
 
-    /// As [`need_value`](Args::need_value), of the first argument. Keras 2 writes a list there as one argument for each of its
-    /// items, and what follows by name.
+    /// As [`need_value`](Args::need_value), for the first argument. Keras 2 writes a list there as one argument for
+    /// each of its items, and the following arguments by name.
     ///
     /// # Errors
     /// As [`need_value`](Args::need_value).
@@ -196,7 +196,7 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// A parameter that must be there; see [`opt`](Args::opt).
+    /// A required parameter; see [`opt`](Args::opt).
     ///
     /// # Errors
     /// As [`opt`](Args::opt); [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if it is absent.
@@ -218,8 +218,8 @@ impl<'a> Args<'a> {
         self.opt(names, position)?.map(|axis| cx.axis(axis, of)).transpose()
     }
 
-    /// Several tensors: the items of a first argument that is a list, or all positional ones. Numbers among them become
-    /// tensors.
+    /// Several tensors: the items of a list in the first argument, or all positional arguments. Numbers among them are
+    /// converted to tensors.
     ///
     /// # Errors
     /// As [`value`](Args::value).
@@ -232,7 +232,7 @@ impl<'a> Args<'a> {
         self.all(cx, items)
     }
 
-    /// The items of a list of tensors or numbers, under one of its names or at a position of the call.
+    /// The items of a list of tensors or numbers, with one of these names or at a position of the call.
     ///
     /// # Errors
     /// As [`value`](Args::value); [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there is no such list.
@@ -244,7 +244,7 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// Arguments as values, numbers among them too.
+    /// Converts arguments to values, including numbers.
     ///
     /// # Errors
     /// As [`value`](Args::value).
@@ -252,7 +252,7 @@ impl<'a> Args<'a> {
         items.iter().map(|item| arg_value(cx, item)).collect()
     }
 
-    /// The tensor the operation works on: its first argument, or one of these keywords.
+    /// The tensor that the operation is applied to: its first argument, or one of these keywords.
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there is none.
@@ -265,7 +265,7 @@ impl<'a> Args<'a> {
         found.ok_or_else(|| Error::malformed("expected a tensor as the first argument"))
     }
 
-    /// [`subject`](Args::subject), which must be numbers.
+    /// [`subject`](Args::subject), which must be numeric.
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there is none, and for strings.
@@ -275,7 +275,7 @@ impl<'a> Args<'a> {
         Ok(subject)
     }
 
-    /// The two operands of the call as written, positional or by keyword, behind `skip` positional arguments.
+    /// The two operands of the call as written, positional or by keyword, after `skip` positional arguments.
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there are not two.
@@ -287,14 +287,14 @@ impl<'a> Args<'a> {
         found.try_into().map_err(|f: Vec<_>| Error::malformed(format!("expected two operands, found {}", f.len())))
     }
 
-    /// The two operands of the call in the type in which they meet. A constant takes the tensor's type where that holds
+    /// The two operands of the call in their common type. A constant takes the tensor's type if that can represent
     /// it.
     ///
     /// # Errors
-    /// Strings, and what is neither a tensor nor a constant.
+    /// Strings, and anything else that is neither a tensor nor a constant.
     pub(crate) fn operands(&self, cx: &mut LowerCx<'_>, skip: usize) -> Result<Operands> {
         let pair = self.pair(skip)?;
-        // Numbers alone are no node, unless a tensor stands before them.
+        // An operation on two numbers is invalid, unless a tensor precedes them.
         if skip == 0 && pair.iter().all(|arg| arg.tensor().is_none()) {
             return Err(Error::malformed("an operation without a tensor"));
         }
@@ -302,7 +302,8 @@ impl<'a> Args<'a> {
         let (a, b) = (Operand::read(cx, a)?, Operand::read(cx, b)?);
         let dtype = meeting(a.ty(cx), b.ty(cx));
         let (a, b) = (a.lower(cx, dtype)?, b.lower(cx, dtype)?);
-        // An operand of another rank is aligned at the last axis, so its batch is no batch of the other's.
+        // Operands of different ranks are aligned at the last axis, so the batch axis of one may be aligned with
+        // another axis of the other.
         let ranks = (cx.ty(a.value).rank(), cx.ty(b.value).rank());
         if ranks.0 != ranks.1 && ranks.0 > 0 && ranks.1 > 0 && pair.iter().all(|arg| arg.tensor().is_some()) {
             cx.mixes_batch();
@@ -310,7 +311,7 @@ impl<'a> Args<'a> {
         Ok(Operands { a, b, dtype })
     }
 
-    /// Warns of arguments that nobody asked for.
+    /// Warns of arguments that were not read.
     pub(crate) fn finish(self, cx: &mut LowerCx<'_>) {
         let keywords = self.call.kwargs.iter().filter(|(_, arg)| !is_null(arg)).map(|(name, _)| name.as_str());
         let known = self.known.borrow();
@@ -340,7 +341,7 @@ impl<'a> Operand<'a> {
         }
     }
 
-    /// The type, and whether it is weak.
+    /// The type, and whether it is weak, as that of a constant.
     fn ty(&self, cx: &LowerCx<'_>) -> (ValueType, bool) {
         match self {
             Operand::Tensor(tensor) => (value_type(cx.ty(tensor.value).element), false),
@@ -364,7 +365,7 @@ impl<'a> Operand<'a> {
     }
 }
 
-/// A tensor or numbers as a value.
+/// Converts a tensor or numbers to a value.
 fn arg_value(cx: &mut LowerCx<'_>, arg: &Arg<KerasTensor>) -> Result<Value> {
     match arg {
         Arg::Const(json) => {
@@ -375,7 +376,7 @@ fn arg_value(cx: &mut LowerCx<'_>, arg: &Arg<KerasTensor>) -> Result<Value> {
     }
 }
 
-/// A tensor, or a list of tensors of one shape as one with another axis in front.
+/// A tensor, or a list of tensors of one shape stacked along a new first axis.
 fn tensor_value(cx: &mut LowerCx<'_>, arg: &Arg<KerasTensor>) -> Result<Value> {
     match arg {
         Arg::Tensor(tensor) => numeric(cx, tensor.value).map(|()| tensor.value),
@@ -397,12 +398,12 @@ fn tensor_value(cx: &mut LowerCx<'_>, arg: &Arg<KerasTensor>) -> Result<Value> {
     }
 }
 
-/// An argument is absent.
+/// The error for a missing argument.
 pub(crate) fn missing(names: &[&'static str]) -> Error {
     Error::malformed(format!("missing `{}`", first(names)))
 }
 
-/// Without some axes that a reduction has left with one element each, unless they are kept.
+/// Removes some axes, which a reduction has left with length 1, unless `keep`.
 ///
 /// # Errors
 /// As [`Builder::push`](tfjs_ir::Builder::push).
@@ -415,7 +416,7 @@ pub(crate) fn without_axes(cx: &mut LowerCx<'_>, x: Value, axes: &[usize], keep:
     cx.reshape(x, &dims)
 }
 
-/// All elements as a vector.
+/// Flattens all axes.
 ///
 /// # Errors
 /// As [`Builder::push`](tfjs_ir::Builder::push).
@@ -426,10 +427,10 @@ pub(crate) fn flat(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
     cx.reshape(x, &[elements])
 }
 
-/// A function over the last axis, over another one.
+/// Applies a function of the last axis to another axis.
 ///
 /// # Errors
-/// What the function says.
+/// Those of the function.
 pub(crate) fn over_axis(
     cx: &mut LowerCx<'_>,
     x: Value,
@@ -447,7 +448,7 @@ pub(crate) fn over_axis(
     cx.transpose(y, &order)
 }
 
-/// A value as a type of Keras's. Floating point keeps the precision it has.
+/// Casts a value to a Keras type. Floating point keeps its precision.
 ///
 /// # Errors
 /// As [`Builder::push`](tfjs_ir::Builder::push).
@@ -459,7 +460,7 @@ pub(crate) fn to_type(cx: &mut LowerCx<'_>, value: Value, dtype: ValueType) -> R
     }
 }
 
-/// Whether a type is one of integers; truth values are not.
+/// Whether a type is an integer type; truth values are not.
 pub(crate) fn is_integer(dtype: ValueType) -> bool {
     matches!(dtype, ValueType::Int32 | ValueType::Int64)
 }

@@ -1,4 +1,4 @@
-//! The same elements in another order: axes turned, moved, swapped, rolled, elements repeated.
+//! Rearrangements: flipping, moving, swapping and rolling axes, repeating elements.
 //!
 //! Reference: `keras.ops.flip`, `keras.ops.roll`, `keras.ops.repeat` and their relatives; `tf.reverse`, `tf.roll`.
 
@@ -19,34 +19,34 @@ use tfjs_manifest::{Error, Result};
 /// A rearrangement of one tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Arrange {
-    /// Which one.
+    /// The rearrangement.
     pub kind: ArrangeKind,
     /// `axis`, `shift`, `repeats`, `source`, `destination`, `k`, `axes`.
     pub params: Params,
 }
 
-/// Which rearrangement.
+/// The rearrangements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArrangeKind {
-    /// Axes from their ends, or all of them.
+    /// Reverses some axes, or all.
     Flip,
-    /// Axis 1 from its end.
+    /// Reverses axis 1.
     FlipColumns,
-    /// Axis 0 from its end.
+    /// Reverses axis 0.
     FlipRows,
-    /// The elements moved along axes; what leaves at one end enters at the other.
+    /// Shifts the elements along axes; elements that leave at one end enter at the other.
     Roll,
-    /// Each element several times.
+    /// Repeats each element.
     Repeat,
-    /// Two axes in each other's place.
+    /// Swaps two axes.
     SwapAxes,
-    /// Some axes in other places.
+    /// Moves some axes to other positions.
     MoveAxis,
-    /// All elements as a vector.
+    /// Flattens all axes.
     Ravel,
-    /// All elements of an entry of the batch as a vector.
+    /// Flattens all axes except the batch.
     FlattenEntries,
-    /// The plane of two axes, turned.
+    /// Rotates the plane of two axes.
     Rotate,
 }
 
@@ -74,7 +74,7 @@ fn reversed(cx: &mut LowerCx<'_>, x: Value, axes: &[usize]) -> Result<Value> {
     if axes.is_empty() { Ok(x) } else { cx.reverse(x, axes) }
 }
 
-/// Elements moved along an axis, by a number.
+/// Shifts elements along an axis by a constant.
 fn rolled(cx: &mut LowerCx<'_>, x: Value, axis: usize, shift: i64) -> Result<Value> {
     let length = cx.dims_of(x)[axis];
     if let Some(known) = cx.known_dim(length) {
@@ -114,7 +114,7 @@ fn repeated(cx: &mut LowerCx<'_>, x: Value, axis: usize, count: Dim) -> Result<V
     cx.reshape(spread, &dims)
 }
 
-/// Each element along an axis as often as its number says.
+/// Repeats each element along an axis by its own count.
 fn repeated_each(cx: &mut LowerCx<'_>, x: Value, axis: usize, counts: &[Dim]) -> Result<Value> {
     let (found, length) = (cx.number(counts.len()), cx.dims_of(x)[axis]);
     if cx.same(found, length).is_none() {
@@ -189,7 +189,7 @@ fn move_axes(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
     cx.transpose(x, &order)
 }
 
-/// A quarter turn takes the first axis towards the second one.
+/// Rotates by quarter turns. One turn moves the first axis towards the second one.
 fn rotate(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
     let turns = args.or::<i64>(&["k"], Some(1), 1)?.rem_euclid(4);
     let Numbers(axes) = args.or(&["axes"], Some(2), Numbers(vec![0, 1]))?;
@@ -247,7 +247,7 @@ impl Arrange {
         }
     }
 
-    /// Whether the arrangement moves along the axis of the batch, or may.
+    /// Whether the arrangement moves elements along the batch axis, or may do so.
     fn moves_batch(&self, cx: &LowerCx<'_>, args: &Args<'_>, x: Value) -> bool {
         let named: &[&'static str] = match self.kind {
             ArrangeKind::FlattenEntries | ArrangeKind::FlipColumns => return false,

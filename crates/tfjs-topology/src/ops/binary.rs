@@ -1,6 +1,6 @@
 //! Arithmetic of two operands, either of which may be a constant: `x + y`, `2.0 - x`, `x ** 2`.
 //!
-//! Reference: `keras.ops.add` and its relatives; shapes broadcast as numpy's do. Operations carry no mask.
+//! Reference: `keras.ops.add` and its relatives; shapes broadcast by NumPy's rule. The results have no mask.
 
 use super::FromOpConfig;
 use super::args::{Args, Operands, is_integer, to_type};
@@ -14,7 +14,7 @@ use crate::types::ValueType;
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_manifest::{Error, Result};
 
-/// Which arithmetic.
+/// The arithmetic operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BinaryKind {
     /// `a + b`
@@ -42,9 +42,9 @@ pub enum BinaryKind {
 /// Arithmetic of two operands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Binary {
-    /// Which arithmetic.
+    /// The operation.
     pub kind: BinaryKind,
-    /// Nothing that is known.
+    /// No known keys.
     pub params: Params,
 }
 
@@ -68,11 +68,11 @@ impl FromOpConfig for Binary {
 }
 
 impl Binary {
-    /// The arithmetic of two values of this type.
+    /// Computes the operation for two values of their common type.
     fn compute(&self, cx: &mut LowerCx<'_>, operands: &Operands) -> Result<tfjs_ir::Value> {
         let computed_in = match (self.kind, operands.dtype) {
             (BinaryKind::Divide, _) => ValueType::Float,
-            // Truth values count as 0 and 1.
+            // Truth values are computed as 0 and 1.
             (_, ValueType::Bool) => ValueType::Int32,
             (_, dtype) => dtype,
         };

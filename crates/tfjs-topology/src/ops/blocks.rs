@@ -1,5 +1,5 @@
-//! `SpaceToBatch` and `BatchToSpace`: blocks of pixels as entries of the batch, and back. TensorFlow 1 writes convolutions
-//! with dilation so.
+//! `SpaceToBatch` and `BatchToSpace`: move blocks of pixels to the batch, and back. TensorFlow 1 expresses dilated
+//! convolutions with them.
 //!
 //! Reference: `tf.space_to_batch_nd`, `tf.batch_to_space`.
 
@@ -15,10 +15,10 @@ use tfjs_ir::prim::layout::{Padding, Range};
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
 
-/// Blocks of pixels as entries of the batch, or the other way round.
+/// Moves blocks of pixels to the batch, or back.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Blocks {
-    /// Whether blocks become entries.
+    /// Whether blocks are moved to the batch.
     pub to_batch: bool,
     /// `block_shape`, `paddings`, `crops`.
     pub params: Params,
@@ -109,7 +109,8 @@ impl LayerDef for Blocks {
         let blocks: Option<Vec<usize>> =
             blocks.into_iter().map(|block| cx.known_dim(block).filter(|&b| b > 0)).collect();
         let blocks = blocks.filter(|blocks| blocks.len() < cx.ty(x).rank());
-        let blocks = blocks.ok_or_else(|| Error::malformed(format!("blocks of {text} are none of these axes")))?;
+        let blocks =
+            blocks.ok_or_else(|| Error::malformed(format!("blocks of {text} do not match the spatial axes")))?;
         cx.mixes_batch();
         let borders = pairs(cx, &args, if self.to_batch { "paddings" } else { "crops" }, blocks.len())?;
         let value = match self.to_batch {

@@ -1,7 +1,7 @@
-//! Colors of images: between color spaces, brightness, contrast. The channels are the last axis unless `data_format` says
+//! Colors of images: color spaces, brightness, contrast. The channels are the last axis unless `data_format` says
 //! otherwise.
 //!
-//! Reference: `keras.ops.image.rgb_to_grayscale` and its relatives, `tf.image.adjust_contrast` and its.
+//! Reference: `keras.ops.image.rgb_to_grayscale`, `tf.image.adjust_contrast`, and their relatives.
 
 use super::FromOpConfig;
 use super::args::{Args, over_axis};
@@ -19,44 +19,44 @@ use tfjs_manifest::{Error, Result};
 /// An operation on the colors of images.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Color {
-    /// Which one.
+    /// The operation.
     pub kind: ColorKind,
     /// `data_format`, `contrast_factor`, `delta`, `gamma`, `gain`, `saturation_factor`.
     pub params: Params,
 }
 
-/// Which operation.
+/// The operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColorKind {
-    /// Three channels as one.
+    /// RGB to grayscale.
     ToGray,
-    /// One channel three times.
+    /// Grayscale to RGB, with three equal channels.
     FromGray,
-    /// Red, green and blue as hue, saturation and value.
+    /// RGB to hue, saturation and value.
     ToHsv,
-    /// The other way round.
+    /// Hue, saturation and value to RGB.
     FromHsv,
-    /// Red, green and blue as a brightness and two differences.
+    /// RGB to YUV: luma and two color differences.
     ToYuv,
-    /// The other way round.
+    /// YUV to RGB.
     FromYuv,
-    /// Luma and two chromas of the NTSC system.
+    /// RGB to YIQ, the luma and chroma of NTSC.
     ToYiq,
-    /// Red, green and blue of them.
+    /// YIQ to RGB.
     FromYiq,
-    /// Mean 0 and deviation 1 for each image.
+    /// Normalizes each image to mean 0 and deviation 1.
     Standardize,
-    /// Away from the mean of each channel by a factor.
+    /// Scales the differences from the mean of each channel.
     Contrast,
-    /// A number added.
+    /// Adds a number.
     Brightness,
-    /// A power, times a factor.
+    /// Gamma correction: raises to a power and multiplies.
     Gamma,
-    /// The saturation times a factor.
+    /// Multiplies the saturation.
     Saturation,
-    /// The hue plus a number.
+    /// Adds to the hue.
     Hue,
-    /// Another type of pixels.
+    /// Converts the type of pixels.
     Convert,
 }
 
@@ -85,19 +85,19 @@ impl FromOpConfig for Color {
     }
 }
 
-/// The weights with which the eye sees red, green and blue.
+/// The weights of red, green and blue in the luma.
 const GRAY: [f64; 3] = [0.2989, 0.587, 0.114];
 
-/// A row of YUV for each of red, green and blue.
+/// The matrix from RGB to YUV: a row for each of red, green and blue.
 const YUV: [f64; 9] = [0.299, -0.14714119, 0.61497538, 0.587, -0.28886916, -0.51496512, 0.114, 0.43601035, -0.10001026];
 
-/// A row of red, green and blue for each of YUV.
+/// The matrix from YUV to RGB: a row for each of Y, U and V.
 const RGB: [f64; 9] = [1.0, 1.0, 1.0, 0.0, -0.394642334, 2.03206185, 1.13988303, -0.58062185, 0.0];
 
-/// A row of YIQ for each of red, green and blue.
+/// The matrix from RGB to YIQ: a row for each of red, green and blue.
 const YIQ: [f64; 9] = [0.299, 0.59590059, 0.2115, 0.587, -0.27455667, -0.52273617, 0.114, -0.32134392, 0.31119955];
 
-/// A row of red, green and blue for each of YIQ.
+/// The matrix from YIQ to RGB: a row for each of Y, I and Q.
 const RGB_OF_YIQ: [f64; 9] = [1.0, 1.0, 1.0, 0.95598634, -0.27201283, -1.10674021, 0.6208248, -0.64720424, 1.70423049];
 
 /// The product of the last axis with a matrix.
@@ -108,7 +108,7 @@ fn by_matrix(cx: &mut LowerCx<'_>, x: Value, numbers: &[f64], columns: usize) ->
     cx.matmul(x, matrix)
 }
 
-/// One channel, its axis kept.
+/// One channel, whose axis is kept.
 fn channel(cx: &mut LowerCx<'_>, x: Value, place: usize) -> Result<Value> {
     let start = cx.number(place);
     cx.columns(x, start, Dim::ONE)
@@ -119,7 +119,7 @@ fn joined(cx: &mut LowerCx<'_>, channels: [Value; 3]) -> Result<Value> {
     cx.concat(&channels, last)
 }
 
-/// `a / b`, 0 where `b` is 0.
+/// `a / b`, or 0 if `b` is 0.
 fn quotient(cx: &mut LowerCx<'_>, a: Value, b: Value) -> Result<Value> {
     let zero = cx.compare_scalar(CompareOp::Eq, b, 0.0)?;
     let (one, nothing) = (cx.scalar_like(b, 1.0)?, cx.scalar_like(b, 0.0)?);
@@ -136,7 +136,8 @@ fn to_hsv(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
     let range = cx.sub(value, least)?;
     let saturation = quotient(cx, range, value)?;
     let mut hue = None;
-    // The channel that is largest says in which third of the circle the hue is; red before green before blue.
+    // The largest channel determines the third of the circle that the hue is in; of equal ones red, then green, then
+    // blue.
     for (largest, (a, b), third) in [(b, (r, g), 4.0), (g, (b, r), 2.0), (r, (g, b), 0.0)] {
         let difference = cx.sub(a, b)?;
         let part = quotient(cx, difference, range)?;
@@ -183,7 +184,7 @@ fn from_hsv(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
     joined(cx, channels)
 }
 
-/// Mean 0 and deviation 1 over the last three axes; of few equal pixels the deviation counts as `1 / sqrt(n)`.
+/// Mean 0 and deviation 1 over the last three axes; the deviation is at least `1 / sqrt(n)`.
 fn standardized(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
     let rank = cx.ty(x).rank();
     let axes: Vec<usize> = (rank - 3..rank).collect();
@@ -200,7 +201,7 @@ fn standardized(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
 }
 
 impl Color {
-    /// The three channels of the last axis.
+    /// Converts the three channels of the last axis.
     fn of_channels(&self, cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
         let last = cx.axis(-1, x)?;
         let wanted = if self.kind == ColorKind::FromGray { 1 } else { 3 };

@@ -16,13 +16,13 @@ use tfjs_manifest::{Error, Result};
 /// A comparison.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compare {
-    /// Which one.
+    /// The comparison.
     pub kind: CompareKind,
-    /// Nothing that is known.
+    /// No known keys.
     pub params: Params,
 }
 
-/// Which comparison.
+/// The comparisons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CompareKind {
     /// `a == b`
@@ -37,11 +37,11 @@ pub enum CompareKind {
     Less,
     /// `a <= b`
     LessEqual,
-    /// Both are not zero.
+    /// Both are nonzero.
     And,
-    /// One is not zero.
+    /// At least one is nonzero.
     Or,
-    /// Exactly one is not zero.
+    /// Exactly one is nonzero.
     Xor,
 }
 
@@ -63,7 +63,7 @@ impl FromOpConfig for Compare {
     }
 }
 
-/// A comparison, or logic of truth values.
+/// A comparison, or a logical operation on truth values.
 enum Op {
     Compare(CompareOp),
     Logic(BinaryOp),
@@ -99,7 +99,7 @@ impl LayerDef for Compare {
                 let (a, b) = (to_type(cx, a, ValueType::Bool)?, to_type(cx, b, ValueType::Bool)?);
                 cx.binary(op, a, b)?
             }
-            // Truth values count as 0 and 1.
+            // Truth values are compared as 0 and 1.
             Op::Compare(op) if operands.dtype == ValueType::Bool => {
                 let (a, b) = (to_type(cx, a, ValueType::Int32)?, to_type(cx, b, ValueType::Int32)?);
                 cx.compare(op, a, b)?

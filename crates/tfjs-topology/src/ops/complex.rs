@@ -1,5 +1,5 @@
-//! Complex tensors of TensorFlow: a tensor with its imaginary part beside it. Only spectra make them, and few operations
-//! take them; see [`takes_complex`](crate::layer::LayerDef::takes_complex).
+//! Complex tensors of TensorFlow: a tensor with a second one for its imaginary part. Only spectra create them, and few
+//! operations accept them; see [`takes_complex`](crate::layer::LayerDef::takes_complex).
 
 use super::FromOpConfig;
 use super::args::Args;
@@ -16,37 +16,37 @@ use tfjs_ir::prim::elementwise::UnaryOp;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
 
-/// An operation that makes or takes complex tensors.
+/// An operation that creates or accepts complex tensors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ComplexSpectrum {
-    /// Which one.
+    /// The operation.
     pub kind: ComplexKind,
     /// `frame_length`, `frame_step`, `fft_length`, `pad_end`.
     pub params: Params,
 }
 
-/// Which operation.
+/// The operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ComplexKind {
-    /// A complex tensor of its two parts.
+    /// Combines a real and an imaginary part.
     OfParts,
-    /// The spectra of frames.
+    /// Transforms frames to spectra.
     Stft,
-    /// The sequence of such spectra.
+    /// Transforms the spectra of frames to a sequence.
     InverseStft,
-    /// The spectrum of complex numbers, or those of a spectrum.
+    /// The Fourier transform of complex numbers, or its inverse.
     Fft {
-        /// Whether of a spectrum.
+        /// Whether it is the inverse transform.
         inverse: bool,
     },
-    /// The same along the last two axes.
+    /// The same over the last two axes.
     Fft2 {
-        /// Whether of a spectrum.
+        /// Whether it is the inverse transform.
         inverse: bool,
     },
-    /// The spectrum of real numbers.
+    /// The Fourier transform of real numbers.
     OfReal,
-    /// Real numbers of a spectrum.
+    /// The inverse transform to real numbers.
     ToReal,
 }
 
@@ -69,7 +69,7 @@ impl FromOpConfig for ComplexSpectrum {
     }
 }
 
-/// The distance of each number from 0.
+/// The absolute value of each number.
 ///
 /// # Errors
 /// As [`Builder::push`](tfjs_ir::Builder::push).
@@ -80,7 +80,7 @@ pub(crate) fn size(cx: &mut LowerCx<'_>, x: &KerasTensor) -> Result<Value> {
     cx.unary(UnaryOp::Sqrt, sum)
 }
 
-/// The tensor with its imaginary part negated.
+/// The complex conjugate.
 ///
 /// # Errors
 /// As [`Builder::push`](tfjs_ir::Builder::push).
@@ -89,7 +89,7 @@ pub(crate) fn conjugate(cx: &mut LowerCx<'_>, x: &KerasTensor) -> Result<KerasTe
     Ok(KerasTensor { imaginary, ..KerasTensor::from(x.value) })
 }
 
-/// Real numbers as complex ones.
+/// Converts real numbers to complex ones.
 ///
 /// # Errors
 /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for text.
@@ -101,7 +101,7 @@ pub(crate) fn of_real(cx: &mut LowerCx<'_>, x: Value) -> Result<KerasTensor> {
 }
 
 impl Complex {
-    /// The tensor that the first argument is.
+    /// The complex tensor in the first argument.
     fn of_tensor(cx: &LowerCx<'_>, args: &Args<'_>) -> Result<Self> {
         let x = args.subject(&["stfts"])?;
         let imaginary = x.imaginary.ok_or_else(|| Error::malformed("expected a complex tensor"))?;
@@ -114,7 +114,7 @@ impl Complex {
     }
 }
 
-/// How TensorFlow cuts a sequence into frames: their length, the step, the length of the transform, and the window.
+/// How TensorFlow splits a sequence into frames: their length, the step, the length of the transform, and the window.
 fn cut(
     cx: &mut LowerCx<'_>,
     args: &Args<'_>,
@@ -127,7 +127,7 @@ fn cut(
     let transform = args.opt::<usize>(&["fft_length"], Some(3))?.or(whole).filter(|&n| n > 0);
     let transform = transform.ok_or_else(|| Error::malformed("expected an `fft_length` of at least 1"))?;
     args.inert(&["window_fn"]);
-    // A function that is not the default cannot be in a file; that there is none can.
+    // A window function other than the default cannot be stored in a file; a null can.
     let window = match call.kwarg("window_fn") {
         Some(_) => None,
         None => Some(periodic(cx, "hann", length)?),
@@ -135,11 +135,11 @@ fn cut(
     Ok((length, step, transform, window))
 }
 
-/// TensorFlow's spectra of frames.
+/// The spectra of frames, as TensorFlow computes them.
 fn spectra(cx: &mut LowerCx<'_>, args: &Args<'_>, call: &Call<KerasTensor>, mut x: Value) -> Result<Complex> {
     let (length, step, transform, window) = cut(cx, args, call)?;
     if args.or(&["pad_end"], None, false)? {
-        // A frame begins at every step, and zeros are behind the end.
+        // A frame begins at every step, and zeros follow the end.
         let n = last_dim(cx, x)?;
         let count = cx.dims().div_ceil(n, step as u64)?;
         let (step, length) = (cx.number(step), cx.number(length));
@@ -158,7 +158,7 @@ fn spectra(cx: &mut LowerCx<'_>, args: &Args<'_>, call: &Call<KerasTensor>, mut 
     real_fft(cx, cut, transform)
 }
 
-/// TensorFlow's sequence of the spectra of its frames.
+/// The sequence for the spectra of its frames, as TensorFlow computes it.
 fn sequence_of(cx: &mut LowerCx<'_>, args: &Args<'_>, call: &Call<KerasTensor>, spectra: Complex) -> Result<Value> {
     let (length, step, transform, window) = cut(cx, args, call)?;
     let (length, transform) = (cx.number(length), cx.number(transform));

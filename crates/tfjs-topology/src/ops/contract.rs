@@ -16,26 +16,26 @@ use tfjs_manifest::{Error, Result};
 /// A product of two tensors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contract {
-    /// Over which axes.
+    /// The axes that are summed over.
     pub kind: ContractKind,
     /// `axes`, `axis`.
     pub params: Params,
 }
 
-/// Which axes a product is summed over.
+/// The axes that a product is summed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContractKind {
-    /// The last axis of the first, the last but one of the second.
+    /// The last axis of the first, the second last of the second.
     Dot,
     /// The last axes of both.
     Inner,
-    /// None: every element of one with every element of the other.
+    /// None: every element of one times every element of the other.
     Outer,
-    /// All.
+    /// All axes.
     Vdot,
-    /// The axes that are named.
+    /// The axes in `axes`.
     Tensordot,
-    /// Vectors of three elements, orthogonal to both.
+    /// The cross product of vectors of three elements.
     Cross,
 }
 
@@ -55,7 +55,7 @@ impl FromOpConfig for Contract {
     }
 }
 
-/// The axes of `tensordot`: a number of them, one for each operand, or a list for each.
+/// The axes of `tensordot`: their number, one for each operand, or a list for each.
 fn named_axes(cx: &LowerCx<'_>, args: &Args<'_>, a: Value, b: Value) -> Result<Vec<(usize, usize)>> {
     let (first, second) = match args.opt::<serde_json::Value>(&["axes"], Some(2))? {
         None => (vec![-2, -1], vec![0, 1]),
@@ -81,7 +81,7 @@ fn named_axes(cx: &LowerCx<'_>, args: &Args<'_>, a: Value, b: Value) -> Result<V
     first.into_iter().zip(second).map(|(i, j)| Ok((cx.axis(i, a)?, cx.axis(j, b)?))).collect()
 }
 
-/// The element at a place of the last axis, the axis kept.
+/// The element at an index of the last axis, which is kept.
 fn column(cx: &mut LowerCx<'_>, x: Value, place: usize) -> Result<Value> {
     let start = cx.number(place);
     cx.columns(x, start, Dim::ONE)

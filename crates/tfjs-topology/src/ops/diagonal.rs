@@ -1,4 +1,4 @@
-//! Diagonals and triangles of matrices, which are the last two axes unless other ones are named.
+//! Diagonals and triangles of matrices, which are in the last two axes by default.
 //!
 //! Reference: `keras.ops.tril`, `keras.ops.diagonal` and their relatives; `tf.linalg.band_part`, `tf.linalg.diag`.
 
@@ -16,35 +16,35 @@ use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Result};
 
-/// Something about the diagonals of matrices.
+/// An operation on the diagonals of matrices.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Diagonal {
-    /// What.
+    /// The operation.
     pub kind: DiagonalKind,
     /// `k` or `offset`, `axis1`, `axis2`, `num_lower`, `num_upper`.
     pub params: Params,
 }
 
-/// What it is about the diagonals.
+/// The operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiagonalKind {
-    /// Nothing above a diagonal.
+    /// Sets elements above a diagonal to zero.
     Lower,
-    /// Nothing below a diagonal.
+    /// Sets elements below a diagonal to zero.
     Upper,
-    /// Nothing far from the middle diagonal.
+    /// Sets elements outside a band around the main diagonal to zero.
     Band,
     /// The elements of a diagonal.
     Part,
     /// The sum of a diagonal.
     Trace,
-    /// Matrices with a diagonal and zeros, of vectors along the last axis.
+    /// Matrices with a given diagonal and zeros elsewhere, from vectors along the last axis.
     Matrix,
-    /// [`Matrix`](DiagonalKind::Matrix) of a vector, [`Part`](DiagonalKind::Part) of a matrix.
+    /// [`Matrix`](DiagonalKind::Matrix) for a vector, [`Part`](DiagonalKind::Part) for a matrix.
     MatrixOrPart,
     /// [`Matrix`](DiagonalKind::Matrix) of all elements.
     OfAll,
-    /// Matrices with another diagonal.
+    /// Replaces the diagonal.
     Set,
 }
 
@@ -67,14 +67,14 @@ impl FromOpConfig for Diagonal {
     }
 }
 
-/// The column minus the row of each place of matrices of these dimensions.
+/// The column index minus the row index for each element of matrices of these dimensions.
 fn offsets(cx: &mut LowerCx<'_>, rows: Dim, columns: Dim) -> Result<Value> {
     let row = cx.iota(0, &[rows, Dim::ONE], ElementType::I64)?;
     let column = cx.iota(1, &[Dim::ONE, columns], ElementType::I64)?;
     cx.sub(column, row)
 }
 
-/// The rows and columns of a value of matrices.
+/// The numbers of rows and columns of matrices.
 fn matrix_dims(cx: &LowerCx<'_>, x: Value) -> Result<(Dim, Dim)> {
     match cx.ty(x).dims[..] {
         [.., rows, columns] => Ok((rows, columns)),
@@ -82,7 +82,7 @@ fn matrix_dims(cx: &LowerCx<'_>, x: Value) -> Result<(Dim, Dim)> {
     }
 }
 
-/// The places where the offset of the diagonal is in these bounds.
+/// Whether the diagonal of each element is between these offsets.
 fn band(cx: &mut LowerCx<'_>, x: Value, lowest: Option<i64>, highest: Option<i64>) -> Result<Value> {
     let (rows, columns) = matrix_dims(cx, x)?;
     let offset = offsets(cx, rows, columns)?;
@@ -100,7 +100,7 @@ fn band(cx: &mut LowerCx<'_>, x: Value, lowest: Option<i64>, highest: Option<i64
     cx.select(inside, x, nothing)
 }
 
-/// The diagonal of the last two axes whose column is the row plus `offset`, as the last axis.
+/// The diagonal of the last two axes where the column is the row plus `offset`, as the last axis.
 fn part(cx: &mut LowerCx<'_>, x: Value, offset: i64) -> Result<Value> {
     let mut dims = cx.dims_of(x);
     let (rows, columns) = matrix_dims(cx, x)?;
@@ -114,14 +114,14 @@ fn part(cx: &mut LowerCx<'_>, x: Value, offset: i64) -> Result<Value> {
     let len = cx.dims().max(len, Dim::ZERO)?;
     let start = if offset < 0 { cx.dims().mul(away, columns)? } else { away };
     let all = cx.dims().mul(rows, columns)?;
-    // A diagonal outside of the matrix is empty.
+    // A diagonal outside the matrix is empty.
     let start = cx.dims().min(start, all)?;
     dims.push(all);
     let x = cx.reshape(x, &dims)?;
     cx.slice_axis(x, dims.len() - 1, Range { start, len, step: width as u64 + 1 })
 }
 
-/// Matrices with the last axis on a diagonal.
+/// Matrices whose diagonal at `offset` is the last axis.
 fn matrix(cx: &mut LowerCx<'_>, x: Value, offset: i64) -> Result<Value> {
     let Some(last) = cx.ty(x).rank().checked_sub(1) else {
         return Err(Error::malformed("expected a vector for a diagonal, found a number"));
@@ -131,7 +131,7 @@ fn matrix(cx: &mut LowerCx<'_>, x: Value, offset: i64) -> Result<Value> {
     padding[last].high = away;
     let x = cx.pad(x, &padding, 0.0)?;
     let length = cx.dims_of(x)[last];
-    // On and above the middle the row says which element it is, below the column does.
+    // On and above the main diagonal the row is the index of the element, below it the column is.
     let spread = cx.insert_axis(x, if offset < 0 { last } else { last + 1 })?;
     let place = offsets(cx, length, length)?;
     let on = cx.compare_scalar(CompareOp::Eq, place, offset as f64)?;
@@ -139,7 +139,7 @@ fn matrix(cx: &mut LowerCx<'_>, x: Value, offset: i64) -> Result<Value> {
     cx.select(on, spread, nothing)
 }
 
-/// The two named axes as the last ones.
+/// Moves the two named axes to the end.
 fn axes_last(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
     let first = cx.axis(args.or(&["axis1"], Some(2), 0)?, x)?;
     let second = cx.axis(args.or(&["axis2"], Some(3), 1)?, x)?;

@@ -1,4 +1,4 @@
-//! `Einsum`: sums of products over named axes.
+//! `Einsum`: sums of products over labelled axes.
 //!
 //! Reference: `keras.ops.einsum`, `tf.einsum`.
 
@@ -14,7 +14,7 @@ use crate::types::ValueType;
 use serde_json::Value as Json;
 use tfjs_manifest::{Error, Result};
 
-/// A sum of products over named axes.
+/// A sum of products over labelled axes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Einsum {
     /// `subscripts`; Keras 2 writes the equation as the first argument.
@@ -27,7 +27,7 @@ impl FromOpConfig for Einsum {
     }
 }
 
-/// One operand, and the type it brings.
+/// One operand, with its own type.
 enum Operand<'a> {
     Tensor(&'a KerasTensor),
     Constant(Constant),
@@ -51,7 +51,7 @@ impl<'a> Operand<'a> {
 }
 
 impl Einsum {
-    /// The equation, and the operands behind it.
+    /// Reads the equation and the operands after it.
     fn read<'a>(&self, args: &Args<'a>, call: &'a Call<KerasTensor>) -> Result<(Equation, Vec<&'a Arg<KerasTensor>>)> {
         let mut operands: Vec<&Arg<KerasTensor>> = Vec::new();
         let mut equation: Option<String> = args.opt(&["subscripts", "equation"], None)?;
@@ -85,7 +85,7 @@ impl LayerDef for Einsum {
         let fold = |a: (ValueType, bool), b: &(ValueType, bool)| (meeting(a, *b), a.1 && b.1);
         let Some((&first, rest)) = types.split_first() else { return Err(Error::bug("an equation without operands")) };
         let dtype = match rest.iter().fold(first, fold).0 {
-            // Truth values count as 0 and 1.
+            // Truth values are computed as 0 and 1.
             ValueType::Bool => ValueType::Int32,
             dtype => dtype,
         };

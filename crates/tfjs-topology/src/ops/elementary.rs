@@ -1,4 +1,4 @@
-//! Functions of one tensor that consist of others: other bases and roots, checks for NaN and infinities, bits.
+//! Functions of one tensor that are composed of others: other bases and roots, tests for NaN and infinities, bits.
 //!
 //! Reference: `keras.ops.numpy`, `tf.math`.
 
@@ -18,13 +18,13 @@ use tfjs_manifest::{Error, Result};
 /// A function of one tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Elementary {
-    /// Which one.
+    /// The function.
     pub kind: ElementaryKind,
     /// `nan`, `posinf`, `neginf`.
     pub params: Params,
 }
 
-/// Which function.
+/// The functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ElementaryKind {
     /// The logarithm to base 2.
@@ -37,15 +37,15 @@ pub enum ElementaryKind {
     Cbrt,
     /// `sin(pi x) / (pi x)`
     Sinc,
-    /// The next whole number towards zero.
+    /// Rounds towards zero.
     Trunc,
-    /// Degrees as radians.
+    /// Converts degrees to radians.
     ToRadians,
-    /// Radians as degrees.
+    /// Converts radians to degrees.
     ToDegrees,
     /// `1 - erf(x)`
     Erfc,
-    /// `1 / x`, 0 for 0.
+    /// `1 / x`, or 0 for 0.
     ReciprocalNoNan,
     /// Whether each number is NaN.
     IsNan,
@@ -57,11 +57,11 @@ pub enum ElementaryKind {
     IsNegInf,
     /// Whether each number is neither NaN nor infinite.
     IsFinite,
-    /// NaN and infinities replaced by numbers.
+    /// Replaces NaN and infinities by numbers.
     NanToNum,
     /// Whether each number is below 0.
     SignBit,
-    /// Every bit of integers inverted.
+    /// Inverts every bit of integers.
     InvertBits,
     /// The angle of a real number: 0, or pi below 0.
     Angle,
@@ -69,7 +69,7 @@ pub enum ElementaryKind {
     Imaginary,
     /// Whether each number is real.
     IsReal,
-    /// The positive parts, then the positive parts of the negated tensor, along an axis.
+    /// The positive parts, followed by the positive parts of the negated tensor, along an axis.
     Crelu,
 }
 
@@ -105,22 +105,22 @@ impl FromOpConfig for Elementary {
     }
 }
 
-/// `x * factor`, of floating point.
+/// `x * factor`, for floating point.
 fn scaled(cx: &mut LowerCx<'_>, x: Value, factor: f64) -> Result<Value> {
     cx.binary_scalar(BinaryOp::Mul, x, factor)
 }
 
-/// The values where the condition holds, a number elsewhere.
+/// The values where the condition holds, otherwise a number.
 pub(crate) fn where_or(cx: &mut LowerCx<'_>, condition: Value, x: Value, number: f64) -> Result<Value> {
     let number = cx.scalar_like(x, number)?;
     cx.select(condition, x, number)
 }
 
-/// Whether each number is infinite and on this side of 0.
+/// Whether each number is infinite and compares to 0 as `side`.
 fn infinite(cx: &mut LowerCx<'_>, x: Value, side: CompareOp) -> Result<Value> {
     let finite = cx.unary(UnaryOp::IsFinite, x)?;
     let infinite = cx.unary(UnaryOp::Not, finite)?;
-    // NaN is on no side but that of `!=`.
+    // NaN compares only as `!=`.
     let side = cx.compare_scalar(side, x, 0.0)?;
     cx.binary(BinaryOp::And, infinite, side)
 }
@@ -132,7 +132,7 @@ fn is_infinite(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
     cx.binary(BinaryOp::Or, above, below)
 }
 
-/// The next whole number towards zero.
+/// Rounds towards zero.
 ///
 /// # Errors
 /// As [`Builder::push`](tfjs_ir::Builder::push).
@@ -159,7 +159,7 @@ impl Elementary {
         cx.select(found, number, y)
     }
 
-    /// The function of floating point.
+    /// The function for floating point.
     fn of_float(&self, cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
         use ElementaryKind as K;
         match self.kind {

@@ -15,29 +15,29 @@ use tfjs_ir::prim::elementwise::CompareOp;
 use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Result};
 
-/// One value everywhere, or a tensor repeated.
+/// Fills a shape with one value, or broadcasts a tensor to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fill {
-    /// With what.
+    /// The content.
     pub kind: FillKind,
     /// `shape`, `dims`, `value`, `dtype`.
     pub params: Params,
 }
 
-/// What a shape is filled with.
+/// The content of a shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FillKind {
-    /// A number that is given.
+    /// A number, which is an argument.
     Value,
     /// Zeros.
     Zeros,
     /// Ones.
     Ones,
-    /// A tensor, repeated as broadcasting does.
+    /// A tensor, which is broadcast.
     Broadcast,
-    /// A number that is given, in the shape of a tensor.
+    /// A number, in the shape of a tensor.
     Like,
-    /// Zeros, and ones on the diagonal of matrices.
+    /// Identity matrices: ones on the diagonal and zeros elsewhere.
     Identity,
 }
 
@@ -57,13 +57,14 @@ impl FromOpConfig for Fill {
 }
 
 impl Fill {
-    /// One number in a shape: the first argument, which Keras 2 writes as one argument for each of its items.
+    /// Fills a shape with a number. The shape is the first argument, which Keras 2 writes as one argument for each of
+    /// its items.
     fn filled(&self, cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
         let dims = match args.positional() {
             [] | [_] => args.sizes(cx, &["dims", "shape"], Some(0))?,
             items => sizes::of_args(cx, items)?,
         };
-        let dims = dims.ok_or_else(|| Error::unsupported("a shape that follows from data is not supported"))?;
+        let dims = dims.ok_or_else(|| Error::unsupported("a shape that depends on data is not supported"))?;
         check_shape(cx, &dims)?;
         let dtype = sizes::dtype(args, &["dtype"], None)?;
         let number = match self.kind {
@@ -84,7 +85,7 @@ impl Fill {
         cx.full(element(dtype.unwrap_or(ValueType::Float)), &dims, number)
     }
 
-    /// A number in the shape of a tensor.
+    /// Fills the shape of a tensor with a number.
     fn like(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
         let input = args.subject(&[])?.value;
         let number = args.need_value(cx, &["fill_value"], Some(1))?;
@@ -95,7 +96,7 @@ impl Fill {
         cx.broadcast_to(number, &dims)
     }
 
-    /// Matrices of zeros with ones on their diagonals.
+    /// Identity matrices.
     fn identity(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
         let mut one = |name: &'static str, position| -> Result<Option<Dim>> {
             match args.sizes(cx, &[name], position)?.as_deref() {
@@ -159,7 +160,7 @@ impl LayerDef for Fill {
     }
 }
 
-/// `start, start + delta, ...` up to a limit, which is left out.
+/// `start, start + delta, ...` up to a limit, which is excluded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Range {
     /// `start`, `limit`, `delta`, `dtype`.
@@ -182,7 +183,7 @@ impl LayerDef for Range {
                 .transpose()
                 .map_err(|_| Error::malformed("expected a number, found several").at_json(names[0]))
         };
-        // With one argument, it is the limit.
+        // A single argument is the limit.
         let (first, limit) = (one(&["start"], Some(0))?, one(&["limit", "stop"], Some(1))?);
         let delta = one(&["delta", "step"], Some(2))?;
         let (start, limit) = match (first, limit) {
@@ -216,14 +217,14 @@ impl LayerDef for Range {
     }
 }
 
-/// The number a size is, if it is one; it may be negative.
+/// The value of a size, if it is known; it may be negative.
 fn signed(cx: &mut LowerCx<'_>, size: Dim) -> Result<Option<i64>> {
     let negative = cx.dims().sub(Dim::ZERO, size)?;
     let known = |cx: &LowerCx<'_>, size| cx.program().dims.known(size).and_then(|n| i64::try_from(n).ok());
     Ok(known(cx, size).or_else(|| known(cx, negative).map(|n| -n)))
 }
 
-/// The first number; one that is negative is no size.
+/// The first number. A negative one cannot be a size.
 fn start_of(cx: &mut LowerCx<'_>, start: Dim, dtype: ValueType) -> Result<Value> {
     match cx.program().dims.display(start).parse::<f64>() {
         Ok(number) => cx.scalar(element(dtype), number),

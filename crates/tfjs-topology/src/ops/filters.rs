@@ -1,4 +1,4 @@
-//! Filters of images, and windows of other kinds: blurs, edges, morphology, blocks side by side and back, pools to a size.
+//! Filters of images, and other window operations: blur, edges, morphology, unfold and fold, adaptive pools.
 //!
 //! Reference: `keras.ops.image.gaussian_blur`, `keras.ops.image.sobel_edges`, `keras.ops.unfold`, `keras.ops.fold`,
 //! `keras.ops.adaptive_average_pool`; `tf.nn.dilation2d`, `tf.nn.erosion2d`, `tf.image.sobel_edges`.
@@ -25,28 +25,28 @@ use tfjs_manifest::{Error, Limits, Result};
 /// A filter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filter {
-    /// Which one.
+    /// The filter.
     pub kind: FilterKind,
     /// `kernel_size`, `sigma`, `strides`, `dilations`, `padding`, `output_size`, `data_format`.
     pub params: Params,
 }
 
-/// Which filter.
+/// The filters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FilterKind {
-    /// Means weighted by a bell.
+    /// A Gaussian blur.
     Blur,
-    /// Differences of neighbours, down and across.
+    /// The Sobel operator: differences of neighbours, vertical and horizontal.
     Edges,
-    /// The largest sum of an element of each window and its weight.
+    /// The maximum over each window of an element plus its weight.
     Dilation,
-    /// The smallest difference of them.
+    /// The minimum over each window of an element minus its weight.
     Erosion,
-    /// Every window as a column.
+    /// Each window as a column.
     Unfold,
-    /// Columns added where their windows are.
+    /// Adds columns at the positions of their windows.
     Fold,
-    /// A pool to a size.
+    /// A pool to a given output size.
     Adaptive(PoolKind),
 }
 
@@ -68,7 +68,7 @@ impl FromOpConfig for Filter {
     }
 }
 
-/// Two numbers, from two or one.
+/// Two numbers, or one that is used twice.
 fn pair<V: Copy>(numbers: &[V], name: &'static str) -> Result<[V; 2]> {
     match *numbers {
         [both] => Ok([both, both]),
@@ -77,7 +77,7 @@ fn pair<V: Copy>(numbers: &[V], name: &'static str) -> Result<[V; 2]> {
     }
 }
 
-/// Two whole numbers of at least `least`.
+/// Two integers of at least `least`.
 fn whole_pair(
     args: &Args<'_>,
     name: &'static str,
@@ -104,7 +104,7 @@ fn bell(size: usize, sigma: f64) -> Vec<f64> {
     weights.into_iter().map(|weight| weight / total).collect()
 }
 
-/// The images as floating point, and how many channels they have.
+/// The images as floating point, and their number of channels.
 fn numbers(cx: &mut LowerCx<'_>, args: &Args<'_>, takes_one: bool) -> Result<(Images, usize)> {
     let mut images = Images::read(cx, args, takes_one)?;
     let channels = cx.known(images.dims[3], "the channels", images.value)?;
@@ -117,9 +117,10 @@ fn blur(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     let [high, wide] = whole_pair(args, "kernel_size", Some(1), Some(3), 1)?;
     let sigma = args.constant(&["sigma"], Some(2))?.map_or(vec![1.0], |sigma| sigma.values);
     let [first, second] = pair(&sigma, "sigma")?;
-    // A bell has as many numbers as the file asks for.
+    // The size of the kernel is a number in the file.
     Limits::check("elements of a blur", high.saturating_mul(wide) as u64, 1 << 16)?;
-    // Keras multiplies a column of the second size and a row of the first, and takes the product in rows of the second.
+    // Keras multiplies a column of the second size by a row of the first, and reads the product in rows of the second
+    // size.
     let (down, across) = (bell(wide, second), bell(high, first));
     let weights: Vec<f64> = down.iter().flat_map(|a| across.iter().map(move |b| a * b)).collect();
     let kernel = cx.constant(Array::new(ElementType::F32, [high, wide, 1, 1], Data::Float(weights))?)?;
@@ -161,7 +162,7 @@ fn edges(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     Ok(out)
 }
 
-/// The middle two of four numbers, one for each axis of a tensor.
+/// The middle two of four numbers, which are one for each axis of a tensor.
 fn spatial_pair(args: &Args<'_>, names: &[&'static str]) -> Result<[usize; 2]> {
     let Some(Numbers(numbers)) = args.opt(names, None)? else { return Err(missing(names)) };
     let of = |n: i64| usize::try_from(n).map_err(|_| Error::malformed(format!("expected at least 1, found {n}")));
@@ -202,7 +203,7 @@ fn morphology(cx: &mut LowerCx<'_>, args: &Args<'_>, grows: bool) -> Result<Valu
     };
     let mut x = x;
     if !grows {
-        // What shrinks is what grows of the negative, with the filter turned.
+        // Erosion is the negated dilation of the negated image, with the filter flipped.
         x = cx.unary(UnaryOp::Neg, x)?;
         filters = cx.reverse(filters, &[0, 1])?;
     }
@@ -250,7 +251,7 @@ fn morphology(cx: &mut LowerCx<'_>, args: &Args<'_>, grows: bool) -> Result<Valu
     if grows { Ok(largest) } else { cx.unary(UnaryOp::Neg, largest) }
 }
 
-/// The windows that `Unfold` and `Fold` have along height and width.
+/// The windows of `Unfold` and `Fold` along height and width.
 fn columns(args: &Args<'_>, first: usize) -> Result<[Window; 2]> {
     let size = whole_pair(args, "kernel_size", Some(first), None, 1)?;
     let dilation = whole_pair(args, "dilation", Some(first + 1), Some(1), 1)?;
@@ -284,7 +285,7 @@ fn unfold(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
         outputs.push(output);
     }
     let x = cx.pad(x, &pads, 0.0)?;
-    // SIZE: the elements of a window, which were limited when it was read.
+    // SIZE: the number of elements of a window, which was limited when it was read.
     let mut parts = Vec::with_capacity(windows[0].size * windows[1].size);
     for row in 0..windows[0].size {
         for column in 0..windows[1].size {

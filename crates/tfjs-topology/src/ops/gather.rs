@@ -1,4 +1,4 @@
-//! Elements by their positions: slices for indices, one element for each index, rows of zeros and a one.
+//! Indexing: slices for indices, one element for each index, one-hot rows.
 //!
 //! Reference: `keras.ops.take`, `keras.ops.take_along_axis`, `keras.ops.one_hot`; `tf.gather`, `tf.gather_nd`.
 
@@ -17,29 +17,29 @@ use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Result};
 
-/// Elements by their positions.
+/// Selects elements by index.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gather {
-    /// How positions are given.
+    /// The form of the indices.
     pub kind: GatherKind,
     /// `axis`, `batch_dims`, `num_classes`, `depth`, `dtype`.
     pub params: Params,
 }
 
-/// How positions are given.
+/// The form of the indices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GatherKind {
-    /// Slices along an axis, for indices that may count from the end.
+    /// Slices along an axis, for indices that may be negative.
     Take,
     /// An index for each element of the result, along an axis.
     TakeAlong,
-    /// Slices along an axis, for the indices of each entry of a batch.
+    /// Slices along an axis, with separate indices for each entry of a batch.
     Gather,
-    /// Elements or slices, for indices of several axes.
+    /// Elements or slices, for indices into several axes.
     GatherNd,
-    /// A row of zeros and a one for each index.
+    /// A row for each index, with a 1 at the index and zeros elsewhere.
     OneHot,
-    /// A row of zeros and ones for the indices of axis 1.
+    /// A row for the indices along axis 1, with ones at the indices and zeros elsewhere.
     MultiHot,
 }
 
@@ -59,7 +59,7 @@ impl FromOpConfig for Gather {
     }
 }
 
-/// Positions as integers.
+/// Casts indices to integers.
 ///
 /// # Errors
 /// As [`Builder::push`](tfjs_ir::Builder::push).
@@ -68,7 +68,7 @@ pub(crate) fn integers(cx: &mut LowerCx<'_>, indices: Value) -> Result<Value> {
     if is_integer(dtype) { Ok(indices) } else { to_type(cx, indices, ValueType::Int32) }
 }
 
-/// Indices below 0 count from the end of an axis.
+/// Converts negative indices, which count from the end of an axis.
 ///
 /// # Errors
 /// As [`Builder::push`](tfjs_ir::Builder::push).
@@ -80,7 +80,7 @@ pub(crate) fn wrapped(cx: &mut LowerCx<'_>, indices: Value, length: Dim) -> Resu
     cx.select(below, counted, indices)
 }
 
-/// One position among the elements of several axes, for an index of each of them; -1 if one is outside of its axis.
+/// Combines an index into each of several axes to one flat index; -1 if any is outside its axis.
 ///
 /// # Errors
 /// As [`Builder::push`](tfjs_ir::Builder::push).
@@ -104,7 +104,7 @@ pub(crate) fn joined(cx: &mut LowerCx<'_>, indices: &[Value], lengths: &[Dim]) -
     cx.select(outside, nowhere, place)
 }
 
-/// The first axes as one.
+/// Merges the first axes.
 ///
 /// # Errors
 /// As [`Builder::push`](tfjs_ir::Builder::push).
@@ -115,7 +115,7 @@ pub(crate) fn merged(cx: &mut LowerCx<'_>, x: Value, axes: usize) -> Result<Valu
     cx.reshape(x, &dims)
 }
 
-/// The position along an axis, with the rank of what it broadcasts to.
+/// The index along an axis, in a shape of rank `rank` that broadcasts.
 ///
 /// # Errors
 /// As [`Builder::push`](tfjs_ir::Builder::push).
@@ -125,7 +125,7 @@ pub(crate) fn counter(cx: &mut LowerCx<'_>, axis: usize, rank: usize, length: Di
     cx.iota(axis, &dims, ElementType::I64)
 }
 
-/// Fails unless the first axes of two shapes are the same.
+/// Fails unless the first axes of two shapes are equal.
 fn same_batch(cx: &mut LowerCx<'_>, x: Value, indices: Value, axes: usize) -> Result<()> {
     let (a, b) = (cx.dims_of(x), cx.dims_of(indices));
     let fits = a.len() >= axes && b.len() >= axes && (0..axes).all(|axis| cx.same(a[axis], b[axis]).is_some());
@@ -146,7 +146,7 @@ fn take(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
     let indices = integers(cx, indices)?;
     let length = cx.dims_of(x)[axis];
     let indices = wrapped(cx, indices, length)?;
-    // Indices that are a tensor are those of other entries.
+    // A tensor of indices may select other entries of the batch.
     cx.mixes_batch();
     cx.gather(x, indices, axis, Bounds::Error)
 }
@@ -188,7 +188,7 @@ fn take_along(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> 
     cx.gather(all, place, 0, Bounds::Error)
 }
 
-/// Slices along an axis, the first axes of both being a batch.
+/// Slices along an axis; the first axes of both operands are a batch.
 fn gather(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
     args.inert(&["validate_indices", "max_norm", "partition_strategy"]);
     let indices = args.need_value(cx, &["indices", "ids"], Some(1))?;
@@ -207,13 +207,13 @@ fn gather(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
     if axis < batch {
         return Err(Error::malformed(format!("`axis` {axis} is one of the {batch} axes of the batch")));
     }
-    // The axis right behind the batch, and where it was, the other axes.
+    // Move the axis to directly after the batch; the other axes keep their order.
     let order: Vec<usize> = (0..batch).chain([axis]).chain((batch..cx.ty(x).rank()).filter(|&a| a != axis)).collect();
     let between = axis - batch;
     let x = cx.transpose(x, &order)?;
     let dims = cx.dims_of(x);
     let wide = cx.cast(indices, ElementType::I64)?;
-    // SIZE: a rank.
+    // SIZE: the rank.
     let mut places = Vec::with_capacity(batch + 1);
     for (place, &dim) in dims.iter().take(batch).enumerate() {
         places.push(counter(cx, place, rank, dim)?);
@@ -246,7 +246,7 @@ fn gather_nd(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
     if batch == 0 {
         cx.mixes_batch();
     }
-    // SIZE: a rank.
+    // SIZE: the rank.
     let mut places = Vec::with_capacity(axes);
     for (place, &dim) in dims.iter().take(batch).enumerate() {
         places.push(counter(cx, place, last, dim)?);
@@ -261,7 +261,7 @@ fn gather_nd(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
     cx.gather(all, place, 0, Bounds::Error)
 }
 
-/// Rows of zeros and ones, along a new axis.
+/// One-hot or multi-hot rows, along a new axis.
 fn one_hot(cx: &mut LowerCx<'_>, args: &Args<'_>, indices: Value, many: bool) -> Result<Value> {
     args.inert(&["sparse"]);
     let indices = integers(cx, indices)?;

@@ -1,6 +1,6 @@
-//! Images in another size or arrangement: resized, cut, padded, turned, pixels as blocks of channels.
+//! Resizing and rearranging images: resize, crop, pad, flip, convert between pixels and blocks of channels.
 //!
-//! Reference: `keras.ops.image`, `tf.image`, `tf.nn.depth_to_space`. Without a batch, an image is one of a batch of one.
+//! Reference: `keras.ops.image`, `tf.image`, `tf.nn.depth_to_space`. An image without a batch is a batch of one.
 
 use super::FromOpConfig;
 use super::args::{Args, missing};
@@ -20,55 +20,56 @@ use tfjs_manifest::{Error, Result};
 /// An operation on the height and the width of images.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Image {
-    /// Which one.
+    /// The operation.
     pub kind: ImageKind,
     /// `size`, `interpolation` or `method`, `antialias`, croppings and paddings, `block_size`, `data_format`.
     pub params: Params,
 }
 
-/// Which operation.
+/// The operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImageKind {
-    /// Another size: Keras's.
+    /// Resizes as Keras does.
     Resize,
-    /// Another size: TensorFlow's, with tensors for the size.
+    /// Resizes as TensorFlow does, to a size that may be a tensor.
     ResizeTo,
-    /// Another size, by the rules of TensorFlow 1 and a method.
+    /// Resizes as TensorFlow 1 does, with a `method`.
     ResizeOld,
-    /// Another size, by the rules of TensorFlow 1, between neighbours.
+    /// Resizes as TensorFlow 1 does, with bilinear interpolation.
     ResizeBilinear,
-    /// Another size, by the rules of TensorFlow 1, from the nearest.
+    /// Resizes as TensorFlow 1 does, to the nearest pixel.
     ResizeNearest,
-    /// Another size, by the rules of TensorFlow 1, by a cubic.
+    /// Resizes as TensorFlow 1 does, with a cubic.
     ResizeBicubic,
-    /// Another size, by the rules of TensorFlow 1, by what a pixel covers.
+    /// Resizes as TensorFlow 1 does, with the mean of the area that a pixel covers.
     ResizeArea,
-    /// Another size, in the middle of zeros.
+    /// Resizes with the aspect ratio kept, and pads with zeros.
     ResizeWithBorders {
-        /// Whether by the rules of TensorFlow 1.
+        /// Whether it resizes as TensorFlow 1 does.
         old: bool,
     },
-    /// Borders added.
+    /// Adds borders.
     Pad,
-    /// Borders removed.
+    /// Removes borders.
     Crop,
-    /// A part with these first row and column, height and width.
+    /// Crops to a box, given by its first row and column, height and width.
     CropToBox,
-    /// Borders of zeros, from the first row and column of the image in the result and its height and width.
+    /// Pads with zeros, given the first row and column of the image in the result, and the height and width of the
+    /// result.
     PadToBox,
-    /// The middle, of a share of the height and width.
+    /// Crops to the middle, by a fraction of height and width.
     CentralCrop,
-    /// The middle, or borders added at both ends.
+    /// Crops to the middle, or pads at both ends.
     CropOrPad,
-    /// Columns from the end.
+    /// Reverses columns.
     FlipColumns,
-    /// Rows from the end.
+    /// Reverses rows.
     FlipRows,
-    /// Rows as columns.
+    /// Swaps rows and columns.
     Transpose,
-    /// Blocks of channels as pixels.
+    /// Converts blocks of channels to pixels.
     DepthToSpace,
-    /// Blocks of pixels as channels.
+    /// Converts blocks of pixels to channels.
     SpaceToDepth,
 }
 
@@ -102,7 +103,7 @@ impl FromOpConfig for Image {
     }
 }
 
-/// Where the channels are, by any of the names of formats.
+/// The data format, by any of its names.
 pub(crate) fn format_of(args: &Args<'_>) -> Result<DataFormat> {
     let format: Option<String> = args.opt(&["data_format"], None)?;
     match format.as_deref() {
@@ -112,7 +113,7 @@ pub(crate) fn format_of(args: &Args<'_>) -> Result<DataFormat> {
     }
 }
 
-/// A number that is a size, under one of these names.
+/// A size with one of these names.
 fn size(cx: &mut LowerCx<'_>, args: &Args<'_>, names: &[&'static str], position: Option<usize>) -> Result<Option<Dim>> {
     match args.sizes(cx, names, position)?.as_deref() {
         None => Ok(None),
@@ -148,7 +149,7 @@ impl Frame {
         Ok(out)
     }
 
-    /// Fails if an axis has no elements, or is to have none.
+    /// Fails if an axis is empty, or would become empty.
     fn can_resize(&self, cx: &mut LowerCx<'_>, x: Value, axis: usize, to: [Dim; 2], length: Dim) -> Result<()> {
         let from = cx.dims_of(x)[axis];
         if cx.at_least(length, Dim::ONE) && cx.at_least(from, Dim::ONE) {
@@ -158,7 +159,7 @@ impl Frame {
         Err(Error::malformed(format!("images of shape {shape} cannot be resized to {to}")))
     }
 
-    /// The part of an image with these first row and column and these lengths.
+    /// Crops images, given the first row and column and the lengths.
     fn cropped(&self, cx: &mut LowerCx<'_>, x: Value, starts: [Dim; 2], lengths: [Dim; 2]) -> Result<Value> {
         let mut ranges = cx.whole(x);
         for ((axis, start), len) in self.axes.into_iter().zip(starts).zip(lengths) {
@@ -174,7 +175,7 @@ impl Frame {
         if ranges == cx.whole(x) { Ok(x) } else { cx.slice(x, &ranges) }
     }
 
-    /// The image with borders before and after its rows and columns.
+    /// Pads images before and after their rows and columns.
     fn padded(&self, cx: &mut LowerCx<'_>, x: Value, before: [Dim; 2], after: [Dim; 2]) -> Result<Value> {
         let mut padding = vec![Padding::NONE; cx.ty(x).rank()];
         for ((axis, low), high) in self.axes.into_iter().zip(before).zip(after) {
@@ -187,7 +188,7 @@ impl Frame {
         cx.pad(x, &padding, 0.0)
     }
 
-    /// The middle of an axis, or borders at both ends of it; the odd element goes after.
+    /// Crops an axis to its middle, or pads both ends; if the difference is odd, one more element at the end.
     fn crop_or_pad(&self, cx: &mut LowerCx<'_>, x: Value, to: [Dim; 2]) -> Result<Value> {
         let from = self.lengths(cx, x);
         let (mut starts, mut kept, mut before, mut after) = (from, from, from, from);
@@ -204,7 +205,7 @@ impl Frame {
     }
 }
 
-/// Height and width that `size` names.
+/// The height and width in `size`.
 fn target(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<[Dim; 2]> {
     match args.sizes(cx, &["size"], Some(1))?.as_deref() {
         Some(&[height, width]) => Ok([height, width]),
@@ -214,7 +215,7 @@ fn target(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<[Dim; 2]> {
 }
 
 fn interpolation(name: &str) -> Result<Interpolation> {
-    // TensorFlow 1 numbered them.
+    // TensorFlow 1 uses numbers for the methods.
     let found = match name {
         "0" => Some(Interpolation::Bilinear),
         "1" => Some(Interpolation::Nearest),
@@ -225,7 +226,7 @@ fn interpolation(name: &str) -> Result<Interpolation> {
     found.ok_or_else(|| Error::unsupported(format!("there is no interpolation `{name}`")))
 }
 
-/// TensorFlow's `method`: a name, or the number that TensorFlow 1 has for it.
+/// TensorFlow's `method`: a name, or TensorFlow 1's number for it.
 fn method(args: &Args<'_>) -> Result<Interpolation> {
     match args.opt::<serde_json::Value>(&["method"], None)? {
         None => Ok(Interpolation::Bilinear),
@@ -234,7 +235,7 @@ fn method(args: &Args<'_>) -> Result<Interpolation> {
     }
 }
 
-/// Keras's.
+/// Resizes as Keras does.
 fn keras_resize(cx: &mut LowerCx<'_>, args: &Args<'_>, frame: &Frame, x: Value) -> Result<Value> {
     let to = target(cx, args)?;
     let how = interpolation(&args.or::<String>(&["interpolation"], None, "bilinear".into())?)?;
@@ -257,7 +258,7 @@ fn keras_resize(cx: &mut LowerCx<'_>, args: &Args<'_>, frame: &Frame, x: Value) 
     frame.resized(cx, x, to, how, antialias)
 }
 
-/// TensorFlow's, which may keep the aspect ratio.
+/// Resizes as TensorFlow does, optionally with the aspect ratio kept.
 fn tensorflow_resize(cx: &mut LowerCx<'_>, args: &Args<'_>, frame: &Frame, x: Value) -> Result<Value> {
     let to = wanted(cx, args, frame, x)?;
     let how = method(args)?;
@@ -265,7 +266,7 @@ fn tensorflow_resize(cx: &mut LowerCx<'_>, args: &Args<'_>, frame: &Frame, x: Va
     frame.resized(cx, x, to, how, antialias)
 }
 
-/// The size that is asked for, or the largest inside of it that keeps the shape of the image.
+/// The requested size, or the largest size in it that keeps the aspect ratio of the image.
 fn wanted(cx: &mut LowerCx<'_>, args: &Args<'_>, frame: &Frame, x: Value) -> Result<[Dim; 2]> {
     let to = target(cx, args)?;
     if !args.or(&["preserve_aspect_ratio"], None, false)? {
@@ -280,7 +281,7 @@ fn wanted(cx: &mut LowerCx<'_>, args: &Args<'_>, frame: &Frame, x: Value) -> Res
     Ok([height, width].map(|length| cx.number((scale * length as f32).round() as usize)))
 }
 
-/// The largest size inside of another that keeps the shape of the image, in the middle of zeros.
+/// Resizes to the largest size that fits and keeps the aspect ratio, and pads with zeros.
 fn resized_with_borders(cx: &mut LowerCx<'_>, args: &Args<'_>, frame: &Frame, x: Value, old: bool) -> Result<Value> {
     let mut one = |name: &'static str, position| -> Result<Dim> {
         size(cx, args, &[name], Some(position))?.ok_or_else(|| missing(&[name]))
@@ -296,7 +297,7 @@ fn resized_with_borders(cx: &mut LowerCx<'_>, args: &Args<'_>, frame: &Frame, x:
     let [Some(height), Some(width), Some(high), Some(wide)] = known else {
         return Err(Error::unsupported("borders around images of unknown size are not supported"));
     };
-    // In single precision, as TensorFlow has it.
+    // In single precision, as in TensorFlow.
     let ratio = (width as f32 / wide as f32).max(height as f32 / high as f32);
     let (mut sizes, mut before, mut after) = (to, to, to);
     for (side, (length, target)) in [(height, high), (width, wide)].into_iter().enumerate() {
@@ -314,7 +315,7 @@ fn resized_with_borders(cx: &mut LowerCx<'_>, args: &Args<'_>, frame: &Frame, x:
     frame.padded(cx, x, before, after)
 }
 
-/// TensorFlow 1's: pixels stand at corners unless `half_pixel_centers` says otherwise.
+/// Resizes as TensorFlow 1 does: pixels are at corners unless `half_pixel_centers` is set.
 fn old_resize(
     cx: &mut LowerCx<'_>,
     args: &Args<'_>,
@@ -339,7 +340,7 @@ fn old_resize(
     Ok(out)
 }
 
-/// Borders before and after, of which two of the three numbers of each side are given.
+/// The borders before and after, computed from two of three numbers for each side.
 fn borders(cx: &mut LowerCx<'_>, args: &Args<'_>, from: [Dim; 2], grows: bool) -> Result<([Dim; 2], [Dim; 2])> {
     const NAMES: [[[&str; 2]; 3]; 2] = [
         [["top_padding", "top_cropping"], ["bottom_padding", "bottom_cropping"], ["target_height", "target_height"]],
@@ -350,7 +351,7 @@ fn borders(cx: &mut LowerCx<'_>, args: &Args<'_>, from: [Dim; 2], grows: bool) -
         let [low, high, target] = NAMES[side];
         let (low, high, target) =
             (size(cx, args, &low, None)?, size(cx, args, &high, None)?, size(cx, args, &target[..1], None)?);
-        // The length minus the result's, or the other way round.
+        // The length minus the result's, or the reverse.
         let both = |cx: &mut LowerCx<'_>, to: Dim| match grows {
             true => cx.dims().sub(to, from[side]),
             false => cx.dims().sub(from[side], to),
@@ -371,7 +372,7 @@ fn borders(cx: &mut LowerCx<'_>, args: &Args<'_>, from: [Dim; 2], grows: bool) -
     Ok((before, after))
 }
 
-/// The first row and column and the height and width that a box names.
+/// The first row and column, the height and the width of a box.
 fn named_box(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<([Dim; 2], [Dim; 2])> {
     let mut one = |name: &'static str, position| -> Result<Dim> {
         size(cx, args, &[name], Some(position))?.ok_or_else(|| missing(&[name]))
@@ -380,7 +381,7 @@ fn named_box(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<([Dim; 2], [Dim; 2
     Ok((offsets, [one("target_height", 3)?, one("target_width", 4)?]))
 }
 
-/// The middle of images, of a share of each side.
+/// Crops to the middle, by a fraction of each side.
 fn central(cx: &mut LowerCx<'_>, args: &Args<'_>, frame: &Frame, x: Value) -> Result<Value> {
     let share: f64 = args.need(&["central_fraction"], Some(1))?;
     if !(share > 0.0 && share <= 1.0) {
@@ -395,7 +396,7 @@ fn central(cx: &mut LowerCx<'_>, args: &Args<'_>, frame: &Frame, x: Value) -> Re
     frame.cropped(cx, x, starts, lengths)
 }
 
-/// Blocks of channels as pixels, or the other way round; the channels are last.
+/// Converts blocks of channels to pixels, or back; the channels are last.
 fn blocks(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value, to_space: bool) -> Result<Value> {
     let block: usize = args.need(&["block_size"], Some(1))?;
     let text = cx.shape(x);

@@ -1,4 +1,4 @@
-//! Images that an operation is given: with a batch, their channels last.
+//! The image argument of an operation, with a batch and channels last.
 
 use super::args::Args;
 use super::image::format_of;
@@ -7,21 +7,21 @@ use crate::lower::LowerCx;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
 
-/// Images `[batch, height, width, channels]`, and what undoes that.
+/// Images `[batch, height, width, channels]`, and how to restore their original form.
 pub(super) struct Images {
     pub(super) value: Value,
     pub(super) spatial: Spatial,
     /// The dimensions of the value.
     pub(super) dims: [Dim; 4],
-    /// Whether there was one image without a batch.
+    /// Whether it was a single image without a batch.
     alone: bool,
 }
 
 impl Images {
-    /// The first argument, of rank 4, or of rank 3 for one image if the operation takes one.
+    /// Reads the first argument, which has rank 4, or rank 3 for a single image if the operation supports that.
     ///
     /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for another rank, and for images without pixels.
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for another rank, and for empty images.
     pub(super) fn read(cx: &mut LowerCx<'_>, args: &Args<'_>, takes_one: bool) -> Result<Self> {
         let mut x = args.need_value(cx, &["images", "image", "input"], Some(0))?;
         let alone = takes_one && cx.ty(x).rank() == 3;
@@ -44,7 +44,7 @@ impl Images {
         Ok(Images { value, spatial, dims, alone })
     }
 
-    /// A result as the images were: their axes where they stood, without a batch if there was none.
+    /// Converts a result to the form of the images: the original order of axes, and no batch if there was none.
     ///
     /// # Errors
     /// As [`Builder::push`](tfjs_ir::Builder::push).

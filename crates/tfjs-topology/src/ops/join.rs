@@ -1,4 +1,4 @@
-//! `Concatenate` and `Stack`: several tensors as one.
+//! `Concatenate` and `Stack`: join several tensors.
 //!
 //! Reference: `keras.ops.concatenate`, `keras.ops.stack`.
 
@@ -43,7 +43,7 @@ impl Join {
         found.map_err(|_| Error::malformed(format!("`axis` {axis} does not exist in shape {}", cx.shape(first))))
     }
 
-    /// Checks that the parts fit each other everywhere but along the axis.
+    /// Checks that the shapes of the parts are equal except along the axis.
     fn check_fit(&self, cx: &mut LowerCx<'_>, values: &[KerasTensor], axis: usize) -> Result<()> {
         let Some((first, more)) = values.split_first() else { return Ok(()) };
         let mut joined = cx.ty(first.value).clone();
@@ -67,7 +67,7 @@ impl Join {
     }
 }
 
-/// What is joined, with the arguments behind it: Keras 3 writes a list, Keras 2 one argument after the other.
+/// The parts and the arguments after them: Keras 3 writes a list, Keras 2 one argument for each part.
 fn parts<'a>(args: &Args<'a>) -> Result<(Vec<&'a Arg<KerasTensor>>, Option<usize>)> {
     const NAMES: [&str; 3] = ["xs", "x", "values"];
     let (list, axis) = match args.positional() {
@@ -85,7 +85,7 @@ fn parts<'a>(args: &Args<'a>) -> Result<(Vec<&'a Arg<KerasTensor>>, Option<usize
     Err(Error::malformed("expected tensors to join, found none"))
 }
 
-/// The parts as values. A constant among them counts as sizes do.
+/// The parts as values. A constant among them may be sizes.
 fn values(cx: &mut LowerCx<'_>, parts: &[&Arg<KerasTensor>]) -> Result<Vec<KerasTensor>> {
     let tensors = || parts.iter().filter_map(|part| part.tensor());
     let mut dtype = ValueType::Bool;
@@ -137,7 +137,7 @@ impl LayerDef for Join {
         }
         let values: Vec<tfjs_ir::Value> = values.into_iter().map(|part| part.value).collect();
         let value = cx.concat(&values, axis)?;
-        // Sizes are numbers and vectors of them: what has more axes is none.
+        // Sizes are scalars or vectors; a value of higher rank cannot be sizes.
         let sizes = sizes
             .map(|sizes| sizes.concat())
             .filter(|sizes| cx.ty(value).rank() == 1 && sizes::is_few(cx, sizes.len()));

@@ -1,4 +1,5 @@
-//! `Linspace`, `Logspace`, `Geomspace`: numbers at equal distances, or ratios, between two ends, which may be tensors.
+//! `Linspace`, `Logspace`, `Geomspace`: equally spaced numbers, or numbers in equal ratios, between two ends, which may
+//! be tensors.
 //!
 //! Reference: `keras.ops.linspace` and its relatives, `tf.linspace`.
 
@@ -16,23 +17,23 @@ use tfjs_ir::prim::elementwise::{BinaryOp, UnaryOp};
 use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Result};
 
-/// Numbers at equal distances.
+/// Equally spaced numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Linspace {
-    /// What is at equal distances.
+    /// What is equally spaced.
     pub kind: LinspaceKind,
     /// `num`, `endpoint`, `axis`, `base`, `dtype`.
     pub params: Params,
 }
 
-/// What is at equal distances.
+/// What is equally spaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinspaceKind {
     /// The numbers.
     Numbers,
-    /// Powers of a base, as in `logspace`: the ends are exponents.
+    /// The exponents of a base, as in `logspace`: the ends are exponents.
     Powers,
-    /// A geometric sequence, as in `geomspace`: the ends are its own first and last number.
+    /// The logarithms, as in `geomspace`: the ends are the first and last number of the result.
     Ratios,
 }
 
@@ -47,7 +48,7 @@ impl FromOpConfig for Linspace {
     }
 }
 
-/// The logarithm of the size of a number, to base 10.
+/// The logarithm to base 10 of the absolute value of a number.
 fn logarithm(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
     let size = cx.unary(UnaryOp::Abs, x)?;
     let log = cx.unary(UnaryOp::Log, size)?;
@@ -84,7 +85,7 @@ impl LayerDef for Linspace {
         let steps = cx.size(count, ElementType::I64)?;
         let mut steps = cx.cast_like(steps, difference)?;
         if args.or(&["endpoint"], None, true)? {
-            // One number is the start, whatever the end is.
+            // A single number is the start, independent of the end.
             steps = cx.binary_scalar(BinaryOp::Sub, steps, 1.0)?;
             steps = cx.binary_scalar(BinaryOp::Max, steps, 1.0)?;
         }

@@ -1,4 +1,4 @@
-//! `Matmul`: products of matrices, batches broadcast.
+//! `Matmul`: matrix products with broadcast batches.
 //!
 //! Reference: `keras.ops.matmul`, `tf.linalg.matmul`.
 
@@ -25,7 +25,7 @@ impl FromOpConfig for Matmul {
     }
 }
 
-/// Which operand of a product.
+/// The operands of a product.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
     Left,
@@ -45,14 +45,14 @@ impl Side {
 #[derive(Clone, Copy)]
 struct Factor {
     value: Value,
-    /// The number of axes of the batch, which come first.
+    /// The number of batch axes, which come first.
     batch: usize,
     /// The axis that is summed over.
     inner: usize,
 }
 
 impl Factor {
-    /// The operand with its batch repeated to this one.
+    /// Broadcasts the operand to a batch.
     fn spread(self, cx: &mut LowerCx<'_>, batch: &[tfjs_ir::Dim]) -> Result<Factor> {
         let mut dims = cx.dims_of(self.value);
         dims.splice(..self.batch, batch.iter().copied());
@@ -61,13 +61,13 @@ impl Factor {
     }
 }
 
-/// An operand, and the axes of it that are no batch: those that stay, those that are summed over.
+/// An operand with its axes: batch, kept and summed.
 fn side(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value, of: Side) -> Result<Factor> {
     let transposed = args.or(&[of.transpose()], None, false)?;
     let value = cx.to_float(x)?;
     match cx.ty(value).rank() {
         0 => Err(Error::malformed("expected vectors or matrices, found a number")),
-        // A vector has no axis but the one that is summed over.
+        // The only axis of a vector is summed over.
         1 => Ok(Factor { value, batch: 0, inner: 0 }),
         rank => {
             let batch = rank - 2;
@@ -83,13 +83,13 @@ fn product(cx: &mut LowerCx<'_>, a: Factor, b: Factor) -> Result<Value> {
         let (a, b) = (cx.shape(a.value), cx.shape(b.value));
         return Err(Error::malformed(format!("shapes {a} and {b} cannot be multiplied")));
     }
-    // Only axes of a batch at the same place run together; everything else sees other entries.
+    // Only batch axes at the same position pair entries; all others mix entries of the batch.
     if a_dims.len() != b_dims.len() || a.batch == 0 {
         cx.mixes_batch();
     }
     if b.batch == 0 || cx.ty(a.value).rank() == 1 {
         if b.batch > 0 {
-            // The batch of the matrices stays in front of what is left of them.
+            // The batch axes of the matrices come first in the result.
             return cx.dot(b.value, a.value, &[], &[(b.inner, a.inner)]);
         }
         return cx.dot(a.value, b.value, &[], &[(a.inner, b.inner)]);

@@ -1,7 +1,7 @@
-//! Square matrices and their factors: determinants, inverses, equations, by loops over their columns.
+//! Square matrices and their factors: determinants, inverses, equations, computed by loops over columns.
 //!
-//! Reference: `keras.ops.linalg`, `tf.linalg`. Pivots are the largest of their column, as in LAPACK; reflections have
-//! LAPACK's signs.
+//! Reference: `keras.ops.linalg`, `tf.linalg`. The pivot is the largest element of its column, as in LAPACK;
+//! reflections have LAPACK's signs.
 
 use super::FromOpConfig;
 use super::args::Args;
@@ -19,40 +19,40 @@ use tfjs_manifest::{Error, Result};
 /// An operation on matrices: the last two axes of a tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Matrices {
-    /// Which one.
+    /// The operation.
     pub kind: MatricesKind,
     /// `lower`, `upper`, `adjoint`, `mode`, `full_matrices`, `n`.
     pub params: Params,
 }
 
-/// Which operation.
+/// The operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MatricesKind {
     /// The determinant.
     Det,
-    /// The sign of the determinant, and the logarithm of its size.
+    /// The sign of the determinant, and the logarithm of its absolute value.
     SignLogDet,
-    /// The logarithm of a determinant above 0.
+    /// The logarithm of a positive determinant.
     LogDet,
     /// The inverse.
     Inverse,
-    /// What a matrix makes another of.
+    /// Solves an equation.
     Solve,
-    /// The same for a triangular matrix: the other half is not read.
+    /// Solves an equation with a triangular matrix, whose other half is not read.
     SolveTriangular,
-    /// The lower factor of a symmetric matrix.
+    /// The lower Cholesky factor of a symmetric matrix.
     Cholesky,
-    /// The inverse of a matrix with this factor.
+    /// The inverse of a matrix, given its Cholesky factor.
     CholeskyInverse,
-    /// What a matrix with this factor makes another of.
+    /// Solves an equation, given the Cholesky factor of the matrix.
     CholeskySolve,
-    /// Both triangular factors in one, and which row went where.
+    /// Both triangular factors in one matrix, and the new position of each row.
     Lu,
-    /// Both triangular factors in one, and which row came to each place.
+    /// Both triangular factors in one matrix, and the original row at each position.
     LuTaken,
-    /// An orthogonal and an upper factor.
+    /// An orthogonal and an upper triangular factor.
     Qr,
-    /// The product of a matrix with itself.
+    /// A power of a matrix.
     Power,
 }
 
@@ -79,7 +79,7 @@ impl FromOpConfig for Matrices {
     }
 }
 
-/// Matrices `[batch, rows, columns]`, and the axes in front of them.
+/// Matrices `[batch, rows, columns]`, and the original batch axes.
 struct Batch {
     value: Value,
     lead: Vec<Dim>,
@@ -102,7 +102,7 @@ impl Batch {
         Ok(Batch { value, lead: lead.to_vec(), rows: *rows, columns: *columns })
     }
 
-    /// The same for square matrices.
+    /// The same, for square matrices only.
     fn square(cx: &mut LowerCx<'_>, x: Value) -> Result<Self> {
         let batch = Batch::of(cx, x)?;
         if cx.same(batch.rows, batch.columns).is_none() {
@@ -111,7 +111,7 @@ impl Batch {
         Ok(batch)
     }
 
-    /// A value with one batch, with the axes in front that this has.
+    /// Restores the original batch axes of a value.
     fn restore(&self, cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
         let mut dims = cx.dims_of(x);
         dims.splice(..1, self.lead.iter().copied());
@@ -119,7 +119,7 @@ impl Batch {
     }
 }
 
-/// What a loop over the columns of `[batch, rows, columns]` compares its step with.
+/// The row and column indices of `[batch, rows, columns]`, for comparison with the step of a loop over columns.
 #[derive(Clone, Copy)]
 struct Places {
     /// `0, 1, ..` along the rows: `[1, rows, 1]`.
@@ -137,25 +137,25 @@ impl Places {
     }
 }
 
-/// What a step of a loop over columns works on.
+/// The arguments of a step of a loop over columns.
 struct Step<'a> {
-    /// What is carried from step to step.
+    /// The values carried from step to step.
     carries: &'a [Value],
-    /// The number of the column.
+    /// The index of the column.
     column: Value,
     at: Places,
-    /// Values that stay the same.
+    /// Values that are the same at each step.
     fixed: &'a [Value],
 }
 
-/// The last values of what is carried, and the collected ones.
+/// The final carries, and the collected values.
 type Looped = (Vec<Value>, Vec<Value>);
 
-/// Runs a step for each of the first `count` columns of matrices of `rows` and `columns`, from the last one on if
+/// Runs a step for each of the first `count` columns of matrices of `rows` and `columns`; from the last to the first if
 /// `reverse`.
 ///
 /// # Errors
-/// What a step says; as [`Builder::scan`](tfjs_ir::Builder::scan).
+/// Those of a step; as [`Builder::scan`](tfjs_ir::Builder::scan).
 fn over_columns(
     cx: &mut LowerCx<'_>,
     [rows, columns, count]: [Dim; 3],
@@ -175,26 +175,26 @@ fn over_columns(
     })
 }
 
-/// The elements where a condition holds, summed along an axis that stays: one of them, if it holds once.
+/// The sum along an axis of the elements where a condition holds, with the axis kept: the element, if it holds once.
 fn picked(b: &mut Builder, condition: Value, x: Value, axis: usize) -> Result<Value> {
     let zero = b.scalar(b.ty(x).element, 0.0)?;
     let kept = b.select(condition, x, zero)?;
     b.reduce(ReduceOp::Sum, kept, &[axis], true)
 }
 
-/// A matrix after a step of elimination.
+/// The result of exchanging rows in a step of elimination.
 struct Eliminated {
-    /// The matrix with rows exchanged.
+    /// The matrix with its rows exchanged.
     exchanged: Value,
-    /// The row of the pivot `[batch, 1, columns]`.
+    /// The pivot row `[batch, 1, columns]`.
     row: Value,
     /// The pivot `[batch, 1, 1]`.
     pivot: Value,
-    /// The row it was in `[batch, 1, 1]`.
+    /// The original row of the pivot `[batch, 1, 1]`.
     place: Value,
 }
 
-/// Brings the row with the largest element of column `step` from there on to that place.
+/// Exchanges row `step` and the row, from `step` on, with the largest element of column `step`.
 fn exchanged(b: &mut Builder, x: Value, at: Places, step: Value) -> Result<Eliminated> {
     let (in_row, in_column) = (b.compare(CompareOp::Eq, at.rows, step)?, b.compare(CompareOp::Eq, at.columns, step)?);
     let column = picked(b, in_column, x, 2)?;
@@ -213,7 +213,7 @@ fn exchanged(b: &mut Builder, x: Value, at: Places, step: Value) -> Result<Elimi
     Ok(Eliminated { exchanged, row, pivot, place })
 }
 
-/// `a x = b` for square `a [batch, n, n]` and `b [batch, n, m]`.
+/// Solves `a x = b` for square `a [batch, n, n]` and `b [batch, n, m]`.
 ///
 /// # Errors
 /// As [`Builder::push`](tfjs_ir::Builder::push).
@@ -236,7 +236,8 @@ pub(crate) fn solved(cx: &mut LowerCx<'_>, a: Value, b: Value) -> Result<Value> 
     cx.slice_axis(finals[0], 2, Range { start: n, len, step: 1 })
 }
 
-/// Both factors in one `[batch, n, n]`, the row that came to each place `[batch, n]`, and the sign of the exchanges.
+/// Both factors in one `[batch, n, n]`, the original row at each position `[batch, n]`, and the sign of the
+/// permutation.
 fn factored(cx: &mut LowerCx<'_>, a: Value) -> Result<(Value, Value, Value)> {
     let dims = cx.dims_of(a);
     let n = dims[1];
@@ -254,7 +255,7 @@ fn factored(cx: &mut LowerCx<'_>, a: Value) -> Result<(Value, Value, Value)> {
         let stays = b.compare(CompareOp::Eq, found.place, step)?;
         let turned = b.unary(UnaryOp::Neg, carries[2])?;
         let sign = b.select(stays, carries[2], turned)?;
-        // A column of zeros has no factors, and none are needed.
+        // A zero column has no factors, and needs none.
         let none = b.compare_scalar(CompareOp::Eq, found.pivot, 0.0)?;
         let one = b.scalar(b.ty(found.pivot).element, 1.0)?;
         let divisor = b.select(none, one, found.pivot)?;
@@ -283,7 +284,7 @@ fn diagonal(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
     cx.remove_axis(kept, 2)
 }
 
-/// The lower factor of symmetric matrices. Only their lower half is read.
+/// The lower Cholesky factor of symmetric matrices. Only their lower half is read.
 fn cholesky(cx: &mut LowerCx<'_>, a: Value) -> Result<Value> {
     let n = cx.dims_of(a)[1];
     let (_, collected) = over_columns(cx, [n, n, n], false, [&[a], &[]], |b, step| {
@@ -305,7 +306,7 @@ fn cholesky(cx: &mut LowerCx<'_>, a: Value) -> Result<Value> {
     cx.transpose(collected[0], &[1, 2, 0])
 }
 
-/// `a x = b` for triangular `a [batch, n, n]` and `b [batch, n, m]`.
+/// Solves `a x = b` for triangular `a [batch, n, n]` and `b [batch, n, m]`.
 fn solved_triangular(cx: &mut LowerCx<'_>, a: Value, b: Value, lower: bool) -> Result<Value> {
     let n = cx.dims_of(a)[1];
     let (finals, _) = over_columns(cx, [n, n, n], !lower, [&[b], &[a]], |b, step| {
@@ -325,7 +326,7 @@ fn solved_triangular(cx: &mut LowerCx<'_>, a: Value, b: Value, lower: bool) -> R
     Ok(finals[0])
 }
 
-/// Unit matrices, as many as there are in `like [batch, ..]`.
+/// An identity matrix for each entry of `like [batch, ..]`.
 fn units(cx: &mut LowerCx<'_>, like: Value, n: Dim) -> Result<Value> {
     let at = Places::of(cx, n, n)?;
     let equal = cx.compare(CompareOp::Eq, at.rows, at.columns)?;
@@ -334,7 +335,7 @@ fn units(cx: &mut LowerCx<'_>, like: Value, n: Dim) -> Result<Value> {
     cx.broadcast_to(one, &[batch, n, n])
 }
 
-/// An orthogonal factor `[batch, m, m]` and an upper one, by reflections.
+/// An orthogonal factor `[batch, m, m]` and an upper triangular one, by Householder reflections.
 fn reflected(cx: &mut LowerCx<'_>, a: Value) -> Result<(Value, Value)> {
     let dims = cx.dims_of(a);
     let (m, n) = (dims[1], dims[2]);
@@ -357,7 +358,7 @@ fn reflected(cx: &mut LowerCx<'_>, a: Value) -> Result<(Value, Value)> {
         let opposite = b.unary(UnaryOp::Neg, norm)?;
         let above = b.compare_scalar(CompareOp::Ge, head, 0.0)?;
         let beta = b.select(above, opposite, norm)?;
-        // Nothing is reflected where there is nothing below the diagonal.
+        // There is no reflection if all elements below the diagonal are zero.
         let flat = b.compare_scalar(CompareOp::Eq, rest, 0.0)?;
         let one = b.scalar(b.ty(column).element, 1.0)?;
         let beta = b.select(flat, one, beta)?;
@@ -369,7 +370,7 @@ fn reflected(cx: &mut LowerCx<'_>, a: Value) -> Result<(Value, Value)> {
         let tau = b.div(over, beta)?;
         let tau = b.select(flat, zero, tau)?;
         let scaled = b.mul(vector, tau)?;
-        // (1 - tau v v') times the upper factor, and the orthogonal one times that.
+        // (1 - tau v v') times the upper factor, and the orthogonal factor times that.
         let seen = b.dot(vector, carries[0], &[(0, 0)], &[(1, 1)])?;
         let change = b.dot(scaled, seen, &[(0, 0)], &[(2, 1)])?;
         let upper = b.sub(carries[0], change)?;
@@ -378,7 +379,7 @@ fn reflected(cx: &mut LowerCx<'_>, a: Value) -> Result<(Value, Value)> {
         let orthogonal = b.sub(carries[1], change)?;
         Ok((vec![upper, orthogonal], Vec::new()))
     })?;
-    // What rounding left below the diagonal.
+    // Remove rounding errors below the diagonal.
     let at = Places::of(cx, m, n)?;
     let open = cx.compare(CompareOp::Le, at.rows, at.columns)?;
     let zero = cx.scalar_like(a, 0.0)?;
@@ -402,7 +403,7 @@ fn qr(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Vec<Value>> {
     Ok(vec![batch.restore(cx, orthogonal)?, batch.restore(cx, upper)?])
 }
 
-/// The two sides of an equation: square matrices and others, `vector` if the right side lacks an axis.
+/// The two sides of an equation: square matrices, and the right side, with `vector` set if it lacks an axis.
 fn equation(
     cx: &mut LowerCx<'_>,
     args: &Args<'_>,
@@ -422,7 +423,7 @@ fn equation(
     let fits = a.lead.len() == b.lead.len() && a.lead.iter().zip(&b.lead).all(|(&a, &b)| cx.same(a, b).is_some());
     if !fits || cx.same(a.rows, b.rows).is_none() {
         let (a, b) = (cx.shape(a.value), cx.shape(b.value));
-        return Err(Error::malformed(format!("shapes {a} and {b} are no two sides of an equation")));
+        return Err(Error::malformed(format!("shapes {a} and {b} are not the two sides of an equation")));
     }
     if turned {
         a.value = cx.transpose(a.value, &[0, 2, 1])?;
@@ -485,7 +486,7 @@ impl Matrices {
                 solved_triangular(cx, upper, first, false)?
             }
             _ => {
-                // Keras has the upper half by default, TensorFlow the lower.
+                // The default is the upper half in Keras, the lower in TensorFlow.
                 let lower = args.or(&["lower"], None, false)?;
                 solved_triangular(cx, a.value, b.value, lower != turned)?
             }
@@ -586,7 +587,7 @@ mod tests {
     fn refuses() {
         refused("Inv", json!(["f:?,3,4"]), "expected square matrices, found shape [?,3,4]");
         refused("Det", json!(["f:4"]), "expected matrices, found shape [4]");
-        let message = "shapes [?,3,3] and [?,4,1] are no two sides of an equation";
+        let message = "shapes [?,3,3] and [?,4,1] are not the two sides of an equation";
         refused("Solve", json!(["f:?,3,3", "f:?,4"]), message);
     }
 }

@@ -1,7 +1,7 @@
-//! Operations on tensors that stand in a graph as nodes: Keras 3's operation nodes and Keras 2's
-//! `TFOpLambda`, both read into one set of operations.
+//! Operations on tensors that are nodes of a graph: Keras 3's operation nodes and Keras 2's
+//! `TFOpLambda`, parsed into one set of operations.
 //!
-//! An operation's class name may be a layer's (`Add`), so operations have a list of their own.
+//! The class name of an operation may also be that of a layer (`Add`), so operations have a separate list.
 
 pub(crate) mod args;
 pub mod arrange;
@@ -151,9 +151,9 @@ macro_rules! for_each_op {
     };
 }
 
-/// The describing half of an operation, read from its configuration.
+/// Parses an operation from its configuration.
 pub trait FromOpConfig: LayerDef + Sized {
-    /// Reads the configuration; `class` tells the operations of one kind apart.
+    /// Reads the configuration; `class` distinguishes the operations that a type implements.
     ///
     /// # Errors
     /// A missing or wrong field, at its JSON path.
@@ -183,7 +183,7 @@ macro_rules! declare {
                 })
             }
 
-            /// The description.
+            /// The definition.
             pub fn def(&self) -> &dyn LayerDef {
                 match self {
                     $(Op::$type(op) => &**op,)*
@@ -195,7 +195,7 @@ macro_rules! declare {
 for_each_op!(declare);
 
 impl Op {
-    /// Reads an operation by Keras 3's class name.
+    /// Parses an operation by its class name in Keras 3.
     ///
     /// # Errors
     /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an unknown one, with the nearest known name.

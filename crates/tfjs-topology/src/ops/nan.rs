@@ -1,4 +1,4 @@
-//! Reductions and running sums that leave out NaN.
+//! Reductions and cumulative functions that ignore NaN.
 //!
 //! Reference: `keras.ops.nanmean` and its relatives.
 
@@ -16,39 +16,39 @@ use tfjs_ir::prim::reduce::{Extreme, ReduceOp, RunningOp};
 use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Result};
 
-/// A reduction of what is not NaN.
+/// A reduction that ignores NaN.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Nan {
-    /// Which one.
+    /// The reduction.
     pub kind: NanKind,
     /// `axis`, `keepdims`, `dtype`.
     pub params: Params,
 }
 
-/// Which reduction.
+/// The reductions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NanKind {
     /// The sum.
     Sum,
     /// The product.
     Prod,
-    /// The largest; NaN if there is none.
+    /// The largest; NaN if all are NaN.
     Max,
-    /// The smallest; NaN if there is none.
+    /// The smallest; NaN if all are NaN.
     Min,
     /// The mean.
     Mean,
     /// The mean squared distance from the mean.
     Variance,
-    /// The root of the variance.
+    /// The standard deviation.
     Deviation,
-    /// The position of the largest; -1 if there is none.
+    /// The position of the largest; -1 if all are NaN.
     ArgMax,
-    /// The position of the smallest; -1 if there is none.
+    /// The position of the smallest; -1 if all are NaN.
     ArgMin,
-    /// The sum of all up to each element.
+    /// The cumulative sum.
     CumSum,
-    /// The product of all up to each element.
+    /// The cumulative product.
     CumProd,
 }
 
@@ -73,7 +73,7 @@ impl FromOpConfig for Nan {
     }
 }
 
-/// The values, with a number in place of NaN; and where they are numbers.
+/// Replaces NaN by a number. Also returns which values are not NaN.
 fn filled(cx: &mut LowerCx<'_>, x: Value, number: f64) -> Result<(Value, Value)> {
     let dims = cx.dims_of(x);
     if !cx.ty(x).element.is_float() {
@@ -86,7 +86,7 @@ fn filled(cx: &mut LowerCx<'_>, x: Value, number: f64) -> Result<(Value, Value)>
     Ok((value, cx.unary(UnaryOp::Not, nan)?))
 }
 
-/// The mean along axes, which stay, and how many numbers it is of.
+/// The mean along axes, which are kept, and the number of values in it.
 fn mean(cx: &mut LowerCx<'_>, x: Value, axes: &[usize]) -> Result<(Value, Value)> {
     let (value, valid) = filled(cx, x, 0.0)?;
     let sum = cx.reduce(ReduceOp::Sum, value, axes, true)?;
@@ -96,7 +96,7 @@ fn mean(cx: &mut LowerCx<'_>, x: Value, axes: &[usize]) -> Result<(Value, Value)
 }
 
 impl Nan {
-    /// An extreme along axes, which stay; something else where there are no numbers.
+    /// An extreme along axes, which are kept; NaN or another value if all are NaN.
     fn extreme(&self, cx: &mut LowerCx<'_>, x: Value, axes: &[usize]) -> Result<Value> {
         let (op, nothing) = match self.kind {
             NanKind::Max => (ReduceOp::Max, f64::NEG_INFINITY),
@@ -111,7 +111,7 @@ impl Nan {
         super::elementary::where_or(cx, any, found, f64::NAN)
     }
 
-    /// The position of an extreme along an axis, which stays.
+    /// The position of an extreme along an axis, which is kept.
     fn position(&self, cx: &mut LowerCx<'_>, x: Value, axis: usize) -> Result<Value> {
         let (op, nothing) = match self.kind {
             NanKind::ArgMax => (Extreme::Max, f64::NEG_INFINITY),

@@ -22,49 +22,49 @@ use tfjs_ir::window::{Padding as Border, Window};
 use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Result};
 
-/// A function of networks.
+/// A neural network function.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Neural {
-    /// Which one.
+    /// The function.
     pub kind: NeuralKind,
     /// `axis`, `epsilon`, `is_causal`, `from_logits`, `depth_radius`, `maxlen`.
     pub params: Params,
 }
 
-/// Which function.
+/// The functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NeuralKind {
     /// `(x - mean) / sqrt(variance + epsilon) * scale + offset`
     BatchNorm,
-    /// Mean 0 and variance 1 over axes, times gamma, plus beta.
+    /// Layer normalization: mean 0 and variance 1 over axes, times gamma, plus beta.
     LayerNorm,
-    /// Divided by the root of the mean of squares over axes, times a scale.
+    /// RMS normalization: divides by the root of the mean of squares over axes, and multiplies by a scale.
     RmsNorm,
-    /// Scaled products of queries and keys as weights of values.
+    /// Scaled dot-product attention.
     Attention,
-    /// A number for each channel added.
+    /// Adds a number for each channel.
     BiasAdd,
-    /// Divided by a power of the sum of squares of neighbouring channels.
+    /// Divides by a power of the sum of squares of neighbouring channels.
     LocalResponseNorm,
     /// The cross entropy of labels and probabilities or logits, over an axis.
     CategoricalCrossEntropy,
     /// [`CategoricalCrossEntropy`](NeuralKind::CategoricalCrossEntropy) of logits.
     SoftmaxCrossEntropy,
-    /// The cross entropy of labels and probabilities or logits, of each element.
+    /// The cross entropy of labels and probabilities or logits, for each element.
     BinaryCrossEntropy,
-    /// The cross-entropy of numbers of classes and shares, or logits.
+    /// The cross entropy of class indices and probabilities or logits.
     SparseCrossEntropy,
-    /// The cross-entropy of numbers of classes and logits.
+    /// The cross entropy of class indices and logits.
     SparseSoftmaxCrossEntropy,
-    /// Which steps are before a length.
+    /// Whether each step is before a length.
     SequenceMask,
-    /// Batch normalization of TensorFlow 1, with the statistics it was given.
+    /// Batch normalization of TensorFlow 1, with given statistics.
     FusedBatchNorm,
-    /// The product with a matrix, and a vector added.
+    /// A matrix product plus a vector.
     Affine,
-    /// The same, and nothing below 0.
+    /// The same, followed by a ReLU.
     AffineRelu,
-    /// The distances of all rows of one to all rows of the other.
+    /// The distances between all rows of the two operands.
     Distances,
 }
 
@@ -94,7 +94,7 @@ impl FromOpConfig for Neural {
     }
 }
 
-/// A vector laid along an axis of a value; anything else as it is.
+/// Reshapes a vector to broadcast along an axis of a value; other values are unchanged.
 fn along(cx: &mut LowerCx<'_>, vector: Value, x: Value, axis: usize) -> Result<Value> {
     let vector = cx.cast_like(vector, x)?;
     if cx.ty(vector).rank() != 1 {
@@ -130,7 +130,7 @@ fn batch_norm(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> 
     }
 }
 
-/// Layer normalization, or without a mean.
+/// Layer normalization, or RMS normalization if `rms`.
 fn layer_norm(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value, rms: bool) -> Result<Value> {
     let axes = match args.axes(cx, &["axis"], None, x)? {
         Some(axes) => axes,
@@ -166,7 +166,7 @@ fn layer_norm(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value, rms: bool) -> Res
     Ok(out)
 }
 
-/// The normalized values, the mean and the variance, which are those that were given.
+/// The normalized values, and the given mean and variance.
 fn fused_batch_norm(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Vec<Value>> {
     if args.or(&["is_training"], None, true)? {
         let message = "a batch normalization that takes its statistics from the batch is not supported: write the model \
@@ -309,7 +309,7 @@ fn local_response(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Val
     cx.div(x, divisor)
 }
 
-/// Keeps probabilities from 0 and 1.
+/// Clips probabilities away from 0 and 1.
 fn clipped(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
     const FUZZ: f64 = 1e-7;
     let x = cx.binary_scalar(BinaryOp::Max, x, FUZZ)?;
@@ -347,7 +347,7 @@ fn cross_entropy(cx: &mut LowerCx<'_>, args: &Args<'_>, kind: NeuralKind) -> Res
     cx.unary(UnaryOp::Neg, sum)
 }
 
-/// The cross-entropy of classes that are given by their numbers, along the last axis.
+/// The cross entropy of class indices, along the last axis.
 fn sparse_cross_entropy(cx: &mut LowerCx<'_>, args: &Args<'_>, logits: bool) -> Result<Value> {
     let labels = args.need_value(cx, &["target", "labels"], Some(0))?;
     let output = args.need_value(cx, &["output", "logits"], Some(1))?;
@@ -378,12 +378,12 @@ fn sparse_cross_entropy(cx: &mut LowerCx<'_>, args: &Args<'_>, logits: bool) -> 
     cx.unary(UnaryOp::Neg, sum)
 }
 
-/// Which of `maxlen` steps are before each length.
+/// Whether each of `maxlen` steps is before each length.
 fn sequence_mask(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     let lengths = args.need_value(cx, &["lengths"], Some(0))?;
     let steps = match args.sizes(cx, &["maxlen"], Some(1))?.as_deref() {
         Some(&[steps]) if cx.at_least(steps, Dim::ZERO) => steps,
-        None => return Err(Error::unsupported("a mask whose length follows from data is not supported")),
+        None => return Err(Error::unsupported("a mask whose length depends on data is not supported")),
         _ => return Err(Error::malformed("expected a number of steps as `maxlen`")),
     };
     let dtype = sizes::dtype(args, &["dtype"], Some(2))?.unwrap_or(ValueType::Bool);
@@ -395,7 +395,7 @@ fn sequence_mask(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     cx.cast(before, element(dtype))
 }
 
-/// The distances of rows of features.
+/// The distances between rows of features.
 fn distances(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     let (a, b) = (args.need_value(cx, &["x"], Some(0))?, args.need_value(cx, &["y"], Some(1))?);
     let (a, b) = (cx.to_float(a)?, cx.to_float(b)?);
@@ -489,6 +489,6 @@ mod tests {
             "expected `query` of rank 4, found shape [?,5,4]",
         );
         refused("BatchNorm", json!(["f:?,5,4", "f:4", "f:4"]), "missing `axis`");
-        refused("SequenceMask", json!(["i:?"]), "a mask whose length follows from data is not supported");
+        refused("SequenceMask", json!(["i:?"]), "a mask whose length depends on data is not supported");
     }
 }

@@ -1,4 +1,4 @@
-//! By size and along an axis: positions of extremes, sorting, the largest elements, running sums, differences.
+//! Operations along an axis by order or size: positions of extremes, sorting, top-k, cumulative functions, differences.
 //!
 //! Reference: `keras.ops.argmax`, `keras.ops.top_k`, `keras.ops.cumsum` and their relatives; `tf.sort`, `tf.math.cumsum`.
 
@@ -16,33 +16,33 @@ use tfjs_ir::prim::reduce::{Extreme, RunningOp};
 use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Limits, Result};
 
-/// An operation along one axis that depends on the order of the elements.
+/// An operation along one axis that depends on the order or size of the elements.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Order {
-    /// Which one.
+    /// The operation.
     pub kind: OrderKind,
     /// `axis`, `keepdims`, `k`, `direction`, `exclusive`, `reverse`, `n`.
     pub params: Params,
 }
 
-/// Which operation.
+/// The operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrderKind {
     /// The position of the largest.
     ArgMax,
     /// The position of the smallest.
     ArgMin,
-    /// The elements, sorted.
+    /// Sorts the elements.
     Sort,
-    /// Where each element of the sorted ones stood.
+    /// The original positions of the sorted elements.
     ArgSort,
-    /// The largest elements, and where they stood.
+    /// The largest elements, and their positions.
     TopK,
-    /// The sum of all up to each element.
+    /// The cumulative sum.
     CumSum,
-    /// The product of all up to each element.
+    /// The cumulative product.
     CumProd,
-    /// The distances of neighbours.
+    /// The differences of neighbours.
     Diff,
 }
 
@@ -97,7 +97,7 @@ impl Order {
     }
 
     fn largest(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Vec<Value>> {
-        // Sorted or not, the largest come first.
+        // The largest elements come first in either case.
         args.inert(&["sorted"]);
         let count = match args.sizes(cx, &["k"], Some(1))?.as_deref() {
             None => Dim::ONE,
@@ -134,7 +134,7 @@ impl Order {
         Limits::check("differences of differences", times as u64, 1 << 10)?;
         for _ in 0..times {
             let length = cx.dims_of(x)[axis];
-            // Of no elements, no distances.
+            // An empty axis has no differences.
             let less = cx.dims().sub(length, Dim::ONE)?;
             let len = cx.dims().max(less, Dim::ZERO)?;
             let start = cx.dims().min(Dim::ONE, length)?;
@@ -145,7 +145,7 @@ impl Order {
         Ok(x)
     }
 
-    /// Over which axis the operation goes if nothing says so: `None` for all elements as a vector.
+    /// The default axis; `None` for all elements, flattened.
     fn default_axis(&self) -> Option<i64> {
         match self.kind {
             OrderKind::Sort | OrderKind::ArgSort | OrderKind::Diff => Some(-1),
@@ -158,7 +158,7 @@ impl LayerDef for Order {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let args = Args::new(&self.params, call);
         let x = args.numbers(cx, &["values", "a"])?.value;
-        // Truth values are ordered as numbers.
+        // Truth values are ordered as 0 and 1.
         let is_bool = cx.ty(x).element == ElementType::Bool;
         let mut x = if is_bool { cx.cast(x, ElementType::I32)? } else { x };
         let rank = cx.ty(x).rank();

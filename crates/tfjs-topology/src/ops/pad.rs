@@ -1,4 +1,4 @@
-//! `Pad`: elements around a tensor, of one value or mirrored.
+//! `Pad`: pads a tensor, with a constant or mirrored elements.
 //!
 //! Reference: `keras.ops.pad`, `tf.pad`.
 
@@ -15,7 +15,7 @@ use tfjs_ir::prim::layout::{Padding, Range};
 use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Result};
 
-/// Elements around each axis.
+/// Pads each axis.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pad {
     /// `pad_width` or `paddings`, `mode`, `constant_values`.
@@ -51,7 +51,7 @@ fn widths(cx: &mut LowerCx<'_>, args: &Args<'_>, rank: usize) -> Result<Vec<(Dim
     }
 }
 
-/// The elements at one end of an axis, mirrored; `edge` elements at the end itself do not count.
+/// The mirrored elements at one end of an axis, without the `edge` elements at the end itself.
 ///
 /// # Errors
 /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for an axis that is too short.
@@ -77,7 +77,7 @@ pub(crate) fn mirrored(
     cx.reverse(part, &[axis]).map(Some)
 }
 
-/// Values around a tensor that are those of another one without dimensions.
+/// Pads a tensor with a scalar, which is itself a value.
 fn around(cx: &mut LowerCx<'_>, x: Value, padding: &[Padding], value: Value) -> Result<Value> {
     let padded = cx.pad(x, padding, 0.0)?;
     let dims = cx.dims_of(x);
@@ -117,7 +117,7 @@ impl LayerDef for Pad {
         let padding: Vec<Padding> = widths.iter().map(|&(low, high)| Padding { low, high, interior: 0 }).collect();
         match (edge, number) {
             (None, Ok(number)) if cx.ty(x).element == ElementType::Bool => {
-                // Truth values are padded as numbers.
+                // Truth values are padded as integers.
                 let numbers = cx.cast(x, ElementType::I32)?;
                 let padded = cx.pad(numbers, &padding, f64::from(u8::from(number != 0.0)))?;
                 x = cx.compare_scalar(CompareOp::Ne, padded, 0.0)?;

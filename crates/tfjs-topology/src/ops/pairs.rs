@@ -1,4 +1,4 @@
-//! Functions of two tensors that consist of others: angles, sums of exponentials, guarded quotients, bits.
+//! Functions of two tensors that are composed of others: angles, sums of exponentials, guarded quotients, bits.
 //!
 //! Reference: `keras.ops.numpy`, `tf.math`, `tf.bitwise`.
 
@@ -20,13 +20,13 @@ use tfjs_manifest::{Error, Result};
 /// A function of two tensors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pair {
-    /// Which one.
+    /// The function.
     pub kind: PairKind,
     /// `equal_nan`.
     pub params: Params,
 }
 
-/// Which function.
+/// The functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PairKind {
     /// The angle of the point `(b, a)`.
@@ -37,43 +37,43 @@ pub enum PairKind {
     LogAddExp2,
     /// `sqrt(a^2 + b^2)`
     Hypot,
-    /// 0 for `a` below 0, 1 above, `b` for 0.
+    /// 0 if `a` is below 0, 1 if above, `b` if it is 0.
     Heaviside,
-    /// The larger; the other one if one is NaN.
+    /// The larger; if one is NaN, the other.
     FMax,
-    /// The smaller; the other one if one is NaN.
+    /// The smaller; if one is NaN, the other.
     FMin,
-    /// The remainder of a division that is cut towards zero.
+    /// The remainder of a division that is truncated towards zero.
     FMod,
-    /// `a / b`, 0 where `b` is 0.
+    /// `a / b`, or 0 if `b` is 0.
     DivideNoNan,
-    /// `a * b`, 0 where `b` is 0.
+    /// `a * b`, or 0 if `b` is 0.
     MultiplyNoNan,
-    /// `a * log(b)`, 0 where `a` is 0.
+    /// `a * log(b)`, or 0 if `a` is 0.
     XLogY,
-    /// `x log(1 + y)`, 0 for an `x` of 0.
+    /// `x log(1 + y)`, or 0 if `x` is 0.
     XLog1PY,
-    /// The quotient; of integers, the next whole number down.
+    /// The quotient; for integers, rounded down.
     OldDivide,
-    /// The quotient, cut towards 0.
+    /// The quotient, truncated towards 0.
     TruncateDivide,
-    /// `a / b`, 0 where `a` is 0.
+    /// `a / b`, or 0 if `a` is 0.
     XDivY,
     /// `a * 2^b`
     LdExp,
-    /// Whether they are equal up to `atol + rtol |b|`.
+    /// Whether they are equal within `atol + rtol |b|`.
     IsClose,
     /// Whether all pairs are close.
     AllClose,
-    /// The bits that both have.
+    /// Bitwise and.
     And,
-    /// The bits that one has.
+    /// Bitwise or.
     Or,
-    /// The bits that exactly one has.
+    /// Bitwise exclusive or.
     Xor,
-    /// The bits moved up.
+    /// Shifts bits to the left.
     LeftShift,
-    /// The bits moved down; the sign stays.
+    /// Shifts bits to the right; the sign is kept.
     RightShift,
     /// The cross entropy of labels and the sigmoid of logits.
     SigmoidCrossEntropy,
@@ -113,14 +113,14 @@ impl FromOpConfig for Pair {
     }
 }
 
-/// The value, or 0 where another one is 0.
+/// The value, or 0 if `other` is 0.
 fn unless_zero(cx: &mut LowerCx<'_>, other: Value, value: Value) -> Result<Value> {
     let zero = cx.compare_scalar(CompareOp::Eq, other, 0.0)?;
     let nothing = cx.scalar_like(value, 0.0)?;
     cx.select(zero, nothing, value)
 }
 
-/// `a / b`, and something finite where `b` is 0.
+/// `a / b`, or a finite number if `b` is 0.
 fn guarded_quotient(cx: &mut LowerCx<'_>, a: Value, b: Value) -> Result<Value> {
     let zero = cx.compare_scalar(CompareOp::Eq, b, 0.0)?;
     let one = cx.scalar_like(b, 1.0)?;
@@ -139,7 +139,7 @@ fn log_add_exp(cx: &mut LowerCx<'_>, a: Value, b: Value) -> Result<Value> {
     cx.add(largest, more)
 }
 
-/// `a` where `b` is NaN and the other way round; otherwise the larger or the smaller.
+/// If one is NaN, the other; otherwise the larger or the smaller.
 fn without_nan(cx: &mut LowerCx<'_>, op: BinaryOp, a: Value, b: Value) -> Result<Value> {
     if !cx.ty(a).element.is_float() {
         return cx.binary(op, a, b);
@@ -189,7 +189,7 @@ impl Pair {
         let allowed = cx.binary_scalar(BinaryOp::Add, size, absolute)?;
         let near = cx.compare(CompareOp::Le, distance, allowed)?;
         let same = cx.compare(CompareOp::Eq, a, b)?;
-        // Next to an infinity, everything is within what is allowed.
+        // With an infinite tolerance, everything would be close.
         let finite = cx.unary(UnaryOp::IsFinite, allowed)?;
         let near = cx.binary(BinaryOp::And, near, finite)?;
         let close = cx.binary(BinaryOp::Or, near, same)?;
@@ -296,7 +296,7 @@ impl LayerDef for Pair {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let args = Args::new(&self.params, call);
         let operands = match self.kind {
-            // What follows the two are numbers.
+            // The arguments after the first two are numbers.
             PairKind::IsClose | PairKind::AllClose if call.args.len() > 2 => {
                 let two = Call { args: call.args[..2].to_vec(), kwargs: Vec::new() };
                 Args::new(&self.params, &two).operands(cx, 0)?

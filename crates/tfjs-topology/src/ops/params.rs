@@ -1,5 +1,5 @@
 //! Parameters and constants of operations. Keras 3 writes parameters into the configuration, Keras 2 into
-//! every call; constants stand where tensors may.
+//! every call; constants may replace tensors.
 
 use crate::config::{Config, FromJson, expected};
 use crate::lower::{LowerCx, element};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use tfjs_ir::{Array, Data, ElementType};
 use tfjs_manifest::{Error, Result, Shape};
 
-/// What the configuration of an operation says.
+/// The configuration of an operation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Params(Map<String, Value>);
 
@@ -18,17 +18,17 @@ impl Params {
         self.0.iter().filter(|(_, value)| !value.is_null()).map(|(key, _)| key.as_str())
     }
 
-    /// The value of a key; null is absent.
+    /// The value of a key; null counts as absent.
     pub fn configured(&self, key: &str) -> Option<&Value> {
         self.0.get(key).filter(|value| !value.is_null())
     }
 
-    /// Whether a key stands in the configuration without a value.
+    /// Whether a key of the configuration is null.
     pub fn is_null(&self, key: &str) -> bool {
         self.0.get(key).is_some_and(Value::is_null)
     }
 
-    /// Everything in the configuration.
+    /// Reads the whole configuration.
     pub fn read(config: &Config<'_>) -> Self {
         config.map().keys().for_each(|key| config.inert(&[key]));
         Params(config.map().clone())
@@ -48,21 +48,21 @@ impl FromJson for Numbers {
     }
 }
 
-/// Numbers that stand where a tensor may.
+/// Numbers in place of a tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Constant {
-    /// The shape; a bare number has none.
+    /// The shape; a bare number is a scalar.
     pub shape: Shape,
     /// The numbers, in row-major order.
     pub values: Vec<f64>,
-    /// What they are: truth values, whole numbers, or others.
+    /// Their type: truth values, integers, or floating point.
     pub dtype: ValueType,
-    /// Whether they take the type of the tensor they meet, where that can hold them.
+    /// Whether they take the type of the tensor they are combined with, if that can represent them.
     pub weak: bool,
 }
 
 impl Constant {
-    /// A number, a truth value, nested lists of them, or an array as Keras 3 writes it.
+    /// Reads a number, a truth value, nested lists of them, or an array in the form of Keras 3.
     ///
     /// # Errors
     /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for anything else.
@@ -132,7 +132,7 @@ fn collect(
     Ok(())
 }
 
-/// The type of two operands' result: the one that can hold both.
+/// The type that can represent both operands.
 pub(crate) fn promote(a: ValueType, b: ValueType) -> ValueType {
     let rank = |t: ValueType| match t {
         ValueType::Bool => 0,
@@ -143,17 +143,17 @@ pub(crate) fn promote(a: ValueType, b: ValueType) -> ValueType {
     if rank(a) >= rank(b) { a } else { b }
 }
 
-/// The type of sums and products of a type: truth values are counted.
+/// The type of sums and products of a type: truth values become integers.
 pub(crate) fn summed(dtype: ValueType) -> ValueType {
     if dtype == ValueType::Bool { ValueType::Int32 } else { dtype }
 }
 
-/// The type in which two operands meet. A weak operand, a constant without a type of its own, takes the other's type
-/// where that can hold it.
+/// The common type of two operands. A weak operand, which is a constant without a type of its own, takes the other's
+/// type if that can represent it.
 pub(crate) fn meeting((a, a_weak): (ValueType, bool), (b, b_weak): (ValueType, bool)) -> ValueType {
     let kind = |t: ValueType| if t == ValueType::Int64 { ValueType::Int32 } else { t };
     match (a_weak, b_weak) {
-        // A weak whole number does not widen an integer.
+        // A weak integer does not widen an integer type.
         (true, false) if promote(kind(a), kind(b)) == kind(b) => b,
         (false, true) if promote(kind(a), kind(b)) == kind(a) => a,
         _ => promote(a, b),

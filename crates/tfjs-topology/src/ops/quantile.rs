@@ -1,4 +1,5 @@
-//! Quantiles along axes: the value that a given share of the elements is below. The median and percentiles are quantiles.
+//! Quantiles along axes: the value below which a given share of the elements lies. Median and percentiles are
+//! quantiles.
 //!
 //! Reference: `keras.ops.quantile`, `keras.ops.median`, `keras.ops.nanquantile`.
 
@@ -19,18 +20,18 @@ use tfjs_manifest::{Error, Result};
 /// A quantile.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quantile {
-    /// What shares are given as.
+    /// The form of the shares.
     pub share: Share,
-    /// Whether NaN is left out.
+    /// Whether NaN is ignored.
     pub skips_nan: bool,
     /// `axis`, `method`, `keepdims`, `q`.
     pub params: Params,
 }
 
-/// How a share of the elements is given.
+/// The form of a share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
-    /// It is a half.
+    /// Always 0.5.
     Half,
     /// From 0 to 1.
     Part,
@@ -53,7 +54,7 @@ impl FromOpConfig for Quantile {
     }
 }
 
-/// What a share that falls between two elements is.
+/// The value for a share between two elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Method {
     Linear,
@@ -77,13 +78,13 @@ impl Method {
     }
 }
 
-/// The elements of a row that a share falls on: positions, and how much the first of them counts.
+/// The elements of a row that a share falls between: positions, and the weight of the first.
 struct Places {
     first: Value,
     second: Option<(Value, Value)>,
 }
 
-/// A function of the place among `last` and its rounding, in 64-bit integers.
+/// Rounds a position and clamps it to `last`, as 64-bit integers.
 fn rounded(cx: &mut LowerCx<'_>, op: UnaryOp, place: Value, last: Value) -> Result<Value> {
     let whole = cx.unary(op, place)?;
     let whole = cx.cast(whole, ElementType::I64)?;
@@ -92,7 +93,7 @@ fn rounded(cx: &mut LowerCx<'_>, op: UnaryOp, place: Value, last: Value) -> Resu
     cx.binary_scalar(BinaryOp::Max, whole, 0.0)
 }
 
-/// Where a place `share * last` falls.
+/// The elements for the position `share * last`.
 fn places(cx: &mut LowerCx<'_>, method: Method, place: Value, last: Value) -> Result<Places> {
     let one = |first| Ok(Places { first, second: None });
     match method {
@@ -119,7 +120,7 @@ fn places(cx: &mut LowerCx<'_>, method: Method, place: Value, last: Value) -> Re
     }
 }
 
-/// As [`places`], for shares that are numbers among as many elements as are known: in double precision.
+/// As [`places`], for known shares of a known number of elements: in double precision.
 fn known_places(cx: &mut LowerCx<'_>, method: Method, shares: &[f64], length: usize) -> Result<Places> {
     let last = length.saturating_sub(1) as f64;
     let inside = |place: f64| place.clamp(0.0, last);
@@ -152,7 +153,7 @@ fn known_places(cx: &mut LowerCx<'_>, method: Method, shares: &[f64], length: us
     Ok(Places { first, second: Some((second, weights)) })
 }
 
-/// The elements of each row `x [.., n]` at these places, of which `[k]` are those of every row and `[.., k]` each row's.
+/// The elements of each row `x [.., n]` at these positions: `[k]` for all rows, or `[.., k]` for each row.
 fn looked_up(cx: &mut LowerCx<'_>, x: Value, places: Value) -> Result<Value> {
     let dims = cx.dims_of(x);
     let last = dims.len() - 1;
@@ -170,7 +171,7 @@ fn looked_up(cx: &mut LowerCx<'_>, x: Value, places: Value) -> Result<Value> {
     cx.gather(all, place, 0, Bounds::Clamp)
 }
 
-/// Weighted means of the elements at two places.
+/// Weighted means of the elements at two positions.
 fn elements(cx: &mut LowerCx<'_>, sorted: Value, places: Places) -> Result<Value> {
     let first = looked_up(cx, sorted, places.first)?;
     let Some((second, weight)) = places.second else { return Ok(first) };
@@ -183,14 +184,14 @@ fn elements(cx: &mut LowerCx<'_>, sorted: Value, places: Places) -> Result<Value
 }
 
 impl Quantile {
-    /// The shares, as numbers where they are known, and as a vector; and whether they were several.
+    /// The shares, as numbers if they are known, and as a vector; and whether there are several.
     fn shares(&self, cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<(Option<Vec<f64>>, Value, bool)> {
         let scale = if self.share == Share::Percent { 100.0 } else { 1.0 };
         if self.share == Share::Half {
             let half = cx.scalar(ElementType::F32, 0.5)?;
             return Ok((Some(vec![0.5]), cx.reshape(half, &[Dim::ONE])?, false));
         }
-        // Shares are of single precision before anything is computed with them.
+        // Shares are rounded to single precision before they are used.
         let known = args.constant(&["q"], Some(1))?;
         let known = known.map(|known| known.values.iter().map(|&q| f64::from(q as f32 / scale)).collect());
         let shares = args.value(cx, &["q"], Some(1))?.ok_or_else(|| missing(&["q"]))?;
@@ -203,13 +204,14 @@ impl Quantile {
         }
     }
 
-    /// What a share between two elements is.
+    /// The method for a share between two elements.
     fn method(&self, cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Method> {
         let method = Method::read(args)?;
         if (self.share, self.skips_nan) != (Share::Part, false) || method == Method::Linear {
             return Ok(method);
         }
-        // Keras's node of `quantile` does not hand its method on, and its other quantiles do: we compute what it computes.
+        // Keras's node of `quantile` ignores its method, unlike those of the other quantiles. The result must equal
+        // Keras's.
         let name = cx.current_layer().map_or(String::new(), |layer| layer.name.clone());
         cx.warn(format!("operation `{name}`: Keras computes the method `linear` whatever `method` says"));
         Ok(Method::Linear)
@@ -254,7 +256,7 @@ impl Quantile {
             }
         };
         let found = elements(cx, sorted, places)?;
-        // NaN stands behind all numbers.
+        // NaN is sorted after all numbers.
         let end = cx.dims().sub(dims[last], Dim::ONE)?;
         let largest = cx.columns(sorted, end, Dim::ONE)?;
         let nan = cx.unary(UnaryOp::IsNan, largest)?;
@@ -276,7 +278,7 @@ impl LayerDef for Quantile {
         if axes.contains(&0) || several {
             cx.mixes_batch();
         }
-        // The axes as one, the last.
+        // Merge the axes and move them to the end.
         let others: Vec<usize> = (0..rank).filter(|axis| !axes.contains(axis)).collect();
         let order: Vec<usize> = others.iter().chain(&axes).copied().collect();
         let dims = cx.dims_of(x);

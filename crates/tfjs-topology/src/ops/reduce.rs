@@ -1,6 +1,6 @@
 //! Sums, means, extremes over axes.
 //!
-//! Reference: `keras.ops.mean` and its relatives, `tf.reduce_mean` and its.
+//! Reference: `keras.ops.mean`, `tf.reduce_mean`, and their relatives.
 
 use super::FromOpConfig;
 use super::args::{Args, is_integer, to_type};
@@ -18,20 +18,20 @@ use tfjs_manifest::{Error, Result};
 /// A reduction over some axes, or all of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reduce {
-    /// Which one.
+    /// The reduction.
     pub kind: ReduceKind,
     /// `axis`, `keepdims`.
     pub params: Params,
 }
 
-/// Which reduction.
+/// The reductions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReduceKind {
     /// The sum.
     Sum,
     /// The mean.
     Mean,
-    /// The mean; of integers, cut to one.
+    /// The mean; for integers, truncated to an integer.
     IntegerMean,
     /// The largest.
     Max,
@@ -39,9 +39,9 @@ pub enum ReduceKind {
     Min,
     /// The product.
     Prod,
-    /// Whether one is not zero.
+    /// Whether any is nonzero.
     Any,
-    /// Whether none is zero.
+    /// Whether all are nonzero.
     All,
 }
 
@@ -63,7 +63,7 @@ impl FromOpConfig for Reduce {
 }
 
 impl ReduceKind {
-    /// The reduction of values of a type, and the type in which it is computed.
+    /// The reduction for values of a type, and the type in which it is computed.
     fn op(self, dtype: ValueType) -> (ReduceOp, ValueType) {
         match (self, dtype) {
             (ReduceKind::Any, _) | (ReduceKind::Max, ValueType::Bool) => (ReduceOp::Any, ValueType::Bool),

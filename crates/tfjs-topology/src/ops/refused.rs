@@ -1,7 +1,7 @@
-//! Operations that are known and not supported, and what to do instead. By the class names of Keras 3, the functions of
-//! TensorFlow without their homes, and the operations of its graphs.
+//! Known operations that are not supported, with advice. They are listed by the class names of Keras 3, the functions
+//! of TensorFlow without their modules, and the operations of its graphs.
 
-/// Names of operations, and why they are refused.
+/// Names of operations, and why they are not supported.
 const REFUSED: &[(&[&str], &str)] = &[
     (
         &[
@@ -34,7 +34,7 @@ const REFUSED: &[(&[&str], &str)] = &[
             "PartitionedCall",
             "StatefulPartitionedCall",
         ],
-        "it calls a function of Python, which is not in the file; write it as a layer or with operations on whole tensors",
+        "it calls a Python function, which is not in the file; write it as a layer or with operations on whole tensors",
     ),
     (
         &[
@@ -55,11 +55,11 @@ const REFUSED: &[(&[&str], &str)] = &[
             "sets.intersection",
             "edit_distance",
         ],
-        "the shape of its result follows from data; multiply by a mask, or take it out of the model",
+        "the shape of its result depends on data; multiply by a mask, or compute it outside the model",
     ),
     (
         &["segment_sum", "segment_mean", "segment_max", "segment_min", "segment_prod"],
-        "the number of segments follows from data; use `unsorted_segment_sum` and its relatives with `num_segments`",
+        "the number of segments depends on data; use `unsorted_segment_sum` and its relatives with `num_segments`",
     ),
     (
         &[
@@ -76,7 +76,7 @@ const REFUSED: &[(&[&str], &str)] = &[
             "NonMaxSuppressionV5",
             "CombinedNonMaxSuppression",
         ],
-        "which boxes are left follows from data; let the model end with all boxes and scores, and choose behind it",
+        "which boxes are left depends on data; let the model output all boxes and scores, and select after it",
     ),
     (
         &[
@@ -90,7 +90,7 @@ const REFUSED: &[(&[&str], &str)] = &[
             "CTCGreedyDecoder",
             "CTCBeamSearchDecoder",
         ],
-        "losses and decoders of sequences belong behind the model; let it end with the probabilities",
+        "sequence losses and decoders are not part of a model here; let it output the probabilities",
     ),
     (
         &[
@@ -142,7 +142,7 @@ const REFUSED: &[(&[&str], &str)] = &[
             "dct",
             "idct",
         ],
-        "of complex tensors, the transforms `fft`, `ifft`, `rfft`, `irfft`, `stft` and their `abs`, `real`, `imag` and `angle` are supported",
+        "the supported operations on complex tensors are `fft`, `ifft`, `rfft`, `irfft`, `stft`, `abs`, `real`, `imag` and `angle`",
     ),
     (
         &[
@@ -162,7 +162,7 @@ const REFUSED: &[(&[&str], &str)] = &[
             "RandomUniformInt",
             "Multinomial",
         ],
-        "it draws random numbers, and an operation without a seed of its own gives others in every framework; use a layer for it",
+        "it draws random numbers, which differ between frameworks if it has no seed of its own; use a layer for it",
     ),
     (
         &[
@@ -185,7 +185,7 @@ const REFUSED: &[(&[&str], &str)] = &[
             "cosine_distance",
             "log_loss",
         ],
-        "losses and measures belong behind the model, not into it",
+        "losses and metrics are not supported inside a model; compute them after it",
     ),
     (
         &[
@@ -218,7 +218,7 @@ const REFUSED: &[(&[&str], &str)] = &[
             "Zeta",
             "Polygamma",
         ],
-        "this function is not written yet; compute it before the model, or ask for it",
+        "this function is not implemented yet; compute it before the model, or request it",
     ),
     (
         &[
@@ -257,7 +257,7 @@ const REFUSED: &[(&[&str], &str)] = &[
     ),
 ];
 
-/// Why an operation of this name is refused, and what to do; `None` for one that nobody knows.
+/// Why an operation is not supported, and what to do; `None` for an unknown one.
 pub(crate) fn why(name: &str) -> Option<&'static str> {
     REFUSED.iter().find(|(names, _)| names.contains(&name)).map(|&(_, why)| why)
 }
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_supported_is_not_refused() {
+    fn supported_operations_are_not_refused() {
         for name in crate::ops::OPS {
             assert_eq!(why(name), None, "`{name}`");
         }

@@ -1,4 +1,4 @@
-//! Values put into places: into zeros, into a copy of a tensor, by segment, as a block.
+//! Scatters values by index: into zeros, into a copy of a tensor, by segment, as a block.
 //!
 //! Reference: `tf.scatter_nd`, `tf.tensor_scatter_nd_update`, `tf.math.unsorted_segment_sum` and their relatives;
 //! `keras.ops.scatter`, `keras.ops.scatter_update`, `keras.ops.slice_update`, `keras.ops.segment_sum`.
@@ -18,23 +18,23 @@ use tfjs_ir::prim::layout::{Padding, Range};
 use tfjs_ir::{Dim, ElementType, Loop, Value};
 use tfjs_manifest::{Error, Result};
 
-/// Values put into places.
+/// Scatters values by index.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scatter {
-    /// Where, and what becomes of what is there.
+    /// The destination, and how values are combined.
     pub kind: ScatterKind,
     /// `shape`, `reduction`, `num_segments`.
     pub params: Params,
 }
 
-/// What becomes of several values in one place.
+/// How several values at one index are combined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Combine {
-    /// The last one stays.
+    /// The last one replaces the others.
     Replace,
     /// Their sum.
     Add,
-    /// What is there without them.
+    /// They are subtracted from the existing value.
     Subtract,
     /// Their product.
     Multiply,
@@ -44,22 +44,22 @@ pub enum Combine {
     Min,
     /// Their mean.
     Mean,
-    /// Their sum over the root of their number.
+    /// Their sum divided by the square root of their number.
     MeanOfRoots,
 }
 
-/// Where values go.
+/// The destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScatterKind {
-    /// Into zeros of a shape that is given.
+    /// Zeros of a given shape.
     Zeros,
-    /// Into a tensor, as `reduction` says.
+    /// A tensor; `reduction` selects the combination.
     Update,
-    /// Into a tensor.
+    /// A tensor.
     Into(Combine),
-    /// A block, from one position on.
+    /// A block of a tensor, from one position on.
     Block,
-    /// Into one row for each segment.
+    /// One row for each segment.
     Segments(Combine),
 }
 
@@ -87,23 +87,23 @@ impl FromOpConfig for Scatter {
     }
 }
 
-/// The same positions. A position that is not below `rows` fails when the model runs.
+/// The same indices. An index that is not below `rows` is an error when the model runs.
 fn checked(cx: &mut LowerCx<'_>, places: Value, rows: Dim) -> Result<Value> {
     let own = cx.iota(0, &[rows], ElementType::I64)?;
     cx.gather(own, places, 0, Bounds::Error)
 }
 
-/// A condition for each row, as it broadcasts to rows of this rank.
+/// A condition for each row, in a shape that broadcasts to rows of this rank.
 fn for_rows(cx: &mut LowerCx<'_>, condition: Value, rank: usize) -> Result<Value> {
     let mut dims = cx.dims_of(condition);
     dims.resize(rank, Dim::ONE);
     cx.reshape(condition, &dims)
 }
 
-/// Rows with others put into some of their places; of several in one place, the last stays.
+/// Replaces some rows; of several for one index, the last is used.
 fn replaced(cx: &mut LowerCx<'_>, base: Value, places: Value, rows: Value) -> Result<Value> {
     let count = cx.dims_of(places)[0];
-    // Sorted by place, the last of equal ones stands before another place.
+    // After a stable sort, the last of equal indices is followed by a different one.
     let (places, order) = cx.sort(places, 0, false)?;
     let rows = cx.gather(rows, order, 0, Bounds::Clamp)?;
     let next = cx.pad(places, &[Padding { low: Dim::ZERO, high: Dim::ONE, interior: 0 }], -1.0)?;
@@ -125,7 +125,7 @@ fn replaced(cx: &mut LowerCx<'_>, base: Value, places: Value, rows: Value) -> Re
     cx.select(touched, put, base)
 }
 
-/// Rows combined with those in their places, one after the other.
+/// Combines rows with those at their indices, one after the other.
 fn one_by_one(cx: &mut LowerCx<'_>, op: BinaryOp, base: Value, places: Value, rows: Value) -> Result<Value> {
     let (length, dims) = (cx.dims_of(places)[0], cx.dims_of(base));
     let mut column = vec![Dim::ONE; dims.len()];
@@ -142,7 +142,7 @@ fn one_by_one(cx: &mut LowerCx<'_>, op: BinaryOp, base: Value, places: Value, ro
     Ok(finals[0])
 }
 
-/// Rows put into places of others: `base [k, ..]`, `places [n]`, `rows [n, ..]`.
+/// Puts rows into others: `base [k, ..]`, `places [n]`, `rows [n, ..]`.
 fn put(cx: &mut LowerCx<'_>, how: Combine, base: Value, places: Value, rows: Value) -> Result<Value> {
     match how {
         Combine::Replace => replaced(cx, base, places, rows),
@@ -154,11 +154,13 @@ fn put(cx: &mut LowerCx<'_>, how: Combine, base: Value, places: Value, rows: Val
         Combine::Multiply => one_by_one(cx, BinaryOp::Mul, base, places, rows),
         Combine::Max => one_by_one(cx, BinaryOp::Max, base, places, rows),
         Combine::Min => one_by_one(cx, BinaryOp::Min, base, places, rows),
-        Combine::Mean | Combine::MeanOfRoots => Err(Error::bug("a mean of what is there and what is put")),
+        Combine::Mean | Combine::MeanOfRoots => {
+            Err(Error::bug("scattered values cannot be averaged with existing ones"))
+        }
     }
 }
 
-/// What is put into a tensor of these dimensions, at `indices [.., k]` of its first `k` axes.
+/// Puts values into a tensor, at `indices [.., k]` of its first `k` axes.
 fn at_indices(cx: &mut LowerCx<'_>, how: Combine, base: Value, indices: Value, updates: Value) -> Result<Value> {
     let indices = integers(cx, indices)?;
     let indices = cx.cast(indices, ElementType::I64)?;
@@ -180,7 +182,7 @@ fn at_indices(cx: &mut LowerCx<'_>, how: Combine, base: Value, indices: Value, u
         return Err(Error::malformed(message));
     }
     cx.mixes_batch();
-    // SIZE: a rank.
+    // SIZE: the rank.
     let mut parts = Vec::with_capacity(depth);
     for part in 0..depth {
         let start = cx.number(part);
@@ -199,7 +201,7 @@ fn at_indices(cx: &mut LowerCx<'_>, how: Combine, base: Value, indices: Value, u
     cx.reshape(result, &dims)
 }
 
-/// Truth values are put as numbers.
+/// Truth values are scattered as integers.
 fn as_numbers(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
     if cx.ty(x).element == ElementType::Bool { cx.cast(x, ElementType::I32) } else { Ok(x) }
 }
@@ -233,7 +235,7 @@ fn into_tensor(cx: &mut LowerCx<'_>, args: &Args<'_>, how: Combine) -> Result<Va
     to_type(cx, value, dtype)
 }
 
-/// How `reduction` says that values are combined.
+/// The combination that `reduction` selects.
 fn reduction(args: &Args<'_>) -> Result<Combine> {
     match args.opt::<String>(&["reduction"], Some(3))?.as_deref() {
         None => Ok(Combine::Replace),
@@ -245,7 +247,7 @@ fn reduction(args: &Args<'_>) -> Result<Combine> {
     }
 }
 
-/// A block of a tensor, replaced. Its first position is moved so that it is inside.
+/// Replaces a block of a tensor. Its position is clamped so that the block is inside.
 fn block(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     let base = args.need_value(cx, &["inputs", "operand"], Some(0))?;
     let starts = args.need_value(cx, &["start_indices"], Some(1))?;
@@ -293,8 +295,8 @@ fn block(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     }
 }
 
-/// What is in a segment without values.
-fn of_nothing(how: Combine, element: ElementType) -> f64 {
+/// The value of an empty segment.
+fn empty_segment(how: Combine, element: ElementType) -> f64 {
     match (how, element) {
         (Combine::Multiply, _) => 1.0,
         (Combine::Max, ElementType::I32) => f64::from(i32::MIN),
@@ -307,7 +309,7 @@ fn of_nothing(how: Combine, element: ElementType) -> f64 {
     }
 }
 
-/// Rows combined by the segment each is in. What is in no segment, by a number below 0, is left out.
+/// Combines rows by segment. Rows with a negative segment are ignored.
 fn segments(cx: &mut LowerCx<'_>, args: &Args<'_>, how: Combine) -> Result<Value> {
     let data = args.need_value(cx, &["data"], Some(0))?;
     let ids = args.need_value(cx, &["segment_ids"], Some(1))?;
@@ -315,7 +317,7 @@ fn segments(cx: &mut LowerCx<'_>, args: &Args<'_>, how: Combine) -> Result<Value
     let count = match args.sizes(cx, &["num_segments"], Some(2))?.as_deref() {
         Some(&[count]) if !sorted && cx.at_least(count, Dim::ZERO) => count,
         None => {
-            let message = "the number of segments follows from data, which is not supported: give `num_segments`";
+            let message = "the number of segments depends on data, which is not supported: give `num_segments`";
             return Err(Error::unsupported(message));
         }
         _ => return Err(Error::malformed("expected a number of segments of at least 0").at_json("num_segments")),
@@ -332,7 +334,7 @@ fn segments(cx: &mut LowerCx<'_>, args: &Args<'_>, how: Combine) -> Result<Value
     let rows = merged(cx, data, of_ids.len())?;
     let total = cx.dims_of(rows)[0];
     let ids = cx.reshape(ids, &[total])?;
-    // What is left out goes to a row behind the last.
+    // Ignored rows are added to an extra last row.
     let nowhere = cx.size(count, ElementType::I64)?;
     let without = cx.compare_scalar(CompareOp::Lt, ids, 0.0)?;
     let ids = cx.select(without, nowhere, ids)?;
@@ -341,7 +343,7 @@ fn segments(cx: &mut LowerCx<'_>, args: &Args<'_>, how: Combine) -> Result<Value
     let element = cx.ty(rows).element;
     let mut into = cx.dims_of(rows);
     into[0] = more;
-    let base = cx.full(element, &into, of_nothing(how, element))?;
+    let base = cx.full(element, &into, empty_segment(how, element))?;
     let averages = matches!(how, Combine::Mean | Combine::MeanOfRoots);
     let value = put(cx, if averages { Combine::Add } else { how }, base, ids, rows)?;
     let value = cx.slice_axis(value, 0, Range { start: Dim::ZERO, len: count, step: 1 })?;
@@ -403,7 +405,7 @@ mod tests {
 
     #[test]
     fn refuses() {
-        let message = "the number of segments follows from data, which is not supported: give `num_segments`";
+        let message = "the number of segments depends on data, which is not supported: give `num_segments`";
         refused("SegmentSum", json!(["f:?,3", "i:?"]), message);
         let message = "segments of shape [?,3] do not fit values of shape [?,2]";
         refused_with("SegmentSum", json!({"num_segments": 4}), json!(["f:?,2", "i:?,3"]), message);

@@ -1,4 +1,4 @@
-//! Where values stand among others: in sorted ones, in bins, among the largest; and how many are in each bin.
+//! Positions of values among others: in sorted sequences, in bins, among the largest; and counts for each bin.
 //!
 //! Reference: `keras.ops.searchsorted`, `keras.ops.digitize`, `keras.ops.histogram`, `keras.ops.in_top_k`,
 //! `keras.ops.isin`; `tf.searchsorted`, `tf.math.bincount`, `tf.histogram_fixed_width`, `tf.math.confusion_matrix`.
@@ -19,43 +19,43 @@ use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Result};
 
-/// A search, or a count by places.
+/// A search, or a count by position.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Search {
-    /// Which one.
+    /// The search.
     pub kind: SearchKind,
     /// `side`, `bins`, `range`, `k`, `invert`, `minlength`, `maxlength`, `dtype`.
     pub params: Params,
 }
 
-/// Which search.
+/// The searches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SearchKind {
-    /// How many of a sorted sequence stand before each value.
+    /// The number of elements of a sorted sequence before each value.
     Sorted,
-    /// In which bin each value is.
+    /// The bin of each value.
     Bins,
-    /// How many values there are of each whole number from 0 on.
+    /// The number of occurrences of each integer from 0 on.
     Count,
-    /// How many values are in each of several bins, and where those begin and end.
+    /// The number of values in each bin, and the bounds of the bins.
     Histogram,
-    /// How many values are in each of several bins of one width.
+    /// The number of values in each bin of equal width.
     FixedHistogram,
-    /// In which of several bins of one width each value is.
+    /// The bin of each value, among bins of equal width.
     FixedBins,
-    /// Whether the target of each row is among the largest. Keras has the targets first.
+    /// Whether the target of each row is among its largest predictions. Targets come first, as in Keras.
     InTopK,
-    /// The same with the predictions first.
+    /// The same, with predictions first.
     InTopKOfPredictions,
     /// Whether each value is among others.
     Among,
-    /// How often each class was taken for each other.
+    /// The confusion matrix: how often each class was predicted for each class.
     Confusion,
-    /// Where each number of a permutation stands.
+    /// The inverse of a permutation.
     Inverted,
-    /// Positions as an index for each axis: as many results.
+    /// Flat positions as an index for each axis, each a separate result.
     Unraveled,
-    /// The same as one result.
+    /// The same as a single result.
     UnraveledTogether,
     /// Whether each element is at least the one before it.
     Ascending,
@@ -88,20 +88,20 @@ impl FromOpConfig for Search {
     }
 }
 
-/// Two values in the type in which they meet.
+/// Casts two values to their common type.
 fn together(cx: &mut LowerCx<'_>, a: Value, b: Value, weak: [bool; 2]) -> Result<(Value, Value)> {
     let dtype = meeting((value_type(cx.ty(a).element), weak[0]), (value_type(cx.ty(b).element), weak[1]));
     Ok((to_type(cx, a, dtype)?, to_type(cx, b, dtype)?))
 }
 
-/// Whether the two arguments are numbers that take the type of a tensor.
+/// Whether each of the two arguments is a constant that takes the type of a tensor.
 fn weak_pair(args: &Args<'_>, first: &[&'static str], second: &[&'static str]) -> Result<[bool; 2]> {
     let weak = [args.constant(first, Some(0))?, args.constant(second, Some(1))?];
     Ok(weak.map(|constant| constant.is_some_and(|constant| constant.weak)))
 }
 
-/// How many of `sorted [.., n]` stand before each of `values [.., m]`, or at it too. One sorted sequence without other
-/// axes is that of all values.
+/// The number of elements of `sorted [.., n]` before each of `values [.., m]`, or also equal to it. A single sorted
+/// sequence is used for all values.
 fn before(cx: &mut LowerCx<'_>, sorted: Value, values: Value, or_equal: bool) -> Result<Value> {
     let (line, of) = (cx.ty(sorted).rank(), cx.ty(values).rank());
     let values = cx.insert_axis(values, of)?;
@@ -149,7 +149,7 @@ fn digitized(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     before(cx, bins, x, true)
 }
 
-/// A number that says how many there are of something.
+/// The value of an argument that is a count.
 fn count(cx: &mut LowerCx<'_>, args: &Args<'_>, name: &'static str, position: Option<usize>) -> Result<Option<Dim>> {
     match args.sizes(cx, &[name], position)?.as_deref() {
         None => Ok(None),
@@ -158,7 +158,7 @@ fn count(cx: &mut LowerCx<'_>, args: &Args<'_>, name: &'static str, position: Op
     }
 }
 
-/// How many times each whole number up to a length is there; larger ones and such below 0 are left out.
+/// The number of occurrences of each integer up to a length; larger and negative ones are ignored.
 fn counted(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     let x = args.need_value(cx, &["arr", "x"], Some(0))?;
     let weights = args.value(cx, &["weights"], Some(1))?;
@@ -166,7 +166,7 @@ fn counted(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     let length = match (least, most) {
         (Some(least), Some(most)) if least == most => most,
         _ => {
-            let message = "the number of bins follows from data, which is not supported: give `minlength` and \
+            let message = "the number of bins depends on data, which is not supported: give `minlength` and \
                            `maxlength` of the same number, or sum the rows of `one_hot`";
             return Err(Error::unsupported(message));
         }
@@ -196,7 +196,7 @@ fn counted(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     cx.reduce(if binary { ReduceOp::Max } else { ReduceOp::Sum }, rows, &[last], false)
 }
 
-/// The two ends of what a histogram counts.
+/// The two ends of a histogram.
 fn ends(cx: &mut LowerCx<'_>, args: &Args<'_>, name: &'static str, x: Value) -> Result<Option<(Value, Value)>> {
     let Some(range) = args.value(cx, &[name], Some(1))? else { return Ok(None) };
     if cx.ty(range).rank() != 1 || cx.known_dim(cx.ty(range).dims[0]) != Some(2) {
@@ -252,7 +252,7 @@ fn histogram(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Vec<Value>> {
     Ok(vec![cx.reduce(ReduceOp::Sum, rows, &[0], false)?, edges])
 }
 
-/// Bins of one width; what is outside counts as the first or the last.
+/// Bins of equal width; values outside belong to the first or the last one.
 fn fixed_bins(cx: &mut LowerCx<'_>, args: &Args<'_>, counts: bool) -> Result<Value> {
     let x = args.numbers(cx, &["values"])?.value;
     let x = cx.to_float(x)?;
@@ -280,7 +280,8 @@ fn fixed_bins(cx: &mut LowerCx<'_>, args: &Args<'_>, counts: bool) -> Result<Val
     cx.reduce(ReduceOp::Sum, rows, &[0], false)
 }
 
-/// Whether fewer than `k` classes are above the target, which is a class, and all predictions are finite.
+/// Whether fewer than `k` classes score higher than the target, the target is a valid class, and all predictions are
+/// finite.
 fn in_top_k(cx: &mut LowerCx<'_>, args: &Args<'_>, predictions_first: bool) -> Result<Value> {
     let positions = if predictions_first { (1, 0) } else { (0, 1) };
     let targets = args.need_value(cx, &["targets"], Some(positions.0))?;
@@ -329,7 +330,7 @@ fn confusion(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     let labels = args.need_value(cx, &["labels"], Some(0))?;
     let predictions = args.need_value(cx, &["predictions"], Some(1))?;
     let Some(classes) = count(cx, args, "num_classes", Some(2))? else {
-        let message = "the number of classes follows from data, which is not supported: give `num_classes`";
+        let message = "the number of classes depends on data, which is not supported: give `num_classes`";
         return Err(Error::unsupported(message));
     };
     let weights = args.value(cx, &["weights"], Some(3))?;
@@ -352,7 +353,7 @@ fn confusion(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     to_type(cx, value, dtype)
 }
 
-/// An index for each axis of a shape, of positions in a row-major order.
+/// Converts flat row-major positions to an index for each axis of a shape.
 fn unraveled(cx: &mut LowerCx<'_>, args: &Args<'_>, together: bool) -> Result<Vec<Value>> {
     let indices = args.need_value(cx, &["indices"], Some(0))?;
     let shape = args.sizes(cx, &["shape", "dims"], Some(1))?.ok_or_else(|| missing(&["shape"]))?;
@@ -452,7 +453,7 @@ mod tests {
 
     #[test]
     fn refuses() {
-        let message = "the number of bins follows from data, which is not supported: give `minlength` and `maxlength` of \
+        let message = "the number of bins depends on data, which is not supported: give `minlength` and `maxlength` of \
                        the same number, or sum the rows of `one_hot`";
         refused("Bincount", json!(["i:?"]), message);
         let message = "values of shape [3] are not to be found in sequences of shape [?,3]";

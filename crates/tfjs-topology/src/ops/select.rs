@@ -1,4 +1,4 @@
-//! `Cast`, `ConvertToTensor`, `ZerosLike`, `OnesLike`, `LogicalNot`, `Where`: values made or chosen.
+//! `Cast`, `ConvertToTensor`, `ZerosLike`, `OnesLike`, `LogicalNot`, `Where`: conversions and selections.
 //!
 //! Reference: `keras.ops.cast` and its relatives.
 
@@ -15,19 +15,19 @@ use tfjs_ir::Dim;
 use tfjs_ir::prim::elementwise::{CompareOp, UnaryOp};
 use tfjs_manifest::{Error, Result};
 
-/// Values of a tensor made anew.
+/// Makes values from those of a tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Make {
-    /// How.
+    /// How the values are made.
     pub kind: MakeKind,
     /// `dtype`.
     pub params: Params,
 }
 
-/// How values are made.
+/// How values are made from those of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MakeKind {
-    /// The same values in another type.
+    /// Casts to another type.
     Cast,
     /// Zeros.
     Zeros,
@@ -35,11 +35,11 @@ pub enum MakeKind {
     Ones,
     /// Whether each value is zero.
     Not,
-    /// The same bits as another type.
+    /// Reinterprets the bits as another type.
     View,
     /// The real part.
     Real,
-    /// The same with the imaginary part negated.
+    /// The complex conjugate.
     Conjugate,
 }
 
@@ -51,7 +51,7 @@ impl FromOpConfig for Make {
             }
             "Real" => MakeKind::Real,
             "Conj" | "Conjugate" => MakeKind::Conjugate,
-            // Nothing is said of what is in a tensor that is empty; TensorFlow has zeros.
+            // The content of an empty tensor is unspecified; TensorFlow uses zeros.
             "ZerosLike" | "EmptyLike" => MakeKind::Zeros,
             "View" => MakeKind::View,
             "OnesLike" => MakeKind::Ones,
@@ -76,7 +76,7 @@ impl LayerDef for Make {
         if self.kind == MakeKind::Cast && args.opt::<String>(&["dtype"], Some(1))?.as_deref() == Some("complex64") {
             return Ok(vec![super::complex::of_real(cx, input.value)?]);
         }
-        // A hint is no order, and nothing is sparse or unequal in the batch.
+        // A type hint is optional, and tensors are never sparse or ragged.
         args.inert(&["dtype_hint", "sparse", "ragged", "optimize", "message", "variable", "shape"]);
         let made = if self.kind == MakeKind::Not { None } else { sizes::dtype(&args, &["dtype"], Some(1))? };
         let dtype = made.unwrap_or(value_type(cx.ty(input.value).element));
@@ -108,7 +108,7 @@ impl LayerDef for Make {
 /// `condition ? a : b`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Where {
-    /// Nothing that is known.
+    /// No known keys.
     pub params: Params,
 }
 
@@ -145,10 +145,10 @@ impl LayerDef for Where {
     }
 }
 
-/// The first of several values whose condition holds, or another.
+/// Selects the first of several values whose condition holds, or a default.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choose {
-    /// Nothing that is known.
+    /// No known keys.
     pub params: Params,
 }
 

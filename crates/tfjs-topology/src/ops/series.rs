@@ -1,5 +1,5 @@
-//! Sequences and series: each turned up to its length, running logarithms of sums, areas, correlations, products of
-//! matrices' blocks, common divisors.
+//! Sequences and series: reversal up to a length, cumulative log-sum-exp, areas, correlations, Kronecker products,
+//! common divisors.
 //!
 //! Reference: `tf.reverse_sequence`, `tf.math.cumulative_logsumexp`; `keras.ops.trapezoid`, `keras.ops.kron`,
 //! `keras.ops.vander`, `keras.ops.corrcoef`, `keras.ops.correlate`, `keras.ops.gcd`.
@@ -24,34 +24,34 @@ use tfjs_manifest::{Error, Result};
 /// An operation on sequences.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    /// Which one.
+    /// The operation.
     pub kind: SeriesKind,
     /// `axis`, `exclusive`, `reverse`, `seq_axis`, `batch_axis`, `dx`, `N`, `increasing`, `mode`.
     pub params: Params,
 }
 
-/// Which operation.
+/// The operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SeriesKind {
-    /// The first elements of each entry from the last to the first.
+    /// Reverses the first elements of each entry, up to its length.
     Reverse,
-    /// The logarithm of the sum of powers up to each element.
+    /// The cumulative log-sum-exp.
     LogSumExp,
-    /// The area under the lines between the elements.
+    /// The area by the trapezoidal rule.
     Trapezoid,
-    /// Every element of the first times all of the second.
+    /// The Kronecker product.
     Kronecker,
-    /// The powers of each element.
+    /// The powers of each element (a Vandermonde matrix).
     Powers,
-    /// How rows vary together.
+    /// The correlation coefficients of rows.
     Correlation,
-    /// Sums of products with another, shifted.
+    /// The cross-correlation of two vectors.
     Correlate,
-    /// The largest number that divides both.
+    /// The greatest common divisor.
     Gcd,
-    /// The smallest number that both divide.
+    /// The least common multiple.
     Lcm,
-    /// A polynomial of each element, the highest power first.
+    /// The value of a polynomial at each element, highest power first.
     Polynomial,
 }
 
@@ -89,7 +89,7 @@ fn reversed(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     let lengths = integers(cx, lengths)?;
     let lengths = cx.cast(lengths, ElementType::I64)?;
     let lengths = cx.insert_axis(lengths, 1)?;
-    // The batch first, then the time.
+    // Move the batch first, then the time.
     let mut order = vec![batch, time];
     order.extend((0..dims.len()).filter(|&axis| axis != batch && axis != time));
     let turned = cx.transpose(x, &order)?;
@@ -137,7 +137,7 @@ fn running_log_sum(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     }
     let mut dims = cx.dims_of(x);
     let length = dims.remove(axis);
-    // The logarithm of nothing: TensorFlow has the lowest number there is.
+    // The result for an empty sum: TensorFlow uses the lowest float32.
     let kind = cx.ty(x).element;
     let nothing = cx.full(kind, &dims, f64::from(f32::MIN))?;
     let over = Loop { carries: &[nothing], sequences: &[x], invariants: &[], length, axis, reverse };
@@ -148,7 +148,7 @@ fn running_log_sum(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     Ok(collected[0])
 }
 
-/// The elements from the second on, and those up to the last but one.
+/// All elements except the first, and all except the last.
 fn neighbours(cx: &mut LowerCx<'_>, x: Value, axis: usize) -> Result<(Value, Value)> {
     let length = cx.dims_of(x)[axis];
     let less = cx.dims().sub(length, Dim::ONE)?;
@@ -196,7 +196,7 @@ fn area(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     cx.reduce(ReduceOp::Sum, parts, &[axis], false)
 }
 
-/// Two tensors in the type that holds both.
+/// Two tensors in their common type.
 fn both(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<(Value, Value)> {
     let operands = args.operands(cx, 0)?;
     Ok((operands.a.value, operands.b.value))
@@ -209,7 +209,7 @@ fn kronecker(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     let rank = of_a.len().max(of_b.len());
     for dims in [&mut of_a, &mut of_b] {
         let more = rank - dims.len();
-        // SIZE: a rank.
+        // SIZE: the rank.
         dims.splice(..0, vec![Dim::ONE; more]);
     }
     let apart_a: Vec<Dim> = of_a.iter().flat_map(|&dim| [dim, Dim::ONE]).collect();
@@ -308,9 +308,9 @@ fn correlate(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     cx.slice_axis(out, 0, Range { start, len, step: 1 })
 }
 
-/// The largest common divisor, by Euclid.
+/// The greatest common divisor, by Euclid's algorithm.
 fn gcd(cx: &mut LowerCx<'_>, a: Value, b: Value) -> Result<Value> {
-    // As many steps as two neighbours of Fibonacci's numbers take that fit the type.
+    // The most steps occur for neighbouring Fibonacci numbers, here the largest that fit the type.
     let most = if cx.ty(a).element == ElementType::I64 { 92 } else { 46 };
     let (of_a, of_b) = (cx.dims_of(a), cx.dims_of(b));
     let dims = cx.broadcast_shapes(&of_a, &of_b)?;
@@ -328,7 +328,7 @@ fn gcd(cx: &mut LowerCx<'_>, a: Value, b: Value) -> Result<Value> {
 
 fn polynomial(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     let coefficients = match args.positional() {
-        // Keras 2 writes each item of a first argument that is a list as an argument.
+        // Keras 2 writes a list in the first argument as one argument for each item.
         items @ [_, _, ..] if args.keyword(&["x"]).is_some() => args.all(cx, items)?,
         _ => args.values(cx, &["coeffs"], 0)?,
     };
@@ -352,7 +352,7 @@ fn common(cx: &mut LowerCx<'_>, args: &Args<'_>, multiple: bool) -> Result<Value
     if !multiple {
         return Ok(divisor);
     }
-    // What is divided by 0 is 0.
+    // A division by 0 gives 0.
     let (a, b) = (cx.unary(UnaryOp::Abs, a)?, cx.unary(UnaryOp::Abs, b)?);
     let part = cx.binary(BinaryOp::FloorDiv, b, divisor)?;
     cx.mul(a, part)

@@ -1,4 +1,4 @@
-//! Several tensors as one, or as many: grids of coordinates, stacks along named axes, sums of many.
+//! Operations on several tensors: coordinate grids, stacks along fixed axes, sums.
 //!
 //! Reference: `keras.ops.meshgrid`, `keras.ops.hstack`, `keras.ops.append`; `tf.add_n`.
 
@@ -16,30 +16,30 @@ use tfjs_manifest::{Error, Result};
 /// An operation on several tensors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Several {
-    /// Which one.
+    /// The operation.
     pub kind: SeveralKind,
     /// `axis`, `indexing`.
     pub params: Params,
 }
 
-/// Which operation.
+/// The operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SeveralKind {
-    /// Joined along axis 1, vectors along their only one.
+    /// Concatenates along axis 1; vectors along their only axis.
     Columns,
-    /// Joined along axis 1, after vectors became columns.
+    /// Concatenates along axis 1, with vectors as columns.
     AsColumns,
-    /// Joined along axis 0, after vectors became rows.
+    /// Concatenates along axis 0, with vectors as rows.
     Rows,
-    /// Joined along axis 2, after smaller ranks were given it.
+    /// Concatenates along axis 2, which is added to tensors of lower rank.
     Depths,
-    /// The second behind the first along an axis, or all elements of both.
+    /// Concatenates two tensors along an axis, or all their elements, flattened.
     Append,
-    /// The coordinates of a grid, a result for each vector.
+    /// The coordinates of a grid, one result for each vector.
     Grid,
-    /// Their sum.
+    /// The sum.
     Sum,
-    /// They themselves.
+    /// The tensors themselves.
     Each,
 }
 
@@ -61,7 +61,7 @@ impl FromOpConfig for Several {
     }
 }
 
-/// A value with at least `rank` axes, as numpy's `atleast_2d` and `atleast_3d` add them.
+/// A value of rank `rank` or more, with axes added as in NumPy's `atleast_2d` and `atleast_3d`.
 fn at_least_rank(cx: &mut LowerCx<'_>, x: Value, rank: usize) -> Result<Value> {
     let dims = match (&cx.dims_of(x)[..], rank) {
         ([], _) => vec![Dim::ONE; rank],
@@ -73,7 +73,7 @@ fn at_least_rank(cx: &mut LowerCx<'_>, x: Value, rank: usize) -> Result<Value> {
     cx.reshape(x, &dims)
 }
 
-/// Values joined along an axis, all of the type that holds them.
+/// Concatenates values along an axis, in their common type.
 fn joined(cx: &mut LowerCx<'_>, values: &[Value], axis: usize) -> Result<Value> {
     if values.iter().any(|&value| axis >= cx.ty(value).rank()) {
         return Err(Error::malformed(format!("tensors without an axis {axis} cannot be joined along it")));
@@ -84,7 +84,7 @@ fn joined(cx: &mut LowerCx<'_>, values: &[Value], axis: usize) -> Result<Value> 
     cx.concat(values, axis)
 }
 
-/// The coordinates of the grid of some vectors.
+/// The coordinates of the grid of several vectors.
 fn grid(cx: &mut LowerCx<'_>, args: &Args<'_>, vectors: &[Value]) -> Result<Vec<Value>> {
     let indexing: String = args.or(&["indexing"], None, "xy".to_string())?;
     let swapped = match indexing.as_str() {
@@ -93,7 +93,7 @@ fn grid(cx: &mut LowerCx<'_>, args: &Args<'_>, vectors: &[Value]) -> Result<Vec<
         other => return Err(Error::malformed(format!("expected `xy` or `ij`, found `{other}`")).at_json("indexing")),
     };
     cx.mixes_batch();
-    // The axis along which a vector runs.
+    // The grid axis of a vector.
     let axis_of = |place: usize| if swapped && place < 2 { 1 - place } else { place };
     let mut dims = vec![Dim::ONE; vectors.len()];
     let mut lines = Vec::with_capacity(vectors.len());

@@ -1,6 +1,6 @@
-//! `Reshape`, `Transpose`, `Squeeze`, `ExpandDims`, `Tile`: the same values in another arrangement.
+//! `Reshape`, `Transpose`, `Squeeze`, `ExpandDims`, `Tile`: rearrangements.
 //!
-//! Reference: `keras.ops.reshape` and its relatives. Unlike the layers of these names, they see the batch.
+//! Reference: `keras.ops.reshape` and its relatives. Unlike the layers of these names, they include the batch.
 
 use super::FromOpConfig;
 use super::args::Args;
@@ -17,24 +17,24 @@ use tfjs_manifest::{Error, Result};
 /// A rearrangement of one tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rearrange {
-    /// Which one.
+    /// The rearrangement.
     pub kind: RearrangeKind,
     /// `newshape`, `axes`, `axis`, `repeats`.
     pub params: Params,
 }
 
-/// Which rearrangement.
+/// The rearrangements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RearrangeKind {
-    /// The same order in other dimensions, one of which may be -1.
+    /// Changes the dimensions, one of which may be -1.
     Reshape,
-    /// The axes in another order.
+    /// Permutes the axes.
     Transpose,
-    /// Without axes of length 1.
+    /// Removes axes of length 1.
     Squeeze,
-    /// With new axes of length 1.
+    /// Adds axes of length 1.
     ExpandDims,
-    /// Repeated along every axis.
+    /// Repeats along every axis.
     Tile,
 }
 
@@ -53,7 +53,7 @@ impl FromOpConfig for Rearrange {
 }
 
 impl Rearrange {
-    /// What the rearrangement makes of sizes: a number and a vector of one are the same.
+    /// Whether the result of rearranging sizes still consists of sizes: a scalar or a vector does.
     fn keeps_sizes(&self, cx: &LowerCx<'_>, result: Value) -> bool {
         self.kind != RearrangeKind::Tile && cx.ty(result).rank() <= 1
     }
@@ -80,7 +80,7 @@ fn transpose(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
 fn squeeze(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
     let given = args.axes(cx, &["axis", "squeeze_dims"], Some(1), x)?;
     let mut dims = cx.dims_of(x);
-    // Without axes, those known to have length 1 go; the batch is not known when a model is made.
+    // By default, axes whose length is known to be 1 are removed; the batch is not known when a model is built.
     let axes = given.unwrap_or_else(|| (1..dims.len()).filter(|&axis| dims[axis] == Dim::ONE).collect());
     for &axis in axes.iter().rev() {
         if cx.same(dims[axis], Dim::ONE).is_none() {
@@ -107,12 +107,12 @@ fn expand_dims(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value>
     cx.reshape(x, &dims)
 }
 
-/// Each axis is repeated as a new axis in front of it.
+/// Repeats each axis through a new axis before it.
 fn tile(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
     let Some(mut repeats) = args.sizes(cx, &["repeats", "multiples"], Some(1))? else {
         return Err(Error::malformed("missing `repeats`"));
     };
-    // Numpy aligns the shorter of the two at the end; TensorFlow writes as many as there are axes.
+    // NumPy aligns the shorter of the two at the end; TensorFlow requires one number for each axis.
     let mut dims = cx.dims_of(x);
     let rank = dims.len().max(repeats.len());
     dims.splice(..0, vec![Dim::ONE; rank - dims.len()]);
@@ -136,7 +136,7 @@ fn tile(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
     cx.reshape(x, &tiled)
 }
 
-/// The dimensions that a target shape asks for; -1 is the one that follows from the others.
+/// The dimensions of a target shape; -1 is computed from the others.
 fn target_dims(cx: &mut LowerCx<'_>, x: Value, mut target: Vec<Dim>) -> Result<Vec<Dim>> {
     let text = sizes::text(cx, &target);
     let misfit = |cx: &LowerCx<'_>| Error::malformed(format!("shape {} cannot become {text}", cx.shape(x)));
@@ -156,7 +156,7 @@ fn target_dims(cx: &mut LowerCx<'_>, x: Value, mut target: Vec<Dim>) -> Result<V
     Ok(target)
 }
 
-/// How often one number of elements is contained in another; `None` if it is not a whole number of times.
+/// The quotient of two numbers of elements; `None` if it is not a whole number.
 fn quotient(cx: &mut LowerCx<'_>, elements: Dim, part: Dim) -> Result<Option<Dim>> {
     if part == Dim::ZERO {
         return Ok(None);
@@ -179,7 +179,7 @@ impl LayerDef for Rearrange {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let args = Args::new(&self.params, call);
         let input = match self.kind {
-            // What is repeated may be numbers; how often is a tensor then.
+            // The repeated operand may be numbers, if the repeats are a tensor.
             RearrangeKind::Tile => KerasTensor::from(args.first_value(cx, &["x", "input"], &["multiples"])?),
             _ => args.subject(&[])?.clone(),
         };
@@ -244,7 +244,7 @@ mod tests {
         let message = "shape [2,3] cannot become [-1, 4]";
         refused_with("Reshape", json!({"newshape": [-1, 4]}), json!(["f:2,3"]), message);
         refused_with("Reshape", json!({"newshape": [-1, -1]}), json!(["f:?,3"]), "shape [?,3] cannot become [-1, -1]");
-        let message = "axes [0, 0] are no order of the axes of shape [?,3]";
+        let message = "axes [0, 0] are not a permutation of the axes of shape [?,3]";
         refused_with("Transpose", json!({"axes": [0, 0]}), json!(["f:?,3"]), message);
         let message = "axis 1 of shape [?,3] does not have length 1";
         refused_with("Squeeze", json!({"axis": 1}), json!(["f:?,3"]), message);

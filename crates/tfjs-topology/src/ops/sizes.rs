@@ -1,4 +1,4 @@
-//! Sizes: integers that a graph computes from the shapes of its tensors, which stand where numbers may.
+//! Sizes: integers that a graph computes from the shapes of its tensors, and that may be used instead of numbers.
 //!
 //! Reference: `tf.shape`, `keras.ops.shape`. A size may be negative: `x[:, -tf.shape(y)[1]:]`.
 
@@ -20,20 +20,20 @@ use tfjs_manifest::{Error, Result};
 /// The dimensions of a tensor as integers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shape {
-    /// What of them.
+    /// The result.
     pub kind: ShapeKind,
     /// `out_type`.
     pub params: Params,
 }
 
-/// What is told of the dimensions.
+/// What is returned of the dimensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShapeKind {
-    /// All, as a vector.
+    /// All dimensions, as a vector.
     Each,
     /// Their product.
     Elements,
-    /// How many there are.
+    /// Their number.
     Rank,
 }
 
@@ -68,45 +68,45 @@ impl LayerDef for Shape {
                 cx.size(dims[0], element(dtype))?
             }
         };
-        // The size of the batch says what else is in it.
+        // The result depends on the size of the batch, and so on its other entries.
         cx.mixes_batch();
         args.finish(cx);
         Ok(vec![KerasTensor { sizes: Some(dims), ..KerasTensor::from(value) }])
     }
 }
 
-/// A parameter that names a type.
+/// A parameter that is a type.
 ///
 /// # Errors
-/// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a type nobody knows.
+/// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an unknown type.
 pub(crate) fn dtype(args: &Args<'_>, names: &[&'static str], position: Option<usize>) -> Result<Option<ValueType>> {
     let Some(name) = args.opt::<String>(names, position)? else { return Ok(None) };
     let known = ValueType::from_keras(&name).filter(|&t| t != ValueType::String);
     known.map(Some).ok_or_else(|| Error::unsupported(format!("unknown `dtype` `{name}`")))
 }
 
-/// A number, which may be negative.
+/// A constant, which may be negative.
 ///
 /// # Errors
-/// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for one that is too large.
+/// [`Kind::Limit`](tfjs_manifest::Kind::Limit) if it is too large.
 pub(crate) fn number(cx: &mut LowerCx<'_>, n: i64) -> Result<Dim> {
     let magnitude = cx.dims().number(n.unsigned_abs());
     if n < 0 { cx.dims().sub(Dim::ZERO, magnitude) } else { Ok(magnitude) }
 }
 
-/// One number or a list of them.
+/// Reads one number or a list of them.
 ///
 /// # Errors
-/// What is no whole number.
+/// Anything that is not an integer.
 pub(crate) fn of_json(cx: &mut LowerCx<'_>, value: &Json) -> Result<Vec<Dim>> {
     let Numbers(numbers) = Numbers::from_json(value)?;
     numbers.into_iter().map(|n| number(cx, n)).collect()
 }
 
-/// The sizes an argument consists of; `None` if a tensor's numbers follow from data.
+/// The sizes in an argument; `None` if a tensor's numbers depend on data.
 ///
 /// # Errors
-/// What is no whole number.
+/// Anything that is not an integer.
 pub(crate) fn of_arg(cx: &mut LowerCx<'_>, arg: &Arg<KerasTensor>) -> Result<Option<Vec<Dim>>> {
     match arg {
         Arg::Tensor(tensor) => Ok(tensor.sizes.clone()),
@@ -116,7 +116,7 @@ pub(crate) fn of_arg(cx: &mut LowerCx<'_>, arg: &Arg<KerasTensor>) -> Result<Opt
     }
 }
 
-/// The sizes that several arguments consist of, one after the other.
+/// The sizes in several arguments, concatenated.
 ///
 /// # Errors
 /// As [`of_arg`].
@@ -132,12 +132,12 @@ pub(crate) fn of_args(cx: &mut LowerCx<'_>, args: &[Arg<KerasTensor>]) -> Result
     Ok(Some(sizes))
 }
 
-/// Whether a shape can have this many sizes. A longer vector is data like any other, and its numbers are not tracked.
+/// Whether a shape can have this many sizes. A longer vector is treated as data, and its numbers are not tracked.
 pub(crate) fn is_few(cx: &LowerCx<'_>, sizes: usize) -> bool {
     sizes as u64 <= cx.limits().rank
 }
 
-/// The sizes a constant is, if it is a whole number or a list of them.
+/// The sizes in a constant, if it is an integer or a list of integers.
 pub(crate) fn of_constant(cx: &mut LowerCx<'_>, constant: &Constant) -> Option<Vec<Dim>> {
     if constant.shape.dims().len() > 1 || !is_few(cx, constant.values.len()) {
         return None;
@@ -145,7 +145,7 @@ pub(crate) fn of_constant(cx: &mut LowerCx<'_>, constant: &Constant) -> Option<V
     constant.values.iter().map(|&x| number(cx, x as i64).ok()).collect()
 }
 
-/// Arithmetic of sizes, which broadcast as vectors do. `None` where the result is no expression of dimensions.
+/// Arithmetic on sizes, which broadcast like vectors. `None` if the result is not an expression of dimensions.
 pub(crate) fn binary(cx: &mut LowerCx<'_>, kind: BinaryKind, a: &[Dim], b: &[Dim]) -> Option<Vec<Dim>> {
     let length = match (a.len(), b.len()) {
         (a, b) if a == b => a,
@@ -179,7 +179,7 @@ fn of_pair(cx: &mut LowerCx<'_>, kind: BinaryKind, a: Dim, b: Dim) -> Option<Dim
     }
 }
 
-/// Whether sizes compare so, as 0 and 1. `None` where it is not known before the model runs.
+/// The result of comparing sizes, as 0 and 1. `None` if it is not known before the model runs.
 pub(crate) fn compared(cx: &mut LowerCx<'_>, op: CompareOp, a: &[Dim], b: &[Dim]) -> Option<Vec<Dim>> {
     let differences = binary(cx, BinaryKind::Subtract, a, b)?;
     let truth = |difference| {
@@ -204,7 +204,7 @@ pub(crate) fn compared(cx: &mut LowerCx<'_>, op: CompareOp, a: &[Dim], b: &[Dim]
     differences.into_iter().map(truth).collect()
 }
 
-/// Chooses each size from `a` or `b` by a condition that is 1 or 0.
+/// Selects each size from `a` or `b` by a condition that is 1 or 0.
 pub(crate) fn chosen(conditions: &[Dim], a: &[Dim], b: &[Dim]) -> Option<Vec<Dim>> {
     let length = conditions.len().max(a.len()).max(b.len());
     let at = |sizes: &[Dim], i: usize| match sizes {
@@ -220,7 +220,7 @@ pub(crate) fn chosen(conditions: &[Dim], a: &[Dim], b: &[Dim]) -> Option<Vec<Dim
     (0..length).map(of).collect()
 }
 
-/// Sizes as messages show them: numbers, `?` for everything else.
+/// Sizes as shown in messages: numbers, `?` for everything else.
 pub(crate) fn text(cx: &LowerCx<'_>, sizes: &[Dim]) -> String {
     let sizes: Vec<String> = sizes.iter().map(|&size| cx.program().dims.display(size)).collect();
     format!("[{}]", sizes.join(", "))
@@ -235,7 +235,7 @@ mod tests {
 
     /// A TensorFlow function called with `first` and keyword arguments.
     fn call<'a>(name: &'a str, function: &str, first: Value, kwargs: Value) -> Layer<'a> {
-        // Keras 2 writes one entry for each item of a first argument that is a list.
+        // Keras 2 writes a list in the first argument as one entry for each item.
         let node = if first.is_array() { first } else { json!([first, 0, 0, kwargs]) };
         (name, "TFOpLambda", json!({"function": function}), json!([node]))
     }
@@ -352,7 +352,7 @@ mod tests {
         let to_other = json!([all, {"start": null, "stop": ["time", 0, 0], "step": null}]);
         let layers = [shape("s", "y"), item("time", "s", json!(1)), item("part", "x", to_other)];
         check_type(&two, &layers, "f32[batch,min(x.1,y.1),4]");
-        // All of `x` if `y` has no steps, as `x[:, -0:]` is.
+        // All of `x` if `y` has no steps, because `x[:, -0:]` is all of it.
         let from_end = json!([all, {"start": ["minus", 0, 0], "stop": null, "step": null}]);
         let layers = [
             shape("s", "y"),
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_that_nobody_knows_are_reported() {
+    fn unknown_arguments_are_reported() {
         let layers = [
             call("y", "math.add", json!("x"), json!({"y": 1.0, "name": "sum", "foo": 3, "bar": null})),
             call("z", "reshape", json!("y"), json!({"shape": [-1, 2], "order": "F"})),

@@ -1,6 +1,6 @@
-//! `GetItem`: `x[:, 1:]`, `x[..., 0, None]`, as Python's brackets take it.
+//! `GetItem`: Python's subscripts, such as `x[:, 1:]` and `x[..., 0, None]`.
 //!
-//! Reference: numpy's basic indexing; `SlicingOpLambda` in Keras 2.
+//! Reference: NumPy's basic indexing; `SlicingOpLambda` in Keras 2.
 
 use super::FromOpConfig;
 use super::args::{Args, missing};
@@ -18,20 +18,20 @@ use tfjs_manifest::{Error, Result};
 /// A part of a tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GetItem {
-    /// How the part is written.
+    /// The form in which the part is written.
     pub kind: SliceKind,
-    /// The brackets, if the configuration has them.
+    /// The subscripts, if they are in the configuration.
     pub params: Params,
 }
 
-/// How a part of a tensor is written.
+/// The form in which a part of a tensor is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SliceKind {
-    /// As brackets.
+    /// Subscripts.
     Brackets,
-    /// As the first elements and the lengths, one for each axis; -1 is what is left.
+    /// Starts and lengths, one for each axis; a length of -1 is the rest of the axis.
     Lengths,
-    /// As starts, ends and steps, with bits for what is left out.
+    /// Starts, ends and steps, with bit masks for absent ones.
     Strided,
 }
 
@@ -46,12 +46,12 @@ impl FromOpConfig for GetItem {
     }
 }
 
-/// One item between the brackets.
+/// One subscript.
 #[derive(Clone, Copy, Debug)]
 enum Item {
     /// A new axis of length 1.
     New,
-    /// All axes that no other item is for.
+    /// All axes without a subscript.
     Ellipsis,
     /// One element.
     At(Dim),
@@ -59,18 +59,18 @@ enum Item {
     Slice { start: Option<Dim>, stop: Option<Dim>, step: i64 },
 }
 
-/// What is taken of an axis.
+/// The part of an axis that is taken.
 #[derive(Clone, Copy, Debug)]
 struct Part {
-    /// The elements, after the axis was turned if it is.
+    /// The elements, after the axis is reversed if necessary.
     range: Range,
-    /// Whether the axis is taken from its end.
+    /// Whether the axis is reversed.
     turned: bool,
-    /// Whether the axis goes.
+    /// Whether the axis is removed.
     removed: bool,
 }
 
-/// The items between the brackets.
+/// Reads the subscripts.
 fn items(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Vec<Item>> {
     let arg = args.keyword(&["slice_spec", "key"]).or(args.positional().get(1));
     match arg {
@@ -83,7 +83,7 @@ fn items(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Vec<Item>> {
     }
 }
 
-/// The items that starts and lengths mean.
+/// Converts starts and lengths to subscripts.
 fn of_lengths(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Vec<Item>> {
     let starts = args.sizes(cx, &["start_indices", "begin"], Some(1))?.ok_or_else(|| missing(&["begin"]))?;
     let lengths = args.sizes(cx, &["shape", "size"], Some(2))?.ok_or_else(|| missing(&["size"]))?;
@@ -108,7 +108,7 @@ fn of_lengths(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Vec<Ite
     Ok(items)
 }
 
-/// The items that starts, ends and steps mean, with bits for what is left out.
+/// Converts starts, ends and steps, with bit masks for absent ones, to subscripts.
 fn of_strides(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Vec<Item>> {
     let starts = args.sizes(cx, &["begin"], Some(1))?.ok_or_else(|| missing(&["begin"]))?;
     let stops = args.sizes(cx, &["end"], Some(2))?.ok_or_else(|| missing(&["end"]))?;
@@ -194,10 +194,10 @@ fn step(value: &Json) -> Result<i64> {
     }
 }
 
-/// An index that may count from the end, as one that counts from the start: `index + length` if it is negative.
+/// Converts an index that may count from the end: to `index + length` if it is negative.
 ///
-/// Whether a size is negative may be unknown. Then the sum is multiplied by what is 1 for a negative size and 0 for
-/// others.
+/// Whether a size is negative may be unknown. The length is then multiplied by an expression that is 1 for a negative
+/// size and 0 otherwise.
 fn from_start(cx: &mut LowerCx<'_>, index: Dim, length: Dim) -> Result<Dim> {
     let dims = cx.dims();
     let below = dims.sub(Dim::ZERO, index)?;
@@ -207,7 +207,7 @@ fn from_start(cx: &mut LowerCx<'_>, index: Dim, length: Dim) -> Result<Dim> {
     dims.add(index, shift)
 }
 
-/// An index that may count from the end, as a place between the start and the end of an axis.
+/// Converts an index that may count from the end, and clamps it to the axis.
 ///
 /// # Errors
 /// As [`Dims`](tfjs_ir::Dims).
@@ -222,7 +222,7 @@ impl Part {
         Part { range: Range { start: Dim::ZERO, len: length, step: 1 }, turned: false, removed: false }
     }
 
-    /// One element.
+    /// Takes one element.
     fn at(cx: &mut LowerCx<'_>, index: Dim, length: Dim) -> Result<Self> {
         let start = from_start(cx, index, length)?;
         let last = cx.dims().sub(length, Dim::ONE)?;
@@ -234,7 +234,7 @@ impl Part {
         Ok(Part { range: Range { start, len: Dim::ONE, step: 1 }, turned: false, removed: true })
     }
 
-    /// `start:stop:step` with Python's rules. What goes backwards is a slice of the axis turned around.
+    /// `start:stop:step` with Python's rules. A slice with a negative step is a slice of the reversed axis.
     fn slice(cx: &mut LowerCx<'_>, [start, stop]: [Option<Dim>; 2], step: i64, length: Dim) -> Result<Self> {
         let turned = step < 0;
         let mut place = |index: Option<Dim>, default: Dim| -> Result<Dim> {
@@ -249,7 +249,7 @@ impl Part {
         let (start, stop) = (place(start, Dim::ZERO)?, place(stop, length)?);
         let dims = cx.dims();
         let stop = dims.min(stop, length)?;
-        // At most `stop`, because a start before the first element counts as the first. A start past the end makes it
+        // At most `stop`, because a start before the first element is clamped to it. A start past the end makes it
         // negative.
         let distance = dims.sub(stop, start)?;
         let distance = dims.min(distance, stop)?;
@@ -262,7 +262,7 @@ impl Part {
     }
 }
 
-/// What is taken of each axis, and where new axes stand among those that stay.
+/// The part of each axis, and the positions of new axes among those that are kept.
 struct Brackets {
     parts: Vec<Part>,
     new: Vec<usize>,
@@ -302,7 +302,7 @@ impl Brackets {
         Ok(brackets)
     }
 
-    /// Whether the first axis is not the batch any more, or not all of it.
+    /// Whether the first axis is no longer the batch, or only a part of it.
     fn mix_batch(&self, lengths: &[Dim]) -> bool {
         let whole =
             |(part, &length): (&Part, &Dim)| !part.removed && !part.turned && part.range == Part::whole(length).range;
@@ -324,7 +324,7 @@ impl Brackets {
         cx.reshape(x, &dims)
     }
 
-    /// The sizes that are left of a vector of them.
+    /// Applies the subscripts to a vector of sizes.
     fn sizes(&self, cx: &LowerCx<'_>, sizes: &[Dim]) -> Option<Vec<Dim>> {
         let [Part { range, turned, .. }] = self.parts[..] else { return None };
         let (start, len) = (cx.known_dim(range.start)?, cx.known_dim(range.len)?);

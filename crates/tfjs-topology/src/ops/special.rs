@@ -1,4 +1,4 @@
-//! Special functions by approximations that are right to single precision: inverses of the error function and of the
+//! Special functions by approximations that are accurate to single precision: inverses of the error function and of the
 //! normal distribution, the logarithm of the gamma function and its derivative, modified Bessel functions.
 //!
 //! Reference: `keras.ops.erfinv`; `tf.math.ndtri`, `tf.math.lgamma`, `tf.math.digamma`, `tf.math.bessel_i0e`.
@@ -17,16 +17,16 @@ use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp, UnaryOp};
 use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_manifest::{Error, Result};
 
-/// A special function of each element.
+/// An elementwise special function.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Special {
-    /// Which one.
+    /// The function.
     pub kind: SpecialKind,
-    /// Nothing that is known.
+    /// No known keys.
     pub params: Params,
 }
 
-/// Which function.
+/// The functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpecialKind {
     /// The inverse of `erf`.
@@ -35,7 +35,7 @@ pub enum SpecialKind {
     ErfcInv,
     /// The inverse of the normal distribution function.
     NdtrI,
-    /// The logarithm of the size of the gamma function.
+    /// The logarithm of the absolute value of the gamma function.
     LGamma,
     /// Its derivative.
     Digamma,
@@ -96,7 +96,7 @@ fn chebyshev(cx: &mut LowerCx<'_>, x: Value, coefficients: &[f64]) -> Result<Val
     cx.binary_scalar(BinaryOp::Mul, difference, 0.5)
 }
 
-/// Coefficients above and below of a fraction, the highest power first.
+/// The coefficients of numerator and denominator, highest power first.
 type Fraction = (&'static [f64], &'static [f64]);
 
 const MIDDLE: Fraction = (
@@ -173,7 +173,7 @@ fn fraction(cx: &mut LowerCx<'_>, x: Value, (above, below): Fraction) -> Result<
     cx.div(above, below)
 }
 
-/// The inverse of the normal distribution function, of a share and what is left to 1.
+/// The inverse of the normal distribution function, of `p` with `rest = 1 - p`.
 fn ndtri(cx: &mut LowerCx<'_>, p: Value, rest: Value) -> Result<Value> {
     // exp(-2)
     const EDGE: f64 = 0.135_335_283_236_612_7;
@@ -186,7 +186,7 @@ fn ndtri(cx: &mut LowerCx<'_>, p: Value, rest: Value) -> Result<Value> {
         let cube = cx.mul(y, square)?;
         let more = cx.mul(cube, ratio)?;
         let sum = cx.add(y, more)?;
-        // The root of 2 pi.
+        // sqrt(2 pi)
         cx.binary_scalar(BinaryOp::Mul, sum, 2.506_628_274_631_000_7)?
     };
     let tail = {
@@ -234,9 +234,9 @@ const LANCZOS: [f64; 8] = [
     1.505_632_735_149_311_6e-7,
 ];
 
-/// What the gamma function and its derivative have in common, for `x >= 0.5` or its mirror image.
+/// Common terms of the gamma function and its derivative, for `x >= 0.5` or its reflection.
 struct Lanczos {
-    /// Whether the mirror image is meant.
+    /// Whether the reflection is used.
     mirrored: Value,
     /// `x - 1`
     z: Value,
@@ -285,7 +285,7 @@ fn lgamma(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
     let main = cx.mul(factor, lanczos.log_t)?;
     let main = cx.binary_scalar(BinaryOp::Add, main, 0.5 * (2.0 * PI).ln())?;
     let value = cx.add(main, log_sum)?;
-    // Of the mirror image: log(pi / |sin(pi x)|) less.
+    // For the reflection, subtract the result from log(pi / |sin(pi x)|).
     let size = cx.unary(UnaryOp::Abs, x)?;
     let whole = cx.unary(UnaryOp::Floor, size)?;
     let part = cx.sub(size, whole)?;
@@ -298,7 +298,7 @@ fn lgamma(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
     let mirror = cx.sub(log_pi, log_sine)?;
     let mirror = cx.sub(mirror, value)?;
     let value = cx.select(lanczos.mirrored, mirror, value)?;
-    // Of an infinity, an infinity.
+    // The result for an infinity is infinity.
     let infinite = cx.compare_scalar(CompareOp::Eq, size, f64::INFINITY)?;
     cx.select(infinite, size, value)
 }
@@ -311,7 +311,7 @@ fn digamma(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
     let less = cx.div(g, lanczos.t)?;
     let value = cx.add(lanczos.log_t, share)?;
     let value = cx.sub(value, less)?;
-    // Of the mirror image: pi / tan(pi x) less, which has no value at whole numbers.
+    // For the reflection, subtract pi / tan(pi x), which is undefined at integers.
     let up = cx.binary_scalar(BinaryOp::Add, x, 0.5)?;
     let whole = cx.unary(UnaryOp::Floor, up)?;
     let near = cx.sub(x, whole)?;
@@ -436,7 +436,7 @@ impl Special {
                     (cx.binary_scalar(BinaryOp::Mul, up, 0.5)?, cx.binary_scalar(BinaryOp::Mul, down, 0.5)?);
                 let value = ndtri(cx, p, rest)?;
                 let value = cx.binary_scalar(BinaryOp::Div, value, SQRT_2)?;
-                // 1 + x loses what is left of a small number.
+                // 1 + x would lose the digits of a small number.
                 let size = cx.unary(UnaryOp::Abs, x)?;
                 let small = cx.compare_scalar(CompareOp::Lt, size, 1e-3)?;
                 let linear = cx.binary_scalar(BinaryOp::Mul, x, PI.sqrt() / 2.0)?;

@@ -1,7 +1,7 @@
-//! Spectra: Fourier transforms, short-time ones, frames of sequences and their sums.
+//! Spectra: Fourier transforms, short-time transforms, framing and overlap-add.
 //!
-//! A complex tensor is two: its real and its imaginary part. A transform is a product with a matrix of cosines and one
-//! of sines, whose angles are exact: `2 pi (j k mod n) / n`.
+//! A complex tensor is a pair of its real and its imaginary part. A transform is a product with a matrix of cosines and
+//! one of sines, whose angles are exact: `2 pi (j k mod n) / n`.
 //!
 //! Reference: `keras.ops.fft`, `keras.ops.rfft`, `keras.ops.stft` and their relatives; `tf.signal.frame`.
 
@@ -25,32 +25,32 @@ use tfjs_manifest::{Error, Result};
 /// An operation on the last axis, or the last two, as time or frequency.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spectrum {
-    /// Which one.
+    /// The operation.
     pub kind: SpectrumKind,
     /// `fft_length`, `sequence_length`, `sequence_stride`, `window`, `center`, `length`.
     pub params: Params,
 }
 
-/// Which operation.
+/// The operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpectrumKind {
-    /// The spectrum of complex numbers.
+    /// The Fourier transform of complex numbers.
     Fft,
-    /// The spectrum along the last two axes.
+    /// The Fourier transform over the last two axes.
     Fft2,
-    /// Complex numbers of a spectrum along the last two axes.
+    /// The inverse Fourier transform over the last two axes.
     InverseFft2,
-    /// The first half of the spectrum of real numbers; the other is its mirror image.
+    /// The Fourier transform of real numbers: the first half, of which the second is the mirror image.
     RealFft,
-    /// Real numbers of the first half of a spectrum.
+    /// The inverse Fourier transform to real numbers, of the first half of a spectrum.
     InverseRealFft,
     /// The spectra of frames.
     Stft,
-    /// A sequence of the spectra of its frames.
+    /// The sequence for the spectra of its frames.
     InverseStft,
-    /// Frames, which may overlap, along a new axis.
+    /// Splits into frames, which may overlap, along a new axis.
     Frames,
-    /// Frames added where they overlap.
+    /// Adds overlapping frames.
     OverlapAdd,
     /// The cosine transform of the second type.
     CosineTransform,
@@ -110,7 +110,7 @@ pub(super) fn last_dim(cx: &LowerCx<'_>, x: Value) -> Result<Dim> {
     Ok(cx.ty(x).dims[last])
 }
 
-/// The first elements of the last axis, and zeros behind them up to a length.
+/// The last axis truncated or padded with zeros to a length.
 pub(super) fn fitted(cx: &mut LowerCx<'_>, x: Value, length: Dim) -> Result<Value> {
     let from = last_dim(cx, x)?;
     if from == length {
@@ -131,7 +131,7 @@ impl Complex {
         Ok(Complex { real: f(cx, self.real)?, imaginary: f(cx, self.imaginary)? })
     }
 
-    /// The two tensors that the first argument is.
+    /// Reads the two tensors in the first argument.
     fn read(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Self> {
         args.inert(&["x"]);
         let pair = args.positional().first().or_else(|| args.keyword(&["x"]));
@@ -151,7 +151,7 @@ impl Complex {
         Ok(Complex { real, imaginary })
     }
 
-    /// A spectrum backwards: that of the conjugate, conjugated and divided by the number of elements.
+    /// The inverse transform: the conjugate of the transform of the conjugate, divided by the number of elements.
     pub(super) fn inverse(self, cx: &mut LowerCx<'_>, twice: bool) -> Result<Self> {
         let turned = self.conjugate(cx)?;
         let turned = if twice { turned.transformed_twice(cx)? } else { turned.transformed(cx)? };
@@ -164,7 +164,7 @@ impl Complex {
         x.map(cx, |cx, part| cx.div(part, elements))
     }
 
-    /// The spectrum along the last axis.
+    /// The Fourier transform along the last axis.
     pub(super) fn transformed(self, cx: &mut LowerCx<'_>) -> Result<Self> {
         let n = last_dim(cx, self.real)?;
         let (cos, sin) = waves(cx, n, n, n)?;
@@ -173,7 +173,7 @@ impl Complex {
         Ok(Complex { real: cx.add(a, b)?, imaginary: cx.sub(c, d)? })
     }
 
-    /// The spectrum along the last two axes.
+    /// The Fourier transform along the last two axes.
     pub(super) fn transformed_twice(self, cx: &mut LowerCx<'_>) -> Result<Self> {
         let last = cx.axis(-1, self.real)?;
         if cx.axis(-2, self.real)? == 0 {
@@ -194,7 +194,7 @@ impl Complex {
     }
 }
 
-/// The first half of the spectrum of real numbers, which are cut off or padded with zeros to `length`.
+/// The first half of the spectrum of real numbers, which are truncated or padded with zeros to `length`.
 pub(super) fn real_fft(cx: &mut LowerCx<'_>, x: Value, length: Dim) -> Result<Complex> {
     let x = fitted(cx, x, length)?;
     let half = cx.dims().div_floor(length, 2)?;
@@ -204,13 +204,13 @@ pub(super) fn real_fft(cx: &mut LowerCx<'_>, x: Value, length: Dim) -> Result<Co
     Ok(Complex { real, imaginary: cx.unary(UnaryOp::Neg, negative)? })
 }
 
-/// The `length` real numbers whose spectrum has this first half.
+/// The `length` real numbers with this first half of a spectrum.
 pub(super) fn inverse_real_fft(cx: &mut LowerCx<'_>, spectrum: Complex, length: Dim) -> Result<Value> {
     let half = cx.dims().div_floor(length, 2)?;
     let rows = cx.dims().add(half, Dim::ONE)?;
     let spectrum = spectrum.map(cx, |cx, x| fitted(cx, x, rows))?;
     let (cos, sin) = waves(cx, rows, length, length)?;
-    // Every row but the first, and the last of an even length, stands for its mirror image too.
+    // Every row except the first, and the last for an even length, also represents its mirror image.
     let row = cx.iota(0, &[rows, Dim::ONE], ElementType::I64)?;
     let double = cx.binary_scalar(BinaryOp::Mul, row, 2.0)?;
     let all = cx.size(length, ElementType::I64)?;
@@ -225,7 +225,7 @@ pub(super) fn inverse_real_fft(cx: &mut LowerCx<'_>, spectrum: Complex, length: 
     cx.sub(a, b)
 }
 
-/// Frames of the last axis, `[.., frames, length]`; what would be short is left out.
+/// Frames of the last axis, `[.., frames, length]`; an incomplete last frame is dropped.
 pub(super) fn frames(cx: &mut LowerCx<'_>, x: Value, length: usize, step: usize) -> Result<Value> {
     let last = cx.axis(-1, x)?;
     let n = cx.ty(x).dims[last];
@@ -244,7 +244,7 @@ pub(super) fn frames(cx: &mut LowerCx<'_>, x: Value, length: usize, step: usize)
     cx.gather(x, place, last, Bounds::Clamp)
 }
 
-/// Frames `[.., frames, length]` added where they overlap.
+/// Adds overlapping frames `[.., frames, length]`.
 pub(super) fn overlapped(cx: &mut LowerCx<'_>, x: Value, step: usize) -> Result<Value> {
     let last = cx.axis(-1, x)?;
     cx.axis(-2, x)?;
@@ -269,25 +269,25 @@ pub(super) fn overlapped(cx: &mut LowerCx<'_>, x: Value, step: usize) -> Result<
     cx.scatter_add(zeros, place, x, last - 1)
 }
 
-/// How a sequence is cut into frames.
+/// How a sequence is split into frames.
 struct Cut {
-    /// The frames' length, of which the window covers the middle.
+    /// The length of a frame; the window covers its middle.
     length: usize,
-    /// From one frame to the next.
+    /// The distance from one frame to the next.
     step: usize,
-    /// `[length]`, or none for a window of ones over all of it.
+    /// The window `[length]`; `None` for ones.
     window: Option<Value>,
-    /// Whether half a frame stands at each end.
+    /// Whether half a frame is padded at each end.
     center: bool,
 }
 
-/// A number that is at least 1.
+/// A parameter that is at least 1.
 pub(super) fn positive(args: &Args<'_>, names: &[&'static str], position: Option<usize>) -> Result<usize> {
     let number: usize = args.need(names, position)?;
     if number == 0 { Err(Error::malformed("expected at least 1, found 0").at_json(names[0])) } else { Ok(number) }
 }
 
-/// `y_k = 2 sum x_n cos(pi k (2 n + 1) / 2 N)` of the last axis.
+/// `y_k = 2 sum x_n cos(pi k (2 n + 1) / 2 N)` over the last axis.
 fn cosine_transform(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
     let kind: usize = args.or(&["type"], Some(1), 2)?;
     if kind != 2 {
@@ -381,7 +381,8 @@ impl Cut {
         real_fft(cx, cut, length)
     }
 
-    /// What undoes the window where frames overlap: the window divided by the sum of squares of those on each element.
+    /// The window that inverts the framing: the window divided by the sum of the squares of all windows at each
+    /// element.
     fn inverse_window(&self, cx: &mut LowerCx<'_>, window: Value) -> Result<Value> {
         let overlaps = self.length.div_ceil(self.step);
         let total = overlaps.checked_mul(self.step).ok_or_else(|| Error::malformed("too long a `sequence_stride`"))?;
@@ -426,7 +427,7 @@ impl Cut {
     }
 }
 
-/// A window of cosines that can be repeated, as TensorFlow makes it.
+/// A periodic cosine window, as TensorFlow makes it.
 pub(super) fn periodic(cx: &mut LowerCx<'_>, name: &str, length: usize) -> Result<Value> {
     let share = match name {
         "hann" => 0.5,
@@ -438,7 +439,7 @@ pub(super) fn periodic(cx: &mut LowerCx<'_>, name: &str, length: usize) -> Resul
     if length == 1 {
         return cx.binary_scalar(BinaryOp::Add, place, 1.0);
     }
-    // A window of odd length ends where it began: so TensorFlow has it.
+    // TensorFlow's window of odd length is symmetric.
     let turn = (length - length % 2) as f64;
     let place = cx.binary_scalar(BinaryOp::Div, place, turn)?;
     let angle = cx.binary_scalar(BinaryOp::Mul, place, 2.0 * PI)?;
@@ -527,7 +528,7 @@ impl LayerDef for Spectrum {
     }
 }
 
-/// The length that `fft_length` names: a number, or a list of one.
+/// The length in `fft_length`: a number, or a list of one.
 pub(super) fn named_length(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Dim> {
     match args.sizes(cx, &["fft_length"], Some(1))?.as_deref() {
         Some(&[length]) if cx.at_least(length, Dim::ONE) => Ok(length),

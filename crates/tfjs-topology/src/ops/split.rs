@@ -1,4 +1,4 @@
-//! `Split` and its relatives: a tensor cut into several along an axis.
+//! `Split` and its relatives: splits a tensor along an axis.
 //!
 //! Reference: `keras.ops.split`, `keras.ops.array_split`, `tf.split`.
 
@@ -14,29 +14,29 @@ use tfjs_ir::prim::layout::Range;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Limits, Result};
 
-/// A tensor cut along an axis: one result for each part.
+/// Splits a tensor along an axis, with one result for each part.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Split {
-    /// What the numbers are and where the axis is.
+    /// The meaning of the numbers, and the axis.
     pub kind: SplitKind,
     /// `indices_or_sections`, `num_or_size_splits`, `axis`.
     pub params: Params,
 }
 
-/// How the parts are given.
+/// The form of the parts, and the axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SplitKind {
-    /// A number of equal parts, or where the axis is cut.
+    /// A number of equal parts, or the positions of the splits.
     Cuts,
-    /// [`Cuts`](SplitKind::Cuts); parts that cannot be equal differ by one element.
+    /// [`Cuts`](SplitKind::Cuts); if parts cannot be equal, they differ by one element.
     UnequalCuts,
-    /// [`Cuts`](SplitKind::Cuts) of axis 1, or of the only one.
+    /// [`Cuts`](SplitKind::Cuts) along axis 1, or the only axis of a vector.
     Columns,
-    /// [`Cuts`](SplitKind::Cuts) of axis 0.
+    /// [`Cuts`](SplitKind::Cuts) along axis 0.
     Rows,
-    /// [`Cuts`](SplitKind::Cuts) of axis 2.
+    /// [`Cuts`](SplitKind::Cuts) along axis 2.
     Depths,
-    /// A number of equal parts, or the length of each: TensorFlow's.
+    /// A number of equal parts, or the length of each, as in TensorFlow.
     Lengths,
 }
 
@@ -55,13 +55,13 @@ impl FromOpConfig for Split {
     }
 }
 
-/// A number of parts, or a number for each of them.
+/// A number of parts, or a number for each part.
 enum Parts {
     Count(usize),
     Each(Vec<Dim>),
 }
 
-/// More parts than any network cuts a tensor into.
+/// More parts than any practical network needs.
 const MOST_PARTS: u64 = 1 << 12;
 
 impl Split {
@@ -138,7 +138,7 @@ impl Split {
         }
     }
 
-    /// Parts of these lengths, one of which may be -1: what is left.
+    /// Parts of these lengths; one may be -1, for the rest.
     fn of_lengths(cx: &mut LowerCx<'_>, mut lengths: Vec<Dim>, length: Dim, x: Value) -> Result<Vec<(Dim, Dim)>> {
         let rest = sizes::number(cx, -1)?;
         let mut total = Dim::ZERO;

@@ -1,4 +1,4 @@
-//! What is told of the elements along axes beside sums and extremes: variances, norms, logarithms of sums.
+//! Statistics along axes other than sums and extremes: variances, norms, log-sum-exp.
 //!
 //! Reference: `keras.ops.var`, `keras.ops.norm` and their relatives; `tf.math.reduce_variance`, `tf.norm`, `tf.nn.moments`.
 
@@ -19,18 +19,18 @@ use tfjs_manifest::{Error, Result};
 /// A statistic over some axes, or all of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statistic {
-    /// Which one.
+    /// The statistic.
     pub kind: StatisticKind,
     /// `axis`, `keepdims`, `ord`, `order`, `epsilon`.
     pub params: Params,
 }
 
-/// Which statistic.
+/// The statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatisticKind {
     /// The mean squared distance from the mean.
     Variance,
-    /// The square root of the variance.
+    /// The standard deviation.
     Deviation,
     /// Mean and variance: two results.
     Moments,
@@ -38,11 +38,11 @@ pub enum StatisticKind {
     LogSumExp,
     /// The largest minus the smallest.
     PeakToPeak,
-    /// How many are not zero.
+    /// The number of nonzero elements.
     CountNonzero,
-    /// The share of zeros.
+    /// The fraction of zeros.
     ZeroFraction,
-    /// The mean, weighted.
+    /// The weighted mean.
     Average,
     /// A norm of vectors, or the Frobenius norm.
     Norm,
@@ -52,7 +52,7 @@ pub enum StatisticKind {
     WithNorm,
     /// The values divided by the root of the sum of squares, which is at least `epsilon`.
     L2Normalize,
-    /// The values shortened to a norm.
+    /// The values scaled down to a maximal norm.
     ClipByNorm,
     /// Half of the sum of squares.
     HalfSquares,
@@ -85,23 +85,23 @@ impl FromOpConfig for Statistic {
 /// The order of a norm.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Order {
-    /// How many are not zero.
+    /// The number of nonzero elements.
     Zero,
-    /// The sum of sizes.
+    /// The sum of absolute values.
     One,
     /// The root of the sum of squares.
     Two,
-    /// Another root of a sum of powers.
+    /// A root of another order of a sum of powers.
     Power(f64),
-    /// The largest size.
+    /// The largest absolute value.
     Largest,
-    /// The smallest size.
+    /// The smallest absolute value.
     Smallest,
-    /// Of matrices: an extreme of the sums of sizes along one of their axes.
+    /// A matrix norm: an extreme of the sums of absolute values along one axis.
     OfSums {
-        /// Along which axis sums are taken, of the two in the order of the file.
+        /// Which of the two axes, in the order of the file, is summed over: the first or the second.
         first: bool,
-        /// Whether the largest counts, or the smallest.
+        /// Whether the extreme is the largest or the smallest.
         largest: bool,
     },
 }
@@ -119,7 +119,7 @@ impl Order {
         })
     }
 
-    /// The order that a file writes; `matrices` for a norm over two axes that are named.
+    /// Reads an order; `matrices` for a norm over two explicit axes.
     fn read(json: Option<&Json>, matrices: bool) -> Result<Self> {
         let of_matrices = |order: &dyn std::fmt::Display| {
             Error::unsupported(format!("the norm of order `{order}` of matrices is not supported"))
@@ -143,7 +143,7 @@ impl Order {
         }
     }
 
-    /// The norm of values along axes, which stay with one element each.
+    /// The norm of values along axes, which keep length 1.
     fn norm(self, cx: &mut LowerCx<'_>, x: Value, axes: &[usize]) -> Result<Value> {
         match self {
             Order::Zero => {
@@ -181,10 +181,10 @@ impl Order {
     }
 }
 
-/// `log(sum(exp(x)))` along axes, which stay with one element each.
+/// `log(sum(exp(x)))` along axes, which keep length 1.
 pub(crate) fn log_sum_exp(cx: &mut LowerCx<'_>, x: Value, axes: &[usize]) -> Result<Value> {
     let largest = cx.reduce(ReduceOp::Max, x, axes, true)?;
-    // Subtracting an infinity would make NaN.
+    // Subtracting an infinity would give NaN.
     let finite = cx.unary(UnaryOp::IsFinite, largest)?;
     let largest = super::elementary::where_or(cx, finite, largest, 0.0)?;
     let below = cx.sub(x, largest)?;
@@ -194,7 +194,7 @@ pub(crate) fn log_sum_exp(cx: &mut LowerCx<'_>, x: Value, axes: &[usize]) -> Res
     cx.add(log, largest)
 }
 
-/// How many are not zero along axes, which stay.
+/// The number of nonzero elements along axes, which are kept.
 fn count_nonzero(cx: &mut LowerCx<'_>, x: Value, axes: &[usize], element: ElementType) -> Result<Value> {
     let counted = to_type(cx, x, ValueType::Bool)?;
     let counted = cx.cast(counted, element)?;
@@ -206,7 +206,7 @@ impl Statistic {
         Order::read(args.opt::<Json>(names, None)?.as_ref(), matrices)
     }
 
-    /// The order of a norm over these axes, of which two may be written the other way round.
+    /// The order of a norm over these axes, two of which may be written in reverse order.
     fn order_over(cx: &LowerCx<'_>, args: &Args<'_>, x: Value, matrices: bool) -> Result<Order> {
         let order = Self::order(args, &["ord"], matrices)?;
         let Order::OfSums { first, largest } = order else { return Ok(order) };
@@ -218,7 +218,7 @@ impl Statistic {
         Ok(Order::OfSums { first: first != turned, largest })
     }
 
-    /// The mean along axes, which stay, of values with weights.
+    /// The weighted mean along axes, which are kept.
     fn average(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value, axes: &[usize]) -> Result<Value> {
         let Some(mut weights) = args.value(cx, &["weights"], Some(1))? else {
             return cx.reduce(ReduceOp::Mean, x, axes, true);
@@ -271,7 +271,7 @@ impl Statistic {
         }
     }
 
-    /// The results, with the axes of one element each where the statistic is over axes.
+    /// The results; axes that a statistic reduces keep length 1.
     fn compute(
         &self,
         cx: &mut LowerCx<'_>,
@@ -318,7 +318,7 @@ impl Statistic {
         })
     }
 
-    /// The axes, which `Normalize` has by default too, and where they stand among the arguments.
+    /// The axes. Their position among the arguments depends on the operation; `Normalize` has default axes.
     fn axes(&self, cx: &LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Option<Vec<usize>>> {
         use StatisticKind as K;
         let position = match self.kind {
@@ -360,7 +360,7 @@ impl LayerDef for Statistic {
                 *result = without_axes(cx, *result, &axes, keep)?;
             }
         }
-        // Integers stay integers where the statistic is one of them.
+        // The range of integers is an integer.
         if self.kind == K::PeakToPeak {
             let dtype = value_type(cx.ty(x).element);
             for result in &mut results {

@@ -1,4 +1,4 @@
-//! The one door tests of operations go through.
+//! Helpers for the tests of operations.
 
 use crate::call::{Arg, Call};
 use crate::lower::LowerCx;
@@ -9,7 +9,8 @@ use crate::types::{TensorType, ValueType};
 use serde_json::Value;
 use tfjs_manifest::Result;
 
-/// `"f:?,3"` is a tensor of floats; `i`, `l`, `b`, `s` are the other types. A list with tensors in it is one.
+/// `"f:?,3"` is a float tensor; `i`, `l`, `b`, `s` are the other types. A list that contains tensors is an argument
+/// list.
 fn arg(value: &Value) -> Arg<TensorType> {
     match value {
         Value::String(text) if text.get(1..2) == Some(":") => {
@@ -46,27 +47,27 @@ fn infer(op: &str, config: Value, args: &Value, kwargs: &Value) -> Result<Vec<Te
     LowerCx::alone(op.def(), &call).map(|(types, _)| types)
 }
 
-/// The type of the one output.
+/// Checks the type of the only output.
 #[track_caller]
 pub(crate) fn check(op: &str, config: Value, args: Value, kwargs: Value, expect: &str) {
     let types = infer(op, config, &args, &kwargs).unwrap();
     assert_eq!(types.iter().map(ToString::to_string).collect::<Vec<_>>(), [expect]);
 }
 
-/// The types of the outputs.
+/// Checks the types of the outputs.
 #[track_caller]
 pub(crate) fn check_all(op: &str, config: Value, args: Value, kwargs: Value, expect: &[&str]) {
     let types = infer(op, config, &args, &kwargs).unwrap();
     assert_eq!(types.iter().map(ToString::to_string).collect::<Vec<_>>(), expect);
 }
 
-/// The message with which inference refuses.
+/// Checks the message with which inference fails.
 #[track_caller]
 pub(crate) fn refused(op: &str, args: Value, message: &str) {
     refused_with(op, serde_json::json!({}), args, message);
 }
 
-/// The message with which inference refuses, with a configuration.
+/// Checks the message with which inference fails, for a configuration.
 #[track_caller]
 pub(crate) fn refused_with(op: &str, config: Value, args: Value, message: &str) {
     let error = infer(op, config, &args, &serde_json::json!({})).expect_err("this is to be refused");

@@ -1,4 +1,4 @@
-//! Keras 2's `TFOpLambda` and `SlicingOpLambda`, read into the same operations as Keras 3's nodes.
+//! Keras 2's `TFOpLambda` and `SlicingOpLambda`, parsed into the same operations as Keras 3's nodes.
 
 use super::{Op, refused};
 use crate::config::Config;
@@ -7,10 +7,10 @@ use serde_json::{Map, Value, json};
 use tfjs_manifest::text::shorten;
 use tfjs_manifest::{Error, Result};
 
-/// Reads `{"function": "__operators__.add"}` of a `TFOpLambda`. The function's arguments are in its calls.
+/// Parses `{"function": "__operators__.add"}` of a `TFOpLambda`. The function's arguments are in its calls.
 ///
 /// # Errors
-/// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a function that is none of our operations.
+/// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a function without an operation.
 pub(crate) fn read(class: &str, map: &Map<String, Value>, cx: &ReadCx<'_>) -> Result<Op> {
     let config = Config::new(map, cx);
     let function: String = config.req("function")?;
@@ -32,10 +32,10 @@ pub(crate) fn read(class: &str, map: &Map<String, Value>, cx: &ReadCx<'_>) -> Re
     Op::read(name, defaults, cx)
 }
 
-/// What TensorFlow means by an absent argument, where Keras 3 means something else or always writes it.
+/// TensorFlow's defaults for absent arguments, where Keras 3 has other defaults or always writes the argument.
 fn defaults(name: &str, function: &str) -> Value {
     match (name, function) {
-        // TensorFlow's default is the exact function, Keras 3's the approximation.
+        // TensorFlow's default is the exact function, Keras 3's is the approximation.
         ("Gelu", _) => json!({"approximate": false}),
         ("Argmax" | "Argmin", _) => json!({"axis": 0, "output_type": "int64"}),
         ("Concatenate" | "Cumsum" | "Cumprod", _) => json!({"axis": 0}),
@@ -49,7 +49,7 @@ fn defaults(name: &str, function: &str) -> Value {
     }
 }
 
-/// TensorFlow's functions, and Keras 3's names of the same operations.
+/// TensorFlow's functions, with Keras 3's names of the same operations.
 const FUNCTIONS: &[(&str, &str)] = &[
     ("add", "Add"),
     ("subtract", "Subtract"),
@@ -372,24 +372,24 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("keras.backend.sparse_categorical_crossentropy", "SparseCategoricalCrossentropy"),
 ];
 
-/// A function's name without its home.
+/// A function's name without its module.
 fn last(function: &str) -> &str {
     function.rsplit('.').next().unwrap_or(function)
 }
 
-/// A function's name without the version it is kept for.
+/// A function's name without the prefix `compat.v1.`.
 fn bare(function: &str) -> &str {
     function.strip_prefix("compat.v1.").unwrap_or(function)
 }
 
 /// Keras 3's name of a TensorFlow function.
 fn operation(function: &str) -> Option<&'static str> {
-    // What the version is kept for may take its arguments in another order.
+    // A `compat.v1` function may take its arguments in another order.
     if let Some(&(_, operation)) = FUNCTIONS.iter().find(|(known, _)| *known == function) {
         return Some(operation);
     }
     let name = bare(function);
-    // Functions have several homes: `math.add`, `add`; `nn.tanh`, `math.tanh`.
+    // Functions are in several modules: `math.add`, `add`; `nn.tanh`, `math.tanh`.
     let (home, last) = name.rsplit_once('.').unwrap_or(("", name));
     let name = match home {
         "" | "math" | "nn" | "linalg" | "__operators__" | "dtypes" | "bitwise" | "debugging" => last,

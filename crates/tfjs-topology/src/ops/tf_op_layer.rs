@@ -1,7 +1,7 @@
 //! `TensorFlowOpLayer` of TensorFlow 2.0 to 2.3: one node of a TensorFlow graph, with its numbers by position.
 //!
-//! The node is read into the operations that Keras 2's `TFOpLambda` has: its inputs are positional arguments, of which
-//! `constants` has some and the layer's inputs are the others, and its attributes are keyword arguments.
+//! The node is parsed into the same operations as Keras 2's `TFOpLambda`: its inputs are positional arguments, some
+//! from `constants` and the others from the layer's inputs, and its attributes are keyword arguments.
 //!
 //! Reference: `tensorflow/core/framework/node_def.proto`, written as JSON.
 
@@ -28,24 +28,24 @@ pub struct TensorFlowOp {
     attributes: Vec<(&'static str, Value)>,
 }
 
-/// How the inputs of a node are the arguments of an operation.
+/// How the inputs of a node are mapped to the arguments of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Inputs {
-    /// As they are.
+    /// One to one.
     Each,
-    /// All but the last are one list.
+    /// All but the last form a list.
     ListFirst,
-    /// All are one list.
+    /// All form a list.
     List,
-    /// The first two are the other way round.
+    /// The first two are swapped.
     Swapped,
-    /// The first is not needed.
+    /// The first is dropped.
     AllButFirst,
-    /// The last is an argument by name.
+    /// The last is a keyword argument.
     Last(&'static str),
 }
 
-/// A kind of node: its name, the operation, how its inputs are arguments.
+/// A kind of node: its name, the operation, the mapping of its inputs.
 type Row = (&'static str, &'static str, Inputs);
 
 const NODES: &[Row] = {
@@ -261,7 +261,7 @@ const NODES: &[Row] = {
     ]
 };
 
-/// Attributes and the arguments they are. What is left out says something of the types, which are known anyway.
+/// Attributes, with the arguments they are mapped to. Other attributes are about types, which are known anyway.
 const ATTRIBUTES: &[(&str, &str)] = &[
     ("keep_dims", "keepdims"),
     ("axis", "axis"),
@@ -312,7 +312,7 @@ const ATTRIBUTES: &[(&str, &str)] = &[
     ("extrapolation_value", "extrapolation_value"),
 ];
 
-/// The value of an attribute, as JSON writes protocol buffers: 64-bit integers are text, bytes are base64.
+/// The value of an attribute in the JSON form of protocol buffers: 64-bit integers are text, bytes are base64.
 fn attribute(value: &Value) -> Option<Value> {
     let (kind, value) = value.as_object()?.iter().next()?;
     match (kind.as_str(), value) {
@@ -329,7 +329,7 @@ fn attribute(value: &Value) -> Option<Value> {
     }
 }
 
-/// Text in base64.
+/// Decodes text in base64.
 fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let (mut bits, mut held) = (0u32, 0u32);
@@ -352,7 +352,7 @@ fn decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Keras's name of a type of a graph.
+/// Keras's name of a graph's type.
 fn dtype(name: &str) -> Option<&'static str> {
     Some(match name {
         "DT_FLOAT" => "float32",
@@ -398,7 +398,7 @@ impl FromOpConfig for TensorFlowOp {
         };
         let empty = Vec::new();
         let listed = node.get("input").and_then(Value::as_array).unwrap_or(&empty);
-        // Names with a caret say what runs before.
+        // Names with a caret are control dependencies.
         let count = listed.iter().filter(|name| !name.as_str().is_some_and(|name| name.starts_with('^'))).count();
         let mut attributes = Vec::new();
         let written = node.get("attr").and_then(Value::as_object);
@@ -412,7 +412,7 @@ impl FromOpConfig for TensorFlowOp {
             attributes.retain(|(name, _)| *name != "axis");
         }
         if name == "SplitV" {
-            // The lengths are an input.
+            // The lengths are an input of the node.
             attributes.retain(|(name, _)| *name != "num_or_size_splits");
         }
         explicit_padding(&mut attributes)?;
@@ -421,17 +421,19 @@ impl FromOpConfig for TensorFlowOp {
             None => Map::new(),
             Some(other) => return Err(expected("numbers by position", other).at_json("constants")),
         };
-        let position = |(key, value): (String, Value)| match key.parse::<usize>() {
-            Ok(position) if position < count => Ok((position, value)),
-            _ => Err(Error::malformed(format!("`{}` is no position of an input", shorten(&key))).at_json("constants")),
-        };
+        let position =
+            |(key, value): (String, Value)| match key.parse::<usize>() {
+                Ok(position) if position < count => Ok((position, value)),
+                _ => Err(Error::malformed(format!("`{}` is not the position of an input", shorten(&key)))
+                    .at_json("constants")),
+            };
         let constants = constants.into_iter().map(position).collect::<Result<_>>()?;
         let op = Box::new(Op::read(operation, &Map::new(), config.cx())?);
         Ok(TensorFlowOp { op, inputs, count, constants, attributes })
     }
 }
 
-/// Paddings by number stand beside the word for them.
+/// Explicit paddings are in an attribute of their own, beside `padding`.
 fn explicit_padding(attributes: &mut Vec<(&'static str, Value)>) -> Result<()> {
     let numbers = attributes.iter().position(|(name, _)| *name == "explicit_paddings");
     let Some((_, numbers)) = numbers.map(|place| attributes.remove(place)) else { return Ok(()) };
@@ -445,7 +447,7 @@ fn explicit_padding(attributes: &mut Vec<(&'static str, Value)>) -> Result<()> {
 }
 
 impl TensorFlowOp {
-    /// The inputs of the node: numbers where there are some, the inputs of the layer elsewhere.
+    /// The inputs of the node: constants where there are some, otherwise the inputs of the layer.
     fn inputs(&self, call: &Call<KerasTensor>) -> Result<Vec<Arg<KerasTensor>>> {
         let mut tensors = call.inputs().into_iter();
         let mut inputs = Vec::with_capacity(self.count);
@@ -563,7 +565,7 @@ mod tests {
         let message = "`TensorFlowOpLayer` has the TensorFlow operation `Sigmoidd`, which is not supported; did you mean `Sigmoid`?";
         assert_eq!(error.to_string(), message);
         let error = read(json!({"node_def": "{\"op\": \"Add\"}", "constants": {"7": 1}})).unwrap_err();
-        assert_eq!(error.to_string(), "`constants`: `7` is no position of an input");
+        assert_eq!(error.to_string(), "`constants`: `7` is not the position of an input");
         assert_eq!(
             read(json!({"node_def": "Add"})).unwrap_err().to_string(),
             "`node_def`: expected a node of a graph as JSON"

@@ -19,16 +19,16 @@ use tfjs_manifest::{Error, Result};
 /// A function of one tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unary {
-    /// Which one.
+    /// The function.
     pub kind: UnaryKind,
     /// `axis`, `negative_slope`, `alpha`, `approximate`, `x_min`, `x_max`.
     pub params: Params,
 }
 
-/// Which function.
+/// The functions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum UnaryKind {
-    /// An activation; its parameters may be in the call.
+    /// An activation; its parameters may be arguments of the call.
     Activation(Activation),
     /// `|x|`
     Abs,
@@ -38,17 +38,17 @@ pub enum UnaryKind {
     Square,
     /// -1, 0 or 1
     Sign,
-    /// The values cut off below and above.
+    /// The values clipped to bounds.
     Clip,
     /// `1 / x`
     Reciprocal,
-    /// A function that is a primitive of floating point.
+    /// A floating-point primitive.
     Of(UnaryOp),
-    /// The next whole number down.
+    /// Rounds down.
     Floor,
-    /// The next whole number up.
+    /// Rounds up.
     Ceil,
-    /// The nearest whole number, halves to the even one.
+    /// Rounds to the nearest whole number, ties to even.
     Round,
 }
 
@@ -101,7 +101,7 @@ impl Unary {
             || self.kind == K::Activation(Activation::RELU6)
     }
 
-    /// The activation with the parameters of this call.
+    /// The activation with the arguments of this call.
     fn activation_of(&self, args: &Args<'_>, activation: Activation) -> Result<Activation> {
         let Activation::Elementwise(function) = activation else { return Ok(activation) };
         let number = |names: &[&'static str], default: f64| args.or(names, Some(1), default as f32).map(f64::from);
@@ -158,7 +158,7 @@ impl Unary {
         cx.binary(BinaryOp::Min, x, high)
     }
 
-    /// The input in the type in which the function is computed.
+    /// The input, cast to the type in which the function is computed.
     fn operand(&self, cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
         if self.keeps_integers() && cx.ty(x).element.is_integer() { Ok(x) } else { cx.to_float(x) }
     }
@@ -188,13 +188,13 @@ impl Unary {
             UnaryKind::Ceil => UnaryOp::Ceil,
             UnaryKind::Round => UnaryOp::RoundEven,
             UnaryKind::Activation(_) | UnaryKind::Clip => {
-                return Err(Error::bug(format!("{:?} is no elementary function", self.kind)));
+                return Err(Error::bug(format!("{:?} is not an elementary function", self.kind)));
             }
         };
         cx.unary(op, x)
     }
 
-    /// What the function makes of sizes.
+    /// Applies the function to sizes.
     fn sizes(&self, cx: &mut LowerCx<'_>, input: &KerasTensor) -> Option<Vec<Dim>> {
         let sizes = input.sizes.as_ref()?;
         match self.kind {

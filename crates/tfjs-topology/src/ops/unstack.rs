@@ -1,4 +1,4 @@
-//! `Unstack`: the slices along an axis, one output each.
+//! `Unstack`: splits an axis into slices, with one output for each.
 //!
 //! Reference: `tf.unstack`, `keras.ops.unstack`.
 
@@ -13,7 +13,7 @@ use tfjs_ir::Dim;
 use tfjs_ir::prim::layout::Range;
 use tfjs_manifest::{Error, Result};
 
-/// The slices along an axis, whose length is a number.
+/// Splits an axis of known length into slices.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unstack {
     /// `axis`, `num`.
@@ -27,7 +27,7 @@ impl FromOpConfig for Unstack {
 }
 
 impl Unstack {
-    /// The length of the axis, which a file may state where the shape does not.
+    /// The length of the axis, which the file may state if the shape does not.
     fn count(&self, cx: &mut LowerCx<'_>, stated: Option<usize>, length: Dim, x: tfjs_ir::Value) -> Result<usize> {
         let Some(stated) = stated else { return cx.known(length, "the unstacked axis", x) };
         let number = cx.number(stated);

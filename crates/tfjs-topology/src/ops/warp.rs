@@ -1,7 +1,7 @@
-//! Values read between the elements of images and other grids: transforms, crops of boxes, coordinates.
+//! Interpolation of images and other grids at arbitrary positions: transforms, crops of boxes, coordinates.
 //!
 //! Reference: `keras.ops.image.affine_transform`, `perspective_transform`, `map_coordinates`, `scale_and_translate`;
-//! `tf.image.crop_and_resize`. Images are read as TensorFlow's `ImageProjectiveTransformV3` does.
+//! `tf.image.crop_and_resize`. Images are sampled as by TensorFlow's `ImageProjectiveTransformV3`.
 
 use super::FromOpConfig;
 use super::args::{Args, missing, to_type};
@@ -21,27 +21,27 @@ use tfjs_ir::prim::layout::Range;
 use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Limits, Result};
 
-/// A reading between elements.
+/// An operation that samples at arbitrary positions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Warp {
-    /// Which one.
+    /// The operation.
     pub kind: WarpKind,
     /// `interpolation`, `fill_mode`, `fill_value`, `order`, `method`, `data_format`.
     pub params: Params,
 }
 
-/// Which reading.
+/// The operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WarpKind {
-    /// Images moved by the eight numbers of a projection.
+    /// Transforms images by the eight numbers of a projection.
     Affine,
-    /// Images moved so that four points come to four others.
+    /// Transforms images so that four points move to four others.
     Perspective,
-    /// Values at positions that are given.
+    /// Values at given positions.
     Coordinates,
-    /// Boxes of images, in one size.
+    /// Boxes of images, resized to one size.
     Boxes,
-    /// Some axes stretched and moved.
+    /// Scales and shifts some axes.
     Stretch,
 }
 
@@ -59,18 +59,18 @@ impl FromOpConfig for Warp {
     }
 }
 
-/// What is outside of an image.
+/// The values outside an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fill {
     /// A number.
     Constant,
     /// The nearest element.
     Nearest,
-    /// The image, mirrored at its ends; these count twice.
+    /// The image, mirrored with its edge elements repeated.
     Reflect,
-    /// The image, mirrored at its ends; these count once.
+    /// The image, mirrored without repeating its edge elements.
     Mirror,
-    /// The image again.
+    /// The image, repeated.
     Wrap,
 }
 
@@ -87,7 +87,7 @@ impl Fill {
         })
     }
 
-    /// Positions along an axis of `length` (floating point), moved onto it.
+    /// Maps positions along an axis of `length` (floating point) into the axis.
     fn place(self, cx: &mut LowerCx<'_>, at: Value, length: Value) -> Result<Value> {
         let last = cx.binary_scalar(BinaryOp::Sub, length, 1.0)?;
         let at = match self {
@@ -103,7 +103,7 @@ impl Fill {
                 cx.select(first, within, back)?
             }
             Fill::Wrap => {
-                // Whole turns are counted in steps between the first and the last element.
+                // Repetitions are counted in steps from the first to the last element.
                 let below = cx.compare_scalar(CompareOp::Lt, at, 0.0)?;
                 let above = cx.compare(CompareOp::Gt, at, last)?;
                 let negative = cx.unary(UnaryOp::Neg, at)?;
@@ -124,7 +124,7 @@ impl Fill {
 }
 
 impl Images {
-    /// Height and width as floating point.
+    /// Height and width, as floating point.
     fn lengths(&self, cx: &mut LowerCx<'_>) -> Result<[Value; 2]> {
         let mut length = |dim| {
             let size = cx.size(dim, ElementType::I64)?;
@@ -133,7 +133,7 @@ impl Images {
         Ok([length(self.dims[1])?, length(self.dims[2])?])
     }
 
-    /// The pixels at these whole positions; `fill` for those outside.
+    /// The pixels at these integer positions; `fill` outside.
     fn pixels(&self, cx: &mut LowerCx<'_>, entry: Value, [y, x]: [Value; 2], fill: Value) -> Result<Value> {
         let mut inside: Option<Value> = None;
         for (at, length) in [y, x].into_iter().zip(self.lengths(cx)?) {
@@ -158,7 +158,7 @@ impl Images {
         cx.select(inside, found, fill)
     }
 
-    /// The values at these positions, between the four pixels around each.
+    /// Interpolates between the four pixels around each position.
     fn between(&self, cx: &mut LowerCx<'_>, entry: Value, [y, x]: [Value; 2], fill: Value) -> Result<Value> {
         let (low_y, low_x) = (cx.unary(UnaryOp::Floor, y)?, cx.unary(UnaryOp::Floor, x)?);
         let (high_y, high_x) =
@@ -188,7 +188,7 @@ fn mixed(cx: &mut LowerCx<'_>, low: Value, high: Value, share: Value) -> Result<
     cx.add(low, high)
 }
 
-/// The nearest whole number, halves away from 0.
+/// The nearest whole number, ties away from 0.
 fn nearest(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
     let size = cx.unary(UnaryOp::Abs, x)?;
     let up = cx.binary_scalar(BinaryOp::Add, size, 0.5)?;
@@ -205,7 +205,7 @@ fn number_of(cx: &mut LowerCx<'_>, transforms: Value, place: usize) -> Result<Va
     cx.reshape(column, &[batch, Dim::ONE, Dim::ONE])
 }
 
-/// Images whose pixel `(x, y)` is read at `((t0 x + t1 y + t2) / k, (t3 x + t4 y + t5) / k)`, `k = t6 x + t7 y + 1`.
+/// Images whose pixel `(x, y)` is sampled at `((t0 x + t1 y + t2) / k, (t3 x + t4 y + t5) / k)`, `k = t6 x + t7 y + 1`.
 fn projected(cx: &mut LowerCx<'_>, args: &Args<'_>, images: &Images, transforms: Value) -> Result<Value> {
     let interpolation: String = args.or(&["interpolation"], None, "bilinear".to_string())?;
     let smooth = match interpolation.to_lowercase().as_str() {
@@ -236,7 +236,7 @@ fn projected(cx: &mut LowerCx<'_>, args: &Args<'_>, images: &Images, transforms:
     let (x, y) = (cx.div(over_x, under)?, cx.div(over_y, under)?);
     let [high, wide] = images.lengths(cx)?;
     let (y, x) = (fill_mode.place(cx, y, high)?, fill_mode.place(cx, x, wide)?);
-    // One transform is that of all images.
+    // A single transform applies to all images.
     let dims = [batch, height, width];
     let (y, x) = (cx.broadcast_to(y, &dims)?, cx.broadcast_to(x, &dims)?);
     let entry = counter(cx, 0, 3, batch)?;
@@ -271,7 +271,7 @@ fn affine(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     images.restore(cx, value)
 }
 
-/// The projection that reads at `start` what stands at `end`: `[n, 8]` of `[n, 4, 2]` each.
+/// The projection that maps `end` to the positions `start` to sample at: `[n, 8]` from `[n, 4, 2]` each.
 fn homography(cx: &mut LowerCx<'_>, start: Value, end: Value) -> Result<Value> {
     let batch = cx.dims_of(start)[0];
     let point = |cx: &mut LowerCx<'_>, points: Value, row: usize, column: usize| {
@@ -332,7 +332,7 @@ fn perspective(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     images.restore(cx, value)
 }
 
-/// Boxes `[m, 4]` of images: from the first row and column to the last, as shares of the height and the width.
+/// Crops boxes `[m, 4]` of images, given by the first and last row and column as fractions of the height and the width.
 fn boxes(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     let images = Images::read(cx, args, true)?;
     let corners = args.need_value(cx, &["boxes"], Some(1))?;
@@ -412,7 +412,7 @@ fn boxes(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     cx.select(inside, value, fill)
 }
 
-/// Whole positions along an axis moved onto it, and whether they were on it.
+/// Maps integer positions into an axis, and returns whether they were inside.
 fn onto(cx: &mut LowerCx<'_>, fill: Fill, at: Value, length: Dim) -> Result<(Value, Option<Value>)> {
     let length = cx.size(length, ElementType::I64)?;
     let last = cx.binary_scalar(BinaryOp::Sub, length, 1.0)?;
@@ -452,7 +452,7 @@ fn at_coordinates(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     let fill_mode = Fill::read(args)?;
     let fill = args.or(&["fill_value"], None, 0.0)?;
     let (dims, of) = (cx.dims_of(x), cx.dims_of(coordinates));
-    // Every axis doubles what is read.
+    // Every axis doubles the number of elements that are read.
     Limits::check("axes to interpolate along", dims.len() as u64, 6)?;
     if of.len() < 2 || cx.known_dim(of[0]) != Some(dims.len()) || dims.is_empty() {
         let (x, at) = (cx.shape(x), cx.shape(coordinates));
@@ -468,7 +468,7 @@ fn at_coordinates(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     let all = cx.dims().product(&dims)?;
     let flat = cx.reshape(x, &[all])?;
     let flat = cx.to_float(flat)?;
-    // For each axis, positions and how much they count.
+    // For each axis, positions and their weights.
     let mut axes = Vec::with_capacity(dims.len());
     for (axis, &length) in dims.iter().enumerate() {
         let start = cx.number(axis);
@@ -531,7 +531,7 @@ fn at_coordinates(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     to_type(cx, value, own)
 }
 
-/// Some axes of a tensor stretched and moved to other lengths.
+/// Scales and shifts some axes of a tensor to other lengths.
 fn stretched(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     let input = args.need_value(cx, &["images"], Some(0))?;
     let shape = args.sizes(cx, &["output_shape"], Some(1))?.ok_or_else(|| missing(&["output_shape"]))?;

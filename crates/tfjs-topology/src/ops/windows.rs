@@ -1,4 +1,4 @@
-//! Operations with windows that slide along spatial axes: convolutions with kernels that are tensors, pools, patches.
+//! Operations with windows over spatial axes: convolutions whose kernels are tensors, pools, patches.
 //!
 //! Reference: `keras.ops.conv`, `keras.ops.max_pool` and their relatives; `tf.nn.conv2d`, `tf.nn.pool`.
 
@@ -19,33 +19,33 @@ use tfjs_ir::window::{Padding, Window};
 use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Limits, Result};
 
-/// An operation with windows. The number of spatial axes is that of the tensor's, without batch and channels.
+/// An operation with windows. The spatial axes are all axes of the tensor except batch and channels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sliding {
-    /// Which one.
+    /// The operation.
     pub kind: SlidingKind,
     /// `strides`, `padding`, `data_format`, `dilation_rate` and the size of a pool.
     pub params: Params,
 }
 
-/// Which operation.
+/// The operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlidingKind {
     /// A convolution.
     Conv,
-    /// A convolution of each channel by itself.
+    /// A depthwise convolution.
     Depthwise,
-    /// A depthwise convolution, then one of single elements.
+    /// A depthwise convolution, then a pointwise one.
     Separable,
-    /// A transposed convolution, whose output follows from `output_padding`.
+    /// A transposed convolution whose output length depends on `output_padding`.
     Transpose,
-    /// A transposed convolution to a shape: TensorFlow's.
+    /// A transposed convolution to a given shape, as in TensorFlow.
     TransposeTo,
-    /// The largest or the mean element of each window, by name.
+    /// A max or mean pool, selected by name.
     Pool,
-    /// The largest element of each window.
+    /// A max pool.
     MaxPool,
-    /// The mean of each window.
+    /// A mean pool.
     AveragePool,
     /// All elements of each window, as channels.
     Patches,
@@ -70,7 +70,7 @@ impl FromOpConfig for Sliding {
     }
 }
 
-/// The spatial axes of a tensor, and the windows' steps along them.
+/// The spatial axes of a tensor, and the strides of the windows.
 struct Frame<'a> {
     args: &'a Args<'a>,
     spatial: Spatial,
@@ -96,7 +96,7 @@ impl<'a> Frame<'a> {
         Ok(Frame { args, spatial })
     }
 
-    /// A number for each spatial axis, from one, one each, or one for each axis of the tensor.
+    /// A number for each spatial axis, from one number, one for each spatial axis, or one for each axis of the tensor.
     fn each(&self, names: &[&'static str], position: Option<usize>) -> Result<Option<Vec<usize>>> {
         let Some(Numbers(numbers)) = self.args.opt(names, position)? else { return Ok(None) };
         let count = self.spatial.count;
@@ -110,7 +110,7 @@ impl<'a> Frame<'a> {
         chosen.into_iter().map(of).collect::<Result<_>>().map(Some).map_err(|e| e.at_json(names[0]))
     }
 
-    /// The padding of each spatial axis: a name, or the numbers for each axis of the tensor.
+    /// The padding of each spatial axis: a name, or numbers for each axis of the tensor.
     fn padding(&self, position: Option<usize>, default: Padding) -> Result<Vec<Padding>> {
         let count = self.spatial.count;
         match self.args.opt::<Json>(&["padding"], position)? {
@@ -150,7 +150,7 @@ impl<'a> Frame<'a> {
         windows.map(|(((&size, stride), dilation), padding)| Window::new(size, stride, dilation, padding)).collect()
     }
 
-    /// Windows as large as a kernel.
+    /// Windows with the size of a kernel.
     fn of_kernel(&self, cx: &LowerCx<'_>, kernel: Value) -> Result<Vec<Window>> {
         let count = self.spatial.count;
         if cx.ty(kernel).rank() != count + 2 {
@@ -166,7 +166,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// A tensor with its channels last, as floating point, and its frame.
+/// The tensor with its channels last, as floating point, and its frame.
 fn subject<'a>(cx: &mut LowerCx<'_>, args: &'a Args<'a>) -> Result<(Value, Frame<'a>)> {
     let x = args.need_value(cx, &["inputs", "input", "value", "x", "images"], Some(0))?;
     let frame = Frame::of(cx, args, x)?;
@@ -174,13 +174,13 @@ fn subject<'a>(cx: &mut LowerCx<'_>, args: &'a Args<'a>) -> Result<(Value, Frame
     Ok((frame.spatial.channels_last(cx, x)?, frame))
 }
 
-/// A kernel under one of its names.
+/// A kernel argument with one of these names.
 fn kernel(cx: &mut LowerCx<'_>, args: &Args<'_>, names: &[&'static str], position: usize) -> Result<Value> {
     let kernel = args.need_value(cx, names, Some(position))?;
     cx.to_float(kernel)
 }
 
-/// The channels of a tensor with its channels last.
+/// The number of channels of a tensor with channels last.
 fn channels(cx: &LowerCx<'_>, x: Value) -> Result<usize> {
     let last = cx.axis(-1, x)?;
     cx.known(cx.ty(x).dims[last], "the channels", x)
@@ -216,7 +216,7 @@ fn depthwise(cx: &mut LowerCx<'_>, args: &Args<'_>, separable: bool) -> Result<V
     }
     let outputs = crate::layers::conv::depthwise_outputs(channels, multiplier, shape)?;
     let depth = grouped(cx, depth, count, outputs)?;
-    // One stride for two axes is written as one; of several, TensorFlow takes equal ones only.
+    // Keras writes a single stride for equal ones; TensorFlow requires equal strides here.
     let out = cx.conv(x, depth, &windows, channels)?;
     if !separable {
         return frame.restore(cx, out);
@@ -263,7 +263,7 @@ fn transposed(cx: &mut LowerCx<'_>, args: &Args<'_>, to_shape: bool) -> Result<V
             outputs.push(output);
         }
     }
-    // A convolution of what comes out has to give what goes in.
+    // A convolution of the output must have the shape of the input.
     for ((window, &output), input) in windows.iter().zip(&outputs).zip(cx.dims_of(x).into_iter().skip(1)) {
         let (back, _) = window.output_dim(cx.dims(), output)?;
         if cx.same(back, input).is_none() {
@@ -275,7 +275,7 @@ fn transposed(cx: &mut LowerCx<'_>, args: &Args<'_>, to_shape: bool) -> Result<V
     frame.restore(cx, out)
 }
 
-/// A pool; `stride` stands for one that is absent, which is as large as the window otherwise.
+/// A pool; `stride` is the default stride, or the size of the window if it is `None`.
 fn pool(cx: &mut LowerCx<'_>, args: &Args<'_>, op: PoolOp, stride: Option<usize>) -> Result<Value> {
     let (x, frame) = subject(cx, args)?;
     let names: &[&'static str] = &["pool_size", "ksize", "window_shape", "size"];
@@ -289,7 +289,7 @@ fn pool(cx: &mut LowerCx<'_>, args: &Args<'_>, op: PoolOp, stride: Option<usize>
     frame.restore(cx, out)
 }
 
-/// A pool whose windows leave elements out, along one axis after the other.
+/// A pool with dilated windows, along one axis after the other.
 fn dilated(cx: &mut LowerCx<'_>, op: PoolOp, mut x: Value, windows: &[Window]) -> Result<Value> {
     for (axis, window) in (1..).zip(windows) {
         if window.padding != Padding::Valid {
@@ -319,7 +319,7 @@ fn dilated(cx: &mut LowerCx<'_>, op: PoolOp, mut x: Value, windows: &[Window]) -
     Ok(x)
 }
 
-/// The elements of each window side by side: a convolution with a kernel that is an identity.
+/// The elements of each window as channels: a convolution whose kernel is an identity.
 fn patches(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     let (x, frame) = subject(cx, args)?;
     let sizes = frame.each(&["size", "sizes", "ksizes"], Some(1))?.ok_or_else(|| missing(&["size"]))?;

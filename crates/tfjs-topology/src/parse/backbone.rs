@@ -1,5 +1,5 @@
-//! Models that a file names by their class and a few numbers: the GPT-2 backbone of TensorFlow.js, KerasNLP and KerasHub.
-//! Each becomes the functional model that its class makes, in the words of a file.
+//! Models that a file defines only by their class and a few numbers: the GPT-2 backbone of TensorFlow.js, KerasNLP and
+//! KerasHub. Each is expanded to the configuration of the functional model that its class builds.
 //!
 //! Reference: `keras_hub/src/models/gpt2/gpt2_backbone.py`, TensorFlow.js's `gpt2_backbone.ts`.
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use tfjs_manifest::account::json_bytes;
 use tfjs_manifest::{Error, Limits, Result};
 
-/// Whether a class is such a model.
+/// Whether a class is a backbone.
 pub(super) fn is_backbone(class: &str) -> bool {
     built_in_name(class) == "GPT2Backbone"
 }
@@ -27,7 +27,7 @@ pub(super) fn functional(name: &str, map: &Map<String, Value>, cx: &ReadCx<'_>) 
     let (inner, heads) = (config.req::<usize>("intermediate_dim")?, config.req::<usize>("num_heads")?);
     let tokens = config.req::<usize>("vocabulary_size")?;
     let positions = config.or::<usize>("max_sequence_length", 1024)?;
-    // TensorFlow.js has no approximation of the function.
+    // TensorFlow.js lacks the approximate function.
     let activation = if cx.producer.is_tfjs() { "gelu" } else { "gelu_approximate" };
     let mut layers = vec![
         input("token_ids"),
@@ -70,7 +70,7 @@ pub(super) fn functional(name: &str, map: &Map<String, Value>, cx: &ReadCx<'_>) 
     }
     match built {
         Value::Object(map) => Ok(map),
-        _ => Err(Error::bug("a configuration that is no object")),
+        _ => Err(Error::bug("a configuration that is not an object")),
     }
 }
 

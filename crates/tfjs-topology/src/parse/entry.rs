@@ -1,6 +1,6 @@
-//! One entry of a list of layers: `{"class_name": ..., "config": ..., "inbound_nodes": ...}`.
+//! Parses one entry of a list of layers: `{"class_name": ..., "config": ..., "inbound_nodes": ...}`.
 
-use super::{backbone, functional, input, sequential, unneeded};
+use super::{backbone, functional, input, sequential, single, unneeded};
 use crate::config::{Config, expected};
 use crate::def::{LayerBody, LayerEntry};
 use crate::ops::{Op, tf_lambda};
@@ -12,10 +12,10 @@ use tfjs_manifest::account::{json_bytes, text_bytes};
 use tfjs_manifest::text::shorten;
 use tfjs_manifest::{Error, Findings, Limits, Result};
 
-/// Reads an entry, its calls left out: those need the names of the layers beside it.
+/// Parses an entry without its calls, which need the names of the other layers.
 ///
 /// # Errors
-/// Whatever the layer refuses, naming the layer.
+/// Those of the layer, naming it.
 pub(crate) fn read_entry(value: &Value, cx: &ReadCx<'_>) -> Result<LayerEntry> {
     cx.spend_layer()?;
     let class_name = class_name(value)?;
@@ -29,8 +29,9 @@ pub(crate) fn read_entry(value: &Value, cx: &ReadCx<'_>) -> Result<LayerEntry> {
         && cx.custom.get(class_name).is_none()
     {
         unneeded::check(&name, class_name, map, cx);
+        single::check_config(&name, class_name, map, cx);
     }
-    // To the producers, the entry's name is what calls use, and the configuration's is what weights are called.
+    // The producers use the entry's name in calls, and the configuration's name for weights.
     if let (Some(entry), Some(own)) =
         (value.get("name").and_then(Value::as_str), config.get("name").and_then(Value::as_str))
         && entry != own
@@ -41,7 +42,7 @@ pub(crate) fn read_entry(value: &Value, cx: &ReadCx<'_>) -> Result<LayerEntry> {
     Ok(LayerEntry { name, class_name: class_name.to_string(), config, body, calls: Vec::new() })
 }
 
-/// What is kept of a configuration: the layers of a model keep theirs.
+/// The part of a configuration that is kept: without the layers of a model, which are kept themselves.
 fn kept(config: &Value, body: &LayerBody, cx: &ReadCx<'_>) -> Result<Arc<Map<String, Value>>> {
     let Some(map) = config.as_object() else { return Ok(Arc::default()) };
     let is_model = matches!(body, LayerBody::Model(_));
@@ -54,11 +55,10 @@ fn kept(config: &Value, body: &LayerBody, cx: &ReadCx<'_>) -> Result<Arc<Map<Str
     Ok(Arc::new(kept))
 }
 
-/// Reads the layer or model that a wrapper holds, at a key of the wrapper's configuration, if there is one.
+/// Parses the layer or model inside a wrapper, at a key of the wrapper's configuration, if the key is present.
 ///
 /// # Errors
-/// As [`read_entry`], at its JSON path; [`Kind::Limit`](tfjs_manifest::Kind::Limit) for too many wrappers inside each
-/// other.
+/// As [`read_entry`], at its JSON path; [`Kind::Limit`](tfjs_manifest::Kind::Limit) for too deeply nested wrappers.
 pub(crate) fn read_held(config: &Config<'_>, key: &str) -> Result<Option<LayerEntry>> {
     let Some(value) = config.value(key) else { return Ok(None) };
     let entry = config.cx().deeper().and_then(|cx| read_entry(value, &cx));
@@ -69,7 +69,7 @@ pub(crate) fn read_held(config: &Config<'_>, key: &str) -> Result<Option<LayerEn
     entry.map(Some).map_err(|e| e.at_json(key).at_json("config"))
 }
 
-/// Names the layer in an error; an error of a nested model names its layers already.
+/// Adds the layer to an error, unless it is the error of a nested model, which names layers already.
 fn at_layer_everywhere(error: Error, name: &str) -> Error {
     if error.details().is_empty() { error.at_layer(name) } else { error }
 }
@@ -91,8 +91,8 @@ fn read_body(class: &str, name: &str, entry: &Value, config: &Value, cx: &ReadCx
         return Ok(LayerBody::Layer(Layer::read(class, object()?, cx)?.layer));
     }
     Ok(match class {
-        // Models of Keras before 2.3 write a Sequential's configuration as the bare list of layers.
-        // A Pipeline of Keras 3 is a list of layers too.
+        // In Keras before 2.3, a Sequential's configuration is the bare list of layers. A Pipeline of Keras 3 is a list
+        // of layers too.
         "Sequential" | "Pipeline" => LayerBody::Model(Box::new(sequential::read(name, config, &cx.deeper()?)?)),
         "Functional" | "Model" => LayerBody::Model(Box::new(functional::read(name, object()?, &cx.deeper()?)?)),
         _ if backbone::is_backbone(class) => {
@@ -120,9 +120,9 @@ fn read_body(class: &str, name: &str, entry: &Value, config: &Value, cx: &ReadCx
     })
 }
 
-/// A Keras 3 operation may have the class name of a layer. Where the file keeps the module, that decides;
-/// the converter drops it, and then every layer writes `trainable` or `dtype`, and no operation whose name is
-/// a layer's does.
+/// Whether an entry is a Keras 3 operation, whose class name may also be that of a layer. If the file has the module,
+/// that decides. The converter drops it; then every layer has the key `trainable` or `dtype`, and no operation with a
+/// layer's name does.
 fn is_operation(class: &str, entry: &Value, config: &Map<String, Value>, cx: &ReadCx<'_>) -> bool {
     if let Some(module) = entry.get("module").and_then(Value::as_str) {
         return module.contains(".ops");
@@ -133,7 +133,7 @@ fn is_operation(class: &str, entry: &Value, config: &Map<String, Value>, cx: &Re
     cx.producer.is_keras3() && has_nodes && (only_an_operation || !like_a_layer)
 }
 
-/// One report of everything wrong with a model's layers and calls, nested reports flattened into it.
+/// Combines all errors of a model's layers and calls in one report; nested reports are flattened.
 pub(super) fn findings(errors: Vec<Error>, model: &str) -> Error {
     let mut findings = Findings::new();
     for error in errors {

@@ -1,7 +1,8 @@
-//! A functional model: named layers, their calls, and which tensors are inputs and outputs.
+//! Parses a functional model: named layers, their calls, and its inputs and outputs.
 
 use super::entry::{findings, read_entry};
 use super::nodes::{NamedRef, check_calls, read_calls};
+use super::single;
 use crate::config::expected;
 use crate::def::{LayerBody, LayerEntry, Port, Submodel, SubmodelKind, TensorRef};
 use crate::producer::Family;
@@ -27,7 +28,7 @@ pub(super) fn read(name: &str, config: &Map<String, Value>, cx: &ReadCx<'_>) -> 
         Ok(names) => names,
         Err(error) => return Err(findings(errors.into_iter().chain([error]).collect(), name)),
     };
-    // With a layer missing, every reference to it would be an error of its own.
+    // If a layer is missing, every reference to it would be a further error.
     if !errors.is_empty() {
         return Err(findings(errors, name));
     }
@@ -37,11 +38,11 @@ pub(super) fn read(name: &str, config: &Map<String, Value>, cx: &ReadCx<'_>) -> 
         let read = nodes.map_or(Ok(Vec::new()), |nodes| read_calls(nodes, &|n| names.contains_key(n)));
         let read = read.and_then(|calls| match (&entry.body, calls.len()) {
             (LayerBody::Input(_), 1..) => {
-                Err(Error::malformed("an InputLayer is called by nobody, expected an empty `inbound_nodes`"))
+                Err(Error::malformed("an InputLayer has no inputs, expected an empty `inbound_nodes`"))
             }
             _ => Ok(calls),
         });
-        // Kept all the same: references to them are as they should be.
+        // They are kept nevertheless, so that references to them are not further errors.
         errors.extend(read.iter().filter_map(|calls| check_calls(calls).err()).map(|e| e.at_layer(&entry.name)));
         calls.push(read.unwrap_or_else(|error| {
             errors.push(error.at_layer(&entry.name));
@@ -95,6 +96,7 @@ pub(super) fn read(name: &str, config: &Map<String, Value>, cx: &ReadCx<'_>) -> 
     }
     model.layers = layers;
     for (entry, calls) in model.layers.iter_mut().zip(resolved) {
+        single::check_calls(&entry.name, &entry.class_name, &calls, cx);
         entry.calls = calls;
     }
     Ok(model)
@@ -121,13 +123,13 @@ fn unique_names(layers: &[LayerEntry]) -> Result<HashMap<String, usize>> {
     Ok(names)
 }
 
-/// An input or output as the file lists it.
+/// An input or output as listed in the file.
 struct NamedPort {
     key: Option<String>,
     tensor: NamedRef,
 }
 
-/// `["x", 0, 0]` for one, a list of such for several, an object of such for models built from a dict.
+/// Reads `["x", 0, 0]` for a single one, a list of these for several, an object of these for models built from a dict.
 fn read_ports(value: &Value) -> Result<Vec<NamedPort>> {
     if let Some(tensor) = NamedRef::read(value) {
         return Ok(vec![NamedPort { key: None, tensor }]);
@@ -151,7 +153,7 @@ fn read_ports(value: &Value) -> Result<Vec<NamedPort>> {
     }
 }
 
-/// Whose reference is resolved.
+/// The source of a reference.
 #[derive(Clone, Copy, Debug)]
 enum Of {
     /// An argument of a call.
@@ -160,15 +162,15 @@ enum Of {
     Model = 1,
 }
 
-/// Turns the file's references into indices.
+/// Resolves the file's references to indices.
 struct Lookup<'a> {
     layers: &'a [LayerEntry],
     names: &'a HashMap<String, usize>,
     /// The number of calls of each layer.
     calls: Vec<usize>,
-    /// What the file's node index of a layer's first call is: in calls, and in the model's outputs.
+    /// The node index in the file of a layer's first call: in calls, and in the model's outputs.
     first_node: Vec<[usize; 2]>,
-    /// Suggestions of layers' names.
+    /// Suggestions for layer names.
     hints: Hints,
 }
 
@@ -180,8 +182,8 @@ impl<'a> Lookup<'a> {
         outputs: &[NamedPort],
         cx: &ReadCx<'_>,
     ) -> Self {
-        // A model that is called had a node of its own before. Keras 2 counts it; Keras 3 does for the
-        // outputs of the model and not in calls; of TensorFlow.js's files, the indices in use tell.
+        // A model has a node of its own before it is called. Keras 2 counts it; Keras 3 counts it for the
+        // outputs of the model but not in calls; in files of TensorFlow.js, the indices in use show it.
         let mut used: Vec<Option<(usize, usize)>> = vec![None; layers.len()];
         let in_calls = calls.iter().flatten().flat_map(|call| call.tensors());
         for named in in_calls.chain(outputs.iter().map(|port| &port.tensor)) {
@@ -220,7 +222,7 @@ impl<'a> Lookup<'a> {
             };
         }
         let counted = node.checked_sub(self.first_node[layer][of as usize]).filter(|&call| call < self.calls[layer]);
-        // A model called once is meant by either count.
+        // For a model that is called once, either index is unambiguous.
         let is_model = matches!(self.layers[layer].body, LayerBody::Model(_));
         match counted.or((is_model && self.calls[layer] == 1 && *node <= 1).then_some(0)) {
             Some(call) => Ok(TensorRef { layer, call, tensor: *tensor }),

@@ -1,4 +1,4 @@
-//! The type an input declares, in every spelling: `batch_shape`, `batch_input_shape`, `input_shape`, `input_dim`.
+//! The declared type of an input, in every form: `batch_shape`, `batch_input_shape`, `input_shape`, `input_dim`.
 
 use crate::config::{Config, FromJson, expected};
 use crate::read::ReadCx;
@@ -6,7 +6,7 @@ use crate::types::{Dim, SymShape, TensorType, ValueType};
 use serde_json::{Map, Value};
 use tfjs_manifest::{Limits, Result};
 
-/// The type an `InputLayer` or the first layer of a Sequential declares; `None` if it declares none.
+/// The type that an `InputLayer` or the first layer of a Sequential declares; `None` if it declares none.
 pub(super) fn input_type(map: &Map<String, Value>, cx: &ReadCx<'_>) -> Result<Option<TensorType>> {
     let config = Config::new(map, cx);
     let Some(shape) = declared_shape(&config)? else { return Ok(None) };
@@ -24,7 +24,7 @@ fn declared_shape(config: &Config<'_>) -> Result<Option<SymShape>> {
     if let Some(BatchShape(shape)) = config.opt("input_shape")? {
         return Ok(Some(SymShape(std::iter::once(batch).chain(shape.0).collect())));
     }
-    // Dense and Embedding of old Keras: one vector, or a sequence of ids.
+    // Dense and Embedding of old Keras: a vector, or a sequence of ids.
     Ok(match (config.opt::<usize>("input_dim")?, config.value("input_length")) {
         _ if config.value("input_dim").is_none() => None,
         (_, Some(length)) => Some(SymShape(vec![batch, Option::<usize>::from_json(length)?])),
@@ -45,13 +45,13 @@ fn declared_type(config: &Config<'_>) -> Result<ValueType> {
     Ok(ValueType::Float)
 }
 
-/// A Keras dtype: a name, or a policy object with one.
+/// The name of a Keras dtype, which may be part of a policy.
 fn dtype(value: &Value) -> Result<ValueType> {
     let name = value.as_str().or_else(|| value.get("config")?.get("name")?.as_str());
     name.and_then(ValueType::from_keras).ok_or_else(|| expected("a dtype", value))
 }
 
-/// Dimensions, null where they are not known.
+/// Dimensions, with null for unknown ones.
 pub(super) struct BatchShape(pub SymShape);
 
 impl FromJson for BatchShape {

@@ -1,5 +1,5 @@
-//! Keras JSON becomes a [`ModelDef`]: every layer read, every reference resolved to an index, everything
-//! wrong reported at once. Nothing is inferred or flattened here.
+//! Parses Keras JSON to a [`ModelDef`]: parses every layer, resolves every reference to an index, and reports all
+//! errors together. Nothing is inferred or flattened here.
 
 mod backbone;
 pub(crate) mod entry;
@@ -7,6 +7,7 @@ mod functional;
 mod input;
 mod nodes;
 mod sequential;
+mod single;
 mod unneeded;
 
 use crate::def::{LayerBody, ModelDef};
@@ -17,12 +18,12 @@ use std::rc::Rc;
 use tfjs_manifest::account::json_bytes;
 use tfjs_manifest::{Account, Error, Limits, Result};
 
-/// Reads a model's topology: `{"class_name": "Sequential" | "Functional" | "Model", "config": ...}`.
+/// Parses a model's topology: `{"class_name": "Sequential" | "Functional" | "Model", "config": ...}`.
 ///
 /// # Errors
-/// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) lists every unknown class, operation and activation
-/// at once; [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for what is no topology or refers to what is
-/// not there; [`Kind::Limit`](tfjs_manifest::Kind::Limit) for a topology past a budget.
+/// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported), listing every unknown class, operation and activation
+/// together; [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if it is not a topology or has invalid references;
+/// [`Kind::Limit`](tfjs_manifest::Kind::Limit) if it exceeds a limit.
 pub fn parse(topology: &Value, producer: Producer, custom: &CustomDefs, limits: &Limits) -> Result<ModelDef> {
     let account = Rc::new(Account::new(limits));
     account.charge(json_bytes(topology))?;

@@ -1,6 +1,6 @@
-//! The calls of a layer, `inbound_nodes`, in the writing of Keras 1 and 2 and in that of Keras 3.
+//! Parses the calls of a layer, `inbound_nodes`, in the form of Keras 1 and 2 and in that of Keras 3.
 //!
-//! Keras 2: a call is a list of `[layer, node, tensor, kwargs]`; operations write one such entry flat.
+//! Keras 2: a call is a list of `[layer, node, tensor, kwargs]`; a call of an operation is a single such entry.
 //! Keras 3: a call is `{"args": [...], "kwargs": {...}}` with `__keras_tensor__` objects at any depth.
 
 use crate::call::{Arg, Call};
@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::collections::HashSet;
 use tfjs_manifest::{Error, Result};
 
-/// A tensor as the file names it: layer, node and tensor index.
+/// A reference to a tensor in the file: layer, node and tensor index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct NamedRef {
     pub layer: String,
@@ -32,7 +32,7 @@ impl NamedRef {
     }
 }
 
-/// The calls of a layer; `is_layer` tells names of layers from other strings.
+/// Parses the calls of a layer; `is_layer` distinguishes names of layers from other strings.
 pub(super) fn read_calls(nodes: &Value, is_layer: &dyn Fn(&str) -> bool) -> Result<Vec<Call<NamedRef>>> {
     let list = nodes.as_array().ok_or_else(|| expected("a list of calls", nodes))?;
     list.iter()
@@ -41,8 +41,8 @@ pub(super) fn read_calls(nodes: &Value, is_layer: &dyn Fn(&str) -> bool) -> Resu
         .collect()
 }
 
-/// What is wrong with calls that could be read: one without tensors is none, and producers disagree on whether it
-/// counts.
+/// Checks calls that could be parsed. A call without tensors is invalid, because producers disagree on whether it is
+/// counted.
 pub(super) fn check_calls(calls: &[Call<NamedRef>]) -> Result<()> {
     match calls.iter().position(|call| call.tensors().is_empty()) {
         Some(i) => Err(Error::malformed("a call without any tensor").at_json(format!("inbound_nodes[{i}]"))),
@@ -63,7 +63,7 @@ fn read_call(node: &Value, is_layer: &dyn Fn(&str) -> bool) -> Result<Call<Named
             Ok(Call { args: vec![Arg::Dict(items)], kwargs: keywords.list })
         }
         Value::Array(items) => {
-            // An operation's call is one entry, not a list of entries.
+            // The call of an operation is one entry, not a list of entries.
             let flat = items.first().is_some_and(Value::is_string);
             let entries = if flat { std::slice::from_ref(node) } else { &items[..] };
             let mut keywords = Keywords::default();
@@ -78,7 +78,7 @@ fn read_call(node: &Value, is_layer: &dyn Fn(&str) -> bool) -> Result<Call<Named
     }
 }
 
-/// The keyword arguments of a call. Every entry of a call repeats them; the first counts.
+/// The keyword arguments of a call. Every entry of a call repeats them; the first one is used.
 #[derive(Default)]
 struct Keywords<'a> {
     list: Vec<(String, Arg<NamedRef>)>,
@@ -92,11 +92,11 @@ fn keras2_entry<'a>(
     keywords: &mut Keywords<'a>,
 ) -> Result<Arg<NamedRef>> {
     let items = entry.as_array().ok_or_else(|| expected("`[layer, node, tensor]`", entry))?;
-    // A list without items among the arguments of a function.
+    // An empty list among the arguments of a function.
     if items.is_empty() {
         return Ok(Arg::Const(Value::Array(Vec::new()).into()));
     }
-    // An argument that is a list stands as a list of entries among the others.
+    // An argument that is a list is written as a list of entries.
     if items.first().is_some_and(Value::is_array) {
         let items = items.iter().map(|item| keras2_entry(item, is_layer, keywords)).collect::<Result<Vec<_>>>()?;
         return Ok(list(items));
@@ -131,7 +131,7 @@ fn keras2_kwarg(value: &Value, is_layer: &dyn Fn(&str) -> bool) -> Arg<NamedRef>
                 Arg::List(items)
             }
         }
-        // `{"start": [layer, node, tensor], ...}`: a slice between brackets.
+        // `{"start": [layer, node, tensor], ...}`: a slice in a subscript.
         Value::Object(map) => {
             let items: Vec<_> = map.iter().map(|(key, v)| (key.clone(), keras2_kwarg(v, is_layer))).collect();
             let constant = items.iter().all(|(_, a)| matches!(a, Arg::Const(_)));
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_call() {
+    fn invalid_calls() {
         for nodes in [json!({}), json!([3]), json!([[["a", 0]]]), json!([[["a", -1, 0]]]), json!([{"args": 3}])] {
             assert!(read_calls(&nodes, &|_| true).is_err(), "{nodes}");
         }

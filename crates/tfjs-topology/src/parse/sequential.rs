@@ -1,4 +1,4 @@
-//! A `Sequential`: a list of layers, each called with the output of the one before.
+//! Parses a `Sequential`: a list of layers, each called with the output of the previous one.
 
 use super::entry::{findings, read_entry};
 use super::input::{BatchShape, input_type};
@@ -35,7 +35,7 @@ pub(super) fn read(name: &str, config: &Value, cx: &ReadCx<'_>) -> Result<Submod
     chain(name, layers, config, cx)
 }
 
-/// Puts an input before the layers where the file has none, and calls each with the output of the one before.
+/// Inserts an input before the layers if the file has none, and calls each layer with the output of the previous one.
 fn chain(name: &str, mut layers: Vec<LayerEntry>, config: &Value, cx: &ReadCx<'_>) -> Result<Submodel> {
     match layers.first() {
         None => return Err(Error::malformed(format!("model `{name}` has no layers"))),
@@ -47,9 +47,7 @@ fn chain(name: &str, mut layers: Vec<LayerEntry>, config: &Value, cx: &ReadCx<'_
     }
     for (i, entry) in layers.iter_mut().enumerate().skip(1) {
         if matches!(entry.body, LayerBody::Input(_)) {
-            return Err(
-                Error::malformed("an InputLayer stands after the first place of a Sequential").at_layer(&entry.name)
-            );
+            return Err(Error::malformed("an InputLayer must be the first layer of a Sequential").at_layer(&entry.name));
         }
         entry.calls = vec![Call::of([TensorRef { layer: i - 1, call: 0, tensor: 0 }])];
     }
@@ -68,7 +66,7 @@ fn chain(name: &str, mut layers: Vec<LayerEntry>, config: &Value, cx: &ReadCx<'_
     })
 }
 
-/// A Sequential that ends in a model of several outputs has them all.
+/// The outputs of a Sequential whose last entry is a model with several outputs: all of them.
 fn outputs_of(last: &LayerEntry, layer: usize) -> Option<Vec<Port>> {
     let LayerBody::Model(model) = &last.body else { return None };
     let port = |tensor| Port { name: last.name.clone(), key: None, tensor: TensorRef { layer, call: 0, tensor } };
@@ -85,7 +83,7 @@ fn input_entry(name: String, declared: Option<TensorType>) -> LayerEntry {
     }
 }
 
-/// TensorFlow.js takes over the inputs of a model in first place; everybody else adds `_input`.
+/// The name of the input: TensorFlow.js uses the input of a model in first place; the others add `_input`.
 fn input_name(first: &LayerEntry, cx: &ReadCx<'_>) -> String {
     match &first.body {
         LayerBody::Model(model) if cx.producer.is_tfjs() => {
@@ -95,7 +93,8 @@ fn input_name(first: &LayerEntry, cx: &ReadCx<'_>) -> String {
     }
 }
 
-/// What the first layer declares, or the model was built for, or a model in first place declares.
+/// The input type: declared by the first layer, recorded when the model was built, or declared by a model in first
+/// place.
 fn declared_input(first: &LayerEntry, config: &Value, cx: &ReadCx<'_>) -> Result<Option<TensorType>> {
     let declared = match &first.body {
         LayerBody::Model(model) => {
@@ -106,7 +105,7 @@ fn declared_input(first: &LayerEntry, config: &Value, cx: &ReadCx<'_>) -> Result
             }
         }
         _ => {
-            // `dtype` of an ordinary layer is what it computes in, not what it is given.
+            // The `dtype` of an ordinary layer is the type it computes in, not the type of its input.
             let mut map = Map::clone(&first.config);
             map.remove("dtype");
             let here = |e: Error| e.at_json("config.layers[0]").at_layer(&first.name);

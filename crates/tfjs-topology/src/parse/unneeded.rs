@@ -1,12 +1,12 @@
-//! What a layer's configuration says for training only, looked at all the same: a file that names what nobody knows was
-//! made by other code than one thinks. Each is a warning, predicting does not need it.
+//! Checks the training-only keys of a layer's configuration: an unknown name there shows that the file was written by
+//! unexpected code. Each is a warning, because prediction does not need them.
 
 use crate::config::snake_case;
 use crate::read::ReadCx;
 use serde_json::{Map, Value};
 use tfjs_manifest::text::shorten;
 
-/// Names of initializers, without underscores and case.
+/// Names of initializers, in lower case without underscores.
 const INITIALIZERS: &[&str] = &[
     "constant",
     "eye",
@@ -36,7 +36,7 @@ const INITIALIZERS: &[&str] = &[
 const REGULARIZERS: &[&str] = &["l1", "l1l2", "l2", "orthogonalregularizer"];
 const CONSTRAINTS: &[&str] = &["maxnorm", "minmaxnorm", "nonneg", "nonnegative", "radialconstraint", "unitnorm"];
 
-/// Warns of what the configuration of a layer names for training that no producer has.
+/// Warns of names in a layer's training configuration that no producer has.
 pub(super) fn check(name: &str, class: &str, config: &Map<String, Value>, cx: &ReadCx<'_>) {
     for (key, value) in config {
         let snake = snake_case(key);
@@ -59,18 +59,18 @@ pub(super) fn check(name: &str, class: &str, config: &Map<String, Value>, cx: &R
     }
 }
 
-/// The name in `"zeros"` or `{"class_name": "Zeros", "config": ...}`, if it is none of those known.
+/// The name in `"zeros"` or `{"class_name": "Zeros", "config": ...}`, if it is unknown.
 fn unknown<'a>(value: &'a Value, known: &[&str]) -> Option<&'a str> {
     let class = || value.get("class_name").or_else(|| value.get("className")).and_then(Value::as_str);
     let name = value.as_str().or_else(class)?;
     let bare = name.rsplit('>').next().unwrap_or(name);
     let letters: String = bare.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect();
-    // TensorFlow 1 and 2 have `GlorotUniformV2` and the like.
+    // TensorFlow 1 and 2 have names such as `GlorotUniformV2`.
     let letters = letters.strip_suffix("v1").or_else(|| letters.strip_suffix("v2")).unwrap_or(&letters);
     (!known.contains(&letters)).then_some(name)
 }
 
-/// A dtype or a policy with one.
+/// Whether a dtype, or a policy with one, is float64.
 fn asks_for_double(value: &Value) -> bool {
     let policy = || value.get("config")?.get("name")?.as_str();
     value.as_str().or_else(policy) == Some("float64")
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_producers_write_is_known() {
+    fn names_that_producers_write_are_known() {
         check_dense(json!({"kernel_initializer": "glorot_uniform", "biasInitializer": {"className": "Zeros"}}), &[]);
         check_dense(json!({"kernel_initializer": {"class_name": "keras.initializers>HeNormal", "config": {}}}), &[]);
         check_dense(json!({"kernel_initializer": {"class_name": "GlorotUniformV2", "config": {}}}), &[]);
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_knows_is_said() {
+    fn unknown_names_are_reported() {
         check_dense(
             json!({"kernel_initializer": {"class_name": "Team>Spiral", "config": {}}}),
             &[

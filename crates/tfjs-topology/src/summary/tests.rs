@@ -1,4 +1,4 @@
-//! The tables are those tf_keras 2.15 prints of the same models, spaces at the ends of lines aside.
+//! The tables are those that tf_keras 2.15 prints for the same models, except for spaces at the ends of lines.
 
 use super::summary;
 use crate::lower::{LowerOptions, lower};
@@ -60,7 +60,7 @@ fn a_chain() {
     );
 }
 
-/// Two nested models, a shared layer, states, a frozen layer, a name that does not fit.
+/// Two nested models, a shared layer, states, a frozen layer, a name that is too long for its column.
 fn graph() -> Value {
     let inner = json!({ "name": "inner", "layers": [
         { "class_name": "InputLayer", "config": { "name": "input_2", "batch_input_shape": [null, 3] } },
@@ -150,7 +150,7 @@ fn a_graph() {
 }
 
 #[test]
-fn a_width_of_nothing_still_has_columns() {
+fn width_zero_still_has_columns() {
     let producer = Producer::of(Family::Keras2);
     let def = parse(&sequential(), producer, &CustomDefs::default(), &Limits::default()).unwrap();
     let graph = lower(&def, &LowerOptions::default()).unwrap().graph;

@@ -1,4 +1,4 @@
-//! Rule of activation functions, in candle's operations.
+//! Activation functions in candle's operations.
 
 use super::error::Result;
 use super::execute::Site;
@@ -17,7 +17,7 @@ impl Rule for Activate {
     }
 }
 
-/// The activation of a gate, or nothing.
+/// Applies the activation of a gate, if it has one.
 pub(super) fn gate(gate: Gate, x: &Tensor) -> candle_core::Result<Tensor> {
     match gate.0 {
         Some(function) => activate(function, x),
@@ -25,12 +25,12 @@ pub(super) fn gate(gate: Gate, x: &Tensor) -> candle_core::Result<Tensor> {
     }
 }
 
-/// A function of each element.
+/// Applies a function to each element.
 fn activate(function: Activation, x: &Tensor) -> candle_core::Result<Tensor> {
     in_single(x, |x| formula(function, x))
 }
 
-/// The formula of each function. NaN stays NaN: comparisons with it are false, so choices keep `x` where they are.
+/// The formula of each function. NaN stays NaN: comparisons with it are false, so the selections return `x`.
 fn formula(function: Activation, x: &Tensor) -> candle_core::Result<Tensor> {
     match function {
         Activation::Relu { max, negative_slope, threshold } => relu(x, max, negative_slope, threshold),
@@ -73,7 +73,7 @@ fn relu(x: &Tensor, max: f64, slope: f64, threshold: f64) -> candle_core::Result
         (0.0, _) => select(&x.le(threshold)?, &filled(x, 0.0)?, x)?,
         _ => select(&x.le(threshold)?, &x.affine(slope, -slope * threshold)?, x)?,
     };
-    // What was below the threshold may be above the ceiling now.
+    // A value from below the threshold may now exceed the maximum.
     let is_plain = slope == 0.0 && threshold == 0.0 && max >= 0.0;
     match max {
         f64::INFINITY => Ok(raised),
@@ -86,7 +86,7 @@ fn elu(x: &Tensor, alpha: f64) -> candle_core::Result<Tensor> {
     select(&x.gt(0.0)?, x, &(expm1(x)? * alpha)?)
 }
 
-/// `max(x, 0) + log(1 + exp(-|x|))`, which neither overflows nor loses small values.
+/// `max(x, 0) + log(1 + exp(-|x|))`, which does not overflow and keeps small values precise.
 fn softplus(x: &Tensor) -> candle_core::Result<Tensor> {
     let positive = at_least(x, 0.0)?;
     positive + log1p(&x.abs()?.neg()?.exp()?)?

@@ -1,4 +1,4 @@
-//! The constants of a program, copied to each device when it is first used.
+//! The constants of a program, copied to each device on first use.
 
 use super::error::Result;
 use super::typed::Typed;
@@ -11,11 +11,11 @@ use tfjs_ir::{Block, Prim, Program};
 pub(super) struct Constants {
     /// For each constant of the program, whether a node reads it.
     used: Vec<bool>,
-    /// The devices so far, few as they are.
+    /// The copies for each device used so far; a short list.
     copies: RwLock<Vec<(Device, Copies)>>,
 }
 
-/// The constants on one device; `None` for those that are not used.
+/// The constants on one device; `None` for unused ones.
 type Copies = Arc<[Option<Typed>]>;
 
 impl Constants {
@@ -27,7 +27,7 @@ impl Constants {
 
     /// The constants on a device.
     pub(super) fn on(&self, device: &Device, program: &Program) -> Result<Copies> {
-        // Copies are pushed whole, so a thread that panicked has left nothing half done.
+        // Copies are pushed complete, so a panic of another thread cannot leave a partial state.
         let known = self.copies.read().unwrap_or_else(PoisonError::into_inner);
         let find = |known: &[(Device, Copies)]| {
             known.iter().find(|(known, _)| known.same_device(device)).map(|(_, copies)| copies.clone())
@@ -39,7 +39,7 @@ impl Constants {
         let copies = program.constants.iter().zip(&self.used);
         let copies = copies.map(|(array, used)| used.then(|| Typed::from_array(array, device)).transpose());
         let copies = copies.collect::<Result<Copies>>()?;
-        // Another thread may have been as fast; all get the same.
+        // Another thread may have made the copies meanwhile; all threads use the same.
         let mut known = self.copies.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(copies) = find(&known) {
             return Ok(copies);

@@ -1,4 +1,4 @@
-//! Rules of loops, and of the caller's own functions.
+//! Loops, and functions of custom layers.
 
 use super::error::Result;
 use super::execute::Site;

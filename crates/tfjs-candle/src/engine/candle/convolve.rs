@@ -1,20 +1,20 @@
-//! Convolutions of any rank, stride, dilation and number of groups, as products of matrices.
+//! Convolutions of any rank, stride, dilation and number of groups, as matrix products.
 //!
-//! candle's own have one stride, dilation and padding for both axes, two axes at most, channels first, and treat the
-//! channels of a depthwise convolution one by one.
+//! candle's convolutions have one stride, dilation and padding for both axes, at most two axes, channels first, and
+//! process the channels of a depthwise convolution one by one.
 
 use super::layout::surround;
 use super::math::product;
 use super::reduce::sum;
-use super::taps::{Laid, Taps, meets_nothing};
+use super::taps::{Laid, Taps, no_overlap};
 use candle_core::{Result, Tensor};
 use std::ops::Range;
 
-/// Elements of windows that are laid out at once: with more, parts of the batch or of the positions are computed one
-/// after the other, so that memory does not grow with the size of the kernel.
+/// The most elements of windows that are gathered together. Beyond that, parts of the batch or of the positions are
+/// computed one after the other, so that memory does not grow with the size of the kernel.
 const AT_ONCE: usize = 1 << 24;
 
-/// A convolution, its windows laid along the axes of its input.
+/// A convolution whose windows are laid along the axes of its input.
 #[derive(Clone, Debug)]
 pub(super) struct Convolution {
     pub(super) taps: Vec<Taps>,
@@ -25,22 +25,22 @@ pub(super) struct Convolution {
 }
 
 impl Convolution {
-    /// Whether some product is made at all: otherwise every result is 0.
-    pub(super) fn meets(&self) -> bool {
+    /// Whether any product is computed; otherwise every result is 0.
+    pub(super) fn overlaps(&self) -> bool {
         self.taps.iter().all(|t| !t.indices.is_empty()) && self.batch > 0 && self.channels > 0 && self.filters > 0
     }
 
-    /// The windows of the whole batch.
+    /// The number of windows of the whole batch.
     fn rows(&self) -> usize {
         self.batch * self.taps.iter().map(|t| t.outputs).product::<usize>()
     }
 
-    /// The elements of a window that meet the input.
+    /// The number of elements of a window that overlap the input.
     fn elements(&self) -> usize {
         self.taps.iter().map(|t| t.indices.len()).product()
     }
 
-    /// Whether each channel has filters of its own: then sums of products are less work than products of matrices.
+    /// Whether each channel has its own filters: sums of products are then cheaper than matrix products.
     fn is_depthwise(&self) -> bool {
         self.inner() == 1 && self.groups > 1
     }
@@ -55,14 +55,14 @@ impl Convolution {
         self.filters / self.groups
     }
 
-    /// Elements of the windows of one image.
+    /// The number of elements in the windows of one image.
     pub(super) fn image_elements(&self) -> usize {
         let positions = self.taps.iter().fold(1usize, |n, t| n.saturating_mul(t.outputs));
         positions.saturating_mul(self.elements()).saturating_mul(self.channels)
     }
 
-    /// What `f` gives for as many images at a time as may be laid out at once: it is told the first one and the
-    /// convolution of these.
+    /// Calls `f` for groups of images whose windows are gathered together, and returns the results. `f` takes the
+    /// convolution of these images and the index of the first one.
     fn by_images(&self, mut f: impl FnMut(&Convolution, usize) -> Result<Tensor>) -> Result<Vec<Tensor>> {
         let images = (AT_ONCE / self.image_elements().max(1)).max(1);
         let starts = (0..self.batch).step_by(images);
@@ -86,7 +86,7 @@ impl Convolution {
         joined(images?, 0)
     }
 
-    /// The outputs at some positions of the first axis.
+    /// The outputs at a range of positions of the first axis.
     fn lines(&self, laid: &Laid<'_>, lines: Range<usize>, kernel: &Tensor) -> Result<Tensor> {
         let mut part = self.clone();
         if let Some(first) = part.taps.first_mut() {
@@ -95,7 +95,7 @@ impl Convolution {
         part.product(&self.windows(laid, lines)?, kernel)
     }
 
-    /// The windows times the kernel.
+    /// Multiplies the windows by the kernel.
     fn product(&self, windows: &Tensor, kernel: &Tensor) -> Result<Tensor> {
         let (rows, elements, inner) = (self.rows(), self.elements(), self.inner());
         let out = if self.groups == 1 {
@@ -111,7 +111,7 @@ impl Convolution {
         out.reshape(self.output_dims())
     }
 
-    /// A sum of scaled copies, one for each element of the window: channels do not mix.
+    /// A sum of scaled copies, one for each element of the window, because channels are not mixed.
     fn depthwise(&self, x: &Tensor, kernel: &Tensor) -> Result<Tensor> {
         let (channels, block) = (self.channels, self.block());
         let kernel = kernel.reshape((self.elements(), channels, block))?;
@@ -127,10 +127,10 @@ impl Convolution {
                 None => part,
             });
         }
-        total.ok_or_else(meets_nothing)?.reshape(self.output_dims())
+        total.ok_or_else(no_overlap)?.reshape(self.output_dims())
     }
 
-    /// The transpose in the input: `[n, s.., channels]` of `dy [n, p.., filters]`.
+    /// The transpose with respect to the input: `[n, s.., channels]` of `dy [n, p.., filters]`.
     pub(super) fn input(&self, dy: &Tensor, kernel: &Tensor) -> Result<Tensor> {
         let kernel = self.kernel(kernel)?;
         joined(self.by_images(|part, first| part.input_at_once(&dy.narrow(0, first, part.batch)?, &kernel))?, 0)
@@ -138,7 +138,7 @@ impl Convolution {
 
     fn input_at_once(&self, dy: &Tensor, kernel: &Tensor) -> Result<Tensor> {
         let (rows, elements, inner, block) = (self.rows(), self.elements(), self.inner(), self.block());
-        // What every position gives to every element of its window: [rows, elements, channels].
+        // The contribution of every position to every element of its window: [rows, elements, channels].
         let spread = if self.is_depthwise() {
             let kernel = kernel.reshape((elements, self.channels, block))?;
             let spread = dy.reshape((rows, 1, self.channels, block))?.broadcast_mul(&kernel)?;
@@ -157,7 +157,7 @@ impl Convolution {
         dims.extend(self.taps.iter().map(|t| t.outputs));
         dims.extend(self.taps.iter().map(|t| t.indices.len()));
         dims.push(self.channels);
-        // Positions and elements of each axis side by side.
+        // For each axis, positions and window elements side by side.
         let axes = self.taps.len();
         let mut order = vec![0];
         order.extend((0..axes).flat_map(|i| [1 + i, 1 + axes + i]));
@@ -166,7 +166,7 @@ impl Convolution {
         self.taps.iter().try_fold(spread, |x, t| t.scatter(&x))
     }
 
-    /// The gradient in the kernel, of these sizes: `[k.., channels / groups, filters]`.
+    /// The gradient with respect to the kernel, whose spatial sizes are `sizes`: `[k.., channels / groups, filters]`.
     pub(super) fn kernel_gradient(&self, x: &Tensor, dy: &Tensor, sizes: &[usize]) -> Result<Tensor> {
         let (rows, elements, inner, block) = (self.rows(), self.elements(), self.inner(), self.block());
         let out = if self.is_depthwise() {
@@ -189,7 +189,7 @@ impl Convolution {
         dims.extend([inner, self.filters]);
         let zero = Tensor::zeros((), out.dtype(), out.device())?;
         let mut out = out.reshape(dims)?;
-        // Elements that meet nothing change nothing.
+        // Kernel elements that never overlap the input have gradient 0.
         for (axis, (t, size)) in self.taps.iter().zip(sizes).enumerate() {
             out = surround(&out, axis, t.indices.start, size - t.indices.end, &zero)?;
         }
@@ -201,8 +201,8 @@ impl Convolution {
         self.windows(&Laid::new(x, &self.taps, 0.0)?, 0..outputs)
     }
 
-    /// Every window at some positions of the first axis as a row: `[rows, elements * channels]`, in this order, with any
-    /// axes.
+    /// Every window at a range of positions of the first axis, as a contiguous row: `[rows, elements * channels]` in
+    /// memory, in any shape.
     fn windows(&self, laid: &Laid<'_>, lines: Range<usize>) -> Result<Tensor> {
         let views = laid.views()?.into_iter().map(|view| view.narrow(1, lines.start, lines.len()));
         let views = views.collect::<Result<Vec<Tensor>>>()?;
@@ -216,7 +216,7 @@ impl Convolution {
         }
     }
 
-    /// The elements of the kernel that meet the input.
+    /// The elements of the kernel that overlap the input.
     fn kernel(&self, kernel: &Tensor) -> Result<Tensor> {
         let taps = self.taps.iter().enumerate();
         taps.clone()
@@ -232,7 +232,7 @@ impl Convolution {
     }
 }
 
-/// Parts of a tensor along an axis, as one.
+/// Concatenates parts of a tensor along an axis.
 fn joined(parts: Vec<Tensor>, axis: usize) -> Result<Tensor> {
     match &parts[..] {
         [one] => Ok(one.clone()),

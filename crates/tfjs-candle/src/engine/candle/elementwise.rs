@@ -1,4 +1,4 @@
-//! Rules of functions of one and two operands, comparisons, choices and casts.
+//! Unary and binary functions, comparisons, selections and casts.
 
 use super::error::Result;
 use super::execute::Site;
@@ -28,7 +28,7 @@ impl Rule for Unary {
     }
 }
 
-/// A function of floating point, if candle has it.
+/// candle's function for a floating-point operation, if it has one.
 fn of_float(op: UnaryOp) -> Option<fn(&Tensor) -> candle_core::Result<Tensor>> {
     Some(match op {
         UnaryOp::Neg => Tensor::neg,
@@ -56,7 +56,7 @@ impl Rule for Binary {
     fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
         let [a, b] = take(operands)?;
         let (element, dims) = (a.element(), &site.expected(0)?.dims);
-        // Integers wrap, which candle does not promise.
+        // Integers must wrap, which candle does not guarantee.
         if element.is_integer() {
             return reference::evaluate(site, operands);
         }
@@ -80,7 +80,7 @@ impl Rule for Binary {
                 Some(exponent) => power(a, exponent)?.broadcast_as(&dims[..])?,
                 None => return reference::evaluate(site, operands),
             },
-            // Truth values: 0 and 1.
+            // Truth values are 0 and 1.
             BinaryOp::And => a.broadcast_mul(b)?,
             BinaryOp::Or => a.broadcast_maximum(b)?,
             BinaryOp::Xor => a.broadcast_ne(b)?,
@@ -89,7 +89,7 @@ impl Rule for Binary {
     }
 }
 
-/// `x` to a power that is known.
+/// `x` to a constant power.
 fn power(x: &Tensor, exponent: f64) -> candle_core::Result<Tensor> {
     match exponent {
         1.0 => Ok(x.clone()),
@@ -127,7 +127,7 @@ impl Rule for Cast {
         let [x] = take(operands)?;
         let (from, to) = (x.element(), self.to);
         let to_dtype = dtype(to, site.device());
-        // Devices hold 32-bit integers in 64 bits, where nothing wraps.
+        // Devices hold 32-bit integers in 64 bits, where arithmetic does not wrap at 32.
         let wraps = from.is_integer() && to == ElementType::I32 && to_dtype != DType::I32 && from != to;
         if wraps && from != ElementType::U8 {
             return reference::evaluate(site, operands);
@@ -136,15 +136,15 @@ impl Rule for Cast {
         site.one(match to {
             ElementType::Bool => tensor.ne(0.0)?,
             _ if from.is_float() && to.is_integer() && !site.device().is_cpu() => saturated(tensor, to, to_dtype)?,
-            // On the CPU candle casts as Rust does: towards zero, saturating, NaN to 0; between integers it wraps.
+            // On the CPU candle casts as Rust does: truncating, saturating, NaN to 0; between integers it wraps.
             _ => tensor.to_dtype(to_dtype)?,
         })
     }
 }
 
-/// Floating point as integers on a device, whose own casts of NaN and of large numbers differ.
+/// Casts floating point to integers on a device, whose own casts of NaN and of large numbers differ.
 fn saturated(x: &Tensor, to: ElementType, to_dtype: DType) -> candle_core::Result<Tensor> {
-    // All borders but the upper ones of 32 and 64 bits are floats; 2^63 - 2^39 is the largest float below 2^63.
+    // All bounds except the upper ones of 32 and 64 bits are floats; 2^63 - 2^39 is the largest float below 2^63.
     const LARGEST: f64 = 9_223_371_487_098_961_920.0;
     let x = x.to_dtype(DType::F32)?;
     let number = math::select(&math::is_nan(&x)?, &math::filled(&x, 0.0)?, &x)?;

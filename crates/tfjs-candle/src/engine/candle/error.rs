@@ -1,19 +1,19 @@
-//! Failures of rules.
+//! Errors of rules.
 
 use crate::engine::error::of_candle;
 use candle_core::Error as CandleError;
 use tfjs_manifest::Error;
 
-/// Why a rule has failed.
+/// The error of a rule.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// candle rejects an operation.
+    /// candle rejected an operation.
     Candle(CandleError),
     /// Anything else.
     Error(Error),
 }
 
-/// What rules return: `?` takes candle's errors and ours. The executor adds the layer.
+/// The result of a rule: `?` converts candle's errors and ours. The executor adds the layer.
 pub(super) type Result<T> = std::result::Result<T, Failure>;
 
 impl From<CandleError> for Failure {

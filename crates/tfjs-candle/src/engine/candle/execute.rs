@@ -9,7 +9,7 @@ use candle_core::{Device, Tensor};
 use tfjs_ir::{Array, Block, Dim, ElementType, Node, Prim, Program, SlotId, Type};
 use tfjs_manifest::Error;
 
-/// What stays the same during a call.
+/// The context that is constant during a call.
 pub(super) struct Env<'a> {
     pub(super) program: &'a Program,
     pub(super) call: &'a Call<'a>,
@@ -19,27 +19,27 @@ pub(super) struct Env<'a> {
     pub(super) device: &'a Device,
 }
 
-/// The place of a node, for its rule.
+/// The context of a node, for its rule.
 pub(super) struct Site<'a> {
     pub(super) env: &'a Env<'a>,
     pub(super) node: &'a Node,
-    /// The body of a loop.
+    /// The plan of the body, for a loop.
     pub(super) body: Option<&'a Plan>,
     block: &'a Block,
     results: Vec<Expected>,
 }
 
-/// A result that a rule is expected to give.
+/// The type of a result that a rule must return.
 #[derive(Debug)]
 pub(super) struct Expected {
     pub(super) element: ElementType,
     pub(super) dims: Vec<usize>,
-    /// Whether something reads it.
+    /// Whether the result is read.
     pub(super) wanted: bool,
 }
 
 impl Env<'_> {
-    /// Runs a block; gives the values that its plan is made for.
+    /// Runs a block and returns the roots of its plan.
     pub(super) fn block(
         &self,
         plan: &Plan,
@@ -50,7 +50,7 @@ impl Env<'_> {
         for (value, given) in block.parameters.iter().zip(parameters) {
             values[value.index()] = Some(given);
         }
-        // What each value takes, and all that are alive; what the caller holds is not counted.
+        // The size of each value, and of all live ones; values that the caller holds are not counted.
         let mut bytes = vec![0u64; block.values.len()];
         let mut live = 0u64;
         for step in &plan.steps {
@@ -116,13 +116,13 @@ impl Env<'_> {
         expected.collect()
     }
 
-    /// The numbers behind dimensions.
+    /// The values of dimensions.
     fn dims(&self, dims: &[Dim]) -> Result<Vec<usize>> {
         dims.iter().map(|&dim| Ok(self.call.bound.get(dim)?)).collect()
     }
 }
 
-/// Whether the results are the caller's or the model's, not values of the call.
+/// Whether the results are held by the caller or the model and not by the call.
 fn is_held(prim: &Prim) -> bool {
     matches!(prim, Prim::Input(_) | Prim::Param(_) | Prim::Const(_) | Prim::State(_))
 }
@@ -139,17 +139,17 @@ impl Expected {
 }
 
 impl Site<'_> {
-    /// The number behind a dimension.
+    /// The value of a dimension.
     pub(super) fn dim(&self, dim: Dim) -> Result<usize> {
         Ok(self.env.call.bound.get(dim)?)
     }
 
-    /// Fails if memory for a result that is on the way would be more than the values of the call may take.
+    /// Fails if a temporary buffer of this size would exceed the memory limit of the call.
     pub(super) fn check_scratch(&self, bytes: u64) -> Result<()> {
         Ok(self.env.call.check_activations(bytes)?)
     }
 
-    /// The numbers behind dimensions.
+    /// The values of dimensions.
     pub(super) fn dims(&self, dims: &[Dim]) -> Result<Vec<usize>> {
         self.env.dims(dims)
     }
@@ -158,38 +158,38 @@ impl Site<'_> {
         self.env.device
     }
 
-    /// A result that is expected.
+    /// The type of an expected result.
     pub(super) fn expected(&self, index: usize) -> Result<&Expected> {
         self.results
             .get(index)
             .ok_or_else(|| Error::bug(format!("`{}` has no result {index}", self.node.prim.name())).into())
     }
 
-    /// How many results are expected.
+    /// The number of results.
     pub(super) fn count(&self) -> usize {
         self.results.len()
     }
 
-    /// The only result of a node.
+    /// Returns the only result of a node.
     pub(super) fn one(&self, tensor: Tensor) -> Result<Results> {
         self.all([tensor])
     }
 
-    /// The results of a node, in order.
+    /// Returns the results of a node, in order.
     pub(super) fn all(&self, tensors: impl IntoIterator<Item = Tensor>) -> Result<Results> {
         let typed =
             self.results.iter().zip(tensors).map(|(expected, tensor)| Some(Typed::new(expected.element, tensor)));
         Ok(typed.collect())
     }
 
-    /// The results of a node, with the same number everywhere.
+    /// Returns results that are filled with one number.
     pub(super) fn full(&self, number: f64) -> Result<Results> {
         let full =
             |Expected { element, dims, .. }: &Expected| Typed::full(*element, number, dims, self.device()).map(Some);
         self.results.iter().map(full).collect()
     }
 
-    /// The number that an operand is, if it is a constant without dimensions.
+    /// The value of an operand that is a scalar constant.
     pub(super) fn scalar(&self, operand: usize) -> Option<f64> {
         let value = *self.node.operands.get(operand)?;
         let Prim::Const(constant) = self.block.prim_of(value)? else { return None };
@@ -198,13 +198,13 @@ impl Site<'_> {
         array.to_floats().ok()?.first().copied().filter(|_| is_scalar)
     }
 
-    /// Results that have no elements.
+    /// Returns results without elements.
     fn empty(&self) -> Result<Results> {
         let empty = |expected: &Expected| Typed::empty(expected.element, &expected.dims, self.device()).map(Some);
         self.results.iter().map(empty).collect()
     }
 
-    /// Fails unless the results are what inference has promised.
+    /// Fails unless the results have the inferred types.
     fn check(&self, results: &[Option<Typed>]) -> Result<()> {
         let name = self.node.prim.name();
         if results.len() != self.results.len() {

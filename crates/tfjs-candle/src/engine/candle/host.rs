@@ -1,4 +1,4 @@
-//! Rules of vocabularies and buckets, which are on the host.
+//! Vocabularies and hash buckets, which run on the host.
 
 use super::error::Result;
 use super::execute::Site;

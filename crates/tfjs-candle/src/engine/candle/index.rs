@@ -1,4 +1,4 @@
-//! Rules of gather, its transpose, and one-hot rows. Indices are checked on the host.
+//! Gather, its transpose, and one-hot rows. Indices are checked on the host.
 
 use super::error::Result;
 use super::execute::Site;
@@ -9,7 +9,7 @@ use tfjs_ir::prim::index::{Bounds, Gather, OneHot, ScatterAdd};
 use tfjs_manifest::Error;
 
 impl Rule for Gather {
-    // A wrong index is an error even if rows have no elements.
+    // An invalid index is an error even if rows have no elements.
     const ALWAYS: bool = true;
 
     fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
@@ -27,7 +27,7 @@ impl Rule for Gather {
     }
 }
 
-/// The rows of an axis that indices mean.
+/// The rows of an axis that indices select.
 fn rows(indices: &Typed, len: usize, bounds: Bounds) -> Result<Vec<u32>> {
     let row = |index: i64| {
         let row = bounds.row(index, len)?;

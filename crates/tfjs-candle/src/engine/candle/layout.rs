@@ -1,4 +1,4 @@
-//! Rules of rearrangements: reshape, transpose, broadcast, slice, pad, concat, reverse. Views where candle has them.
+//! Rearrangements: reshape, transpose, broadcast, slice, pad, concat, reverse. They are views where candle has them.
 
 use super::error::Result;
 use super::execute::Site;
@@ -40,7 +40,7 @@ impl Rule for Slice {
         let mut out = x.clone();
         for (axis, range) in self.ranges.iter().enumerate() {
             let (start, len) = (site.dim(range.start)?, site.dim(range.len)?);
-            // The step from the only element is never made, however large it is.
+            // With a single element the step is not used, so any size is valid.
             let step = if len > 1 { usize::try_from(range.step).unwrap_or(usize::MAX) } else { 1 };
             let last = len.saturating_sub(1).checked_mul(step).and_then(|span| span.checked_add(start));
             if len > 0 && last.is_none_or(|last| last >= x.dims()[axis]) {
@@ -55,7 +55,7 @@ impl Rule for Slice {
     }
 }
 
-/// The elements of an axis at these positions, which exist.
+/// The elements of an axis at these positions, which must exist.
 fn pick(x: &Tensor, axis: usize, positions: impl Iterator<Item = usize>) -> Result<Tensor> {
     let positions = positions.map(u32::try_from).collect::<std::result::Result<Vec<u32>, _>>();
     let positions = positions.map_err(|_| Error::limit("an axis of more than 2^32 elements"))?;
@@ -74,7 +74,7 @@ impl Rule for Reverse {
     }
 }
 
-/// An axis from its end.
+/// Reverses an axis.
 pub(super) fn reversed(x: &Tensor, axis: usize) -> Result<Tensor> {
     match x.dims()[axis] {
         0 | 1 => Ok(x.clone()),
@@ -93,7 +93,7 @@ impl Rule for Pad {
         let value = value.tensor()?;
         let mut out = tensor.clone();
         for (axis, padding) in self.padding.iter().enumerate() {
-            // Between the elements of an axis of one there is nothing, however much it would be.
+            // An axis of one element has no interior padding, whatever its size.
             if padding.interior > 0 && out.dims()[axis] > 1 {
                 let interior =
                     usize::try_from(padding.interior).map_err(|_| Error::limit("padding that is too large"))?;
@@ -105,7 +105,7 @@ impl Rule for Pad {
     }
 }
 
-/// A value around an axis.
+/// Pads an axis with a value.
 pub(super) fn surround(
     x: &Tensor,
     axis: usize,
@@ -129,13 +129,13 @@ pub(super) fn surround(
     Tensor::cat(&parts, axis)
 }
 
-/// `interior` times a value between the elements of an axis.
+/// Inserts `interior` copies of a value between the elements of an axis.
 fn spread(x: &Tensor, axis: usize, interior: usize, value: &Tensor) -> candle_core::Result<Tensor> {
     let mut dims = x.dims().to_vec();
     let count = dims[axis];
     let spread = surround(&x.contiguous()?.unsqueeze(axis + 1)?, axis + 1, 0, interior, value)?;
     dims[axis] = count * (interior + 1);
-    // Nothing comes behind the last one.
+    // Remove the padding after the last element.
     spread.reshape(dims)?.narrow(axis, 0, (count - 1) * (interior + 1) + 1)
 }
 

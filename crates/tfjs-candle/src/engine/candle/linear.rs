@@ -1,4 +1,4 @@
-//! Rules of contractions and of convolutions with their gradients.
+//! Contractions, and convolutions with their gradients.
 
 use super::convolve::Convolution;
 use super::error::Result;
@@ -26,8 +26,8 @@ impl Rule for Dot {
     }
 }
 
-/// The tensor as matrices `[batch, free, deep]`. A copy is made only if the axes stand neither as in such matrices nor
-/// as in their transposes.
+/// The tensor as matrices `[batch, free, deep]`. It is copied only if the axes are ordered neither as in such matrices
+/// nor as in their transposes.
 fn matrices(x: &Tensor, batch: &[usize], deep: &[usize]) -> candle_core::Result<Tensor> {
     let free: Vec<usize> = (0..x.rank()).filter(|axis| !batch.contains(axis) && !deep.contains(axis)).collect();
     let size = |axes: &[usize]| axes.iter().map(|&axis| x.dims()[axis]).product::<usize>();
@@ -47,7 +47,7 @@ impl Rule for Conv {
     fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
         let [x, kernel] = tensors(operands)?;
         let convolution = convolution(&self.windows, self.groups, x.dims(), kernel.dims().last())?;
-        if !convolution.meets() {
+        if !convolution.overlaps() {
             return site.full(0.0);
         }
         site.one(convolution.forward(&multipliable(x)?, &multipliable(kernel)?)?.to_dtype(x.dtype())?)
@@ -58,10 +58,10 @@ impl Rule for ConvInput {
     fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
         let [dy, kernel] = tensors(operands)?;
         let convolution = convolution(&self.windows, self.groups, &site.expected(0)?.dims, dy.dims().last())?;
-        if !convolution.meets() {
+        if !convolution.overlaps() {
             return site.full(0.0);
         }
-        // What each position gives to each element of its window.
+        // The contribution of each position to each element of its window.
         site.check_scratch(convolution.image_elements().saturating_mul(4) as u64)?;
         site.one(convolution.input(&multipliable(dy)?, &multipliable(kernel)?)?.to_dtype(dy.dtype())?)
     }
@@ -71,7 +71,7 @@ impl Rule for ConvKernel {
     fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
         let [x, dy] = tensors(operands)?;
         let convolution = convolution(&self.windows, self.groups, x.dims(), dy.dims().last())?;
-        if !convolution.meets() {
+        if !convolution.overlaps() {
             return site.full(0.0);
         }
         let windows = convolution.image_elements().saturating_mul(convolution.batch);
@@ -81,7 +81,7 @@ impl Rule for ConvKernel {
     }
 }
 
-/// Windows laid along the spatial axes of an input `[n, s.., c]`.
+/// Lays windows along the spatial axes of an input `[n, s.., c]`.
 fn convolution(windows: &[Window], groups: usize, input: &[usize], filters: Option<&usize>) -> Result<Convolution> {
     let ([batch, spatial @ .., channels], Some(&filters)) = (input, filters) else {
         return Err(Error::bug("a convolution of a vector").into());

@@ -1,8 +1,8 @@
-//! Functions that candle does not have, or has with other results for NaN, in operations that every device has.
+//! Functions that candle lacks, or whose results for NaN differ, built from operations that every device has.
 
 use candle_core::{DType, Result, Tensor};
 
-/// A number as a view of the shape of `x`.
+/// A number broadcast to the shape of `x`.
 pub(super) fn filled(x: &Tensor, number: f64) -> Result<Tensor> {
     Tensor::new(number as f32, x.device())?.to_dtype(x.dtype())?.broadcast_as(x.shape())
 }
@@ -12,7 +12,7 @@ pub(super) fn select(condition: &Tensor, yes: &Tensor, no: &Tensor) -> Result<Te
     condition.where_cond(yes, no)
 }
 
-/// Computes in single precision what is held in half: intermediate results are not rounded.
+/// Computes half precision in single precision, so that intermediate results are not rounded.
 pub(super) fn in_single(x: &Tensor, f: impl FnOnce(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
     match x.dtype() {
         DType::F16 | DType::BF16 => f(&x.to_dtype(DType::F32)?)?.to_dtype(x.dtype()),
@@ -20,13 +20,13 @@ pub(super) fn in_single(x: &Tensor, f: impl FnOnce(&Tensor) -> Result<Tensor>) -
     }
 }
 
-/// Whether NaN may be among the numbers: then candle's maxima are not those of the definition, and differ from device
-/// to device. The CPU looks; devices, which one would have to wait for, do not.
+/// Whether a tensor may contain NaN: candle's maxima then differ from the definition, and between devices. On the CPU
+/// the values are checked; on other devices, where that would synchronize, the result is true.
 pub(super) fn may_have_nan(x: &Tensor) -> Result<bool> {
     if !x.device().is_cpu() || !x.dtype().is_float() {
         return Ok(x.dtype().is_float());
     }
-    // Infinities of both signs add up to NaN too.
+    // Infinities of both signs add up to NaN as well.
     Ok(x.to_dtype(DType::F32)?.sum_all()?.to_scalar::<f32>()?.is_nan())
 }
 
@@ -35,7 +35,7 @@ pub(super) fn larger(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     if !may_have_nan(a)? && !may_have_nan(b)? {
         return a.maximum(b);
     }
-    // `b` where one is NaN, which is wrong only if that is `a`.
+    // `b` if either is NaN, which is wrong only if `a` is the NaN.
     let larger = select(&a.ge(b)?, a, b)?;
     select(&is_nan(a)?, a, &larger)
 }
@@ -49,19 +49,19 @@ pub(super) fn smaller(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     select(&is_nan(a)?, a, &smaller)
 }
 
-/// Numbers below become the border; NaN stays.
+/// Raises smaller numbers to `low`; NaN stays.
 pub(super) fn at_least(x: &Tensor, low: f64) -> Result<Tensor> {
     let border = filled(x, low)?;
     if may_have_nan(x)? { select(&x.lt(&border)?, &border, x) } else { x.maximum(&border) }
 }
 
-/// Numbers above become the border; NaN stays.
+/// Lowers larger numbers to `high`; NaN stays.
 pub(super) fn at_most(x: &Tensor, high: f64) -> Result<Tensor> {
     let border = filled(x, high)?;
     if may_have_nan(x)? { select(&x.gt(&border)?, &border, x) } else { x.minimum(&border) }
 }
 
-/// Numbers outside of the range become its borders; NaN stays.
+/// Clamps to a range; NaN stays.
 pub(super) fn clip(x: &Tensor, low: f64, high: f64) -> Result<Tensor> {
     at_most(&at_least(x, low)?, high)
 }
@@ -74,13 +74,13 @@ pub(super) fn is_finite(x: &Tensor) -> Result<Tensor> {
     x.abs()?.lt(f64::INFINITY)
 }
 
-/// -1 or 1; zeros and NaN stay.
+/// -1 or 1; zeros and NaN are unchanged.
 pub(super) fn sign(x: &Tensor) -> Result<Tensor> {
     let negative = select(&x.lt(0.0)?, &filled(x, -1.0)?, x)?;
     select(&x.gt(0.0)?, &filled(x, 1.0)?, &negative)
 }
 
-/// The nearest whole number, halves to the even one: candle rounds them away from zero.
+/// The nearest whole number, ties to even: candle rounds ties away from zero.
 pub(super) fn round_even(x: &Tensor) -> Result<Tensor> {
     let floor = x.floor()?;
     let fraction = (x - &floor)?;
@@ -91,14 +91,14 @@ pub(super) fn round_even(x: &Tensor) -> Result<Tensor> {
     floor + (above + tie)?
 }
 
-/// `exp(x) - 1 = tanh(x / 2) (exp(x) + 1)`, exact near zero; where `exp` is large, itself.
+/// `exp(x) - 1 = tanh(x / 2) (exp(x) + 1)`, exact near zero; where `exp` is large, `exp(x)` itself.
 pub(super) fn expm1(x: &Tensor) -> Result<Tensor> {
     let exp = x.exp()?;
     let near = ((x / 2.0)?.tanh()? * (&exp + 1.0)?)?;
     select(&x.gt(20.0)?, &(exp - 1.0)?, &near)
 }
 
-/// `log(1 + x) = 2 atanh(x / (2 + x))`, as a series where `1 + x` would round `x` away.
+/// `log(1 + x) = 2 atanh(x / (2 + x))`, as a series where `1 + x` would lose the digits of `x`.
 pub(super) fn log1p(x: &Tensor) -> Result<Tensor> {
     let s = (x / (x + 2.0)?)?;
     let s2 = s.sqr()?;
@@ -112,7 +112,7 @@ pub(super) fn rsqrt(x: &Tensor) -> Result<Tensor> {
     x.sqrt()?.recip()
 }
 
-/// A tensor that candle multiplies: on the CPU, single precision only in every build.
+/// A tensor in a dtype that candle multiplies: on the CPU, only single precision works in every build.
 pub(super) fn multipliable(x: &Tensor) -> Result<Tensor> {
     let is_half = matches!(x.dtype(), DType::F16 | DType::BF16);
     if is_half && x.device().is_cpu() { x.to_dtype(DType::F32) } else { Ok(x.clone()) }

@@ -1,11 +1,11 @@
 //! The candle engine: runs the primitives of a program with candle, on the CPU, CUDA and Metal.
 //!
-//! It knows no layer. A primitive is a [`Rule`] in the file of its family; what candle does not have, or not exactly,
-//! the interpreter evaluates on the host ([`reference`]). Values may be views; rules that need rows in memory make
-//! them contiguous.
+//! It has no code for layers. Each primitive has a [`Rule`] in the file of its family; where candle lacks an exact
+//! operation, the interpreter evaluates the node on the host ([`reference`]). Values may be views; rules that need
+//! contiguous rows copy them.
 //!
-//! Values without elements never reach candle: a node whose results are all empty does not run, and rules say what a
-//! reduction over nothing is.
+//! Empty values are never passed to candle: a node whose results are all empty does not run, and rules define the
+//! results of empty reductions.
 
 mod activate;
 mod constants;
@@ -46,7 +46,7 @@ use tfjs_ir::{Program, SlotId, Target, Value, expand, for_each_prim};
 use tfjs_manifest::Error;
 use typed::Typed;
 
-/// A program that candle runs.
+/// A program compiled for candle.
 #[derive(Debug)]
 pub(crate) struct CandleEngine {
     program: Program,
@@ -55,10 +55,10 @@ pub(crate) struct CandleEngine {
 }
 
 impl CandleEngine {
-    /// Prepares a program.
+    /// Compiles a program.
     ///
     /// # Errors
-    /// A composite whose expansion the builder rejects.
+    /// Those of the builder for the expansion of a composite.
     pub(crate) fn compile(program: &Program) -> tfjs_manifest::Result<CandleEngine> {
         let program = expand(program, &|prim| !is_expanded(prim))?;
         let plan = Plan::new(&program.body, program.roots().collect());
@@ -66,7 +66,7 @@ impl CandleEngine {
         Ok(CandleEngine { program, plan, constants })
     }
 
-    /// What runs, node by node, as JSON.
+    /// The nodes that run, as JSON.
     pub(crate) fn to_json(&self) -> Json {
         let body = &self.program.body;
         let steps = body.nodes.iter().map(|node| {
@@ -83,13 +83,13 @@ impl CandleEngine {
         json!({ "steps": steps.collect::<Vec<_>>() })
     }
 
-    /// Runs a program on a device, and drops its updates of weights. `weight` gives the weights; inputs and states are
-    /// copied to the device where they are not there yet.
+    /// Runs a program on a device, and drops its updates of weights. `weight` returns the weights; inputs and states
+    /// are copied to the device if necessary.
     ///
     /// # Errors
     /// - [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for data that a primitive rejects, at its layer;
     /// - [`Kind::Limit`](tfjs_manifest::Kind::Limit) for a device without memory;
-    /// - what `weight` and the caller's own functions fail with.
+    /// - those of `weight` and of the functions of custom layers.
     pub(crate) fn run(
         &self,
         call: &Call<'_>,
@@ -99,7 +99,7 @@ impl CandleEngine {
         self.evaluate(call, weight, device).map(|(outcome, _)| outcome)
     }
 
-    /// Runs a program on a device; when all of it has succeeded, the weights that it replaces have their next values.
+    /// Runs a program on a device. Only if all of it succeeds, the weights that it replaces get their next values.
     ///
     /// # Errors
     /// As [`run`](CandleEngine::run).
@@ -115,7 +115,7 @@ impl CandleEngine {
         Ok(outcome)
     }
 
-    /// What a call gives, and the next values of weights.
+    /// The results of a call, and the next values of weights.
     fn evaluate(
         &self,
         call: &Call<'_>,
@@ -147,37 +147,37 @@ impl CandleEngine {
     }
 }
 
-/// The results of a node; `None` for one that nothing reads.
+/// The results of a node; `None` for results that are not read.
 type Results = Vec<Option<Typed>>;
 
-/// How a primitive runs.
+/// Runs a primitive.
 trait Rule {
-    /// Whether it is a composite whose expansion runs: then there is no code for it.
+    /// Whether it is a composite that is expanded, and so never runs.
     const EXPANDED: bool = false;
-    /// Whether it runs even when no result has an element, because it looks at its operands.
+    /// Whether it runs even if no result has an element, because it must check its operands.
     const ALWAYS: bool = false;
 
-    /// The results for these operands, which fit the primitive's inference.
+    /// The results for these operands, which have passed the primitive's type inference.
     fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results>;
 }
 
 macro_rules! dispatch {
     ($($family:ident :: $name:ident = $text:literal, $class:ident;)*) => {
-        /// Runs any primitive. One that is listed and has no [`Rule`] does not compile.
+        /// Runs any primitive. A listed primitive without a [`Rule`] does not compile.
         fn run_prim(prim: &Prim, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
             match prim {
                 $(Prim::$name(prim) => <prim::$family::$name as Rule>::run(prim, site, operands),)*
             }
         }
 
-        /// Whether a primitive is a composite whose expansion runs.
+        /// Whether a primitive is a composite that is expanded.
         fn is_expanded(prim: &Prim) -> bool {
             match prim {
                 $(Prim::$name(_) => <prim::$family::$name as Rule>::EXPANDED,)*
             }
         }
 
-        /// Whether a primitive runs even when no result has an element.
+        /// Whether a primitive runs even if no result has an element.
         fn always_runs(prim: &Prim) -> bool {
             match prim {
                 $(Prim::$name(_) => <prim::$family::$name as Rule>::ALWAYS,)*
@@ -187,14 +187,14 @@ macro_rules! dispatch {
 }
 for_each_prim!(dispatch);
 
-/// The operands of a primitive that takes `N`.
+/// The operands of a primitive with `N` operands.
 fn take<const N: usize>(operands: &[Typed]) -> Result<[&Typed; N]> {
     let found = operands.len();
     let operands: Vec<&Typed> = operands.iter().collect();
     operands.try_into().map_err(|_| Error::bug(format!("expected {N} operands, found {found}")).into())
 }
 
-/// The tensors of a primitive that takes `N`.
+/// The tensors of a primitive with `N` operands.
 fn tensors<const N: usize>(operands: &[Typed]) -> Result<[&Tensor; N]> {
     let found = operands.len();
     let operands = operands.iter().map(Typed::tensor).collect::<Result<Vec<&Tensor>>>()?;

@@ -1,4 +1,4 @@
-//! Rules of softmax and normalizations.
+//! Softmax and normalizations.
 
 use super::error::Result;
 use super::execute::Site;
@@ -36,7 +36,7 @@ impl Rule for Moments {
     }
 }
 
-/// Mean and variance of the population over axes, which stay with one element each.
+/// Mean and population variance over axes, which keep length 1.
 fn moments(x: &Tensor, axes: &[usize]) -> candle_core::Result<(Tensor, Tensor)> {
     let average = mean(x, axes)?;
     let variance = mean(&x.broadcast_sub(&average)?.sqr()?, axes)?;
@@ -77,7 +77,7 @@ impl Rule for BatchNorm {
         let [mean, variance, parameters @ ..] = &parameters[..] else {
             return Err(Error::bug("a normalization without statistics").into());
         };
-        // The small tensors first: one factor for each channel.
+        // Combine the small tensors first, into one factor for each channel.
         let mut factor = rsqrt(&(variance + *epsilon)?)?;
         let (gamma, rest) = parameters.split_at(usize::from(*scale).min(parameters.len()));
         for gamma in gamma {
@@ -88,14 +88,14 @@ impl Rule for BatchNorm {
     }
 }
 
-/// The value that is normalized, and the parameters in the dtype of the computation.
+/// The value to normalize, and the parameters in the dtype of the computation.
 fn split(operands: &[Typed]) -> Result<(&Tensor, Vec<Tensor>)> {
-    let (x, parameters) = operands.split_first().ok_or_else(|| Error::bug("a normalization of nothing"))?;
+    let (x, parameters) = operands.split_first().ok_or_else(|| Error::bug("a normalization without operands"))?;
     let parameters = parameters.iter().map(|parameter| Ok(wide(parameter.tensor()?)?));
     Ok((x.tensor()?, parameters.collect::<Result<Vec<Tensor>>>()?))
 }
 
-/// Multiplies by gamma and adds beta, those of the two that there are.
+/// Multiplies by gamma and adds beta, where they exist.
 fn scale_and_shift(x: Tensor, parameters: &[Tensor], scale: bool, center: bool) -> candle_core::Result<Tensor> {
     let mut parameters = parameters.iter();
     let mut next = |wanted: bool| if wanted { parameters.next() } else { None };

@@ -1,11 +1,11 @@
-//! Which nodes of a block run, and which values each run sets free.
+//! The nodes of a block that must run, and the values that can be freed after each.
 
 use tfjs_ir::{Block, Prim, Value};
 
 /// A block, ready to run.
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// The nodes that something needs, in order.
+    /// The nodes that must run, in order.
     pub(super) steps: Vec<Step>,
     /// The values that are the block's results.
     pub(super) roots: Vec<Value>,
@@ -16,21 +16,21 @@ pub(super) struct Plan {
 pub(super) struct Step {
     /// Its index in the block.
     pub(super) node: usize,
-    /// For each of its results, whether something reads it.
+    /// For each of its results, whether it is read.
     pub(super) wanted: Vec<bool>,
-    /// The values that nothing reads after this node.
+    /// The values that are not read after this node.
     pub(super) dead: Vec<Value>,
-    /// The body of a loop.
+    /// The plan of the body, for a loop.
     pub(super) body: Option<Plan>,
 }
 
 impl Plan {
-    /// What is needed of a block for these values.
+    /// Plans the computation of these values.
     pub(super) fn new(block: &Block, roots: Vec<Value>) -> Self {
         let mut needed = vec![false; block.values.len()];
         roots.iter().for_each(|root| needed[root.index()] = true);
         let mut steps = Vec::new();
-        // Nodes are visited from the last to the first, so the first reader of a value that is found is the last to run.
+        // Nodes are visited in reverse, so the first reader found for a value is the last one to run.
         for (index, node) in block.nodes.iter().enumerate().rev() {
             let wanted: Vec<bool> = node.results.iter().map(|result| needed[result.index()]).collect();
             if !wanted.contains(&true) {
@@ -52,7 +52,7 @@ impl Plan {
         Plan { steps, roots }
     }
 
-    /// What is needed of a loop's body: the carries, and what is collected and read.
+    /// Plans a loop's body: all carries, and the collected results that are read.
     fn of_body(body: &Block, carries: usize, wanted: &[bool]) -> Self {
         let roots = body.results.iter().enumerate();
         let roots = roots.filter(|&(i, _)| i < carries || wanted.get(i) == Some(&true));

@@ -1,4 +1,4 @@
-//! Rule of recurrences: one product for the inputs of all steps, then a loop over the steps.
+//! Recurrent layers: one product for the inputs of all steps, then a loop over the steps.
 
 use super::activate::gate;
 use super::error::Result;
@@ -30,7 +30,7 @@ impl Rule for Rnn {
         let mut outputs = Vec::new();
         if batch > 0 && time > 0 && units > 0 {
             let weights = Weights::new(self, kernel, recurrent, bias.first())?;
-            // Steps first, in the order in which they run.
+            // The time axis first, in the order in which the steps run.
             let steps = in_order(&x.transpose(0, 1)?, self.backwards)?;
             let mask = mask.map(|mask| in_order(&mask.transpose(0, 1)?, self.backwards)).transpose()?;
             let projected = weights.project(&steps)?;
@@ -68,7 +68,7 @@ impl Rule for Rnn {
     }
 }
 
-/// The first axis in the order of the steps.
+/// The first axis in the order in which the steps run.
 fn in_order(x: &Tensor, backwards: bool) -> Result<Tensor> {
     if backwards { reversed(x, 0) } else { Ok(x.contiguous()?) }
 }
@@ -77,12 +77,12 @@ fn in_order(x: &Tensor, backwards: bool) -> Result<Tensor> {
 struct Weights<'a> {
     rnn: &'a Rnn,
     kernel: &'a Tensor,
-    /// The recurrent kernel; for a GRU whose reset gate comes first, its part for the gates.
+    /// The recurrent kernel; of a GRU that applies the reset gate before the product, the columns of the gates.
     recurrent: Tensor,
-    /// For a GRU whose reset gate comes first, the part for the candidate.
+    /// The columns of the candidate, for a GRU that applies the reset gate before the product.
     candidate: Option<Tensor>,
     input_bias: Option<Tensor>,
-    /// The second row of the bias of a GRU whose reset gate comes after the product.
+    /// The second row of the bias, for a GRU that applies the reset gate after the product.
     recurrent_bias: Option<Tensor>,
     units: usize,
 }
@@ -102,7 +102,7 @@ impl<'a> Weights<'a> {
         Ok(Weights { rnn, kernel, recurrent, candidate, input_bias, recurrent_bias, units })
     }
 
-    /// What depends on the inputs only, for all steps: `[t, n, c]` gives `[t, n, g u]`.
+    /// The part that depends only on the inputs, for all steps: `[t, n, c]` to `[t, n, g u]`.
     fn project(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         let (time, batch, channels) = x.dims3()?;
         let columns = self.kernel.dim(1)?;
@@ -114,7 +114,8 @@ impl<'a> Weights<'a> {
         }
     }
 
-    /// One step: the projected inputs `[n, g u]` and the states give the new states, the first of which is the output.
+    /// One step: takes the projected inputs `[n, g u]` and the states, and returns the new states; the first is the
+    /// output.
     fn step(&self, x: &Tensor, states: &[Tensor]) -> Result<Vec<Tensor>> {
         match (self.rnn.cell, states) {
             (Cell::Simple, [h]) => Ok(vec![self.act(&(x + self.recur(h)?)?)?]),
@@ -134,7 +135,7 @@ impl<'a> Weights<'a> {
         Ok([h, c])
     }
 
-    /// The reset gate acts on `h`.
+    /// The reset gate is applied to `h`.
     fn gru(&self, x: &Tensor, h: &Tensor) -> candle_core::Result<Tensor> {
         let inner = self.recur(h)?;
         let sum = |i| self.block(x, i)? + self.block(&inner, i)?;
@@ -147,7 +148,7 @@ impl<'a> Weights<'a> {
         blend(&z, h, &self.act(&(self.block(x, 2)? + reset)?)?)
     }
 
-    /// The reset gate acts on `h R + b`.
+    /// The reset gate is applied to `h R + b`.
     fn gru_reset_after(&self, x: &Tensor, h: &Tensor) -> candle_core::Result<Tensor> {
         let inner = self.recur(h)?;
         let sum = |i| self.block(x, i)? + self.block(&inner, i)?;

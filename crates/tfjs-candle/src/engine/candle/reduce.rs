@@ -1,4 +1,4 @@
-//! Rules of reductions, positions of extremes, running sums and sorting.
+//! Reductions, positions of extremes, cumulative functions and sorting.
 
 use super::error::Result;
 use super::execute::Site;
@@ -13,13 +13,13 @@ impl Rule for Reduce {
     fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
         let Reduce { op, axes, .. } = self;
         let [given] = take(operands)?;
-        // Sums of integers wrap, which candle does not promise.
+        // Sums of integers must wrap, which candle does not guarantee.
         if given.element().is_integer() {
             return reference::evaluate(site, operands);
         }
         let x = &wide(given.tensor()?)?;
         if x.elem_count() == 0 {
-            return site.full(of_nothing(*op));
+            return site.full(empty_reduction(*op));
         }
         let out = match op {
             ReduceOp::Sum => sum(x, axes)?,
@@ -34,8 +34,8 @@ impl Rule for Reduce {
     }
 }
 
-/// A reduction of no elements.
-fn of_nothing(op: ReduceOp) -> f64 {
+/// The result of an empty reduction.
+fn empty_reduction(op: ReduceOp) -> f64 {
     match op {
         ReduceOp::Sum | ReduceOp::Any => 0.0,
         ReduceOp::Prod | ReduceOp::All => 1.0,
@@ -45,19 +45,19 @@ fn of_nothing(op: ReduceOp) -> f64 {
     }
 }
 
-/// The elements that are reduced together as rows of a matrix: `[groups, elements of each]`.
+/// The elements that are reduced together, as rows of a matrix `[groups, elements of each]`.
 pub(super) fn rows(x: &Tensor, axes: &[usize]) -> candle_core::Result<Tensor> {
     let count: usize = axes.iter().map(|&axis| x.dims()[axis]).product();
     let groups = x.elem_count().checked_div(count).unwrap_or(0);
     x.permute(kept_first(x.rank(), axes))?.contiguous()?.reshape((groups, count))
 }
 
-/// All axes, those given last.
+/// The order of axes that puts `axes` last.
 pub(super) fn kept_first(rank: usize, axes: &[usize]) -> Vec<usize> {
     (0..rank).filter(|axis| !axes.contains(axis)).chain(axes.iter().copied()).collect()
 }
 
-/// The sum over axes, which stay with one element each. The tensor has elements.
+/// The sum over axes, which keep length 1. The tensor must not be empty.
 pub(super) fn sum(x: &Tensor, axes: &[usize]) -> candle_core::Result<Tensor> {
     let mut dims = x.dims().to_vec();
     axes.iter().for_each(|&axis| dims[axis] = 1);
@@ -66,30 +66,30 @@ pub(super) fn sum(x: &Tensor, axes: &[usize]) -> candle_core::Result<Tensor> {
     if inner == 1 || last - first + 1 != axes.len() {
         return rows(x, axes)?.sum_keepdim(1)?.reshape(dims);
     }
-    // Neighbouring axes with elements behind them: a product with ones adds up whole rows at a time.
+    // Neighbouring axes that are not the last: a product with ones adds whole rows at a time.
     let count: usize = x.dims()[first..=last].iter().product();
     let outer = x.elem_count() / (count * inner);
     let ones = Tensor::ones((outer, 1, count), x.dtype(), x.device())?;
     math::product(&ones, &x.contiguous()?.reshape((outer, count, inner))?)?.reshape(dims)
 }
 
-/// The mean over axes, which stay with one element each. The tensor has elements.
+/// The mean over axes, which keep length 1. The tensor must not be empty.
 pub(super) fn mean(x: &Tensor, axes: &[usize]) -> candle_core::Result<Tensor> {
     let count: usize = axes.iter().map(|&axis| x.dims()[axis]).product();
     sum(x, axes)? / count as f64
 }
 
-/// The largest of each row; NaN if one is NaN. candle's own depends on the device and on the order.
+/// The maximum of each row; NaN if an element is NaN. candle's result depends on the device and on the order.
 fn largest(rows: &Tensor) -> candle_core::Result<Tensor> {
     or_nan(rows, rows.max_keepdim(1)?)
 }
 
-/// The smallest of each row; NaN if one is NaN.
+/// The minimum of each row; NaN if an element is NaN.
 fn smallest(rows: &Tensor) -> candle_core::Result<Tensor> {
     or_nan(rows, rows.min_keepdim(1)?)
 }
 
-/// NaN for each row that has one.
+/// Replaces the result by NaN for each row that contains one.
 fn or_nan(rows: &Tensor, found: Tensor) -> candle_core::Result<Tensor> {
     if !math::may_have_nan(rows)? {
         return Ok(found);
@@ -127,7 +127,7 @@ impl Rule for ArgReduce {
             Extreme::Max => largest(&rows)?,
             Extreme::Min => smallest(&rows)?,
         };
-        // The first of equal ones: devices do not promise it. Where the best is NaN, the first NaN.
+        // Devices do not guarantee the first of equal elements. If the best is NaN, the first NaN.
         let count = rows.dim(1)? as u32;
         let hit = rows.broadcast_eq(&best)?.maximum(&math::is_nan(&rows)?)?;
         let positions = Tensor::arange(0, count, x.device())?.broadcast_as(rows.shape())?;
@@ -138,21 +138,21 @@ impl Rule for ArgReduce {
     }
 }
 
-/// candle's running sum is a product with a triangle: quadratic, and NaN behind every infinity.
+/// candle's cumulative sum is a product with a triangular matrix: quadratic, and NaN after every infinity.
 impl Rule for Cumulative {
     fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
         reference::evaluate(site, operands)
     }
 }
 
-/// candle's sort is not stable on devices, and places NaN anywhere.
+/// candle's sort is not stable on devices, and does not put NaN last.
 impl Rule for Sort {
     fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
         reference::evaluate(site, operands)
     }
 }
 
-/// Rows of a matrix `[groups, n]` as they were in a tensor of these dimensions, before [`rows`].
+/// Inverts [`rows`]: from a matrix `[groups, n]` to a tensor of these dimensions.
 pub(super) fn unrows(rows: &Tensor, dims: &[usize], axes: &[usize]) -> candle_core::Result<Tensor> {
     let order = kept_first(dims.len(), axes);
     let moved: Vec<usize> = order.iter().map(|&axis| dims[axis]).collect();
@@ -161,7 +161,7 @@ pub(super) fn unrows(rows: &Tensor, dims: &[usize], axes: &[usize]) -> candle_co
     rows.reshape(moved)?.permute(back)
 }
 
-/// The dtype in which a tensor's statistics are computed.
+/// The tensor in the dtype in which its statistics are computed.
 pub(super) fn wide(x: &Tensor) -> candle_core::Result<Tensor> {
     match x.dtype() {
         DType::F16 | DType::BF16 => x.to_dtype(DType::F32),

@@ -1,4 +1,4 @@
-//! The interpreter's evaluation of a node, for what candle has no exact operation: on the host, on any device's values.
+//! Evaluates nodes on the host with the interpreter, where candle has no exact operation.
 
 use super::Results;
 use super::error::Result;
@@ -8,7 +8,7 @@ use tfjs_ir::{Array, evaluate_node};
 
 /// Evaluates a node with the interpreter.
 ///
-/// Text, the arithmetic of integers, and functions that are rare in models: what they cost is a copy to the host and
+/// Used for text, integer arithmetic, and functions that are rare in models. The cost is a copy to the host and
 /// back.
 pub(super) fn evaluate(site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
     let arrays = operands.iter().map(Typed::to_array).collect::<Result<Vec<Array>>>()?;

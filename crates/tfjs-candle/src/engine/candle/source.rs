@@ -1,4 +1,4 @@
-//! Rules of inputs, weights, states, constants, sizes, counters and random numbers.
+//! Inputs, weights, states, constants, sizes, counters and random numbers.
 
 use super::error::Result;
 use super::execute::Site;
@@ -20,7 +20,7 @@ impl Rule for Input {
             let seed = vec![call.seed.cast_signed()];
             return Ok(vec![Some(Typed::integers(input.ty.element, seed, &[], site.device())?)]);
         }
-        // The seed is an input of the program and no argument of the call.
+        // The seed is an input of the program but not an argument of the call.
         let before = program.inputs.iter().take(self.port);
         let argument = before.filter(|input| input.role != InputRole::Seed).count();
         let data = call.inputs.get(argument).ok_or_else(missing)?;

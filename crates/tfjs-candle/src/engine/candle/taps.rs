@@ -1,7 +1,7 @@
-//! Windows over tensors: what each element of a window meets at every position, as a view.
+//! Windows over tensors: for each element of a window, a view of the values under it at every position.
 //!
-//! Padding is done as far as some element of the window reaches and no further: a file's dilation or pool size alone
-//! allocates nothing.
+//! Padding covers only what some element of the window reaches: a large dilation or pool size in a file does not
+//! allocate memory by itself.
 
 use super::layout::surround;
 use candle_core::{Result, Tensor};
@@ -15,15 +15,15 @@ pub(super) struct Taps {
     pub(super) axis: usize,
     /// Elements of the axis.
     pub(super) length: usize,
-    /// Positions of the window.
+    /// The number of positions of the window.
     pub(super) outputs: usize,
-    /// The window's elements that meet the axis somewhere.
+    /// The window's elements that overlap the axis at some position.
     pub(super) indices: Range<usize>,
     stride: usize,
     dilation: usize,
-    /// How far the first window stands out before the axis.
+    /// How far the first window extends before the axis.
     before: usize,
-    /// What is to be put before and after the axis, so that its length is a multiple of the stride.
+    /// The padding before and after the axis that makes its length a multiple of the stride.
     left: usize,
     right: usize,
 }
@@ -36,7 +36,7 @@ impl Taps {
     pub(super) fn new(window: &Window, axis: usize, length: usize) -> tfjs_manifest::Result<Self> {
         let outputs = window.output(length)?;
         let before = window.pads(length).before;
-        // The step from the only position is never made, however large the file says it is.
+        // With a single position the stride is not used, so any size in the file is valid.
         let stride = if outputs > 1 { window.stride } else { 1 };
         let dilation = window.dilation;
         let mut taps = Taps { axis, length, outputs, indices: 0..0, stride, dilation, before, left: 0, right: 0 };
@@ -55,18 +55,18 @@ impl Taps {
         Ok(taps)
     }
 
-    /// Where an element of the window stands in the padded axis at the first position.
+    /// The position of an element of the first window in the padded axis.
     fn start(&self, index: usize) -> usize {
         index * self.dilation + self.left - self.before
     }
 
-    /// Where an element of the window stands relative to the axis at the first position.
+    /// The position of an element of the first window relative to the axis.
     fn offset(&self, index: usize) -> isize {
         (index * self.dilation).cast_signed() - self.before.cast_signed()
     }
 
-    /// Adds up what each element of the window has at every position, at the places of the axis it meets: the transpose
-    /// of [`views`]. Positions are along this axis of `x`, the elements of [`indices`](Taps::indices) along the next one.
+    /// The transpose of [`views`]: adds the values of each window element at every position to the element of the axis
+    /// under it. Positions are along this axis of `x`, the elements of [`indices`](Taps::indices) along the next one.
     pub(super) fn scatter(&self, x: &Tensor) -> Result<Tensor> {
         let axis = self.axis;
         let zero = Tensor::zeros((), x.dtype(), x.device())?;
@@ -77,7 +77,7 @@ impl Taps {
             // Zeros between the positions.
             dims[axis] = self.outputs * self.stride;
             let part = surround(&part, axis + 1, 0, self.stride - 1, &zero)?.reshape(dims)?;
-            // Positions past the borders meet nothing.
+            // Positions outside the axis are dropped.
             let at = self.offset(index);
             let skipped = at.min(0).unsigned_abs();
             let at = at.max(0).unsigned_abs();
@@ -88,19 +88,19 @@ impl Taps {
                 None => part,
             });
         }
-        total.ok_or_else(meets_nothing)
+        total.ok_or_else(no_overlap)
     }
 }
 
-/// A tensor with room for windows along some of its axes.
+/// A tensor that is padded and reshaped for windows along some of its axes.
 pub(super) struct Laid<'a> {
-    /// Each axis of a window is two: steps of the stride, and what is within a step.
+    /// Each axis of a window is split into two: steps of the stride, and offsets within a step.
     tensor: Tensor,
     taps: &'a [Taps],
 }
 
 impl<'a> Laid<'a> {
-    /// Makes room for windows along axes in ascending order; `border` stands outside of the tensor.
+    /// Pads and reshapes for windows along axes in ascending order; `border` is the padding value.
     pub(super) fn new(x: &Tensor, taps: &'a [Taps], border: f64) -> Result<Self> {
         let border = Tensor::new(border as f32, x.device())?.to_dtype(x.dtype())?;
         let mut padded = x.clone();
@@ -117,7 +117,7 @@ impl<'a> Laid<'a> {
         Ok(Laid { tensor: padded.contiguous()?.reshape(dims)?, taps })
     }
 
-    /// What one element of the windows meets, at every position. `indices` has its index along each axis.
+    /// The values under one element of the windows, at every position. `indices` is its index along each axis.
     fn view(&self, indices: &[usize]) -> Result<Tensor> {
         let mut view = self.tensor.clone();
         for (i, (t, &index)) in self.taps.iter().zip(indices).enumerate() {
@@ -130,7 +130,7 @@ impl<'a> Laid<'a> {
         Ok(view)
     }
 
-    /// What every element of the windows meets: one view for each, in row-major order.
+    /// The values under every element of the windows: one view for each, in row-major order.
     pub(super) fn views(&self) -> Result<Vec<Tensor>> {
         let mut all: Vec<Vec<usize>> = vec![Vec::new()];
         for t in self.taps {
@@ -142,7 +142,7 @@ impl<'a> Laid<'a> {
     }
 }
 
-/// For what must not happen: callers look first whether windows meet their tensor.
-pub(super) fn meets_nothing() -> candle_core::Error {
-    candle_core::Error::Msg("a window that meets nothing".into())
+/// An internal error: callers first check whether windows overlap their tensor.
+pub(super) fn no_overlap() -> candle_core::Error {
+    candle_core::Error::Msg("a window that does not overlap its tensor".into())
 }

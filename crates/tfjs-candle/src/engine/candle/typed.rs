@@ -1,4 +1,4 @@
-//! Values while a program runs: tensors and text, each with its element type in the program.
+//! Values of a running program: tensors and text, each with its element type in the program.
 
 use super::error::Result;
 use crate::value::{Data, Strings};
@@ -8,16 +8,16 @@ use tfjs_ir::array::Data as Elements;
 use tfjs_ir::{Array, ElementType};
 use tfjs_manifest::{Error, Shape};
 
-/// A value with its element type, which a tensor alone does not tell: truth values are bytes, and devices hold 32-bit
-/// integers in 64 bits.
+/// A value with its element type, which the tensor's dtype does not determine: truth values are bytes, and devices hold
+/// 32-bit integers in 64 bits.
 #[derive(Clone, Debug)]
 pub(super) struct Typed {
     element: ElementType,
     data: Data,
 }
 
-/// The dtype that holds elements of a type on a device. candle's CUDA and Metal backends have few operations on 32-bit
-/// integers, and most of them on 64-bit ones.
+/// The dtype that holds elements of a type on a device. candle's CUDA and Metal backends support few operations on
+/// 32-bit integers, and most on 64-bit ones.
 pub(super) fn dtype(element: ElementType, device: &Device) -> DType {
     match element {
         ElementType::F16 => DType::F16,
@@ -35,7 +35,7 @@ impl Typed {
         Typed { element, data: Data::Tensor(tensor) }
     }
 
-    /// The bytes of the elements, views counted as if they were whole.
+    /// The size of the elements in bytes; a view counts as if it were copied.
     pub(super) fn bytes(&self) -> u64 {
         let elements: usize = self.data.dims().iter().product();
         elements as u64 * self.element.bytes() as u64
@@ -47,14 +47,14 @@ impl Typed {
         Ok(Typed { element: ElementType::String, data: Data::Strings(Arc::new(strings)) })
     }
 
-    /// A value from outside of the program, on this device and in the dtype that its element type has there.
+    /// Takes a value from outside the program to this device, in the dtype that its element type has there.
     pub(super) fn adopt(data: &Data, element: ElementType, device: &Device) -> Result<Self> {
         match (data, element) {
             (Data::Strings(_), ElementType::String) => Ok(Typed { element, data: data.clone() }),
             (Data::Tensor(tensor), element) if element != ElementType::String => {
-                // The cast first: the CPU has all of them.
+                // Cast on the source device first, because the CPU supports all casts.
                 let tensor = match element {
-                    // Any byte but 0 is true.
+                    // Any byte except 0 is true.
                     ElementType::Bool => tensor.ne(0.0)?,
                     _ => tensor.to_dtype(dtype(element, device))?,
                 };
@@ -81,7 +81,7 @@ impl Typed {
         Ok(Typed::new(element, tensor))
     }
 
-    /// Integers; those that the element type does not hold wrap.
+    /// Integers, which wrap to the element type.
     pub(super) fn integers(element: ElementType, values: Vec<i64>, dims: &[usize], device: &Device) -> Result<Self> {
         let tensor = match dtype(element, device) {
             DType::U8 => Tensor::from_vec::<_, u8>(values.into_iter().map(|n| n as u8).collect(), dims, device)?,
@@ -94,13 +94,13 @@ impl Typed {
         Ok(Typed::new(element, tensor))
     }
 
-    /// The same number everywhere, as a view of one element.
+    /// A value filled with one number, as a view of one element.
     pub(super) fn full(element: ElementType, number: f64, dims: &[usize], device: &Device) -> Result<Self> {
         let one = Typed::from_array(&Array::scalar(element, number), device)?;
         Ok(Typed::new(element, one.tensor()?.broadcast_as(dims)?))
     }
 
-    /// A value without elements.
+    /// An empty value.
     pub(super) fn empty(element: ElementType, dims: &[usize], device: &Device) -> Result<Self> {
         match element {
             ElementType::String => Typed::text(dims, Vec::new()),
@@ -108,7 +108,7 @@ impl Typed {
         }
     }
 
-    /// The value for the interpreter.
+    /// The value as an array of the interpreter.
     pub(super) fn to_array(&self) -> Result<Array> {
         let elements = match (&self.data, self.element) {
             (Data::Strings(strings), _) => Elements::Text(strings.items().to_vec()),
@@ -150,7 +150,7 @@ impl Typed {
         }
     }
 
-    /// The value for the outside: in row-major order, not as a view.
+    /// The value for the caller: contiguous in row-major order.
     pub(super) fn into_data(self) -> Result<Data> {
         match self.data {
             Data::Tensor(tensor) => Ok(Data::Tensor(tensor.contiguous()?)),
@@ -158,7 +158,7 @@ impl Typed {
         }
     }
 
-    /// The tensor for the outside: in row-major order, not as a view.
+    /// The tensor for the caller: contiguous in row-major order.
     pub(super) fn into_tensor(self) -> Result<Tensor> {
         Ok(self.tensor()?.contiguous()?)
     }

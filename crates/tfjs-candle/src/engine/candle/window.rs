@@ -1,10 +1,10 @@
-//! Rule of pools, one axis after the other.
+//! Pools, one axis after the other.
 
 use super::error::Result;
 use super::execute::Site;
 use super::math::{filled, is_nan, may_have_nan, select};
 use super::reduce::wide;
-use super::taps::{Laid, Taps, meets_nothing};
+use super::taps::{Laid, Taps, no_overlap};
 use super::typed::Typed;
 use super::{Results, Rule, tensors};
 use candle_core::Tensor;
@@ -33,7 +33,7 @@ impl Rule for Pool {
     }
 }
 
-/// The largest of each window; NaN if one is NaN, which a second pool over truth values tells.
+/// The maximum of each window; NaN if an element is NaN, which a second pool over truth values finds.
 fn largest(x: &Tensor, taps: &[Taps]) -> candle_core::Result<Tensor> {
     let pool =
         |x: &Tensor, border: f64| taps.iter().try_fold(x.clone(), |x, t| fold(&x, t, border, |a, b| a.maximum(&b)));
@@ -48,7 +48,7 @@ fn sum(x: &Tensor, taps: &Taps) -> candle_core::Result<Tensor> {
     fold(x, taps, 0.0, |a, b| a + b)
 }
 
-/// The mean of the elements in each window; NaN for a window without elements.
+/// The mean of the elements in each window; NaN for an empty window.
 fn mean(x: &Tensor, taps: &Taps, window: &Window) -> candle_core::Result<Tensor> {
     let sum = sum(x, taps)?;
     let counts = counts(window, taps.length, taps.outputs);
@@ -60,7 +60,7 @@ fn mean(x: &Tensor, taps: &Taps, window: &Window) -> candle_core::Result<Tensor>
     sum.broadcast_div(&Tensor::from_vec(counts, shape, x.device())?)
 }
 
-/// Combines what the elements of a window meet.
+/// Combines the values under all elements of a window.
 fn fold(
     x: &Tensor,
     taps: &Taps,
@@ -69,11 +69,11 @@ fn fold(
 ) -> candle_core::Result<Tensor> {
     let views = Laid::new(x, std::slice::from_ref(taps), border)?.views()?;
     let mut views = views.into_iter();
-    let first = views.next().ok_or_else(meets_nothing)?;
+    let first = views.next().ok_or_else(no_overlap)?;
     views.try_fold(first, f)
 }
 
-/// How many elements of the axis each position of the window covers.
+/// The number of elements of the axis in each window.
 fn counts(window: &Window, length: usize, outputs: usize) -> Vec<f32> {
     let before = window.pads(length).before;
     let count = |i: usize| {

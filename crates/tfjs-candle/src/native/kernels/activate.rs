@@ -1,4 +1,4 @@
-//! Activation functions that no kernel before them could take over, in place.
+//! Activation functions that are not fused into a preceding kernel, in place.
 
 use crate::native::activation;
 use crate::native::kernel::{Claim, Kernel, Prepared, Shapes};
@@ -37,7 +37,7 @@ impl Kernel for Activate {
                 activate(cpu, kernel, io.first_holding(0)?);
                 Ok(())
             }),
-            // The formula of the list, for the rare ones.
+            // Rare functions use the formula of the list.
             None => Prepared::new(move |io| {
                 io.first_holding::<f32>(0)?.iter_mut().for_each(|x| *x = function.of(f64::from(*x)) as f32);
                 Ok(())

@@ -28,7 +28,7 @@ impl Kernel for Compare {
     }
 
     fn prepare(&self, shapes: &Shapes<'_>) -> Result<Prepared> {
-        let [a, b] = &shapes.operands[..] else { return Err(Error::bug("a pair that is none")) };
+        let [a, b] = &shapes.operands[..] else { return Err(Error::bug("expected two operands")) };
         let spread = pairs(a, b, shapes.result())?;
         with_element!(self.repr, T => Ok(prepared::<T>(self.op, spread)), text => Err(Error::bug("text is compared on the host")))
     }

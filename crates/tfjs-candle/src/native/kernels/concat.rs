@@ -1,4 +1,4 @@
-//! Values one after the other along an axis.
+//! Concatenation along an axis.
 
 use super::spread::count;
 use crate::native::buffer::{Element, Repr, with_element};
@@ -26,7 +26,7 @@ impl Kernel for Concat {
     }
 
     fn prepare(&self, shapes: &Shapes<'_>) -> Result<Prepared> {
-        // A block of each operand after the other, as often as there are indices before the axis.
+        // For each index before the axis, a block of each operand.
         let widths: Vec<usize> =
             shapes.operands.iter().map(|dims| count(dims.get(self.axis..).unwrap_or(&[]))).collect();
         with_element!(self.repr, T => Ok(prepared::<T>(widths)), text => Err(Error::bug("text is not concatenated")))

@@ -1,4 +1,4 @@
-//! Convolutions over one or two spatial axes. A kernel that is derived is packed once, one that is computed in each step.
+//! Convolutions over one or two spatial axes. A derived kernel is packed once, a computed one at each step.
 
 use super::windows::{geometry, image_kernel};
 use crate::native::derived::known_dims;
@@ -16,7 +16,7 @@ use tfjs_manifest::Result;
 struct Conv {
     windows: Vec<Window>,
     groups: usize,
-    /// The shape of a kernel that is computed: the second operand.
+    /// The shape of a computed kernel, which is the second operand.
     computed: Option<[usize; 4]>,
     fused: Fused,
 }

@@ -1,5 +1,5 @@
-//! The gradient of a convolution in its operand, a transposed convolution, where it could not become a convolution: for
-//! each tap, one product, whose rows are added where the tap has seen them.
+//! Transposed convolutions that could not be rewritten as convolutions: one product for each tap, whose rows are added
+//! to the pixels under the tap.
 
 use super::spread::count;
 use super::taps::Taps;
@@ -48,7 +48,7 @@ impl Kernel for ConvInput {
     }
 }
 
-/// The gradient for the shapes of a call.
+/// The transposed convolution for the shapes of a call.
 #[derive(Debug)]
 struct Spread {
     /// The number of windows of the whole batch.
@@ -66,7 +66,7 @@ impl Spread {
         let out = io.outs.get::<f32>(0)?;
         out.fill(0.0);
         if dy.is_empty() || kernel.is_empty() {
-            // There is nothing to add.
+            // The result stays 0.
             return Ok(());
         }
         let (inner, width) = (channels / groups, filters / groups);
@@ -97,7 +97,7 @@ mod tests {
     use crate::native::tests::{check, input, weight, windows};
     use tfjs_ir::ElementType::F32;
 
-    /// Windows that are padded by `same` over an axis whose length is open do not become convolutions.
+    /// Windows with `same` padding over an axis of unknown length are not rewritten as convolutions.
     #[test]
     fn gradients_of_operands() {
         for (window, groups) in [("3/2:same", 1), ("4/3:same", 1), ("3/2:same", 2), ("2/2:same", 4), ("3*2:same", 1)] {

@@ -1,4 +1,4 @@
-//! The gradient of a convolution in its kernel: one product of the operand and the adjoint for each tap.
+//! The gradient of a convolution with respect to its kernel: for each tap, a product of the operand and the adjoint.
 
 use super::spread::count;
 use super::taps::Taps;
@@ -64,7 +64,7 @@ impl ConvSum {
         let (x, dy, cpu) = (io.ins.get::<f32>(0)?, io.ins.get::<f32>(1)?, io.cx.cpu);
         let out = io.outs.get::<f32>(0)?;
         if x.is_empty() || dy.is_empty() {
-            // There is nothing to sum.
+            // An empty sum is 0.
             out.fill(0.0);
             return Ok(());
         }
@@ -82,7 +82,7 @@ impl ConvSum {
         Ok(())
     }
 
-    /// What a tap sees in each window, 0 for padding: a row for each channel of a group, from its first one on.
+    /// The pixels under a tap in each window, 0 for padding: a row for each channel of a group, starting at `first`.
     fn gather(&self, x: &[f32], tap: usize, first: usize, seen: &mut [f32]) {
         let mut position = 0;
         let mut put = |pixel: Option<usize>| {
@@ -106,7 +106,7 @@ mod tests {
         for (window, groups) in
             [("3:same", 1), ("3/2:same", 1), ("2*2:valid", 1), ("3/2:1,0", 1), ("2:same", 2), ("3:same", 4)]
         {
-            // There is no kernel for the convolution of volumes in groups, which the test starts from.
+            // The test starts from a convolution, and volumes in groups have no kernel.
             for axes in 1..=if groups == 1 { 3 } else { 2 } {
                 let sizes = ["n", "h", "5", "4", "4"];
                 let dims: Vec<&str> = sizes[..=axes].iter().chain(&sizes[4..]).copied().collect();

@@ -16,7 +16,7 @@ struct Dense {
     fused: Fused,
 }
 
-/// The last axes of a value, contracted with the first or the last axes of weights.
+/// Claims products that contract the last axes of a value with the first or the last axes of weights.
 pub(super) fn claim(view: View<'_>, index: usize) -> Option<Claim> {
     let node = view.node(index);
     let (Prim::Dot(dot), &[a, b]) = (&node.prim, &node.operands[..]) else { return None };
@@ -25,7 +25,7 @@ pub(super) fn claim(view: View<'_>, index: usize) -> Option<Claim> {
     pairs.sort_unstable();
     let rank = view.dims(a).len();
     let first = rank.checked_sub(pairs.len())?;
-    // Whether the pairs are the last axes of `a` and the axes of the weights from `start` on, in order.
+    // Whether the pairs are the last axes of `a` with the axes of the weights from `start` on, in order.
     let runs_from = |start: usize| pairs.iter().enumerate().all(|(i, &pair)| pair == (first + i, start + i));
     let other = dims.len().checked_sub(pairs.len())?;
     let transposed = match (runs_from(0), runs_from(other)) {

@@ -1,5 +1,4 @@
-//! Convolutions of each channel by itself, over one or two spatial axes. A kernel that is derived is packed once, one that
-//! is computed in each step.
+//! Depthwise convolutions over one or two spatial axes. A derived kernel is packed once, a computed one at each step.
 
 use super::windows::{geometry, image_kernel};
 use crate::native::derived::known_dims;
@@ -16,13 +15,13 @@ use tfjs_manifest::Result;
 #[derive(Debug)]
 struct Depthwise {
     windows: Vec<Window>,
-    /// The shape of a kernel that is computed: the second operand.
+    /// The shape of a computed kernel, which is the second operand.
     computed: Option<[usize; 4]>,
     fused: Fused,
 }
 
-/// A convolution with as many groups as channels. Its kernel `[.., 1, channels * multiplier]` lies in memory as the
-/// kernel `[.., channels, multiplier]` of the layer does.
+/// Claims convolutions with as many groups as channels. Their kernel `[.., 1, channels * multiplier]` has the same
+/// memory layout as the layer's `[.., channels, multiplier]`.
 pub(super) fn claim(view: View<'_>, index: usize) -> Option<Claim> {
     let node = view.node(index);
     let (Prim::Conv(conv), &[x, kernel]) = (&node.prim, &node.operands[..]) else { return None };

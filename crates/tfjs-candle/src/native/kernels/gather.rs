@@ -53,7 +53,7 @@ fn prepared<T: Element>(len: usize, inner: usize, bounds: Bounds) -> Prepared {
 
 struct Table<'a, T> {
     x: &'a [T],
-    /// Rows of the axis, and elements of a row.
+    /// The number of rows of the axis, and of elements in a row.
     len: usize,
     inner: usize,
     bounds: Bounds,

@@ -1,4 +1,4 @@
-//! Layer normalization over the last axes, with factors and offsets of weights.
+//! Layer normalization over the last axes, with gamma and beta from weights.
 
 use crate::native::io::rejected;
 use crate::native::kernel::{Claim, Kernel, Prepared, Shapes};
@@ -13,7 +13,7 @@ use tfjs_manifest::Result;
 struct LayerNorm {
     width: usize,
     epsilon: f32,
-    /// The positions of factors and offsets among the step's weights.
+    /// The positions of gamma and beta among the step's weights.
     gamma: Option<usize>,
     beta: Option<usize>,
 }

@@ -29,7 +29,7 @@ impl Kernel for Matmul {
     fn prepare(&self, shapes: &Shapes<'_>) -> Result<Prepared> {
         let [a, b] = &shapes.operands[..] else { return Err(Error::bug("a product without operands")) };
         if count(a) == 0 || count(b) == 0 {
-            // There is nothing to sum, so every element of the product is 0.
+            // The sum is empty, so every element of the product is 0.
             return Ok(Prepared::new(|io| {
                 io.outs.get::<f32>(0)?.fill(0.0);
                 Ok(())
@@ -80,14 +80,14 @@ impl Kernel for Matmul {
     }
 }
 
-/// One operand as matrices of `outer` rows and `inner` columns, wherever they lie in it.
+/// One operand as matrices of `outer` rows and `inner` columns, in any layout.
 #[derive(Debug)]
 struct Side {
     outer: usize,
     inner: usize,
-    /// The distance of rows and of columns, where each is one.
+    /// The strides of rows and columns, if each is a single one.
     strides: Option<(usize, usize)>,
-    /// A walk that gathers a matrix, for any order of axes.
+    /// Copies the matrix to row-major order, for any order of axes.
     gather: Spread<2>,
 }
 
@@ -108,12 +108,12 @@ impl Side {
         self.strides.is_some_and(|(_, column)| column == 1)
     }
 
-    /// Elements of a gathered matrix; none if it is read as it lies.
+    /// The number of elements of a gathered matrix; 0 if it is read in place.
     fn room(&self, as_it_lies: bool) -> usize {
         if as_it_lies { 0 } else { self.outer * self.inner }
     }
 
-    /// The matrix with the distances of its rows and columns.
+    /// The matrix with the strides of its rows and columns.
     fn strided<'a>(&self, values: &'a [f32], scratch: &'a mut [f32]) -> (&'a [f32], usize, usize) {
         match self.strides {
             Some((row, column)) => (values, row, column),
@@ -124,7 +124,7 @@ impl Side {
         }
     }
 
-    /// The matrix with contiguous rows, and their distance.
+    /// The matrix with contiguous rows, and the stride between them.
     fn contiguous<'a>(&self, values: &'a [f32], scratch: &'a mut [f32]) -> (&'a [f32], usize) {
         match self.strides {
             Some((row, 1)) => (values, row),
@@ -136,7 +136,7 @@ impl Side {
     }
 }
 
-/// The one distance between the elements of some axes, if there is one.
+/// The single stride between the elements of some axes, if there is one.
 fn stride(lengths: &[usize], strides: &[isize]) -> Option<usize> {
     let mut axes = lengths.iter().zip(strides).filter(|(len, _)| **len != 1).rev();
     let Some((&len, &first)) = axes.next() else { return Some(1) };

@@ -1,17 +1,20 @@
-//! The kernels, one file each, and the one list through which they are found.
+//! The kernels, one file for each, and the list that registers them.
 //!
-//! A kernel looks at a node of the kinds it is listed for and claims it, or not. What no kernel claims runs in the
-//! interpreter, and functions of the caller's own run as they are.
+//! A kernel is asked about each node of the primitives it is listed for, and may claim it. Unclaimed nodes run in the
+//! interpreter; opaque functions are called directly.
 
 mod activate;
+mod arg_reduce;
 mod compare;
 mod concat;
 mod conv;
 mod conv_input;
 mod conv_kernel;
+mod cumulative;
 mod dense;
 mod depthwise;
 mod gather;
+mod lanes;
 mod layer_norm;
 mod matmul;
 mod one_hot;
@@ -26,6 +29,7 @@ pub(super) mod scan;
 mod scatter_add;
 mod select;
 mod softmax;
+mod sort;
 mod source;
 mod spread;
 mod strided;
@@ -39,7 +43,7 @@ use super::view::View;
 pub(super) use pool::has_kernel as has_pool;
 use tfjs_ir::PrimKind;
 
-/// Calls a macro with every kernel: its file, and the primitives it looks at.
+/// Calls a macro with every kernel: its file, and the primitives it may claim.
 macro_rules! for_each_kernel {
     ($callback:ident) => {
         $callback! {
@@ -60,6 +64,9 @@ macro_rules! for_each_kernel {
             compare: Compare;
             select: Select;
             reduce: Reduce, SumTo;
+            arg_reduce: ArgReduce;
+            cumulative: Cumulative;
+            sort: Sort;
             gather: Gather;
             scatter_add: ScatterAdd;
             one_hot: OneHot;
@@ -73,7 +80,7 @@ macro_rules! for_each_kernel {
 
 macro_rules! list {
     ($($file:ident: $($anchor:ident),+;)*) => {
-        /// The claim of the greatest benefit on a node.
+        /// The claim with the highest benefit on a node.
         fn best(view: View<'_>, node: usize) -> Option<Claim> {
             let kind = view.node(node).prim.kind();
             let mut best: Option<Claim> = None;
@@ -91,7 +98,7 @@ macro_rules! list {
 }
 for_each_kernel!(list);
 
-/// What does the work of a node.
+/// The claim that computes a node.
 pub(super) fn claim(view: View<'_>, node: usize) -> Claim {
     best(view, node).or_else(|| opaque::claim(view, node)).unwrap_or_else(|| reference::claim(view, node))
 }

@@ -1,4 +1,4 @@
-//! Functions of the caller's own, on candle tensors.
+//! Opaque functions of the caller, on candle tensors.
 
 use crate::native::buffer::Repr;
 use crate::native::edge;

@@ -14,7 +14,7 @@ use tfjs_manifest::{Error, Result};
 struct Pairs {
     op: BinaryOp,
     repr: Repr,
-    /// Whether the operands have the same shape, whatever the call's.
+    /// Whether the operands have the same shape in every call.
     same: bool,
 }
 
@@ -22,13 +22,13 @@ pub(super) fn claim(view: View<'_>, index: usize) -> Option<Claim> {
     let node = view.node(index);
     let (Prim::Binary(binary), &[a, b]) = (&node.prim, &node.operands[..]) else { return None };
     let repr = Repr::of(view.element(a)).ok()?;
-    // Powers of integers are rare and have rules of their own.
+    // Powers of integers are rare and left to the interpreter.
     let has_kernel = repr == Repr::F32 || binary.op != BinaryOp::Pow;
     let kernel = Pairs { op: binary.op, repr, same: view.dims(a) == view.dims(b) };
     (view.all_plain(node) && has_kernel).then(|| Claim::of(kernel, index, [a, b], node.results.clone()))
 }
 
-/// The kernels' operation on single precision.
+/// The vectorized operation of the kernels crate on single precision.
 fn vectorized(op: BinaryOp) -> Option<Vectorized> {
     Some(match op {
         BinaryOp::Add => Vectorized::Add,
@@ -51,7 +51,7 @@ impl Kernel for Pairs {
     }
 
     fn prepare(&self, shapes: &Shapes<'_>) -> Result<Prepared> {
-        let [a, b] = &shapes.operands[..] else { return Err(Error::bug("a pair that is none")) };
+        let [a, b] = &shapes.operands[..] else { return Err(Error::bug("expected two operands")) };
         let out = shapes.result();
         let spread = pairs(a, b, out)?;
         match self.repr {
@@ -137,7 +137,7 @@ trait Integer: Element + Ord {
     fn xor(self, other: Self) -> Self;
     /// The quotient rounded down; 0 for a division by 0.
     fn floor_div(self, other: Self) -> Self;
-    /// What is left by it; 0 modulo 0.
+    /// The remainder of that; 0 modulo 0.
     fn modulo(self, other: Self) -> Self;
 }
 

@@ -1,5 +1,5 @@
-//! Sums, means, products, extremes and logic over axes; pools over whole images among them, and sums over what a
-//! broadcast has repeated.
+//! Sums, means, products, extremes and logic over axes. This includes global pools, and the sums that are gradients of
+//! broadcasts.
 
 use super::spread::{Spread, count, fold, strides};
 use crate::native::buffer::{Element, Repr};
@@ -21,7 +21,7 @@ struct Reduce {
 #[derive(Debug)]
 enum Over {
     Axes(Vec<usize>),
-    /// The axes that the result does not have, or has once: those that a broadcast from its shape repeats.
+    /// The axes that a broadcast from the result's shape repeats: the result lacks them or has length 1 there.
     Repeated,
 }
 
@@ -82,14 +82,14 @@ impl Kernel for Reduce {
     }
 }
 
-/// The operand as `[outer, axis, inner]` whose middle is reduced, if the axes stand together.
+/// The operand as `[outer, axis, inner]` whose middle is reduced, if the axes are adjacent.
 fn block(axes: &[usize], dims: &[usize]) -> Option<[usize; 3]> {
     let (&first, &last) = (axes.first()?, axes.last()?);
     let together = axes.iter().copied().eq(first..=last);
     together.then(|| [count(&dims[..first]), count(&dims[first..=last]), count(&dims[last + 1..])])
 }
 
-/// A walk over the operand and the element of the result that each element belongs to.
+/// An iteration over the operand, with the element of the result that each element is added to.
 fn spread(axes: &[usize], dims: &[usize]) -> Result<Spread<2>> {
     let kept: Vec<usize> =
         dims.iter().enumerate().map(|(axis, &dim)| if axes.contains(&axis) { 1 } else { dim }).collect();

@@ -1,4 +1,4 @@
-//! Nodes without a kernel: the interpreter evaluates them, which is slow and counted. Text is always handled so.
+//! Nodes without a kernel: the interpreter evaluates them, which is slow and reported. Text always runs here.
 
 use crate::native::buffer::{Buffer, Repr};
 use crate::native::edge;

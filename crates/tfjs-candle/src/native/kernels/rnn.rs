@@ -1,4 +1,4 @@
-//! Recurrences over the steps of a sequence, with kernels of weights.
+//! Recurrent layers over the steps of a sequence, with kernels from weights.
 
 use crate::native::activation::gate;
 use crate::native::held::Loaded;
@@ -58,7 +58,9 @@ impl Kernel for Recurrence {
     }
 
     fn prepare(&self, shapes: &Shapes<'_>) -> Result<Prepared> {
-        let &[batch, time, features] = shapes.operand() else { return Err(Error::bug("a sequence that is none")) };
+        let &[batch, time, features] = shapes.operand() else {
+            return Err(Error::bug("expected a sequence of rank 3"));
+        };
         let units = shapes.result().last().copied().unwrap_or(0);
         let (kernel, shape) = (*self, SequenceShape { batch, time, features });
         let gates = batch.saturating_mul(units).saturating_mul(self.cell.gates());
@@ -116,7 +118,7 @@ impl Recurrence {
     }
 }
 
-/// The output of the last step of the walk. `hidden` is the state after it.
+/// The output of the last step that runs. `hidden` is the state after it.
 fn last_output(state: &SequenceState<'_>, shape: SequenceShape, units: usize, hidden: &[f32], last: &mut [f32]) {
     let SequenceShape { time, .. } = shape;
     if time == 0 {
@@ -128,7 +130,7 @@ fn last_output(state: &SequenceState<'_>, shape: SequenceShape, units: usize, hi
         let last_step = if state.backwards { steps[0] } else { steps[time - 1] };
         let counts = match state.masked_output {
             Masked::State => true,
-            // The output of the last step that counted is the state, which has not changed since.
+            // The state has not changed since the last unmasked step, so it is that step's output.
             Masked::Previous => steps.contains(&true),
             Masked::Zero => last_step,
         };

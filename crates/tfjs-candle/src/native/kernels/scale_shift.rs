@@ -1,4 +1,4 @@
-//! A factor and a summand for each channel that no kernel before them could take over, then an activation, in place.
+//! A scale and a shift for each channel that are not fused into a preceding kernel, then an activation, in place.
 
 use crate::native::fused::Fused;
 use crate::native::io::rejected;
@@ -13,12 +13,12 @@ use tfjs_manifest::Result;
 #[derive(Debug)]
 struct ScaleShift {
     fused: Fused,
-    /// Factors of 1, where there are summands alone, and summands of 0.
+    /// Scales of 1 for a lone shift, and shifts of 0 for a lone scale.
     ones: Vec<f32>,
     zeros: Vec<f32>,
 }
 
-/// A product or a sum of a value and a vector of weights, with what follows.
+/// Claims a product or a sum of a value and a vector of weights, with the nodes that follow it.
 pub(super) fn claim(view: View<'_>, index: usize) -> Option<Claim> {
     let node = view.node(index);
     let (Prim::Binary(binary), &[a, b]) = (&node.prim, &node.operands[..]) else { return None };

@@ -1,4 +1,4 @@
-//! Loops: the steps of the body, run once for each step of the loop.
+//! Loops: the steps of the body run once for each step of the loop.
 
 use super::spread::count;
 use crate::native::buffer::{Buffer, Repr, Slice, wrong_type};
@@ -12,7 +12,7 @@ use tfjs_ir::Dim;
 use tfjs_ir::prim::control::Scan;
 use tfjs_manifest::{Error, Result};
 
-/// A loop. Operands: the initial carries, the sequences, and those invariants that are computed.
+/// A loop. Operands: the initial carries, the sequences, and the invariants that are computed.
 #[derive(Debug)]
 pub(in crate::native) struct ScanLoop {
     carries: usize,
@@ -46,7 +46,7 @@ impl Kernel for ScanLoop {
         let filled = self.carries + self.sequences;
         let sequences = shapes.operands.get(self.carries..filled).unwrap_or(&[]).iter().map(|dims| lanes(dims));
         let collected = shapes.results.get(self.carries..).unwrap_or(&[]).iter().map(|dims| lanes(dims));
-        // The next carries are put beside the present ones until the step has read those.
+        // The next carries have buffers of their own, because the step still reads the present ones.
         let mut layout = body.layout.clone();
         let carries = body.parameters.get(..self.carries).unwrap_or(&[]);
         for sink in carries {
@@ -122,7 +122,7 @@ impl LoopRun {
         Ok(())
     }
 
-    /// Makes the carries of a step those of the next one. All are read before one is replaced.
+    /// Makes the next carries the present ones. All are read before any is replaced.
     fn carry(&self, arena: &mut [Buffer], next: &mut [Buffer], outside: &[Slice<'_>]) -> Result<()> {
         let body = &self.body;
         let stays = |i: usize| body.parameters[i].buffer.map(Place::Arena) == Some(body.roots[i].place);
@@ -142,7 +142,7 @@ fn parameter<'a>(arena: &'a mut [Buffer], sink: &Sink) -> Result<&'a mut Buffer>
     buffer.ok_or_else(|| Error::bug("a parameter of a loop without a buffer"))
 }
 
-/// The elements of each step along an axis of a value.
+/// The slices of the steps along an axis of a value.
 #[derive(Clone, Copy, Debug)]
 struct Lanes {
     len: usize,
@@ -157,7 +157,7 @@ impl Lanes {
         }
     }
 
-    /// Copies the elements of a step out of the whole value.
+    /// Copies the slice of a step out of the whole value.
     fn read(self, whole: Slice<'_>, step: usize, to: &mut Buffer) -> Result<()> {
         match (whole, to) {
             (Slice::F32(whole), Buffer::F32(to)) => self.split(whole, step, to),
@@ -178,7 +178,7 @@ impl Lanes {
         }
     }
 
-    /// Copies the elements of a step to their places in the whole value.
+    /// Copies the slice of a step to its position in the whole value.
     fn write(self, from: Slice<'_>, step: usize, whole: &mut Buffer) -> Result<()> {
         match (from, whole) {
             (Slice::F32(from), Buffer::F32(whole)) => self.join(from, step, whole),

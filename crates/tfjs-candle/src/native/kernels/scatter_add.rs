@@ -59,7 +59,7 @@ fn prepared<T: Element>(len: usize, inner: usize, add: fn(&mut T, T)) -> Prepare
     })
 }
 
-/// Adds the slices in their order, so that the sum is the same however often it is computed.
+/// Adds the slices in order, so that the sum is reproducible.
 fn scatter<T: Element, I: Copy + Into<i64>>(
     len: usize,
     inner: usize,

@@ -30,7 +30,7 @@ impl Kernel for Select {
         let steps = [condition, a, b].map(|dims| broadcast_strides(dims, out));
         let lengths = [count(condition), count(a), count(b), count(out)];
         let spread = Spread::new(out, [&steps[0], &steps[1], &steps[2], &strides(out)], [0; 4], lengths)?;
-        with_element!(self.repr, T => Ok(prepared::<T>(spread)), text => Err(Error::bug("text is chosen on the host")))
+        with_element!(self.repr, T => Ok(prepared::<T>(spread)), text => Err(Error::bug("text is selected on the host")))
     }
 }
 

@@ -9,7 +9,7 @@ use tfjs_manifest::Result;
 
 #[derive(Debug)]
 struct Softmax {
-    /// The first of the last axes that it is taken over.
+    /// The first of the reduced axes, which are the last ones of the operand.
     first: usize,
 }
 

@@ -59,7 +59,7 @@ impl Kernel for Source {
 }
 
 impl Source {
-    /// Each number `inner` times, and all of them again until the result is full.
+    /// Each number `inner` times, and the whole list repeated until the result is full.
     fn repeated(&self, numbers: Vec<i64>, inner: usize) -> Result<Prepared> {
         fn prepared<T: crate::native::buffer::Element>(numbers: Vec<T>, inner: usize) -> Prepared {
             let period = numbers.len() * inner;

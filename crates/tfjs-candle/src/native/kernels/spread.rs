@@ -1,14 +1,14 @@
-//! Several values walked together over one shape, row by row: broadcasting, slices, reductions, rearrangements.
+//! Joint iteration over several values, row by row: for broadcasting, slices, reductions and rearrangements.
 
 use tfjs_manifest::{Error, Result};
 
-/// How `N` values are walked. Neighbouring axes along which all step on alike are joined.
+/// Nested loops over one shape, with a stride in each of `N` values. Adjacent axes are merged if all strides allow it.
 #[derive(Clone, Debug)]
 pub(super) struct Spread<const N: usize> {
     outer: Vec<Axis<N>>,
-    /// The elements of a row.
+    /// The number of elements of a row, the innermost loop.
     pub(super) inner: usize,
-    /// The distance of the elements of a row, in each value.
+    /// The stride of the elements of a row, in each value.
     pub(super) steps: [isize; N],
     start: [isize; N],
 }
@@ -20,10 +20,11 @@ struct Axis<const N: usize> {
 }
 
 impl<const N: usize> Spread<N> {
-    /// A walk over a shape, with the strides and the first offset of each value, whose lengths are given.
+    /// Iterates over a shape, given the strides and the first offset of each value. `lengths` are the lengths of the
+    /// values.
     ///
     /// # Errors
-    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) if it leaves a value.
+    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) if an offset would be outside a value.
     pub(super) fn new(dims: &[usize], strides: [&[isize]; N], start: [usize; N], lengths: [usize; N]) -> Result<Self> {
         let mut axes: Vec<Axis<N>> = Vec::with_capacity(dims.len());
         for (axis, &len) in dims.iter().enumerate() {
@@ -74,7 +75,7 @@ impl<const N: usize> Spread<N> {
 }
 
 fn walk<const N: usize>(axes: &[Axis<N>], mut at: [isize; N], f: &mut impl FnMut([usize; N])) {
-    // Offsets of rows are not negative: `Spread::new` has checked it.
+    // Offsets of rows are not negative, as `Spread::new` has checked.
     let Some((axis, rest)) = axes.split_first() else { return f(at.map(isize::cast_unsigned)) };
     for _ in 0..axis.len {
         walk(rest, at, f);
@@ -91,19 +92,19 @@ pub(super) fn strides(dims: &[usize]) -> Vec<isize> {
     strides
 }
 
-/// The strides that repeat a value of shape `from` over `to`, aligned at the last axis.
+/// The strides that broadcast a value of shape `from` to `to`, aligned at the last axis.
 pub(super) fn broadcast_strides(from: &[usize], to: &[usize]) -> Vec<isize> {
     let new = to.len().saturating_sub(from.len());
     let own = from.iter().zip(strides(from)).map(|(&dim, stride)| if dim == 1 { 0 } else { stride });
     std::iter::repeat_n(0, new).chain(own).collect()
 }
 
-/// The number of elements of a shape that a value has.
+/// The number of elements of a shape.
 pub(super) fn count(dims: &[usize]) -> usize {
     dims.iter().product()
 }
 
-/// A walk over two operands that broadcast to a result, and the result.
+/// An iteration over two operands that broadcast to a result, and the result.
 pub(super) fn pairs(a: &[usize], b: &[usize], out: &[usize]) -> Result<Spread<3>> {
     let (x, y) = (broadcast_strides(a, out), broadcast_strides(b, out));
     Spread::new(out, [&x, &y, &strides(out)], [0; 3], [count(a), count(b), count(out)])
@@ -154,7 +155,7 @@ pub(super) fn zip<A: Copy, B: Copy, R: Copy>(
     });
 }
 
-/// Folds each element into the one of `out` that it belongs to.
+/// Folds each element into the element of `out` at its offset.
 pub(super) fn fold<T: Copy>(spread: &Spread<2>, values: &[T], out: &mut [T], f: impl Fn(T, T) -> T) {
     let n = spread.inner;
     spread.rows(|[i, o]| {

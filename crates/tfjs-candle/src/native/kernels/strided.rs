@@ -1,4 +1,4 @@
-//! The same elements in another arrangement: broadcasts, slices, padding, reversed axes.
+//! Rearrangements by strides: broadcasts, slices, padding, reversed axes.
 
 use super::spread::{Spread, copy, count, strides};
 use crate::native::buffer::{Element, Repr, with_element};
@@ -11,7 +11,7 @@ use tfjs_manifest::{Error, Result};
 struct Strided {
     prim: Prim,
     repr: Repr,
-    /// What stands around the elements of a padded value.
+    /// The padding value.
     fill: Option<f64>,
 }
 
@@ -28,7 +28,7 @@ pub(super) fn claim(view: View<'_>, index: usize) -> Option<Claim> {
 }
 
 impl Strided {
-    /// The walk from the operand to the result.
+    /// The iteration from the operand to the result.
     fn spread(&self, shapes: &Shapes<'_>) -> Result<Spread<2>> {
         let (from, to) = (shapes.operand(), shapes.result());
         let lengths = [count(from), count(to)];
@@ -46,7 +46,7 @@ impl Strided {
                 let (mut stepped, mut start) = (Vec::new(), 0usize);
                 for ((range, &stride), &len) in slice.ranges.iter().zip(&own).zip(to) {
                     let step = isize::try_from(range.step).unwrap_or(isize::MAX);
-                    // The step of an axis of one element may be anything.
+                    // On an axis of one element the step is not used and may be any number.
                     stepped.push(if len > 1 { stride.saturating_mul(step) } else { 0 });
                     start += if len > 0 { shapes.bound.get(range.start)? * stride.cast_unsigned() } else { 0 };
                 }
@@ -103,7 +103,7 @@ fn rearrange<T: Element>(spread: Spread<2>, fill: Option<T>) -> Prepared {
     })
 }
 
-/// An element from a number, rounded as constants of its type are.
+/// Converts a number to an element, rounded as constants of the type are.
 trait Of {
     fn of(number: f64) -> Self;
 }

@@ -1,4 +1,4 @@
-//! What a tap of windows sees of a value with channels last, for any number of spatial axes.
+//! The pixels under a tap of windows, for values with channels last and any number of spatial axes.
 
 use tfjs_ir::window::Window;
 
@@ -9,7 +9,7 @@ pub(super) struct Taps {
     axes: Vec<Axis>,
 }
 
-/// One spatial axis, and how windows lie on it.
+/// One spatial axis, and the windows over it.
 #[derive(Clone, Copy, Debug)]
 struct Axis {
     len: usize,
@@ -19,7 +19,7 @@ struct Axis {
 }
 
 impl Taps {
-    /// The windows over images of these lengths; `windows` has the number of them along each axis.
+    /// The windows over images of these lengths; `windows` is the number of windows along each axis.
     pub(super) fn new(window: &[Window], batch: usize, lengths: &[usize], windows: &[usize]) -> Self {
         let axes = window.iter().zip(lengths.iter().zip(windows));
         let axes =
@@ -27,7 +27,7 @@ impl Taps {
         Taps { batch, axes: axes.collect() }
     }
 
-    /// Calls `f` for each window of the batch, in row-major order, with the pixel that a tap sees; `None` for padding.
+    /// Calls `f` for each window of the batch, in row-major order, with the pixel under a tap; `None` for padding.
     /// Taps are numbered in row-major order too.
     pub(super) fn walk(&self, tap: usize, f: &mut impl FnMut(Option<usize>)) {
         let mut taps = vec![0; self.axes.len()];
@@ -40,7 +40,7 @@ impl Taps {
 }
 
 impl Axis {
-    /// The element that a tap of a window sees; `None` for padding.
+    /// The element under a tap of a window; `None` for padding.
     fn element(&self, tap: usize, window: usize) -> Option<usize> {
         let padded = window * self.window.stride + tap * self.window.dilation;
         padded.checked_sub(self.before).filter(|&element| element < self.len)

@@ -1,4 +1,4 @@
-//! The axes in another order, in squares that stay in the cache.
+//! Permutation of axes, in squares that stay in the cache.
 
 use crate::native::buffer::{Element, Repr, with_element};
 use crate::native::io::rejected;

@@ -1,4 +1,4 @@
-//! Functions of each element, and casts.
+//! Unary functions and casts.
 
 use crate::native::buffer::{Element, Repr};
 use crate::native::io::Io;
@@ -48,7 +48,7 @@ fn each<X: Element, R: Element>(f: impl Fn(X) -> R + Send + Sync + 'static) -> P
     })
 }
 
-/// A function that the kernels have, in place.
+/// A vectorized activation of the kernels crate, in place.
 fn vectorized(activation: Activation) -> Prepared {
     Prepared::new(move |io| {
         let cpu = io.cx.cpu;
@@ -105,7 +105,7 @@ fn float(op: UnaryOp) -> Result<Prepared> {
     Ok(match op {
         UnaryOp::Neg => each(|x: f32| -x),
         UnaryOp::Abs => each(f32::abs),
-        // Zero and NaN stay what they are.
+        // Zero and NaN are unchanged.
         UnaryOp::Sign => each(|x: f32| {
             if x > 0.0 {
                 1.0
@@ -133,7 +133,7 @@ fn float(op: UnaryOp) -> Result<Prepared> {
         UnaryOp::Sinh => each(f32::sinh),
         UnaryOp::Cosh => each(f32::cosh),
         UnaryOp::Tanh => each(f32::tanh),
-        // In single precision these lose digits near the ends of their range.
+        // Single precision would lose digits near the ends of their domains.
         UnaryOp::Asinh => each(|x: f32| f64::from(x).asinh() as f32),
         UnaryOp::Acosh => each(|x: f32| f64::from(x).acosh() as f32),
         UnaryOp::Atanh => each(|x: f32| f64::from(x).atanh() as f32),
@@ -163,7 +163,7 @@ impl Kernel for Cast {
     }
 }
 
-/// A cast by the function for the wanted type.
+/// A cast to the required type.
 fn cast_from<X: Element>(
     to: Repr,
     to_i32: impl Fn(X) -> i32 + Send + Sync + 'static,

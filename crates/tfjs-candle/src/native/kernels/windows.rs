@@ -1,4 +1,4 @@
-//! The kernels' geometry of windows over channels-last values of one or two spatial axes.
+//! Converts windows over channels-last values of one or two spatial axes to the geometry of the kernels crate.
 
 use tfjs_ir::window::Window;
 use tfjs_kernels::Conv2dGeometry;
@@ -33,7 +33,7 @@ pub(super) fn geometry(windows: &[Window], from: &[usize], to: &[usize], groups:
     })
 }
 
-/// A kernel's dimensions with those of an image: `[h, w, inner, outer]`.
+/// A kernel's dimensions as those of a 2D kernel: `[h, w, inner, outer]`.
 pub(super) fn image_kernel(dims: &[usize]) -> Option<[usize; 4]> {
     match *dims {
         [w, inner, outer] => Some([1, w, inner, outer]),

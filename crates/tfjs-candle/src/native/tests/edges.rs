@@ -1,4 +1,4 @@
-//! What kernels do not take, and inputs as they come.
+//! Operands that kernels do not take, and inputs in various layouts.
 
 use super::{Case, floats, input, tensor};
 use crate::engine::call::Call;

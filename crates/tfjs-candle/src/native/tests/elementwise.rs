@@ -1,11 +1,13 @@
-//! Functions of each element, and along axes.
+//! Elementwise functions, and functions along axes.
 
-use super::{check, input, weight};
+use super::{Case, check, floats, input, weight};
 use tfjs_ir::ElementType::{Bool, F32, I32, I64, U8};
 use tfjs_ir::prim::activate::Activation;
 use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp, UnaryOp};
 use tfjs_ir::prim::normalize::{Norm, Normalize, Softmax};
-use tfjs_ir::prim::reduce::ReduceOp;
+use tfjs_ir::prim::reduce::{Extreme, ReduceOp, RunningOp};
+use tfjs_ir::{Builder, Inputs, Value};
+use tfjs_manifest::Result;
 
 #[test]
 fn pairs_and_comparisons() {
@@ -205,4 +207,73 @@ fn reductions() {
             shapes,
         );
     }
+}
+
+#[test]
+fn positions_of_extremes() {
+    let shapes: &[&[u64]] = &[&[2, 3], &[2, 0], &[0, 3], &[1, 1]];
+    for op in [Extreme::Max, Extreme::Min] {
+        for (element, positions) in [(F32, I64), (F32, I32), (I32, I64), (I64, I32), (U8, I64), (Bool, I32)] {
+            for axis in 0..3 {
+                let build = |b: &mut _| {
+                    let x = input(b, element, &["n", "t", "4"]);
+                    b.arg_reduce(op, x, axis, positions)
+                };
+                check(build, shapes);
+            }
+        }
+    }
+}
+
+#[test]
+fn running_sums() {
+    for op in [RunningOp::Sum, RunningOp::Prod] {
+        for element in [F32, I32, I64, U8] {
+            for axis in 0..3 {
+                for (reverse, exclusive) in [(false, false), (false, true), (true, false), (true, true)] {
+                    let build = |b: &mut _| {
+                        let x = input(b, element, &["n", "t", "4"]);
+                        b.cumulative(op, x, axis, reverse, exclusive)
+                    };
+                    check(build, &[&[2, 3], &[2, 0], &[0, 3]]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn sorts() {
+    for element in [F32, I32, I64, U8, Bool] {
+        for (axis, descending) in [(0, false), (1, true), (2, false), (2, true)] {
+            for result in 0..2 {
+                let build = |b: &mut _| {
+                    let x = input(b, element, &["n", "t", "4"]);
+                    let (sorted, positions) = b.sort(x, axis, descending)?;
+                    Ok([sorted, positions][result])
+                };
+                check(build, &[&[2, 5], &[2, 0], &[0, 3], &[1, 1]]);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_no_number_comes_last_in_order_and_first_among_extremes() {
+    let nan = f64::NAN;
+    let x = floats(&[2, 5], [2.0, nan, 1.0, nan, 3.0, 0.5, -1.0, 0.5, 7.0, -1.0]);
+    let program = |build: fn(&mut Builder, Value) -> Result<Vec<Value>>| {
+        Case::new(|b| {
+            let x = input(b, F32, &["2", "5"]);
+            build(b, x)
+        })
+    };
+    let sorted = program(|b, x| {
+        let ((up, from), (down, back)) = (b.sort(x, 1, false)?, b.sort(x, 1, true)?);
+        Ok(vec![up, from, down, back])
+    });
+    sorted.agrees_on(&Inputs { arguments: vec![x.clone()], slots: sorted.slots.clone(), ..Inputs::default() });
+    let extremes =
+        program(|b, x| Ok(vec![b.arg_reduce(Extreme::Max, x, 1, I64)?, b.arg_reduce(Extreme::Min, x, 1, I32)?]));
+    extremes.agrees_on(&Inputs { arguments: vec![x], slots: extremes.slots.clone(), ..Inputs::default() });
 }

@@ -1,4 +1,4 @@
-//! What kernels take over.
+//! Fusion of nodes into kernels.
 
 use super::{Case, input, weight, windows};
 use tfjs_ir::ElementType::F32;

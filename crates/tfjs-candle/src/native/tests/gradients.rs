@@ -1,4 +1,4 @@
-//! Gradients of the layers that models are made of: as the interpreter computes them, and in kernels.
+//! Gradients of common layers: they agree with the interpreter and run in kernels.
 
 use super::{Case, input, weight, windows};
 use serde_json::Value as Json;
@@ -14,7 +14,8 @@ use tfjs_ir::prim::window::PoolOp;
 use tfjs_ir::{Builder, SlotId, Target, Value, gradients};
 use tfjs_manifest::Result;
 
-/// Trains every weight of a network for a few steps; `build` gives its output. Gives the primitives that have no kernel.
+/// Trains every weight of a network, whose output `build` returns, for a few steps. Returns the primitives without a
+/// kernel.
 #[track_caller]
 fn train(symbols: &[&[u64]], build: impl FnOnce(&mut Builder) -> Result<Value>) -> BTreeSet<String> {
     let mut b = Builder::default();
@@ -38,7 +39,7 @@ fn train(symbols: &[&[u64]], build: impl FnOnce(&mut Builder) -> Result<Value>) 
     found
 }
 
-/// The kernels of steps that the interpreter runs, those of loops included.
+/// Collects the descriptions of steps that the interpreter runs, including those of loops.
 fn reference_steps(plan: &Json, found: &mut BTreeSet<String>) {
     for step in plan["steps"].as_array().into_iter().flatten() {
         if step["engine"] == "reference" {

@@ -1,4 +1,4 @@
-//! The networks of `tests/goldens/networks`, as Keras writes them: every step has a kernel, and their number is known.
+//! The networks of `tests/goldens/networks`, as Keras writes them: every step has a kernel, and their number is fixed.
 
 use crate::native::select::Selection;
 use crate::native::{NativePlan, dump};

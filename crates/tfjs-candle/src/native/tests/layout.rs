@@ -1,4 +1,4 @@
-//! Rearrangements, rows by index, values made of shapes.
+//! Rearrangements, indexing, and values computed from shapes.
 
 use super::{Case, check, input, weight};
 use tfjs_ir::ElementType::{self, Bool, F32, I32, I64, U8};

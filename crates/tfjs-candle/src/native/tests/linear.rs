@@ -15,7 +15,7 @@ fn dense() {
         },
         shapes,
     );
-    // Weights that lie transposed, as in a tied output layer.
+    // Transposed weights, as in a tied output layer.
     check(
         |b| {
             let (x, w) = (input(b, F32, &["n", "5"]), weight(b, &[4, 5]));
@@ -23,7 +23,7 @@ fn dense() {
         },
         shapes,
     );
-    // Heads of attention: in and out.
+    // Projections to and from attention heads.
     check(
         |b| {
             let (x, w) = (input(b, F32, &["n", "5"]), weight(b, &[5, 2, 3]));
@@ -74,7 +74,7 @@ fn matmul() {
         },
         shapes,
     );
-    // Contracted axes that lie apart, and first ones.
+    // Contracted axes that are not adjacent, and first axes.
     check(
         |b| {
             let [q, k] = heads(b);
@@ -153,7 +153,7 @@ fn pools() {
                 },
                 &[&[2, 6]],
             );
-            // Over three axes a pool is its expansion.
+            // A pool over three axes is expanded.
             check(
                 |b| {
                     let x = input(b, F32, &["n", "4", "5", "6", "2"]);

@@ -1,4 +1,4 @@
-//! Loops, and what their bodies read from outside.
+//! Loops, and the outer values that their bodies read.
 
 use super::{Case, input, weight};
 use tfjs_ir::ElementType::{Bool, F32};
@@ -21,7 +21,7 @@ fn cell(b: &mut Builder, reverse: bool) -> Result<Vec<Value>> {
         let y = b.add(y, invariants[2])?;
         let next = b.activate(Activation::Tanh {}, y)?;
         let with = b.mul(next, invariants[3])?;
-        // The carries change places: each is the other one's next.
+        // The carries are swapped.
         Ok((vec![carries[1], with], vec![next, carries[0]]))
     })?;
     Ok([finals, collected].concat())

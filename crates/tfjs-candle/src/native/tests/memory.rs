@@ -1,4 +1,4 @@
-//! Memory, limits, deadlines, functions of the caller's own.
+//! Memory, limits, deadlines, opaque functions.
 
 use super::{Case, input, weight};
 use crate::engine::call::OpaqueFunction;

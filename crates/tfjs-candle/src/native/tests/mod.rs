@@ -1,4 +1,4 @@
-//! Plans against the interpreter.
+//! Compares plans with the interpreter.
 
 mod edges;
 mod elementwise;
@@ -29,13 +29,13 @@ use tfjs_ir::window::Window;
 use tfjs_ir::{Array, Builder, Dim, ElementType, Inputs, Program, Target, Type, Value, interpret};
 use tfjs_manifest::Result;
 
-/// `n` numbers between -1 and 1, the same for the same seed.
+/// `n` pseudo-random numbers between -1 and 1, determined by the seed.
 pub(super) fn numbers(n: usize, seed: u64) -> Vec<f64> {
     let stream = tfjs_ir::random::Stream::new(seed, 0);
     (0..n as u64).map(|i| f64::from(stream.uniform(i)) * 2.0 - 1.0).collect()
 }
 
-/// An array of single precision.
+/// A single-precision array.
 pub(super) fn floats(dims: &[usize], values: impl IntoIterator<Item = f64>) -> Array {
     Array::floats(dims, values).unwrap()
 }
@@ -77,13 +77,13 @@ impl Case {
         Case { program, plan, slots, weights }
     }
 
-    /// What runs, one text a step, without reshapes.
+    /// The descriptions of the steps, without reshapes.
     pub(super) fn kernels(&self) -> Vec<String> {
         let steps = self.plan.selection.root.steps.iter();
         steps.filter_map(|step| step.kernel.as_ref()).map(|kernel| kernel.describe()).collect()
     }
 
-    /// Random inputs whose symbols are these numbers, in the order of the program's symbols.
+    /// Random inputs for these values of the symbols, in the order of the program's symbols.
     pub(super) fn inputs(&self, symbols: &[u64], seed: u64) -> Inputs {
         let inputs = inputs(&mut Choices::seeded(seed), &self.program, symbols).unwrap();
         Inputs { slots: self.slots.clone(), ..inputs }
@@ -144,15 +144,15 @@ impl Case {
         self.agrees_in_steps(std::slice::from_ref(inputs));
     }
 
-    /// Checks that plan and interpreter agree for calls one after the other, each with the weights and states that the
-    /// call before it has left.
+    /// Checks that plan and interpreter agree for consecutive calls, each with the weights and states of the previous
+    /// one.
     #[track_caller]
     pub(super) fn agrees_in_steps(&self, calls: &[Inputs]) {
         let mut replaced = self.replaced();
         let mut slots = self.slots.clone();
         let mut states: Option<Vec<Array>> = None;
         for call in calls {
-            // States whose shape is that of another batch start anew.
+            // States of another batch size start from their initial values.
             let fits =
                 |states: &Vec<Array>| states.iter().map(Array::dims).eq(call.states.iter().flatten().map(Array::dims));
             let states_before = states.take().filter(fits).or_else(|| call.states.clone());
@@ -194,7 +194,7 @@ impl Case {
     }
 }
 
-/// Checks a program for several numbers behind its symbols, and that no step of it is the interpreter's.
+/// Checks a program for several values of its symbols, and that no step of it runs in the interpreter.
 #[track_caller]
 pub(super) fn check(build: impl FnOnce(&mut Builder) -> Result<Value>, symbols: &[&[u64]]) {
     let case = Case::new(|b| Ok(vec![build(b)?]));
@@ -242,7 +242,7 @@ pub(super) fn tensor(array: &Array) -> Tensor {
     }
 }
 
-/// A value as an array of the type of another one.
+/// Converts a value to an array of the type of another one.
 fn array(found: &Data, like: &Array) -> Array {
     let dims = match found {
         Data::Tensor(tensor) => tensor.dims().to_vec(),

@@ -1,4 +1,4 @@
-//! Small networks of the kinds that must run without the interpreter.
+//! Small networks whose layers must all have kernels.
 
 use super::fusion::batch_norm;
 use super::{check, input, weight, windows};

@@ -1,4 +1,4 @@
-//! Random programs: plan and interpreter agree, also on what they reject.
+//! Random programs: plan and interpreter agree, including on errors.
 
 use super::Case;
 use tfjs_ir::arbitrary::{Choices, Taste, program};
@@ -9,7 +9,7 @@ use tfjs_ir::{Inputs, Target};
 fn random_programs_agree() {
     let mut replaced = 0;
     for seed in 0..200 {
-        // A node that nobody needs is not run, whatever it would reject.
+        // Unused nodes do not run, so their errors do not occur.
         let program = dead_code(&program(&mut Choices::seeded(seed), Taste::Tame, 12).unwrap()).unwrap();
         replaced += program.updates.iter().filter(|update| matches!(update.target, Target::Slot(_))).count();
         let case = Case::of(program);

@@ -1,4 +1,4 @@
-//! Recurrences.
+//! Recurrent layers.
 
 use super::{Case, input, weight};
 use tfjs_ir::ElementType::{Bool, F32};

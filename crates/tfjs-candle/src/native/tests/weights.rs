@@ -1,4 +1,4 @@
-//! Where weights go, and which form is kept.
+//! The destinations of weights, and the forms in which they are kept.
 
 use super::{Case, input, weight};
 use crate::native::NativePlan;
@@ -32,7 +32,7 @@ fn a_kernel_is_packed_and_kept_so() {
     assert!(case.weights.packed(graph::SlotId(1)).is_none());
     let places = NativePlan::places(&case.plan.selection);
     assert_eq!(places.keys().copied().collect::<Vec<_>>(), [graph::SlotId(0)]);
-    // A second plan takes the packed form over.
+    // A second plan reuses the packed form.
     case.plan = NativePlan::compile(case.plan.selection.clone(), &mut case.weights, Some(2)).unwrap();
     case.agrees(&[3]);
 }
@@ -81,7 +81,7 @@ fn large_weights_that_are_read_are_not_copied() {
     case.agrees(&[3]);
 }
 
-/// Steps of a program whose updates are these, as text, with the weights `w`, `v` and `k` of the shapes [2], [2], [2,2].
+/// A program with these updates, as text, with the weights `w`, `v` and `k` of the shapes [2], [2], [2,2].
 fn steps(nodes: &str, updates: &str) -> Case {
     let text = format!(
         "input \"x\": f32[n,2]\nslot slot0 \"w\": f32[2]\nslot slot1 \"v\": f32[2]\nslot slot2 \"k\": f32[2,2]\n{{\n  \
@@ -103,7 +103,7 @@ fn a_weight_that_is_replaced_is_read_anew_by_every_step() {
          %8 = binary(%7, %1) {op=max} : f32[2]\n  %9 = binary(%3, %7) {op=min} : f32[2,2]\n  return %6 \"y\"",
         "update slot0 = %8\nupdate slot2 = %9",
     );
-    // What stays is derived and packed as ever; what is replaced is neither.
+    // Weights that stay are derived and packed as usual; replaced ones are neither.
     assert!(formats(&case).is_empty());
     assert_eq!(case.plan.held.loaded.len(), 1);
     assert_eq!(case.replaced().len(), 2);
@@ -120,7 +120,8 @@ fn a_frozen_kernel_stays_packed() {
     assert_eq!(formats(&case), [(2, Format::Matrix { k: 2, n: 2, transposed: false })]);
 }
 
-/// Next values that are no value of their own: another weight, an input's row, the value of another weight, an output.
+/// Next values that are not computed by the step: another weight, an input's row, the value of another weight, an
+/// output.
 #[test]
 fn weights_may_change_places() {
     let case = steps("return %0 \"y\"", "update slot0 = %2\nupdate slot1 = %1");
@@ -133,7 +134,7 @@ fn weights_may_change_places() {
     steps("%4 = reduce(%0) {op=sum, axes=[0], keep=false} : f32[2]\n  return %4 \"y\"", "update slot0 = %1");
 }
 
-/// The next value has a buffer that is exactly as long and that no other value ever has.
+/// The next value has a buffer of its own, of the same length.
 #[test]
 fn next_values_are_not_copied() {
     let case = steps(

@@ -23,15 +23,15 @@ pub(super) fn print(inspection: &Inspection, verify: bool, out: &mut dyn Write) 
         ports("inputs", &graph.inputs, graph, out)?;
         ports("outputs", &graph.outputs, graph, out)?;
     }
-    if let Some(manifest) = &json.weights_manifest {
-        let kinds = stored(manifest);
+    let kinds = json.weights_manifest.as_ref().map(stored).unwrap_or_default();
+    if kinds.is_empty() {
+        writeln!(out, "weights   none")?;
+    } else {
         let list: Vec<String> = kinds.iter().map(|s| format!("{} {}", s.tensors, s.kind)).collect();
         let sum = kinds.iter().fold(0u64, |sum, s| sum.saturating_add(s.bytes));
         let files = files(json);
         let plural = if files == 1 { "" } else { "s" };
         writeln!(out, "weights   {} in {files} file{plural}: {}", bytes(sum), list.join(", "))?;
-    } else {
-        writeln!(out, "weights   none")?;
     }
     if json.training_config().is_some() {
         writeln!(out, "training  the model was compiled")?;

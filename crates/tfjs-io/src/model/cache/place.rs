@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use tfjs_manifest::{Error, Result};
+use tfjs_manifest::{Error, Result, Setting};
 
 /// The environment variable with the folder.
 const VARIABLE: &str = "TFJS_CACHE_DIR";
@@ -11,7 +11,10 @@ const VARIABLE: &str = "TFJS_CACHE_DIR";
 /// The cache folder of this user.
 pub(super) fn default_folder() -> Result<PathBuf> {
     folder(|name| env::var_os(name).filter(|value| !value.is_empty())).ok_or_else(|| {
-        Error::misuse("no cache folder found for this user; set TFJS_CACHE_DIR, or give a folder to `Cache::new`")
+        Error::misuse(format!(
+            "no cache folder found for this user; set TFJS_CACHE_DIR, or name a folder with {}",
+            Setting::Cache
+        ))
     })
 }
 

@@ -12,7 +12,7 @@ use crate::registry::FromConfig;
 use tfjs_ir::prim::activate::Activation as Function;
 use tfjs_manifest::Result;
 
-/// An exponential linear unit. No weights. DIFFERENCE: TensorFlow.js refuses an `alpha` other than 1.
+/// An exponential linear unit. No weights. DIFFERENCE: TensorFlow.js rejects an `alpha` other than 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Elu {
     /// The scale of the negative part; single precision, as the producers compute with it.
@@ -28,7 +28,7 @@ impl FromConfig for Elu {
 }
 
 impl Elu {
-    /// The unit as an activation.
+    /// The layer as an activation function.
     pub fn activation(&self) -> Activation {
         Activation::Elementwise(Function::Elu { alpha: self.alpha.into() })
     }

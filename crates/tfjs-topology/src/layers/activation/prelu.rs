@@ -15,7 +15,7 @@ use tfjs_manifest::{Error, Result, Shape};
 /// A rectifier with a learned slope. Weights: `alpha`, of the input's shape without the batch, 1 for shared axes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PRelu {
-    /// The axes along which all elements have the same slope, the batch counted as 0.
+    /// The axes along which all elements have the same slope; the batch is axis 0.
     pub shared_axes: Vec<i64>,
 }
 
@@ -53,7 +53,7 @@ impl LayerDef for PRelu {
         let alpha = self.alpha(cx, input.value)?;
         let alpha = cx.weight(alpha)?;
         let x = cx.to_float(input.value)?;
-        // Strictly below zero, so that a NaN stays one.
+        // Only below zero, so that NaN stays NaN.
         let below = cx.compare_scalar(CompareOp::Lt, x, 0.0)?;
         let scaled = cx.mul(x, alpha)?;
         let out = cx.select(below, scaled, x)?;

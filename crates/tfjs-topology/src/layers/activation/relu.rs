@@ -1,4 +1,4 @@
-//! `ReLU`, `LeakyReLU`, `ThresholdedReLU`: one function, `max`, `negative_slope` and `threshold` its parameters.
+//! `ReLU`, `LeakyReLU`, `ThresholdedReLU`: one function with the parameters `max`, `negative_slope` and `threshold`.
 //!
 //! Reference: Keras's `keras/src/activations/activations.py`, `relu`.
 
@@ -16,13 +16,13 @@ use tfjs_manifest::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Relu {
     /// `ReLU`: `x >= max -> max; threshold <= x < max -> x; else negative_slope * (x - threshold)`.
-    /// DIFFERENCE: TensorFlow.js reads `max_value` only; the file means all three.
+    /// DIFFERENCE: TensorFlow.js reads only `max_value`, although files contain all three.
     Plain {
-        /// The ceiling; infinity for none.
+        /// The maximum; infinity for none.
         max: f32,
         /// The slope below the threshold.
         negative_slope: f32,
-        /// Where the function leaves the floor.
+        /// The threshold between the two parts.
         threshold: f32,
     },
     /// `LeakyReLU`: `x >= 0 -> x; else slope * x`.
@@ -32,7 +32,7 @@ pub enum Relu {
     },
     /// `ThresholdedReLU`: `x > theta -> x; else 0`.
     Thresholded {
-        /// The border.
+        /// The threshold.
         theta: f32,
     },
 }
@@ -61,7 +61,7 @@ impl FromConfig for Relu {
 }
 
 impl Relu {
-    /// The rectifier as an activation.
+    /// The layer as an activation function.
     pub fn activation(self) -> Activation {
         match self {
             Relu::Plain { max, negative_slope, threshold } => Activation::Elementwise(Function::Relu {

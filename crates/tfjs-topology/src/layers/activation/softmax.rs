@@ -14,10 +14,10 @@ use tfjs_ir::Value;
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_manifest::{Error, Result};
 
-/// What masked elements become before the softmax, in every producer.
+/// The value of masked elements before the softmax, in every producer.
 const MASKED: f64 = -1e9;
 
-/// What Keras 3's `dot_product_attention` fills in instead, in single precision.
+/// The value that Keras 3's `dot_product_attention` uses instead, in single precision.
 const LOWEST: f64 = -0.7 * 3.38953e38;
 
 /// A softmax. No weights.
@@ -25,18 +25,18 @@ const LOWEST: f64 = -0.7 * 3.38953e38;
 pub struct Softmax {
     /// The axes over which the outputs sum to 1.
     pub axes: Axes,
-    /// What a masked element becomes.
+    /// How masked elements are treated.
     pub masked: MaskedSoftmax,
 }
 
-/// What masked elements become.
+/// How masked elements are treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MaskedSoftmax {
-    /// `-1e9` is added before: a row with every element masked keeps its softmax. Keras 3 before 3.13 too.
+    /// `-1e9` is added before: a fully masked row keeps its softmax. Also Keras 3 before 3.13.
     Added,
-    /// `-1e9` replaces them before, 0 after: Keras 3.
+    /// They are replaced by `-1e9` before and by 0 after: Keras 3.
     Replaced,
-    /// The lowest number replaces them before: a row with every element masked becomes uniform. Keras 3's attention.
+    /// They are replaced by the lowest number before: a fully masked row becomes uniform. Keras 3's attention.
     Filled,
 }
 
@@ -52,7 +52,7 @@ impl FromConfig for Softmax {
     }
 }
 
-/// The softmax where a mask leaves elements out. The mask aligns with the last axis of the input.
+/// The softmax of unmasked elements. The mask is aligned with the last axis of the input.
 ///
 /// # Errors
 /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for a mask that does not broadcast to the input.
@@ -85,7 +85,7 @@ pub(crate) fn masked(
     }
 }
 
-/// `x - 1e9 (1 - mask)`, for a mask of numbers.
+/// `x - 1e9 (1 - mask)`, for a numeric mask.
 ///
 /// # Errors
 /// As [`Builder::push`](tfjs_ir::Builder::push).
@@ -97,7 +97,7 @@ pub(crate) fn penalized(cx: &mut LowerCx<'_>, x: Value, mask: Value) -> Result<V
     cx.add(x, penalty)
 }
 
-/// Fails for a softmax over an axis that has no elements; one that may have none is guarded.
+/// Fails for a softmax over an empty axis; an axis that may be empty is guarded.
 ///
 /// # Errors
 /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed).
@@ -125,7 +125,7 @@ impl LayerDef for Softmax {
 
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
-        // TensorFlow.js's own default is the axis 1.
+        // The default axis in TensorFlow.js is 1.
         out.set("axis", self.axes.encode());
         if !self.axes.is_last(out.rank()) {
             out.warn("TensorFlow.js has softmax over the last axis only");

@@ -13,7 +13,7 @@ use tfjs_manifest::{Error, Result};
 pub(crate) struct Arguments<'a>(pub(crate) &'a Call<KerasTensor>);
 
 impl<'a> Arguments<'a> {
-    /// An argument that is there and not null.
+    /// An argument that is present and not null.
     fn find(&self, name: &str, position: Option<usize>) -> Option<&'a Arg<KerasTensor>> {
         let keyword = self.0.kwarg(name).or_else(|| self.0.kwarg(&camel_case(name)));
         let found = keyword.or_else(|| position.and_then(|i| self.0.args.get(i)));
@@ -32,16 +32,16 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// A tensor that must be there.
+    /// A required tensor.
     ///
     /// # Errors
-    /// As [`tensor`](Arguments::tensor), and if there is none.
+    /// As [`tensor`](Arguments::tensor), and if it is missing.
     pub(crate) fn required(&self, name: &str, position: usize) -> Result<&'a KerasTensor> {
         let found = self.tensor(name, Some(position))?;
         found.ok_or_else(|| Error::malformed(format!("is called without `{name}`")))
     }
 
-    /// A truth value; false without one.
+    /// A truth value; false if missing.
     ///
     /// # Errors
     /// As [`constant`](Arguments::constant).
@@ -61,7 +61,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// A mask: a tensor of numbers or truth values, or constants.
+    /// A mask: a numeric or boolean tensor, or constants.
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for strings and lists of tensors.
@@ -77,10 +77,10 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// Fails for an argument that changes what is computed and is not supported.
+    /// Fails for an argument that affects the result and is not supported.
     ///
     /// # Errors
-    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) if it is there.
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) if it is present.
     pub(crate) fn refuse(&self, names: &[&str]) -> Result<()> {
         match names.iter().find(|name| self.find(name, None).is_some()) {
             Some(name) => Err(Error::unsupported(format!("the argument `{name}` is not supported"))),

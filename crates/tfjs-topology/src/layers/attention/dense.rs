@@ -1,5 +1,5 @@
-//! `Attention` and `AdditiveAttention`: each position of the query takes a mean of the values, weighted by how well the
-//! query fits their keys.
+//! `Attention` and `AdditiveAttention`: for each position of the query, a mean of the values, weighted by the scores of
+//! query and key.
 //!
 //! Reference: <https://keras.io/api/layers/attention_layers/attention/>,
 //! <https://keras.io/api/layers/attention_layers/additive_attention/>.
@@ -20,10 +20,10 @@ use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result, Shape};
 
-/// An attention without dense layers. Weights: `scale`, `concat_score_weight`, by its scores.
+/// An attention without dense layers. Weights: `scale`, `concat_score_weight`, depending on the scores.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DenseAttention {
-    /// How query and key are compared.
+    /// The formula of the scores.
     pub scores: Scores,
     /// Whether there is a `scale`.
     pub use_scale: bool,
@@ -33,14 +33,14 @@ pub struct DenseAttention {
     pub causal: bool,
 }
 
-/// How query and key are compared.
+/// The formula of the scores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scores {
     /// `scale * dot(query, key)`
     Dot,
     /// `concat_score_weight * sum(tanh(scale * (query + key)))`
     Concat,
-    /// `sum(scale * tanh(query + key))`, a `scale` for each channel: `AdditiveAttention`.
+    /// `sum(scale * tanh(query + key))`, with a `scale` for each channel: `AdditiveAttention`.
     Additive,
 }
 
@@ -76,7 +76,7 @@ fn pairs(cx: &mut LowerCx<'_>, query: Value, key: Value) -> Result<Value> {
 }
 
 impl DenseAttention {
-    /// How well each query fits each key: `[.., queries, keys]`.
+    /// The scores of each query and key: `[.., queries, keys]`.
     fn scores(&self, cx: &mut LowerCx<'_>, query: Value, key: Value) -> Result<Value> {
         let dims = cx.dims_of(query);
         let rank = dims.len();
@@ -137,7 +137,7 @@ impl DenseAttention {
     }
 }
 
-/// The inputs as floating point: of one rank, 2 or more.
+/// The inputs as floating point. Their ranks must be equal, and at least 2.
 fn operands(cx: &mut LowerCx<'_>, inputs: &[KerasTensor]) -> Result<[Value; 3]> {
     let (query, value, key) = match inputs {
         [query, value] => (query, value, value),
@@ -161,7 +161,7 @@ impl LayerDef for DenseAttention {
         let [query, value, key] = operands(cx, &inputs)?;
         let rank = cx.ty(query).rank();
         if rank == 2 {
-            // Without a batch of its own, every entry attends to the others.
+            // In inputs of rank 2, positions are along the batch axis, so entries attend to each other.
             cx.mixes_batch();
         }
         let scores = self.scores(cx, query, key)?;

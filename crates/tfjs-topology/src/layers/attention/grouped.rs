@@ -19,26 +19,26 @@ use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::{ElementType, Value};
 use tfjs_manifest::{Error, Result};
 
-/// An attention whose query heads share heads of key and value. Weights: `query`: `kernel [in, query_heads, dim]`, `key`,
-/// `value`: `kernel [in, heads, dim]`, `attention_output`: `kernel [query_heads, dim, out]`, each with a `bias`; `gate` as
-/// `query`.
+/// An attention whose query heads share heads of key and value. Weights: `query`: `kernel [in, query_heads, dim]`,
+/// `key`, `value`: `kernel [in, heads, dim]`, `attention_output`: `kernel [query_heads, dim, out]`, each with a `bias`;
+/// `gate` as `query`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupQueryAttention {
     /// The size of a head.
     pub head_dim: usize,
     /// The number of heads of key and value.
     pub heads: usize,
-    /// How many heads of the query share one of them.
+    /// The number of query heads that share a head of key and value.
     pub shared: usize,
     /// The fraction of weights that is dropped in training.
     pub dropout: f64,
     /// Whether the dense layers have biases.
     pub use_bias: bool,
-    /// Whether a sigmoid gate, computed from the query, is laid over the heads.
+    /// Whether the heads are multiplied by a sigmoid gate, computed from the query.
     pub use_gate: bool,
-    /// How far a position sees.
+    /// The distance within which positions attend to each other.
     pub sliding_window: Option<usize>,
-    /// What the producer means.
+    /// The behaviour of the producer.
     pub rules: Rules,
 }
 
@@ -65,7 +65,7 @@ impl FromConfig for GroupQueryAttention {
     }
 }
 
-/// The masks of the inputs, with those that a call gives.
+/// The masks of the inputs, and those passed as arguments.
 struct Masks {
     query: Option<Value>,
     value: Option<Value>,
@@ -75,7 +75,7 @@ struct Masks {
 }
 
 impl GroupQueryAttention {
-    /// All masks as one: `[batch or 1, queries, keys]`, or what is given with more axes.
+    /// All masks combined: `[batch or 1, queries, keys]`, or with more axes if an argument has them.
     fn mask(&self, cx: &mut LowerCx<'_>, masks: &Masks, query: Value, value: Value) -> Result<Option<Value>> {
         let mut all = Vec::new();
         if let Some(mask) = masks.query {
@@ -107,7 +107,7 @@ impl GroupQueryAttention {
     }
 }
 
-/// An input of three axes, as floating point.
+/// An input of rank 3, as floating point.
 fn sequence(cx: &mut LowerCx<'_>, tensor: &KerasTensor) -> Result<Value> {
     if cx.ty(tensor.value).rank() != 3 {
         let shape = cx.shape(tensor.value);
@@ -148,7 +148,7 @@ impl LayerDef for GroupQueryAttention {
         let q = cx.binary_scalar(BinaryOp::Mul, q, 1.0 / (self.head_dim as f64).sqrt())?;
         let q = self.grouped(cx, q)?;
         let scores = cx.dot(q, k, &[(0, 0), (1, 2)], &[(4, 3)])?;
-        // Heads of the query are one axis to masks and to the caller.
+        // Masks and the caller expect the heads of the query on one axis.
         let grouped = cx.dims_of(scores);
         let flat = [grouped[0], shape[2], grouped[3], grouped[4]];
         let scores = cx.reshape(scores, &flat)?;

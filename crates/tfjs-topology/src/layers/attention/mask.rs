@@ -1,4 +1,4 @@
-//! Which positions may attend to which: the masks of attention layers as truth values `[batch, .., query, key]`.
+//! The masks of attention layers, as truth values `[batch, .., query, key]`: which positions may attend to which.
 
 use crate::layers::masks;
 use crate::lower::LowerCx;
@@ -6,7 +6,7 @@ use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp, UnaryOp};
 use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::Result;
 
-/// A position attends to itself and those before it: `[1, queries, keys]`.
+/// The mask in which a position attends to itself and those before it: `[1, queries, keys]`.
 ///
 /// # Errors
 /// As [`Builder::push`](tfjs_ir::Builder::push).
@@ -15,7 +15,7 @@ pub(crate) fn causal(cx: &mut LowerCx<'_>, queries: Dim, keys: Dim) -> Result<Va
     cx.compare(CompareOp::Ge, row, column)
 }
 
-/// A position attends to those closer than `window`: `[1, queries, keys]`.
+/// The mask in which a position attends to those closer than `window`: `[1, queries, keys]`.
 ///
 /// # Errors
 /// As [`Builder::push`](tfjs_ir::Builder::push).
@@ -33,7 +33,7 @@ fn positions(cx: &mut LowerCx<'_>, queries: Dim, keys: Dim) -> Result<(Value, Va
     Ok((row, column))
 }
 
-/// All masks as one; none if there are none.
+/// The conjunction of all masks; `None` for an empty list.
 ///
 /// # Errors
 /// Masks that do not broadcast.
@@ -41,10 +41,10 @@ pub(crate) fn all(cx: &mut LowerCx<'_>, masks: &[Value]) -> Result<Option<Value>
     masks::fold(cx, BinaryOp::And, masks)
 }
 
-/// A mask laid over scores: axes of one element are put in before its last `axes` until it has the rank of the scores.
+/// A mask in the rank of the scores: axes of length 1 are inserted before its last `axes`.
 ///
 /// # Errors
-/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for a mask that does not fit.
+/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for a mask that does not broadcast to the scores.
 pub(crate) fn over(cx: &mut LowerCx<'_>, mask: Value, scores: Value, axes: usize) -> Result<Value> {
     let (mut dims, rank) = (cx.dims_of(mask), cx.ty(scores).rank());
     let (Some(first), Some(missing)) = (dims.len().checked_sub(axes), rank.checked_sub(dims.len())) else {

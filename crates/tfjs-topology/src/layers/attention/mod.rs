@@ -1,4 +1,4 @@
-//! Layers in which each position of one sequence takes a weighted mean of another sequence's positions.
+//! Attention layers: each position of one sequence takes a weighted mean of the positions of another.
 
 pub(crate) mod arguments;
 pub mod dense;

@@ -1,5 +1,5 @@
-//! `MultiHeadAttention`: each position of the query takes a weighted mean of the values, several times side by side; and
-//! `CachedMultiHeadAttention` of KerasNLP, which computes the same without a cache.
+//! `MultiHeadAttention`: for each position of the query, a weighted mean of the values, with several heads in parallel;
+//! and `CachedMultiHeadAttention` of KerasNLP, which computes the same without a cache.
 //!
 //! Reference: <https://keras.io/api/layers/attention_layers/multi_head_attention/>.
 
@@ -35,35 +35,35 @@ pub struct MultiHeadAttention {
     pub dropout: f64,
     /// Whether the dense layers have biases.
     pub use_bias: bool,
-    /// Whether a sigmoid gate, computed from the query, is laid over the heads: Keras 3.
+    /// Whether the heads are multiplied by a sigmoid gate, computed from the query: Keras 3.
     pub use_gate: bool,
-    /// The last axes of the output; those of the query if it does not say.
+    /// The last axes of the output; by default those of the query.
     pub output_shape: Option<Vec<usize>>,
-    /// The axes over which positions attend to each other; all between batch and channels if it does not say.
+    /// The axes over which positions attend to each other; by default all between batch and channels.
     pub attention_axes: Option<Axes>,
-    /// How far a position sees: Keras 3.
+    /// The distance within which positions attend to each other: Keras 3.
     pub sliding_window: Option<usize>,
-    /// What the producer means.
+    /// The behaviour of the producer.
     pub rules: Rules,
-    /// Whether the masks of the inputs stay unread, as `CachedMultiHeadAttention` leaves them.
+    /// Whether the masks of the inputs are ignored, as in `CachedMultiHeadAttention`.
     pub explicit: bool,
 }
 
-/// What differs between versions.
+/// Differences between versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// Whether the masks of the inputs count.
+    /// Whether the masks of the inputs are used.
     pub implicit_masks: bool,
-    /// Whether the inputs lose their masks: layers that run later find none.
+    /// Whether the inputs lose their masks, so that layers that run later do not see them.
     pub forgets: bool,
-    /// Masked scores where the scores are returned, dropped, or have other ranks.
+    /// The treatment of masked scores if the scores are returned, dropped out, or have other ranks.
     pub masked: MaskedSoftmax,
-    /// Masked scores elsewhere.
+    /// The treatment of masked scores otherwise.
     pub fused: MaskedSoftmax,
 }
 
 impl Rules {
-    /// What a producer means.
+    /// The behaviour of a producer.
     pub fn of(producer: &Producer) -> Self {
         let since = |major, minor| !producer.is_before(major, minor);
         match producer.family {
@@ -83,7 +83,7 @@ impl Rules {
     }
 }
 
-/// One number or several.
+/// One number or a list of numbers.
 struct Sizes(Vec<usize>);
 
 impl FromJson for Sizes {
@@ -95,7 +95,7 @@ impl FromJson for Sizes {
     }
 }
 
-/// A size that must not be 0.
+/// A size of at least 1.
 pub(crate) fn positive(config: &Config<'_>, key: &str) -> Result<usize> {
     match config.req(key)? {
         0 => Err(expected("a whole number of at least 1", &Json::from(0)).at_json(key).at_json("config")),
@@ -107,7 +107,7 @@ impl FromConfig for MultiHeadAttention {
     const IN_TENSORFLOW_JS: &'static [&'static str] = &[];
 
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
-        // Keras 2 keeps the shapes of its inputs, which the calls say as well.
+        // Keras 2 stores the shapes of its inputs, which are known from the calls too.
         config.inert(&["query_shape", "key_shape", "value_shape", "flash_attention"]);
         let key_dim = positive(config, "key_dim")?;
         Ok(MultiHeadAttention {
@@ -126,30 +126,30 @@ impl FromConfig for MultiHeadAttention {
     }
 }
 
-/// A call of the layer.
+/// The arguments of a call of the layer.
 #[derive(Clone, Debug)]
 pub(crate) struct Inputs {
-    /// What attends.
+    /// The query.
     pub(crate) query: KerasTensor,
-    /// What is attended to.
+    /// The value.
     pub(crate) value: KerasTensor,
-    /// What the query is compared with, if it is not the value.
+    /// The key, if it is not the value.
     pub(crate) key: Option<KerasTensor>,
-    /// Which positions attend to which, beside the masks of the inputs.
+    /// An explicit mask of pairs of positions, in addition to the masks of the inputs.
     pub(crate) mask: Option<Value>,
-    /// Whether positions attend to earlier ones only.
+    /// Whether positions attend only to earlier ones.
     pub(crate) causal: bool,
-    /// Whether the weights are an output.
+    /// Whether the attention weights are returned too.
     pub(crate) scores: bool,
 }
 
-/// The axes of query, key and value with their heads.
+/// The axes of query, key and value, including the heads.
 struct Heads {
-    /// Those that are taken by themselves: the batch, others, the heads.
+    /// The batch axes of the products: the batch, unattended axes, the heads.
     batch: Vec<usize>,
-    /// Those over which positions attend to each other.
+    /// The axes over which positions attend to each other.
     attended: Vec<usize>,
-    /// All of them.
+    /// The number of axes.
     rank: usize,
 }
 
@@ -158,7 +158,7 @@ impl Heads {
     fn scores(&self, cx: &mut LowerCx<'_>, query: Value, key: Value) -> Result<Value> {
         let batch: Vec<(usize, usize)> = self.batch.iter().map(|&axis| (axis, axis)).collect();
         let scores = cx.dot(query, key, &batch, &[(self.rank - 1, self.rank - 1)])?;
-        // The free axes come in ascending order, the attended ones may be named in another.
+        // The product has its free axes in ascending order; the attended axes may be listed in another order.
         let (first, count) = (self.batch.len(), self.attended.len());
         let place = |axis: usize| self.attended.iter().filter(|&&other| other < axis).count();
         let mut order: Vec<usize> = (0..first).collect();
@@ -167,7 +167,7 @@ impl Heads {
         cx.transpose(scores, &order)
     }
 
-    /// The weighted mean of values, in the axes of the query.
+    /// The weighted mean of values, with the axes in the order of the query.
     fn mean(&self, cx: &mut LowerCx<'_>, weights: Value, value: Value) -> Result<Value> {
         let (first, count) = (self.batch.len(), self.attended.len());
         let batch: Vec<(usize, usize)> = self.batch.iter().enumerate().map(|(i, &axis)| (i, axis)).collect();
@@ -216,7 +216,7 @@ impl MultiHeadAttention {
         Ok(Heads { batch, attended, rank })
     }
 
-    /// The masks beside the one that is given.
+    /// The masks other than the explicit one.
     fn masks(&self, cx: &mut LowerCx<'_>, inputs: &Inputs) -> Result<Vec<Value>> {
         let mut masks = Vec::new();
         let masked = |tensor: &KerasTensor| tensor.mask.filter(|_| self.rules.implicit_masks && !self.explicit);
@@ -251,7 +251,7 @@ impl MultiHeadAttention {
         let mut masks = self.masks(cx, inputs)?;
         if let Some(given) = inputs.mask {
             if masks.is_empty() && how == MaskedSoftmax::Added && cx.ty(given).element != ElementType::Bool {
-                // Numbers are factors: what is neither 0 nor 1 is not rounded.
+                // A numeric mask is used as a factor, without rounding it to 0 or 1.
                 let given = mask::over(cx, given, scores, 2 * axes)?;
                 let scores = softmax::penalized(cx, scores, given)?;
                 return cx.softmax(scores, &over);
@@ -267,10 +267,10 @@ impl MultiHeadAttention {
         }
     }
 
-    /// The outputs: the attention, and its weights if they are asked for.
+    /// The outputs: the attention, and its weights if requested.
     ///
     /// # Errors
-    /// Inputs that do not fit each other.
+    /// Inputs with incompatible shapes.
     pub(crate) fn attend(&self, cx: &mut LowerCx<'_>, inputs: &Inputs) -> Result<Vec<KerasTensor>> {
         let channels = match &self.output_shape {
             Some(sizes) => sizes.clone(),
@@ -324,7 +324,7 @@ impl LayerDef for MultiHeadAttention {
             Ok(tensor.clone().with_mask(given.or(tensor.mask)))
         };
         let query = args.required("query", 0).or_else(|_| args.required("inputs", 0))?;
-        // Keras 3 takes the mask of the query from the query alone.
+        // Keras 3 takes the mask of the query only from the query's tensor.
         let mask = query.mask.filter(|_| self.rules.implicit_masks);
         let value = explicit(args.required("value", 1)?, "value_mask")?;
         let key = args.tensor("key", Some(2))?.map(|key| explicit(key, "key_mask")).transpose()?;

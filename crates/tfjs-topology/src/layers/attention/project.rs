@@ -1,4 +1,4 @@
-//! The dense layers inside of attention layers: `query`, `key`, `value`, `attention_output`, each with its own weights.
+//! The dense layers inside attention layers: `query`, `key`, `value`, `attention_output`, each with its own weights.
 
 use crate::layer::{Scope, ScopeKind, WeightDecl};
 use crate::lower::LowerCx;
@@ -8,16 +8,17 @@ use tfjs_manifest::{Error, Result, Shape};
 /// A dense layer of an attention layer.
 #[derive(Clone, Debug)]
 pub(crate) struct Projection<'a> {
-    /// What the producers call it.
+    /// Its name in all producers.
     pub(crate) name: &'a str,
-    /// The attribute that holds it.
+    /// The attribute of the layer that holds it.
     pub(crate) attr: &'a str,
     /// Whether it has a bias.
     pub(crate) bias: bool,
 }
 
 impl Projection<'_> {
-    /// The product of the last `summed` axes of `x` with a kernel that has these axes and those of `output`; plus a bias.
+    /// The product of the last `summed` axes of `x` with a kernel that has these axes and those of `output`, plus a
+    /// bias.
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if one of the last axes is not known.

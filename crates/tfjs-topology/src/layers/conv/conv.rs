@@ -1,7 +1,7 @@
 //! `Conv1D`, `Conv2D`, `Conv3D`: `activation(conv(input, kernel) + bias)`.
 //!
 //! `out[p, f] = sum over k, c of in[p * strides + k * dilation, c] * kernel[k, c, f]`; with groups, a block of
-//! filters sees its block of channels only.
+//! filters reads only its own block of channels.
 //!
 //! Reference: <https://keras.io/api/layers/convolution_layers/convolution2d/>.
 
@@ -21,13 +21,13 @@ use tfjs_manifest::{Error, Result, Shape};
 pub struct Conv {
     /// The windows.
     pub windows: Windows,
-    /// Channels of the output.
+    /// The number of channels of the output.
     pub filters: usize,
-    /// Blocks of channels that do not see each other. DIFFERENCE: TensorFlow.js drops this key.
+    /// The number of separate blocks of channels. DIFFERENCE: TensorFlow.js drops this key.
     pub groups: usize,
     /// Whether a bias is added.
     pub use_bias: bool,
-    /// Applied last.
+    /// The activation, applied last.
     pub activation: Activation,
 }
 

@@ -1,4 +1,4 @@
-//! `DepthwiseConv1D`, `DepthwiseConv2D`: every channel convolved on its own, with `depth_multiplier` kernels.
+//! `DepthwiseConv1D`, `DepthwiseConv2D`: every channel is convolved separately, with `depth_multiplier` kernels.
 //!
 //! `out[p, c * m + j] = sum over k of in[p * strides + k * dilation, c] * kernel[k, c, j]`.
 //!
@@ -14,17 +14,17 @@ use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use tfjs_manifest::{Error, Result, Shape};
 
-/// A depthwise convolution. Weights: `depthwise_kernel [k..., in, multiplier]` (Keras 3 calls it `kernel`),
+/// A depthwise convolution. Weights: `depthwise_kernel [k..., in, multiplier]` (`kernel` in Keras 3),
 /// `bias [in * multiplier]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DepthwiseConv {
     /// The windows. DIFFERENCE: TensorFlow.js drops `dilation_rate`.
     pub windows: Windows,
-    /// Outputs of each channel.
+    /// The number of output channels for each input channel.
     pub depth_multiplier: usize,
     /// Whether a bias is added.
     pub use_bias: bool,
-    /// Applied last.
+    /// The activation, applied last.
     pub activation: Activation,
 }
 
@@ -32,7 +32,7 @@ impl FromConfig for DepthwiseConv {
     const IN_TENSORFLOW_JS: &'static [&'static str] = &["DepthwiseConv2D"];
 
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
-        // Keras 2 writes the keys of the plain convolution it inherits from.
+        // Keras 2 also writes the keys of the convolution class it inherits from.
         config.inert(&["filters", "groups"]);
         let conv = DepthwiseConv {
             windows: Windows::read_kernel(count_of(class, &["DepthwiseConv1D", "DepthwiseConv2D"])?, config)?,
@@ -130,7 +130,7 @@ mod tests {
         let swish = json!({"activation": "swish"});
         let warning = "TensorFlow.js ignores `dilation_rate` of depthwise convolutions";
         check_encoded(Family::Keras2, &json!([null, 8, 8, 4]), "DepthwiseConv2D", &dilated, &swish, &[warning]);
-        let unknown = "TensorFlow.js knows no layer of this class";
+        let unknown = "TensorFlow.js has no layer of this class";
         check_encoded(Family::Keras2, &json!([null, 8, 4]), "DepthwiseConv1D", &dilated, &swish, &[unknown]);
     }
 }

@@ -1,4 +1,4 @@
-//! `LocallyConnected1D`, `LocallyConnected2D` of Keras 2: a convolution with another kernel at each position.
+//! `LocallyConnected1D`, `LocallyConnected2D` of Keras 2: a convolution with a separate kernel at each position.
 //!
 //! Reference: <https://www.tensorflow.org/versions/r2.15/api_docs/python/tf/keras/layers/LocallyConnected2D>.
 
@@ -17,29 +17,29 @@ use tfjs_ir::window::{Padding, Window};
 use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Result, Shape};
 
-/// The form in which the kernels are kept; `implementation` of the configuration.
+/// The form in which the kernels are stored; `implementation` in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// A matrix for each position: `[positions, k... * in, filters]`.
     Positions,
-    /// A matrix from the whole input to the whole output, of which what the windows do not see does not count.
+    /// A matrix from the whole input to the whole output; its elements outside the windows are ignored.
     Whole,
-    /// The elements of that matrix which count, one after the other.
+    /// The elements of that matrix inside the windows, in order.
     Sparse,
 }
 
-/// Windows with kernels of their own. Weights: `kernel`, in one of three forms; `bias [positions..., filters]`.
+/// Windows with separate kernels. Weights: `kernel`, in one of three forms; `bias [positions..., filters]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LocallyConnected {
-    /// The windows; those with padding `same` begin half their size before what they stand at.
+    /// The windows. With padding `same`, a window starts half its size before its position.
     pub windows: Windows,
-    /// Channels of the output.
+    /// The number of channels of the output.
     pub filters: usize,
     /// The form of the kernels.
     pub form: Form,
     /// Whether a bias is added.
     pub use_bias: bool,
-    /// Applied last.
+    /// The activation, applied last.
     pub activation: Activation,
 }
 
@@ -76,7 +76,7 @@ impl FromConfig for LocallyConnected {
     }
 }
 
-/// The lengths that the weights follow from.
+/// The lengths that determine the shapes of the weights.
 struct Lengths {
     inputs: Vec<usize>,
     outputs: Vec<usize>,
@@ -85,7 +85,7 @@ struct Lengths {
 
 impl LocallyConnected {
     fn lengths(&self, cx: &LowerCx<'_>, x: Value) -> Result<Lengths> {
-        /// Longer axes than weights in memory can belong to.
+        /// A longer axis would have weights larger than memory.
         const LONGEST: usize = 1 << 24;
         let spatial = &self.windows.spatial;
         let dims = cx.dims_of(x);
@@ -109,7 +109,7 @@ impl LocallyConnected {
         if self.is_channels_first() { [&[channels], spatial].concat() } else { [spatial, &[channels]].concat() }
     }
 
-    /// The elements of every window side by side: `[batch, positions, window]`, the window in the order of the layer.
+    /// The elements of every window as a row: `[batch, positions, window]`, the window in the order of the layer.
     fn windowed(&self, cx: &mut LowerCx<'_>, x: Value, lengths: &Lengths) -> Result<Value> {
         let spatial = &self.windows.spatial;
         let x = spatial.channels_last(cx, x)?;
@@ -143,7 +143,7 @@ impl LocallyConnected {
         cx.reshape(beside, &dims)
     }
 
-    /// The output, channels last, of kernels `[positions, window, filters]`.
+    /// The output, channels last, for kernels `[positions, window, filters]`.
     fn by_positions(&self, cx: &mut LowerCx<'_>, x: Value, kernel: Value, lengths: &Lengths) -> Result<Value> {
         let windows = self.windowed(cx, x, lengths)?;
         let sums = cx.dot(windows, kernel, &[(1, 0)], &[(2, 1)])?;
@@ -198,8 +198,8 @@ impl LocallyConnected {
             count = Shape::new([count, seen])?.elements();
         }
         let kernel = cx.weight(WeightDecl::new("kernel", Shape::new([count])?))?;
-        // Rows are outputs, columns the elements of their windows, in the order of the layer. The elements that count
-        // stand one after the other, so that each is at the number of those up to it.
+        // Rows are outputs, columns the elements of their windows, in the order of the layer. The stored elements
+        // follow each other, so the index of each is the number of those before it.
         let rows = self.laid(&lengths.outputs, self.filters);
         let columns = self.laid(&self.windows.sizes(), lengths.channels);
         let rank = rows.len();
@@ -242,16 +242,16 @@ impl Lengths {
     }
 }
 
-/// The zeros before an axis. Keras puts half the window there, whatever the strides.
+/// The zeros before an axis. Keras pads by half the window there, whatever the strides.
 fn before(window: &Window) -> usize {
     if window.padding == Padding::Same { window.size / 2 } else { 0 }
 }
 
-/// How many elements of an axis the windows of all outputs meet together.
+/// The number of elements of an axis in the windows of all outputs together.
 fn seen(window: &Window, outputs: usize, inputs: usize) -> Result<usize> {
     let [outputs, inputs, stride] = [outputs, inputs, window.stride.max(1)].map(|n| n as i128);
     let ceil = |a: i128, b: i128| -(-a).div_euclid(b);
-    // The sum of `first + output * stride` over all outputs, each held between 0 and the length of the axis.
+    // The sum of `first + output * stride` over all outputs, each clamped to 0 and the length of the axis.
     let borders = |first: i128| {
         let low = ceil(-first, stride).clamp(0, outputs);
         let high = ceil(inputs - first, stride).clamp(low, outputs);
@@ -263,14 +263,14 @@ fn seen(window: &Window, outputs: usize, inputs: usize) -> Result<usize> {
     usize::try_from(seen).map_err(|_| Error::limit("the windows meet more elements than memory has"))
 }
 
-/// `0, 1, 2, ...` along one axis of several, the others having one element.
+/// `0, 1, 2, ...` along one axis; the other axes have length 1.
 fn along(cx: &mut LowerCx<'_>, axis: usize, rank: usize, length: usize) -> Result<Value> {
     let mut dims = vec![Dim::ONE; rank];
     dims[axis] = cx.number(length);
     cx.iota(axis, &dims, ElementType::I64)
 }
 
-/// Where `position` is in `0..length`, and `others` is true.
+/// Whether `position` is in `0..length`, and `others` is true.
 fn inside(cx: &mut LowerCx<'_>, others: Option<Value>, position: Value, length: usize) -> Result<Value> {
     let after = cx.compare_scalar(CompareOp::Ge, position, 0.0)?;
     let before = cx.compare_scalar(CompareOp::Lt, position, length as f64)?;
@@ -296,7 +296,7 @@ impl LayerDef for LocallyConnected {
         if self.use_bias {
             let shape = Shape::new([&lengths.outputs[..], &[self.filters]].concat())?;
             let bias = cx.weight(WeightDecl::new("bias", shape))?;
-            // Keras takes the numbers in their order for channels that stand first.
+            // Keras reshapes the numbers without reordering, even if channels are first.
             let dims: Vec<Dim> = self.laid(&lengths.outputs, self.filters).iter().map(|&n| cx.number(n)).collect();
             let bias = cx.reshape(bias, &dims)?;
             out = cx.add(out, bias)?;
@@ -329,7 +329,7 @@ mod tests {
         let weights = ["kernel[12,27,2]", "bias[4,3,2]"];
         check_weights("LocallyConnected2D", config(1, "valid"), &["?,9,7,3"], &weights);
         check_weights("LocallyConnected1D", config(2, "same"), &["?,9,3"], &["kernel[9,3,5,2]", "bias[5,2]"]);
-        // The first and last of 5 windows see 2 elements of 3, times 3 channels and 2 filters.
+        // The first and last of 5 windows cover 2 elements of 3, times 3 channels and 2 filters.
         check_weights("LocallyConnected1D", config(3, "same"), &["?,9,3"], &["kernel[78]", "bias[5,2]"]);
     }
 

@@ -1,6 +1,6 @@
 //! Convolutions.
 
-// The plain convolution is what the family is named after.
+// The family is named after the ordinary convolution.
 #[allow(clippy::module_inception)]
 pub mod conv;
 pub mod depthwise;
@@ -16,7 +16,7 @@ use std::fmt::Display;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result, Shape};
 
-/// The bias of so many channels, if there is one.
+/// Declares the bias for this number of channels, if there is one.
 fn take_bias(cx: &mut LowerCx<'_>, use_bias: bool, channels: usize) -> Result<Option<Value>> {
     if !use_bias {
         return Ok(None);
@@ -24,7 +24,7 @@ fn take_bias(cx: &mut LowerCx<'_>, use_bias: bool, channels: usize) -> Result<Op
     cx.weight(WeightDecl::new("bias", Shape::new([channels])?)).map(Some)
 }
 
-/// `activation(conv(input, kernel) + bias)`, the channels where the layer has them. The kernel is
+/// `activation(conv(input, kernel) + bias)`, with the channels on the layer's axis. The kernel is
 /// `[k..., in / groups, filters]`.
 fn convolve(
     cx: &mut LowerCx<'_>,
@@ -40,7 +40,7 @@ fn convolve(
     finish(cx, &windows.spatial, out, bias, activation)
 }
 
-/// `activation(out + bias)`, the channels, which are last in `out`, where the layer has them.
+/// `activation(out + bias)`. The channels are last in `out`, and on the layer's axis in the result.
 fn finish(
     cx: &mut LowerCx<'_>,
     spatial: &Spatial,
@@ -51,22 +51,22 @@ fn finish(
     if let Some(bias) = bias {
         out = cx.add(out, bias)?;
     }
-    // A softmax goes over the last axis, wherever the channels are.
+    // A softmax is over the last axis, whether or not it is that of the channels.
     let out = spatial.restore(cx, out)?;
     activation.lower(cx, out).map(KerasTensor::from)
 }
 
-/// The channels that a depthwise convolution makes.
+/// The number of output channels of a depthwise convolution.
 ///
 /// # Errors
-/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if they overflow.
+/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if it overflows.
 pub(crate) fn depthwise_outputs(channels: usize, multiplier: usize, shape: impl Display) -> Result<usize> {
     channels
         .checked_mul(multiplier)
         .ok_or_else(|| Error::malformed(format!("too many output channels for shape {shape}")))
 }
 
-/// A depthwise kernel as that of a convolution with a group for each channel: `[k..., 1, in * multiplier]`.
+/// A depthwise kernel as the kernel of a convolution with one group per channel: `[k..., 1, in * multiplier]`.
 pub(crate) fn grouped(cx: &mut LowerCx<'_>, kernel: Value, spatial: usize, outputs: usize) -> Result<Value> {
     let mut dims = cx.dims_of(kernel);
     dims.truncate(spatial);

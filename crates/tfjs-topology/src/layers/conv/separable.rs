@@ -1,4 +1,4 @@
-//! `SeparableConv1D`, `SeparableConv2D`: a depthwise convolution, then one with windows of one element that mixes the
+//! `SeparableConv1D`, `SeparableConv2D`: a depthwise convolution, then a pointwise one, which mixes the
 //! channels.
 //!
 //! Reference: <https://keras.io/api/layers/convolution_layers/separable_convolution2d/>.
@@ -20,13 +20,13 @@ use tfjs_manifest::{Error, Result, Shape};
 pub struct SeparableConv {
     /// The windows of the depthwise part.
     pub windows: Windows,
-    /// Channels that the depthwise part makes of each channel.
+    /// The number of channels that the depthwise part computes for each input channel.
     pub depth_multiplier: usize,
-    /// Channels of the output.
+    /// The number of channels of the output.
     pub filters: usize,
-    /// Whether a bias is added. DIFFERENCE: TensorFlow.js adds it along the height where the channels stand first.
+    /// Whether a bias is added. DIFFERENCE: TensorFlow.js adds it along the height if channels are first.
     pub use_bias: bool,
-    /// Applied last.
+    /// The activation, applied last.
     pub activation: Activation,
 }
 
@@ -34,7 +34,7 @@ impl FromConfig for SeparableConv {
     const IN_TENSORFLOW_JS: &'static [&'static str] = &["SeparableConv2D"];
 
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
-        // Keras 2 writes the keys of the plain convolution it inherits from.
+        // Keras 2 also writes the keys of the convolution class it inherits from.
         config.inert(&["groups"]);
         let conv = SeparableConv {
             windows: Windows::read_kernel(count_of(class, &["SeparableConv1D", "SeparableConv2D"])?, config)?,
@@ -76,13 +76,13 @@ impl LayerDef for SeparableConv {
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
         out.activation("activation", self.activation);
-        // TensorFlow.js refuses a separable convolution with the keys of a plain one.
+        // TensorFlow.js rejects a separable convolution with the keys of an ordinary one.
         for key in ["kernel_initializer", "kernel_regularizer", "kernel_constraint"] {
             out.remove(key);
         }
         let spatial = &self.windows.spatial;
         if spatial.count == 2 && spatial.format == DataFormat::ChannelsFirst && self.use_bias {
-            out.warn("TensorFlow.js adds the bias along the height where the channels stand first");
+            out.warn("TensorFlow.js adds the bias along the height if channels are first");
         }
         Ok(())
     }
@@ -164,9 +164,9 @@ mod tests {
         let written = json!({"kernel_initializer": null, "activation": "swish"});
         check_encoded(Family::Keras2, &json!([null, 8, 8, 4]), "SeparableConv2D", &config, &written, &[]);
         let first = json!({"filters": 4, "kernel_size": 3, "data_format": "channels_first"});
-        let warning = "TensorFlow.js adds the bias along the height where the channels stand first";
+        let warning = "TensorFlow.js adds the bias along the height if channels are first";
         check_encoded(Family::Keras2, &json!([null, 4, 8, 8]), "SeparableConv2D", &first, &first, &[warning]);
-        let unknown = "TensorFlow.js knows no layer of this class";
+        let unknown = "TensorFlow.js has no layer of this class";
         check_encoded(Family::Keras2, &json!([null, 8, 4]), "SeparableConv1D", &config, &written, &[unknown]);
     }
 }

@@ -1,7 +1,7 @@
 //! `Conv1DTranspose`, `Conv2DTranspose`, `Conv3DTranspose`: `activation(transpose of a convolution(input, kernel) + bias)`.
 //!
-//! The input is what a convolution with these windows would make of the output: with `same` padding and strides of 2 the
-//! output has twice the size. `output_padding` says how long the output is where several lengths would do.
+//! The input has the shape that a convolution with these windows has for the output: with `same` padding and strides of
+//! 2, the output is twice as large. `output_padding` selects the output length if several are possible.
 //!
 //! Reference: <https://keras.io/api/layers/convolution_layers/convolution2d_transpose/>.
 
@@ -22,13 +22,13 @@ use tfjs_manifest::{Error, Result, Shape};
 pub struct ConvTranspose {
     /// The windows, over the output. DIFFERENCE: TensorFlow.js drops `dilation_rate`.
     pub windows: Windows,
-    /// Channels of the output.
+    /// The number of channels of the output.
     pub filters: usize,
-    /// Elements of each axis of the output beyond the shortest one. DIFFERENCE: TensorFlow.js drops this key.
+    /// The number of elements of each axis beyond the shortest output. DIFFERENCE: TensorFlow.js drops this key.
     pub output_padding: Option<Vec<usize>>,
     /// Whether a bias is added.
     pub use_bias: bool,
-    /// Applied last.
+    /// The activation, applied last.
     pub activation: Activation,
 }
 
@@ -44,7 +44,7 @@ impl FromConfig for ConvTranspose {
             return Err(Error::malformed(message).at_json("padding").at_json("config"));
         }
         if count == 3 && !config.producer().is_keras3() {
-            // Keras 2 writes the rate of a volume and does not hand it on.
+            // For volumes, Keras 2 writes the dilation rate but does not use it.
             windows.axes.iter_mut().for_each(|window| window.dilation = 1);
         }
         let output_padding: Option<PerAxis> = config.opt("output_padding")?;
@@ -66,7 +66,7 @@ impl FromConfig for ConvTranspose {
     }
 }
 
-/// Fails unless a convolution makes as many elements of the longer output as of the shortest.
+/// Fails unless a convolution of the longer output has the same length as one of the shortest output.
 fn check_output_padding(more: usize, window: &Window) -> Result<()> {
     if more >= window.stride {
         let stride = window.stride;
@@ -80,7 +80,7 @@ fn check_output_padding(more: usize, window: &Window) -> Result<()> {
 }
 
 impl ConvTranspose {
-    /// The lengths of the output's spatial axes for those of an input with its channels last.
+    /// The lengths of the output's spatial axes, for an input with channels last.
     fn outputs(&self, cx: &mut LowerCx<'_>, x: Value) -> Result<Vec<Dim>> {
         let inputs = cx.dims_of(x).into_iter().skip(1);
         let mut outputs = Vec::with_capacity(self.windows.axes.len());
@@ -218,7 +218,7 @@ mod tests {
             "TensorFlow.js ignores `output_padding`",
         ];
         check_encoded(Family::Keras3, &json!([null, 8, 8, 4]), "Conv2DTranspose", &config, &swish, &warnings);
-        let unknown = "TensorFlow.js knows no layer of this class";
+        let unknown = "TensorFlow.js has no layer of this class";
         check_encoded(Family::Keras3, &json!([null, 8, 4]), "Conv1DTranspose", &config, &swish, &[unknown]);
     }
 }

@@ -1,4 +1,4 @@
-//! `ActivityRegularization`: gives back its input; training adds a penalty for its size to the loss.
+//! `ActivityRegularization`: returns its input; training adds a penalty for its magnitude to the loss.
 //!
 //! Reference: <https://keras.io/api/layers/regularization_layers/activity_regularization/>.
 

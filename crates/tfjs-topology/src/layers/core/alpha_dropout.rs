@@ -1,5 +1,5 @@
-//! `AlphaDropout`: in training, a random fraction of the elements becomes the lowest value of SELU, and a linear map keeps
-//! mean and variance. At inference it gives back its input.
+//! `AlphaDropout`: in training, a random fraction of the elements becomes the lowest value of SELU, and a linear map
+//! keeps mean and variance. At inference it returns its input.
 //!
 //! Reference: <https://keras.io/api/layers/regularization_layers/alpha_dropout/>.
 
@@ -15,15 +15,15 @@ use tfjs_ir::Value;
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_manifest::Result;
 
-/// What a dropped element becomes: `-alpha * scale` of SELU.
+/// The value of a dropped element: `-alpha * scale` of SELU.
 const DROPPED: f64 = -1.673_263_242_354_377_2 * 1.050_700_987_355_480_5;
 
 /// A dropout for networks with SELU. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlphaDropout {
-    /// The fraction that is dropped; training needs it.
+    /// The fraction that is dropped; only training needs it.
     pub rate: Option<f64>,
-    /// The shape of the random numbers, if it is not the input's; open dimensions are the input's.
+    /// The shape of the random numbers, if it is not the input's; unknown dimensions are taken from the input.
     pub noise_shape: Option<Vec<Dim>>,
 }
 

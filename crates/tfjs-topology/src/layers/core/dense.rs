@@ -14,11 +14,11 @@ use tfjs_manifest::{Error, Result, Shape};
 /// A fully connected layer. Weights: `kernel [in, units]`, `bias [units]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dense {
-    /// Size of the output's last axis.
+    /// The size of the output's last axis.
     pub units: usize,
     /// Whether a bias is added.
     pub use_bias: bool,
-    /// Applied last.
+    /// The activation, applied last.
     pub activation: Activation,
 }
 
@@ -27,7 +27,7 @@ impl FromConfig for Dense {
 
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         Ok(Dense {
-            // Keras 1 called it `output_dim`.
+            // Keras 1 calls it `output_dim`.
             units: match config.opt("output_dim")? {
                 Some(units) => units,
                 None => config.req("units")?,

@@ -1,5 +1,5 @@
-//! `Dropout`, `SpatialDropout1D`, `2D`, `3D`: in training, a random fraction of the elements or channels becomes zero and
-//! the others grow by `1 / (1 - rate)`. At inference they give back their input.
+//! `Dropout`, `SpatialDropout1D`, `2D`, `3D`: in training, a random fraction of the elements or channels becomes zero,
+//! and the others are multiplied by `1 / (1 - rate)`. At inference they return their input.
 //!
 //! Reference: <https://keras.io/api/layers/regularization_layers/dropout/>.
 
@@ -18,24 +18,24 @@ use tfjs_manifest::{Error, Result};
 /// A dropout. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dropout {
-    /// The fraction that is dropped; training needs it.
+    /// The fraction that is dropped; only training needs it.
     pub rate: Option<f64>,
-    /// What is dropped or kept as a whole.
+    /// The unit that is dropped or kept as a whole.
     pub unit: Unit,
 }
 
-/// What is dropped or kept as a whole.
+/// The unit that is dropped or kept as a whole.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Unit {
     /// Each element.
     Element,
-    /// What broadcasting repeats from this shape, in which open dimensions are the input's.
+    /// Elements that share a random number when this shape is broadcast; unknown dimensions are taken from the input.
     NoiseShape(Vec<Dim>),
     /// Each channel.
     Channel(Spatial),
 }
 
-/// The dropped fraction: `rate`, which Keras 1 called `p`.
+/// The dropped fraction: `rate`, or `p` in Keras 1.
 pub(super) fn read_rate(config: &Config<'_>) -> Result<Option<f64>> {
     match config.opt("rate")? {
         Some(rate) => Ok(Some(rate)),
@@ -73,7 +73,7 @@ impl Dropout {
     }
 }
 
-/// A `noise_shape` for an input: open dimensions are the input's, and it broadcasts to the input.
+/// A `noise_shape` for an input, which must broadcast to it; unknown dimensions are taken from the input.
 pub(super) fn noise_dims(cx: &mut LowerCx<'_>, x: Value, shape: &[Dim]) -> Result<Vec<Length>> {
     let input = cx.dims_of(x);
     let mut dims = Vec::with_capacity(input.len());
@@ -87,17 +87,17 @@ pub(super) fn noise_dims(cx: &mut LowerCx<'_>, x: Value, shape: &[Dim]) -> Resul
         let shape = SymShape(shape.to_vec());
         return Err(Error::malformed(format!("`noise_shape` {shape} does not fit an input {}", cx.shape(x))));
     }
-    // Entries of the batch that share their random numbers are not independent.
+    // If entries of the batch share random numbers, they are not independent.
     if dims.first() != input.first() {
         cx.mixes_batch();
     }
     Ok(dims)
 }
 
-/// `x` with zeros instead of a random fraction, and the rest in proportion.
+/// Sets a random fraction of `x` to zero, and scales the rest to keep the mean.
 ///
 /// # Errors
-/// A place without access to the seed of the call.
+/// If the seed of the call is not accessible here.
 pub(crate) fn drop_out(cx: &mut LowerCx<'_>, x: Value, rate: f64, noise: &[Length]) -> Result<Value> {
     let x = cx.to_float(x)?;
     let kept = random::kept(cx, rate, noise, x)?;
@@ -265,7 +265,7 @@ mod tests {
         check_refused_in(Phase::Train, "Dropout", json!({"rate": 0.5, "noise_shape": [null]}), &["?,3"], message);
     }
 
-    /// How many outputs for ones are 0, of a thousand; the others must be this number.
+    /// The number of outputs, of a thousand for ones, that are 0; the others must be `kept`.
     #[track_caller]
     fn dropped(config: serde_json::Value, kept: f64) -> usize {
         let ones = Array::floats([100, 10], [1.0; 1000]).unwrap();

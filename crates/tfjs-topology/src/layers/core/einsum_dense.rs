@@ -1,4 +1,4 @@
-//! `EinsumDense`: `activation(einsum(equation, input, kernel) + bias)`, a dense layer over axes that an equation names.
+//! `EinsumDense`: `activation(einsum(equation, input, kernel) + bias)`, a dense layer over the axes of an equation.
 //!
 //! Reference: <https://keras.io/api/layers/core_layers/einsum_dense/>.
 
@@ -16,17 +16,17 @@ use std::collections::HashMap;
 use tfjs_ir::{Dim as Length, Value};
 use tfjs_manifest::{Error, Result, Shape};
 
-/// A dense layer over named axes. Weights: `kernel` with the axes of the equation's second operand, `bias` with those of
-/// `bias_axes`.
+/// A dense layer over labelled axes. Weights: `kernel` with the axes of the equation's second operand, `bias` with
+/// those of `bias_axes`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EinsumDense {
     /// `input,kernel->output`.
     pub equation: Equation,
-    /// The dimensions of the output without the batch and without what `...` stands for; open ones are the input's.
+    /// The dimensions of the output without the batch and the axes of `...`; unknown ones are taken from the input.
     pub output_shape: Vec<Dim>,
-    /// The axes of the output that the bias has; no bias without them.
+    /// The axes of the output that the bias has; `None` for no bias.
     pub bias_axes: Option<Vec<char>>,
-    /// Applied last.
+    /// The activation, applied last.
     pub activation: Activation,
 }
 
@@ -65,7 +65,7 @@ impl FromConfig for EinsumDense {
 }
 
 impl EinsumDense {
-    /// The dimensions of the output for an input, as far as the configuration says them: open ones are `None`.
+    /// The dimensions of the output for an input, where the configuration determines them; unknown ones are `None`.
     fn configured(&self, cx: &LowerCx<'_>, x: Value) -> Result<Vec<Dim>> {
         let rank = cx.ty(x).rank();
         let elided = rank.saturating_sub(self.equation.operand(0).len());
@@ -88,7 +88,7 @@ impl EinsumDense {
         Err(Error::malformed(format!("`output_shape` {shape} does not fit the equation for an input {input}")))
     }
 
-    /// The lengths of the named axes, from the input and the configured output.
+    /// The lengths of the labelled axes, from the input and the configured output.
     fn lengths(&self, cx: &mut LowerCx<'_>, x: Value, output: &[Dim]) -> Result<HashMap<char, Length>> {
         let labels = self.equation.labels(&[cx.ty(x).rank(), self.equation.operand(1).len()])?;
         let mut lengths = HashMap::new();
@@ -111,7 +111,7 @@ impl EinsumDense {
         Ok(lengths)
     }
 
-    /// The shape of the bias: from the first of its axes on, one element for those it does not have.
+    /// The shape of the bias: from the first of its axes on, with length 1 for the axes it lacks.
     fn bias_shape(&self, cx: &LowerCx<'_>, axes: &[char], x: Value, lengths: &HashMap<char, Length>) -> Result<Shape> {
         let output = self.equation.output();
         let mut dims = Vec::new();
@@ -135,7 +135,7 @@ impl EinsumDense {
     }
 }
 
-/// The length of an axis that a weight has.
+/// The length of an axis of a weight, which must be known.
 fn known(cx: &LowerCx<'_>, lengths: &HashMap<char, Length>, letter: char, x: Value) -> Result<usize> {
     match lengths.get(&letter) {
         Some(&length) => cx.known(length, &format!("axis `{letter}`"), x),

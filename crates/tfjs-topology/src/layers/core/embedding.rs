@@ -1,4 +1,4 @@
-//! `Embedding`: a row of a table for every index.
+//! `Embedding`: looks up a row of a table for every index.
 //!
 //! Reference: <https://keras.io/api/layers/core_layers/embedding/>.
 
@@ -17,14 +17,14 @@ use tfjs_manifest::{Error, Result, Shape};
 
 /// A table of rows. Weights: `embeddings [input_dim, output_dim]`.
 ///
-/// Indices may come as floating point: they are truncated towards zero, as Keras and TensorFlow.js do.
+/// Floating-point indices are truncated towards zero, as in Keras and TensorFlow.js.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Embedding {
-    /// Number of rows.
+    /// The number of rows.
     pub input_dim: usize,
-    /// Length of a row.
+    /// The length of a row.
     pub output_dim: usize,
-    /// Whether index 0 is padding, which the output's mask says.
+    /// Whether index 0 is padding, which the output then masks.
     pub mask_zero: bool,
 }
 
@@ -71,7 +71,7 @@ impl LayerDef for Embedding {
     }
 }
 
-/// The indices as whole numbers. NaN is no row: it becomes an index that no table has.
+/// The indices as integers. NaN becomes an index outside every table.
 fn indices(cx: &mut LowerCx<'_>, input: Value) -> Result<Value> {
     let indices = cx.cast(input, ElementType::I64)?;
     if !cx.ty(input).element.is_float() {
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn tensorflow_js_hands_on_masks_otherwise() {
         let config = |mask_zero: bool| json!({"input_dim": 5, "output_dim": 2, "mask_zero": mask_zero});
-        let warning = "the mask it makes: TensorFlow.js hands it to layers Keras does not, and does not to others";
+        let warning = "TensorFlow.js passes the mask of this layer to other layers than Keras does";
         check_encoded(Family::Keras2, &json!([null, 3]), "Embedding", &config(true), &config(true), &[warning]);
         check_encoded(Family::Keras2, &json!([null, 3]), "Embedding", &config(false), &config(false), &[]);
     }

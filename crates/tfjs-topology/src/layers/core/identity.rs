@@ -1,4 +1,4 @@
-//! `Identity`: gives back its input.
+//! `Identity`: returns its input.
 
 use crate::call::Call;
 use crate::config::Config;
@@ -7,7 +7,7 @@ use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use tfjs_manifest::Result;
 
-/// The input as it is. No weights.
+/// Returns the input unchanged. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Identity;
 

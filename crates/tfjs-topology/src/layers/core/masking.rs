@@ -1,4 +1,4 @@
-//! `Masking`: marks the time steps that hold nothing but a given value.
+//! `Masking`: masks the time steps whose elements all have a given value.
 //!
 //! Reference: <https://keras.io/api/layers/core_layers/masking/>.
 
@@ -16,7 +16,7 @@ use tfjs_manifest::{Error, Result};
 /// `mask = any(x != mask_value)` over the last axis; the output is `x * mask`. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Masking {
-    /// The value that means nothing.
+    /// The value of masked elements.
     pub mask_value: f64,
 }
 
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn tensorflow_js_hands_on_masks_otherwise() {
-        let warning = "the mask it makes: TensorFlow.js hands it to layers Keras does not, and does not to others";
+        let warning = "TensorFlow.js passes the mask of this layer to other layers than Keras does";
         check_encoded(Family::Keras2, &json!([null, 3, 2]), "Masking", &json!({}), &json!({}), &[warning]);
     }
 }

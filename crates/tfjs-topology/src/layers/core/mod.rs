@@ -1,4 +1,4 @@
-//! Dense, embeddings, activations, masks, and layers that only training knows.
+//! Dense, embeddings, activations, masks, and layers that only affect training.
 
 pub mod activation;
 pub mod activity;

@@ -1,4 +1,4 @@
-//! `GaussianNoise`, `GaussianDropout`: in training, random numbers are added or multiplied. At inference they give back
+//! `GaussianNoise`, `GaussianDropout`: in training, random numbers are added or multiplied. At inference they return
 //! their input.
 //!
 //! Reference: <https://keras.io/api/layers/regularization_layers/gaussian_noise/>.
@@ -20,12 +20,12 @@ use tfjs_manifest::{Error, Result};
 pub enum Noise {
     /// `x + noise`, with mean 0: `GaussianNoise`.
     Added {
-        /// The standard deviation; training needs it.
+        /// The standard deviation; only training needs it.
         stddev: Option<f64>,
     },
     /// `x * noise`, with mean 1 and variance `rate / (1 - rate)`, as a dropout of that rate: `GaussianDropout`.
     Multiplied {
-        /// The rate; training needs it.
+        /// The rate; only training needs it.
         rate: Option<f64>,
     },
 }
@@ -39,7 +39,7 @@ impl FromConfig for Noise {
             "GaussianDropout" => return Ok(Noise::Multiplied { rate: read_rate(config)? }),
             other => return Err(Error::bug(format!("`{other}` is listed as a noise layer"))),
         }
-        // Keras 1 called it `sigma`.
+        // Keras 1 calls it `sigma`.
         let stddev = match config.opt("stddev")? {
             Some(stddev) => Some(stddev),
             None => config.opt("sigma")?,
@@ -49,7 +49,7 @@ impl FromConfig for Noise {
 }
 
 impl Noise {
-    /// The standard deviation of the noise. Only training needs it, so that it is checked there.
+    /// The standard deviation of the noise. It is checked here because only training needs it.
     fn deviation(&self) -> Result<f64> {
         match *self {
             Noise::Added { stddev: Some(stddev) } if stddev >= 0.0 => Ok(stddev),
@@ -59,7 +59,7 @@ impl Noise {
             Noise::Added { stddev: None } => Err(Error::malformed("missing `stddev`").at_json("config")),
             Noise::Multiplied { rate } => {
                 let rate = random::fraction(rate)?;
-                // Keras multiplies by nothing where all would be dropped.
+                // With a rate of 1, Keras adds no noise.
                 Ok(if rate < 1.0 { (rate / (1.0 - rate)).sqrt() } else { 0.0 })
             }
         }

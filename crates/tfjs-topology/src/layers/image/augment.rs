@@ -1,5 +1,5 @@
-//! Layers that change images at random in training and give them back at inference: `RandomFlip`, `RandomRotation` and
-//! their like.
+//! Layers that change images randomly in training and return them unchanged at inference: `RandomFlip`,
+//! `RandomRotation` and similar ones.
 //!
 //! Reference: <https://keras.io/api/layers/preprocessing_layers/image_augmentation/>.
 
@@ -11,22 +11,22 @@ use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use tfjs_manifest::{Error, Result};
 
-/// What inference does with integers.
+/// The treatment of integers at inference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Integers {
-    /// They become floating point.
+    /// They are cast to floating point.
     Cast,
-    /// They stay.
+    /// They are kept.
     Keep,
 }
 
-/// An augmentation, which is for training alone. No weights. DIFFERENCE: TensorFlow.js applies `RandomWidth` at
+/// An augmentation, which only affects training. No weights. DIFFERENCE: TensorFlow.js applies `RandomWidth` at
 /// inference too.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Augmentation {
     /// The class, for messages.
     pub class: String,
-    /// What inference does with integers.
+    /// The treatment of integers at inference.
     pub integers: Integers,
 }
 
@@ -34,7 +34,7 @@ impl FromConfig for Augmentation {
     const IN_TENSORFLOW_JS: &'static [&'static str] = &["RandomWidth"];
 
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
-        // None of its settings matters at inference.
+        // Its settings do not matter at inference.
         config.map().keys().for_each(|key| config.inert(&[key]));
         let integers = if matches!(class, "RandomHeight" | "RandomWidth") { Integers::Keep } else { Integers::Cast };
         Ok(Augmentation { class: class.to_string(), integers })
@@ -114,7 +114,7 @@ mod tests {
         let config = json!({"factor": 0.5});
         let warning = "TensorFlow.js changes the width of images when it predicts, too";
         check_encoded(Family::Keras2, &json!([null, 8, 8, 3]), "RandomWidth", &config, &config, &[warning]);
-        let unknown = "TensorFlow.js knows no layer of this class";
+        let unknown = "TensorFlow.js has no layer of this class";
         check_encoded(Family::Keras2, &json!([null, 8, 8, 3]), "RandomHeight", &config, &config, &[unknown]);
     }
 }

@@ -1,4 +1,4 @@
-//! `AutoContrast` of Keras 3: each channel of an image stretched to the whole range of values.
+//! `AutoContrast` of Keras 3: stretches each channel of an image to the whole range of values.
 //!
 //! Reference: <https://keras.io/api/layers/preprocessing_layers/image_augmentation/auto_contrast/>.
 
@@ -11,13 +11,13 @@ use tfjs_ir::prim::elementwise::{BinaryOp, UnaryOp};
 use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_manifest::{Error, Result};
 
-/// The largest value inside of the layer, whatever the range.
+/// The maximum of the internal range, independent of `value_range`.
 const WHITE: f64 = 255.0;
 
-/// Images stretched to a range of values. No weights.
+/// Stretches images to a range of values. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AutoContrast {
-    /// The least and the greatest value, which differ.
+    /// The minimum and the maximum, which differ.
     pub range: [f64; 2],
 }
 
@@ -25,7 +25,7 @@ impl FromConfig for AutoContrast {
     const IN_TENSORFLOW_JS: &'static [&'static str] = &[];
 
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
-        // It takes the least and greatest of the two axes in the middle, wherever the channels are.
+        // The extremes are those over the two middle axes, even if channels are first.
         config.inert(&["data_format"]);
         let range: Vec<f64> = config.or("value_range", vec![0.0, WHITE])?;
         match range[..] {
@@ -63,7 +63,7 @@ impl LayerDef for AutoContrast {
             out = cx.binary_scalar(BinaryOp::Mul, out, width)?;
             out = cx.binary_scalar(BinaryOp::Add, out, least)?;
         }
-        // A channel of one value has no contrast: it stays.
+        // A channel with a single value has no contrast and is unchanged.
         let flat = cx.unary(UnaryOp::IsNan, out)?;
         Ok(vec![cx.select(flat, original, out)?.into()])
     }

@@ -1,5 +1,5 @@
-//! `CenterCrop`: the middle of images, or, of images that are too small, as much as fills the size; `RandomCrop`, which
-//! does the latter at inference.
+//! `CenterCrop`: the middle of images; an image that is too small is cropped to the aspect ratio and resized instead.
+//! `RandomCrop` does the latter at inference.
 //!
 //! Reference: <https://keras.io/api/layers/preprocessing_layers/image_preprocessing/center_crop/>.
 
@@ -14,11 +14,11 @@ use crate::registry::FromConfig;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
 
-/// Which part of an image is left at inference.
+/// The part of an image that is kept at inference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Part {
-    /// The middle; of an image that is smaller, what [`Part::Fitting`] leaves.
+    /// The middle; of a smaller image, the part that [`Part::Fitting`] keeps.
     Middle,
     /// The largest part with the aspect ratio of the size, resized: `RandomCrop` of Keras 2.
     Fitting,
@@ -26,16 +26,16 @@ pub enum Part {
     Whole,
 }
 
-/// A part of each image. No weights.
+/// Keeps a part of each image. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Crop {
     /// The axes of height and width.
     pub spatial: Spatial,
     /// The height and width of the result, each at least 1.
     pub size: [usize; 2],
-    /// Which part is left at inference.
+    /// The part that is kept at inference.
     pub part: Part,
-    /// Whether training leaves another part.
+    /// Whether training keeps a random part instead.
     pub random: bool,
 }
 
@@ -54,10 +54,10 @@ impl FromConfig for Crop {
 }
 
 impl Crop {
-    /// The lengths of the middle: those of the size if the image has both, otherwise those of the part that fits.
+    /// The lengths of the middle: the target size if the image is at least as large, otherwise the part that fits.
     fn middle(&self, cx: &mut LowerCx<'_>, x: Value) -> Result<[Dim; 2]> {
         let fitting = super::fitting(cx, x, self.spatial, self.size)?;
-        // 1 if both axes are long enough, 0 if not: neither length need be known.
+        // 1 if both axes are long enough, otherwise 0. The lengths may be unknown.
         let mut enough = Dim::ONE;
         for (axis, target) in self.spatial.axes().zip(self.size) {
             let times = cx.dims_of(x)[axis];

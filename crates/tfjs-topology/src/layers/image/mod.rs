@@ -1,4 +1,4 @@
-//! Layers over images.
+//! Layers for images.
 
 pub mod augment;
 pub mod contrast;
@@ -13,7 +13,7 @@ use tfjs_ir::prim::layout::Range;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
 
-/// `height` and `width`, each at least 1.
+/// Reads `height` and `width`, each at least 1.
 fn read_size(config: &Config<'_>) -> Result<[usize; 2]> {
     let read = |key| match config.req(key)? {
         0 => Err(Error::malformed("expected at least 1, found 0").at_json(key).at_json("config")),
@@ -22,14 +22,14 @@ fn read_size(config: &Config<'_>) -> Result<[usize; 2]> {
     Ok([read("height")?, read("width")?])
 }
 
-/// `length * a / b`, rounded down: one side of an image with the aspect ratio of a target, by the other.
+/// `length * a / b`, rounded down: one side of an image from the other, for a given aspect ratio.
 fn share(cx: &mut LowerCx<'_>, length: Dim, a: usize, b: usize) -> Result<Dim> {
     let a = cx.number(a);
     let whole = cx.dims().mul(length, a)?;
     cx.dims().div_floor(whole, b as u64)
 }
 
-/// Height and width of the largest part of an image with the aspect ratio of a size.
+/// Height and width of the largest part of an image with the aspect ratio of a target size.
 fn fitting(cx: &mut LowerCx<'_>, x: Value, spatial: Spatial, size: [usize; 2]) -> Result<[Dim; 2]> {
     let axes = spatial.axes();
     let (height, width) = (cx.dims_of(x)[axes.start], cx.dims_of(x)[axes.start + 1]);
@@ -43,7 +43,7 @@ fn fitting(cx: &mut LowerCx<'_>, x: Value, spatial: Spatial, size: [usize; 2]) -
     Ok([least(cx, height, tall)?, least(cx, width, wide)?])
 }
 
-/// The middle of an image; the odd element is cut off after.
+/// Crops the middle of an image; if the margin is odd, more is cut at the end.
 fn cut(cx: &mut LowerCx<'_>, x: Value, spatial: Spatial, lengths: [Dim; 2]) -> Result<Value> {
     let mut ranges = cx.whole(x);
     for (axis, len) in spatial.axes().zip(lengths) {
@@ -54,7 +54,7 @@ fn cut(cx: &mut LowerCx<'_>, x: Value, spatial: Spatial, lengths: [Dim; 2]) -> R
     if ranges == cx.whole(x) { Ok(x) } else { cx.slice(x, &ranges) }
 }
 
-/// The largest part of an image with the aspect ratio of a size.
+/// Crops the largest part of an image with the aspect ratio of a target size.
 fn cropped_to_ratio(cx: &mut LowerCx<'_>, x: Value, spatial: Spatial, size: [usize; 2]) -> Result<Value> {
     let lengths = fitting(cx, x, spatial, size)?;
     cut(cx, x, spatial, lengths)

@@ -54,11 +54,11 @@ impl PerChannel {
 /// A linear map of each element. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rescaling {
-    /// The factor, for all elements or along the last axis.
+    /// The factor: one number, or one for each element of the last axis.
     pub scale: PerChannel,
-    /// Added after.
+    /// The offset, added after scaling.
     pub offset: PerChannel,
-    /// What happens to a mask.
+    /// How masks are propagated.
     pub mask: MaskRule,
 }
 

@@ -1,4 +1,4 @@
-//! `Resizing`: images of another size.
+//! `Resizing`: resizes images.
 //!
 //! Reference: <https://keras.io/api/layers/preprocessing_layers/image_preprocessing/resizing/>.
 
@@ -14,30 +14,30 @@ use tfjs_ir::prim::layout::Padding;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
 
-/// What becomes of an image of another aspect ratio.
+/// The treatment of an image with another aspect ratio.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Fit {
-    /// Its axes are stretched differently.
+    /// Its axes are scaled by different factors.
     Stretch,
-    /// What is too much is cut off at both ends.
+    /// It is cropped at both ends.
     Crop,
-    /// What is missing is filled up at both ends, with this number.
+    /// It is padded at both ends with this number.
     Pad(f64),
 }
 
-/// Images of another size. No weights.
+/// Resizes images. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resizing {
     /// The axes of height and width.
     pub spatial: Spatial,
     /// The height and width of the result, each at least 1.
     pub size: [usize; 2],
-    /// Where new elements take their values from.
+    /// The interpolation of new elements.
     pub interpolation: Interpolation,
-    /// What becomes of an image of another aspect ratio.
+    /// The treatment of an image with another aspect ratio.
     pub fit: Fit,
-    /// Whether outputs of a smaller image take from all elements they cover.
+    /// Whether each element of a smaller image is computed from all elements it covers.
     pub antialias: bool,
 }
 
@@ -75,7 +75,7 @@ impl FromConfig for Resizing {
     }
 }
 
-/// An image with the aspect ratio of a size, by cutting or by filling.
+/// An image with the aspect ratio of a target size, by cropping or padding.
 ///
 /// # Errors
 /// As [`Builder::push`](tfjs_ir::Builder::push).
@@ -87,7 +87,7 @@ pub(crate) fn fitted(cx: &mut LowerCx<'_>, x: Value, spatial: Spatial, size: [us
     }
 }
 
-/// The image with zeros, or another number, up to the aspect ratio of the result. The odd element is left out.
+/// Pads the image to the aspect ratio of the result. If the padding is odd, one element is left out.
 fn padded(cx: &mut LowerCx<'_>, x: Value, spatial: Spatial, size: [usize; 2], fill: f64) -> Result<Value> {
     let axes = spatial.axes();
     let [first, second] = [axes.start, axes.start + 1];

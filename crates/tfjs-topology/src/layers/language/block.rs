@@ -1,4 +1,4 @@
-//! What the transformer blocks share: residual parts with a normalization before or behind, the dense layers, masks.
+//! Shared parts of transformer blocks: residual parts with a normalization before or after, dense layers, masks.
 
 use crate::activation::Activation;
 use crate::call::Call;
@@ -24,13 +24,13 @@ pub struct Block {
     pub num_heads: usize,
     /// The fraction that is dropped in training.
     pub dropout: f64,
-    /// Between the two dense layers.
+    /// The activation between the two dense layers.
     pub activation: Activation,
-    /// Of the normalizations.
+    /// The epsilon of the normalizations.
     pub epsilon: f32,
-    /// Whether each part normalizes its input; its output otherwise.
+    /// Whether each part normalizes its input instead of its output.
     pub normalize_first: bool,
-    /// What the producer means.
+    /// The behaviour of the producer.
     pub rules: Rules,
 }
 
@@ -54,7 +54,7 @@ impl Block {
     /// The attention of this block for a sequence, `[batch, steps, channels]`.
     ///
     /// # Errors
-    /// Channels that are not known or fewer than heads.
+    /// Unknown channels, or fewer channels than heads.
     pub(crate) fn attention(&self, cx: &LowerCx<'_>, x: Value, explicit: bool) -> Result<MultiHeadAttention> {
         let dims = cx.dims_of(x);
         if dims.len() != 3 {
@@ -80,10 +80,10 @@ impl Block {
         })
     }
 
-    /// A part of the block: normalization, `inner`, dropout and the sum with the input.
+    /// A part of the block: normalization, `inner`, dropout, and the sum with the input.
     ///
     /// # Errors
-    /// What `inner` says.
+    /// Those of `inner`.
     pub(crate) fn part(
         &self,
         cx: &mut LowerCx<'_>,
@@ -96,7 +96,7 @@ impl Block {
         let out = inner(cx, input)?;
         let out = Dropout { rate: Some(self.dropout), unit: Unit::Element }.lower(cx, &Call::of([out.into()]))?;
         let sum = cx.add(only(out)?.value, x.value)?;
-        // A sum is no layer: the mask ends here.
+        // In Keras this sum is not a layer, so the mask ends here.
         if self.normalize_first { Ok(sum.into()) } else { self.norm(cx, sum.into(), norm) }
     }
 
@@ -128,12 +128,12 @@ impl Block {
     }
 }
 
-/// The object of a block that holds weights; its attribute has an underscore before the name.
+/// The object of a block that holds weights; its attribute is the name with an underscore before it.
 pub(crate) fn scope(name: &str) -> Scope {
     Scope { name: name.to_string(), attr: format!("_{name}"), kind: ScopeKind::Always }
 }
 
-/// The attention layer of a decoder; its attribute says that it is a layer.
+/// The attention layer of a decoder, whose attribute also ends in `_layer`.
 pub(crate) fn attention_scope(name: &str) -> Scope {
     Scope { attr: format!("_{name}_layer"), ..scope(name) }
 }
@@ -142,8 +142,8 @@ pub(crate) fn only(tensors: Vec<KerasTensor>) -> Result<KerasTensor> {
     tensors.into_iter().next().ok_or_else(|| Error::bug("a layer without outputs"))
 }
 
-/// The mask of a sequence, `[batch, 1, steps]`, with one of pairs, `[batch, queries, keys]`; `padding` is instead of the
-/// sequence's own.
+/// The mask of a sequence, `[batch, 1, steps]`, combined with one of pairs, `[batch, queries, keys]`; `padding`
+/// replaces the sequence's own mask.
 ///
 /// # Errors
 /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for masks of other ranks.
@@ -172,7 +172,7 @@ pub(crate) fn merged(
     mask::all(cx, &masks)
 }
 
-/// Numbers count as whole ones.
+/// Casts a mask to truth values; floating-point numbers are truncated first.
 fn truth(cx: &mut LowerCx<'_>, mask: Value) -> Result<Value> {
     let whole = if cx.ty(mask).element.is_float() { cx.cast(mask, ElementType::I32)? } else { mask };
     cx.cast(whole, ElementType::Bool)

@@ -25,7 +25,7 @@ impl FromConfig for TransformerDecoder {
     const IN_TENSORFLOW_JS: &'static [&'static str] = &[];
 
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
-        // The shapes of the inputs, which the calls say as well.
+        // The shapes of the inputs, which are known from the calls too.
         config.inert(&["decoder_sequence_shape", "encoder_sequence_shape"]);
         Ok(TransformerDecoder { block: Block::read(config)? })
     }
@@ -41,7 +41,7 @@ impl LayerDef for TransformerDecoder {
         let attention = args.mask(cx, "decoder_attention_mask", Some(3))?;
         let mask = merged(cx, &decoder, padding, attention)?;
         let causal = args.constant("use_causal_mask")?.unwrap_or(true);
-        // The layer of a decoder reads no masks of its inputs.
+        // A decoder's attention layer ignores the masks of its inputs.
         let layer = self.block.attention(cx, decoder.value, true)?;
         let mut x = self.block.part(cx, decoder.clone(), "self_attention_layer_norm", |cx, x| {
             let inputs = Inputs { query: x.clone(), value: x, key: None, mask, causal, scores: false };

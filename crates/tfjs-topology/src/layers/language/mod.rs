@@ -1,4 +1,5 @@
-//! The layers of KerasNLP and KerasHub, and TensorFlow.js's of the same names: positions of a sequence, transformer blocks.
+//! The layers of KerasNLP and KerasHub, and TensorFlow.js's layers of the same names: position embeddings,
+//! transformers.
 
 pub(crate) mod block;
 pub mod decoder;
@@ -15,7 +16,7 @@ use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Result};
 
-/// The numbers of the steps of a sequence, floating point: `[steps]`, or what a call gives as `positions`.
+/// The positions of a sequence, as floating point: `[steps]`, or the argument `positions` of the call.
 ///
 /// # Errors
 /// Arguments of the wrong kind.
@@ -42,5 +43,5 @@ fn positions(cx: &mut LowerCx<'_>, args: Arguments<'_>, steps: Dim) -> Result<Va
 /// A value of the wrong kind; [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a tensor.
 fn start(args: Arguments<'_>) -> Result<u32> {
     let index: i64 = args.constant("start_index")?.unwrap_or(0);
-    u32::try_from(index).map_err(|_| Error::malformed(format!("`start_index` {index} is no position")))
+    u32::try_from(index).map_err(|_| Error::malformed(format!("`start_index` {index} is not a position")))
 }

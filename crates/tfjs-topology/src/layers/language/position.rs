@@ -1,4 +1,4 @@
-//! `PositionEmbedding`: a row of a table for every position of a sequence, whatever stands there.
+//! `PositionEmbedding`: a row of a table for every position of a sequence, independent of the elements.
 //!
 //! Reference: <https://keras.io/keras_hub/api/modeling_layers/position_embedding/>.
 
@@ -30,10 +30,10 @@ impl FromConfig for PositionEmbedding {
 }
 
 impl PositionEmbedding {
-    /// The rows for a value `[.., steps, channels]`, in its dimensions.
+    /// The rows for a value `[.., steps, channels]`, broadcast to its shape.
     ///
     /// # Errors
-    /// A value without these axes, and channels that are not known.
+    /// A value of lower rank, and unknown channels.
     pub(crate) fn rows(&self, cx: &mut LowerCx<'_>, x: Value, args: Arguments<'_>) -> Result<Value> {
         let dims = cx.dims_of(x);
         let [.., steps, channels] = dims[..] else {

@@ -1,4 +1,4 @@
-//! `ReversibleEmbedding`: a row of a table for every token, and, with `reverse`, how well each row fits a vector.
+//! `ReversibleEmbedding`: a row of a table for every token; with `reverse`, the product of a vector with each row.
 //!
 //! Reference: <https://keras.io/api/layers/core_layers/reversible_embedding/>, KerasNLP's layer of the same name.
 
@@ -20,9 +20,9 @@ use tfjs_manifest::{Error, Result, Shape};
 pub struct ReversibleEmbedding {
     /// The table.
     pub table: Embedding,
-    /// Whether both directions have one table.
+    /// Whether both directions use the same table.
     pub tie_weights: bool,
-    /// What the products of the way back approach at most.
+    /// The soft limit of the reverse products.
     pub soft_cap: Option<f64>,
 }
 
@@ -52,7 +52,7 @@ impl ReversibleEmbedding {
         cx.weight(WeightDecl::new("reverse_embeddings", shape)).map(Some)
     }
 
-    /// The rows of tokens.
+    /// Looks up the rows of tokens.
     ///
     /// # Errors
     /// As [`Embedding`].
@@ -62,7 +62,7 @@ impl ReversibleEmbedding {
         rows.into_iter().next().ok_or_else(|| Error::bug("an embedding without rows"))
     }
 
-    /// The product of vectors with each row.
+    /// The products of vectors with each row.
     fn reversed(&self, cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
         let Some(last) = cx.ty(x).rank().checked_sub(1) else {
             return Err(Error::malformed("expected an input of rank 1 or more, found shape []"));

@@ -1,4 +1,4 @@
-//! `RotaryEmbedding`: pairs of channels are turned by an angle that grows with the position.
+//! `RotaryEmbedding`: rotates pairs of channels by an angle that grows with the position.
 //!
 //! Reference: <https://keras.io/keras_hub/api/modeling_layers/rotary_embedding/>.
 
@@ -18,40 +18,40 @@ use tfjs_manifest::{Error, Result};
 /// A rotation by position. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RotaryEmbedding {
-    /// The length of the longest wave.
+    /// The longest wavelength.
     pub max_wavelength: f64,
-    /// How much longer the sequences are than those of the training.
+    /// The ratio of the sequence length to that in training.
     pub scaling: f64,
-    /// How the scale counts.
+    /// How the scale is applied.
     pub kind: Kind,
     /// The axis of the positions.
     pub sequence_axis: i64,
     /// The axis of the channels.
     pub feature_axis: i64,
-    /// What the index of a channel is divided by, if not the number of channels.
+    /// The divisor of a channel's index, if it is not the number of channels.
     pub denominator: Option<f64>,
 }
 
-/// How the scale counts.
+/// How the scale is applied.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
-    /// KerasNLP: the exponents are divided by it.
+    /// The exponents are divided by it: KerasNLP.
     Exponent,
     /// The frequencies are divided by it.
     Linear,
     /// The frequencies are divided by a power of it.
     Dynamic,
-    /// Not at all.
+    /// It is not applied.
     Plain,
-    /// Slow frequencies are divided by it, fast ones are not.
+    /// Low frequencies are divided by it, high ones are not.
     Yarn {
-        /// Rotations over the trained length from which on a frequency is fast.
+        /// The number of rotations over the trained length from which a frequency is high.
         fast: f64,
-        /// Rotations up to which it is slow.
+        /// The number of rotations up to which a frequency is low.
         slow: f64,
         /// The trained length.
         trained: f64,
-        /// Whether the borders are whole channels.
+        /// Whether the bounds are rounded to whole channels.
         truncate: bool,
     },
 }
@@ -123,7 +123,7 @@ impl RotaryEmbedding {
                 let slope = cx.binary_scalar(BinaryOp::Div, distance, (high - low).max(1e-3))?;
                 let above = cx.binary_scalar(BinaryOp::Max, slope, 0.0)?;
                 let slowness = cx.binary_scalar(BinaryOp::Min, above, 1.0)?;
-                // Between `plain` and `plain / scale`.
+                // Interpolate between `plain` and `plain / scale`.
                 let slower = cx.binary_scalar(BinaryOp::Div, plain, scale)?;
                 let change = cx.sub(slower, plain)?;
                 let change = cx.mul(change, slowness)?;
@@ -132,7 +132,7 @@ impl RotaryEmbedding {
         }
     }
 
-    /// Cosines and sines of the angles, in axes that broadcast to the input.
+    /// Cosines and sines of the angles, in shapes that broadcast to the input.
     fn waves(&self, cx: &mut LowerCx<'_>, args: Arguments<'_>, x: Value, axes: [usize; 2]) -> Result<(Value, Value)> {
         let dims = cx.dims_of(x);
         let [sequence, feature] = axes;

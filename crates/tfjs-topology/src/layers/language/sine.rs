@@ -1,4 +1,4 @@
-//! `SinePositionEncoding`: sines and cosines of a sequence's positions, whatever stands there.
+//! `SinePositionEncoding`: sines and cosines of a sequence's positions, independent of the elements.
 //!
 //! Reference: <https://keras.io/keras_hub/api/modeling_layers/sine_position_encoding/>.
 

@@ -1,7 +1,7 @@
-//! `Add`, `Subtract`, `Multiply`, `Average`, `Maximum`, `Minimum`: element by element.
+//! `Add`, `Subtract`, `Multiply`, `Average`, `Maximum`, `Minimum`: elementwise arithmetic.
 //!
-//! Inputs of lower rank get axes after the batch, then shapes broadcast. In Keras 3, `Multiply`, `Maximum` and
-//! `Minimum` leave masked elements out.
+//! Inputs of lower rank get axes of length 1 after the batch, then shapes broadcast. In Keras 3, `Multiply`, `Maximum`
+//! and `Minimum` ignore masked elements.
 //!
 //! Reference: <https://keras.io/api/layers/merging_layers/>.
 
@@ -15,12 +15,12 @@ use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
 
-/// Which arithmetic.
+/// The arithmetic operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MergeKind {
     /// The sum.
     Add,
-    /// The first less the second.
+    /// The first minus the second.
     Subtract,
     /// The product.
     Multiply,
@@ -32,14 +32,14 @@ pub enum MergeKind {
     Minimum,
 }
 
-/// A merge of elements. No weights.
+/// An elementwise merge. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Merge {
-    /// Which arithmetic.
+    /// The arithmetic operation.
     pub kind: MergeKind,
-    /// Whether masked elements are left out of the arithmetic.
+    /// Whether masked elements are ignored.
     pub skips_masked: bool,
-    /// What happens to the masks.
+    /// How masks are propagated.
     pub mask: MaskRule,
 }
 
@@ -65,7 +65,7 @@ impl FromConfig for Merge {
     }
 }
 
-/// A value with axes of 1 after the batch, up to a rank.
+/// A value with axes of length 1 inserted after the batch, up to a rank.
 fn expand(cx: &mut LowerCx<'_>, x: Value, rank: usize) -> Result<Value> {
     let mut dims = cx.dims_of(x);
     let missing = rank.saturating_sub(dims.len());
@@ -75,7 +75,7 @@ fn expand(cx: &mut LowerCx<'_>, x: Value, rank: usize) -> Result<Value> {
     cx.reshape(x, &dims)
 }
 
-/// The arithmetic so far where masked elements do not count, and the mask of what counts in it.
+/// The result so far without masked elements, and the mask of elements that are included in it.
 type Unmasked = (Value, Option<Value>);
 
 impl Merge {
@@ -89,7 +89,7 @@ impl Merge {
         }
     }
 
-    /// The arithmetic over values of one rank.
+    /// Combines values of equal rank.
     fn all(&self, cx: &mut LowerCx<'_>, values: &[Value]) -> Result<Value> {
         let out = values[1..].iter().try_fold(values[0], |out, &x| cx.binary(self.op(), out, x))?;
         match self.kind {
@@ -98,8 +98,8 @@ impl Merge {
         }
     }
 
-    /// Keras 3's arithmetic with masks: a masked element counts as 1 in a product, and not at all among the largest
-    /// or smallest. Where all inputs have masks, what is masked in all of them is 0 in a product.
+    /// Keras 3's arithmetic with masks: a masked element is 1 in a product, and is ignored in a maximum
+    /// or minimum. If all inputs have masks, elements masked in all of them are 0 in a product.
     fn unmasked(&self, cx: &mut LowerCx<'_>, values: &[Value], masks: &[Option<Value>]) -> Result<Value> {
         let mut terms = Vec::with_capacity(values.len());
         for (&x, mask) in values.iter().zip(masks) {
@@ -122,7 +122,7 @@ impl Merge {
         }
     }
 
-    /// One step of [`unmasked`](Merge::unmasked). The order of the two choices is Keras's.
+    /// One step of [`unmasked`](Merge::unmasked). The order of the two selections is Keras's.
     fn unmasked_pair(
         &self,
         cx: &mut LowerCx<'_>,

@@ -1,4 +1,4 @@
-//! `Concatenate`: inputs one after the other along an axis.
+//! `Concatenate`: concatenates inputs along an axis.
 //!
 //! Reference: <https://keras.io/api/layers/merging_layers/concatenate/>.
 
@@ -16,9 +16,9 @@ use tfjs_manifest::{Error, Result};
 /// A concatenation. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Concatenate {
-    /// The axis. DIFFERENCE: TensorFlow.js takes every negative one for the last.
+    /// The axis. DIFFERENCE: TensorFlow.js treats every negative axis as the last one.
     pub axis: i64,
-    /// Whether a time step counts when one input has it, instead of all of them: Keras 3.
+    /// Whether a time step is unmasked if any input has it, instead of all inputs: Keras 3.
     pub mask_any: bool,
 }
 
@@ -31,8 +31,8 @@ impl FromConfig for Concatenate {
 }
 
 impl Concatenate {
-    /// The mask of the output: along batch or time the masks one after the other, along another axis the steps that all
-    /// inputs have, or any of them. An input without a mask has all its steps.
+    /// The mask of the output: along batch or time, the concatenated masks; along another axis, the steps that are
+    /// unmasked in all inputs, or in any. All steps of an input without a mask are unmasked.
     fn joined_mask(&self, cx: &mut LowerCx<'_>, inputs: &[KerasTensor], axis: usize) -> Result<Option<Value>> {
         let masks: Vec<Value> = inputs.iter().filter_map(|input| input.mask).collect();
         if masks.is_empty() || cx.ty(inputs[0].value).rank() < 3 {
@@ -72,7 +72,7 @@ impl LayerDef for Concatenate {
 
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
-        // Any negative axis is the last to TensorFlow.js: counted from the front it is understood.
+        // TensorFlow.js treats any negative axis as the last one, so the axis is written counted from the front.
         let rank = out.rank().map_or(0, |rank| rank as i64);
         let axis = match self.axis {
             axis if axis < -1 && axis + rank >= 0 => axis + rank,
@@ -244,7 +244,7 @@ mod tests {
         check(-1, -1, &[]);
         check(-2, 1, &[]);
         check(2, 2, &[]);
-        // There is no such axis, so that the model has no shapes.
+        // The axis does not exist, so the model has no known shapes.
         check(-4, -4, &["TensorFlow.js takes every negative `axis` for the last"]);
     }
 }

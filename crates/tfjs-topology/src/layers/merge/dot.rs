@@ -15,11 +15,11 @@ use tfjs_manifest::{Error, Result};
 /// A product of two inputs. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dot {
-    /// The axis of each input that is summed over, the batch counted as 0.
+    /// The axis of each input that is summed over; the batch is axis 0.
     pub axes: Pair,
-    /// Whether the elements along these axes get length 1 before: then the product is the cosine of their angle.
+    /// Whether the vectors along these axes are normalized first, so that the product is the cosine of their angle.
     pub normalize: bool,
-    /// The smallest square of a length that is divided by.
+    /// The lower bound of the square of a vector's length in the normalization.
     pub epsilon: f64,
 }
 
@@ -52,7 +52,7 @@ impl FromConfig for Dot {
 }
 
 impl Dot {
-    /// An input as the product takes it, and the axis that is summed over.
+    /// An input of the product, and the axis that is summed over.
     fn operand(&self, cx: &mut LowerCx<'_>, input: &KerasTensor, axis: i64) -> Result<(Value, usize)> {
         let index = cx.axis(axis, input.value)?;
         if index == 0 {
@@ -77,7 +77,7 @@ impl LayerDef for Dot {
         let (a, axis_a) = self.operand(cx, a, self.axes.0[0])?;
         let (b, axis_b) = self.operand(cx, b, self.axes.0[1])?;
         let out = cx.dot(a, b, &[(0, 0)], &[(axis_a, axis_b)])?;
-        // A number for each entry of the batch is a vector of one.
+        // A scalar for each entry of the batch becomes a vector of length 1.
         let out = if cx.ty(out).rank() == 1 { cx.insert_axis(out, 1)? } else { out };
         Ok(vec![KerasTensor::from(out)])
     }

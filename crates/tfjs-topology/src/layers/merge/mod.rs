@@ -1,4 +1,4 @@
-//! Layers that make one value of several.
+//! Layers that combine several inputs.
 
 pub mod arithmetic;
 pub mod concatenate;
@@ -10,12 +10,12 @@ use crate::producer::Producer;
 use tfjs_ir::{ElementType, Value};
 use tfjs_manifest::Result;
 
-/// What elementwise merge layers do with the masks of their inputs.
+/// How elementwise merge layers combine the masks of their inputs.
 pub(crate) fn mask_rule(producer: &Producer) -> MaskRule {
     if producer.is_keras3() { MaskRule::Or } else { MaskRule::And }
 }
 
-/// The values with one element type: theirs if all have the same and the layer keeps it, floating point otherwise.
+/// The values with one element type: their own if all have the same and `keeps` accepts it, otherwise floating point.
 fn unified(cx: &mut LowerCx<'_>, inputs: &[KerasTensor], keeps: impl Fn(ElementType) -> bool) -> Result<Vec<Value>> {
     let mut elements = inputs.iter().map(|input| cx.ty(input.value).element);
     if elements.next().is_none_or(|first| keeps(first) && elements.all(|element| element == first)) {

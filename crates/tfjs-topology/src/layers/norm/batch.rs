@@ -1,7 +1,7 @@
 //! `BatchNormalization`: `(input - mean) / sqrt(variance + epsilon) * gamma + beta` for each channel.
 //!
-//! At inference mean and variance are the moving ones. In training they are those of the batch, towards which the moving
-//! ones go by `1 - momentum` of the way.
+//! At inference, mean and variance are the moving ones. In training they are those of the batch, and the moving ones
+//! are updated with weight `1 - momentum`.
 //!
 //! Reference: <https://keras.io/api/layers/normalization_layers/batch_normalization/>.
 
@@ -32,25 +32,25 @@ pub struct BatchNormalization {
     pub center: bool,
     /// Whether there is a `gamma`.
     pub scale: bool,
-    /// Whether training renormalizes, for which there are three more weights.
+    /// Whether training uses batch renormalization, which has three more weights.
     pub renorm: bool,
-    /// Whether training takes the statistics of parts of the batch.
+    /// Whether training computes the statistics of parts of the batch.
     pub virtual_batches: bool,
-    /// How much of the moving statistics stays at each step of training.
+    /// The weight of the previous moving statistics in each training step.
     pub momentum: f64,
-    /// What the producers do differently in training.
+    /// Differences between producers in training.
     pub rules: TrainingRules,
 }
 
-/// What the producers do differently in training.
+/// Differences between producers in training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrainingRules {
     /// Keras 2 and 3: a layer that is not trainable uses the moving statistics.
     pub frozen_predicts: bool,
-    /// Keras 2: the kernel for images and volumes, which takes the batch for a sample of a population and moves
-    /// the variance by that of the population.
+    /// Keras 2: the fused kernel for images and volumes, which updates the moving variance by the unbiased variance of
+    /// the batch.
     pub fused: bool,
-    /// Keras 3: masked steps do not count in the statistics.
+    /// Keras 3: masked steps are excluded from the statistics.
     pub skips_masked: bool,
 }
 
@@ -79,7 +79,7 @@ impl FromConfig for BatchNormalization {
 }
 
 impl BatchNormalization {
-    /// The weights for an input.
+    /// Declares the weights for an input.
     fn take_weights(&self, cx: &mut LowerCx<'_>, x: Value, axes: &[usize]) -> Result<Weights> {
         let lengths = super::lengths(cx, x, axes)?;
         let shape = match lengths[..] {
@@ -109,7 +109,7 @@ impl BatchNormalization {
         cx.training() && (cx.trainable() || !self.rules.frozen_predicts)
     }
 
-    /// Mean and variance of the batch. In training the moving ones follow.
+    /// Mean and variance of the batch. In training, the moving ones are updated.
     fn statistics(
         &self,
         cx: &mut LowerCx<'_>,
@@ -136,7 +136,7 @@ impl BatchNormalization {
         Ok((mean, variance))
     }
 
-    /// Fails for statistics of the batch that are not supported; `others` are the axes they go over.
+    /// Fails for unsupported statistics of the batch; `others` are the axes they are computed over.
     fn check_training(&self, others: &[usize]) -> Result<()> {
         let unsupported = |what| Err(Error::unsupported(format!("training with {what} is not supported")));
         match (self.renorm, self.virtual_batches) {
@@ -147,13 +147,13 @@ impl BatchNormalization {
         }
     }
 
-    /// Whether TensorFlow 2 computes it with its fused kernel.
+    /// Whether TensorFlow 2 uses its fused kernel.
     fn is_fused(&self, rank: usize, axes: &[usize]) -> bool {
         let channels = [1, rank.saturating_sub(1)];
         self.rules.fused && matches!(rank, 4 | 5) && matches!(axes, [axis] if channels.contains(axis))
     }
 
-    /// Moves a moving statistic towards that of the batch.
+    /// Updates a moving statistic by that of the batch.
     fn follow(&self, cx: &mut LowerCx<'_>, (target, moving): (Target, Value), batch: Value) -> Result<()> {
         let dims = cx.dims_of(moving);
         let batch = cx.reshape(batch, &dims)?;
@@ -164,7 +164,7 @@ impl BatchNormalization {
     }
 }
 
-/// The weights, the moving statistics with their slots.
+/// The weights; the moving statistics with their slots.
 struct Weights {
     gamma: Option<Value>,
     beta: Option<Value>,
@@ -172,7 +172,7 @@ struct Weights {
     variance: (Target, Value),
 }
 
-/// Mean and variance of the steps that are not masked. Keras 3 keeps the divisor from 0 with its fuzz factor.
+/// Mean and variance of the unmasked steps. Keras 3's fuzz factor prevents a division by 0.
 fn masked_moments(cx: &mut LowerCx<'_>, x: Value, mask: Value, others: &[usize]) -> Result<(Value, Value)> {
     const FUZZ: f64 = 1e-7;
     if cx.ty(mask).rank() + 1 != cx.ty(x).rank() {
@@ -195,7 +195,7 @@ fn masked_moments(cx: &mut LowerCx<'_>, x: Value, mask: Value, others: &[usize])
     Ok((mean, mean_of(cx, square)?))
 }
 
-/// The variance of a population of which the batch is a sample of `n` elements: `variance * n / (n - 1)`.
+/// The unbiased variance, where `variance` is that of `n` elements: `variance * n / (n - 1)`.
 fn of_population(cx: &mut LowerCx<'_>, variance: Value, x: Value, others: &[usize]) -> Result<Value> {
     let counted: Vec<_> = others.iter().map(|&axis| cx.ty(x).dims[axis]).collect();
     let n = cx.dims().product(&counted)?;
@@ -219,7 +219,7 @@ impl LayerDef for BatchNormalization {
         };
         let mut operands = vec![mean, variance];
         operands.extend(weights.gamma.into_iter().chain(weights.beta));
-        // Statistics of the batch and weights of several axes have the rank of the input already.
+        // Statistics of the batch, and weights for several axes, already have the rank of the input.
         for operand in &mut operands {
             if cx.ty(*operand).rank() == 1 {
                 *operand = super::spread(cx, *operand, x, &axes)?;
@@ -521,7 +521,7 @@ mod tests {
         check_refused_in(Phase::Train, "BatchNormalization", virtual_batches, &["?,3"], message);
     }
 
-    /// The moving statistics after a step from mean 1 and variance 1 with half of the way.
+    /// Checks the moving statistics after a step from mean 1 and variance 1 with momentum 0.5.
     #[track_caller]
     fn check_step(family: Family, input: &str, arguments: Vec<Array>, mean: f64, variance: f64) {
         let config = json!({"momentum": 0.5, "center": false, "scale": false});
@@ -533,7 +533,7 @@ mod tests {
 
     #[test]
     fn moving_statistics_go_half_of_the_way() {
-        // Mean 3 and variance 3.5; of a population 14/3.
+        // Mean 3 and variance 3.5; unbiased 14/3.
         let numbers = |dims: &[usize]| Array::floats(dims, [1.0, 2.0, 3.0, 6.0]).unwrap();
         check_step(Family::Keras3, "?,1", vec![numbers(&[4, 1])], 2.0, 2.25);
         check_step(Family::Keras2, "?,1", vec![numbers(&[4, 1])], 2.0, 2.25);

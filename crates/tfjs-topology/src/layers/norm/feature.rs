@@ -1,4 +1,4 @@
-//! `Normalization`: `(input - mean) / max(sqrt(variance), 1e-7)`, or the inverse, by statistics of the data that are known.
+//! `Normalization`: `(input - mean) / max(sqrt(variance), 1e-7)`, or the inverse, by known statistics of the data.
 //!
 //! Reference: <https://keras.io/api/layers/preprocessing_layers/numerical/normalization/>.
 
@@ -14,24 +14,24 @@ use tfjs_ir::prim::elementwise::{BinaryOp, UnaryOp};
 use tfjs_ir::{Array, Data, Dim, ElementType, Value};
 use tfjs_manifest::{DType, Error, Result, Shape};
 
-/// Keras's fuzz factor, which keeps a divisor from 0.
+/// Keras's fuzz factor, which prevents a division by 0.
 const FUZZ: f64 = 1e-7;
 
-/// A normalization by known statistics. Weights, unless the configuration says the statistics: `mean`, `variance`, each
-/// with the dimensions of the axes, and `count`, which only adapting reads.
+/// A normalization by known statistics. Weights, unless the configuration contains the statistics: `mean`, `variance`,
+/// each with the dimensions of the axes, and `count`, which is read only by `adapt`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Normalization {
-    /// The axes that have statistics of their own; none for one mean and variance of everything.
+    /// The axes with separate statistics; if empty, one mean and variance for everything.
     pub axes: Vec<i64>,
-    /// Mean and variance, if they are no weights.
+    /// Mean and variance, if they are not weights.
     pub given: Option<(Statistic, Statistic)>,
-    /// Whether it goes back from normalized values.
+    /// Whether it inverts the normalization.
     pub invert: bool,
-    /// What happens to a mask.
+    /// How masks are propagated.
     pub mask: MaskRule,
 }
 
-/// Numbers as the configuration nests them: dimensions, and the numbers in their order.
+/// Nested numbers of a configuration: their dimensions, and the numbers in order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statistic {
     /// The dimensions.
@@ -56,7 +56,7 @@ impl FromJson for Statistic {
 }
 
 impl Statistic {
-    /// The numbers as a constant that broadcasts as numpy's do.
+    /// The numbers as a constant that broadcasts by NumPy's rule.
     fn constant(&self, cx: &mut LowerCx<'_>) -> Result<Value> {
         let ones = self.dims.iter().take_while(|&&n| n == 1).count();
         let dims = self.dims[ones.min(self.dims.len().saturating_sub(1))..].to_vec();
@@ -68,7 +68,7 @@ impl FromConfig for Normalization {
     const IN_TENSORFLOW_JS: &'static [&'static str] = &[];
 
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
-        // Null is no axis, absent the last.
+        // Null means no axes, an absent key the last axis.
         let axes = match config.map().get("axis") {
             Some(Json::Null) => Vec::new(),
             Some(Json::Array(axes)) if axes.is_empty() => Vec::new(),
@@ -138,7 +138,7 @@ impl LayerDef for Normalization {
     }
 }
 
-/// Whether dimensions broadcast to these as numpy's do.
+/// Whether dimensions broadcast to others by NumPy's rule.
 fn fits(dims: &[Dim], to: &[Dim]) -> bool {
     dims.len() <= to.len() && dims.iter().rev().zip(to.iter().rev()).all(|(&from, &to)| from == to || from == Dim::ONE)
 }

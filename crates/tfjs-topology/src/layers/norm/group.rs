@@ -16,7 +16,7 @@ use tfjs_manifest::{Error, Result, Shape};
 /// A group normalization. Weights: `gamma`, `beta`, each `[channels]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupNormalization {
-    /// The number of groups; `None` for a group for each channel.
+    /// The number of groups; `None` for one group per channel.
     pub groups: Option<usize>,
     /// The axis of the channels.
     pub axis: i64,
@@ -26,7 +26,7 @@ pub struct GroupNormalization {
     pub center: bool,
     /// Whether there is a `gamma`.
     pub scale: bool,
-    /// Whether masked entries do not count in the statistics: Keras 2.
+    /// Whether masked entries are excluded from the statistics: Keras 2.
     pub weighs_mask: bool,
 }
 
@@ -35,7 +35,7 @@ impl FromConfig for GroupNormalization {
 
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         let groups = match config.or("groups", 32i64)? {
-            // Addons write the number that a built layer has found.
+            // TensorFlow Addons writes the number of groups that it found when the layer was built.
             _ if class == "Addons>InstanceNormalization" => None,
             -1 => None,
             groups => match usize::try_from(groups) {
@@ -58,7 +58,7 @@ impl FromConfig for GroupNormalization {
 }
 
 impl GroupNormalization {
-    /// The axis of the channels, how many there are, and how many groups of them.
+    /// The axis of the channels, their number, and the number of groups.
     fn channels(&self, cx: &LowerCx<'_>, x: Value) -> Result<(usize, usize, usize)> {
         let axis = cx.axis(self.axis, x)?;
         if axis == 0 {

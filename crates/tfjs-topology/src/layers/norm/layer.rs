@@ -1,5 +1,5 @@
 //! `LayerNormalization`: `(input - mean) / sqrt(variance + epsilon) * gamma + beta`, with the mean and variance
-//! of each element's own axes.
+//! over the normalized axes.
 //!
 //! Reference: <https://keras.io/api/layers/normalization_layers/layer_normalization/>.
 
@@ -33,7 +33,7 @@ impl FromConfig for LayerNormalization {
 
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         let mut axes = config.or("axis", Axes(vec![-1]))?;
-        // Keras 3 makes its weights by the sorted axes, the others by the axes as written.
+        // Keras 3 shapes its weights by the sorted axes, the others by the axes as written.
         if config.producer().is_keras3() {
             axes.0.sort_unstable();
         }
@@ -74,7 +74,7 @@ impl LayerDef for LayerNormalization {
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
         if self.rms_scaling {
-            out.warn("TensorFlow.js knows no `rms_scaling`");
+            out.warn("TensorFlow.js has no `rms_scaling`");
         }
         super::warn_of_rank(out);
         Ok(())
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn what_tensorflow_js_computes_otherwise() {
         let rms = json!({"rms_scaling": true});
-        let warning = "TensorFlow.js knows no `rms_scaling`";
+        let warning = "TensorFlow.js has no `rms_scaling`";
         check_encoded(Family::Keras3, &json!([null, 3]), "LayerNormalization", &rms, &rms, &[warning]);
         let ranks = "TensorFlow.js normalizes ranks 2 to 4 only, not 5";
         check_encoded(

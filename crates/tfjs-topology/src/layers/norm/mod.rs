@@ -14,12 +14,12 @@ use crate::lower::LowerCx;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::Result;
 
-/// The lengths of the axes of a value that a normalization has weights for.
+/// The lengths of the normalized axes, which are those of the weights.
 fn lengths(cx: &LowerCx<'_>, x: Value, axes: &[usize]) -> Result<Vec<usize>> {
     axes.iter().map(|&axis| cx.known(cx.ty(x).dims[axis], "the normalized axis", x)).collect()
 }
 
-/// A weight with the elements of some axes of a value, in a shape that broadcasts to the value.
+/// A weight for some axes of a value, reshaped to broadcast to the value.
 fn spread(cx: &mut LowerCx<'_>, weight: Value, x: Value, axes: &[usize]) -> Result<Value> {
     let dims = cx.dims_of(x);
     let first = axes.iter().copied().min().unwrap_or_default();

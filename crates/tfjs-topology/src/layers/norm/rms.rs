@@ -25,7 +25,7 @@ impl FromConfig for RmsNormalization {
 
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         let mut axes = config.or("axis", Axes(vec![-1]))?;
-        // Keras makes its weight by the axes sorted as they are written, negative ones first.
+        // Keras shapes its weight by the axes sorted as written, negative ones first.
         axes.0.sort_unstable();
         Ok(RmsNormalization { axes, epsilon: config.or("epsilon", 1e-6)? })
     }
@@ -36,7 +36,7 @@ impl LayerDef for RmsNormalization {
         let input = cx.single(call)?;
         let mut axes = self.axes.of(cx, input.value)?;
         let shape = Shape::new(super::lengths(cx, input.value, &axes)?)?;
-        // Keras lays it over the last axes, whichever are normalized.
+        // Keras broadcasts it to the last axes, even if other axes are normalized.
         let scale = cx.weight(WeightDecl::new("scale", shape).ones())?;
         axes.sort_unstable();
         let x = cx.to_float(input.value)?;

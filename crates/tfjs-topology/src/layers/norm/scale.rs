@@ -9,10 +9,10 @@ use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use tfjs_manifest::{Error, Result, Shape};
 
-/// A factor for each channel. Weights: `gamma [channels]`, which Keras 3 gives no name.
+/// A factor for each channel. Weights: `gamma [channels]`, which has no name in Keras 3.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerScale {
-    /// The channels.
+    /// The number of channels.
     pub channels: usize,
 }
 

@@ -1,5 +1,5 @@
-//! `SpectralNormalization`: a layer whose kernel training divides by its largest singular value. At inference it is the
-//! layer with the kernel it has.
+//! `SpectralNormalization`: wraps a layer whose kernel is divided by its largest singular value in training. At
+//! inference it is the layer with its stored kernel.
 //!
 //! Reference: <https://keras.io/api/layers/normalization_layers/spectral_normalization/>.
 
@@ -18,7 +18,7 @@ use tfjs_manifest::{Error, Result, Shape};
 pub struct SpectralNormalization {
     /// The layer, which has a kernel or embeddings.
     pub inner: LayerEntry,
-    /// Whether the outputs get the element type of the input, integers too: Keras 3.
+    /// Whether the outputs are cast to the element type of the input, even to integers: Keras 3.
     pub casts: bool,
 }
 
@@ -117,7 +117,7 @@ mod tests {
         let written = json!({"layer": {"class_name": "Dense", "config": {
             "name": "d", "units": 2, "activation": "swish",
         }}});
-        let unknown = "TensorFlow.js knows no layer of this class";
+        let unknown = "TensorFlow.js has no layer of this class";
         check_encoded(Family::Keras3, &json!([null, 4]), "SpectralNormalization", &config, &written, &[unknown]);
     }
 }

@@ -14,9 +14,9 @@ use tfjs_manifest::Result;
 /// A normalization to length 1. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UnitNormalization {
-    /// The axes whose elements together get length 1.
+    /// The axes over which the elements together are normalized.
     pub axes: Axes,
-    /// The smallest square of a length that is divided by.
+    /// The lower bound of the squared length.
     pub epsilon: f64,
 }
 
@@ -24,7 +24,7 @@ impl FromConfig for UnitNormalization {
     const IN_TENSORFLOW_JS: &'static [&'static str] = &[];
 
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
-        // Keras 2 keeps the square of the length from 0, Keras 3 the length itself.
+        // Keras 2 bounds the square of the length from below, Keras 3 the length itself.
         let epsilon = if config.producer().is_keras3() { 1e-24 } else { 1e-12 };
         Ok(UnitNormalization { axes: config.or("axis", Axes(vec![-1]))?, epsilon })
     }

@@ -1,7 +1,8 @@
-//! `AdaptiveAveragePooling1D`, `2D`, `3D`, `AdaptiveMaxPooling1D`, `2D`, `3D` of Keras 3: pools whose windows follow from the
-//! size of the output.
+//! `AdaptiveAveragePooling1D`, `2D`, `3D`, `AdaptiveMaxPooling1D`, `2D`, `3D` of Keras 3: pools whose windows are
+//! determined by the size of the output.
 //!
-//! Output `o` of `outputs` sees the elements from `floor(o * inputs / outputs)` up to `ceil((o + 1) * inputs / outputs)`.
+//! Output `o` of `outputs` covers the elements from `floor(o * inputs / outputs)` to
+//! `ceil((o + 1) * inputs / outputs)`.
 //!
 //! Reference: <https://keras.io/api/layers/pooling_layers/>.
 
@@ -19,14 +20,14 @@ use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Result};
 
-/// A pool to a size. No weights.
+/// A pool to a given output size. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdaptivePool {
-    /// What it keeps.
+    /// How elements are combined.
     pub kind: PoolKind,
     /// The axes.
     pub spatial: Spatial,
-    /// The length of each, at least 1.
+    /// The output length of each axis, at least 1.
     pub size: Vec<usize>,
 }
 
@@ -74,7 +75,7 @@ fn mean(cx: &mut LowerCx<'_>, x: Value, axis: usize, inputs: usize, outputs: usi
     weigh(cx, x, axis, weights)
 }
 
-/// The largest element of each window along an axis. A shorter window sees its last element several times.
+/// The maximum of each window along an axis. A shorter window repeats its last element.
 fn largest(cx: &mut LowerCx<'_>, x: Value, axis: usize, inputs: usize, outputs: usize) -> Result<Value> {
     let (first, end) = windows(cx, inputs, outputs)?;
     let longest = inputs.div_ceil(outputs) + 1;

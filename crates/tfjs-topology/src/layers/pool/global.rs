@@ -18,13 +18,13 @@ use tfjs_manifest::Result;
 /// A pool over all spatial axes. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GlobalPool {
-    /// What it keeps.
+    /// How elements are combined.
     pub kind: PoolKind,
     /// The axes it reduces.
     pub spatial: Spatial,
-    /// Whether the axes stay, with one element each. DIFFERENCE: TensorFlow.js drops this key.
+    /// Whether the axes keep length 1. DIFFERENCE: TensorFlow.js drops this key.
     pub keepdims: bool,
-    /// Whether masked time steps do not count: the mean over a sequence, in Keras.
+    /// Whether masked time steps are excluded: the mean over a sequence, in Keras.
     pub masked: bool,
 }
 
@@ -45,7 +45,7 @@ impl FromConfig for GlobalPool {
 }
 
 impl GlobalPool {
-    /// The mean of the steps that are not masked; of none it is not a number, as in Keras.
+    /// The mean of the unmasked steps; NaN if there are none, as in Keras.
     fn masked_mean(&self, cx: &mut LowerCx<'_>, x: Value, mask: Value) -> Result<Value> {
         if cx.ty(mask).rank() + 1 != cx.ty(x).rank() {
             return Err(masks::misfit(cx, mask, x));
@@ -191,7 +191,7 @@ mod tests {
         let (one, two, three) = (json!([null, 4, 8]), json!([null, 4, 8, 8]), json!([null, 4, 8, 8, 8]));
         check_encoded(Family::Keras3, &one, "GlobalMaxPooling1D", &config, &config, &[keepdims, format]);
         check_encoded(Family::Keras3, &two, "GlobalAveragePooling2D", &config, &config, &[keepdims]);
-        let unknown = "TensorFlow.js knows no layer of this class";
+        let unknown = "TensorFlow.js has no layer of this class";
         check_encoded(Family::Keras3, &three, "GlobalMaxPooling3D", &config, &config, &[unknown]);
     }
 }

@@ -1,4 +1,4 @@
-//! `MaxPooling1D`, `2D`, `3D`, `AveragePooling1D`, `2D`, `3D`: the largest or mean value of each window.
+//! `MaxPooling1D`, `2D`, `3D`, `AveragePooling1D`, `2D`, `3D`: the maximum or mean of each window.
 //!
 //! Reference: <https://keras.io/api/layers/pooling_layers/max_pooling2d/>.
 
@@ -16,7 +16,7 @@ use tfjs_manifest::Result;
 /// A pool. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pool {
-    /// What it keeps.
+    /// How elements are combined.
     pub kind: PoolKind,
     /// The windows.
     pub windows: Windows,

@@ -1,4 +1,4 @@
-//! The arguments of a recurrent layer's call, wherever its producer writes them.
+//! The arguments of a recurrent layer's call, in the forms of all producers.
 
 use crate::call::Call;
 use crate::lower::KerasTensor;
@@ -9,13 +9,13 @@ use tfjs_manifest::{Error, Result};
 pub(crate) struct Arguments<'a> {
     /// The sequence.
     pub input: &'a KerasTensor,
-    /// The initial states; none if they are zeros.
+    /// The initial states; empty if they are zeros.
     pub states: Vec<&'a KerasTensor>,
 }
 
 impl<'a> Arguments<'a> {
-    /// The sequence is the first input; states are further inputs (Keras 2, TensorFlow.js) or `initial_state`
-    /// (Keras 3).
+    /// Reads the arguments of a call. The sequence is the first input; states are further inputs (Keras 2,
+    /// TensorFlow.js) or `initial_state` (Keras 3).
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) without a sequence or with states in both places;

@@ -1,4 +1,4 @@
-//! Recurrent cells: one step of `LSTM`, `GRU` and `SimpleRNN`, as the layers and the cell classes write them.
+//! Recurrent cells: one step of `LSTM`, `GRU` and `SimpleRNN`, shared by the layers and the cell classes.
 //!
 //! Reference: Keras's `keras/src/layers/rnn/{lstm,gru,simple_rnn}.py`.
 
@@ -12,14 +12,14 @@ use tfjs_ir::Value;
 use tfjs_ir::prim::recurrent::{self as prim, Gate, MaskedOutput, Rnn};
 use tfjs_manifest::{Error, Result, Shape};
 
-/// One step of a recurrence: an input and the states give an output and new states.
+/// A recurrent cell: computes an output and new states from an input and the states.
 ///
 /// Weights: `kernel [in, g u]`, `recurrent_kernel [u, g u]`, `bias [g u]`, with `u` units and `g` gates.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cell {
-    /// Which recurrence.
+    /// The kind of cell.
     pub kind: CellKind,
-    /// Size of the output and of every state.
+    /// The size of the output and of every state.
     pub units: usize,
     /// Whether a bias is added.
     pub use_bias: bool,
@@ -31,16 +31,16 @@ pub struct Cell {
     pub layout: Layout,
 }
 
-/// How the weights of a cell are stored.
+/// The storage format of a cell's weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// As Keras's own cells have them.
+    /// The format of Keras's own cells.
     Keras,
-    /// As cuDNN has them, in one kernel and one bias, the gates one after the other.
+    /// The format of cuDNN: one kernel and one bias, with the gates one after the other.
     Cudnn,
 }
 
-/// Which recurrence.
+/// The kind of cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CellKind {
     /// `h' = activation(x K + h R + b)`.
@@ -49,18 +49,18 @@ pub enum CellKind {
     Lstm,
     /// Gates `z, r, h`: `h' = z h + (1 - z) activation(..)`.
     Gru {
-        /// Where the reset gate acts: on `h R + b` (two rows of bias) or on `h` (one).
+        /// Whether the reset gate is applied to `h R + b` (two rows of bias) instead of `h` (one).
         reset_after: bool,
     },
 }
 
 impl CellKind {
-    /// The recurrence of a layer or cell class; `None` for another class.
+    /// The cell of a layer or cell class; `None` for another class.
     ///
     /// # Errors
     /// A wrong `reset_after`, at its JSON path.
     pub fn of_class(class: &str, config: &Config<'_>) -> Result<Option<Self>> {
-        // TensorFlow.js knows the older form only, and so did Keras before it wrote the key.
+        // TensorFlow.js has only the older form, and so did Keras before it wrote the key.
         let reset_after = || config.or("reset_after", config.producer().is_keras3());
         Ok(Some(match class {
             "SimpleRNN" | "SimpleRNNCell" => CellKind::Simple,
@@ -71,7 +71,7 @@ impl CellKind {
         }))
     }
 
-    /// Blocks of `units` columns in a kernel.
+    /// The number of blocks of `units` columns in a kernel.
     pub fn gates(self) -> usize {
         match self {
             CellKind::Simple => 1,
@@ -80,7 +80,7 @@ impl CellKind {
         }
     }
 
-    /// The recurrence among those of the primitives.
+    /// The corresponding cell of the primitive.
     fn primitive(self) -> prim::Cell {
         match self {
             CellKind::Simple => prim::Cell::Simple,
@@ -90,7 +90,7 @@ impl CellKind {
         }
     }
 
-    /// Number of states.
+    /// The number of states.
     pub fn states(self) -> usize {
         if self == CellKind::Lstm { 2 } else { 1 }
     }
@@ -129,7 +129,7 @@ impl Cell {
         Cell::read_sized(kind, units, gate, config)?.checked("units")
     }
 
-    /// Reads the cell of a layer of convolutions: an LSTM whose products are convolutions, with `filters` for units.
+    /// Reads the cell of a ConvLSTM: an LSTM whose products are convolutions, with `filters` for units.
     ///
     /// # Errors
     /// A missing or wrong field, at its JSON path.
@@ -155,8 +155,8 @@ impl Cell {
         })
     }
 
-    /// Writes the keys of the cell, in its own configuration or the layer's. What the file means by an absent one is
-    /// written out.
+    /// Writes the keys of the cell, in its own configuration or the layer's. Absent keys whose default differs are
+    /// written explicitly.
     pub(super) fn encode(&self, target: Target, out: &mut Encoding<'_>) {
         let Target::TensorFlowJs = target;
         if self.layout == Layout::Cudnn {
@@ -185,8 +185,8 @@ impl Cell {
         Ok(self)
     }
 
-    /// The weights for inputs of this many channels, held by the object at `scope`. `window` are the sizes of the windows
-    /// of a cell of convolutions, which its kernels begin with.
+    /// The weights for inputs with this many channels, held by the object at `scope`. `window` are the window sizes
+    /// of a ConvLSTM cell, which come first in its kernels' shapes.
     ///
     /// # Errors
     /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) if a shape overflows.
@@ -221,22 +221,22 @@ pub struct CellWeights {
     pub(super) bias: Option<Value>,
 }
 
-/// What a cell is stepped over.
+/// The inputs of running a cell over a sequence.
 #[derive(Clone, Debug)]
 pub struct Sequence {
     /// The inputs, `[batch, time, in]`.
     pub inputs: Value,
     /// The initial states, `[batch, units]`.
     pub states: Vec<Value>,
-    /// The steps that count, `[batch, time]`.
+    /// The unmasked steps, `[batch, time]`.
     pub mask: Option<Value>,
-    /// Whether the last step is the first to run.
+    /// Whether the last step runs first.
     pub backwards: bool,
-    /// What a masked step gives.
+    /// The output of a masked step.
     pub masked_output: MaskedOutput,
 }
 
-/// What stepping a cell gives.
+/// The results of running a cell over a sequence.
 #[derive(Clone, Debug)]
 pub struct Stepped {
     /// The output of each step, in the order of the steps: `[batch, time, units]`.
@@ -248,7 +248,7 @@ pub struct Stepped {
 }
 
 impl Cell {
-    /// Takes the weights of the cell, in Keras's order, see [`weights`](Cell::weights).
+    /// Declares the weights of the cell, in Keras's order; see [`weights`](Cell::weights).
     ///
     /// # Errors
     /// As [`LowerCx::weight`].
@@ -274,10 +274,10 @@ impl Cell {
         }
     }
 
-    /// Steps the cell over a sequence: one primitive, or a loop where an activation is not a function of each element.
+    /// Runs the cell over a sequence: as one primitive, or as a loop if an activation is not elementwise.
     ///
     /// # Errors
-    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an activation that a loop does not have either.
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an activation that the loop does not support either.
     pub fn step_over(&self, cx: &mut LowerCx<'_>, weights: CellWeights, over: &Sequence) -> Result<Stepped> {
         let (Some(activation), Some(recurrent_activation)) = (gate(self.activation), gate(self.recurrent_activation))
         else {
@@ -304,11 +304,11 @@ impl Cell {
     }
 }
 
-/// Keys that inference does not need.
+/// Keys that inference does not read.
 const INERT: &[&str] =
     &["dropout", "recurrent_dropout", "dropout_W", "dropout_U", "unit_forget_bias", "forget_bias_init"];
 
-/// The activation as a function of each element; `None` if it is none.
+/// The activation as an elementwise function; `None` if it is not one.
 fn gate(activation: Activation) -> Option<Gate> {
     match activation {
         Activation::Linear => Some(Gate(None)),
@@ -316,8 +316,8 @@ fn gate(activation: Activation) -> Option<Gate> {
     }
 }
 
-/// An activation with a default for an absent key. A null is no activation, not an absent key, except for TensorFlow.js's
-/// `SimpleRNN`.
+/// An activation with a default for an absent key. Null is not an absent key but means no activation, except in
+/// TensorFlow.js's `SimpleRNN`.
 fn read_activation(kind: CellKind, config: &Config<'_>, key: &str, default: Activation) -> Result<Activation> {
     let written = config.map().get(key).or_else(|| config.map().get(&camel_case(key)));
     let null = written.is_some_and(serde_json::Value::is_null);

@@ -1,4 +1,4 @@
-//! The cells of an `RNN`, read and written: one, a list of them, or `StackedRNNCells`.
+//! Reads and writes the cells of an `RNN`: one, a list of them, or `StackedRNNCells`.
 
 use super::cell::{Cell, CellKind, cell_scope};
 use super::recurrent::{HeldCell, Recurrent};
@@ -11,8 +11,8 @@ use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
 use tfjs_manifest::{Error, Result};
 
-/// The `cell` of an `RNN`: a cell, a list of cells, or `StackedRNNCells`; and whether states are listed from
-/// the highest cell down. Keys that nobody knows are added to `ignored`.
+/// Reads the `cell` of an `RNN`: a cell, a list of cells, or `StackedRNNCells`. Also returns whether states are listed
+/// from the highest cell down. Unknown keys are added to `ignored`.
 pub(super) fn read_cells(value: &Json, cx: &ReadCx<'_>, ignored: &mut Vec<String>) -> Result<(Vec<HeldCell>, bool)> {
     let tfjs = cx.producer.is_tfjs();
     if let Json::Array(cells) = value {
@@ -28,7 +28,7 @@ pub(super) fn read_cells(value: &Json, cx: &ReadCx<'_>, ignored: &mut Vec<String
 const STACK: &str = "StackedRNNCells";
 const STACK_NAME: &str = "stacked_rnn_cells";
 
-/// Warns of keys of the cells, in the words of the layers' own.
+/// Warns about unknown keys of the cells, in the same form as for layers.
 pub(super) fn warn_of(class: &str, config: &Config<'_>, ignored: &[String]) {
     if ignored.is_empty() {
         return;
@@ -40,7 +40,7 @@ pub(super) fn warn_of(class: &str, config: &Config<'_>, ignored: &[String]) {
     config.cx().warn(format!("layer `{name}` ({class}): configuration without a known meaning: {keys}"));
 }
 
-/// The cells of a list, each in the object that holds it.
+/// Reads the cells of a list, each with the object that holds it.
 fn read_stack(cells: &[Json], cx: &ReadCx<'_>, ignored: &mut Vec<String>) -> Result<Vec<HeldCell>> {
     if cells.is_empty() {
         return Err(Error::malformed("expected at least one cell, found none"));
@@ -62,7 +62,7 @@ fn read_stack(cells: &[Json], cx: &ReadCx<'_>, ignored: &mut Vec<String>) -> Res
     Ok(held)
 }
 
-/// A cell or a stack of them by its class: its name, and its cells below it.
+/// Reads a cell or a stack of cells by its class: its name, and the cells below it.
 fn read_member(class: &str, config: &Config<'_>, ignored: &mut Vec<String>) -> Result<(String, Vec<HeldCell>)> {
     let cx = config.cx();
     cx.spend_layer()?;
@@ -79,7 +79,7 @@ fn read_member(class: &str, config: &Config<'_>, ignored: &mut Vec<String>) -> R
     Ok((name, cells))
 }
 
-/// The cells inside of an object.
+/// Adds an object around cells.
 fn inside(scope: Scope, mut cells: Vec<HeldCell>) -> Vec<HeldCell> {
     for held in &mut cells {
         held.scope.insert(0, scope.clone());
@@ -110,7 +110,7 @@ fn read_cell(class: &str, config: &Config<'_>) -> Result<Cell> {
 }
 
 impl Recurrent {
-    /// The `cell` of an `RNN` as it is written: a cell, a list of cells, or `StackedRNNCells`.
+    /// Writes the `cell` of an `RNN`: a cell, a list of cells, or `StackedRNNCells`.
     pub(super) fn encode_cells(
         &self,
         target: Target,
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_cells_that_nobody_knows_are_reported() {
+    fn unknown_keys_of_cells_are_reported() {
         let cell =
             |class: &str, key: &str| json!({"class_name": class, "config": {"units": 2, key: true, "dropout": 0.5}});
         let cells =

@@ -22,14 +22,15 @@ use tfjs_manifest::{Error, Result};
 /// An LSTM over images `[batch, time, s.., in]` (or channels before the spatial axes). Weights: `kernel [k.., in, 4 f]`,
 /// `recurrent_kernel [k.., f, 4 f]`, `bias [4 f]`, with `f` filters.
 ///
-/// The input goes through the layer's windows; the state through windows of the same size, which keep its size.
+/// The convolution of the input uses the layer's windows; that of the state uses windows of the same size that keep its
+/// shape.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConvLstm {
     /// The windows over the input.
     pub windows: Windows,
-    /// What is computed at each step.
+    /// The cell, which runs at each step.
     pub cell: Cell,
-    /// How it runs over the sequence.
+    /// How the steps are run.
     pub steps: Steps,
     /// The windows over the state.
     recurrent: Vec<Window>,
@@ -47,7 +48,7 @@ impl FromConfig for ConvLstm {
         let recurrent = windows.sizes().into_iter().map(|size| Window::new(size, 1, 1, Padding::Same));
         let mut steps = Steps::read(config)?;
         if !config.producer().is_keras3() {
-            // Keras 2 reads these and computes without them.
+            // Keras 2 accepts these keys but does not use them.
             steps.time_major = false;
             if steps.masked_output == MaskedOutput::Zeros {
                 steps.masked_output = MaskedOutput::Previous;
@@ -75,7 +76,7 @@ impl ConvLstm {
         &self.windows.spatial
     }
 
-    /// `[batch, time]` and the channels of a sequence, all checked.
+    /// The dimensions `[batch, time]` and the number of channels of a sequence, after all checks.
     fn sequence_dims(&self, cx: &mut LowerCx<'_>, input: Value) -> Result<([Dim; 2], usize)> {
         let dims = cx.dims_of(input);
         let rank = self.spatial().count + 3;
@@ -92,7 +93,7 @@ impl ConvLstm {
         Ok(([dims[0], dims[1]], channels))
     }
 
-    /// What the steps of the input give to all gates, their bias added, in one convolution: `[batch, time, s'.., 4 f]`.
+    /// The input's part of all gates for all steps, with its bias, in one convolution: `[batch, time, s'.., 4 f]`.
     fn projected(&self, cx: &mut LowerCx<'_>, input: Value, weights: CellWeights) -> Result<Value> {
         let input = cx.to_float(input)?;
         let mut dims = cx.dims_of(input);
@@ -111,7 +112,7 @@ impl ConvLstm {
         cx.reshape(projected, &dims)
     }
 
-    /// The dimensions of a state, as the layer has it and with the channels last.
+    /// The dimensions of a state: in the layer's format, and with channels last.
     fn state_dims(&self, cx: &mut LowerCx<'_>, projected: Value) -> [Vec<Dim>; 2] {
         let mut last = cx.dims_of(projected);
         last.remove(1);
@@ -123,7 +124,7 @@ impl ConvLstm {
         if self.spatial().format == DataFormat::ChannelsFirst { [first, last] } else { [last.clone(), last] }
     }
 
-    /// Images of every step with the channels where the layer has them.
+    /// The images of every step, with channels on the layer's axis.
     fn restore_sequence(&self, cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
         if self.spatial().format == DataFormat::ChannelsLast {
             return Ok(x);
@@ -135,7 +136,7 @@ impl ConvLstm {
 }
 
 impl ConvLstm {
-    /// Writes the keys of the layer but for `zero_output_for_mask`.
+    /// Writes the keys of the layer except `zero_output_for_mask`.
     pub(crate) fn encode_steps(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         self.steps.warn_of_states(out);
         self.cell.encode(target, out);
@@ -159,7 +160,7 @@ impl LayerDef for ConvLstm {
         let weights = self.cell.take_weights(cx, &self.windows.sizes(), channels, &scope)?;
         let projected = self.projected(cx, input.value, weights)?;
         let [dims, _] = self.state_dims(cx, projected);
-        // SIZE: two at most.
+        // SIZE: at most two states.
         let states = States { steps: &self.steps, dims: vec![dims; self.cell.kind.states()] };
         states.check(cx, &given)?;
         let carried = states.carried(cx)?;
@@ -389,7 +390,7 @@ mod tests {
         let config = json!({"filters": 2, "kernel_size": 3});
         let expect = json!({"recurrent_activation": "hard_sigmoid"});
         check_encoded(Family::Keras2, &images, "ConvLSTM2D", &config, &expect, &[]);
-        let warning = "TensorFlow.js knows no layer of this class";
+        let warning = "TensorFlow.js has no layer of this class";
         check_encoded(Family::Keras2, &json!([null, 4, 8, 1]), "ConvLSTM1D", &config, &json!({}), &[warning]);
     }
 }

@@ -1,4 +1,4 @@
-//! The weights of `CuDNNLSTM` and `CuDNNGRU`, which are stored as cuDNN wants them, as those of `LSTM` and `GRU`.
+//! Converts the weights of `CuDNNLSTM` and `CuDNNGRU` from cuDNN's format to that of `LSTM` and `GRU`.
 //!
 //! Reference: `_convert_rnn_weights` in Keras 2's `keras/src/saving/legacy/hdf5_format.py`.
 
@@ -8,8 +8,9 @@ use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::Result;
 
-/// The weights of a cuDNN layer as Keras's own cell has them. `[in, u]` of each gate holds the numbers of `[u, in]`; the
-/// recurrent kernel of each gate is transposed; there are two biases, of the input's product and of the state's.
+/// Converts the weights of a cuDNN layer to the format of Keras's own cell. `[in, u]` of each gate holds the numbers of
+/// `[u, in]`; the recurrent kernel of each gate is transposed; there are two biases, one for the product of the input
+/// and one for that of the state.
 ///
 /// # Errors
 /// As [`Builder::push`](tfjs_ir::Builder::push).
@@ -41,7 +42,7 @@ fn columns(cx: &mut LowerCx<'_>, kernel: Value, rows: Dim, gates: Dim, units: Di
     cx.reshape(kernel, &[rows, wide])
 }
 
-/// A GRU keeps its two biases apart, an LSTM adds them.
+/// A GRU keeps its two biases separate; an LSTM adds them.
 fn both_biases(cx: &mut LowerCx<'_>, kind: CellKind, bias: Value, gates: Dim, units: Dim) -> Result<Value> {
     let (two, wide) = (cx.number(2), cx.dims().mul(gates, units)?);
     let rows = cx.reshape(bias, &[two, wide])?;

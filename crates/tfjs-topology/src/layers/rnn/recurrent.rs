@@ -1,4 +1,4 @@
-//! `LSTM`, `GRU`, `SimpleRNN` and `RNN`: cells, one on top of the other, stepped over a sequence.
+//! `LSTM`, `GRU`, `SimpleRNN` and `RNN`: one or several stacked cells, run over a sequence.
 //!
 //! Reference: Keras's `keras/src/layers/rnn/rnn.py`, `keras/src/backend/tensorflow/rnn.py`.
 
@@ -17,22 +17,22 @@ use serde_json::Value as Json;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
 
-/// Cells stepped over a sequence `[batch, time, in]`. Weights: those of the cells, from the lowest up.
+/// Cells run over a sequence `[batch, time, in]`. Weights: those of the cells, from the lowest up.
 ///
 /// Outputs: the last output `[batch, units]` or all of them `[batch, time, units]`, then the final states if
-/// `return_state`. A masked step keeps the states. A `stateful` layer whose batch is a number starts where the call
-/// before ended; every other call starts from zeros unless it is given states.
+/// `return_state`. A masked step keeps the states. A `stateful` layer with a known batch size starts from the final
+/// states of the previous call; every other call starts from zeros unless it is given states.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recurrent {
     /// The cells, lowest first. Never empty.
     pub cells: Vec<HeldCell>,
-    /// How they run over the sequence.
+    /// How the steps are run.
     pub steps: Steps,
     /// Whether the states of stacked cells are listed from the highest cell down.
     pub reverse_states: bool,
 }
 
-/// A cell and where it is held.
+/// A cell with the objects that hold it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeldCell {
     /// The cell.
@@ -52,7 +52,7 @@ impl FromConfig for Recurrent {
             }
             None => {
                 let cell: Json = config.req("cell")?;
-                // TensorFlow.js writes the keys of the cell here too.
+                // TensorFlow.js repeats the keys of the cell in the layer.
                 for (key, value) in cell.get("config").and_then(Json::as_object).into_iter().flatten() {
                     if config.map().get(key) == Some(value) {
                         config.inert(&[key]);
@@ -70,14 +70,14 @@ impl FromConfig for Recurrent {
 }
 
 impl Recurrent {
-    /// Units of the highest cell: the size of the output.
+    /// The units of the highest cell, which are the size of the output.
     pub fn units(&self) -> usize {
         self.cells.last().map_or(0, |held| held.cell.units)
     }
 
-    /// The sizes of the states, in the order in which they are given and returned.
+    /// The sizes of the states, in the order in which they are passed and returned.
     pub fn state_units(&self) -> Vec<usize> {
-        // SIZE: two at most.
+        // SIZE: at most two states.
         let of = |held: &HeldCell| vec![held.cell.units; held.cell.kind.states()];
         match self.reverse_states {
             true => self.cells.iter().rev().flat_map(of).collect(),
@@ -87,7 +87,7 @@ impl Recurrent {
 }
 
 impl Recurrent {
-    /// Whether both compute the same from the same weights, wherever their cells are held.
+    /// Whether both compute the same from the same weights, regardless of the objects that hold their cells.
     pub fn computes_as(&self, other: &Self) -> bool {
         let bare = |layer: &Self| {
             let mut layer = layer.clone();
@@ -97,7 +97,7 @@ impl Recurrent {
         bare(self) == bare(other)
     }
 
-    /// Writes the keys of the layer but for `zero_output_for_mask`.
+    /// Writes the keys of the layer except `zero_output_for_mask`.
     pub(crate) fn encode_steps(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
         self.steps.warn_of_states(out);
@@ -116,7 +116,7 @@ impl Recurrent {
 }
 
 impl Recurrent {
-    /// `[batch, time]` of the sequence and its channels, all checked.
+    /// The dimensions `[batch, time]` of the sequence and its channels, after all checks.
     fn sequence_dims(&self, cx: &mut LowerCx<'_>, input: Value) -> Result<([Dim; 2], Dim)> {
         let (batch, time, channels) = match (&cx.ty(input).dims[..], self.steps.time_major) {
             (&[batch, time, channels], false) | (&[time, batch, channels], true) => (batch, time, channels),
@@ -129,7 +129,7 @@ impl Recurrent {
         Ok(([batch, time], channels))
     }
 
-    /// Time first or batch first: the same exchange both ways.
+    /// Swaps time and batch, if the layer is `time_major`.
     fn exchanged(&self, cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
         match (self.steps.time_major, cx.ty(x).rank()) {
             (false, _) => Ok(x),
@@ -139,8 +139,8 @@ impl Recurrent {
 }
 
 impl LayerDef for Recurrent {
-    /// Runs the cells one after the other over all steps, which is the same as running all of them at every step: at a
-    /// masked step every cell keeps its states, and nothing reads what a lower cell gives there.
+    /// Runs each cell over all steps before the next cell, which is equivalent to running all cells at every step: at a
+    /// masked step every cell keeps its states, and the output of a lower cell there is not used.
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let Arguments { input, states: given } = Arguments::of(call)?;
         let ([batch, _], channels) = self.sequence_dims(cx, input.value)?;
@@ -175,7 +175,7 @@ impl LayerDef for Recurrent {
         };
         for ((held, weights), states) in self.cells.iter().zip(weights).zip(self.by_cell(states)) {
             if top.is_some() && over.backwards {
-                // The outputs of the lowest cell are in the order of the steps already.
+                // The outputs of the lowest cell are already in the order in which the steps run.
                 over.backwards = false;
                 over.mask = over.mask.map(|mask| cx.reverse(mask, &[1])).transpose()?;
             }

@@ -1,4 +1,4 @@
-//! The states of a recurrent layer: where they come from, and in which order they are listed.
+//! The states of a recurrent layer: their initial values, and the order in which they are listed.
 
 use super::recurrent::{HeldCell, Recurrent};
 use super::steps::Steps;
@@ -8,15 +8,15 @@ use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_ir::{Dim, ElementType, Target, Value};
 use tfjs_manifest::{Error, Result};
 
-/// The states of a layer, in the order in which they are given, carried and returned.
+/// The states of a layer, in the order in which they are passed, carried and returned.
 pub(super) struct States<'a> {
     pub(super) steps: &'a Steps,
-    /// The dimensions of each, the batch first.
+    /// The dimensions of each state, the batch first.
     pub(super) dims: Vec<Vec<Dim>>,
 }
 
 impl States<'_> {
-    /// Checks the initial states that are given: all of them or none.
+    /// Checks the initial states that are passed: all or none.
     pub(super) fn check(&self, cx: &mut LowerCx<'_>, given: &[&KerasTensor]) -> Result<()> {
         if !given.is_empty() && given.len() != self.dims.len() {
             let found = given.len();
@@ -35,11 +35,11 @@ impl States<'_> {
         Ok(())
     }
 
-    /// The states that are carried from call to call; none if the layer is not stateful. The shape of a state that is
-    /// carried consists of numbers.
+    /// The states that are carried from call to call; empty if the layer is not stateful. The shape of a carried state
+    /// must be known.
     pub(super) fn carried(&self, cx: &mut LowerCx<'_>) -> Result<Vec<Target>> {
-        // DIFFERENCE: TensorFlow.js runs a layer once for each of its outputs that a model has, so that the states of a
-        // stateful one with `return_state` go on several times at each call.
+        // DIFFERENCE: TensorFlow.js runs a layer once for each of its outputs in the model, so the states of a
+        // stateful layer with `return_state` advance several times in each call.
         if !self.steps.stateful {
             return Ok(Vec::new());
         }
@@ -51,7 +51,7 @@ impl States<'_> {
         self.dims.iter().enumerate().map(|(position, dims)| cx.layer_state(position, dims)).collect()
     }
 
-    /// The states before the first step.
+    /// The initial states of a call.
     pub(super) fn initial(
         &self,
         cx: &mut LowerCx<'_>,
@@ -73,13 +73,13 @@ impl States<'_> {
     }
 }
 
-/// Replaces the states that are carried.
+/// Replaces the carried states.
 pub(super) fn carry(cx: &mut LowerCx<'_>, carried: &[Target], finals: &[Value]) -> Result<()> {
     carried.iter().zip(finals).try_for_each(|(&target, &state)| cx.set(target, state))
 }
 
 impl Recurrent {
-    /// The states of each cell, lowest first, of a list of all states.
+    /// Splits a list of all states by cell, lowest first.
     pub(super) fn by_cell(&self, states: Vec<Value>) -> Vec<Vec<Value>> {
         let mut states = states.into_iter();
         let mut take = |held: &HeldCell| states.by_ref().take(held.cell.kind.states()).collect();
@@ -91,7 +91,7 @@ impl Recurrent {
         cells
     }
 
-    /// The list of all states, of those of each cell.
+    /// Joins the states of each cell to a list of all states.
     pub(super) fn listed(&self, mut states: Vec<Vec<Value>>) -> Vec<Value> {
         if self.reverse_states {
             states.reverse();

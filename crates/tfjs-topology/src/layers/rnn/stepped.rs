@@ -1,5 +1,5 @@
-//! A cell as a loop over its steps: for convolutions, and for activations that are not functions of each element, such as
-//! a `softmax` over the units.
+//! A cell as a loop over its steps: for convolutions, and for activations that are not elementwise, such as a `softmax`
+//! over the units.
 
 use super::cell::{Cell, CellKind, CellWeights, Sequence, Stepped};
 use crate::activation::Activation;
@@ -11,10 +11,10 @@ use tfjs_ir::window::Window;
 use tfjs_ir::{Builder, Dim, Loop, Value};
 use tfjs_manifest::{Error, Result};
 
-/// Steps a cell over a sequence.
+/// Runs a cell over a sequence.
 ///
 /// # Errors
-/// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an activation that a loop does not have.
+/// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an activation that the loop does not support.
 pub(super) fn step_over(cx: &mut LowerCx<'_>, cell: &Cell, weights: CellWeights, over: &Sequence) -> Result<Stepped> {
     let biases = biases(cx, cell, weights.bias)?;
     let projected = cx.matmul(over.inputs, weights.kernel)?;
@@ -25,7 +25,7 @@ pub(super) fn step_over(cx: &mut LowerCx<'_>, cell: &Cell, weights: CellWeights,
     recurrence.step_over(cx, &over)
 }
 
-/// What the states go through at each step.
+/// The computation of the states at each step.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Recurrence<'a> {
     pub(super) cell: &'a Cell,
@@ -33,15 +33,15 @@ pub(super) struct Recurrence<'a> {
     pub(super) kernel: Value,
     /// The bias of the states.
     pub(super) bias: Option<Value>,
-    /// The windows of a convolution with the kernel; none for a product.
+    /// The windows of a convolution with the kernel; empty for a product.
     pub(super) windows: &'a [Window],
 }
 
 impl Recurrence<'_> {
-    /// Steps the cell over what the inputs give to all gates, their bias added: `[batch, time, .., gates * units]`.
+    /// Runs the cell over the input's part of all gates, with its bias: `[batch, time, .., gates * units]`.
     ///
     /// # Errors
-    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an activation that a loop does not have.
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an activation that the loop does not support.
     pub(super) fn step_over(&self, cx: &mut LowerCx<'_>, over: &Sequence) -> Result<Stepped> {
         for activation in [self.cell.activation, self.cell.recurrent_activation] {
             if matches!(activation, Activation::Sparsemax | Activation::Glu) {
@@ -55,7 +55,7 @@ impl Recurrence<'_> {
         let first = *over.states.first().ok_or_else(|| Error::bug("a cell without a state"))?;
         let (element, dims) = (cx.ty(first).element, cx.dims_of(first));
         let nothing = cx.full(element, &dims, 0.0)?;
-        // The last output is carried too: an output that is sliced off would keep all of them.
+        // The last output is a carry too: slicing it off the outputs would keep all of them in memory.
         let carries: Vec<Value> = std::iter::once(nothing).chain(over.states.iter().copied()).collect();
         let sequences: Vec<Value> = std::iter::once(over.inputs).chain(over.mask).collect();
         let invariants: Vec<Value> = std::iter::once(self.kernel).chain(self.bias).collect();
@@ -94,20 +94,20 @@ impl Recurrence<'_> {
         let ([last, states @ ..], &[outputs]) = (&finals[..], &collected[..]) else {
             return Err(Error::bug("a loop without its results"));
         };
-        // The loop puts outputs where their steps are.
+        // The loop returns outputs in the order of the sequence.
         let outputs = if over.backwards { cx.reverse(outputs, &[1])? } else { outputs };
         Ok(Stepped { outputs, last: *last, states: states.to_vec() })
     }
 }
 
-/// A mask of the batch, or of the first axes of a state, with axes of one element up to a rank.
+/// A mask of the batch, or of the first axes of a state, with axes of length 1 added up to a rank.
 fn of_rank(cx: &mut Builder, mask: Value, rank: usize) -> Result<Value> {
     let mut dims = cx.dims_of(mask);
     dims.resize(rank, Dim::ONE);
     cx.reshape(mask, &dims)
 }
 
-/// The bias of the inputs and, where the cell has one, of the states.
+/// The bias of the inputs and, if the cell has one, that of the states.
 fn biases(cx: &mut LowerCx<'_>, cell: &Cell, bias: Option<Value>) -> Result<Option<(Value, Option<Value>)>> {
     let Some(bias) = bias else { return Ok(None) };
     if cell.kind != (CellKind::Gru { reset_after: true }) {
@@ -121,7 +121,7 @@ fn biases(cx: &mut LowerCx<'_>, cell: &Cell, bias: Option<Value>) -> Result<Opti
 }
 
 impl Recurrence<'_> {
-    /// The states after the step, the first of which is the output. `x` is the input's part of all gates.
+    /// The states after the step; the first is the output. `x` is the input's part of all gates.
     fn run(&self, cx: &mut Builder, x: Value, states: &[Value]) -> Result<Vec<Value>> {
         match (self.cell.kind, states) {
             (CellKind::Simple, &[h]) => {
@@ -154,7 +154,7 @@ impl Recurrence<'_> {
         Ok(vec![cx.mul(o, squashed)?, c])
     }
 
-    /// The reset gate acts on `h R + b`.
+    /// The reset gate is applied to `h R + b`.
     fn gru_reset_after(&self, cx: &mut Builder, x: Value, h: Value) -> Result<Value> {
         let inner = self.recur(cx, h)?;
         let z = self.gate_of(cx, x, inner, 0)?;
@@ -167,7 +167,7 @@ impl Recurrence<'_> {
         blend(cx, z, h, candidate)
     }
 
-    /// The reset gate acts on `h`.
+    /// The reset gate is applied to `h`.
     fn gru_reset_before(&self, cx: &mut Builder, x: Value, h: Value) -> Result<Value> {
         let gates = self.block(cx, self.kernel, 0, 2)?;
         let inner = cx.matmul(h, gates)?;
@@ -221,7 +221,7 @@ fn blend(cx: &mut Builder, z: Value, h: Value, candidate: Value) -> Result<Value
     cx.add(kept, fresh)
 }
 
-/// An activation of `[batch, .., units]`.
+/// Applies an activation to `[batch, .., units]`.
 fn apply(cx: &mut Builder, activation: Activation, x: Value) -> Result<Value> {
     let last = cx.ty(x).rank().saturating_sub(1);
     match (activation, activation.function()) {

@@ -1,4 +1,4 @@
-//! How a layer runs over the steps of its sequence, whatever its cells compute.
+//! How a layer runs over the steps of its sequence, independent of its cells.
 
 use crate::call::Call;
 use crate::config::Config;
@@ -12,26 +12,26 @@ use tfjs_manifest::{Error, Result};
 
 pub use tfjs_ir::prim::recurrent::MaskedOutput;
 
-/// How a layer runs over the steps of its sequence, and what it gives of them.
+/// How a layer runs over the steps of its sequence, and what it returns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Steps {
-    /// Whether every step's output is given, not the last one only.
+    /// Whether every step's output is returned, not only the last one.
     pub return_sequences: bool,
     /// Whether the final states are outputs too.
     pub return_state: bool,
-    /// Whether the sequence is run from its end; outputs are in the order of the steps.
+    /// Whether the sequence is run from its end; outputs are in the order in which the steps run.
     pub go_backwards: bool,
     /// Whether the producer carries states from one batch to the next.
     pub stateful: bool,
-    /// Whether states that are carried win over initial states that are given, unless they are all zeros: Keras 2.
+    /// Whether carried states take precedence over initial states, unless they are all zeros: Keras 2.
     pub carried_states_win: bool,
     /// Whether time is the first axis, before the batch (Keras 2). DIFFERENCE: TensorFlow.js drops this key.
     pub time_major: bool,
-    /// What a masked step gives. Keras gives the output of the step before; TensorFlow.js the state, which differs
-    /// before the first step if there is an initial state; `zero_output_for_mask` asks for zeros.
+    /// The output of a masked step: in Keras the output of the previous step; in TensorFlow.js the state, which differs
+    /// before the first step if there is an initial state; zeros with `zero_output_for_mask`.
     pub masked_output: MaskedOutput,
-    /// Whether a call with initial states is not told of the mask that its sequence carries: Keras 3, which fills in
-    /// `mask` for calls of one tensor only. The outputs carry it all the same.
+    /// Whether a call with initial states ignores the mask of its sequence: Keras 3, which passes `mask` only in calls
+    /// of one tensor. The outputs have the mask nevertheless.
     pub states_hide_mask: bool,
 }
 
@@ -58,13 +58,13 @@ impl Steps {
         })
     }
 
-    /// The mask of the steps of a call, of `mask`, which its sequence has.
+    /// The mask that a call uses for its steps, given the mask of its sequence.
     pub(super) fn told_mask(&self, call: &Call<KerasTensor>, states: usize, mask: Option<Value>) -> Option<Value> {
         let hidden = self.states_hide_mask && states > 0 && call.kwarg("mask").is_none();
         mask.filter(|_| !hidden)
     }
 
-    /// The steps of a layer; `None` for a layer that has none.
+    /// The steps of a layer; `None` for a layer that is not recurrent.
     pub(crate) fn of(layer: &Layer) -> Option<&Self> {
         match layer {
             Layer::Recurrent(layer) => Some(&layer.steps),
@@ -73,7 +73,7 @@ impl Steps {
         }
     }
 
-    /// As [`of`](Steps::of), to be changed.
+    /// As [`of`](Steps::of), mutable.
     pub(crate) fn of_mut(layer: &mut Layer) -> Option<&mut Self> {
         match layer {
             Layer::Recurrent(layer) => Some(&mut Arc::make_mut(layer).steps),
@@ -82,7 +82,7 @@ impl Steps {
         }
     }
 
-    /// Warns of states that TensorFlow.js carries otherwise.
+    /// Warns of states that TensorFlow.js carries differently.
     pub(super) fn warn_of_states(&self, out: &Encoding<'_>) {
         if !self.stateful || out.producer().is_tfjs() {
             return;
@@ -112,7 +112,7 @@ impl Steps {
     }
 }
 
-/// The mask of a sequence, which has a value for each of its entries.
+/// The mask of a sequence, which must have a value for each of its entries.
 pub(super) fn mask_of(cx: &mut LowerCx<'_>, input: &KerasTensor) -> Result<Option<Value>> {
     let Some(mask) = input.mask else { return Ok(None) };
     let (found, expected) = (cx.dims_of(mask), cx.dims_of(input.value));
@@ -127,7 +127,7 @@ pub(super) fn mask_of(cx: &mut LowerCx<'_>, input: &KerasTensor) -> Result<Optio
     Ok(Some(mask))
 }
 
-/// Fails unless a sequence has a step.
+/// Fails unless a sequence has at least one step.
 pub(super) fn check_time(cx: &mut LowerCx<'_>, time: Dim, input: Value) -> Result<()> {
     if cx.at_least(time, Dim::ONE) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! `Cropping1D`, `2D`, `3D`: the spatial axes without their ends.
+//! `Cropping1D`, `2D`, `3D`: removes the ends of the spatial axes.
 //!
 //! Reference: <https://keras.io/api/layers/reshaping_layers/cropping2d/>.
 
@@ -13,12 +13,12 @@ use tfjs_ir::window::Pads;
 use tfjs_ir::{Dim as Length, Value};
 use tfjs_manifest::{Error, Result};
 
-/// The spatial axes without their ends. No weights.
+/// Removes the ends of the spatial axes. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cropping {
     /// The axes.
     pub spatial: Spatial,
-    /// The elements dropped before and after each.
+    /// The elements removed before and after each axis.
     pub cuts: Vec<Pads>,
 }
 
@@ -28,14 +28,14 @@ impl FromConfig for Cropping {
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         let count = count_of(class, &["Cropping1D", "Cropping2D", "Cropping3D"])?;
         let spatial = Spatial::read(count, config)?;
-        // Keras: nothing in two dimensions, one element at each end in one and three.
+        // The defaults of Keras: 0 for two dimensions, 1 for one and three.
         let default = if spatial.count == 2 { 0 } else { 1 };
         Ok(Cropping { spatial, cuts: super::borders(config, "cropping", &spatial, default)? })
     }
 }
 
 impl Cropping {
-    /// What is left of an axis.
+    /// The part of an axis that remains.
     fn left(&self, cx: &mut LowerCx<'_>, x: Value, axis: usize, cut: Pads) -> Result<Range> {
         let Pads { before, after } = cut;
         let length = cx.dims_of(x)[axis];

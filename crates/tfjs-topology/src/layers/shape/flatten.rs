@@ -1,4 +1,4 @@
-//! `Flatten`: all axes but the batch as one.
+//! `Flatten`: merges all axes except the batch.
 //!
 //! Reference: <https://keras.io/api/layers/reshaping_layers/flatten/>.
 
@@ -12,10 +12,10 @@ use crate::registry::FromConfig;
 use crate::types::TensorType;
 use tfjs_manifest::{Error, Result};
 
-/// All axes but the batch as one. No weights.
+/// Merges all axes except the batch. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Flatten {
-    /// With channels first, they are moved to the end before.
+    /// If channels are first, they are moved to the end before flattening.
     pub format: DataFormat,
 }
 

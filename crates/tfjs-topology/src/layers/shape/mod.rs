@@ -14,8 +14,8 @@ use serde_json::Value;
 use tfjs_ir::window::Pads;
 use tfjs_manifest::Result;
 
-/// Elements before and after each spatial axis: `n` for all of them, `[n, m]` for each axis both times (for the
-/// two ends, where there is one axis), or `[[a, b], [c, d]]`.
+/// Numbers of elements before and after each spatial axis, from `n` for all of them, `[n, m]` with one number for each
+/// axis (for the two ends, if there is one axis), or `[[a, b], [c, d]]`.
 pub(crate) fn borders(config: &Config<'_>, key: &str, spatial: &Spatial, default: usize) -> Result<Vec<Pads>> {
     let Some(value) = config.opt::<Value>(key)? else {
         return Ok(vec![Pads { before: default, after: default }; spatial.count]);

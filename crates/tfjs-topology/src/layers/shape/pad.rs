@@ -1,4 +1,4 @@
-//! `ZeroPadding1D`, `2D`, `3D`: zeros around the spatial axes.
+//! `ZeroPadding1D`, `2D`, `3D`: pads the spatial axes with zeros.
 //!
 //! Reference: <https://keras.io/api/layers/reshaping_layers/zero_padding2d/>.
 
@@ -13,12 +13,12 @@ use tfjs_ir::prim::layout::Padding;
 use tfjs_ir::window::Pads;
 use tfjs_manifest::{Error, Result};
 
-/// Zeros around the spatial axes. No weights.
+/// Pads the spatial axes with zeros. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ZeroPadding {
     /// The axes.
     pub spatial: Spatial,
-    /// The zeros before and after each.
+    /// The zeros before and after each axis.
     pub pads: Vec<Pads>,
 }
 
@@ -33,7 +33,7 @@ impl FromConfig for ZeroPadding {
 }
 
 impl ZeroPadding {
-    /// The zeros around an axis.
+    /// The padding of an axis.
     fn around(&self, cx: &mut LowerCx<'_>, x: Value, axis: usize, pads: Pads) -> Result<Padding> {
         let length = cx.known_dim(cx.ty(x).dims[axis]).unwrap_or(0);
         let padded = pads.before.checked_add(pads.after).and_then(|more| more.checked_add(length));

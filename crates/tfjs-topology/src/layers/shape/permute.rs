@@ -1,4 +1,4 @@
-//! `Permute`: the axes, but for the batch, in another order.
+//! `Permute`: permutes all axes except the batch.
 //!
 //! Reference: <https://keras.io/api/layers/reshaping_layers/permute/>.
 
@@ -9,10 +9,10 @@ use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use tfjs_manifest::{Error, Result};
 
-/// The axes in another order. No weights.
+/// A permutation of the axes. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Permute {
-    /// The input's axis for each axis of the output, the batch counted as 0: a permutation of `1..rank`.
+    /// The input's axis for each axis of the output; the batch is axis 0. A permutation of `1..rank`.
     pub dims: Vec<usize>,
 }
 

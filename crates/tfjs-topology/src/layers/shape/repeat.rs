@@ -1,4 +1,4 @@
-//! `RepeatVector`: a vector `n` times, as the steps of a sequence.
+//! `RepeatVector`: repeats a vector `n` times, as the steps of a sequence.
 //!
 //! Reference: <https://keras.io/api/layers/reshaping_layers/repeat_vector/>.
 
@@ -9,10 +9,10 @@ use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use tfjs_manifest::{Error, Result};
 
-/// A vector several times. No weights.
+/// Repeats a vector. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RepeatVector {
-    /// How often.
+    /// The number of repetitions.
     pub n: usize,
 }
 

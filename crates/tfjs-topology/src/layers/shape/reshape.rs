@@ -1,4 +1,4 @@
-//! `Reshape`: the same elements, of each batch entry, in another shape.
+//! `Reshape`: gives each entry of the batch another shape.
 //!
 //! Reference: <https://keras.io/api/layers/reshaping_layers/reshape/>.
 
@@ -15,7 +15,7 @@ use tfjs_manifest::{Error, Result};
 /// Another shape for each batch entry. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reshape {
-    /// The shape without the batch; one dimension may be open.
+    /// The shape without the batch; one dimension may be unspecified.
     pub target: Vec<Dim>,
 }
 
@@ -29,7 +29,7 @@ impl FromConfig for Reshape {
             .into_iter()
             .map(|dim| match dim {
                 None | Some(-1) => Ok(None),
-                Some(n) => usize::try_from(n).map(Some).map_err(|_| wrong(format!("`{n}` is no dimension"))),
+                Some(n) => usize::try_from(n).map(Some).map_err(|_| wrong(format!("`{n}` is not a dimension"))),
             })
             .collect::<Result<_>>()?;
         if target.iter().filter(|dim| dim.is_none()).count() > 1 {
@@ -40,13 +40,13 @@ impl FromConfig for Reshape {
 }
 
 impl Reshape {
-    /// The product of the dimensions that are not open.
+    /// The product of the specified dimensions.
     fn fixed(&self) -> Result<usize> {
         let fixed: Vec<Dim> = self.target.iter().copied().filter(Option::is_some).collect();
         Ok(SymShape::product(&fixed)?.unwrap_or(1))
     }
 
-    /// The dimensions of the output for an input, its batch included.
+    /// The dimensions of the output for an input, including its batch.
     fn dims(&self, cx: &mut LowerCx<'_>, x: Value) -> Result<Vec<Length>> {
         let from = cx.dims_of(x);
         let Some((&batch, rest)) = from.split_first() else {
@@ -59,7 +59,7 @@ impl Reshape {
         Ok(dims)
     }
 
-    /// The length of the open dimension, if there is one, for so many elements of each batch entry.
+    /// The length of the unspecified dimension, if there is one, for this number of elements in each batch entry.
     fn open_length(&self, cx: &mut LowerCx<'_>, x: Value, elements: Length) -> Result<Option<Length>> {
         let fixed = self.fixed()?;
         let open = match self.target.contains(&None) {
@@ -76,10 +76,10 @@ impl Reshape {
     }
 }
 
-/// `elements / by`, if that can be a whole number.
+/// `elements / by`, if that may be a whole number.
 fn divided(cx: &mut LowerCx<'_>, elements: Length, by: usize) -> Result<Option<Length>> {
     let divisor = cx.number(by);
-    // 0/0: the open dimension cannot be determined.
+    // 0/0: the unspecified dimension cannot be determined.
     if by == 0 || !cx.divisible(elements, divisor) {
         return Ok(None);
     }
@@ -98,7 +98,7 @@ impl LayerDef for Reshape {
 
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
-        // TensorFlow.js leaves an open size unknown even where it follows from the input, so it is written out.
+        // TensorFlow.js leaves an unspecified size unknown even if the input determines it, so it is written out.
         let elements = |inputs: &Vec<TensorType>| {
             inputs.first().and_then(|ty| SymShape::product(ty.shape.dims().get(1..)?).ok().flatten())
         };
@@ -138,7 +138,7 @@ mod tests {
         check_refused("Reshape", json!({"target_shape": [-1, 0]}), &["?,0"], misfit);
         let message = "`config.target_shape`: expected at most one open dimension, found [?,?]";
         check_refused("Reshape", json!({"target_shape": [-1, null]}), &[], message);
-        let message = "`config.target_shape`: `-2` is no dimension";
+        let message = "`config.target_shape`: `-2` is not a dimension";
         check_refused("Reshape", json!({"target_shape": [-2]}), &[], message);
         check_refused("Reshape", json!({}), &[], "`config`: missing `target_shape`");
     }

@@ -1,4 +1,4 @@
-//! `UpSampling1D`, `2D`, `3D`: larger spatial axes, by repeating elements or, for images, between them.
+//! `UpSampling1D`, `2D`, `3D`: enlarges spatial axes, by repeating elements or, for images, by interpolation.
 //!
 //! Reference: <https://keras.io/api/layers/reshaping_layers/up_sampling2d/>.
 
@@ -13,14 +13,14 @@ use crate::registry::FromConfig;
 use tfjs_ir::{Dim as Length, Value};
 use tfjs_manifest::{Error, Result};
 
-/// Larger spatial axes. No weights.
+/// Enlarges spatial axes. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UpSampling {
     /// The axes.
     pub spatial: Spatial,
-    /// How many times larger each becomes.
+    /// The factor by which each axis is enlarged.
     pub size: Vec<usize>,
-    /// Where new elements take their values from.
+    /// The interpolation of new elements.
     pub interpolation: Interpolation,
 }
 
@@ -49,12 +49,12 @@ impl FromConfig for UpSampling {
 }
 
 impl UpSampling {
-    /// How many times larger an axis becomes.
+    /// The factor by which an axis is enlarged.
     fn size(&self, axis: usize) -> usize {
         self.spatial.axes().position(|spatial| spatial == axis).map_or(1, |i| self.size[i])
     }
 
-    /// The length an axis will have.
+    /// The length of an enlarged axis.
     fn grown(&self, cx: &mut LowerCx<'_>, x: Value, axis: usize) -> Result<Length> {
         let (length, size) = (cx.dims_of(x)[axis], self.size(axis));
         let known = cx.known_dim(length).unwrap_or(1);
@@ -66,7 +66,7 @@ impl UpSampling {
         cx.dims().mul(length, size)
     }
 
-    /// Each element repeated along each axis.
+    /// Repeats each element along each axis.
     fn repeated(&self, cx: &mut LowerCx<'_>, x: Value, grown: &[Length]) -> Result<Value> {
         let (mut wide, mut axes) = (Vec::new(), Vec::new());
         for (axis, length) in cx.dims_of(x).into_iter().enumerate() {
@@ -80,7 +80,7 @@ impl UpSampling {
         cx.reshape(repeated, grown)
     }
 
-    /// Elements between those there are, along one axis after the other.
+    /// Interpolates along one axis after the other.
     fn between(&self, cx: &mut LowerCx<'_>, mut x: Value, grown: &[Length]) -> Result<Value> {
         for axis in self.spatial.axes() {
             x = resize(cx, x, axis, grown[axis], self.interpolation, false)?;

@@ -1,4 +1,4 @@
-//! `MelSpectrogram`: the power of sound in bands that are as wide as they sound.
+//! `MelSpectrogram`: the power of sound in bands of equal perceived width.
 //!
 //! Reference: Keras 3's `mel_spectrogram.py`, whose transform is `tf.signal.stft`. The transform is a product with cosines
 //! and sines of every frequency: a convolution whose kernel the program computes.
@@ -17,7 +17,7 @@ use tfjs_ir::window::{Padding, Window};
 use tfjs_ir::{Array, Dim, ElementType, Value};
 use tfjs_manifest::{Error, Limits, Result};
 
-/// What weighs the samples of a frame.
+/// The weights of the samples of a frame.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Weights {
     /// `a - (1 - a) cos`: 0.5 is the Hann window, 0.54 the Hamming window.
@@ -37,12 +37,12 @@ impl FromJson for Weights {
     }
 }
 
-/// Decibels.
+/// The conversion of powers to decibels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Decibels {
-    /// What is lower than the loudest by more is raised. The loudest of the whole batch counts.
+    /// The range: values more than this below the maximum of the whole batch are raised.
     pub top: f64,
-    /// What is smaller counts as this.
+    /// The smallest power; smaller ones are raised to it.
     pub least: f64,
     /// The power of 0 decibels.
     pub reference: f64,
@@ -51,19 +51,19 @@ pub struct Decibels {
 /// Bands of frequencies. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MelSpectrogram {
-    /// Samples of a transform, and the step from one to the next.
+    /// The length of a transform in samples, and the step between transforms.
     pub window: Window,
-    /// Samples of a frame, in the middle of a transform, and their weights.
+    /// The length of a frame, which is centred in a transform, and the weights of its samples.
     pub frame: (usize, Option<Weights>),
     /// The number of bands.
     pub bands: usize,
     /// The number of samples in a second.
     pub sampling_rate: f64,
-    /// The lowest and the highest frequency.
+    /// The lowest and the highest frequency of the bands.
     pub range: (f64, f64),
     /// The power to which magnitudes are raised.
     pub exponent: f64,
-    /// Whether and how powers become decibels.
+    /// How powers are converted to decibels, if they are.
     pub decibels: Option<Decibels>,
 }
 
@@ -74,7 +74,7 @@ impl FromConfig for MelSpectrogram {
         let length: usize = config.or("fft_length", 2048)?;
         let window = Window::new(length, config.or("sequence_stride", 512)?, 1, Padding::Valid);
         let at = |key: &str, e: Error| e.at_json(key).at_json("config");
-        // The cosines and sines of each frequency.
+        // The size of the cosines and sines of all frequencies.
         let table = (length as u64).saturating_mul(length as u64).saturating_add(length as u64);
         Limits::check("elements (fft_length)", table, config.cx().limits.elements).map_err(|e| at("fft_length", e))?;
         let frame = config.opt("sequence_length")?.unwrap_or(length);
@@ -123,7 +123,7 @@ impl MelSpectrogram {
         self.window.size / 2 + 1
     }
 
-    /// Sound with its ends turned around them, `[.., time]` as `[sounds, longer time, 1]`.
+    /// Reflects the ends of the sound as padding: `[.., time]` to `[sounds, longer time, 1]`.
     fn reflected(&self, cx: &mut LowerCx<'_>, sound: Value) -> Result<Value> {
         let dims = cx.dims_of(sound);
         let Some((&time, outer)) = dims.split_last().filter(|(_, outer)| !outer.is_empty()) else {
@@ -151,7 +151,7 @@ impl MelSpectrogram {
         let numbers: Vec<f64> = match weights {
             None => return Ok(None),
             Some(Weights::Listed(numbers)) => numbers.iter().copied().map(f64::from).collect(),
-            // A window of an odd length ends as it begins.
+            // A window of odd length is symmetric.
             Some(Weights::Cosine(a)) => {
                 let period = (length - length % 2).max(1) as f64;
                 let weight = |i: usize| a - (1.0 - a) * (2.0 * PI * i as f64 / period).cos();
@@ -171,7 +171,7 @@ impl MelSpectrogram {
         let sample = cx.iota(0, &[length, Dim::ONE], ElementType::I64)?;
         let frequency = cx.iota(1, &[Dim::ONE, frequencies], ElementType::I64)?;
         let turns = cx.mul(sample, frequency)?;
-        // Whole turns are left out, so that angles are small and exact.
+        // Full turns are removed, so that angles are small and exact.
         let turns = cx.binary_scalar(BinaryOp::Mod, turns, self.window.size as f64)?;
         let turns = cx.cast(turns, ElementType::F32)?;
         let angle = cx.binary_scalar(BinaryOp::Mul, turns, 2.0 * PI / self.window.size as f64)?;
@@ -185,7 +185,7 @@ impl MelSpectrogram {
         cx.insert_axis(waves, 1)
     }
 
-    /// How much of each frequency a band has, `[frequencies, bands]`: bands are triangles that overlap by half.
+    /// The weight of each frequency in each band, `[frequencies, bands]`: bands are triangles that overlap by half.
     fn triangles(&self, cx: &mut LowerCx<'_>) -> Result<Value> {
         let (frequencies, bands) = (cx.number(self.frequencies()), cx.number(self.bands));
         let step = self.sampling_rate / 2.0 / (self.frequencies() - 1).max(1) as f64;
@@ -198,14 +198,14 @@ impl MelSpectrogram {
         let band = cx.iota(1, &[Dim::ONE, bands], ElementType::F32)?;
         let lower = cx.binary_scalar(BinaryOp::Mul, band, width)?;
         let lower = cx.binary_scalar(BinaryOp::Add, lower, low)?;
-        // In widths of half a band, from its lower end.
+        // The position in the band, in units of half its width, from its lower end.
         let along = cx.sub(mel, lower)?;
         let rising = cx.binary_scalar(BinaryOp::Mul, along, 1.0 / width)?;
         let two = cx.scalar(ElementType::F32, 2.0)?;
         let falling = cx.sub(two, rising)?;
         let both = cx.binary(BinaryOp::Min, rising, falling)?;
         let both = cx.binary_scalar(BinaryOp::Max, both, 0.0)?;
-        // The mean of the sound is in no band.
+        // Frequency 0, the mean of the sound, is in no band.
         let is_mean = cx.compare_scalar(CompareOp::Eq, number, 0.0)?;
         let none = cx.scalar(ElementType::F32, 0.0)?;
         cx.select(is_mean, none, both)

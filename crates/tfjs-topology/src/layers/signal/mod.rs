@@ -1,4 +1,4 @@
-//! Layers of sound.
+//! Layers for sound.
 
 pub mod mel;
 pub mod stft;

@@ -1,6 +1,6 @@
-//! `STFTSpectrogram`: a short-time Fourier transform as two convolutions, whose kernels are in the file.
+//! `STFTSpectrogram`: a short-time Fourier transform as two convolutions, whose kernels are weights in the file.
 //!
-//! Reference: Keras 3's `stft_spectrogram.py`. Each channel is transformed by itself; `power = real^2 + imag^2`.
+//! Reference: Keras 3's `stft_spectrogram.py`. Each channel is transformed separately; `power = real^2 + imag^2`.
 
 use crate::call::Call;
 use crate::config::{Config, DataFormat, FromJson, expected};
@@ -14,14 +14,14 @@ use tfjs_ir::window::{Padding, Window};
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result, Shape};
 
-/// What is made of the transform.
+/// The result of the layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// The logarithm of [`Magnitude`](Mode::Magnitude).
     Log,
     /// The root of the power.
     Magnitude,
-    /// The power, twice that of all frequencies but the first and the last.
+    /// The power, doubled for all frequencies except the first and the last.
     Psd,
     /// The real part.
     Real,
@@ -48,22 +48,22 @@ impl FromJson for Mode {
     }
 }
 
-/// What is smaller counts as this: Keras's `epsilon`.
+/// The smallest value; smaller ones are raised to it. Keras's `epsilon`.
 const LEAST: f64 = 1e-7;
 
-/// A transform. Weights: `real_kernel` and `imag_kernel`, `[frame_length, 1, fft_length / 2 + 1]`, those that the mode
-/// needs.
+/// A short-time Fourier transform. Weights: `real_kernel` and `imag_kernel`, `[frame_length, 1, fft_length / 2 + 1]`,
+/// if the mode needs them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StftSpectrogram {
-    /// What is made of it.
+    /// The result of the layer.
     pub mode: Mode,
     /// The frames.
     pub window: Window,
     /// The number of frequencies.
     pub frequencies: usize,
-    /// Whether channels have an axis of their own.
+    /// Whether channels have a separate axis.
     pub expand_dims: bool,
-    /// Where channels, and frequencies, are.
+    /// The position of channels, and of frequencies.
     pub format: DataFormat,
 }
 
@@ -71,7 +71,7 @@ impl FromConfig for StftSpectrogram {
     const IN_TENSORFLOW_JS: &'static [&'static str] = &[];
 
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
-        // What the initial values of the kernels were, which are in the file.
+        // These keys determine the initial values of the kernels, which are in the file.
         config.inert(&["window", "periodic", "scaling"]);
         let length: usize = config.or("frame_length", 256)?;
         let step = config.opt("frame_step")?.unwrap_or(length / 2);
@@ -98,7 +98,8 @@ impl FromConfig for StftSpectrogram {
 const FREQUENCIES: usize = 3;
 
 impl StftSpectrogram {
-    /// One part of the transform of `signals`, `[batch * channels, time, 1]`, as `[batch, channels, frames, frequencies]`.
+    /// One part of the transform of `signals`, `[batch * channels, time, 1]`, as
+    /// `[batch, channels, frames, frequencies]`.
     fn part(&self, cx: &mut LowerCx<'_>, name: &str, signals: Value, outer: [Dim; 2]) -> Result<Value> {
         let shape = Shape::new([self.window.size, 1, self.frequencies])?;
         let kernel = cx.weight(WeightDecl::new(name, shape))?;
@@ -107,7 +108,7 @@ impl StftSpectrogram {
         cx.reshape(out, &[outer[0], outer[1], dims[1], dims[2]])
     }
 
-    /// The parts that the mode needs, as what it makes of them.
+    /// Computes the parts that the mode needs, and combines them.
     fn transform(&self, cx: &mut LowerCx<'_>, signals: Value, outer: [Dim; 2]) -> Result<Value> {
         let real = match self.mode {
             Mode::Imag => None,
@@ -162,7 +163,7 @@ impl LayerDef for StftSpectrogram {
         let rows = cx.dims().product(&dims[..2])?;
         let signals = cx.reshape(input, &[rows, dims[2], Dim::ONE])?;
         let out = self.transform(cx, signals, [dims[0], dims[1]])?;
-        // From batch, channels, frames, frequencies.
+        // Reorder from batch, channels, frames, frequencies.
         let out = match (self.format, self.expand_dims) {
             (DataFormat::ChannelsFirst, true) => return Ok(vec![out.into()]),
             (DataFormat::ChannelsLast, true) => return Ok(vec![cx.transpose(out, &[0, 2, 3, 1])?.into()]),

@@ -1,7 +1,7 @@
-//! `CategoryEncoding`: whole numbers to rows.
+//! `CategoryEncoding`: integers to rows.
 //!
-//! References: Keras 2's and Keras 3's `category_encoding.py`, TensorFlow.js's `category_encoding.ts`. Keras 2 fails for a
-//! number that is no index of a row; Keras 3 counts nothing for it. DIFFERENCE: TensorFlow.js fails too.
+//! References: Keras 2's and Keras 3's `category_encoding.py`, TensorFlow.js's `category_encoding.ts`. Keras 2 fails
+//! for a number that is not an index of a row; Keras 3 ignores it. DIFFERENCE: TensorFlow.js fails too.
 
 use super::rows::{OutputMode, Rows};
 use crate::call::{Arg, Call};
@@ -19,9 +19,9 @@ use tfjs_manifest::{Error, Result};
 /// Rows of numbers in `[0, num_tokens)`. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CategoryEncoding {
-    /// What becomes of the numbers.
+    /// The form of the output.
     pub rows: Rows,
-    /// Whether the call fails for a number outside of a row.
+    /// Whether a number outside the row is an error.
     pub checks: bool,
 }
 
@@ -29,11 +29,11 @@ impl FromConfig for CategoryEncoding {
     const IN_TENSORFLOW_JS: &'static [&'static str] = &["CategoryEncoding"];
 
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
-        // How equal values are stored.
+        // How equal values are stored in memory.
         config.inert(&["sparse"]);
         let known = [OutputMode::OneHot, OutputMode::MultiHot, OutputMode::Count];
         let output = OutputMode::read(config, OutputMode::MultiHot, &known)?;
-        // The name before Keras 2.7.
+        // The key before Keras 2.7.
         let (key, tokens) = match config.opt("max_tokens")? {
             Some(tokens) => ("max_tokens", tokens),
             None => ("num_tokens", config.req("num_tokens")?),
@@ -44,14 +44,14 @@ impl FromConfig for CategoryEncoding {
 }
 
 impl CategoryEncoding {
-    /// The weights of the numbers: the second argument, or that of the name.
+    /// The weights of the numbers: the second argument, or the keyword argument.
     fn weights(call: &Call<KerasTensor>) -> Option<Value> {
         let named = call.kwarg("count_weights").or_else(|| call.kwarg("countWeights"));
         let second = call.args.get(1);
         named.or(second).and_then(Arg::tensor).map(|tensor| tensor.value)
     }
 
-    /// The numbers, after they were looked up in a table that has a place for each index and no other.
+    /// The numbers, checked by a lookup in a table with exactly one entry for each valid index.
     fn checked(&self, cx: &mut LowerCx<'_>, numbers: Value) -> Result<Value> {
         if !self.checks {
             return Ok(numbers);

@@ -12,10 +12,10 @@ use tfjs_ir::prim::host::Cross;
 use tfjs_ir::{ElementType, Value};
 use tfjs_manifest::{Error, Result};
 
-/// Buckets of combinations of tokens, one from each input. No weights.
+/// Hash buckets of combinations of tokens, one from each input. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HashedCrossing {
-    /// What becomes of the numbers of the buckets.
+    /// The form of the output.
     pub rows: Rows,
 }
 
@@ -23,7 +23,7 @@ impl FromConfig for HashedCrossing {
     const IN_TENSORFLOW_JS: &'static [&'static str] = &[];
 
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
-        // How equal values are stored.
+        // How equal values are stored in memory.
         config.inert(&["sparse"]);
         let output = OutputMode::read(config, OutputMode::Int, &[OutputMode::Int, OutputMode::OneHot])?;
         Ok(HashedCrossing { rows: Rows::read(config, output, config.req("num_bins")?, "num_bins")? })

@@ -1,4 +1,4 @@
-//! `Discretization`: the number of the interval that a number is in.
+//! `Discretization`: the index of the interval that contains a number.
 //!
 //! References: Keras 2's and Keras 3's `discretization.py`, TensorFlow's `Bucketize`: a number on a boundary is in the
 //! interval above it, and NaN is in the last one.
@@ -20,7 +20,7 @@ use tfjs_manifest::{Error, Result};
 pub struct Discretization {
     /// The boundaries, in order.
     pub boundaries: Vec<f32>,
-    /// What becomes of the numbers of the intervals.
+    /// The form of the output.
     pub rows: Rows,
 }
 
@@ -28,9 +28,9 @@ impl FromConfig for Discretization {
     const IN_TENSORFLOW_JS: &'static [&'static str] = &[];
 
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
-        // How the boundaries were found, and how equal values are stored.
+        // These keys are for finding the boundaries, and for storing equal values in memory.
         config.inert(&["num_bins", "epsilon", "sparse"]);
-        // The name before Keras 2.6.
+        // The key before Keras 2.6.
         let old = config.value("bins").is_some_and(Json::is_array);
         let key = if old { "bins" } else { "bin_boundaries" };
         let boundaries: Vec<f32> = config.opt(key)?.ok_or_else(|| {
@@ -63,7 +63,7 @@ impl LayerDef for Discretization {
         let boundaries = self.boundaries.iter().copied().map(f64::from);
         let boundaries = cx.constant(Array::floats([self.boundaries.len()], boundaries)?)?;
         let boundaries = cx.cast_like(boundaries, numbers)?;
-        // Not below, so that NaN is above all of them.
+        // The negation of `<`, so that NaN is above all boundaries.
         let is_below = cx.compare(CompareOp::Lt, numbers, boundaries)?;
         let is_above = cx.unary(UnaryOp::Not, is_below)?;
         let passed = cx.cast(is_above, ElementType::I64)?;

@@ -1,4 +1,4 @@
-//! `Hashing`: tokens to buckets.
+//! `Hashing`: tokens to hash buckets.
 //!
 //! References: Keras 2's and Keras 3's `hashing.py`; TensorFlow's `to_hash_bucket_fast` and, with a salt,
 //! `to_hash_bucket_strong`, of a text or of the decimal digits of a number.
@@ -15,14 +15,14 @@ use tfjs_ir::ElementType;
 use tfjs_ir::prim::host::{self, Spread, Tokens, Unknown, Vocabulary};
 use tfjs_manifest::{Error, Result};
 
-/// Buckets of tokens. No weights.
+/// Hash buckets of tokens. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hashing {
-    /// The token that has the first bucket for itself.
+    /// The mask token, which has the first bucket to itself.
     pub mask: Option<Token>,
     /// How tokens are hashed.
     pub spread: Spread,
-    /// What becomes of the numbers of the buckets.
+    /// The form of the output.
     pub rows: Rows,
 }
 
@@ -30,7 +30,7 @@ impl FromConfig for Hashing {
     const IN_TENSORFLOW_JS: &'static [&'static str] = &[];
 
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
-        // How equal values are stored.
+        // How equal values are stored in memory.
         config.inert(&["sparse"]);
         let known = [OutputMode::Int, OutputMode::OneHot, OutputMode::MultiHot, OutputMode::Count];
         let output = OutputMode::read(config, OutputMode::Int, &known)?;

@@ -19,29 +19,29 @@ use tfjs_ir::prim::layout::Padding;
 use tfjs_ir::{Array, ElementType, Value};
 use tfjs_manifest::{Error, Result, Shape};
 
-/// A vocabulary. Weights: `Variable [depth]` of Keras 2 for [`OutputMode::TfIdf`], which is the weight of each index; none
-/// otherwise.
+/// A vocabulary. Weights: in Keras 2, `Variable [depth]` for [`OutputMode::TfIdf`], which is the weight of each index;
+/// none otherwise.
 ///
-/// Indices: the mask token's (if there is one and the output is indices), those of tokens out of the
-/// vocabulary, then the vocabulary's in order.
+/// The order of indices: the mask token's (if there is one and the output is indices), those of out-of-vocabulary
+/// tokens, then the vocabulary's in order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lookup {
-    /// The tokens that have an index of their own, without the special ones. For the inverse, every token: the mask's,
-    /// the one of unknown tokens once, the others in order; the one of unknown tokens last if there is no index for it.
+    /// The tokens with an index of their own, without the special ones. For the inverse, every token: the mask token,
+    /// the out-of-vocabulary token once, the others in order; the out-of-vocabulary token is last if it has no index.
     pub vocabulary: Arc<Vocabulary>,
-    /// The token that means nothing.
+    /// The mask token.
     pub mask_token: Option<Token>,
-    /// The first index for tokens out of the vocabulary, and how many there are.
+    /// The first index of out-of-vocabulary tokens, and the number of such indices.
     pub oov: (usize, usize),
-    /// How unknown tokens are dealt out over several indices.
+    /// How out-of-vocabulary tokens are distributed over several indices.
     pub spread: Spread,
-    /// Whether indices are turned into tokens.
+    /// Whether indices are converted to tokens.
     pub invert: bool,
     /// Whether tokens are text; numbers otherwise.
     pub text: bool,
-    /// What becomes of the indices.
+    /// The form of the output.
     pub rows: Rows,
-    /// The element type of tokens that are numbers.
+    /// The element type of numeric tokens.
     pub number: ElementType,
     /// The weight of each index for [`OutputMode::TfIdf`].
     pub idf: Idf,
@@ -50,28 +50,28 @@ pub struct Lookup {
 /// The weights of indices.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Idf {
-    /// Every index counts the same.
+    /// All indices have the same weight.
     #[default]
     None,
-    /// A weight of the layer. Keras 2 gives it no name of its own.
+    /// A weight of the layer, without a name of its own in Keras 2.
     Variable,
-    /// The configuration has them.
+    /// Weights in the configuration.
     Given {
-        /// Those that are given; they come after the indices that are not.
+        /// The weights in the configuration, which are those of the last indices.
         given: Vec<f32>,
-        /// How many indices come before, which weigh the average of the others.
+        /// The number of indices before them, whose weight is the average of the others.
         before: usize,
     },
 }
 
 impl Idf {
-    /// What the configuration says beside the weight is the same.
+    /// The weights are a weight of the layer; the copy in the configuration is ignored.
     fn variable(config: &Config<'_>) -> Self {
         config.inert(&["idf_weights"]);
         Idf::Variable
     }
 
-    /// Writes a layer so that its weight is read again.
+    /// Writes the layer so that its weight is found when it is read.
     pub(super) fn encode(&self, out: &mut Encoding<'_>) {
         if *self == Idf::Variable {
             out.remove("idf_weights");
@@ -94,7 +94,7 @@ impl FromConfig for Lookup {
     }
 }
 
-/// The weights of the vocabulary, behind those of `before` special tokens.
+/// Reads the weights of the vocabulary, which follow those of `before` special tokens.
 fn read_idf(config: &Config<'_>, listed: usize, before: usize) -> Result<Idf> {
     let given: Vec<f32> = config.opt("idf_weights")?.ok_or_else(|| {
         Error::unsupported(
@@ -111,9 +111,9 @@ fn read_idf(config: &Config<'_>, listed: usize, before: usize) -> Result<Idf> {
 }
 
 impl Lookup {
-    /// Reads the vocabulary and what all layers with one share.
+    /// Reads the vocabulary and the keys that all layers with one share.
     pub(super) fn read(config: &Config<'_>, special: Special, output: OutputMode, invert: bool) -> Result<Self> {
-        // What the vocabulary's size already says, and how equal values are stored.
+        // The size of the vocabulary is known from its tokens; `sparse` is about storage in memory.
         config.inert(&["vocabulary_size", "vocab_size", "sparse", "has_static_table", "has_input_vocabulary"]);
         let Special { text, mask_token, oov_token, num_oov, spread } = special;
         let encoding = config.or("encoding", "utf-8".to_string())?;
@@ -129,10 +129,10 @@ impl Lookup {
         let listed = read_vocabulary(config, text)?;
 
         let oov_start = usize::from(mask_token.is_some() && output == OutputMode::Int);
-        // `num_oov` is any number at all: it is counted, never listed.
+        // `num_oov` may be any number; it is only counted, and no list has that length.
         let too_many = || Error::limit(format!("`num_oov_indices` {num_oov} is too large")).at_json("config");
         let first = oov_start.checked_add(num_oov).ok_or_else(too_many)?;
-        // A vocabulary may be given with the special tokens in front.
+        // A vocabulary may include the special tokens at its start.
         let given = first > 0
             && listed.split_at_checked(first).is_some_and(|(front, _)| {
                 let (mask, oov) = front.split_at(oov_start);
@@ -153,7 +153,7 @@ impl Lookup {
         let idf = match output {
             OutputMode::TfIdf => match config.producer().family {
                 Family::Keras2 => Idf::variable(config),
-                // Keras 2's, written for TensorFlow.js.
+                // A layer of Keras 2, written for TensorFlow.js.
                 Family::TensorFlowJs if config.value("idf_weights").is_none() => Idf::variable(config),
                 _ => read_idf(config, weighted, first - front)?,
             },
@@ -163,7 +163,7 @@ impl Lookup {
             }
         };
         let rows = Rows::read(config, output, depth, "vocabulary")?;
-        // Keras 3 drops the type that it was told.
+        // Keras 3 drops the configured type.
         let usual = if output == OutputMode::Int { ElementType::I64 } else { ElementType::F32 };
         let element = if config.producer().is_keras3() { usual } else { rows.element };
         let is_short = config.or("vocabulary_dtype", String::new())? == "int32";
@@ -194,7 +194,7 @@ impl Lookup {
         if self.text { ValueType::String } else { ValueType::Int64 }
     }
 
-    /// The input, which has the type of tokens or, for the inverse, of indices.
+    /// The input, cast to the type of tokens or, for the inverse, of indices.
     fn input(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Value> {
         let input = cx.single(call)?.value;
         let expects_text = self.text && !self.invert;
@@ -205,11 +205,11 @@ impl Lookup {
         if expects_text { Ok(input) } else { cx.cast(input, ElementType::I64) }
     }
 
-    /// The token of every index: the one of unknown tokens where there is no other.
+    /// The token of every index; the out-of-vocabulary token if there is no other.
     fn tokens(&self, cx: &mut LowerCx<'_>, mut indices: Value) -> Result<Value> {
         let (oov, count) = self.oov;
         if count > 1 {
-            // All indices of unknown tokens become one, and those of the vocabulary follow it.
+            // All indices of out-of-vocabulary tokens become one, and those of the vocabulary follow it.
             let moved = cx.binary_scalar(BinaryOp::Sub, indices, (count - 1) as f64)?;
             let kept = cx.binary_scalar(BinaryOp::Min, indices, oov as f64)?;
             indices = cx.binary(BinaryOp::Max, moved, kept)?;
@@ -220,12 +220,12 @@ impl Lookup {
         if self.text { Ok(tokens) } else { cx.cast(tokens, self.number) }
     }
 
-    /// What becomes of tokens: their indices, or rows with something at these.
+    /// The output for tokens: their indices, or rows with entries at these indices.
     pub(super) fn of(&self, cx: &mut LowerCx<'_>, tokens: Value) -> Result<Value> {
         let (first, count) = self.oov;
-        // A single index needs no hash.
+        // With a single index no hash is needed.
         let spread = if count > 1 { self.spread } else { Spread::Modulo };
-        // The index of the mask token is that of no row.
+        // In rows, the index of the mask token is outside every row.
         let lookup = host::Lookup {
             vocabulary: self.vocabulary.clone(),
             unknown: if count == 0 { Unknown::Error } else { Unknown::Index { first, count, spread } },
@@ -247,7 +247,7 @@ impl Lookup {
         cx.mul(rows, weights)
     }
 
-    /// The weight of every index, `[depth]`; that of indices without a token is 0.
+    /// The weight of every index, `[depth]`; 0 for indices without a token.
     fn weights(&self, cx: &mut LowerCx<'_>, given: &[f32], before: usize) -> Result<Value> {
         let average = given.iter().sum::<f32>() / given.len().max(1) as f32;
         let weights = Array::floats([given.len()], given.iter().copied().map(f64::from))?;
@@ -294,7 +294,7 @@ mod tests {
         }
     }
 
-    /// The tokens of all indices.
+    /// Checks the tokens of all indices.
     #[track_caller]
     fn check(mut config: Json, tokens: &[&str]) {
         config["invert"] = json!(config["output_mode"].is_null());

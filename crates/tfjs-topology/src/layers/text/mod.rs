@@ -1,4 +1,4 @@
-//! Layers that take or give text, and those that make numbers of categories.
+//! Layers with text inputs or outputs, and layers that encode categories as numbers.
 
 pub mod category;
 pub mod crossing;

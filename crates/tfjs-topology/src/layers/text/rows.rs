@@ -1,5 +1,5 @@
-//! What becomes of the indices of categories: they stay as they are, or each example becomes a row with something at
-//! its indices. All layers of categories share it.
+//! The output of layers that encode categories: the indices, or for each example a row with entries at its indices.
+//! All of these layers share it.
 //!
 //! Reference: `encode_categorical_inputs` in Keras 2's `preprocessing_utils.py`, Keras 3's `numerical_utils.py` and
 //! TensorFlow.js's `preprocessing_utils.ts`.
@@ -13,18 +13,18 @@ use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp};
 use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Limits, Result};
 
-/// What is made of the indices.
+/// The form of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutputMode {
     /// The indices themselves.
     Int,
-    /// A row of zeros with a one for each index.
+    /// A row of zeros with a 1 for each index.
     OneHot,
-    /// A row for the whole last axis, with a one where an index occurs.
+    /// One row for the whole last axis, with a 1 at each index that occurs.
     MultiHot,
-    /// A row for the whole last axis that counts the indices.
+    /// One row for the whole last axis, with the number of occurrences of each index.
     Count,
-    /// [`Count`](OutputMode::Count), weighted.
+    /// [`Count`](OutputMode::Count), multiplied by a weight for each index.
     TfIdf,
 }
 
@@ -42,7 +42,7 @@ impl FromJson for OutputMode {
 }
 
 impl OutputMode {
-    /// The mode of a layer that has these.
+    /// Reads the output mode of a layer that supports `known`.
     ///
     /// # Errors
     /// Another mode, at its key.
@@ -66,26 +66,26 @@ impl OutputMode {
     }
 }
 
-/// What becomes of indices.
+/// The form of the output, its length and its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rows {
-    /// What is made of them.
+    /// The form.
     pub output: OutputMode,
     /// The length of a row.
     pub depth: usize,
     /// The element type of the result.
     pub element: ElementType,
-    /// Whether inputs of more than two axes are counted along the first one after the batch, as Keras 3 does.
-    /// Keras 2 refuses them.
+    /// Whether inputs of rank 3 or more are counted along the first axis after the batch, as in Keras 3.
+    /// Keras 2 rejects them.
     pub any_rank: bool,
 }
 
 impl Rows {
-    /// Rows of the element type that the configuration says: integers for indices, floating point for rows.
+    /// Reads the element type; by default integers for indices, floating point for rows.
     ///
     /// # Errors
     /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for a row with more elements than a value may have, and
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for one without any; at `key`, which says the length.
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for an empty one; at `key`, which contains the length.
     pub fn read(config: &Config<'_>, output: OutputMode, depth: usize, key: &str) -> Result<Self> {
         if depth == 0 {
             return Err(Error::malformed("expected at least 1, found 0").at_json(key).at_json("config"));
@@ -106,10 +106,10 @@ impl Rows {
         })
     }
 
-    /// What becomes of indices; those outside of a row count nothing. Each index counts its weight, or 1.
+    /// The output for indices; those outside the row are ignored. Each index adds its weight, or 1.
     ///
     /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for indices with too few or too many axes.
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for indices of an unsupported rank.
     pub fn of(&self, cx: &mut LowerCx<'_>, indices: Value, weights: Option<Value>) -> Result<Value> {
         let rows = match self.output {
             OutputMode::Int => indices,
@@ -135,9 +135,10 @@ impl Rows {
         cx.one_hot(indices, depth, self.element)
     }
 
-    /// How often each index occurs along the last axis; along the first one after the batch, if there are more than two.
+    /// The number of occurrences of each index along the last axis, or from rank 3 on along the first axis after the
+    /// batch.
     ///
-    /// The rows stand one after the other while they are counted, so that the memory is that of the result.
+    /// The rows are concatenated while they are counted, so that no more memory than that of the result is needed.
     fn counts(&self, cx: &mut LowerCx<'_>, indices: Value, weights: Option<Value>) -> Result<Value> {
         let rank = cx.ty(indices).rank();
         let counted = match rank {
@@ -149,7 +150,7 @@ impl Rows {
                 return Err(Error::malformed(message));
             }
         };
-        // The counted axis becomes the last.
+        // Move the counted axis to the end.
         let order: Vec<usize> = (0..rank).filter(|&axis| axis != counted).chain([counted]).collect();
         let indices = cx.transpose(indices, &order)?;
         let indices = cx.cast(indices, ElementType::I64)?;
@@ -186,7 +187,7 @@ impl Rows {
     }
 }
 
-/// The type that the configuration names, by itself or in a policy.
+/// The `dtype` in the configuration, which may be part of a policy.
 pub(super) fn dtype(config: &Config<'_>) -> Option<ValueType> {
     let dtype = config.value("dtype")?;
     let name = dtype.as_str().or_else(|| dtype.get("config")?.get("name")?.as_str())?;

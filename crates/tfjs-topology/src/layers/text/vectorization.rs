@@ -1,7 +1,7 @@
 //! `TextVectorization`: texts to the indices of their tokens, or to rows that count them.
 //!
-//! References: Keras 2's and Keras 3's `text_vectorization.py`. It splits in [`tfjs_ir::tokens`], and looks tokens up as a
-//! `StringLookup` with the mask token `""` does: rows of tokens are filled up with it, and its index is 0.
+//! References: Keras 2's and Keras 3's `text_vectorization.py`. Texts are split by [`tfjs_ir::tokens`]. Tokens are
+//! looked up as in a `StringLookup` with the mask token `""`: rows are padded with it, and its index is 0.
 
 use super::lookup::Lookup;
 use super::rows::OutputMode;
@@ -22,13 +22,13 @@ use tfjs_manifest::{Error, Result};
 /// A tokenizer and a vocabulary. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TextVectorization {
-    /// How a text becomes tokens.
+    /// How a text is tokenized.
     pub tokenizer: Tokenizer,
-    /// What becomes of tokens.
+    /// How tokens are encoded.
     pub lookup: Lookup,
 }
 
-/// What a key says that may be null, which is another thing than its absence.
+/// The value of a key for which null and an absent key differ.
 enum Word<'a> {
     Absent,
     Null,
@@ -45,7 +45,7 @@ impl<'a> Word<'a> {
         }
     }
 
-    /// What is done by a function that the file only names.
+    /// An error for a function that the file refers to by name only.
     fn own(key: &str, found: &str) -> Error {
         Error::unsupported(format!("`{key}` is {found}, which is not in the file")).at_json(key).at_json("config")
     }

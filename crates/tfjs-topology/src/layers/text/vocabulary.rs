@@ -1,4 +1,4 @@
-//! The vocabulary of a lookup as a configuration has it: its tokens, the special ones, and how unknown ones are dealt out.
+//! The vocabulary of a lookup in a configuration: its tokens, the special ones, and the treatment of unknown ones.
 
 use crate::config::{Config, FromJson, expected};
 use serde_json::Value as Json;
@@ -10,14 +10,14 @@ use tfjs_manifest::{Error, Limits, Result};
 /// A token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Token {
-    /// Of a `StringLookup`.
+    /// A token of a `StringLookup`.
     Text(String),
-    /// Of an `IntegerLookup`.
+    /// A token of an `IntegerLookup`.
     Number(i64),
 }
 
 impl Token {
-    /// The token as text, if it is.
+    /// The token, if it is text.
     pub fn text(self) -> Option<String> {
         match self {
             Token::Text(text) => Some(text),
@@ -25,7 +25,7 @@ impl Token {
         }
     }
 
-    /// The token as a number, if it is.
+    /// The token, if it is a number.
     pub fn number(self) -> Option<i64> {
         match self {
             Token::Text(_) => None,
@@ -33,7 +33,7 @@ impl Token {
         }
     }
 
-    /// The token as messages show it.
+    /// The token as shown in messages.
     pub(super) fn shown(&self) -> String {
         match self {
             Token::Text(text) => text.clone(),
@@ -51,18 +51,18 @@ impl FromJson for Token {
     }
 }
 
-/// The special tokens of a lookup, and what becomes of unknown ones.
+/// The special tokens of a lookup, and the treatment of unknown ones.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Special {
     /// Whether tokens are text; numbers otherwise.
     pub(super) text: bool,
-    /// The token that means nothing.
+    /// The mask token.
     pub(super) mask_token: Option<Token>,
-    /// The token that stands for unknown ones.
+    /// The out-of-vocabulary token.
     pub(super) oov_token: Token,
-    /// How many indices unknown tokens have.
+    /// The number of indices for unknown tokens.
     pub(super) num_oov: usize,
-    /// How they are dealt out over several.
+    /// How unknown tokens are distributed over several indices.
     pub(super) spread: Spread,
 }
 
@@ -75,7 +75,7 @@ impl Special {
         let num_oov: usize = config.or("num_oov_indices", 1)?;
         check_buckets(num_oov, config)?;
         let hashed = match config.or("oov_method", "floormod".to_string())?.as_str() {
-            // Text is hashed whatever the method.
+            // Text is hashed with either method.
             "floormod" => text,
             "farmhash" => true,
             other => {
@@ -89,7 +89,7 @@ impl Special {
     }
 }
 
-/// The hash with a key that `salt` asks for: two numbers, or one that is both.
+/// The keyed hash for `salt`: two numbers, or one that is used twice.
 pub(super) fn salt(config: &Config<'_>) -> Result<Option<Spread>> {
     let Some(value) = config.value("salt") else { return Ok(None) };
     let numbers = if value.is_array() { Vec::from_json(value) } else { i64::from_json(value).map(|n| vec![n]) };
@@ -100,18 +100,18 @@ pub(super) fn salt(config: &Config<'_>) -> Result<Option<Spread>> {
     }
 }
 
-/// Limits `num_oov_indices`: the layers that read the indices need a weight for each of them.
+/// Limits `num_oov_indices`, because the layers that read the indices need a weight for each of them.
 fn check_buckets(num_oov: usize, config: &Config<'_>) -> Result<()> {
     const MANY: usize = 1 << 20;
     Limits::check("elements (num_oov_indices)", num_oov as u64, config.cx().limits.elements)
         .map_err(|e| e.at_json("config.num_oov_indices"))?;
     if num_oov > MANY {
-        config.cx().warn(format!("`num_oov_indices` is {num_oov}: unknown tokens are spread over so many indices"));
+        config.cx().warn(format!("`num_oov_indices` is {num_oov}: unknown tokens are spread over that many indices"));
     }
     Ok(())
 }
 
-/// The tokens that the configuration lists, all of one kind.
+/// Reads the tokens in the configuration, which must be of one kind.
 pub(super) fn read_vocabulary(config: &Config<'_>, text: bool) -> Result<Vec<Token>> {
     if config.value("vocabulary").is_some_and(Json::is_string) {
         let message = "the vocabulary is in a file, which is not supported; write its tokens as a list instead";
@@ -154,7 +154,7 @@ pub(super) fn check_unique(tokens: &[Token]) -> Result<()> {
     }
 }
 
-/// Tokens of one kind.
+/// Converts tokens of one kind.
 pub(super) fn tokens_of(tokens: impl IntoIterator<Item = Token>, text: bool) -> Tokens {
     let tokens = tokens.into_iter();
     match text {

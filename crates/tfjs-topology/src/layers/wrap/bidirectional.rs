@@ -17,38 +17,38 @@ use serde_json::Value;
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_manifest::{Error, Result};
 
-/// A recurrent layer run forwards and, with weights of its own, backwards. Weights: those of the forward
+/// A recurrent layer that runs forwards and, with separate weights, backwards. Weights: those of the forward
 /// layer, then those of the backward one.
 ///
-/// Outputs: the merged output, or both if nothing merges them, then the forward layer's states and the
-/// backward layer's. Sequences of the backward layer are put into the order of time before they are merged.
-/// The first half of initial states is the forward layer's.
+/// Outputs: the merged output, or both if they are not merged, then the states of the forward and of the backward
+/// layer. Sequences of the backward layer are reversed before they are merged. The first half of initial states is for
+/// the forward layer.
 #[derive(Clone, Debug)]
 pub struct Bidirectional {
-    /// Runs from the first step.
+    /// The layer that runs from the first step.
     pub forward: LayerEntry,
-    /// Runs from the last step.
+    /// The layer that runs from the last step.
     pub backward: LayerEntry,
-    /// How the outputs become one.
+    /// How the outputs are merged.
     pub merge: Merge,
-    /// Whether both give every step's output.
+    /// Whether both return every step's output.
     pub return_sequences: bool,
     /// The axis of time in the layers' sequences.
     pub time_axis: usize,
 }
 
-/// How the two outputs become one.
+/// How the two outputs are merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Merge {
-    /// One after the other along the last axis.
+    /// They are concatenated along the last axis.
     Concat,
     /// Their sum.
     Sum,
     /// Their product.
     Mul,
-    /// Half their sum.
+    /// Their mean.
     Average,
-    /// They stay two outputs.
+    /// They stay separate outputs.
     Apart,
 }
 
@@ -72,9 +72,9 @@ impl FromConfig for Bidirectional {
             return Err(Error::unsupported("`num_constants` above 0 is not supported").at_json("config"));
         }
         let mut forward = read_direction(config, "layer")?.ok_or_else(|| missing("layer").at_json("config"))?;
-        // DIFFERENCE: TensorFlow.js drops this key and turns `layer` around.
+        // DIFFERENCE: TensorFlow.js ignores this key and reverses `layer`.
         let given = read_direction(config, "backward_layer")?;
-        // Keras 3 keeps the name of a backward layer of the user's own; what it derived itself has the prefix.
+        // Keras 3 keeps the name of an explicit backward layer; a derived one has the prefix.
         let backward_prefix = if given.is_some() && config.producer().is_keras3() { "" } else { "backward_" };
         let mut backward = match given {
             Some(backward) => backward,
@@ -95,7 +95,7 @@ impl FromConfig for Bidirectional {
         Ok(Bidirectional {
             forward,
             backward,
-            // An absent mode is the default, a null is none.
+            // An absent mode means the default, null means no merge.
             merge: match config.map().get("merge_mode").or_else(|| config.map().get("mergeMode")) {
                 Some(Value::Null) => Merge::Apart,
                 _ => config.or("merge_mode", Merge::Concat)?,
@@ -106,7 +106,7 @@ impl FromConfig for Bidirectional {
     }
 }
 
-/// The layer at a key: a recurrent one, or one of the caller's own.
+/// The layer at a key: a recurrent one, or a custom one.
 fn read_direction(config: &Config<'_>, key: &str) -> Result<Option<LayerEntry>> {
     let Some(entry) = read_held(config, key)? else { return Ok(None) };
     match &entry.body {
@@ -119,7 +119,7 @@ fn read_direction(config: &Config<'_>, key: &str) -> Result<Option<LayerEntry>> 
     }
 }
 
-/// What the wrapper needs to know of a direction.
+/// The properties of a direction that the wrapper needs.
 #[derive(Clone, Copy)]
 struct Returned {
     return_sequences: bool,
@@ -128,7 +128,7 @@ struct Returned {
 }
 
 impl Returned {
-    /// Of a layer of the caller's own the configuration says it, by Keras's keys.
+    /// Reads the properties; those of a custom layer from its configuration, by Keras's keys.
     fn of(entry: &LayerEntry) -> Self {
         if let LayerBody::Layer(layer) = &entry.body
             && let Some(&Steps { return_sequences, return_state, time_major, .. }) = Steps::of(layer)
@@ -147,7 +147,7 @@ impl Returned {
     }
 }
 
-/// A layer with steps as it runs in the other direction.
+/// A recurrent layer, running in the other direction.
 fn in_other_direction(layer: &Layer) -> Option<Layer> {
     let mut layer = layer.clone();
     let steps = Steps::of_mut(&mut layer)?;
@@ -155,7 +155,7 @@ fn in_other_direction(layer: &Layer) -> Option<Layer> {
     Some(layer)
 }
 
-/// The layer as it runs in the other direction.
+/// The layer, running in the other direction.
 fn turned(entry: &LayerEntry) -> Result<LayerEntry> {
     let layer = match &entry.body {
         LayerBody::Layer(Layer::Custom(def)) => def.turned().map(Layer::Custom),
@@ -171,13 +171,13 @@ fn turned(entry: &LayerEntry) -> Result<LayerEntry> {
     Ok(LayerEntry { body: LayerBody::Layer(layer), ..entry.clone() })
 }
 
-/// The layer as the wrapper changes it: a name with a prefix, and zeros for masked steps of a sequence.
+/// Changes the layer as the wrapper does: adds a prefix to its name, and sets zeros for masked steps of a sequence.
 fn prepare(entry: &mut LayerEntry, prefix: &str, producer: &Producer) {
-    // Keras 3 writes the name with its prefix, the others without.
+    // Keras 3 writes the name with its prefix, the others without it.
     let bare = if producer.is_keras3() { bare_name(&entry.name, prefix) } else { &entry.name };
     entry.name = format!("{prefix}{bare}");
     let LayerBody::Layer(layer) = &mut entry.body else { return };
-    // Keras 2's convolutional layers do not know what the wrapper asks for.
+    // Convolutional layers of Keras 2 do not have this option.
     if producer.is_tfjs() || (matches!(layer, Layer::ConvLstm(_)) && !producer.is_keras3()) {
         return;
     }
@@ -226,7 +226,7 @@ impl Bidirectional {
 }
 
 impl Bidirectional {
-    /// One output of the two directions, or both.
+    /// Merges the outputs of the two directions, or returns both.
     fn merge(&self, cx: &mut LowerCx<'_>, a: tfjs_ir::Value, b: tfjs_ir::Value) -> Result<Vec<tfjs_ir::Value>> {
         Ok(vec![match self.merge {
             Merge::Apart => return Ok(vec![a, b]),
@@ -262,7 +262,7 @@ impl LayerDef for Bidirectional {
                 let message = format!("expected sequences from the inner layer, found shape {shape}");
                 return Err(Error::malformed(message));
             }
-            // The backward layer's outputs are in the order of its steps.
+            // The backward layer's outputs are in the order in which its steps run.
             b = cx.reverse(b, &[self.time_axis])?;
         }
         let merged = self.merge(cx, a.value, b)?;
@@ -272,7 +272,7 @@ impl LayerDef for Bidirectional {
 
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
-        // Above 0 it is refused.
+        // A number above 0 has been rejected.
         out.remove("num_constants");
         if built_in_name(&self.forward.class_name) == "RNN" {
             out.warn("TensorFlow.js cannot make a `Bidirectional` of an `RNN` over cells");
@@ -289,7 +289,7 @@ impl LayerDef for Bidirectional {
 }
 
 impl Bidirectional {
-    /// Whether the backward layer is the forward one turned around, but for its weights.
+    /// Whether the backward layer is the reversed forward layer, apart from its weights.
     fn is_mirror(&self) -> bool {
         let (LayerBody::Layer(forward), LayerBody::Layer(backward)) = (&self.forward.body, &self.backward.body) else {
             return false;
@@ -308,16 +308,16 @@ fn encode_direction(entry: &LayerEntry, prefix: &str, target: Target, out: &Enco
     };
     out.part(&entry.class_name, &entry.config, |part| {
         if !layer.is_in_tensorflow_js(built_in_name(&entry.class_name)) {
-            part.warn("TensorFlow.js knows no layer of this class");
+            part.warn("TensorFlow.js has no layer of this class");
         }
-        // Keras sets it in here by itself; it matters where there are masks, and these have a warning of their own.
+        // Keras sets this key itself. It matters only if there are masks, and those have a warning of their own.
         part.remove("zero_output_for_mask");
         match layer {
             Layer::Recurrent(layer) => layer.encode_steps(target, part)?,
             Layer::ConvLstm(layer) => layer.encode_steps(target, part)?,
             _ => return Err(Error::bug("a direction without steps")),
         }
-        // Keras 3 writes the name with the direction, TensorFlow.js puts it before the name.
+        // Keras 3 includes the direction in the name; TensorFlow.js adds it.
         if let Some(name) = part.get("name").and_then(Value::as_str).filter(|_| part.producer().is_keras3()) {
             part.set("name", bare_name(name, prefix).to_string());
         }
@@ -531,7 +531,7 @@ mod tests {
         check_encoded(Family::Keras2, &sequence, "Bidirectional", &config, &json!({}), &[warning]);
         let config = wrapped("CuDNNLSTM", json!({"name": "c", "units": 2}), json!({}));
         let found = encoded(Family::Keras2, &after_input(&sequence, "Bidirectional", &config)).warnings;
-        assert_eq!(found, ["layer `l` (CuDNNLSTM): TensorFlow.js knows no layer of this class"]);
+        assert_eq!(found, ["layer `l` (CuDNNLSTM): TensorFlow.js has no layer of this class"]);
     }
 
     #[test]
@@ -544,7 +544,7 @@ mod tests {
         check_refused("Bidirectional", wrapped("GRU", json!({"units": 2}), given), &["?,?,3"], message);
     }
 
-    /// Gives back its input; has another direction if it says so.
+    /// Returns its input; can be reversed if `turns`.
     #[derive(Debug)]
     struct Walk {
         turns: bool,

@@ -1,4 +1,4 @@
-//! Layers around a layer or a model.
+//! Layers that wrap a layer or a model.
 
 pub mod bidirectional;
 pub mod time_distributed;

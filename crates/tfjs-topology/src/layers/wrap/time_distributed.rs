@@ -16,17 +16,17 @@ use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
 
-/// A layer or model applied to every time step: `[batch, time, ..]` is `[batch * time, ..]` to it. Weights:
-/// those of the inner layer.
+/// A layer or model applied to every time step: it is called with `[batch * time, ..]` instead of `[batch, time, ..]`.
+/// Weights: those of the inner layer.
 #[derive(Clone, Debug)]
 pub struct TimeDistributed {
     /// The layer or model.
     pub inner: LayerEntry,
-    /// Whether the output has the mask the inner layer computes, if it computes one: Keras 2. Otherwise it
+    /// Whether the output has the mask of the inner layer's output, if there is one: Keras 2. Otherwise it
     /// has the input's.
     pub inner_mask: bool,
-    /// Whether time is folded into an open batch whatever the inner layer computes: Keras 2. Otherwise the layer is
-    /// called for one step after the other.
+    /// Whether time is folded into an unknown batch even if the inner layer mixes the entries of a batch: Keras 2.
+    /// Otherwise the layer is called step by step.
     pub folds_open_batch: bool,
 }
 
@@ -41,7 +41,7 @@ impl FromConfig for TimeDistributed {
 }
 
 impl TimeDistributed {
-    /// `[batch, time]` of the first input.
+    /// The dimensions `[batch, time]` of the first input.
     fn steps(&self, cx: &LowerCx<'_>, call: &Call<KerasTensor>) -> Result<[Dim; 2]> {
         let mut steps = None;
         for input in call.inputs() {
@@ -54,7 +54,7 @@ impl TimeDistributed {
         steps.ok_or_else(|| Error::malformed("expected an input, found none"))
     }
 
-    /// Fails where folding time into the batch is not what the producer computes.
+    /// Fails if folding time into the batch would differ from what the producer computes.
     fn check_folding(&self, cx: &LowerCx<'_>, batch: Dim, pointwise: bool) -> Result<()> {
         if pointwise || (self.folds_open_batch && cx.known_dim(batch).is_none()) {
             return Ok(());
@@ -65,7 +65,7 @@ impl TimeDistributed {
         )))
     }
 
-    /// An output of the inner layer with its steps as an axis of their own. `mask` is the input's.
+    /// Splits the time axis of an output of the inner layer from the batch. `mask` is the input's.
     fn unfold(
         &self,
         cx: &mut LowerCx<'_>,
@@ -110,7 +110,7 @@ fn one_step(ty: &TensorType) -> TensorType {
     ty.with_shape(dims)
 }
 
-/// Which steps a mask leaves anything of.
+/// The steps that a mask does not mask completely.
 fn of_steps(cx: &mut LowerCx<'_>, mask: Value) -> Result<Value> {
     let inside: Vec<usize> = (2..cx.ty(mask).rank()).collect();
     cx.reduce(ReduceOp::Any, mask, &inside, false)
@@ -123,7 +123,7 @@ impl LayerDef for TimeDistributed {
         let mask = inputs.first().and_then(|input| input.mask);
         let mut folded = Vec::with_capacity(inputs.len());
         for input in inputs {
-            // A mask that says which steps count says nothing inside of a step.
+            // A mask of whole steps does not apply inside a step.
             let mask = input.mask.filter(|&mask| cx.ty(mask).rank() > 2);
             let mask = mask.map(|mask| fold(cx, mask)).transpose()?;
             folded.push(KerasTensor::from(fold(cx, input.value)?).with_mask(mask));
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_mixes_the_entries_of_a_batch_is_refused() {
+    fn layers_that_mix_the_entries_of_a_batch_are_refused() {
         let rnn = json!({"layer": {"class_name": "LSTM", "config": {"name": "l", "units": 4, "stateful": true}}});
         let message =
             "the layer inside of `TimeDistributed` mixes the entries of a batch (`l`), which is not supported";
@@ -277,7 +277,7 @@ mod tests {
         let wrapped =
             |class: &str, config: serde_json::Value| json!({"layer": {"class_name": class, "config": config}});
         let images = json!([null, 5, 4, 3]);
-        // [4, 3] is what it flattens at each step: known, and of rank 3 with the batch.
+        // The input that is flattened at each step is [4, 3], which is known, and of rank 3 with the batch.
         let flatten = wrapped("Flatten", json!({"name": "f"}));
         check_encoded(Family::Keras2, &images, "TimeDistributed", &flatten, &flatten, &[]);
         let reshape = wrapped("Reshape", json!({"name": "r", "target_shape": [-1, 6]}));
@@ -285,7 +285,7 @@ mod tests {
         check_encoded(Family::Keras2, &images, "TimeDistributed", &reshape, &expect, &[]);
         let norm = wrapped("UnitNormalization", json!({"name": "u"}));
         let found = encoded(Family::Keras3, &after_input(&images, "TimeDistributed", &norm)).warnings;
-        assert_eq!(found, ["layer `l/u` (UnitNormalization): TensorFlow.js knows no layer of this class"]);
+        assert_eq!(found, ["layer `l/u` (UnitNormalization): TensorFlow.js has no layer of this class"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `Wrapper`: holds a layer. By itself, as Keras 2 has it, it gives back its inputs.
+//! `Wrapper`: holds a layer. The class itself, which exists in Keras 2, returns its inputs.
 //!
 //! Reference: Keras 2's `keras/src/layers/rnn/base_wrapper.py`.
 
@@ -12,10 +12,10 @@ use crate::parse::entry::read_held;
 use crate::registry::FromConfig;
 use tfjs_manifest::{Error, Result};
 
-/// A layer that holds another one and gives back its inputs. Weights: those of the inner layer.
+/// A layer that holds another one and returns its inputs. Weights: those of the inner layer.
 #[derive(Clone, Debug)]
 pub struct Wrapper {
-    /// The layer that is held and not called.
+    /// The inner layer, which is not called.
     pub inner: LayerEntry,
 }
 
@@ -37,7 +37,7 @@ impl LayerDef for Wrapper {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let inputs: Vec<KerasTensor> = call.inputs().into_iter().map(|tensor| tensor.clone().with_mask(None)).collect();
         let scope = Scope { name: self.inner.name.clone(), attr: "layer".to_string(), kind: ScopeKind::Wrapped };
-        // For its weights: nobody reads what it computes.
+        // Only for its weights; the result is not used.
         cx.lower_inner(&self.inner, scope, Call::of(inputs.iter().cloned()))?;
         Ok(inputs)
     }

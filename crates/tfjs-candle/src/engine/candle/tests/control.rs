@@ -1,4 +1,4 @@
-//! Loops, functions of the caller's own, updates, and what threads share.
+//! Loops, functions of custom layers, updates, and sharing between threads.
 
 use super::*;
 use tfjs_ir::OpaqueId;
@@ -27,7 +27,7 @@ fn loops() {
     for (axis, start) in [(0, [3, 2]), (1, [4, 2]), (2, [4, 3])] {
         for reverse in [false, true] {
             check(&[some(&start), some(&[4, 3, 2])], |b, v| halving(b, v[0], v[1], axis, reverse));
-            // What is not read is not collected.
+            // Results that are not read are not collected.
             check(&[some(&start), some(&[4, 3, 2])], |b, v| {
                 let out = halving(b, v[0], v[1], axis, reverse)?;
                 Ok(vec![out[2]])
@@ -38,7 +38,7 @@ fn loops() {
     check(&[floats(&[0], &[]), floats(&[0, 3], &[])], |b, v| halving(b, v[0], v[1], 1, false));
 }
 
-/// Doubles, or gives something else than it promised.
+/// Doubles its operand, or returns another type than promised.
 #[derive(Debug)]
 struct Double {
     honest: bool,
@@ -92,7 +92,7 @@ fn weights_and_states_are_replaced() {
     let values = |tensor: &Tensor| tensor.to_vec1::<f32>().unwrap();
     assert_eq!(outcome.states.iter().map(values).collect::<Vec<_>>(), [[5.0, 5.0], [8.0, 9.0]]);
     assert_eq!(values(&weights.get("w").unwrap()), [11.0, 22.0]);
-    // A prediction keeps no new values.
+    // A prediction does not update weights.
     let again = engine.run(&call, &|_| weights.get("w"), &Device::Cpu).unwrap();
     let Data::Tensor(y) = &again.outputs[0] else { panic!("a tensor") };
     assert_eq!((values(y), values(&weights.get("w").unwrap())), (vec![12.0, 24.0], vec![11.0, 22.0]));

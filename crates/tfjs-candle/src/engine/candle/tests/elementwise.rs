@@ -1,4 +1,4 @@
-//! Functions of each element, with the numbers at which they are special.
+//! Elementwise functions, including special values.
 
 use super::*;
 use tfjs_ir::prim::activate::Activation;
@@ -163,7 +163,7 @@ fn every_activation() {
 }
 
 #[test]
-fn nothing_is_nothing() {
+fn empty_inputs_give_empty_results() {
     check(&[floats(&[0, 3], &[]), ints(&[0, 1], &[])], |b, v| {
         let sum = b.add(v[0], v[0])?;
         let negative = b.unary(UnaryOp::Neg, v[1])?;

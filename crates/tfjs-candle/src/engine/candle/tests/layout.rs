@@ -65,7 +65,7 @@ fn padding_around_and_between() {
 }
 
 #[test]
-fn nothing_among_what_is_joined() {
+fn empty_parts_are_joined() {
     check(&[some(&[2, 3]), floats(&[2, 0], &[]), floats(&[0, 3], &[])], |b, v| {
         let columns = b.concat(&[v[1], v[0], v[1]], 1)?;
         let rows = b.concat(&[v[2], v[2], v[0]], 0)?;

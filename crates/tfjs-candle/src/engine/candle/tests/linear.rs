@@ -27,7 +27,7 @@ fn products_of_any_axes() {
 }
 
 #[test]
-fn products_of_nothing() {
+fn empty_products() {
     for (a, b) in [([2, 0], [0, 3]), ([0, 2], [2, 3]), ([0, 0], [0, 0])] {
         check(&[floats(&a, &[]), some(&b)], |builder, v| Ok(vec![builder.dot(v[0], v[1], &[], &[(1, 0)])?]));
     }
@@ -86,7 +86,7 @@ fn groups_see_their_channels_only() {
 }
 
 #[test]
-fn windows_that_meet_nothing() {
+fn windows_without_overlap() {
     check_conv(&["2/1*1000000000000:same"], &[2], [1, 1, 1, 1]);
     check_conv(&["3/1*1000000000000:same"], &[2], [1, 1, 1, 1]);
     check_conv(&["1/1000000000000:same"], &[5], [2, 1, 1, 1]);
@@ -94,7 +94,7 @@ fn windows_that_meet_nothing() {
 }
 
 #[test]
-fn convolutions_of_nothing() {
+fn empty_convolutions() {
     check_conv(&["3:same"], &[4], [0, 2, 3, 1]);
     check_conv(&["3:same"], &[0], [2, 2, 3, 1]);
     check_conv(&["1:2,1"], &[0], [2, 2, 3, 1]);

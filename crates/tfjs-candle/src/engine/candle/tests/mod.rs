@@ -1,4 +1,4 @@
-//! The one door of the engine's tests: a program runs here and in the interpreter, and both must give the same.
+//! The helpers of the engine's tests: a program runs here and in the interpreter, and the results must agree.
 
 mod control;
 mod elementwise;
@@ -44,21 +44,21 @@ fn words(words: &[&str]) -> Array {
     Array::new(ElementType::String, [words.len()], Elements::Text(text)).unwrap()
 }
 
-/// Small numbers that differ from place to place.
+/// Small numbers that differ from each other.
 fn some(dims: &[usize]) -> Array {
     let count: usize = dims.iter().product();
     floats(dims, &(0..count).map(|i| ((i * 7 + 3) % 11) as f64 / 8.0 - 0.6).collect::<Vec<_>>())
 }
 
-/// How a test gives its inputs to the engine.
+/// The memory layout of a test's inputs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Layout {
     RowMajor,
-    /// Views whose elements stand in memory in another order.
+    /// Views whose elements are in another order in memory.
     Turned,
 }
 
-/// Builds a program whose inputs are like these.
+/// Builds a program with inputs of these types.
 fn build(inputs: &[Array], build: impl FnOnce(&mut Builder, &[Value]) -> tfjs_manifest::Result<Vec<Value>>) -> Program {
     let mut b = Builder::default();
     let mut values = Vec::new();
@@ -73,7 +73,7 @@ fn build(inputs: &[Array], build: impl FnOnce(&mut Builder, &[Value]) -> tfjs_ma
     program
 }
 
-/// Runs a program on the CPU. Gives outputs, then the new weights, then the states, as the interpreter would.
+/// Runs a program on the CPU. Returns outputs, then the new weights, then the states, as the interpreter would.
 fn run(program: &Program, given: &Inputs, layout: Layout) -> tfjs_manifest::Result<Vec<Array>> {
     run_with(program, given, layout, &[])
 }
@@ -140,13 +140,13 @@ fn laid_out(typed: Typed, layout: Layout) -> Result<Data> {
     }
 }
 
-/// What the interpreter gives, in the order of [`run`].
+/// The results of the interpreter, in the order of [`run`].
 fn reference(program: &Program, given: &Inputs) -> tfjs_manifest::Result<Vec<Array>> {
     let outcome = interpret(program, given)?;
     Ok(outcome.outputs.into_iter().chain(outcome.updates.into_iter().map(|(_, array)| array)).collect())
 }
 
-/// Fails unless two arrays are the same: exactly for integers and truth values, else within this part of the largest
+/// Fails unless two arrays agree: exactly for integers and truth values, otherwise within `tolerance` times the largest
 /// number.
 #[track_caller]
 fn assert_close(found: &Array, expected: &Array, tolerance: f64, what: &dyn std::fmt::Display) {
@@ -161,7 +161,7 @@ fn assert_close(found: &Array, expected: &Array, tolerance: f64, what: &dyn std:
     assert!(found.iter().zip(&expected).all(same), "found {found:?}, expected {expected:?}\n{what}");
 }
 
-/// Runs a program of these inputs here and in the interpreter, with the inputs in memory in different ways.
+/// Runs a program here and in the interpreter, with different memory layouts of the inputs.
 #[track_caller]
 fn check(inputs: &[Array], f: impl FnOnce(&mut Builder, &[Value]) -> tfjs_manifest::Result<Vec<Value>>) {
     check_within(2e-6, inputs, f);
@@ -185,7 +185,7 @@ fn check_within(
     }
 }
 
-/// Runs a program that must fail here as in the interpreter.
+/// Runs a program that must fail here with the same error as in the interpreter.
 #[track_caller]
 fn check_error(inputs: &[Array], f: impl FnOnce(&mut Builder, &[Value]) -> tfjs_manifest::Result<Vec<Value>>) -> Error {
     let program = build(inputs, f);

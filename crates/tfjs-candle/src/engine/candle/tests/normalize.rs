@@ -16,7 +16,7 @@ fn softmax_over_any_axes() {
 }
 
 #[test]
-fn moments_of_something_and_of_nothing() {
+fn moments_of_full_and_empty_axes() {
     for axes in [vec![0], vec![1], vec![0, 1], vec![0, 2]] {
         check(&[some(&[3, 2, 4]), floats(&[0, 2, 4], &[])], |b, v| {
             let (mean, variance) = b.moments(v[0], &axes)?;

@@ -1,4 +1,4 @@
-//! Random programs: whatever the interpreter says, the engine says.
+//! Random programs: the engine agrees with the interpreter.
 
 use super::*;
 use tfjs_ir::arbitrary::{Choices, Taste, inputs, program};
@@ -10,7 +10,7 @@ fn random_programs_compute_what_the_interpreter_does() {
     for seed in 0..400 {
         let mut choices = Choices::seeded(seed);
         let program = program(&mut choices, Taste::Tame, 24).unwrap();
-        // Nodes whose results nothing reads do not run, and do not fail.
+        // Nodes whose results are not read do not run, and so cannot fail.
         let live = dead_code(&program).unwrap();
         for layout in [Layout::RowMajor, Layout::Turned, Layout::RowMajor] {
             let symbols: Vec<u64> = (0..3).map(|_| *choices.one_of(&[0, 1, 2, 2, 3, 5])).collect();
@@ -31,7 +31,7 @@ fn random_programs_compute_what_the_interpreter_does() {
     assert!(compared > 400, "{compared} calls compared");
 }
 
-/// Several steps, each with the weights and states that the one before it has left.
+/// Several steps, each with the weights and states of the previous one.
 #[test]
 fn random_steps_in_sequence_compute_what_the_interpreter_does() {
     let mut replaced = 0;

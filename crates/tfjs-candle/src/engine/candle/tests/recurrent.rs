@@ -1,4 +1,4 @@
-//! Recurrences with and without masks.
+//! Recurrent layers with and without masks.
 
 use super::*;
 use tfjs_ir::prim::activate::Activation;
@@ -19,7 +19,7 @@ fn check_rnn(rnn: &Rnn, [batch, time, channels, units]: [usize; 4]) {
         inputs.push(bools(&[batch, time], &mask));
     }
     check_within(1e-5, &inputs, |b, v| b.push(rnn.clone(), v));
-    // The states alone.
+    // Only the states.
     check_within(1e-5, &inputs, |b, v| Ok(b.push(rnn.clone(), v)?.split_off(1)));
 }
 
@@ -43,7 +43,7 @@ fn every_cell_with_and_without_masks() {
 }
 
 #[test]
-fn sequences_of_nothing() {
+fn empty_sequences() {
     for &cell in Cell::ALL {
         let gate = Gate(None);
         let (activation, recurrent_activation) = (gate, gate);

@@ -3,7 +3,7 @@
 use super::*;
 use tfjs_ir::prim::reduce::{Extreme, ReduceOp, RunningOp};
 
-/// Every choice of axes of a rank.
+/// Every non-empty subset of the axes.
 fn choices(rank: usize) -> Vec<Vec<usize>> {
     (1..1usize << rank).map(|bits| (0..rank).filter(|axis| bits >> axis & 1 == 1).collect()).collect()
 }
@@ -45,7 +45,7 @@ fn nan_wins() {
 }
 
 #[test]
-fn reductions_of_nothing() {
+fn empty_reductions() {
     check(&[floats(&[2, 0, 3], &[]), ints(&[0, 2], &[]), bools(&[0], &[])], |b, v| {
         let mut out = Vec::new();
         for op in [ReduceOp::Sum, ReduceOp::Mean, ReduceOp::Prod, ReduceOp::Max, ReduceOp::Min] {

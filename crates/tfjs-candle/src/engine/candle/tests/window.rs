@@ -28,7 +28,7 @@ fn nan_is_the_largest() {
 }
 
 #[test]
-fn pools_of_nothing() {
+fn empty_pools() {
     check_pool(&["2:same"], &some(&[0, 4, 2]));
     check_pool(&["2:same"], &some(&[2, 0, 2]));
     check_pool(&["1:2,1"], &some(&[2, 0, 2]));
