@@ -109,7 +109,7 @@ pub(crate) struct InspectArgs {
     #[arg(long)]
     pub(crate) verify: bool,
 
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -198,7 +198,7 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "S", default_value_t = 3.0, value_parser = seconds)]
     pub(crate) seconds: f64,
 
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -212,7 +212,7 @@ pub(crate) struct ListArgs {
     #[command(flatten)]
     pub(crate) transport: TransportArgs,
 
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

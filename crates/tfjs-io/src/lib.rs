@@ -1,9 +1,9 @@
-//! Where the bytes of a TensorFlow.js model come from and go to: files, HTTP, memory, custom handlers.
+//! Reads and writes the files of TensorFlow.js models: folders, HTTP, archives, object stores, memory, custom handlers.
 //!
 //! A model's URL or path resolves to an [`IoHandler`], which loads its JSON and returns a [`WeightSource`].
-//! [`fetch_weights`] then fetches the weight files, several at a time, straight into memory that a
-//! [`WeightSink`](tfjs_manifest::WeightSink) lends. This crate knows neither tensors nor the format of a
-//! model: the paths of the weight files are given to it.
+//! [`fetch_weights`] then fetches the weight files, several at a time, directly into the memory of a
+//! [`WeightSink`](tfjs_manifest::WeightSink). The caller passes the paths of the weight files; this crate contains no
+//! tensors and no layers.
 //!
 //! Loading fails rather than guesses: every status and every length is checked, paths cannot leave the
 //! model's folder, and redirects send no secrets to other hosts.
@@ -14,7 +14,7 @@
 //! | module | content |
 //! |---|---|
 //! | `base` | [`Files`], the trait that every backend implements; URLs, paths, checksums, progress, plain options |
-//! | `place` | the backends: memory, `data:` URLs, folders, web servers, object stores, each with its own configuration |
+//! | `place` | the backends with their configurations: memory, `data:` URLs, folders, web servers, object stores |
 //! | `wrap` | [`Files`] around other [`Files`]: retries, checksums, a prefix, the files in an archive |
 //! | `fetch` | reads files into a sink, or opens them for later |
 //! | `model` | [`IoHandler`] and the handlers, [`IoOptions`] and [`IoCx`], the cache, the list of a model's own files |
