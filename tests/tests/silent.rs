@@ -3,14 +3,14 @@
 //! | # | TensorFlow.js | here |
 //! |---|---|---|
 //! | 1 | `streamWeights` gives an untrained model | no such option: weights always stream, and all are loaded |
-//! | 2 | a 404 or HTML page is decoded as weights | `a_page_or_a_missing_file_is_no_weights`; `tests/io/tests/faults.rs` |
+//! | 2 | a 404 or HTML page is decoded as weights | `a_page_or_a_missing_file_is_no_weights`; `tests/io` |
 //! | 3 | an absent manifest gives random weights | `an_absent_manifest_is_an_error` |
 //! | 4 | bytes left over, or shifted across groups | `bytes_left_over_...`, `groups_are_apart_...` |
 //! | 5 | `strict: false` keeps random kernels | `without_strict_what_is_missing_is_zero_and_said` |
 //! | 6 | unknown configuration keys are dropped | `a_key_nobody_knows_is_said`, `a_key_of_a_cell_...` |
 //! | 7 | masks apply to later layers | `a_mask_does_not_leak_into_a_later_layer`; conformance `keras*/mask_*` |
 //! | 8 | loading applies constraints | `constraints_do_not_change_weights`; conformance `*/dense_constraints` |
-//! | 9 | negative axes of `Concatenate` are the last | `a_negative_axis_counts_from_the_end`; `*/concatenate_axis_minus_*` |
+//! | 9 | any negative axis means the last | `a_negative_axis_counts_from_the_end`; `*/concatenate_axis_minus_*` |
 //! | 10 | a fixed batch is not enforced | `a_fixed_batch_is_enforced_where_a_layer_needs_it` |
 //! | 11 | `evaluate` drops regularization | this version has no `evaluate` |
 //! | 12 | bilinear upsampling differs from Keras's | `bilinear_upsampling_has_the_phase_of_its_producer` |

@@ -166,14 +166,14 @@ fn check(what: &str, json: &str, before: &Tree, after: &Tree, new: Option<&Model
         let own = old.contains(name) && old_json.is_some();
         let hidden = name.split('/').any(|part| part.starts_with('.'));
         if after.get(name) != Some(bytes) {
-            assert!(own && !hidden, "{what}: `{name}` is no file of the model's own, and changed");
+            assert!(own && !hidden, "{what}: `{name}` does not belong to the model, but changed");
         }
     }
     for (name, bytes) in &after {
         let created = new.is_some_and(|new| new.files.iter().any(|(n, b)| key(n) == *name && b == bytes));
         assert!(
             before.get(name) == Some(bytes) || created,
-            "{what}: `{name}` was made, and is none of the new model's"
+            "{what}: `{name}` was created, but does not belong to the new model"
         );
         assert!(
             before.get(name) == Some(bytes) || !name.split('/').any(|part| part.starts_with('.')),
