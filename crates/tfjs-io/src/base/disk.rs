@@ -108,7 +108,7 @@ mod tests {
     use std::os::unix::fs::symlink;
     use tfjs_manifest::Kind;
 
-    /// As between the look at a path and its opening.
+    /// A link that is created between the check of a path and its opening.
     #[test]
     fn a_link_made_since_is_not_followed() {
         let dir = tempfile::tempdir().unwrap();
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(open("sub/w.bin", Links::NotAtTheEnd).unwrap().1, 6);
         #[cfg(target_os = "linux")]
         match open_below(&root, Path::new("sub/w.bin")) {
-            // A system without the call has no more than the look before.
+            // Systems without the call only check the path before opening it.
             Ok(None) => {}
             Ok(Some(_)) => panic!("a link was followed"),
             Err(_) => assert_eq!(open("sub/w.bin", Links::NotBelow(&root)).unwrap_err().kind(), Kind::Fetch),

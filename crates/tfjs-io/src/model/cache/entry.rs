@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! v1/locks/<key>.head  <key>.model      locks; never removed
-//! v1/models/<key>/head                  the JSON as the server gave it last
-//!                 model                 a JSON whose files are all here
+//! v1/models/<key>/head                  the JSON that the server sent last
+//!                 model                 a JSON whose weight files are all cached
 //!                 <sha256> ...          the files of `model`
 //! ```
 //!

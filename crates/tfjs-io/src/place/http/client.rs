@@ -242,7 +242,7 @@ fn check_reach(reach: Reach, uri: &Uri) -> Result<()> {
 /// A time-out and its error.
 pub(super) struct Patience {
     pub(super) time: Duration,
-    /// The event that did not happen; `None` if `time` is what is left of the whole load's time.
+    /// The event that did not happen; `None` if `time` is the remaining time of the whole load.
     what: Option<&'static str>,
 }
 
