@@ -1,6 +1,6 @@
-//! Paired measurements: two ways of doing one thing, run in turns, so that a busy machine slows both.
+//! Paired measurements: two ways of doing the same work, run in turns, so that other load slows both equally.
 //!
-//! Measures wall time and nothing else; what is compared with what is the benches' own affair.
+//! Measures wall time only; each bench chooses what it compares.
 
 mod options;
 mod report;

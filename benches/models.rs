@@ -1,4 +1,4 @@
-//! The models that are measured: small real ones of this repository, and a synthetic one of any size.
+//! The measured models: small real ones of this repository, and a synthetic one of any size.
 
 use candle_core::{Device, Tensor};
 use serde_json::{Value, json};
@@ -8,24 +8,24 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use tfjs::Input;
 
-/// What goes wrong in a bench ends it.
+/// An error ends the bench.
 pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// A model in a folder.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// What the rows call it.
+    /// Its name in the rows of the report.
     pub name: &'static str,
     /// Its folder.
     pub folder: PathBuf,
-    /// Inputs it was tested with, below its folder.
+    /// The path of its test inputs, relative to its folder.
     inputs: &'static str,
 }
 
 /// The models of this repository; `large` adds MobileNetV2-224.
 ///
 /// # Errors
-/// A large model that was not made yet.
+/// The large model was not generated yet.
 pub fn real(large: bool) -> Result<Vec<Model>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let model = |name, folder: &str, inputs| Model { name, folder: root.join(folder), inputs };
@@ -37,7 +37,7 @@ pub fn real(large: bool) -> Result<Vec<Model>> {
     if large {
         let model = model("mobilenet_v2 1.0 224x224", ".cache/golden/mobilenet_v2_224", "inputs.safetensors");
         if !model.folder.join("case.json").exists() {
-            return Err("MobileNetV2-224 is not there: `cargo xtask golden --large` makes it".into());
+            return Err("MobileNetV2-224 does not exist: `cargo xtask golden --large` generates it".into());
         }
         models.push(model);
     }
@@ -45,7 +45,7 @@ pub fn real(large: bool) -> Result<Vec<Model>> {
 }
 
 impl Model {
-    /// The folder as text, which is what is loaded.
+    /// The folder as text, as passed to `load_layers_model`.
     pub fn location(&self) -> String {
         self.folder.to_string_lossy().into_owned()
     }
@@ -53,7 +53,7 @@ impl Model {
     /// The paths of the weight files in the manifest.
     ///
     /// # Errors
-    /// A model that cannot be read.
+    /// The `model.json` cannot be read.
     pub fn shards(&self) -> Result<Vec<String>> {
         shards(&std::fs::read(self.folder.join("model.json"))?)
     }
@@ -61,7 +61,7 @@ impl Model {
     /// Its test inputs in the model's order, repeated or cut to a batch.
     ///
     /// # Errors
-    /// Inputs that cannot be read, or are others than the model's.
+    /// The inputs cannot be read, or have other names than the model's inputs.
     pub fn inputs(&self, model: &tfjs::LayersModel, batch: usize) -> Result<Vec<Input>> {
         let tensors = candle_core::safetensors::load(self.folder.join(self.inputs), &Device::Cpu)?;
         let names: Vec<&str> = model.inputs().map(|port| port.name).collect();
@@ -78,7 +78,7 @@ impl Model {
 /// The paths of the weight files in the manifest of a `model.json`.
 ///
 /// # Errors
-/// What is no JSON.
+/// Text that is not JSON.
 pub fn shards(model_json: &[u8]) -> Result<Vec<String>> {
     let json: Value = serde_json::from_slice(model_json)?;
     let groups = json["weightsManifest"].as_array().into_iter().flatten();
@@ -92,13 +92,13 @@ fn rows(tensor: &Tensor, batch: usize) -> Result<Tensor> {
     Ok(Tensor::cat(&copies, 0)?.narrow(0, 0, batch)?)
 }
 
-/// The bytes of a file of weights as the converter cuts them.
+/// Bytes of a weight file as the converter writes them.
 pub const SHARD: usize = 4 << 20;
 
 /// Writes a model of dense layers, `width` by `width` each, its weights in files of `shard` bytes.
 ///
 /// # Errors
-/// A folder that cannot be written.
+/// The folder cannot be written.
 pub fn synthetic(folder: &Path, width: usize, layers: usize, shard: usize) -> Result<Model> {
     let mut entries = vec![
         json!({"class_name": "InputLayer", "config": {"name": "x", "batch_input_shape": [null, width], "dtype": "float32"}}),

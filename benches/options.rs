@@ -1,19 +1,20 @@
-//! What the benches are told on their command line.
+//! Command-line options of the benches.
 
 use std::time::Duration;
 
-/// What the benches are told.
+/// The options of a bench.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
-    /// JSON instead of a table.
+    /// Prints JSON instead of a table.
     pub json: bool,
-    /// Also the models too large to be checked in; `cargo xtask golden --large` makes them.
+    /// Also measures the models that are too large for the repository; `cargo xtask golden --large` generates them.
     pub large: bool,
     /// Time for each pair.
     pub time: Duration,
     /// Only pairs whose name contains this.
     pub filter: String,
-    /// Everything once and small: that it runs, not how fast. So it is where cargo runs benches as tests.
+    /// Runs everything once with small sizes, to check that it works. Set unless cargo passes `--bench`, so that
+    /// `cargo test` does not measure.
     pub smoke: bool,
 }
 
@@ -29,7 +30,7 @@ impl Options {
         while let Some(arg) = args.next() {
             let mut value = || args.next().ok_or_else(|| format!("`{arg}` needs a value"));
             match arg.as_str() {
-                // Cargo passes it to benches, and not when it runs them as tests.
+                // Cargo passes this to benches, but not when it runs them as tests.
                 "--bench" => options.smoke = false,
                 "--json" => options.json = true,
                 "--large" => options.large = true,
@@ -37,7 +38,7 @@ impl Options {
                 "--seconds" => {
                     let text = value()?;
                     let seconds = text.parse().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
-                    options.time = seconds.ok_or_else(|| format!("`{text}` is no number of seconds"))?;
+                    options.time = seconds.ok_or_else(|| format!("`{text}` is not a number of seconds"))?;
                 }
                 _ => {
                     return Err(format!(

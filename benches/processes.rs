@@ -1,4 +1,4 @@
-//! Measurements in processes of their own, whose peak memory is theirs alone. What the children do is here too.
+//! Measurements in child processes, so that the peak memory is that of one run; and the code that the children run.
 
 use crate::models::{Result, shards};
 use futures_util::{StreamExt, TryStreamExt};
@@ -13,22 +13,22 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Files at a time, as many as a load fetches.
+/// Files at a time; a load has the same default.
 const AT_A_TIME: usize = 8;
 
-/// What a child took.
+/// Time and memory of a child.
 #[derive(Clone, Copy, Debug)]
 pub struct Run {
-    /// From the first request to the last byte, or to the model.
+    /// From the first request to the last byte, or until the model is loaded.
     pub time: Duration,
-    /// The most memory it had.
+    /// Its peak memory.
     pub peak_bytes: u64,
 }
 
 /// Runs `--child-NAME WHAT` of this program.
 ///
 /// # Errors
-/// A child that fails.
+/// The child fails.
 pub fn run(name: &str, what: &str) -> Result<Run> {
     let output = Command::new(std::env::current_exe()?)
         .args([&format!("--child-{name}"), what])
@@ -42,10 +42,10 @@ pub fn run(name: &str, what: &str) -> Result<Run> {
     Ok(Run { time: Duration::from_nanos(number("ns")?), peak_bytes: number("peak_bytes")? })
 }
 
-/// What a child of this name does.
+/// Runs the code of the child with this name.
 ///
 /// # Errors
-/// An unknown name; what keeps the bytes from coming.
+/// An unknown name; an error while reading, downloading or loading.
 pub fn child(name: &str, what: &str) -> Result<()> {
     let started;
     match name {
@@ -73,7 +73,7 @@ pub fn child(name: &str, what: &str) -> Result<()> {
     Ok(())
 }
 
-/// The same bytes with hyper and nothing else: every file into a vector of its length.
+/// Downloads the same bytes with hyper only: every file into a vector of its length.
 async fn download(url: &str) -> Result<Vec<Vec<u8>>> {
     let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     let get = async |name: &str| -> Result<Vec<u8>> {
@@ -90,7 +90,7 @@ async fn download(url: &str) -> Result<Vec<Vec<u8>>> {
     futures_util::stream::iter(&paths).map(|path| get(path)).buffered(AT_A_TIME).try_collect().await
 }
 
-/// A server in a process of its own; dropped, it is gone.
+/// A server in a child process; dropping this kills it.
 #[derive(Debug)]
 pub struct Served {
     child: Child,
@@ -101,7 +101,7 @@ impl Served {
     /// Serves a folder.
     ///
     /// # Errors
-    /// A child that does not start.
+    /// The child does not start.
     pub fn start(folder: &Path) -> Result<Served> {
         let folder = folder.to_str().ok_or("a folder's name that is not UTF-8")?;
         let mut child =
@@ -111,7 +111,7 @@ impl Served {
         Ok(Served { child, port: line.trim().parse()? })
     }
 
-    /// Where the folder is.
+    /// The URL of the folder.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
@@ -119,16 +119,16 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        // It may have died already, which the measurement has said.
+        // It may have exited already; the measurement has reported that.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The most memory this process has had, by Linux's account.
+/// The peak memory of this process, as reported by Linux.
 fn peak_bytes() -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let kib =
         status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")?.trim().parse::<u64>().ok());
-    Ok(kib.ok_or("the system does not say how much memory this took")? << 10)
+    Ok(kib.ok_or("the system does not report the peak memory")? << 10)
 }

@@ -5,10 +5,10 @@ use crate::timing::{Timing, in_turns, time};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// A bench under way.
+/// A running bench.
 #[derive(Debug)]
 pub struct Report {
-    /// What the bench was told.
+    /// The command-line options.
     pub options: Options,
     bench: &'static str,
     rows: Vec<Row>,
@@ -22,12 +22,12 @@ struct Row {
     subject: (&'static str, Timing),
 }
 
-/// One side of a pair: what it is called and what it does.
+/// One side of a pair: its name and its code.
 #[derive(Debug)]
 pub struct Side<F>(pub &'static str, pub F);
 
 impl Report {
-    /// Reads the command line; prints what is wrong with it and ends the program.
+    /// Reads the command line; if it is invalid, prints the error and exits.
     pub fn new(bench: &'static str) -> Report {
         match Options::parse(std::env::args().skip(1)) {
             Ok(options) => Report { options, bench, rows: Vec::new() },
@@ -38,7 +38,7 @@ impl Report {
         }
     }
 
-    /// Measures a pair, unless it is filtered out. `bytes` is what both sides handle, for a rate.
+    /// Measures a pair, unless it is filtered out. `bytes` is the number of bytes that both sides handle, for a rate.
     pub fn pair<A, B>(
         &mut self,
         name: impl Into<String>,
@@ -59,7 +59,7 @@ impl Report {
         self.rows.push(row);
     }
 
-    /// Prints what is left to print.
+    /// Prints the JSON, if chosen; the rows of the table are printed as they are measured.
     pub fn finish(self) {
         if self.options.json {
             let rows: Vec<Value> = self.rows.iter().map(Row::json).collect();
@@ -87,7 +87,7 @@ impl Row {
         )
     }
 
-    /// The subject's time by the baseline's, of the minima and of the medians.
+    /// The subject's time divided by the baseline's: of the minima and of the medians.
     fn ratios(&self) -> (f64, f64) {
         let ratio = |a: Duration, b: Duration| b.as_secs_f64() / a.as_secs_f64().max(1e-9);
         let (a, b) = (self.baseline.1, self.subject.1);

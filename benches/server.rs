@@ -1,5 +1,5 @@
 //! A plain HTTP server for the files of one folder, with ETags and ranges, for benches of the transport. It runs in
-//! a process of its own, so that its memory and time are not the client's.
+//! a separate process, so that its memory and time are not counted as the client's.
 
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, StreamBody};
@@ -22,7 +22,7 @@ type Body = UnsyncBoxBody<Bytes, io::Error>;
 /// Serves the folder on a free port of loopback until the process is killed; prints the port and a line feed first.
 ///
 /// # Errors
-/// A socket that is refused.
+/// The socket cannot be opened.
 pub(crate) fn serve(folder: &Path) -> io::Result<()> {
     let folder: Arc<Path> = folder.into();
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async move {
@@ -34,7 +34,7 @@ pub(crate) fn serve(folder: &Path) -> io::Result<()> {
             stream.set_nodelay(true)?;
             let folder = folder.clone();
             let service = service_fn(move |request| std::future::ready(answer(&folder, &request)));
-            // A client that goes away is none of the server's business.
+            // Errors of a connection, such as a client that disconnects, are ignored.
             tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
         }
     })

@@ -3,24 +3,24 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// Pairs that are measured however long they take.
+/// Least number of pairs, regardless of the time they take.
 const FEWEST: usize = 5;
-/// Pairs after which more would say nothing new.
+/// Greatest number of pairs.
 const MOST: usize = 2000;
 
 /// How long the runs of one side took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// The fastest.
+    /// The shortest time.
     pub min: Duration,
-    /// The one in the middle.
+    /// The median time.
     pub median: Duration,
-    /// How many there were.
+    /// The number of runs.
     pub runs: usize,
 }
 
 impl Timing {
-    /// Of these runs; zero for none.
+    /// The minimum and median of these runs; zero without runs.
     pub fn of(mut runs: Vec<Duration>) -> Timing {
         runs.sort_unstable();
         let at = |i: usize| runs.get(i).copied().unwrap_or_default();
@@ -28,8 +28,8 @@ impl Timing {
     }
 }
 
-/// Runs both in turns, first one ahead and then the other, for about this long; the first turn warms up and
-/// does not count. With no time at all both run once.
+/// Runs both in turns for about this long, alternating which runs first; the first turn is a warm-up and is not
+/// counted. If the time is zero, both run once.
 pub(crate) fn in_turns(
     time: Duration,
     mut a: impl FnMut() -> Duration,
@@ -54,7 +54,7 @@ pub(crate) fn in_turns(
     (Timing::of(of_a), Timing::of(of_b))
 }
 
-/// How long the work takes; dropping its result does not count.
+/// The time of the work, without that of dropping its result.
 pub(crate) fn time<T>(work: &mut impl FnMut() -> T) -> Duration {
     let started = Instant::now();
     let result = black_box(work());

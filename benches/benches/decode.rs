@@ -1,4 +1,4 @@
-//! Decoding weights as they are stored, against a copy of as many values.
+//! Decoding stored weights, compared with copying the same number of values.
 
 use bench_support::models::Result;
 use bench_support::{Report, Side};

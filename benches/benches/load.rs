@@ -1,4 +1,4 @@
-//! Loading a model from files and from memory, against a plain read (or copy) of the same bytes.
+//! Loading a model from files and from memory, compared with a plain read (or copy) of the same bytes.
 
 use bench_support::models::{self, Model, Result};
 use bench_support::{Report, Side};
@@ -12,7 +12,7 @@ fn main() -> Result<()> {
     let models = models::real(report.options.large)?;
     models.iter().try_for_each(|model| measure(&mut report, model))?;
 
-    // 64 MiB of weights: long enough for the bytes to be what costs.
+    // 64 MiB of weights, so that handling the bytes takes most of the time.
     let folder = tempfile::tempdir()?;
     let (width, layers) = if report.options.smoke { (32, 2) } else { (2048, 4) };
     measure(&mut report, &models::synthetic(folder.path(), width, layers, models::SHARD)?)?;

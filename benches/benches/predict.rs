@@ -1,4 +1,4 @@
-//! Predictions of the native engine against the candle one, batch 1 and 8.
+//! Predictions of the native engine compared with those of the candle engine, batch 1 and 8.
 
 use bench_support::models::{self, Result};
 use bench_support::{Report, Side};
@@ -14,7 +14,7 @@ fn main() -> Result<()> {
                 let options = PredictOptions::default().with_engine(engine);
                 loaded.predict_with(Inputs::Positional(inputs.clone()), &options)
             };
-            // A prediction that fails is fast: both engines have to succeed before they are timed.
+            // A failing prediction would be fast, so both engines must succeed before they are timed.
             predict(Engine::Candle)?;
             predict(Engine::Native)?;
             report.pair(

@@ -1,6 +1,6 @@
-//! A model of 3 GB from files and over HTTP on loopback, cut as the converter cuts it and in one file as TensorFlow.js
-//! saves it: time against a plain read and a plain hyper download of the same bytes, and peak memory against the
-//! weights. Every run is a process of its own.
+//! Loads a model of 3 GB from files and over HTTP on loopback, in shards of 4 MiB as the converter writes them and in
+//! one file as TensorFlow.js saves it. Compares the time with a plain read and a plain hyper download of the same
+//! bytes, and the peak memory with the size of the weights. Every run is a separate process.
 
 use bench_support::models::{self, Result};
 use bench_support::processes::{Run, Served, run};
@@ -32,7 +32,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Runs both in turns, and prints the medians: rate, and peak memory above the bytes.
+/// Runs both in turns, and prints the median time, the rate, and the peak memory minus the size of the weights.
 fn compare(
     name: &str,
     bytes: u64,

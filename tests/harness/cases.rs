@@ -12,7 +12,7 @@ pub struct Case {
     pub id: String,
     /// The folder.
     pub folder: PathBuf,
-    /// What the generator says of it.
+    /// The generator's description, from `case.json`.
     pub about: About,
 }
 
@@ -21,11 +21,11 @@ pub struct Case {
 pub struct About {
     /// The layer classes the case is about.
     pub layers: Vec<String>,
-    /// How exact it must be.
+    /// How exact the outputs must be.
     pub kind: CaseKind,
     /// Who computed the outputs, with the version.
     pub producer: String,
-    /// Examples at a time, where the producer predicted in several batches.
+    /// Examples per batch, if the producer predicted in several batches.
     #[serde(default)]
     pub batch_size: Option<usize>,
 }
@@ -53,7 +53,7 @@ impl CaseKind {
 /// Every case below the folder of cases, sorted by id.
 ///
 /// # Panics
-/// If a folder is no case: the generators are broken then.
+/// If a folder is not a case; the generators are broken then.
 pub fn all_cases() -> Vec<Case> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/cases");
     let mut cases = Vec::new();
@@ -76,7 +76,7 @@ impl Case {
     /// A case in a folder.
     ///
     /// # Panics
-    /// If the folder is no case: the generators are broken then.
+    /// If the folder is not a case; the generators are broken then.
     pub fn read(id: String, folder: PathBuf) -> Case {
         let text = std::fs::read(folder.join("case.json")).expect("a case has a case.json");
         let about = serde_json::from_slice(&text).expect("case.json is what the generators write");
@@ -105,7 +105,7 @@ impl Case {
         tfjs::blocking::load_layers_model(location, LoadOptions::new().with_engine(engine)).map_err(|e| e.to_string())
     }
 
-    /// Predicts with the model, loaded from wherever, and compares.
+    /// Predicts with a model that was loaded from any source, and compares.
     ///
     /// # Errors
     /// What went wrong, or which output differs where.

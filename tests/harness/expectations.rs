@@ -1,4 +1,4 @@
-//! Known failures: run all the same, and an error once they pass.
+//! Known failures: they still run, and it is an error if one passes.
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ impl Expectations {
     /// Reads the file.
     ///
     /// # Panics
-    /// If it is no such file.
+    /// If the file cannot be read.
     pub fn read() -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/expectations.toml");
         let text = std::fs::read_to_string(path).expect("the file of known failures is there");
@@ -26,7 +26,7 @@ impl Expectations {
     /// Turns a result into a verdict: a known failure that passes is an error.
     ///
     /// # Errors
-    /// The failure, or that the case passes now.
+    /// The failure, or a message that the case passes now.
     pub fn judge(&self, id: &str, result: Result<f64, String>) -> Result<Option<f64>, String> {
         match (self.fails.get(id), result) {
             (None, result) => result.map(Some),

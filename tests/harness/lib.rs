@@ -1,4 +1,4 @@
-//! What the tests of models share: conformance cases, small models, comparison.
+//! Shared code of the tests of models: conformance cases, small models, comparison.
 
 /// The program in SECURITY.md compiles.
 #[cfg(doctest)]

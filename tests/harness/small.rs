@@ -1,6 +1,6 @@
-//! Small models in memory, for the tests of what must never happen: JSON from `json!`, weights by name.
+//! Small models in memory, for tests of errors and limits: JSON from `json!`, weights by name.
 //!
-//! Every model goes through the public facade; nothing here looks at crates behind it.
+//! Every model is loaded with the public API of `tfjs`; nothing here uses the crates that it re-exports.
 
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub struct Small {
 }
 
 impl Small {
-    /// A model of this topology, without weights and without a word about them.
+    /// A model of this topology, without weights and without a manifest.
     pub fn new(topology: Value) -> Self {
         Small { json: json!({"format": "layers-model", "modelTopology": topology}), files: Vec::new() }
     }
@@ -67,7 +67,7 @@ impl Small {
     /// Loads it.
     ///
     /// # Errors
-    /// What the facade says.
+    /// Those of loading.
     pub fn load(&self) -> Result<LayersModel> {
         self.load_with(LoadOptions::new())
     }
@@ -75,16 +75,16 @@ impl Small {
     /// Loads it with options.
     ///
     /// # Errors
-    /// What the facade says.
+    /// Those of loading.
     pub fn load_with(&self, options: LoadOptions) -> Result<LayersModel> {
         load_files(self.memory(), options)
     }
 }
 
-/// Loads `model.json` out of files in memory.
+/// Loads `model.json` from files in memory.
 ///
 /// # Errors
-/// What the facade says.
+/// Those of loading.
 pub fn load_files(files: MemoryFiles, options: LoadOptions) -> Result<LayersModel> {
     tfjs::blocking::load_layers_model(Source::handler(FilesHandler::new(Arc::new(files), "model.json")), options)
 }
@@ -146,14 +146,13 @@ pub fn two_to_one() -> Small {
     Small::new(sequential(&json!([dense]))).weights(&[("d/kernel", &[2, 1], &[2.0, 3.0]), ("d/bias", &[1], &[1.0])])
 }
 
-/// Asserts that a model is refused: whose fault, where, and what the message says.
+/// Asserts that a model is refused, with this kind, place and text in the message.
 #[track_caller]
 pub fn check_refused(model: &Small, kind: Kind, place: &str, says: &str) -> Error {
     check_error(model.load(), kind, place, says)
 }
 
-/// Asserts an error: whose fault it is, and that it, or one finding of its report, is at a place and says
-/// something, in one line.
+/// Asserts the kind of an error, and that it, or one finding of its report, has this place and this text, in one line.
 #[track_caller]
 pub fn check_error<T>(result: Result<T>, kind: Kind, place: &str, says: &str) -> Error {
     let error = result.err().expect("expected an error");
@@ -165,13 +164,13 @@ pub fn check_error<T>(result: Result<T>, kind: Kind, place: &str, says: &str) ->
     error
 }
 
-/// One line, lower case, no full stop: what the house style asks of every message.
+/// The rules for every message: one line, lower case, no full stop.
 #[track_caller]
 fn check_words(error: &Error) {
     for finding in std::iter::once(error).chain(error.details()) {
         let message = finding.message();
         assert!(!message.contains('\n'), "{message}");
-        assert!(message.len() < 700, "a message for people: {message}");
+        assert!(message.len() < 700, "a message is too long: {message}");
         // `URLs are ...` may begin with capitals, `Urls` may not.
         let mut chars = message.chars();
         let sentence = chars.next().is_some_and(char::is_uppercase) && chars.next().is_some_and(char::is_lowercase);

@@ -1,12 +1,12 @@
-//! Tensors in test data: safetensors and JSON, and the one way results are compared.
+//! Tensors in test data, from safetensors and JSON, and the comparison of results.
 
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use tfjs::{Input, Tensor};
 
-/// The part of an output's largest value below which differences are measured by that part: sums of large terms may be
-/// small, and have the error of the terms.
+/// Differences of values below this fraction of an output's largest value are divided by that fraction of it instead
+/// of by the value: sums of large terms may be small, but have the errors of the terms.
 const FLOOR: f64 = 0.1;
 
 /// Numbers with a shape.
@@ -21,18 +21,18 @@ impl Named {
     /// The values of a tensor.
     ///
     /// # Errors
-    /// What candle says.
+    /// Those of candle.
     pub fn from_tensor(tensor: &Tensor) -> Result<Named, String> {
         let flat = tensor.to_dtype(tfjs::DType::F64).and_then(|t| t.flatten_all()).and_then(|t| t.to_vec1::<f64>());
         let values = flat.map_err(|e| e.to_string())?;
         Ok(Named { shape: tensor.dims().to_vec(), values, tensor: Some(tensor.clone()) })
     }
 
-    /// The largest difference to what was found, each relative to the expected value, or to a tenth of the largest
-    /// one (at least 1e-3, so that an output of zeros has a scale). Infinities and NaNs must be the same.
+    /// The largest difference from `found`, each relative to the expected value, or to a tenth of the largest
+    /// one (at least 1e-3, so that an output of zeros has a scale). Infinities and NaNs must be at the same positions.
     ///
     /// # Errors
-    /// Another shape, or a difference that is no number.
+    /// Another shape, or an infinity or NaN on one side only.
     pub fn difference(&self, found: &Named) -> Result<f64, String> {
         if self.shape != found.shape {
             return Err(format!("shape {:?}, expected {:?}", found.shape, self.shape));
@@ -63,7 +63,7 @@ pub fn read_tensors(path: &Path) -> Result<BTreeMap<String, Named>, String> {
     tensors.into_iter().map(|(name, tensor)| Ok((name, Named::from_tensor(&tensor)?))).collect()
 }
 
-/// The inputs of a case: `inputs.safetensors`, or `inputs.json` where there are strings.
+/// The inputs of a case: `inputs.safetensors`, or `inputs.json` if there are strings.
 ///
 /// # Errors
 /// Files that cannot be read.
@@ -115,7 +115,7 @@ mod tests {
     fn differences_are_by_element() {
         assert_eq!(difference(&[2.0, 0.5], &[2.0, 0.5]), Ok(0.0));
         assert_eq!(difference(&[2.0, 0.5], &[2.0, 0.25]), Ok(0.5));
-        // Below a tenth of the scale, by that.
+        // Values below a tenth of the scale are compared relative to that tenth.
         assert_eq!(difference(&[4.0, 0.0], &[4.0, 0.1]), Ok(0.25));
         assert_eq!(difference(&[f64::NAN, f64::INFINITY], &[f64::NAN, f64::INFINITY]), Ok(0.0));
         assert!(difference(&[f64::NAN], &[1.0]).is_err());

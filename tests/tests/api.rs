@@ -1,4 +1,4 @@
-//! Every way to name a model, what a load reports, and how it is called and called off.
+//! All sources of a model, the report of a load, and cancelling a load.
 
 use harness::small::{Small, check_error, two_to_one};
 use io_harness::archives::{ZipEntry, zip};
@@ -89,7 +89,7 @@ async fn from_a_server() {
     check_error(error, Kind::Fetch, "/n/model.json", "404");
 }
 
-/// A handler in ten lines.
+/// A minimal handler.
 struct Vault(AtomicUsize);
 
 impl IoHandler for Vault {
@@ -113,7 +113,7 @@ fn from_a_handler_of_ones_own() {
     assert_eq!((model.report().location.as_str(), vault.0.load(Ordering::SeqCst)), ("vault", 1));
 }
 
-/// A handler that fails with an error of its own.
+/// A handler that fails with a custom error.
 struct Broken;
 
 impl IoHandler for Broken {

@@ -1,5 +1,5 @@
-//! The command line, through its one door: arguments in; an answer, complaints and an exit code out. What
-//! models should answer was computed by those who made them.
+//! The command line, tested by its entry point: arguments in; output, messages and an exit code out. The expected
+//! predictions were computed by the models' producers.
 
 use harness::small::alone;
 use harness::tensors::{Named, read_tensors};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tempfile::TempDir;
 
-/// The difference that rounding may make.
+/// The allowed difference, for rounding.
 const TOLERANCE: f64 = 1e-4;
 
 struct Answer {
@@ -28,7 +28,7 @@ fn tfjs(args: &[&str]) -> Answer {
     Answer { success: code == ExitCode::SUCCESS, out: text(out), err: text(err) }
 }
 
-/// What the command says on success.
+/// Runs a command that must succeed; returns its output.
 #[track_caller]
 fn answer(args: &[&str]) -> String {
     let Answer { success, out, err } = tfjs(args);
@@ -42,12 +42,12 @@ fn answer_json(args: &[&str]) -> Value {
     serde_json::from_str(&out).unwrap_or_else(|e| panic!("{args:?} gave no JSON ({e}): {out}"))
 }
 
-/// Fails, says nothing but complaints, and in these words.
+/// Runs a command that must fail, without output and with these words in its messages.
 #[track_caller]
 fn check_refused(args: &[&str], words: &[&str]) {
     let Answer { success, out, err } = tfjs(args);
-    assert!(!success, "{args:?} should fail, answered {out}");
-    assert_eq!(out, "", "{args:?} answers although it fails");
+    assert!(!success, "{args:?} should fail, printed {out}");
+    assert_eq!(out, "", "{args:?} has output although it fails");
     for word in words {
         assert!(err.contains(word), "{args:?} should mention {word:?}, says {err}");
     }
@@ -62,7 +62,7 @@ fn read_json(path: impl AsRef<Path>) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
-/// A copy of a model's files (not its samples), to be broken.
+/// A copy of a model's files (not its samples), for changes by a test.
 struct Copy {
     dir: TempDir,
 }
@@ -108,7 +108,7 @@ fn check_close(found: &Value, expect: &Value, what: &str) {
     }
 }
 
-/// The sample pictures of a model and what its producer says of each.
+/// The sample images of a model, and the producer's result for each.
 fn samples(model: &str) -> Vec<(String, Value)> {
     let expected = read_json(models(&format!("{model}/expected.json")));
     let samples = expected["samples"].as_object().unwrap();
@@ -129,7 +129,7 @@ fn check_pictures(model: &str, output: &str, engine: &str) {
     let expect: Value = samples.iter().map(|(_, said)| said["probabilities"].clone()).collect();
     check_close(&found[output], &expect, &model);
 
-    // A picture's name, then its labels, best first.
+    // The name of an image, then its labels, best first.
     let lines: Vec<&str> = chart.lines().collect();
     for ((path, said), lines) in samples.iter().zip(lines.chunks(6)) {
         assert_eq!(lines[0], path);
@@ -162,7 +162,7 @@ fn outputs_are_json_by_name() {
     }
 }
 
-/// Predicts on the held-out examples, into a file of this name.
+/// Predicts the held-out examples, with the output in a file of this name.
 #[track_caller]
 fn check_held_out(model: &str, input: &str, file: &str) {
     let folder = tempfile::tempdir().unwrap();
@@ -187,7 +187,7 @@ fn check_held_out(model: &str, input: &str, file: &str) {
 #[test]
 fn safetensors_in_and_out() {
     check_held_out("iris", "iris/test/x.safetensors", "out.safetensors");
-    // One tensor fits one input, whatever its key.
+    // A single tensor is used for a single input, regardless of its key.
     check_held_out("digits", "digits/test/x.safetensors", "out");
     check_held_out("digits-keras", "digits/test/x.safetensors", "out.safetensors");
 }
@@ -251,7 +251,7 @@ fn a_range_and_labels_given_win() {
     );
 }
 
-/// `digits` as a Teachable Machine export: what pictures are is said beside the model.
+/// `digits` as a Teachable Machine export: the settings for images are in a `metadata.json` beside the model.
 fn teachable_machine() -> Copy {
     let copy = Copy::of("digits");
     copy.edit(|model| drop(model.as_object_mut().unwrap().remove("userDefinedMetadata")));
@@ -273,7 +273,7 @@ fn teachable_machines_metadata_is_found_beside_the_model() {
     };
     let (found, chart) = predict(&copy.model(), &[]);
     assert!(chart.contains("Class "), "{chart}");
-    // As the file itself, not its folder.
+    // Named by the file instead of the folder.
     assert_eq!(predict(&copy.path("model.json").display().to_string(), &[]).0, found);
     assert_eq!(predict(&copy.model(), &["--range", "-1,1"]).0, found);
     fs::remove_file(copy.path("metadata.json")).unwrap();
@@ -293,9 +293,9 @@ fn metadata_that_asks_for_a_picture_of_any_size_is_refused() {
         ["predict", &model, "--image", &picture]
     };
     answer(&with_size(8));
-    check_refused(&with_size(100_000), &["a picture of 100000 x 100000 is asked for"]);
-    check_refused(&with_size(18_000), &["a picture of 18000 x 18000 is asked for"]);
-    check_refused(&with_size(u64::MAX), &["is asked for"]);
+    check_refused(&with_size(100_000), &["the model needs an image of 100000 x 100000"]);
+    check_refused(&with_size(18_000), &["the model needs an image of 18000 x 18000"]);
+    check_refused(&with_size(u64::MAX), &["the model needs an image"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -361,7 +361,7 @@ async fn through_a_cache_and_offline() {
     let picture = models("digits/samples/3.png");
     let predict = |more: &[&str]| tfjs(&[&["predict", &url, "--image", &picture, "--cache", &cache], more].concat());
     let nothing = predict(&["--offline"]);
-    assert!(!nothing.success && nothing.err.contains("not in the cache, which is offline"), "{}", nothing.err);
+    assert!(!nothing.success && nothing.err.contains("not in the cache, and the load is offline"), "{}", nothing.err);
     assert_eq!(server.requests().len(), 0);
 
     let first = predict(&[]);
@@ -371,7 +371,7 @@ async fn through_a_cache_and_offline() {
     let again: Vec<String> = server.targets().split_off(asked);
     assert!(!again.is_empty() && again.iter().all(|target| target.ends_with(".json")), "{again:?}");
 
-    // With the labels that were beside the model.
+    // The labels of the `metadata.json` are cached too.
     drop(server);
     let offline = predict(&["--offline"]);
     assert!(offline.success && offline.out == first.out && offline.out.contains("Class "), "{}", offline.err);
@@ -387,7 +387,7 @@ fn inspect_says_what_a_model_is() {
     let found = answer_json(&["inspect", &models("iris"), "--json"]);
     assert_eq!(found["producer"]["family"], "keras2");
     assert_eq!(found["inputs"][0], json!({"name": "sepal", "shape": [null, 2], "dtype": "float32"}));
-    // Dense 4 -> 16 and 16 -> 3 with biases, four vectors of batch normalization, of which two are trained.
+    // Dense 4 -> 16 and 16 -> 3 with biases, and four vectors of batch normalization, two of them trainable.
     assert_eq!(found["parameters"], json!({"total": 80 + 51 + 16, "trainable": 80 + 51 + 8, "non_trainable": 8}));
     assert_eq!(found["metadata"]["labels"][0], "setosa");
     assert_eq!((&found["compiled"], &found["verified"], &found["problems"]), (&json!(true), &Value::Null, &json!([])));
@@ -401,7 +401,7 @@ fn verify_reads_every_byte_and_builds() {
     }
 }
 
-/// The problems `--verify` finds; it fails, says them in JSON and, a line each, as errors.
+/// The problems that `--verify` finds: it must fail, and print them in JSON and as errors, one per line.
 #[track_caller]
 fn problems(copy: &Copy) -> Vec<Value> {
     let Answer { success, out, err } = tfjs(&["inspect", &copy.model(), "--verify", "--json"]);
@@ -648,7 +648,7 @@ fn models_are_listed_copied_moved_and_removed() {
     assert_eq!(list(), ["a/model.json", "b/new.json"]);
     answer(&["move", &url("a"), &url("c")]);
     assert_eq!(list(), ["b/new.json", "c/model.json"]);
-    // What was moved about is the model it was.
+    // The model is unchanged after the moves.
     let verified = answer_json(&["inspect", &url("c"), "--verify", "--json"]);
     assert_eq!(verified["verified"], json!(true));
     let entry = &answer_json(&["list", &url("c"), "--json"])[0];
@@ -657,14 +657,14 @@ fn models_are_listed_copied_moved_and_removed() {
     answer(&["remove", &url("b/new.json"), &url("c")]);
     assert_eq!(list(), [""; 0]);
     check_refused(&["remove", &url("c")], &["model.json", "no such file"]);
-    check_refused(&["move", &models("digits"), &models("digits")], &["the model itself"]);
+    check_refused(&["move", &models("digits"), &models("digits")], &["are the same model"]);
 
     fs::write(home.path().join("model.json"), "<html>").unwrap();
     let Answer { success, out, err } = tfjs(&["list", &url("")]);
     assert!(!success && out.is_empty() && err.contains("model.json"), "{out}{err}");
 }
 
-/// What a process of its own does for [`an_answer_that_does_not_fit_leaves_the_old_one`].
+/// The code of the child process of [`an_answer_that_does_not_fit_leaves_the_old_one`].
 #[test]
 fn a_process_that_predicts() {
     let Ok(folder) = std::env::var("TFJS_TEST_FOLDER") else { return };
@@ -679,7 +679,7 @@ fn an_answer_that_does_not_fit_leaves_the_old_one() {
     let model = alone("RepeatVector", json!({"n": 100_000}), &json!([null, 1])).text();
     let files = [("model.json", &model[..]), ("in.json", b"[[1.0]]"), ("out.npy", b"old")];
     files.into_iter().for_each(|(name, text)| fs::write(dir.path().join(name), text).unwrap());
-    // Files of that process have an end, as on a full disk.
+    // The size of files is limited in that process, which has the effect of a full disk.
     let script = "trap '' XFSZ; ulimit -f 8; exec \"$0\" cli::a_process_that_predicts --exact";
     let mut child = std::process::Command::new("sh");
     child.args(["-c", script]).arg(std::env::current_exe().unwrap()).env("TFJS_TEST_FOLDER", dir.path());

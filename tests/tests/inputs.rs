@@ -1,5 +1,5 @@
-//! What is given to a model: by position, by name, in batches; what is not the model's is refused with the
-//! input's name, what was expected and what found.
+//! Inputs of a model: by position, by name, in batches. Errors state the input's name, the expected and the found
+//! type or shape.
 
 use harness::small::{Small, alone, check_error, functional, input, layer, two_to_one};
 use serde_json::{Value, json};
@@ -64,7 +64,7 @@ fn a_wrong_shape_has_name_expected_and_found() {
     check(&model, [floats(&[1, 2]), floats(&[1, 4])], "value `b`", "expected shape [?,3], found [1,4]");
     check(&model, [floats(&[1, 2, 1]), floats(&[1, 3])], "value `a`", "expected shape [?,2], found [1,2,1]");
     check(&model, [floats(&[]), floats(&[1, 3])], "value `a`", "found []");
-    // A vector is a batch of single numbers, which this input does not take.
+    // A vector is read as a batch of single numbers, which this input does not accept.
     check(&model, [floats(&[2]), floats(&[1, 3])], "value `a`", "expected shape [?,2], found [2,1]");
 }
 
@@ -76,7 +76,7 @@ fn batches_that_differ_are_named() {
 
 #[test]
 fn a_fixed_batch_holds_in_parts_too() {
-    // The caller fixes it: one that the file fixes holds only where a layer needs it.
+    // The caller fixes the batch size; one fixed by the file is enforced only if a layer needs it.
     let fixed = LoadOptions::new().with_input_shape("l_input", [Some(4), Some(2)]);
     let model = alone("ReLU", json!({}), &json!([null, 2])).load_with(fixed).unwrap();
     check(&model, floats(&[3, 2]), "value `l_input`", "expected shape [4,2], found [3,2]");

@@ -1,4 +1,4 @@
-//! Models whose weights stay on disk until they are wanted: the same numbers, and never those of another file.
+//! Models whose weights stay on disk until they are used: the same outputs, and errors for changed files.
 
 use harness::small::{Small, check_error, two_to_one};
 use io_harness::fault_server::{FaultServer, Reply};
@@ -43,7 +43,7 @@ fn the_numbers_are_those_of_a_whole_load_on_both_engines() {
 fn nothing_is_read_before_it_is_wanted() {
     let folder = in_folder(&two_to_one());
     let model = load(&folder, Engine::Native).unwrap();
-    // Written in place: the open file is still the same, its bytes are not.
+    // Written in place: the open file is the same, but its bytes are not.
     let mut bytes = two_to_one().files[0].1.clone();
     let time = fs::metadata(folder.path().join("w.bin")).unwrap().modified().unwrap();
     bytes.iter_mut().for_each(|b| *b = 0);
@@ -102,5 +102,5 @@ async fn weights_that_only_stream_cannot_be_lazy() {
     .await;
     let options = LoadOptions::new().with_lazy(true);
     let result = tfjs::load_layers_model(server.url("/model.json"), options).await;
-    check_error(result, Kind::Unsupported, "w.bin", "lazy loading reads from files on disk");
+    check_error(result, Kind::Unsupported, "w.bin", "lazy loading needs files on disk");
 }

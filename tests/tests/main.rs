@@ -1,4 +1,4 @@
-//! Loading, predicting and saving through the facade and the command: one program, since each takes a while to link.
+//! Tests of loading, predicting and saving with the library and the command; one program, because linking is slow.
 
 mod api;
 mod cli;

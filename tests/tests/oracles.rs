@@ -1,5 +1,5 @@
-//! What fuzzing checks, without fuzzing: every oracle over the conformance cases and a little damage to them,
-//! and what the fuzz targets found, each input with the answer it gets now.
+//! The oracles of the fuzz targets without fuzzing: over the conformance cases, over mutations of them, and over the
+//! inputs that fuzzing found, with the expected result of each.
 
 use harness::cases::{Case, CaseKind, all_cases};
 use harness::oracles::{self, Oracle};
@@ -15,15 +15,15 @@ fn oracle(target: &str) -> Oracle {
     oracles::ALL.iter().find(|(name, _)| *name == target).map(|(_, oracle)| *oracle).expect("there is that target")
 }
 
-/// What an input that fuzzing found is answered with now.
+/// The expected result of an input that fuzzing found.
 enum Answer {
-    /// Nothing is wrong with it.
+    /// No error.
     Fine,
-    /// Whose fault it is, where, and what is said.
+    /// An error: its kind, its place, and a part of its message.
     Refused(Kind, &'static str, &'static str),
 }
 
-/// Every input that fuzzing found, by its file below `findings`.
+/// Every input that fuzzing found, by its path in `findings`.
 const FINDINGS: &[(&str, Answer)] = &[
     ("load/dense-of-integers.json", Answer::Fine),
     ("load/pool-of-no-channels.json", Answer::Fine),
@@ -70,9 +70,9 @@ fn every_finding_is_listed() {
     assert_eq!(files, listed);
 }
 
-/// Runs a job for each case of a few layers, on a few threads, and names all the cases for which it panics.
+/// Runs a job for each case of the kind `layer` on several threads; panics with a list of the failed cases.
 fn for_each_case(job: impl Fn(&Case, &[u8]) + Sync) {
-    // The angle of a number that is nearly zero, as a spectrum has them, is noise.
+    // The angle of nearly zero numbers, which a spectrum has, depends on rounding errors.
     let is_stable = |case: &Case| case.id != "keras2/more_functions_complex";
     let of_layers = |case: &Case| case.about.kind == CaseKind::Layer && is_stable(case);
     let cases: Vec<Case> = all_cases().into_iter().filter(of_layers).collect();
@@ -136,13 +136,13 @@ fn every_case_loads_and_predicts_with_weights_made_up() {
         let mut json: Value = serde_json::from_slice(json).expect("a case's JSON");
         json.as_object_mut().expect("an envelope").remove("weightsManifest");
         let result = oracle("load")(json.to_string().as_bytes());
-        // The made-up sizes of open axes need not be some that the layers after them can take.
+        // The layers may not accept the sizes that the oracle chooses for open axes.
         let fits = !case.id.contains("/open_flatten_known_product_");
         assert!(result.is_ok() || !fits, "{}: {result:?}", case.id);
     });
 }
 
-/// Layers compute with integers as with the same floating-point numbers, or say that they do not.
+/// With integer inputs, layers compute the same as with floating-point inputs, or fail with an error.
 #[test]
 fn every_case_of_integers_predicts_or_is_refused() {
     fn to_integers(value: &mut Value) -> usize {
@@ -178,6 +178,6 @@ fn a_little_damage_to_every_case() {
             }
         }
     });
-    // Damage that nothing survives would test the parser only.
+    // If no mutation were accepted, only the parser would be tested.
     assert!(accepted.into_inner() > 1000);
 }

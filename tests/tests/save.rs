@@ -1,5 +1,5 @@
-//! Saving: what we save we load again, and without a warning it is the same model to the last bit. That the real
-//! TensorFlow.js loads it and computes the same is shown by `conformance/generate/check_saved.mjs`.
+//! Saving: every saved model can be loaded again, and without a warning its outputs are equal bit by bit.
+//! `conformance/generate/check_saved.mjs` checks that TensorFlow.js loads it and computes the same.
 
 use harness::cases::{Case, all_cases};
 use harness::tensors::{Named, read_inputs};
@@ -8,7 +8,7 @@ use serde_json::Value;
 use tfjs::parts::io::{MemoryStore, Registry};
 use tfjs::{Engine, Inputs, Kind, LayersModel, LoadOptions, Outputs, PredictOptions, SaveOptions, Tensor};
 
-/// Cases that TensorFlow.js's JSON cannot hold: it takes the states of stacked cells the other way round.
+/// Cases that TensorFlow.js's JSON cannot represent: it reads the states of stacked cells in reverse order.
 const REFUSED: &[&str] = &["keras2/rnn_stacked_cells_initial_state", "keras3/rnn_stacked_cells_initial_state"];
 
 fn main() {
@@ -46,7 +46,7 @@ fn round_trip(case: &Case) -> Result<(), String> {
     let found = predict(case, &model, &again, Engine::Candle)?;
     if warnings.is_empty() {
         same_bits(&predict(case, &model, &model, Engine::Candle)?, &found)?;
-        // The native engine may fuse more of the one than of the other: masks mean less to TensorFlow.js.
+        // The native engine may fuse the two models differently, because TensorFlow.js applies fewer masks.
         let of_native = |of: &LayersModel| predict(case, &model, of, Engine::Native);
         nearly_the_same(&of_native(&model)?, &of_native(&again)?, case.about.kind.tolerance())?;
     }
@@ -56,9 +56,9 @@ fn round_trip(case: &Case) -> Result<(), String> {
     Ok(())
 }
 
-/// The case's inputs, in the order of the original's, given to the model.
+/// Predicts the case's inputs, passed to the model in the order of the original's inputs.
 fn predict(case: &Case, original: &LayersModel, model: &LayersModel, engine: Engine) -> Result<Outputs, String> {
-    // By position: the name of an input that only the first layer of a Sequential implies may be another.
+    // By position, because the implicit input of a Sequential may have another name.
     let mut named: Vec<_> = read_inputs(&case.folder)?;
     let order: Vec<String> = original.inputs().map(|port| port.name.to_string()).collect();
     named.sort_by_key(|(name, _)| order.iter().position(|n| n == name));
@@ -100,9 +100,9 @@ fn bits(tensor: &Tensor) -> Result<(Vec<usize>, Vec<u64>), String> {
     Ok((tensor.dims().to_vec(), values.into_iter().map(f64::to_bits).collect()))
 }
 
-/// The files of TensorFlow.js itself come out as they went in: topology, order of weights, metadata.
+/// A model of TensorFlow.js is saved as it was read: topology, order of weights, metadata.
 fn as_tensorflow_js_wrote_it(model: &LayersModel, again: &LayersModel, warnings: &[String]) -> Result<(), String> {
-    // TensorFlow.js does not read this one back itself.
+    // TensorFlow.js cannot read the model that it wrote with this activation.
     let unreadable = |warning: &String| warning.contains("`gelu_new`");
     if warnings.iter().any(|warning| !unreadable(warning)) {
         return Err(format!("a model of TensorFlow.js has warnings: {warnings:?}"));

@@ -1,4 +1,4 @@
-//! Saving through the facade: where to, in which files, and what is kept beside the model.
+//! The API for saving: targets, files, and the metadata, training configuration and optimizer that are kept.
 
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -78,7 +78,7 @@ fn what_is_kept_beside_the_model() {
 
 #[test]
 fn a_training_configuration_of_keras_stays_inside_the_topology() {
-    // TensorFlow.js compiles with what it finds beside the topology, and fails on Keras's words.
+    // TensorFlow.js compiles with the training configuration beside the topology, and fails on Keras's names.
     let (mut json, weights) = dense();
     let training = json!({ "loss": "mse", "optimizer_config": { "class_name": "Nadam", "config": {} } });
     let config = json["modelTopology"].take();
@@ -156,7 +156,7 @@ fn a_blocking_save_inside_a_runtime_is_a_misuse() {
     check_refused(result, Kind::Misuse, "await the async function");
 }
 
-/// Over HTTP, to a server that reads forms as others do.
+/// Saves over HTTP, to a server that parses forms with an independent library.
 #[test]
 fn to_a_web_server_as_tensorflow_js_sends_it() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -218,7 +218,7 @@ fn an_optimizer_that_was_kept_is_saved_as_it_was() {
     assert_eq!(found["trainingConfig"], json["trainingConfig"]);
     assert_eq!(std::fs::read(folder.path().join("weights.bin")).unwrap(), weights);
 
-    // Quantization is for the model's weights; and the rest of the road is the same again.
+    // Only the model's weights are quantized; the optimizer's are unchanged after saving and loading.
     let options = SaveOptions::new().with_optimizer(true).with_store(StoreAs::Float16).with_shard_bytes(7);
     tfjs::blocking::save(&model, target, options).unwrap();
     let again = tfjs::blocking::load_layers_model(target, LoadOptions::new().with_keep_optimizer(true)).unwrap();
@@ -242,6 +242,6 @@ fn an_optimizer_is_neither_kept_nor_saved_unless_asked_for() {
     assert_eq!(saved_json(folder.path())["weightsManifest"][0]["weights"], json!(specs[..4]));
     let saved = std::fs::read(folder.path().join("weights.bin")).unwrap();
     assert_eq!(saved, weights[..saved.len()]);
-    // A model that never had one has none to lose.
+    // A model without an optimizer can be saved with this option too.
     tfjs::blocking::save(&self::model(), target, SaveOptions::new().with_optimizer(true)).unwrap();
 }

@@ -1,19 +1,19 @@
-//! The ways in which the original is silently wrong (layers-model spec 1.9), and what happens here instead.
+//! The ways in which TensorFlow.js silently computes wrong results, and what happens here instead.
 //!
-//! | # | the original's silence | here |
+//! | # | TensorFlow.js | here |
 //! |---|---|---|
 //! | 1 | `streamWeights` gives an untrained model | no such option: weights always stream, and all are loaded |
-//! | 2 | a 404 or HTML page is decoded as weights | `a_page_or_a_missing_file_is_no_weights`; all of `io_faults` |
+//! | 2 | a 404 or HTML page is decoded as weights | `a_page_or_a_missing_file_is_no_weights`; `tests/io` |
 //! | 3 | an absent manifest gives random weights | `an_absent_manifest_is_an_error` |
 //! | 4 | bytes left over, or shifted across groups | `bytes_left_over_...`, `groups_are_apart_...` |
-//! | 5 | `strict: false` leaves random kernels | `without_strict_what_is_missing_is_zero_and_said` |
-//! | 6 | unknown configuration keys are dropped | `a_key_nobody_knows_is_said`, `a_key_of_a_cell_...`, and the known ones compute |
-//! | 7 | masks leak into later layers | `a_mask_does_not_leak_into_a_later_layer`; conformance `keras*/mask_*` |
-//! | 8 | constraints are applied at load | `constraints_do_not_change_weights`; conformance `*/dense_constraints` |
-//! | 9 | any negative axis of `Concatenate` is the last | `a_negative_axis_counts_from_the_end`; `*/concatenate_axis_minus_*` |
+//! | 5 | `strict: false` keeps random kernels | `without_strict_what_is_missing_is_zero_and_said` |
+//! | 6 | unknown configuration keys are dropped | `a_key_nobody_knows_is_said`, `a_key_of_a_cell_...` |
+//! | 7 | masks apply to later layers | `a_mask_does_not_leak_into_a_later_layer`; conformance `keras*/mask_*` |
+//! | 8 | loading applies constraints | `constraints_do_not_change_weights`; conformance `*/dense_constraints` |
+//! | 9 | any negative axis means the last | `a_negative_axis_counts_from_the_end`; `*/concatenate_axis_minus_*` |
 //! | 10 | a fixed batch is not enforced | `a_fixed_batch_is_enforced_where_a_layer_needs_it` |
 //! | 11 | `evaluate` drops regularization | this version has no `evaluate` |
-//! | 12 | bilinear upsampling has another phase than Keras's | `bilinear_upsampling_has_the_phase_of_its_producer` |
+//! | 12 | bilinear upsampling differs from Keras's | `bilinear_upsampling_has_the_phase_of_its_producer` |
 
 use harness::small::{
     Small, alone, calls, check_error, check_refused, functional, input, keras2, layer, tfjs_layers, two_to_one,
@@ -60,13 +60,13 @@ fn an_absent_manifest_is_an_error() {
     check_refused(&model, Kind::Mismatch, "model.json", "no `weightsManifest`, and the model has 2 weights");
 }
 
-/// What `io.withSaveHandler` gives, written down without its bytes.
+/// The JSON that `io.withSaveHandler` receives, saved without the bytes of the weights.
 #[test]
 fn specs_without_a_place_of_their_bytes_are_an_error() {
     let mut model = two_to_one();
     model.json["weightSpecs"] = model.json["weightsManifest"][0]["weights"].take();
     model.json.as_object_mut().expect("an object").remove("weightsManifest");
-    check_refused(&model, Kind::Mismatch, "weightSpecs", "perhaps in a `weights.bin` beside this file");
+    check_refused(&model, Kind::Mismatch, "weightSpecs", "if they are in a `weights.bin` beside this file");
     let untrained = model.load_with(LoadOptions::new().with_strict(false)).expect("it loads without `strict`");
     assert_eq!(untrained.report().warnings.len(), 2);
 }
@@ -85,7 +85,7 @@ fn weights_in_the_json_itself_are_read() {
     }
 }
 
-/// TensorFlow.js saves two models whose layers have equal names, and cannot read what it saved.
+/// TensorFlow.js saves a model of two models whose layers have equal names, and cannot load it again.
 #[test]
 fn names_that_are_there_twice_are_taken_in_order() {
     let tower = |name: &str| {
@@ -122,7 +122,7 @@ fn bytes_missing_at_the_end_are_an_error() {
 
 #[test]
 fn groups_are_apart_and_do_not_make_up_for_each_other() {
-    // Sixteen bytes are needed and there: as one stream they would fit, group by group they do not.
+    // The total number of bytes is right, but not the number in each group.
     let spec = |name: &str, shape: Value| json!([{"name": name, "shape": shape, "dtype": "float32"}]);
     let model = two_to_one().manifest(json!([
         {"paths": ["a.bin"], "weights": spec("d/kernel", json!([2, 1]))},
@@ -178,11 +178,11 @@ fn keys_the_original_drops_compute() {
     check_predicts(&relu, &[-1.0, 0.5, 2.0], &[1, 3], &[-1.0, -0.25, 2.0]);
     let pool = alone("GlobalMaxPooling2D", json!({"keepdims": true}), &json!([null, 2, 1, 1])).load().unwrap();
     assert_eq!(pool.outputs().next().unwrap().shape.to_string(), "[?,1,1,1]");
-    // Two groups of one channel each: without `groups` the kernel would have another shape.
+    // Two groups with one channel each; without `groups` the kernel would have another shape.
     let config = json!({"filters": 2, "kernel_size": 1, "groups": 2, "use_bias": false});
     let conv = alone("Conv2D", config, &json!([null, 1, 1, 2])).weights(&[("l/kernel", &[1, 1, 1, 2], &[3.0, 5.0])]);
     check_predicts(&conv, &[1.0, 10.0], &[1, 1, 1, 2], &[3.0, 50.0]);
-    // A dilated depthwise kernel sees every other row.
+    // A dilated depthwise kernel reads every other row.
     let config = json!({"kernel_size": [2, 1], "dilation_rate": 2, "use_bias": false});
     let depthwise = alone("DepthwiseConv2D", config, &json!([null, 3, 1, 1]));
     let depthwise = depthwise.weights(&[("l/depthwise_kernel", &[2, 1, 1, 1], &[1.0, 1.0])]);
@@ -253,7 +253,7 @@ fn a_negative_axis_counts_from_the_end() {
 fn a_fixed_batch_is_enforced_where_a_layer_needs_it() {
     let any = alone("ReLU", json!({}), &json!([4, 2]));
     check_predicts(&any, &[1.0, -1.0, 3.0, -2.0, 0.0, 5.0], &[3, 2], &[1.0, 0.0, 3.0, 0.0, 0.0, 5.0]);
-    // A state has an entry for each example: more of them are taken in parts, fewer are not.
+    // A state has an entry for each example: larger inputs are split into batches, a partial batch is an error.
     let config = json!({"units": 1, "stateful": true, "activation": "linear", "use_bias": false});
     let stateful = alone("SimpleRNN", config, &json!([2, 1, 1]));
     let stateful =
@@ -261,7 +261,7 @@ fn a_fixed_batch_is_enforced_where_a_layer_needs_it() {
     check_predicts(&stateful, &[1.0, 2.0, 3.0, 4.0], &[4, 1, 1], &[1.0, 2.0, 4.0, 6.0]);
     let result = stateful.load().unwrap().predict(Input::new([0.0; 3], [3, 1, 1]).unwrap());
     check_error(result, Kind::Mismatch, "l_input", "a stateful layer needs whole batches of 2: pad the last one");
-    // The caller's own word is kept.
+    // A batch size fixed by the caller is enforced.
     let fixed = any.load_with(LoadOptions::new().with_input_shape("l_input", [Some(4), Some(2)])).unwrap();
     let result = fixed.predict(Input::new([0.0; 6], [3, 2]).unwrap());
     check_error(result, Kind::Mismatch, "l_input", "expected shape [4,2], found [3,2]");
@@ -272,7 +272,7 @@ fn bilinear_upsampling_has_the_phase_of_its_producer() {
     let config =
         json!({"name": "u", "size": [2, 2], "interpolation": "bilinear", "batch_input_shape": [null, 2, 2, 1]});
     let config = json!({"name": "m", "layers": [{"class_name": "UpSampling2D", "config": config}]});
-    // First rows of the spec's example, from tf.keras 2.15 and from TensorFlow.js 4.22.
+    // First rows of the outputs of tf.keras 2.15 and of TensorFlow.js 4.22.
     for (topology, family, row) in [
         (keras2("Sequential", &config), "keras2", [1.0, 1.25, 1.75, 2.0]),
         (tfjs_layers("Sequential", &config), "tfjs", [1.0, 1.5, 2.0, 2.0]),

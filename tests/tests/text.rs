@@ -1,4 +1,4 @@
-//! Models that split texts: how many tokens there are is known only when they are given.
+//! Models that split texts, whose number of tokens is known only when predicting.
 
 use harness::small::{Small, check_error, functional, input, layer};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ fn texts() -> Input {
     Input::strings(TEXTS, [2, 1]).expect("two texts")
 }
 
-/// `TextVectorization` with these keys behind an input of texts.
+/// A model of an input of texts and `TextVectorization` with these keys.
 fn small(keys: &Value) -> Small {
     let mut text = input("text", &json!([null, 1]));
     text["config"]["dtype"] = json!("string");
@@ -33,7 +33,7 @@ fn rows_are_as_long_as_the_longest_text() {
         let found = predicted(&model, &PredictOptions::default().with_engine(engine)).expect("two texts");
         assert_eq!(found, (vec![2, 4], vec![2.0, 3.0, 2.0, 4.0, 1.0, 3.0, 0.0, 0.0]));
     }
-    // Each batch has a longest text of its own.
+    // The longest text differs between the batches.
     let one_by_one = PredictOptions::default().with_batch_size(1);
     let says = "batches give outputs of shapes [1, 4] and [1, 2], which do not join; predict all examples at once";
     check_error(predicted(&model, &one_by_one), Kind::Mismatch, "", says);

@@ -1,4 +1,4 @@
-//! One model, many threads; and layers of the caller's own.
+//! One model used by many threads; and custom layers.
 
 use harness::small::{Small, check_error, sequential, two_to_one};
 use harness::tensors::read_inputs;
@@ -20,7 +20,7 @@ fn models_and_what_goes_with_them_cross_threads() {
     crosses::<Error>();
 }
 
-/// Sixteen threads predict with one model, different batch sizes mixed, and get what one thread gets.
+/// Sixteen threads predict with one model and different batch sizes, with the same results as one thread.
 fn check_threads(case: &str, engine: Engine) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/cases").join(case);
     let location = folder.to_str().expect("a plain path");
@@ -108,7 +108,7 @@ impl CustomLayer for Scale {
     }
 }
 
-/// The same as a function on candle tensors.
+/// The same layer as a function on candle tensors.
 struct OpaqueScale;
 
 #[derive(Debug)]
@@ -158,7 +158,7 @@ fn check_custom(class: &str, given_as: &str) {
     }
 }
 
-/// Two classes of one type, with values of their own.
+/// Two classes of one type, with different values.
 struct Times(f64);
 
 impl CustomLayer for Times {

@@ -1,5 +1,4 @@
-//! Training steps as one plan, on both engines: against the weights that the producers arrived at, and what a step that
-//! fails leaves behind.
+//! Training steps as one plan, on both engines: compared with the producers' weights; and failed steps.
 
 use candle_core::Tensor;
 use program_harness::training::{NETWORKS, PRODUCERS, STEPS, Training};
@@ -12,7 +11,7 @@ use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_ir::{Array, Builder, ElementType, Target, Type};
 use tfjs_manifest::Kind;
 
-/// The largest difference from the producers' losses and weights, which the interpreter keeps as well.
+/// The largest difference from the producers' losses and weights; the tests of the interpreter have the same.
 const TOLERANCE: f64 = 2e-6;
 
 fn tensor(array: &Array) -> Tensor {
@@ -49,7 +48,7 @@ fn weights(step: &TrainingStep) -> Vec<Array> {
     step.weights().unwrap().to_tensors().unwrap().iter().map(|(_, tensor)| array(tensor)).collect()
 }
 
-/// The steps of a plan that the interpreter runs, those of loops included.
+/// The steps of a plan that the interpreter runs, including those in loops.
 fn reference_steps(plan: &Json, found: &mut BTreeSet<String>) {
     for step in plan["steps"].as_array().into_iter().flatten() {
         if step["engine"] == "reference" {
@@ -92,7 +91,7 @@ fn the_native_engine_has_kernels_for_every_step() {
     }
 }
 
-/// A step that counts its calls in a state and learns a table of rows, which a frozen weight scales.
+/// A step that counts its calls in a state and trains a table of rows, which a frozen weight scales.
 fn counting() -> (tfjs_ir::Program, Weights) {
     let mut b = Builder::default();
     let (batch, four, two) = (b.dims().symbol("batch"), b.number(4), b.number(2));
@@ -115,7 +114,7 @@ fn counting() -> (tfjs_ir::Program, Weights) {
     let change = b.mul(rate, slope).unwrap();
     let next = b.sub(old, change).unwrap();
     b.set(table, next).unwrap();
-    // What fails for an id out of range stands last: all next values are computed by then.
+    // The operation that fails for an id out of range is last, after all new values have been computed.
     let rows = b.gather(old, ids, 0, Bounds::Error).unwrap();
     let program = b.finish(vec![("loss".to_string(), loss), ("rows".to_string(), rows)]).unwrap();
     let cpu = &candle_core::Device::Cpu;
@@ -133,7 +132,7 @@ fn calls(step: &TrainingStep) -> Vec<f32> {
     step.states().map(|(_, tensor)| tensor.to_scalar::<f32>().unwrap()).collect()
 }
 
-/// d(w s)^2/dw = 2 w s^2: at a rate of 1/4 a row that is seen once becomes `[w/2, w * 7/8]`.
+/// d(w s)^2/dw = 2 w s^2: at a rate of 1/4, a row that is used once becomes `[w/2, w * 7/8]`.
 #[test]
 fn a_step_that_fails_changes_nothing_and_the_next_one_goes_on() {
     for options in engines() {
@@ -154,7 +153,7 @@ fn a_step_that_fails_changes_nothing_and_the_next_one_goes_on() {
         assert_eq!(error.message(), "the step has 2 inputs (`ids` int32[?], `rate` float32[]), found 1");
         assert_eq!((rows(&step), calls(&step)), (once.to_vec(), vec![1.0]));
 
-        // A smaller batch, with an id twice: both of its slopes count.
+        // A smaller batch with a repeated id, whose gradients are added.
         step.step(ids(&[1])).unwrap();
         step.step(ids(&[0, 0, 3])).unwrap();
         let expected = [0.0, 1.3125, 1.5, 3.5, 2.5, 5.25, 3.5, 7.0];
@@ -178,7 +177,7 @@ fn a_step_keeps_to_its_memory() {
     }
 }
 
-/// A smaller last batch is the same plan, and its means are those of its own examples.
+/// A smaller last batch runs on the same plan, with means over its own examples.
 #[test]
 fn a_smaller_batch_runs_on_the_same_plan() {
     let training = Training::load("conv_bn", "keras3").unwrap();

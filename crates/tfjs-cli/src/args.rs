@@ -1,4 +1,4 @@
-//! What can be said on the command line. Text becomes typed values here; nothing is opened or decided.
+//! The command line arguments, parsed to typed values. Opens no files.
 
 use clap::{ArgGroup, Args as ArgsOf, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Say what a model is: layers, shapes, producer, dtypes, sizes
+    /// Describe a model: layers, shapes, producer, dtypes, sizes
     Inspect(InspectArgs),
     /// Predict, from tensors or from images
     Predict(PredictArgs),
@@ -24,63 +24,63 @@ pub(crate) enum Command {
     Dump(DumpArgs),
     /// Measure loading and predicting
     Bench(BenchArgs),
-    /// Say what models there are in a folder and below it
+    /// List the models in a folder and its subfolders
     List(ListArgs),
-    /// Copy a model: its JSON and the weight files that names
+    /// Copy a model: its JSON and its weight files
     Copy(FromToArgs),
     /// Move a model: copy, compare, and only then remove the original
     Move(FromToArgs),
-    /// Remove models: each JSON, and the weight files that names
+    /// Remove models: the JSON and the weight files of each
     Remove(RemoveArgs),
 }
 
-/// Which model, and how to load it.
+/// The model to load, and the options of the load.
 #[derive(Debug, ArgsOf)]
 pub(crate) struct ModelArgs {
-    /// URL, path of a model.json, its folder, or an archive of that (.zip, .tar, .tar.gz)
+    /// URL, path of a model.json, its folder, or an archive of the folder (.zip, .tar, .tar.gz)
     pub(crate) model: String,
 
-    /// Load even if the model and its weights do not fit each other
+    /// Load even if the model and its weights do not match
     #[arg(long, help_heading = "Loading")]
     pub(crate) no_strict: bool,
 
-    /// Where the weight files are, if not beside the model
+    /// Folder of the weight files, if they are not beside the model
     #[arg(long, value_name = "URL-OR-DIR", help_heading = "Loading")]
     pub(crate) weight_path_prefix: Option<String>,
 
-    /// The SHA-256 sums that the model's files must have, as sha256sum writes them; each file in the list is there,
-    /// and each file of the model is in the list
+    /// File with the SHA-256 sums of all the model's files, in the format of sha256sum; the load fails if a file has
+    /// another sum, is not in the list, or is in the list and not in the model
     #[arg(long, value_name = "FILE", help_heading = "Loading")]
     pub(crate) checksums: Option<PathBuf>,
 
-    /// Keep remote models in this folder, and load them from there while they are the same; without it, the
-    /// folder that TFJS_CACHE_DIR names, if any
+    /// Store remote models in this folder, and load them from there as long as they do not change (default: the folder
+    /// in TFJS_CACHE_DIR, if it is set)
     #[cfg(feature = "cache")]
     #[arg(long, value_name = "DIR", help_heading = "Loading")]
     pub(crate) cache: Option<PathBuf>,
 
-    /// Use no network: load what the cache has. TFJS_OFFLINE=1 means the same
+    /// Load from the cache only, without the network, as with TFJS_OFFLINE=1
     #[cfg(feature = "cache")]
     #[arg(long, help_heading = "Loading")]
     pub(crate) offline: bool,
 
-    /// Who wrote the model, where its own word is wrong: tfjs, keras1, keras2 or keras3
+    /// Producer of the model, if the file names none or a wrong one: tfjs, keras1, keras2 or keras3
     #[arg(long, value_parser = producer, help_heading = "Loading")]
     pub(crate) producer: Option<Producer>,
 
-    /// Threads to compute with; all cores by default
+    /// Threads for computation (default: all cores)
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Loading")]
     pub(crate) threads: Option<usize>,
 
-    /// Leave weights on disk until the first prediction wants them
+    /// Read weights from disk at the first prediction, not before
     #[arg(long, help_heading = "Loading")]
     pub(crate) lazy: bool,
 
-    /// The shape of an input, batch first, ? where it may vary: image=?,224,224,3; may be repeated
+    /// Shape of an input, including the batch, with ? for open dimensions: image=?,224,224,3; may be repeated
     #[arg(long, value_name = "NAME=SHAPE", value_parser = input_shape, help_heading = "Loading")]
     pub(crate) input_shape: Vec<(String, SymShape)>,
 
-    /// A limit of what a model may ask for, as in `work=5T` or `activation_bytes=8GiB`; may be repeated
+    /// Limit on what a model may use, as in `work=5T` or `activation_bytes=8GiB`; may be repeated
     #[arg(long, value_name = "NAME=N", value_parser = limit, help_heading = "Loading")]
     pub(crate) limit: Vec<(String, u64)>,
 
@@ -88,7 +88,7 @@ pub(crate) struct ModelArgs {
     pub(crate) transport: TransportArgs,
 }
 
-/// Where to run.
+/// The device and the engine.
 #[derive(Debug, ArgsOf)]
 pub(crate) struct RunArgs {
     /// cpu, cuda:0 or metal
@@ -105,11 +105,11 @@ pub(crate) struct InspectArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
 
-    /// Load and check every byte, build the model, say everything that is wrong
+    /// Load and check every byte, build the model, and report all errors
     #[arg(long)]
     pub(crate) verify: bool,
 
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -123,7 +123,7 @@ pub(crate) struct PredictArgs {
     #[command(flatten)]
     pub(crate) run: RunArgs,
 
-    /// Inputs: .safetensors or .json by input name, or .npy; - reads the standard input
+    /// Inputs: .safetensors or .json by input name, or .npy; - reads standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
 
@@ -132,11 +132,11 @@ pub(crate) struct PredictArgs {
     pub(crate) image: Vec<PathBuf>,
 
     /// Write the outputs, by output name: .safetensors, .json, or .npy for a single one; - writes
-    /// safetensors to the standard output
+    /// safetensors to standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
-    /// Examples at a time
+    /// Examples per batch
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) batch_size: Option<usize>,
 
@@ -144,11 +144,11 @@ pub(crate) struct PredictArgs {
     #[arg(long, value_name = "K", value_parser = at_least_one)]
     pub(crate) top: Option<usize>,
 
-    /// What black and white become, if the model does not say (default 0,1)
+    /// Values of black and white, if the model has none (default 0,1)
     #[arg(long, value_name = "LOW,HIGH", value_parser = range, allow_hyphen_values = true)]
     pub(crate) range: Option<(f32, f32)>,
 
-    /// The names of the classes, one a line, in the order of the output
+    /// File with the names of the classes, one per line, in the order of the output
     #[arg(long, value_name = "FILE")]
     pub(crate) labels: Option<PathBuf>,
 }
@@ -163,22 +163,22 @@ pub(crate) struct DumpArgs {
     pub(crate) stage: Stage,
 }
 
-/// A stage of loading, in the order of the road.
+/// The stages of a load, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Stage {
-    /// What was fetched: the model.json, and which weight files it names
+    /// The fetched model.json, and the names of its weight files
     Artifacts,
-    /// Where each weight lies in the files
+    /// Position of each weight in the files
     Layout,
     /// The model as the file defines it
     Def,
     /// The flat graph: layers, calls, values with their types, weight slots
     Graph,
-    /// What the model computes, in primitives, as text
+    /// The primitive operations that the model computes, as text
     Program,
-    /// Which tensor of the file goes into which slot, and by which rule
+    /// Tensor of the file for each weight slot, and the rule that matched it
     Binding,
-    /// What runs each call
+    /// The kernel that runs each call
     Plan,
 }
 
@@ -194,11 +194,11 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
     pub(crate) batch_size: usize,
 
-    /// How long to measure predictions
+    /// Seconds to measure predictions
     #[arg(long, value_name = "S", default_value_t = 3.0, value_parser = seconds)]
     pub(crate) seconds: f64,
 
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -212,7 +212,7 @@ pub(crate) struct ListArgs {
     #[command(flatten)]
     pub(crate) transport: TransportArgs,
 
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -222,7 +222,7 @@ pub(crate) struct FromToArgs {
     /// URL, path of a model.json, or its folder
     pub(crate) from: String,
 
-    /// URL, path of a .json file, or a folder, made if need be
+    /// URL, path of a .json file, or a folder, which is created if necessary
     pub(crate) to: String,
 
     #[command(flatten)]
@@ -231,7 +231,7 @@ pub(crate) struct FromToArgs {
 
 #[derive(Debug, ArgsOf)]
 pub(crate) struct RemoveArgs {
-    /// URLs, paths of a model.json, or its folder
+    /// URLs, paths of model.json files, or their folders
     #[arg(required = true)]
     pub(crate) model: Vec<String>,
 
@@ -239,36 +239,36 @@ pub(crate) struct RemoveArgs {
     pub(crate) transport: TransportArgs,
 }
 
-/// How to reach what is far away.
+/// Options of the transport.
 #[derive(Debug, ArgsOf)]
 pub(crate) struct TransportArgs {
-    /// A header of every HTTP request; may be repeated
+    /// Header for every HTTP request; may be repeated
     #[arg(long, value_name = "NAME: VALUE", value_parser = header, help_heading = "Transport")]
     pub(crate) header: Vec<(String, String)>,
 
-    /// Trust the certificates in this file too, PEM; may be repeated
+    /// Also trust the certificates in this PEM file; may be repeated
     #[arg(long, value_name = "FILE", help_heading = "Transport")]
     pub(crate) ca_cert: Vec<PathBuf>,
 
-    /// Trust whom this system trusts, in place of whom Mozilla does
+    /// Trust the certificate authorities of this system instead of Mozilla's
     #[cfg(feature = "native-roots")]
     #[arg(long, help_heading = "Transport")]
     pub(crate) system_certs: bool,
 
-    /// Reach public addresses only, whatever a URL says or where it redirects
+    /// Connect to public addresses only, also for redirects
     #[arg(long, help_heading = "Transport")]
     pub(crate) public_only: bool,
 
-    /// Tries of each file, the first included (default 5)
+    /// Tries for each file, including the first (default 5)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Transport")]
     pub(crate) tries: Option<u32>,
 
-    /// The longest that all of it may take, as in 90s or 5m (default: no end, as long as bytes come)
+    /// Time limit for the whole command, as in 90s or 5m (default: none, as long as data arrives)
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Transport")]
     pub(crate) timeout: Option<Duration>,
 }
 
-/// A device by name; whether this build and machine have it is found out when it is wanted.
+/// A device by name. Whether this build and machine support it is checked when it is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DeviceName {
     Cpu,
@@ -278,7 +278,7 @@ pub(crate) enum DeviceName {
 
 fn device(text: &str) -> Result<DeviceName, String> {
     let (name, index) = match text.split_once(':') {
-        Some((name, index)) => (name, index.parse().map_err(|_| "expected a number behind the colon")?),
+        Some((name, index)) => (name, index.parse().map_err(|_| "expected a number after the colon")?),
         None => (text, 0),
     };
     match (name, text.contains(':')) {
@@ -304,14 +304,14 @@ fn header(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// The shape follows the last `=`: names may have some.
+/// The shape follows the last `=`, because names may contain `=`.
 fn input_shape(text: &str) -> Result<(String, SymShape), String> {
     let (name, shape) = text.rsplit_once('=').ok_or("expected `name=?,224,224,3`")?;
     let shape: SymShape = shape.parse().map_err(|e: tfjs::Error| e.message().to_owned())?;
     Ok((name.to_owned(), shape))
 }
 
-/// `name=8GiB`: a whole number, with a unit of a thousand or of 1024 behind it.
+/// Parses `name=8GiB`: a whole number, optionally followed by a unit based on 1000 or 1024.
 fn limit(text: &str) -> Result<(String, u64), String> {
     const UNITS: [(&str, u32, u64); 8] = [
         ("KiB", 1, 1024),

@@ -1,18 +1,18 @@
-//! Ranked labels with their probabilities as a small bar chart of text.
+//! Draws ranked labels with their probabilities as a bar chart in text.
 
 use crate::shown;
 use std::io::{self, Write};
 
 /// The longest bar, in characters.
 const WIDTH: f32 = 32.0;
-/// Labels are cut to so many characters.
+/// Most characters of a label.
 const LONGEST_LABEL: usize = 40;
-/// A character of bar, an eighth at a time.
+/// Characters for the last part of a bar, in steps of an eighth.
 const EIGHTHS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 
-/// Draws the `top` largest values, one a line, best first.
+/// Draws the `top` largest values, one per line, best first.
 ///
-/// Probabilities fill the bar at 1; values beyond 0 to 1 are scores, and the best one fills it.
+/// If all values are from 0 to 1, a full bar is 1; otherwise it is the largest value.
 pub(crate) fn draw(values: &[f32], labels: Option<&[String]>, top: usize, out: &mut dyn Write) -> io::Result<()> {
     let ranked = rank(values, top);
     let label = |i: usize| match labels.and_then(|l| l.get(i)) {
@@ -32,13 +32,13 @@ pub(crate) fn draw(values: &[f32], labels: Option<&[String]>, top: usize, out: &
     Ok(())
 }
 
-/// Index and value of the largest, in order; of equals the first; what is no number comes last.
+/// Index and value of the largest values, in descending order. Equal values are ordered by index, and NaN is last.
 pub(crate) fn rank(values: &[f32], top: usize) -> Vec<(usize, f32)> {
     let key = |v: f32| if v.is_nan() { f32::NEG_INFINITY } else { v };
     let order = |&(i, a): &(usize, f32), &(j, b): &(usize, f32)| {
         a.is_nan().cmp(&b.is_nan()).then(key(b).total_cmp(&key(a))).then(i.cmp(&j))
     };
-    // No more are kept than twice those that are wanted: a row may be as long as memory.
+    // At most twice the requested number are stored, because a row may be very long.
     let mut ranked: Vec<(usize, f32)> = Vec::new();
     let mut last = None;
     for entry in values.iter().copied().enumerate() {
@@ -70,7 +70,7 @@ fn scale(values: &[f32]) -> (f32, f32) {
 
 fn bar(share: f32) -> String {
     let eighths = (share.clamp(0.0, 1.0) * WIDTH * 8.0).round();
-    // NaN is drawn as nothing.
+    // NaN has an empty bar.
     let eighths = if eighths.is_nan() { 0 } else { eighths as usize };
     let mut bar = "█".repeat(eighths / 8);
     if eighths % 8 > 0 {

@@ -1,5 +1,4 @@
-//! How a command ends other than well, and how that is said: one line each for an error, its findings and
-//! its causes.
+//! The failure of a command, and its output: one line each for an error, its findings and its causes.
 
 use crate::flags;
 use crate::shown;
@@ -7,17 +6,17 @@ use std::error::Error as _;
 use std::io::{self, Write};
 use tfjs::Error;
 
-/// Causes of causes beyond this many are left out.
+/// Most causes of an error that are printed.
 const MOST_CAUSES: usize = 16;
 
-/// Why a command did not succeed.
+/// The reason why a command failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Something to be said.
+    /// An error to print.
     Error(Error),
-    /// Everything has been said already.
-    Said,
-    /// Nobody can be told: the answer's stream is closed.
+    /// The errors have been printed already.
+    Reported,
+    /// The output stream failed.
     Stream(io::Error),
 }
 
@@ -35,17 +34,17 @@ impl From<io::Error> for Failure {
 
 impl Failure {
     pub(crate) fn print(&self, err: &mut dyn Write) {
-        // A closed error stream leaves nobody to complain to.
+        // An error of the error stream is ignored: it cannot be reported anywhere.
         let _ = match self {
             Failure::Error(error) => print_error(error, err),
-            Failure::Said => Ok(()),
+            Failure::Reported => Ok(()),
             Failure::Stream(closed) if closed.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            Failure::Stream(closed) => writeln!(err, "error: cannot write the answer: {closed}"),
+            Failure::Stream(closed) => writeln!(err, "error: cannot write the output: {closed}"),
         };
     }
 }
 
-/// The error on its line, each finding of a report on its own, each cause below what it caused.
+/// Prints an error, its findings and their causes, one line each.
 pub(crate) fn print_error(error: &Error, err: &mut dyn Write) -> io::Result<()> {
     writeln!(err, "error: {}", line(error))?;
     for cause in causes(error) {
@@ -64,14 +63,14 @@ pub(crate) fn print_warning(warning: &str, err: &mut dyn Write) -> io::Result<()
     writeln!(err, "warning: {}", shown::line(&flags::in_words(warning)))
 }
 
-/// Place and message, without the findings. Both are on one line and cut.
+/// Place and message of an error on one line, cut, without its findings.
 fn line(error: &Error) -> String {
     let place = error.place().to_string();
     let separator = if place.is_empty() { "" } else { ": " };
     format!("{place}{separator}{}", flags::in_words(error.message()))
 }
 
-/// What led to an error, nearest first.
+/// The causes of an error, nearest first.
 pub(crate) fn causes(error: &Error) -> Vec<String> {
     let chain = std::iter::successors(error.source(), |&cause| cause.source());
     chain.take(MOST_CAUSES).map(|cause| shown::line(&flags::in_words(&cause.to_string()))).collect()

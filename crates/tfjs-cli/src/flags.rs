@@ -1,9 +1,9 @@
-//! What messages tell the caller to set, as this command has it: flags instead of the library's options.
+//! Replaces options of the library in messages by the flags of this command.
 
 use std::borrow::Cow;
 use tfjs::parts::manifest::Setting;
 
-/// The message, with flags where it names options of the library.
+/// A message with flags instead of options of the library.
 pub(crate) fn in_words(message: &str) -> Cow<'_, str> {
     Setting::rename(message, flag)
 }

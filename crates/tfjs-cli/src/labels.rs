@@ -1,5 +1,5 @@
-//! What a program has to know to show pictures to a model and read its answer: the range of pixels and the
-//! names of classes. In this order: the command line, the model's `userDefinedMetadata`, a Teachable Machine
+//! The settings to give images to a model and to read its output: the range of pixels and the names of classes. They
+//! come from, in this order of priority, the command line, the model's `userDefinedMetadata`, and a Teachable Machine
 //! `metadata.json` beside the model.
 //!
 //! Teachable Machine: `Metadata` in `libraries/image/src/custom-mobilenet.ts` of
@@ -7,7 +7,7 @@
 
 use crate::failure::{Failure, print_warning};
 use crate::local;
-use crate::road::{self, Optional};
+use crate::stages::{self, Optional};
 use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
@@ -16,29 +16,29 @@ use tfjs::parts::io::{FilesHandler, FolderFiles, ModelUrl};
 use tfjs::parts::manifest::{self, text::found};
 use tfjs::{Error, IoHandler, Kind, LoadOptions, Result};
 
-/// The file a Teachable Machine export has beside its model.json.
+/// The file beside the model.json in a Teachable Machine export.
 const METADATA_JSON: &str = "metadata.json";
 
-/// How a model sees pictures and what it calls its classes, as far as its files say.
+/// A model's settings for images and the names of its classes, as far as they are known.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Picture {
-    /// What black and white become.
+    /// The values of black and white.
     pub(crate) range: Option<(f32, f32)>,
     /// The names of the classes, in the order of the output.
     pub(crate) labels: Option<Vec<String>>,
-    /// Height and width, where the model's input leaves them open.
+    /// Height and width, if the model's input leaves them open.
     pub(crate) size: Option<usize>,
-    /// Whether pictures are grey, where the model's input leaves the channels open.
+    /// Whether images are grey, if the model's input leaves the channels open.
     pub(crate) grayscale: bool,
-    /// Whether only the square in the middle is looked at.
+    /// Whether images are cropped to the centred square.
     pub(crate) crop: bool,
 }
 
 impl Picture {
-    /// What the model's `userDefinedMetadata` says.
+    /// Reads the model's `userDefinedMetadata`.
     ///
     /// # Errors
-    /// A `range` or `labels` that cannot be understood: guessing would give wrong answers.
+    /// If `range` or `labels` are invalid, because ignoring them would give wrong outputs.
     pub(crate) fn of_metadata(metadata: Option<&Value>) -> Result<Picture> {
         let place = |e: Error| e.at_json("userDefinedMetadata");
         let mut picture = Picture::default();
@@ -51,7 +51,7 @@ impl Picture {
         Ok(picture)
     }
 
-    /// What a Teachable Machine `metadata.json` says; nothing, if it is some other program's.
+    /// Reads a Teachable Machine `metadata.json`. The file of another program gives no settings.
     fn of_teachable_machine(metadata: &Value) -> Result<Picture> {
         let Some(labels) = metadata.get("labels").filter(|l| l.is_array()) else {
             return Ok(Picture::default());
@@ -64,8 +64,8 @@ impl Picture {
             None => metadata.get("imageSize").is_some(),
         };
         if of_images {
-            // Its JavaScript library divides by 127, so that white is 1.008, the code it generates for Keras
-            // by 127.5; both call it -1 to 1, which is what training was meant to see.
+            // Its JavaScript library divides by 127, so that white is 1.008; its generated code for Keras divides by
+            // 127.5. Both document the range -1 to 1.
             picture.range = Some((-1.0, 1.0));
             picture.size = metadata.get("imageSize").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
             picture.grayscale = metadata.get("grayscale").and_then(Value::as_bool).unwrap_or(false);
@@ -74,10 +74,10 @@ impl Picture {
         Ok(picture)
     }
 
-    /// What is beside the model adds to what the model itself says.
+    /// Fills missing settings from `other`.
     pub(crate) fn or(self, other: Picture) -> Picture {
         Picture {
-            // Cropping belongs to the recipe the range is from.
+            // Cropping comes from the same source as the range.
             crop: self.crop || (self.range.is_none() && other.crop),
             range: self.range.or(other.range),
             labels: self.labels.or(other.labels),
@@ -87,11 +87,11 @@ impl Picture {
     }
 }
 
-/// What the `metadata.json` beside a model says; nothing, if there is none or it does not come.
+/// Reads the `metadata.json` beside a model. No settings if there is none or it does not arrive in time.
 ///
 /// # Errors
-/// [`Kind::Limit`] for one that is too large, [`Kind::Malformed`] for one that cannot be understood: without it the
-/// answer would be another.
+/// [`Kind::Limit`] if it is too large, [`Kind::Malformed`] if it is invalid, because ignoring it would change the
+/// output.
 pub(crate) fn beside(
     model: &str,
     location: &str,
@@ -99,7 +99,7 @@ pub(crate) fn beside(
     err: &mut dyn Write,
 ) -> Result<Picture, Failure> {
     let url = ModelUrl::parse(model)?;
-    // Nothing can be beside it.
+    // There are no files beside a `data:` URL.
     if url.scheme() == "data" {
         return Ok(Picture::default());
     }
@@ -107,16 +107,16 @@ pub(crate) fn beside(
     options.limits.model_json_bytes = options.limits.metadata_bytes;
     let too_large = |e: Error| match e.kind() {
         Kind::Limit => e.with_message(format!(
-            "limit `metadata_bytes`: expected {} bytes at most; with `--range` and `--labels` the file is not read",
+            "limit `metadata_bytes`: expected at most {} bytes; with `--range` and `--labels` the file is not read",
             options.limits.metadata_bytes
         )),
         _ => e,
     };
-    let fetched = match road::fetch_optional(&*handler(&url, location, &options)?, &options) {
+    let fetched = match stages::fetch_optional(&*handler(&url, location, &options)?, &options) {
         Ok(Optional::Fetched(artifacts)) => artifacts,
         Ok(Optional::Late) => {
-            let seconds = road::PATIENCE.as_secs();
-            let text = format!("`{METADATA_JSON}` did not come in {seconds} s; predicting without it");
+            let seconds = stages::PATIENCE.as_secs();
+            let text = format!("`{METADATA_JSON}` did not arrive in {seconds} s; predicting without it");
             print_warning(&text, err)?;
             return Ok(Picture::default());
         }
@@ -128,11 +128,11 @@ pub(crate) fn beside(
     Ok(picture.map_err(|e| e.in_file(&fetched.location))?)
 }
 
-/// Where the `metadata.json` beside a model is read from.
+/// The handler of the `metadata.json` beside a model.
 fn handler(url: &ModelUrl, location: &str, options: &LoadOptions) -> Result<Arc<dyn IoHandler>> {
     let path = Path::new(location);
     if url.as_path().is_some() && path.is_file() {
-        // As a weight file: links do not lead out of the folder.
+        // The same rules as for weight files: links must not lead out of the folder.
         let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
         let files = FolderFiles::new(folder).with_limits(options.limits.clone());
         let files = files.with_allow_symlinks(options.io.allow_symlinks);
@@ -140,7 +140,7 @@ fn handler(url: &ModelUrl, location: &str, options: &LoadOptions) -> Result<Arc<
     }
     let file = match url.split() {
         Some((folder, name, query)) => match location.rsplit_once("!/") {
-            // The JSON that was found in an archive.
+            // A JSON in an archive that the URL does not name.
             Some((_, json)) if !folder.contains("!/") => {
                 let json = json.split('?').next().unwrap_or(json);
                 let beside = Path::new(json).with_file_name(METADATA_JSON);
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(error.place().json.as_deref(), Some("userDefinedMetadata.labels"));
     }
 
-    /// As an export of 2021 has it.
+    /// The metadata of an export from 2021.
     #[test]
     fn teachable_machine() {
         let file = json!({"tfjsVersion": "1.3.1", "tmVersion": "2.4.4", "packageVersion": "0.8.4",

@@ -1,8 +1,7 @@
-//! The `tfjs` command as a library: [`run`] takes arguments and two streams, and gives an exit code.
+//! The `tfjs` command as a library: [`run`] takes arguments and two streams, and returns an exit code.
 //!
-//! Everything on the first stream is the answer, everything else goes to the second; the exit code is 0
-//! only on success. Models are loaded through the facade alone; what a layer or a weight is, this crate
-//! does not know. The only files it opens itself are the caller's own (`--input`, `--image`, ...).
+//! The output goes to the first stream, everything else to the second. The exit code is 0 only on success. Models are
+//! loaded through the facade only. This crate opens only the files that the caller names (`--input`, `--image`, ...).
 
 #![deny(missing_docs, unsafe_code)]
 
@@ -17,8 +16,8 @@ mod local;
 mod options;
 mod progress;
 mod refused;
-mod road;
 mod shown;
+mod stages;
 mod tensors;
 
 use args::{Args, Command};
@@ -30,11 +29,10 @@ use std::io::Write;
 use std::process::ExitCode;
 
 /// Runs the command with these arguments, the first of which is the program's name as in
-/// [`std::env::args_os`]. The answer goes to `out`, errors, warnings and progress to `err`. Neither gets a character
-/// that a terminal acts on, but line feeds and tabs, and the bytes of tensors where these are asked for.
+/// [`std::env::args_os`]. The output goes to `out`; errors, warnings and progress go to `err`. Characters that a
+/// terminal acts on are escaped in both, except line feeds, tabs, and the bytes of tensor files.
 ///
-/// The code is 0 on success, 1 if something is wrong with the model, a file or the answer's stream, 2 if
-/// the arguments are not understood.
+/// The code is 0 on success, 1 for an error of the model, a file or the output stream, and 2 for invalid arguments.
 pub fn run<A, T>(args: A, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode
 where
     A: IntoIterator<Item = T>,
@@ -44,7 +42,7 @@ where
     let args = match Args::try_parse_from(args).map_err(refused::without_secrets) {
         Ok(args) => args,
         Err(refused) => {
-            // Help and version are answers; what is not understood is an error.
+            // Help and version are output; invalid arguments are an error.
             let stream: &mut dyn Write = if refused.use_stderr() { err } else { &mut out.text() };
             let written = write!(stream, "{}", refused.render()).and_then(|()| stream.flush());
             let code = if written.is_err() { 1 } else { refused.exit_code() };

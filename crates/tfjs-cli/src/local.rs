@@ -1,5 +1,5 @@
-//! The caller's own files, given by name on the command line: the only ones this crate opens. Models and
-//! what lies beside them come through `tfjs-io`.
+//! Reads and writes the files that the caller names on the command line, the only ones that this crate opens itself.
+//! Models and the files beside them come from `tfjs-io`.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -7,15 +7,15 @@ use std::path::Path;
 use tfjs::parts::io::ModelUrl;
 use tfjs::{Error, Result};
 
-/// The most bytes of a file of text.
+/// Most bytes of a text file.
 const MOST_TEXT: u64 = 16 << 20;
 
-/// Whether the path means a standard stream.
+/// Whether the path is `-`, a standard stream.
 pub(crate) fn is_standard(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// The path as it is shown: a URL that was given for a path has no secrets in it.
+/// The path for messages. If it is a URL by mistake, its secrets are left out.
 pub(crate) fn shown(path: &Path) -> String {
     let text = path.display().to_string();
     match text.contains("://") {
@@ -24,10 +24,10 @@ pub(crate) fn shown(path: &Path) -> String {
     }
 }
 
-/// The bytes of a file, so many at most; `-` is the standard input.
+/// Reads a file of at most `most` bytes; `-` is standard input.
 ///
 /// # Errors
-/// [`Kind::Limit`](tfjs::Kind::Limit) for more bytes, [`Kind::Fetch`](tfjs::Kind::Fetch) for what cannot be read.
+/// [`Kind::Limit`](tfjs::Kind::Limit) for more bytes, [`Kind::Fetch`](tfjs::Kind::Fetch) if it cannot be read.
 pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
     let read = || {
         let mut bytes = Vec::new();
@@ -35,7 +35,7 @@ pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
             std::io::stdin().lock().take(most.saturating_add(1)).read_to_end(&mut bytes)?;
         } else {
             let file = File::open(path)?;
-            // Zero for what has no length, such as a pipe.
+            // Zero for a file without a length, such as a pipe.
             let length = file.metadata()?.len();
             if length > most {
                 return Ok(None);
@@ -47,20 +47,20 @@ pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
     };
     let place = |e: Error| e.in_file(shown(path));
     let bytes = read().map_err(|e: std::io::Error| place(Error::fetch("cannot read the file").with_source(e)))?;
-    bytes.ok_or_else(|| place(Error::limit(format!("expected a file of {most} bytes at most, found more"))))
+    bytes.ok_or_else(|| place(Error::limit(format!("expected a file of at most {most} bytes, found more"))))
 }
 
-/// The bytes of a file of text: labels, certificates, checksums.
+/// Reads a text file: labels, certificates, checksums.
 pub(crate) fn read_text(path: &Path) -> Result<Vec<u8>> {
     read(path, MOST_TEXT)
 }
 
-/// Writes a file, replacing what was there: whole, or not at all.
+/// Writes a file atomically. Replaces an existing file.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     tfjs::parts::io::write_file(path, bytes)
 }
 
-/// The most memory this process ever had, where the system tells.
+/// The peak memory of this process, if the system reports it.
 pub(crate) fn peak_rss_bytes() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

@@ -1,4 +1,4 @@
-//! The `tfjs` command: hands its arguments and streams to the library, which does everything.
+//! The `tfjs` command: passes its arguments and streams to the library.
 
 use std::process::ExitCode;
 

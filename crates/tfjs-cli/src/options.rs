@@ -1,11 +1,11 @@
-//! From arguments to the facade's options.
+//! Converts arguments to the facade's options.
 
 use crate::args::{DeviceName, ModelArgs, RunArgs, TransportArgs};
 use crate::local;
 use std::path::Path;
 use tfjs::{Checksums, Device, Error, IoOptions, LoadOptions, Result, Retry, Timeouts};
 
-/// How to load, without saying where to run.
+/// The options of a load, without device and engine.
 pub(crate) fn load_options(args: &ModelArgs) -> Result<LoadOptions> {
     let ModelArgs {
         model: _,
@@ -54,7 +54,7 @@ pub(crate) fn load_options(args: &ModelArgs) -> Result<LoadOptions> {
     Ok(options)
 }
 
-/// How to reach what is far away.
+/// The options of the transport.
 pub(crate) fn transport_options(args: &TransportArgs) -> Result<IoOptions> {
     let TransportArgs {
         header,
@@ -85,16 +85,16 @@ pub(crate) fn transport_options(args: &TransportArgs) -> Result<IoOptions> {
     Ok(options)
 }
 
-/// Sums that are asked for are asked for of every file.
+/// Reads a file of checksums; every file of the model must have one.
 fn read_checksums(path: &Path) -> Result<Checksums> {
     let text = String::from_utf8(local::read_text(path)?)
-        .map_err(|e| Error::malformed("expected text, as `sha256sum` writes it").with_source(e));
+        .map_err(|e| Error::malformed("expected text in the format of `sha256sum`").with_source(e));
     text.and_then(|text| Checksums::parse(&text))
         .map(|sums| sums.with_strict(true))
         .map_err(|e| e.in_file(local::shown(path)))
 }
 
-/// The cache that is asked for, here or by the environment.
+/// The cache from the arguments or from the environment.
 #[cfg(feature = "cache")]
 fn open_cache(folder: Option<&Path>, offline: bool) -> Result<Option<tfjs::Cache>> {
     let cache = match folder {
@@ -105,7 +105,7 @@ fn open_cache(folder: Option<&Path>, offline: bool) -> Result<Option<tfjs::Cache
     Ok(cache.map(|cache| if offline { cache.with_offline(true) } else { cache }))
 }
 
-/// How to load and where to run.
+/// The options of a load, including device and engine.
 pub(crate) fn run_options(model: &ModelArgs, run: &RunArgs) -> Result<LoadOptions> {
     let RunArgs { device, engine } = run;
     let mut options = load_options(model)?;

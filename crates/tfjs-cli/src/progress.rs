@@ -1,4 +1,4 @@
-//! A bar while a model loads, on a terminal, once it takes long enough to wonder.
+//! A progress bar on the terminal for loads that take a while.
 
 use crate::failure::print_warning;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -8,17 +8,18 @@ use std::time::{Duration, Instant};
 use tfjs::parts::io::Phase;
 use tfjs::{LoadOptions, Progress};
 
-/// Loads faster than this need no bar.
+/// Faster loads have no bar.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// A bar that is gone when this is dropped.
+/// A progress bar that is removed on drop.
 #[derive(Debug, Default)]
 pub(crate) struct Bar {
     bar: Option<Arc<Mutex<Option<ProgressBar>>>>,
 }
 
 impl Bar {
-    /// The options with a callback that draws, if the error stream is a terminal, and says there what is waited for.
+    /// Adds a callback to the options that draws the bar, if the error stream is a terminal, and prints a warning while
+    /// the load waits for a lock.
     pub(crate) fn watch(options: LoadOptions) -> (LoadOptions, Bar) {
         let bar = Arc::new(Mutex::new(None));
         let (shared, started) = (bar.clone(), Instant::now());
@@ -27,7 +28,7 @@ impl Bar {
             if progress.phase == Phase::Waiting {
                 let lock = progress.file.as_deref().unwrap_or_default();
                 let text = format!("another load holds the lock `{lock}` of the cache; waiting for it");
-                // If nobody can be told, the load goes on all the same.
+                // An error of the error stream is ignored; the load continues.
                 let _ = print_warning(&text, &mut std::io::stderr());
             }
             if draws && matches!(progress.phase, Phase::Archive | Phase::Weights) && started.elapsed() > PATIENCE {
@@ -51,7 +52,7 @@ impl Drop for Bar {
 
 fn new_bar() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    // The template is ours and constant; were it wrong, the default style would do.
+    // The template is constant and valid; the default style would also work.
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}") {
         bar.set_style(style);
     }

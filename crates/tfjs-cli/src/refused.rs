@@ -1,15 +1,15 @@
-//! Arguments that were not understood, without what may be secret in them: clap repeats what it does not know, and
-//! that may be half of a header whose quotes were forgotten, or a URL with a password.
+//! Removes possible secrets from errors about invalid arguments. clap repeats unknown arguments, which may be a part of
+//! a header without quotes, or a URL with a password.
 
 use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// What stands for a value that is not shown.
+/// The placeholder of a hidden value.
 const HIDDEN: &str = "…";
-/// The most characters of an unknown name of an option or a command, and of any other value.
+/// Most characters of an unknown option or command that are shown, and of any other value.
 const LONGEST: (usize, usize) = (24, 64);
 
-/// The error, with values of headers and whatever may be a URL or a token left out.
+/// The error without values of headers, and without values that may be URLs or tokens.
 pub(crate) fn without_secrets(mut error: Error) -> Error {
     let argument = text(&error, ContextKind::InvalidArg);
     if let Some(value) = text(&error, ContextKind::InvalidValue) {
@@ -27,7 +27,7 @@ pub(crate) fn without_secrets(mut error: Error) -> Error {
     if let Some(argument) = argument
         && error.kind() == ErrorKind::UnknownArgument
     {
-        // `--name=value`: the name alone says what is wrong.
+        // For `--name=value`, the name is enough for the message.
         let flag = argument.split('=').next().unwrap_or_default();
         match flag.strip_prefix("--").or_else(|| flag.strip_prefix('-')) {
             Some(name) if is_name(name) && flag == argument => {}
@@ -38,7 +38,7 @@ pub(crate) fn without_secrets(mut error: Error) -> Error {
     error
 }
 
-/// Replaces the culprit, and drops the advice that repeats it.
+/// Replaces the invalid argument, and removes the suggestion that repeats it.
 fn hide(error: &mut Error, kind: ContextKind, shown: &str) {
     set(error, kind, shown);
     error.remove(ContextKind::Suggested);
@@ -55,7 +55,7 @@ fn text(error: &Error, kind: ContextKind) -> Option<String> {
     }
 }
 
-/// A name as commands and options have it, perhaps misspelt.
+/// Whether a text looks like the name of a command or option, possibly misspelt.
 fn is_name(text: &str) -> bool {
     text.len() <= LONGEST.0 && text.chars().all(|c| c.is_ascii_alphabetic() || c == '-' || c == '_')
 }
@@ -81,7 +81,7 @@ mod tests {
             &["inspect", "m", "--header", "Authorization Bearer s3cr"][..],
             &["inspect", "m", "--header=Authorization s3cr"],
             &["inspect", "m", "--header", ": s3cr"],
-            // Quotes forgotten.
+            // A header without quotes.
             &["inspect", "--header", "Authorization:", "Bearer", "s3cr", "m"],
             &["inspect", "m", "https://user:s3cr@host/model.json"],
             &["https://user:s3cr@host/model.json"],

@@ -1,16 +1,16 @@
-//! The two streams of a command, so that a terminal acts on nothing that comes from a file or a server: what
-//! [`acts`](tfjs::parts::manifest::text::acts) is escaped here, whoever writes it. Line feeds and tabs pass: they are
-//! the layout of an answer, and one's own names go through [`line`].
+//! The two streams of a command. They escape every character that [`acts`](tfjs::parts::manifest::text::acts), so that
+//! text from a file or a server cannot control the terminal. Line feeds and tabs are written unchanged, as the layout
+//! of the output; names are made one line with [`line`].
 
 use std::io::{self, Write};
 use tfjs::parts::manifest::text::{self, acts};
 
-/// A text of a file, a server or a user on one line that is cut as messages are.
+/// Text from a file, a server or a user as one line, cut like messages.
 pub(crate) fn line(text: &str) -> String {
     text::message(text)
 }
 
-/// The stream of a command's answer. What is written says what it is.
+/// The stream of a command's output, for text, JSON or bytes.
 pub(crate) struct Out<'a> {
     stream: &'a mut dyn Write,
 }
@@ -20,27 +20,27 @@ impl<'a> Out<'a> {
         Out { stream }
     }
 
-    /// For text: characters that act become `\u{202e}`.
+    /// For text: characters that act are escaped as `\u{202e}`.
     pub(crate) fn text(&mut self) -> Shown<'_> {
         Shown::text(self.stream)
     }
 
-    /// For JSON: characters that act become `\u202e`, which is the same JSON.
+    /// For JSON: characters that act are escaped as `\u202e`, which does not change the JSON's value.
     pub(crate) fn json(&mut self) -> Shown<'_> {
         Shown::json(self.stream)
     }
 
-    /// For a file of tensors, which is no text.
+    /// For a file of tensors, without escaping.
     pub(crate) fn bytes(&mut self) -> &mut dyn Write {
         self.stream
     }
 }
 
-/// Writes UTF-8 text, with characters that act escaped; other bytes are replaced.
+/// Writes UTF-8 text with escaped characters. Bytes that are not UTF-8 are replaced.
 pub(crate) struct Shown<'a> {
     stream: &'a mut dyn Write,
     escape: fn(char) -> String,
-    /// The beginning of a character whose end has not been written yet.
+    /// The first bytes of a character that is not complete yet.
     begun: Vec<u8>,
 }
 
@@ -97,7 +97,7 @@ impl Write for Shown<'_> {
 mod tests {
     use super::*;
 
-    /// Written at once, and a byte at a time.
+    /// Writes everything at once, and byte by byte.
     #[track_caller]
     fn check(is_json: bool, bytes: &[u8], expect: &str) {
         for size in [bytes.len(), 1] {

@@ -1,7 +1,7 @@
-//! A model that is encrypted where it lies and whose weights are served under signed URLs only.
+//! Loads a model that is stored encrypted, with weights that are served under signed URLs only.
 //!
-//! Two things of one's own around what is there: `Decrypting` is a place of files around any other, and the signature
-//! is made by a converter of weight URLs. `Vault` stands for the server that checks it. Run it with
+//! It has two custom parts: `Decrypting` implements `Files` around any other `Files`, and a converter of weight URLs
+//! adds the signature. `Vault` stands for the server that checks the signature. Run it with
 //! `cargo run -p tfjs-io --example decrypting`.
 
 use chacha20poly1305::aead::{Aead, Generate, Key, KeyInit, Payload};
@@ -17,13 +17,13 @@ use tfjs_io::{
 };
 use tfjs_manifest::{GroupSink, Segment, WeightSink};
 
-/// Bytes before the ciphertext: a nonce, random for each file and long enough to be so.
+/// Length of the nonce before the ciphertext. It is long enough to be chosen at random for each file.
 const NONCE: usize = 24;
 
-/// Files that are encrypted in another place: nonce, then ciphertext and its tag.
+/// Decrypts the files of another place: each is a nonce, then the ciphertext with its tag.
 ///
-/// The path is authenticated with the bytes, so that nobody can swap two files. No byte is given out before the tag
-/// of the whole file was right, which takes the file in memory: shards are small.
+/// The path is authenticated with the bytes, so that two files cannot be swapped. No byte is returned before the tag of
+/// the whole file is verified, so a file is held in memory; shards are small.
 pub(crate) struct Decrypting {
     inner: Arc<dyn Files>,
     cipher: XChaCha20Poly1305,
@@ -56,7 +56,7 @@ impl Decrypting {
 impl Files for Decrypting {
     fn open<'a>(&'a self, path: &'a str, options: OpenOptions) -> BoxFuture<'a, Result<Opened>> {
         Box::pin(async move {
-            // The whole file, whatever range was asked for: half a file cannot be authenticated.
+            // Reads the whole file whatever range was requested, because a range cannot be authenticated.
             let opened = self.inner.open(path, OpenOptions::new(options.purpose)).await?;
             let location = opened.location.clone();
             let plain = self.decrypt(path, opened).await.map_err(|e| e.in_file(&location))?;
@@ -79,7 +79,7 @@ impl fmt::Debug for Decrypting {
     }
 }
 
-/// A file as `Decrypting` reads it.
+/// Encrypts a file for `Decrypting`.
 pub(crate) fn seal(key: &Key<XChaCha20Poly1305>, path: &str, plain: &[u8]) -> Vec<u8> {
     let nonce = XNonce::generate();
     let payload = Payload { msg: plain, aad: path.as_bytes() };
@@ -94,14 +94,14 @@ fn signature(secret: &[u8], path: &str) -> Hmac<Sha256> {
     mac
 }
 
-/// The URL under which the server gives a weight file out: what `with_weight_url_converter` wants.
+/// The signed URL of a weight file, for `with_weight_url_converter`.
 pub(crate) fn signed(secret: &[u8], path: &str) -> String {
     let sum = signature(secret, path).finalize().into_bytes();
     let hex: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("vault://weights/{path}?sig={hex}")
 }
 
-/// A server that gives out what is asked for with the right signature.
+/// A server that returns files only if the signature is right.
 pub(crate) struct Vault {
     pub(crate) files: Arc<dyn Files>,
     pub(crate) secret: Vec<u8>,
@@ -129,9 +129,9 @@ impl Files for VaultFiles {
         Box::pin(async move {
             let bytes = |i: usize| self.sum.get(i..i + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
             let sum: Vec<u8> = (0..self.sum.len()).step_by(2).filter_map(bytes).collect();
-            // In constant time.
+            // Compares in constant time.
             if signature(&self.secret, path).verify_slice(&sum).is_err() {
-                return Err(Error::fetch("403: the signature is not ours").in_file(format!("vault://weights/{path}")));
+                return Err(Error::fetch("403: the signature is wrong").in_file(format!("vault://weights/{path}")));
             }
             self.files.open(path, options).await
         })
@@ -153,7 +153,7 @@ impl WeightSink for Kernel {
     }
 }
 
-/// Seals a model, loads it, and gives its weights.
+/// Encrypts a model, loads it, and returns its weights.
 pub(crate) async fn run() -> Result<Vec<u8>> {
     let key = Key::<XChaCha20Poly1305>::generate();
     let sealed = |path: &str, plain: &[u8]| (path.to_owned(), seal(&key, path, plain));

@@ -1,31 +1,31 @@
-//! Where the bytes of a TensorFlow.js model come from and go to: files, HTTP, memory, custom handlers.
+//! Reads and writes the files of TensorFlow.js models: folders, HTTP, archives, object stores, memory, custom handlers.
 //!
 //! A model's URL or path resolves to an [`IoHandler`], which loads its JSON and returns a [`WeightSource`].
-//! [`fetch_weights`] then fetches the weight files, several at a time, straight into memory that a
-//! [`WeightSink`](tfjs_manifest::WeightSink) lends. This crate knows neither tensors nor the format of a
-//! model: the paths of the weight files are given to it.
+//! [`fetch_weights`] then fetches the weight files, several at a time, directly into the memory of a
+//! [`WeightSink`](tfjs_manifest::WeightSink). The caller passes the paths of the weight files; this crate contains no
+//! tensors and no layers.
 //!
-//! Loading fails rather than guess: every status and every length is checked, paths cannot leave the
-//! model's folder, and redirects carry no secrets to other hosts.
+//! Loading fails rather than guesses: every status and every length is checked, paths cannot leave the
+//! model's folder, and redirects send no secrets to other hosts.
 //!
 //! # Layers
-//! Each module knows only those before it:
+//! Each module depends only on the modules above it:
 //!
 //! | module | content |
 //! |---|---|
-//! | `base` | [`Files`], the trait of every place; URLs, paths, checksums, progress, plain options |
-//! | `place` | the places: memory, `data:` URLs, folders, web servers, object stores, each with its own configuration |
-//! | `wrap` | files around other files: retries, checksums, a prefix, the files in an archive |
-//! | `fetch` | from files into a sink, or open for reading later |
-//! | `model` | [`IoHandler`] and the handlers, [`IoOptions`] and [`IoCx`], the cache, which files are a model's own |
+//! | `base` | [`Files`], the trait that every backend implements; URLs, paths, checksums, progress, plain options |
+//! | `place` | the backends with their configurations: memory, `data:` URLs, folders, web servers, object stores |
+//! | `wrap` | [`Files`] around other [`Files`]: retries, checksums, a prefix, the files in an archive |
+//! | `fetch` | reads files into a sink, or opens them for later |
+//! | `model` | [`IoHandler`] and the handlers, [`IoOptions`] and [`IoCx`], the cache, the list of a model's own files |
 //! | `registry` | the default schemes |
 //! | `store` | [`ModelStore`]: lists, copies, moves and removes models of any registry |
 //!
-//! A [`Files`] of your own needs no more than `open`. To keep its models in the cache, give its handler a URL:
-//! [`FilesHandler::with_cache_url`]. Wrappers around the files of a handler forward nothing for the cache.
+//! Your own [`Files`] must implement `open` only. To keep its models in the cache, give its handler a URL:
+//! [`FilesHandler::with_cache_url`]. Wrappers around the files of a handler need not forward anything for the cache.
 //!
-//! For `wasm32-unknown-unknown` the crate builds without default features: models in memory, in `data:` URLs and in
-//! places of your own.
+//! For `wasm32-unknown-unknown` the crate builds without default features. It then loads models from memory, from
+//! `data:` URLs and from your own [`Files`].
 //!
 //! ```
 //! use tfjs_io::{IoCx, IoOptions, MemoryStore, ModelUrl, Registry, SaveArtifacts, fetch_weights};
@@ -66,11 +66,11 @@
 //! - `http` (default): `http://` and `https://`, on hyper and rustls.
 //! - `native-roots`: [`Roots::System`], the certificates that the system trusts.
 //! - `s3`, `gcs`, `azure`: `s3://`, `gs://` and `az://`, over the same connections.
-//! - `object-store`: stores of the crate `object_store` that the caller has.
+//! - `object-store`: any store of the crate `object_store` that the caller passes in.
 //!
 //! # Runtimes
-//! The traits name no executor. Disk and HTTP need a tokio runtime with its timer enabled; without one they fail with an
-//! error of kind [`Misuse`](tfjs_manifest::Kind::Misuse).
+//! The traits depend on no executor. Disk and HTTP need a tokio runtime with its timer enabled; without one they fail
+//! with an error of kind [`Misuse`](tfjs_manifest::Kind::Misuse).
 
 #![deny(missing_docs, unsafe_code)]
 

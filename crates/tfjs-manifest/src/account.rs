@@ -1,12 +1,12 @@
-//! The account of memory that reading a model spends: everything that is built from its JSON is charged before it is
-//! built, so that a small file cannot become gigabytes.
+//! Counts the memory used to read a model: everything built from its JSON is charged before it is built, so that a
+//! small file cannot grow to gigabytes.
 
 use crate::{Limits, Result};
 use serde_json::{Map, Value};
 use std::cell::Cell;
 use std::mem::size_of;
 
-/// What an allocation costs beside its bytes, and the table of an object beside its entries.
+/// Overhead in bytes of an allocation, and of the table of an object.
 pub(crate) const ALLOCATION: u64 = 16;
 
 /// Bytes that one load has spent of [`Limits::model_bytes`].
@@ -17,12 +17,12 @@ pub struct Account {
 }
 
 impl Account {
-    /// An account of which nothing is spent.
+    /// An empty account.
     pub fn new(limits: &Limits) -> Self {
         Account { spent: Cell::new(0), allowed: limits.model_bytes }
     }
 
-    /// Spends bytes. What fails is spent all the same, so that every later charge fails as well.
+    /// Charges bytes. A charge that fails is counted too, so that all later charges fail as well.
     ///
     /// # Errors
     /// [`Kind::Limit`](crate::Kind::Limit) past [`Limits::model_bytes`].
@@ -31,7 +31,7 @@ impl Account {
         Limits::check("model_bytes (memory of what is built from model.json)", self.spent.get(), self.allowed)
     }
 
-    /// Spends the memory of so many values of a type.
+    /// Charges the memory of `count` values of a type.
     ///
     /// # Errors
     /// As [`charge`](Self::charge).
@@ -39,18 +39,18 @@ impl Account {
         self.charge((count as u64).saturating_mul(size_of::<T>() as u64))
     }
 
-    /// What is spent so far.
+    /// The bytes charged so far.
     pub fn spent(&self) -> u64 {
         self.spent.get()
     }
 }
 
-/// The bytes of a text in memory.
+/// The bytes that a string takes in memory.
 pub fn text_bytes(text: &str) -> u64 {
     if text.is_empty() { 0 } else { text.len() as u64 + ALLOCATION }
 }
 
-/// The bytes of a JSON value in memory, the value itself included.
+/// The bytes that a JSON value takes in memory, including the value itself.
 pub fn json_bytes(value: &Value) -> u64 {
     let inside = match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
@@ -61,12 +61,12 @@ pub fn json_bytes(value: &Value) -> u64 {
     size_of::<Value>() as u64 + inside
 }
 
-/// The bytes of the entries of an object.
+/// The bytes that the entries of an object take.
 pub fn object_bytes(map: &Map<String, Value>) -> u64 {
     map.iter().fold(ALLOCATION, |sum, (key, value)| sum + entry_bytes(key) + json_bytes(value))
 }
 
-/// The bytes of an entry of an object, beside its value: the key, its hash and its place in the table.
+/// The bytes that an entry of an object takes without its value: the key, its hash and its slot in the table.
 pub(crate) fn entry_bytes(key: &str) -> u64 {
     size_of::<String>() as u64 + text_bytes(key) + 2 * size_of::<usize>() as u64
 }

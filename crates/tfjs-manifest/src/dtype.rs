@@ -1,4 +1,4 @@
-//! Element types of stored weights, as the manifest spells them.
+//! Element types of stored weights, with their names in the manifest.
 
 use std::fmt;
 
@@ -10,17 +10,17 @@ pub enum DType {
     Float32,
     /// Signed 32-bit integer.
     Int32,
-    /// One byte an element, zero is false.
+    /// One byte per element; zero is false.
     Bool,
-    /// UTF-8 (or any bytes), each element with a four-byte length before it.
+    /// UTF-8 (or any bytes); each element has a four-byte length before it.
     String,
     /// Two single-precision floats, real then imaginary.
     Complex64,
-    /// IEEE 754 half precision; the Python tools read and write it, TensorFlow.js does not.
+    /// IEEE 754 half precision. Read and written by the Python tools, but not by TensorFlow.js.
     Float16,
-    /// Unsigned 8-bit integer; written by the Python converter, not read by TensorFlow.js.
+    /// Unsigned 8-bit integer. Written by the Python converter, but not read by TensorFlow.js.
     Uint8,
-    /// Unsigned 16-bit integer; written by the Python converter, not read by TensorFlow.js.
+    /// Unsigned 16-bit integer. Written by the Python converter, but not read by TensorFlow.js.
     Uint16,
 }
 
@@ -37,7 +37,7 @@ impl DType {
         DType::Uint16,
     ];
 
-    /// The manifest's spelling.
+    /// The name in the manifest.
     pub fn name(self) -> &'static str {
         match self {
             DType::Float32 => "float32",
@@ -51,7 +51,7 @@ impl DType {
         }
     }
 
-    /// The element type of that spelling.
+    /// The element type with this name in the manifest.
     pub fn from_name(name: &str) -> Option<DType> {
         DType::ALL.into_iter().find(|d| d.name() == name)
     }

@@ -1,7 +1,7 @@
-//! The error vocabulary every crate of the workspace speaks: what went wrong, where, whose fault.
+//! The error type of the whole workspace: what went wrong, where, and whose fault it is.
 //!
-//! There is one error type for the whole workspace. The crates share the vocabulary, and a report often
-//! collects findings of several of them; converting between six identical types would add nothing.
+//! There is only one, because a report often collects findings of several crates; converting between six identical
+//! types would add nothing.
 
 use crate::text::{LONGEST_MESSAGE, one_line};
 use std::fmt;
@@ -14,19 +14,19 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
-    /// Bytes could not be had: a missing file, a refused connection, an HTTP status, a time-out.
+    /// Bytes could not be fetched: a missing file, a refused connection, an HTTP status, a time-out.
     Fetch,
-    /// The bytes are there but are not what the format says.
+    /// The bytes do not follow the format.
     Malformed,
     /// Two parts disagree: a model and its weights, a shard and its manifest, an input and its model.
     Mismatch,
-    /// Legal, but not something this version can do.
+    /// Valid, but not supported by this version.
     Unsupported,
-    /// A budget of [`Limits`](crate::Limits) would be exceeded.
+    /// A limit of [`Limits`](crate::Limits) would be exceeded.
     Limit,
-    /// The caller asked for something that cannot be; never caused by what a file contains.
+    /// The caller used the API incorrectly. Never caused by the contents of a file.
     Misuse,
-    /// Code of the caller's own failed: a handler, a custom layer.
+    /// Code of the caller failed: a handler, a custom layer.
     Custom,
     /// An invariant of this project does not hold. Please report it.
     Bug,
@@ -47,7 +47,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Where an error happened: as many of these as are known.
+/// Where an error happened. Only the fields that are known are set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Place {
@@ -89,9 +89,8 @@ impl Place {
 
 /// An error of any crate of the workspace.
 ///
-/// `Display` gives one line, `place: message`, and for an error that reports several findings one further
-/// line for each. The cause, if any, is reached through [`source`](std::error::Error::source) and is not
-/// repeated in the text.
+/// `Display` gives one line, `place: message`, and one more line for each finding if there are several. The cause, if
+/// any, is available through [`source`](std::error::Error::source) and is not part of the text.
 pub struct Error(Box<Repr>);
 
 struct Repr {
@@ -103,7 +102,7 @@ struct Repr {
     transient: Option<Transient>,
 }
 
-/// Marks an error that may not occur again.
+/// Marks an error that may not occur again on a retry.
 #[derive(Clone, Copy, Debug)]
 struct Transient {
     /// How long the server asks to wait.
@@ -111,8 +110,8 @@ struct Transient {
 }
 
 impl Error {
-    /// An error of this kind. The message is lower case, one line, without a full stop; whatever names of a file
-    /// stand in it, it stays one line of a length that can be read.
+    /// An error of this kind. The message should be lower case, one line, without a full stop. It is escaped to one
+    /// line and cut to a readable length, because it may contain names from a file.
     #[cold]
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Error(Box::new(Repr {
@@ -167,17 +166,17 @@ impl Error {
         Self::new(Kind::Bug, message)
     }
 
-    /// An error of a handler or custom layer of the user's own: its text becomes the message's cause.
+    /// An error of the user's own handler or custom layer, which becomes the cause of this error.
     #[cold]
     pub fn custom(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::new(Kind::Custom, "a custom handler or layer failed").with_source(source)
     }
 
-    /// Everything that is wrong at once. One finding is returned as itself; the kind is that of the first.
+    /// One error for several findings, with the kind of the first one. A single finding is returned unchanged.
     #[cold]
     pub fn several(headline: impl Into<String>, mut findings: Vec<Error>) -> Self {
         match findings.len() {
-            0 => Self::bug("a report without findings"),
+            0 => Self::bug("an error report without findings"),
             1 => findings.swap_remove(0),
             _ => {
                 let mut error = Self::new(findings[0].kind(), headline);
@@ -219,15 +218,15 @@ impl Error {
         self
     }
 
-    /// The same error in other words: kind, place, findings and cause stay.
+    /// The same error with another message. Kind, place, findings and cause are kept.
     #[must_use]
     pub fn with_message(mut self, message: impl Into<String>) -> Self {
         self.0.message = one_line(&message.into(), LONGEST_MESSAGE);
         self
     }
 
-    /// The same error, marked as transient: the operation may succeed if it is tried again, as after a lost connection
-    /// or an overloaded server. Unmarked errors are final.
+    /// The same error, marked as transient: the operation may succeed on a retry, as after a lost connection or with an
+    /// overloaded server. Errors without this mark are final.
     #[must_use]
     pub fn transient(mut self) -> Self {
         self.0.transient.get_or_insert(Transient { retry_after: None });
@@ -241,25 +240,25 @@ impl Error {
         self
     }
 
-    /// Whether the operation may succeed if it is tried again. An error that was returned after the last try of several
-    /// is still transient.
+    /// Whether the operation may succeed on a retry. An error that is returned after the last of several tries is still
+    /// transient.
     pub fn is_transient(&self) -> bool {
         self.0.transient.is_some()
     }
 
-    /// The time to wait before the next try, if the server named one.
+    /// The time to wait before the next try, if the server sent one.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.transient.and_then(|transient| transient.retry_after)
     }
 
-    /// Adds the file or URL, unless one is known already. Reaches the findings of a report through its head.
+    /// Adds the file or URL, unless one is known already. The findings of a report are not changed.
     #[must_use]
     pub fn in_file(mut self, file: impl fmt::Display) -> Self {
         self.0.place.file.get_or_insert_with(|| file.to_string());
         self
     }
 
-    /// Adds the path in a JSON document; if one is known already, `path` becomes its prefix.
+    /// Adds the path in a JSON document. If one is known already, `path` is put before it.
     #[must_use]
     pub fn at_json(mut self, path: impl fmt::Display) -> Self {
         let json = &mut self.0.place.json;

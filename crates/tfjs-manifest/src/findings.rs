@@ -1,11 +1,11 @@
-//! Collects what is wrong so that one report says everything; never grows with a hostile file.
+//! Collects errors for one report. Its size is bounded, also for a hostile file.
 
 use crate::{Error, Result};
 
-/// Findings beyond this many are only counted: a report of a million lines helps nobody.
+/// Most errors that are kept; further ones are only counted.
 const MOST: usize = 100;
 
-/// Errors gathered while looking at everything instead of stopping at the first.
+/// A list of errors, for checks that do not stop at the first one.
 #[derive(Debug, Default)]
 pub struct Findings {
     errors: Vec<Error>,
@@ -13,12 +13,12 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Nothing found yet.
+    /// An empty list.
     pub fn new() -> Findings {
         Findings::default()
     }
 
-    /// Adds a finding; beyond a hundred they are only counted.
+    /// Adds an error; beyond a hundred, errors are only counted.
     pub fn push(&mut self, error: Error) {
         match self.errors.len() < MOST {
             true => self.errors.push(error),
@@ -26,22 +26,22 @@ impl Findings {
         }
     }
 
-    /// The value, or `None` with its error added.
+    /// Returns the value, or adds the error and returns `None`.
     pub fn take<T>(&mut self, result: Result<T>) -> Option<T> {
         result.map_err(|error| self.push(error)).ok()
     }
 
-    /// Whether nothing was found.
+    /// Whether there are no errors.
     pub fn is_empty(&self) -> bool {
         self.errors.is_empty()
     }
 
-    /// How many findings there are, the counted ones included.
+    /// The number of errors, including those only counted.
     pub fn len(&self) -> u64 {
         self.errors.len() as u64 + self.more
     }
 
-    /// Succeeds if nothing was found, otherwise fails with all of it under `headline`.
+    /// Succeeds if there are no errors, otherwise fails with all of them under `headline`.
     ///
     /// # Errors
     /// The findings, through [`Error::several`].

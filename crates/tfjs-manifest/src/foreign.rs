@@ -1,8 +1,9 @@
-//! Recognises files people pass for a `model.json`, by their first bytes, and says what to do with them.
+//! Recognises other formats that are passed as a `model.json`, by their first bytes, and returns errors that say what
+//! to do.
 
 use crate::{Error, Result};
 
-/// Refuses bytes that are plainly another format; everything else is left to the JSON parser.
+/// Fails if the bytes are another known format; the JSON parser reports all other errors.
 pub(crate) fn refuse(bytes: &[u8]) -> Result<()> {
     match name(bytes) {
         None => Ok(()),
@@ -19,7 +20,7 @@ fn name(bytes: &[u8]) -> Option<String> {
         return Some("expected a model.json, found an empty body".to_owned());
     }
     if text.starts_with(b"<") {
-        return says("an HTML page", "check the address, servers often answer a missing file with a page");
+        return says("an HTML page", "check the address; servers often return a page for a missing file");
     }
     if starts(b"version https://git-lfs") {
         return says("a Git LFS pointer", "run `git lfs pull` to fetch the file itself");
@@ -39,7 +40,7 @@ fn name(bytes: &[u8]) -> Option<String> {
             _ => says(
                 "a zip archive",
                 &format!(
-                    "unpack an archive that holds a model.json, or name it `.zip`; if it is a `.keras` file, {KERAS_KERAS}"
+                    "unpack an archive that contains a model.json, or name it `.zip`; if it is a `.keras` file, {KERAS_KERAS}"
                 ),
             ),
         };
@@ -64,10 +65,10 @@ fn name(bytes: &[u8]) -> Option<String> {
         return says("an ONNX model (.onnx)", NO_LAYERS);
     }
     if starts(b"\x93NUMPY") {
-        return says("a NumPy array (.npy)", "it holds numbers only, the model.json is another file");
+        return says("a NumPy array (.npy)", "it contains numbers only, the model.json is another file");
     }
     if is_safetensors(bytes) {
-        return says("a safetensors file", "it holds weights only, the model.json is another file");
+        return says("a safetensors file", "it contains weights only, the model.json is another file");
     }
     if starts(b"\xff\xfe") || starts(b"\xfe\xff") {
         return says("UTF-16 text", "save it as UTF-8");
@@ -78,8 +79,8 @@ fn name(bytes: &[u8]) -> Option<String> {
 /// What to do with a `.keras` file.
 const KERAS_KERAS: &str = "convert it with `tensorflowjs_converter --input_format=keras_keras FILE FOLDER`";
 
-/// What to do with what cannot be converted.
-const NO_LAYERS: &str = "it has no layers any more; convert the Keras model it was made from, with \
+/// What to do with a file that cannot be converted.
+const NO_LAYERS: &str = "it no longer has layers; convert the Keras model it was made from, with \
                          `tensorflowjs_converter --input_format=keras FILE.h5 FOLDER`";
 
 /// The name of a zip archive's first file.
@@ -88,19 +89,19 @@ fn first_name(bytes: &[u8]) -> Option<&[u8]> {
     bytes.get(30..30 + usize::from(length))
 }
 
-/// The protocol buffer `SavedModel`: version 1, then its graphs, each with its information first. No JSON text begins
-/// with the first byte.
+/// Whether this is the protocol buffer `SavedModel`: version 1, then its graphs, each beginning with its information.
+/// JSON never begins with the first byte.
 fn is_saved_model(bytes: &[u8]) -> bool {
     matches!(bytes, [0x08, 1, 0x12, ..])
 }
 
-/// The protocol buffer `ModelProto`: a version, then who made it, the graph or the operators.
+/// Whether this is the protocol buffer `ModelProto`: a version, then the producer, the graph or the operators.
 fn is_onnx(bytes: &[u8]) -> bool {
     matches!(bytes, [0x08, 3..=31, 0x12 | 0x1a | 0x22 | 0x28 | 0x32 | 0x3a | 0x42, ..])
 }
 
-/// The protocol buffer `GraphDef`: nodes, each with its name and its operation first. The first byte is a line feed,
-/// with which a JSON text may begin, the byte before the operation is in no JSON text.
+/// Whether this is the protocol buffer `GraphDef`: nodes, each beginning with its name and its operation. The first
+/// byte is a line feed, with which JSON may begin; but the byte before the operation cannot occur in JSON.
 fn is_graph_def(bytes: &[u8]) -> bool {
     let Some(rest) = bytes.strip_prefix(b"\x0a") else { return false };
     let length = rest.iter().take_while(|&&byte| byte >= 0x80).count() + 1;
@@ -108,12 +109,12 @@ fn is_graph_def(bytes: &[u8]) -> bool {
     rest.get(usize::from(*name)) == Some(&0x12)
 }
 
-/// Eight bytes of header length, then the header, a JSON object.
+/// Whether this is safetensors: eight bytes with the length of the header, then the header, a JSON object.
 fn is_safetensors(bytes: &[u8]) -> bool {
     let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
         return false;
     };
-    // The format caps its header at 100 MB, so the length's upper bytes are zero: no JSON text has those.
+    // The format limits its header to 100 MB, so the upper bytes of the length are zero, which JSON never contains.
     u64::from_le_bytes(*length) <= 100_000_000 && rest.first() == Some(&b'{')
 }
 

@@ -1,5 +1,5 @@
-//! Weights in the JSON itself: `weightSpecs` and `weightData`, which is what TensorFlow.js's `io.withSaveHandler` gives
-//! and what it keeps in `localStorage` and IndexedDB, once somebody has written that down as JSON.
+//! Weights in the JSON itself: `weightSpecs` and `weightData`. TensorFlow.js's `io.withSaveHandler` passes these to the
+//! handler, and stores them in `localStorage` and IndexedDB.
 
 use crate::text::found;
 use crate::{Error, Limits, Result, WeightsManifest, json};
@@ -9,9 +9,9 @@ use base64::engine::{DecodePaddingMode, GeneralPurposeConfig};
 use serde_json::{Map, Value};
 use std::fmt;
 
-/// Which weights there are.
+/// The key of the list of weights.
 pub(crate) const SPECS: &str = "weightSpecs";
-/// Their bytes; also the name of the one file of the manifest made of them.
+/// The key of their bytes; also the name of the single file in the manifest that is made of them.
 pub(crate) const DATA: &str = "weightData";
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -19,21 +19,22 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The weights that a JSON holds itself.
+/// Weights that are contained in the JSON.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct InlineWeights {
-    /// What they are: one group, whose one file is named `weightData`.
+    /// Their manifest: one group with one file, named `weightData`.
     pub manifest: WeightsManifest,
     /// Their bytes.
     pub bytes: Vec<u8>,
 }
 
 impl InlineWeights {
-    /// Takes both keys out of the envelope, if both are there.
+    /// Removes both keys from the envelope, if both exist.
     ///
     /// # Errors
-    /// [`Kind::Malformed`](crate::Kind::Malformed) for data that are no bytes, and as [`WeightsManifest::from_value`].
+    /// [`Kind::Malformed`](crate::Kind::Malformed) for data that are not bytes, and those of
+    /// [`WeightsManifest::from_value`].
     pub(crate) fn take(envelope: &mut Map<String, Value>, limits: &Limits) -> Result<Option<InlineWeights>> {
         let there = |key: &str| envelope.get(key).is_some_and(|value| !value.is_null());
         if !there(SPECS) || !there(DATA) {
@@ -42,7 +43,7 @@ impl InlineWeights {
         let (Some(specs), Some(data)) = (envelope.shift_remove(SPECS), envelope.shift_remove(DATA)) else {
             return Ok(None);
         };
-        // `localStorage` holds texts only.
+        // `localStorage` stores strings only.
         let specs = match specs {
             Value::String(text) => json::parse(text.as_bytes(), limits).map_err(|e| e.at_json(SPECS))?,
             other => other,
@@ -52,12 +53,12 @@ impl InlineWeights {
         Ok(Some(InlineWeights { manifest, bytes }))
     }
 
-    /// `weightSpecs`.
+    /// The value of `weightSpecs`.
     pub(crate) fn specs(&self) -> Value {
         self.manifest.specs().map(|(_, _, spec)| spec.to_value()).collect()
     }
 
-    /// `weightData`, as Base64.
+    /// The value of `weightData`, as Base64.
     pub(crate) fn data(&self) -> Value {
         Value::from(STANDARD.encode(&self.bytes))
     }
@@ -70,8 +71,8 @@ impl fmt::Debug for InlineWeights {
     }
 }
 
-/// Base64; an array of bytes; what `JSON.stringify` makes of a `Uint8Array`, `{"0": 1, "1": 2}`, or of Node's `Buffer`,
-/// `{"type": "Buffer", "data": [1, 2]}`.
+/// Reads bytes from Base64, from an array of bytes, or from the JSON of a `Uint8Array`, `{"0": 1, "1": 2}`, or of
+/// Node's `Buffer`, `{"type": "Buffer", "data": [1, 2]}`.
 fn bytes(value: Value) -> Result<Vec<u8>> {
     match value {
         Value::String(text) => {
@@ -83,7 +84,7 @@ fn bytes(value: Value) -> Result<Vec<u8>> {
         Value::Object(mut map) => match map.shift_remove("data") {
             Some(data @ Value::Array(_)) => bytes(data),
             _ if map.is_empty() => Err(Error::malformed(
-                "the bytes are not there: `JSON.stringify` writes an ArrayBuffer as `{}`; write it as Base64 or as \
+                "the bytes are missing: `JSON.stringify` writes an ArrayBuffer as `{}`; write it as Base64 or as \
                  `Array.from(new Uint8Array(weightData))`",
             )),
             _ => {
@@ -148,7 +149,7 @@ mod tests {
     #[test]
     fn bytes_that_are_none() {
         for (data, says) in [
-            (json!({}), "the bytes are not there: `JSON.stringify`"),
+            (json!({}), "the bytes are missing: `JSON.stringify`"),
             (json!("%"), "expected Base64"),
             (json!([256]), "expected a byte"),
             (json!([-1]), "expected a byte"),

@@ -1,7 +1,7 @@
-//! The one reader of JSON from files: strict where leniency would be silent, lenient where the world is.
+//! Parses JSON from files, for all crates of this workspace.
 //!
-//! A byte-order mark is skipped. Duplicate keys, which most readers resolve silently in favour of the last,
-//! are refused. Floats are parsed exactly. Nothing else is judged here.
+//! A byte-order mark is skipped. Duplicate keys are errors; most parsers silently take the last one. Floats are parsed
+//! exactly. The contents are not checked here.
 
 use crate::account::{ALLOCATION, Account, entry_bytes, text_bytes};
 use crate::text::{push_key, shorten};
@@ -12,12 +12,13 @@ use serde_json::{Map, Number, Value};
 use std::cell::RefCell;
 use std::fmt;
 
-/// The JSON document in `bytes`.
+/// Parses one JSON document.
 ///
 /// # Errors
 /// [`Kind::Limit`](crate::Kind::Limit) for more bytes than `limits.model_json_bytes`, for values that take more memory
-/// than `limits.model_bytes`, or for nesting deeper than 127 levels; [`Kind::Malformed`](crate::Kind::Malformed), with line and column, for anything that is
-/// not one JSON document with unique keys. Other formats that are passed for a model are named.
+/// than `limits.model_bytes`, or for nesting deeper than 127 levels; [`Kind::Malformed`](crate::Kind::Malformed), with
+/// line and column, for anything that is not one JSON document with unique keys. If the bytes are another known format,
+/// the error names it.
 pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Value> {
     Limits::check("model_json_bytes", bytes.len() as u64, limits.model_json_bytes)?;
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -29,19 +30,20 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Value> {
     value.map_err(|error| describe(error, text, read.trail.into_inner()))
 }
 
-/// What is known of the document while it is read.
+/// The state of the parser.
 struct Reading {
     trail: RefCell<Trail>,
     account: Account,
 }
 
-/// Where the parser was when it failed. Filled on the way out, so parsing what is right costs nothing.
+/// The path of the value at which the parser failed. Filled while the error is returned, so valid documents cost
+/// nothing.
 #[derive(Default)]
 struct Trail {
     /// Innermost first.
     steps: Vec<Step>,
     duplicate: bool,
-    /// The budget that is spent.
+    /// The error, if a limit was exceeded.
     limit: Option<Error>,
 }
 
@@ -121,7 +123,7 @@ impl<'de> Visitor<'de> for Node<'_> {
             match items.next_element_seed(Node(self.0)) {
                 Ok(Some(item)) => array.push(item),
                 Ok(None) => {
-                    // What is built lives as long as the model: no room for elements that never come.
+                    // The array lives as long as the model, so spare capacity is released.
                     array.shrink_to_fit();
                     return Ok(Value::Array(array));
                 }
@@ -165,12 +167,12 @@ fn describe(error: serde_json::Error, text: &[u8], trail: Trail) -> Error {
 
     let described = if trail.duplicate {
         Error::malformed(format!(
-            "key given twice, the second time at line {line} column {column}; readers disagree on which one counts"
+            "duplicate key, the second time at line {line} column {column}; readers disagree on which one counts"
         ))
     } else if what == "recursion limit exceeded" {
-        Error::limit(format!("more than 127 arrays and objects inside each other at line {line} column {column}"))
+        Error::limit(format!("more than 127 nested arrays and objects at line {line} column {column}"))
     } else if error.classify() == Category::Eof {
-        Error::malformed(format!("the JSON ends too early, at line {line} column {column}: the file is cut short"))
+        Error::malformed(format!("the JSON ends too early, at line {line} column {column}: the file is truncated"))
     } else if let Some(word) = non_number(text, line, column) {
         Error::malformed(format!(
             "`{word}` at line {line} column {column} is Python's, not JSON: replace it by a number or `null`"
@@ -184,10 +186,11 @@ fn describe(error: serde_json::Error, text: &[u8], trail: Trail) -> Error {
     }
 }
 
-/// Python's `json.dumps` writes these for non-finite floats; no JSON reader takes them.
+/// The word at which parsing failed, if it is one that Python's `json.dumps` writes for a non-finite float. These are
+/// not valid JSON.
 fn non_number(text: &[u8], line: usize, column: usize) -> Option<&'static str> {
     let line = text.split(|&b| b == b'\n').nth(line.checked_sub(1)?)?;
-    // The reported column is that of the offending byte or of the one before it.
+    // The reported column is that of the invalid byte or of the byte before it.
     let near = line.get(column.saturating_sub(2)..)?;
     let near = near.get(..near.len().min(16))?;
     let contains = |word: &str| near.windows(word.len()).take(3).any(|w| w == word.as_bytes());
@@ -224,7 +227,7 @@ mod tests {
 
     #[test]
     fn floats_are_exact() {
-        // The classic that hung or misled parsers for years, the smallest and the largest double.
+        // A number that made parsers hang or err for years, and the smallest and the largest double.
         let text = b"[2.2250738585072011e-308, 5e-324, 1.7976931348623157e308, 0.1]";
         let value = parse(text, &Limits::default()).unwrap();
         let bits: Vec<_> = value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap().to_bits()).collect();
@@ -233,7 +236,7 @@ mod tests {
 
     #[test]
     fn duplicate_key() {
-        check_error(r#"{"a": {"l": [1, {"x": 1, "x": 2}]}}"#, Kind::Malformed, Some("a.l[1].x"), "twice");
+        check_error(r#"{"a": {"l": [1, {"x": 1, "x": 2}]}}"#, Kind::Malformed, Some("a.l[1].x"), "duplicate key");
     }
 
     #[test]
@@ -254,7 +257,7 @@ mod tests {
 
     #[test]
     fn cut_short() {
-        check_error("{\"a\": [1,\n 2", Kind::Malformed, Some("a[2]"), "line 2 column 2: the file is cut short");
+        check_error("{\"a\": [1,\n 2", Kind::Malformed, Some("a[2]"), "line 2 column 2: the file is truncated");
     }
 
     #[test]

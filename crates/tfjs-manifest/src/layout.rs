@@ -1,7 +1,7 @@
-//! Where each weight lies in its group's bytes, and how much memory its values take. Arithmetic only.
+//! Computes the position of each weight in its group's bytes, and the memory its values take. Arithmetic only.
 //!
-//! The manifest does not tell the lengths of files, only what they must add up to; and a string tensor's
-//! length is known only to whoever scans it.
+//! The manifest does not contain the lengths of files, only their sum. The length of a string tensor is known only
+//! after scanning its bytes.
 
 use crate::text::shorten;
 use crate::{DType, Error, Limits, Result, WeightSpec, WeightsGroup, WeightsManifest};
@@ -20,35 +20,35 @@ pub struct TensorLayout {
 pub struct GroupLayout {
     /// The weights, in the order of their bytes.
     pub tensors: Vec<TensorSlot>,
-    /// The bytes of all the group's files together; `None` if the group has strings.
+    /// The total length of the group's files in bytes; `None` if the group has strings.
     pub total: Option<u64>,
-    /// The most bytes the group's files may have: `total`, or for a group with strings what the limits allow.
+    /// The maximum total length of the group's files: `total`, or, for a group with strings, what the limits allow.
     pub most: u64,
 }
 
-/// Where one weight lies.
+/// The position of one weight.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TensorSlot {
     /// The weight's name.
     pub name: String,
-    /// The offset in the concatenated bytes of the group's files; `None` behind a string tensor.
+    /// The offset in the concatenated bytes of the group's files; `None` after a string tensor.
     pub offset: Option<u64>,
-    /// The bytes it takes there; `None` for strings.
+    /// Its length there in bytes; `None` for strings.
     pub stored_bytes: Option<u64>,
-    /// The bytes its values take once decoded; `None` for strings.
+    /// The length of its decoded values in bytes; `None` for strings.
     pub value_bytes: Option<u64>,
 }
 
 impl WeightsManifest {
-    /// Where every weight lies.
+    /// The position of every weight.
     ///
     /// # Errors
     /// [`Kind::Limit`](crate::Kind::Limit) if the values of all weights take more than
-    /// `limits.weight_bytes`, or the strings of a group at least more than its share of `limits.string_bytes`.
+    /// `limits.weight_bytes`, or if the strings of a group take at least more than its share of `limits.string_bytes`.
     pub fn layout(&self, limits: &Limits) -> Result<TensorLayout> {
         let mut layout = TensorLayout::default();
-        // Groups are fetched side by side and none knows what the others get.
+        // Groups are fetched concurrently, so each gets an equal share of the limit in advance.
         let with_strings = self.groups().iter().filter(|group| group.weights.iter().any(|w| w.dtype == DType::String));
         let limits =
             &Limits { string_bytes: limits.string_bytes / (with_strings.count() as u64).max(1), ..limits.clone() };
@@ -67,12 +67,12 @@ impl TensorLayout {
         &self.groups
     }
 
-    /// The bytes all values take once decoded, strings not counted.
+    /// The length of all decoded values in bytes, without strings.
     pub fn value_bytes(&self) -> u64 {
         self.value_bytes
     }
 
-    /// The bytes of all weight files together; `None` if a group has strings.
+    /// The total length of all weight files in bytes; `None` if a group has strings.
     pub fn total(&self) -> Option<u64> {
         self.groups.iter().try_fold(0u64, |sum, group| sum.checked_add(group.total?))
     }
@@ -96,18 +96,18 @@ impl TensorLayout {
 }
 
 impl WeightSpec {
-    /// The bytes the weight takes in its file; `None` for strings.
+    /// The length of the weight in its file in bytes; `None` for strings.
     ///
     /// # Errors
-    /// [`Kind::Limit`](crate::Kind::Limit) if they are too many to count.
+    /// [`Kind::Limit`](crate::Kind::Limit) if it overflows.
     pub fn stored_bytes(&self) -> Result<Option<u64>> {
         self.bytes_of(self.stored())
     }
 
-    /// The bytes the weight's values take once decoded, half precision as single; `None` for strings.
+    /// The length of the weight's decoded values in bytes, with half precision decoded to single; `None` for strings.
     ///
     /// # Errors
-    /// [`Kind::Limit`](crate::Kind::Limit) if they are too many to count.
+    /// [`Kind::Limit`](crate::Kind::Limit) if it overflows.
     pub fn value_bytes(&self) -> Result<Option<u64>> {
         self.bytes_of(match self.dtype {
             DType::Float16 => DType::Float32,
@@ -121,7 +121,7 @@ impl WeightSpec {
         };
         let bytes = (self.shape.elements() as u64)
             .checked_mul(size)
-            // What cannot be one allocation cannot be a tensor either.
+            // A tensor must fit in one allocation.
             .filter(|&bytes| isize::try_from(bytes).is_ok());
         match bytes {
             Some(bytes) => Ok(Some(bytes)),
@@ -150,13 +150,13 @@ fn lay_out(group: &WeightsGroup, limits: &Limits, value_bytes: &mut u64) -> Resu
         match slot.stored_bytes {
             Some(bytes) => {
                 fixed = add(fixed, bytes).map_err(here)?;
-                // Not past `fixed`, which has not overflowed.
+                // At most `fixed`, which did not overflow.
                 offset = offset.map(|at| at + bytes);
             }
             None => {
                 has_strings = true;
                 offset = None;
-                // Four bytes of length each, at the least.
+                // Each string takes at least four bytes, for its length.
                 strings = strings.saturating_add((spec.shape.elements() as u64).saturating_mul(4));
                 Limits::check("string_bytes", strings, limits.string_bytes).map_err(here)?;
             }
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn too_many_bytes_of_values() {
-        // Small in the file, four times as much in memory: it is memory that is limited.
+        // Four times as large in memory as in the file: memory is limited.
         let quantization = json!({"dtype": "uint8", "scale": 1, "min": 0});
         let quantized = manifest(json!([
             {"name": "a", "shape": [10], "dtype": "float32", "quantization": quantization},
@@ -290,7 +290,7 @@ mod tests {
             let huge = manifest(json!([{"name": "huge", "shape": [size], "dtype": dtype}]));
             let error = huge.layout(&Limits::unlimited()).err();
             match dtype {
-                // Four bytes each saturate, and unlimited is unlimited.
+                // The sum saturates at the maximum, which the limit allows.
                 "string" => assert!(error.is_none()),
                 _ => assert_eq!(error.unwrap().kind(), Kind::Limit),
             }

@@ -1,9 +1,9 @@
-//! The format of TensorFlow.js layers models: `model.json`, its weights manifest, where each tensor lies in
-//! the weight files, and the limits and errors every crate of this project shares.
+//! The format of TensorFlow.js layers models: `model.json`, its weights manifest, the position of each tensor in the
+//! weight files, and the limits and errors that all crates of this project share.
 //!
-//! Nothing here opens a file, decodes a number or knows what a layer is: a linter of `model.json` needs
-//! this crate and no other. What is read has been checked: a [`WeightsManifest`] that exists has unique
-//! names, sizes that are counts and quantizations its dtypes can have.
+//! This crate opens no files, decodes no numbers and knows nothing about layers; a linter of `model.json` needs only
+//! this crate. Values are checked when they are read: every [`WeightsManifest`] has valid sizes, and quantizations that
+//! are valid for their dtypes.
 //!
 //! ```
 //! use tfjs_manifest::{Limits, ModelJson};
@@ -29,7 +29,7 @@
 //! # Ok::<(), tfjs_manifest::Error>(())
 //! ```
 //!
-//! What is wrong is said with its kind, its place and what to do:
+//! Errors have a kind, a place and a hint:
 //!
 //! ```
 //! # use tfjs_manifest::{Kind, Limits, ModelJson};

@@ -1,28 +1,28 @@
-//! Every limit of the project, with its default and the attack it answers.
+//! Every limit of the project, with its default.
 //!
-//! Limits are budgets: they are spent while parsing and allocating, never checked after the fact.
+//! Limits are checked before memory is allocated or work is done, never afterwards.
 
 use crate::{Error, Result, Setting};
 
-/// How much a model may ask for. Generous by default: real models stay far below every limit.
+/// Limits on the resources that a model may use. The defaults are generous: real models stay far below them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
     /// Bytes of `model.json`. Default 16 MiB.
     pub model_json_bytes: u64,
-    /// Bytes of memory that everything built from `model.json` takes together: JSON values, configurations, calls,
-    /// values, primitives. Charged before it is built; see [`Account`](crate::account::Account). Default 512 MiB.
+    /// Bytes of memory of everything built from `model.json`: JSON values, configurations, calls, values, primitives.
+    /// Charged before it is built; see [`Account`](crate::account::Account). Default 512 MiB.
     pub model_bytes: u64,
     /// Bytes of a `metadata.json` beside a model. Default 64 KiB.
     pub metadata_bytes: u64,
     /// Bytes of all weights, as values in memory. Default 64 GiB.
     pub weight_bytes: u64,
-    /// Bytes of a decompressed weight file for each of its compressed bytes. Files of up to 16 MiB may become what they
-    /// like; real weights hardly compress. Default 100.
+    /// Ratio of decompressed to compressed bytes of a weight file. Not checked up to 16 MiB decompressed; real weights
+    /// hardly compress. Default 100.
     pub inflation: u64,
-    /// Bytes of the weights that a file loaded without `strict` does not have, which are filled. Default 256 MiB.
+    /// Bytes of missing weights that are filled with constants, if a file is loaded without `strict`. Default 256 MiB.
     pub filled_bytes: u64,
-    /// Bytes of all string tensors, whose sizes the manifest does not tell; groups that have some get equal shares.
+    /// Bytes of all string tensors, whose sizes are not in the manifest. Groups with string tensors get equal shares.
     /// Default 64 MiB.
     pub string_bytes: u64,
     /// Weight tensors in the manifest. Default 2^20.
@@ -31,30 +31,30 @@ pub struct Limits {
     pub files: u64,
     /// Characters of a weight file's path. Default 1024.
     pub path_chars: u64,
-    /// Bytes of an archive a model is in, and of all files in it together, inflated. Default 16 GiB.
+    /// Bytes of a model's archive, and total inflated bytes of the files in it. Default 16 GiB.
     pub archive_bytes: u64,
-    /// Entries of an archive, folders included. Default 65 536.
+    /// Entries of an archive, including folders. Default 65 536.
     pub archive_entries: u64,
     /// Dimensions of a tensor. Default 8.
     pub rank: u64,
-    /// Elements of any one tensor that inference can predict. Default 2^31.
+    /// Elements of any one tensor of a prediction. Default 2^31.
     pub elements: u64,
-    /// Layers of all models together. Default 10 000.
+    /// Layers of a model, including nested models. Default 10 000.
     pub layers: u64,
-    /// Characters of a layer's name, and of the names of a layer and the models around it together: every weight
-    /// carries them. Default 1024.
+    /// Characters of a layer's name, and of the joined names of a layer and the models around it, which are part of
+    /// every weight's name. Default 1024.
     pub name_chars: u64,
-    /// Models nested in models and layers nested in wrappers. Default 32.
+    /// Nesting depth of models in models and of layers in wrappers. Default 32.
     pub nesting: u64,
-    /// Nodes of the flat graph: shared models are expanded once a call. Default 100 000.
+    /// Nodes of the flat graph, in which a shared model is expanded for each call. Default 100 000.
     pub nodes: u64,
     /// Primitives of the program a model is lowered to. Default 2^20.
     pub primitives: u64,
-    /// Bytes that all values of one prediction take together, weights and inputs aside: checked before any is
-    /// allocated. Default 1 GiB.
+    /// Bytes of all values of one prediction, without weights and inputs. Checked before any value is allocated.
+    /// Default 1 GiB.
     pub activation_bytes: u64,
-    /// Arithmetic operations of one prediction for each example of its batch, estimated from the program before it
-    /// runs; 10^12 take some tens of seconds on one core. Default 10^12.
+    /// Arithmetic operations of one prediction per example of its batch, estimated from the program before it runs;
+    /// 10^12 take tens of seconds on one core. Default 10^12.
     pub work: u64,
 }
 
@@ -87,14 +87,14 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// No limit at all, for files one has written oneself.
+    /// No limits, for trusted files.
     pub fn unlimited() -> Self {
         let mut limits = Limits::default();
         limits.named().into_iter().for_each(|(_, limit)| *limit = u64::MAX);
         limits
     }
 
-    /// Every limit with the name of its field, to be read or set.
+    /// Every limit with the name of its field, to read or set it.
     ///
     /// ```
     /// let mut limits = tfjs_manifest::Limits::default();
@@ -134,7 +134,8 @@ impl Limits {
         ]
     }
 
-    /// Fails with [`Kind::Limit`](crate::Kind::Limit) if compressed bytes become more than weights do.
+    /// Fails with [`Kind::Limit`](crate::Kind::Limit) if `packed` compressed bytes inflate to `bytes`, which are more
+    /// than [`inflation`](Self::inflation) allows.
     pub fn check_inflation(&self, packed: u64, bytes: u64) -> Result<()> {
         const ALWAYS: u64 = 16 << 20;
         if bytes <= ALWAYS {

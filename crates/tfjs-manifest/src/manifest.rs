@@ -1,25 +1,25 @@
-//! The weights manifest: which files hold which weights. A value of its types has passed every check.
+//! The weights manifest: which files contain which weights. Its values have passed every check.
 //!
-//! Nothing here reads a weight file; that sizes and files agree is for whoever fetches them.
+//! Does not read weight files; the transport compares their lengths with the manifest.
 
 use crate::text::{found, shorten};
 use crate::{Error, Findings, Limits, Result, Shape, WeightSpec};
 use serde_json::{Value, json};
 
-/// The headline when several things are wrong.
+/// The headline of a report with several errors.
 const HEADLINE: &str = "the weights manifest cannot be used";
 
-/// What a model's weight files hold, in order.
+/// The contents of a model's weight files, in order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WeightsManifest {
     groups: Vec<WeightsGroup>,
 }
 
-/// Files whose concatenated bytes are these weights, one behind the other.
+/// Files whose concatenated bytes are these weights in order, without padding.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WeightsGroup {
-    /// The files, as the manifest spells them: any text whatever. Whoever opens one checks it first, as tfjs-io's
-    /// `shard_components` does.
+    /// The paths of the files as written in the manifest. They can be any text, and must be checked before a file is
+    /// opened, as tfjs-io's `shard_components` does.
     pub paths: Vec<String>,
     /// The weights.
     pub weights: Vec<WeightSpec>,
@@ -29,9 +29,9 @@ impl WeightsManifest {
     /// A manifest of these groups.
     ///
     /// # Errors
-    /// Everything that is wrong, in one report: a quantization its dtype cannot have,
-    /// weights without a file ([`Kind::Malformed`](crate::Kind::Malformed)); more weights, files, path
-    /// characters or dimensions than `limits` allows ([`Kind::Limit`](crate::Kind::Limit)).
+    /// All errors in one report: a quantization that is not valid for its dtype, weights without a file
+    /// ([`Kind::Malformed`](crate::Kind::Malformed)); more weights, files, path characters or dimensions than `limits`
+    /// allows ([`Kind::Limit`](crate::Kind::Limit)).
     pub fn new(groups: Vec<WeightsGroup>, limits: &Limits) -> Result<WeightsManifest> {
         let mut findings = Findings::new();
         check(&groups, limits, &mut findings);
@@ -42,9 +42,9 @@ impl WeightsManifest {
     /// The manifest in a JSON document: an array of `{paths, weights}`.
     ///
     /// # Errors
-    /// As [`new`](Self::new), and for values of the wrong type, sizes that are no counts
-    /// ([`Kind::Malformed`](crate::Kind::Malformed)) and element types no reader has
-    /// ([`Kind::Unsupported`](crate::Kind::Unsupported)). Places are given from `weightsManifest` on.
+    /// As [`new`](Self::new), and for values of the wrong type, invalid sizes
+    /// ([`Kind::Malformed`](crate::Kind::Malformed)) and unknown element types
+    /// ([`Kind::Unsupported`](crate::Kind::Unsupported)). JSON paths in errors begin with `weightsManifest`.
     pub fn from_value(value: &Value, limits: &Limits) -> Result<WeightsManifest> {
         let Some(groups) = value.as_array() else {
             return Err(Error::malformed(format!("expected an array of groups, found {}", found(value)))
@@ -55,17 +55,18 @@ impl WeightsManifest {
         let mut findings = Findings::new();
         let groups: Vec<_> =
             groups.iter().enumerate().map(|(g, group)| parse_group(group, g, limits, &mut findings)).collect();
-        // A group that could not be read is empty now and must not be blamed for that as well.
+        // A group that could not be read is empty now, which must not be reported as a second error.
         match findings.is_empty() {
             true => WeightsManifest::new(groups, limits),
             false => Err(findings.finish(HEADLINE).err().unwrap_or_else(|| Error::bug("findings vanished"))),
         }
     }
 
-    /// The manifest of weights in one file: an array of weights, as `weightSpecs` in a saved model's artifacts.
+    /// The manifest of weights in one file, from an array of weights such as `weightSpecs` in a saved model's
+    /// artifacts.
     ///
     /// # Errors
-    /// As [`from_value`](Self::from_value); places are given from `place` on.
+    /// As [`from_value`](Self::from_value). JSON paths in errors begin with `place`.
     pub(crate) fn from_specs(value: &Value, place: &str, file: &str, limits: &Limits) -> Result<WeightsManifest> {
         let Some(specs) = value.as_array() else {
             return Err(
@@ -93,8 +94,8 @@ impl WeightsManifest {
         groups.flat_map(|(g, group)| group.weights.iter().enumerate().map(move |(i, spec)| (g, i, spec)))
     }
 
-    /// The weight of that name, the first of several: TensorFlow.js writes a name twice for nested models whose layers
-    /// have equal names.
+    /// The first weight of this name. TensorFlow.js writes a name several times if layers of nested models have equal
+    /// names.
     pub fn get(&self, name: &str) -> Option<&WeightSpec> {
         self.specs().map(|(_, _, spec)| spec).find(|spec| spec.name == name)
     }
@@ -109,7 +110,7 @@ impl WeightsManifest {
     }
 }
 
-/// Spends the budgets of what is about to be built, from lengths the parsed document really has.
+/// Checks the limits of weights and files before they are built, with the actual lengths in the parsed document.
 fn count_before_building(groups: &[Value], limits: &Limits) -> Result<()> {
     let total = |key: &str| -> u64 {
         groups.iter().filter_map(|g| g.get(key)?.as_array()).map(|items| items.len() as u64).sum()
@@ -176,7 +177,8 @@ fn check(groups: &[WeightsGroup], limits: &Limits, findings: &mut Findings) {
         let bytes_expected = group.weights.iter().map(|w| &w.shape).any(|s: &Shape| s.elements() > 0);
         if group.paths.is_empty() && bytes_expected {
             findings.push(
-                Error::malformed(format!("{} weights but no file to hold them", group.weights.len())).at_json(&place),
+                Error::malformed(format!("{} weights, but no file that contains them", group.weights.len()))
+                    .at_json(&place),
             );
         }
     }

@@ -1,4 +1,4 @@
-//! The manifest: what is read, and one test per way of being wrong. Never the layout or the bytes.
+//! Tests of the manifest: what is read, and one test for each kind of error. Not the layout or the bytes.
 
 use super::*;
 use crate::{AffineStore, DType, Kind, Quantization};
@@ -11,7 +11,7 @@ fn read(value: &Value) -> Result<WeightsManifest> {
     WeightsManifest::from_value(value, &Limits::default())
 }
 
-/// One weight that is wrong: kind, JSON place, weight and a piece of the message.
+/// Checks the error of one invalid weight: kind, JSON path, weight and a part of the message.
 #[track_caller]
 fn check_weight(weight: Value, kind: Kind, place: &str, says: &str) {
     let error = read(&group(json!([weight]))).unwrap_err();
@@ -147,7 +147,7 @@ fn quantization_without_scale_or_min() {
 #[test]
 fn quantization_of_the_wrong_dtype() {
     let at = "weightsManifest[0].weights[0].quantization";
-    check_quantization("int32", json!({"dtype": "float16"}), Kind::Malformed, at, "float32 can be, found `int32`");
+    check_quantization("int32", json!({"dtype": "float16"}), Kind::Malformed, at, "float32 only, found `int32`");
     for dtype in ["bool", "complex64", "string", "uint8"] {
         let affine = json!({"dtype": "uint8", "scale": 1, "min": 0});
         check_quantization(dtype, affine, Kind::Malformed, at, "float32 and int32");
@@ -171,7 +171,7 @@ fn quantization_of_the_wrong_type() {
 
 #[test]
 fn quantization_that_is_not_finite() {
-    // Not expressible in JSON, but by a caller.
+    // JSON cannot express it, but a caller can.
     for (scale, min) in [(f64::NAN, 0.0), (f64::INFINITY, 0.0), (1.0, f64::NEG_INFINITY)] {
         let mut spec = WeightSpec::new("w", Shape::default(), DType::Float32);
         spec.quantization = Some(Quantization::Affine { stored: AffineStore::Uint8, scale, min });

@@ -1,4 +1,4 @@
-//! The envelope of a model: `model.json` itself. Keeps the topology raw; what it means is `tfjs-topology`'s.
+//! The envelope of a model: `model.json` itself. Keeps the topology as JSON, which `tfjs-topology` interprets.
 //!
 //! Reference: `ModelJSON` in tfjs-core `io/types.ts`, and `converters/common.py` of the Python converter.
 
@@ -7,40 +7,39 @@ use crate::text::{found, shorten};
 use crate::{Error, InlineWeights, Limits, Result, Warnings, WeightsManifest, json, noticed};
 use serde_json::{Map, Value};
 
-/// A `model.json`: a layers model's topology, the manifest of its weights, and what travels with them.
+/// A `model.json`: a layers model's topology, the manifest of its weights, and metadata.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ModelJson {
-    /// `layers-model`. TensorFlow.js does not look at it, and bare topologies have none.
+    /// `layers-model`. TensorFlow.js does not check it, and a bare topology has none.
     pub format: Option<String>,
-    /// Who made the model, such as `keras v2.15.0` or `TensorFlow.js tfjs-layers v4.22.0`.
+    /// The producer of the model, such as `keras v2.15.0` or `TensorFlow.js tfjs-layers v4.22.0`.
     pub generated_by: Option<String>,
-    /// Who converted it, such as `TensorFlow.js Converter v4.22.0`.
+    /// The converter, such as `TensorFlow.js Converter v4.22.0`.
     pub converted_by: Option<String>,
-    /// The weight files and what they hold; `None` if the file says nothing about weights.
+    /// The weight files and their contents; `None` if the file has no manifest.
     pub weights_manifest: Option<WeightsManifest>,
-    /// The weights that the file itself holds, `weightSpecs` and `weightData`; see
-    /// [`take_inline`](Self::take_inline).
+    /// The weights inside the file, `weightSpecs` and `weightData`; see [`take_inline`](Self::take_inline).
     pub inline_weights: Option<InlineWeights>,
-    /// Whatever the author attached, as it is written.
+    /// Metadata of the author, unchanged.
     pub user_defined_metadata: Option<Value>,
-    /// The signature, as it is written; graph models have one.
+    /// The signature, unchanged; graph models have one.
     pub signature: Option<Value>,
-    /// `trainingConfig` beside the topology; see [`training_config`](Self::training_config) for both homes.
+    /// `trainingConfig` beside the topology; [`training_config`](Self::training_config) also reads the one inside it.
     pub saved_training_config: Option<Value>,
-    /// Every other key, and known ones whose value is of no use, in the file's order.
+    /// All other keys, and known keys with values of the wrong type, in the file's order.
     pub extra: Map<String, Value>,
-    /// Checked: holds, or wraps in `model_config`, an object with a class name and a config.
+    /// Checked: an object with a class name and a config, or one that wraps such an object in `model_config`.
     topology: Value,
 }
 
 impl ModelJson {
-    /// The model of this topology, without weights: bare, wrapped in `model_config`, or a JSON string of
-    /// either.
+    /// A model without weights from its topology: bare, wrapped in `model_config`, or a JSON string of either.
     ///
     /// # Errors
     /// [`Kind::Unsupported`](crate::Kind::Unsupported) for a graph model,
-    /// [`Kind::Malformed`](crate::Kind::Malformed) for what is no topology; places from `modelTopology` on.
+    /// [`Kind::Malformed`](crate::Kind::Malformed) for a value that is not a topology. JSON paths in errors begin with
+    /// `modelTopology`.
     pub fn new(topology: Value, limits: &Limits) -> Result<ModelJson> {
         Ok(ModelJson {
             format: None,
@@ -56,18 +55,18 @@ impl ModelJson {
         })
     }
 
-    /// The model in a file: an envelope with `modelTopology`, or a topology by itself, as `model.toJSON()`
-    /// and Keras's `model.to_json()` give it.
+    /// Parses a file: an envelope with `modelTopology`, or a bare topology from `model.toJSON()` or Keras's
+    /// `model.to_json()`.
     ///
     /// # Errors
-    /// [`Kind::Unsupported`](crate::Kind::Unsupported) for a graph model or a dtype no reader has;
-    /// [`Kind::Malformed`](crate::Kind::Malformed) for a file of weights only and everything that is not
-    /// what the format says; [`Kind::Limit`](crate::Kind::Limit) as `limits` say.
+    /// [`Kind::Unsupported`](crate::Kind::Unsupported) for a graph model or an unknown dtype;
+    /// [`Kind::Malformed`](crate::Kind::Malformed) for a file with weights only and anything else that does not follow
+    /// the format; [`Kind::Limit`](crate::Kind::Limit) if a limit is exceeded.
     pub fn from_slice(bytes: &[u8], limits: &Limits) -> Result<ModelJson> {
         Self::from_value(json::parse(bytes, limits)?, limits)
     }
 
-    /// As [`from_slice`](Self::from_slice), of a document already parsed.
+    /// As [`from_slice`](Self::from_slice), for a parsed document.
     ///
     /// # Errors
     /// As [`from_slice`](Self::from_slice).
@@ -94,7 +93,7 @@ impl ModelJson {
                 return Err(graph_model());
             }
             Some(Value::Null) | None => return Err(no_topology(&envelope)),
-            // TensorFlow.js does not look at `format`: what is plainly layers is read as layers.
+            // TensorFlow.js does not check `format`, so a topology of layers is read as such.
             Some(Value::Object(topology)) if says_graph && !looks_like_topology(&topology) => {
                 return Err(graph_model().at_json("modelTopology"));
             }
@@ -116,26 +115,26 @@ impl ModelJson {
         Ok(model)
     }
 
-    /// `modelTopology` as written, except that JSON strings in it have become what they say.
+    /// `modelTopology` as written, except that JSON strings in it have been parsed.
     pub fn topology(&self) -> &Value {
         &self.topology
     }
 
-    /// Whether the file says which weights the model has and not where their bytes are: `weightSpecs` without
-    /// `weightData` and without `weightsManifest`.
+    /// Whether the file lists weights without the location of their bytes: `weightSpecs` without `weightData` and
+    /// without `weightsManifest`.
     pub fn has_specs_alone(&self) -> bool {
         self.weights_manifest.is_none() && self.inline_weights.is_none() && self.extra.contains_key(SPECS)
     }
 
-    /// Takes out the bytes of the weights that the file itself holds; they are one group of the manifest from then on,
-    /// whose one file is nowhere else.
+    /// Takes the bytes of the weights inside the file. Afterwards [`weights_manifest`](Self::weights_manifest)
+    /// describes them as one group with one file, which does not exist outside this JSON.
     pub fn take_inline(&mut self) -> Option<Vec<u8>> {
         let InlineWeights { manifest, bytes } = self.inline_weights.take()?;
         self.weights_manifest = Some(manifest);
         Some(bytes)
     }
 
-    /// The model's own `{class_name, config}`, out of whatever it is wrapped in.
+    /// The model's own `{class_name, config}`, unwrapped.
     pub fn model_config(&self) -> &Value {
         either(&self.topology, "model_config", "modelConfig").unwrap_or(&self.topology)
     }
@@ -146,25 +145,25 @@ impl ModelJson {
         name.unwrap_or_default()
     }
 
-    /// The version of Keras, or `tfjs-layers 4.22.0`; it decides what some layers mean.
+    /// The version of Keras, or `tfjs-layers 4.22.0`. Some layers depend on it.
     pub fn keras_version(&self) -> Option<&str> {
         self.topology_text("keras_version", "kerasVersion")
     }
 
-    /// The backend the model was made on, such as `tensorflow` or `tensor_flow.js`.
+    /// The backend of the producer, such as `tensorflow` or `tensor_flow.js`.
     pub fn backend(&self) -> Option<&str> {
         self.topology_text("backend", "backend")
     }
 
-    /// The optimizer, loss and metrics the model was compiled with: TensorFlow.js writes them beside the
-    /// topology, the Python converter into it. Only their names are looked at, for [`warnings`](Self::warnings).
+    /// The optimizer, loss and metrics the model was compiled with. TensorFlow.js writes them beside the topology, the
+    /// Python converter inside it. Only their names are read, for [`warnings`](Self::warnings).
     pub fn training_config(&self) -> Option<&Value> {
         let inside = || either(&self.topology, "training_config", "trainingConfig");
         self.saved_training_config.as_ref().or_else(inside).filter(|config| !config.is_null())
     }
 
-    /// What the envelope says that predicting does not need and nobody knows: a format, an optimizer, a loss or a metric,
-    /// metadata that are no object.
+    /// Warnings about unknown values that predictions do not need: a format, an optimizer, a loss or a metric, metadata
+    /// that are not an object; and about the order of weight files.
     pub fn warnings(&self) -> Warnings {
         let mut warnings = Warnings::new();
         noticed::note(self, &mut warnings);
@@ -194,7 +193,7 @@ impl ModelJson {
         put("modelTopology", Some(topology.clone()));
         put("format", format.clone().map(Value::from));
         put("generatedBy", generated_by.clone().map(Value::from));
-        // TensorFlow.js writes `null` for a model nobody converted.
+        // TensorFlow.js writes `null` for a model that was not converted.
         put("convertedBy", Some(converted_by.clone().map_or(Value::Null, Value::from)));
         put("weightsManifest", weights_manifest.as_ref().map(WeightsManifest::to_value));
         if let Some(inline) = inline_weights {
@@ -221,7 +220,7 @@ impl ModelJson {
     }
 }
 
-/// The value under either spelling: TensorFlow.js itself reads both.
+/// The value of a key in either spelling; TensorFlow.js reads both.
 fn either<'a>(object: &'a Value, snake: &str, camel: &str) -> Option<&'a Value> {
     object.get(snake).or_else(|| object.get(camel))
 }
@@ -230,7 +229,7 @@ fn looks_like_topology(object: &Map<String, Value>) -> bool {
     ["class_name", "className", "model_config", "modelConfig"].iter().any(|key| object.contains_key(*key))
 }
 
-/// A TensorFlow GraphDef: its nodes and its library of functions.
+/// Whether this is a TensorFlow GraphDef, which has nodes or a library of functions.
 fn looks_like_graph(object: &Map<String, Value>) -> bool {
     !looks_like_topology(object) && (object.get("node").is_some_and(Value::is_array) || object.contains_key("library"))
 }
@@ -247,7 +246,7 @@ fn unwrap_topology(topology: Value, limits: &Limits) -> Result<Value> {
     if looks_like_graph(object) {
         return Err(place(graph_model()));
     }
-    // The converter leaves the h5 file's own strings in place when it cannot parse them, and so do we.
+    // The converter keeps strings of the h5 file that it cannot parse, and so does this function.
     for key in ["training_config", "trainingConfig"] {
         if let Some(Value::String(text)) = object.get(key)
             && let Ok(config) = json::parse(text.as_bytes(), limits)
@@ -279,7 +278,7 @@ fn parse_if_text(value: Value, limits: &Limits) -> Result<Value> {
     }
 }
 
-/// An object with a class name and a config; whether they make a model is for others to say.
+/// Checks that this is an object with a class name and a config. Their contents are checked elsewhere.
 fn check_model(model: &Value) -> Result<()> {
     if !model.is_object() {
         return Err(Error::malformed(format!(
@@ -334,7 +333,8 @@ fn take_unless_null(envelope: &mut Map<String, Value>, key: &str) -> Option<Valu
     envelope.shift_remove(key).filter(|value| !value.is_null())
 }
 
-/// A string, taken out; anything else but null stays where it is, to be kept among the extra keys.
+/// Removes and returns a string. A value of another type, except null, stays in the map, to be kept among the extra
+/// keys.
 fn take_text(envelope: &mut Map<String, Value>, key: &str) -> Option<String> {
     match envelope.shift_remove(key)? {
         Value::String(text) => Some(text),

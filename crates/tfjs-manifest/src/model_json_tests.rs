@@ -1,4 +1,4 @@
-//! The envelope: every shape a layers model's file has, and what is not one.
+//! Tests of the envelope: every form of a layers model's file, and files that are not one.
 
 use super::*;
 use crate::Kind;
@@ -12,14 +12,14 @@ fn sequential() -> Value {
     json!({"class_name": "Sequential", "config": {"name": "s", "layers": []}})
 }
 
-/// The accessors give the same whatever the wrapping.
+/// The accessors return the same for every wrapping.
 #[track_caller]
 fn check_accessors(file: Value, keras_version: Option<&str>, backend: Option<&str>) {
     let model = read(&file).unwrap();
     assert_eq!(model.class_name(), "Sequential");
     assert_eq!(model.model_config()["config"], sequential()["config"]);
     assert_eq!((model.keras_version(), model.backend()), (keras_version, backend));
-    // Once unwrapped it stays so.
+    // It stays unwrapped.
     assert_eq!(read(&model.to_value()).unwrap(), model);
     assert_eq!(ModelJson::from_slice(&model.to_vec(), &Limits::default()).unwrap(), model);
 }
@@ -211,7 +211,7 @@ fn topologies_that_are_none() {
     check_refused(at(json!([1])), Kind::Malformed, place, "an array of 1");
     check_refused(at(json!({})), Kind::Malformed, place, "`class_name`");
     check_refused(at(json!({"class_name": "Model"})), Kind::Malformed, place, "`config`");
-    check_refused(at(json!("{")), Kind::Malformed, place, "cut short");
+    check_refused(at(json!("{")), Kind::Malformed, place, "the file is truncated");
     check_refused(at(json!({"class_name": 1, "config": {}})), Kind::Malformed, Some("modelTopology.class_name"), "`1`");
     check_refused(
         at(json!({"class_name": "Model", "config": 1})),

@@ -1,11 +1,11 @@
-//! What the envelope says that predicting does not need and nobody knows: a format, an optimizer, a loss, a metric; and
-//! weight files in an order that their names contradict. Each is a warning.
+//! Warnings about the envelope: unknown values that predictions do not need (a format, an optimizer, a loss, a metric),
+//! and weight files in an order that contradicts their names.
 
 use crate::text::{found, shorten};
 use crate::{ModelJson, Warnings};
 use serde_json::Value;
 
-/// Names of optimizers, without underscores, spaces and case.
+/// Names of optimizers, in lower case, without underscores and spaces.
 const OPTIMIZERS: &[&str] = &[
     "adadelta",
     "adafactor",
@@ -24,7 +24,7 @@ const OPTIMIZERS: &[&str] = &[
     "sgd",
 ];
 
-/// Names of losses, all of which are metrics too.
+/// Names of losses; all of them are metrics too.
 const LOSSES: &[&str] = &[
     "binarycrossentropy",
     "binaryfocalcrossentropy",
@@ -99,7 +99,7 @@ const METRICS: &[&str] = &[
     "truepositives",
 ];
 
-/// Adds what was noticed to the warnings.
+/// Adds the warnings about a model's envelope.
 pub(crate) fn note(json: &ModelJson, warnings: &mut Warnings) {
     match json.format.as_deref() {
         None | Some("layers-model") => {}
@@ -143,15 +143,15 @@ fn either<'a>(object: &'a Value, snake: &str, camel: &str) -> Option<&'a Value> 
     object.get(snake).or_else(|| object.get(camel))
 }
 
-/// The names in a text, an object with a class name, or a list or an object of these by output. The depth of the JSON is
-/// limited where it is read.
+/// Collects the names in a string, in an object with a class name, or in a list or an object (by output) of these. The
+/// parser has limited the depth of the JSON.
 fn collect<'a>(value: &'a Value, names: &mut Vec<&'a str>) {
     match value {
         Value::String(name) => names.push(name),
         Value::Array(items) => items.iter().for_each(|item| collect(item, names)),
         Value::Object(map) => match either(value, "class_name", "className") {
             Some(Value::String(class)) => match (class.as_str(), value.get("config")) {
-                // Keras's word for a function, and its metric around one.
+                // How Keras writes a function, or a metric that wraps one.
                 ("function", Some(Value::String(name))) => names.push(name),
                 _ => names.push(class),
             },
@@ -161,7 +161,7 @@ fn collect<'a>(value: &'a Value, names: &mut Vec<&'a str>) {
     }
 }
 
-/// The first two files of a group that are numbered the other way round, if all are numbered as parts of as many.
+/// The first two consecutive files of a group whose shard numbers decrease, if all files have shard numbers.
 fn out_of_order(paths: &[String]) -> Option<[&str; 2]> {
     let numbers: Vec<(u64, u64)> = paths.iter().map(|path| shard_number(path)).collect::<Option<_>>()?;
     let found = numbers.windows(2).position(|pair| pair[0].1 == pair[1].1 && pair[0].0 > pair[1].0)?;

@@ -1,36 +1,37 @@
-//! A destination whose columns lie apart: what a kernel streams through is filled as the bytes arrive, without a
-//! copy of the whole in between. Knows bytes and widths, no numbers and no kernel.
+//! A destination that stores the columns of a matrix in panels, the layout that a kernel reads. It is filled while the
+//! bytes arrive, without an intermediate copy of the matrix. Works on bytes, independent of element types and kernels.
 
 use std::fmt;
 
-/// Memory for a row-major matrix that is kept in panels: each panel has some neighbouring columns of all rows, row
-/// after row, and the panels follow each other.
+/// Memory for a row-major matrix that is stored in panels: each panel has some adjacent columns of all rows, row by
+/// row, and the panels follow each other.
 ///
-/// The bytes come in the matrix's order. Panels can be cut at any byte, and the parts filled by several threads.
+/// The bytes are written in the matrix's row-major order. Panels can be split at any byte, and the parts can be filled
+/// by several threads.
 #[derive(Default)]
 pub struct Panels<'a> {
-    /// All of it, until it is cut or written to.
+    /// The whole memory, until it is cut or written to.
     memory: &'a mut [u8],
     widths: Vec<PanelWidth>,
-    /// What is not filled yet of each panel, once it is.
+    /// The rest of each panel that is not filled yet, once the memory is cut.
     slices: Vec<&'a mut [u8]>,
-    /// The panel the next byte belongs to, and how many bytes of its row that panel has.
+    /// The panel of the next byte, and the number of bytes of the current row that the panel already has.
     at: (usize, usize),
     len: u64,
 }
 
-/// How wide a panel is.
+/// The width of a panel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PanelWidth {
-    /// Bytes it keeps of each row; at least 1.
+    /// Bytes of each row in this panel; at least 1.
     pub bytes: usize,
-    /// Bytes from one row to the next, not less; what is between them is left alone.
+    /// Bytes from one row to the next, at least `bytes`; the bytes in between are not changed.
     pub stride: usize,
 }
 
 impl<'a> Panels<'a> {
-    /// Panels of `rows` rows each, one after the other in `memory`, which may be longer. `None` if it is too short,
-    /// or a width impossible.
+    /// Panels of `rows` rows each, one after the other in `memory`, which may be longer. `None` if `memory` is too
+    /// short or a width is invalid.
     pub fn new(memory: &'a mut [u8], rows: usize, widths: Vec<PanelWidth>) -> Option<Self> {
         let mut needed = 0usize;
         let mut row = 0usize;
@@ -51,17 +52,17 @@ impl<'a> Panels<'a> {
         self.len
     }
 
-    /// Whether all of it is filled.
+    /// Whether all bytes are filled.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// All of the memory, as long as nothing has been cut off or written.
+    /// The whole memory; `None` once something has been cut off or written.
     pub fn memory_mut(&mut self) -> Option<&mut [u8]> {
         (!self.memory.is_empty()).then_some(&mut *self.memory)
     }
 
-    /// Fills the first bytes that are still to come, and gives back those there is no place for.
+    /// Fills the next bytes, and returns those that do not fit.
     pub fn write<'b>(&mut self, mut bytes: &'b [u8]) -> &'b [u8] {
         self.cut();
         while !bytes.is_empty() && self.len > 0 {
@@ -87,8 +88,8 @@ impl<'a> Panels<'a> {
         bytes
     }
 
-    /// Fills whole rows, as many as there are, panel after panel: what lies together is written together, and a
-    /// matrix has more panels than a processor has places to write to at a time.
+    /// Fills as many whole rows as `bytes` has, panel by panel, so that writes are contiguous. Row by row would write
+    /// to more places at a time than a processor handles well.
     fn write_rows<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
         let row: usize = self.widths.iter().map(|w| w.bytes).sum();
         let left = usize::try_from(self.len).unwrap_or(usize::MAX);
@@ -107,7 +108,7 @@ impl<'a> Panels<'a> {
         later
     }
 
-    /// Cuts off the first `len` bytes, or all if there are not so many.
+    /// Cuts off the first `len` bytes, or all if there are fewer.
     #[must_use]
     pub fn take(&mut self, len: u64) -> Panels<'a> {
         self.cut();
@@ -115,7 +116,7 @@ impl<'a> Panels<'a> {
         let row: usize = self.widths.iter().map(|w| w.bytes).sum();
         let (panel, done) = self.at;
         let column = self.widths.iter().take(panel).map(|w| w.bytes).sum::<usize>() + done;
-        // Not more than the matrix has, whose bytes are in memory.
+        // Fits in a `usize`: at most the size of the matrix, which is in memory.
         let end = column + len as usize;
         let (rows, mut last) = end.checked_div(row).map_or((0, 0), |rows| (rows, end % row));
         let mut end_panel = 0;
@@ -140,7 +141,7 @@ impl<'a> Panels<'a> {
         Panels { memory: &mut [], widths: self.widths.clone(), slices: taken, at: (panel, done), len }
     }
 
-    /// From one piece of memory to one for each panel.
+    /// Splits the memory into one slice per panel.
     fn cut(&mut self) {
         if !self.slices.is_empty() {
             return;
@@ -170,7 +171,7 @@ mod tests {
         [PanelWidth { bytes: 4, stride: 4 }, PanelWidth { bytes: 4, stride: 6 }, PanelWidth { bytes: 3, stride: 5 }];
     const ROWS: usize = 5;
 
-    /// Where each byte of the matrix belongs, told from the layout and not by walking it.
+    /// The place of each byte of the matrix, computed from the layout by formula.
     fn expected(bytes: &[u8]) -> Vec<u8> {
         let mut memory = vec![0xee; ROWS * 15 + 2];
         for (i, &byte) in bytes.iter().enumerate() {
@@ -198,7 +199,7 @@ mod tests {
                     let mut b = rest.take(second as u64);
                     let (x, y) = bytes.split_at(first);
                     let (y, z) = y.split_at(y.len().min(second));
-                    // In another order than that of the bytes.
+                    // In another order than the order of the bytes.
                     for (part, bytes) in [(&mut rest, z), (&mut a, x), (&mut b, y)] {
                         assert_eq!(part.len(), bytes.len() as u64);
                         for piece in bytes.chunks(chunk) {

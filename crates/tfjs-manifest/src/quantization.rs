@@ -1,20 +1,20 @@
-//! How a weight's stored numbers stand for its values: as the manifest's `quantization` object says.
+//! The manifest's `quantization` object: how the stored numbers of a weight are converted to its values.
 //!
-//! The arithmetic is in `tfjs-weights`; here is only what the file says and whether it may say so.
+//! Parses and checks the object. The arithmetic is in `tfjs-weights`.
 
 use crate::text::{found, shorten};
 use crate::{DType, Error, Result};
 use serde_json::{Value, json};
 
-/// How the values of a weight are stored more compactly than its dtype.
+/// How the values of a weight are stored in fewer bytes than its dtype has.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Quantization {
     /// `value = stored * scale + min`, for float32 and int32 weights.
     Affine {
-        /// What is stored.
+        /// The type of the stored integers.
         stored: AffineStore,
-        /// The distance of two neighbouring values; finite.
+        /// The distance between two adjacent values; finite.
         scale: f64,
         /// The value of a stored zero; finite.
         min: f64,
@@ -23,12 +23,12 @@ pub enum Quantization {
     Float16,
 }
 
-/// The integers of an affine quantization. Complete: TensorFlow.js knows these two.
+/// The integer type of an affine quantization. Exhaustive: TensorFlow.js has only these two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AffineStore {
-    /// One byte a value.
+    /// One byte per value.
     Uint8,
-    /// Two bytes a value, little endian.
+    /// Two bytes per value, little endian.
     Uint16,
 }
 
@@ -42,10 +42,10 @@ impl Quantization {
         }
     }
 
-    /// Whether weights of this dtype may be stored so.
+    /// Checks that weights of this dtype can be stored with this quantization.
     ///
     /// # Errors
-    /// [`Kind::Malformed`](crate::Kind::Malformed) if not, or if scale or min is not finite.
+    /// [`Kind::Malformed`](crate::Kind::Malformed) if they cannot, or if scale or min is not finite.
     pub fn check(&self, dtype: DType) -> Result<()> {
         let allowed: &[DType] = match self {
             Quantization::Affine { .. } => &[DType::Float32, DType::Int32],
@@ -54,7 +54,7 @@ impl Quantization {
         if !allowed.contains(&dtype) {
             let names: Vec<_> = allowed.iter().map(|d| d.name()).collect();
             return Err(Error::malformed(format!(
-                "quantized as `{}`, which only weights of type {} can be, found `{dtype}`",
+                "quantization to `{}` is for weights of type {} only, found `{dtype}`",
                 self.stored(),
                 names.join(" and ")
             )));
@@ -69,7 +69,7 @@ impl Quantization {
         Ok(())
     }
 
-    /// What the manifest's object says.
+    /// Parses the manifest's object.
     pub(crate) fn parse(value: &Value) -> Result<Quantization> {
         let Some(object) = value.as_object() else {
             return Err(Error::malformed(format!("expected an object, found {}", found(value))));
@@ -97,7 +97,7 @@ impl Quantization {
                 .as_f64()
                 .ok_or_else(|| Error::malformed(format!("expected a number, found {}", found(value))).at_json(name)),
             None => Err(Error::malformed(format!(
-                "quantization without `{name}`: the stored numbers mean nothing without `min` and `scale`"
+                "quantization without `{name}`: the stored numbers cannot be decoded without `min` and `scale`"
             ))),
         };
         Ok(Quantization::Affine { stored, scale: number("scale")?, min: number("min")? })

@@ -1,31 +1,31 @@
-//! What a message tells the caller to set. A message names it as the library does; a program with flags says
-//! [its own word](Setting::rename) instead, in one place for all messages.
+//! Settings that messages refer to. Messages contain the library's names; a program with command line flags
+//! [replaces them](Setting::rename) by its own, in one place for all messages.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// Something a caller can set, as messages name it.
+/// A setting of the caller that messages refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Setting {
-    /// Loading although the model and its weights do not fit each other.
+    /// Loading a model although its weights do not match.
     NotStrict,
     /// The shape of an input.
     InputShape,
-    /// Layers of the caller's own.
+    /// Custom layers.
     CustomLayers,
-    /// The budgets.
+    /// The limits.
     Limits,
     /// The time a whole load may take.
     TotalTime,
-    /// A folder that keeps remote models.
+    /// The cache of remote models.
     Cache,
-    /// Using no network.
+    /// Loading without the network.
     Offline,
 }
 
 impl Setting {
-    /// All of them.
+    /// All settings.
     pub const ALL: [Setting; 7] = [
         Setting::NotStrict,
         Setting::InputShape,
@@ -36,7 +36,7 @@ impl Setting {
         Setting::Offline,
     ];
 
-    /// The library's name, as it stands between backticks.
+    /// The library's name in messages, with its backticks.
     fn name(self) -> &'static str {
         match self {
             Setting::NotStrict => "`LoadOptions::with_strict(false)`",
@@ -49,7 +49,7 @@ impl Setting {
         }
     }
 
-    /// A message with a program's own words for the settings it names; `None` keeps the library's.
+    /// Replaces the names of settings in a message by a program's own names. `None` keeps the library's name.
     pub fn rename(message: &str, word: impl Fn(Setting) -> Option<&'static str>) -> Cow<'_, str> {
         let mut message = Cow::Borrowed(message);
         for setting in Setting::ALL {

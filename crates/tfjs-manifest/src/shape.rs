@@ -4,7 +4,7 @@ use crate::{Error, Result};
 use std::fmt;
 use std::ops::Deref;
 
-/// The dimensions of a tensor whose number of elements is known to fit a `usize`.
+/// The dimensions of a tensor. The number of elements fits in an `isize`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Shape {
     dims: Vec<usize>,
@@ -17,7 +17,7 @@ impl Shape {
     /// [`Kind::Limit`](crate::Kind::Limit) if the number of elements overflows.
     pub fn new(dims: impl Into<Vec<usize>>) -> Result<Shape> {
         let dims = dims.into();
-        // A zero dimension must not hide an overflow of the others: strides are products of them.
+        // A zero dimension must not hide an overflow of the others, because strides are their products.
         let product = dims.iter().filter(|&&d| d != 0).try_fold(1usize, |n, &d| n.checked_mul(d));
         match product {
             Some(n) if n <= isize::MAX as usize => Ok(Shape { dims }),

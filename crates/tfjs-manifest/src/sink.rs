@@ -1,39 +1,39 @@
-//! The seam between bytes that arrive and values they become: where each byte of a weight group goes.
+//! The interface between transports, which fetch files, and decoders, which make tensors: the destination of each byte
+//! of a weight group.
 //!
-//! A transport knows files, a decoder knows tensors; they meet here and know nothing else of each other.
-//! A sink lends, for each group of the manifest, the memory its bytes belong in; the transport cuts that
-//! sequence at the file borders and fills the pieces in any order, in parallel, straight from a file or
-//! a socket. Weights that are to be read later, when they are wanted, come through a [`WeightReader`].
+//! Transports and decoders depend on these traits, not on each other. For each group of the manifest, a sink lends the
+//! memory for its bytes; the transport splits it at file boundaries and fills the pieces in any order, in parallel,
+//! directly from a file or a socket. Weights that are read later, when they are first used, come from a
+//! [`WeightReader`].
 
 use crate::{Panels, Result};
 use std::fmt::Debug;
 
 /// Lends the destinations of a model's weight bytes.
 ///
-/// Whoever fills must write every byte of every segment that is not skipped, in the order of the group's files,
-/// and must refuse files that are shorter or longer in sum than the group's segments.
+/// The transport must write every byte of every segment that is not skipped, in the order of the group's files, and
+/// must fail if the files are shorter or longer in total than the group's segments.
 pub trait WeightSink: Send {
     /// The groups of the manifest, in its order.
     fn groups(&mut self) -> Vec<GroupSink<'_>>;
 }
 
-/// Reads the bytes of weights when they are wanted, long after the load. It blocks.
+/// Reads the bytes of weights when they are first used, possibly long after the load. Blocks.
 pub trait WeightReader: Send + Sync + Debug {
-    /// Fills `out` with what the files of a group, concatenated, have from `offset` on.
+    /// Fills `out` with the bytes from `offset` of the concatenated files of a group.
     ///
     /// # Errors
-    /// Files that cannot be read, or are no longer those of the load.
+    /// If a file cannot be read, or has changed since the load.
     fn read(&self, group: usize, offset: u64, out: &mut [u8]) -> Result<()>;
 }
 
-/// Where the bytes of one group go.
+/// The destination of the bytes of one group.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum GroupSink<'a> {
-    /// The sizes are known: the concatenated files tile these segments exactly.
+    /// The sizes are known: the concatenated files fill these segments exactly.
     Segments(Vec<Segment<'a>>),
-    /// The group has string tensors, whose sizes only a scan can tell: the concatenated files are appended
-    /// here. At most `limit` bytes may be.
+    /// The group has string tensors, whose sizes are not known before a scan: the concatenated files are appended here.
     Growing {
         /// Receives the bytes of the group's files, in order.
         bytes: &'a mut Vec<u8>,
@@ -45,11 +45,11 @@ pub enum GroupSink<'a> {
 /// One contiguous piece of a group's bytes.
 #[derive(Debug)]
 pub enum Segment<'a> {
-    /// Bytes that are kept.
+    /// Bytes to store.
     Fill(&'a mut [u8]),
-    /// Bytes that are kept in another order, in which the engine reads them.
+    /// Bytes to store in another order, in which the engine reads them.
     Panels(Panels<'a>),
-    /// This many bytes that nobody wants.
+    /// This many bytes to skip.
     Skip(u64),
 }
 

@@ -8,15 +8,15 @@ use serde_json::{Map, Value};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct WeightSpec {
-    /// The name, unique in the manifest, such as `conv1/kernel`.
+    /// The name, such as `conv1/kernel`.
     pub name: String,
     /// The shape; `[]` is a scalar.
     pub shape: Shape,
-    /// The element type of the values. What is stored may be smaller: see `quantization`.
+    /// The element type of the values. The stored type may be smaller: see `quantization`.
     pub dtype: DType,
-    /// How values are stored more compactly, if they are.
+    /// The quantization of the stored values, if there is one.
     pub quantization: Option<Quantization>,
-    /// `optimizer` for the optimizer's own weights; absent for the model's.
+    /// `optimizer` for the optimizer's weights; absent for the model's.
     pub group: Option<String>,
 }
 
@@ -26,7 +26,7 @@ impl WeightSpec {
         WeightSpec { name: name.into(), shape, dtype, quantization: None, group: None }
     }
 
-    /// Whether the weight is the optimizer's: neither bound to a layer nor needed to predict.
+    /// Whether the weight belongs to the optimizer: it is not bound to a layer and not needed for predictions.
     pub fn is_optimizer(&self) -> bool {
         self.group.as_deref() == Some("optimizer")
     }
@@ -52,7 +52,7 @@ impl WeightSpec {
         Value::Object(entry)
     }
 
-    /// The entry at `place`; everything wrong with it goes to `findings`.
+    /// Parses the entry at `place`, and adds all its errors to `findings`.
     pub(crate) fn parse(value: &Value, place: &str, limits: &Limits, findings: &mut Findings) -> Option<WeightSpec> {
         let Some(entry) = value.as_object() else {
             findings.push(
@@ -76,7 +76,7 @@ impl WeightSpec {
         let shape = findings.take(shape(entry.get("shape"), limits).map_err(here));
         let dtype = findings.take(dtype(entry).map_err(here));
         let group = findings.take(text(entry, "group").map_err(here));
-        // TensorFlow.js would fail on `null`; there is only one thing it can mean.
+        // TensorFlow.js would fail on `null`, but it can only mean that there is no quantization.
         let quantization = match entry.get("quantization") {
             None | Some(Value::Null) => Some(None),
             Some(value) => {
@@ -93,7 +93,7 @@ impl WeightSpec {
         })
     }
 
-    /// What must hold of an entry whoever made it.
+    /// The checks for entries from JSON and from the caller.
     pub(crate) fn check(&self, limits: &Limits) -> Result<()> {
         Limits::check("rank", self.shape.rank() as u64, limits.rank).map_err(|e| e.at_json("shape"))?;
         match &self.quantization {
@@ -124,24 +124,27 @@ fn shape(value: Option<&Value>, limits: &Limits) -> Result<Shape> {
             return Err(Error::malformed("a weight needs a `shape`; a scalar's is `[]`"));
         }
     };
-    // Before anything is allocated for them.
+    // Checked before memory is allocated.
     Limits::check("rank", dims.len() as u64, limits.rank).map_err(|e| e.at_json("shape"))?;
     let dims: Result<Vec<usize>> =
         dims.iter().enumerate().map(|(i, dim)| count(dim).map_err(|e| e.at_json(format!("shape[{i}]")))).collect();
     Shape::new(dims?).map_err(|e| e.at_json("shape"))
 }
 
-/// A size: a whole number that is not negative, however it is spelled (`64.0` is a count).
+/// Parses a size: a whole number that is not negative. `64.0` is accepted.
 fn count(value: &Value) -> Result<usize> {
     let number = match value.as_u64() {
         Some(number) => Some(number),
-        // Up to 2^53 a double holds every whole number, so none is mistaken for its neighbour.
+        // A double represents every whole number up to 2^53 exactly.
         None => {
             value.as_f64().filter(|x| x.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(x)).map(|x| x as u64)
         }
     };
     let Some(number) = number else {
-        return Err(Error::malformed(format!("expected a size, a whole number from zero, found {}", found(value))));
+        return Err(Error::malformed(format!(
+            "expected a size, a whole number of at least zero, found {}",
+            found(value)
+        )));
     };
     usize::try_from(number).map_err(|_| Error::limit(format!("size `{number}` is more than this machine can address")))
 }

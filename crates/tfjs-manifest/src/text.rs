@@ -1,18 +1,18 @@
-//! How text from a file or a server is shown: escaped, on one line, short, in backticks; never a whole document.
+//! Formats text from a file or a server for display: escaped, on one line and shortened.
 //!
-//! [`acts`] is the one place that decides which characters are escaped, for every message and every writer.
+//! [`acts`] decides which characters are escaped, for every message and every writer.
 
 use serde_json::Value;
 
-/// The most characters of file content that a message repeats.
+/// Most characters of file content in a message.
 const LONGEST: usize = 96;
-/// The most characters of a message or a warning.
+/// Most characters of a message or a warning.
 pub(crate) const LONGEST_MESSAGE: usize = 1000;
 
-/// Whether a terminal, a log or a reader acts on the character instead of showing it.
+/// Whether a terminal or a log viewer interprets the character instead of showing it, or shows it ambiguously.
 ///
 /// These are Unicode 16's categories Cc (control), Cf (format: directions, joiners, tags), Zl and Zp (separators of
-/// lines and paragraphs) and Co (private use: each font shows something else).
+/// lines and paragraphs) and Co (private use: its look depends on the font).
 pub fn acts(c: char) -> bool {
     match c {
         '\u{20}'..='\u{7e}' => false,
@@ -28,7 +28,7 @@ pub fn acts(c: char) -> bool {
     }
 }
 
-/// Appends the character as it is shown: `\n`, `\r`, `\t` or `\u{202e}` if it [`acts`].
+/// Appends a character, escaped as `\n`, `\r`, `\t` or `\u{202e}` if it [`acts`].
 pub fn push_shown(text: &mut String, c: char) {
     match acts(c) {
         true => text.extend(c.escape_default()),
@@ -46,12 +46,12 @@ pub fn shorten(text: &str) -> String {
     one_line(text, LONGEST)
 }
 
-/// The text on one line, cut where a message is; characters that [act](acts) are escaped.
+/// The text on one line, cut at the maximum length of a message; characters that [act](acts) are escaped.
 pub fn message(text: &str) -> String {
     one_line(text, LONGEST_MESSAGE)
 }
 
-/// The text on one line, cut after so many characters; characters that [act](acts) are escaped.
+/// The text on one line, cut after `most` characters; characters that [act](acts) are escaped.
 pub fn one_line(text: &str, most: usize) -> String {
     let mut line = String::new();
     for (i, c) in text.chars().enumerate() {
@@ -64,7 +64,7 @@ pub fn one_line(text: &str, most: usize) -> String {
     line
 }
 
-/// What a JSON value is, for `expected ..., found ...`: scalars themselves in backticks, containers by kind.
+/// Describes a JSON value for `expected ..., found ...`: scalars with their value in backticks, containers by kind.
 pub fn found(value: &Value) -> String {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => format!("`{value}`"),
@@ -77,7 +77,7 @@ pub fn found(value: &Value) -> String {
     }
 }
 
-/// One more step of a path in a JSON document: `.key`, or `["odd key"]` where a dot would mislead.
+/// Appends a key to a path in a JSON document: `.key`, or `["odd key"]` if `.key` would be ambiguous.
 pub(crate) fn push_key(path: &mut String, key: &str) {
     let plain = !key.is_empty()
         && key.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn characters_that_act_are_escaped() {
-        // One or more of each category and range, by their names in the Unicode Character Database.
+        // At least one of each category and range, with the names in the Unicode Character Database.
         let act = "\0\t\n\r\u{1b}\u{7f}\u{85}\u{9b}\u{ad}\u{600}\u{61c}\u{6dd}\u{70f}\u{891}\u{8e2}\u{180e}\u{200b}\u{200d}\
             \u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202e}\u{2060}\u{2066}\u{2069}\u{206f}\u{e000}\u{f8ff}\u{feff}\u{fff9}\
             \u{110bd}\u{13430}\u{1bca0}\u{1d173}\u{e0001}\u{e0041}\u{e007f}\u{f0000}\u{10ffff}";

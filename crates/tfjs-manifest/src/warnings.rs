@@ -1,20 +1,20 @@
-//! Collects what was noticed and does not stop a model; never grows with a hostile file.
+//! Collects warnings, problems that do not prevent a load. Its size is bounded, also for a hostile file.
 
 use crate::text;
 use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
-/// Warnings beyond this many are only counted.
+/// Most warnings that are kept; further ones are only counted.
 const MOST: usize = 100;
 
-/// What was noticed and does not stop a model: each warning once, on one line that is cut as messages are, and beyond
-/// a hundred only counted.
+/// A list of warnings without duplicates. Each is one line, cut like messages; beyond a hundred, warnings are only
+/// counted.
 #[derive(Clone, Debug, Default)]
 pub struct Warnings {
     lines: Vec<String>,
     more: u64,
-    /// Of every warning so far, those that were only counted included.
+    /// Hashes of all warnings so far, including those only counted.
     hashes: HashSet<u64>,
     state: RandomState,
 }
@@ -25,7 +25,7 @@ impl Warnings {
         Warnings::default()
     }
 
-    /// Adds a warning, unless it is there already.
+    /// Adds a warning, unless the list has it already.
     pub fn push(&mut self, warning: impl AsRef<str>) {
         let line = text::message(warning.as_ref());
         if !self.hashes.insert(self.state.hash_one(&line)) {
@@ -37,18 +37,18 @@ impl Warnings {
         }
     }
 
-    /// Adds the warnings of others; what they only counted is counted.
+    /// Adds the warnings of another list, including its count of further ones.
     pub fn extend(&mut self, others: &Warnings) {
         others.lines.iter().for_each(|line| self.push(line));
         self.more = self.more.saturating_add(others.more);
     }
 
-    /// Whether there are none.
+    /// Whether there are no warnings.
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty() && self.more == 0
     }
 
-    /// The lines, and if some were only counted one more that says how many.
+    /// The lines, plus one with the number of warnings that were only counted.
     pub fn to_lines(&self) -> Vec<String> {
         let more = (self.more > 0).then(|| format!("and {} more warnings", self.more));
         self.lines.iter().cloned().chain(more).collect()

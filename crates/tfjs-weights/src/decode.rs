@@ -1,7 +1,7 @@
-//! Bytes in memory to values: one weight, or the concatenated bytes of a group.
+//! Decodes bytes in memory to values: one weight, or the concatenated bytes of a group.
 //!
-//! Reference: `decodeWeights` in tfjs-core `io/io_utils.ts`; groups are decoded each by itself, as
-//! `tf.io.loadWeights` and the Python tools do.
+//! Reference: `decodeWeights` in tfjs-core `io/io_utils.ts`. Each group is decoded separately, as in
+//! `tf.io.loadWeights` and the Python tools.
 
 use crate::strings::Scan;
 use crate::view::view;
@@ -9,13 +9,13 @@ use crate::{HostData, HostTensor, dequantize};
 use tfjs_manifest::text::shorten;
 use tfjs_manifest::{AffineStore, DType, Error, Quantization, Result, WeightSpec};
 
-/// The wanted weights of a group from its files' concatenated bytes, `None` for the others.
+/// Decodes the wanted weights of a group from the concatenated bytes of its files; `None` for the others.
 ///
-/// `wanted` is asked by the weight's index in the group.
+/// `wanted` is called with the weight's index in the group.
 ///
 /// # Errors
-/// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) if the bytes are fewer or more than the weights take,
-/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for string lengths that lie; both name the weight.
+/// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) if there are fewer or more bytes than the weights need,
+/// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for invalid string lengths.
 pub fn decode_group(
     bytes: &[u8],
     specs: &[WeightSpec],
@@ -37,7 +37,7 @@ pub fn decode_group(
     }
     match bytes.len() - at {
         0 => Ok(tensors),
-        // DIFFERENCE: TensorFlow.js ignores what is left, which hides files that belong to another model.
+        // DIFFERENCE: TensorFlow.js ignores bytes left over, and so does not notice files of another model.
         left => Err(Error::mismatch(format!(
             "expected {at} bytes for the group's weights, found {}: {left} are left over, the files and the \
              manifest do not belong together",
@@ -46,10 +46,10 @@ pub fn decode_group(
     }
 }
 
-/// One weight from exactly its bytes.
+/// Decodes one weight from exactly its bytes.
 ///
 /// # Errors
-/// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) if they are not as many as it takes,
+/// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for a wrong number of bytes,
 /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) as [`decode_group`].
 pub fn decode_weight(bytes: &[u8], spec: &WeightSpec) -> Result<HostTensor> {
     let here = |error: Error| error.at_weight(shorten(&spec.name));
@@ -68,7 +68,7 @@ pub fn decode_weight(bytes: &[u8], spec: &WeightSpec) -> Result<HostTensor> {
     HostTensor::new(spec.shape.clone(), data).map_err(here)
 }
 
-/// The values that stored bytes of any dtype but string stand for.
+/// Decodes stored bytes of any dtype except string.
 pub(crate) fn values(bytes: &[u8], spec: &WeightSpec) -> Result<HostData> {
     let Some(quantization) = &spec.quantization else {
         return plain(bytes, spec.dtype);
@@ -87,7 +87,7 @@ pub(crate) fn values(bytes: &[u8], spec: &WeightSpec) -> Result<HostData> {
         (DType::Float32, Quantization::Float16) => halves(bytes),
         (dtype, _) => Err(match quantization.check(dtype) {
             Err(error) => error,
-            Ok(()) => Error::bug(format!("a quantization of `{dtype}` that nobody decodes")),
+            Ok(()) => Error::bug(format!("there is no decoder for a quantization of `{dtype}`")),
         }),
     }
 }
@@ -102,7 +102,7 @@ fn plain(bytes: &[u8], dtype: DType) -> Result<HostData> {
         DType::Uint8 => HostData::U8(bytes.to_vec()),
         DType::Uint16 => HostData::U16(view(bytes)?.into_owned()),
         other => {
-            return Err(Error::bug(format!("a weight of `{other}` that nobody decodes")));
+            return Err(Error::bug(format!("there is no decoder for a weight of `{other}`")));
         }
     })
 }

@@ -1,7 +1,7 @@
-//! The values stored integers and half floats stand for, bit for bit what TensorFlow.js computes.
+//! Converts stored integers and half floats to values, with the same bits as TensorFlow.js.
 //!
-//! Reference: `decodeWeight` in tfjs-core `io/io_utils.ts`, whose arithmetic is JavaScript's: doubles,
-//! rounded once when they are put into a typed array.
+//! Reference: `decodeWeight` in tfjs-core `io/io_utils.ts`. Its arithmetic is JavaScript's: doubles, rounded once when
+//! they are stored in a typed array.
 
 use crate::memory;
 use half::f16;
@@ -16,8 +16,8 @@ pub fn affine_f32<Q: Copy + Into<f64>>(stored: &[Q], scale: f64, min: f64) -> Re
     memory::collect(stored.iter().map(|&q| (q.into() * scale + min) as f32))
 }
 
-/// `stored * scale + min` in double precision, halves rounded up, as JavaScript's `Math.round` into an
-/// `Int32Array`: what does not fit wraps around, what is not finite is zero.
+/// `stored * scale + min` in double precision, with halves rounded up, like JavaScript's `Math.round` into an
+/// `Int32Array`: values out of range wrap around, and values that are not finite become zero.
 ///
 /// DIFFERENCE: the Python tools round halves to even. TensorFlow.js is the reader of this format.
 ///
@@ -27,7 +27,8 @@ pub fn affine_i32<Q: Copy + Into<f64>>(stored: &[Q], scale: f64, min: f64) -> Re
     memory::collect(stored.iter().map(|&q| to_int32(round_half_up(q.into() * scale + min))))
 }
 
-/// Half precision, as its bits, to single, exactly: subnormals, signed zeros, infinities and NaN included.
+/// Converts the bits of half floats to single precision exactly, including subnormals, signed zeros, infinities and
+/// NaN.
 ///
 /// # Errors
 /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) if there is no memory for the values.
@@ -37,13 +38,13 @@ pub fn float16(stored: &[u16]) -> Result<Vec<f32>> {
     Ok(values)
 }
 
-/// `Math.round`. Not `(x + 0.5).floor()`: that sum rounds, and makes 1 of 0.49999999999999994.
+/// `Math.round`. Not `(x + 0.5).floor()`, whose sum is rounded: it would give 1 for 0.49999999999999994.
 fn round_half_up(x: f64) -> f64 {
     let below = x.floor();
     if x - below >= 0.5 { below + 1.0 } else { below }
 }
 
-/// ECMAScript's `ToInt32` of a whole number or what is not finite.
+/// ECMAScript's `ToInt32` of a whole number, an infinity or NaN.
 fn to_int32(x: f64) -> i32 {
     const MODULUS: f64 = 4_294_967_296.0;
     if !x.is_finite() {
@@ -73,7 +74,7 @@ mod tests {
             -0.10196078431372549,
             &[0xbdd0d0d1, 0xbdc65ffa, 0, 0x3f0ba53f, 0x3f0cf35a, 0x3f98b24c, 0x3f995959],
         );
-        // 33 * 0.1 - 3.3 is not zero in double precision, and a single rounding keeps it.
+        // 33 * 0.1 - 3.3 is not zero in double precision, and rounding once to single keeps that.
         check_f32(
             &[0u8, 1, 3, 7, 33, 100, 255],
             0.1,

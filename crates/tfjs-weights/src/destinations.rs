@@ -1,8 +1,8 @@
-//! Where a model's weights are collected while their bytes arrive: in the memory they will live in.
+//! The memory into which a model's weights are read while their bytes arrive.
 //!
-//! Nobody concatenates files: an unquantized weight's bytes are read into its own vector. Only what has to
-//! be decoded (quantized weights, and groups with strings, whose sizes the manifest does not tell) is kept
-//! raw, and dropped tensor by tensor as it is decoded.
+//! Files are not concatenated: the bytes of an unquantized weight are read into its own vector. Raw bytes are stored
+//! only for weights that must be decoded: quantized ones, and groups with strings, whose sizes are not in the manifest.
+//! They are dropped tensor by tensor as they are decoded.
 
 use crate::{HostData, HostTensor, decode, memory};
 use tfjs_manifest::text::shorten;
@@ -11,30 +11,30 @@ use tfjs_manifest::{
     WeightsManifest,
 };
 
-/// The destinations of a model's weight bytes, and then its weights. `P` is memory of an engine's own.
+/// The destinations of a model's weight bytes, which become its weights. `P` is memory that an engine provides.
 #[derive(Debug)]
 pub struct Destinations<P = NoPlace> {
     groups: Vec<Group<P>>,
 }
 
-/// Where a weight's values are wanted.
+/// The requested destination of a weight's values.
 #[derive(Debug)]
 pub enum Wanted<P> {
-    /// Nowhere.
+    /// None: the weight is skipped.
     Not,
-    /// In a vector.
+    /// A vector.
     Values,
-    /// In an engine's memory, if they come as plain float32; otherwise in a vector.
+    /// The engine's memory, if the weight is stored as plain float32; otherwise a vector.
     Place(P),
 }
 
-/// Memory of an engine's own for one float32 weight.
+/// Memory that an engine provides for one float32 weight.
 pub trait Place: Send {
-    /// The memory, as panels for exactly the weight's bytes; `None` if it has none to lend.
+    /// The memory, as panels for exactly the weight's bytes; `None` if the engine has no memory for it.
     fn panels(&mut self) -> Option<Panels<'_>>;
 }
 
-/// No engine, no memory of its own.
+/// The type for loads without memory from an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoPlace {}
 
@@ -49,14 +49,14 @@ impl Place for NoPlace {
 pub enum Arrived<P> {
     /// As values.
     Host(HostTensor),
-    /// In the place that was lent.
+    /// In the engine's memory.
     Placed(P),
 }
 
 #[derive(Debug)]
 enum Group<P> {
     Known(Vec<Slot<P>>),
-    /// With strings: everything is kept until it can be scanned.
+    /// A group with strings: all bytes are stored until they can be scanned.
     Scanned {
         specs: Vec<WeightSpec>,
         wanted: Vec<bool>,
@@ -68,23 +68,24 @@ enum Group<P> {
 #[derive(Debug)]
 enum Slot<P> {
     Unwanted(u64),
-    /// Filled in an engine's memory.
+    /// Filled in the engine's memory.
     Placed(P),
     /// Filled in place.
     Values(WeightSpec, HostData),
-    /// Decoded at the end. Held as 16-bit words where it is made of them, so that it is aligned for them.
+    /// Raw bytes, decoded at the end. 16-bit data are stored as `u16`, so that they are aligned.
     Raw(WeightSpec, HostData),
 }
 
 impl Destinations {
-    /// Memory for the wanted weights, which `wanted` tells by the index of the group and that in the group.
+    /// Allocates memory for the weights for which `wanted` returns true. It is called with the index of the group and
+    /// the index in the group.
     ///
-    /// The memory is zeroed by the system as it is first written to, so sizes a manifest merely claims cost
-    /// address space only.
+    /// The system commits the memory when it is first written to, so large sizes in a manifest cost only address space
+    /// until the bytes arrive.
     ///
     /// # Errors
-    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) if the system refuses the memory,
-    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if the layout is not that of the manifest.
+    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) if the allocation fails,
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if the layout does not belong to the manifest.
     pub fn new(
         layout: &TensorLayout,
         manifest: &WeightsManifest,
@@ -95,8 +96,8 @@ impl Destinations {
         })
     }
 
-    /// The weights, by group and index in the group, once every byte has been filled; `None` for those not
-    /// wanted. Decodes one weight after the other, and lets go of its raw bytes before the next.
+    /// The weights, by group and index in the group, after every byte has been filled; `None` for skipped weights.
+    /// Decodes the weights one after the other, and frees the raw bytes of each before the next.
     ///
     /// # Errors
     /// For groups with strings as [`decode_group`](crate::decode_group);
@@ -112,17 +113,17 @@ impl Destinations {
 }
 
 impl<P: Place> Destinations<P> {
-    /// As [`new`](Destinations::new), with memory of an engine's own for the weights that `wanted` gives one.
+    /// As [`new`](Destinations::new), with the engine's memory for weights for which `wanted` returns it.
     ///
     /// # Errors
-    /// As there, and those of `wanted`; [`Kind::Bug`](tfjs_manifest::Kind::Bug) for a place that is not as large as
-    /// its weight.
+    /// As [`new`](Destinations::new), and those of `wanted`; [`Kind::Bug`](tfjs_manifest::Kind::Bug) for a place with
+    /// another size than its weight.
     pub fn with_places(
         layout: &TensorLayout,
         manifest: &WeightsManifest,
         wanted: impl Fn(usize, usize) -> Result<Wanted<P>>,
     ) -> Result<Self> {
-        let foreign = || Error::misuse("the layout is not that of this manifest");
+        let foreign = || Error::misuse("the layout does not belong to this manifest");
         if layout.groups().len() != manifest.groups().len() {
             return Err(foreign());
         }
@@ -136,10 +137,10 @@ impl<P: Place> Destinations<P> {
         Ok(Destinations { groups })
     }
 
-    /// As [`finish`](Destinations::finish), with what arrived in an engine's memory.
+    /// As [`finish`](Destinations::finish), including the weights in the engine's memory.
     ///
     /// # Errors
-    /// As there.
+    /// As [`finish`](Destinations::finish).
     pub fn arrived(self) -> Result<Vec<Vec<Option<Arrived<P>>>>> {
         self.groups.into_iter().map(Group::arrived).collect()
     }
@@ -181,11 +182,11 @@ impl<P: Place> Group<P> {
     }
 }
 
-/// One weight whose stored bytes `fill` is given to fill.
+/// Reads one weight: `fill` fills its stored bytes, which are then decoded.
 ///
 /// # Errors
 /// Those of `fill`; [`Kind::Limit`](tfjs_manifest::Kind::Limit) if there is no memory for the values, and
-/// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for strings, whose size only a scan of their group can tell.
+/// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for strings, whose size is not known before a scan.
 pub fn read_weight(spec: &WeightSpec, fill: impl FnOnce(&mut [u8]) -> Result<()>) -> Result<HostTensor> {
     if spec.stored_bytes()?.is_none() {
         return Err(Error::unsupported("a string weight cannot be read alone").at_weight(shorten(&spec.name)));
@@ -200,13 +201,13 @@ pub fn read_weight(spec: &WeightSpec, fill: impl FnOnce(&mut [u8]) -> Result<()>
     }
 }
 
-/// The slots as segments; neighbours nobody wants become one, empty ones none.
+/// Converts slots to segments. Adjacent skipped slots become one segment, and empty slots are left out.
 fn segments<P: Place>(slots: &mut [Slot<P>]) -> Vec<Segment<'_>> {
     let mut segments: Vec<Segment<'_>> = Vec::new();
     for slot in slots {
         let segment = match slot {
             Slot::Unwanted(bytes) => Segment::Skip(*bytes),
-            // Without panels it would not have been made a place.
+            // Panels exist, because the slot was made from a place with panels.
             Slot::Placed(place) => Segment::Panels(place.panels().unwrap_or_default()),
             Slot::Values(_, data) | Slot::Raw(_, data) => Segment::Fill(data.bytes_mut()),
         };
@@ -229,7 +230,7 @@ impl<P: Place> Slot<P> {
                 if let Some(panels) = place.panels() {
                     let (expected, found) = (spec.stored_bytes()?.unwrap_or(0), panels.len());
                     if expected != found {
-                        let error = format!("a place for {expected} bytes is expected, found one for {found}");
+                        let error = format!("expected a place for {expected} bytes, found one for {found}");
                         return Err(here(Error::bug(error)));
                     }
                     return Ok(Slot::Placed(place));

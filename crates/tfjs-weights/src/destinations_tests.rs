@@ -1,4 +1,5 @@
-//! Destinations: filled in any pieces they give the values of a plain decode; lies are told by name.
+//! Tests of destinations: however they are filled, they give the values of a plain decode; invalid sizes are errors
+//! that name the weight.
 
 use super::*;
 use crate::test_support::{Random, tensor};
@@ -19,7 +20,7 @@ fn spec(name: &str, dims: &[usize], dtype: DType) -> WeightSpec {
     WeightSpec::new(name, Shape::new(dims).unwrap(), dtype)
 }
 
-/// Fills as a transport does: pieces of random length, the last first.
+/// Fills the segments like a transport: in pieces of random length, the last one first.
 fn fill(sink: &mut impl WeightSink, groups: &[Vec<u8>], random: &mut Random) {
     for (group, bytes) in sink.groups().into_iter().zip(groups) {
         let segments = match group {

@@ -1,4 +1,4 @@
-//! Values to weight files and their manifest: the inverse of everything TensorFlow.js can read.
+//! Encodes values to weight files and their manifest: the inverse of everything that TensorFlow.js can read.
 //!
 //! Reference: `encodeWeights` in tfjs-core `io/io_utils.ts`, and `write_weights.py` of the Python converter
 //! for quantization, shards and their names.
@@ -8,29 +8,29 @@ use std::collections::HashSet;
 use tfjs_manifest::text::shorten;
 use tfjs_manifest::{AffineStore, DType, Error, Limits, Result, WeightSpec, WeightsGroup, WeightsManifest};
 
-/// The converter's shard size: 4 MiB, which every browser can cache.
+/// The converter's shard size in bytes: 4 MiB, which every browser can cache.
 pub const DEFAULT_SHARD_BYTES: u64 = 4 << 20;
 
-/// A weight to be written.
+/// A weight to write.
 #[derive(Clone, Copy, Debug)]
 pub struct NamedTensor<'a> {
-    /// Its name in the manifest, unique.
+    /// Its unique name in the manifest.
     pub name: &'a str,
     /// Its values.
     pub tensor: &'a HostTensor,
     /// How its values are stored.
     pub store: StoreAs,
-    /// `optimizer` for the optimizer's own.
+    /// `optimizer` for a weight of the optimizer.
     pub group: Option<&'a str>,
 }
 
 impl<'a> NamedTensor<'a> {
-    /// A weight of the model, stored as it is.
+    /// A weight of the model, stored without quantization.
     pub fn new(name: &'a str, tensor: &'a HostTensor) -> NamedTensor<'a> {
         NamedTensor { name, tensor, store: StoreAs::Values, group: None }
     }
 
-    /// The same weight stored otherwise.
+    /// Sets how the weight is stored.
     #[must_use]
     pub fn stored_as(mut self, store: StoreAs) -> NamedTensor<'a> {
         self.store = store;
@@ -38,11 +38,11 @@ impl<'a> NamedTensor<'a> {
     }
 }
 
-/// How float32 values are stored. Values of other types are always stored as they are, as the Python
-/// converter does it. Complete: TensorFlow.js reads no other.
+/// How float32 values are stored. Values of other types are never quantized, as in the Python converter. Exhaustive:
+/// TensorFlow.js reads no other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum StoreAs {
-    /// As they are.
+    /// Without quantization.
     #[default]
     Values,
     /// One byte each, with a scale and a minimum.
@@ -53,19 +53,19 @@ pub enum StoreAs {
     Float16,
 }
 
-/// How the bytes are cut into files and what these are called.
+/// How the bytes are split into files, and the names of the files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WeightFiles {
-    /// One file of this name, as TensorFlow.js saves. Only for a single group.
+    /// One file with this name, as TensorFlow.js writes it. For a single group only.
     One(String),
-    /// Files of at most this many bytes, `group1-shard1of4.bin` and so on, as the converter writes. A group
-    /// without bytes has none.
+    /// Files of at most this many bytes, named `group1-shard1of4.bin` and so on, as the converter writes them. A group
+    /// without bytes has no files.
     Shards(u64),
 }
 
 impl Default for WeightFiles {
-    /// `model.weights.bin`, as TensorFlow.js calls it.
+    /// `model.weights.bin`, as in TensorFlow.js.
     fn default() -> Self {
         WeightFiles::One("model.weights.bin".to_owned())
     }
@@ -74,18 +74,18 @@ impl Default for WeightFiles {
 /// A file's path in the manifest, and its bytes.
 pub type NamedBytes = (String, Vec<u8>);
 
-/// The manifest and the files, by their paths in it, of these groups of weights.
+/// Encodes groups of weights. Returns the manifest, and the files with their paths in it.
 ///
 /// # Errors
-/// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for a name used twice, values that a quantization cannot
-/// store, shards of zero bytes, or several groups in one file;
+/// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for a duplicate name, values that a quantization cannot store, shards
+/// of zero bytes, or several groups in one file;
 /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for uint8 and uint16 values, which TensorFlow.js
 /// does not read.
 pub fn encode(groups: &[Vec<NamedTensor<'_>>], files: &WeightFiles) -> Result<(WeightsManifest, Vec<NamedBytes>)> {
     let shard_bytes = match files {
         WeightFiles::One(_) if groups.len() != 1 => {
             return Err(Error::misuse(format!(
-                "one file holds one group, found {}: write shards instead",
+                "one file can contain one group only, found {}: write shards instead",
                 groups.len()
             )));
         }
@@ -113,18 +113,18 @@ pub fn encode(groups: &[Vec<NamedTensor<'_>>], files: &WeightFiles) -> Result<(W
         written.extend(paths.iter().cloned().zip(contents));
         described.push(WeightsGroup { paths, weights });
     }
-    // A file that was read may have a name twice; what is written may not.
+    // A file may be read with duplicate names, but is not written with them.
     let mut names = HashSet::new();
     if let Some(twice) = described.iter().flat_map(|group| &group.weights).find(|w| !names.insert(w.name.as_str())) {
         return Err(Error::misuse(format!("two weights have the name `{}`", twice.name)));
     }
-    // Whatever is wrong with them now is the caller's doing, not a file's.
+    // The weights come from the caller, so errors are the caller's and not those of a file.
     let manifest = WeightsManifest::new(described, &Limits::unlimited())
-        .map_err(|error| Error::misuse("these weights make no valid manifest").with_source(error))?;
+        .map_err(|error| Error::misuse("there is no valid manifest for these weights").with_source(error))?;
     Ok((manifest, written))
 }
 
-/// Appends the weight's bytes and describes them.
+/// Appends a weight's bytes and returns its entry in the manifest.
 fn write(weight: &NamedTensor<'_>, out: &mut Shards) -> Result<WeightSpec> {
     let NamedTensor { name, tensor, store, group } = *weight;
     let mut spec = WeightSpec::new(name, tensor.shape().clone(), tensor.dtype());
@@ -148,7 +148,7 @@ fn write(weight: &NamedTensor<'_>, out: &mut Shards) -> Result<WeightSpec> {
     }
     match (tensor.data(), tensor.data().bytes()) {
         (HostData::U8(_) | HostData::U16(_), _) => Err(Error::unsupported(format!(
-            "TensorFlow.js reads no weights of type `{}`: make them int32",
+            "TensorFlow.js cannot read weights of type `{}`: convert them to int32",
             tensor.dtype()
         ))),
         (HostData::Str(values), _) => strings::encode(values, |bytes| out.write(bytes)).map(|()| spec),
@@ -160,7 +160,7 @@ fn write(weight: &NamedTensor<'_>, out: &mut Shards) -> Result<WeightSpec> {
     }
 }
 
-/// Bytes cut into pieces of equal length, the last one shorter, anywhere: inside a number, too.
+/// Splits bytes into pieces of equal length, except the last one. A split can be inside a number.
 struct Shards {
     most: usize,
     done: Vec<Vec<u8>>,

@@ -1,4 +1,4 @@
-//! Encoding: bytes, names and descriptions as the real writers make them, and back again.
+//! Tests of encoding: bytes, names and manifest are those of the real writers, and decode to the same values.
 
 use super::*;
 use crate::decode_group;

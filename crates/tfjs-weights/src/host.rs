@@ -1,4 +1,4 @@
-//! Weights as values in host memory. Knows no file and no tensor library.
+//! Weights as values in host memory, independent of files and tensor libraries.
 
 use tfjs_manifest::{DType, Error, Result, Shape};
 
@@ -9,18 +9,18 @@ pub struct HostTensor {
     data: HostData,
 }
 
-/// Values by type. Complete: whatever the manifest can say decodes to one of these.
+/// Values by type. Exhaustive: every dtype of the manifest decodes to one of these.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HostData {
-    /// float32, float16 and whatever is quantized from float32.
+    /// float32, float16, and quantized float32.
     F32(Vec<f32>),
     /// int32, also quantized.
     I32(Vec<i32>),
     /// bool, one byte each as stored: zero is false, anything else true.
     Bool(Vec<u8>),
-    /// uint8, which the Python converter can write and TensorFlow.js cannot read.
+    /// uint8, which the Python converter writes but TensorFlow.js cannot read.
     U8(Vec<u8>),
-    /// uint16, likewise.
+    /// uint16, which the Python converter writes but TensorFlow.js cannot read.
     U16(Vec<u16>),
     /// string: bytes, nearly always UTF-8.
     Str(Vec<Vec<u8>>),
@@ -29,10 +29,10 @@ pub enum HostData {
 }
 
 impl HostTensor {
-    /// These values in this shape.
+    /// A tensor of this shape with these values.
     ///
     /// # Errors
-    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if their numbers differ.
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if the number of values is not the number of elements.
     pub fn new(shape: Shape, data: HostData) -> Result<HostTensor> {
         if data.len() != shape.elements() {
             return Err(Error::misuse(format!(
@@ -54,12 +54,12 @@ impl HostTensor {
         &self.data
     }
 
-    /// The element type of the values: float32 for what was stored as float16.
+    /// The element type of the values; float32 if they were stored as float16.
     pub fn dtype(&self) -> DType {
         self.data.dtype()
     }
 
-    /// Shape and values, to be moved on without a copy.
+    /// Splits the tensor into shape and values, without a copy.
     pub fn into_parts(self) -> (Shape, HostData) {
         (self.shape, self.data)
     }
@@ -104,7 +104,7 @@ impl HostData {
         }
     }
 
-    /// The values' bytes as the format stores them; strings have none in one piece.
+    /// The bytes of the values, as the format stores them; `None` for strings, which are not contiguous.
     pub(crate) fn bytes(&self) -> Option<&[u8]> {
         match self {
             HostData::F32(values) => Some(bytemuck::cast_slice(values)),
@@ -116,7 +116,7 @@ impl HostData {
         }
     }
 
-    /// The values' memory, to be filled with bytes as the format stores them; empty for strings.
+    /// The memory of the values, to fill with bytes as the format stores them; empty for strings.
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         match self {
             HostData::F32(values) => bytemuck::cast_slice_mut(values),

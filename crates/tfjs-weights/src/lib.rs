@@ -1,7 +1,7 @@
-//! Bytes to values and back for the weights of TensorFlow.js models: destinations that are filled while
-//! files arrive, zero-copy views, dequantization, strings, encoding.
+//! Decodes and encodes the weights of TensorFlow.js models: destinations that are filled while files arrive, zero-copy
+//! views, dequantization, strings, encoding.
 //!
-//! Knows the manifest, and nothing of files, models or tensor libraries: values are plain vectors.
+//! Depends on the manifest, not on files, models or tensor libraries: values are plain vectors.
 //!
 //! ```
 //! use tfjs_manifest::{Limits, Shape};
@@ -25,8 +25,8 @@
 //! # Ok::<(), tfjs_manifest::Error>(())
 //! ```
 //!
-//! A loader uses [`Destinations`] instead, whose memory is filled by a transport piece by piece through
-//! [`WeightSink`](tfjs_manifest::WeightSink), without ever concatenating the files.
+//! A loader uses [`Destinations`] instead: a transport fills its memory piece by piece through
+//! [`WeightSink`](tfjs_manifest::WeightSink), without concatenating the files.
 
 #![forbid(unsafe_code)]
 

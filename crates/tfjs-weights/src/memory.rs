@@ -1,14 +1,14 @@
-//! Allocation that can fail: the sizes come from files, so running out of memory is an answer, not an abort.
+//! Fallible allocation: the sizes come from files, so a lack of memory must be an error and not an abort.
 
 use bytemuck::Zeroable;
 use tfjs_manifest::{Error, Result};
 
-/// Zeroed memory that the system commits only as it is written to.
+/// Zeroed memory, which the system commits when it is first written to.
 pub(crate) fn zeroed<T: Zeroable>(len: usize) -> Result<Vec<T>> {
     bytemuck::try_zeroed_vec(len).map_err(|()| out_of_memory::<T>(len))
 }
 
-/// The items in a vector of exactly their number.
+/// Collects items into a vector of exactly their number.
 pub(crate) fn collect<T>(items: impl ExactSizeIterator<Item = T>) -> Result<Vec<T>> {
     let mut all = with_capacity(items.len())?;
     all.extend(items);
@@ -25,7 +25,7 @@ pub(crate) fn with_capacity<T>(len: usize) -> Result<Vec<T>> {
 fn out_of_memory<T>(len: usize) -> Error {
     let bytes = len as u128 * size_of::<T>() as u128;
     Error::limit(format!(
-        "no memory for {bytes} bytes of weights; lower `weight_bytes` in `Limits` to refuse such models early"
+        "no memory for {bytes} bytes of weights; lower `weight_bytes` in `Limits` to reject such models early"
     ))
 }
 

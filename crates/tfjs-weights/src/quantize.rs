@@ -1,23 +1,22 @@
-//! Storing float32 values in fewer bytes, as the Python converter does it.
+//! Quantizes float32 values, as the Python converter does.
 //!
-//! Reference: `quantize_weights` in the converter's `quantization.py`. With NumPy 2 it computes in double
-//! precision, and so does this; with NumPy 1 it rounded through single precision, which moves some values
-//! by one step.
+//! Reference: `quantize_weights` in the converter's `quantization.py`. It computes in double precision with NumPy 2, as
+//! here; with NumPy 1 it rounded to single precision in between, which moves some values by one step.
 
 use crate::memory;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use tfjs_manifest::{AffineStore, Error, Quantization, Result};
 
-/// The stored integers' bytes, and what they mean. Zero is always among the values if it lies between the
-/// smallest and the largest, since padding makes zeros.
+/// Quantizes values to integers. Returns their bytes and the quantization. If zero is between the smallest and the
+/// largest value, it is represented exactly, because padding makes zeros.
 ///
 /// # Errors
-/// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for infinities and NaN, which no integer stands for.
+/// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for infinities and NaN, which integers cannot represent.
 pub(crate) fn affine(values: &[f32], stored: AffineStore) -> Result<(Vec<u8>, Quantization)> {
     if let Some(value) = values.iter().find(|v| !v.is_finite()) {
         return Err(Error::misuse(format!(
-            "a value is `{value}`, which integers cannot stand for: store this weight as float16 or float32"
+            "a value is `{value}`, which integers cannot represent: store this weight as float16 or float32"
         )));
     }
     let least = values.iter().copied().reduce(f32::min).map_or(0.0, f64::from);
@@ -25,7 +24,7 @@ pub(crate) fn affine(values: &[f32], stored: AffineStore) -> Result<(Vec<u8>, Qu
     let (scale, min, max) = range(least, most, stored);
 
     let level = |&value: &f32| ((f64::from(value).clamp(min, max) - min) / scale).round_ties_even();
-    // `as` saturates, and a rounding error may lead just past the last level.
+    // `as` saturates, so a rounding error cannot exceed the last level.
     let bytes = match stored {
         AffineStore::Uint8 => memory::collect(values.iter().map(|v| level(v) as u8))?,
         AffineStore::Uint16 => {
@@ -36,7 +35,7 @@ pub(crate) fn affine(values: &[f32], stored: AffineStore) -> Result<(Vec<u8>, Qu
     Ok((bytes, Quantization::Affine { stored, scale, min }))
 }
 
-/// Scale, smallest and largest value.
+/// The scale, and the smallest and the largest quantized value.
 fn range(least: f64, most: f64, stored: AffineStore) -> (f64, f64, f64) {
     if least == most {
         return (1.0, least, least);
@@ -49,16 +48,16 @@ fn range(least: f64, most: f64, stored: AffineStore) -> (f64, f64, f64) {
     if !(least <= 0.0 && 0.0 <= most) {
         return (scale, least, most);
     }
-    // Moved by less than a step, so that one of the levels is exactly zero. `0.0 -` keeps a zero positive.
+    // The minimum is moved by less than a step, so that one level is exactly zero. `0.0 -` keeps a zero positive.
     let min = 0.0 - ((0.0 - least) / scale).round_ties_even() * scale;
     (scale, min, levels * scale + min)
 }
 
-/// Half precision, rounded to nearest, ties to even.
+/// Converts values to half precision, rounded to nearest, ties to even.
 ///
 /// # Errors
-/// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for finite values that would become infinite, which the
-/// converter lets happen.
+/// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for finite values that would become infinite, which the converter
+/// accepts.
 pub(crate) fn float16(values: &[f32]) -> Result<Vec<u8>> {
     let mut halves: Vec<f16> = memory::zeroed(values.len())?;
     halves.convert_from_f32_slice(values);
@@ -66,7 +65,7 @@ pub(crate) fn float16(values: &[f32]) -> Result<Vec<u8>> {
     match lost {
         None => Ok(bytemuck::cast_slice(&halves).to_vec()),
         Some((value, _)) => Err(Error::misuse(format!(
-            "value `{value}` is beyond float16, whose largest is 65504: store this weight as float32"
+            "value `{value}` is out of the range of float16, whose largest value is 65504: store this weight as float32"
         ))),
     }
 }
@@ -76,7 +75,7 @@ mod tests {
     use super::*;
     use tfjs_manifest::Kind;
 
-    /// Expected levels, min and scale are those of tensorflowjs 4.22.0 (NumPy 1.26).
+    /// The expected levels, min and scale are those of tensorflowjs 4.22.0 (NumPy 1.26).
     #[track_caller]
     fn check(values: &[f32], stored: AffineStore, levels: &[u16], min: f64, scale: f64) {
         let (bytes, quantization) = affine(values, stored).unwrap();

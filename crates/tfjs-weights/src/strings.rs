@@ -1,14 +1,14 @@
-//! String tensors: each element is a four-byte little-endian length and that many bytes.
+//! String tensors: each element is a four-byte little-endian length, followed by that many bytes.
 //!
-//! Lengths are claims of a file: nothing is allocated or skipped for one before its bytes are there.
+//! Lengths come from an untrusted file: nothing is allocated or skipped before the bytes are known to exist.
 
 use crate::memory;
 use tfjs_manifest::{Error, Result};
 
-/// The bytes of each element's length.
+/// Size in bytes of each element's length.
 const LENGTH: usize = 4;
 
-/// Walks over the elements of a string tensor.
+/// Iterates over the elements of a string tensor.
 #[derive(Debug)]
 pub(crate) struct Scan<'a> {
     bytes: &'a [u8],
@@ -23,12 +23,12 @@ impl<'a> Scan<'a> {
         Scan { bytes, at, index: 0, count }
     }
 
-    /// The offset behind the last element; `keep` sees each of them.
+    /// Calls `keep` with each element. Returns the offset after the last one.
     pub(crate) fn run(mut self, mut keep: impl FnMut(&'a [u8])) -> Result<usize> {
         while self.index < self.count {
             let length = self.take(LENGTH, "its length")?;
-            let length = length.try_into().map(u32::from_le_bytes).expect("take gives what it is asked for");
-            // On a machine of 16 bits only, where no such length can be right.
+            let length = length.try_into().map(u32::from_le_bytes).expect("take returns the requested number of bytes");
+            // Fails only on 16-bit machines, where such a length is invalid anyway.
             let length = usize::try_from(length).unwrap_or(usize::MAX);
             keep(self.take(length, "its text")?);
             self.index += 1;
@@ -36,7 +36,7 @@ impl<'a> Scan<'a> {
         Ok(self.at)
     }
 
-    /// The elements and the offset behind them.
+    /// The elements, and the offset after them.
     pub(crate) fn collect(self) -> Result<(Vec<Vec<u8>>, usize)> {
         let left = self.bytes.len().saturating_sub(self.at);
         if self.count > left / LENGTH {
@@ -73,7 +73,7 @@ pub(crate) fn encode(strings: &[Vec<u8>], mut out: impl FnMut(&[u8])) -> Result<
     for (i, string) in strings.iter().enumerate() {
         let Ok(length) = u32::try_from(string.len()) else {
             return Err(Error::unsupported(format!(
-                "string {} of {} has {} bytes, the format has room for {}",
+                "string {} of {} has {} bytes, the format allows {}",
                 i + 1,
                 strings.len(),
                 string.len(),
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use tfjs_manifest::Kind;
 
-    /// `["ab", "", "é"]` as `tf.io.encodeWeights` of TensorFlow.js 4.22.0 writes it.
+    /// `["ab", "", "é"]` as written by `tf.io.encodeWeights` of TensorFlow.js 4.22.0.
     const WRITTEN: [u8; 16] = [2, 0, 0, 0, b'a', b'b', 0, 0, 0, 0, 2, 0, 0, 0, 0xc3, 0xa9];
 
     fn strings() -> Vec<Vec<u8>> {

@@ -1,9 +1,9 @@
-//! What the tests of this crate share: a tiny generator and one tensor of every kind.
+//! Helpers of this crate's tests: a random generator and tensors of every kind.
 
 use crate::{HostData, HostTensor};
 use tfjs_manifest::Shape;
 
-/// SplitMix64: seeded, so that a failure can be repeated.
+/// The generator SplitMix64, seeded so that failures are reproducible.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -15,17 +15,17 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// Below `bound`, which is not zero.
+    /// A number below `bound`, which must not be zero.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }
 
-    /// From -1 to 1, as weights are.
+    /// A number from -1 to 1, the usual range of weights.
     pub(crate) fn float(&mut self) -> f32 {
         (self.next() >> 40) as f32 / (1u64 << 23) as f32 - 1.0
     }
 
-    /// Any bit pattern of a float that equals itself.
+    /// A float with any bit pattern that is not NaN.
     pub(crate) fn any_float(&mut self) -> f32 {
         loop {
             let value = f32::from_bits(self.next() as u32);
@@ -35,7 +35,7 @@ impl Random {
         }
     }
 
-    /// Values of a random kind, of up to two dimensions, perhaps none at all.
+    /// A tensor of a random type with up to two dimensions, possibly empty.
     pub(crate) fn tensor(&mut self, with_strings: bool) -> HostTensor {
         let dims: Vec<usize> = (0..self.below(3)).map(|_| self.below(6)).collect();
         let shape = Shape::new(dims).expect("small");

@@ -1,12 +1,12 @@
-//! Bytes as numbers without copying them, where the machine allows it.
+//! Views bytes as numbers, without a copy if they are aligned.
 
 use crate::memory;
 use bytemuck::Pod;
 use std::borrow::Cow;
 use tfjs_manifest::{Error, Result};
 
-/// The numbers these little-endian bytes are: the bytes themselves if they are aligned for `T`, a copy
-/// otherwise. Weights are packed without padding, so a float32 behind a uint8 is often not aligned.
+/// Views little-endian bytes as numbers: without a copy if they are aligned for `T`, otherwise as a copy. Weights are
+/// packed without padding, so a float32 after a uint8 is often not aligned.
 ///
 /// # Errors
 /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if the bytes are not a whole number of `T`,

@@ -1,6 +1,6 @@
-//! A layer of one's own: a class that a Python program registered, said again in primitives.
+//! A custom layer: a class that a Python program registered, implemented with primitives.
 //!
-//! In Python it was
+//! In Python it is
 //!
 //! ```python
 //! @keras.saving.register_keras_serializable("Shop")
@@ -19,18 +19,19 @@ use tfjs::layer::{Call, Config, KerasTensor, LayerDef, LowerCx, Shape, WeightDec
 use tfjs::parts::io::{FilesHandler, MemoryFiles};
 use tfjs::{CustomLayer, CustomLayers, Error, Input, LoadOptions, Result, Source};
 
-/// What the configuration says.
+/// The configuration of the layer.
 #[derive(Debug)]
 struct Squash {
     power: f64,
 }
 
 impl LayerDef for Squash {
-    /// Reads like numpy; shapes are checked while it is built. It runs on every engine and device, and has gradients.
+    /// Builds the computation, similar to numpy code. Shapes are checked while it is built. It runs on every engine and
+    /// device, and has gradients.
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let x = cx.single(call)?;
         let last = cx.dims_of(x.value).last().copied();
-        let last = last.ok_or_else(|| Error::malformed("expected a last axis, found a number"))?;
+        let last = last.ok_or_else(|| Error::malformed("expected at least one axis, found a scalar"))?;
         let channels = cx.known(last, "the last axis", x.value)?;
         let gain = cx.weight(WeightDecl::new("gain", Shape::new([channels])?).ones())?;
         let size = cx.unary(UnaryOp::Abs, x.value)?;
@@ -38,12 +39,12 @@ impl LayerDef for Squash {
         let size = cx.binary_scalar(BinaryOp::Pow, size, self.power)?;
         let y = cx.div(x.value, size)?;
         let y = cx.mul(y, gain)?;
-        // The mask goes on as it came.
+        // The mask is passed on unchanged.
         Ok(vec![KerasTensor::from(y).with_mask(x.mask)])
     }
 }
 
-/// The class: from a configuration to a layer.
+/// The class, which makes a layer from a configuration.
 struct SquashClass;
 
 impl CustomLayer for SquashClass {

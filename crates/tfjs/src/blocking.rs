@@ -1,4 +1,4 @@
-//! The same without `async`: each call brings its own runtime.
+//! Blocking versions of the async functions. Each call creates its own tokio runtime.
 
 use crate::options::LoadOptions;
 use crate::save::{SaveOptions, SaveReport};
@@ -10,7 +10,7 @@ use tfjs_manifest::{Error, Result};
 /// Loads a model; see [`load_layers_model`](crate::load_layers_model).
 ///
 /// # Errors
-/// As there; [`Kind::Misuse`](crate::Kind::Misuse) inside a tokio runtime, whose worker it would block.
+/// As the async function; [`Kind::Misuse`](crate::Kind::Misuse) inside a tokio runtime, whose worker it would block.
 pub fn load_layers_model(source: impl Into<Source>, options: LoadOptions) -> Result<LayersModel> {
     run(crate::load_layers_model(source, options))
 }
@@ -18,15 +18,15 @@ pub fn load_layers_model(source: impl Into<Source>, options: LoadOptions) -> Res
 /// Saves a model; see [`save`](crate::save).
 ///
 /// # Errors
-/// As there; [`Kind::Misuse`](crate::Kind::Misuse) inside a tokio runtime, whose worker it would block.
+/// As the async function; [`Kind::Misuse`](crate::Kind::Misuse) inside a tokio runtime, whose worker it would block.
 pub fn save(model: &LayersModel, target: impl Into<Source>, options: SaveOptions) -> Result<SaveReport> {
     run(crate::save(model, target, options))
 }
 
-/// The models in a folder and below it; see [`ModelStore::list`].
+/// Lists the models in a folder and its subfolders; see [`ModelStore::list`].
 ///
 /// # Errors
-/// As there; [`Kind::Misuse`](crate::Kind::Misuse) inside a tokio runtime, whose worker it would block.
+/// As the async function; [`Kind::Misuse`](crate::Kind::Misuse) inside a tokio runtime, whose worker it would block.
 pub fn list_models(store: &ModelStore, folder: &str) -> Result<Vec<ListedModel>> {
     run(store.list(folder))
 }
@@ -61,7 +61,7 @@ pub(crate) fn run<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
             "a blocking call inside a tokio runtime would stop its worker; await the async function instead",
         ));
     }
-    // One thread receives while this one puts what came to its place.
+    // One thread receives while this one copies the received bytes to their destinations.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     runtime.map_err(|e| Error::fetch("cannot start a runtime").with_source(e))?.block_on(future)
 }

@@ -33,7 +33,7 @@ pub use tfjs_topology::producer::Producer;
 pub use tfjs_topology::types::{SymShape, ValueType};
 pub use tfjs_weights::StoreAs;
 
-/// What a custom layer is written against: its configuration, its calls, and the builder of primitives.
+/// The types for writing a custom layer: its configuration, its calls, and the builder of primitives.
 pub mod layer {
     pub use tfjs_candle::OpaqueLayer;
     pub use tfjs_candle::engine::CandleResultExt;
@@ -47,7 +47,7 @@ pub mod layer {
     pub use tfjs_topology::lower::{KerasTensor, LowerCx};
 }
 
-/// The crates this one joins, for programs that walk the road one step at a time.
+/// The crates that this one combines, for programs that run the steps of a load separately.
 pub mod parts {
     pub use tfjs_candle as candle;
     pub use tfjs_io as io;

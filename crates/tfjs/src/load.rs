@@ -1,4 +1,4 @@
-//! The road from a path or URL to a model: one line a stage.
+//! Loads a model from a path or URL, in stages.
 
 use crate::options::LoadOptions;
 use crate::source::Source;
@@ -16,14 +16,14 @@ use tfjs_topology::producer::Producer;
 
 /// Loads a model: TensorFlow.js's `tf.loadLayersModel`.
 ///
-/// `source` is the path of a `model.json`, of its folder or of a `.zip` or `.tar` of that, an `http(s)://`, `file://` or
-/// `data:` URL, or a handler.
-/// Needs a tokio runtime; [`blocking::load_layers_model`](crate::blocking::load_layers_model) brings its own.
+/// `source` is the path of a `model.json`, of its folder or of a `.zip` or `.tar` of the folder, a URL of a registered
+/// scheme (such as `https://`, `file://` or `data:`), or a handler.
+/// Needs a tokio runtime; [`blocking::load_layers_model`](crate::blocking::load_layers_model) creates its own.
 /// Dropping the future cancels the load.
 ///
 /// # Errors
-/// Everything that is wrong, before a byte of the weights is fetched where that is possible; see
-/// [`Kind`](crate::Kind) for whose fault it is.
+/// Any error of the load, detected before the weights are fetched where possible. See [`Kind`](crate::Kind) for the
+/// kinds of errors.
 pub async fn load_layers_model(source: impl Into<Source>, options: LoadOptions) -> Result<LayersModel> {
     let source = source.into();
     let cx = IoCx::with_registry(options.io_options(), options.registry.clone());
@@ -91,12 +91,12 @@ pub async fn load_layers_model(source: impl Into<Source>, options: LoadOptions) 
     .map_err(in_file)
 }
 
-/// Where the weights can be had: in the JSON itself, if it holds them, otherwise where its handler says.
+/// The source of the weights: the JSON itself, if it contains them, otherwise that of the handler.
 pub fn weight_source(of_handler: WeightSource, in_json: Option<Vec<u8>>) -> WeightSource {
     in_json.map_or(of_handler, |bytes| WeightSource::Whole(vec![bytes.into()]))
 }
 
-/// Bytes of the weight files: every one was filled in or skipped.
+/// The total length of the weight files in bytes, from the destinations, which count skipped bytes too.
 fn file_bytes(filled: &mut impl WeightSink) -> u64 {
     let bytes = |group: &GroupSink<'_>| match group {
         GroupSink::Segments(segments) => segments.iter().map(Segment::len).sum(),
@@ -106,10 +106,10 @@ fn file_bytes(filled: &mut impl WeightSink) -> u64 {
     filled.groups().iter().map(bytes).sum()
 }
 
-/// JSON to layers: the producer is detected, every unknown class reported at once.
+/// Parses the JSON to layers. Detects the producer, and reports all unknown classes in one error.
 ///
 /// # Errors
-/// What [`tfjs_topology::parse::parse`] refuses.
+/// Those of [`tfjs_topology::parse::parse`].
 pub fn parse(json: &ModelJson, options: &LoadOptions) -> Result<ModelDef> {
     let detected = || Producer::detect(json.keras_version(), json.generated_by.as_deref(), json.topology());
     let producer = options.producer.clone().unwrap_or_else(detected);
@@ -119,23 +119,23 @@ pub fn parse(json: &ModelJson, options: &LoadOptions) -> Result<ModelDef> {
     Ok(def)
 }
 
-/// What a model is lowered with.
+/// The options for lowering a model.
 pub fn lower_options(options: &LoadOptions) -> LowerOptions {
     let (input_shapes, limits) = (options.input_shapes.clone(), options.limits.clone());
     LowerOptions { input_shapes, limits, ..LowerOptions::default() }
 }
 
-/// Names to slots, before any weight file is fetched.
+/// Binds the names of weights to slots, before any weight file is fetched.
 ///
 /// # Errors
-/// Every missing, unused and mismatched weight at once.
+/// One error with all missing, unused and mismatched weights.
 pub fn bind(graph: &ModelGraph, json: &ModelJson, options: &LoadOptions) -> Result<Binding> {
     if json.has_specs_alone() && options.strict && !graph.slots.is_empty() {
         return Err(Error::mismatch(format!(
-            "`weightSpecs` says which weights there are, but neither `weightsManifest` nor `weightData` says where their \
-             bytes are, perhaps in a `weights.bin` beside this file: write \
-             `\"weightsManifest\": [{{\"paths\": [\"weights.bin\"], \"weights\": ...}}]` with what `weightSpecs` has, or \
-             load it untrained with {}",
+            "`weightSpecs` lists the weights, but their bytes are missing: there is no `weightData`, and no \
+            `weightsManifest` with their files; if they are in a `weights.bin` beside this file, add \
+            `\"weightsManifest\": [{{\"paths\": [\"weights.bin\"], \"weights\": ...}}]` with the list of `weightSpecs`, or \
+            load the model untrained with {}",
             Setting::NotStrict
         ))
         .at_json("weightSpecs"));
@@ -143,31 +143,31 @@ pub fn bind(graph: &ModelGraph, json: &ModelJson, options: &LoadOptions) -> Resu
     graph.bind(json.weights_manifest.as_ref(), options.strict)
 }
 
-/// The layout of the weight groups, as the manifest gives it.
+/// The layout of the weight groups in the manifest.
 ///
 /// # Errors
-/// [`Kind::Limit`](crate::Kind::Limit) for weights past the budget.
+/// [`Kind::Limit`](crate::Kind::Limit) for weights that exceed the limits.
 pub fn layout(json: &ModelJson, limits: &Limits) -> Result<TensorLayout> {
     json.weights_manifest.as_ref().map_or_else(|| Ok(TensorLayout::default()), |manifest| manifest.layout(limits))
 }
 
-/// Runs what may take a while where it holds up nobody else's tasks.
+/// Runs work that may take a while on a blocking thread, so that it does not delay other tasks.
 pub(crate) async fn off_the_worker<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     let Ok(runtime) = tokio::runtime::Handle::try_current() else {
         return Err(Error::misuse(
-            "loading and saving need a tokio runtime; call them inside one, or those of `tfjs::blocking`",
+            "loading and saving need a tokio runtime; call them inside one, or use the functions of `tfjs::blocking`",
         ));
     };
     match runtime.spawn_blocking(work).await {
         Ok(result) => result,
         Err(failed) => match failed.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(Error::misuse("the tokio runtime was shut down meanwhile")),
+            Err(_) => Err(Error::misuse("the tokio runtime was shut down in the meantime")),
         },
     }
 }
 
-/// How long each stage took.
+/// Measures how long each stage takes.
 struct Clock {
     last: Instant,
     laps: Vec<(&'static str, std::time::Duration)>,

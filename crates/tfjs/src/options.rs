@@ -1,4 +1,4 @@
-//! Everything a caller can say about a load.
+//! The options of a load.
 
 use candle_core::Device;
 use std::collections::HashMap;
@@ -8,37 +8,37 @@ use tfjs_manifest::Limits;
 use tfjs_topology::producer::Producer;
 use tfjs_topology::types::SymShape;
 
-/// Everything a caller can say about a load. The default loads what TensorFlow.js's `loadLayersModel` loads.
+/// The options of a load. The defaults load the same models as TensorFlow.js's `loadLayersModel`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LoadOptions {
-    /// Every weight of the model must be in the file and every weight of the file in the model. Default true;
-    /// otherwise both are warnings of the report, and what is missing is filled with zeros or ones.
+    /// Whether every weight of the model must be in the file, and every weight of the file in the model. Default true.
+    /// If false, both are warnings in the report, and missing weights are filled with zeros or ones.
     pub strict: bool,
-    /// Who wrote the file, where its own word is wrong or missing.
+    /// The producer of the file, if the file does not name it or names a wrong one.
     pub producer: Option<Producer>,
-    /// Shapes of inputs, batch included, by name: for files that do not say them, or to fix unknown ones.
+    /// Shapes of inputs by name, including the batch: for files without them, or to fix unknown dimensions.
     pub input_shapes: HashMap<String, SymShape>,
-    /// Layers of the caller's own.
+    /// Custom layers.
     pub custom_layers: CustomLayers,
-    /// Where weights live and predictions run; the CPU by default.
+    /// The device for weights and predictions. Default: the CPU.
     pub device: Option<Device>,
-    /// What runs predictions; the native engine on the CPU by default.
+    /// The engine that runs predictions. Default: the native engine on the CPU.
     pub engine: Option<Engine>,
-    /// Threads of the native engine; all cores by default.
+    /// Threads of the native engine. Default: all cores.
     pub threads: Option<usize>,
-    /// Whether the optimizer's weights are kept, to be saved again with
-    /// [`SaveOptions::with_optimizer`](crate::SaveOptions::with_optimizer); not by default: predicting needs none.
+    /// Whether the optimizer's weights are kept, to save them again with
+    /// [`SaveOptions::with_optimizer`](crate::SaveOptions::with_optimizer). Default false: predictions do not need
+    /// them.
     pub keep_optimizer: bool,
-    /// Leaves weights on disk until they are first wanted, which for the native engine is the first prediction; the
-    /// files stay open and must stay as they are. For models on disk, and through a cache for remote ones. Default
-    /// false.
+    /// Whether weights stay on disk until they are first used, which is the first prediction for the native engine. The
+    /// files stay open and must not change. For models on disk, and, with a cache, for remote models. Default false.
     pub lazy: bool,
-    /// The budgets, of files and of models.
+    /// The limits for files and models.
     pub limits: Limits,
-    /// Headers, prefixes, timeouts, progress: everything about the transport.
+    /// The options of the transport: headers, prefixes, timeouts, progress.
     pub io: IoOptions,
-    /// The schemes that are known.
+    /// The URL schemes.
     pub registry: Registry,
 }
 
@@ -81,7 +81,7 @@ impl LoadOptions {
         self
     }
 
-    /// The shape of an input, batch first, `None` where it may vary.
+    /// Sets the shape of an input, including the batch as the first dimension. `None` is an open dimension.
     #[must_use]
     pub fn with_input_shape(mut self, name: impl Into<String>, shape: impl Into<Vec<Option<usize>>>) -> Self {
         self.input_shapes.insert(name.into(), SymShape::new(shape));
@@ -151,35 +151,36 @@ impl LoadOptions {
         self
     }
 
-    /// A header for every request of this load.
+    /// Adds a header to every request of this load.
     #[must_use]
     pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.io = self.io.with_header(name, value);
         self
     }
 
-    /// Where the weight files are, if not beside the model.
+    /// Sets the folder of the weight files, if they are not beside the model; see
+    /// [`IoOptions::with_weight_path_prefix`].
     #[must_use]
     pub fn with_weight_path_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.io = self.io.with_weight_path_prefix(prefix);
         self
     }
 
-    /// The SHA-256 sum that `model.json` or a weight file must have: see [`IoOptions::with_sha256`].
+    /// Adds the SHA-256 sum that `model.json` or a weight file must have; see [`IoOptions::with_sha256`].
     #[must_use]
     pub fn with_sha256(mut self, path: impl AsRef<str>, sha256: impl AsRef<str>) -> Self {
         self.io = self.io.with_sha256(path, sha256);
         self
     }
 
-    /// The SHA-256 sums that the model's files must have.
+    /// Sets the SHA-256 sums that the model's files must have.
     #[must_use]
     pub fn with_checksums(mut self, checksums: Checksums) -> Self {
         self.io = self.io.with_checksums(checksums);
         self
     }
 
-    /// Keeps remote models on disk; see [`Cache`](crate::Cache).
+    /// Sets the cache for remote models; see [`Cache`](crate::Cache).
     #[cfg(feature = "cache")]
     #[must_use]
     pub fn with_cache(mut self, cache: crate::Cache) -> Self {
@@ -187,7 +188,7 @@ impl LoadOptions {
         self
     }
 
-    /// Called as bytes arrive.
+    /// Sets a callback for the progress of the load.
     #[must_use]
     pub fn with_on_progress(mut self, callback: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
         self.io = self.io.with_on_progress(callback);

@@ -1,4 +1,4 @@
-//! Saving a model where it can be loaded from: by TensorFlow.js, and by [`load_layers_model`](crate::load_layers_model).
+//! Saves a model, so that TensorFlow.js and [`load_layers_model`](crate::load_layers_model) can load it.
 
 use crate::source::Source;
 use tfjs_candle::{FileOptions, LayersModel};
@@ -6,15 +6,15 @@ use tfjs_io::{IoCx, IoOptions, Registry, SaveArtifacts};
 use tfjs_manifest::Result;
 use tfjs_weights::StoreAs;
 
-/// Everything a caller can say about saving. The default writes what TensorFlow.js's `model.save` writes.
+/// The options of a save. The defaults write the same files as TensorFlow.js's `model.save`.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SaveOptions {
-    /// How weights are stored and cut into files.
+    /// How weights are stored and split into files.
     pub files: FileOptions,
-    /// Everything about the transport.
+    /// The options of the transport.
     pub io: IoOptions,
-    /// The schemes that are known.
+    /// The URL schemes.
     pub registry: Registry,
 }
 
@@ -24,22 +24,22 @@ impl SaveOptions {
         Self::default()
     }
 
-    /// Float weights as bytes, pairs of bytes, or half precision, as the Python converter quantizes them. What is
-    /// lost is lost.
+    /// Sets how float weights are stored: as float32, or as uint8, uint16 or float16 like the Python converter, with a
+    /// loss of precision.
     #[must_use]
     pub fn with_store(mut self, store: StoreAs) -> Self {
         self.files = self.files.with_store(store);
         self
     }
 
-    /// Weight files of at most this many bytes, named as the Python converter names them; one file by default.
+    /// Splits the weights into files of at most this many bytes, with the Python converter's names. Default: one file.
     #[must_use]
     pub fn with_shard_bytes(mut self, bytes: u64) -> Self {
         self.files = self.files.with_shard_bytes(bytes);
         self
     }
 
-    /// Whether the optimizer's weights are saved too, in their group, as they were loaded: TensorFlow.js's
+    /// Sets whether the optimizer's weights are saved too, unchanged and in their group, like TensorFlow.js's
     /// `includeOptimizer`. The model must have been loaded with
     /// [`keep_optimizer`](crate::LoadOptions::keep_optimizer).
     #[must_use]
@@ -63,31 +63,31 @@ impl SaveOptions {
     }
 }
 
-/// What was saved.
+/// The result of saving a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SaveReport {
-    /// Where the model is now; for places that can be loaded from by name, that name.
+    /// The location of the saved model; if it can be loaded by its path or URL, that path or URL.
     pub location: String,
     /// Files written.
     pub files: usize,
     /// Bytes written.
     pub bytes: u64,
-    /// What TensorFlow.js 4.22 cannot say, does not know or computes differently: one line each, by layer. A model
-    /// saved without warnings is the same model to TensorFlow.js and to this library.
+    /// What TensorFlow.js 4.22 does not support or computes differently, one line each, by layer. A model saved without
+    /// warnings gives the same predictions in TensorFlow.js and in this library.
     pub warnings: Vec<String>,
 }
 
 /// Saves a model as TensorFlow.js's `model.save` does: a `model.json` and its weights.
 ///
-/// `target` is a folder (made if need be), the path of a `.json` file, a URL of a scheme that can save, or a
-/// handler. A web server is sent the form that TensorFlow.js sends, with one file of weights however they are cut.
-/// Needs a tokio runtime; [`blocking::save`](crate::blocking::save) brings its own. After an error, what was there
-/// before is still there.
+/// `target` is a folder (created if necessary), the path of a `.json` file, a URL of a scheme that can save, or a
+/// handler. A web server receives the same form as from TensorFlow.js, always with one file of weights.
+/// Needs a tokio runtime; [`blocking::save`](crate::blocking::save) creates its own. After an error, an existing model
+/// is unchanged.
 ///
 /// # Errors
-/// [`Kind::Unsupported`](crate::Kind::Unsupported) for a target that cannot save or a model TensorFlow.js's JSON
-/// cannot hold; whatever keeps the files from being written.
+/// [`Kind::Unsupported`](crate::Kind::Unsupported) for a target that cannot save, or a model that TensorFlow.js's JSON
+/// cannot represent; any error of writing the files.
 pub async fn save(model: &LayersModel, target: impl Into<Source>, options: SaveOptions) -> Result<SaveReport> {
     let SaveOptions { files, io, registry } = options;
     let handler = target.into().resolve(&registry)?;
@@ -107,7 +107,7 @@ pub trait Save {
     /// Saves the model; see [`save`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`save`].
     fn save(
         &self,
         target: impl Into<Source> + Send,

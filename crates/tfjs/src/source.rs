@@ -1,22 +1,22 @@
-//! What can be loaded: a path or URL, or a handler of the caller's own.
+//! The source of a model, or the target of a save: a path, a URL or a handler.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tfjs_io::{IoHandler, ModelUrl, Registry};
 use tfjs_manifest::{Error, Result};
 
-/// Where a model is.
+/// The location of a model to load or save.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Source {
-    /// A path of a `model.json`, of its folder or of an archive, or a URL.
+    /// The path of a `model.json`, of its folder or of an archive, or a URL.
     Url(String),
-    /// A handler: bytes in memory, or anything of the caller's own.
+    /// A handler, for bytes in memory or any other source.
     Handler(Arc<dyn IoHandler>),
 }
 
 impl Source {
-    /// A handler of the caller's own.
+    /// A source from a handler.
     pub fn handler(handler: impl IoHandler + 'static) -> Self {
         Source::Handler(Arc::new(handler))
     }

@@ -1,5 +1,5 @@
-//! Models too large to be checked in, from their paths and from an HTTP server, on both engines: differences to
-//! their producer and times. `cargo xtask golden --large` runs it.
+//! Models that are too large for the repository, from their paths and from an HTTP server, on both engines: differences
+//! from their producer, and times. `cargo xtask golden --large` runs it.
 
 use harness::cases::Case;
 use io_harness::fault_server::{FaultServer, Reply};
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// Prints a line for each way to the model; whether all are as exact as they must be.
+/// Prints a line for each source of the model; returns whether all results are within the tolerance.
 fn compare(case: &Case) -> bool {
     println!("{}: {}, tolerance {:.0e}", case.id, case.about.producer, case.about.kind.tolerance());
     println!("{:<8} {:<9} {:>11} {:>12} {:>12}", "from", "engine", "difference", "load", "predict");

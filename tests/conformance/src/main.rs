@@ -1,5 +1,5 @@
-//! Runs the cases on both engines and prints, for each class, how many pass and how far off they are at most;
-//! `cargo xtask conformance` runs it. `--write FILE` also keeps the results, which docs/LAYERS.md shows.
+//! Runs the cases on both engines and prints, for each class, how many pass and the largest difference;
+//! `cargo xtask conformance` runs it. `--write FILE` also writes the results to a file, which docs/LAYERS.md shows.
 
 use harness::cases::{Case, all_cases};
 use harness::expectations::Expectations;
@@ -11,13 +11,13 @@ use tfjs::parts::topology::registry::is_in_tensorflow_js;
 
 const ENGINES: [Engine; 2] = [Engine::Native, Engine::Candle];
 
-/// What became of the cases of a class by one producer.
+/// The results of the cases of a class by one producer.
 #[derive(Default)]
 struct Cell {
     cases: usize,
-    /// The cases without a step that the native engine has no kernel for.
+    /// The number of cases for which the native engine has kernels for all steps.
     without_fallback: usize,
-    /// By engine: the cases that passed, and the largest difference among them.
+    /// By engine: the number of cases that passed, and the largest difference among them.
     engines: [(usize, f64); 2],
 }
 
@@ -76,7 +76,8 @@ fn main() -> ExitCode {
     if failures.is_empty() && written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The layer classes that a case is about, the operation nodes in it, and the TensorFlow functions it calls as `tf.NAME`.
+/// The layer classes that a case is about, the operation nodes in it, and the TensorFlow functions it calls as
+/// `tf.NAME`.
 fn classes(case: &Case) -> BTreeSet<String> {
     let mut found: BTreeSet<String> = case.about.layers.iter().cloned().collect();
     let json = std::fs::read(case.folder.join("model.json")).ok().and_then(|text| serde_json::from_slice(&text).ok());
@@ -103,7 +104,7 @@ fn in_graph(value: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-/// The results as JSON, a line for each class, so that changes can be read.
+/// The results as JSON with a line for each class, so that a diff is readable.
 fn results(table: &BTreeMap<(String, String), Cell>, cases: usize, without_fallback: usize) -> String {
     let mut classes: BTreeMap<&str, serde_json::Map<String, Value>> = BTreeMap::new();
     for ((class, producer), cell) in table {

@@ -1,4 +1,4 @@
-//! Saves the model of every conformance case that loads, for `generate/check_saved.mjs` to load with the real
+//! Saves the model of every conformance case that loads, so that `generate/check_saved.mjs` can load it in
 //! TensorFlow.js: `save_all FOLDER [FILTER [SHARD_BYTES]]` writes `FOLDER/<producer>/<case>/`, with the warnings
 //! beside the model.
 

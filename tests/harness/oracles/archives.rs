@@ -1,19 +1,21 @@
-//! Any bytes as an archive: opened or refused, every file of it read or refused, within the limits, no name
+//! Reads any bytes as an archive: it and each of its files is read or refused, within the limits, and no name leads
 //! out of the model's folder.
 
 use super::{limits, proper};
 use io_harness::archives::explore;
 use tfjs::Result;
 
-/// A block of a tar, where a header says `ustar`, where its checksum is.
+/// Bytes of a block of a tar; a header is one block.
 const BLOCK: usize = 512;
+/// The bytes of `ustar` in a header.
 const MAGIC: std::ops::Range<usize> = 257..262;
+/// The bytes of the checksum in a header.
 const SUM: std::ops::Range<usize> = 148..156;
 
 /// Checks an archive of any format.
 ///
 /// # Errors
-/// What opening it, or reading the first file that is damaged, refuses.
+/// The error of opening the archive, or of the first file that is damaged.
 ///
 /// # Panics
 /// If a property does not hold.
@@ -23,7 +25,7 @@ pub fn check(data: &[u8]) -> Result<()> {
     proper(found.bytes).map(drop)
 }
 
-/// Makes the checksums of a tar's headers right, so that a change to one is read and not only refused.
+/// Corrects the checksums of a tar's headers, so that changes to other fields are not refused by the checksum alone.
 pub fn mend(data: &mut [u8]) {
     for header in data.chunks_exact_mut(BLOCK).filter(|block| block[MAGIC] == *b"ustar") {
         header[SUM].fill(b' ');

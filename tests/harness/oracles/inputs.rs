@@ -1,12 +1,12 @@
-//! Inputs for a model of any kind: shapes its declaration admits, values of its types.
+//! Inputs for any model, with shapes and types that its inputs accept.
 
 use super::pool::Pool;
 use tfjs::{DType, Device, Input, Inputs, LayersModel, Port, SymShape, Tensor, ValueType};
 
-/// The most elements of an input that is worth the time.
+/// Most elements of an input, to limit the time.
 const MOST: usize = 1 << 12;
 
-/// What an unknown dimension may be.
+/// The shape with a batch of two and `unknown` for other unknown dimensions; `None` if it is too large.
 pub(super) fn concrete(shape: &SymShape, unknown: usize) -> Option<Vec<usize>> {
     let batch = |i: usize| if i == 0 { 2 } else { unknown };
     let dims: Vec<usize> = shape.dims().iter().enumerate().map(|(i, dim)| dim.unwrap_or(batch(i))).collect();
@@ -14,13 +14,13 @@ pub(super) fn concrete(shape: &SymShape, unknown: usize) -> Option<Vec<usize>> {
     elements.is_some_and(|n| n <= MOST).then_some(dims)
 }
 
-/// An input for each of the model's, unknown dimensions of this size; `None` if one were too large.
+/// A value for each input of the model, with unknown dimensions of this size; `None` if one would be too large.
 pub(super) fn make(model: &LayersModel, unknown: usize, pool: Option<Pool<'_>>) -> Option<Inputs> {
     let inputs = model.inputs().map(|port| one(&port, unknown, pool));
     inputs.collect::<Option<Vec<Input>>>().map(Inputs::Positional)
 }
 
-/// Zeros, and empty words, without a pool.
+/// Without a pool, zeros or empty strings.
 fn one(port: &Port<'_>, unknown: usize, pool: Option<Pool<'_>>) -> Option<Input> {
     let dims = concrete(port.shape, unknown)?;
     let count = dims.iter().product();
@@ -42,7 +42,7 @@ fn one(port: &Port<'_>, unknown: usize, pool: Option<Pool<'_>>) -> Option<Input>
     Tensor::from_vec(values, dims, &Device::Cpu).and_then(|t| t.to_dtype(dtype)).ok().map(Input::Tensor)
 }
 
-/// A small number, for small tables; seldom a negative one or a large one.
+/// Mostly a small number, which is an index of a small table; sometimes a negative or a large number.
 fn id(byte: u8) -> f32 {
     match byte {
         0xff => -1.0,

@@ -1,11 +1,11 @@
-//! Damage that leaves JSON what it is: most flipped bytes only make a document that no parser takes, so the
+//! Mutations that keep JSON valid. Most flipped bytes only make a document that the parser refuses, so the
 //! fuzz targets of `model.json` change values, keys, lists and whole layers instead. Deterministic by seed.
 
 use super::split;
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
 
-/// Words of the format: classes, keys, activations; libFuzzer takes the same file.
+/// Words of the format: classes, keys, activations; libFuzzer uses the same file.
 const DICTIONARY: &str = include_str!("../../../fuzz/dict/model.dict");
 
 static WORDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
@@ -13,7 +13,7 @@ static WORDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     words.filter(|word| !word.contains(['\\', '"'])).collect()
 });
 
-/// The input with its JSON changed in one to four places; `None` if there is no JSON in front.
+/// The input with one to four changes in its JSON; `None` if it does not begin with JSON.
 pub fn mutate(data: &[u8], seed: u64) -> Option<Vec<u8>> {
     let (text, tail) = split(data);
     let mut random = Random::new(seed);
@@ -24,7 +24,7 @@ pub fn mutate(data: &[u8], seed: u64) -> Option<Vec<u8>> {
     Some(join(&value, tail))
 }
 
-/// The first input with a part of the second's JSON in it; `None` if one of them has none.
+/// The first input with a part of the second's JSON inserted; `None` if one of them has no JSON.
 pub fn cross(data: &[u8], other: &[u8], seed: u64) -> Option<Vec<u8>> {
     let (text, tail) = split(data);
     let mut random = Random::new(seed);
@@ -32,7 +32,7 @@ pub fn cross(data: &[u8], other: &[u8], seed: u64) -> Option<Vec<u8>> {
     let other: Value = serde_json::from_slice(split(other).0).ok()?;
     let part = pick(&other, &mut random).clone();
     let place = |v: &Value| match &part {
-        // A layer goes among layers, or takes the place of one.
+        // A layer is inserted into a list of layers, or replaces a layer.
         Value::Object(_) => v.is_object() || v.as_array().is_some_and(|items| items.iter().any(Value::is_object)),
         Value::Array(_) => v.is_array(),
         _ => !v.is_object() && !v.is_array(),
@@ -50,7 +50,7 @@ fn join(value: &Value, tail: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Into a list, or in the place of what is there.
+/// Inserts into a list, or replaces the value.
 fn put(place: &mut Value, part: Value, random: &mut Random) {
     match place {
         Value::Array(items) if !part.is_array() => {
@@ -94,7 +94,7 @@ fn change(value: &mut Value, random: &mut Random) {
     }
 }
 
-/// A new key, or another value for one that is there.
+/// Inserts a new key, or changes the value of an existing one.
 fn insert(map: &mut Map<String, Value>, random: &mut Random) {
     let key = match random.below(2) {
         0 => map.keys().nth(random.below(map.len().max(1))).cloned(),
@@ -107,7 +107,7 @@ fn insert(map: &mut Map<String, Value>, random: &mut Random) {
     map.insert(key.unwrap_or_default(), value);
 }
 
-/// What a value may be wrapped in: a list, or for a layer another layer.
+/// Wraps a layer in another layer, and other values in a list; a list with one value is unwrapped instead.
 fn wrapped(value: Value, random: &mut Random) -> Value {
     if value.get("class_name").is_none() {
         return match value {
@@ -195,7 +195,7 @@ fn nth_mut<'a>(value: &'a mut Value, random: &mut Random, is: &dyn Fn(&Value) ->
     find(value, is, &mut left)
 }
 
-/// The value that so many others come before, in the order of [`list`].
+/// The value at index `left`, in the order of [`list`].
 fn find<'a>(value: &'a mut Value, is: &dyn Fn(&Value) -> bool, left: &mut usize) -> Option<&'a mut Value> {
     if is(value) {
         if *left == 0 {
@@ -210,7 +210,7 @@ fn find<'a>(value: &'a mut Value, is: &dyn Fn(&Value) -> bool, left: &mut usize)
     }
 }
 
-/// A small generator: the same seed gives the same damage.
+/// A small random generator: the same seed gives the same mutations.
 struct Random(u64);
 
 impl Random {

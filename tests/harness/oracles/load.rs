@@ -1,5 +1,5 @@
-//! Bytes as a tiny model that is loaded and predicts: no panic, no endless work, shapes as inferred, the same
-//! twice, and the same from both engines.
+//! Loads bytes as a tiny model and predicts: no panic, bounded time, shapes as inferred, the same
+//! outputs twice, and the same outputs from both engines.
 
 use super::pool::Pool;
 use super::weights::fill;
@@ -11,18 +11,19 @@ use tfjs::parts::topology::graph::{ModelGraph, WeightSlot};
 use tfjs::parts::topology::lower::{LowerOptions, lower};
 use tfjs::{Engine, Inputs, LayersModel, Limits, LoadOptions, LoadReport, Outputs, PredictOptions, Result, Tensor};
 
-/// How much the engines may differ, relative to the value, or to a part of the largest one: they add in different orders.
+/// Largest difference of the engines, which add in different orders: relative to the value, or to `FLOOR` times the
+/// largest value.
 const TOLERANCE: f32 = 1e-3;
-/// That part: sums of large terms may be small.
+/// A fraction of the largest value; sums of large terms may be small.
 const FLOOR: f32 = 0.1;
 
-/// Checks loading and predicting. In front a `model.json`, behind a NUL a few bytes that weights and inputs
-/// are made of. Where the JSON has no manifest, one that fits is made.
+/// Checks loading and predicting. The input is a `model.json`, then a NUL and a few bytes from which weights and
+/// inputs are generated. If the JSON has no manifest, one for all weights of the model is used.
 ///
-/// This is the facade's road without its runtime: a fuzzer has no time to wait for threads.
+/// The steps are those of `tfjs::load_layers_model`, without its runtime, because threads would slow fuzzing down.
 ///
 /// # Errors
-/// What loading or predicting refuses.
+/// Those of loading and predicting.
 ///
 /// # Panics
 /// If a property does not hold.
@@ -51,7 +52,7 @@ pub fn check(data: &[u8]) -> Result<()> {
     predict(&model, &pool)
 }
 
-/// A manifest of what the model needs; `None` where weights have the same name.
+/// A manifest of the model's weights; `None` if two have the same name.
 fn fitting(graph: &ModelGraph, limits: &Limits) -> Result<Option<WeightsManifest>> {
     let mut seen = HashSet::new();
     let spec = |slot: &WeightSlot| {
@@ -63,7 +64,7 @@ fn fitting(graph: &ModelGraph, limits: &Limits) -> Result<Option<WeightsManifest
     proper(WeightsManifest::new(groups, limits)).map(Some)
 }
 
-/// The bytes of each group: sensible numbers for plain floats, anything for others.
+/// The bytes of each group: numbers between -2 and 2 for float32 weights, any bytes for others.
 fn weight_bytes(manifest: Option<&WeightsManifest>, pool: &Pool<'_>) -> Result<Vec<Vec<u8>>> {
     let layout = proper(manifest.map_or_else(|| Ok(TensorLayout::default()), |m| m.layout(&limits())))?;
     let groups = manifest.into_iter().flat_map(WeightsManifest::groups).zip(layout.groups());
@@ -78,7 +79,7 @@ fn weight_bytes(manifest: Option<&WeightsManifest>, pool: &Pool<'_>) -> Result<V
                 None => (0..spec.shape.elements()).for_each(|i| word(&mut all, pool.byte(i))),
             }
         }
-        // Strings may be more than the limits allow.
+        // Strings may be longer than the limits allow.
         all.truncate(laid_out.most as usize);
         all
     };
@@ -92,7 +93,7 @@ fn word(out: &mut Vec<u8>, seed: u8) {
     out.extend((0..length).map(|i| b'a' + (seed >> i) % 4));
 }
 
-/// Predicts from a pattern and from zeros, which any table of embeddings has a row for.
+/// Predicts from a pattern, and from zeros, which are valid indices of any embedding.
 fn predict(model: &LayersModel, pool: &Pool<'_>) -> Result<()> {
     let mut result = None;
     for unknown in [6, 1] {
@@ -110,7 +111,7 @@ fn predict(model: &LayersModel, pool: &Pool<'_>) -> Result<()> {
             Some(Ok(())) => result,
             _ => Some(first.or(second).map(drop)),
         };
-        // What does not fit a small input may fit a larger one, and the other way round.
+        // A layer may accept only large inputs, or only small ones.
         if model.inputs().all(|port| port.shape.dims().iter().skip(1).all(Option::is_some)) {
             break;
         }
@@ -122,7 +123,7 @@ fn run(model: &LayersModel, inputs: &Inputs, engine: Engine) -> Result<Outputs> 
     proper(model.predict_with(inputs.clone(), &PredictOptions::default().with_engine(engine)))
 }
 
-/// The native engine's outputs, if the candle one's are nearly the same.
+/// The native engine's outputs, after comparing them with those of the candle engine.
 fn on_both_engines(model: &LayersModel, inputs: &Inputs) -> Result<Outputs> {
     match (run(model, inputs, Engine::Native), run(model, inputs, Engine::Candle)) {
         (Ok(native), Ok(candle)) => {
@@ -135,12 +136,12 @@ fn on_both_engines(model: &LayersModel, inputs: &Inputs) -> Result<Outputs> {
             assert_eq!(native.kind(), candle.kind(), "native: {native}, candle: {candle}");
             Err(native)
         }
-        (Ok(_), Err(error)) => panic!("the candle engine alone says: {error:?}"),
-        (Err(error), Ok(_)) => panic!("the native engine alone says: {error:?}"),
+        (Ok(_), Err(error)) => panic!("only the candle engine fails: {error:?}"),
+        (Err(error), Ok(_)) => panic!("only the native engine fails: {error:?}"),
     }
 }
 
-/// What came out is what was inferred, as far as that was known.
+/// The shapes of the outputs are those that were inferred, where known.
 fn shapes(model: &LayersModel, outputs: &Outputs) {
     assert_eq!(outputs.len(), model.outputs().count());
     for (port, name) in model.outputs().zip(outputs.names()) {
@@ -168,10 +169,10 @@ fn nearly_the_same(native: &Outputs, candle: &Outputs) {
     }
 }
 
-/// The first element in which two results differ by more than they may; a NaN is the same as a NaN and nothing else.
+/// The first element in which two results differ by more than the tolerance; a NaN is equal to NaN only.
 fn first_difference(a: &[f32], b: &[f32]) -> Option<usize> {
     let scale = a.iter().chain(b).fold(1f32, |m, v| m.max(v.abs()));
-    // Beyond this nothing is left of what the network means, and of its digits: sums overflow in one order only.
+    // Not compared beyond this: rounding errors are large, and sums may overflow in one order but not in another.
     if scale > 1e5 {
         return None;
     }
@@ -184,7 +185,7 @@ fn first_difference(a: &[f32], b: &[f32]) -> Option<usize> {
 fn same_bits(first: &Outputs, second: &Outputs) {
     for ((name, a), (_, b)) in first.tensors().zip(second.tensors()) {
         let bits = |t| values(t).into_iter().map(f32::to_bits).collect::<Vec<_>>();
-        assert_eq!(bits(a), bits(b), "output `{name}` is another the second time");
+        assert_eq!(bits(a), bits(b), "output `{name}` differs the second time");
     }
 }
 
@@ -198,7 +199,7 @@ mod tests {
         assert_eq!(first_difference(&[1.0, f32::NAN], &[1.0, 0.0]), Some(1));
         assert_eq!(first_difference(&[1.0, 0.0], &[1.0, f32::NAN]), Some(1));
         assert_eq!(first_difference(&[1.0, 50.0], &[1.0, 50.01]), None);
-        // By element: a small one is not measured by the largest alone.
+        // Relative to the element: the difference of a small one is not divided by the largest value.
         assert_eq!(first_difference(&[10.0, 1000.0], &[10.5, 1000.0]), Some(0));
         assert_eq!(first_difference(&[1.0, f32::INFINITY], &[2.0, f32::INFINITY]), None);
     }

@@ -1,4 +1,4 @@
-//! Bytes as a `model.json`: read within its limits, laid out without gaps, written and read again.
+//! Reads bytes as a `model.json`: within the limits, laid out without gaps, written and read again.
 
 use super::{limits, proper};
 use tfjs::parts::manifest::{ModelJson, WeightsManifest};
@@ -7,7 +7,7 @@ use tfjs::{Kind, Limits, Result};
 /// Checks the envelope, the weights manifest and its layout.
 ///
 /// # Errors
-/// What the readers refuse.
+/// Those of the readers.
 ///
 /// # Panics
 /// If a property does not hold.
@@ -23,8 +23,7 @@ pub fn check(data: &[u8]) -> Result<()> {
     }
 }
 
-/// What was read is written, and read as the same. Only what is nested to the limit may be past it with the
-/// envelope around.
+/// Writing and reading again gives the same model. JSON that is nested to the limit may exceed it inside the envelope.
 fn read_again(json: &ModelJson) {
     match ModelJson::from_slice(&json.to_vec(), &Limits::unlimited()) {
         Ok(again) => assert_eq!(&again, json),
@@ -35,7 +34,7 @@ fn read_again(json: &ModelJson) {
 /// Checks a manifest that was accepted, and its layout.
 ///
 /// # Errors
-/// What the layout refuses.
+/// Those of the layout.
 ///
 /// # Panics
 /// If a property does not hold.
@@ -47,7 +46,7 @@ pub fn check_manifest(manifest: &WeightsManifest, limits: &Limits) -> Result<()>
         assert_eq!(manifest.get(&spec.name), Some(spec), "names are unique");
     }
     let again = WeightsManifest::from_value(&manifest.to_value(), limits);
-    assert_eq!(&again.expect("what was written is read"), manifest);
+    assert_eq!(&again.expect("a written manifest can be read"), manifest);
 
     let layout = proper(manifest.layout(limits))?;
     assert!(layout.value_bytes() <= limits.weight_bytes);

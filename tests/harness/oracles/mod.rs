@@ -1,8 +1,8 @@
-//! What must hold of any bytes whatever: one function for each fuzz target, from bytes to an outcome.
+//! Properties that must hold for any input bytes: one function for each fuzz target.
 //!
-//! An oracle returns what the code under test says, accepted or refused, and panics if a property does not
-//! hold: an internal error, a limit that was not kept, a value that does not survive a round trip, two ways
-//! to the same answer that differ. The fuzz targets are glue over these; `tests/oracles.rs` keeps what they
+//! An oracle returns the result of the code under test, and panics if a property does not
+//! hold: an internal error, an exceeded limit, a value that a round trip changes, two implementations
+//! with different results. The fuzz targets only call these; `tests/oracles.rs` runs the inputs that fuzzing
 //! found.
 
 pub mod archives;
@@ -32,7 +32,7 @@ pub const ALL: &[(&str, Oracle)] = &[
     ("programs", programs::check),
 ];
 
-/// Limits so tight that whatever keeps them is done in milliseconds.
+/// Limits so tight that every input within them takes only milliseconds.
 pub fn limits() -> Limits {
     let mut limits = Limits::default();
     limits.model_json_bytes = 64 << 10;
@@ -52,11 +52,10 @@ pub fn limits() -> Limits {
     limits
 }
 
-/// The same result, after a look at its error: it is somebody's fault and not ours, and every finding is one
-/// line for people.
+/// The same result, after checking its error: it is not a bug of the library, and every finding is one readable line.
 ///
 /// # Panics
-/// If it is not.
+/// If a check fails.
 #[track_caller]
 pub fn proper<T>(result: Result<T>) -> Result<T> {
     if let Err(error) = &result {
@@ -78,7 +77,7 @@ fn check_error(error: &Error) {
     }
 }
 
-/// Text, then, behind the first NUL, bytes: JSON has no NUL of its own.
+/// Splits at the first NUL into text and bytes; JSON cannot contain NUL.
 fn split(data: &[u8]) -> (&[u8], &[u8]) {
     match data.iter().position(|&b| b == 0) {
         Some(at) => (&data[..at], &data[at + 1..]),

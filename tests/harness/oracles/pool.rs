@@ -1,6 +1,6 @@
-//! A few bytes of an input, made into as many as are needed.
+//! A few bytes of an input, repeated to the needed length.
 
-/// Bytes without end; without any, a pattern.
+/// Bytes that repeat endlessly; a fixed pattern if there are none.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pool<'a>(&'a [u8]);
 
@@ -13,12 +13,12 @@ impl<'a> Pool<'a> {
         self.0[index % self.0.len()]
     }
 
-    /// So many bytes.
+    /// The first `count` bytes.
     pub(super) fn bytes(&self, count: usize) -> Vec<u8> {
         self.0.iter().copied().cycle().take(count).collect()
     }
 
-    /// Numbers between -2 and 2: what weights and inputs are when a network has a meaning.
+    /// Numbers between -2 and 2, the usual range of weights and inputs.
     pub(super) fn floats(&self, from: usize, count: usize) -> impl Iterator<Item = f32> {
         (from..from + count).map(|i| f32::from(self.byte(i) as i8) / 64.0)
     }

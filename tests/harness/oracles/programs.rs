@@ -1,4 +1,4 @@
-//! Text as a program: read, verified, printed and read again, simplified, expanded, interpreted.
+//! Parses text as a program, verifies it, prints and parses it again, simplifies, expands and interprets it.
 
 use super::{proper, split};
 use tfjs::parts::ir::arbitrary::{Choices, inputs};
@@ -11,10 +11,10 @@ use tfjs::{Error, Kind, Result};
 
 const BUDGET: Budget = Budget { elements: 1 << 12, work: 1 << 18 };
 
-/// Checks a program's text; behind a NUL stand the bytes that its inputs are made of.
+/// Checks a program's text; after a NUL come bytes from which its inputs are generated.
 ///
 /// # Errors
-/// What the parser, the verifier or the interpreter refuses.
+/// Those of the parser, the verifier and the interpreter.
 ///
 /// # Panics
 /// If a property does not hold.
@@ -22,9 +22,9 @@ pub fn check(data: &[u8]) -> Result<()> {
     let (text, bytes) = split(data);
     let text = std::str::from_utf8(text).map_err(|_| Error::malformed("a program is text"))?;
     let program: Program = proper(text.parse())?;
-    verify(&program).expect("what is read is verified");
+    verify(&program).expect("a parsed program is valid");
     let printed = program.to_string();
-    let again: Program = printed.parse().expect("what is printed can be read");
+    let again: Program = printed.parse().expect("a printed program can be parsed");
     assert_eq!(again.to_string(), printed);
 
     let symbols = program.dims.symbols().count();
@@ -39,12 +39,12 @@ pub fn check(data: &[u8]) -> Result<()> {
     result
 }
 
-/// The program and what passes make of it compute the same.
+/// The program computes the same after passes and expansions.
 fn interpreted(program: &Program, symbols: &[u64], bytes: &[u8]) -> Result<()> {
     let call = proper(inputs(&mut Choices::of_bytes(bytes, 1), program, symbols))?;
     let outcome = proper(run(program, &call))?;
     let pass = |simplified: Result<Program>| {
-        let simplified = simplified.expect("a pass takes every program that verifies");
+        let simplified = simplified.expect("a pass accepts every valid program");
         verify(&simplified).expect("a pass keeps a program valid");
         simplified
     };
@@ -63,11 +63,12 @@ fn run(program: &Program, call: &Inputs) -> Result<Outcome> {
     interpret_within(program, call, BUDGET)
 }
 
-/// A simpler program may cost more where constants are computed in another order, and nothing else.
+/// A simplified program may exceed the limit of work, because it computes constants in another order; it must not fail
+/// otherwise.
 fn same(expected: &Outcome, found: Result<Outcome>) {
     let found = match found {
         Err(error) if error.kind() == Kind::Limit => return,
-        found => found.expect("a simpler program rejects nothing more"),
+        found => found.expect("a simplified program fails only if the original does"),
     };
     let all = |outcome: &Outcome| -> Vec<Array> {
         outcome.outputs.iter().chain(outcome.updates.iter().map(|(_, array)| array)).cloned().collect()

@@ -1,4 +1,4 @@
-//! Bytes as a model without weights: read, resolved within its limits, inferred, printed, bound, and written
+//! Reads bytes as a model without weights: parsed and lowered within the limits, inferred, printed, bound, and written
 //! as TensorFlow.js writes it.
 
 use super::inputs::concrete;
@@ -15,10 +15,10 @@ use tfjs::parts::topology::read::CustomDefs;
 use tfjs::parts::topology::summary::summary;
 use tfjs::{Kind, Limits, LoadOptions, Producer, Result, SymShape};
 
-/// Checks what can be known of a model without its weights.
+/// Checks everything that needs no weights.
 ///
 /// # Errors
-/// What the readers refuse.
+/// Those of the readers.
 ///
 /// # Panics
 /// If a property does not hold.
@@ -46,7 +46,7 @@ pub fn check(data: &[u8]) -> Result<()> {
     if let Ok(strict) = &strict {
         let lenient = proper(lenient)?;
         assert_eq!(strict.slots.len(), graph.slots.len());
-        assert_eq!(strict.slots, lenient.slots, "leniency changes nothing where nothing is missing");
+        assert_eq!(strict.slots, lenient.slots, "without `strict` nothing changes if no weight is missing");
     }
     strict.map(drop)
 }
@@ -66,8 +66,8 @@ fn order(graph: &ModelGraph) {
     assert!(graph.outputs.iter().all(|port| known[port.value.0]), "an output is never computed");
 }
 
-/// A program bound to whole shapes has the types of the program lowered for them, and rejects them where that is
-/// rejected.
+/// A program bound to known shapes has the same types as the model lowered for these shapes, and is rejected for the
+/// same shapes.
 fn instances(def: &ModelDef, model: &Model, limits: &Limits) {
     let (graph, program) = (&model.graph, &model.program);
     for unknown in [1, 6] {
@@ -83,7 +83,7 @@ fn instances(def: &ModelDef, model: &Model, limits: &Limits) {
         let given = given(program, &shapes);
         let bound = proper(program.bind(&given.iter().map(Vec::as_slice).collect::<Vec<_>>()));
         let (Ok(bound), Ok(whole)) = (&bound, &whole) else {
-            // A budget, or what a layer does not support of a batch of known size.
+            // A limit, or a layer that does not support a batch of this size.
             let refused = whole.as_ref().is_err_and(|e| matches!(e.kind(), Kind::Limit | Kind::Unsupported));
             assert!(bound.is_err() == whole.is_err() || refused, "bound: {bound:?}, lowered: {whole:?}");
             continue;
@@ -101,7 +101,7 @@ fn instances(def: &ModelDef, model: &Model, limits: &Limits) {
                 .map(|&dim| whole.program.dims.known(dim).map(|n| n as usize))
                 .collect();
             let found = dims(program, *value);
-            // How many tokens a text has is known to neither.
+            // The number of tokens of a text is unknown to both.
             let same = found.iter().zip(&known).all(|(found, known)| known.is_none() || found == known);
             assert!(same && found.len() == known.len(), "{}: bound {found:?}, lowered {known:?}", ty.ty);
             assert!(has_tokens || !known.contains(&None), "{}: lowered {known:?}", ty.ty);
@@ -110,7 +110,8 @@ fn instances(def: &ModelDef, model: &Model, limits: &Limits) {
     }
 }
 
-/// The shapes of all inputs, where those of the model's are these: a seed has no dimensions, and each text five tokens.
+/// The shapes of all inputs of the program for these shapes of the model's inputs; seeds are scalars, and each text has
+/// five tokens.
 fn given(program: &Program, shapes: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let shape = |(i, input): (usize, &Input)| match &input.role {
         InputRole::Tokens { of, .. } => {
@@ -126,7 +127,8 @@ fn given(program: &Program, shapes: &[Vec<usize>]) -> Vec<Vec<usize>> {
     program.inputs.iter().enumerate().map(shape).collect()
 }
 
-/// What TensorFlow.js is given is read back, and written again is the same, unless it has no words for it.
+/// The topology written for TensorFlow.js can be read, and gives the same topology when written again, unless there
+/// were warnings.
 fn check_encoded(def: &ModelDef, graph: Option<&ModelGraph>, limits: &Limits) {
     let Ok(encoded) = proper(encode(def, Target::TensorFlowJs, limits)) else { return };
     for warning in &encoded.warnings {
@@ -152,8 +154,8 @@ fn check_encoded(def: &ModelDef, graph: Option<&ModelGraph>, limits: &Limits) {
         proper(def)
     };
     let Ok(again) = read(&encoded.topology) else { return };
-    let twice = proper(encode(&again, Target::TensorFlowJs, limits)).expect("what was written is written again");
+    let twice = proper(encode(&again, Target::TensorFlowJs, limits)).expect("it can be written again");
     if encoded.warnings.is_empty() {
-        assert_eq!(twice.topology, encoded.topology, "written again it is not the same");
+        assert_eq!(twice.topology, encoded.topology, "writing it again gives another topology");
     }
 }

@@ -1,15 +1,15 @@
-//! Text as the address of a model, and as the path of a weight file: taken apart without loss, never out of
-//! the model's folder, no secret in a message.
+//! Parses text as the URL of a model and as the path of a weight file: parsing loses nothing, paths stay in
+//! the model's folder, messages show no secrets.
 
 use super::{limits, proper, split};
 use std::path::{Component, Path};
 use tfjs::Result;
 use tfjs::parts::io::{ModelUrl, shard_components};
 
-/// Checks an address, in front, and a path, behind a NUL. What is not UTF-8 is replaced.
+/// Checks a URL, then a NUL and a path. Invalid UTF-8 is replaced.
 ///
 /// # Errors
-/// What is refused, the address first.
+/// The error of the URL, or else of the path.
 ///
 /// # Panics
 /// If a property does not hold.
@@ -25,11 +25,11 @@ fn check_url(text: &str) -> Result<()> {
     assert!(!url.scheme().is_empty() && !url.scheme().chars().any(|c| c.is_ascii_uppercase()));
     assert_eq!(url.as_path().is_some(), url.as_url().is_none());
     let (Some(text), Some((folder, name, query))) = (url.as_url(), url.split()) else {
-        assert!(matches!(url.scheme(), "file" | "data"), "what is a place at a server can be split: {url:?}");
+        assert!(matches!(url.scheme(), "file" | "data"), "a URL with a server can be split: {url:?}");
         return Ok(());
     };
-    assert!(!url.to_string().chars().any(char::is_control), "what is shown is one line: {url:?}");
-    assert_eq!(ModelUrl::parse(text)?, url, "what was read is read again");
+    assert!(!url.to_string().chars().any(char::is_control), "control characters are shown: {url:?}");
+    assert_eq!(ModelUrl::parse(text)?, url, "parsing is deterministic");
     assert!(folder.is_empty() || folder.ends_with('/'), "{folder}");
     assert!(!name.is_empty() && !name.contains(['/', '?']), "{name}");
     assert!(query.is_empty() || query.starts_with('?'), "{query}");
@@ -40,7 +40,7 @@ fn check_url(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Neither the user of the authority nor a value of the query is shown.
+/// Neither the user information nor values of the query are shown.
 fn no_secret(url: &ModelUrl, text: &str) {
     let shown = url.to_string();
     let Some((_, rest)) = text.split_once("://") else { return };
@@ -60,7 +60,7 @@ fn check_path(text: &str) -> Result<()> {
     assert!(text.chars().count() as u64 <= limits.path_chars);
     assert!(!parts.is_empty());
     let mut spelled = parts.join("/");
-    // However often somebody on the way decodes it.
+    // Also after a server or proxy has decoded it any number of times.
     for _ in 0..text.len() {
         let path = Path::new(&spelled);
         let inside = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
@@ -75,7 +75,7 @@ fn check_path(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// `%41` is `A`; what is no code stays.
+/// Decodes `%41` to `A`; invalid percent-encodings are kept.
 fn decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let (mut out, mut at) = (Vec::with_capacity(bytes.len()), 0);

@@ -1,4 +1,4 @@
-//! A weights manifest and bytes: decoded in one piece and in any pieces, encoded and decoded again.
+//! A weights manifest and bytes: decoded in one piece and in pieces of any length, encoded and decoded again.
 
 use super::pool::Pool;
 use super::{limits, manifest::check_manifest, proper, split};
@@ -8,10 +8,10 @@ use tfjs::parts::weights::{
 };
 use tfjs::{Kind, Result};
 
-/// Checks the way from bytes to values, and back. In front the JSON of a manifest, behind a NUL the bytes.
+/// Checks decoding and encoding. The input is the JSON of a manifest, then a NUL and the bytes.
 ///
 /// # Errors
-/// What the readers refuse.
+/// Those of the readers.
 ///
 /// # Panics
 /// If a property does not hold.
@@ -27,7 +27,7 @@ pub fn check(data: &[u8]) -> Result<()> {
     let mut outcome = Ok(());
     let mut files = Vec::new();
     for (laid_out, group) in layout.groups().iter().zip(manifest.groups()) {
-        // As they come they are hardly ever as many as is right.
+        // The number of bytes in the input is rarely right, so this mostly checks errors.
         let raw = proper(decode_group(bytes, &group.weights, |_| true)).map(drop);
         match laid_out.total {
             Some(total) => files.push(pool.bytes(total as usize)),
@@ -67,7 +67,7 @@ fn decode(manifest: &WeightsManifest, files: &[Vec<u8>], wanted: impl Fn(usize, 
     decoded.collect()
 }
 
-/// Fills as a transport may: in pieces of any length, the last first.
+/// Fills like a transport: in pieces of any length, the last piece first.
 pub(super) fn fill(sink: &mut impl WeightSink, files: &[Vec<u8>], pool: &Pool<'_>) {
     for (group, bytes) in sink.groups().into_iter().zip(files) {
         let segments = match group {
@@ -94,7 +94,7 @@ pub(super) fn fill(sink: &mut impl WeightSink, files: &[Vec<u8>], pool: &Pool<'_
     }
 }
 
-/// Written as they are they come back bit by bit; written in fewer bits, as near as these allow.
+/// Values stored unchanged are read back bit by bit; quantized values are within half a step.
 fn written_again(specs: &[WeightSpec], tensors: &[Option<HostTensor>], pool: &Pool<'_>) {
     let named: Vec<_> = specs.iter().zip(tensors).filter_map(|(spec, t)| Some((&spec.name, t.as_ref()?))).collect();
     let shard = WeightFiles::Shards(61 + u64::from(pool.byte(0)));
@@ -113,7 +113,7 @@ fn written_again(specs: &[WeightSpec], tensors: &[Option<HostTensor>], pool: &Po
             };
             let bytes: Vec<u8> = files.into_iter().flat_map(|(_, bytes)| bytes).collect();
             let specs = &manifest.groups()[0].weights;
-            let again = decode_group(&bytes, specs, |_| true).expect("what was written is read").remove(0);
+            let again = decode_group(&bytes, specs, |_| true).expect("encoded weights can be decoded").remove(0);
             let again = again.expect("it is wanted");
             match (tensor.data().as_f32(), again.data().as_f32()) {
                 (Some(before), Some(after)) if store != StoreAs::Values => near(before, after, store),
@@ -123,7 +123,7 @@ fn written_again(specs: &[WeightSpec], tensors: &[Option<HostTensor>], pool: &Po
     }
 }
 
-/// Half a step is the most a value may move.
+/// A value may change by at most half a quantization step.
 fn near(before: &[f32], after: &[f32], store: StoreAs) {
     let finite = || before.iter().copied().filter(|v| v.is_finite()).map(f64::from);
     let (least, most) = finite().fold((0f64, 0f64), |(a, b), v| (a.min(v), b.max(v)));
@@ -134,7 +134,7 @@ fn near(before: &[f32], after: &[f32], store: StoreAs) {
             StoreAs::Uint16 => (most - least) / 65_535.0 * 0.51,
             _ => a.abs() / 2048.0 + 1.0 / f64::from(1 << 25),
         };
-        // And what single precision rounds.
+        // Plus the rounding error of single precision.
         let rounding = most.max(-least) * f64::from(f32::EPSILON);
         assert!((a - b).abs() <= allowed + rounding, "{a} became {b} as {store:?}, allowed {allowed}");
     }
@@ -150,7 +150,7 @@ fn same_groups(a: &Groups, b: &Groups) {
     }
 }
 
-/// Bit by bit: NaN is itself.
+/// Compares bit by bit, so that NaN is equal to NaN.
 fn same(a: &HostTensor, b: &HostTensor) -> bool {
     let bits = |v: &f32| v.to_bits();
     let data = match (a.data(), b.data()) {

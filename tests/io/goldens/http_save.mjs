@@ -1,8 +1,8 @@
-// What TensorFlow.js sends when it saves over HTTP, as it is: the request's body into http_save.body.
+// Saves a model with TensorFlow.js over HTTP, and writes the body of the request to http_save.body.
 //
 //   npm install @tensorflow/tfjs@4.22.0 && node http_save.mjs
 //
-// It prints the method, the headers and what TensorFlow.js says it saved.
+// Prints the method, the headers, and the sizes that TensorFlow.js reports.
 
 import fs from 'node:fs';
 import http from 'node:http';

@@ -1,4 +1,5 @@
-//! Archives for tests: written byte by byte, so that every field can lie; and what an archive of any bytes must not do.
+//! Archives for tests, written byte by byte so that every field can be wrong; and properties that must hold for any
+//! bytes read as an archive.
 //!
 //! Zip: APPNOTE.TXT 6.3.10, sections 4.3.7, 4.3.12 and 4.3.16. Tar: POSIX pax and GNU tar's `tar.h`.
 
@@ -8,14 +9,14 @@ use std::io::Write;
 use tfjs_io::{ArchiveFiles, Result, shard_components};
 use tfjs_manifest::Limits;
 
-/// One entry of a zip, as its headers say it.
+/// One entry of a zip, with the values of its headers.
 #[derive(Clone, Debug)]
 pub struct ZipEntry {
-    /// The name, in any bytes.
+    /// The name, which may be any bytes.
     pub name: Vec<u8>,
-    /// What is stored.
+    /// The stored bytes.
     pub data: Vec<u8>,
-    /// 0 stored, 8 deflated.
+    /// The compression method: 0 stored, 8 deflated.
     pub method: u16,
     /// General purpose flags.
     pub flags: u16,
@@ -23,18 +24,18 @@ pub struct ZipEntry {
     pub crc: u32,
     /// The length of the contents.
     pub len: u32,
-    /// The length of what is stored.
+    /// The length of the stored bytes.
     pub packed: u32,
     /// Unix mode, if not zero.
     pub mode: u32,
     /// The extra field in the directory.
     pub extra: Vec<u8>,
-    /// Where the directory says it begins, if not where it does.
+    /// The offset written in the directory, if it differs from the true one.
     pub begins: Option<u32>,
 }
 
 impl ZipEntry {
-    /// An entry with bytes as they are.
+    /// An entry with uncompressed bytes.
     pub fn stored(name: impl AsRef<[u8]>, data: &[u8]) -> Self {
         ZipEntry {
             name: name.as_ref().to_vec(),
@@ -64,7 +65,7 @@ impl ZipEntry {
         }
     }
 
-    /// With one thing changed.
+    /// Changes some fields.
     #[must_use]
     pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
@@ -84,11 +85,11 @@ impl ZipEntry {
 
 /// A zip of these entries.
 pub fn zip(entries: &[ZipEntry]) -> Vec<u8> {
-    zip_saying(entries, entries.len() as u16)
+    zip_with_count(entries, entries.len() as u16)
 }
 
-/// A zip that says how many entries it has.
-pub fn zip_saying(entries: &[ZipEntry], count: u16) -> Vec<u8> {
+/// A zip whose directory states this number of entries.
+pub fn zip_with_count(entries: &[ZipEntry], count: u16) -> Vec<u8> {
     let mut out = Vec::new();
     let mut directory = Vec::new();
     for entry in entries {
@@ -123,13 +124,13 @@ pub fn zip_saying(entries: &[ZipEntry], count: u16) -> Vec<u8> {
     out
 }
 
-/// One header and its contents of a tar, padded.
+/// A header of a tar with its contents, padded to a block.
 pub fn tar_entry(kind: u8, name: &str, data: &[u8]) -> Vec<u8> {
-    tar_saying(kind, name, data, data.len() as u64)
+    tar_entry_with_length(kind, name, data, data.len() as u64)
 }
 
-/// The same with a length that may be another.
-pub fn tar_saying(kind: u8, name: &str, data: &[u8], len: u64) -> Vec<u8> {
+/// The same, with this length in the header.
+pub fn tar_entry_with_length(kind: u8, name: &str, data: &[u8], len: u64) -> Vec<u8> {
     let mut header = vec![0u8; 512];
     header[..name.len().min(100)].copy_from_slice(&name.as_bytes()[..name.len().min(100)]);
     header[100..108].copy_from_slice(b"0000644\0");
@@ -156,7 +157,7 @@ pub fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
     out
 }
 
-/// A record of a pax header, which counts itself.
+/// A record of a pax header; its length includes the digits of the length itself.
 pub fn pax(key: &str, value: &str) -> Vec<u8> {
     let rest = format!(" {key}={value}\n");
     let mut len = rest.len();
@@ -179,7 +180,7 @@ fn crc(data: &[u8]) -> u32 {
     crc.sum()
 }
 
-/// What is in an archive that opens.
+/// The contents of a valid archive.
 #[derive(Debug)]
 pub struct Explored {
     /// The name of the model's JSON.
@@ -188,11 +189,11 @@ pub struct Explored {
     pub bytes: Result<u64>,
 }
 
-/// What must hold of an archive of any bytes: it opens or fails, and each of its files is read or fails, within these
-/// limits and without a panic; no name leads out of the folder.
+/// Properties that must hold for any bytes read as an archive: opening it and reading each of its files succeeds or is
+/// an error, within these limits and without a panic; no name leads out of the folder.
 ///
 /// # Errors
-/// Why it does not open.
+/// Those of opening it.
 ///
 /// # Panics
 /// If a property does not hold.
@@ -202,10 +203,10 @@ pub fn explore(bytes: &[u8], mut limits: Limits) -> Result<Explored> {
     let files = ArchiveFiles::from_bytes("m", bytes.to_vec(), &limits)?;
     let names = files.names();
     assert!(names.len() as u64 <= limits.archive_entries, "{} entries", names.len());
-    assert!(names.is_sorted_by(|a, b| a < b), "the names are sorted, each is there once: {names:?}");
+    assert!(names.is_sorted_by(|a, b| a < b), "the names are sorted and unique: {names:?}");
     for name in &names {
-        let parts = shard_components(name, &limits).expect("a name that was taken is a weight file's path");
-        assert_eq!(parts.join("/"), *name, "a name that was taken is the plain one");
+        let parts = shard_components(name, &limits).expect("a listed name is a valid path of a weight file");
+        assert_eq!(parts.join("/"), *name, "a listed name is normalized");
     }
     let json = files.model_json();
     if let Ok(json) = &json {

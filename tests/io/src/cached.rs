@@ -1,4 +1,4 @@
-//! A small model on a server and a cache to load it through: what all tests of the cache begin with.
+//! A small model on a server and a cache, for all tests of the cache.
 
 use crate::fault_server::FaultServer;
 use crate::load::groups;
@@ -8,22 +8,22 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tfjs_io::{Cache, IoCx, IoHandler, IoOptions, ModelUrl, Registry, Result, fetch_weights};
 
-/// The JSON of the model, and what it becomes when it changes.
+/// The JSON of the model.
 pub const JSON: &str = "{\"v\":1}";
-/// Another one.
+/// The JSON after a change of the model.
 pub const OTHER_JSON: &str = "{\"v\":2}";
 
 /// Lengths of `a.bin` and `b.bin`.
 pub const LENGTHS: [usize; 2] = [100_000, 23];
 
-/// A server with a model at `/m/model.json`, of the weight files `a.bin` and `b.bin`, and an empty cache.
+/// A server with a model at `/m/model.json` with the weight files `a.bin` and `b.bin`, and an empty cache.
 #[derive(Debug)]
 pub struct Fixture {
     /// The server's files.
     pub site: Site,
     /// The server.
     pub server: FaultServer,
-    /// The cache's folder is `cache` in here.
+    /// The parent of the cache's folder, which is named `cache`.
     pub dir: tempfile::TempDir,
 }
 
@@ -32,7 +32,7 @@ pub fn weights() -> Vec<u8> {
     pattern(LENGTHS.iter().sum())
 }
 
-/// The bytes of one.
+/// The bytes of one weight file.
 pub fn shard(name: &str) -> Vec<u8> {
     let all = weights();
     match name {
@@ -49,7 +49,7 @@ impl Fixture {
         Self::of(site).await
     }
 
-    /// Another server.
+    /// A fixture with the files of this server.
     pub async fn of(site: Site) -> Fixture {
         let server = site.serve().await;
         Fixture { site, server, dir: tempfile::tempdir().expect("a folder for a test") }
@@ -70,32 +70,32 @@ impl Fixture {
         Cache::new(self.folder()).with_offline(false)
     }
 
-    /// Loads through the cache, checks every byte, and gives the warnings and what the server answered.
+    /// Loads through the cache, checks every byte, and returns the warnings and the server's log of responses.
     pub async fn load(&self) -> (Vec<String>, Vec<String>) {
         let warnings = self.load_with(self.cache()).await.expect("the model loads");
         (warnings, self.site.log())
     }
 
-    /// Loads through a cache, checks every byte, and gives the warnings.
+    /// Loads through a cache, checks every byte, and returns the warnings.
     pub async fn load_with(&self, cache: Cache) -> Result<Vec<String>> {
         load(&self.url(), IoOptions::default().with_cache(cache)).await
     }
 }
 
-/// Loads the model at this URL, checks every byte, and gives the warnings.
+/// Loads the model at this URL, checks every byte, and returns the warnings.
 pub async fn load(url: &str, options: IoOptions) -> Result<Vec<String>> {
     let handler = Registry::default().resolve(&ModelUrl::parse(url)?)?;
     load_from(&*handler, options).await.map(|(_, warnings)| warnings)
 }
 
-/// Loads the model of a handler, checks every byte of its weights, and gives its JSON and the warnings.
+/// Loads the model of a handler, checks every byte of its weights, and returns its JSON and the warnings.
 pub async fn load_from(handler: &dyn IoHandler, options: IoOptions) -> Result<(String, Vec<String>)> {
     let (json, sink, warnings) = load_any(handler, options).await?;
-    assert!(sink.bytes(0) == weights(), "other weights than the server has");
+    assert!(sink.bytes(0) == weights(), "the weights differ from the server's");
     Ok((json, warnings))
 }
 
-/// The same for any weights.
+/// The same, without checking the weights.
 pub async fn load_any(handler: &dyn IoHandler, options: IoOptions) -> Result<(String, TestSink, Vec<String>)> {
     let cx = IoCx::new(options);
     let whole = async {
@@ -123,7 +123,7 @@ pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     out
 }
 
-/// The files of weights in a cache: those whose names are hashes.
+/// The weight files in a cache: those whose names are hashes.
 pub fn blobs(folder: &Path) -> Vec<PathBuf> {
     let is_hash = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -132,7 +132,7 @@ pub fn blobs(folder: &Path) -> Vec<PathBuf> {
     files_below(&folder.join("v1/models")).into_iter().filter(is_hash).collect()
 }
 
-/// The files in a cache that are being written, or were.
+/// Temporary files in a cache: still being written, or left behind.
 pub fn parts(folder: &Path) -> Vec<PathBuf> {
     files_below(folder).into_iter().filter(|path| path.extension().is_some_and(|e| e == "part")).collect()
 }

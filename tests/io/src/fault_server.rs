@@ -1,8 +1,8 @@
-//! An HTTP server that answers exactly what a test tells it, lies included; it is no implementation of
-//! HTTP. Raw TCP on loopback: a real server would refuse to send a wrong length.
+//! A server that sends exactly the bytes that a test chooses, including invalid HTTP. It uses TCP on loopback directly,
+//! because a real HTTP server would refuse to send a wrong length.
 //!
-//! The test gives a function from request to [`Reply`]; every connection serves one request after the
-//! other until a reply says to close.
+//! The test provides a function from request to [`Reply`]; every connection serves one request after the
+//! other until a reply closes it.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,14 +11,14 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What the client sent.
+/// A request of the client.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Path and query.
     pub target: String,
     /// Header lines, names in lower case.
     pub headers: Vec<(String, String)>,
-    /// How many requests for this target came before.
+    /// The number of earlier requests for this target.
     pub earlier: usize,
 }
 
@@ -28,14 +28,14 @@ impl Request {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
-    /// The first and the last byte that are asked for.
+    /// The first and last byte of the requested range.
     pub fn range(&self) -> Option<(usize, Option<usize>)> {
         let (first, last) = self.header("range")?.strip_prefix("bytes=")?.split_once('-')?;
         Some((first.parse().ok()?, last.parse().ok()))
     }
 }
 
-/// What the server does, step by step.
+/// A response, as a list of steps.
 #[derive(Clone, Debug, Default)]
 pub struct Reply(Vec<Step>);
 
@@ -48,7 +48,7 @@ enum Step {
 }
 
 impl Reply {
-    /// These bytes and nothing else.
+    /// Only these bytes.
     pub fn raw(bytes: impl Into<Vec<u8>>) -> Self {
         Reply(vec![Step::Send(bytes.into())])
     }
@@ -59,24 +59,24 @@ impl Reply {
         Reply::raw(format!("HTTP/1.1 {status}\r\n{lines}\r\n"))
     }
 
-    /// A whole answer with a true length.
+    /// A complete response with the right `Content-Length`.
     pub fn status(status: &str, headers: &[&str], body: impl AsRef<[u8]>) -> Self {
         let length = format!("Content-Length: {}", body.as_ref().len());
         let headers: Vec<&str> = headers.iter().copied().chain([length.as_str()]).collect();
         Reply::head(status, &headers).then(body.as_ref())
     }
 
-    /// 200 with a true length.
+    /// 200 with the right `Content-Length`.
     pub fn ok(body: impl AsRef<[u8]>) -> Self {
         Reply::status("200 OK", &[], body)
     }
 
-    /// 302 to another place.
+    /// 302 to another URL.
     pub fn redirect(location: &str) -> Self {
         Reply::status("302 Found", &[&format!("Location: {location}")], "")
     }
 
-    /// 200 in chunks, without a length.
+    /// 200 with chunked encoding, without `Content-Length`.
     pub fn chunked(chunks: &[&[u8]]) -> Self {
         let head = Reply::head("200 OK", &["Transfer-Encoding: chunked"]);
         let sent = chunks
@@ -85,8 +85,8 @@ impl Reply {
         sent.then("0\r\n\r\n")
     }
 
-    /// A file as an honest server sends it: with ranges, and whole if `If-Range` names another tag. Headers are
-    /// added to what is needed.
+    /// A file as a correct server sends it: with ranges, and whole if `If-Range` has another entity tag; with these
+    /// additional headers.
     pub fn file(request: &Request, body: &[u8], tag: &str, headers: &[&str]) -> Self {
         let tag_line = format!("ETag: {tag}");
         let mut all = vec!["Accept-Ranges: bytes", &tag_line];
@@ -108,7 +108,7 @@ impl Reply {
         Reply::status("206 Partial Content", &all, &body[first..end])
     }
 
-    /// Only the head and so many bytes, then nothing.
+    /// Truncates the body to `bytes` and removes later steps.
     #[must_use]
     pub fn cut(mut self, bytes: usize) -> Self {
         self.0.truncate(2);
@@ -118,35 +118,35 @@ impl Reply {
         self
     }
 
-    /// These bytes next.
+    /// Then sends these bytes.
     #[must_use]
     pub fn then(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.0.push(Step::Send(bytes.as_ref().to_vec()));
         self
     }
 
-    /// Nothing for a while.
+    /// Then waits.
     #[must_use]
     pub fn pause(mut self, time: Duration) -> Self {
         self.0.push(Step::Pause(time));
         self
     }
 
-    /// All of this next.
+    /// Then takes the steps of this reply.
     #[must_use]
     pub fn and(mut self, next: Reply) -> Self {
         self.0.extend(next.0);
         self
     }
 
-    /// The connection is reset, as that of a process that died.
+    /// Then resets the connection, as when a process dies.
     #[must_use]
     pub fn reset(mut self) -> Self {
         self.0.push(Step::Reset);
         self
     }
 
-    /// The connection is closed.
+    /// Then closes the connection.
     #[must_use]
     pub fn close(mut self) -> Self {
         self.0.push(Step::Close);
@@ -154,7 +154,7 @@ impl Reply {
     }
 }
 
-/// A running server; dropped, it stops.
+/// A running server; dropping this stops it.
 #[derive(Debug)]
 pub struct FaultServer {
     address: SocketAddr,
@@ -171,12 +171,12 @@ struct Shared {
 }
 
 impl FaultServer {
-    /// Answers with what `reply` says.
+    /// Starts a server whose responses `reply` chooses.
     pub async fn start(reply: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> FaultServer {
         Self::start_at("127.0.0.1:0", reply).await
     }
 
-    /// The same at this address, which another server may have had before.
+    /// The same at this address, for example that of a stopped server.
     pub async fn start_at(
         address: impl tokio::net::ToSocketAddrs,
         reply: impl Fn(&Request) -> Reply + Send + Sync + 'static,
@@ -190,7 +190,7 @@ impl FaultServer {
             while let Ok((stream, _)) = listener.accept().await {
                 let (reply, state) = (reply.clone(), state.clone());
                 open.spawn(async move {
-                    // The client closing early is what some tests are about.
+                    // Some tests make the client close early.
                     let _ = serve(stream, &*reply, &state).await;
                 });
             }
@@ -198,14 +198,14 @@ impl FaultServer {
         FaultServer { address, shared, task }
     }
 
-    /// Closes the listener and every connection, and gives the address back.
+    /// Closes the listener and every connection, and returns the address.
     pub async fn stop(mut self) -> SocketAddr {
         self.task.abort();
         let _ = (&mut self.task).await;
         self.address
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -215,7 +215,7 @@ impl FaultServer {
         format!("http://{}{path}", self.address)
     }
 
-    /// The same under another name of the same machine, which is another origin.
+    /// The same with the host name `localhost`, which is another origin.
     pub fn other_url(&self, path: &str) -> String {
         format!("http://localhost:{}{path}", self.address.port())
     }
@@ -230,17 +230,17 @@ impl FaultServer {
         self.requests().into_iter().map(|r| r.target).collect()
     }
 
-    /// The most replies that were under way at one time.
+    /// The largest number of replies in progress at one time.
     pub fn most_at_once(&self) -> usize {
         self.shared.most_replying.load(Ordering::SeqCst)
     }
 
-    /// Bytes handed to the network so far.
+    /// Bytes written to sockets so far.
     pub fn bytes_sent(&self) -> usize {
         self.shared.bytes_sent.load(Ordering::SeqCst)
     }
 
-    /// Replies under way.
+    /// Replies in progress.
     pub fn replying(&self) -> usize {
         self.shared.replying.load(Ordering::SeqCst)
     }
@@ -269,7 +269,7 @@ async fn serve(
     Ok(())
 }
 
-/// Whether to close afterwards.
+/// Sends a reply; returns whether to close the connection afterwards.
 async fn send(stream: &mut TcpStream, reply: Reply, state: &Shared) -> std::io::Result<bool> {
     for step in reply.0 {
         match step {
@@ -280,7 +280,7 @@ async fn send(stream: &mut TcpStream, reply: Reply, state: &Shared) -> std::io::
                 }
             }
             Step::Pause(time) => {
-                // A client that goes away ends the pause.
+                // The pause ends if the client disconnects.
                 let mut byte = [0];
                 if let Ok(gone) = tokio::time::timeout(time, stream.peek(&mut byte)).await {
                     gone?;

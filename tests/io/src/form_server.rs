@@ -1,4 +1,4 @@
-//! An HTTP server that takes forms with files, read by a parser that knows nothing of ours.
+//! An HTTP server for forms with files, which it parses with a library that is independent of the code under test.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 /// A request with a form.
 #[derive(Clone, Debug)]
 pub struct Form {
-    /// `POST` or another.
+    /// The method, such as `POST`.
     pub method: String,
     /// Path and query.
     pub target: String,
@@ -45,7 +45,7 @@ impl Form {
     }
 }
 
-/// The parts of a form in these bytes.
+/// Parses the parts of a form.
 pub async fn parts(content_type: &str, body: Bytes) -> Vec<Part> {
     let boundary = multer::parse_boundary(content_type).expect("a form has a boundary");
     let whole = futures_util::stream::iter([Ok::<_, Infallible>(body)]);
@@ -62,7 +62,7 @@ pub async fn parts(content_type: &str, body: Bytes) -> Vec<Part> {
     parts
 }
 
-/// A running server; dropped, it stops.
+/// A running server; dropping this stops it.
 #[derive(Debug)]
 pub struct FormServer {
     address: SocketAddr,
@@ -71,8 +71,7 @@ pub struct FormServer {
 }
 
 impl FormServer {
-    /// Answers with the status, and where it says so a `Location`, that the form's target asks for: `/201`,
-    /// `/307?/there`.
+    /// Starts a server whose status and `Location` are given by the target of the request: `/201`, `/307?/there`.
     pub async fn start() -> FormServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
@@ -83,7 +82,7 @@ impl FormServer {
                 let seen = seen.clone();
                 tokio::spawn(async move {
                     let service = service_fn(move |request| take(request, seen.clone()));
-                    // The client closing early is what some tests are about.
+                    // Some tests make the client close early.
                     let _ =
                         auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
                 });
@@ -97,12 +96,12 @@ impl FormServer {
         format!("http://{}{path}", self.address)
     }
 
-    /// The same under another name of the same machine, which is another origin.
+    /// The same with the host name `localhost`, which is another origin.
     pub fn other_url(&self, path: &str) -> String {
         format!("http://localhost:{}{path}", self.address.port())
     }
 
-    /// All forms so far.
+    /// All received forms.
     pub fn forms(&self) -> Vec<Form> {
         self.forms.lock().expect("no test panics under this lock").clone()
     }

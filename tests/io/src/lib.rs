@@ -1,4 +1,4 @@
-//! What the tests of the transport share: servers that misbehave, archives that lie, a sink for bytes, one way to load.
+//! Shared code of the tests of the transport: misbehaving servers, invalid archives, a sink for bytes, loading.
 
 pub mod archives;
 pub mod cached;
@@ -11,7 +11,7 @@ pub mod site;
 pub mod tls_server;
 pub mod tree;
 
-/// The SHA-256 sum of these bytes, in hexadecimal digits.
+/// The SHA-256 checksum of these bytes, in hexadecimal digits.
 pub fn sha256(bytes: &[u8]) -> String {
     use sha2::Digest;
     sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()

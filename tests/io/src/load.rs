@@ -1,4 +1,4 @@
-//! One way to load for all tests of the transport: resolve, fetch the JSON, fetch the weights.
+//! Loading in the tests of the transport: resolve, fetch the JSON, fetch the weights.
 
 use crate::sink::TestSink;
 use bytes::Bytes;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use tfjs_io::{IoCx, IoHandler, IoOptions, ModelUrl, Registry, Result, fetch_weights};
 use tfjs_manifest::{Error, Kind};
 
-/// Groups of one file list each.
+/// Groups with these lists of files.
 pub fn groups(groups: &[&[&str]]) -> Vec<Vec<String>> {
     groups.iter().map(|paths| paths.iter().map(|&p| p.to_owned()).collect()).collect()
 }
@@ -17,7 +17,7 @@ pub async fn load(url: &str, files: &[&[&str]], sink: TestSink, options: IoOptio
     load_with(&*handler, files, sink, options).await
 }
 
-/// Loads a model from a handler. A test that hangs fails.
+/// Loads a model from a handler; fails after a minute.
 pub async fn load_with(
     handler: &dyn IoHandler,
     files: &[&[&str]],
@@ -33,7 +33,7 @@ pub async fn load_with(
     tokio::time::timeout(Duration::from_secs(60), whole).await.expect("a load ends within a minute")
 }
 
-/// Asserts whose fault an error is, the file it names (by its end) and what it says.
+/// Asserts the kind of an error, the end of the file name in its place, and a part of its message.
 #[track_caller]
 pub fn check_error<T>(result: Result<T>, kind: Kind, file: &str, says: &str) -> Error {
     let error = result.err().expect("expected an error");

@@ -1,12 +1,12 @@
-//! A small proxy: it tunnels (`CONNECT`, SOCKS 5) and forwards, whatever the name, to one server. It resolves
-//! no name, so that tests need no network.
+//! A small proxy that tunnels (`CONNECT`, SOCKS 5) and forwards to one server, regardless of the host name. It does not
+//! resolve names, so that tests need no network.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A running proxy; dropped, it stops.
+/// A running proxy; dropping this stops it.
 #[derive(Debug)]
 pub struct ProxyServer {
     address: SocketAddr,
@@ -15,7 +15,7 @@ pub struct ProxyServer {
 }
 
 impl ProxyServer {
-    /// Leads to this server.
+    /// Starts a proxy to this server.
     pub async fn start(server: SocketAddr) -> ProxyServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
@@ -26,7 +26,7 @@ impl ProxyServer {
             while let Ok((client, _)) = listener.accept().await {
                 let log = log.clone();
                 open.spawn(async move {
-                    // A client closing early is what some tests are about.
+                    // Some tests make the client close early.
                     let _ = serve(client, server, &log).await;
                 });
             }
@@ -39,7 +39,7 @@ impl ProxyServer {
         format!("{scheme}://{user}{}", self.address)
     }
 
-    /// What each connection asked for first, in one line.
+    /// The first request of each connection, in one line.
     pub fn seen(&self) -> Vec<String> {
         self.seen.lock().expect("no test panics under this lock").clone()
     }
@@ -84,7 +84,7 @@ async fn read_head(client: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// RFC 1928 and 1929, as far as a name and a password go.
+/// RFC 1928 and 1929, with user names and passwords only.
 async fn socks(client: &mut TcpStream) -> std::io::Result<String> {
     let _version = client.read_u8().await?;
     let methods = read_short(client).await?;
@@ -109,7 +109,7 @@ async fn socks(client: &mut TcpStream) -> std::io::Result<String> {
     Ok(format!("SOCKS {host}:{port}{user}"))
 }
 
-/// Bytes after their number.
+/// Reads one byte with the length, then the bytes.
 async fn read_short(client: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     let mut bytes = vec![0; usize::from(client.read_u8().await?)];
     client.read_exact(&mut bytes).await?;

@@ -1,9 +1,9 @@
 //! A small weight sink for tests of the transport: groups of known or unknown size, in pieces of odd
-//! lengths, with gaps that nobody wants.
+//! lengths, with skipped ranges.
 
 use tfjs_manifest::{GroupSink, Segment, WeightSink};
 
-/// What one group expects.
+/// The pieces of a group, or the bytes of one of unknown size.
 #[derive(Clone, Debug)]
 enum Group {
     Exact { pieces: Vec<Piece> },
@@ -16,17 +16,17 @@ enum Piece {
     Skip(u64),
 }
 
-/// Lends buffers and keeps what was put into them.
+/// A sink that keeps all bytes in memory.
 #[derive(Clone, Debug, Default)]
 pub struct TestSink(Vec<Group>);
 
 impl TestSink {
-    /// No groups yet.
+    /// A sink without groups.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One more group, of pieces of these lengths.
+    /// Adds a group with pieces of these lengths.
     #[must_use]
     pub fn group(mut self, lengths: &[usize]) -> Self {
         let pieces = lengths.iter().map(|&n| Piece::Keep(vec![0; n])).collect();
@@ -34,7 +34,7 @@ impl TestSink {
         self
     }
 
-    /// Nobody wants so many bytes at the end of the last group.
+    /// Adds a skipped range of `count` bytes to the last group.
     #[must_use]
     pub fn skip(mut self, count: u64) -> Self {
         if let Some(Group::Exact { pieces }) = self.0.last_mut() {
@@ -43,7 +43,7 @@ impl TestSink {
         self
     }
 
-    /// One more piece of the last group.
+    /// Adds a piece to the last group.
     #[must_use]
     pub fn piece(mut self, length: usize) -> Self {
         if let Some(Group::Exact { pieces }) = self.0.last_mut() {
@@ -52,14 +52,14 @@ impl TestSink {
         self
     }
 
-    /// One more group, of unknown size.
+    /// Adds a group of unknown size.
     #[must_use]
     pub fn growing(mut self, limit: u64) -> Self {
         self.0.push(Group::Growing { bytes: Vec::new(), limit });
         self
     }
 
-    /// What a group was filled with, without the skipped bytes.
+    /// The bytes of a group, without the skipped ones.
     pub fn bytes(&self, group: usize) -> Vec<u8> {
         match &self.0[group] {
             Group::Growing { bytes, .. } => bytes.clone(),
@@ -95,7 +95,7 @@ impl WeightSink for TestSink {
     }
 }
 
-/// Bytes that differ wherever they are: a shift of any kind shows.
+/// Bytes without a short period, so that bytes at a wrong position are noticed.
 pub fn pattern(len: usize) -> Vec<u8> {
     (0..len as u64).map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8 ^ i as u8).collect()
 }

@@ -1,4 +1,4 @@
-//! A server of models that can be changed while it runs, with validators, and a log of what it answered.
+//! A server of models whose files can be changed while it runs, with validators and a log of responses.
 
 use crate::fault_server::{FaultServer, Reply, Request};
 use std::collections::BTreeMap;
@@ -14,20 +14,20 @@ pub struct Site {
 #[derive(Debug, Default)]
 struct State {
     files: BTreeMap<String, Vec<u8>>,
-    /// A header line, by path.
+    /// The validator of each path, as a header line.
     validators: BTreeMap<String, String>,
-    /// Paths that stall half-way.
+    /// Paths whose body stops after half.
     stalling: Vec<String>,
     log: Vec<String>,
 }
 
 impl Site {
-    /// An empty server.
+    /// A server without files.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With a file that has an entity tag made of its bytes.
+    /// Adds a file with an entity tag computed from its bytes.
     #[must_use]
     pub fn with(self, path: &str, bytes: impl Into<Vec<u8>>) -> Self {
         let bytes = bytes.into();
@@ -36,28 +36,28 @@ impl Site {
         self
     }
 
-    /// Puts a file there, with this header.
+    /// Adds or replaces a file, with this validator as a header line.
     pub fn put(&self, path: &str, bytes: impl Into<Vec<u8>>, validator: &str) {
         let mut state = self.lock();
         state.files.insert(path.to_owned(), bytes.into());
         state.validators.insert(path.to_owned(), validator.to_owned());
     }
 
-    /// Whether a file comes by halves, the second one never.
+    /// Whether the body of a file stops after half.
     pub fn stall(&self, path: &str, stalls: bool) {
         let mut state = self.lock();
         state.stalling.retain(|p| p != path);
         state.stalling.extend(stalls.then(|| path.to_owned()));
     }
 
-    /// What was answered since this was asked last, sorted: `200 /m/w.bin`.
+    /// The responses since the last call, sorted: `200 /m/w.bin`.
     pub fn log(&self) -> Vec<String> {
         let mut log = std::mem::take(&mut self.lock().log);
         log.sort();
         log
     }
 
-    /// Starts it.
+    /// Starts the server.
     pub async fn serve(&self) -> FaultServer {
         let site = self.clone();
         FaultServer::start(move |request| site.reply(request)).await

@@ -1,4 +1,4 @@
-//! An honest HTTPS server with HTTP/1.1 and HTTP/2, and certificates made for one test.
+//! A correct HTTPS server with HTTP/1.1 and HTTP/2, and certificates generated for each test.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -18,7 +18,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 
-/// A running server; dropped, it stops.
+/// A running server; dropping this stops it.
 #[derive(Debug)]
 pub struct TlsServer {
     address: SocketAddr,
@@ -33,20 +33,20 @@ struct Shared {
     requests: Mutex<Vec<(Version, String)>>,
 }
 
-/// What the server's certificate says.
+/// The server's certificate.
 #[derive(Clone, Copy, Debug)]
 pub enum Certificate {
-    /// The truth.
+    /// A valid one.
     Good,
-    /// Another name.
-    OfAnother,
-    /// A time that is over.
+    /// One for another host name.
+    WrongName,
+    /// An expired one.
     Expired,
 }
 
 impl TlsServer {
-    /// Serves this file under every path but `/model.json`, with ranges; whoever asks with `?to=URL` is redirected
-    /// there. `protocols` are offered by ALPN.
+    /// Serves this file at every path except `/model.json`, with ranges; a request with the query `?to=URL` is
+    /// redirected to that URL. `protocols` are offered by ALPN.
     pub async fn start(certificate: Certificate, protocols: &[&str], file: Vec<u8>) -> TlsServer {
         let (mut config, root) = config(certificate);
         config.alpn_protocols = protocols.iter().map(|p| p.as_bytes().to_vec()).collect();
@@ -60,7 +60,7 @@ impl TlsServer {
                 let (state, acceptor, file) = (state.clone(), acceptor.clone(), file.clone());
                 state.connections.fetch_add(1, Ordering::SeqCst);
                 open.spawn(async move {
-                    // A client that does not trust the certificate goes away.
+                    // A client that does not trust the certificate disconnects.
                     let Ok(tls) = acceptor.accept(tcp).await else { return };
                     let service = hyper::service::service_fn(|request| {
                         let response = answer(&request, &file, &state);
@@ -79,7 +79,7 @@ impl TlsServer {
         format!("https://localhost:{}{path}", self.address.port())
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -89,7 +89,7 @@ impl TlsServer {
         &self.root
     }
 
-    /// Connections so far, good or not.
+    /// Connections so far, including failed handshakes.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
     }
@@ -140,7 +140,7 @@ fn config(certificate: Certificate) -> (ServerConfig, String) {
     root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let pem = root.self_signed(&root_key).expect("parameters are good").pem();
     let issuer = Issuer::new(root, root_key);
-    let name = if matches!(certificate, Certificate::OfAnother) { "another.example" } else { "localhost" };
+    let name = if matches!(certificate, Certificate::WrongName) { "another.example" } else { "localhost" };
     let mut leaf = CertificateParams::new([name.to_owned()]).expect("a name is one");
     if matches!(certificate, Certificate::Expired) {
         leaf.not_after = rcgen::date_time_ymd(2001, 1, 1);

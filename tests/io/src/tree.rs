@@ -1,14 +1,14 @@
-//! All that is below a folder, to be compared before and after; and folders too deep to be walked by path.
+//! The contents of a folder, to compare before and after; and folders nested too deeply for paths.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// Files by their paths, with their bytes; of links, where they lead. Folders that may not be read are left out, and
-/// those that are too deep.
+/// The bytes of files, and the targets of links, by path. Folders that cannot be read, or whose paths are too long, are
+/// left out.
 pub type Tree = BTreeMap<String, Vec<u8>>;
 
-/// What is below a folder now.
+/// The current contents of a folder.
 pub fn of(folder: &Path) -> Tree {
     let mut out = Tree::new();
     let mut folders = vec![folder.to_owned()];
@@ -32,11 +32,11 @@ pub fn of(folder: &Path) -> Tree {
     out
 }
 
-/// What the names of too deep folders are made of.
+/// The length of the names of deeply nested folders.
 #[cfg(unix)]
 const LONG: usize = 250;
 
-/// Makes folders inside each other, more of them than a path can name.
+/// Makes nested folders whose path is longer than the system allows.
 #[cfg(unix)]
 pub fn deep(folder: &Path) {
     let ten = vec!["d".repeat(LONG); 10].join("/");
@@ -45,7 +45,7 @@ pub fn deep(folder: &Path) {
     assert!(done.is_ok_and(|status| status.success()), "folders are made");
 }
 
-/// Removes them: they are too deep for a test's own clearing up.
+/// Removes them: their paths are too long for the clean-up of a temporary folder.
 #[cfg(unix)]
 pub fn remove_deep(folder: &Path) {
     let done = std::process::Command::new("rm").arg("-rf").arg(folder.join("d".repeat(LONG))).status();

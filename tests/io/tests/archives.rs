@@ -1,4 +1,4 @@
-//! Models in archives: what loads from where, what real tools make, and what is saved.
+//! Models in archives: loading from every source, archives written by real tools, and saving.
 
 use bytes::Bytes;
 use io_harness::archives::{ZipEntry, gzip, tar, zip};
@@ -14,7 +14,7 @@ use tfjs_io::{
 };
 use tfjs_manifest::{Kind, Limits};
 
-/// Bytes of the weights of the small model here: two files of one group.
+/// Lengths of the two weight files of the small model, which are one group.
 const A: usize = 5;
 const B: usize = (1 << 20) + 12_345;
 
@@ -129,7 +129,7 @@ async fn one_of_several_models_is_named() {
     check_url(&format!("{path}!/b/model.json")).await;
     let result = load(&format!("{path}!/c/model.json"), GROUPS, sink(), IoOptions::default()).await;
     check_error(result, Kind::Fetch, "m.tar!/c/model.json", "no such file in the archive; it has `a/a.bin`");
-    // Any file of an archive can be had so.
+    // The URL may name any file of the archive.
     let (json, _) =
         load(&format!("{path}!/a/metadata.json"), &[], TestSink::new(), IoOptions::default()).await.unwrap();
     assert_eq!(&json[..], b"{\"labels\": []}");
@@ -241,7 +241,7 @@ async fn an_archive_is_a_place_of_files() {
 
 #[tokio::test]
 async fn a_large_tar_gz_is_inflated_beside_the_memory() {
-    // More than is kept in memory.
+    // More than is kept in memory while inflating.
     let large = pattern(20 << 20);
     let bytes = gzip(&tar(&[("w.bin", &large), ("model.json", b"{}")]));
     let server = FaultServer::start(move |_| Reply::ok(&bytes)).await;
@@ -279,7 +279,7 @@ async fn an_archive_that_changes_while_it_is_read_is_an_error() {
     std::io::Write::write_all(&mut file, b"more").unwrap();
     let groups = io_harness::load::groups(GROUPS);
     let result = fetch_weights(&artifacts.weights, &groups, sink(), &cx).await;
-    // Several files are read at a time: any of them may be the first to see it.
+    // Several files are read at a time, so the error may name any of them.
     check_error(result, Kind::Mismatch, ".bin", "the archive changed while it was read");
 }
 
@@ -287,7 +287,7 @@ fn made(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data/archives").join(name)
 }
 
-/// What the recipe beside the archives put into each of them.
+/// Checks the contents that `make.sh` put into each archive.
 async fn check_made(name: &str, weights: &str) {
     let sink = TestSink::new().group(&[1024]);
     let loaded = load(made(name).to_str().unwrap(), &[&[weights]], sink, IoOptions::default()).await;
@@ -386,7 +386,7 @@ async fn other_archives_and_places_are_not_written() {
             handler.save(saved(), &IoCx::default()).await,
             Kind::Unsupported,
             name,
-            "only `.zip` can be written",
+            "expected an archive that ends in `.zip`",
         );
     }
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -396,7 +396,7 @@ async fn other_archives_and_places_are_not_written() {
     check_error(handler.save(saved(), &IoCx::default()).await, Kind::Unsupported, "memory", "on disk only");
 }
 
-/// What `include_bytes!` gives needs no copy and no archive either.
+/// Bytes of `include_bytes!` are used without a copy and without an archive.
 #[tokio::test]
 async fn static_bytes_are_files() {
     static JSON: &[u8] = b"{\"a\": 1}";

@@ -1,13 +1,13 @@
-//! Archives that lie, attack or are damaged: one test for each way, with whose fault it is and where.
+//! Invalid, hostile and damaged archives: one test for each case, which checks the kind and place of the error.
 
-use io_harness::archives::{ZipEntry, explore, gzip, pax, tar, tar_entry, tar_saying, zip, zip_saying};
+use io_harness::archives::{ZipEntry, explore, gzip, pax, tar, tar_entry, tar_entry_with_length, zip, zip_with_count};
 use io_harness::load::{check_error, load};
 use io_harness::sink::{TestSink, pattern};
 use std::fs;
 use tfjs_io::{ArchiveFiles, Files, IoOptions, OpenOptions, Result};
 use tfjs_manifest::{Kind, Limits};
 
-/// Opens and reads everything, from memory and from disk; both must say the same.
+/// Opens and reads everything, from memory and from disk; both results must be equal.
 async fn read(name: &str, bytes: &[u8], limits: &Limits) -> Result<u64> {
     let result = ArchiveFiles::from_bytes(name, bytes.to_vec(), limits).and_then(|files| files.verify());
     let dir = tempfile::tempdir().unwrap();
@@ -85,7 +85,7 @@ async fn names_that_are_no_text_are_not_there() {
     assert_eq!(ArchiveFiles::from_bytes("m.zip", bytes, &Limits::default()).unwrap().names(), ["a"]);
 }
 
-/// The file is not listed; whoever asks for it is told why, and the others can be had.
+/// The file is not listed, opening it fails with the reason, and the other files can be read.
 async fn check_not_followed(name: &str, bytes: Vec<u8>, what: &str) {
     let files = ArchiveFiles::from_bytes(name, bytes, &Limits::default()).unwrap();
     assert_eq!((files.names(), files.verify().unwrap()), (vec!["a.bin".to_owned()], 4));
@@ -198,9 +198,9 @@ async fn lengths_that_lie() {
     zip_refused(&deflated(|e| e.packed -= 1), Kind::Malformed, at, "").await;
     zip_refused(&deflated(|e| e.packed += 1), Kind::Malformed, "", "").await;
     zip_refused(&deflated(|e| e.packed = 0), Kind::Malformed, at, "").await;
-    zip_refused(&deflated(|e| e.packed = u32::MAX - 1), Kind::Malformed, at, "a file ends beyond its own end").await;
+    zip_refused(&deflated(|e| e.packed = u32::MAX - 1), Kind::Malformed, at, "a file ends beyond the end").await;
     let stored = |change: fn(&mut ZipEntry)| [small("a").with(change), small("b")];
-    zip_refused(&stored(|e| e.len = 5), Kind::Malformed, at, "says 5 bytes, stored as they are in 4").await;
+    zip_refused(&stored(|e| e.len = 5), Kind::Malformed, at, "says 5 bytes, stored uncompressed in 4").await;
     zip_refused(&stored(|e| (e.len, e.packed) = (3, 3)), Kind::Malformed, at, "checksum").await;
     zip_refused(&[ZipEntry::deflated("a", b"").with(|e| e.len = 1)], Kind::Malformed, at, "the file has 0").await;
 }
@@ -239,11 +239,11 @@ async fn entries_that_share_their_bytes() {
     let says = "shares bytes of the archive with";
     // Two names for one file.
     zip_refused(&[small("a"), small("b").with(|e| e.begins = Some(0))], Kind::Malformed, "", says).await;
-    // A file that goes on into the next one's header, as the better zip bombs do.
+    // A file that extends into the next one's header, as in zip bombs with overlapping files.
     let (first, second) = (small("a"), small("b"));
     let longer = first.with(|e| (e.len, e.packed) = (20, 20));
     zip_refused(&[longer, second], Kind::Malformed, "m.zip!/b", "shares bytes of the archive with `a`").await;
-    // One that goes on into the directory.
+    // One that extends into the directory.
     let last = small("a").with(|e| (e.len, e.packed) = (20, 20));
     zip_refused(&[last], Kind::Malformed, "", says).await;
 }
@@ -254,15 +254,15 @@ async fn a_directory_that_points_elsewhere() {
         &[small("a"), small("b").with(|e| e.begins = Some(1))],
         Kind::Malformed,
         "m.zip!/b",
-        "directory is broken",
+        "directory is invalid",
     )
     .await;
     let beyond = small("b").with(|e| e.begins = Some(u32::MAX - 1));
     zip_refused(&[small("a"), beyond], Kind::Malformed, "m.zip!/b", "").await;
-    let bytes = zip_saying(&[small("a"), small("b")], 1);
+    let bytes = zip_with_count(&[small("a"), small("b")], 1);
     let says = "the archive says 1 entries, its directory has 2";
     check(read("m.zip", &bytes, &Limits::default()).await, Kind::Malformed, "m.zip", says);
-    let bytes = zip_saying(&[small("a")], 3);
+    let bytes = zip_with_count(&[small("a")], 3);
     check(read("m.zip", &bytes, &Limits::default()).await, Kind::Malformed, "m.zip", "says 3 entries");
 }
 
@@ -290,7 +290,7 @@ async fn a_tar_cut_off_anywhere() {
     let bytes = gzip(&bytes);
     for len in 2..bytes.len() {
         let result = ArchiveFiles::from_bytes("m.tgz", bytes[..len].to_vec(), &Limits::default());
-        check_error(result, Kind::Malformed, "m.tgz", "cut off");
+        check_error(result, Kind::Malformed, "m.tgz", "truncated");
     }
 }
 
@@ -392,31 +392,42 @@ async fn what_is_no_archive() {
         let text = b"<!doctype html><title>404 Not Found</title>".repeat(20);
         check(read(name, &text, &Limits::default()).await, Kind::Malformed, name, "neither zip nor tar nor gzip");
     }
-    check(read("m.tgz", &gzip(&pattern(2000)), &Limits::default()).await, Kind::Malformed, "m.tgz", "header is broken");
-    check(read("m.tgz", &gzip(b"{}"), &Limits::default()).await, Kind::Malformed, "m.tgz", "cut off");
+    check(
+        read("m.tgz", &gzip(&pattern(2000)), &Limits::default()).await,
+        Kind::Malformed,
+        "m.tgz",
+        "header is invalid",
+    );
+    check(read("m.tgz", &gzip(b"{}"), &Limits::default()).await, Kind::Malformed, "m.tgz", "truncated");
 }
 
 #[tokio::test]
 async fn tar_headers_that_are_broken() {
     let mut bytes = tar(&[("a", b"0123"), ("b", b"0123")]);
     bytes[1024 + 20] ^= 1;
-    tar_refused(&bytes, Kind::Malformed, "m.tar", "a header is broken").await;
+    tar_refused(&bytes, Kind::Malformed, "m.tar", "a header is invalid").await;
     let mut bytes = tar(&[("a", b"0123")]);
     bytes[124..136].copy_from_slice(b"not a number");
-    tar_refused(&bytes, Kind::Malformed, "m.tar", "a header is broken").await;
+    tar_refused(&bytes, Kind::Malformed, "m.tar", "a header is invalid").await;
 }
 
 #[tokio::test]
 async fn tar_lengths_that_lie() {
     for len in [600, 1 << 40, u64::MAX, u64::MAX - 511, u64::MAX - 1023] {
-        tar_refused(&tar_saying(b'0', "a", b"0123", len), Kind::Malformed, "m.tar!/a", "beyond its own end").await;
-        tar_refused(&tar_saying(b'g', "a", b"0123", len), Kind::Malformed, "m.tar", "cut off").await;
+        tar_refused(
+            &tar_entry_with_length(b'0', "a", b"0123", len),
+            Kind::Malformed,
+            "m.tar!/a",
+            "beyond the end of the archive",
+        )
+        .await;
+        tar_refused(&tar_entry_with_length(b'g', "a", b"0123", len), Kind::Malformed, "m.tar", "truncated").await;
     }
 }
 
 #[tokio::test]
 async fn sparse_files_in_a_tar() {
-    let says = "stored with holes";
+    let says = "stored as a sparse file";
     tar_refused(&tar_entry(b'S', "a", b"0123"), Kind::Unsupported, "m.tar!/a", says).await;
     let holes = tar_entry(b'x', "h", &[pax("GNU.sparse.major", "1"), pax("GNU.sparse.minor", "0")].concat());
     tar_refused(&[holes, tar(&[("a", b"0123")])].concat(), Kind::Unsupported, "m.tar!/a", says).await;
@@ -446,15 +457,16 @@ async fn pax_headers_that_lie() {
     let said = |key: &str, value: &str| with(tar_entry(b'x', "h", &pax(key, value)));
     assert_eq!(read("m.tar", &said("size", "4"), &Limits::default()).await.unwrap(), 4);
     assert_eq!(read("m.tar", &said("size", "3"), &Limits::default()).await.unwrap(), 3);
-    tar_refused(&said("size", "9999"), Kind::Malformed, "m.tar!/a", "beyond its own end").await;
-    tar_refused(&said("size", "18446744073709551615"), Kind::Malformed, "m.tar!/a", "beyond its own end").await;
-    tar_refused(&said("size", "-1"), Kind::Malformed, "m.tar", "a header is broken").await;
-    tar_refused(&with(tar_entry(b'x', "h", b"99 path=a\n")), Kind::Malformed, "m.tar", "a header is broken").await;
+    tar_refused(&said("size", "9999"), Kind::Malformed, "m.tar!/a", "beyond the end of the archive").await;
+    tar_refused(&said("size", "18446744073709551615"), Kind::Malformed, "m.tar!/a", "beyond the end of the archive")
+        .await;
+    tar_refused(&said("size", "-1"), Kind::Malformed, "m.tar", "a header is invalid").await;
+    tar_refused(&with(tar_entry(b'x', "h", b"99 path=a\n")), Kind::Malformed, "m.tar", "a header is invalid").await;
     let huge = with(tar_entry(b'x', "h", &pax("comment", &"x".repeat(2 << 20))));
     tar_refused(&huge, Kind::Limit, "m.tar", "bytes of an extended header").await;
     let huge = with(tar_entry(b'L', "l", &vec![b'x'; 2 << 20]));
     tar_refused(&huge, Kind::Limit, "m.tar", "bytes of an extended header").await;
-    // One for the whole archive names no file.
+    // The path in a global header is ignored.
     let global = with(tar_entry(b'g', "h", &pax("path", "../x")));
     assert_eq!(read("m.tar", &global, &Limits::default()).await.unwrap(), 4);
 }
@@ -463,7 +475,7 @@ fn all(bytes: &[u8]) -> Result<u64> {
     explore(bytes, Limits::default())?.bytes
 }
 
-/// Every byte of small archives, changed in several ways, and their pieces in any order.
+/// Changes every byte of small archives in several ways, and reorders their parts.
 #[test]
 fn damage_never_panics() {
     let entries =

@@ -1,4 +1,4 @@
-//! The cache: what is asked of the server, what is kept, and what is found again.
+//! The cache: requests to the server, cached files, and loads from the cache.
 
 use futures_util::StreamExt;
 use io_harness::cached::{
@@ -20,7 +20,7 @@ use tfjs_manifest::{Error, Kind, TensorLayout};
 const ALL: [&str; 3] = ["200 /m/a.bin", "200 /m/b.bin", "200 /m/model.json"];
 const NONE: [&str; 0] = [];
 
-/// Loads, checks that the weights are the server's, and what was asked for.
+/// Loads, and checks the weights and the server's log of responses.
 async fn check(model: &Fixture, expected: &[&str]) {
     let (warnings, log) = model.load().await;
     assert_eq!(warnings, NONE);
@@ -54,7 +54,7 @@ async fn with_a_new_json_only_files_that_have_changed_are_fetched() {
         Fixture { site: model.site.with("/m/model.json", OTHER_JSON).with("/m/b.bin", shard("b.bin")), ..model };
     check(&model, &["200 /m/b.bin", "200 /m/model.json", "304 /m/a.bin"]).await;
     check(&model, &["304 /m/model.json"]).await;
-    // What no model names is gone.
+    // Files that the model no longer names are removed.
     let new = blobs(&model.folder());
     assert_eq!((old.len(), new.len()), (2, 2));
     assert_eq!(old.iter().filter(|path| new.contains(path)).count(), 1);
@@ -68,7 +68,7 @@ fn options(model: &Fixture) -> IoOptions {
     IoOptions::default().with_cache(model.cache())
 }
 
-// Uploaded anew: the bytes of the JSON are what they were, its weights may not be.
+// The model was uploaded again: the JSON has the same bytes, but the weights may differ.
 #[tokio::test]
 async fn the_same_json_with_another_validator_is_another_state() {
     let model = Fixture::new().await;
@@ -87,7 +87,7 @@ async fn a_server_without_validators_is_asked_for_everything() {
     }
     check(&model, &ALL).await;
     check(&model, &ALL).await;
-    // Those that have one are asked for by it.
+    // Files with a validator are requested conditionally.
     let model = Fixture { site: model.site.with("/m/a.bin", shard("a.bin")), ..model };
     check(&model, &ALL).await;
     check(&model, &["200 /m/b.bin", "200 /m/model.json", "304 /m/a.bin"]).await;
@@ -108,7 +108,7 @@ async fn retrained_weights_under_the_same_json_are_seen_by_those_who_check() {
     load_any(&*handler(&model.url()), options(&model)).await.unwrap();
     let model = Fixture { site: model.site.with("/m/b.bin", shard("b.bin")), ..model };
     model.site.log();
-    // As it is documented.
+    // Loads old weights, as documented.
     let (_, sink, _) = load_any(&*handler(&model.url()), options(&model)).await.unwrap();
     assert_ne!(sink.bytes(0), weights());
     assert_eq!(model.site.log(), ["304 /m/model.json"]);
@@ -125,7 +125,7 @@ async fn credentials_and_signatures_are_not_the_model_and_not_in_the_cache() {
     assert_eq!(model.site.log(), ALL);
     load(format!("http://{host}?X-Amz-Signature=hunter3&X-Amz-Date=2#x")).await.unwrap();
     assert_eq!(model.site.log(), ["304 /m/model.json"]);
-    // Another version is another model, and its value may be a secret for all we know.
+    // Another query value means another model, and the value may be a secret.
     load(format!("http://{host}?key=hunter4")).await.unwrap();
     assert_eq!(model.site.log(), ALL);
     for path in files_below(&model.folder()) {
@@ -141,19 +141,19 @@ async fn offline_loads_what_was_loaded_before_and_lists_what_was_not() {
     let model = Fixture::new().await;
     let offline = || model.cache().with_offline(true);
     let nothing = model.load_with(offline()).await;
-    check_error(nothing, Kind::Fetch, "/m/model.json", "not in the cache, which is offline");
-    // The JSON alone, as for a look at the model.
+    check_error(nothing, Kind::Fetch, "/m/model.json", "not in the cache, and the load is offline");
+    // Loads the JSON only, as `tfjs inspect` does.
     handler(&model.url()).load(&IoCx::new(options(&model))).await.unwrap();
     let error = model.load_with(offline()).await.unwrap_err();
     assert_eq!(
         (error.kind(), error.message()),
-        (Kind::Fetch, "2 of 2 weight files are not in the cache, which is offline")
+        (Kind::Fetch, "2 of 2 weight files are not in the cache, and the load is offline")
     );
     let missing: Vec<&str> = error.details().iter().filter_map(|e| e.place().file.as_deref()).collect();
     assert!(missing[0].ends_with("/m/a.bin") && missing[1].ends_with("/m/b.bin"), "{error}");
     model.load().await;
     model.load_with(offline()).await.unwrap();
-    // What the server has meanwhile, and a look at it, is nothing to those who are offline.
+    // A new JSON on the server, even if it was loaded, does not change offline loads.
     let model = Fixture { site: model.site.with("/m/model.json", OTHER_JSON), ..model };
     handler(&model.url()).load(&IoCx::new(options(&model))).await.unwrap();
     model.site.log();
@@ -231,7 +231,7 @@ async fn models_on_disk_and_in_memory_are_never_copied() {
     assert!(!model.folder().exists());
 }
 
-/// A place of somebody's own, which counts.
+/// A backend of the caller that logs the opened files.
 #[derive(Debug)]
 struct Hub {
     files: MemoryFiles,
@@ -283,7 +283,7 @@ async fn any_place_with_a_url_is_cached() {
     assert_eq!(model.cache().remove("hub://models/model.json").unwrap(), 1);
 }
 
-/// Decrypts, in a manner of speaking, what another place gives.
+/// A wrapper that changes the bytes of the files inside, as decryption would.
 #[derive(Debug)]
 struct Decrypted(Arc<dyn Files>);
 
@@ -358,7 +358,7 @@ async fn a_hit_is_read_from_files_on_disk() {
     assert_eq!(opened, expected);
 }
 
-/// A wrapper whose files have other names than those of the place inside, and that notes which are on disk.
+/// A wrapper that uses other names for the files inside, and logs which of them are on disk.
 #[derive(Debug)]
 struct Renamed {
     files: Arc<dyn Files>,
@@ -427,11 +427,11 @@ async fn progress_is_true_to_the_byte_with_and_without_a_hit() {
 async fn what_fails_its_checks_is_not_kept() {
     let model = Fixture::new().await;
     let json = model.site.clone();
-    // A page of HTML where the JSON should be, as before a login.
+    // An HTML page instead of the JSON, such as a login page.
     json.put("/m/model.json", "<html>", "ETag: \"login\"");
-    check_error(model.load_with(model.cache()).await, Kind::Fetch, "/m/model.json", "a page of HTML");
+    check_error(model.load_with(model.cache()).await, Kind::Fetch, "/m/model.json", "returned HTML or XML");
     json.put("/m/model.json", JSON, "ETag: \"1\"");
-    // One byte short of what the manifest says, and HTTP finds nothing wrong with it.
+    // One byte shorter than the manifest says, in a valid HTTP response.
     json.put("/m/b.bin", vec![0; LENGTHS[1] - 1], "ETag: \"short\"");
     check_error(model.load_with(model.cache()).await, Kind::Mismatch, "/m/b.bin", "1 bytes short");
     json.put("/m/b.bin", vec![0; LENGTHS[1] + 1], "ETag: \"long\"");
@@ -497,14 +497,14 @@ async fn the_models_least_recently_used_make_room() {
     });
     let model = Fixture::of(site).await;
     let url = |folder: &str| model.server.url(&format!("/{folder}/model.json"));
-    // Room for two, not for three.
+    // The limit is enough for two models, but not for three.
     let options = || IoOptions::default().with_cache(model.cache().with_max_bytes(weights().len() as u64 * 5 / 2));
     let names = || model.cache().list().into_iter().map(|m| m.url).collect::<Vec<_>>();
     for folder in ["k", "l", "k", "m"] {
         load(&url(folder), options()).await.unwrap();
     }
     assert_eq!(names(), [url("k"), url("m")]);
-    // The one that is in use stays, though it was used first.
+    // A model in use is kept, although it is the least recently used one.
     let cx = IoCx::new(options());
     let artifacts = handler(&url("k")).load(&cx).await.unwrap();
     let groups = groups(&[&["a.bin", "b.bin"]]);
@@ -517,14 +517,14 @@ async fn the_models_least_recently_used_make_room() {
     drop(open);
     model.cache().clear().unwrap();
     assert_eq!(names(), NONE);
-    // A model that is larger than the bound is kept, alone.
+    // A model larger than the limit is kept if it is the only one.
     let tiny = || IoOptions::default().with_cache(model.cache().with_max_bytes(1));
     load(&url("k"), tiny()).await.unwrap();
     load(&url("l"), tiny()).await.unwrap();
     assert_eq!(names(), [url("l")]);
 }
 
-/// A place whose word is no good.
+/// A backend with a hostile validator.
 #[derive(Debug)]
 struct Liar;
 
@@ -575,7 +575,7 @@ async fn the_folder_is_for_its_owner_only() {
 
 #[test]
 fn the_default_folder_is_one() {
-    // The environment of a test is not its own, so that no value can be expected.
+    // The environment of a test process is not known, so no specific value is expected.
     assert!(
         Cache::default_folder().is_ok_and(|folder| !folder.as_os_str().is_empty())
             || std::env::var_os("HOME").is_none()

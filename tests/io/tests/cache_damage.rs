@@ -1,5 +1,5 @@
-//! A cache whose files were damaged, exchanged or cannot be written: never a wrong model, and a load where one is
-//! possible.
+//! A cache whose files are damaged, replaced or cannot be written: a wrong model is never loaded, and the load succeeds
+//! if possible.
 
 use io_harness::cached::{Fixture, JSON, blobs, files_below, load_from, parts, shard};
 use io_harness::load::check_error;
@@ -9,13 +9,13 @@ use std::sync::Arc;
 use tfjs_io::{Body, BoxFuture, Bytes, Files, FilesHandler, IoOptions, OpenOptions, Opened, Result};
 use tfjs_manifest::Kind;
 
-/// The file of `a.bin` in a cache that has the model.
+/// The path of the cached `a.bin`.
 fn large(model: &Fixture) -> PathBuf {
     let of = |len| blobs(&model.folder()).into_iter().find(|p| p.metadata().unwrap().len() == len);
     of(shard("a.bin").len() as u64).expect("the cache has the model")
 }
 
-/// Loads, damages the file of `a.bin`, and expects it to be fetched again, and nothing else.
+/// Loads, damages the cached `a.bin`, and expects that only this file is fetched again.
 async fn check_damage(damage: impl Fn(&PathBuf)) {
     let model = Fixture::new().await;
     model.load().await;
@@ -55,7 +55,7 @@ async fn a_folder_in_place_of_a_file_is_not_used() {
     let path = large(&model);
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
-    // What is not ours to remove is in the way: the model loads all the same.
+    // The folder is not the cache's to remove; the model still loads.
     let (warnings, log) = model.load().await;
     assert_eq!(log, ["200 /m/a.bin", "304 /m/model.json"]);
     assert!(warnings[0].contains("the cache could not be used"), "{warnings:?}");
@@ -68,7 +68,7 @@ async fn a_folder_in_place_of_a_file_is_not_used() {
 #[tokio::test]
 async fn a_link_in_place_of_a_file_is_not_followed() {
     check_damage(|path| {
-        // Even to the very same bytes.
+        // Even if the link leads to the same bytes.
         let elsewhere = path.parent().unwrap().parent().unwrap().join("elsewhere");
         fs::rename(path, &elsewhere).unwrap();
         std::os::unix::fs::symlink(&elsewhere, path).unwrap();
@@ -100,7 +100,7 @@ async fn bytes_that_change_behind_the_back_of_length_and_time_are_found_by_hash(
     assert_eq!(model.site.log(), ["200 /m/a.bin", "304 /m/model.json"]);
 }
 
-// As after copying it to another machine, or into an image.
+// The times of files change, for example, when the cache is copied to another machine or into an image.
 #[tokio::test]
 async fn a_copied_cache_is_checked_by_hash_and_used() {
     let model = Fixture::new().await;
@@ -173,7 +173,7 @@ async fn a_folder_that_cannot_be_made_costs_a_warning() {
     check_error(offline, Kind::Fetch, "/m/model.json", "not in the cache");
 }
 
-/// A place whose files come while somebody removes the cache.
+/// A backend that removes the cache while files are opened.
 #[derive(Debug)]
 struct Saboteur(PathBuf);
 

@@ -1,5 +1,5 @@
-//! Whose files they are, in a cache: links are not followed, other names are not removed, other users' caches are not
-//! used, and a lock that another process holds does not hold up a load for ever.
+//! Ownership of files in a cache: links are not followed, files with other names are not removed, other users' caches
+//! are not used, and a lock held by another process does not block a load forever.
 
 #![cfg(unix)]
 
@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 
 const FILES: [&str; 3] = ["200 /m/a.bin", "200 /m/b.bin", "200 /m/model.json"];
 
-/// The folder of the model in a cache that has it.
+/// The folder of the cached model.
 fn entry(model: &Fixture) -> PathBuf {
     blobs(&model.folder())[0].parent().unwrap().to_owned()
 }
 
-/// A folder of the user's, with names that look like the cache's own.
+/// A folder of the user that has files with names like the cache's.
 fn home(model: &Fixture) -> PathBuf {
     let home = model.dir.path().join("home");
     fs::create_dir(&home).unwrap();
@@ -26,8 +26,8 @@ fn home(model: &Fixture) -> PathBuf {
     home
 }
 
-/// Loads, puts a link to the user's folder in the place of one of the cache's, and does everything that writes or
-/// removes. The loads succeed without the cache, and the folder is as it was.
+/// Loads, replaces a folder of the cache by a link to the user's folder, and calls everything that writes or
+/// removes. The loads succeed without the cache, and the user's folder is unchanged.
 async fn check_link(place: impl Fn(&Path) -> PathBuf) {
     let model = Fixture::new().await;
     model.load().await;
@@ -42,7 +42,7 @@ async fn check_link(place: impl Fn(&Path) -> PathBuf) {
         assert!(warnings.iter().any(|w| w.contains("expected a folder of the cache, found a link")), "{warnings:?}");
     }
     model.load_with(model.cache().with_max_bytes(1)).await.unwrap();
-    // What is there can be read without its lock.
+    // Cached files can be read without the lock.
     let offline = model.load_with(model.cache().with_offline(true)).await;
     assert_eq!(offline.is_ok(), place.ends_with("locks"));
     let _ = (model.cache().list(), model.cache().verify(), model.cache().remove(&model.url()), model.cache().clear());
@@ -126,7 +126,7 @@ async fn a_cache_of_another_user_is_not_used() {
     let me = fs::metadata(model.folder()).unwrap().uid();
     for folder in [model.folder(), entry(&model)] {
         if chown(&folder, Some(54321), None).is_err() {
-            // Only the superuser can give files away.
+            // Only the superuser can change the owner of files.
             return;
         }
         let (warnings, log) = model.load().await;
@@ -138,7 +138,7 @@ async fn a_cache_of_another_user_is_not_used() {
     }
 }
 
-/// As another process that holds it would.
+/// Holds the lock as another process would.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lock_that_is_held_is_reported_after_two_seconds() {
     use std::sync::{Arc, Mutex};

@@ -1,5 +1,5 @@
-//! Many loads of one model through one cache, in one process and in several: one fetches it. And loads that end
-//! before their time, which leave nothing behind.
+//! Many loads of one model through one cache, in one process and in several: one of them fetches it. Cancelled loads
+//! leave no files.
 
 use io_harness::cached::{Fixture, JSON, blobs, files_below, load, parts, shard};
 use std::process::{Child, Command, Stdio};
@@ -9,7 +9,7 @@ use tfjs_manifest::Kind;
 
 const ALL: [&str; 3] = ["200 /m/a.bin", "200 /m/b.bin", "200 /m/model.json"];
 
-/// Twenty loads, all of which have begun before any of them goes on.
+/// Twenty loads that run concurrently.
 async fn check_twenty(model: Fixture) {
     let one = || async { load(&model.url(), IoOptions::default().with_cache(model.cache())).await };
     let loads = futures_util::future::join_all((0..20).map(|_| one())).await;
@@ -48,12 +48,12 @@ async fn twenty_tasks_on_many_threads_fetch_a_model_once() {
     assert_eq!(fetched(&model), ALL);
 }
 
-/// What came from the server. Loads that begin later may ask whether the JSON has changed.
+/// The responses with a body; loads that begin later may request the JSON conditionally.
 fn fetched(model: &Fixture) -> Vec<String> {
     model.site.log().into_iter().filter(|line| !line.starts_with("304")).collect()
 }
 
-/// What the other processes do: load the model that the environment names.
+/// The code of the other processes: loads the model that the environment names.
 #[test]
 fn another_process() {
     let Ok(url) = std::env::var("TFJS_TEST_URL") else { return };
@@ -93,7 +93,7 @@ async fn several_processes_fetch_a_model_once() {
 async fn the_environment_can_say_offline() {
     let model = Fixture::new().await;
     let said_before = said(spawn(&model, "1")).await;
-    assert!(said_before.contains("not in the cache, which is offline"), "{said_before}");
+    assert!(said_before.contains("not in the cache, and the load is offline"), "{said_before}");
     model.load().await;
     let said_after = said(spawn(&model, "1")).await;
     assert!(said_after.contains("loaded: Ok([])"), "{said_after}");

@@ -1,4 +1,4 @@
-//! Places of files around other places: the example, and what it must refuse.
+//! Backends that wrap other backends: the example of decryption, and the files that it must refuse.
 
 #[allow(dead_code)]
 #[path = "../../../crates/tfjs-io/examples/decrypting.rs"]

@@ -1,4 +1,4 @@
-//! Models in `data:` URLs: JSON, whole archives, and what cannot be beside them.
+//! Models in `data:` URLs: JSON, whole archives, and the error for weight files beside them.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

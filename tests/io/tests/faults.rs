@@ -1,4 +1,4 @@
-//! Servers that fail, lie, stall or attack: each case is an error of the right kind that names the file.
+//! Servers that fail, send wrong data, stall or attack: each case is an error of the right kind that names the file.
 
 use io_harness::fault_server::{FaultServer, Reply, Request};
 use io_harness::load::{check_error, load};
@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use tfjs_io::{IoOptions, Retry, Timeouts};
 use tfjs_manifest::{Error, Kind, Limits};
 
-/// Nothing here gets better by trying again.
+/// Options without retries.
 fn once() -> IoOptions {
     IoOptions::default().with_retry(Retry::never())
 }
 
-/// A good `model.json`, and for the shard `w.bin` of ten bytes this reply.
+/// A server with a valid `model.json`, and this reply for the shard `w.bin` of ten bytes.
 async fn shard(reply: Reply) -> FaultServer {
     FaultServer::start(move |request: &Request| match request.target.as_str() {
         "/m/model.json" => Reply::ok("{}"),
@@ -23,7 +23,7 @@ async fn shard(reply: Reply) -> FaultServer {
     .await
 }
 
-/// Loads the shard `w.bin`, of which ten bytes are expected.
+/// Loads the shard `w.bin`, expecting ten bytes; checks the error.
 async fn check_shard(reply: Reply, kind: Kind, says: &str) -> Error {
     check_shard_with(reply, once(), kind, says).await
 }
@@ -50,10 +50,10 @@ async fn a_missing_json_names_its_url_and_status() {
 #[tokio::test]
 async fn an_html_page_is_no_json() {
     let reply = Reply::status("200 OK", &["Content-Type: text/html"], "\n <!doctype html>");
-    check_json(reply, once(), Kind::Fetch, "a page of HTML").await;
+    check_json(reply, once(), Kind::Fetch, "returned HTML or XML").await;
 }
 
-// Spec 1.9, silent failure 2: TensorFlow.js decodes the error page as weights.
+// TensorFlow.js would decode the error page as weights.
 #[tokio::test]
 async fn a_missing_shard_is_never_weights() {
     check_shard(Reply::status("404 Not Found", &[], "0123456789"), Kind::Fetch, "404 Not Found").await;
@@ -62,14 +62,14 @@ async fn a_missing_shard_is_never_weights() {
 #[tokio::test]
 async fn an_html_page_is_no_shard() {
     let reply = Reply::status("200 OK", &["Content-Type: text/html; charset=utf-8"], "0123456789");
-    check_shard(reply, Kind::Fetch, "a page of HTML").await;
+    check_shard(reply, Kind::Fetch, "returned HTML or XML").await;
 }
 
 #[tokio::test]
 async fn a_failing_server_and_a_forbidden_file_say_what_to_do() {
     check_shard(Reply::status("500 Internal Server Error", &[], ""), Kind::Fetch, "500").await;
     check_shard(Reply::status("503 Service Unavailable", &[], ""), Kind::Fetch, "try again later").await;
-    check_shard(Reply::status("403 Forbidden", &[], ""), Kind::Fetch, "give credentials").await;
+    check_shard(Reply::status("403 Forbidden", &[], ""), Kind::Fetch, "set credentials").await;
     check_shard(Reply::status("204 No Content", &[], ""), Kind::Fetch, "204").await;
     check_shard(Reply::status("206 Partial Content", &[], "0123456789"), Kind::Fetch, "206").await;
     check_shard(Reply::status("304 Not Modified", &[], ""), Kind::Fetch, "304").await;
@@ -79,12 +79,12 @@ async fn a_failing_server_and_a_forbidden_file_say_what_to_do() {
 #[tokio::test]
 async fn a_body_that_breaks_off_is_an_error() {
     let reply = Reply::head("200 OK", &["Content-Length: 10"]).then("01234").close();
-    check_shard(reply, Kind::Fetch, "broke off").await;
+    check_shard(reply, Kind::Fetch, "the connection was lost").await;
     let reply = Reply::head("200 OK", &["Transfer-Encoding: chunked"]).then("5\r\n01234\r\n").close();
-    check_shard(reply, Kind::Fetch, "broke off").await;
+    check_shard(reply, Kind::Fetch, "the connection was lost").await;
 }
 
-// What HTTP/1.0 calls success: the connection is closed, and that was the body.
+// In HTTP/1.0 without a length, the body ends when the connection is closed.
 #[tokio::test]
 async fn a_body_without_length_that_is_truncated_is_an_error() {
     check_shard(Reply::raw("HTTP/1.0 200 OK\r\n\r\n01234").close(), Kind::Mismatch, "5 bytes short").await;
@@ -143,14 +143,14 @@ async fn a_bomb_stops_at_the_limit_after_decoding() {
     check_shard(bomb, Kind::Mismatch, "expected").await;
 }
 
-/// 64 MiB of spaces, as Node's `zlib.brotliCompressSync` packs them.
+/// 64 MiB of spaces, compressed by Node's `zlib.brotliCompressSync`.
 const BROTLI_OF_SPACES: &str = "cbffff3ff82540e2b14020f7fe8fffff7ff04b00c4611180eefd1fffffffe0970088c30200ddfb3ffeffffc12f01108705\
     00baf77ffcffff835f02200e0b0074effff8ffff07bf04401c1600e8defff1ffff0f7e0980382c00d0bdffcbffff3ffc1200715800a07bff07";
 
-/// As many spaces in a zstd frame that says it needs this window: RFC 8878, 3.1.1.
+/// The same number of spaces in a zstd frame with this window descriptor: RFC 8878, 3.1.1.
 fn zstd_of_spaces(window: u8) -> Vec<u8> {
     let blocks = 512;
-    // A run of 128 KiB each.
+    // Each block repeats a byte 128 KiB times.
     let block = |i| [u8::from(i + 1 == blocks) | 0b10, 0, 0x10, b' '];
     [0x28, 0xb5, 0x2f, 0xfd, 0, window].into_iter().chain((0..blocks).flat_map(block)).collect()
 }
@@ -207,7 +207,8 @@ async fn an_endless_json_ends_at_its_limit() {
 async fn broken_and_unknown_encodings_are_errors() {
     let mut broken = gzip_of_zeros(1000);
     broken.truncate(12);
-    check_shard(Reply::status("200 OK", &["Content-Encoding: gzip"], broken), Kind::Fetch, "broke off").await;
+    check_shard(Reply::status("200 OK", &["Content-Encoding: gzip"], broken), Kind::Fetch, "the connection was lost")
+        .await;
     let unknown = Reply::status("200 OK", &["Content-Encoding: compress"], "0123456789");
     check_shard(unknown, Kind::Unsupported, "`compress`").await;
 }
@@ -222,8 +223,8 @@ async fn a_redirect_loop_ends() {
 
 #[tokio::test]
 async fn redirects_to_metadata_services_other_schemes_and_nowhere_are_refused() {
-    // From a server at home, which may lead to others at home.
-    let private = "a private or link-local address is not connected to";
+    // The server has a private address, so it may redirect to other private addresses.
+    let private = "connections to private or link-local addresses are not allowed";
     for (location, says) in [
         ("http://169.254.169.254/latest/meta-data/", private),
         ("http://169.254.170.2/v2/credentials", private),
@@ -233,12 +234,12 @@ async fn redirects_to_metadata_services_other_schemes_and_nowhere_are_refused() 
         ("http://2852039166/", private),
         ("http://0xa9fea9fe/", private),
         ("http://168.63.129.16/machine", private),
-        ("file:///etc/passwd", "no URL"),
+        ("file:///etc/passwd", "invalid URL"),
         ("file://localhost/etc/passwd", "redirects to scheme `file`, expected http or https"),
         ("s3://bucket/model.json", "redirects to scheme `s3`"),
         ("data:,{}", ""),
-        ("//", "no URL"),
-        ("", "says not where to"),
+        ("//", "invalid URL"),
+        ("", "without a `Location`"),
     ] {
         let reply = match location.is_empty() {
             true => Reply::status("302 Found", &[], ""),
@@ -258,10 +259,10 @@ async fn a_silent_server_times_out() {
     let silent = Reply::default().pause(Duration::from_secs(50));
     check_shard_with(silent, options.clone(), Kind::Fetch, "timed out: the server did not answer").await;
     let stalls = Reply::head("200 OK", &["Content-Length: 10"]).then("01234").pause(Duration::from_secs(50));
-    check_shard_with(stalls, options, Kind::Fetch, "timed out: no byte came").await;
+    check_shard_with(stalls, options, Kind::Fetch, "timed out: no data arrived").await;
 }
 
-/// What never becomes the head of an answer, a line at a time.
+/// A response whose headers never end, sent line by line.
 fn heads_without_end(first: &str, line: &str) -> Reply {
     (0..1000).fold(Reply::raw(first), |reply, _| reply.then(line).pause(Duration::from_millis(20)))
 }
@@ -284,12 +285,12 @@ async fn headers_that_trickle_time_out_as_a_whole() {
 #[tokio::test]
 async fn heads_that_are_too_large_are_refused() {
     let many = (0..1000).fold(Reply::raw("HTTP/1.1 200 OK\r\n"), |reply, i| reply.then(format!("X-{i}: y\r\n")));
-    check_shard(many.then("\r\n"), Kind::Fetch, "did not answer a request as HTTP says").await;
+    check_shard(many.then("\r\n"), Kind::Fetch, "response is not valid HTTP").await;
     let long = Reply::raw("HTTP/1.1 200 OK\r\nX: ").then("y".repeat(64 << 20)).then("\r\n\r\n");
     let server = shard(long).await;
     let sink = TestSink::new().group(&[20]);
     let result = load(&server.url("/m/model.json"), &[&["first.bin", "w.bin"]], sink, once()).await;
-    check_error(result, Kind::Fetch, "/m/w.bin", "did not answer a request as HTTP says");
+    check_error(result, Kind::Fetch, "/m/w.bin", "response is not valid HTTP");
     assert!(server.bytes_sent() < 32 << 20, "{}", server.bytes_sent());
 }
 
@@ -303,7 +304,7 @@ async fn trailers_without_end_are_no_body() {
     assert!(start.elapsed() < Duration::from_secs(10));
 }
 
-/// A listener whose queue is full: whoever comes now waits for an answer from the machine.
+/// The queue of the listener is full, so further connections get no response.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_connection_that_nobody_takes_times_out() {
@@ -323,7 +324,7 @@ async fn a_connection_that_nobody_takes_times_out() {
     assert!(start.elapsed() < Duration::from_secs(5));
 }
 
-/// A secure connection is made within the time for headers.
+/// The time-out for headers includes the TLS handshake.
 #[tokio::test]
 async fn a_handshake_that_does_not_come_times_out() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -344,13 +345,13 @@ fn trickle() -> Reply {
 async fn a_slow_loris_is_below_the_least_rate() {
     let timeouts = Timeouts::default().with_min_rate(1000, Duration::from_millis(500));
     let options = once().with_timeouts(timeouts);
-    check_shard_with(trickle(), options, Kind::Fetch, "bytes a second, expected 1000 at least").await;
+    check_shard_with(trickle(), options, Kind::Fetch, "bytes per second, expected at least 1000").await;
 }
 
 #[tokio::test]
 async fn a_load_has_a_deadline_if_asked_for() {
     let options = once().with_timeouts(Timeouts::default().with_total(Duration::from_millis(600)));
-    check_shard_with(trickle(), options, Kind::Fetch, "the time for the whole load is over").await;
+    check_shard_with(trickle(), options, Kind::Fetch, "the load took longer than `Timeouts::total`").await;
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Models on disk and in memory: what loads, what is refused, and what saving leaves behind.
+//! Models on disk and in memory: loads, refusals, and the files after saving.
 
 use bytes::Bytes;
 use io_harness::load::{check_error, groups, load, load_with};
@@ -12,7 +12,7 @@ use tfjs_io::{
 };
 use tfjs_manifest::{Error, Kind, Limits};
 
-/// A folder `m` with a `model.json`, and files with these parts of one pattern.
+/// A folder `m` with a `model.json`, and files with consecutive parts of one pattern.
 struct Model {
     dir: tempfile::TempDir,
 }
@@ -163,7 +163,7 @@ async fn links_out_of_the_folder_are_refused_unless_allowed() {
         assert_eq!(sink.bytes(0), pattern(4));
     }
     model.load(&[&["inside"]], TestSink::new().group(&[4])).await.unwrap();
-    // The model itself may be a link, as may the folder it is in: the caller named them.
+    // The model and its folder may be links, because the caller named them.
     symlink(model.folder(), model.dir.path().join("alias")).unwrap();
     let alias = model.dir.path().join("alias").display().to_string();
     load(&alias, &[&["a"]], TestSink::new().group(&[4]), IoOptions::default()).await.unwrap();
@@ -201,7 +201,7 @@ async fn a_prefix_on_disk_is_joined_and_a_converter_may_name_any_path() {
     model.load_with(&[&["a.bin"]], TestSink::new().group(&[4]), options).await.unwrap();
 }
 
-/// Files whose second one is no file on disk.
+/// Files on disk, except `b`, which is in memory.
 #[derive(Debug)]
 struct Mixed(FolderFiles, MemoryFiles, Mutex<Vec<String>>);
 
@@ -225,7 +225,7 @@ async fn files_on_disk_and_others_may_be_mixed_and_each_is_opened_once() {
     assert_eq!(*files.2.lock().unwrap(), ["a", "b", "c"]);
 }
 
-/// A folder in which somebody meddles while its files are opened.
+/// A folder that is changed while its files are opened.
 struct Meddled<F>(FolderFiles, &'static str, F);
 
 impl<F: Fn() + Send + Sync> Files for Meddled<F> {
@@ -243,7 +243,7 @@ impl<F> std::fmt::Debug for Meddled<F> {
     }
 }
 
-/// Loads these files, of seven bytes each; when the last one is opened, this is done.
+/// Loads these files, of seven bytes each, and calls the function when the last one is opened.
 async fn load_meddled(
     model: &Model,
     names: &[&'static str],
@@ -319,7 +319,7 @@ async fn weights_in_memory_come_whole_or_by_name() {
     check(TestSink::new().group(&[4]).group(&[5]), Kind::Mismatch, "expected 9 bytes of weights").await;
     check(TestSink::new().group(&[4]).group(&[7]), Kind::Mismatch, "found 10").await;
     check(TestSink::new().group(&[4]).growing(5), Kind::Limit, "string_bytes").await;
-    check(TestSink::new().growing(9).growing(9), Kind::Unsupported, "cannot be told apart").await;
+    check(TestSink::new().growing(9).growing(9), Kind::Unsupported, "cannot be separated").await;
 
     let none = MemoryHandler::new("{}", WeightSource::None);
     let result = load_with(&none, files, TestSink::new().group(&[4]).group(&[]), IoOptions::default()).await;
@@ -381,9 +381,9 @@ async fn saving_outside_the_folder_or_over_the_json_is_misuse() {
 async fn a_put_that_fails_leaves_what_was_there() {
     let model = Model::new(&[("a", 4)]);
     let files = FolderFiles::new(model.folder());
-    let chunks = vec![Ok(Bytes::from_static(b"half")), Err(Error::fetch("broke off"))];
+    let chunks = vec![Ok(Bytes::from_static(b"half")), Err(Error::fetch("the connection was lost"))];
     let body = Body::Stream(Box::pin(futures_util::stream::iter(chunks)));
-    assert_eq!(files.put("a", body).await.unwrap_err().message(), "broke off");
+    assert_eq!(files.put("a", body).await.unwrap_err().message(), "the connection was lost");
     assert_eq!(fs::read(model.path("a")).unwrap(), pattern(4));
     assert_eq!(fs::read_dir(model.folder()).unwrap().count(), 2);
 }

@@ -1,4 +1,4 @@
-//! Models over HTTP that load: URLs, queries, headers, redirects, encodings, progress, concurrency.
+//! Successful loads over HTTP: URLs, queries, headers, redirects, encodings, progress, concurrency.
 
 use io_harness::fault_server::{FaultServer, Reply, Request};
 use io_harness::load::{check_error, load};
@@ -9,7 +9,7 @@ use std::time::Duration;
 use tfjs_io::{IoOptions, Phase, Progress};
 use tfjs_manifest::Kind;
 
-/// `{}` as the JSON, and for `w<i>.bin` that part of a pattern which its query `?<from>-<to>` names.
+/// Serves `{}` as the JSON, and for `w<i>.bin` the part of a pattern given by the query `?<from>-<to>`.
 fn slices(request: &Request) -> Reply {
     let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
     if path.ends_with(".json") {
@@ -39,7 +39,7 @@ async fn shards_land_where_they_belong_however_tensors_are_cut() {
 async fn unknown_lengths_and_unknown_sizes_come_in_order() {
     let server = FaultServer::start(|request| match request.target.as_str() {
         "/model.json" => Reply::ok("{}"),
-        // The first is slow: the others arrive before their place is known.
+        // The first file is slow, so the others arrive before their position is known.
         "/a" => Reply::head("200 OK", &["Transfer-Encoding: chunked"])
             .pause(Duration::from_millis(150))
             .then("3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"),
@@ -240,7 +240,7 @@ async fn dropping_a_load_stops_its_traffic() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(server.replying(), 0);
-    // Two of the four had begun, none was begun afterwards.
+    // Two of the four files were requested before the error, and none after it.
     assert_eq!(server.requests().len(), 3);
     assert!(server.bytes_sent() < 200_000, "{}", server.bytes_sent());
 }

@@ -1,4 +1,4 @@
-//! Weights that are read when they are wanted: through a cache, whether it has the model or not.
+//! Lazy reading of weights through a cache, with and without the model in it.
 
 use io_harness::cached::{Fixture, LENGTHS, blobs, weights};
 use io_harness::load::{check_error, groups};
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tfjs_io::{IoCx, IoOptions, ModelUrl, Registry, Result, open_weights};
 use tfjs_manifest::{Kind, Limits, TensorLayout, WeightReader, WeightsManifest, json};
 
-/// One weight in both files of the fixture.
+/// One weight that spans both files of the fixture.
 fn layout(bytes: usize) -> TensorLayout {
     let text = format!(
         r#"[{{"paths": ["a.bin", "b.bin"], "weights": [{{"name": "w", "shape": [{bytes}], "dtype": "uint8"}}]}}]"#
@@ -23,7 +23,7 @@ async fn open(model: &Fixture, bytes: usize, options: IoOptions) -> Result<Arc<d
 }
 
 fn check_bytes(reader: &dyn WeightReader) {
-    // Across the border of the files.
+    // Across the boundary of the files.
     let mut out = [0; 20];
     reader.read(0, LENGTHS[0] as u64 - 10, &mut out).unwrap();
     assert_eq!(out, weights()[LENGTHS[0] - 10..LENGTHS[0] + 10]);
@@ -60,5 +60,5 @@ async fn a_model_that_does_not_fit_is_not_kept() {
 async fn without_a_cache_a_stream_cannot_be_read_later() {
     let model = Fixture::new().await;
     let result = open(&model, LENGTHS.iter().sum(), IoOptions::default()).await;
-    check_error(result, Kind::Unsupported, "/m/a.bin", "load it whole, or through a cache");
+    check_error(result, Kind::Unsupported, "/m/a.bin", "load it without `lazy`, or through a cache");
 }

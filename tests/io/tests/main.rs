@@ -1,4 +1,4 @@
-//! The transport, against servers, folders and archives in this process: one program, since each takes a while to link.
+//! Tests of the transport with servers, folders and archives in this process; one program, because linking is slow.
 
 mod archives;
 mod archives_hostile;

@@ -1,4 +1,4 @@
-//! The caller's say on the network: proxies, signatures, where not to go, and what is not fetched again.
+//! Network options of the caller: proxies, signatures, addresses that are not allowed, and conditional requests.
 
 use io_harness::fault_server::{FaultServer, Reply, Request};
 use io_harness::load::{check_error, load};
@@ -16,7 +16,7 @@ use tfjs_manifest::{Error, Kind};
 
 const LEN: usize = 1000;
 
-/// A good model, wherever its URL's path is seen.
+/// A valid model, also for requests that reach the server by a proxy.
 fn model(request: &Request) -> Reply {
     if request.target.contains("model.json") { Reply::ok("{}") } else { file(request) }
 }
@@ -55,7 +55,7 @@ async fn http_goes_through_socks() {
         assert_eq!(load_from("http://model.invalid/model.json", options).await.unwrap(), pattern(LEN));
     }
     assert!(proxy.seen().iter().all(|seen| seen == "SOCKS model.invalid:80"), "{:?}", proxy.seen());
-    // Not those of a request to a proxy.
+    // The targets are not absolute URLs, as they would be in requests to a proxy.
     assert!(server.requests().iter().all(|r| r.target.starts_with('/')));
 }
 
@@ -74,10 +74,10 @@ async fn a_proxy_that_is_not_there_or_wants_a_password_says_so() {
     let server = FaultServer::start(|_| Reply::status("407 Proxy Authentication Required", &[], "")).await;
     let options = IoOptions::default().with_proxy(Proxy::Url(server.url("/")));
     let result = load_from("http://model.invalid/model.json", options.clone()).await;
-    check_error(result, Kind::Fetch, "/model.json", "give the proxy's URL a user and a password");
+    check_error(result, Kind::Fetch, "/model.json", "add a user and a password to the proxy's URL");
     let result = load_from("https://model.invalid/model.json", options).await;
-    check_error(result, Kind::Fetch, "/model.json", "the proxy wants a user and a password");
-    // Neither is tried again.
+    check_error(result, Kind::Fetch, "/model.json", "the proxy requires a user and a password");
+    // Neither request is retried.
     assert_eq!(server.requests().len(), 2);
 }
 
@@ -94,12 +94,12 @@ async fn a_proxy_does_not_lead_a_redirect_to_the_cloud_s_secrets() {
     for name in ["model.json", "number", "private", "localhost"] {
         let url = format!("http://model.invalid/{name}");
         let result = load_from(&url, through(&proxy, "http", "")).await;
-        check_error(result, Kind::Fetch, name, "is not connected to");
+        check_error(result, Kind::Fetch, name, "private or link-local addresses are not allowed");
     }
     assert_eq!(server.requests().len(), 4);
 }
 
-/// The environment belongs to a process: this test is one of its own.
+/// Runs in a separate process, because the environment is shared by all tests of a process.
 #[tokio::test]
 #[ignore = "run by the test below, with an environment"]
 async fn child_of_an_environment() {
@@ -130,7 +130,7 @@ async fn the_environment_names_the_proxy() {
         assert!(said.contains("loaded: true") && said.contains("without: false"), "{name}: {said}");
     }
     let seen = proxy.seen().len();
-    // This machine needs no proxy.
+    // Requests to loopback do not use the proxy.
     let said = child(server.url("/model.json"), "HTTP_PROXY", proxy.url("http", "")).await;
     assert!(said.contains("loaded: true") && said.contains("without: true"), "{said}");
     assert_eq!(proxy.seen().len(), seen);
@@ -216,7 +216,7 @@ async fn public_only_reaches_no_private_address_by_number_or_name() {
     load_from(&server.url("/model.json"), IoOptions::default()).await.unwrap();
 }
 
-/// Names that only the system's resolver knows to be this machine's; not every machine has one.
+/// The machine's own host name, if the system's resolver knows it; not every machine has one.
 #[tokio::test]
 async fn public_only_reaches_no_private_address_by_a_name_that_resolves_to_it() {
     let own = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
@@ -230,7 +230,12 @@ async fn public_only_reaches_no_private_address_by_a_name_that_resolves_to_it() 
         let url = format!("http://{name}:{}/model.json", server.address().port());
         let before = server.requests().len();
         let result = load_from(&url, IoOptions::default().with_public_only(true)).await;
-        check_error(result, Kind::Fetch, "/model.json", "a private or link-local address is not connected to");
+        check_error(
+            result,
+            Kind::Fetch,
+            "/model.json",
+            "connections to private or link-local addresses are not allowed",
+        );
         assert_eq!(server.requests().len(), before);
     }
 }
@@ -248,7 +253,7 @@ async fn public_only_looks_at_weights_and_proxies_as_well() {
     check_error(result, Kind::Fetch, "/w.bin", "with `public_only`");
 }
 
-/// As a service has it that loads what its users name.
+/// The options of a service that loads models named by its users.
 #[tokio::test]
 async fn a_registry_without_files_reads_none_whatever_it_is_called() {
     let dir = tempfile::tempdir().unwrap();

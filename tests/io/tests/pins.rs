@@ -1,4 +1,4 @@
-//! SHA-256 sums of a model's files: what they accept, and that nothing gets past them.
+//! SHA-256 checksums of a model's files: accepted spellings, and that every changed file is refused.
 
 use io_harness::archives::{ZipEntry, zip};
 use io_harness::fault_server::{FaultServer, Reply};
@@ -79,15 +79,15 @@ async fn every_place_is_checked() {
         for (name, _) in parts() {
             let wrong = sums().with(name, sha256(b"another"));
             let error = check_error(load(&*handler, wrong).await, Kind::Mismatch, "", &sha256(b"another"));
-            assert!(error.message().contains("this is another file"), "{place}: {error:?}");
-            // The JSON in memory and that of a handler of one's own are where they say.
+            assert!(error.message().contains("the file is not the expected one"), "{place}: {error:?}");
+            // The place of a JSON in memory or of a custom handler is the handler's location.
             let named = error.place().file.as_deref().is_some_and(|file| file.contains(name));
             assert!(named || name == "model.json", "{place}: {error:?}");
         }
     }
 }
 
-/// A handler that knows nothing of checksums.
+/// A handler without code for checksums.
 struct Custom;
 
 impl IoHandler for Custom {
@@ -133,7 +133,7 @@ async fn an_empty_file_has_a_sum_too() {
 async fn a_sum_for_a_file_the_model_has_not() {
     let extra = sums().with("c.bin", sha256(b""));
     check_error(load(&in_memory(), extra).await, Kind::Mismatch, "c.bin", "the model has no such file");
-    // The JSON under another name than its own.
+    // A checksum for a JSON of another name.
     let other = Checksums::new().with("other.json", sha256(JSON));
     check_error(load(&in_memory(), other).await, Kind::Mismatch, "other.json", "the model has no such file");
 }
@@ -171,7 +171,7 @@ async fn a_sum_that_is_none_is_misuse() {
             check_error(result, Kind::Misuse, name, "64 hexadecimal digits");
         }
     }
-    // Spelled as others do.
+    // In capital letters, as some tools print them.
     let upper =
         parts().iter().fold(Checksums::new(), |sums, (name, bytes)| sums.with(name, sha256(bytes).to_uppercase()));
     load(&in_memory(), upper).await.unwrap();
@@ -193,7 +193,12 @@ async fn a_json_nobody_checked_is_not_trusted() {
 #[tokio::test]
 async fn weights_in_one_piece_have_no_files_to_check() {
     let whole = MemoryHandler::new(JSON, WeightSource::Whole(vec![pattern(A + B).into()]));
-    check_error(load(&whole, sums()).await.map_err(|e| e.in_file("")), Kind::Misuse, "", "one piece of memory");
+    check_error(
+        load(&whole, sums()).await.map_err(|e| e.in_file("")),
+        Kind::Misuse,
+        "",
+        "one buffer without file names",
+    );
     load(&whole, Checksums::new().with("model.json", sha256(JSON))).await.unwrap();
 }
 

@@ -1,4 +1,4 @@
-//! Large weight files in parts, several at a time, from servers that do ranges well, badly, or not at all.
+//! Large weight files in parts, several at a time, from servers with correct, wrong or no support of ranges.
 
 use io_harness::fault_server::{FaultServer, Reply, Request};
 use io_harness::load::{check_error, load};
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use tfjs_io::{IoOptions, Retry};
 use tfjs_manifest::{Error, Kind};
 
-/// Files over 128 KiB are fetched in parts of 64 KiB here.
+/// In these tests, files over 128 KiB are fetched in parts of 64 KiB.
 const SPLIT: usize = 128 << 10;
 const PART: usize = 64 << 10;
-/// Not a multiple of anything.
+/// Not a multiple of the length of a part.
 const LEN: usize = (600 << 10) + 7;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -37,7 +37,7 @@ async fn load_one(server: &FaultServer, options: IoOptions) -> Result<Vec<u8>, E
     Ok(sink.bytes(0))
 }
 
-/// The file arrives whole; gives the requests for it.
+/// Checks that the file arrives completely; returns the requests for it.
 async fn check_loads(reply: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Vec<Request> {
     let server = server(reply).await;
     assert!(load_one(&server, options()).await.unwrap() == pattern(LEN));
@@ -49,7 +49,7 @@ async fn check_fails(reply: impl Fn(&Request) -> Reply + Send + Sync + 'static, 
     check_error(load_one(&server, options()).await, kind, "/w.bin", says);
 }
 
-/// The ranges that were asked for, in order of their first byte.
+/// The requested ranges, in order of their first byte.
 fn ranges(requests: &[Request]) -> Vec<(usize, usize)> {
     let mut all: Vec<_> = requests.iter().map(|r| r.range().unwrap()).map(|(a, b)| (a, b.unwrap() + 1)).collect();
     all.sort_unstable();
@@ -59,7 +59,7 @@ fn ranges(requests: &[Request]) -> Vec<(usize, usize)> {
 #[tokio::test]
 async fn a_large_file_comes_in_parts_and_every_byte_is_asked_for_once() {
     let server = server(|request| match request.header("if-range") {
-        // Slow enough that those at a time are seen at a time.
+        // Slow enough that concurrent requests overlap.
         Some(tag) => {
             assert_eq!(tag, "\"a\"");
             Reply::default().pause(100 * MILLISECOND).and(file(request))
@@ -152,7 +152,7 @@ async fn a_server_that_refuses_ranges_is_asked_for_all() {
     assert_eq!(asked.len(), 2);
 }
 
-/// The first part, with these headers instead of an honest server's.
+/// The first part, with these headers instead of the right ones.
 fn first_part(request: &Request, headers: &[&str], body: &[u8]) -> Reply {
     match request.range() {
         Some(_) => Reply::status("206 Partial Content", headers, body),
@@ -185,7 +185,7 @@ async fn parts_that_cannot_be_joined_are_not() {
 async fn what_one_file_shows_is_remembered_for_the_next() {
     let server = server(|request| Reply::file(request, &pattern(LEN), "W/\"a\"", &[])).await;
     let sink = TestSink::new().group(&[3 * LEN]);
-    // One after the other.
+    // The files are fetched one after the other.
     let options = options().with_concurrency(2);
     load(&server.url("/model.json"), &[&["a", "b", "c"]], sink, options).await.unwrap();
     let parts = server.requests().iter().filter(|r| r.range().is_some()).count();
@@ -252,7 +252,7 @@ async fn a_part_that_is_not_the_one_asked_for_is_refused() {
         (0, _) => file(request),
         _ => Reply::status("200 OK", &["ETag: \"a\""], pattern(LEN)),
     };
-    check_fails(whole, Kind::Fetch, "the server did ranges before").await;
+    check_fails(whole, Kind::Fetch, "the server supported ranges before").await;
     let shifted = |request: &Request| match request.range().unwrap() {
         (0, _) => file(request),
         (first, _) => {
@@ -260,7 +260,7 @@ async fn a_part_that_is_not_the_one_asked_for_is_refused() {
             Reply::status("206 Partial Content", &["ETag: \"a\"", &range], &pattern(LEN)[..PART])
         }
     };
-    check_fails(shifted, Kind::Fetch, "asked the server for bytes from").await;
+    check_fails(shifted, Kind::Fetch, "requested bytes from").await;
     let short = |request: &Request| match request.range().unwrap() {
         (0, _) => file(request),
         (first, last) => {

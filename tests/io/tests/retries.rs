@@ -1,4 +1,4 @@
-//! Servers that fail for a while: what is tried again, what is asked for then, and when it is given up.
+//! Servers that fail for a while: which requests are retried, with which headers, and when the load fails.
 
 use io_harness::fault_server::{FaultServer, Reply, Request};
 use io_harness::load::{check_error, load};
@@ -8,17 +8,17 @@ use std::time::{Duration, Instant};
 use tfjs_io::{IoOptions, Retry, Timeouts};
 use tfjs_manifest::{Error, Kind};
 
-/// Bytes of the weight file in every test here.
+/// Bytes of the weight file in these tests.
 const LEN: usize = 1000;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// Short waits, so that tests do not take the time that servers need.
+/// Options with short delays between retries, for fast tests.
 fn quick() -> IoOptions {
     IoOptions::default().with_retry(Retry::default().with_delays(MILLISECOND, 20 * MILLISECOND))
 }
 
-/// A good `model.json`, and for the weight file what `reply` says of its first, second, ... request.
+/// A server with a valid `model.json`; `reply` gives the responses for the weight file.
 async fn server(reply: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> FaultServer {
     FaultServer::start(move |request| if request.target == "/model.json" { Reply::ok("{}") } else { reply(request) })
         .await
@@ -30,7 +30,7 @@ async fn load_from(server: &FaultServer, options: IoOptions) -> Result<Vec<u8>, 
     Ok(sink.bytes(0))
 }
 
-/// The weight file arrives whole, after so many requests for it; gives these.
+/// Checks that the weight file arrives completely after this number of requests for it, and returns these.
 async fn check_loads(
     reply: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     options: IoOptions,
@@ -43,7 +43,7 @@ async fn check_loads(
     asked
 }
 
-/// The weight file is given up after so many requests for it.
+/// Checks that the load fails after this number of requests for the weight file.
 async fn check_fails(
     reply: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     options: IoOptions,
@@ -62,7 +62,7 @@ fn file(request: &Request) -> Reply {
     Reply::file(request, &pattern(LEN), "\"a\"", &[])
 }
 
-/// The file without either.
+/// The file without an entity tag and ranges.
 fn plain() -> Reply {
     Reply::ok(pattern(LEN))
 }
@@ -102,7 +102,7 @@ async fn a_body_that_breaks_off_goes_on_where_it_was() {
 #[tokio::test]
 async fn a_body_that_is_reset_goes_on_where_it_was() {
     let reply = |request: &Request| match request.earlier {
-        // The pause lets what was sent arrive: a reset destroys what was not read yet.
+        // The pause lets the bytes arrive: a reset discards bytes that were not read yet.
         0 => file(request).cut(600).pause(100 * MILLISECOND).reset(),
         _ => file(request),
     };
@@ -244,7 +244,7 @@ async fn the_wait_a_server_asks_for_is_kept() {
 async fn a_wait_that_is_too_long_is_an_error_at_once() {
     let reply = |_: &Request| Reply::status("429 Too Many Requests", &["Retry-After: 3600"], "");
     let start = Instant::now();
-    let says = "it asks to wait 3600s, `Retry::longest_retry_after` is 30s";
+    let says = "the server asks to wait 3600s, but `Retry::longest_retry_after` is 30s";
     let error = check_fails(reply, quick(), 1, Kind::Fetch, says).await;
     assert!(start.elapsed() < Duration::from_secs(10));
     assert_eq!((error.is_transient(), error.retry_after()), (true, Some(Duration::from_secs(3600))));
@@ -259,11 +259,13 @@ async fn what_is_final_is_asked_for_once() {
     for status in ["400 Bad Request", "401 Unauthorized", "403 Forbidden", "404 Not Found", "501 Not Implemented"] {
         once(Reply::status(status, &[], ""), Kind::Fetch, status).await;
     }
-    once(Reply::status("200 OK", &["Content-Type: text/html"], pattern(LEN)), Kind::Fetch, "a page of HTML").await;
+    once(Reply::status("200 OK", &["Content-Type: text/html"], pattern(LEN)), Kind::Fetch, "returned HTML or XML")
+        .await;
     once(Reply::ok(pattern(LEN + 1)), Kind::Mismatch, "found 1001").await;
     once(Reply::ok(pattern(LEN - 1)), Kind::Mismatch, "1 bytes short").await;
-    once(Reply::raw("SSH-2.0-OpenSSH\r\n\r\n").close(), Kind::Fetch, "as HTTP says").await;
-    once(Reply::redirect("http://169.254.169.254/"), Kind::Fetch, "is not connected to").await;
+    once(Reply::raw("SSH-2.0-OpenSSH\r\n\r\n").close(), Kind::Fetch, "response is not valid HTTP").await;
+    once(Reply::redirect("http://169.254.169.254/"), Kind::Fetch, "private or link-local addresses are not allowed")
+        .await;
 }
 
 #[tokio::test]
@@ -275,7 +277,7 @@ async fn a_server_that_never_answers_well_is_given_up() {
     let error = check_fails(|_| Reply::status("503 x", &[], ""), never, 1, Kind::Fetch, "try again later").await;
     assert!(!error.message().contains("tried"), "{error}");
     let error = check_fails(|_| Reply::default().close(), quick(), 5, Kind::Fetch, "(tried 5 times)").await;
-    // The cause is the connection's.
+    // The cause is the error of the connection.
     let cause = format!("{:?}", std::error::Error::source(&error).unwrap());
     assert!(cause.contains("IncompleteMessage"), "{cause}");
 }
@@ -298,7 +300,7 @@ async fn the_deadline_of_the_load_holds_during_a_wait() {
     let retry = Retry::default().with_delays(Duration::from_secs(5), Duration::from_secs(5));
     let options = quick().with_timeouts(timeouts).with_retry(retry);
     let start = Instant::now();
-    let says = "the time for the whole load is over";
+    let says = "the load took longer than `Timeouts::total`";
     let error = check_fails(|_| Reply::status("503 x", &[], ""), options, 1, Kind::Fetch, says).await;
     assert!(start.elapsed() < Duration::from_secs(2));
     assert!(std::error::Error::source(&error).unwrap().to_string().contains("503"), "{error:?}");
@@ -346,7 +348,7 @@ async fn a_file_that_changes_between_tries_is_refused() {
         _ => Reply::file(request, &pattern(LEN), "\"b\"", &[]),
     };
     check_fails(reply, quick(), 2, Kind::Mismatch, CHANGED).await;
-    // Another tag, and the server does not know `If-Range`.
+    // Another entity tag, from a server without `If-Range`.
     let reply = |request: &Request| match request.earlier {
         0 => file(request).cut(600).close(),
         _ => {
@@ -355,18 +357,18 @@ async fn a_file_that_changes_between_tries_is_refused() {
         }
     };
     check_fails(reply, quick(), 2, Kind::Mismatch, CHANGED).await;
-    // The same tag, another length.
+    // The same entity tag, another length.
     let reply = |request: &Request| match request.earlier {
         0 => file(request).cut(600).close(),
         _ => Reply::file(request, &pattern(LEN + 1), "\"a\"", &[]),
     };
     check_fails(reply, quick(), 2, Kind::Mismatch, CHANGED).await;
-    // Shorter now than what is had.
+    // Now shorter than the bytes received so far.
     let reply = |request: &Request| match request.earlier {
         0 => file(request).cut(600).close(),
         _ => Reply::file(request, &pattern(500), "\"a\"", &[]),
     };
-    check_fails(reply, quick(), 2, Kind::Mismatch, "no such part").await;
+    check_fails(reply, quick(), 2, Kind::Mismatch, "does not have this range").await;
 }
 
 #[tokio::test]
@@ -380,7 +382,7 @@ async fn a_file_without_tag_that_changes_between_tries_is_refused() {
         }
     };
     check_fails(changed, quick(), 2, Kind::Mismatch, CHANGED).await;
-    // Shorter now than what is had.
+    // Now shorter than the bytes received so far.
     let shorter = |request: &Request| match request.earlier {
         0 => Reply::raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n258\r\n").then(pattern(600)).close(),
         _ => Reply::chunked(&[&pattern(400)]),
@@ -397,7 +399,7 @@ async fn a_range_that_was_not_asked_for_is_refused() {
             Reply::status("206 Partial Content", &["ETag: \"a\"", &range], &pattern(LEN)[599..])
         }
     };
-    check_fails(reply, quick(), 2, Kind::Fetch, "asked the server for bytes from 600").await;
+    check_fails(reply, quick(), 2, Kind::Fetch, "requested bytes from 600").await;
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -434,6 +436,6 @@ async fn the_json_is_tried_again_and_resumed_as_well() {
     assert_eq!(loaded, json);
     let requests = server.requests();
     assert_eq!(requests[2].header("range"), Some("bytes=600-"));
-    // A part of something compressed would be nothing.
+    // A byte range of a compressed body could not be decoded.
     assert_eq!(requests[2].header("accept-encoding"), Some("identity"));
 }

@@ -1,4 +1,4 @@
-//! Saving: to folders, to memory, over HTTP; what fails, what is left after it, and what a server is sent.
+//! Saving to folders, to memory and over HTTP: errors, the files that remain after them, and the requests to servers.
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -21,7 +21,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// A JSON that names these weight files, one group each, with the bytes they have.
+/// Artifacts with these weight files, one group each.
 fn artifacts(files: &[(&str, Bytes)]) -> SaveArtifacts {
     let group = |(i, (path, bytes)): (usize, &(&str, Bytes))| json!({"paths": [path], "weights": [{"name": format!("w{i}"), "shape": [bytes.len()], "dtype": "uint8"}]});
     let groups: Vec<Value> = files.iter().enumerate().map(group).collect();
@@ -33,7 +33,7 @@ fn one(text: &'static str) -> SaveArtifacts {
     artifacts(&[("w.bin", Bytes::from_static(text.as_bytes()))])
 }
 
-/// Every file and folder below a folder, and what is in it; what vanishes meanwhile is left out.
+/// Every file and folder below a folder, with its contents; files that are removed meanwhile are left out.
 fn tree(folder: &Path) -> Vec<(String, String)> {
     let mut out = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -60,7 +60,7 @@ fn text(text: &'static str) -> Bytes {
     Bytes::from_static(text.as_bytes())
 }
 
-/// A folder with a model, and the files of a save that will not end well.
+/// A folder with a model, over which a failing save is tried.
 struct Before {
     dir: tempfile::TempDir,
     files: FolderFiles,
@@ -77,7 +77,7 @@ impl Before {
         Before { dir, files, was }
     }
 
-    /// First a file that replaces another, then one in a new folder, then this one, then the JSON.
+    /// The files of the save: one that replaces another, one in a new folder, one with this body, and the JSON.
     fn files(last: Body) -> Vec<(String, Body)> {
         vec![
             ("w.bin".to_owned(), text("2").into()),
@@ -121,7 +121,7 @@ async fn a_folder_that_cannot_be_written_leaves_what_was_there() {
     fs::create_dir(&locked).unwrap();
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o555)).unwrap();
     if fs::write(locked.join("x"), "").is_ok() {
-        // Nothing is locked for the superuser.
+        // Permissions do not apply to the superuser.
         return;
     }
     let was = tree(before.dir.path());
@@ -138,11 +138,11 @@ async fn a_save_that_nobody_waits_for_leaves_what_was_there() {
     let saving = before.files.put_all(Before::files(endless));
     assert!(tokio::time::timeout(Duration::from_millis(300), saving).await.is_err());
     before.check();
-    // Dropped at every other moment, threads at work included: all of it, or nothing.
+    // The save is dropped at many moments, also while threads are working: all files are saved, or none.
     for step in 0..40 {
         let saving = before.files.put_all(Before::files(stream_of(vec![Ok(text("h")), Ok(text("alf"))])));
         let dropped = tokio::time::timeout(Duration::from_micros(50 * step), saving).await.is_err();
-        // Threads at work come to an end.
+        // Waits for the threads to finish.
         let deadline = Instant::now() + Duration::from_secs(20);
         let saved = loop {
             let is = tree(before.dir.path());
@@ -247,7 +247,7 @@ async fn memory_takes_all_or_nothing() {
     let own = registry.files(&"mem://m".parse().unwrap(), "", &cx).unwrap();
     let plain = MemoryFiles::new().with("w.bin", text("1"));
     for files in [&*own, &plain] {
-        let broken = stream_of(vec![Ok(text("half")), Err(Error::fetch("broke off"))]);
+        let broken = stream_of(vec![Ok(text("half")), Err(Error::fetch("the connection was lost"))]);
         assert!(files.put_all(Before::files(broken)).await.is_err());
         assert_eq!(files.list("").await.unwrap(), ["w.bin"]);
         let whole = stream_of(vec![Ok(text("ha")), Ok(text("lf"))]);
@@ -278,7 +278,7 @@ async fn one_function_saves_to_every_scheme() {
     check_error(save("gopher://m", one("1"), &cx).await, Kind::Misuse, "gopher://m", "unknown scheme");
 }
 
-/// What TensorFlow.js 4.22 sent: see `goldens/http_save.mjs`.
+/// The parts that TensorFlow.js 4.22 sent: see `goldens/http_save.mjs`.
 async fn golden() -> Vec<Part> {
     let body = Bytes::from_static(include_bytes!("../goldens/http_save.body"));
     let end = body.windows(2).position(|w| w == b"\r\n").unwrap();
@@ -290,7 +290,7 @@ async fn golden() -> Vec<Part> {
 async fn the_form_is_tensorflow_js_s() {
     let golden = golden().await;
     let [model, weights] = &golden[..] else { panic!("two parts") };
-    // The same model, cut and named as another writer would.
+    // The same model, with other files and names of weights.
     let mut json: Value = serde_json::from_slice(&model.bytes).unwrap();
     json["weightsManifest"][0]["paths"] = json!(["a.bin", "sub/b.bin"]);
     let files =
@@ -349,13 +349,13 @@ async fn other_statuses_are_errors_with_the_url() {
     let server = FormServer::start().await;
     for (path, says) in [
         ("/500", "the server answered 500"),
-        ("/413", "it takes no request of"),
-        ("/403", "give credentials in a header"),
-        ("/405", "and by this method"),
+        ("/413", "it does not accept a request of"),
+        ("/403", "set credentials in a header"),
+        ("/405", "accepts models with this method"),
         ("/503", "try again later"),
-        ("/302?/200", "where a model is not sent on"),
-        ("/303?/200", "where a model is not sent on"),
-        ("/307", "but says not where to"),
+        ("/302?/200", "which is not followed when saving"),
+        ("/303?/200", "which is not followed when saving"),
+        ("/307", "without a `Location`"),
         ("/307?/307?/307?/307?/307?/307?/307", "/307"),
     ] {
         let result = save(&server.url(path), one("1"), &IoCx::default()).await;
@@ -385,7 +385,7 @@ async fn the_form_follows_307_and_308_within_the_origin_only() {
     assert_eq!(server.forms().len(), before + 1, "the other origin was asked nothing");
 }
 
-/// The URL of a server that does this with its one connection, and what it came to.
+/// Starts a server that serves one connection with this function; returns its URL and the task with the result.
 async fn server<F: Future + Send>(
     serve: impl FnOnce(TcpStream) -> F + Send + 'static,
 ) -> (String, JoinHandle<F::Output>)
@@ -403,13 +403,13 @@ async fn an_early_refusal_is_heard() {
         stream.read_exact(&mut [0; 100]).await.unwrap();
         let refusal = "HTTP/1.1 413 Payload Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
         stream.write_all(refusal.as_bytes()).await.unwrap();
-        // Reads no more, and is still there.
+        // Stops reading, but keeps the connection open.
         stream
     })
     .await;
     let large = artifacts(&[("w", pattern(32 << 20).into())]);
     let result = save(&url, large, &IoCx::default()).await;
-    check_error(result, Kind::Fetch, "/m", "413 Payload Too Large; it takes no request of 3355");
+    check_error(result, Kind::Fetch, "/m", "413 Payload Too Large; it does not accept a request of 3355");
     drop(serving.await.unwrap());
 }
 
@@ -417,7 +417,7 @@ async fn an_early_refusal_is_heard() {
 async fn a_connection_that_breaks_is_an_error_and_nothing_is_sent_twice() {
     let server = FaultServer::start(|_| Reply::default().close()).await;
     let result = save(&server.url("/m"), one("1"), &IoCx::default()).await;
-    check_error(result, Kind::Fetch, "/m", "broke off before an answer");
+    check_error(result, Kind::Fetch, "/m", "lost before a response");
     assert_eq!(server.requests().len(), 1);
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let result = save(&format!("http://{closed}/m"), one("1"), &IoCx::default()).await;
@@ -430,21 +430,21 @@ async fn a_server_that_takes_nothing_or_says_nothing_is_given_up() {
     let large = artifacts(&[("w", pattern(32 << 20).into())]);
     for (timeouts, says) in [
         (Timeouts::default().with_headers(short), "the server did not answer for 300ms"),
-        (Timeouts::default().with_total(short), "the time for the whole load"),
+        (Timeouts::default().with_total(short), "`Timeouts::total`"),
     ] {
-        // Takes the connection and reads nothing.
+        // Accepts the connection and reads nothing.
         let (url, serving) = server(async |stream: TcpStream| stream).await;
         let cx = IoCx::new(IoOptions::default().with_timeouts(timeouts));
         let saving = tokio::time::timeout(Duration::from_secs(10), save(&url, large.clone(), &cx));
         check_error(saving.await.unwrap(), Kind::Fetch, "/m", says);
         drop(serving.await.unwrap());
     }
-    // Takes all of it, and says nothing.
+    // Reads everything, and sends no response.
     let (url, serving) =
         server(async |mut stream: TcpStream| tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.unwrap()).await;
     let cx = IoCx::new(IoOptions::default().with_timeouts(Timeouts::default().with_headers(short)));
     check_error(save(&url, large, &cx).await, Kind::Fetch, "/m", "the server did not answer for 300ms");
-    // Given up, its connection is closed.
+    // After the failure, the connection is closed.
     drop(cx);
     let taken = tokio::time::timeout(Duration::from_secs(10), serving).await.unwrap().unwrap();
     assert!(taken > 32 << 20);

@@ -1,4 +1,4 @@
-//! The model store: what it finds, what copies and moves leave at both ends, what it never touches.
+//! The model store: listing, the files after copies and moves at both ends, and files that it never changes.
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -16,14 +16,14 @@ use tfjs_io::{
 };
 use tfjs_manifest::{Error, Kind};
 
-/// A JSON of one group, of these files and so many bytes.
+/// A JSON with one group of these files, with this number of bytes.
 fn model(paths: &[&str], bytes: usize) -> String {
     let weights = json!([{"name": "w", "shape": [bytes], "dtype": "uint8"}]);
     let json = json!({"modelTopology": {}, "weightsManifest": [{"paths": paths, "weights": weights}]});
     json.to_string()
 }
 
-/// A folder, a store that knows it and `mem://`, and what was in it.
+/// A folder, a store for it and `mem://`, and the models in memory.
 struct Home {
     dir: tempfile::TempDir,
     memory: MemoryStore,
@@ -85,14 +85,14 @@ impl Home {
     }
 }
 
-/// The model of a folder, as files of this name.
+/// The names of the files of the model that `put` writes to this folder.
 fn two(folder: &str) -> Vec<String> {
     ["a.bin", "model.json", "sub/b.bin"].map(|name| format!("{folder}/{name}")).to_vec()
 }
 
 #[tokio::test]
 async fn the_sizes_are_tensorflow_js_s() {
-    // TensorFlow.js's own words when it saved this model: see `goldens/http_save.mjs`.
+    // The sizes that TensorFlow.js computed when it saved this model: see `goldens/http_save.mjs`.
     let (topology, specs, data) = (600, 101, 32);
     let body = String::from_utf8_lossy(include_bytes!("../goldens/http_save.body"));
     let json = body.split("\r\n").find(|line| line.starts_with('{')).unwrap();
@@ -121,7 +121,7 @@ async fn every_model_below_a_folder_is_listed() {
     assert_eq!(sizes, [None, Some((2, Some(9))), Some((0, Some(0))), Some((1, Some(1)))]);
     assert_eq!(models[0].info.as_ref().unwrap_err().kind(), Kind::Malformed);
     for listed in models.into_iter().filter(|m| m.info.is_ok()) {
-        // What is listed can be named.
+        // The listed URLs can be used.
         assert_eq!(home.store.info(&listed.url.to_string()).await.unwrap(), listed.info.unwrap());
     }
     check_error(home.store.list(&home.url("nowhere")).await, Kind::Fetch, "nowhere", "cannot list the folder");
@@ -185,8 +185,8 @@ async fn weights_in_one_piece_are_one_file() {
     assert_eq!(home.read("m/w.bin"), "12345");
     let home = Home::with("own", whole(model(&["w.bin", "v.bin"], 5)));
     let result = home.store.copy("own://x", &home.url("m")).await;
-    check_error(result, Kind::Unsupported, "memory", "cannot be cut");
-    // A handler without files can be copied from, not to, and not be removed.
+    check_error(result, Kind::Unsupported, "memory", "cannot be split");
+    // A handler without files can be a source of a copy, but not a target, and cannot be removed.
     let result = home.store.copy(&home.put("a"), "own://x").await;
     check_error(result, Kind::Unsupported, "memory", "cannot save");
     check_error(home.store.rename("own://x", &home.url("m")).await, Kind::Unsupported, "memory", "no files");
@@ -264,11 +264,11 @@ async fn a_model_is_not_copied_or_moved_onto_itself() {
         names.push(home.url("alias"));
     }
     for to in names {
-        check_error(home.store.copy(&first, &to).await, Kind::Misuse, "", "the model itself");
-        check_error(home.store.rename(&first, &to).await, Kind::Misuse, "", "the model itself");
+        check_error(home.store.copy(&first, &to).await, Kind::Misuse, "", "are the same model");
+        check_error(home.store.rename(&first, &to).await, Kind::Misuse, "", "are the same model");
     }
     home.store.copy(&first, "mem://m").await.unwrap();
-    check_error(home.store.rename("mem://m", "mem://m/model.json").await, Kind::Misuse, "", "the model itself");
+    check_error(home.store.rename("mem://m", "mem://m/model.json").await, Kind::Misuse, "", "are the same model");
     assert_eq!(home.memory.names(), ["m"]);
     assert_eq!(home.read("a/a.bin"), "12345");
 }
@@ -301,13 +301,13 @@ async fn weights_of_a_neighbour_are_not_written_over() {
     home.write("b/a.bin", "x");
     for to in [home.url("b"), home.url("a/again.json")] {
         let result = home.store.copy(&first, &to).await;
-        check_error(result, Kind::Misuse, "bin", "belongs to another model there");
+        check_error(result, Kind::Misuse, "bin", "belongs to another model in this folder");
     }
-    // Nor is what is no model at all.
+    // A JSON that is not a model is not replaced either.
     home.write("c/model.json", "{\"a\": 1}");
     let result = home.store.copy(&first, &home.url("c")).await;
-    check_error(result, Kind::Malformed, "c/model.json", "no model that could be replaced");
-    // What calls its own JSON a weight file is none whose files could be told.
+    check_error(result, Kind::Malformed, "c/model.json", "is not a model, so it is not replaced");
+    // The manifest names its own JSON as a weight file.
     home.write("e/model.json", model(&["model.json"], 1));
     let result = home.store.copy(&first, &home.url("e")).await;
     check_error(result, Kind::Mismatch, "e/model.json", "expected 1 bytes in its files");
@@ -351,7 +351,7 @@ async fn a_model_that_lacks_its_files_can_be_removed() {
     let home = Home::new();
     let first = home.put("a");
     fs::remove_file(home.path("a/a.bin")).unwrap();
-    // The other one may be anybody's.
+    // The remaining file of the group may belong to another model.
     check_error(home.store.remove(&first).await, Kind::Mismatch, "a.bin", "but this one is missing");
     fs::remove_file(home.path("a/sub/b.bin")).unwrap();
     home.store.remove(&first).await.unwrap();
@@ -373,7 +373,7 @@ async fn a_manifest_cannot_have_other_files_removed() {
         assert_eq!(home.read("secret"), "x");
         assert!(home.path("m/model.json").exists());
     }
-    // The JSON of a neighbour is no weight file, however long it is.
+    // The JSON of another model is not removed as a weight file, even if its length fits.
     let len = home.read("m/neighbour.json").len();
     home.write("m/model.json", model(&["neighbour.json"], len));
     home.store.remove(&home.url("m")).await.unwrap();
@@ -391,12 +391,12 @@ async fn links_out_of_the_folder_are_not_followed() {
     check_error(store.copy(&first, &home.url("b")).await, Kind::Malformed, "sub/b.bin", "a link out");
     check_error(store.rename(&first, &home.url("b")).await, Kind::Malformed, "a/sub", "a link out");
     assert!(!home.path("b").exists());
-    // And nothing is removed through one.
+    // Nothing is removed through a link either.
     check_error(store.remove(&first).await, Kind::Malformed, "a/sub", "a link out");
     assert!(home.path("out/b.bin").exists() && home.path("a/model.json").exists());
 }
 
-/// Files of the user's own, over memory, which do what a test says when they are written.
+/// A backend of the caller, in memory, whose writes behave as a test chooses.
 #[derive(Clone, Debug)]
 struct Own {
     files: MemoryFiles,
@@ -457,10 +457,10 @@ async fn two_names_of_one_place_lose_nothing() {
     let home = Home::with("own", own.scheme());
     home.store.copy(&home.put("a"), "own://x").await.unwrap();
     let names = own.files.names();
-    // Every URL of this scheme is the same place, which nobody can know.
+    // All URLs of this scheme lead to the same files, which the URLs do not show.
     let error = home.store.rename("own://x", "own://y").await.unwrap_err();
     assert_eq!(error.kind(), Kind::Misuse, "{error:?}");
-    assert!(std::error::Error::source(&error).unwrap().to_string().contains("both names mean the same model"));
+    assert!(std::error::Error::source(&error).unwrap().to_string().contains("are the same model"));
     assert_eq!(own.files.names(), names);
     home.store.copy("own://x", &home.url("b")).await.unwrap();
     assert_eq!(home.names(), [two("a"), two("b")].concat());
@@ -477,7 +477,7 @@ async fn a_scheme_of_ones_own_is_as_good() {
     assert_eq!(home.names(), two("b"));
 }
 
-/// Models in a bucket, a folder each.
+/// A bucket with a folder for each model.
 struct Bucket(Arc<object_store::memory::InMemory>);
 
 impl Bucket {
@@ -514,7 +514,7 @@ async fn buckets_are_kept_like_folders() {
     assert_eq!(home.names(), [two("a"), two("b")].concat());
     home.write("b/sub/b.bin", "678");
     let result = home.store.copy(&home.url("b"), "bucket://y/z").await;
-    // A bucket takes several files at a time: the one that ends last is named.
+    // Several files are uploaded at a time; the error may name either.
     check_error(result, Kind::Mismatch, ".bin", "expected 9 bytes");
     home.store.rename("bucket://y/z", &home.url("c")).await.unwrap();
     assert_eq!((list().await, home.read("c/sub/b.bin")), (vec![], "6789".to_owned()));
@@ -534,13 +534,18 @@ async fn what_is_in_an_archive_is_copied_out_of_it_and_stays() {
     let says = "cannot be written or removed one by one";
     check_error(home.store.rename(&archive, &home.url("b")).await, Kind::Unsupported, "m.zip", says);
     check_error(home.store.remove(&archive).await, Kind::Unsupported, "m.zip", says);
-    check_error(home.store.copy(&home.url("a"), &home.url("n.tar")).await, Kind::Unsupported, "n.tar", "only `.zip`");
+    check_error(
+        home.store.copy(&home.url("a"), &home.url("n.tar")).await,
+        Kind::Unsupported,
+        "n.tar",
+        "ends in `.zip`",
+    );
 
     home.store.copy(&home.url("a"), &home.url("n.zip")).await.unwrap();
     home.store.copy(&home.url("n.zip"), &home.url("c")).await.unwrap();
     assert_eq!(home.read("c/model.json"), home.read("a/model.json"));
     assert_eq!((home.read("c/a.bin"), home.read("c/sub/b.bin")), ("12345".to_owned(), "6789".to_owned()));
-    // One that cannot be read whole leaves what was there.
+    // If a file cannot be read completely, the old archive is kept.
     home.write("a/sub/b.bin", "678");
     check_error(home.store.copy(&home.url("a"), &home.url("n.zip")).await, Kind::Mismatch, "b.bin", "found 8");
     assert_eq!(home.store.info(&home.url("n.zip")).await.unwrap().weight_bytes, Some(9));
@@ -557,7 +562,7 @@ async fn a_web_server_is_sent_the_model_as_a_form() {
     assert_eq!(files[1], ("model.weights.bin", &b"123456789"[..]));
     assert_eq!(files[0].0, "model.json");
     let result = home.store.copy(&home.url("a"), &server.url("/403")).await;
-    check_error(result, Kind::Fetch, "/403", "give credentials");
+    check_error(result, Kind::Fetch, "/403", "set credentials");
     check_nothing_else(&home, "a");
 }
 
@@ -567,15 +572,15 @@ async fn sums_are_checked_as_the_bytes_pass() {
     let first = home.put("a");
     let options = IoOptions::default().with_sha256("a.bin", "0".repeat(64));
     let result = home.store.clone().with_io(options).copy(&first, &home.url("b")).await;
-    check_error(result, Kind::Mismatch, "a.bin", "this is another file");
+    check_error(result, Kind::Mismatch, "a.bin", "the file is not the expected one");
     check_nothing_else(&home, "a");
 }
 
-/// Takes files one at a time, and forgets their bytes: a place for models larger than memory.
+/// A backend that stores files one at a time and discards their bytes, for models larger than memory.
 #[derive(Debug, Default)]
 struct Counting {
     seen: Mutex<Vec<(String, u64)>>,
-    /// What was opened at the source.
+    /// The files that were opened at the source.
     opened: Arc<Mutex<Vec<String>>>,
 }
 
@@ -599,7 +604,7 @@ impl Files for Counting {
                 other => panic!("expected bytes or a stream, found {other:?}"),
             }
             if path != "model.json" {
-                // What comes later has not been opened yet.
+                // Later files have not been opened yet.
                 assert_eq!(self.opened.lock().unwrap().last().map(String::as_str), Some(path));
             }
             self.seen.lock().unwrap().push((path.to_owned(), len));

@@ -1,5 +1,5 @@
-//! Processes that are killed while they copy a model of many files over another one: what loads is the old model or
-//! the new one, whole, and the next copy leaves nothing behind.
+//! Processes that are killed while they copy a model of many files over another one: if a model loads, it is the
+//! complete old or new one, and the next copy leaves no temporary files.
 
 #![cfg(unix)]
 
@@ -11,12 +11,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tfjs_io::ModelStore;
 
-/// Files of each model.
+/// Weight files of each model.
 const FILES: usize = 60;
-/// Processes that are killed.
+/// The number of killed processes.
 const KILLED: u32 = 8;
 
-/// A model whose files have all this byte. Old and new differ in nothing else.
+/// Writes a model whose files contain only this byte; the old and the new model differ only in it.
 fn write_model(folder: &Path, byte: u8) {
     fs::create_dir_all(folder).unwrap();
     let path = |i: usize| format!("w{i}.bin");
@@ -33,7 +33,7 @@ fn copy(from: &Path, to: &Path) {
     runtime.block_on(ModelStore::default().copy(&from, &to)).unwrap();
 }
 
-/// What the other processes do.
+/// The code of the other processes.
 #[test]
 fn another_process() {
     let (Some(from), Some(to)) = (std::env::var_os("TFJS_TEST_FROM"), std::env::var_os("TFJS_TEST_TO")) else { return };
@@ -46,7 +46,7 @@ fn spawn(from: &Path, to: &Path) -> Child {
     command.env("TFJS_TEST_FROM", from).env("TFJS_TEST_TO", to).spawn().unwrap()
 }
 
-/// The byte of the model that is there whole, if its JSON is there. Panics over a mixture.
+/// The byte of the model in the folder; `None` without a JSON. Panics if the files are mixed.
 fn loads(folder: &Path) -> Option<u8> {
     let text = fs::read(folder.join("model.json")).ok()?;
     let json: Value = serde_json::from_slice(&text).unwrap();
@@ -72,7 +72,7 @@ fn a_copy_that_is_killed_leaves_the_old_model_the_new_one_or_none() {
         copy(&old, &target);
         assert_eq!(loads(&target), Some(1));
         let mut child = spawn(&new, &target);
-        // The last part of it is where files are replaced.
+        // Files are replaced in the last part of a copy.
         std::thread::sleep(whole.mul_f64(0.4 + 0.6 * f64::from(i) / f64::from(KILLED)));
         child.kill().unwrap();
         child.wait().unwrap();

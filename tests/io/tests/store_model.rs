@@ -1,6 +1,6 @@
-//! The store against a model of it: random folders with models, other files and links in them, random operations, and
-//! failures at every call of the place they work on. Whatever happens, no byte outside the models' own files changes,
-//! and what loads is a model that was written whole.
+//! Random tests of the store: random folders with models, other files and links, random operations, and
+//! failures at every call of the backend. No byte outside the models' own files may change, and a model that loads
+//! must be complete.
 
 use futures_util::StreamExt;
 use io_harness::tree::{self, Tree};
@@ -16,14 +16,14 @@ use tfjs_io::{
 };
 use tfjs_manifest::Error;
 
-/// Cases of each test; more with `TFJS_STORE_CASES`.
+/// Number of cases of each test; `TFJS_STORE_CASES` sets another.
 const CASES: u64 = 60;
 
 fn cases() -> u64 {
     std::env::var("TFJS_STORE_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(CASES)
 }
 
-/// A small generator of numbers that look random (Steele, Lea, Flood: SplitMix64).
+/// A small pseudorandom generator (Steele, Lea, Flood: SplitMix64).
 struct Random(u64);
 
 impl Random {
@@ -44,13 +44,13 @@ impl Random {
     }
 }
 
-/// Names that models and other files compete for.
+/// Names that both models and other files use.
 const NAMES: &[&str] =
     &["a.bin", "A.bin", "b.bin", "sub/a.bin", "sub/deep/c.bin", "Makefile", ".git/config", "n.json", "out/a.bin"];
 const JSONS: &[&str] = &["model.json", "n.json", "sub/model.json"];
 
-/// A model's files: its JSON's name, and all of them with their bytes. `tag` is in all bytes, so that two models are
-/// never alike.
+/// A model: the name of its JSON, and the bytes of all files. All files contain `tag`, so that two models always
+/// differ.
 #[derive(Clone, Debug)]
 struct Model {
     json: String,
@@ -134,7 +134,7 @@ impl World {
         self.dir.path().join("m")
     }
 
-    /// Unless something is in the way.
+    /// Writes a file, unless the path cannot be created.
     fn write(&self, name: &str, bytes: &[u8]) {
         let path = self.root().join(name);
         let Some(folder) = path.parent() else { return };
@@ -152,7 +152,7 @@ impl World {
     }
 }
 
-/// Checks what an operation on `m/<json>` did. `new` is the model that it would have written.
+/// Checks the result of an operation on `m/<json>`. `new` is the model that it would write.
 fn check(what: &str, json: &str, before: &Tree, after: &Tree, new: Option<&Model>) {
     let key = |name: &str| format!("m/{name}");
     let after: Tree =
@@ -166,32 +166,32 @@ fn check(what: &str, json: &str, before: &Tree, after: &Tree, new: Option<&Model
         let own = old.contains(name) && old_json.is_some();
         let hidden = name.split('/').any(|part| part.starts_with('.'));
         if after.get(name) != Some(bytes) {
-            assert!(own && !hidden, "{what}: `{name}` is no file of the model's own, and changed");
+            assert!(own && !hidden, "{what}: `{name}` does not belong to the model, but changed");
         }
     }
     for (name, bytes) in &after {
         let created = new.is_some_and(|new| new.files.iter().any(|(n, b)| key(n) == *name && b == bytes));
         assert!(
             before.get(name) == Some(bytes) || created,
-            "{what}: `{name}` was made, and is none of the new model's"
+            "{what}: `{name}` was created, but does not belong to the new model"
         );
         assert!(
             before.get(name) == Some(bytes) || !name.split('/').any(|part| part.starts_with('.')),
             "{what}: {name}"
         );
     }
-    // Other models are as they were; those in folders further out cannot be seen from here.
+    // Other models are unchanged, except those in folders above, which are not searched.
     for other in JSONS.iter().filter(|other| **other != json && (folder.is_empty() || other.starts_with(&folder))) {
         let Some(text) = before.get(&key(other)) else { continue };
         let folder = other.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
         for path in Model::named(text).unwrap_or_default() {
             let name = key(&format!("{folder}{path}"));
-            // The caller named the JSON, whoever else does.
+            // The caller named this JSON, so it may change even if another model names it.
             let spared = name == key(json) || !before.contains_key(&name);
             assert!(spared || before.get(&name) == after.get(&name), "{what}: {other} lost `{name}`");
         }
     }
-    // What loads is old or new: the JSON, and all that it names.
+    // The JSON and all files that it names are those of the old or of the new model.
     let Some(text) = after.get(&key(json)) else { return };
     match new.filter(|new| new.files.get(json) == Some(text)) {
         Some(new) => {
@@ -208,15 +208,15 @@ fn check(what: &str, json: &str, before: &Tree, after: &Tree, new: Option<&Model
     }
 }
 
-/// The files of a folder, which fail when a test says so.
+/// The files of a folder, with failures chosen by a test.
 #[derive(Clone, Debug)]
 struct Faulty {
     inner: Arc<dyn Files>,
-    /// Whether the folder's own way of replacing files is used, or the one of a place that has none.
+    /// Whether to replace files one by one, as the default of `Files::replace` does, instead of atomically.
     plain: bool,
-    /// Calls until one fails; negative when it has.
+    /// Calls before the failing one; negative after it.
     left: Arc<AtomicI64>,
-    /// Whether those after it fail as well, as if the process had died.
+    /// Whether all later calls fail as well, as if the process had died.
     for_ever: bool,
 }
 
@@ -224,12 +224,12 @@ impl Faulty {
     fn call(&self) -> Result<()> {
         let left = self.left.fetch_sub(1, Ordering::Relaxed);
         match left == 0 || (left < 0 && self.for_ever) {
-            true => Err(Error::fetch("a fault of the test")),
+            true => Err(Error::fetch("a fault injected by the test")),
             false => Ok(()),
         }
     }
 
-    /// A body that fails half-way, if its turn comes.
+    /// Wraps a body, whose chunks count as calls and may fail.
     fn body(&self, path: &str, body: Body) -> Body {
         let (this, path) = (self.clone(), path.to_owned());
         let chunks = Opened::new(path, body).into_stream();
@@ -294,7 +294,7 @@ impl Files for Faulty {
     }
 }
 
-/// A store whose scheme `faulty` is the folder `m`, and `mem` a place with a model to copy.
+/// A store in which `faulty` URLs lead to the folder `m`, and `mem` URLs to a model to copy.
 fn store(root: &Path, model: &Model, plain: bool, left: i64, for_ever: bool) -> (ModelStore, Arc<AtomicI64>) {
     let left = Arc::new(AtomicI64::new(left));
     let faulty = Faulty { inner: Arc::new(FolderFiles::new(root)), plain, left: left.clone(), for_ever };
@@ -315,7 +315,7 @@ fn store(root: &Path, model: &Model, plain: bool, left: i64, for_ever: bool) -> 
     (ModelStore::new(Registry::empty().with("faulty", scheme).with("mem", memory)), left)
 }
 
-/// One operation on a random folder.
+/// Runs an operation; returns its name and result.
 async fn run(store: &ModelStore, operation: usize, json: &str) -> (&'static str, Result<()>) {
     let url = format!("faulty://{json}");
     match operation {
@@ -325,7 +325,7 @@ async fn run(store: &ModelStore, operation: usize, json: &str) -> (&'static str,
     }
 }
 
-/// The outcomes of random operations, without faults or with all of them in turn.
+/// Runs random operations, without faults or with a fault at each call in turn, and checks the results.
 async fn check_cases(plain: bool, for_ever: Option<bool>, seed: u64) {
     let (mut done, mut refused) = (0, 0);
     for case in 0..cases() {
@@ -351,7 +351,7 @@ async fn check_cases(plain: bool, for_ever: Option<bool>, seed: u64) {
             }
         }
     }
-    // Otherwise the cases show nothing.
+    // Both outcomes must be frequent, or the cases would not test much.
     assert!(done * 10 > cases() && refused * 10 > cases(), "{done} done, {refused} refused");
 }
 

@@ -1,5 +1,5 @@
-//! Whose files they are: what a copy, a save, a move and a removal do with files that a manifest names and that are,
-//! or may be, somebody else's. They stay as they are, to the byte.
+//! Ownership of files: copies, saves, moves and removals do not change files that a manifest names but that belong, or
+//! may belong, to others.
 
 use bytes::Bytes;
 use io_harness::fault_server::{FaultServer, Reply};
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use tfjs_io::{IoCx, MemoryFiles, MemoryStore, ModelInfo, ModelStore, Registry, Result, SaveArtifacts, save};
 use tfjs_manifest::Kind;
 
-/// A JSON with these groups: paths, and weights of so many bytes, or strings.
+/// A JSON with these groups: paths, and the bytes of the weights, or `None` for strings.
 fn manifest(groups: &[(&[&str], Option<usize>)]) -> String {
     let group = |(i, (paths, bytes)): (usize, &(&[&str], Option<usize>))| {
         let (shape, dtype) = bytes.map_or((1, "string"), |bytes| (bytes, "uint8"));
@@ -25,7 +25,7 @@ fn model(paths: &[&str], bytes: usize) -> String {
     manifest(&[(paths, Some(bytes))])
 }
 
-/// A folder with `m`, in which something happens, and `from`, where models are copied from.
+/// A folder with the tested folder `m`, and models in memory to copy.
 struct Home {
     dir: tempfile::TempDir,
     memory: MemoryStore,
@@ -59,14 +59,14 @@ impl Home {
         tree::of(&self.path("m"))
     }
 
-    /// Puts a model to be copied into memory: one group of these files, each with the text `new`.
+    /// Puts a model into memory, with one group of these files, each with the text `new`; returns its URL.
     fn new_model(&self, paths: &[&str]) -> &'static str {
         let files: MemoryFiles = paths.iter().map(|path| (*path, "new")).collect();
         self.memory.insert("new", files.with("model.json", model(paths, 3 * paths.len())));
         "mem://new"
     }
 
-    /// Removes the model at `m/model.json`, and moves it: both are refused, and nothing has changed.
+    /// Removes and moves the model at `m/model.json`: both are refused, and no file changes.
     async fn check_stays(&self, kind: Kind, place: &str, says: &str) {
         self.check_stays_at("m/model.json", kind, place, says).await;
     }
@@ -80,7 +80,7 @@ impl Home {
         assert!(!self.path("moved").exists(), "what cannot be removed is not copied");
     }
 
-    /// Copies a model of these files to `m/model.json`, and saves one there: both are refused, and nothing has changed.
+    /// Copies a model of these files to `m/model.json`, and saves one there: both are refused, and no file changes.
     async fn check_refused(&self, paths: &[&str], kind: Kind, place: &str, says: &str) {
         let before = self.tree();
         check_error(self.copy(paths).await, kind, place, says);
@@ -96,23 +96,23 @@ impl Home {
     }
 }
 
-// What is created and replaced.
+// Creating and replacing files.
 
 #[tokio::test]
 async fn a_copy_does_not_replace_files_that_are_no_model_s() {
     let home = Home::new();
     home.write("m/Makefile", "all:");
     home.write("m/sub/conftest.py", "mine");
-    home.check_refused(&["w.bin", "Makefile"], Kind::Misuse, "m/Makefile", "none of the model's").await;
-    home.check_refused(&["sub/conftest.py"], Kind::Misuse, "conftest.py", "none of the model's").await;
-    // Nor if another model is there.
+    home.check_refused(&["w.bin", "Makefile"], Kind::Misuse, "m/Makefile", "does not belong to the model").await;
+    home.check_refused(&["sub/conftest.py"], Kind::Misuse, "conftest.py", "does not belong to the model").await;
+    // Also refused if there is another model.
     home.write("m/model.json", model(&["w.bin"], 3));
     home.write("m/w.bin", "old");
-    home.check_refused(&["w.bin", "Makefile"], Kind::Misuse, "m/Makefile", "none of the model's").await;
-    // Nor those of the model that was there, if they are others now.
+    home.check_refused(&["w.bin", "Makefile"], Kind::Misuse, "m/Makefile", "does not belong to the model").await;
+    // Files of the old model are not replaced if their lengths differ from its manifest.
     home.write("m/model.json", model(&["w.bin", "Makefile"], 3));
     home.check_refused(&["Makefile"], Kind::Mismatch, "", "expected 3 bytes in its files, found 7").await;
-    // What is empty shows nothing.
+    // The length of an empty file does not identify it.
     home.write("m/model.json", manifest(&[(&["w.bin"], Some(3)), (&["__init__.py"], Some(0))]));
     home.write("m/__init__.py", "");
     home.check_refused(&["__init__.py"], Kind::Mismatch, "__init__.py", "an empty file").await;
@@ -155,14 +155,14 @@ async fn names_that_begin_with_a_dot_are_written_nowhere() {
     }
     assert_eq!((home.memory.names(), home.tree().len()), (vec!["new".to_owned()], 0));
     assert_eq!(fs::read_dir(home.dir.path()).unwrap().count(), 1);
-    // A folder that the caller names is theirs.
+    // A hidden folder is allowed if the caller names it.
     home.store.copy(home.new_model(&["w.bin"]), &home.url(".models/digits")).await.unwrap();
 }
 
 #[tokio::test]
 async fn names_that_differ_in_case_alone_are_one() {
     let home = Home::new();
-    home.check_refused(&["MODEL.json"], Kind::Misuse, "MODEL.json", "as the model's JSON would be called").await;
+    home.check_refused(&["MODEL.json"], Kind::Misuse, "MODEL.json", "has the same name as the model's JSON").await;
     home.write("m/b.json", model(&["W.bin"], 3));
     home.check_refused(&["w.BIN"], Kind::Misuse, "w.BIN", "belongs to another model").await;
     home.write("m/model.json", model(&["w.bin"], 3));
@@ -180,12 +180,12 @@ async fn what_has_a_new_file_s_name_is_in_the_way_whatever_it_is() {
     for target in ["../theirs", "nowhere", "/dev/null"] {
         let link = home.path("m/w.bin");
         symlink(target, &link).unwrap();
-        home.check_refused(&["w.bin"], Kind::Misuse, "w.bin", "none of the model's").await;
+        home.check_refused(&["w.bin"], Kind::Misuse, "w.bin", "does not belong to the model").await;
         fs::remove_file(&link).unwrap();
     }
     let pipe = home.path("m/model.json");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    home.check_refused(&["w.bin"], Kind::Misuse, "model.json", "none of the model's").await;
+    home.check_refused(&["w.bin"], Kind::Misuse, "model.json", "does not belong to the model").await;
     fs::remove_file(pipe).unwrap();
     home.write("m/sub", "a file");
     assert!(home.copy(&["sub/w.bin"]).await.is_err());
@@ -204,7 +204,7 @@ async fn links_and_hard_links_of_a_former_model_are_not_written_through() {
     assert_eq!(fs::read_to_string(home.path("m/w.bin")).unwrap(), "new");
     assert_eq!(fs::read_to_string(home.path("m/elsewhere/w.bin")).unwrap(), "old");
     assert_eq!(fs::read_to_string(home.path("m/elsewhere/model.json")).unwrap(), model(&["w.bin"], 3));
-    // A weight file that is a link is not known by the length of what it leads to.
+    // The length of a link's target does not identify a weight file.
     fs::remove_file(home.path("m/w.bin")).unwrap();
     std::os::unix::fs::symlink("elsewhere/w.bin", home.path("m/w.bin")).unwrap();
     home.check_refused(&["w.bin"], Kind::Mismatch, "w.bin", "found a link").await;
@@ -217,7 +217,7 @@ async fn an_archive_is_replaced_by_a_model_only_if_one_is_in_it() {
     home.write("m/thesis.zip", "PK, or so it says");
     let before = home.tree();
     let copied = home.store.copy(home.new_model(&["w.bin"]), &home.url("m/thesis.zip")).await;
-    assert!(copied.unwrap_err().message().contains("no model that could be replaced"));
+    assert!(copied.unwrap_err().message().contains("is not a model, so it is not replaced"));
     assert_eq!(home.tree(), before);
     for _ in 0..2 {
         home.store.copy(home.new_model(&["w.bin"]), &home.url("m/model.zip")).await.unwrap();
@@ -238,7 +238,7 @@ async fn a_model_is_saved_again_and_again_and_what_it_no_longer_has_goes() {
     }
 }
 
-/// As a process leaves it that is killed in the middle: before the first new file is in its place, and after it.
+/// The folder is left as by a process that was killed before, or after, it put the first new file into place.
 #[tokio::test]
 async fn what_a_killed_copy_left_does_not_keep_the_next_one() {
     let [old, new] = [model(&["a.bin", "b.bin"], 6), model(&["b.bin", "c.bin"], 6)];
@@ -251,13 +251,13 @@ async fn what_a_killed_copy_left_does_not_keep_the_next_one() {
         for (name, content) in left.iter().chain(&[("lock", "")]) {
             home.write(&format!("m/.tfjs-1-0/{name}"), content);
         }
-        // First that is put in order, then the copy replaces what is there.
+        // The copy first completes or undoes the interrupted one, then replaces the model.
         home.copy(&["b.bin", "d.bin"]).await.unwrap();
         assert_eq!(home.tree().into_keys().collect::<Vec<_>>(), ["b.bin", "d.bin", "model.json", "notes.txt"]);
     }
 }
 
-// What is removed.
+// Removing files.
 
 #[tokio::test]
 async fn files_of_other_lengths_than_the_manifest_says_are_not_removed() {
@@ -266,18 +266,18 @@ async fn files_of_other_lengths_than_the_manifest_says_are_not_removed() {
     home.write("m/w.bin", "123");
     home.write("m/model.json", model(&["thesis.docx"], 28));
     home.check_stays(Kind::Mismatch, "thesis.docx", "expected 28 bytes in its files, found 1000").await;
-    // Each group by itself, and before anything goes.
+    // Each group is checked, before anything is removed.
     home.write("m/model.json", manifest(&[(&["w.bin"], Some(3)), (&["thesis.docx"], Some(28))]));
     home.check_stays(Kind::Mismatch, "thesis.docx", "weight group 1").await;
-    // A file that is there is not known by one that is not.
+    // A missing file of a group leaves the others unidentified.
     home.write("m/model.json", model(&["thesis.docx", "missing.bin"], 2000));
     home.check_stays(Kind::Mismatch, "missing.bin", "this one is missing").await;
     home.write("m/model.json", manifest(&[(&["w.bin"], Some(3)), (&["thesis.docx"], None)]));
-    home.check_stays(Kind::Mismatch, "model.json", "string weights have no length").await;
+    home.check_stays(Kind::Mismatch, "model.json", "it has string weights").await;
     home.write("m/model.json", manifest(&[(&["__init__.py"], Some(0))]));
     home.write("m/__init__.py", "");
     home.check_stays(Kind::Mismatch, "__init__.py", "an empty file").await;
-    // Quantized weights are as long as their bytes.
+    // The length of quantized weights is that of the stored bytes.
     let weight = json!({"name": "w", "shape": [3], "dtype": "float32",
         "quantization": {"dtype": "uint8", "scale": 1.0, "min": 0.0}});
     let groups = json!([{"paths": ["w.bin"], "weights": [weight]}]);
@@ -305,7 +305,7 @@ async fn a_neighbour_that_cannot_be_understood_owns_everything() {
     let home = Home::new();
     home.write("m/model.json", model(&["w.bin"], 3));
     home.write("m/w.bin", "123");
-    let says = "may be another model's JSON, and cannot be understood";
+    let says = "may be another model's JSON and cannot be read";
     for content in
         ["{\"weightsManifest\": [", "[1, 2", "", "{\"weightsManifest\": [{\"paths\": [\"../x\"], \"weights\": []}]}"]
     {
@@ -316,7 +316,7 @@ async fn a_neighbour_that_cannot_be_understood_owns_everything() {
             fs::remove_file(home.path(&format!("m/{name}"))).unwrap();
         }
     }
-    // A link counts, wherever it leads.
+    // A link with the name of a JSON counts as a model, regardless of its target.
     home.write("other.json", model(&["w.bin"], 3));
     for target in ["../other.json", "model.json", "nowhere", "/dev/null"] {
         std::os::unix::fs::symlink(target, home.path("m/b.json")).unwrap();
@@ -327,7 +327,7 @@ async fn a_neighbour_that_cannot_be_understood_owns_everything() {
     assert!(std::process::Command::new("mkfifo").arg(home.path("m/b.json")).status().unwrap().success());
     home.check_stays(Kind::Malformed, "m/b.json", says).await;
     fs::remove_file(home.path("m/b.json")).unwrap();
-    // JSON of other things is understood.
+    // JSON files that are not models do not matter.
     home.write("m/package.json", "{\"name\": \"no model\"}");
     home.write("m/labels.json", "[\"cat\", \"dog\"]");
     home.write("m/folder.json/x", "");
@@ -342,7 +342,7 @@ async fn a_neighbour_over_a_limit_owns_everything() {
     home.write("m/model.json", model(&["w.bin"], 3));
     home.write("m/w.bin", "123");
     home.write("m/b.json", "[".repeat(200) + &"]".repeat(200));
-    home.check_stays(Kind::Limit, "m/b.json", "cannot be understood").await;
+    home.check_stays(Kind::Limit, "m/b.json", "cannot be read").await;
 }
 
 #[cfg(unix)]
@@ -394,7 +394,7 @@ async fn a_folder_that_cannot_be_listed_keeps_everything() {
     }
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
     assert!(home.path("m/w.bin").exists() && home.path("m/model.json").exists());
-    // A file in the folder's place is no empty folder.
+    // A file instead of the folder is not treated as an empty folder.
     home.write("m/sub", "a file");
     home.write("m/model.json", model(&["sub/w.bin"], 3));
     home.check_stays(Kind::Fetch, "m/sub", "cannot be listed").await;
@@ -405,10 +405,10 @@ async fn a_move_compares_lengths_before_it_copies() {
     let home = Home::new();
     home.write("m/model.json", manifest(&[(&["s.bin"], None)]));
     home.write("m/s.bin", b"\x02\0\0\0ab");
-    home.check_stays(Kind::Mismatch, "model.json", "string weights have no length").await;
-    // To other schemes as well.
+    home.check_stays(Kind::Mismatch, "model.json", "it has string weights").await;
+    // Moves to other schemes are refused as well.
     let moved = home.store.rename(&home.url("m"), "mem://m").await;
-    check_error(moved, Kind::Mismatch, "model.json", "string weights have no length");
+    check_error(moved, Kind::Mismatch, "model.json", "it has string weights");
     assert_eq!(home.memory.names(), [""; 0]);
     home.store.copy(&home.url("m"), "mem://m").await.unwrap();
     check_error(home.store.rename("mem://m", "mem://n").await, Kind::Mismatch, "mem://m/model.json", "string weights");

@@ -1,4 +1,4 @@
-//! HTTPS: whom it trusts, what it says when it does not, and both versions of HTTP over it.
+//! HTTPS: trusted certificates, errors for others, and HTTP/1.1 and HTTP/2.
 
 use io_harness::fault_server::{FaultServer, Reply};
 use io_harness::load::{check_error, load};
@@ -43,13 +43,13 @@ async fn parts_of_a_large_file_share_one_connection_of_http_2() {
     assert_eq!(server.connections(), 1);
 }
 
-/// A certificate that is not good is final: one connection, no request.
+/// An invalid certificate is a permanent error: one connection, no request.
 async fn check_refused(certificate: Certificate, trusted: bool, says: &str) {
     let server = TlsServer::start(certificate, BOTH, Vec::new()).await;
     let options = IoOptions::default();
     let options = if trusted { options.with_root_certificate(server.root()) } else { options };
     let result = load_from(&server, options).await;
-    let error = check_error(result, Kind::Fetch, "/model.json", "TLS failed; check its certificate");
+    let error = check_error(result, Kind::Fetch, "/model.json", "TLS failed; check the server's certificate");
     let chain = std::iter::successors(std::error::Error::source(&error), |e| e.source());
     let chain: Vec<String> = chain.map(|e| e.to_string()).collect();
     assert!(chain.join("; ").contains(says), "{chain:?}");
@@ -59,7 +59,7 @@ async fn check_refused(certificate: Certificate, trusted: bool, says: &str) {
 #[tokio::test]
 async fn a_wrong_certificate_is_an_error_and_not_tried_again() {
     check_refused(Certificate::Good, false, "UnknownIssuer").await;
-    check_refused(Certificate::OfAnother, true, "not valid for name").await;
+    check_refused(Certificate::WrongName, true, "not valid for name").await;
     check_refused(Certificate::Expired, true, "expired").await;
 }
 

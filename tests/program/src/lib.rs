@@ -14,7 +14,7 @@ use tfjs_topology::producer::Producer;
 use tfjs_topology::read::CustomDefs;
 use tfjs_weights::{HostData, HostTensor, decode_group};
 
-/// A case: a model as its producer wrote it, inputs, and what the producer predicted.
+/// A case: a model as its producer wrote it, inputs, and the producer's predictions.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// `producer/name`.
@@ -28,7 +28,7 @@ pub struct Case {
 /// Every case, sorted by id.
 ///
 /// # Panics
-/// If a folder is no case: the generators are broken then.
+/// If a folder is not a case; the generators are broken then.
 pub fn all_cases() -> Vec<Case> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../conformance/cases");
     let folders = |parent: &Path| -> Vec<PathBuf> {
@@ -46,7 +46,7 @@ pub fn all_cases() -> Vec<Case> {
     cases
 }
 
-/// A case's model, lowered, with its weights.
+/// The lowered model of a case, with its weights.
 #[derive(Debug)]
 pub struct Loaded {
     /// The model.
@@ -59,7 +59,7 @@ impl Case {
     /// Lowers the model and reads its weights.
     ///
     /// # Errors
-    /// What the road refuses.
+    /// Those of parsing, lowering and decoding.
     pub fn load(&self) -> Result<Loaded, String> {
         self.try_load().map_err(|e| e.to_string())
     }
@@ -102,7 +102,7 @@ impl Case {
     /// The inputs in the program's order.
     ///
     /// # Errors
-    /// Files that cannot be read, a missing input.
+    /// A file that cannot be read, or a missing input.
     pub fn inputs(&self, model: &Model) -> Result<Vec<Array>, String> {
         let json = self.folder.join("inputs.json");
         let mut given: BTreeMap<String, Array> = if json.exists() {
@@ -122,7 +122,7 @@ impl Case {
         Ok(inputs)
     }
 
-    /// What the producer predicted, by output.
+    /// The producer's predictions, by output.
     ///
     /// # Errors
     /// A file that cannot be read.
@@ -150,7 +150,8 @@ fn array(tensor: &HostTensor) -> TfResult<Array> {
     }
 }
 
-/// An array as the program wants it: a vector is a batch of single numbers, numbers are of the program's type.
+/// An array as an input of the program: a vector is a batch of single numbers, and numbers are converted to the
+/// program's type.
 fn converted(array: &Array, element: ElementType, rank: usize) -> TfResult<Array> {
     let mut dims = array.dims().to_vec();
     if dims.len() == 1 && rank == 2 {
@@ -220,14 +221,14 @@ pub fn read_arrays(path: &Path) -> Result<BTreeMap<String, Array>, String> {
     Ok(arrays)
 }
 
-/// The part of an output's largest number below which differences are measured by that part.
+/// Differences of numbers below this fraction of an output's largest number are divided by that fraction of it.
 const FLOOR: f64 = 0.1;
 
 /// The largest difference, each relative to the expected number, or to a tenth of the largest one (at least 1e-3).
-/// Infinities and NaN must be the same.
+/// Infinities and NaNs must be at the same positions.
 ///
 /// # Errors
-/// Another shape, or a difference that is no number.
+/// Another shape, or an infinity or NaN on one side only.
 pub fn difference(expected: &Array, found: &Array) -> Result<f64, String> {
     if expected.dims() != found.dims() {
         return Err(format!("shape {:?}, expected {:?}", found.dims(), expected.dims()));

@@ -1,4 +1,4 @@
-//! Every conformance case by the interpreter: the program of each is the right one.
+//! Runs every conformance case by the interpreter, to check its program.
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use program_harness::{Case, Loaded, all_cases, difference};
@@ -55,7 +55,7 @@ fn run(case: &Case) -> Result<(), String> {
     if wrong.is_empty() { Ok(()) } else { Err(format!("{}; allowed {:.0e}", wrong.join("; "), case.tolerance())) }
 }
 
-/// Runs the batches one after the other, as the producer did: states go from one to the next.
+/// Runs the batches one after the other, as the producer did, with the states of each passed to the next.
 fn predict(case: &Case, loaded: Loaded) -> Result<Vec<Array>, String> {
     let Loaded { model, weights } = loaded;
     let inputs = case.inputs(&model)?;

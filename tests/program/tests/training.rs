@@ -1,9 +1,9 @@
-//! Ten training steps by the interpreter against the weights that the producers arrived at.
+//! Ten training steps by the interpreter, compared with the producers' weights.
 
 use program_harness::training::{NETWORKS, PRODUCERS, STEPS, Training};
 use tfjs_ir::{Inputs, Program, Target, interpret};
 
-/// The producers' own arithmetic of single precision differs by about 1e-7.
+/// The producers' results, in single precision, differ from each other by about 1e-7.
 const TOLERANCE: f64 = 2e-6;
 
 fn trainings() -> impl Iterator<Item = Training> {

@@ -1,11 +1,11 @@
-//! Files that ask for more work than they are long: nests, sharing, wrappers around wrappers, sheer numbers.
-//! What would take for ever must be refused, and what is merely large must load.
+//! Short files that need much work: nested and shared models, nested wrappers, large numbers.
+//! Files that would take hours must be refused, and files that are only large must load.
 
 use harness::small::{Small, alone, calls, check_refused, functional, input, keras2, layer, sequential};
 use serde_json::{Value, json};
 use tfjs::{Input, Kind, Limits, LoadOptions};
 
-/// A functional model with an input `x` of this shape, which calls `inner` so many times, one after the other.
+/// A functional model with an input `x` of this shape, which calls `inner` repeatedly, one call after the other.
 pub(crate) fn called_often(name: &str, shape: &Value, inner: Value, times: usize) -> Value {
     let mut inner = inner;
     let from = |i: usize| if i == 0 { json!([["x", 0, 0, {}]]) } else { json!([["i", i - 1, 0, {}]]) };
@@ -43,7 +43,7 @@ fn a_nest_of_shared_models_without_layers_is_counted_too() {
 
 #[test]
 fn a_nest_of_shared_wrappers_is_counted_expanded() {
-    // Each level calls one wrapper ten times, around the level below: ten to the eighth calls in a small file.
+    // Each level calls a wrapper around the level below ten times.
     let shape =
         |rank: usize| Value::from(std::iter::once(json!(null)).chain(vec![json!(1); rank - 1]).collect::<Vec<_>>());
     let mut model = called_often("m", &shape(2), json!({"class_name": "ReLU", "config": {}}), 10);
@@ -67,7 +67,7 @@ fn wrappers_inside_each_other_load_up_to_the_limit() {
     };
     let model = nest(5).load().expect("five wrappers around one layer");
     model.predict(Input::new([-1.0], [1; 8]).unwrap()).expect("it predicts");
-    // One axis less for each: the innermost has none left.
+    // Each wrapper removes one axis, so none is left for the innermost.
     check_refused(&nest(20), Kind::Malformed, "layer `t", "rank 3 or more");
     check_refused(&nest(40), Kind::Limit, "", "nesting");
 }
@@ -175,7 +175,7 @@ fn a_file_past_its_budget_is_refused_unread() {
     assert_eq!(error.kind(), Kind::Limit, "{error}");
 }
 
-/// A model that repeats one value so many times, and then passes it through a ReLU.
+/// A model that repeats one value many times, and then applies a ReLU.
 fn repeated(times: u32) -> Small {
     let repeat = json!({"class_name": "RepeatVector",
         "config": {"name": "r", "n": times, "batch_input_shape": [null, 1]}});

@@ -1,5 +1,5 @@
-//! What hostile files and servers try on those who use the command line: to write on their terminal, to have another
-//! model looked at than is used, to take their time and memory. Through the command's one door.
+//! Attacks by files and servers on users of the command: control characters for the terminal, another
+//! model than the one that was shown, and much time and memory. Tested by the entry point of the command.
 
 use io_harness::fault_server::{FaultServer, Reply};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tfjs_manifest::text::acts;
 
-/// One of each kind of character that acts on a terminal: C0, DEL, C1, directions, separators, joiners, tags.
+/// One of each kind of character that controls a terminal: C0, DEL, C1, directions, separators, joiners, tags.
 const EVIL: &str = "e\u{1b}[31m\r\n\u{7}\u{7f}\u{85}\u{9b}2J\u{ad}\u{61c}\u{200b}\u{200e}\u{2028}\u{202e}\u{2066}\u{feff}\u{e0041}\u{f8ff}";
 
 struct Answer {
@@ -21,7 +21,7 @@ struct Answer {
     err: String,
 }
 
-/// Runs a command, and checks that nothing it says acts on a terminal.
+/// Runs a command, and checks that its output contains no characters that control a terminal.
 #[track_caller]
 fn tfjs(args: &[&str]) -> Answer {
     let (mut out, mut err) = (Vec::new(), Vec::new());
@@ -49,7 +49,7 @@ fn input(name: &str) -> Value {
     layer("InputLayer", name, json!({"batch_input_shape": [null, 2], "dtype": "float32"}), &json!([]))
 }
 
-/// A model of these layers whose inputs and outputs are the first calls of these layers.
+/// A model of these layers, with the first calls of the named layers as inputs and outputs.
 fn functional(layers: &[Value], inputs: &[&str], outputs: &[&str]) -> Value {
     let ports = |names: &[&str]| names.iter().map(|name| json!([name, 0, 0])).collect::<Value>();
     let config = json!({"name": "m", "layers": layers, "input_layers": ports(inputs), "output_layers": ports(outputs)});
@@ -73,7 +73,7 @@ fn path_of(folder: &TempDir, name: &str) -> String {
     folder.path().join(name).display().to_string()
 }
 
-/// A model all of whose texts are evil.
+/// A model whose texts all contain control characters.
 fn evil() -> (TempDir, String) {
     let kernel = |name: &str| json!({"name": name, "shape": [2, 2], "dtype": "float32"});
     let layers = [
@@ -159,7 +159,7 @@ fn names_of_files_and_arguments_do_not_act() {
     tfjs(&["inspect", &model, strange]);
     tfjs(&["inspect", &model, "--threads", strange]);
     tfjs(&[strange]);
-    // The JSON that cannot be understood keeps everything.
+    // Nothing is removed if a JSON cannot be understood.
     assert!(!tfjs(&["remove", &copy]).success);
 }
 
@@ -189,7 +189,7 @@ fn warnings_are_counted_and_cut() {
 
 #[test]
 fn a_wide_layer_does_not_widen_the_table_for_all() {
-    // A thousand outputs of one call, and their shapes in the column of every other line.
+    // One call has a thousand outputs, whose shapes are in a column of the table.
     let from = json!([[["x", 0, 0, {}]]]);
     let split = layer("TFOpLambda", "split", json!({"function": "unstack"}), &json!([["x", 0, 0, {"axis": 1}]]));
     let mut x = input("x");
@@ -211,7 +211,7 @@ fn outputs_and_inputs_have_names_of_their_own() {
     let (x, file) = (path_of(&folder, "x.json"), path_of(&folder, "out.safetensors"));
     fs::write(&x, "[[1, 2]]").unwrap();
     let answer = tfjs(&["predict", &model, "--input", &x]);
-    // The text itself: a map would hide a key that is there twice.
+    // Compares the text, because a map would hide a duplicate key.
     assert_eq!(answer.out, "{\n  \"f\": [[1.0, 2.0]],\n  \"f:2\": [[1.0, 2.0]],\n  \"f:1\": [[1.0, 2.0]]\n}\n");
     assert!(tfjs(&["predict", &model, "--input", &x, "--output", &file]).success);
     let written = fs::read(&file).unwrap();
@@ -220,14 +220,14 @@ fn outputs_and_inputs_have_names_of_their_own() {
     names.sort_unstable();
     assert_eq!(names, ["f", "f:1", "f:2"]);
 
-    // An input that is listed twice is no second input.
+    // An input cannot be listed twice.
     let layers = [input("x"), layer("Flatten", "y", json!({}), &from("x"))];
     let (_folder, model) = self::folder(&json!({"modelTopology": functional(&layers, &["x", "x"], &["y"])}));
     let answer = tfjs(&["predict", &model, "--input", &x]);
     assert!(!answer.success && answer.err.contains("listed twice"), "{}", answer.err);
 }
 
-/// A server that tells a different model each time it is asked.
+/// A server that sends another model for every request.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_shown_is_what_was_verified() {
     let asked = std::sync::Arc::new(AtomicUsize::new(0));
@@ -251,7 +251,7 @@ async fn what_is_shown_is_what_was_verified() {
     assert_eq!((&said["verified"], &said["layers"][0]["path"]), (&json!(true), &json!("good")));
 }
 
-/// A model of pictures of any size, in whose folder is what a server tells.
+/// A model of images of any size.
 fn of_pictures() -> Value {
     let config = json!({"batch_input_shape": [null, null, null, 3]});
     json!({"modelTopology": sequential(&json!([layer("GlobalAveragePooling2D", "g", config, &json!([]))]))})
@@ -271,7 +271,7 @@ async fn what_is_optional_is_waited_for_three_seconds_and_asked_for_once() {
     let started = Instant::now();
     let answer = tfjs(&["predict", &server.url("/model.json"), "--image", &picture()]);
     let waited = started.elapsed();
-    assert!(answer.success && answer.err.contains("`metadata.json` did not come in 3 s"), "{}", answer.err);
+    assert!(answer.success && answer.err.contains("`metadata.json` did not arrive in 3 s"), "{}", answer.err);
     assert!(waited >= Duration::from_secs(3) && waited < Duration::from_secs(10), "{waited:?}");
     assert_eq!(server.targets(), ["/model.json", "/metadata.json"]);
 }
@@ -329,7 +329,7 @@ fn metadata_that_is_a_link_out_of_the_folder_is_not_read() {
         assert!(!refused.success && refused.err.contains("metadata.json"), "{}", refused.err);
         assert!(!(refused.out + &refused.err).contains("s3cr"));
     }
-    // A link inside of the folder is as good as a file.
+    // A link inside the folder is allowed.
     fs::remove_file(&link).unwrap();
     fs::write(folder.path().join("labels.json"), secret.replace("s3cr", "fine")).unwrap();
     std::os::unix::fs::symlink("labels.json", &link).unwrap();
@@ -350,7 +350,7 @@ fn headers_that_are_none_are_not_repeated() {
     }
 }
 
-/// The largest piece that is written at once.
+/// A writer that records the largest piece and the total number of bytes.
 #[derive(Default)]
 struct Pieces {
     largest: usize,
@@ -379,6 +379,6 @@ fn a_long_answer_is_written_as_it_is_read() {
     let (mut out, mut err) = (Pieces::default(), Vec::new());
     let code = tfjs_cli::run(["tfjs", "predict", &model, "--input", &x], &mut out, &mut err);
     assert_eq!(code, ExitCode::SUCCESS);
-    // `[1.5], ` for each.
+    // `[1.5], ` for each value.
     assert!(out.bytes > 200_000 * 7 && out.largest <= 1 << 16, "{} of {}", out.largest, out.bytes);
 }

@@ -1,4 +1,4 @@
-//! What a model's files can get wrong, as the facade says it: other formats, lying manifests, odd weights.
+//! Errors for wrong files of a model: other formats, false manifests, unusual weights.
 
 use harness::small::{Small, alone, check_refused, load_files, two_to_one};
 use serde_json::{Value, json};
@@ -39,11 +39,11 @@ fn graph_models_and_weights_without_a_model_are_named() {
 #[test]
 fn a_duplicate_key_is_an_error_where_the_original_takes_the_last() {
     let text = br#"{"modelTopology": {"class_name": "Sequential", "class_name": "Functional", "config": []}}"#;
-    let error = check_text(text, Kind::Malformed, "key given twice");
+    let error = check_text(text, Kind::Malformed, "duplicate key");
     assert_eq!(error.place().json.as_deref(), Some("modelTopology.class_name"));
 }
 
-/// `two_to_one`, with its kernel's entry in the manifest changed.
+/// `two_to_one` with changes in the manifest's entry of the kernel.
 #[track_caller]
 fn check_kernel(change: impl Fn(&mut Value), kind: Kind, place: &str, says: &str) {
     let mut model = two_to_one();
@@ -66,7 +66,7 @@ fn quantization_lies() {
     check_kernel(quantized(json!({"dtype": "uint8", "min": null, "scale": 1})), Kind::Malformed, at, "");
     check_kernel(quantized(json!({"dtype": "int4", "min": 0, "scale": 1})), Kind::Unsupported, at, "int4");
     check_kernel(quantized(json!(7)), Kind::Malformed, at, "");
-    // A quarter of the bytes, while the file still has all of them.
+    // The manifest expects a quarter of the bytes that the file has.
     check_kernel(quantized(json!({"dtype": "uint8", "min": 0, "scale": 1})), Kind::Mismatch, "w.bin", "12");
     let mut int = two_to_one();
     int.json["weightsManifest"][0]["weights"][0]["dtype"] = json!("int32");
@@ -157,8 +157,8 @@ fn paths_out_of_the_folder_are_refused_whatever_holds_the_files() {
     }
 }
 
-/// A lookup layer with a vocabulary in a string weight is no layer of ours; a stray string tensor is enough
-/// to see that its lengths are believed in nothing.
+/// No supported layer has a string weight, so an additional string tensor is used to check that its lengths are not
+/// trusted.
 #[test]
 fn string_lengths_that_lie() {
     let strings = |bytes: &[u8], shape: Value| {

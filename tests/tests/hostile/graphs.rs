@@ -1,4 +1,4 @@
-//! Graphs that are none: cycles, references to what is not there, unknown classes, layers that are no layers.
+//! Invalid graphs: cycles, references to missing layers, unknown classes, entries that are not layers.
 
 use harness::small::{Small, alone, calls, check_refused, functional, input, keras2, layer, sequential};
 use serde_json::{Value, json};
@@ -66,7 +66,7 @@ fn indices_that_are_no_indices_are_shown() {
         let y = calls("ReLU", "y", &json!({}), &json!([[["x", index, 0, {}]]]));
         let all = json!([input("x", &json!([null, 2])), y]);
         let model = Small::new(functional(&all, &["x"], &["y"])).manifest(json!([]));
-        // A node index of an input is never used, so a large one may load; it must not panic.
+        // The node index of an input is not used, so a large one may load, but must not panic.
         if let Err(error) = model.load() {
             assert_eq!(error.kind(), Kind::Malformed, "{index}: {error}");
             assert!(error.to_string().contains("layer `y`"), "{index}: {error}");

@@ -1,9 +1,9 @@
-//! Files that lie, contradict themselves or ask for the impossible: each is refused with a kind, a place and
-//! one line, before it costs anything.
+//! False, contradictory and impossible files: each is refused with a kind, a place and a message of
+//! one line, before much memory or time is used.
 //!
-//! Lies of servers and folders (truncated and oversized shards, 404 and HTML answers, links, traversal on
-//! disk, bombs, slow bodies) are in `tests/io`; lies of a manifest's fields beside the code
-//! of `tfjs-manifest`. Here is what they look like through the facade, and everything about graphs.
+//! Tests with hostile servers and folders (truncated and oversized shards, 404 and HTML responses, links, paths out of
+//! the folder, decompression bombs, slow bodies) are in `tests/io`; tests of the manifest's fields are in
+//! `tfjs-manifest`. The tests here use the public API of `tfjs`, and include all tests of graphs.
 
 mod budgets;
 mod command;

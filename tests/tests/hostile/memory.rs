@@ -1,4 +1,4 @@
-//! Small files that become large in memory, each loaded in a process of its own, whose peak is measured.
+//! Small files that become large in memory, each loaded in a child process whose peak memory is measured.
 
 use super::budgets::{as_root, called_often};
 use harness::small::{Small, functional, input, layer, sequential};
@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use std::process::Command;
 use tfjs::{Kind, LoadOptions};
 
-/// Marks the process that does the work.
+/// Is set in the child process.
 const CHILD: &str = "TFJS_TEST_CHILD";
 
-/// Runs `work` in a process of its own; it may take so many MiB at its peak. `test` is the name of the calling test.
+/// Runs `work` in a child process, and checks its peak memory. `test` is the name of the calling test.
 #[track_caller]
 fn check_peak(test: &str, mebibytes: u64, work: impl FnOnce()) {
     if std::env::var_os(CHILD).is_some() {
@@ -27,7 +27,7 @@ fn check_peak(test: &str, mebibytes: u64, work: impl FnOnce()) {
     assert!(peak <= mebibytes, "expected at most {mebibytes} MiB, found {peak}");
 }
 
-/// The most memory that this process has had, in kB; 0 where the system does not tell.
+/// The peak memory of this process in kB; 0 if the system does not report it.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -41,7 +41,7 @@ fn check_limit(model: &Small, options: LoadOptions, says: &str) {
     assert!(error.to_string().contains(says), "{error}");
 }
 
-/// A Flatten with a list in its configuration that nobody reads.
+/// A Flatten with an unused list in its configuration.
 fn flatten_with(junk: &Value) -> Value {
     json!({"class_name": "Flatten", "config": {"name": "f", "junk": junk}})
 }
@@ -49,7 +49,7 @@ fn flatten_with(junk: &Value) -> Value {
 #[test]
 fn json_is_charged_for_what_it_becomes() {
     check_peak("json_is_charged_for_what_it_becomes", 900, || {
-        // Four bytes of text for two values and a list.
+        // Four bytes of text for a list with one value.
         let junk = "[0],".repeat(3_900_000);
         let text = format!("{{\"modelTopology\": {{\"junk\": [{junk}0]}}}}");
         let files = tfjs::parts::io::MemoryFiles::new().with("model.json", text.into_bytes());

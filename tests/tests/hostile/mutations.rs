@@ -1,5 +1,5 @@
-//! Systematic damage: every configuration key of many layers replaced by nonsense, bytes of `model.json`
-//! flipped, files cut short. Whatever comes, it loads and predicts or is refused: no panic, no internal error.
+//! Systematic damage: every configuration key of many layers replaced by invalid values, flipped bits of `model.json`,
+//! truncated files. Each damaged model loads and predicts, or is refused, without a panic or an internal error.
 
 use harness::tensors::read_inputs;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ struct Victim {
     json: Vec<u8>,
     files: Vec<(String, Vec<u8>)>,
     inputs: Vec<(String, Input)>,
-    /// How many damaged files loaded and predicted all the same.
+    /// The number of damaged files that still loaded and predicted.
     survived: AtomicUsize,
 }
 
@@ -48,7 +48,7 @@ impl Victim {
         Ok(())
     }
 
-    /// What must not happen, if it does.
+    /// Loads and predicts; returns a description of a panic or an internal error.
     fn outcome(&self, what: &str, json: Vec<u8>, runtime: &Runtime) -> Option<String> {
         match catch_unwind(AssertUnwindSafe(|| self.try_with(json, runtime))) {
             Ok(Err(error)) if error.kind() == Kind::Bug => Some(format!("{}: {what}: {error}", self.id)),
@@ -66,17 +66,17 @@ impl Victim {
     }
 }
 
-/// One for each thread, so that a load starts none.
+/// A runtime for each thread, so that loads do not create runtimes.
 fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts")
 }
 
-/// Cases of every layer class and operation there is.
+/// Cases of all layer classes and operations.
 fn victims() -> Vec<Victim> {
     let mut seen = std::collections::HashSet::new();
     let mut ids = Vec::new();
     for case in harness::cases::all_cases() {
-        // Networks are large; their layers have cases of their own.
+        // Networks are large, and their layers have separate cases.
         if case.about.kind == harness::cases::CaseKind::Layer {
             let known = seen.len();
             seen.extend(case.about.layers);
@@ -93,7 +93,7 @@ fn check_none(failures: &[String]) {
     assert!(failures.is_empty(), "{} of them:\n{}", failures.len(), failures.join("\n"));
 }
 
-/// The places of every key and every list entry of the layers' configurations and calls, as JSON pointers.
+/// JSON pointers of every key and every list entry of the layers' configurations and calls.
 fn keys(value: &Value, at: &str, inside: bool, out: &mut Vec<String>) {
     match value {
         Value::Object(map) => {
@@ -119,14 +119,14 @@ fn keys(value: &Value, at: &str, inside: bool, out: &mut Vec<String>) {
     }
 }
 
-/// Keys whose values no layer reads: initializers and the like; and names, which a bit flip damages as well.
+/// Keys whose values no layer reads, such as initializers; and names, which the test of flipped bits damages.
 fn irrelevant(key: &str) -> bool {
     let exact = ["name", "trainable", "module", "registered_name", "shared_object_id", "build_config", "seed"];
     let part = ["initializer", "regularizer", "constraint"];
     exact.contains(&key) || part.iter().any(|word| key.contains(word))
 }
 
-/// So many places of each case are damaged, spread over all of it: some cases have hundreds of operations.
+/// At most this many places of each case are damaged, evenly spread, because some cases have hundreds of operations.
 const PLACES: usize = 64;
 
 fn spread<T>(places: &[T]) -> impl Iterator<Item = (usize, &T)> {
@@ -151,7 +151,7 @@ fn for_each_victim(job: impl Fn(&Victim, &Runtime) -> Vec<String> + Sync) -> Vec
             });
         }
     });
-    // Damage that nothing survives would test the parser only.
+    // If no damaged file loaded, only the parser would be tested.
     let survived: usize = victims.iter().map(|v| v.survived.load(Ordering::Relaxed)).sum();
     assert!(survived > 2 * victims.len(), "{survived} damaged files of {} cases predicted", victims.len());
     failures.into_inner().expect("no job panics")
@@ -180,7 +180,7 @@ fn every_configuration_key_may_be_nonsense() {
         keys(whole.pointer(model).expect("it is there"), model, false, &mut pointers);
         let mut failures = Vec::new();
         for (i, pointer) in spread(&pointers) {
-            // One kind of nonsense for each key: over all the cases each key meets each kind.
+            // One invalid value for each key; over all cases, each key gets each value.
             let value = &nonsense[(victim.id.len() + i) % nonsense.len()];
             let mut json = whole.clone();
             *json.pointer_mut(pointer).expect("a pointer into this JSON") = value.clone();
@@ -201,7 +201,7 @@ fn every_entry_of_a_list_may_be_missing_or_doubled() {
         let mut failures = Vec::new();
         for (_, (pointer, len)) in spread(&lists) {
             for i in 0..(*len).min(6) {
-                // Each place is damaged in one of the two ways; over all the cases in both.
+                // Each entry is removed or doubled; over all cases, both happen to each.
                 let double = (victim.id.len() + i) % 2 == 0;
                 let mut json = whole.clone();
                 let list = json.pointer_mut(pointer).and_then(Value::as_array_mut).expect("a list");
@@ -236,7 +236,7 @@ fn list_pointers(value: &Value, at: &str, out: &mut Vec<(String, usize)>) {
     }
 }
 
-/// A small generator with a fixed seed, so that a failure can be had again.
+/// A small random generator with a fixed seed, so that failures can be reproduced.
 struct Random(u64);
 
 impl Random {

@@ -1,5 +1,5 @@
-//! Absurd shapes and sizes: negative, zero, huge, overflowing; windows that do not fit, declared or only
-//! known when predicting.
+//! Invalid shapes and sizes: negative, zero, huge, overflowing; windows larger than their inputs, for known dimensions
+//! and for dimensions known only when predicting.
 
 use harness::small::{Small, alone, check_error, check_refused, functional, input, layer};
 use serde_json::{Value, json};
@@ -153,7 +153,7 @@ fn zeros_where_a_count_is_needed() {
         ("Embedding", json!({"input_dim": 2, "output_dim": 0}), json!([null, 2])),
         ("RepeatVector", json!({"n": 0}), json!([null, 2])),
     ] {
-        // Nothing useful, but nothing dangerous: refused, or it loads and an empty value comes out.
+        // Either refused, or it loads and gives an empty value.
         if let Err(error) = alone(class, config.clone(), &shape).load() {
             assert!(!matches!(error.kind(), Kind::Bug), "{class} {config}: {error}");
         }

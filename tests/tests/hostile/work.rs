@@ -1,4 +1,4 @@
-//! Small files that take for ever: to load, or to predict.
+//! Small files that would take very long to load or to predict.
 
 use super::budgets::{as_root, called_often};
 use harness::small::{Small, functional, input, sequential};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tfjs::{Engine, Input, Kind, Limits, LoadOptions, PredictOptions};
 
-/// A model of these layers over an open batch, with these weights.
+/// A model of these layers with an open batch, with these weights.
 fn small(layers: &Value, dims: &[usize], weights: &[(&str, &[usize])]) -> Small {
     let mut layers = layers.clone();
     let open: Vec<Value> = std::iter::once(json!(null)).chain(dims[1..].iter().map(|&n| json!(n))).collect();
@@ -15,7 +15,7 @@ fn small(layers: &Value, dims: &[usize], weights: &[(&str, &[usize])]) -> Small 
     if weights.is_empty() { model } else { model.filled(0.5, weights) }
 }
 
-/// A prediction from one number whose arithmetic is refused before it begins, by both engines.
+/// A prediction that both engines refuse before it begins, because of the limit of arithmetic.
 #[track_caller]
 fn check_work(layers: &Value, dims: &[usize], weights: &[(&str, &[usize])]) {
     let model = small(layers, dims, weights).load().expect("nothing is wrong with it before it predicts");
@@ -93,7 +93,7 @@ fn nan_is_no_row_of_a_table() {
     }
 }
 
-/// A prediction that would take minutes ends soon after its deadline, and the model is as good as before.
+/// A prediction that would take minutes ends soon after its deadline, and the model can be used again.
 #[track_caller]
 fn check_deadline(layers: &Value, dims: &[usize], weights: &[(&str, &[usize])]) {
     let options = LoadOptions::new().with_limits(Limits::unlimited());

@@ -1,12 +1,11 @@
-//! `tfjs bench`: how long loading and predicting take, on inputs made up here. Measures wall-clock time in
-//! this process; compares nothing.
+//! `tfjs bench`: measures the wall-clock time of loading and predicting in this process, with generated inputs.
 
 use crate::args::BenchArgs;
 use crate::failure::Failure;
 use crate::local;
 use crate::options::run_options;
-use crate::road;
 use crate::shown::Out;
+use crate::stages;
 use serde_json::json;
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -14,9 +13,9 @@ use tfjs::layer::CandleResultExt;
 use tfjs::parts::manifest::Shape;
 use tfjs::{Device, Error, Input, Inputs, LayersModel, Port, Result, Tensor, ValueType};
 
-/// Loads at least, and at most.
+/// Minimum and maximum number of loads.
 const LOADS: (usize, usize) = (3, 20);
-/// Predictions at least.
+/// Minimum number of predictions.
 const RUNS: usize = 3;
 
 pub(crate) fn run(args: &BenchArgs, out: &mut Out<'_>) -> Result<(), Failure> {
@@ -61,13 +60,13 @@ fn measure_loads(args: &BenchArgs, budget: Duration) -> Result<(LayersModel, Tim
     let (least, most) = LOADS;
     let (begun, mut times, mut model) = (Instant::now(), Vec::new(), None);
     while times.len() < least || (times.len() < most && begun.elapsed() < budget / 2) {
-        // The model before is gone by then: two at once would count twice in the peak.
+        // The previous model is dropped first, because two at once would double the peak memory.
         drop(model.take());
         let started = Instant::now();
-        model = Some(road::load(&args.model.model, options.clone())?);
+        model = Some(stages::load(&args.model.model, options.clone())?);
         times.push(started.elapsed());
     }
-    let model = model.ok_or_else(|| Error::bug("nothing was loaded"))?;
+    let model = model.ok_or_else(|| Error::bug("no model was loaded"))?;
     Ok((model, Times::of(times)))
 }
 
@@ -81,7 +80,7 @@ fn measure_predictions(model: &LayersModel, inputs: &Inputs, budget: Duration) -
     Ok(Times::of(times))
 }
 
-/// In milliseconds.
+/// Times in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Times {
     min: f64,
@@ -103,7 +102,7 @@ fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// An input of every kind the model has: floats from 0 to 1 that repeat nowhere soon, zeros for ids.
+/// Generates the model's inputs: floats from 0 to 1 without a short period, zeros for ids.
 fn inputs(model: &LayersModel, batch: usize) -> Result<Inputs> {
     let made = model.inputs().map(|port| input(&port, batch).map_err(|e| e.at_value(port.name)));
     made.collect::<Result<Vec<Input>>>().map(Inputs::from)
@@ -116,7 +115,7 @@ fn input(port: &Port<'_>, batch: usize) -> Result<Input> {
     }
     let dims: Option<Vec<usize>> = dims.into_iter().collect();
     let dims = dims.ok_or_else(|| {
-        let message = format!("the size of the input is not known, found shape {}", port.shape);
+        let message = format!("the size of the input is unknown, found shape {}", port.shape);
         Error::misuse(format!("{message}; give it with `--input-shape {}=...`", port.name))
     })?;
     let (elements, device) = (Shape::new(&dims[..])?.elements(), &Device::Cpu);

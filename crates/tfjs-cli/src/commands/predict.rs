@@ -1,4 +1,4 @@
-//! `tfjs predict`: tensors or pictures in; tensors, JSON or ranked labels out.
+//! `tfjs predict`: predicts from tensors or images, and writes tensors, JSON or ranked labels.
 
 use crate::args::PredictArgs;
 use crate::chart;
@@ -7,8 +7,8 @@ use crate::image::{self, Target};
 use crate::labels::{self, Picture};
 use crate::local;
 use crate::options::run_options;
-use crate::road;
 use crate::shown::{self, Out};
+use crate::stages;
 use crate::tensors::{self, Data, Output};
 use std::io::Write;
 use std::path::Path;
@@ -16,13 +16,13 @@ use std::time::Instant;
 use tfjs::layer::CandleResultExt;
 use tfjs::{DType, Error, Inputs, LayersModel, LoadOptions, PredictOptions, Result, Tensor};
 
-/// Labels printed for each picture, unless told otherwise.
+/// Default number of labels printed for each image.
 const TOP: usize = 5;
 
 pub(crate) fn run(args: &PredictArgs, out: &mut Out<'_>, err: &mut dyn Write) -> Result<(), Failure> {
     let deadline = args.model.transport.timeout.and_then(|time| Instant::now().checked_add(time));
     let options = run_options(&args.model, &args.run)?;
-    let model = road::load(&args.model.model, options.clone())?;
+    let model = stages::load(&args.model.model, options.clone())?;
     for warning in &model.report().warnings {
         print_warning(warning, err)?;
     }
@@ -70,7 +70,7 @@ fn of_pictures(
     let picture = picture(args, model, options, err)?;
     let ports: Vec<_> = model.inputs().collect();
     let [port] = &ports[..] else {
-        let message = format!("pictures go to a model with one input, this one has {}; use `--input`", ports.len());
+        let message = format!("images need a model with one input, this one has {}; use `--input`", ports.len());
         return Err(Error::mismatch(message).into());
     };
     let target = Target::of(port, &picture)?;
@@ -104,7 +104,7 @@ fn read_picture(path: &Path, target: &Target, picture: &Picture, range: (f32, f3
     image::tensor(&encoded, target, picture, range).map_err(|e| e.in_file(local::shown(path)))
 }
 
-/// What the command line, the model and its folder say of pictures, in this order.
+/// The settings for images, from the command line, the model and its folder, in this order of priority.
 fn picture(
     args: &PredictArgs,
     model: &LayersModel,
@@ -138,15 +138,15 @@ fn predict(
     tensors::outputs(model, &outputs)
 }
 
-/// How answers are ranked.
+/// The options for ranking outputs.
 struct Ranking {
     labels: Option<Vec<String>>,
     top: usize,
-    /// By the caller, who should hear if they do not fit.
+    /// Whether the caller gave the labels; then a wrong number of labels is an error.
     labels_given: bool,
 }
 
-/// A chart for each example whose output is a row of numbers, JSON for any other output.
+/// Prints a chart for each example whose output is a row of numbers, and JSON for any other output.
 fn rank(
     outputs: &[Output],
     ranking: &Ranking,
@@ -197,7 +197,7 @@ fn row(output: &Output, example: usize) -> Result<Option<Vec<f32>>> {
     }
 }
 
-/// The labels, if there is one for each class. Wrong names would be worse than numbers.
+/// The labels, if there is one for each class; wrong names would be worse than numbers.
 fn fitting<'a>(
     ranking: &'a Ranking,
     output: &Output,

@@ -1,13 +1,12 @@
-//! `tfjs list`, `copy`, `move` and `remove`: models as things that are kept somewhere. What a model does, is not looked
-//! at.
+//! `tfjs list`, `copy`, `move` and `remove`: manage the files of models, without reading their layers.
 
 use crate::args::{FromToArgs, ListArgs, RemoveArgs, TransportArgs};
 use crate::commands::inspect::text::bytes;
 use crate::failure::{Failure, causes, print_error};
 use crate::options::transport_options;
 use crate::progress::Bar;
-use crate::road::Driver;
 use crate::shown::{self, Out};
+use crate::stages::Driver;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -28,7 +27,7 @@ pub(crate) fn list(args: &ListArgs, out: &mut Out<'_>, err: &mut dyn Write) -> R
         print_error(error, err)?;
         all_read = false;
     }
-    if all_read { Ok(()) } else { Err(Failure::Said) }
+    if all_read { Ok(()) } else { Err(Failure::Reported) }
 }
 
 pub(crate) fn copy(args: &FromToArgs, out: &mut Out<'_>) -> Result<(), Failure> {
@@ -55,7 +54,7 @@ pub(crate) fn remove(args: &RemoveArgs, out: &mut Out<'_>) -> Result<(), Failure
     Ok(())
 }
 
-/// The store of all schemes, and a bar if something takes a while.
+/// A store with all schemes, and a progress bar.
 fn store(transport: &TransportArgs) -> Result<(ModelStore, Bar)> {
     let options = LoadOptions::new().with_io(transport_options(transport)?);
     let (options, bar) = Bar::watch(options);
@@ -64,7 +63,7 @@ fn store(transport: &TransportArgs) -> Result<(ModelStore, Bar)> {
 
 fn said(done: &str, url: &str, info: &ModelInfo, out: &mut Out<'_>) -> io::Result<()> {
     let plural = if info.weight_files == 1 { "" } else { "s" };
-    // A name of the caller's own, without what may be secret in it.
+    // The caller's own URL, without secrets.
     let url = tfjs::parts::io::ModelUrl::parse(url).map_or_else(|_| "a model".to_owned(), |url| url.to_string());
     writeln!(out.text(), "{done} {}: {} in {} file{plural}", shown::line(&url), size(info), info.weight_files)
 }
@@ -91,7 +90,7 @@ fn listed(model: &ListedModel) -> Value {
     }
 }
 
-/// The time as RFC 3339 has it, within the years it has.
+/// Formats a time by RFC 3339; `None` outside the years 1970 to 9998.
 fn date(time: SystemTime) -> Option<String> {
     let year_9999 = UNIX_EPOCH + Duration::from_secs(253_370_764_800);
     let known = (UNIX_EPOCH..year_9999).contains(&time);

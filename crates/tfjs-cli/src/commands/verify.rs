@@ -1,7 +1,7 @@
-//! Looks at everything a model has, and does not stop at the first thing that is wrong: every weight file is
-//! fetched and decoded group by group, and what still looks right is built.
+//! Checks a whole model without stopping at the first error: builds it if possible, and fetches and decodes every
+//! weight file.
 
-use crate::road::Fetched;
+use crate::stages::Fetched;
 use tfjs::parts::io::{OpenOptions, Purpose, WeightSource, fetch_weights};
 use tfjs::parts::manifest::text::shorten;
 use tfjs::parts::manifest::{Findings, Limits, ModelJson, Warnings, WeightsGroup, WeightsManifest};
@@ -9,11 +9,11 @@ use tfjs::parts::topology::graph::SlotId;
 use tfjs::parts::weights::Destinations;
 use tfjs::{DType, Error, LoadOptions, LoadReport, Result};
 
-/// Files of a group beyond this many that cannot be had are not looked for.
+/// Most files of a group that are reported as missing.
 const MOST_FILES: usize = 100;
 
-/// Builds the model that was fetched, and reads all its weights. What is wrong goes to the findings: if building fails,
-/// everything that is wrong with any weight file.
+/// Builds the fetched model and reads all its weights. Adds errors to the findings; if building fails, these are all
+/// errors of all weight files.
 pub(crate) fn verify(
     fetched: &Fetched,
     json: &ModelJson,
@@ -27,7 +27,7 @@ pub(crate) fn verify(
     }
     match build(fetched, options, warnings) {
         Ok(report) => {
-            // Weights that no layer wants are passed over by a load, unread.
+            // A load skips weights that no layer uses, so these are read here.
             let unread = if report.unused.is_empty() { Vec::new() } else { weights(fetched, json, options) };
             unread.into_iter().for_each(|e| findings.push(e));
             findings.is_empty().then_some(report)
@@ -43,13 +43,13 @@ pub(crate) fn verify(
     }
 }
 
-/// Fetches and decodes every weight, whether a layer wants it or not; what is wrong with them.
+/// Fetches and decodes every weight, also those that no layer uses, and returns the errors.
 fn weights(fetched: &Fetched, json: &ModelJson, options: &LoadOptions) -> Vec<Error> {
     let mut found = Vec::new();
     for group in json.weights_manifest.iter().flat_map(|m| m.groups()) {
         if let Err(error) = decode(fetched, group, &options.limits) {
             let unreachable = unreachable(fetched, group);
-            // A group with two files missing fails at the first; its error names that file again.
+            // A group fails at its first missing file, so all missing files are listed here.
             match unreachable.is_empty() {
                 true => found.push(error),
                 false => found.extend(unreachable),
@@ -68,7 +68,7 @@ fn decode(fetched: &Fetched, group: &WeightsGroup, limits: &Limits) -> Result<()
     filled.finish().map(drop)
 }
 
-/// The files of a group that cannot be had, each with its reason.
+/// The errors of the files of a group that cannot be opened.
 fn unreachable(fetched: &Fetched, group: &WeightsGroup) -> Vec<Error> {
     let WeightSource::Files(files) = &fetched.artifacts.weights else { return Vec::new() };
     let open = |path: &String| {
@@ -78,7 +78,7 @@ fn unreachable(fetched: &Fetched, group: &WeightsGroup) -> Vec<Error> {
     group.paths.iter().filter_map(open).take(MOST_FILES).collect()
 }
 
-/// Builds the model; weights that are not finite are a warning each.
+/// Builds the model. Adds a warning for each weight with values that are not finite.
 fn build(fetched: &Fetched, options: &LoadOptions, warnings: &mut Vec<String>) -> Result<LoadReport> {
     let model = fetched.load(options.clone())?;
     let mut odd_weights = Warnings::new();

@@ -1,8 +1,8 @@
-//! Pictures become tensors: decoded, in the model's channels and size, in its range. Where range and labels
-//! come from is said in [`crate::labels`].
+//! Converts images to tensors: decodes them, and converts them to the model's channels, size and range. Range and
+//! labels come from [`crate::labels`].
 //!
-//! Channels as Keras's `load_img` makes them: transparency is dropped, not blended; grey is Rec. 601 luma,
-//! rounded. Orientation tags are not followed. Sizes as `tf.image.resizeBilinear` with half-pixel centres.
+//! Channels are as in Keras's `load_img`: transparency is dropped, not blended; grey is Rec. 601 luma, rounded.
+//! Orientation tags are ignored. Resizing is that of `tf.image.resizeBilinear` with half-pixel centres.
 
 mod resize;
 
@@ -13,15 +13,14 @@ use std::io::Cursor;
 use tfjs::layer::CandleResultExt;
 use tfjs::{Device, Error, Port, Result, Tensor, ValueType};
 
-/// The longest side of a picture that is decoded, or made of one.
+/// Longest side in pixels of an image, before and after resizing.
 const LONGEST_SIDE: u32 = 1 << 16;
-/// The most bytes of a picture's file, of the decoded picture with its copy in other channels; the most bytes that the pictures of a batch are
-/// as floats.
+/// Most bytes of an image file; of a decoded image with its copy in other channels; and of a batch of images as floats.
 pub(crate) const MOST_BYTES: u64 = 256 << 20;
-/// Pictures in memory at a time, unless told otherwise.
+/// Default number of images per batch.
 const PICTURES: usize = 32;
 
-/// The size and channels a model's input wants.
+/// The size and channels that a model's input expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     height: Option<usize>,
@@ -35,15 +34,15 @@ pub(crate) struct Target {
 enum Order {
     ChannelsLast,
     ChannelsFirst,
-    /// Grey, without a dimension for it.
+    /// Grey, without a channel dimension.
     NoChannels,
 }
 
 impl Target {
-    /// What this input wants; what its shape leaves open, `picture` may know.
+    /// The target for an input. Dimensions that its shape leaves open come from `picture`, if it has them.
     ///
     /// # Errors
-    /// An input that takes no pictures.
+    /// If the input is not one for images.
     pub(crate) fn of(port: &Port<'_>, picture: &Picture) -> Result<Target> {
         let is_channels = |c: &Option<usize>| matches!(c, Some(1 | 3 | 4));
         let grey = if picture.grayscale { 1 } else { 3 };
@@ -54,29 +53,29 @@ impl Target {
             [_, h, w, None] => (h, w, grey, Order::ChannelsLast),
             _ => {
                 let message =
-                    format!("expected an input for pictures, [batch, height, width, channels], found {}", port.shape);
+                    format!("expected an input for images, [batch, height, width, channels], found {}", port.shape);
                 return Err(Error::mismatch(message).at_value(port.name));
             }
         };
         if port.dtype == ValueType::String {
-            return Err(Error::mismatch("expected an input for pictures, found one for strings").at_value(port.name));
+            return Err(Error::mismatch("expected an input for images, found one for strings").at_value(port.name));
         }
         let (height, width) = (height.or(picture.size), width.or(picture.size));
         Ok(Target { height, width, channels, order, whole_numbers: port.dtype != ValueType::Float })
     }
 
-    /// The number of pictures in a batch: `batch_size`, or as many of `pictures` as fit into memory.
+    /// The number of images in a batch: `batch_size`, or as many of `pictures` as fit in memory.
     ///
     /// # Errors
-    /// [`Kind::Limit`](tfjs::Kind::Limit) for pictures that are too large, alone or together.
+    /// [`Kind::Limit`](tfjs::Kind::Limit) if one image or the batch is too large.
     pub(crate) fn together(&self, batch_size: Option<usize>, pictures: usize) -> Result<usize> {
-        // Pictures of sizes of their own do not fit into one batch.
+        // Images of different sizes cannot be in one batch.
         let (Some(height), Some(width)) = (self.height, self.width) else { return Ok(1) };
         let each = self.bytes(height, width)?.max(1);
         let fit = usize::try_from(MOST_BYTES / each).unwrap_or(usize::MAX);
         match batch_size {
             Some(asked) if asked.min(pictures) > fit => Err(Error::limit(format!(
-                "{} pictures of {height} x {width} in a batch are more than {MOST_BYTES} bytes; expected {fit} at most",
+                "{} images of {height} x {width} in a batch are more than {MOST_BYTES} bytes; expected at most {fit}",
                 asked.min(pictures)
             ))),
             Some(asked) => Ok(asked),
@@ -84,29 +83,29 @@ impl Target {
         }
     }
 
-    /// The bytes of a picture of this size as floats.
+    /// The bytes of an image of this size as floats.
     fn bytes(&self, height: usize, width: usize) -> Result<u64> {
         let side = LONGEST_SIDE as usize;
         let bytes = [height, width, self.channels].iter().try_fold(4u64, |n, &d| n.checked_mul(d as u64));
         match bytes {
             Some(bytes) if height <= side && width <= side && bytes <= MOST_BYTES => Ok(bytes),
             _ => Err(Error::limit(format!(
-                "a picture of {height} x {width} is asked for; expected {side} a side at most, and {MOST_BYTES} bytes \
-                 as floats"
+                "the model needs an image of {height} x {width}; expected at most {side} pixels per side, and \
+                {MOST_BYTES} bytes as floats"
             ))),
         }
     }
 
-    /// Whether the input takes whole numbers, whose natural range is that of the pixels.
+    /// Whether the input has an integer type, for which the default range is that of the pixels.
     pub(crate) fn whole_numbers(&self) -> bool {
         self.whole_numbers
     }
 }
 
-/// The tensor of an encoded picture, a batch of one.
+/// The tensor of an encoded image, with a batch of one.
 ///
 /// # Errors
-/// What is neither PNG nor JPEG, is broken, or is too large.
+/// If the image is neither PNG nor JPEG, is damaged, or is too large.
 pub(crate) fn tensor(encoded: &[u8], target: &Target, picture: &Picture, range: (f32, f32)) -> Result<Tensor> {
     let Target { height, width, channels, order, whole_numbers } = *target;
     let mut raster = raster(decode(encoded, target, picture)?, channels);
@@ -133,22 +132,22 @@ pub(crate) fn tensor(encoded: &[u8], target: &Target, picture: &Picture, range: 
     tensor.or_error()
 }
 
-/// The picture, after its header has said that it and what becomes of it are not too large.
+/// Decodes an image, after checking from its header that the image and its copies are not too large.
 fn decode(encoded: &[u8], target: &Target, picture: &Picture) -> Result<DynamicImage> {
     let mut limits = Limits::default();
     limits.max_image_width = Some(LONGEST_SIDE);
     limits.max_image_height = Some(LONGEST_SIDE);
     limits.max_alloc = Some(MOST_BYTES);
     let reader = ImageReader::new(Cursor::new(encoded)).with_guessed_format();
-    let mut reader = reader.map_err(|e| Error::malformed("the picture cannot be read").with_source(e))?;
+    let mut reader = reader.map_err(|e| Error::malformed("the image cannot be read").with_source(e))?;
     if reader.format().is_none() {
-        return Err(Error::unsupported("expected a PNG or JPEG picture, found something else"));
+        return Err(Error::unsupported("expected a PNG or JPEG image, found another format"));
     }
     reader.limits(limits);
     let decoder = reader.into_decoder().map_err(undecodable)?;
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
-    // As `raster` makes it.
+    // The bytes per pixel of the copy in `raster`.
     let copied = match (decoder.color_type(), target.channels) {
         (ColorType::Rgb8, 3) | (ColorType::L8, 1) | (ColorType::Rgba8, 4) => 0,
         (_, 1) => 3 + 1,
@@ -157,7 +156,7 @@ fn decode(encoded: &[u8], target: &Target, picture: &Picture) -> Result<DynamicI
     let decoded = decoder.total_bytes().saturating_add(pixels.saturating_mul(copied));
     if decoded > MOST_BYTES {
         return Err(Error::limit(format!(
-            "the picture has {width} x {height} pixels, {decoded} bytes when it is decoded; expected {MOST_BYTES} at most"
+            "the image has {width} x {height} pixels, {decoded} bytes when decoded; expected at most {MOST_BYTES}"
         )));
     }
     let (width, height) = (width as usize, height as usize);
@@ -168,15 +167,15 @@ fn decode(encoded: &[u8], target: &Target, picture: &Picture) -> Result<DynamicI
 
 fn undecodable(error: ImageError) -> Error {
     match error {
-        ImageError::Limits(_) => Error::limit("the picture is too large").with_source(error),
+        ImageError::Limits(_) => Error::limit("the image is too large").with_source(error),
         ImageError::Unsupported(_) => {
-            Error::unsupported("expected a PNG or JPEG picture, found another kind").with_source(error)
+            Error::unsupported("expected a PNG or JPEG image, found an unsupported kind").with_source(error)
         }
-        _ => Error::malformed("the picture is broken").with_source(error),
+        _ => Error::malformed("the image is damaged").with_source(error),
     }
 }
 
-/// The pixels in so many channels: 1, 3 or 4.
+/// Converts an image to pixels of 1, 3 or 4 channels.
 fn raster(image: DynamicImage, channels: usize) -> Raster {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let pixels = match channels {
@@ -244,7 +243,7 @@ mod tests {
         }
     }
 
-    /// A PNG of one colour that is as small as it can be, and its size.
+    /// The smallest possible PNG of one colour with this size.
     #[track_caller]
     fn check_too_large(encoded: &[u8], shape: &str, size: Option<usize>, message: &str) {
         let shape: SymShape = shape.parse().unwrap();
@@ -266,11 +265,11 @@ mod tests {
             png
         };
         // 16 384^2 bytes of grey are 256 MiB; with a copy in RGB 8192^2 pixels are.
-        check_too_large(&header(16_385), "?,8,8,1", None, "268468225 bytes when it is decoded");
-        check_too_large(&header(8193), "?,8,8,3", None, "when it is decoded");
-        // 8000^2 floats are fine as a picture, not as a tensor of their own size.
-        check_too_large(&header(8000), "?,?,?,3", None, "a picture of 8000 x 8000 is asked for");
-        check_too_large(&header(8), "?,?,?,3", Some(18_000), "a picture of 18000 x 18000 is asked for");
+        check_too_large(&header(16_385), "?,8,8,1", None, "268468225 bytes when decoded");
+        check_too_large(&header(8193), "?,8,8,3", None, "when decoded");
+        // 8000^2 pixels are accepted as an image, but not as a tensor of floats of that size.
+        check_too_large(&header(8000), "?,?,?,3", None, "the model needs an image of 8000 x 8000");
+        check_too_large(&header(8), "?,?,?,3", Some(18_000), "the model needs an image of 18000 x 18000");
         let decoded = tensor(&header(8000), &target("?,8,8,3").unwrap(), &Picture::default(), (0.0, 1.0));
         assert_eq!(decoded.unwrap_err().kind(), Kind::Malformed);
     }

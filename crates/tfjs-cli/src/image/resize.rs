@@ -1,10 +1,10 @@
-//! Bilinear resizing with half-pixel centres and no antialiasing: `tf.image.resizeBilinear(image, size, false,
-//! true)`, and what Keras's `Resizing` layer and `image_dataset_from_directory` do.
+//! Bilinear resizing with half-pixel centres and no antialiasing, like `tf.image.resizeBilinear(image, size, false,
+//! true)`, Keras's `Resizing` layer and `image_dataset_from_directory`.
 
 use tfjs::parts::manifest::Shape;
 use tfjs::{Error, Result};
 
-/// Bytes of pixels, row by row, the channels of a pixel side by side.
+/// Pixels in row-major order, with the channels of a pixel next to each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Raster {
     pub(super) height: usize,
@@ -13,7 +13,7 @@ pub(super) struct Raster {
     pub(super) pixels: Vec<u8>,
 }
 
-/// The largest square in the middle, where the picture is in memory.
+/// Crops an image to its largest centred square, in place.
 pub(super) fn centre_square(raster: Raster) -> Raster {
     let Raster { height, width, channels, mut pixels } = raster;
     let side = height.min(width);
@@ -26,20 +26,19 @@ pub(super) fn centre_square(raster: Raster) -> Raster {
     Raster { height: side, width: side, channels, pixels }
 }
 
-/// The picture at another size, still from 0 to 255. That it is not too large has been checked before the picture was
-/// decoded.
+/// Resizes an image. Values stay from 0 to 255. The size has been checked before the image was decoded.
 ///
 /// # Errors
-/// A picture without pixels, or no memory.
+/// If the image has no pixels, or there is not enough memory.
 pub(super) fn bilinear(raster: &Raster, height: usize, width: usize) -> Result<Vec<f32>> {
     let channels = raster.channels;
     let elements = Shape::new([height, width, channels])?.elements();
     if raster.pixels.is_empty() {
-        return Err(Error::malformed("the picture has no pixels"));
+        return Err(Error::malformed("the image has no pixels"));
     }
     let (rows, columns) = (samples(raster.height, height), samples(raster.width, width));
     let mut out = Vec::new();
-    out.try_reserve_exact(elements).map_err(|e| Error::limit("no memory for the picture").with_source(e))?;
+    out.try_reserve_exact(elements).map_err(|e| Error::limit("no memory for the image").with_source(e))?;
     for row in &rows {
         let line = |y: usize| &raster.pixels[y * raster.width * channels..][..raster.width * channels];
         let (top, bottom) = (line(row.low), line(row.high));
@@ -56,14 +55,14 @@ pub(super) fn bilinear(raster: &Raster, height: usize, width: usize) -> Result<V
     Ok(out)
 }
 
-/// Two neighbours and how far between them.
+/// Two adjacent pixels and the position between them.
 struct Sample {
     low: usize,
     high: usize,
     at: f32,
 }
 
-/// Where the centres of `to` pixels fall among `from` pixels; beyond the outermost centres, the edge.
+/// The positions of the centres of `to` pixels among `from` pixels, clamped to the outermost centres.
 fn samples(from: usize, to: usize) -> Vec<Sample> {
     let scale = from as f32 / to as f32;
     let last = from.saturating_sub(1);
@@ -87,7 +86,7 @@ mod tests {
         assert!(close, "expected {expect:?}, found {resized:?}");
     }
 
-    // Expected values by the definition: out pixel i looks at (i + 0.5) * in / out - 0.5.
+    // Expected values by the definition: output pixel i samples at (i + 0.5) * in / out - 0.5.
 
     #[test]
     fn the_same_size_changes_nothing() {

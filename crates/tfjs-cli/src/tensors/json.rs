@@ -1,6 +1,5 @@
-//! Tensors as JSON: an object from name to nested arrays of numbers, booleans or strings. What a value is
-//! follows from the model's input. Numbers JSON does not have are the strings `NaN`, `Infinity` and
-//! `-Infinity`, both ways.
+//! Tensors as JSON: an object from name to nested arrays of numbers, booleans or strings. The model's input determines
+//! the type. Numbers that JSON cannot represent are read and written as the strings `NaN`, `Infinity` and `-Infinity`.
 
 use super::{Data, Output, check_rank};
 use crate::failure::Failure;
@@ -13,16 +12,16 @@ use tfjs::parts::manifest::text::{found, shorten};
 use tfjs::parts::manifest::{self, Shape};
 use tfjs::{DType, Device, Error, Input, Limits, Port, Result, Tensor, ValueType};
 
-/// What a file holds.
+/// The contents of a file.
 #[derive(Debug)]
 pub(super) enum Document {
-    /// An array by itself, for a model with one input.
+    /// An array without a name, for a model with one input.
     Bare(Input),
     /// Arrays by name.
     Named(Vec<(String, Input)>),
 }
 
-/// The tensors of a file, of the types of the model's inputs.
+/// Reads the tensors of a file, with the types of the model's inputs.
 pub(super) fn read(bytes: &[u8], ports: &[Port<'_>]) -> Result<Document> {
     let first = bytes.iter().find(|b| !b.is_ascii_whitespace() && !b"\xef\xbb\xbf".contains(b));
     if !matches!(first, Some(b'{' | b'[')) {
@@ -60,7 +59,7 @@ fn tensor(value: &Value, dtype: ValueType) -> Result<Input> {
     let mut leaves = Vec::new();
     collect(value, &dims, &mut leaves)?;
     let device = &Device::Cpu;
-    // The dimensions were counted, not claimed: their product is the number of leaves.
+    // The dimensions were counted, so their product is the number of leaves.
     let tensor = match dtype {
         ValueType::String => {
             let strings: Vec<&str> = each(&leaves, &dims, |v| v.as_str().ok_or("a string"))?;
@@ -74,7 +73,7 @@ fn tensor(value: &Value, dtype: ValueType) -> Result<Input> {
     tensor.or_error().map(Input::Tensor)
 }
 
-/// Every scalar in order; every array must be as long as its siblings.
+/// Collects all scalars in order. Arrays at the same level must have equal lengths.
 fn collect<'a>(value: &'a Value, dims: &[usize], leaves: &mut Vec<&'a Value>) -> Result<()> {
     match (value, dims) {
         (Value::Array(items), [len, inner @ ..]) if items.len() == *len => {
@@ -108,7 +107,7 @@ fn each<'a, T>(
     leaves.iter().enumerate().map(read).collect()
 }
 
-/// Where the leaf with this number stands: `[0][3]`.
+/// The JSON path of the leaf with this number, such as `[0][3]`.
 fn place(leaf: usize, dims: &[usize]) -> String {
     let mut rest = leaf;
     let index = |len: &usize| {
@@ -122,7 +121,7 @@ fn place(leaf: usize, dims: &[usize]) -> String {
 
 fn float(value: &Value) -> Result<f32, &'static str> {
     match value {
-        // From text, so that the number is rounded once.
+        // Parsed from the text, so that the number is rounded only once.
         Value::Number(number) => match number.to_string().parse::<f32>() {
             Ok(number) if number.is_finite() => Ok(number),
             _ => Err("a number of single precision, up to 3.4e38; or the string \"Infinity\""),
@@ -139,7 +138,7 @@ fn float(value: &Value) -> Result<f32, &'static str> {
 }
 
 fn int64(value: &Value) -> Result<i64, &'static str> {
-    // A fraction is cut off, as the producers do with ids.
+    // A fraction is truncated, as the producers do with ids.
     let whole = |x: f64| (x.abs() < 9e15).then_some(x as i64);
     match value {
         Value::Number(number) if number.is_u64() => number.as_i64().ok_or("a whole number of 64 bits"),
@@ -160,7 +159,7 @@ fn truth(value: &Value) -> Result<u8, &'static str> {
     }
 }
 
-/// Writes the outputs as one object, a line for each, as they are read: the text is never in memory as a whole.
+/// Writes the outputs as one object, one line each, piece by piece: the whole text is never in memory.
 pub(super) fn write(outputs: &[Output], stream: Shown<'_>) -> Result<(), Failure> {
     let mut text = BufWriter::with_capacity(1 << 16, stream);
     text.write_all(b"{")?;
@@ -176,7 +175,7 @@ pub(super) fn write(outputs: &[Output], stream: Shown<'_>) -> Result<(), Failure
     Ok(text.flush()?)
 }
 
-/// Values that are copied from a tensor at a time.
+/// Number of values that are copied from a tensor at a time.
 const AT_A_TIME: usize = 1 << 14;
 
 fn values(output: &Output, text: &mut dyn Write) -> Result<(), Failure> {
@@ -203,7 +202,7 @@ fn values(output: &Output, text: &mut dyn Write) -> Result<(), Failure> {
     }
 }
 
-/// The values of a flat tensor, some at a time.
+/// The values of a flat tensor, copied piece by piece.
 fn pieces<T>(flat: &Tensor, read: impl Fn(&Tensor) -> Result<Vec<T>>) -> impl Iterator<Item = Result<T>> {
     let elements = flat.elem_count();
     (0..elements).step_by(AT_A_TIME).flat_map(move |at| {
@@ -215,7 +214,7 @@ fn pieces<T>(flat: &Tensor, read: impl Fn(&Tensor) -> Result<Vec<T>>) -> impl It
     })
 }
 
-/// Writes nested arrays of this shape, filled from the items in order.
+/// Writes nested arrays of this shape with the items in order.
 fn nest<T: Display>(
     dims: &[usize],
     mut items: impl Iterator<Item = Result<T>>,
@@ -242,7 +241,7 @@ fn nest<T: Display>(
     level(dims, &mut items, text)
 }
 
-/// The shortest digits that give the same single-precision number.
+/// The shortest text that parses to the same single-precision number.
 fn single(x: f32) -> String {
     odd(x.into()).unwrap_or_else(|| format!("{x:?}"))
 }

@@ -1,5 +1,5 @@
-//! Tensors in files: inputs by name, outputs by name, in safetensors, NumPy's `.npy`, or JSON. Which input
-//! is which is decided here; shapes are the model's to check.
+//! Tensors in files: inputs and outputs by name, in safetensors, NumPy's `.npy`, or JSON. Assigns tensors to inputs;
+//! the model checks shapes.
 
 mod json;
 mod npy;
@@ -13,11 +13,11 @@ use std::sync::Arc;
 use tfjs::layer::CandleResultExt;
 use tfjs::{DType, Device, Error, Input, Inputs, LayersModel, Outputs, Port, Result, Strings, Tensor, ValueType};
 
-/// The most dimensions of a tensor in a file, as the default of [`Limits::rank`](tfjs::Limits::rank).
+/// Most dimensions of a tensor in a file, the default of [`Limits::rank`](tfjs::Limits::rank).
 const MOST_DIMENSIONS: usize = 8;
-/// The most bytes of a file of inputs, and of a tensor in it as the model takes it.
+/// Most bytes of a file of inputs, and of a tensor in it after conversion for the model.
 const MOST_BYTES: u64 = 4 << 30;
-/// The most bytes of a JSON file of inputs: read, it takes some twenty times as much.
+/// Most bytes of a JSON file of inputs; parsed, it takes about twenty times as much memory.
 const MOST_JSON: u64 = 64 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +38,8 @@ impl Format {
         }
     }
 
-    /// For the standard input and names that say nothing. A safetensors file begins with the length of its
-    /// JSON header, eight bytes.
+    /// Detects the format by content, for standard input and unknown file endings. A safetensors file begins with the
+    /// length of its JSON header in eight bytes.
     fn of_content(bytes: &[u8]) -> Format {
         match bytes.get(8) {
             _ if bytes.starts_with(b"\x93NUMPY") => Format::Npy,
@@ -51,8 +51,8 @@ impl Format {
     }
 }
 
-/// A model's inputs from a file: by their names; or, for a model with one input, whatever single tensor the
-/// file has.
+/// Reads a model's inputs from a file, by name. For a model with one input and a file with one tensor, the name does
+/// not matter.
 pub(crate) fn read_inputs(path: &Path, model: &LayersModel) -> Result<Inputs> {
     let ports: Vec<Port<'_>> = model.inputs().collect();
     let bytes = local::read(path, MOST_BYTES)?;
@@ -62,7 +62,7 @@ pub(crate) fn read_inputs(path: &Path, model: &LayersModel) -> Result<Inputs> {
 
 fn parse_inputs(format: Format, bytes: &[u8], ports: &[Port<'_>]) -> Result<Inputs> {
     if format == Format::Json && bytes.len() as u64 > MOST_JSON {
-        let message = format!("expected a JSON file of {MOST_JSON} bytes at most; give .npy or .safetensors");
+        let message = format!("expected a JSON file of at most {MOST_JSON} bytes; use .npy or .safetensors");
         return Err(Error::limit(message));
     }
     let mut named = match format {
@@ -79,7 +79,7 @@ fn parse_inputs(format: Format, bytes: &[u8], ports: &[Port<'_>]) -> Result<Inpu
     Ok(named.into_iter().collect())
 }
 
-/// What has no name fits a model with one input.
+/// The inputs from a tensor without a name, for a model with one input.
 fn only(ports: &[Port<'_>], input: impl Into<Input>) -> Result<Inputs> {
     if ports.len() == 1 {
         return Ok(Inputs::from(input.into()));
@@ -92,7 +92,7 @@ fn only(ports: &[Port<'_>], input: impl Into<Input>) -> Result<Inputs> {
     )))
 }
 
-/// One output, of one or several predictions joined along the batch.
+/// One output of a prediction, or of several predictions concatenated along the batch.
 #[derive(Clone, Debug)]
 pub(crate) struct Output {
     pub(crate) name: String,
@@ -107,7 +107,7 @@ pub(crate) enum Data {
     Strings(Arc<Strings>),
 }
 
-/// The outputs of a prediction with what the model says of them.
+/// The outputs of a prediction, with their names and types.
 pub(crate) fn outputs(model: &LayersModel, outputs: &Outputs) -> Result<Vec<Output>> {
     let take = |port: Port<'_>| {
         let data = match outputs.strings(port.name) {
@@ -119,7 +119,7 @@ pub(crate) fn outputs(model: &LayersModel, outputs: &Outputs) -> Result<Vec<Outp
     model.outputs().map(take).collect()
 }
 
-/// The outputs of several predictions as those of one.
+/// Concatenates the outputs of several predictions.
 pub(crate) fn join(mut parts: Vec<Vec<Output>>) -> Result<Vec<Output>> {
     if parts.len() == 1 {
         return Ok(parts.remove(0));
@@ -139,12 +139,14 @@ fn join_one(parts: &[&Data]) -> Result<Data> {
     for part in parts {
         match part {
             Data::Numbers(tensor) => tensors.push(tensor),
-            Data::Strings(_) => return Err(Error::unsupported("strings of several predictions are not joined")),
+            Data::Strings(_) => {
+                return Err(Error::unsupported("strings of several predictions cannot be concatenated"));
+            }
         }
     }
     let row = |t: &Tensor| t.dims().get(1..).map(<[usize]>::to_vec);
     let Some(first) = tensors.first().copied().and_then(row) else {
-        return Err(Error::mismatch("outputs without a batch cannot be joined"));
+        return Err(Error::mismatch("outputs without a batch cannot be concatenated"));
     };
     if let Some(other) = tensors.iter().find_map(|t| row(t).filter(|other| *other != first)) {
         let message = format!("expected rows of shape {first:?} as before, found {other:?}");
@@ -153,7 +155,7 @@ fn join_one(parts: &[&Data]) -> Result<Data> {
     Tensor::cat(&tensors, 0).or_error().map(Data::Numbers)
 }
 
-/// Writes the outputs to a file, in the format its name says, safetensors otherwise; `-` is `out`.
+/// Writes the outputs to a file, in the format of its ending, or in safetensors; `-` is `out`.
 pub(crate) fn write_outputs(path: &Path, outputs: &[Output], out: &mut Out<'_>) -> Result<(), Failure> {
     let bytes = match Format::of_name(path).unwrap_or(Format::Safetensors) {
         Format::Safetensors => safetensors::write(outputs)?,
@@ -170,12 +172,12 @@ pub(crate) fn write_outputs(path: &Path, outputs: &[Output], out: &mut Out<'_>) 
     Ok(local::write(path, &bytes)?)
 }
 
-/// Writes the outputs as JSON, as they are read.
+/// Writes the outputs as JSON, piece by piece.
 pub(crate) fn write_json(outputs: &[Output], out: &mut Out<'_>) -> Result<(), Failure> {
     json::write(outputs, out.json())
 }
 
-/// A file's tensor has no more dimensions than a model's.
+/// Checks the number of dimensions of a file's tensor.
 fn check_rank(rank: usize) -> Result<()> {
     if rank > MOST_DIMENSIONS {
         return Err(Error::limit(format!("expected at most {MOST_DIMENSIONS} dimensions, found {rank} or more")));
@@ -183,30 +185,30 @@ fn check_rank(rank: usize) -> Result<()> {
     Ok(())
 }
 
-/// A file's tensor is no larger than an input may be, also where its bytes become floats.
+/// Checks the size of a file's tensor, also after its bytes are converted to floats.
 fn check_size(elements: usize, element_bytes: usize) -> Result<()> {
     let bytes = (elements as u64).saturating_mul(element_bytes.max(4) as u64);
     if bytes > MOST_BYTES {
         return Err(Error::limit(format!(
-            "a tensor of {elements} values, {bytes} bytes as the model takes them; expected {MOST_BYTES} at most"
+            "a tensor of {elements} values, {bytes} bytes after conversion for the model; expected at most {MOST_BYTES}"
         )));
     }
     Ok(())
 }
 
-/// A tensor of bytes as they are stored: little endian, row by row.
+/// A tensor from its stored bytes, little endian and row-major.
 fn from_bytes(bytes: &[u8], dtype: DType, dims: &[usize]) -> Result<Tensor> {
     check_rank(dims.len())?;
     let elements = tfjs::parts::manifest::Shape::new(dims)?.elements();
     if elements.checked_mul(dtype.size_in_bytes()) != Some(bytes.len()) {
-        let message = format!("shape {dims:?} of {} does not take {} bytes", dtype.as_str(), bytes.len());
+        let message = format!("shape {dims:?} of {} does not have {} bytes", dtype.as_str(), bytes.len());
         return Err(Error::malformed(message));
     }
     check_size(elements, dtype.size_in_bytes())?;
     Tensor::from_raw_buffer(bytes, dtype, dims, &Device::Cpu).or_error()
 }
 
-/// The bytes of a tensor: little endian, row by row.
+/// The bytes of a tensor, little endian and row-major.
 fn to_bytes(tensor: &Tensor) -> Result<Vec<u8>> {
     fn bytes<T, const N: usize>(values: Vec<T>, of_one: fn(T) -> [u8; N]) -> Vec<u8> {
         values.into_iter().flat_map(of_one).collect()
@@ -285,7 +287,7 @@ mod tests {
         assert_eq!(from_bytes(&[0; 8], DType::F32, &[usize::MAX, 9]).unwrap_err().kind(), Kind::Limit);
         assert_eq!(from_bytes(&[0; 8], DType::F32, &[2]).unwrap().dims(), [2]);
         assert_eq!(from_bytes(&[0; 4], DType::F32, &[1; 9]).unwrap_err().kind(), Kind::Limit);
-        // A byte each in the file, four in the model.
+        // One byte per value in the file, four in the model.
         assert!(check_size(1 << 30, 1).is_ok());
         assert_eq!(check_size((1 << 30) + 1, 1).unwrap_err().kind(), Kind::Limit);
     }

@@ -1,5 +1,5 @@
-//! NumPy's `.npy`: one array without a name, in C or Fortran order, either endianness. The format is
-//! `numpy.lib.format`; no length is believed before the bytes are there.
+//! NumPy's `.npy`: one array without a name, in C or Fortran order and either endianness. The format is
+//! `numpy.lib.format`. Lengths in the header are checked against the actual bytes.
 
 use super::{Data, MOST_DIMENSIONS, Output, check_rank, from_bytes, to_bytes};
 use tfjs::layer::CandleResultExt;
@@ -8,7 +8,7 @@ use tfjs::{DType, Error, Result, Tensor, ValueType};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// The array of a file.
+/// Reads the array of a file.
 pub(super) fn read(bytes: &[u8]) -> Result<Tensor> {
     let (text, rest) = split(bytes).ok_or_else(|| Error::malformed("expected a .npy file, found something else"))?;
     let Header { kind, fortran, dims } = Header::parse(text)?;
@@ -23,7 +23,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Tensor> {
         "u1" | "b1" => (DType::U8, 1),
         "u4" => (DType::U32, 4),
         _ => {
-            let message = format!("the element type `{}` is not read; save float32 or int32", shorten(kind));
+            let message = format!("the element type `{}` is not supported; save float32 or int32", shorten(kind));
             return Err(Error::unsupported(message));
         }
     };
@@ -42,13 +42,13 @@ pub(super) fn read(bytes: &[u8]) -> Result<Tensor> {
     if !fortran {
         return from_bytes(data, dtype, &dims);
     }
-    // The first index runs fastest: an array of the reversed shape, turned around.
+    // Fortran order: read as an array of the reversed shape, then transposed.
     let reversed: Vec<usize> = dims.iter().rev().copied().collect();
     let axes: Vec<usize> = (0..dims.len()).rev().collect();
     from_bytes(data, dtype, &reversed)?.permute(axes).and_then(|t| t.contiguous()).or_error()
 }
 
-/// The header's text and the bytes behind it.
+/// The text of the header, and the bytes after it.
 fn split(bytes: &[u8]) -> Option<(&str, &[u8])> {
     let rest = bytes.strip_prefix(MAGIC)?;
     let ([major, _minor], rest) = rest.split_first_chunk::<2>()?;
@@ -82,7 +82,7 @@ impl<'a> Header<'a> {
             return Err(odd());
         }
         let shape = value(text, "shape").and_then(|v| v.strip_prefix('(')?.split_once(')')).ok_or_else(odd)?.0;
-        // Python 2 writes `3L`; a tuple of one ends in a comma.
+        // Python 2 writes `3L`, and a tuple of one element ends in a comma.
         let sizes = shape.split(',').map(|d| d.trim().trim_end_matches('L')).filter(|d| !d.is_empty());
         let sizes = sizes.take(MOST_DIMENSIONS + 1);
         let dims = sizes.map(|d| d.parse::<usize>().map_err(|_| odd())).collect::<Result<Vec<_>>>()?;
@@ -91,20 +91,22 @@ impl<'a> Header<'a> {
     }
 }
 
-/// What follows a key.
+/// The text after a key.
 fn value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(&format!("'{key}'")).or_else(|| text.split_once(&format!("\"{key}\"")))?;
     Some(rest.trim_start().strip_prefix(':')?.trim_start())
 }
 
-/// A file of the only output.
+/// The file for a single output.
 pub(super) fn write(outputs: &[Output]) -> Result<Vec<u8>> {
     let [output] = outputs else {
         let message = format!("a .npy file has one array, the model has {} outputs; write .safetensors", outputs.len());
         return Err(Error::misuse(message));
     };
     let Data::Numbers(tensor) = &output.data else {
-        return Err(Error::unsupported("strings are not written as .npy; write a `.json` file").at_value(&output.name));
+        return Err(
+            Error::unsupported("strings cannot be written as .npy; write a `.json` file").at_value(&output.name)
+        );
     };
     let kind = match tensor.dtype() {
         DType::U8 if output.dtype == ValueType::Bool => "|b1",
@@ -125,12 +127,12 @@ pub(super) fn write(outputs: &[Output]) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Everything before the data, padded so that it is aligned to 64 bytes.
+/// The bytes before the data, padded to a multiple of 64 bytes.
 fn header(text: &str) -> Vec<u8> {
     let before = MAGIC.len() + 4;
     let padded = (before + text.len() + 1).next_multiple_of(64) - before;
     let mut bytes = [MAGIC, &[1, 0]].concat();
-    // A tensor has few dimensions: its header never comes near 64 KiB.
+    // A tensor has few dimensions, so its header is far below 64 KiB.
     bytes.extend((padded as u16).to_le_bytes());
     bytes.extend(format!("{text:width$}\n", width = padded - 1).as_bytes());
     bytes
@@ -151,7 +153,7 @@ mod tests {
         values.iter().flat_map(|v| v.to_le_bytes()).collect()
     }
 
-    /// `np.save(f, np.array([[1.5, -2]], "<f4"))`, by NumPy 1.26.
+    /// `np.save(f, np.array([[1.5, -2]], "<f4"))` by NumPy 1.26.
     #[test]
     fn as_numpy_writes_it() {
         let mut bytes =
@@ -195,7 +197,7 @@ mod tests {
         let axes = |count: usize| format!("({})", "1,".repeat(count));
         assert_eq!(read(&file("<f4", "True", &axes(8), &[0; 4])).unwrap().rank(), 8);
         assert_eq!(read(&file("<f4", "False", &axes(9), &[0; 4])).unwrap_err().kind(), Kind::Limit);
-        // Version 2 of the format, whose headers may be long.
+        // Version 2 of the format, which allows long headers.
         for order in ["True", "False"] {
             let text = format!("{{'descr': '<f4', 'fortran_order': {order}, 'shape': {}, }}", axes(300_000));
             let mut bytes = [MAGIC, &[2, 0], &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat();

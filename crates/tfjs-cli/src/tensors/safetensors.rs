@@ -1,12 +1,12 @@
-//! The safetensors format: tensors by name. Integers and floats of every width come in; what a model gives
-//! goes out.
+//! The safetensors format: tensors by name. Reads integers and floats of every width, and writes the outputs of a
+//! model.
 
 use super::{Data, Output, from_bytes, to_bytes};
 use ::safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use tfjs::parts::manifest::text::shorten;
 use tfjs::{DType, Error, Input, Result, Tensor, ValueType};
 
-/// Every tensor of a file, in the order of their names.
+/// Reads all tensors of a file, sorted by name.
 pub(super) fn read(bytes: &[u8]) -> Result<Vec<(String, Input)>> {
     let file = SafeTensors::deserialize(bytes)
         .map_err(|e| Error::malformed("expected a safetensors file, found something else").with_source(e))?;
@@ -36,20 +36,20 @@ fn tensor(view: &TensorView<'_>) -> Result<Tensor> {
             return from_bytes(&truths, DType::U8, dims);
         }
         other => {
-            let message = format!("the element type {other:?} is not read; save the tensor as F32, I32 or I64");
+            let message = format!("the element type {other:?} is not supported; save the tensor as F32, I32 or I64");
             return Err(Error::unsupported(message));
         }
     };
     from_bytes(bytes, dtype, dims)
 }
 
-/// A file of the outputs, by name.
+/// The file for the outputs, by name.
 pub(super) fn write(outputs: &[Output]) -> Result<Vec<u8>> {
     let mut stored = Vec::with_capacity(outputs.len());
     for output in outputs {
         let store = || match &output.data {
             Data::Numbers(tensor) => Ok((dtype(output.dtype, tensor.dtype())?, tensor.dims(), to_bytes(tensor)?)),
-            Data::Strings(_) => Err(Error::unsupported("safetensors has no strings; write a `.json` file")),
+            Data::Strings(_) => Err(Error::unsupported("safetensors does not support strings; write a `.json` file")),
         };
         stored.push(store().map_err(|e| e.at_value(&output.name))?);
     }
@@ -62,10 +62,10 @@ pub(super) fn write(outputs: &[Output]) -> Result<Vec<u8>> {
 }
 
 fn unwritable(error: ::safetensors::SafeTensorError) -> Error {
-    Error::bug("the outputs do not make a safetensors file").with_source(error)
+    Error::bug("the outputs cannot be written as safetensors").with_source(error)
 }
 
-/// Truth values are bytes in memory and `BOOL` in a file.
+/// Booleans are bytes in memory and `BOOL` in a file.
 fn dtype(declared: ValueType, held: DType) -> Result<Dtype> {
     Ok(match held {
         DType::U8 if declared == ValueType::Bool => Dtype::BOOL,

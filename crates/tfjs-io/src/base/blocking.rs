@@ -1,4 +1,4 @@
-//! Runs blocking work on tokio's threads for it. Without tokio that is an error, not a panic.
+//! Runs blocking work on tokio's blocking threads. Without a tokio runtime that is an error, not a panic.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ pub(crate) async fn run<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Se
     }
 }
 
-/// The runtime this is called on.
+/// The current tokio runtime. `what` begins the error message if there is none.
 pub(crate) fn runtime(what: &str) -> Result<Handle> {
     Handle::try_current().map_err(|e| {
         Error::misuse(format!(
@@ -25,7 +25,7 @@ pub(crate) fn runtime(what: &str) -> Result<Handle> {
     })
 }
 
-/// Set when the load is dropped: threads that read look at it between pieces.
+/// A flag that is set when the load is dropped. Reading threads check it between chunks.
 #[derive(Default)]
 pub(crate) struct CancelOnDrop(pub(crate) Arc<AtomicBool>);
 

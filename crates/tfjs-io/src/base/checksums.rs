@@ -1,12 +1,12 @@
-//! SHA-256 sums that a caller knows beforehand, by file. Values only: [`CheckedFiles`](crate::CheckedFiles) compares them.
+//! SHA-256 sums that a caller expects, by file. Only holds them: [`CheckedFiles`](crate::CheckedFiles) compares them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use tfjs_manifest::{Error, Result};
 
-/// The SHA-256 sums of a model's files, so that no other files are ever loaded in their place.
+/// The expected SHA-256 sums of a model's files. A load fails if a file has another sum.
 ///
-/// A file is named as in the model's manifest. The model's JSON is `model.json`, or called by its own name.
+/// A file is named as in the model's manifest. The model's JSON is named `model.json`, or by its own file name.
 ///
 /// ```
 /// # use tfjs_io::Checksums;
@@ -29,12 +29,12 @@ impl Checksums {
         Self::default()
     }
 
-    /// Reads what `sha256sum` writes: a line for each file, with its sum in hexadecimal digits, a blank, a blank or
-    /// `*`, and its path. Blank lines and those that begin with `#` are left out.
+    /// Parses the output of `sha256sum`: a line for each file, with its sum in hexadecimal digits, a space, a space or
+    /// `*`, and its path. Blank lines and those that begin with `#` are skipped.
     ///
     /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed), with the line, for anything else, and for a path with two
-    /// different sums.
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed), with the line number, for any other line, and for a path
+    /// with two different sums.
     pub fn parse(text: &str) -> Result<Self> {
         let mut all = Checksums::new();
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -56,7 +56,7 @@ impl Checksums {
         Ok(all)
     }
 
-    /// With the sum of one more file, in hexadecimal digits. One that is no sum is an error of the load.
+    /// Adds the sum of a file, in hexadecimal digits. An invalid sum makes the load fail.
     #[must_use]
     pub fn with(mut self, path: impl AsRef<str>, sha256: impl AsRef<str>) -> Self {
         self.sums.insert(normal(path.as_ref()), sha256.as_ref().trim().to_ascii_lowercase());
@@ -85,12 +85,12 @@ impl Checksums {
         self.strict
     }
 
-    /// Whether there is nothing to check.
+    /// Whether no file needs to be checked.
     pub fn is_empty(&self) -> bool {
         self.sums.is_empty() && !self.strict
     }
 
-    /// The sum a file must have; `None` if any will do.
+    /// The sum a file must have; `None` if it is not checked.
     ///
     /// # Errors
     /// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for a file without a sum where all must have one;
@@ -114,7 +114,7 @@ pub(crate) fn normal(path: &str) -> String {
     parts.join("/")
 }
 
-/// The digits of a sum.
+/// Lower-case hexadecimal digits of a sum.
 pub(crate) fn hex(sum: &[u8]) -> String {
     sum.iter().fold(String::with_capacity(sum.len() * 2), |mut out, byte| {
         // Writing to a string cannot fail.

@@ -1,4 +1,4 @@
-//! The time that a whole load may take. Waits for nothing itself.
+//! The time that a whole load may take. Computes the deadline only; the callers wait and fail.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -12,12 +12,12 @@ pub(crate) struct Deadline {
 }
 
 impl Deadline {
-    /// A deadline `total` after the first call of [`instant`](Self::instant); none without `total`.
+    /// A deadline `total` after the first call of [`instant`](Self::instant). Without `total` there is no deadline.
     pub(crate) fn new(total: Option<Duration>) -> Self {
         Deadline { total, end: Arc::default() }
     }
 
-    /// The end of the load; `None` if it may take any time. The first call starts the clock.
+    /// The deadline; `None` if the load may take any time. The first call starts the clock.
     pub(crate) fn instant(&self) -> Option<Instant> {
         let end = || self.total.and_then(|total| Instant::now().checked_add(total));
         *self.end.get_or_init(end)
@@ -26,5 +26,5 @@ impl Deadline {
 
 /// The error of a load that takes longer than [`Timeouts::total`](crate::Timeouts::total).
 pub(crate) fn load_is_over() -> Error {
-    Error::fetch(format!("timed out: the time for the whole load is over; see {}", Setting::TotalTime))
+    Error::fetch(format!("timed out: the load took longer than {}", Setting::TotalTime))
 }

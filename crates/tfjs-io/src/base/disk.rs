@@ -1,4 +1,4 @@
-//! Opening and reading regular files on disk: no device, pipe or unexpected link is ever opened.
+//! Opens and reads regular files on disk. Devices, pipes and unexpected links are never opened.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -8,12 +8,12 @@ use tfjs_manifest::{Error, Result};
 /// Which links may be followed when a file is opened.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Links<'a> {
-    /// All of them.
+    /// All links.
     Any,
-    /// All, except a link at the path itself.
+    /// All links, except one at the last component of the path.
     #[cfg_attr(target_family = "wasm", allow(dead_code, reason = "only folders on disk need it"))]
     NotAtTheEnd,
-    /// None below this folder. Systems other than Linux treat it as `NotAtTheEnd`.
+    /// No links below this folder. Systems other than Linux treat it as `NotAtTheEnd`.
     #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux looks at the folder"))]
     NotBelow(&'a Path),
 }
@@ -21,7 +21,7 @@ pub(crate) enum Links<'a> {
 /// Opens a regular file.
 pub(crate) fn open_regular(path: &Path, shown: &Path, links: Links<'_>) -> Result<(File, u64)> {
     let error = |e| not_there(e).in_file(shown.display());
-    // Looked at before it is opened: opening a pipe waits for a writer, opening a device may do things.
+    // Checked before opening: opening a pipe waits for a writer, and opening a device may have side effects.
     check_regular(&std::fs::metadata(path).map_err(error)?, shown)?;
     let file = open_unlinked(path, links).map_err(error)?;
     let metadata = file.metadata().map_err(error)?;
@@ -29,7 +29,8 @@ pub(crate) fn open_regular(path: &Path, shown: &Path, links: Links<'_>) -> Resul
     Ok((file, metadata.len()))
 }
 
-/// Opens a file that may have been replaced since the check: does not wait for a pipe, and follows no other links.
+/// Opens a file that may have been replaced since it was checked. Does not wait on a pipe, and follows only the links
+/// that `links` allows.
 #[cfg(unix)]
 fn open_unlinked(path: &Path, links: Links<'_>) -> std::io::Result<File> {
     use rustix::fs::OFlags;
@@ -53,8 +54,8 @@ fn open_unlinked(path: &Path, _: Links<'_>) -> std::io::Result<File> {
     File::open(path)
 }
 
-/// The file at this path below a folder, if there is no link on the way; `None` where the kernel cannot tell: it is
-/// older than 5.6, or a sandbox does not let it.
+/// Opens the path `inside` below a folder, with an error if a component is a link. `None` if `openat2` is not
+/// available: the kernel is older than 5.6, or a sandbox blocks the call.
 #[cfg(target_os = "linux")]
 fn open_below(root: &Path, inside: &Path) -> std::io::Result<Option<File>> {
     use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
@@ -86,11 +87,11 @@ pub(crate) fn not_there(source: std::io::Error) -> Error {
     Error::fetch(message).with_source(source)
 }
 
-/// Reads at an offset without moving any cursor, so that threads can share the file.
+/// Reads at an offset without using the file's cursor, so that threads can share the file.
 pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     #[cfg(unix)]
     return std::os::unix::fs::FileExt::read_at(file, buffer, offset);
-    // Moves the cursor, which is not used.
+    // Moves the cursor, but nothing depends on the cursor.
     #[cfg(windows)]
     return std::os::windows::fs::FileExt::seek_read(file, buffer, offset);
     #[cfg(not(any(unix, windows)))]
@@ -107,7 +108,7 @@ mod tests {
     use std::os::unix::fs::symlink;
     use tfjs_manifest::Kind;
 
-    /// As between the look at a path and its opening.
+    /// A link that is created between the check of a path and its opening.
     #[test]
     fn a_link_made_since_is_not_followed() {
         let dir = tempfile::tempdir().unwrap();
@@ -130,7 +131,7 @@ mod tests {
         assert_eq!(open("sub/w.bin", Links::NotAtTheEnd).unwrap().1, 6);
         #[cfg(target_os = "linux")]
         match open_below(&root, Path::new("sub/w.bin")) {
-            // A system without the call has no more than the look before.
+            // Systems without the call only check the path before opening it.
             Ok(None) => {}
             Ok(Some(_)) => panic!("a link was followed"),
             Err(_) => assert_eq!(open("sub/w.bin", Links::NotBelow(&root)).unwrap_err().kind(), Kind::Fetch),

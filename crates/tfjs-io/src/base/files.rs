@@ -1,8 +1,9 @@
-//! What a backend implements: named files that can be opened, and perhaps written, listed and removed.
+//! The trait [`Files`], which every backend implements: named files that can be opened, and perhaps written, listed and
+//! removed.
 //!
-//! A `Files` knows no models. Everything between a backend and a model (decryption, a limit, a signature) is another
-//! `Files` around it; [`PrefixedFiles`](crate::PrefixedFiles) is one, and
-//! `examples/decrypting.rs` shows how to write one's own.
+//! An implementation knows nothing about models. Anything between a backend and a model (decryption, a limit, a
+//! signature) is another `Files` around it; [`PrefixedFiles`](crate::PrefixedFiles) is one, and
+//! `examples/decrypting.rs` shows how to write another.
 
 mod each;
 
@@ -16,43 +17,42 @@ use std::pin::Pin;
 use std::time::SystemTime;
 use tfjs_manifest::{Error, Result};
 
-/// A boxed future that can move between threads. It names no executor.
+/// A boxed future that can move between threads, for any executor.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A place with files in it: a folder, a URL's directory, a bucket, an archive, a map in memory.
 ///
-/// A wrapper around another place implements what it changes, and forwards [`location`](Self::location) and what else
-/// its users need. Caching is not its business: a cache is between a handler and its place, below every wrapper that is
-/// put around the [`WeightSource`](crate::WeightSource) which the handler returns.
+/// A wrapper around another place implements the methods it changes, and forwards [`location`](Self::location) and any
+/// other method its users need. It does not have to handle caching: the cache is below every wrapper that is put around
+/// the [`WeightSource`](crate::WeightSource) of a handler.
 ///
-/// An error that may not occur again, such as a lost connection, should be marked as
-/// [transient](tfjs_manifest::Error::transient), so that callers can tell it from a final one.
+/// An error that may go away on a retry, such as a lost connection, should be marked as
+/// [transient](tfjs_manifest::Error::transient); callers do not retry other errors.
 ///
-/// Paths are relative, with `/` between their components. Those from a manifest were checked by
-/// [`shard_components`](crate::shard_components) before they come here; an implementation that maps paths
-/// onto something with a parent checks them again.
+/// Paths are relative, with `/` between their components. Paths from a manifest have passed
+/// [`shard_components`](crate::shard_components) before they get here. An implementation that maps paths to folders
+/// must check them again.
 pub trait Files: Send + Sync + Debug {
-    /// Opens a file, or a range of it. Returns when the length is known, or known to be unknown. The body is read later,
-    /// and dropping it stops its traffic.
+    /// Opens a file, or a range of it. Returns as soon as the length is known, or known to be missing. The body is read
+    /// later; dropping it ends the transfer.
     ///
     /// # Errors
     /// [`Kind::Fetch`](tfjs_manifest::Kind::Fetch) if there is no such file or it cannot be reached.
     fn open<'a>(&'a self, path: &'a str, options: OpenOptions) -> BoxFuture<'a, Result<Opened>>;
 
-    /// Writes a file: afterwards it is there whole, or, after an error, as it was before.
+    /// Writes a file, whole or not at all: after an error it is as it was before.
     ///
     /// # Errors
-    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) if this place cannot be written.
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) if this place is read-only.
     fn put<'a>(&'a self, path: &'a str, body: Body) -> BoxFuture<'a, Result<()>> {
         let _ = body;
         unsupported("be written to", path)
     }
 
-    /// Writes several files in this order, of which the last completes the rest, as a model's JSON does.
+    /// Writes several files in this order. The last one makes the others usable, as a model's JSON does.
     ///
-    /// A place that can do it leaves all of them as they were after an error. The default removes a last file that is
-    /// there before it writes over others, and leaves none after an error, so that files of two models are never
-    /// taken for one model.
+    /// If possible, an implementation leaves all files as they were after an error. The default first removes an
+    /// existing last file, and does not write it after an error, so that a reader never mixes files of two models.
     ///
     /// # Errors
     /// As [`put`](Self::put).
@@ -60,18 +60,18 @@ pub trait Files: Send + Sync + Debug {
         Box::pin(each::put_each(self, files))
     }
 
-    /// Writes a model's files in the place of a former model's. Files are created, and those of `former`, which are
-    /// there, are replaced or removed; of both the last one completes the rest. Something else that has the name of
-    /// a new file is an error, as far as the place can tell: the default is [`put_all`](Self::put_all), then
-    /// [`remove`](Self::remove).
+    /// Replaces the files of a former model by those of a new one: creates the new files, and replaces or removes those
+    /// of `former`. In both lists the last file is the one that makes the others usable. If a new file has the name of
+    /// an existing file that is not in `former`, that is an error where the place can detect it. The default, which
+    /// cannot, is [`put_all`](Self::put_all), then [`remove`](Self::remove).
     ///
     /// # Errors
-    /// As those.
+    /// As these methods.
     fn replace<'a>(&'a self, former: Vec<String>, files: Vec<(String, Body)>) -> BoxFuture<'a, Result<()>> {
         Box::pin(each::replace_each(self, former, files))
     }
 
-    /// The paths of all files that begin with `prefix`, sorted.
+    /// The sorted paths of all files whose path begins with `prefix`.
     ///
     /// # Errors
     /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) if this place cannot list.
@@ -79,12 +79,12 @@ pub trait Files: Send + Sync + Debug {
         unsupported("be listed", prefix)
     }
 
-    /// The entries of one folder, without folders: files, links, and everything else. The outermost folder is
-    /// the empty text; one that does not exist is empty. The default is made from [`list`](Self::list).
+    /// The entries of one folder, except its subfolders: files, links, devices and pipes. The root folder is the empty
+    /// string. A folder that does not exist has no entries. The default uses [`list`](Self::list).
     ///
     /// # Errors
-    /// Whatever keeps the folder from being listed whole; [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) if
-    /// this place cannot list.
+    /// Any error that prevents a complete listing; [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) if this
+    /// place cannot list.
     fn entries<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Vec<FolderEntry>>> {
         Box::pin(each::entries_of_list(self, folder))
     }
@@ -105,12 +105,12 @@ pub trait Files: Send + Sync + Debug {
 
 /// The error of a file that exists and would be replaced, but does not belong to the former model.
 pub(crate) fn not_ours(place: impl fmt::Display) -> Error {
-    let error = "this file is there already and is none of the model's that would be replaced; move it away, or \
+    let error = "this file exists already and does not belong to the model that would be replaced; move it away, or \
                  choose another folder";
     Error::misuse(error).in_file(place)
 }
 
-/// The error of a file of which two parts are not of the same state.
+/// The error of a file that changed between the fetches of two parts of it.
 pub(crate) fn changed() -> Error {
     Error::mismatch("the file changed while it was fetched; load the model again")
 }
@@ -129,7 +129,7 @@ pub struct FolderEntry {
     pub name: String,
     /// The length, if it is known without opening the file.
     pub len: Option<u64>,
-    /// Whether it is a file: no link, device or pipe.
+    /// Whether it is a regular file, not a link, device or pipe.
     pub is_file: bool,
 }
 
@@ -139,14 +139,14 @@ impl FolderEntry {
         FolderEntry { name: name.into(), len: None, is_file: true }
     }
 
-    /// With its length.
+    /// Sets the length.
     #[must_use]
     pub fn with_len(mut self, len: u64) -> Self {
         self.len = Some(len);
         self
     }
 
-    /// A link, a device or a pipe.
+    /// Marks the entry as a link, a device or a pipe.
     #[must_use]
     pub fn not_a_file(mut self) -> Self {
         self.is_file = false;
@@ -158,9 +158,9 @@ impl FolderEntry {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Purpose {
-    /// Text, which may travel compressed.
+    /// Text, which may be compressed for the transfer.
     Json,
-    /// Weights: already dense, and their length should be known.
+    /// Weights, which hardly compress; their length should be known.
     #[default]
     Weights,
 }
@@ -171,38 +171,37 @@ pub enum Purpose {
 pub struct OpenOptions {
     /// The purpose.
     pub purpose: Purpose,
-    /// Only these bytes. A place that cannot do ranges answers with the whole file; see
-    /// [`Opened::offset`].
+    /// Opens only these bytes. A place without support for ranges returns the whole file; see [`Opened::offset`].
     pub range: Option<ByteRange>,
-    /// With a range: only if the file is still this one. A place that can tell answers with the whole file
-    /// if it is not.
+    /// The range applies only if the file still has this validator. A place that can compare validators returns the
+    /// whole file if it has another.
     pub if_range: Option<Validator>,
-    /// Only if the file is no longer this one. A place that can tell answers with [`Body::Unchanged`] if it
-    /// still is; others answer with the file.
+    /// Opens the file only if it no longer has this validator. A place that can compare validators returns
+    /// [`Body::Unchanged`] if it still has it; other places return the file.
     pub if_none_match: Option<Validator>,
 }
 
 impl OpenOptions {
-    /// The whole file, for this purpose.
+    /// Options for opening the whole file, for this purpose.
     pub fn new(purpose: Purpose) -> Self {
         OpenOptions { purpose, ..OpenOptions::default() }
     }
 
-    /// Only these bytes.
+    /// Sets the byte range to open.
     #[must_use]
     pub fn with_range(mut self, range: ByteRange) -> Self {
         self.range = Some(range);
         self
     }
 
-    /// Only if the file is still this one.
+    /// Sets [`if_range`](Self::if_range).
     #[must_use]
     pub fn with_if_range(mut self, validator: Validator) -> Self {
         self.if_range = Some(validator);
         self
     }
 
-    /// Only if the file is no longer this one.
+    /// Sets [`if_none_match`](Self::if_none_match).
     #[must_use]
     pub fn with_if_none_match(mut self, validator: Validator) -> Self {
         self.if_none_match = Some(validator);
@@ -210,7 +209,7 @@ impl OpenOptions {
     }
 }
 
-/// Bytes `start..end` of a file; to its end without `end`.
+/// Bytes `start..end` of a file; without `end`, up to the end of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByteRange {
     /// The first byte.
@@ -219,7 +218,7 @@ pub struct ByteRange {
     pub end: Option<u64>,
 }
 
-/// Tells one state of a file from another: an HTTP entity tag, a date, a length with a time.
+/// Identifies one version of a file: an HTTP entity tag, a date, a length with a time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Validator {
     text: String,
@@ -237,7 +236,7 @@ impl Validator {
         Validator { text: text.into(), strong: false }
     }
 
-    /// The text as its source spells it.
+    /// The text, as the server or file system gave it.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -252,20 +251,20 @@ impl Validator {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Opened {
-    /// The file as messages name it: its URL without secrets, or its path.
+    /// The file's name in messages: its URL without secrets, or its path.
     pub location: String,
-    /// Where in the file the body begins: the start of the range asked for, or zero if the place answered
-    /// with the whole file.
+    /// Where in the file the body begins: the start of the requested range, or zero if the place returned the whole
+    /// file.
     pub offset: u64,
     /// Length of the body, if known.
     pub len: Option<u64>,
-    /// Length of the whole file, if known. Without a range it is that of the body.
+    /// Length of the whole file, if known. Equal to `len` without a range.
     pub file_len: Option<u64>,
-    /// Tells this state of the file from another.
+    /// Identifies this version of the file.
     pub validator: Option<Validator>,
     /// When it was last written, if known.
     pub modified: Option<SystemTime>,
-    /// Whether ranges of this file can be asked for.
+    /// Whether ranges of this file can be requested.
     pub ranges: bool,
     /// The bytes.
     pub body: Body,
@@ -282,7 +281,7 @@ impl Opened {
         Opened { location, offset: 0, len, file_len: len, validator: None, modified: None, ranges: false, body }
     }
 
-    /// With the length of the body, which is the whole file.
+    /// Sets the length of the body and of the file, where the body is the whole file.
     #[must_use]
     pub fn with_len(mut self, len: u64) -> Self {
         self.len = Some(len);
@@ -290,7 +289,7 @@ impl Opened {
         self
     }
 
-    /// The body is the part of a file of this length that begins here.
+    /// Sets the offset at which the body begins in the file, and the length of the whole file.
     #[must_use]
     pub fn with_part(mut self, offset: u64, file_len: Option<u64>) -> Self {
         self.offset = offset;
@@ -298,42 +297,42 @@ impl Opened {
         self
     }
 
-    /// Whether ranges of this file can be asked for.
+    /// Sets whether ranges of this file can be requested.
     #[must_use]
     pub fn with_ranges(mut self, ranges: bool) -> Self {
         self.ranges = ranges;
         self
     }
 
-    /// When it was last written.
+    /// Sets when the file was last written.
     #[must_use]
     pub fn with_modified(mut self, time: SystemTime) -> Self {
         self.modified = Some(time);
         self
     }
 
-    /// With a validator.
+    /// Sets the validator.
     #[must_use]
     pub fn with_validator(mut self, validator: Validator) -> Self {
         self.validator = Some(validator);
         self
     }
 
-    /// The body as a stream, wherever its bytes are: what a wrapper of another place reads.
+    /// The body as a stream, for memory, disk and network alike. Wrappers read it.
     pub fn into_stream(self) -> BoxStream<'static, Result<Bytes>> {
         super::stream::into_stream(self.body, self.len)
     }
 }
 
-/// The bytes of an open file. Complete: a body is one of these.
+/// The bytes of an open file. Exhaustive: no other variants will be added.
 pub enum Body {
-    /// All of them, in memory.
+    /// All bytes, in memory.
     Bytes(Bytes),
     /// A file on disk, to be read at offsets from any thread.
     File(LocalFile),
-    /// As they arrive. An error ends the stream.
+    /// The bytes as they arrive. An error ends the stream.
     Stream(BoxStream<'static, Result<Bytes>>),
-    /// None: the file is still the one that [`OpenOptions::if_none_match`] names.
+    /// No bytes: the file still has the validator [`OpenOptions::if_none_match`].
     Unchanged,
 }
 
@@ -343,7 +342,7 @@ pub enum Body {
 pub struct LocalFile {
     /// The open file.
     pub file: File,
-    /// Its path, by which it may be closed and opened again; the same file must still be there.
+    /// Its path, with which it may be closed and reopened; the same file must still be there.
     pub path: Option<PathBuf>,
 }
 

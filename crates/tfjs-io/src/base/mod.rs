@@ -1,5 +1,5 @@
 //! The basis of all other modules: the trait `Files`, open files and their bytes, paths and URLs, and plain options.
-//! Knows no place, no transport and no model.
+//! Contains no backend, no transport and nothing about models.
 
 pub(crate) mod blocking;
 pub(crate) mod checksums;

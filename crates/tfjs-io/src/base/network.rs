@@ -1,4 +1,4 @@
-//! Options of networks: trusted certificates, proxies, signatures, time-outs.
+//! Network options: trusted certificates, proxies, signatures, time-outs.
 
 use super::files::BoxFuture;
 use super::url::without_secrets;
@@ -7,33 +7,32 @@ use std::sync::Arc;
 use std::time::Duration;
 use tfjs_manifest::Result;
 
-/// The authorities that are trusted for the certificates of `https://` servers.
+/// The certificate authorities that are trusted for `https://` servers.
 ///
-/// Certificates of [`IoOptions::with_root_certificate`](crate::IoOptions::with_root_certificate) are trusted
-/// beside them.
+/// Certificates of [`IoOptions::with_root_certificate`](crate::IoOptions::with_root_certificate) are trusted as well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Roots {
-    /// The authorities that Mozilla trusts, which are part of this program.
+    /// The authorities that Mozilla trusts; the list is compiled in.
     #[default]
     Bundled,
-    /// Those that the system trusts, a company's own included. Needs the feature `native-roots`.
+    /// The authorities that the operating system trusts, such as a company's own. Needs the feature `native-roots`.
     System,
-    /// No other authority.
+    /// No authorities.
     None,
 }
 
-/// The proxy that HTTP goes through.
+/// The proxy for HTTP requests.
 ///
-/// `https://` is tunnelled through an HTTP proxy and stays a secret to it. A proxy resolves names itself.
+/// `https://` is tunnelled through an HTTP proxy, which cannot read it. The proxy resolves host names.
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Proxy {
-    /// The environment's: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in either case, as curl
-    /// reads them. This machine itself is never reached through them.
+    /// The proxies of the environment: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in upper or lower case, as
+    /// curl reads them. Loopback addresses never go through a proxy.
     #[default]
     Environment,
-    /// None, whatever the environment says.
+    /// No proxy, even if the environment sets one.
     None,
     /// This one for every URL: `http://`, `socks5://` or `socks5h://`, with user and password if it needs them.
     Url(String),
@@ -59,24 +58,24 @@ pub type Signer = Arc<dyn Fn(&str) -> BoxFuture<'static, Result<Signature>> + Se
 pub struct Signature {
     /// Headers of this request, before all others of their names.
     pub headers: Vec<(String, String)>,
-    /// Another URL, which is asked for instead. If it is on another server, only the headers above go there.
+    /// Another URL, which is requested instead. If it is on another server, only the headers above are sent there.
     pub url: Option<String>,
 }
 
 impl Signature {
-    /// Nothing: the request stays as it is.
+    /// No signature: the request is sent unchanged.
     pub fn new() -> Self {
         Signature::default()
     }
 
-    /// One more header.
+    /// Adds a header.
     #[must_use]
     pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// Another URL.
+    /// Sets the URL to request instead.
     #[must_use]
     pub fn with_url(mut self, url: impl Into<String>) -> Self {
         self.url = Some(url.into());
@@ -84,7 +83,7 @@ impl Signature {
     }
 }
 
-/// The values are secrets.
+/// Does not show the values of headers, which are secrets.
 impl fmt::Debug for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
@@ -104,22 +103,22 @@ pub enum SaveMethod {
     Put,
 }
 
-/// Time-outs of networks.
+/// Network time-outs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
-    /// For a connection. Default 10 s.
+    /// To establish a connection. Default 10 s.
     pub connect: Duration,
-    /// From a request to the headers of its answer, the connection included. Default 30 s.
+    /// From a request to the headers of the response, including the connection. Default 30 s.
     pub headers: Duration,
     /// For the next bytes of a body. Default 30 s.
     pub idle: Duration,
-    /// For a whole load, from its first request on. Default: none.
+    /// For a whole load, counted from its first request. Default: none.
     pub total: Option<Duration>,
-    /// Bytes a second below which a body is given up, measured over [`rate_window`](Self::rate_window) of
-    /// waiting. Default 1024; 0 for none.
+    /// Minimum rate of a body in bytes per second, measured over [`rate_window`](Self::rate_window) of waiting; a
+    /// slower body times out. 0 means no minimum. Default 1024.
     pub min_rate: u64,
-    /// Default 30 s.
+    /// The time over which [`min_rate`](Self::min_rate) is measured. Default 30 s.
     pub rate_window: Duration,
 }
 
@@ -137,35 +136,35 @@ impl Default for Timeouts {
 }
 
 impl Timeouts {
-    /// Another time for a connection.
+    /// Sets [`connect`](Self::connect).
     #[must_use]
     pub fn with_connect(mut self, time: Duration) -> Self {
         self.connect = time;
         self
     }
 
-    /// Another time until the headers.
+    /// Sets [`headers`](Self::headers).
     #[must_use]
     pub fn with_headers(mut self, time: Duration) -> Self {
         self.headers = time;
         self
     }
 
-    /// Another time for the next bytes.
+    /// Sets [`idle`](Self::idle).
     #[must_use]
     pub fn with_idle(mut self, time: Duration) -> Self {
         self.idle = time;
         self
     }
 
-    /// A time for the whole load.
+    /// Sets [`total`](Self::total).
     #[must_use]
     pub fn with_total(mut self, time: Duration) -> Self {
         self.total = Some(time);
         self
     }
 
-    /// Another least rate, in bytes a second over so much waiting.
+    /// Sets [`min_rate`](Self::min_rate) and [`rate_window`](Self::rate_window).
     #[must_use]
     pub fn with_min_rate(mut self, bytes_per_second: u64, window: Duration) -> Self {
         self.min_rate = bytes_per_second;
@@ -174,11 +173,11 @@ impl Timeouts {
     }
 }
 
-/// The error of a request that an offline load would have to send, and of a file that its cache does not have.
+/// The error of an offline load that needs a request, or a file that is not in the cache.
 #[cfg(any(feature = "http", feature = "cache"))]
 pub(crate) fn offline() -> tfjs_manifest::Error {
     tfjs_manifest::Error::fetch(format!(
-        "not in the cache, which is offline; load the model once without {} and TFJS_OFFLINE",
+        "not in the cache, and the load is offline; load the model once without {} and TFJS_OFFLINE",
         tfjs_manifest::Setting::Offline
     ))
 }

@@ -1,7 +1,7 @@
-//! The one validator of weight file paths that come from a manifest; never touches a disk or a network.
+//! Validates the paths of weight files that come from a manifest; never touches a disk or a network.
 //!
-//! A manifest is not trusted: its paths name files in the model's folder and nothing else, on every
-//! platform alike, so that a model that is safe on one machine is safe on all.
+//! A manifest is not trusted: its paths must name files inside the model's folder. The rules are the same on every
+//! platform, so that a model that is accepted on one machine is safe on all.
 
 use super::url::without_secrets;
 use percent_encoding::percent_decode_str;
@@ -16,38 +16,38 @@ pub fn shard_components<'a>(path: &'a str, limits: &Limits) -> Result<Vec<&'a st
     components(path, "weight file path", limits).map_err(|e| e.in_file(shown(path)))
 }
 
-/// Whether a name begins with a dot: for tools such as git, a shell or ssh, such files are settings, some of them
-/// commands. Characters that a file system may ignore do not count.
+/// Whether a name begins with a dot. Tools such as git, shells and ssh read settings, and some commands, from such
+/// files. Leading characters that a file system may ignore are skipped.
 pub(crate) fn is_hidden(name: &str) -> bool {
-    // As HFS+ does.
+    // The characters that HFS+ ignores.
     let ignored =
         |c: char| matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}');
     name.trim_start_matches(ignored).starts_with('.')
 }
 
-/// The error of a path with such a name in it.
+/// The error of a path that contains a hidden name.
 pub(crate) fn hidden() -> Error {
     Error::unsupported("names and folders that begin with a dot are never written or removed; expected another name")
 }
 
-/// Checks that no name in the path begins with a dot: such files are never written or removed.
+/// Checks that no name in the path begins with a dot; such files are never written or removed.
 pub(crate) fn check_not_hidden(path: &str) -> Result<()> {
     let mut names = path.split('/').filter(|name| !matches!(*name, "" | "."));
     if names.any(is_hidden) { Err(hidden()) } else { Ok(()) }
 }
 
-/// The path as shown in a message: what follows a question mark may be a signature.
+/// The path as shown in a message, without the values of its query, which may be a signature.
 pub(crate) fn shown(path: &str) -> String {
     without_secrets(path).chars().take(200).collect::<String>().escape_debug().to_string()
 }
 
-/// The components of any untrusted path. Messages call the path `what`.
+/// The components of an untrusted path. `what` names the kind of path in messages.
 pub(crate) fn components<'a>(path: &'a str, what: &str, limits: &Limits) -> Result<Vec<&'a str>> {
     let refuse =
         |why: &str| Err(Error::malformed(format!("{what} {why}; expected a relative path inside the model's folder")));
     let chars = path.chars().count() as u64;
     Limits::check("path_chars", chars, limits.path_chars)?;
-    // Servers decode once; decoding to a fixed point also covers proxies that decode twice.
+    // Servers decode once. Decoding until nothing changes also covers proxies that decode again.
     let mut decoded = path.to_owned();
     loop {
         if let Some(why) = escapes(&decoded) {
@@ -64,12 +64,12 @@ pub(crate) fn components<'a>(path: &'a str, what: &str, limits: &Limits) -> Resu
     }
     let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     if parts.is_empty() {
-        return refuse("names no file");
+        return refuse("does not name a file");
     }
     Ok(parts)
 }
 
-/// Why this path could leave the folder.
+/// The reason why a path could leave the folder; `None` if it cannot.
 fn escapes(path: &str) -> Option<&'static str> {
     if path.is_empty() {
         return Some("is empty");

@@ -1,4 +1,4 @@
-//! The progress of a load, exact to the byte and monotonic. Knows no transport.
+//! The progress of a load, exact to the byte and monotonic. Independent of the transport.
 //!
 //! TensorFlow.js reports a fraction per response and per body (`io/progress.ts`,
 //! `io/weights_loader.ts`); [`Progress::fraction`] is that number.
@@ -7,11 +7,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// At most this many reports a second, apart from the first and last of a phase.
+/// Most reports per second, not counting the first and last of a phase.
 const REPORTS_PER_SECOND: u32 = 20;
 
-/// Called with the progress of a load, about twenty times a second at most, from any thread. It must not
-/// block: bytes wait for it.
+/// Called with the progress of a load, at most about twenty times per second, from any thread. It must not block: the
+/// transfer waits for it.
 pub type ProgressCallback = Arc<dyn Fn(&Progress) + Send + Sync>;
 
 /// A phase of a load.
@@ -36,13 +36,13 @@ pub struct Progress {
     pub phase: Phase,
     /// Bytes that have arrived, after decompression.
     pub bytes_done: u64,
-    /// Bytes there will be, if known.
+    /// Total number of bytes, if known.
     pub bytes_total: Option<u64>,
     /// Files whose length or headers are known.
     pub files_opened: usize,
     /// Files that are complete.
     pub files_done: usize,
-    /// Files there will be.
+    /// Total number of files.
     pub files_total: usize,
     /// The file that made the latest progress.
     pub file: Option<Arc<str>>,
@@ -53,9 +53,8 @@ impl Progress {
         Progress { phase, bytes_done: 0, bytes_total: None, files_opened: 0, files_done: 0, files_total: 0, file: None }
     }
 
-    /// What TensorFlow.js's `onProgress` would be called with: half for the responses, half for the
-    /// bodies of the weight files, from 0 to 1. It is 0 before [`Phase::Weights`], and 1 for a model
-    /// without weight files.
+    /// The argument of TensorFlow.js's `onProgress`, from 0 to 1: one half counts the responses of the weight files,
+    /// the other half their bodies. It is 0 before [`Phase::Weights`], and 1 for a model without weight files.
     pub fn fraction(&self) -> f64 {
         match self.phase {
             Phase::Archive | Phase::ModelJson | Phase::Waiting => 0.0,
@@ -65,7 +64,7 @@ impl Progress {
     }
 }
 
-/// Counts, and calls the callback at intervals. Without a callback it does nothing. Clones share their counts.
+/// Counts progress and calls the callback at intervals. Without a callback it does nothing. Clones share the counts.
 #[derive(Clone)]
 pub(crate) struct Reporter {
     callback: Option<ProgressCallback>,
@@ -88,7 +87,7 @@ impl Reporter {
         self.update(true, |p| *p = Progress { files_total, bytes_total, ..Progress::new(phase) });
     }
 
-    /// Another load holds this lock.
+    /// Reports that another load holds this lock.
     #[cfg(feature = "cache")]
     pub(crate) fn waits(&self, lock: &Arc<str>) {
         if let Some(callback) = &self.callback {
@@ -105,7 +104,7 @@ impl Reporter {
         });
     }
 
-    /// The length of everything became known.
+    /// Sets the total number of bytes once it is known.
     pub(crate) fn total(&self, bytes: u64) {
         self.update(false, |p| p.bytes_total = Some(bytes));
     }
@@ -128,7 +127,7 @@ impl Reporter {
         });
     }
 
-    /// The phase is over; its last numbers are always reported.
+    /// Ends the phase. The final numbers are always reported.
     pub(crate) fn end(&self) {
         self.update(true, |p| p.bytes_total = Some(p.bytes_done));
     }
@@ -137,7 +136,7 @@ impl Reporter {
         let Some(callback) = &self.callback else {
             return;
         };
-        // Called under the lock: reports of several threads must not overtake each other.
+        // The callback runs under the lock, so that the reports of several threads stay in order.
         let mut state = self.lock();
         change(&mut state.progress);
         let now = clock();
@@ -152,7 +151,7 @@ impl Reporter {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A callback that panicked leaves whole numbers behind.
+        // The counts are consistent even if a callback panicked.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -163,7 +162,7 @@ impl fmt::Debug for Reporter {
     }
 }
 
-/// The time; `None` where there is no clock, and every report is made.
+/// The current time; `None` where there is no clock (wasm). Every report is made there.
 fn clock() -> Option<Instant> {
     if cfg!(target_family = "wasm") { None } else { Some(Instant::now()) }
 }

@@ -1,20 +1,20 @@
-//! Options of retries: how many, and how long to wait before each.
+//! Retry options: how many tries, and how long to wait before each.
 
 use std::time::Duration;
 
-/// How often [transient](tfjs_manifest::Error::is_transient) errors are retried. Answers such as 404 are final.
+/// How [transient](tfjs_manifest::Error::is_transient) errors are retried. Responses such as 404 are not retried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Retry {
-    /// Tries of one file, the first included; at least 1. A try that brought new bytes does not count. Default 5.
+    /// Tries for one file, including the first; at least 1. A try that received new bytes does not count. Default 5.
     pub tries: u32,
-    /// The wait before the second try; it doubles with every one after, and is jittered. Default 200 ms.
+    /// The wait before the second try. It doubles with each further try, and is jittered. Default 200 ms.
     pub first_delay: Duration,
     /// The longest wait. Default 10 s.
     pub longest_delay: Duration,
-    /// No try begins later than this after the first one failed. Default 60 s.
+    /// No try begins later than this after the first failure. Default 60 s.
     pub total: Duration,
-    /// The longest `Retry-After` that is waited for; a longer one is an error. Default 30 s.
+    /// The longest `Retry-After` that is obeyed; a longer one is an error. Default 30 s.
     pub longest_retry_after: Duration,
 }
 
@@ -36,14 +36,14 @@ impl Retry {
         Retry { tries: 1, ..Retry::default() }
     }
 
-    /// Another number of tries.
+    /// Sets [`tries`](Self::tries).
     #[must_use]
     pub fn with_tries(mut self, tries: u32) -> Self {
         self.tries = tries;
         self
     }
 
-    /// Other waits: before the second try, and the longest.
+    /// Sets [`first_delay`](Self::first_delay) and [`longest_delay`](Self::longest_delay).
     #[must_use]
     pub fn with_delays(mut self, first: Duration, longest: Duration) -> Self {
         self.first_delay = first;
@@ -51,14 +51,14 @@ impl Retry {
         self
     }
 
-    /// Another time in which tries may begin.
+    /// Sets [`total`](Self::total).
     #[must_use]
     pub fn with_total(mut self, total: Duration) -> Self {
         self.total = total;
         self
     }
 
-    /// Another longest `Retry-After`.
+    /// Sets [`longest_retry_after`](Self::longest_retry_after).
     #[must_use]
     pub fn with_longest_retry_after(mut self, longest: Duration) -> Self {
         self.longest_retry_after = longest;

@@ -1,4 +1,4 @@
-//! Bodies as streams of chunks, wherever their bytes are.
+//! Turns bodies in memory, on disk and on the network into streams of chunks.
 
 use super::blocking;
 use super::disk::read_at;
@@ -11,10 +11,10 @@ use std::sync::Arc;
 use std::task::Poll;
 use tfjs_manifest::{Error, Result};
 
-/// Longest chunk copied at once on an async thread.
+/// Largest chunk in bytes that is copied at once on an async thread.
 const CHUNK: usize = 1 << 20;
 
-/// The body as a stream. Of a file on disk, at most `len` bytes are read.
+/// The body as a stream. At most `len` bytes of a file on disk are read.
 pub(crate) fn into_stream(body: Body, len: Option<u64>) -> BoxStream<'static, Result<Bytes>> {
     match body {
         Body::Stream(stream) => stream,
@@ -58,7 +58,7 @@ fn file_stream(local: LocalFile, len: Option<u64>) -> BoxStream<'static, Result<
     .boxed()
 }
 
-/// Lets other tasks run, on any executor.
+/// Yields once to other tasks, on any executor.
 async fn yield_now() {
     let mut yielded = false;
     poll_fn(|cx| {

@@ -1,4 +1,4 @@
-//! The URL or path of a model, split by TensorFlow.js's rules. Opens nothing.
+//! The URL or path of a model, split by TensorFlow.js's rules. Does not open anything.
 //!
 //! The rules are those of `parseUrl` in TensorFlow.js's `io/http.ts`: shards live beside the model and
 //! inherit its query string.
@@ -13,8 +13,8 @@ pub const MODEL_JSON: &str = "model.json";
 
 /// Where a model is: a path on disk or a URL with a scheme.
 ///
-/// `Display` gives a text for messages and logs: user names, passwords and the values of the query are
-/// left out, because signed URLs carry their secrets there.
+/// `Display` is for messages and logs: it leaves out user names, passwords and the values of the query, where signed
+/// URLs carry their secrets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ModelUrl(Repr);
 
@@ -25,16 +25,16 @@ enum Repr {
 }
 
 impl ModelUrl {
-    /// Reads a path, a `file://` URL, or any other URL.
+    /// Parses a path, a `file://` URL, or any other URL.
     ///
-    /// A scheme is two characters or more before `://` (or the word `data:`), so `C:\m\model.json` and
-    /// `a:b/model.json` are paths. As with tfjs-node, what follows `file://` may be a relative path;
-    /// `file:///a%20b` and `file://localhost/a` are understood as well. A fragment is dropped.
+    /// A scheme is two characters or more before `://` (or `data:`), so `C:\m\model.json` and `a:b/model.json` are
+    /// paths. As with tfjs-node, a relative path may follow `file://`; `file:///a%20b` and `file://localhost/a` are
+    /// accepted as well. A fragment is dropped.
     ///
     /// # Errors
     /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for an empty text, for a web address without a host, for control
-    /// characters in a URL, for a web address whose password may end in the wrong place, which is never shown, and for
-    /// a `file://` URL that is no path.
+    /// characters in a URL, for a web address with an unescaped `/`, `?` or `#` in its password (which is never shown),
+    /// and for a `file://` URL without a valid path.
     pub fn parse(text: &str) -> Result<ModelUrl> {
         let text = text.trim();
         if text.is_empty() {
@@ -47,7 +47,7 @@ impl ModelUrl {
         if scheme == "file" {
             return file_url(text, rest).map(|path| ModelUrl(Repr::Path(path)));
         }
-        // Elsewhere nothing may mean everything there is, as in memory.
+        // For other schemes, such as one in memory, an empty rest can be valid.
         let web = matches!(scheme.as_str(), "http" | "https");
         if web && rest.split(['/', '?', '#']).next().is_none_or(str::is_empty) {
             return Err(Error::misuse(format!("expected a host after `{scheme}://`, found nothing")));
@@ -55,7 +55,7 @@ impl ModelUrl {
         if web {
             check_authority(rest)?;
         }
-        // No server has such a URL, and a log would show it as two lines.
+        // Such a URL is not valid, and could break a log line in two.
         if text.chars().any(char::is_control) {
             return Err(Error::misuse("a URL has no control characters").in_file(without_secrets(text)));
         }
@@ -69,7 +69,7 @@ impl ModelUrl {
         Ok(ModelUrl(Repr::Url { scheme, text }))
     }
 
-    /// A path on disk, whatever it looks like.
+    /// A path on disk, even if it looks like a URL.
     pub fn from_path(path: impl Into<PathBuf>) -> ModelUrl {
         ModelUrl(Repr::Path(path.into()))
     }
@@ -98,8 +98,8 @@ impl ModelUrl {
         }
     }
 
-    /// The URL in three parts: the folder with its trailing `/`, the file's name (`model.json` if the URL
-    /// ends in `/`), and the query with its `?` or nothing. A `/` in the query belongs to the query.
+    /// Splits the URL in three: the folder with its trailing `/`, the file's name (`model.json` if the URL ends in
+    /// `/`), and the query with its `?`, which may be empty. A `/` after the `?` belongs to the query.
     /// `None` for a path and for a `data:` URL.
     pub fn split(&self) -> Option<(String, String, String)> {
         let text = self.as_url().filter(|_| self.scheme() != "data")?;
@@ -150,7 +150,7 @@ impl std::str::FromStr for ModelUrl {
     }
 }
 
-/// The URL as it may appear in a message: no user, no password, no values in the query.
+/// The URL for a message: without user, password and the values of the query.
 pub(crate) fn without_secrets(url: &str) -> String {
     if url.get(..5).is_some_and(|s| s.eq_ignore_ascii_case("data:")) {
         let head = url.split(',').next().unwrap_or(url);
@@ -168,7 +168,7 @@ pub(crate) fn without_secrets(url: &str) -> String {
             let host = authority.rsplit('@').next().unwrap_or(authority);
             out.push_str(scheme);
             match port(host) {
-                // What stands there is part of a password that has a slash in it.
+                // Not a port number, so it is part of a password with an unescaped slash.
                 Some(port) if !is_port(port) => {
                     out.push('…');
                     return out;
@@ -184,17 +184,17 @@ pub(crate) fn without_secrets(url: &str) -> String {
             Some((key, value)) if key.len() <= LONGEST_KEY && !value.trim_matches('=').is_empty() => {
                 out.extend([key, "=…"]);
             }
-            // A pair without `=`, or with one that pads what stands before it, is a value as likely as a key.
+            // Without `=`, or with nothing but Base64 padding after the key, the text may be a value.
             _ => out.push('…'),
         }
     }
     out
 }
 
-/// Characters of a key in a query that may be shown: longer ones are tokens.
+/// Longest key of a query, in bytes, that is shown: a longer one may be a token.
 const LONGEST_KEY: usize = 16;
 
-/// What stands behind the last colon of a host, outside of the brackets of an IPv6 address.
+/// The text after the last colon of a host, outside the brackets of an IPv6 address.
 fn port(host: &str) -> Option<&str> {
     let behind = host.rfind(']').map_or(host, |at| &host[at + 1..]);
     behind.rsplit_once(':').map(|(_, port)| port)
@@ -204,8 +204,8 @@ fn is_port(text: &str) -> bool {
     text.len() <= 5 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Refuses what may be a user and a password with `/`, `?` or `#` in it: its first half would be taken for a host, asked
-/// for by name and shown.
+/// Rejects a text that may be a user and a password with an unescaped `/`, `?` or `#`: its first part would be taken
+/// for a host, resolved and shown.
 fn check_authority(rest: &str) -> Result<()> {
     let (authority, behind) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let host = authority.rsplit('@').next().unwrap_or(authority);
@@ -219,7 +219,7 @@ fn check_authority(rest: &str) -> Result<()> {
     ))
 }
 
-/// `scheme` and what follows `://` (or `data:`).
+/// Splits a URL into its scheme and the text after `://` (or `data:`).
 fn split_scheme(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_once(':')?;
     let mut chars = scheme.chars();
@@ -236,7 +236,7 @@ fn split_scheme(text: &str) -> Option<(&str, &str)> {
     }
 }
 
-/// The path of what follows `file://`.
+/// The path in the text after `file://`.
 fn file_url(whole: &str, rest: &str) -> Result<PathBuf> {
     let rest = match rest.get(..10) {
         Some(host) if host.eq_ignore_ascii_case("localhost/") => &rest[9..],

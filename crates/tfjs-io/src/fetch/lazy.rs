@@ -1,7 +1,7 @@
-//! Weight files that stay open and are read when a weight is wanted. Reads nothing before that.
+//! Weight files that stay open. A weight is read when it is first used, and not before.
 //!
-//! Files are not mapped, because a file that is truncated under a map kills the process: every read checks that the
-//! file still has the length and the time it had.
+//! Files are not memory-mapped, because truncating a mapped file kills the process. Every read checks that the file's
+//! length and modification time have not changed.
 
 use super::KEPT_OPEN;
 use super::local::LocalShard;
@@ -11,9 +11,9 @@ use tfjs_manifest::{Error, Result, TensorLayout, WeightReader};
 
 /// The result of opening the files of a model.
 pub(crate) enum Opening {
-    /// All files can be read at offsets.
+    /// All files are on disk or in memory, and can be read at offsets.
     Lazy(LazyFiles),
-    /// This file comes as a stream.
+    /// This file is a stream, which cannot be read lazily.
     Stream { location: String },
 }
 
@@ -26,7 +26,7 @@ impl Opening {
         match self {
             Opening::Lazy(files) => Ok(files),
             Opening::Stream { location } => Err(Error::unsupported(
-                "lazy loading reads from files on disk, and this one comes from elsewhere; load it whole, or through a \
+                "lazy loading needs files on disk, and this file is not on disk; load it without `lazy`, or through a \
                  cache",
             )
             .in_file(location)),
@@ -34,7 +34,7 @@ impl Opening {
     }
 }
 
-/// Opens the files of all groups, up to the first that comes as a stream.
+/// Opens the files of all groups, up to the first that is a stream.
 pub(crate) async fn open_lazy(files: &dyn Files, groups: &[Vec<String>]) -> Result<Opening> {
     let mut opened = Vec::with_capacity(groups.len());
     let mut count = 0;
@@ -62,7 +62,7 @@ pub(crate) struct LazyFiles {
 }
 
 impl LazyFiles {
-    /// Groups without any file.
+    /// Groups without files.
     pub(crate) fn empty(groups: usize) -> Self {
         LazyFiles { groups: (0..groups).map(|_| LazyGroup::default()).collect() }
     }
@@ -85,7 +85,7 @@ impl LazyFiles {
     }
 }
 
-/// The files of a group, each with where it begins in their concatenation.
+/// The files of a group, each with its offset in their concatenation.
 #[derive(Debug, Default)]
 struct LazyGroup {
     files: Vec<(u64, LazyFile)>,
@@ -100,7 +100,7 @@ enum LazyFile {
 
 impl WeightReader for LazyFiles {
     fn read(&self, group: usize, offset: u64, out: &mut [u8]) -> Result<()> {
-        let missing = || Error::bug("a weight is asked for that the files have not");
+        let missing = || Error::bug("a weight is outside of the weight files");
         self.groups.get(group).ok_or_else(missing)?.read(offset, out)
     }
 }
@@ -126,7 +126,7 @@ impl LazyGroup {
             offset += count as u64;
             out = later;
         }
-        if out.is_empty() { Ok(()) } else { Err(Error::bug("a weight is asked for that the files have not")) }
+        if out.is_empty() { Ok(()) } else { Err(Error::bug("a weight is outside of the weight files")) }
     }
 }
 
@@ -149,7 +149,7 @@ impl LazyFile {
         match self {
             LazyFile::Local(shard) => shard.read_unchanged(out, offset),
             LazyFile::Memory(_, bytes) => {
-                // Lengths were taken from the same bytes.
+                // Cannot fail: the lengths are those of these bytes.
                 let start = usize::try_from(offset).unwrap_or(usize::MAX);
                 let from = bytes.get(start..).and_then(|rest| rest.get(..out.len()));
                 out.copy_from_slice(from.ok_or_else(|| Error::bug("bytes in memory became fewer"))?);

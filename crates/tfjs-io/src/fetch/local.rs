@@ -1,7 +1,7 @@
-//! Weight files on disk, read by a few threads straight into the segments, without a copy in between.
+//! Weight files on disk, read by a few threads directly into the segments, without a copy in between.
 //!
-//! All lengths are known and checked before the first byte is read. Nothing is mapped: a file that is
-//! truncated under a map kills the process, here it is an error.
+//! All lengths are checked before the first byte is read. Files are not memory-mapped: truncating a mapped file kills
+//! the process, while here it is an error.
 
 use super::pieces::{Pieces, Room, out_of_memory};
 use crate::base::blocking::CancelOnDrop;
@@ -17,10 +17,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 use tfjs_manifest::{Error, GroupSink, Result, Segment, WeightSink};
 
-/// More threads than this do not read faster.
+/// Most threads that read; more are not faster.
 const THREADS: usize = 4;
 
-/// Bytes read by one call at most: the grain of progress, cancellation and sharing between threads.
+/// Most bytes read by one call: the granularity of progress, cancellation and sharing between threads.
 const PIECE: u64 = 8 << 20;
 
 /// An open file of a known length.
@@ -57,7 +57,7 @@ impl FileState {
         if now == *self { Ok(()) } else { Err(changed()) }
     }
 
-    /// Opens the same file again. There may be a pipe now, which is not waited for.
+    /// Opens the same file again, with an error if it was replaced. If there is a pipe now, the call does not block.
     fn reopen(&self, path: &Path) -> Result<File> {
         let (file, _) = open_regular(path, path, Links::Any)?;
         self.check(&file)?;
@@ -66,7 +66,7 @@ impl FileState {
 }
 
 impl LocalShard {
-    /// Notes the file's state; without `keep` it is closed until it is read, if its path is known.
+    /// Records the file's state. Without `keep`, a file whose path is known is closed until it is read.
     pub(super) fn new(location: String, local: LocalFile, keep: bool) -> Result<Self> {
         let metadata = local.file.metadata().map_err(|e| cannot_read(e).in_file(&location))?;
         let keep = keep || local.path.is_none();
@@ -74,12 +74,12 @@ impl LocalShard {
         Ok(LocalShard { location, file: keep.then_some(local.file), path: local.path, state })
     }
 
-    /// The open file that it was made of.
+    /// Converts back into an open file.
     pub(super) fn into_opened(self) -> Opened {
         let LocalShard { location, file, path, state } = self;
         let body = match (file, path) {
             (Some(file), path) => Body::File(LocalFile::new(file, path)),
-            // It was closed, see `KEPT_OPEN`, and is opened again.
+            // It was closed (see `KEPT_OPEN`), so it is opened again.
             (None, path) => match path.as_deref().map_or_else(|| Err(no_path()), |path| state.reopen(path)) {
                 Ok(file) => Body::File(LocalFile::new(file, path)),
                 Err(error) => Body::Stream(Box::pin(futures_util::stream::iter([Err(error.in_file(&location))]))),
@@ -96,10 +96,10 @@ impl LocalShard {
         self.state.len
     }
 
-    /// Reads exactly these bytes of a file that is still what it was.
+    /// Reads exactly these bytes, with an error if the file has changed.
     pub(super) fn read_unchanged(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
         self.read(buffer, offset)?;
-        // Afterwards: what was read is then of the file it was.
+        // Checked after reading, so that a change during the read is noticed too.
         self.file.as_ref().map_or(Ok(()), |file| self.state.check(file))
     }
 
@@ -130,10 +130,10 @@ fn cannot_read(source: io::Error) -> Error {
 }
 
 fn changed() -> Error {
-    Error::mismatch("the file changed while it was read; load again once nobody writes it")
+    Error::mismatch("the file changed while it was read; load again when it is no longer being written")
 }
 
-/// Fills the sink from files on disk. The sink travels to a thread that may block, and back.
+/// Fills the sink from files on disk. The sink is moved to a blocking thread and returned.
 pub(super) async fn fill<S: WeightSink + 'static>(
     shards: Vec<LocalShard>,
     groups: &[Vec<String>],
@@ -168,7 +168,7 @@ fn fill_blocking(
         check_lengths(group, files, &room)?;
         rooms.push((files, room));
     }
-    // Every length is right: now memory may be touched.
+    // Memory is touched only now, after every length was checked.
     for shard in &all {
         reporter.opened(&shard.name);
         if shard.local.state.len == 0 {
@@ -186,7 +186,7 @@ fn fill_blocking(
     Ok(())
 }
 
-/// A file and how much of it is still to be read.
+/// A file and the number of bytes that are still to be read.
 struct Shard<'s> {
     local: &'s LocalShard,
     name: Arc<str>,
@@ -206,18 +206,19 @@ impl<'s> Shard<'s> {
     }
 }
 
-/// A stretch of a file and where it goes.
+/// A byte range of a file and its destination.
 struct Piece<'s, 'a> {
     shard: &'s Shard<'s>,
     offset: u64,
     out: Segment<'a>,
 }
 
-/// Bytes read at once where they cannot be read into their place: they stay in the cache until they are moved there.
+/// Bytes read at once into a bounce buffer, where they cannot be read into their destination directly. Small enough to
+/// stay in the CPU's cache until they are copied on.
 const BOUNCE: usize = 256 << 10;
 
 impl Piece<'_, '_> {
-    /// Reads it, through `bounce` where its bytes do not lie together.
+    /// Reads the piece, through `bounce` if its destination is not contiguous.
     fn read(self, bounce: &mut Vec<u8>) -> Result<()> {
         let local = self.shard.local;
         match self.out {
@@ -245,7 +246,7 @@ fn check_lengths(group: usize, files: &[Shard<'_>], room: &Room<'_>) -> Result<(
         let len = shard.local.state.len;
         let left = room.left() - sum;
         if len > left {
-            // Says by how much, and which limit it is.
+            // The error gives the excess and names the limit.
             let error = match room {
                 Room::Exact(_) => super::pieces::too_long(group, left, len),
                 Room::Growing { .. } => room.check(sum.saturating_add(len), group).err().unwrap_or_else(changed),
@@ -262,7 +263,7 @@ fn check_lengths(group: usize, files: &[Shard<'_>], room: &Room<'_>) -> Result<(
     }
 }
 
-/// A group's memory, all of it there.
+/// The memory of a group, fully allocated.
 fn memory<'a>(files: &[Shard<'_>], room: Room<'a>) -> Result<Pieces<'a>> {
     let mut pieces = match room {
         Room::Exact(pieces) => pieces,
@@ -279,11 +280,11 @@ fn memory<'a>(files: &[Shard<'_>], room: Room<'a>) -> Result<Pieces<'a>> {
     Ok(pieces)
 }
 
-/// Cuts the memory of the groups at the borders of their files and into pieces of a handy size, when they are asked
-/// for: a piece of a wide matrix is many slices.
+/// Cuts the memory of the groups at file boundaries and into pieces of at most [`PIECE`] bytes. The pieces are made one
+/// at a time, because one piece of a wide matrix is many slices.
 struct Cutter<'s, 'a> {
     groups: VecDeque<(&'s [Shard<'s>], Pieces<'a>)>,
-    /// In the first file of the first group.
+    /// Offset in the first file of the first group.
     offset: u64,
 }
 
@@ -315,7 +316,7 @@ impl<'s, 'a> Cutter<'s, 'a> {
     }
 }
 
-/// Reads all pieces, by several threads, until one fails or the load is dropped.
+/// Reads all pieces on several threads, until one fails or the load is dropped.
 fn read_all(pieces: Cutter<'_, '_>, reporter: &Reporter, cancelled: &AtomicBool) -> Result<()> {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
     let total: u64 = pieces.groups.iter().map(|(_, room)| room.len()).sum();
@@ -359,7 +360,7 @@ fn read_all(pieces: Cutter<'_, '_>, reporter: &Reporter, cancelled: &AtomicBool)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // Nothing under these locks panics; if it did, what they hold would still be whole.
+    // Code under these locks does not panic, and the values would be consistent even then.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

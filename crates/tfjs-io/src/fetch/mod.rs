@@ -1,8 +1,8 @@
-//! Bytes from files into the memory a sink lends, without a copy of the whole in between.
+//! Reads files into the memory that a sink lends, without a second copy of the whole model.
 //!
-//! There are three ways: files on disk are read by threads at their offsets ([`local`]), all other files arrive in
-//! streams and are copied chunk by chunk ([`streams`]), and memory is copied ([`whole`]). Each checks that the files of a
-//! group have exactly the bytes that the group needs. Knows places as [`Files`], and no model.
+//! There are three ways: files on disk are read by threads at their offsets ([`local`]), other files are streams that
+//! are copied chunk by chunk ([`streams`]), and data in memory is copied ([`whole`]). Each checks that the files of a
+//! group have exactly as many bytes as the group needs. Depends on [`Files`] only, and knows nothing about models.
 
 mod huge;
 mod lazy;
@@ -26,11 +26,11 @@ use tfjs_manifest::{Error, GroupSink, Limits, Result, WeightSink};
 /// How files are fetched.
 #[derive(Clone, Debug)]
 pub(crate) struct FetchConfig {
-    /// Requests at a time.
+    /// Most concurrent requests.
     pub(crate) concurrency: usize,
-    /// Files that are longer are fetched in parts.
+    /// Files longer than this many bytes are fetched in parts.
     pub(crate) split_over: u64,
-    /// Length of a part.
+    /// Length of a part in bytes.
     pub(crate) range_bytes: u64,
     pub(crate) reporter: Reporter,
 }
@@ -73,7 +73,7 @@ pub(crate) fn check_paths(groups: &[Vec<String>], limits: &Limits) -> Result<usi
     Ok(count)
 }
 
-/// Checks what can be known without any file. Returns the bytes of each group, if they are known.
+/// Checks the groups before any file is opened. Returns the length of each group in bytes, if it is known.
 pub(crate) fn check_groups(groups: &[Vec<String>], sinks: Vec<GroupSink<'_>>) -> Result<Vec<Option<u64>>> {
     if groups.len() != sinks.len() {
         let error = format!("expected one sink for each of {} groups, found {}", groups.len(), sinks.len());
@@ -95,15 +95,14 @@ pub(crate) fn check_groups(groups: &[Vec<String>], sinks: Vec<GroupSink<'_>>) ->
 enum Begun {
     /// All files of all groups; they are on disk.
     Local(Vec<local::LocalShard>),
-    /// The first files, up to the first that is not on disk. They are not opened again.
+    /// The first files, up to the first that is not on disk. They are read from here, and not opened again.
     Streams(Vec<Opened>),
 }
 
-/// The most files kept open. Further ones are closed again, and reopened by their path when they are read.
+/// The most files kept open. Further files are closed after the check, and reopened by their path when they are read.
 const KEPT_OPEN: usize = 256;
 
-/// Opens files for as long as they are files on disk, so that all lengths are known before a byte is
-/// read.
+/// Opens files as long as they are on disk, so that all lengths are known before a byte is read.
 async fn open_while_local(
     files: &Arc<dyn Files>,
     groups: &[Vec<String>],

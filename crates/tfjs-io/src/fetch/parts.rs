@@ -1,4 +1,4 @@
-//! The bound on the number of requests at a time, and large files in parts.
+//! Limits the number of concurrent requests, and fetches large files in parts.
 
 use super::FetchConfig;
 use super::pieces::Pieces;
@@ -12,17 +12,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tfjs_manifest::{Error, Result};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Shorter parts are not worth a request.
+/// Shortest part in bytes that is worth a request.
 const LEAST_PART: u64 = 64 << 10;
 
 /// The requests of one load.
 #[derive(Debug)]
 pub(super) struct Requests {
-    places: Semaphore,
+    permits: Semaphore,
     at_once: usize,
     split_over: u64,
     part: u64,
-    /// Whether first parts are requested. No longer after one to which no other part may be joined.
+    /// Whether large files are requested in parts. Set to false once a server returns a part that cannot be joined with
+    /// others.
     split: AtomicBool,
 }
 
@@ -30,7 +31,7 @@ impl Requests {
     pub(super) fn new(config: &FetchConfig) -> Self {
         let at_once = config.concurrency.clamp(1, Semaphore::MAX_PERMITS);
         Requests {
-            places: Semaphore::new(at_once),
+            permits: Semaphore::new(at_once),
             at_once,
             split_over: config.split_over.max(LEAST_PART),
             part: config.range_bytes.max(LEAST_PART),
@@ -38,18 +39,18 @@ impl Requests {
         }
     }
 
-    /// Requests at a time.
+    /// Most concurrent requests.
     pub(super) fn at_once(&self) -> usize {
         self.at_once
     }
 
-    /// A place for a request and its body, first come first served.
-    pub(super) async fn place(&self) -> Result<SemaphorePermit<'_>> {
-        self.places.acquire().await.map_err(|e| Error::bug("the places for requests are gone").with_source(e))
+    /// Waits for a permit for a request and its body, in FIFO order.
+    pub(super) async fn permit(&self) -> Result<SemaphorePermit<'_>> {
+        self.permits.acquire().await.map_err(|e| Error::bug("the semaphore of requests is closed").with_source(e))
     }
 
-    /// The options for opening a file of a group of this size. If it may be large, its first part is requested: an
-    /// ordinary file is a part of itself, and of a large one no more comes than is wanted of this request.
+    /// The options for opening a file of a group of this size. If the file may be large, only its first part is
+    /// requested: a small file arrives whole all the same, and a large one is split before more of it is sent.
     pub(super) fn first(&self, group: Option<u64>) -> OpenOptions {
         let options = OpenOptions::new(Purpose::Weights);
         match group {
@@ -60,7 +61,7 @@ impl Requests {
         }
     }
 
-    /// Classifies the answer to such a request.
+    /// Classifies the response to such a request.
     pub(super) fn judge(&self, opened: &Opened) -> Answer {
         match (opened.len, opened.file_len, &opened.validator) {
             (None, ..) => Answer::Whole,
@@ -76,13 +77,13 @@ impl Requests {
     }
 }
 
-/// What the place returned for a file.
+/// How much of a file a response contains.
 pub(super) enum Answer {
-    /// All of it.
+    /// The whole file.
     Whole,
-    /// Its first part, to which others can be joined.
+    /// Its first part; other parts can be joined.
     Part { len: u64, file_len: u64, validator: Validator },
-    /// A part of an unknown state of the file, to which no other part may be joined.
+    /// A part without a strong validator or support for ranges: other parts cannot be joined safely.
     Useless,
 }
 
@@ -99,18 +100,18 @@ pub(super) struct Split<'a> {
 }
 
 impl<'a> Split<'a> {
-    /// Reads the first part, of `len` bytes, which has its place, and fetches the others beside it.
+    /// Reads the first part, of `len` bytes, whose permit is `permit`, and fetches the other parts concurrently.
     pub(super) async fn fetch(
         &self,
         first: Incoming<'_>,
         len: u64,
-        place: SemaphorePermit<'_>,
+        permit: SemaphorePermit<'_>,
         mut share: Pieces<'_>,
     ) -> Result<()> {
         let mut running: FuturesUnordered<BoxFuture<'_, Result<()>>> = FuturesUnordered::new();
         let piece = share.take(len).ok_or_else(|| Error::bug("a part is longer than its file"))?;
-        running.push(Box::pin(self.read(first, len, piece, place)));
-        // Begun one after the other, as there are permits: a huge file in small parts would be millions of futures.
+        running.push(Box::pin(self.read(first, len, piece, permit)));
+        // Started as permits allow, because a huge file in small parts would be millions of futures.
         loop {
             while share.len() > 0 && running.len() < self.requests.at_once() {
                 let start = self.file_len - share.len();
@@ -126,7 +127,7 @@ impl<'a> Split<'a> {
 
     async fn part(&self, start: u64, piece: Pieces<'_>) -> Result<()> {
         let len = piece.len();
-        let place = self.requests.place().await?;
+        let permit = self.requests.permit().await?;
         let range = ByteRange { start, end: start.checked_add(len) };
         let options = OpenOptions::new(Purpose::Weights).with_range(range).with_if_range(self.validator.clone());
         let opened = self.files.open(self.path, options).await?;
@@ -136,13 +137,13 @@ impl<'a> Split<'a> {
         }
         if opened.offset != start || opened.len != Some(len) {
             return Err(Error::fetch(format!(
-                "asked for {len} bytes from {start}, the answer has {} from {}; the server did ranges before",
+                "requested {len} bytes from {start}, the response has {} from {}; the server supported ranges before",
                 opened.len.map_or("an unknown number".to_owned(), |len| len.to_string()),
                 opened.offset
             )));
         }
         let body = Incoming::new(opened.body, opened.len, &self.name, self.reporter);
-        self.read(body, len, piece, place).await
+        self.read(body, len, piece, permit).await
     }
 
     async fn read(
@@ -150,7 +151,7 @@ impl<'a> Split<'a> {
         mut body: Incoming<'_>,
         len: u64,
         mut piece: Pieces<'_>,
-        _place: SemaphorePermit<'_>,
+        _permit: SemaphorePermit<'_>,
     ) -> Result<()> {
         read_exactly(&mut piece, len, self.group, &mut body).await
     }

@@ -1,4 +1,4 @@
-//! The destinations of a group's bytes, cut at file borders and filled front to back; opens nothing.
+//! The destinations of a group's bytes, cut at file boundaries and filled from front to back. Opens no files.
 
 use std::collections::VecDeque;
 use tfjs_manifest::{Error, GroupSink, Limits, Result, Segment};
@@ -23,7 +23,7 @@ impl<'a> Pieces<'a> {
         Pieces { queue: VecDeque::from([Segment::Fill(bytes)]), len }
     }
 
-    /// Before anything is written: large buffers want huge pages.
+    /// Advises huge pages for large buffers; to be called before anything is written.
     pub(super) fn advise_huge(&mut self) {
         for segment in &mut self.queue {
             match segment {
@@ -43,7 +43,7 @@ impl<'a> Pieces<'a> {
         self.len
     }
 
-    /// Cuts off the first `len` bytes; `None`, and nothing is cut, if there are fewer.
+    /// Cuts off the first `len` bytes; `None`, without any change, if there are fewer.
     pub(super) fn take(&mut self, len: u64) -> Option<Pieces<'a>> {
         if len > self.len {
             return None;
@@ -85,7 +85,7 @@ impl<'a> Pieces<'a> {
         })
     }
 
-    /// Fills the first bytes. The caller has checked that there is room for them.
+    /// Fills the first bytes. The caller must have checked that there is room for them.
     pub(super) fn write(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             if let Some(Segment::Panels(panels)) = self.queue.front_mut().filter(|first| !first.is_empty()) {
@@ -110,9 +110,9 @@ impl<'a> Pieces<'a> {
 /// The memory for the rest of a group.
 #[derive(Debug)]
 pub(super) enum Room<'a> {
-    /// The sizes are known.
+    /// The size is known.
     Exact(Pieces<'a>),
-    /// They are not; `left` bytes may come.
+    /// The size is unknown; at most `left` more bytes are accepted.
     Growing { bytes: &'a mut Vec<u8>, left: u64 },
 }
 
@@ -121,11 +121,11 @@ impl<'a> Room<'a> {
         match sink {
             GroupSink::Segments(segments) => Pieces::new(segments).map(Room::Exact),
             GroupSink::Growing { bytes, limit } => Ok(Room::Growing { bytes, left: limit }),
-            _ => Err(Error::bug("a weight group is of a kind that tfjs-io does not know")),
+            _ => Err(Error::bug("tfjs-io does not know this kind of weight group")),
         }
     }
 
-    /// The bytes that must come, if that is known.
+    /// The number of bytes that must follow, if it is known.
     pub(super) fn needed(&self) -> Option<u64> {
         match self {
             Room::Exact(pieces) => Some(pieces.len()),
@@ -133,7 +133,7 @@ impl<'a> Room<'a> {
         }
     }
 
-    /// The bytes that may come.
+    /// The most bytes that may follow.
     pub(super) fn left(&self) -> u64 {
         match self {
             Room::Exact(pieces) => pieces.len(),
@@ -141,7 +141,7 @@ impl<'a> Room<'a> {
         }
     }
 
-    /// Fills the first bytes after checking that there is room for them.
+    /// Checks that there is room, then fills the first bytes.
     pub(super) fn write(&mut self, chunk: &[u8], group: usize) -> Result<()> {
         self.check(chunk.len() as u64, group)?;
         match self {
@@ -155,7 +155,7 @@ impl<'a> Room<'a> {
         Ok(())
     }
 
-    /// Checks that `more` bytes may come.
+    /// Checks that there is room for `more` bytes.
     pub(super) fn check(&self, more: u64, group: usize) -> Result<()> {
         let left = self.left();
         match self {
@@ -165,7 +165,7 @@ impl<'a> Room<'a> {
         }
     }
 
-    /// Whether the group has all it needs, now that its last file is over.
+    /// Checks that the group is complete after its last file.
     pub(super) fn check_complete(&self, group: usize) -> Result<()> {
         match self {
             Room::Exact(pieces) if pieces.len() > 0 => Err(too_short(group, pieces.len())),
@@ -174,15 +174,15 @@ impl<'a> Room<'a> {
     }
 }
 
-/// A file has more bytes than its group has room for.
+/// The error of a file that is longer than the rest of its group.
 pub(super) fn too_long(group: usize, left: u64, found: u64) -> Error {
     Error::mismatch(format!(
         "weight group {group}: expected {left} more bytes at most, found {found}; \
-         the manifest and the weight files are not of one model"
+         the manifest and the weight files do not belong together"
     ))
 }
 
-/// The last file of a group is over, and the group is not complete.
+/// The error of a group whose files are too short.
 pub(super) fn too_short(group: usize, missing: u64) -> Error {
     Error::mismatch(format!(
         "weight group {group}: the files end {missing} bytes short of what the manifest needs; \
@@ -190,7 +190,7 @@ pub(super) fn too_short(group: usize, missing: u64) -> Error {
     ))
 }
 
-/// A file is not as long as was announced.
+/// The error of a body that is not as long as its announced length.
 pub(super) fn not_as_announced(group: usize, announced: u64, found: u64, more: bool) -> Error {
     let or_more = if more { " or more" } else { "" };
     Error::mismatch(format!(

@@ -1,15 +1,15 @@
-//! Weight files that arrive in streams, several at a time, copied where they belong chunk by chunk.
+//! Weight files that arrive as streams, several at a time, copied to their destination chunk by chunk.
 //!
-//! Everything happens in the caller's task: segments are borrowed, dropping the future stops all traffic,
-//! and a stream that is not polled is a stream that waits. The files of a group hand the rest of the
-//! group's memory from one to the next: a file takes its share as soon as its length is known, which is
-//! when its headers are there, long before its body is.
+//! Everything happens in the caller's task: segments are borrowed, and dropping the future stops all traffic. A stream
+//! that is not polled does not receive data. Each file of a group passes the rest of the group's memory to the next
+//! one: it takes its share as soon as its length is known, which is when its headers have arrived, long before its
+//! body.
 //!
-//! The number of requests at a time is bounded by permits: a request holds one from before it is sent until its body has
-//! ended. This cannot deadlock. Files are begun in order, at most as many at a time as there are permits. A job holds a
-//! permit while waiting only if it waits for its buffer. The first unfinished file does not wait for its buffer, since
-//! the files before it have handed theirs on. So waiting jobs hold at most all permits but one, and the last one serves
-//! those that have their buffers: the first file, and parts of files.
+//! The number of requests at a time is bounded by permits: a request holds one from before it is sent until its body
+//! has ended. This cannot deadlock. Files are started in order, at most as many at a time as there are permits. A job
+//! holds a permit while waiting only if it waits for its buffer. The first unfinished file does not wait for its
+//! buffer, since the files before it have passed theirs on. So the waiting jobs never hold all permits, and at least
+//! one permit serves jobs that have their buffers: the first file, and parts of files.
 
 use super::parts::{Answer, Requests, Split};
 use super::pieces::{Pieces, Room, not_as_announced};
@@ -25,7 +25,7 @@ use std::sync::Arc;
 use tfjs_manifest::{Error, GroupSink, Result};
 use tokio::sync::oneshot;
 
-/// Fetches all files; `opened` are the first ones, open already.
+/// Fetches all files; `opened` are the first files, which are open already.
 pub(super) async fn fill(
     files: &Arc<dyn Files>,
     groups: &[Vec<String>],
@@ -46,7 +46,7 @@ pub(super) async fn fill(
         let most = room.left();
         let size = room.needed();
         let (first, mut receive) = oneshot::channel();
-        // The receiver is right here.
+        // Cannot fail: the receiver exists.
         let _ = first.send(room);
         for (i, path) in paths.iter().enumerate() {
             let (send, next) = oneshot::channel();
@@ -66,7 +66,7 @@ pub(super) async fn fill(
             jobs.push(Box::pin(job.run()));
         }
     }
-    // In order: the file that a file waits for has been started before it.
+    // Started in order, so that a file only waits for files that have been started before it.
     stream::iter(jobs).buffer_unordered(requests.at_once()).try_collect().await
 }
 
@@ -77,20 +77,20 @@ struct Job<'a> {
     path: &'a str,
     group: usize,
     requests: &'a Requests,
-    /// The bytes of the group, if they are known.
+    /// The length of the group in bytes, if it is known.
     size: Option<u64>,
     /// The most bytes the whole group may have.
     most: u64,
     opened: Option<Opened>,
-    /// The group's memory behind the files before this one.
+    /// The rest of the group's memory, after the share of the files before this one.
     receive: oneshot::Receiver<Room<'a>>,
-    /// For the next file, if there is one.
+    /// Sends the rest to the next file, if there is one.
     send: Option<oneshot::Sender<Room<'a>>>,
 }
 
 impl<'a> Job<'a> {
     async fn run(mut self) -> Result<()> {
-        let place = self.requests.place().await?;
+        let permit = self.requests.permit().await?;
         let mut opened = match self.opened.take() {
             Some(opened) => opened,
             None => self.open(self.requests.first(self.size)).await?,
@@ -110,7 +110,7 @@ impl<'a> Job<'a> {
                 let Job { files, reporter, requests, path, group, .. } = self;
                 let split = Split { files, reporter, requests, path, group, validator, file_len, name: name.clone() };
                 match self.share(file_len).await {
-                    Ok(share) => split.fetch(body, len, place, share).await,
+                    Ok(share) => split.fetch(body, len, permit, share).await,
                     Err(e) => Err(e),
                 }
             }
@@ -126,7 +126,7 @@ impl<'a> Job<'a> {
         self.files.open(self.path, options).await.map_err(|e| e.in_file(self.files.location(self.path)))
     }
 
-    /// The memory of a file of this length, once the files before it have theirs. Passes on the rest.
+    /// Waits for the files before this one, takes memory for `len` bytes, and passes on the rest.
     async fn share(&mut self, len: u64) -> Result<Pieces<'a>> {
         let room = receive(&mut self.receive).await?;
         room.check(len, self.group)?;
@@ -136,18 +136,20 @@ impl<'a> Job<'a> {
                 self.hand_on(Room::Exact(pieces))?;
                 Ok(share)
             }
-            Room::Growing { .. } => Err(Error::bug("a group's size is known and unknown")),
+            Room::Growing { .. } => {
+                Err(Error::bug("the size of a group is known, and its buffer is of the kind for unknown sizes"))
+            }
         }
     }
 
-    /// The length is known: take the share, hand on the rest, then read.
+    /// Fetches a file of known length: takes its share of the memory, passes on the rest, then reads.
     async fn known(&mut self, len: u64, mut body: Incoming<'_>) -> Result<()> {
         let mut share = self.share(len).await?;
         read_exactly(&mut share, len, self.group, &mut body).await
     }
 
-    /// Only the end of the body tells its length, or there is only one end to append to. The body is read
-    /// while the files before it are, and kept; once they are over it goes where it belongs.
+    /// Fetches a file of unknown length, or of a group of unknown length. Until the files before it are complete, its
+    /// offset is not known, so its body is buffered; then the buffer and the rest of the body are copied.
     async fn unknown(&mut self, len: Option<u64>, mut body: Incoming<'_>) -> Result<()> {
         let mut early: Vec<Bytes> = Vec::new();
         let mut count = 0u64;
@@ -162,7 +164,7 @@ impl<'a> Job<'a> {
                 Either::Right((Some(chunk), _)) => {
                     let chunk = chunk?;
                     count += chunk.len() as u64;
-                    // Not more than the whole group, however long the files before this one are.
+                    // The buffer never exceeds the length of the whole group.
                     if count > self.most {
                         return Err(super::pieces::too_long(self.group, self.most, count));
                     }
@@ -190,10 +192,10 @@ impl<'a> Job<'a> {
         self.hand_on(room)
     }
 
-    /// Passes the rest of the group's memory to the next file, or checks that nothing is left.
+    /// Passes the rest of the group's memory to the next file, or checks that the group is complete.
     fn hand_on(&mut self, room: Room<'a>) -> Result<()> {
         match self.send.take() {
-            // A receiver that is gone belongs to a job that has failed, and that error is reported.
+            // If the receiver is gone, its job has failed, and that error is reported.
             Some(send) => drop(send.send(room)),
             None => room.check_complete(self.group)?,
         }
@@ -201,12 +203,12 @@ impl<'a> Job<'a> {
     }
 }
 
-/// The rest of the group's memory.
+/// Receives the rest of the group's memory.
 async fn receive<'a>(receiver: &mut oneshot::Receiver<Room<'a>>) -> Result<Room<'a>> {
-    receiver.await.map_err(|_| Error::fetch("given up, because a file before this one failed"))
+    receiver.await.map_err(|_| Error::fetch("cancelled, because a file before this one failed"))
 }
 
-/// Fills the share with a body of its length.
+/// Fills the share with a body of the same length.
 pub(super) async fn read_exactly(
     share: &mut Pieces<'_>,
     len: u64,
@@ -227,7 +229,7 @@ pub(super) async fn read_exactly(
     Ok(())
 }
 
-/// A body that counts.
+/// A body that reports its progress.
 pub(super) struct Incoming<'a> {
     stream: BoxStream<'static, Result<Bytes>>,
     name: Arc<str>,

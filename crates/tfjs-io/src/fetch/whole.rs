@@ -1,4 +1,4 @@
-//! Weights that are in memory already, as one concatenation of all groups; copied in short steps.
+//! Copies weights that are in memory already, as one concatenation of all groups, in short steps.
 
 use super::pieces::Room;
 use crate::base::files::Body;
@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use std::sync::Arc;
 use tfjs_manifest::{Error, GroupSink, Limits, Result};
 
-/// The concatenation as messages name it.
+/// The name of the concatenation in messages.
 const NAME: &str = "weight data";
 
 pub(super) async fn fill(chunks: &[Bytes], sinks: Vec<GroupSink<'_>>, reporter: &Reporter) -> Result<()> {
@@ -47,14 +47,14 @@ pub(super) async fn fill(chunks: &[Bytes], sinks: Vec<GroupSink<'_>>, reporter: 
     Ok(())
 }
 
-/// The bytes of each group. A group of unknown size gets the bytes that the others leave.
+/// The length of each group in bytes. One group of unknown size gets the bytes that remain.
 fn lengths(rooms: &[Room<'_>], found: u64) -> Result<Vec<u64>> {
     let known = rooms.iter().filter_map(Room::needed).try_fold(0u64, |n, len| n.checked_add(len));
     let known = known.ok_or_else(|| Error::limit("the weights have more bytes than can be counted"))?;
     let unknown = rooms.iter().filter(|room| room.needed().is_none()).count();
     if unknown > 1 {
         return Err(Error::unsupported(
-            "several groups with string weights in one concatenation cannot be told apart; give the files by name",
+            "several groups with string weights in one concatenation cannot be separated; give the files by name",
         ));
     }
     if found < known || (unknown == 0 && found > known) {

@@ -1,4 +1,4 @@
-//! The checksums of a load: its JSON when it is loaded, its weight files while they are fetched. Does nothing if the
+//! Checks the checksums of a load: the JSON when it is loaded, weight files while they are fetched. Does nothing if the
 //! options have no sums.
 
 use super::cx::IoCx;
@@ -14,11 +14,10 @@ use std::sync::Arc;
 use tfjs_manifest::{Error, Result};
 
 /// Loads a model's artifacts and checks its JSON against [`IoOptions::checksums`](crate::IoOptions::checksums);
-/// [`fetch_weights`](crate::fetch_weights) does so with the weight files. Without checksums this is
-/// [`IoHandler::load`].
+/// [`fetch_weights`](crate::fetch_weights) checks the weight files. Without checksums this is [`IoHandler::load`].
 ///
 /// # Errors
-/// Those of the handler; [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for a JSON that is another.
+/// Those of the handler; [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for a JSON with another sum.
 pub async fn load_artifacts(handler: &dyn IoHandler, cx: &IoCx) -> Result<ModelArtifacts> {
     let artifacts = handler.load(cx).await?;
     let sums = &cx.options().checksums;
@@ -35,18 +34,19 @@ pub async fn load_artifacts(handler: &dyn IoHandler, cx: &IoCx) -> Result<ModelA
     Ok(artifacts)
 }
 
-/// The name of a model's JSON in the sums: its file name if that has a sum, else `model.json`.
+/// The name of a model's JSON in the sums: its file name if that name has a sum, else `model.json`.
 fn json_key<'a>(location: &'a str, sums: &Checksums) -> &'a str {
     let path = location.split('?').next().unwrap_or(location);
     let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
     if sums.get(name).is_some() { name } else { MODEL_JSON }
 }
 
-/// The weights, so that their files are checked while they are fetched.
+/// Wraps the weights so that their files are checked while they are fetched.
 ///
 /// # Errors
-/// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) for a sum whose file the model has not, and where all files must
-/// have sums for one that has none; [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) where sums cannot be checked.
+/// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) if there is a sum for a file that the model does not have, or,
+/// with strict checksums, a file without a sum; [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if sums cannot be
+/// checked.
 pub(crate) fn checked(source: &WeightSource, groups: &[Vec<String>], cx: &IoCx) -> Result<WeightSource> {
     let sums = &cx.options().checksums;
     if sums.is_empty() {
@@ -62,7 +62,9 @@ pub(crate) fn checked(source: &WeightSource, groups: &[Vec<String>], cx: &IoCx) 
     }
     if let Some(path) = sums.paths().find(|path| !files.contains(*path) && json != Some(path)) {
         let why = match json {
-            None => "has a checksum, but only `load_artifacts` checks a model's JSON, and no weight file is called so",
+            None => {
+                "has a checksum, but no weight file has this name, and a model's JSON is checked by `load_artifacts` only"
+            }
             Some(_) => "has a checksum, but the model has no such file",
         };
         let kind = if json.is_none() { Error::misuse(why) } else { Error::mismatch(why) };
@@ -74,7 +76,7 @@ pub(crate) fn checked(source: &WeightSource, groups: &[Vec<String>], cx: &IoCx) 
             Ok(WeightSource::Files(Arc::new(checked)))
         }
         WeightSource::Whole(_) if !files.is_empty() && sums.paths().any(|path| files.contains(path)) => {
-            Err(Error::misuse("checksums of files need files, and these weights are one piece of memory"))
+            Err(Error::misuse("checksums are by file, and these weights are one buffer without file names"))
         }
         other => Ok(other.clone()),
     }

@@ -1,4 +1,4 @@
-//! The context of one load or save: options, schemes, progress, time and connections. Opens nothing itself.
+//! The context of one load or save: options, schemes, progress, deadline and connections. Opens nothing itself.
 
 #[cfg(feature = "cache")]
 use super::cache::CachedFiles;
@@ -14,10 +14,10 @@ use crate::place::http::{Http, HttpConfig};
 use std::sync::Weak;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// The context of one load or save: the caller's options and what its requests share. Cheap to clone.
+/// The context of one load or save: the caller's options, and the state that its requests share. Cheap to clone.
 ///
-/// One context serves one load: it counts that load's progress and, with a total time-out, its time. Fetch the weights
-/// with the context that the model's JSON was loaded with.
+/// A context is for one load: it counts that load's progress and, with a total time-out, its time. Fetch the weights
+/// with the same context as the model's JSON.
 #[derive(Clone, Debug)]
 pub struct IoCx {
     shared: Arc<Shared>,
@@ -65,12 +65,12 @@ impl IoCx {
         &self.shared.options
     }
 
-    /// The schemes a prefix or converter can name.
+    /// The schemes that URLs can have, also those of a weight prefix or converter.
     pub fn registry(&self) -> &Registry {
         &self.shared.registry
     }
 
-    /// Takes the warnings so far, each once: problems that did not keep the model from being loaded.
+    /// Takes the warnings so far, without duplicates. A warning is a problem that did not prevent the load.
     pub fn take_warnings(&self) -> Vec<String> {
         std::mem::take(&mut *self.shared.warnings.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -87,7 +87,7 @@ impl IoCx {
         &self.shared.reporter
     }
 
-    /// When the whole load must have ended.
+    /// The deadline of the whole load.
     #[cfg(feature = "http")]
     pub(crate) fn deadline(&self) -> &Deadline {
         &self.shared.deadline
@@ -110,17 +110,17 @@ impl IoCx {
         }
     }
 
-    /// The name that the checksums have for the model's JSON, once it has been checked against them.
+    /// The name of the model's JSON in the checksums; `None` until it has been checked.
     pub(super) fn checked_json(&self) -> Option<&str> {
         self.shared.checked_json.get().map(String::as_str)
     }
 
     pub(super) fn note_checked_json(&self, name: &str) {
-        // One context serves one load.
+        // Set once, because a context is for one load.
         let _ = self.shared.checked_json.set(name.to_owned());
     }
 
-    /// The weights of this load that can be in the cache, if there are such and they are still in use.
+    /// The cached weight files of this load, if there are any and they are still in use.
     #[cfg(feature = "cache")]
     pub(super) fn cached(&self) -> Option<Arc<CachedFiles>> {
         self.shared.cached.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
@@ -132,7 +132,7 @@ impl IoCx {
     }
 }
 
-/// The part of the options that is about servers.
+/// The HTTP configuration from the options.
 #[cfg(feature = "http")]
 fn http_config(options: &IoOptions, deadline: Deadline) -> HttpConfig {
     #[cfg(feature = "cache")]

@@ -1,5 +1,5 @@
-//! Weight files that are not beside the model: the caller's prefix or converter. A model's JSON cannot set either, so
-//! their URLs are trusted, other schemes included.
+//! Weight files that are not beside the model, by the caller's prefix or converter. A model's JSON cannot set either of
+//! them, so their URLs are trusted and may have any scheme.
 
 use super::cx::IoCx;
 use super::options::WeightUrlConverter;
@@ -11,8 +11,8 @@ use std::path::Path;
 use std::sync::Arc;
 use tfjs_manifest::{Error, Result};
 
-/// The files that the options name instead of those beside the model; `None` if they name none. `query` is that of the
-/// model's URL, `None` for a model on this machine. For a model at a URL, a name without a scheme would be ambiguous.
+/// The weight files that the options name instead of those beside the model; `None` if the options name none. `query`
+/// is the query of the model's URL, or `None` for a local model.
 pub(super) fn weights_elsewhere(cx: &IoCx, query: Option<&str>) -> Result<Option<Elsewhere>> {
     let options = cx.options();
     let remote = query.is_some();
@@ -28,14 +28,14 @@ pub(super) fn weights_elsewhere(cx: &IoCx, query: Option<&str>) -> Result<Option
     Ok(Some(Elsewhere { files: cx.registry().files(&folder, query, cx)?, cache_url }))
 }
 
-/// Weight files at another place than beside the model.
+/// Weight files that are not beside the model.
 pub(super) struct Elsewhere {
     pub(super) files: Arc<dyn Files>,
     /// The URL by which they are cached, if they can be.
     pub(super) cache_url: Option<String>,
 }
 
-/// The URL or path of this text, with a scheme if the model is remote.
+/// Parses a URL or path. For a remote model it must have a scheme, because a relative one would be ambiguous.
 fn named(text: &str, remote: bool, option: &str) -> Result<ModelUrl> {
     let url = ModelUrl::parse(text)?;
     if remote && url.as_path().is_some() && !text.contains("://") {
@@ -47,7 +47,7 @@ fn named(text: &str, remote: bool, option: &str) -> Result<ModelUrl> {
     Ok(url)
 }
 
-/// Files whose URLs the caller's converter makes, one by one.
+/// Files whose URLs come from the caller's converter.
 struct ConvertedFiles {
     convert: WeightUrlConverter,
     remote: bool,
@@ -57,7 +57,7 @@ struct ConvertedFiles {
 impl Files for ConvertedFiles {
     fn open<'a>(&'a self, path: &'a str, options: OpenOptions) -> BoxFuture<'a, Result<Opened>> {
         Box::pin(async move {
-            // A converter may paste the path into something that has a parent.
+            // Checked before conversion, because the converter may insert the path into a longer path or URL.
             shard_components(path, &self.cx.options().limits)?;
             let text = (self.convert)(path).await.map_err(|e| e.in_file(path))?;
             let url = named(&text, self.remote, "weight_url_converter")?;
@@ -80,7 +80,7 @@ impl Files for ConvertedFiles {
 fn split_path(path: &Path) -> Result<(ModelUrl, String)> {
     let name = path.file_name().and_then(|name| name.to_str());
     let Some(name) = name else {
-        return Err(Error::misuse("`weight_url_converter` gave a path that names no file").in_file(path.display()));
+        return Err(Error::misuse("`weight_url_converter` returned a path without a file name").in_file(path.display()));
     };
     let folder = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,

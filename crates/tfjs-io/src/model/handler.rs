@@ -1,4 +1,5 @@
-//! The trait of handlers, which load a model's artifacts and may save them, and the artifacts. Knows no transport.
+//! The trait of handlers, which load a model's artifacts and may save them, and the artifacts. Independent of
+//! transports.
 //!
 //! The reference is TensorFlow.js's `io/types.ts`, `IOHandler` and `ModelArtifacts`.
 
@@ -13,7 +14,7 @@ use tfjs_manifest::{Error, Result};
 
 /// Loads a model from somewhere, and perhaps saves one there.
 ///
-/// Paths and URLs have handlers; implement this for models that have neither:
+/// Paths and URLs have handlers already. Implement this trait for models from other sources:
 ///
 /// ```
 /// use tfjs_io::{BoxFuture, IoCx, IoHandler, ModelArtifacts, Result, WeightSource};
@@ -33,31 +34,31 @@ pub trait IoHandler: Send + Sync {
     /// Fetches the model's JSON and returns it with the source of its weights.
     ///
     /// # Errors
-    /// Whatever keeps the JSON from arriving; weights are fetched later.
+    /// Any error of fetching the JSON; weights are fetched later.
     fn load<'a>(&'a self, cx: &'a IoCx) -> BoxFuture<'a, Result<ModelArtifacts>>;
 
-    /// Stores a model. After an error, what was there before is still there.
+    /// Stores a model. After an error, a model that was stored there before is unchanged.
     ///
     /// # Errors
-    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) unless the handler can save.
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) if the handler cannot save.
     fn save<'a>(&'a self, artifacts: SaveArtifacts, cx: &'a IoCx) -> BoxFuture<'a, Result<SaveResult>> {
         let _ = (artifacts, cx);
         let error = Error::unsupported("this handler cannot save models").in_file(self.location());
         Box::pin(std::future::ready(Err(error)))
     }
 
-    /// The model's files, for a place where they can be written and removed one by one: what moving and removing it
-    /// need, and what copying to it takes before [`save`](Self::save).
+    /// The model's files, if they can be written and removed one by one. Moving and removing a model require it;
+    /// copying uses it if possible, and [`save`](Self::save) otherwise.
     ///
     /// # Errors
-    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) unless the handler has such files.
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) if the handler has no such files.
     fn files<'a>(&'a self, cx: &'a IoCx) -> BoxFuture<'a, Result<FilesHandler>> {
         let _ = cx;
-        let error = "this place has no files that could be written or removed one by one";
+        let error = "the files of this place cannot be written or removed one by one";
         Box::pin(std::future::ready(Err(Error::unsupported(error).in_file(self.location()))))
     }
 
-    /// The model as messages name it.
+    /// The model's name in messages.
     fn location(&self) -> String {
         "custom handler".to_owned()
     }
@@ -67,7 +68,7 @@ pub trait IoHandler: Send + Sync {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ModelArtifacts {
-    /// The model as messages name it: its URL without secrets, or its path.
+    /// The model's name in messages: its URL without secrets, or its path.
     pub location: String,
     /// The text of `model.json`.
     pub model_json: Bytes,
@@ -86,11 +87,11 @@ impl ModelArtifacts {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum WeightSource {
-    /// Nowhere: the model has no weight files.
+    /// The model has no weight files.
     #[default]
     None,
-    /// In memory: the concatenation of all files of all groups, in the manifest's order, in any number of
-    /// pieces. This is TensorFlow.js's `weightData`.
+    /// In memory: the concatenation of all files of all groups, in the manifest's order, split into any number of
+    /// buffers. This is TensorFlow.js's `weightData`.
     Whole(Vec<Bytes>),
     /// In files, by their paths in the manifest.
     Files(Arc<dyn Files>),
@@ -112,14 +113,14 @@ impl SaveArtifacts {
         SaveArtifacts { model_json: model_json.into(), weights }
     }
 
-    /// The sum of all files.
+    /// The total size in bytes.
     pub fn bytes(&self) -> u64 {
         let weights: u64 = self.weights.iter().map(|(_, bytes)| bytes.len() as u64).sum();
         weights + self.model_json.len() as u64
     }
 
-    /// The caller's paths must be as good as those of a manifest: inside the folder and distinct, and none
-    /// of them the model's JSON.
+    /// Checks that the caller's paths are inside the folder, distinct and different from the model's JSON, like the
+    /// paths of a manifest.
     pub(crate) fn check(&self, json_name: &str, cx: &IoCx) -> Result<()> {
         let misuse = |e: Error| Error::misuse(e.message()).in_file(e.place().file.clone().unwrap_or_default());
         let mut seen = HashSet::from([json_name.to_owned()]);
@@ -127,18 +128,18 @@ impl SaveArtifacts {
             let parts = shard_components(path, &cx.options().limits).map_err(misuse)?;
             check_not_hidden(path).map_err(|e| e.in_file(path))?;
             if !seen.insert(parts.join("/")) {
-                return Err(Error::misuse("two files of one name cannot be saved").in_file(path));
+                return Err(Error::misuse("two files have the same name").in_file(path));
             }
         }
         Ok(())
     }
 }
 
-/// What was saved.
+/// The result of saving a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SaveResult {
-    /// The model as messages name it; for places that can be loaded from by name, that name.
+    /// The model's name in messages; a model that can be loaded again by its path or URL has that name.
     pub location: String,
     /// Files written.
     pub files: usize,

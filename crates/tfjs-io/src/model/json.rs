@@ -1,4 +1,4 @@
-//! The text of a model's JSON: read whole, within the limit, and checked to be no page of a web server.
+//! Reads the text of a model's JSON within its limit, and detects HTML pages.
 
 use super::cx::IoCx;
 use crate::base::files::Opened;
@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use std::sync::Arc;
 use tfjs_manifest::{Error, Limits, Result};
 
-/// The whole body of a JSON file, within the limit.
+/// Reads the body of a JSON file, within the limit.
 pub(crate) async fn read_json(opened: Opened, cx: &IoCx) -> Result<Bytes> {
     let Opened { location, len, body, .. } = opened;
     let reporter = cx.reporter();
@@ -28,7 +28,7 @@ pub(crate) async fn read_json(opened: Opened, cx: &IoCx) -> Result<Bytes> {
         count += chunk.len() as u64;
         check(count)?;
         reporter.bytes(&file, chunk.len() as u64);
-        // The usual model comes in one chunk and is not copied.
+        // Most models arrive in one chunk, which is not copied.
         if first.is_empty() && all.is_empty() {
             first = chunk;
         } else {
@@ -45,15 +45,14 @@ pub(crate) async fn read_json(opened: Opened, cx: &IoCx) -> Result<Bytes> {
     Ok(if all.is_empty() { first } else { Bytes::from(all) })
 }
 
-/// The whole body of a JSON file from a server, which may have sent an error page in its place.
+/// Reads the body of a JSON file from a server, with an error if it is an HTML page.
 pub(crate) async fn read_model_json(opened: Opened, cx: &IoCx) -> Result<Bytes> {
     let location = opened.location.clone();
     let json = read_json(opened, cx).await?;
     if json.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'<') {
-        return Err(Error::fetch(
-            "the server answered with a page of HTML or XML, not with a model's JSON; check the URL",
-        )
-        .in_file(location));
+        return Err(
+            Error::fetch("the server returned HTML or XML instead of a model's JSON; check the URL").in_file(location)
+        );
     }
     Ok(json)
 }

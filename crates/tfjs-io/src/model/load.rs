@@ -1,5 +1,5 @@
-//! Loading a model, the same for every handler: its JSON, or the archive it is in; weight files at another place, if the
-//! options name one; the cache, if the options have one.
+//! The part of a load that all handlers share: the JSON, or the archive that contains it; weight files at another
+//! place, if the options name one; the cache, if the options have one.
 
 use super::cx::IoCx;
 use super::elsewhere::weights_elsewhere;
@@ -12,14 +12,14 @@ use bytes::Bytes;
 use std::sync::Arc;
 use tfjs_manifest::Result;
 
-/// Where a handler has found a model.
+/// A model that a handler has found.
 pub(crate) struct Origin<'a> {
-    /// The model as messages name it.
+    /// The model's name in messages.
     pub(crate) location: String,
     pub(crate) json: Json<'a>,
-    /// The weights, unless the options name another place. Those of an archive are in it.
+    /// The weights, unless the options name another place. Ignored for an archive, which contains its weights.
     pub(crate) weights: WeightSource,
-    /// The query of the model's URL; `None` for a model on this machine.
+    /// The query of the model's URL; `None` for a local model.
     pub(crate) query: Option<&'a str>,
 }
 
@@ -27,9 +27,9 @@ pub(crate) struct Origin<'a> {
 pub(crate) enum Json<'a> {
     /// Its text.
     Text(Bytes),
-    /// Its file, open.
+    /// Its open file.
     Opened(Opened),
-    /// Its file in a place. With URLs, both the JSON and the weights can be cached.
+    /// Its file in a place. With `urls`, the JSON and the weights can be cached.
     File { files: &'a dyn Files, name: &'a str, urls: Option<CacheUrls> },
     /// An open archive, and the name of the JSON in it, if one was given.
     Archive { opened: Opened, inside: Option<String> },
@@ -38,7 +38,7 @@ pub(crate) enum Json<'a> {
     InArchive(ArchiveFiles),
 }
 
-/// What a model is known by in a cache.
+/// The URLs that make the key of a model in a cache.
 #[derive(Clone, Debug)]
 #[cfg_attr(not(feature = "cache"), allow(dead_code, reason = "only a cache compares them"))]
 pub(crate) struct CacheUrls {
@@ -116,7 +116,7 @@ async fn archive(
     Err(crate::wrap::archive::needs_feature().in_file(opened.location))
 }
 
-/// The model in an archive; its weights are beside its JSON there, unless they are elsewhere.
+/// Loads the model in an archive. Its weights are beside its JSON, unless the options name another place.
 #[cfg(feature = "archive")]
 async fn in_archive(
     files: ArchiveFiles,

@@ -1,6 +1,6 @@
-//! Models: handlers that load and save them, the context of a load, and what all loads have in common (JSON, archives,
-//! weights at another place, checksums, the cache). Knows places and the files around them. Which schemes there are by
-//! default is in [`registry`](crate::registry).
+//! Models: handlers that load and save them, the context of a load, and the steps that all loads share (JSON, archives,
+//! weights at another place, checksums, the cache). Depends on places and wrappers. The default schemes are in
+//! [`registry`](crate::registry).
 
 #[cfg(feature = "cache")]
 pub(crate) mod cache;

@@ -9,41 +9,41 @@ use std::fmt;
 use std::sync::Arc;
 use tfjs_manifest::{Limits, Result};
 
-/// Makes the URL or path of a weight file from its path in the manifest.
+/// Converts the path of a weight file in the manifest to its URL or path.
 pub type WeightUrlConverter = Arc<dyn Fn(&str) -> BoxFuture<'static, Result<String>> + Send + Sync>;
 
-/// Options for fetching and storing. Everything has a default.
+/// Options for fetching and storing. All have defaults.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct IoOptions {
-    /// Budgets. Default: [`Limits::default`].
+    /// Limits for untrusted models. Default: [`Limits::default`].
     pub limits: Limits,
-    /// Headers of every HTTP request, model JSON and weights alike. They never follow a redirect to
-    /// another origin. Default: none.
+    /// Headers of every HTTP request, for the JSON and the weights. They are not sent to another origin after a
+    /// redirect. Default: none.
     pub headers: Vec<(String, String)>,
     /// The folder of the weight files, if not the model's: see
     /// [`with_weight_path_prefix`](Self::with_weight_path_prefix).
     pub weight_path_prefix: Option<String>,
-    /// Names each weight file: see [`with_weight_url_converter`](Self::with_weight_url_converter).
+    /// Converts paths of weight files: see [`with_weight_url_converter`](Self::with_weight_url_converter).
     pub weight_url_converter: Option<WeightUrlConverter>,
     /// Called with the progress of a load.
     pub on_progress: Option<ProgressCallback>,
-    /// Requests for weights at a time, over the whole load; at least 1. Default 8.
+    /// Concurrent requests for weights of a load; at least 1. Default 8.
     pub concurrency: usize,
-    /// Weight files that are larger are fetched in parts, several at a time, if the server can do that and
-    /// says how to tell whether the file is still the same. Default 16 MiB.
+    /// Weight files larger than this many bytes are fetched in parallel parts, if the server supports ranges and sends
+    /// a strong validator. Default 16 MiB.
     pub split_over: u64,
-    /// Length of these parts, at least 64 KiB. Default 8 MiB.
+    /// Length of these parts in bytes, at least 64 KiB. Default 8 MiB.
     pub range_bytes: u64,
-    /// Time-outs of networks.
+    /// Network time-outs.
     pub timeouts: Timeouts,
     /// Retries of transient errors.
     pub retry: Retry,
     /// The HTTP method for saving a model. Default POST, as in TensorFlow.js.
     pub save_method: SaveMethod,
-    /// The authorities that are trusted for the certificates of servers. Default: [`Roots::Bundled`].
+    /// The certificate authorities that are trusted for servers. Default: [`Roots::Bundled`].
     pub roots: Roots,
-    /// Certificates that are trusted beside those, in PEM: see
+    /// Certificates that are trusted in addition, in PEM: see
     /// [`with_root_certificate`](Self::with_root_certificate).
     pub root_certificates: Vec<Vec<u8>>,
     /// The proxy. Default: the environment's.
@@ -91,41 +91,40 @@ impl Default for IoOptions {
 }
 
 impl IoOptions {
-    /// Other budgets.
+    /// Sets the limits.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// One more HTTP header for every request.
+    /// Adds an HTTP header to every request.
     #[must_use]
     pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// The folder of the weight files, if not the model's.
+    /// Sets the folder of the weight files, if it is not the model's folder.
     ///
-    /// A URL is used as TensorFlow.js does: the file's path is appended to it as it is, without a `/`
-    /// between them (`http://h/alt` and `w.bin` make `http://h/altw.bin`), and the model's query follows.
-    /// A folder on disk is joined. A model from HTTP takes a prefix with a scheme only, `file://` included,
-    /// because there a relative one could mean either.
+    /// As in TensorFlow.js, the file's path is appended to a URL without a `/` between them (`http://h/alt` and `w.bin`
+    /// make `http://h/altw.bin`), followed by the model's query. A path on disk is joined with `/`. For a model from
+    /// HTTP the prefix must have a scheme (which may be `file://`), because a relative one would be ambiguous.
     #[must_use]
     pub fn with_weight_path_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.weight_path_prefix = Some(prefix.into());
         self
     }
 
-    /// Names each weight file: the path in the manifest, which has been checked, becomes a URL (or for a
-    /// model on disk a path). Overrides the prefix; no query is appended.
+    /// Sets a function that converts the path of a weight file in the manifest, which has been checked, to a URL (or,
+    /// for a model on disk, a path). Overrides the prefix; no query is appended.
     #[must_use]
     pub fn with_weight_url_converter(self, convert: impl Fn(&str) -> Result<String> + Send + Sync + 'static) -> Self {
         self.with_async_weight_url_converter(move |path| Box::pin(std::future::ready(convert(path))))
     }
 
-    /// [`with_weight_url_converter`](Self::with_weight_url_converter) for names that must be asked for,
-    /// such as signed URLs. It is called when the file's turn has come.
+    /// [`with_weight_url_converter`](Self::with_weight_url_converter) with an asynchronous function, for URLs that must
+    /// be requested first, such as signed ones. It is called right before the file is fetched.
     #[must_use]
     pub fn with_async_weight_url_converter(
         mut self,
@@ -135,85 +134,85 @@ impl IoOptions {
         self
     }
 
-    /// A callback for progress.
+    /// Sets the progress callback.
     #[must_use]
     pub fn with_on_progress(mut self, callback: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
         self.on_progress = Some(Arc::new(callback));
         self
     }
 
-    /// Another number of requests for weights at a time.
+    /// Sets the number of concurrent requests for weights.
     #[must_use]
     pub fn with_concurrency(mut self, requests: usize) -> Self {
         self.concurrency = requests;
         self
     }
 
-    /// Another length from which on weight files are fetched in parts; `u64::MAX` for never.
+    /// Sets the length above which weight files are fetched in parts; `u64::MAX` for never.
     #[must_use]
     pub fn with_split_over(mut self, bytes: u64) -> Self {
         self.split_over = bytes;
         self
     }
 
-    /// Another length of the parts that large weight files are fetched in.
+    /// Sets the length of the parts of large weight files.
     #[must_use]
     pub fn with_range_bytes(mut self, bytes: u64) -> Self {
         self.range_bytes = bytes;
         self
     }
 
-    /// Other time-outs.
+    /// Sets the time-outs.
     #[must_use]
     pub fn with_timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
         self
     }
 
-    /// Another number of tries, and other waits between them.
+    /// Sets the number of tries and the waits between them.
     #[must_use]
     pub fn with_retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
         self
     }
 
-    /// Another HTTP method for saving.
+    /// Sets the HTTP method for saving.
     #[must_use]
     pub fn with_save_method(mut self, method: SaveMethod) -> Self {
         self.save_method = method;
         self
     }
 
-    /// Other trusted authorities for the certificates of servers.
+    /// Sets the trusted certificate authorities.
     #[must_use]
     pub fn with_roots(mut self, roots: Roots) -> Self {
         self.roots = roots;
         self
     }
 
-    /// One more certificate of an authority to trust, or several in one text, in PEM.
+    /// Adds certificates of trusted authorities, one or several in one PEM text.
     #[must_use]
     pub fn with_root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.root_certificates.push(pem.into());
         self
     }
 
-    /// Another proxy, or none.
+    /// Sets the proxy.
     #[must_use]
     pub fn with_proxy(mut self, proxy: Proxy) -> Self {
         self.proxy = proxy;
         self
     }
 
-    /// Signs each HTTP request: called with its URL, right before it is sent, every try and every part of a file
-    /// anew. Only requests to the server that the caller named are signed; a redirect to another one never is.
-    /// An error ends the load and is not tried again.
+    /// Sets a function that signs HTTP requests. It is called with the URL right before each request is sent, for every
+    /// try and every part of a file. Only requests to the server that the caller named are signed, not redirects to
+    /// another server. An error ends the load and is not retried.
     #[must_use]
     pub fn with_signer(self, sign: impl Fn(&str) -> Result<Signature> + Send + Sync + 'static) -> Self {
         self.with_async_signer(move |url| Box::pin(std::future::ready(sign(url))))
     }
 
-    /// [`with_signer`](Self::with_signer) for signatures that must be asked for.
+    /// [`with_signer`](Self::with_signer) with an asynchronous function, for signatures that must be requested.
     #[must_use]
     pub fn with_async_signer(
         mut self,
@@ -223,35 +222,35 @@ impl IoOptions {
         self
     }
 
-    /// Whether only the public internet is reached over HTTP, for services that load what their users name. No URL,
-    /// not even the caller's own, then leads to a private, loopback or link-local address, or to where clouds keep
-    /// their secrets; names are resolved first, and every redirect is looked at. Without it, that holds for redirects
-    /// from the internet alone.
+    /// Sets whether HTTP reaches the public internet only, for services that load models their users name. If set, no
+    /// URL, not even the caller's own, reaches a private, loopback or link-local address, or a cloud's metadata
+    /// service; the addresses that a name resolves to and the target of every redirect are checked. If not set, this
+    /// applies to redirects from the internet only.
     ///
-    /// A proxy resolves names itself and must do this for itself: only addresses that are written out are seen
-    /// here. Other schemes are not concerned: give such a service a [`Registry`](crate::Registry) without
-    /// files. The endpoints of object stores are configuration, which no URL changes, and may be private.
+    /// A proxy resolves names itself and must apply the same rule: here only literal addresses are checked. Other
+    /// schemes are not affected: give such a service a [`Registry`](crate::Registry) without `file`. The endpoints of
+    /// object stores are configuration, which URLs cannot change, and may be private.
     #[must_use]
     pub fn with_public_only(mut self, public_only: bool) -> Self {
         self.public_only = public_only;
         self
     }
 
-    /// Whether links on disk may lead out of the model's folder.
+    /// Sets whether links on disk may lead out of the model's folder.
     #[must_use]
     pub fn with_allow_symlinks(mut self, allow: bool) -> Self {
         self.allow_symlinks = allow;
         self
     }
 
-    /// The SHA-256 sums that the model's files must have.
+    /// Sets the SHA-256 sums that the model's files must have.
     #[must_use]
     pub fn with_checksums(mut self, checksums: Checksums) -> Self {
         self.checksums = checksums;
         self
     }
 
-    /// The SHA-256 sum of one file, in hexadecimal digits: of `model.json`, or of a weight file by its path in the
+    /// Adds the SHA-256 sum of one file, in hexadecimal digits: `model.json`, or a weight file by its path in the
     /// manifest.
     #[must_use]
     pub fn with_sha256(mut self, path: impl AsRef<str>, sha256: impl AsRef<str>) -> Self {
@@ -259,7 +258,7 @@ impl IoOptions {
         self
     }
 
-    /// Keeps remote models on disk, and loads them from there while the server says that they are the same.
+    /// Sets the cache: remote models are stored on disk, and loaded from there as long as the server reports no change.
     #[cfg(feature = "cache")]
     #[must_use]
     pub fn with_cache(mut self, cache: super::cache::Cache) -> Self {
@@ -268,7 +267,7 @@ impl IoOptions {
     }
 }
 
-/// Headers and callbacks are not shown: they hold secrets.
+/// Does not show values of headers, which are secrets, and callbacks.
 impl fmt::Debug for IoOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let IoOptions {

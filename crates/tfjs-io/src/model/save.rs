@@ -1,18 +1,19 @@
-//! Saving by name: one function over the registry's handlers.
+//! Saves a model to a path or URL, with the handler that the registry has for it.
 
 use super::cx::IoCx;
 use super::handler::{SaveArtifacts, SaveResult};
 use crate::base::url::ModelUrl;
 use tfjs_manifest::Result;
 
-/// Saves a model to a path or URL of a scheme that can: a folder (made if need be), the path of a `.json` file, an
-/// `http://` or `https://` URL, and what else the context's registry knows.
+/// Saves a model to a path or URL: a folder (created if necessary), the path of a `.json` or `.zip` file, an `http://`
+/// or `https://` URL, or a URL of any other scheme in the context's registry that can save.
+///
+/// An existing model is replaced. Files that do not belong to it are never replaced.
 ///
 /// # Errors
-/// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a scheme that cannot save; whatever keeps the files
-/// from being written. A model that was there is replaced, and no other file: one of such a name is an error, as are
-/// names that begin with a dot. After an error, what was there before is still there; what a server does with half a
-/// model is its own affair.
+/// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a scheme that cannot save; an error if a new file has
+/// the name of another existing file or a name that begins with a dot; any error of writing the files. After an error,
+/// the former model is unchanged, except on a web server, which may have received a part of the new one.
 ///
 /// ```
 /// # use tfjs_io::{IoCx, SaveArtifacts};

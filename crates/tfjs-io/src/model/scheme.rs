@@ -1,4 +1,4 @@
-//! Schemes of URLs and their handlers. A registry is a value: there is no global one. The default schemes are in
+//! URL schemes and their handlers. A registry is a value; there is no global one. The default schemes are in
 //! [`registry`](crate::registry).
 
 use super::cx::IoCx;
@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 use tfjs_manifest::{Error, Result};
 
-/// The handlers and files of a URL scheme. A closure from URL to handler is one.
+/// The handlers and files of a URL scheme. Implemented for closures that return the handler of a URL.
 pub trait Scheme: Send + Sync {
     /// The handler of the model at this URL.
     ///
@@ -18,19 +18,19 @@ pub trait Scheme: Send + Sync {
     /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for a URL that is invalid for this scheme.
     fn handler(&self, url: &ModelUrl) -> Result<Arc<dyn IoHandler>>;
 
-    /// The files in a folder, for a `weight_path_prefix` or `weight_url_converter` that names this scheme.
-    /// `folder` is what comes before a file's path, as it is: it need not end in `/`. `query` is appended
-    /// to each URL, if the scheme has such.
+    /// The files in a folder, for a `weight_path_prefix` or `weight_url_converter` with this scheme. `folder` is put
+    /// before a file's path unchanged, and need not end in `/`. `query` is appended to each URL, if the scheme has
+    /// queries.
     ///
     /// # Errors
-    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) unless the scheme has folders.
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) if the scheme has no folders.
     fn files(&self, folder: &ModelUrl, query: &str, cx: &IoCx) -> Result<Arc<dyn Files>> {
         let _ = (query, cx);
         Err(Error::unsupported("weights cannot be taken from this scheme").in_file(folder))
     }
 
-    /// The URL by which the files of a folder are kept in a cache: it identifies them among all others, credentials
-    /// included. `None`, which is the default, if they are never cached.
+    /// The URL, credentials included, that identifies the files of a folder in a cache; it must be unique. `None`,
+    /// which is the default, if they are never cached.
     fn cache_url(&self, folder: &ModelUrl, query: &str) -> Option<String> {
         let _ = (folder, query);
         None
@@ -48,8 +48,8 @@ where
 
 /// Schemes and their handlers. Cheap to clone.
 ///
-/// [`Registry::default`] knows `file` (and paths) and `data`, with the feature `http` also `http` and `https`, and with
-/// `s3`, `gcs` and `azure` the schemes of these: `s3`, `s3a`; `gs`, `gcs`; `az`, `azure`, `abfs`, `abfss`.
+/// [`Registry::default`] has `file` (and paths) and `data`. The feature `http` adds `http` and `https`; the features
+/// `s3`, `gcs` and `azure` add `s3`, `s3a`; `gs`, `gcs`; and `az`, `azure`, `abfs`, `abfss`.
 #[derive(Clone)]
 pub struct Registry {
     schemes: BTreeMap<String, Arc<dyn Scheme>>,
@@ -64,19 +64,19 @@ pub(crate) const FEATURES: &[(&str, bool, &[&str])] = &[
 ];
 
 impl Registry {
-    /// No scheme at all.
+    /// A registry without schemes.
     pub fn empty() -> Self {
         Registry { schemes: BTreeMap::new() }
     }
 
-    /// With one more scheme; one of the same name is replaced.
+    /// Adds a scheme. Replaces one of the same name.
     #[must_use]
     pub fn with(mut self, scheme: &str, what: impl Scheme + 'static) -> Self {
         self.schemes.insert(scheme.to_ascii_lowercase(), Arc::new(what));
         self
     }
 
-    /// Without a scheme.
+    /// Removes a scheme.
     #[must_use]
     pub fn without(mut self, scheme: &str) -> Self {
         self.schemes.remove(&scheme.to_ascii_lowercase());
@@ -91,9 +91,8 @@ impl Registry {
     /// The handler of the model at this URL.
     ///
     /// # Errors
-    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse), with the known schemes, if this one is not among
-    /// them; [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported), with the feature to enable, if this
-    /// build lacks it.
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse), with a list of the known schemes, if the scheme is unknown;
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported), with the feature to enable, if this build lacks it.
     pub fn resolve(&self, url: &ModelUrl) -> Result<Arc<dyn IoHandler>> {
         self.scheme(url)?.handler(url)
     }

@@ -1,5 +1,5 @@
-//! The weights of a loaded model: fetched into a sink, or opened for reading later. Checks their sums and lets the cache
-//! take part; the transfer itself is in [`fetch`](crate::fetch).
+//! The weights of a loaded model: fetches them into a sink, or opens them for reading later. Adds checksums and the
+//! cache; the transfer itself is in [`fetch`](crate::fetch).
 
 #[cfg(feature = "cache")]
 use super::cache::{Caching, InUse};
@@ -14,10 +14,9 @@ use tfjs_manifest::{Error, GroupLayout, GroupSink, Result, Segment, TensorLayout
 
 /// Fetches the weight files of all groups into the sink's memory and returns the sink.
 ///
-/// `groups` are the paths of the manifest, group by group. Up to [`concurrency`](crate::IoOptions::concurrency) requests
-/// are active at a time, for files in order and for parts of [large ones](crate::IoOptions::split_over). The place of a
-/// file in its group is known as soon as the lengths of the files before it are. Dropping the future stops all traffic
-/// and all reading. `cx` is the context that the model was loaded with.
+/// `groups` are the paths of the manifest, group by group. Up to [`concurrency`](crate::IoOptions::concurrency)
+/// requests are active at a time, for files in order and for parts of [large ones](crate::IoOptions::split_over).
+/// Dropping the future stops all transfers and reads. `cx` is the context that the model was loaded with.
 ///
 /// # Errors
 /// [`Kind::Mismatch`](tfjs_manifest::Kind::Mismatch) if a group's files have more or fewer bytes than its
@@ -32,7 +31,7 @@ pub async fn fetch_weights<S: WeightSink + 'static>(
 ) -> Result<S> {
     let count = check_paths(groups, &cx.options().limits)?;
     let sizes = check_groups(groups, sink.groups())?;
-    // Nothing is read from the files of a group without weights, and some are never deployed.
+    // The files of a group without weights are not read, because they are often not deployed.
     let read: Vec<Vec<String>> = groups
         .iter()
         .zip(&sizes)
@@ -57,11 +56,11 @@ pub async fn fetch_weights<S: WeightSink + 'static>(
 /// Opens the weight files of all groups for reading later. They must be on disk, in memory, or in the
 /// [cache](crate::IoOptions::cache) of the load, into which missing files are fetched first.
 ///
-/// `groups` are the paths of the manifest and `layout` what they contain. All lengths are checked now.
+/// `groups` are the paths of the manifest, and `layout` describes their contents. All lengths are checked here.
 ///
 /// # Errors
 /// As [`fetch_weights`](crate::fetch_weights); [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for files that
-/// come as a stream only.
+/// are available as streams only.
 pub async fn open_weights(
     source: &WeightSource,
     groups: &[Vec<String>],
@@ -74,7 +73,7 @@ pub async fn open_weights(
         WeightSource::None => return Ok(Arc::new(LazyFiles::empty(groups.len()))),
         WeightSource::Whole(_) => {
             return Err(Error::unsupported(
-                "weights in one piece of memory are not read lazily, they are there already; load them whole",
+                "weights in one buffer in memory cannot be loaded lazily; load without `lazy`",
             ));
         }
         WeightSource::Files(files) => files,
@@ -93,7 +92,7 @@ pub async fn open_weights(
 }
 
 fn no_weights(count: usize) -> Error {
-    Error::misuse(format!("the model names {count} weight files, its handler gave no weights"))
+    Error::misuse(format!("the model names {count} weight files, but its handler returned no weights"))
 }
 
 /// Open weight files. The cache does not remove them while this exists.
@@ -109,7 +108,7 @@ impl WeightReader for OpenWeights {
     }
 }
 
-/// The part that a cache takes in a transfer: none in this build.
+/// The use of the cache in one transfer; this build has no cache.
 #[cfg(not(feature = "cache"))]
 struct Caching;
 
@@ -168,7 +167,7 @@ mod tests {
     use crate::model::handler::IoHandler;
     use crate::model::handlers::memory::MemoryHandler;
 
-    /// Loads move between the threads of a runtime.
+    /// The futures of loads must be `Send`.
     #[test]
     fn a_load_can_be_sent() {
         fn check<T: Send>(_: T) {}

@@ -1,7 +1,8 @@
-//! `data:` URLs: text or Base64. Opens nothing.
+//! Decodes `data:` URLs, with text or Base64. Opens nothing.
 //!
-//! The reference is the Fetch standard, section `data:` URLs. TensorFlow.js's `io/http.ts` reads a model's JSON from such
-//! a URL, and then looks for weights beside it, where there can be none: here that is an error that says what to do.
+//! The reference is the Fetch standard, section `data:` URLs. TensorFlow.js's `io/http.ts` reads a model's JSON from
+//! such a URL and then looks for weight files beside it, which cannot exist: here that is an error that says what to
+//! do.
 
 use crate::base::files::{BoxFuture, Files, OpenOptions, Opened};
 use base64::Engine;
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use tfjs_manifest::{Error, Limits, Result};
 
-/// Padding may be left out, as browsers allow.
+/// Base64 with optional padding, as browsers allow.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
@@ -47,7 +48,7 @@ impl Data {
             true => ("archive_bytes", limits.archive_bytes),
             false => ("model_json_bytes", limits.model_json_bytes),
         };
-        // Checked before decoding: the least number of bytes, with one for each escape.
+        // Checked before decoding: a lower bound of the decoded length, where each escape is one byte.
         let least = data.len() as u64 - 2 * data.bytes().filter(|&b| b == b'%').count().min(data.len() / 3) as u64;
         Limits::check(what, if is_base64 { least / 4 * 3 } else { least }, limit)?;
         let mut bytes: Vec<u8> = percent_decode_str(data).collect();
@@ -64,7 +65,7 @@ impl Data {
 /// The place beside a `data:` URL, which has no files: opening one is an error that says what to do.
 #[derive(Debug)]
 pub(crate) struct NothingBeside {
-    /// The URL as messages name it.
+    /// The URL's name in messages.
     pub(crate) location: String,
 }
 

@@ -16,12 +16,12 @@ pub struct MemoryFiles {
 }
 
 impl MemoryFiles {
-    /// No files yet.
+    /// An empty map.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With one more file. Static bytes, such as those of `include_bytes!`, are not copied:
+    /// Adds a file. Static bytes, such as those of `include_bytes!`, are not copied:
     ///
     /// ```
     /// # use tfjs_io::{Bytes, MemoryFiles};
@@ -39,7 +39,7 @@ impl MemoryFiles {
     }
 
     pub(crate) fn lock(&self) -> RwLockWriteGuard<'_, BTreeMap<String, Bytes>> {
-        // Maps of whole files are whole whatever happened to another thread.
+        // Consistent even if another thread panicked: files are inserted in one step.
         self.files.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -104,7 +104,7 @@ impl Files for MemoryFiles {
                 let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
                 return Err(Error::fetch(format!("no such file in memory; there are: {known}")).in_file(path));
             };
-            // Not a hash: bytes are never changed in place, so where they are says which they are.
+            // Bytes are never changed in place, so their address identifies them; no hash is needed.
             let validator = Validator::strong(format!("{:p}+{}", bytes.as_ptr(), bytes.len()));
             if options.if_none_match.as_ref() == Some(&validator) {
                 return Ok(Opened::new(path, Body::Unchanged).with_validator(validator));
@@ -125,7 +125,7 @@ impl Files for MemoryFiles {
         self.put_all(vec![(path.to_owned(), body)])
     }
 
-    /// All at one moment, or none of them.
+    /// Writes all files in one step, or none.
     fn put_all<'a>(&'a self, files: Vec<(String, Body)>) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let whole = in_memory(files).await?;

@@ -1,5 +1,5 @@
-//! The places that files can be in: memory, `data:` URLs, folders, web servers, object stores. Each has its own
-//! configuration, and knows no model.
+//! The backends that files can be in: memory, `data:` URLs, folders, web servers, object stores. Each has its own
+//! configuration, and knows nothing about models.
 
 pub(crate) mod data;
 #[cfg(not(target_family = "wasm"))]

@@ -1,4 +1,4 @@
-//! The schemes that come with this crate, and the registry that has all of them.
+//! The default schemes, and the registry that contains all of them.
 
 #[cfg(feature = "cloud")]
 mod object;
@@ -74,7 +74,7 @@ impl Scheme for DataScheme {
     }
 }
 
-/// The scheme `file`, which paths without a scheme have too.
+/// The scheme `file`, which paths without a scheme also use.
 #[cfg(not(target_family = "wasm"))]
 struct FileScheme;
 

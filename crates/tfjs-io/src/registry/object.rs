@@ -13,12 +13,12 @@ use tfjs_manifest::Result;
 
 impl Scheme for ObjectScheme {
     fn handler(&self, url: &ModelUrl) -> Result<Arc<dyn IoHandler>> {
-        // The URL of an archive must be one of an object, too.
+        // Also checks the URL of an archive, which must be a valid object URL too.
         let handler = ObjectHandler::new(self.clone(), url)?;
         Ok(archive_at(url)?.unwrap_or_else(|| Arc::new(handler)))
     }
 
-    /// The query is that of a model at another place: keys have none.
+    /// The query belongs to the URL of a model at another place, and is ignored: keys have no query.
     fn files(&self, folder: &ModelUrl, _query: &str, cx: &IoCx) -> Result<Arc<dyn Files>> {
         let files = self.files_at(&BucketUrl::parse(folder)?, &cloud_config(cx));
         Ok(Arc::new(files.map_err(|e| e.in_file(folder))?))

@@ -1,4 +1,4 @@
-//! A model's files from one place to another, a file at a time, counted as they pass; and both compared afterwards.
+//! Copies a model's files from one place to another, one at a time, and counts their bytes. Compares original and copy.
 
 use crate::base::files::{Body, Files, OpenOptions, Opened, Purpose};
 use crate::base::progress::Phase;
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 use tfjs_manifest::{Error, Result};
 
-/// The model that is copied, as its handler loads it.
+/// The model to copy, as its handler loads it.
 pub(super) struct Source {
     pub(super) stored: Stored,
     weights: Arc<dyn Files>,
@@ -34,11 +34,12 @@ impl Source {
                 Arc::new(MemoryFiles::new().with(&file.path, whole))
             }
             (WeightSource::Whole(_), files) => {
-                let error = format!("weights in one piece cannot be cut into the manifest's {} files", files.len());
+                let error = format!("weights in one buffer cannot be split into the manifest's {} files", files.len());
                 return Err(Error::unsupported(error).in_file(&artifacts.location));
             }
             (WeightSource::None, files) => {
-                let error = format!("the model names {} weight files, its handler gave no weights", files.len());
+                let error =
+                    format!("the model names {} weight files, but its handler returned no weights", files.len());
                 return Err(Error::misuse(error).in_file(&artifacts.location));
             }
         };
@@ -51,7 +52,7 @@ impl Source {
     }
 }
 
-/// Writes the model into its new place, and removes what only the one that was there before had.
+/// Writes the model to its new place, and removes files of a former model that are not replaced.
 pub(super) async fn copy(source: &Source, target: &FilesHandler, cx: &IoCx) -> Result<()> {
     let names: Vec<String> = source.stored.files.iter().map(|file| file.name.clone()).collect();
     let former = former_files(target, &names, cx).await?;
@@ -62,21 +63,21 @@ pub(super) async fn copy(source: &Source, target: &FilesHandler, cx: &IoCx) -> R
     ledger.finish()
 }
 
-/// Saves the model through a handler that writes it as a whole.
+/// Saves the model through a handler that writes all files at once, from memory.
 pub(super) async fn hand_over(source: &Source, target: &dyn IoHandler, cx: &IoCx) -> Result<()> {
     let memory = MemoryFiles::new();
     let ledger = Arc::new(Ledger::new(&source.stored, cx));
     memory.put_all(passing_all(source, &ledger)).await?;
     ledger.finish()?;
     let weights = source.stored.files.iter().map(|file| {
-        let bytes = memory.get(&file.name).ok_or_else(|| Error::bug("a file that was read is not there"))?;
+        let bytes = memory.get(&file.name).ok_or_else(|| Error::bug("a file that was read is missing in memory"))?;
         Ok((file.path.clone(), bytes))
     });
     let artifacts = SaveArtifacts::new(source.stored.json.clone(), weights.collect::<Result<_>>()?);
     target.save(artifacts, cx).await.map(drop).map_err(|e| e.in_file(target.location()))
 }
 
-/// The weight files by their names in the folder, counted as they pass.
+/// The weight files with their names in the folder. Their bytes are counted as they are read.
 fn passing_all(source: &Source, ledger: &Arc<Ledger>) -> Vec<(String, Body)> {
     let (cx, stored) = (&ledger.cx, &source.stored);
     cx.reporter().begin(Phase::Weights, stored.files.len(), stored.info.weight_bytes);
@@ -84,7 +85,7 @@ fn passing_all(source: &Source, ledger: &Arc<Ledger>) -> Vec<(String, Body)> {
     files.map(|(i, f)| (f.name.clone(), Body::Stream(passing(source.weights.clone(), &f.path, i, ledger)))).collect()
 }
 
-/// Reads the copy, and beside it the original, which is at `home`, as it is now.
+/// Reads the copy and the original, which is at `home`, again and compares them.
 pub(super) async fn verify(source: &Source, home: &FilesHandler, target: &FilesHandler) -> Result<()> {
     let files = &**target.place();
     let original = open(&**home.place(), home.json_name(), Purpose::Json).await?;
@@ -100,7 +101,7 @@ async fn open(files: &dyn Files, path: &str, purpose: Purpose) -> Result<Opened>
     files.open(path, OpenOptions::new(purpose)).await.map_err(|e| e.in_file(files.location(path)))
 }
 
-/// A file of the source, opened when its turn comes, each chunk counted.
+/// A file of the source. It is opened when it is first polled, and each chunk is counted.
 fn passing(files: Arc<dyn Files>, path: &str, index: usize, ledger: &Arc<Ledger>) -> BoxStream<'static, Result<Bytes>> {
     let (path, ledger) = (path.to_owned(), ledger.clone());
     let opened = async move {
@@ -136,13 +137,13 @@ fn passing(files: Arc<dyn Files>, path: &str, index: usize, ledger: &Arc<Ledger>
     stream::once(opened).try_flatten().boxed()
 }
 
-/// The bytes that have passed, against what the manifest's groups ask for.
+/// Compares the bytes that have been read with the lengths of the manifest's groups.
 struct Ledger {
-    /// Of each file, the groups it is in.
+    /// For each file, the groups that contain it.
     files: Vec<Vec<usize>>,
-    /// Of each group, the bytes it needs, if the manifest tells, and the most it may have.
+    /// For each group, its length if the manifest has it, and its maximum length, in bytes.
     needs: Vec<(Option<u64>, u64)>,
-    /// Of each group, the files that have not passed and the bytes of those that have.
+    /// For each group, the number of files not yet read, and the number of bytes read.
     state: Mutex<Vec<(usize, u64)>>,
     cx: IoCx,
 }
@@ -158,7 +159,7 @@ impl Ledger {
         Ledger { files, needs, state: Mutex::new(state), cx: cx.clone() }
     }
 
-    /// Checks the bytes of a file so far: an endless one must not fill the disk.
+    /// Checks the bytes of a file so far, so that an endless file does not fill the disk.
     fn passes(&self, file: usize, count: u64) -> Result<()> {
         match self.files[file].iter().find(|&&g| count > self.needs[g].1) {
             Some(&g) => Err(self.wrong(g, "more")),
@@ -166,7 +167,7 @@ impl Ledger {
         }
     }
 
-    /// All bytes of a file; with the last one of a group, what they are together is known.
+    /// Records that a file was read to its end, and checks the total length of its groups.
     fn passed(&self, file: usize, count: u64) -> Result<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         for &g in &self.files[file] {
@@ -180,7 +181,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// All files have been read to their ends.
+    /// Checks that all files have been read to their ends.
     fn finish(&self) -> Result<()> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match state.iter().all(|(left, _)| *left == 0) {
@@ -188,7 +189,7 @@ impl Ledger {
                 self.cx.reporter().end();
                 Ok(())
             }
-            false => Err(Error::bug("the target has not read all files to their ends")),
+            false => Err(Error::bug("the target did not read all files to their ends")),
         }
     }
 
@@ -199,7 +200,7 @@ impl Ledger {
     }
 }
 
-/// Whether the copy, which is named if not, has the bytes of the original.
+/// Checks that the copy has the same bytes as the original. The error names the copy.
 async fn same_bytes(original: Opened, copy: Opened) -> Result<()> {
     let location = copy.location;
     let mut ones = into_stream(original.body, original.len);
@@ -227,7 +228,7 @@ async fn same_bytes(original: Opened, copy: Opened) -> Result<()> {
     }
 }
 
-/// The next bytes; none at the end.
+/// The next bytes; empty at the end.
 async fn next(chunks: &mut BoxStream<'static, Result<Bytes>>) -> Result<Bytes> {
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk?;

@@ -1,4 +1,4 @@
-//! The model store: what models there are, copies, moves, removals, over every place that has files.
+//! The model store: lists, copies, moves and removes models in every place that has files.
 //!
 //! The reference is TensorFlow.js's `io/model_management.ts`: `listModels`, `copyModel`, `moveModel`, `removeModel`.
 
@@ -17,10 +17,11 @@ use futures_util::stream::{self, StreamExt};
 use std::sync::Arc;
 use tfjs_manifest::{Error, Kind, Result};
 
-/// Lists, copies, moves and removes models, wherever a registry's schemes keep them.
+/// Lists, copies, moves and removes models in all places that the schemes of a registry can reach.
 ///
-/// Only the weights manifest of a model's JSON is read, not its layers, so graph models can be kept as well. A model can be copied from every place it can be loaded from, and copied to
-/// every place whose files can be written: [`IoHandler::files`].
+/// Only the weights manifest of a model's JSON is read, not its layers, so graph models work as well. A model can be
+/// copied from every place it can be loaded from, to every place that can save or whose files can be written
+/// ([`IoHandler::files`]).
 ///
 /// ```
 /// use tfjs_io::{IoCx, IoOptions, MemoryStore, ModelStore, Registry, SaveArtifacts};
@@ -47,32 +48,32 @@ pub struct ModelStore {
     options: IoOptions,
 }
 
-/// A model that was found.
+/// A model found by [`ModelStore::list`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ListedModel {
-    /// Its name, by which it can be loaded.
+    /// The URL or path from which it can be loaded.
     pub url: ModelUrl,
     /// Its description; an error for a `model.json` that cannot be read.
     pub info: Result<ModelInfo>,
 }
 
 impl ModelStore {
-    /// The models of these schemes.
+    /// A store for the models of these schemes.
     pub fn new(registry: Registry) -> Self {
         ModelStore { registry, options: IoOptions::default() }
     }
 
-    /// With other options for the transport: headers, limits, progress.
+    /// Sets the options for the transport: headers, limits, progress.
     #[must_use]
     pub fn with_io(mut self, options: IoOptions) -> Self {
         self.options = options;
         self
     }
 
-    /// The models in a folder and in those below it, sorted by name: every JSON file that has a model's topology or a
-    /// weights manifest. Files called `model.json` that cannot be read are listed with what is wrong with them; other
-    /// JSON files that are no models are passed over.
+    /// The models in a folder and its subfolders, sorted by name: every JSON file that has a model's topology or a
+    /// weights manifest. A file named `model.json` that cannot be read is listed with its error; other JSON files that
+    /// are not models are skipped.
     ///
     /// # Errors
     /// [`Kind::Unsupported`] for a place that cannot list its files, such as a web server.
@@ -96,7 +97,7 @@ impl ModelStore {
                 (base, _) => ModelUrl::parse(&format!("{}{path}{query}", base.as_deref().unwrap_or_default())),
             };
             let files = files.clone();
-            // Boxed, or the compiler finds the futures not general enough to be sent.
+            // Boxed, because otherwise the compiler cannot prove that the futures are `Send`.
             let read: BoxFuture<'_, _> = Box::pin(async move { (Stored::open(&*files, &path, cx).await, path, named) });
             read
         });
@@ -116,13 +117,13 @@ impl ModelStore {
     /// Describes one model.
     ///
     /// # Errors
-    /// Whatever keeps its JSON from being read.
+    /// Any error of reading its JSON.
     pub async fn info(&self, url: &str) -> Result<ModelInfo> {
         let cx = &self.cx();
         let place = self.place(url)?;
         match place.handler.files(cx).await {
             Ok(home) => Ok(Stored::open(&**home.place(), home.json_name(), cx).await?.info),
-            // What can only be loaded.
+            // A model that can be loaded, but has no writable files.
             Err(_) => {
                 let artifacts = place.handler.load(cx).await?;
                 Ok(Stored::read(artifacts.model_json, &artifacts.location, cx)?.info)
@@ -130,16 +131,16 @@ impl ModelStore {
         }
     }
 
-    /// Copies a model: its JSON, and the weight files its manifest names under the names they have. A model that was
-    /// there is replaced: its JSON and the weight files that are [its own](Self::remove). Nothing else is: another
-    /// file of such a name is an error. The bytes pass through and are counted; where the target writes all or
-    /// nothing, as folders and memory do, a copy that fails leaves what was there. A target that is written as a
-    /// whole, a `.zip` or a web server, gets the model from memory.
+    /// Copies a model: its JSON, and the weight files in its manifest, under the same names. An existing model at the
+    /// target is replaced: its JSON and the weight files that [belong to it](Self::remove). Other files are never
+    /// replaced: another file with the name of a new one is an error. Bytes are streamed and counted. If the target
+    /// writes atomically, as folders and memory do, a failed copy leaves the target unchanged. For a target that is
+    /// written at once, a `.zip` or a web server, the model is first read into memory.
     ///
     /// # Errors
-    /// [`Kind::Misuse`] for a copy onto itself, and for one whose files would replace others than the former model's;
-    /// [`Kind::Mismatch`] for weight files that have not the length the manifest asks for; [`Kind::Unsupported`] for a
-    /// target that cannot be written, and for names that begin with a dot.
+    /// [`Kind::Misuse`] for a copy onto itself, and for one that would replace files that do not belong to the existing
+    /// model; [`Kind::Mismatch`] for weight files whose lengths are not those of the manifest; [`Kind::Unsupported`]
+    /// for a target that cannot be written, and for names that begin with a dot.
     pub async fn copy(&self, from: &str, to: &str) -> Result<ModelInfo> {
         let cx = &self.cx();
         let (from, to) = self.distinct(from, to).await?;
@@ -155,15 +156,15 @@ impl ModelStore {
         Ok(source.into_info())
     }
 
-    /// Moves a model: [`copy`](Self::copy), then the copy is read again and compared byte by byte with the original,
-    /// then the original is [removed](Self::remove). Until then it is not touched.
+    /// Moves a model: [copies](Self::copy) it, reads the copy again and compares it byte by byte with the original,
+    /// then [removes](Self::remove) the original. Until then the original is not touched.
     ///
     /// # Errors
-    /// Those of both.
+    /// Those of [`copy`](Self::copy) and [`remove`](Self::remove).
     pub async fn rename(&self, from: &str, to: &str) -> Result<ModelInfo> {
         let cx = &self.cx();
         let (from, to) = self.distinct(from, to).await?;
-        // Asked first: what cannot be removed need not be copied.
+        // Checked first: a model that cannot be removed need not be copied.
         let (home, target) = (from.handler.files(cx).await?, to.handler.files(cx).await?);
         let source = Source::load(&*from.handler, cx).await?;
         remove::removable(&home, &source.stored, cx).await?;
@@ -171,20 +172,21 @@ impl ModelStore {
         // DIFFERENCE: TensorFlow.js removes the original before it saves the copy, and loses both if that fails.
         copy::verify(&source, &home, &target).await?;
         remove::moved(&home, &source.stored, &target, cx).await.map_err(|e| {
-            let error = format!("the copy at `{}` is complete, but the original is not removed", target.location());
+            let error = format!("the copy at `{}` is complete, but the original was not removed", target.location());
             Error::new(e.kind(), error).in_file(home.location()).with_source(e)
         })?;
         Ok(source.into_info())
     }
 
-    /// Removes a model: its JSON first, then the weight files that are its own. Those are the files its manifest names,
-    /// if the files of each group have together the length that the manifest says and no other model whose JSON is
-    /// in one of their folders names them too.
+    /// Removes a model: its JSON first, then the weight files that belong to it. These are the files in its manifest,
+    /// if the files of each group add up to the length in the manifest, except files that another model in one of their
+    /// folders names too.
     ///
     /// # Errors
-    /// [`Kind::Mismatch`] for other lengths, and for string weights, whose lengths a manifest does not say;
-    /// [`Kind::Unsupported`] for names that begin with a dot; whatever keeps its JSON or that of a neighbour from being
-    /// read. After these nothing has been removed. A file that cannot be removed does not keep the others.
+    /// [`Kind::Mismatch`] for other lengths, and for string weights, whose length is not in the manifest;
+    /// [`Kind::Unsupported`] for names that begin with a dot; any error of reading its JSON or another JSON in the same
+    /// folders. After these errors nothing has been removed. If a weight file cannot be removed, the others still are,
+    /// and the error lists the file.
     pub async fn remove(&self, url: &str) -> Result<ModelInfo> {
         let cx = &self.cx();
         let home = self.place(url)?.handler.files(cx).await?;
@@ -193,7 +195,7 @@ impl ModelStore {
         Ok(stored.info)
     }
 
-    /// A context serves one operation.
+    /// A new context, because each serves one operation only.
     fn cx(&self) -> IoCx {
         IoCx::with_registry(self.options.clone(), self.registry.clone())
     }
@@ -203,11 +205,11 @@ impl ModelStore {
         Ok(Place { handler: self.registry.resolve(&url)?, url })
     }
 
-    /// Two places, unless they are plainly one.
+    /// Resolves two URLs, with an error if they name the same model.
     async fn distinct(&self, from: &str, to: &str) -> Result<(Place, Place)> {
         let (from, to) = (self.place(from)?, self.place(to)?);
         if from.url == to.url || same_model(&from.url, &to.url).await? {
-            return Err(Error::misuse("this is the model itself; expected another place").in_file(&to.url));
+            return Err(Error::misuse("source and target are the same model; expected another target").in_file(&to.url));
         }
         Ok((from, to))
     }

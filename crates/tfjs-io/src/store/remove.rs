@@ -1,4 +1,4 @@
-//! Removing a model's own files, and no others.
+//! Removes the files that belong to a model, and no others.
 
 use crate::base::files::{Body, Files};
 use crate::base::path::check_not_hidden;
@@ -8,10 +8,10 @@ use crate::model::handlers::files::FilesHandler;
 use crate::model::own::{Folders, Stored, open_json, own_files};
 use tfjs_manifest::{Error, Result};
 
-/// The weight files that go with a model.
+/// The weight files to remove with a model.
 ///
 /// # Errors
-/// If it cannot be told whose they are. Then nothing is to be removed.
+/// If the owner of a file cannot be determined. In that case nothing may be removed.
 pub(super) async fn removable(home: &FilesHandler, stored: &Stored, cx: &IoCx) -> Result<Vec<String>> {
     check_not_hidden(home.json_name()).map_err(|e| e.in_file(home.location()))?;
     own_files(stored, home, &mut Folders::new(&**home.place()), cx).await
@@ -30,15 +30,15 @@ pub(super) async fn moved(home: &FilesHandler, stored: &Stored, copy: &FilesHand
     let files = &**home.place();
     let own = removable(home, stored, cx).await?;
     files.remove(home.json_name()).await.map_err(|e| e.in_file(home.location()))?;
-    // Two names of the same model that were not recognized before.
+    // The two names are the same model, which was not detected before.
     if open_json(&**copy.place(), copy.json_name()).await.is_err() {
         files.put(home.json_name(), Body::Bytes(stored.json.clone())).await?;
-        return Err(Error::misuse("both names mean the same model; it is as it was").in_file(copy.location()));
+        return Err(Error::misuse("source and target are the same model; it was not changed").in_file(copy.location()));
     }
     remove_files(files, &own).await
 }
 
-/// Removes files, and says at the end which could not be.
+/// Removes files. The error lists those that could not be removed.
 async fn remove_files(files: &dyn Files, names: &[String]) -> Result<()> {
     let mut findings = Vec::new();
     for name in names {

@@ -1,5 +1,5 @@
-//! Files that must have the caller's SHA-256 sums. They are hashed while they stream, so that the bytes that were checked
-//! are the bytes that are used.
+//! Checks files against the caller's SHA-256 sums. They are hashed while they stream, so that the checked bytes are the
+//! bytes that are used.
 
 use crate::base::checksums::{Checksums, hex};
 use crate::base::files::{Body, BoxFuture, Files, FolderEntry, OpenOptions, Opened};
@@ -13,8 +13,8 @@ use tfjs_manifest::{Error, Result};
 
 /// The files of another place, whose SHA-256 sums are checked.
 ///
-/// The last bytes of a file come after all of it has been hashed and has the right sum. After an error, a caller must
-/// discard the bytes before. Reads the whole file, whatever range was requested.
+/// The last bytes of a file are returned only after its sum was verified. After an error, a caller must discard the
+/// bytes it has received. Reads the whole file, whatever range was requested.
 #[derive(Clone, Debug)]
 pub struct CheckedFiles {
     inner: Arc<dyn Files>,
@@ -57,7 +57,7 @@ impl Files for CheckedFiles {
     }
 }
 
-/// The body, hashed. One chunk is held back, so that a wrong sum is an error in place of the last chunk.
+/// Hashes a body. One chunk is held back, so that a wrong sum is an error instead of the last chunk.
 pub(crate) fn hashed(expected: &str, body: BoxStream<'static, Result<Bytes>>) -> BoxStream<'static, Result<Bytes>> {
     let begin = (Sha256::new(), None::<Bytes>, body, expected.to_owned());
     stream::try_unfold(Some(begin), |state| async move {
@@ -70,7 +70,7 @@ pub(crate) fn hashed(expected: &str, body: BoxStream<'static, Result<Bytes>>) ->
         }
         let found = hex(&hasher.finalize());
         if found != expected {
-            let error = format!("expected the SHA-256 sum {expected}, found {found}: this is another file");
+            let error = format!("expected the SHA-256 sum {expected}, found {found}: the file is not the expected one");
             return Err(Error::mismatch(error));
         }
         Ok(held.map(|last| (last, None)))

@@ -1,5 +1,5 @@
-//! Weight files that hold gzip data, whatever they are called: decompressed as they are read. Some are
-//! compressed before they are uploaded; some servers compress once more than their headers say.
+//! Decompresses weight files that contain gzip data, whatever their names. Some files are compressed before they are
+//! uploaded; some servers compress once more than their headers say.
 
 use crate::base::blocking;
 use crate::base::disk::read_at;
@@ -13,29 +13,29 @@ use std::io::Write;
 use std::sync::Arc;
 use tfjs_manifest::{Error, Limits, Result};
 
-/// Bytes that tell gzip data from weights.
+/// Number of bytes needed to distinguish gzip data from weights.
 const HEAD: usize = 10;
 
-/// Compressed bytes that are decompressed at once: what becomes of them is at most some megabytes.
+/// Compressed bytes per step; they inflate to at most a few megabytes.
 const STEP: usize = 4 << 10;
 
-/// Decompressed bytes that are handed on at once, about.
+/// Approximate number of decompressed bytes per chunk.
 const CHUNK: usize = 256 << 10;
 
-/// What gzip data may have more than what it was made of.
+/// Most bytes by which gzip data may be longer than its content.
 const OVERHEAD: u64 = 1 << 10;
 
-/// The files of another place, those of gzip data without it.
+/// The files of another place, decompressed if they contain gzip data.
 #[derive(Debug)]
 pub(crate) struct GunzippedFiles {
     inner: Arc<dyn Files>,
     limits: Limits,
-    /// The bytes that a file must have, by path, where they are known before it is opened.
+    /// The expected length of a file by path, if it is known before the file is opened.
     needed: HashMap<String, u64>,
 }
 
 impl GunzippedFiles {
-    /// Around the files of these groups of weights, whose bytes are known or not, within [`Limits::inflation`].
+    /// Wraps the files of these weight groups, whose lengths may be known. [`Limits::inflation`] applies.
     pub(crate) fn new(inner: Arc<dyn Files>, groups: &[Vec<String>], sizes: &[Option<u64>], limits: Limits) -> Self {
         let alone = |(paths, size): (&Vec<String>, &Option<u64>)| match &paths[..] {
             [path] => Some((path.clone(), (*size)?)),
@@ -44,8 +44,8 @@ impl GunzippedFiles {
         GunzippedFiles { inner, limits, needed: groups.iter().zip(sizes).filter_map(alone).collect() }
     }
 
-    /// Whether a file of this length, if it is known, has to be looked at: it is called gzip data, or is not as long as
-    /// weights would be. Looking takes as long as its first bytes take to come.
+    /// Whether the first bytes of a file must be checked: its name ends in `.gz`, or its length is unknown or not that
+    /// of its weights. Checking waits for the first bytes.
     fn may_be_gzip(&self, path: &str, len: Option<u64>) -> bool {
         let called = path.to_ascii_lowercase().ends_with(".gz");
         match (len, self.needed.get(path)) {
@@ -62,7 +62,7 @@ impl Files for GunzippedFiles {
             let whole = OpenOptions::new(options.purpose);
             let is_part = options.range.is_some();
             let opened = self.inner.open(path, options).await?;
-            // A later part is only asked for after the beginning was looked at.
+            // A later range is requested only after the beginning was checked.
             if opened.offset > 0 || !self.may_be_gzip(path, opened.file_len.or(opened.len)) {
                 return Ok(opened);
             }
@@ -85,12 +85,12 @@ impl Files for GunzippedFiles {
     }
 }
 
-/// Whether a file begins as gzip data does: weights do so by chance in one of 10^12 files.
+/// Whether a file begins with a gzip header. The chance that weights do is about 10^-12.
 fn is_gzip(head: &[u8]) -> bool {
     matches!(head, [0x1f, 0x8b, 8, flags, _, _, _, _, _, system, ..] if *flags < 0x20 && (*system < 14 || *system == 255))
 }
 
-/// The first bytes of a file, and the file as it was.
+/// The first bytes of a file, and the whole file again.
 async fn head(mut opened: Opened) -> Result<(Bytes, Opened)> {
     let (head, body) = match opened.body {
         Body::Bytes(bytes) => (bytes.slice(..bytes.len().min(HEAD)), Body::Bytes(bytes)),
@@ -118,10 +118,10 @@ async fn head(mut opened: Opened) -> Result<(Bytes, Opened)> {
     Ok((head, opened))
 }
 
-/// What is being decompressed.
+/// The state of a decompression.
 struct Gunzip {
     packed: BoxStream<'static, Result<Bytes>>,
-    /// The part of the last chunk that is still to come.
+    /// The part of the last chunk that is not yet decompressed.
     rest: Bytes,
     decoder: MultiGzDecoder<Vec<u8>>,
     limits: Limits,
@@ -139,7 +139,8 @@ fn gunzipped(packed: BoxStream<'static, Result<Bytes>>, limits: Limits) -> BoxSt
 impl Gunzip {
     /// The next decompressed bytes.
     async fn next(&mut self) -> Result<Option<Bytes>> {
-        let malformed = |e| Error::malformed("the file begins as gzip data and cannot be decompressed").with_source(e);
+        let malformed =
+            |e| Error::malformed("the file begins like gzip data, but cannot be decompressed").with_source(e);
         while !self.over && self.decoder.get_ref().len() < CHUNK {
             if self.rest.is_empty() {
                 match self.packed.try_next().await? {

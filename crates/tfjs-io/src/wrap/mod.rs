@@ -1,5 +1,5 @@
-//! Files around other files: retries, checksums, decompression, a prefix, and the files inside an archive. Knows no transport and no
-//! model.
+//! `Files` around other `Files`: retries, checksums, decompression, a prefix, and the files inside an archive.
+//! Independent of transports and models.
 
 pub(crate) mod archive;
 pub(crate) mod checked;

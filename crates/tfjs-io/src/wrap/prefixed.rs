@@ -4,7 +4,7 @@ use crate::base::files::{Body, BoxFuture, Files, FolderEntry, OpenOptions, Opene
 use std::sync::Arc;
 use tfjs_manifest::Result;
 
-/// The files of another place whose paths begin with a prefix, named without it.
+/// The files of another place whose paths begin with a prefix. Paths here are without the prefix.
 #[derive(Clone, Debug)]
 pub struct PrefixedFiles {
     inner: Arc<dyn Files>,
@@ -12,7 +12,8 @@ pub struct PrefixedFiles {
 }
 
 impl PrefixedFiles {
-    /// The files under `prefix`, which is put before every path as it is; a folder ends in `/`.
+    /// The files whose paths begin with `prefix`, which is put before every path unchanged; for a folder it ends in
+    /// `/`.
     pub fn new(inner: Arc<dyn Files>, prefix: impl Into<String>) -> Self {
         PrefixedFiles { inner, prefix: prefix.into() }
     }
@@ -46,7 +47,7 @@ impl Files for PrefixedFiles {
         Box::pin(async move {
             let whole = self.path(folder);
             let (inside, beginning) = match (folder, whole.rsplit_once('/')) {
-                // What the names begin with, if the prefix ends inside a name.
+                // If the prefix ends inside a name, the second part is the beginning of the names.
                 ("", split) => split.unwrap_or(("", &whole)),
                 _ => (whole.as_str(), ""),
             };

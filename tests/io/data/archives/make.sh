@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes the archives beside this file with the tools people have. Each holds a folder `m` with a model.json (`{}`)
+# Makes the archives in this folder with common tools. Each contains a folder `m` with a model.json (`{}`)
 # and a weights.bin (the bytes 0 to 255, four times). Made with Info-ZIP 3.0, GNU tar 1.34 and Python 3.11;
-# read-only input of the tests, so that the tests need none of them.
+# the archives are committed, so that the tests do not need these tools.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)

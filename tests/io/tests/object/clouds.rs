@@ -1,4 +1,4 @@
-//! Loading through `gs://` and `az://`: the reading half of their wire formats, as `object_store` speaks them.
+//! Loading from `gs://` and `az://`: the read requests of their protocols, as `object_store` sends them.
 
 use io_harness::fault_server::{FaultServer, Reply, Request};
 use io_harness::load::{check_error, load_with};
@@ -28,7 +28,7 @@ fn decoded(target: &str) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// An answer as both give it, to a range as well.
+/// A response as both stores send it, also for a range.
 fn object(request: &Request, bytes: &[u8]) -> Reply {
     const HEADERS: [&str; 2] = ["ETag: \"0x8D1\"", "Last-Modified: Wed, 21 Oct 2026 07:28:00 GMT"];
     let range = request.header("range").or(request.header("x-ms-range"));
@@ -61,7 +61,7 @@ fn options() -> IoOptions {
     IoOptions::default().with_retry(Retry::never())
 }
 
-/// Loads, and reads a missing file.
+/// Loads a model, and reads a missing file.
 async fn check(scheme: &ObjectScheme, url: &str, shown: &str) {
     let handler = scheme.handler(&ModelUrl::parse(url).unwrap()).unwrap();
     let sink = TestSink::new().group(&[1000]);
@@ -96,7 +96,7 @@ async fn google_anonymous_and_with_a_token() {
     }
     let handler = gcs(&server).with_anonymous(true).handler(&ModelUrl::parse("gs://bucket/m").unwrap()).unwrap();
     let result = handler.load(&IoCx::new(options())).await;
-    let error = check_error(result, Kind::Fetch, "gs://bucket/m/model.json", "the store refuses access (403");
+    let error = check_error(result, Kind::Fetch, "gs://bucket/m/model.json", "the store denies access (403");
     assert!(error.message().contains("GOOGLE_APPLICATION_CREDENTIALS"), "{error}");
 }
 
@@ -105,7 +105,7 @@ async fn google_objects_stored_compressed_are_decoded() {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gzip.write_all(&pattern(5000)).unwrap();
     let packed = gzip.finish().unwrap();
-    // Asked without `gzip`, Google's stores unpack it themselves, and then know no length.
+    // Without `Accept-Encoding: gzip`, Google's stores decompress objects, and send no length.
     let server = FaultServer::start(move |r| match r.header("accept-encoding") == Some("gzip") {
         true => Reply::status(
             "200 OK",
@@ -137,7 +137,7 @@ async fn google_without_credentials_that_can_be_read_is_misuse() {
     assert!(!error.to_string().contains("hunter2"), "{error}");
 }
 
-/// The key of the storage emulator, known to everybody.
+/// The public key of the storage emulator.
 const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
 #[tokio::test]
@@ -162,7 +162,7 @@ async fn azure_anonymous_with_a_key_and_with_a_signature() {
     check(&scheme.clone().with_config("sas_token", "?sv=1&sig=hunter2"), "az://box/m", "az://box/m/").await;
     let wrong = scheme.with_config("sas_token", "sv=1&sig=hunter3");
     let handler = wrong.handler(&ModelUrl::parse("az://box/m").unwrap()).unwrap();
-    let says = "the store refuses access (403 Forbidden, AuthenticationFailed, No access.); check the account";
+    let says = "the store denies access (403 Forbidden, AuthenticationFailed, No access.); check the account";
     let error = check_error(handler.load(&IoCx::new(options())).await, Kind::Fetch, "az://box/m/model.json", says);
     assert!(!format!("{error:?}{scheme:?}", scheme = wrong).contains("hunter"), "{error:?}");
 }

@@ -1,4 +1,4 @@
-//! Where S3's credentials, endpoint and region come from, and what is said without them.
+//! The sources of S3's credentials, endpoint and region, and the errors without them.
 
 use super::s3_server::{KEY, S3Server, SECRET, quick};
 use io_harness::fault_server::{FaultServer, Reply, Request};
@@ -91,7 +91,7 @@ async fn a_wrong_key_is_refused_with_a_hint_and_without_secrets() {
             json(&scheme).await,
             Kind::Fetch,
             "s3://models/m/model.json",
-            "the store refuses access (403 Forbidden, ",
+            "the store denies access (403 Forbidden, ",
         );
         assert!(error.message().contains("AWS_ACCESS_KEY_ID"), "{error}");
         check_secrets(&error, "hunter2");
@@ -102,7 +102,7 @@ async fn a_wrong_key_is_refused_with_a_hint_and_without_secrets() {
 #[tokio::test]
 async fn nobody_is_anonymous_without_saying_so() {
     let server = server().await;
-    // `AWS_EC2_METADATA_DISABLED` keeps this test from asking the machine's cloud.
+    // `AWS_EC2_METADATA_DISABLED` keeps this test from requesting credentials from a cloud's metadata service.
     let disabled = [("AWS_EC2_METADATA_DISABLED", "true")];
     let nobody = server.scheme_without_credentials().with_environment(disabled);
     let error = check_error(json(&nobody).await, Kind::Fetch, "m/model.json", "no credentials were found; check");
@@ -110,12 +110,12 @@ async fn nobody_is_anonymous_without_saying_so() {
     assert!(server.seen().is_empty());
 
     let anonymous = server.scheme_without_credentials().with_anonymous(true);
-    let error = check_error(json(&anonymous).await, Kind::Fetch, "m/model.json", "the store refuses access (403");
+    let error = check_error(json(&anonymous).await, Kind::Fetch, "m/model.json", "the store denies access (403");
     assert!(error.message().contains("with_anonymous"), "{error}");
     assert_eq!(server.seen()[0].header("authorization"), None);
 }
 
-/// What a machine's or a container's cloud gives it.
+/// Credentials as a cloud's metadata service sends them.
 fn lent() -> String {
     format!(
         r#"{{"AccessKeyId": "{KEY}", "SecretAccessKey": "{SECRET}", "Token": "lent", "Expiration": "2100-01-01T00:00:00Z"}}"#
@@ -149,7 +149,7 @@ async fn a_machine_or_container_in_a_cloud_has_credentials() {
     ]);
     assert_eq!(json(&container).await.unwrap(), "{}");
     std::fs::write(&file, "Basic hunter2\n").unwrap();
-    let error = check_error(json(&container).await, Kind::Misuse, "m/model.json", "the end of a line");
+    let error = check_error(json(&container).await, Kind::Misuse, "m/model.json", "a line break");
     check_secrets(&error, "hunter2");
     std::fs::remove_file(&file).unwrap();
     check_error(json(&container).await, Kind::Misuse, "m/model.json", "cannot read the container's token file");
@@ -160,11 +160,11 @@ async fn a_machine_or_container_in_a_cloud_has_credentials() {
 #[tokio::test]
 async fn a_machine_in_no_cloud_says_so_soon() {
     let server = server().await;
-    // Nobody listens there.
+    // No server listens on this port.
     let scheme = server.scheme_without_credentials().with_config("aws_metadata_endpoint", "http://127.0.0.1:1");
     let start = Instant::now();
     let error =
-        check_error(json(&scheme).await, Kind::Fetch, "m/model.json", "no credentials were found, and this machine");
+        check_error(json(&scheme).await, Kind::Fetch, "m/model.json", "no credentials were found, and the machine");
     assert!(error.message().contains("AWS_ACCESS_KEY_ID"), "{error}");
     assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
 }
@@ -174,7 +174,7 @@ async fn plain_http_must_be_allowed_unless_nobody_is_on_the_way() {
     let server = server().await;
     let scheme = server.scheme().with_allow_http(false);
     assert_eq!(json(&scheme).await.unwrap(), "{}");
-    // Never asked, nor its name resolved.
+    // No request is sent, and the host name is not resolved.
     let elsewhere = scheme.with_endpoint("http://store.example:9000");
     check_error(json(&elsewhere).await, Kind::Misuse, "m/model.json", "allow it with `allow_http`");
 }
@@ -183,7 +183,7 @@ async fn plain_http_must_be_allowed_unless_nobody_is_on_the_way() {
 async fn settings_that_cannot_be_are_misuse_and_never_a_panic() {
     let server = server().await;
     for (key, value, says) in [
-        ("rigeon", "x", "`rigeon` is no setting of this store"),
+        ("rigeon", "x", "`rigeon` is not a setting of this store"),
         ("proxy_url", "http://h", "see `IoOptions`"),
         ("region", "not a region", "the name of a region"),
         ("aws_endpoint_url_s3", "localhost:9000", "the endpoint"),

@@ -1,5 +1,5 @@
-//! S3 that fails on the way: what may be tried again is, what is broken off goes on where it was, and what cannot
-//! be helped is an error in time.
+//! Failures of S3: transient errors are retried, interrupted bodies are resumed, and other failures are errors
+//! within the time-outs.
 
 use super::s3_server::{Fault, S3Server, Seen, quick};
 use io_harness::load::{check_error, load_with};
@@ -10,7 +10,7 @@ use tfjs_manifest::Kind;
 
 const LEN: usize = 200_000;
 
-/// A model with one weight file, and these faults for its requests.
+/// A server with a model of one weight file, and these faults for requests of it.
 async fn server(faults: impl Fn(&Seen) -> Option<Fault> + Send + Sync + 'static) -> S3Server {
     let server = S3Server::with_faults(move |seen| faults(seen).filter(|_| seen.target.ends_with("w.bin"))).await;
     server.write("m/model.json", "{}");
@@ -47,7 +47,7 @@ async fn a_store_that_hangs_up_is_asked_again() {
 #[tokio::test]
 async fn a_store_that_is_not_there_is_an_error() {
     let server = server(|_| None).await;
-    // Nobody listens there.
+    // No server listens on this port.
     let scheme = server.scheme().with_endpoint("http://127.0.0.1:1");
     let handler = scheme.handler(&ModelUrl::parse("s3://models/m").unwrap()).unwrap();
     let error = handler.load(&IoCx::new(quick())).await;
@@ -86,7 +86,8 @@ async fn a_body_that_breaks_off_goes_on_where_it_was() {
 #[tokio::test]
 async fn a_body_that_always_breaks_off_is_an_error() {
     let server = server(|_| Some(Fault::Cut(10))).await;
-    let error = check_error(load(&server, quick()).await, Kind::Fetch, "s3://models/m/w.bin", "broke off");
+    let error =
+        check_error(load(&server, quick()).await, Kind::Fetch, "s3://models/m/w.bin", "the connection was lost");
     assert!(std::error::Error::source(&error).is_some(), "{error:?}");
 }
 
@@ -97,13 +98,13 @@ async fn a_store_that_stalls_is_given_up() {
     let idle = Timeouts::default().with_idle(Duration::from_millis(300));
     let start = Instant::now();
     let error = load(&server, quick().with_retry(Retry::never()).with_timeouts(idle)).await;
-    check_error(error, Kind::Fetch, "s3://models/m/w.bin", "no byte came");
+    check_error(error, Kind::Fetch, "s3://models/m/w.bin", "no data arrived");
     let total = Timeouts::default().with_total(Duration::from_millis(500));
     check_error(
         load(&server, quick().with_timeouts(total)).await,
         Kind::Fetch,
         "s3://models/m/w.bin",
-        "the whole load",
+        "`Timeouts::total`",
     );
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }
@@ -115,7 +116,7 @@ async fn nothing_is_tried_again_after_the_deadline() {
     let retry = Retry::default().with_tries(1000).with_delays(Duration::from_millis(50), Duration::from_millis(50));
     let start = Instant::now();
     let error = load(&server, IoOptions::default().with_timeouts(total).with_retry(retry)).await;
-    check_error(error, Kind::Fetch, "s3://models/m/w.bin", "the whole load");
+    check_error(error, Kind::Fetch, "s3://models/m/w.bin", "`Timeouts::total`");
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
 

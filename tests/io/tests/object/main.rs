@@ -1,5 +1,4 @@
-//! Object stores: S3 against a real server in this process, the reading halves of the others against their wire
-//! formats, and stores of the caller's own.
+//! Object stores: S3 with a real server in this process, the read requests of the others, and stores of the caller.
 
 mod clouds;
 mod credentials;

@@ -1,4 +1,4 @@
-//! Reading from S3: models, ranges, validators, keys of every kind, lists, signed URLs.
+//! Reading from S3: models, ranges, validators, unusual keys, lists, signed URLs.
 
 use super::s3_server::{S3Server, quick};
 use futures_util::TryStreamExt;
@@ -75,7 +75,7 @@ async fn an_endpoint_is_configuration_and_may_be_private() {
     let load = async |url: &str| registry.resolve(&ModelUrl::parse(url).unwrap()).unwrap().load(&cx).await;
     assert_eq!(&load("s3://models/digits").await.unwrap().model_json[..], b"{}");
     let direct = format!("{}/models/digits/model.json", server.endpoint());
-    check_error(load(&direct).await, Kind::Fetch, "digits/model.json", "with `public_only` nothing may");
+    check_error(load(&direct).await, Kind::Fetch, "digits/model.json", "or with `public_only`");
 }
 
 #[tokio::test]
@@ -206,7 +206,7 @@ async fn urls_that_cannot_be_are_misuse_and_never_a_panic() {
     let server = S3Server::start().await;
     let cx = IoCx::new(quick());
     for (url, says) in [
-        ("s3://models/m/model.json?versionId=1", "has no query"),
+        ("s3://models/m/model.json?versionId=1", "cannot have a query"),
         ("s3:///m/model.json", "the name of a bucket"),
         ("s3://mo dels/m", "the name of a bucket"),
         ("s3://me:hunter2@models/m", "without user, password"),
@@ -225,7 +225,7 @@ async fn urls_that_cannot_be_are_misuse_and_never_a_panic() {
         assert_eq!(server.scheme().folder(url, &cx).unwrap_err().kind(), Kind::Misuse, "{url}");
     }
     assert!(server.seen().is_empty());
-    // The bucket's own name is no file's.
+    // The name of a bucket is not read as the name of a file.
     assert_eq!(
         server.scheme().handler(&ModelUrl::parse("s3://x.json").unwrap()).unwrap().location(),
         "s3://x.json/model.json"
@@ -250,7 +250,7 @@ async fn a_signed_url_is_an_ordinary_load_over_http() {
     let (_, sink) = load_with(&*handler, SHARDS, TestSink::new().group(&[1000]), options).await.unwrap();
     assert_eq!(sink.bytes(0), pattern(1000));
 
-    // A signature is of one URL: the shards' need their own.
+    // A signature is valid for one URL, so the shards cannot be loaded with it.
     let result = load_with(&*handler, SHARDS, TestSink::new().group(&[1000]), IoOptions::default()).await;
     assert_eq!(result.unwrap_err().kind(), Kind::Fetch);
     let old = files.sign_get("model.json", Duration::from_secs(0)).await.unwrap();

@@ -1,5 +1,5 @@
-//! A real S3 server in this process, `s3s` over a temporary folder, behind faults that a test asks for. Its
-//! buckets are folders there.
+//! A real S3 server in this process, `s3s` over a temporary folder, with faults chosen by a test. Its
+//! buckets are folders.
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -23,14 +23,14 @@ use tfjs_io::{IoOptions, ObjectScheme, Retry};
 pub const KEY: &str = "AKIDTEST";
 pub const SECRET: &str = "hunter2secret";
 
-/// What a client sent.
+/// A request of a client.
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub method: String,
     /// Path and query.
     pub target: String,
     pub headers: HeaderMap,
-    /// How many requests of this method for this target came before.
+    /// The number of earlier requests with this method and target.
     pub earlier: usize,
 }
 
@@ -40,24 +40,24 @@ impl Seen {
     }
 }
 
-/// What goes wrong.
+/// A fault of the server.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// This answer, without asking the server.
+    /// Responds with this status, headers and body, without calling the server.
     Answer(u16, &'static [(&'static str, &'static str)], &'static str),
-    /// The connection breaks after so many bytes of the body.
+    /// The connection breaks after this number of bytes of the body.
     Cut(usize),
-    /// The connection is closed without an answer.
+    /// The connection is closed without a response.
     HangUp,
-    /// The body of the request is read with a pause before every piece, and not kept.
+    /// The body of the request is read with a pause before every piece, and discarded.
     SlowRead(Duration),
-    /// The rest of the body after so many bytes comes late.
+    /// The body pauses for this time after this number of bytes.
     Stall(usize, Duration),
 }
 
 type Faults = Arc<dyn Fn(&Seen) -> Option<Fault> + Send + Sync>;
 
-/// A running server with the bucket `models`; dropped, it stops.
+/// A running server with the bucket `models`; dropping this stops it.
 pub struct S3Server {
     address: SocketAddr,
     folder: tempfile::TempDir,
@@ -77,7 +77,7 @@ impl S3Server {
         builder.set_auth(SimpleAuth::from_single(KEY, SECRET));
         let service = builder.build();
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        // What a client sends soon waits for the server to read it.
+        // A small buffer, so that a client must wait for the server to read.
         socket.set_recv_buffer_size(64 << 10).unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listener = socket.listen(64).unwrap();
@@ -99,7 +99,7 @@ impl S3Server {
         format!("http://{}", self.address)
     }
 
-    /// A scheme that leads here, with the right credentials and nothing from this process's environment.
+    /// A scheme for this server, with the right credentials and without this process's environment.
     pub fn scheme(&self) -> ObjectScheme {
         self.scheme_without_credentials()
             .with_config("aws_access_key_id", KEY)
@@ -111,19 +111,19 @@ impl S3Server {
         ObjectScheme::s3().with_endpoint(self.endpoint()).with_allow_http(true).with_environment(nothing)
     }
 
-    /// The place of an object of the bucket on disk.
+    /// The path of an object of the bucket on disk.
     pub fn path(&self, key: &str) -> PathBuf {
         self.folder.path().join("models").join(key)
     }
 
-    /// Puts an object there without asking the server.
+    /// Writes an object to disk, without a request.
     pub fn write(&self, key: &str, bytes: impl AsRef<[u8]>) {
         let path = self.path(key);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
     }
 
-    /// All objects of the bucket, with what is in them.
+    /// All objects of the bucket with their contents.
     pub fn objects(&self) -> Vec<(String, Vec<u8>)> {
         fn walk(folder: &Path, prefix: &str, out: &mut Vec<(String, Vec<u8>)>) {
             for entry in std::fs::read_dir(folder).unwrap() {
@@ -162,7 +162,7 @@ impl Drop for S3Server {
     }
 }
 
-/// Retries that do not make tests wait.
+/// Options with short delays between retries, for fast tests.
 pub fn quick() -> IoOptions {
     let retry = Retry::default().with_delays(Duration::from_millis(2), Duration::from_millis(5));
     IoOptions::default().with_retry(retry)
@@ -196,7 +196,7 @@ async fn answer(
         return Ok(response);
     }
     if let Some(Fault::Answer(status, headers, body)) = fault {
-        // Read, so that the client is not cut off while it sends.
+        // Reads the request first, so that the client can finish sending.
         let _ = request.into_body().collect().await;
         let mut response = Response::new(Body::from(body.to_owned()));
         *response.status_mut() = StatusCode::from_u16(status).unwrap();
@@ -213,7 +213,7 @@ async fn answer(
     })
 }
 
-/// The answer with its true length, but with a body that breaks off or stalls.
+/// The response with the right length, but with a body that breaks or stalls.
 async fn broken(response: Response<Body>, at: usize, stall: Option<Duration>) -> Response<Body> {
     let (parts, body) = response.into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
@@ -224,7 +224,7 @@ async fn broken(response: Response<Body>, at: usize, stall: Option<Duration>) ->
             let frame: Option<io::Result<Bytes>> = match (step, stall) {
                 (0, _) => Some(Ok(head)),
                 (1, None) => {
-                    // What came before is to arrive before the break does.
+                    // Lets the bytes arrive before the connection breaks.
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     Some(Err(io::Error::other("cut")))
                 }

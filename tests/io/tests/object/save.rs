@@ -1,4 +1,4 @@
-//! Saving to S3: whole models, large objects in parts, and what a failed save leaves, which is what was there.
+//! Saving to S3: whole models, large objects in parts, and failed saves, which leave the old model unchanged.
 
 use super::s3::bytes;
 use super::s3_server::{Fault, S3Server, Seen, quick};
@@ -21,13 +21,13 @@ fn weights(names: &[&str], content: &str) -> Vec<(String, Bytes)> {
     names.iter().map(|name| (name.to_string(), Bytes::from(format!("{content} {name}")))).collect()
 }
 
-/// The JSON of a model of these weight files.
+/// The JSON of a model with these weight files.
 fn json_of(weights: &[(String, Bytes)]) -> String {
     let group = |(path, bytes): &(String, Bytes)| json!({"paths": [path], "weights": [{"name": path, "shape": [bytes.len()], "dtype": "uint8"}]});
     json!({"weightsManifest": weights.iter().map(group).collect::<Vec<_>>()}).to_string()
 }
 
-/// A body of so many bytes that then goes on or breaks.
+/// A body of this length, followed by an error if there is one.
 fn body(len: usize, end: Option<Error>) -> Body {
     let chunks: Vec<Result<Bytes>> =
         pattern(len).chunks(700_001).map(|c| Ok(Bytes::copy_from_slice(c))).chain(end.map(Err)).collect();
@@ -93,7 +93,7 @@ async fn a_large_object_that_fails_leaves_the_old_one_and_no_parts() {
     assert_eq!(server.objects(), [("big/w.bin".to_owned(), b"old".to_vec())]);
     assert!(server.lines().iter().any(|l| l.starts_with("DELETE") && l.contains("uploadId=")), "{:?}", server.lines());
 
-    // Dropped instead.
+    // The save is dropped instead.
     let slow = body(20 * MIB, None);
     let Body::Stream(slow) = slow else { unreachable!() };
     let slow = Body::Stream(slow.chain(stream::pending()).boxed());
@@ -109,7 +109,7 @@ async fn a_large_object_that_fails_leaves_the_old_one_and_no_parts() {
     panic!("the second upload is not aborted: {:?}", server.lines());
 }
 
-/// Saves over an older model, with faults; both files of it must be as they were, and nothing else there.
+/// Saves over an older model, with faults; its two files must be unchanged, and there must be no others.
 async fn check_kept(faults: impl Fn(&Seen) -> Option<Fault> + Send + Sync + 'static, says: &str) -> S3Server {
     let server = S3Server::with_faults(faults).await;
     server.write("m/model.json", json_of(&[("w.bin".to_owned(), Bytes::from_static(b"old weights"))]));
@@ -136,14 +136,14 @@ fn is_copy_to(seen: &Seen, key: &str) -> bool {
 #[tokio::test]
 async fn a_save_that_fails_leaves_what_was_there() {
     // An upload fails.
-    check_kept(|seen| (seen.method == "PUT" && seen.target.ends_with("new.bin")).then(refused), "refuses access").await;
-    // The last copy into its place fails, when the others are in theirs.
+    check_kept(|seen| (seen.method == "PUT" && seen.target.ends_with("new.bin")).then(refused), "denies access").await;
+    // The last copy to its final key fails, after the others succeeded.
     let last = |seen: &Seen| (is_copy_to(seen, "model.json") && seen.earlier == 0).then(refused);
-    let server = check_kept(last, "refuses access").await;
+    let server = check_kept(last, "denies access").await;
     assert!(server.seen().iter().any(|s| is_copy_to(s, "/w.bin")), "{:?}", server.lines());
-    // A copy aside fails.
+    // A backup copy fails.
     let aside = |seen: &Seen| seen.target.contains("/.tfjs-") && seen.header("x-amz-copy-source").is_some();
-    check_kept(move |seen| aside(seen).then(refused), "refuses access").await;
+    check_kept(move |seen| aside(seen).then(refused), "denies access").await;
 }
 
 #[tokio::test]
@@ -153,7 +153,7 @@ async fn what_cannot_be_put_back_is_kept_aside() {
     let files = files(&server, "m");
     let all = [("w.bin", "w"), ("model.json", "new")].map(|(n, b)| (n.to_owned(), Body::Bytes(b.into())));
     let error = files.put_all(all.into()).await.unwrap_err();
-    assert!(error.to_string().contains("could not be put back"), "{error}");
+    assert!(error.to_string().contains("could not be restored"), "{error}");
     let aside: Vec<(String, Vec<u8>)> = server.objects().into_iter().filter(|(n, _)| n.contains(".tfjs-")).collect();
     assert_eq!(aside.len(), 1, "{aside:?}");
     assert_eq!(aside[0].1, b"old json");

@@ -1,4 +1,4 @@
-//! Stores of the caller's own: in memory, inside another, and one whose every request fails in turn.
+//! Stores of the caller: in memory, inside a prefix, and one whose requests fail in turn.
 
 use super::s3::bytes;
 use async_trait::async_trait;
@@ -89,7 +89,7 @@ async fn whichever_request_of_a_save_fails_what_was_there_is_there() {
         check_error(result, Kind::Fetch, "", "request number");
         assert_eq!(after, before.map(|(k, t)| (k.to_owned(), t.to_owned())), "request {request}");
     }
-    // Four files are looked for and uploaded, three copied aside, and three into their places.
+    // Four checks for existing files, four uploads, three backup copies, and three copies to the final keys.
     assert_eq!(failures, 4 + 4 + 3 + 3);
 }
 
@@ -105,11 +105,11 @@ async fn contents(store: &InMemory) -> Vec<(String, String)> {
     out
 }
 
-/// A store of which one request fails.
+/// A store with one failing request.
 #[derive(Debug)]
 struct Failing {
     inner: Arc<InMemory>,
-    /// Requests before that one.
+    /// Requests before the failing one.
     left: AtomicIsize,
 }
 

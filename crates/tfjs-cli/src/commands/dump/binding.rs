@@ -1,4 +1,4 @@
-//! Which tensor of the file goes into which slot, as JSON.
+//! The tensor of the file for each weight slot, as JSON.
 
 use super::rule;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The arguments of a call as JSON, whatever stands for a tensor at this stage.
+//! The arguments of a call as JSON, generic over the representation of tensors.
 
 use serde_json::{Map, Value, json};
 use tfjs::layer::{Arg, Call};

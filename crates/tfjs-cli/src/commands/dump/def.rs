@@ -1,4 +1,4 @@
-//! A model as its file defines it, as JSON.
+//! The definition of a model in its file, as JSON.
 
 use super::{call, family, tensor_type};
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ fn port(port: &Port) -> Value {
     json!({"name": name, "key": key, "tensor": reference(tensor)})
 }
 
-/// Indices of the layer, its call, and the output of the call.
+/// The indices of the layer, its call, and the output of the call.
 fn reference(tensor: &TensorRef) -> Value {
     json!([tensor.layer, tensor.call, tensor.tensor])
 }
@@ -45,7 +45,7 @@ fn layer(entry: &LayerEntry) -> Value {
         LayerBody::Op(_) => ("op", Value::Null),
         LayerBody::Model(inner) => ("model", model(inner)),
     };
-    // A model's own configuration is the model once more.
+    // The configuration of a nested model would repeat the model.
     let config = if kind == "model" { Value::Null } else { json!(**config) };
     json!({
         "name": name,

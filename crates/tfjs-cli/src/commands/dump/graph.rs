@@ -1,6 +1,7 @@
 //! The flat graph as JSON. Values, layers and slots are named by their index.
 //!
-//! It is made as it is written: a model that shares a constant among a thousand calls has it a thousand times here.
+//! The JSON is written piece by piece, because a constant that a model shares among a thousand calls is written a
+//! thousand times.
 
 use super::{call, tensor_type};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -25,7 +26,7 @@ impl Serialize for Graph<'_> {
     }
 }
 
-/// Items, and how each becomes JSON when its turn comes.
+/// A list of items, and a function that converts each to JSON when it is written.
 struct List<'a, T, F: Fn(&T) -> Value>(&'a [T], F);
 
 impl<T, F: Fn(&T) -> Value> Serialize for List<'_, T, F> {

@@ -1,5 +1,5 @@
-//! `tfjs dump`: one stage of a load as JSON, or the program as text, so that a failure can be cut there and kept.
-//! Stable: keys are added, never changed.
+//! `tfjs dump`: one stage of a load as JSON, or the program as text, to reproduce and compare failures.
+//! The format is stable: keys are added, never changed.
 
 mod binding;
 mod call;
@@ -9,8 +9,8 @@ mod graph;
 use crate::args::{DumpArgs, Stage};
 use crate::failure::Failure;
 use crate::options::load_options;
-use crate::road::{self, Fetched};
 use crate::shown::Out;
+use crate::stages::{self, Fetched};
 use serde_json::{Value, json};
 use std::io::{self, BufWriter, Write};
 use tfjs::parts::io::WeightSource;
@@ -23,10 +23,10 @@ use tfjs::{LayersModel, LoadOptions, Producer, Result};
 pub(crate) fn run(args: &DumpArgs, out: &mut Out<'_>) -> Result<(), Failure> {
     let options = load_options(&args.model)?;
     if args.stage == Stage::Plan {
-        let plan = plan(&road::load(&args.model.model, options)?)?;
+        let plan = plan(&stages::load(&args.model.model, options)?)?;
         return Ok(writeln!(out.json(), "{plan:#}")?);
     }
-    let mut fetched = road::fetch(&args.model.model, &options)?;
+    let mut fetched = stages::fetch(&args.model.model, &options)?;
     if args.stage == Stage::Program {
         // The text form, which `tfjs_ir::text` reads back.
         let program = lowered(&mut fetched, &options).map_err(|e| fetched.place(e))?.program;
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &DumpArgs, out: &mut Out<'_>) -> Result<(), Failure> {
     if args.stage == Stage::Graph {
         let graph = lowered(&mut fetched, &options).map_err(|e| fetched.place(e))?.graph;
         let mut json = BufWriter::new(out.json());
-        // What cannot be written is the stream's fault: these types all have JSON.
+        // Only the stream can fail, because all these types have JSON.
         serde_json::to_writer_pretty(&mut json, &graph::Graph(&graph)).map_err(io::Error::from)?;
         return Ok(writeln!(json).and_then(|()| json.flush())?);
     }
@@ -55,17 +55,17 @@ fn to_stage(stage: Stage, fetched: &mut Fetched, options: &LoadOptions) -> Resul
     if stage == Stage::Def {
         return Ok(def::of(&def));
     }
-    let graph = road::lower(&def, options)?.graph;
+    let graph = stages::lower(&def, options)?.graph;
     let binding = tfjs::bind(&graph, &json, options)?;
     Ok(binding::of(&graph, &json, &binding))
 }
 
-/// The model in calls, and what it computes in primitives.
+/// The lowered model: its calls, and its program of primitives.
 fn lowered(fetched: &mut Fetched, options: &LoadOptions) -> Result<Model> {
-    road::lower(&tfjs::parse(&fetched.json(options)?, options)?, options)
+    stages::lower(&tfjs::parse(&fetched.json(options)?, options)?, options)
 }
 
-/// What was fetched, understood or not: this stage is for files that go wrong later.
+/// The fetched files, even if they cannot be parsed: this stage helps with files that fail later.
 fn artifacts(fetched: &mut Fetched, options: &LoadOptions) -> Value {
     let envelope = fetched.json(options).ok();
     let bytes = &fetched.artifacts.model_json[..];
@@ -87,7 +87,7 @@ fn artifacts(fetched: &mut Fetched, options: &LoadOptions) -> Value {
     })
 }
 
-/// What runs each step of a loaded model.
+/// The kernel that runs each step of a loaded model.
 fn plan(model: &LayersModel) -> Result<Value> {
     let mut plan = json!({"engine": model.engine().name()});
     if let (Some(plan), Value::Object(steps)) = (plan.as_object_mut(), model.plan_json()?) {
@@ -121,7 +121,7 @@ pub(crate) fn rule(rule: Rule) -> &'static str {
     }
 }
 
-/// A shape: `null` for what is not known.
+/// A shape, with `null` for unknown dimensions.
 pub(crate) fn dims(shape: &SymShape) -> Value {
     shape.dims().iter().map(|d| json!(d)).collect()
 }

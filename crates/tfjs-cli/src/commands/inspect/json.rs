@@ -1,4 +1,4 @@
-//! An inspection for programs.
+//! An inspection as JSON.
 
 use super::{Inspection, files, parameters, rows, stored};
 use crate::commands::dump::{dims, family, rule};

@@ -1,5 +1,4 @@
-//! `tfjs inspect`: what a model is, from its JSON alone; with `--verify` also whether every byte of it is
-//! right.
+//! `tfjs inspect`: describes a model from its JSON alone; with `--verify` it also checks every byte of the weights.
 
 mod json;
 pub(crate) mod text;
@@ -8,8 +7,8 @@ use crate::args::InspectArgs;
 use crate::commands::verify;
 use crate::failure::{Failure, print_error, print_warning};
 use crate::options::load_options;
-use crate::road;
 use crate::shown::Out;
+use crate::stages;
 use std::collections::HashMap;
 use std::io::Write;
 use tfjs::parts::manifest::{Findings, ModelJson, Warnings, WeightsManifest};
@@ -17,14 +16,14 @@ use tfjs::parts::topology::graph::{GraphLayer, LayerId, ModelGraph, Node};
 use tfjs::parts::topology::types::TensorType;
 use tfjs::{Error, LoadReport, Producer, Result};
 
-/// What was found out. What could not be is missing and among the problems.
+/// The result of an inspection. Values that could not be determined are `None`, with an error in `problems`.
 struct Inspection {
     location: String,
     json_bytes: u64,
     json: ModelJson,
     producer: Producer,
     graph: Option<ModelGraph>,
-    /// After `--verify`: how loading went.
+    /// The report of the load for `--verify`.
     report: Option<LoadReport>,
     warnings: Vec<String>,
     problems: Vec<Error>,
@@ -42,18 +41,18 @@ pub(crate) fn run(args: &InspectArgs, out: &mut Out<'_>, err: &mut dyn Write) ->
     for problem in &inspection.problems {
         print_error(problem, err)?;
     }
-    if inspection.problems.is_empty() { Ok(()) } else { Err(Failure::Said) }
+    if inspection.problems.is_empty() { Ok(()) } else { Err(Failure::Reported) }
 }
 
 fn inspect(args: &InspectArgs) -> Result<Inspection> {
     let options = load_options(&args.model)?;
-    let mut fetched = road::fetch(&args.model.model, &options)?;
+    let mut fetched = stages::fetch(&args.model.model, &options)?;
     let json = fetched.json(&options)?;
 
     let mut findings = Findings::new();
     let mut warnings = Vec::new();
     let def = findings.take(tfjs::parse(&json, &options));
-    let model = def.as_ref().and_then(|def| findings.take(road::lower(def, &options)));
+    let model = def.as_ref().and_then(|def| findings.take(stages::lower(def, &options)));
     let (graph, noticed) = model.map(|model| (model.graph, model.warnings)).unzip();
     let binding = graph.as_ref().and_then(|graph| findings.take(tfjs::bind(graph, &json, &options)));
     findings.take(tfjs::layout(&json, &options.limits));
@@ -81,22 +80,22 @@ fn inspect(args: &InspectArgs) -> Result<Inspection> {
     })
 }
 
-/// Every finding by itself, those of reports among them.
+/// All findings as single errors, including those inside reports.
 fn flat(findings: Findings) -> Vec<Error> {
-    let Err(error) = findings.finish("the model is not right") else { return Vec::new() };
+    let Err(error) = findings.finish("the model has errors") else { return Vec::new() };
     let several = |e: Error| if e.details().is_empty() { vec![e] } else { e.into_details() };
     several(error).into_iter().flat_map(several).collect()
 }
 
-/// One line of the table of layers.
+/// A row of the table of layers.
 struct Row<'a> {
     layer: &'a GraphLayer,
-    /// The types of its outputs where it is called first.
+    /// The types of the outputs of its first call.
     outputs: Vec<&'a TensorType>,
     parameters: u64,
 }
 
-/// Parameters, and those of them that training changes.
+/// The number of parameters, and of those that are trainable.
 #[derive(Clone, Copy, Debug, Default)]
 struct Parameters {
     total: u64,
@@ -126,10 +125,10 @@ fn parameters(graph: &ModelGraph) -> Parameters {
     })
 }
 
-/// How many tensors, values and bytes a file stores of one element type.
+/// The number of tensors and bytes that a file stores for one element type.
 #[derive(Clone, Debug, Default)]
 struct Stored {
-    /// `float32`, or `float32 as uint8` for what is quantized.
+    /// `float32`, or `float32 as uint8` if quantized.
     kind: String,
     tensors: u64,
     bytes: u64,
@@ -147,7 +146,7 @@ fn stored(manifest: &WeightsManifest) -> Vec<Stored> {
             kinds.len() - 1
         });
         kinds[at].tensors += 1;
-        // Strings tell their sizes only in the file.
+        // The sizes of strings are only in the weight files.
         kinds[at].bytes = kinds[at].bytes.saturating_add(spec.stored_bytes().ok().flatten().unwrap_or(0));
     }
     kinds

@@ -1,4 +1,4 @@
-//! An inspection for people: a head, the table of layers, sums.
+//! An inspection as text: a header, the table of layers, totals.
 
 use super::{Inspection, Row, files, parameters, rows, stored};
 use crate::shown;
@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use tfjs::parts::manifest::text::shorten;
 use tfjs::parts::topology::graph::{GraphPort, ModelGraph};
 
-/// The most shapes of a layer that are looked at, before the text of them is cut.
+/// Most shapes of a layer that are formatted; the text is then cut.
 const SHAPES: usize = 64;
 
 pub(super) fn print(inspection: &Inspection, verify: bool, out: &mut dyn Write) -> io::Result<()> {
@@ -46,7 +46,7 @@ pub(super) fn print(inspection: &Inspection, verify: bool, out: &mut dyn Write) 
         let matched = if matched.is_empty() { "none".to_owned() } else { matched.join(", ") };
         writeln!(out, "\nverified: every byte was read and the model built; weights found: {matched}")?;
     } else if verify {
-        writeln!(out, "\nnot right: {} found", problems.len())?;
+        writeln!(out, "\nnot valid: {} problems found", problems.len())?;
     }
     Ok(())
 }
@@ -62,7 +62,7 @@ fn ports(what: &str, ports: &[GraphPort], graph: &ModelGraph, out: &mut dyn Writ
 fn table(graph: &ModelGraph, out: &mut dyn Write) -> io::Result<()> {
     let rows = rows(graph);
     let of_row = |row: &Row<'_>| {
-        // The widest cell is the width of its column in every line.
+        // Cells are cut, because the widest one sets the width of its column.
         let shapes: Vec<String> = row.outputs.iter().take(SHAPES).map(|ty| ty.shape.to_string()).collect();
         [
             format!("{} ({})", shorten(&row.layer.path), shorten(&row.layer.class_name)),
@@ -81,7 +81,7 @@ fn table(graph: &ModelGraph, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\nparameters {}, of which {} are trained", sum.total, sum.trainable)
 }
 
-/// A size as people say it.
+/// Formats a size in bytes with a decimal unit.
 pub(crate) fn bytes(n: u64) -> String {
     let scaled = |unit: f64| n as f64 / unit;
     match n {

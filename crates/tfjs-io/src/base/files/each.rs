@@ -6,8 +6,8 @@ use futures_util::TryStreamExt;
 use std::collections::HashSet;
 use tfjs_manifest::{Kind, Result};
 
-/// Puts files in their order. The last one, if it is there, is removed before others are written over. It comes back
-/// if the first write fails: until then nothing has changed.
+/// Writes files in their order. If the last one exists, it is removed before others are overwritten. It is restored if
+/// the first write fails, because until then nothing else has changed.
 pub(super) async fn put_each<F: Files + ?Sized>(place: &F, files: Vec<(String, Body)>) -> Result<()> {
     let last = files.last().filter(|_| files.len() > 1).map(|(path, _)| path.clone());
     let mut former = match &last {
@@ -17,7 +17,7 @@ pub(super) async fn put_each<F: Files + ?Sized>(place: &F, files: Vec<(String, B
     for (path, body) in files {
         let put = place.put(&path, body).await;
         if let (Err(_), Some(last), Some(bytes)) = (&put, &last, former.take()) {
-            // On the way out with an error already; there is nothing better to do with another.
+            // The first error is returned; an error of the restore is dropped.
             let _ = place.put(last, Body::Bytes(bytes)).await;
         }
         put?;
@@ -25,7 +25,7 @@ pub(super) async fn put_each<F: Files + ?Sized>(place: &F, files: Vec<(String, B
     Ok(())
 }
 
-/// Removes a file if it is there, and returns its bytes. A place that cannot remove keeps it.
+/// Removes a file if it exists, and returns its bytes. A place that cannot remove files keeps it.
 async fn take<F: Files + ?Sized>(place: &F, path: &str) -> Result<Option<Bytes>> {
     let bytes = read(place, path).await;
     match place.remove(path).await {
@@ -35,14 +35,14 @@ async fn take<F: Files + ?Sized>(place: &F, path: &str) -> Result<Option<Bytes>>
     }
 }
 
-/// The bytes of a file that is there.
+/// The bytes of a file; `None` if it cannot be read.
 async fn read<F: Files + ?Sized>(place: &F, path: &str) -> Option<Bytes> {
     let opened = place.open(path, OpenOptions::new(Purpose::Json)).await.ok()?;
     let chunks: Vec<Bytes> = opened.into_stream().try_collect().await.ok()?;
     Some(chunks.concat().into())
 }
 
-/// Puts the new files, then removes the former ones that none of them replaces.
+/// Writes the new files, then removes the former files that were not replaced.
 pub(super) async fn replace_each<F: Files + ?Sized>(
     place: &F,
     former: Vec<String>,

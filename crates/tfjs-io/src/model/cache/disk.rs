@@ -1,5 +1,5 @@
-//! The few operations on disk a cache consists of: private folders, files that appear whole, reads and writes
-//! at offsets. Links below the folder of the cache are never followed.
+//! Disk operations of the cache: private folders, atomic writes of files, reads and writes at offsets. Links below the
+//! folder of the cache are never followed.
 
 pub(super) use crate::base::disk::read_at;
 use std::fs::{self, DirBuilder, File};
@@ -16,7 +16,7 @@ pub(super) fn io_error(what: &str, path: &Path, source: io::Error) -> Error {
     Error::fetch(what).in_file(path.display()).with_source(source)
 }
 
-/// Makes the folder of a cache, and those around it. It may be a link: the caller named it.
+/// Creates the folder of a cache and its parents. It may be a link, because the caller chose it.
 pub(super) fn make_root(path: &Path) -> Result<()> {
     builder().recursive(true).create(path).map_err(|e| io_error("cannot make the folder of the cache", path, e))?;
     check_root(path)
@@ -27,7 +27,7 @@ pub(super) fn check_root(path: &Path) -> Result<()> {
     check_owner(&fs::metadata(path).map_err(|e| io_error("cannot open the folder of the cache", path, e))?, path)
 }
 
-/// Makes a folder in a folder of the cache, unless it is there.
+/// Creates a folder inside the cache, unless it exists.
 pub(super) fn make_folder(path: &Path) -> Result<()> {
     match builder().create(path) {
         Err(e) if fs::symlink_metadata(path).is_err() => Err(io_error("cannot make the folder of the cache", path, e)),
@@ -35,8 +35,7 @@ pub(super) fn make_folder(path: &Path) -> Result<()> {
     }
 }
 
-/// Checks that this is a folder of this user, and no link: files written and removed through a link would be somewhere
-/// else.
+/// Checks that this is a folder of this user and not a link, through which files elsewhere would be written or removed.
 pub(super) fn check_folder(path: &Path) -> Result<()> {
     let metadata = fs::symlink_metadata(path).map_err(|e| io_error("cannot open the folder of the cache", path, e))?;
     if !metadata.is_dir() {
@@ -47,7 +46,7 @@ pub(super) fn check_folder(path: &Path) -> Result<()> {
     check_owner(&metadata, path)
 }
 
-/// A folder of the superuser's is fine: such caches are part of a machine's image.
+/// Checks that this user or the superuser owns the folder; the superuser owns caches that are part of a machine image.
 fn check_owner(metadata: &fs::Metadata, path: &Path) -> Result<()> {
     #[cfg(unix)]
     {
@@ -63,7 +62,7 @@ fn check_owner(metadata: &fs::Metadata, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes folders that only their owner can look into, as far as the platform can.
+/// Creates folders that only their owner can read, on platforms with modes.
 fn builder() -> DirBuilder {
     #[cfg_attr(not(unix), allow(unused_mut, reason = "only Unix has modes"))]
     let mut builder = DirBuilder::new();
@@ -72,7 +71,7 @@ fn builder() -> DirBuilder {
     builder
 }
 
-/// Removes a file or a link, or an empty folder, from a folder that is no link.
+/// Removes a file, a link or an empty folder from a folder that is not a link.
 pub(super) fn remove_from(folder: &Path, name: &str) -> io::Result<()> {
     #[cfg(unix)]
     {
@@ -92,19 +91,19 @@ pub(super) fn remove_from(folder: &Path, name: &str) -> io::Result<()> {
     }
 }
 
-/// A new file in a folder, for its owner only, that is gone when it is dropped. Names begin with `owner`.
+/// A temporary file in a folder, readable by its owner only and removed on drop. Its name begins with `owner`.
 pub(super) fn new_part(folder: &Path, owner: &str) -> Result<NamedTempFile> {
     let part = tempfile::Builder::new().prefix(&format!("{owner}-")).suffix(PART).tempfile_in(folder);
     part.map_err(|e| io_error("cannot write to the cache", folder, e))
 }
 
-/// Whether a name is that of a file which this owner is writing, or was when it died.
+/// Whether a file of this name is being written by `owner`, or was left by a process that died.
 pub(super) fn is_part(name: &str, owner: &str) -> bool {
     name.strip_prefix(owner).is_some_and(|rest| rest.starts_with('-') && rest.ends_with(PART))
 }
 
-/// Writes a file: it is there whole, or as it was before. Its time of modification is that of this call; what the
-/// system notes by itself may be some milliseconds old.
+/// Writes a file atomically. Its modification time is set to the time of this call, because the one that the system
+/// sets may be some milliseconds old.
 pub(super) fn write_whole(path: &Path, owner: &str, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(path);
     let mut part = new_part(folder, owner)?;
@@ -118,7 +117,7 @@ pub(super) fn write_whole(path: &Path, owner: &str, bytes: &[u8]) -> Result<()> 
     Ok(())
 }
 
-/// Opens a file that is no link, to write or to lock it; makes it if it is not there and shall be.
+/// Opens a file, but no link, to write or to lock it. With `create` it is created if it does not exist.
 pub(super) fn open_to_write(path: &Path, create: bool) -> io::Result<File> {
     let mut options = File::options();
     options.read(true).write(true).create(create).truncate(false);
@@ -126,14 +125,14 @@ pub(super) fn open_to_write(path: &Path, create: bool) -> io::Result<File> {
     regular(options.open(path)?)
 }
 
-/// Opens a file that is no link.
+/// Opens a file, but no link, to read it.
 pub(super) fn open_to_read(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     no_links(options.read(true));
     regular(options.open(path)?)
 }
 
-/// Makes opening fail for a link, and not wait for a pipe.
+/// Makes opening a link fail, and opening a pipe not block.
 fn no_links(options: &mut fs::OpenOptions) {
     #[cfg(unix)]
     {
@@ -152,7 +151,7 @@ fn regular(file: File) -> io::Result<File> {
     }
 }
 
-/// Puts what was renamed in a folder on disk. Not every system can; a crash then costs a download.
+/// Syncs a folder, so that renames in it survive a crash. Not every system supports it; a crash then costs a download.
 pub(super) fn sync_folder(folder: &Path) {
     #[cfg(unix)]
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
@@ -160,7 +159,7 @@ pub(super) fn sync_folder(folder: &Path) {
     let _ = folder;
 }
 
-/// The bytes of a file that was opened with its length, if there are at most `most`.
+/// The bytes and modification time of an open file; `None` if it has more than `most` bytes, or not `len`.
 pub(super) fn read_whole((file, len): (File, u64), most: u64) -> Option<(Vec<u8>, SystemTime)> {
     let modified = file.metadata().and_then(|m| m.modified()).ok()?;
     let mut bytes = Vec::new();
@@ -168,20 +167,20 @@ pub(super) fn read_whole((file, len): (File, u64), most: u64) -> Option<(Vec<u8>
     (len <= most && bytes.len() as u64 == len).then_some((bytes, modified))
 }
 
-/// Names and metadata of the entries of a folder. Empty if there is no folder, or a link.
+/// Names and metadata of the entries of a folder. Empty if the folder does not exist or is a link.
 pub(super) fn entries(folder: &Path) -> Vec<(String, fs::Metadata)> {
     let folder = check_folder(folder).ok().and_then(|()| fs::read_dir(folder).ok());
     let all = folder.into_iter().flatten().flatten();
     all.filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.metadata().ok()?))).collect()
 }
 
-/// Nanoseconds since 1970.
+/// The modification time in nanoseconds since 1970.
 pub(super) fn modified(metadata: &fs::Metadata) -> u64 {
     let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     since.and_then(|since| u64::try_from(since.as_nanos()).ok()).unwrap_or(0)
 }
 
-/// Writes at an offset without moving any cursor, so that threads can share the file.
+/// Writes at an offset without using the file's cursor, so that threads can share the file.
 pub(super) fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
     #[cfg(unix)]
     return std::os::unix::fs::FileExt::write_all_at(file, bytes, offset);
@@ -189,7 +188,7 @@ pub(super) fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result
     {
         let (mut bytes, mut offset) = (bytes, offset);
         while !bytes.is_empty() {
-            // Moves the cursor, which is not used.
+            // Moves the cursor, but nothing depends on the cursor.
             let n = std::os::windows::fs::FileExt::seek_write(file, bytes, offset)?;
             if n == 0 {
                 return Err(io::ErrorKind::WriteZero.into());

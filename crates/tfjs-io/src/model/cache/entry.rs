@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! v1/locks/<key>.head  <key>.model      locks; never removed
-//! v1/models/<key>/head                  the JSON as the server gave it last
-//!                 model                 a JSON whose files are all here
+//! v1/models/<key>/head                  the JSON that the server sent last
+//!                 model                 a JSON whose weight files are all cached
 //!                 <sha256> ...          the files of `model`
 //! ```
 //!
-//! `head` and `model` are two because asking for the JSON must neither wait for loads that read the weights nor
-//! hold them up, and because `model` stays what it is until another one is complete.
+//! There are two records, because a request for the JSON must not wait for loads that read the weights, nor block them,
+//! and because `model` must not change until another model is complete.
 
 use super::disk::{self, io_error};
 use super::hash::Sha256;
@@ -24,7 +24,7 @@ use std::time::SystemTime;
 use tempfile::TempPath;
 use tfjs_manifest::{Error, Limits, Result};
 
-/// Bytes of a record beside its JSON: 65 536 files, the most a model has, take less.
+/// Most bytes of a record, not counting its JSON. Enough for 65 536 files, the most a model may have.
 const FACTS_BYTES: u64 = 64 << 20;
 
 /// Which record.
@@ -43,7 +43,7 @@ impl Kept {
     }
 }
 
-/// A model's place in the cache. There need not be any file.
+/// A model's place in the cache. Its files need not exist.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     cache: PathBuf,
@@ -53,7 +53,7 @@ pub(super) struct Entry {
     most: u64,
 }
 
-/// A file that is to become one of a model's.
+/// A new file of a model, before it is renamed to its place.
 #[derive(Debug)]
 pub(super) struct NewFile {
     pub(super) path: String,
@@ -61,7 +61,7 @@ pub(super) struct NewFile {
     pub(super) part: TempPath,
 }
 
-/// All that can be found in a cache's folder.
+/// All entries in a cache's folder.
 pub(super) fn all(cache: &Path) -> Vec<Entry> {
     if disk::check_folder(&cache.join("v1")).is_err() {
         return Vec::new();
@@ -75,7 +75,7 @@ fn models(cache: &Path) -> PathBuf {
     cache.join("v1/models")
 }
 
-/// Whether this program gives such a name to a file in a model's folder. No other file is ever removed.
+/// Whether this program uses such a name for a file in a model's folder. Other files are never removed.
 fn is_ours(name: &str) -> bool {
     Sha256::parse(name).is_some()
         || [Kept::Head, Kept::Model].iter().any(|which| which.name() == name || disk::is_part(name, which.name()))
@@ -104,20 +104,20 @@ impl Entry {
         self.folder.join(blob.sha256.to_string())
     }
 
-    /// Makes the folders, unless they are there. Links in their places are refused, and folders of other users.
+    /// Creates the folders that do not exist. Links in their places, and folders of other users, are errors.
     pub(super) fn prepare(&self) -> Result<()> {
         disk::make_root(&self.cache)?;
         let own = [&self.cache.join("v1"), &self.locks, &models(&self.cache), &self.folder];
         own.into_iter().try_for_each(|folder| disk::make_folder(folder))
     }
 
-    /// Whether the folders are there and the cache's own.
+    /// Whether the folders exist, belong to this user and are not links.
     fn is_sound(&self) -> bool {
         let own = [&self.cache.join("v1"), &models(&self.cache), &self.folder];
         disk::check_root(&self.cache).is_ok() && own.into_iter().all(|folder| disk::check_folder(folder).is_ok())
     }
 
-    /// Names and metadata of the cache's own files in it.
+    /// Names and metadata of the files in the folder that the cache wrote.
     fn ours(&self) -> impl Iterator<Item = (String, fs::Metadata)> {
         let entries = if self.is_sound() { disk::entries(&self.folder) } else { Vec::new() };
         entries.into_iter().filter(|(name, _)| is_ours(name))
@@ -126,13 +126,14 @@ impl Entry {
     /// Opens one of its files.
     fn open_own(&self, name: &str) -> Result<(File, u64)> {
         if !self.is_sound() {
-            return Err(Error::fetch("this folder is not the cache's own").in_file(self.folder.display()));
+            return Err(Error::fetch("this folder of the cache does not exist, is a link or belongs to another user")
+                .in_file(self.folder.display()));
         }
         let path = self.folder.join(name);
         open_regular(&path, &path, Links::NotBelow(&self.cache))
     }
 
-    /// A record, and when it was last known to be current. Needs no lock: records are replaced whole.
+    /// A record, and when it was last known to be current. Needs no lock, because records are replaced atomically.
     pub(super) fn read(&self, which: Kept) -> Option<(Record, SystemTime)> {
         let (bytes, checked) = disk::read_whole(self.open_own(which.name()).ok()?, self.most)?;
         Some((Record::decode(bytes)?, checked))
@@ -142,13 +143,13 @@ impl Entry {
     pub(super) fn write(&self, which: Kept, record: &Record) -> Result<()> {
         self.prepare()?;
         for (name, _) in self.ours().filter(|(name, _)| disk::is_part(name, which.name())) {
-            // Left by a process that died: this one has the lock.
+            // Left by a process that died, because this process holds the lock.
             let _ = disk::remove_from(&self.folder, &name);
         }
         disk::write_whole(&self.folder.join(which.name()), which.name(), &record.encode())
     }
 
-    /// Notes that a record is current, under its lock. An error only costs another request.
+    /// Records that a record is current, under its lock. An error is ignored: it only costs another request.
     pub(super) fn touch(&self, which: Kept) {
         if self.is_sound() {
             let _ = disk::open_to_write(&self.folder.join(which.name()), false)
@@ -156,8 +157,8 @@ impl Entry {
         }
     }
 
-    /// Whether a file is there as it was stored: by length and time, or by its hash if that is wanted or the
-    /// time is another, as after copying the cache.
+    /// Whether a file is unchanged: by its length and time, or by its hash if `by_hash` is set or its time differs, as
+    /// after the cache was copied.
     pub(super) fn is_whole(&self, blob: &Blob, by_hash: bool) -> bool {
         let path = self.blob_path(blob);
         let Ok(metadata) = fs::symlink_metadata(&path) else {
@@ -184,18 +185,18 @@ impl Entry {
         Ok(Opened::new(location, Body::File(LocalFile::new(file, Some(path)))).with_len(len))
     }
 
-    /// A file that will be one of this model's.
+    /// A temporary file for a new file of this model.
     pub(super) fn new_part(&self) -> Result<tempfile::NamedTempFile> {
         self.prepare()?;
         disk::new_part(&self.folder, Kept::Model.name())
     }
 
-    /// Puts files into their places and then the record that names them, under the lock of [`Kept::Model`].
+    /// Moves files to their places, then writes the record that names them, under the lock of [`Kept::Model`].
     pub(super) fn commit(&self, record: &mut Record, new: Vec<NewFile>) -> Result<()> {
         self.prepare()?;
         let mut seen: BTreeMap<Sha256, u64> = record.facts.files.values().map(|b| (b.sha256, b.modified)).collect();
         for NewFile { path, mut blob, part } in new {
-            // Of files with the same bytes one is kept.
+            // Files with the same bytes are stored once.
             match seen.get(&blob.sha256) {
                 Some(modified) => blob.modified = *modified,
                 None => {
@@ -212,15 +213,15 @@ impl Entry {
         Ok(())
     }
 
-    /// Removes what no record names, under the lock of [`Kept::Model`]: files of models that were there before,
-    /// and what a process left that died.
+    /// Removes files that no record names, under the lock of [`Kept::Model`]: those of former models, and those left by
+    /// processes that died.
     pub(super) fn tidy(&self, record: Option<&Record>) {
         let named: BTreeSet<String> =
             record.iter().flat_map(|r| r.facts.files.values()).map(|blob| blob.sha256.to_string()).collect();
         for (name, _) in self.ours() {
             let others = [Kept::Head, Kept::Model].iter().any(|which| which.name() == name);
             if !others && !disk::is_part(&name, Kept::Head.name()) && !named.contains(&name) {
-                // It counts as used space, and is tried again.
+                // After an error the file counts as used space, and its removal is tried again later.
                 let _ = disk::remove_from(&self.folder, &name);
             }
         }
@@ -239,14 +240,15 @@ impl Entry {
         self.ours().map(|(_, metadata)| metadata.len()).sum()
     }
 
-    /// When a load last used it, or asked for its JSON.
+    /// When a load last used the model or requested its JSON.
     pub(super) fn used(&self) -> SystemTime {
         let times = [Kept::Head, Kept::Model]
             .map(|which| fs::symlink_metadata(self.lock_path(which)).and_then(|m| m.modified()));
         times.into_iter().flatten().max().unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
-    /// Removes it, unless a load uses it. Returns whether it was removed. Files that are not the cache's own stay.
+    /// Removes the model, unless a load uses it. Returns whether it was removed. Files that the cache did not write
+    /// stay.
     pub(super) fn remove(&self) -> Result<bool> {
         self.prepare()?;
         let Some(_head) = Lock::exclusive(&self.lock_path(Kept::Head))? else {
@@ -255,7 +257,7 @@ impl Entry {
         let Some(_model) = Lock::exclusive(&self.lock_path(Kept::Model))? else {
             return Ok(false);
         };
-        // First what makes the rest a model.
+        // First the records, without which the other files are not a model.
         let records = [Kept::Model, Kept::Head].map(|which| which.name().to_owned());
         let others = self.ours().map(|(name, _)| name).filter(|name| !records.contains(name));
         for name in records.iter().cloned().chain(others) {

@@ -1,8 +1,8 @@
-//! Filling the cache: weight files are read from their own place, and written to disk while they are fetched. They are
-//! not in the cache before the load has checked every byte of every file.
+//! Fills the cache: weight files are written to disk while they are fetched. They become part of the cache only after
+//! the load has checked every byte of every file.
 //!
-//! So a load that fills the cache takes no more memory than one without, and its checks, retries and progress are the
-//! same. It costs the writing, reading the files once for the hash, and waiting until they are on disk.
+//! A load that fills the cache takes no more memory than one without, and has the same checks, retries and progress.
+//! The extra cost is writing the files, reading them once for their hashes, and syncing them to disk.
 
 use super::Cache;
 use super::entry::{Entry, Kept, NewFile};
@@ -21,14 +21,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tfjs_manifest::Result;
 
-/// Files that are fetched and written to disk. Dropped without [`commit`](Self::commit), nothing is kept.
+/// Files that are written to disk while they are fetched. Without [`commit`](Self::commit) they are removed on drop.
 #[derive(Debug)]
 pub(super) struct Filling {
     cache: Cache,
     entry: Entry,
     trust: Arc<Trust>,
     inner: Arc<dyn Files>,
-    /// Files on disk, whole, and whether they are known to be this model's.
+    /// Complete files on disk; `trusted` tells whether they are known to belong to this model.
     known: BTreeMap<String, Blob>,
     trusted: bool,
     passed: Mutex<BTreeMap<String, Passed>>,
@@ -43,7 +43,7 @@ enum Passed {
 }
 
 impl Filling {
-    /// Blocks.
+    /// Reads the record and checks the files on disk. Blocks.
     pub(super) fn begin(
         cache: Cache,
         entry: Entry,
@@ -67,7 +67,7 @@ impl Filling {
         blocking::run(move || entry.open(&blob, location)).await
     }
 
-    /// The same open file, written to disk as it is read.
+    /// The same open file; its body is written to disk as it is read.
     fn watched(&self, path: &str, options: &OpenOptions, mut opened: Opened) -> Opened {
         let part = {
             let mut passed = self.passed();
@@ -78,7 +78,7 @@ impl Filling {
             passed.insert(path.to_owned(), Passed::New(part.clone()));
             part
         };
-        // The end of a part of a file is not its end.
+        // The end of a range is not the end of the file.
         let whole = options.range.is_none_or(|range| range.end.is_none());
         let body = std::mem::replace(&mut opened.body, Body::Unchanged);
         let watched = Watched { stream: into_stream(body, opened.len), part, at: opened.offset, whole };
@@ -86,7 +86,7 @@ impl Filling {
         opened
     }
 
-    /// Makes the files that were fetched a model of the cache.
+    /// Adds the fetched files to the cache.
     pub(super) async fn commit(&self) {
         let result = self.result();
         let (cache, entry, lock) = (self.cache.clone(), self.entry.clone(), self.lock.clone());
@@ -103,15 +103,15 @@ impl Filling {
     }
 
     fn passed(&self) -> MutexGuard<'_, BTreeMap<String, Passed>> {
-        // Entries are put there whole.
+        // Consistent even after a panic: entries are inserted in one step.
         self.passed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The record of what passed, and the files that are new.
+    /// The record of all opened files, and the new ones among them.
     fn result(&self) -> Result<(Record, Vec<NewFile>)> {
         let mut record = self.trust.json.clone();
         if self.trusted {
-            // A load may be of a part of the model.
+            // A load may open only some of the model's files.
             record.facts.files = self.known.clone();
         }
         let mut new = Vec::new();
@@ -154,12 +154,12 @@ impl Files for Filling {
     }
 }
 
-/// A body that is written to disk as it is read, each chunk before it is handed on.
+/// A body whose chunks are written to disk before they are passed on.
 struct Watched {
     stream: BoxStream<'static, Result<Bytes>>,
     part: Arc<Part>,
     at: u64,
-    /// Whether the body's end is the file's.
+    /// Whether the end of the body is the end of the file.
     whole: bool,
 }
 
@@ -174,7 +174,7 @@ impl Watched {
                 off_the_worker(move || part.write(&chunk, at)).await
             }
             None if self.whole => off_the_worker(move || part.ended(at)).await,
-            // What comes after an error, if anything, comes in another stream.
+            // An error ends this stream; a retry opens another one.
             Some(Err(_)) | None => Ok(()),
         };
         match (written, item) {

@@ -1,4 +1,4 @@
-//! SHA-256 of bytes and of files, and its spelling. The only names of ours in a cache's folder are these.
+//! SHA-256 of bytes and of files, and its text. Weight files in the cache are named by it.
 
 use super::disk::read_at;
 use serde::de::Error as _;
@@ -11,7 +11,7 @@ use std::io;
 /// Bytes hashed at a time.
 const CHUNK: usize = 1 << 20;
 
-/// A SHA-256. What is read from a file is 64 hexadecimal digits or no `Sha256`, so that it can name a file.
+/// A SHA-256 sum. Only 64 hexadecimal digits are parsed as one, so that it is always a safe file name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Sha256([u8; 32]);
 
@@ -20,7 +20,7 @@ impl Sha256 {
         Sha256(sha2::Sha256::digest(bytes).into())
     }
 
-    /// Of a whole file.
+    /// The sum of a whole file.
     pub(super) fn of_file(file: &File) -> io::Result<Self> {
         let mut hasher = sha2::Sha256::new();
         let mut buffer = vec![0; CHUNK];
@@ -42,7 +42,7 @@ impl Sha256 {
             return None;
         }
         for (byte, pair) in out.iter_mut().zip(pairs) {
-            // A second spelling would be a second name of one file.
+            // Upper case is rejected: it would be a second name for the same file.
             let lower = pair.iter().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
             let digits = std::str::from_utf8(pair).ok().filter(|_| lower)?;
             *byte = u8::from_str_radix(digits, 16).ok()?;

@@ -1,37 +1,37 @@
-//! Which URLs name the same model: normalized, without credentials and signatures.
+//! Decides which URLs name the same model: they are normalized, without credentials and signatures.
 //!
-//! A key selects the record; the validator in it decides whether that is still the model at the URL. So a parameter too
-//! many in the key costs a download, one too few a conditional request.
+//! A key selects the record; the validator in the record decides whether it is still the model at the URL. So an
+//! unnecessary parameter in the key costs a download, and a missing one costs a conditional request.
 
 use super::hash::Sha256;
 
-/// Parameters that hold credentials. The case of letters does not matter.
+/// Query parameters that hold credentials, in lower case.
 const WHO: &[&str] = &["access_token", "api_key", "apikey", "token"];
 
-/// Parameters that Amazon's and Google's signatures (version 4) begin with.
+/// Prefixes of the parameters of Amazon's and Google's signatures (version 4).
 const SIGNED: &[&str] = &["x-amz-", "x-goog-"];
 
-/// Parameters of older signatures and of CloudFront's. Only beside a `Signature` do they mean that.
+/// Parameters of older signatures and of CloudFront's. They count only if there is a `Signature` parameter.
 const BESIDE_SIGNATURE: &[&str] =
     &["awsaccesskeyid", "expires", "googleaccessid", "hash-algorithm", "key-pair-id", "policy", "signature"];
 
-/// Parameters of Azure's shared access signatures. Only beside a `sig` do they mean that.
+/// Parameters of Azure's shared access signatures. They count only if there is a `sig` parameter.
 const BESIDE_SIG: &[&str] = &[
     "saoid", "scid", "sdd", "se", "si", "sig", "sip", "ske", "skoid", "sks", "skt", "sktid", "skv", "sp", "spr", "sr",
     "srt", "ss", "st", "suoid", "sv",
 ];
 
-/// The name of a model's place in the cache: its URL, and that of its weights.
+/// The key of a model: a hash of its URL and of the URL of its weights.
 pub(super) fn entry(json_url: &str, weights_url: &str) -> Sha256 {
     Sha256::of(format!("{}\n{}", canonical(json_url), canonical(weights_url)).as_bytes())
 }
 
-/// The name of a URL.
+/// The hash of a normalized URL.
 pub(super) fn url(url: &str) -> Sha256 {
     Sha256::of(canonical(url).as_bytes())
 }
 
-/// The URL in one spelling, without credentials, signature and fragment.
+/// The normalized URL, without credentials, signature and fragment.
 fn canonical(url: &str) -> String {
     let url = url.split('#').next().unwrap_or(url);
     let (whole, query) = url.split_once('?').unwrap_or((url, ""));
@@ -44,7 +44,7 @@ fn canonical(url: &str) -> String {
             let (host, path) = match scheme.as_str() {
                 "http" => (host.strip_suffix(":80").unwrap_or(host).to_ascii_lowercase(), path),
                 "https" => (host.strip_suffix(":443").unwrap_or(host).to_ascii_lowercase(), path),
-                // What stands there may be case-sensitive.
+                // The authority of other schemes may be case-sensitive.
                 _ => (host.to_owned(), path),
             };
             format!("{scheme}://{host}{}", if path.is_empty() { "/" } else { path })
@@ -100,7 +100,7 @@ mod tests {
         check("https://h/m?sv=1&sp=r&se=2&sig=3&snapshot=4", "https://h/m?snapshot=4");
     }
 
-    // `sp` or `Expires` by themselves may well choose the model.
+    // Without a signature, `sp` or `Expires` may select the model.
     #[test]
     fn what_only_looks_like_a_signature_stays() {
         check("https://h/m?sp=1&se=2&Expires=3", "https://h/m?sp=1&se=2&Expires=3");

@@ -1,8 +1,8 @@
-//! The first half of a load through the cache: the JSON, requested with its validator, which decides whether the files
-//! on disk belong to it.
+//! The first half of a load through the cache: requests the JSON with its validator, which decides whether the files on
+//! disk belong to it.
 //!
 //! If the cache cannot be used (its folder is read-only, its disk full), the load warns and uses the network alone.
-//! Offline there is no network, and the same is an error.
+//! Offline, a cache that cannot be used is an error.
 
 use super::Cache;
 use super::entry::{Entry, Kept};
@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use tfjs_manifest::{Error, Result};
 
-/// One load of a model that can be in the cache.
+/// One load of a model through the cache.
 pub(crate) struct CachedLoad<'a> {
     cache: &'a Cache,
     entry: Entry,
@@ -34,8 +34,8 @@ pub(crate) struct CachedLoad<'a> {
 }
 
 impl<'a> CachedLoad<'a> {
-    /// The load of the model whose JSON is `json_name` in `files`. `urls` are those of the JSON and of the folder of its
-    /// weights, which are not cached without one.
+    /// The load of the model whose JSON is `json_name` in `files`. The pair has the URL of the JSON, and that of the
+    /// folder of its weights; without the latter, weights are not cached.
     pub(crate) fn new(
         cache: &'a Cache,
         files: &'a dyn Files,
@@ -70,7 +70,7 @@ impl<'a> CachedLoad<'a> {
 
     async fn json_on_disk(&self) -> Result<Record> {
         let entry = self.entry.clone();
-        // What is complete, even if the server was seen to have something newer.
+        // A complete model comes first, even if a newer JSON was seen on the server.
         let found = blocking::run(move || Ok(entry.read(Kept::Model).or_else(|| entry.read(Kept::Head)))).await?;
         let Some((record, _)) = found else {
             return Err(offline().in_file(self.files.location(self.json_name)));
@@ -78,8 +78,8 @@ impl<'a> CachedLoad<'a> {
         self.report(record).await
     }
 
-    /// The JSON that the server has now, and whether the cache can be used: a load that has waited for its lock in vain
-    /// does not wait again. Of several loads at a time one asks the server.
+    /// The current JSON of the server, and whether the cache can be used: a load that has given up waiting for the lock
+    /// does not wait again. Of several concurrent loads, one requests the JSON.
     async fn json(&self, asked: SystemTime) -> Result<(Record, bool)> {
         let lock = match self.turn(asked).await {
             Ok(Turn::Found(record, _)) => return Ok((self.report(record).await?, true)),
@@ -120,7 +120,7 @@ impl<'a> CachedLoad<'a> {
         turn(self.entry.lock_path(Kept::Head), Patience::default(), self.cx, look).await
     }
 
-    /// The JSON that was fetched last, whatever the server has now.
+    /// The JSON that was fetched last; it may be out of date.
     async fn known(&self) -> Result<Option<Record>> {
         let entry = self.entry.clone();
         let known = blocking::run(move || Ok(entry.read(Kept::Head).or_else(|| entry.read(Kept::Model)))).await?;
@@ -130,7 +130,7 @@ impl<'a> CachedLoad<'a> {
         }))
     }
 
-    /// Keeps the JSON for the next one who asks.
+    /// Stores the JSON for later loads.
     async fn keep(&self, record: Record, lock: Option<Lock>) {
         let Some(lock) = lock else { return };
         let entry = self.entry.clone();
@@ -147,7 +147,7 @@ impl<'a> CachedLoad<'a> {
         }
     }
 
-    /// The JSON of a record as if it had been fetched: within the limits, and reported.
+    /// Treats the JSON of a record as if it had been fetched: checks the limits and reports progress.
     async fn report(&self, record: Record) -> Result<Record> {
         let opened = Opened::new(self.files.location(self.json_name), Body::Bytes(record.text.clone()));
         read_model_json(opened, self.cx).await?;
@@ -155,7 +155,7 @@ impl<'a> CachedLoad<'a> {
     }
 }
 
-/// The JSON of a load, and the rule by which files on disk belong to it.
+/// The JSON of a load, and the rule that decides whether files on disk belong to it.
 #[derive(Debug)]
 pub(super) struct Trust {
     pub(super) json: Record,
@@ -166,10 +166,10 @@ pub(super) struct Trust {
 }
 
 impl Trust {
-    /// Whether the files of this record are this model's without asking the server for each.
+    /// Whether the files of this record can be used without a request for each.
     ///
-    /// Equal text is not enough: retrained weights have the same JSON. So the server must have called the JSON
-    /// the same, or the files must have come after this load began, for another one.
+    /// Equal JSON is not enough, because retrained weights can have the same JSON. Either the server must have sent the
+    /// same validator for the JSON, or another load must have fetched the files after this load began.
     pub(super) fn covers(&self, record: &Record, checked: SystemTime) -> bool {
         let (ours, theirs) = (&self.json.facts, &record.facts);
         let same_state = ours.validator.is_some() && ours.validator == theirs.validator && !self.check_weights;
@@ -177,7 +177,7 @@ impl Trust {
     }
 }
 
-/// Whether something happened after another, by a clock that may have been set back meanwhile.
+/// Whether `checked` is between `asked` and now. A time in the future means that the clock was set back.
 fn is_since(asked: SystemTime, checked: SystemTime) -> bool {
     asked <= checked && checked <= SystemTime::now()
 }

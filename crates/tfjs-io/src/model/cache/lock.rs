@@ -1,8 +1,8 @@
 //! Locks of records: shared by readers, or exclusive for a writer. An open file holds the lock, so that the system
 //! releases it when its process dies.
 //!
-//! Lock files are apart from what they guard and are never removed: a process that waits for a removed file would not
-//! exclude one that creates it again.
+//! Lock files are separate from the files they guard and are never removed: a process that has opened a removed lock
+//! file would not exclude one that creates the file again.
 
 use super::disk::{self, io_error};
 use crate::model::cx::IoCx;
@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tfjs_manifest::{Error, Result};
 
-/// How long to pause before a lock is tried again: at first, and at most.
+/// The first and the longest pause between two attempts to lock.
 const WAITS: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(50)];
 
-/// A lock, held until this is dropped.
+/// A lock, held until it is dropped.
 #[derive(Debug)]
 pub(super) struct Lock {
     file: File,
@@ -34,7 +34,7 @@ impl Lock {
     }
 
     fn hold(path: &Path, lock: fn(&File) -> Result<(), TryLockError>) -> Result<Option<Lock>> {
-        // `v1/locks`: a link there would have files made elsewhere.
+        // Checks `v1` and `v1/locks`: if one were a link, lock files would be created elsewhere.
         path.ancestors().skip(1).take(2).try_for_each(disk::check_folder)?;
         let file = open(path).map_err(|e| io_error("cannot open the lock of the cache", path, e))?;
         match lock(&file) {
@@ -44,13 +44,14 @@ impl Lock {
         }
     }
 
-    /// Records the time of the last use. An error is ignored: a cache that cannot be written removes no models either.
+    /// Records the time of the last use. An error is ignored: a cache that cannot be written does not remove models
+    /// either.
     pub(super) fn touch(&self) {
         let _ = self.file.set_modified(SystemTime::now());
     }
 }
 
-/// Opens a lock file; for reading if the cache is read-only, as in an image of a machine.
+/// Opens a lock file; for reading if the cache is read-only, as in a machine image.
 fn open(path: &Path) -> io::Result<File> {
     match disk::open_to_write(path, true) {
         Err(e) if matches!(e.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
@@ -62,9 +63,9 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// The result of waiting for a lock.
 pub(super) enum Turn<T> {
-    /// The value is there, and stays while the lock is held.
+    /// The value exists, and does not change while the lock is held.
     Found(T, Lock),
-    /// The value is not there, and this load may write it.
+    /// The value does not exist, and this load may write it.
     Mine(Lock),
 }
 
@@ -85,11 +86,11 @@ impl Default for Patience {
 
 /// Waits until `look` finds a value, or until this load may write it.
 ///
-/// Fails if that takes too long. The lock is not taken from a process that holds it: it may well be fetching for hours,
-/// and the load that waits can continue without the cache.
+/// Fails if that takes too long. The lock is never taken from another process, which may be fetching for hours; the
+/// waiting load can continue without the cache.
 ///
-/// The lock is tried and not waited for: a thread that waits in the system cannot be cancelled, and would keep
-/// the runtime from shutting down.
+/// The lock is polled: a thread that blocks in the system call cannot be cancelled, and would keep the runtime from
+/// shutting down.
 pub(super) async fn turn<T, L>(path: PathBuf, patience: Patience, cx: &IoCx, look: L) -> Result<Turn<T>>
 where
     T: Send + 'static,
@@ -110,7 +111,7 @@ where
             cx.reporter().waits(&shown);
         }
         if start.elapsed() >= longest {
-            let error = format!("another load holds the lock of this model, and still did after {longest:?}");
+            let error = format!("another load has held the lock of this model for {longest:?}");
             return Err(Error::fetch(error).in_file(&*shown));
         }
         tokio::time::sleep(wait).await;

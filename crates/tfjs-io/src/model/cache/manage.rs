@@ -1,4 +1,4 @@
-//! Managing a cache: listing, removing, verifying, and keeping to its bound. Loads nothing.
+//! Manages a cache: lists, removes and verifies models, and enforces the maximum size. Does not load models.
 
 use super::entry::{self, Entry, Kept};
 use super::lock::Lock;
@@ -30,7 +30,7 @@ impl Cache {
         models
     }
 
-    /// Removes the models at this URL; a URL out of [`list`](Self::list) will do. Returns their number.
+    /// Removes the models at this URL, which may be one from [`list`](Self::list). Returns their number.
     ///
     /// # Errors
     /// [`Kind::Fetch`](tfjs_manifest::Kind::Fetch) if a load uses one, or it cannot be removed.
@@ -71,7 +71,7 @@ impl Cache {
         }
     }
 
-    /// Reads every byte, and removes the models that are not as they were stored. Returns those.
+    /// Reads every byte, and removes the models that have changed since they were stored. Returns those models.
     ///
     /// # Errors
     /// As [`remove`](Self::remove).
@@ -79,7 +79,7 @@ impl Cache {
         let mut damaged = Vec::new();
         for entry in entry::all(&self.folder) {
             let Some(lock) = Lock::shared(&entry.lock_path(Kept::Model))? else {
-                // A load writes it now, and checks what it writes.
+                // A load is writing it, and checks what it writes.
                 continue;
             };
             let Some((record, _)) = entry.read(Kept::Model) else { continue };
@@ -96,7 +96,8 @@ impl Cache {
         Ok(damaged)
     }
 
-    /// Removes models down to the bound, and files left by processes that died. What cannot be removed is tried again later.
+    /// Removes models until the cache is within its maximum size, and files left by processes that died. Errors are
+    /// ignored: the removal is tried again later.
     pub(super) fn shrink(&self) {
         let mut all: Vec<(SystemTime, u64, Entry)> = Vec::new();
         for entry in entry::all(&self.folder) {

@@ -1,5 +1,5 @@
-//! A weight file that is being written to the cache while it is fetched, in pieces and from several streams if
-//! need be. Dropped before it is committed, it is gone.
+//! A weight file that is written to the cache while it is fetched, possibly in parts and from several streams. If it is
+//! dropped before it is committed, it is removed.
 
 use super::disk::{self, io_error, write_all_at};
 use super::entry::Entry;
@@ -27,18 +27,18 @@ enum State {
 }
 
 impl Part {
-    /// A file in this state, of this length if that is known.
+    /// A new file with this validator, of this length if it is known.
     pub(super) fn new(entry: &Entry, validator: Option<Validator>, len: Option<u64>) -> Self {
         let state = State::Open { file: None, have: Ranges::default(), len };
         Part { entry: entry.clone(), validator, state: Mutex::new(state) }
     }
 
-    /// Whether bytes of a file with this validator belong into this one.
+    /// Whether bytes of a response with this validator can be added to this file.
     pub(super) fn is_of(&self, validator: Option<&Validator>) -> bool {
         self.validator.as_ref() == validator && validator.is_some_and(Validator::is_strong)
     }
 
-    /// Writes bytes at their place. An error is kept for [`take`](Self::take), and ends the writing.
+    /// Writes bytes at an offset. An error is stored for [`take`](Self::take), and stops further writes.
     pub(super) fn write(&self, bytes: &[u8], at: u64) {
         let result = self.file().and_then(|file| match file {
             Some(file) => write_all_at(&file, bytes, at).map(|()| true).map_err(|e| self.cannot_write(e)),
@@ -47,22 +47,22 @@ impl Part {
         self.advance(result, at, at.saturating_add(bytes.len() as u64), None);
     }
 
-    /// The file ends here.
+    /// Records that the file ends at this offset.
     pub(super) fn ended(&self, at: u64) {
         let result = self.file().map(|file| file.is_some());
         self.advance(result, at, at, Some(at));
     }
 
-    /// Takes the complete file, or the error why there is none.
+    /// Takes the complete file, or the error that prevented it.
     pub(super) fn take(&self) -> Result<(Blob, TempPath)> {
         match std::mem::replace(&mut *self.lock(), State::Taken) {
             State::Whole(blob, path) => Ok((blob, path)),
             State::Failed(error) => Err(error),
-            State::Open { .. } | State::Taken => Err(Error::fetch("not all of the file passed by")),
+            State::Open { .. } | State::Taken => Err(Error::fetch("the file was not read to its end")),
         }
     }
 
-    /// The file to write to, unless writing is over.
+    /// The file to write to; `None` once it is complete or has failed.
     fn file(&self) -> Result<Option<Arc<File>>> {
         let mut state = self.lock();
         let State::Open { file, .. } = &mut *state else {
@@ -77,7 +77,7 @@ impl Part {
         Ok(Some(new))
     }
 
-    /// Notes what was written, and finishes a file that is complete.
+    /// Records a written byte range, and finishes the file if it is complete.
     fn advance(&self, result: Result<bool>, start: u64, end: u64, file_len: Option<u64>) {
         let mut state = self.lock();
         let State::Open { file, have, len } = &mut *state else {
@@ -104,14 +104,14 @@ impl Part {
         }
     }
 
-    /// Hashes what is on disk, so that the hash is true of what will be read.
+    /// Syncs the file and hashes its bytes on disk, which are the bytes that later loads read.
     fn finish(&self, file: &File, len: u64) -> Result<Blob> {
         let cannot = |e| self.cannot_write(e);
         file.sync_all().map_err(cannot)?;
         let sha256 = Sha256::of_file(file).map_err(cannot)?;
         let metadata = file.metadata().map_err(cannot)?;
         if metadata.len() != len {
-            return Err(Error::bug("a file in the cache has another length than was written"));
+            return Err(Error::bug("a file in the cache does not have the length that was written"));
         }
         let validator = self.validator.as_ref().and_then(Tag::of);
         Ok(Blob { sha256, len, modified: disk::modified(&metadata), validator })
@@ -122,12 +122,12 @@ impl Part {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A state is replaced whole.
+        // Consistent even after a panic: the state is replaced in one step.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Which bytes of a file are there: stretches that do not touch, in order.
+/// The byte ranges of a file that have been written, sorted; ranges that touch are merged.
 #[derive(Debug, Default)]
 struct Ranges(Vec<(u64, u64)>);
 
@@ -151,10 +151,10 @@ impl Ranges {
         self.0.last().map_or(0, |&(_, end)| end)
     }
 
-    /// Whether that is all of a file of this length, if it is known.
+    /// Whether the ranges cover a file of this length; not if the length is unknown.
     fn covers(&self, len: Option<u64>) -> Result<bool> {
         match len {
-            Some(len) if self.end() > len => Err(Error::mismatch("the file is longer than was announced")),
+            Some(len) if self.end() > len => Err(Error::mismatch("the file is longer than its announced length")),
             Some(0) => Ok(true),
             Some(len) => Ok(self.0 == [(0, len)]),
             None => Ok(false),

@@ -1,18 +1,18 @@
-//! The default folder of a cache, and the variables of the environment.
+//! The default folder of a cache, and the environment variables.
 
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use tfjs_manifest::{Error, Result, Setting};
 
-/// Names the folder.
+/// The environment variable with the folder.
 const VARIABLE: &str = "TFJS_CACHE_DIR";
 
-/// The folder of all caches of this user.
+/// The cache folder of this user.
 pub(super) fn default_folder() -> Result<PathBuf> {
     folder(|name| env::var_os(name).filter(|value| !value.is_empty())).ok_or_else(|| {
         Error::misuse(format!(
-            "this user has no folder for caches; set TFJS_CACHE_DIR, or name a folder with {}",
+            "no cache folder found for this user; set TFJS_CACHE_DIR, or name a folder with {}",
             Setting::Cache
         ))
     })
@@ -33,12 +33,12 @@ fn folder(var: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     Some(caches.join("tfjs"))
 }
 
-/// Whether the environment names a folder.
+/// Whether the environment sets the folder.
 pub(super) fn is_named() -> bool {
     env::var_os(VARIABLE).is_some_and(|value| !value.is_empty())
 }
 
-/// Whether the environment asks for no network.
+/// Whether the environment asks for offline loads.
 pub(super) fn offline() -> bool {
     env::var_os("TFJS_OFFLINE").is_some_and(|value| means_yes(&value.to_string_lossy()))
 }
@@ -60,7 +60,7 @@ mod tests {
         let home = ("HOME", "/me");
         assert_eq!(with(&[home]), Some("/me/.cache/tfjs".into()));
         assert_eq!(with(&[home, ("XDG_CACHE_HOME", "/c")]), Some("/c/tfjs".into()));
-        // As its specification says: relative paths are to be ignored.
+        // The XDG specification: relative paths are ignored.
         assert_eq!(with(&[home, ("XDG_CACHE_HOME", "c")]), Some("/me/.cache/tfjs".into()));
         assert_eq!(with(&[home, ("TFJS_CACHE_DIR", "c")]), Some("c".into()));
         assert_eq!(with(&[]), None);

@@ -1,5 +1,5 @@
-//! The record of a model in a cache: one line of JSON, then the text of its `model.json`. In one file, so that they
-//! cannot disagree; whatever is not exactly that is no record, and the model is fetched again.
+//! The record of a model in a cache: one line of JSON, then the text of its `model.json`. Both are in one file, so that
+//! they always match. If a file is not exactly such a record, it is ignored and the model is fetched again.
 
 use super::hash::Sha256;
 use crate::base::files::Validator;
@@ -7,10 +7,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Another number is another program's.
+/// Version of the record's format. Records of other versions are ignored.
 const VERSION: u32 = 1;
 
-/// A model's JSON, and files of weights that belong to it.
+/// A model's JSON, and the weight files that belong to it.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
     pub(super) facts: Facts,
@@ -21,13 +21,13 @@ pub(super) struct Record {
 #[serde(deny_unknown_fields)]
 pub(super) struct Facts {
     version: u32,
-    /// The model's URL as messages name it.
+    /// The model's URL for messages, without secrets.
     pub(super) url: String,
-    /// The name of its whole URL; see [`super::key::url`].
+    /// The hash of its whole URL; see [`super::key::url`].
     pub(super) url_sha256: Sha256,
-    /// The server's word for this state of the JSON.
+    /// The server's validator of the JSON.
     pub(super) validator: Option<Tag>,
-    /// Of the text.
+    /// The sum of the text.
     pub(super) sha256: Sha256,
     /// The files, by their paths in the manifest.
     pub(super) files: BTreeMap<String, Blob>,
@@ -39,7 +39,7 @@ pub(super) struct Facts {
 pub(super) struct Blob {
     pub(super) sha256: Sha256,
     pub(super) len: u64,
-    /// When it was written, in nanoseconds since 1970: another time means another look.
+    /// Modification time in nanoseconds since 1970. If it differs, the file is hashed again.
     pub(super) modified: u64,
     pub(super) validator: Option<Tag>,
 }
@@ -51,20 +51,20 @@ impl Record {
         Record { facts, text }
     }
 
-    /// Whether it is of the same state of the same JSON.
+    /// Whether both records have the same JSON and validator.
     pub(super) fn is_as(&self, other: &Record) -> bool {
         (self.facts.sha256, &self.facts.validator) == (other.facts.sha256, &other.facts.validator)
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        // Maps with text for keys, numbers and text: there is nothing that could not be written.
+        // Cannot fail: string keys, numbers and strings are always valid JSON.
         let mut out = serde_json::to_vec(&self.facts).unwrap_or_default();
         out.push(b'\n');
         out.extend_from_slice(&self.text);
         out
     }
 
-    /// The record in these bytes, if it is one.
+    /// Parses a record; `None` if the bytes are not a valid one.
     pub(super) fn decode(bytes: Vec<u8>) -> Option<Record> {
         let end = bytes.iter().position(|b| *b == b'\n')?;
         let facts: Facts = serde_json::from_slice(&bytes[..end]).ok()?;
@@ -97,7 +97,7 @@ impl Tag {
         }
     }
 
-    /// It goes into a request's header.
+    /// Whether the text is safe to send in a header.
     fn is_sound(&self) -> bool {
         !self.text.is_empty() && self.text.len() <= 1024 && self.text.bytes().all(|b| matches!(b, b' '..=b'~'))
     }

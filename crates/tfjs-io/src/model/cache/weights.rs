@@ -1,7 +1,8 @@
-//! The second half of a load through the cache: the weight files, read from disk, or fetched and written there.
+//! The second half of a load through the cache: reads the weight files from disk, or fetches them and writes them to
+//! disk.
 //!
-//! The files are part of a model's [`WeightSource`](crate::WeightSource), perhaps inside wrappers of the caller's. A
-//! transfer announces itself through the context of its load ([`Caching`]), so no wrapper has to forward anything.
+//! The files are part of a model's [`WeightSource`](crate::WeightSource), perhaps inside wrappers of the caller. A
+//! transfer is announced through the context of its load ([`Caching`]), so wrappers need not forward anything.
 
 use super::Cache;
 use super::entry::{Entry, Kept};
@@ -17,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tfjs_manifest::{Error, Result};
 
-/// The weights of a model that can be in the cache. Outside of a transfer they are those of the place itself.
+/// The weights of a model that can be cached. Outside of a transfer they are read from their own place.
 #[derive(Debug)]
 pub(crate) struct CachedFiles {
     cache: Cache,
@@ -26,27 +27,27 @@ pub(crate) struct CachedFiles {
     inner: Arc<dyn Files>,
     cx: IoCx,
     transfer: Mutex<Option<Transfer>>,
-    /// Held while a transfer decides what to do.
+    /// Held while the session of a transfer is chosen.
     deciding: tokio::sync::Mutex<()>,
 }
 
-/// A transfer of weights under way.
+/// A transfer of weights in progress.
 #[derive(Clone, Debug)]
 struct Transfer {
-    /// The paths of the manifest. Wrappers may have other names for them.
+    /// The paths in the manifest. A wrapper may open the files under other names.
     paths: Arc<[String]>,
-    /// What the cache does; decided when the first file is opened.
+    /// The role of the cache; chosen when the first file is opened.
     session: Option<Arc<Session>>,
 }
 
-/// What the cache does in a transfer.
+/// The role of the cache in a transfer.
 #[derive(Debug)]
 enum Session {
-    /// It has all files.
+    /// All files are in the cache.
     AtHand(AtHand),
-    /// It keeps the files that are fetched.
+    /// The files are fetched and stored.
     Filling(Filling),
-    /// Nothing: it cannot be used.
+    /// The cache cannot be used.
     Unused,
 }
 
@@ -64,7 +65,7 @@ impl CachedFiles {
     }
 
     fn transfer(&self) -> MutexGuard<'_, Option<Transfer>> {
-        // The value is replaced whole.
+        // Consistent even after a panic: the value is replaced in one step.
         self.transfer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -72,7 +73,7 @@ impl CachedFiles {
         self.transfer().as_ref()?.session.clone()
     }
 
-    /// The session of the current transfer; `None` outside of one. The first file that is opened begins it.
+    /// The session of the current transfer; `None` outside of one. Opening the first file starts it.
     async fn session_for(&self, path: &str) -> Result<Option<Arc<Session>>> {
         let _one_at_a_time = self.deciding.lock().await;
         let Some(transfer) = self.transfer().clone() else {
@@ -112,7 +113,7 @@ impl CachedFiles {
         }
     }
 
-    /// Looks for files on disk. Blocks.
+    /// Finds the files on disk. Blocks.
     fn find(entry: &Entry, trust: &Trust, wanted: Vec<String>, by_hash: bool) -> Found {
         let record = entry.read(Kept::Model).filter(|(record, checked)| trust.covers(record, *checked));
         let mut files = record.map(|(record, _)| record.facts.files).unwrap_or_default();
@@ -120,7 +121,7 @@ impl CachedFiles {
         Found { wanted, files }
     }
 
-    /// Waits for the files on disk if that is enough, or for the lock under which they may be written.
+    /// Waits until `enough` accepts the files on disk, or for the lock under which they may be written.
     async fn turn(&self, paths: Vec<String>, enough: fn(&Found) -> bool) -> Result<Turn<Found>> {
         let entry = self.entry.clone();
         blocking::run(move || entry.prepare()).await?;
@@ -140,9 +141,9 @@ impl CachedFiles {
     async fn begin_offline(&self, paths: Vec<String>) -> Result<AtHand> {
         let (found, lock) = match self.turn(paths.clone(), |_| true).await {
             Ok(Turn::Found(found, lock)) => (found, Some(lock)),
-            Ok(Turn::Mine(_)) => return Err(Error::bug("a cache that is offline wants to be filled")),
-            // The files of a model are whole or not there, whoever holds the lock; they may be removed while they are
-            // read.
+            Ok(Turn::Mine(_)) => return Err(Error::bug("an offline load tried to fill the cache")),
+            // Files are complete if they exist, even if another load holds the lock; but they may be removed during
+            // the read.
             Err(error) => {
                 self.cx.warn(unused(error));
                 let (entry, trust, by_hash) = (self.entry.clone(), self.trust.clone(), self.cache.verify);
@@ -155,10 +156,13 @@ impl CachedFiles {
             return Ok(self.at_hand(found, lock));
         }
         let (count, all) = (missing.len(), found.wanted.len());
-        Err(Error::several(format!("{count} of {all} weight files are not in the cache, which is offline"), missing))
+        Err(Error::several(
+            format!("{count} of {all} weight files are not in the cache, and the load is offline"),
+            missing,
+        ))
     }
 
-    /// Opens a file outside of a transfer: from its own place, or offline from disk.
+    /// Opens a file outside of a transfer: from its own place, or, offline, from disk.
     async fn open_alone(&self, path: &str, options: OpenOptions) -> Result<Opened> {
         if !self.cache.offline {
             return self.inner.open(path, options).await;
@@ -177,7 +181,7 @@ impl CachedFiles {
 struct Found {
     /// The paths that a load needs.
     wanted: Vec<String>,
-    /// Those that are there and whole.
+    /// The files that are complete on disk.
     files: BTreeMap<String, Blob>,
 }
 
@@ -228,7 +232,7 @@ impl Files for CachedFiles {
     }
 }
 
-/// The part that the cache takes in a transfer. Dropped before the transfer is complete, nothing is kept.
+/// The use of the cache in one transfer. If it is dropped before the transfer is complete, nothing is stored.
 #[derive(Debug)]
 pub(crate) struct Caching(Option<Arc<CachedFiles>>);
 
@@ -242,7 +246,7 @@ impl Caching {
         Caching(files)
     }
 
-    /// Keeps what was fetched: every byte of every file has come, as the manifest says.
+    /// Stores the fetched files. To be called when every file has arrived completely and matches the manifest.
     pub(crate) async fn complete(self) {
         if let Some(session) = self.0.as_ref().and_then(|files| files.session())
             && let Session::Filling(files) = &*session
@@ -251,16 +255,16 @@ impl Caching {
         }
     }
 
-    /// Whether the cache has the files, or keeps those that are fetched.
+    /// Whether the files are in the cache or are being stored in it.
     pub(crate) fn is_active(&self) -> bool {
         let session = self.0.as_ref().and_then(|files| files.session());
         session.is_some_and(|session| !matches!(*session, Session::Unused))
     }
 
-    /// Ends the transfer. Nothing is kept.
+    /// Ends the transfer without storing anything.
     pub(crate) fn cancel(self) {}
 
-    /// Ends the transfer, but not the use of its files.
+    /// Ends the transfer, but keeps its files in use.
     pub(crate) fn in_use(self) -> InUse {
         InUse { _session: self.0.as_ref().and_then(|files| files.session()) }
     }
@@ -274,7 +278,7 @@ impl Drop for Caching {
     }
 }
 
-/// Keeps files of the cache from being removed.
+/// Prevents the removal of files from the cache while it exists.
 #[derive(Debug)]
 pub(crate) struct InUse {
     _session: Option<Arc<Session>>,
@@ -300,7 +304,7 @@ impl Files for AtHand {
                     blocking::run(move || entry.open(&blob, location)).await
                 }
                 None if self.offline => Err(offline().in_file(location)),
-                // A file that the transfer has not announced.
+                // A file that was not announced for this transfer.
                 None => self.inner.open(path, options).await,
             }
         })

@@ -1,4 +1,4 @@
-//! The handler of a model in an archive: in memory, on disk, or at any URL whose scheme has files.
+//! The handler of a model in an archive: in memory, on disk, or at a URL whose scheme supports files.
 
 use crate::base::files::{BoxFuture, OpenOptions, Opened, Purpose};
 use crate::base::url::ModelUrl;
@@ -13,12 +13,12 @@ use tfjs_manifest::{Error, Result};
 
 /// The handler of a model in a `.zip`, `.tar` or `.tar.gz`, as Teachable Machine exports it.
 ///
-/// Paths and `http(s)://` URLs that end so need no handler: they are archives by their names, and a file on disk by
-/// its bytes too. The model's JSON is found as [`ArchiveFiles::model_json`] says, and of several one is named as in
-/// `models.zip!/digits/model.json`. Weight files are beside the JSON.
+/// Paths and `http(s)://` URLs with such an ending do not need this handler: they are recognised as archives by name,
+/// and files on disk also by content. [`ArchiveFiles::model_json`] describes how the model's JSON is found; if there
+/// are several, name one as in `models.zip!/digits/model.json`. Weight files are beside the JSON.
 ///
 /// An archive at a URL is fetched whole before it is read, in memory up to 16 MiB and beyond that in a temporary
-/// file; [`Limits::archive_bytes`](tfjs_manifest::Limits::archive_bytes) bounds both it and what it inflates to.
+/// file; [`Limits::archive_bytes`](tfjs_manifest::Limits::archive_bytes) limits both its size and its inflated size.
 ///
 /// ```
 /// # use tfjs_io::{ArchiveHandler, Bytes};
@@ -66,14 +66,14 @@ impl IoHandler for ArchiveHandler {
                     #[cfg(not(target_family = "wasm"))]
                     None => super::file::FileHandler::new(url.as_path().unwrap_or("".as_ref())).load(cx).await,
                     #[cfg(target_family = "wasm")]
-                    None => Err(Error::unsupported("there are no files on disk here").in_file(url)),
+                    None => Err(Error::unsupported("this platform has no files on disk").in_file(url)),
                     Some(text) => load_url(text, cx).await.map_err(|e| e.in_file(url)),
                 },
             }
         })
     }
 
-    /// A path that ends in `.zip` is written as [`FileHandler`](crate::FileHandler) does; nothing else is.
+    /// Saves to a path that ends in `.zip`, as [`FileHandler`](crate::FileHandler) does; other saves are errors.
     #[cfg(not(target_family = "wasm"))]
     fn save<'a>(&'a self, artifacts: SaveArtifacts, cx: &'a IoCx) -> BoxFuture<'a, Result<SaveResult>> {
         Box::pin(async move {
@@ -81,8 +81,10 @@ impl IoHandler for ArchiveHandler {
                 At::Url(url) if let Some(path) = url.as_path() => {
                     super::file::FileHandler::new(path).save(artifacts, cx).await
                 }
-                _ => Err(Error::unsupported("models are saved in archives on disk only, and only in `.zip`")
-                    .in_file(self.location())),
+                _ => {
+                    Err(Error::unsupported("models can be saved in `.zip` archives on disk only")
+                        .in_file(self.location()))
+                }
             }
         })
     }
@@ -104,7 +106,7 @@ async fn load_url(url: &str, cx: &IoCx) -> Result<ModelArtifacts> {
         None => return Err(Error::misuse("expected the URL of an archive")),
     };
     let files = cx.registry().files(&ModelUrl::parse(folder)?, query, cx)?;
-    // As dense as weights are.
+    // Archives hardly compress, like weights.
     let opened = files.open(name, OpenOptions::new(Purpose::Weights)).await;
     let opened = opened.map_err(|e| e.in_file(files.location(name)))?;
     let json = Json::Archive { opened, inside: named.inside.map(str::to_owned) };

@@ -23,9 +23,9 @@ use tfjs_manifest::{Error, Result};
 
 /// The handler of a model on disk.
 ///
-/// Weight files never lie outside the folder of the model's JSON, links included, unless
-/// [`allow_symlinks`](crate::IoOptions::allow_symlinks) says otherwise. The JSON itself may be a link: the
-/// caller named it.
+/// Weight files must be inside the folder of the model's JSON, after links are resolved, unless
+/// [`allow_symlinks`](crate::IoOptions::allow_symlinks) is set. The JSON itself may be a link, because the caller
+/// chose it.
 #[derive(Clone, Debug)]
 pub struct FileHandler {
     path: PathBuf,
@@ -33,13 +33,13 @@ pub struct FileHandler {
 
 impl FileHandler {
     /// The model at this path: its JSON, a folder with a `model.json`, or an archive (see
-    /// [`ArchiveHandler`](crate::ArchiveHandler)). For saving, a path that ends in `.zip` is an archive, one that
-    /// does not end in `.json` a folder, made if need be.
+    /// [`ArchiveHandler`](crate::ArchiveHandler)). For saving, a path that ends in `.zip` is an archive, one that ends
+    /// in `.json` is the JSON, and any other is a folder, which is created if necessary.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         FileHandler { path: path.into() }
     }
 
-    /// An archive that is there is replaced only if a model is in it.
+    /// Checks that an existing archive contains a model; otherwise it is not replaced.
     async fn check_replaceable(&self, cx: &IoCx) -> Result<()> {
         let path = self.path.clone();
         if path.file_name().and_then(|name| name.to_str()).is_none_or(is_hidden) {
@@ -92,7 +92,7 @@ impl IoHandler for FileHandler {
             let path = self.path.clone();
             let path = blocking::run(move || json_path(path)).await?;
             let name = path.file_name().and_then(|name| name.to_str());
-            let name = name.ok_or_else(|| Error::misuse("expected a file's name, in UTF-8").in_file(path.display()))?;
+            let name = name.ok_or_else(|| Error::misuse("expected a file name in UTF-8").in_file(path.display()))?;
             let files = folder_files(folder_of(&path), cx.options()).with_named(name);
             Ok(FilesHandler::new(Arc::new(files), name))
         })
@@ -103,18 +103,17 @@ impl IoHandler for FileHandler {
     }
 }
 
-/// Whether what is saved here is an archive.
+/// Whether saving to this path writes an archive.
 fn is_archive(path: &Path) -> bool {
     path.to_str().is_some_and(|path| Named::in_path(path).is_some()) && !path.is_dir()
 }
 
-/// The files of a folder, as the options say.
+/// The files of a folder, with the limits and the rule for links from the options.
 pub(crate) fn folder_files(folder: &Path, options: &IoOptions) -> FolderFiles {
     FolderFiles::new(folder).with_limits(options.limits.clone()).with_allow_symlinks(options.allow_symlinks)
 }
 
-/// The model's JSON: the one in a folder, or a file whose name says what it is. Any other file is somebody
-/// else's.
+/// The path of a model's JSON: in a folder, or a file that ends in `.json`. Any other existing file is an error.
 fn json_path(path: PathBuf) -> Result<PathBuf> {
     if is_archive(&path) {
         let error = "the files of an archive cannot be written or removed one by one";
@@ -128,8 +127,8 @@ fn json_path(path: PathBuf) -> Result<PathBuf> {
     }
 }
 
-/// The path of a model's JSON by which two names of one model can be told: links and `..` resolved, as far as
-/// there is something.
+/// The canonical path of a model's JSON, to detect two names of one model. Links and `..` are resolved in a folder that
+/// exists.
 pub(crate) fn real_path(path: &Path) -> PathBuf {
     let path = json_path(path.to_owned()).unwrap_or_else(|_| path.to_owned());
     match (folder_of(&path).canonicalize(), path.file_name()) {
@@ -138,14 +137,14 @@ pub(crate) fn real_path(path: &Path) -> PathBuf {
     }
 }
 
-/// What a path names.
+/// The opened JSON or archive at a path.
 struct Found {
     /// The path of the JSON or of the archive.
     path: PathBuf,
     json: Json<'static>,
 }
 
-/// Opens a model's JSON, or an archive. A file is an archive if its name or its first bytes say so.
+/// Opens a model's JSON, or an archive. Archives are recognised by name or by their first bytes.
 fn find(path: PathBuf) -> Result<Found> {
     let named = path.to_str().and_then(Named::in_path).filter(|named| named.inside.is_none() || !path.exists());
     let file = named.map_or(path.as_path(), |named| Path::new(named.archive));

@@ -1,4 +1,4 @@
-//! The handler of a model whose files are in any place of [`Files`].
+//! The handler of a model whose files are in any implementation of [`Files`].
 
 use crate::base::files::{Body, BoxFuture, Files};
 use crate::base::path::shard_components;
@@ -18,13 +18,13 @@ pub struct FilesHandler {
 }
 
 impl FilesHandler {
-    /// The model whose JSON is the file `json_name`; its weight files are named beside it.
+    /// The model whose JSON is the file `json_name`. Paths of weight files are relative to the root of `files`.
     pub fn new(files: Arc<dyn Files>, json_name: impl Into<String>) -> Self {
         FilesHandler { files, json_name: json_name.into(), cache_url: None }
     }
 
-    /// The URL of the place, by which the model is kept in the [cache](crate::IoOptions::cache) of a load that has one. It
-    /// identifies the place among all others, and the path of a file is appended to it as it is. Default: none, and the
+    /// Sets the URL of the place, which is the model's key in the [cache](crate::IoOptions::cache) of a load that has
+    /// one. It must be unique to the place; the path of a file is appended to it unchanged. Default: none, and the
     /// model is never cached.
     #[must_use]
     pub fn with_cache_url(mut self, url: impl Into<String>) -> Self {
@@ -32,7 +32,7 @@ impl FilesHandler {
         self
     }
 
-    /// The place its files are in.
+    /// The place that contains the files.
     pub fn place(&self) -> &Arc<dyn Files> {
         &self.files
     }
@@ -68,7 +68,7 @@ impl IoHandler for FilesHandler {
             let mut files = weights.collect::<Result<Vec<(String, Body)>>>()?;
             let names: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
             let former = former_files(self, &names, cx).await?;
-            // Last: a model whose JSON can be read is complete.
+            // Last, so that a model whose JSON can be read is complete.
             files.push((self.json_name.clone(), Body::Bytes(artifacts.model_json)));
             self.files.replace(former, files).await?;
             Ok(result)

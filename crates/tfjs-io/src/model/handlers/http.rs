@@ -16,16 +16,15 @@ use tfjs_manifest::{Error, Limits, Result, WeightsManifest, json as reader};
 
 /// The handler of a model at an `http://` or `https://` URL.
 ///
-/// Weight files are beside the model's JSON, at the URL that was given (not where it may have been
-/// redirected to), and inherit its query. A user name and password in the URL are sent as basic
-/// authorization.
+/// Weight files are beside the model's JSON at the given URL (not at the target of a redirect), and inherit its query.
+/// A user name and password in the URL are sent as basic authentication.
 #[derive(Clone, Debug)]
 pub struct HttpHandler {
     url: ModelUrl,
 }
 
 impl HttpHandler {
-    /// The model at this URL; one that ends in `/` means the `model.json` there.
+    /// The model at this URL. If it ends in `/`, `model.json` is appended.
     ///
     /// # Errors
     /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for any other scheme.
@@ -55,9 +54,10 @@ impl IoHandler for HttpHandler {
         })
     }
 
-    /// Sends the form that TensorFlow.js sends to the URL as it is, by [`save_method`](crate::IoOptions::save_method):
-    /// a file `model.json`, and a file `model.weights.bin` with all weights. A status other than 2xx is an error, and
-    /// so is a redirect, except 307 and 308 within the same origin. What may have arrived is not sent twice.
+    /// Sends the same form as TensorFlow.js to the URL, with the method
+    /// [`save_method`](crate::IoOptions::save_method): a file `model.json`, and a file `model.weights.bin` with all
+    /// weights. A status other than 2xx is an error, and so is a redirect, except 307 and 308 within the same origin. A
+    /// request that may have arrived is not repeated.
     fn save<'a>(&'a self, artifacts: SaveArtifacts, cx: &'a IoCx) -> BoxFuture<'a, Result<SaveResult>> {
         Box::pin(async move { save(self.url.as_url().unwrap_or_default(), artifacts, cx).await })
     }
@@ -70,7 +70,7 @@ impl IoHandler for HttpHandler {
     }
 }
 
-/// Files of a server, fetched again after transient errors.
+/// Wraps files of a server, so that transient errors are retried.
 pub(crate) fn retried(files: impl Files + 'static, cx: &IoCx) -> Arc<dyn Files> {
     Arc::new(RetryFiles::new(Arc::new(files), cx.options().retry.clone(), cx.deadline().clone()))
 }
@@ -88,8 +88,8 @@ async fn save(url: &str, artifacts: SaveArtifacts, cx: &IoCx) -> Result<SaveResu
     sent.await.map_err(|e: Error| e.in_file(&location))
 }
 
-/// The JSON with a manifest of one group with one file, and that file in pieces; `None` for a model without weights. The
-/// manifest means the same as before: there is no padding between groups or files.
+/// The JSON with a manifest of one group with one file, and the pieces of that file; `None` for a model without
+/// weights. Joining groups is valid because there is no padding between groups or files.
 fn as_one_file(artifacts: SaveArtifacts, limits: &Limits) -> Result<(Bytes, Option<Vec<Bytes>>)> {
     let SaveArtifacts { model_json, weights } = artifacts;
     let mut model = reader::parse(&model_json, limits)?;
@@ -119,7 +119,7 @@ fn as_one_file(artifacts: SaveArtifacts, limits: &Limits) -> Result<(Bytes, Opti
             );
         }
         let found = length(&pieces[first..]);
-        // Bytes too many or too few would shift the weights of all groups behind them.
+        // A wrong length would shift the weights of all later groups.
         if let Some(expected) = layout.total.filter(|&expected| expected != found) {
             let error = format!("weight group {g}: expected {expected} bytes in its files, found {found}");
             return Err(Error::mismatch(error));
@@ -133,7 +133,7 @@ fn as_one_file(artifacts: SaveArtifacts, limits: &Limits) -> Result<(Bytes, Opti
 }
 
 fn unnamed(path: &str) -> Error {
-    Error::misuse("the manifest does not name this file, and TensorFlow.js's form has no place for others")
+    Error::misuse("the manifest does not name this file, and TensorFlow.js's form cannot contain other files")
         .in_file(path)
 }
 

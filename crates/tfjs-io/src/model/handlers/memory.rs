@@ -1,4 +1,4 @@
-//! Models in memory: a JSON and weights that the caller has, and `mem://name`, a scheme to save to and load from.
+//! Models in memory: a JSON and weights from the caller, and `mem://name`, a scheme to save to and load from.
 
 use super::files::FilesHandler;
 use crate::base::files::{Body, BoxFuture, Files, OpenOptions, Opened};
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tfjs_manifest::{Error, Result};
 
-/// A model whose JSON and weights the caller has: TensorFlow.js's `fromMemory`.
+/// A model whose JSON and weights are in memory, like TensorFlow.js's `fromMemory`.
 #[derive(Clone, Debug)]
 pub struct MemoryHandler {
     model_json: Bytes,
@@ -68,15 +68,14 @@ impl From<Arc<dyn Files>> for WeightSource {
 
 /// Models in memory, by name. Clones share them.
 ///
-/// Registered as a scheme, `registry.with("mem", store.clone())`, it makes `mem://name` a place to save
-/// to and load from.
+/// Register it as a scheme with `registry.with("mem", store.clone())`, to save to and load from `mem://name`.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
     models: Arc<Mutex<BTreeMap<String, MemoryFiles>>>,
 }
 
 impl MemoryStore {
-    /// No models yet.
+    /// An empty store.
     pub fn new() -> Self {
         Self::default()
     }
@@ -86,12 +85,12 @@ impl MemoryStore {
         self.lock().keys().cloned().collect()
     }
 
-    /// The files of a model, its JSON under [`MODEL_JSON`].
+    /// The files of a model. Its JSON is named [`MODEL_JSON`].
     pub fn get(&self, name: &str) -> Option<MemoryFiles> {
         self.lock().get(name).cloned()
     }
 
-    /// Puts a model there, whole, in place of one of the same name.
+    /// Inserts a model in one step. Replaces a model of the same name.
     pub fn insert(&self, name: impl Into<String>, files: MemoryFiles) {
         self.lock().insert(name.into(), files);
     }
@@ -102,7 +101,7 @@ impl MemoryStore {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, MemoryFiles>> {
-        // Maps of whole models are whole whatever happened to another thread.
+        // Consistent even if another thread panicked: models are inserted in one step.
         self.models.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -117,7 +116,7 @@ impl MemoryStore {
     }
 }
 
-/// The name in `mem://name`, which is also `mem://name/` and `mem://name/model.json`.
+/// The name in `mem://name`, `mem://name/` or `mem://name/model.json`.
 fn name_of(url: &ModelUrl) -> String {
     let text = url.as_url().unwrap_or_default();
     let name = text.split_once("://").map_or(text, |(_, name)| name);
@@ -140,7 +139,7 @@ impl Scheme for MemoryStore {
     }
 }
 
-/// The files of a model, and those of all models whose names begin with its name and a `/`. Without a name, all files.
+/// The files of a model, and of all models whose names begin with its name and a `/`. With an empty name, all files.
 #[derive(Debug)]
 struct StoreFiles {
     store: MemoryStore,
@@ -156,7 +155,7 @@ impl StoreFiles {
         }
     }
 
-    /// The model a file is in, and the file's name there: this one, or the one with the longest name.
+    /// The model that contains a file, and the file's name in it: this model first, then the one with the longest name.
     fn find(&self, path: &str) -> Result<(MemoryFiles, String)> {
         let own = self.store.get(&self.name);
         if let Some(own) = own.as_ref().filter(|own| own.get(path).is_some()) {
@@ -186,7 +185,7 @@ impl Files for StoreFiles {
         self.put_all(vec![(path.to_owned(), body)])
     }
 
-    /// All at one moment, or none of them. A load in progress keeps the files it has.
+    /// Writes all files in one step, or none. A load in progress keeps the former files.
     fn put_all<'a>(&'a self, files: Vec<(String, Body)>) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             if self.name.is_empty() {
@@ -214,7 +213,7 @@ impl Files for StoreFiles {
         Box::pin(std::future::ready(Ok(paths)))
     }
 
-    /// With its last file, the model is removed.
+    /// Removes the file, and the model with its last file.
     fn remove<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let mut models = self.store.lock();
@@ -256,7 +255,7 @@ impl IoHandler for StoredModel {
             artifacts.check(MODEL_JSON, cx)?;
             let result = SaveResult::new(self.location(), artifacts.weights.len() + 1, artifacts.bytes());
             let files: MemoryFiles = artifacts.weights.into_iter().collect();
-            // A load in progress keeps the files it has.
+            // A load in progress keeps the former files.
             self.store.insert(self.name.clone(), files.with(MODEL_JSON, artifacts.model_json));
             Ok(result)
         })

@@ -1,5 +1,5 @@
-//! The handlers that come with this crate. Each finds a model's JSON in a place, or writes there; the rest of a load is
-//! [`load`](super::load)'s.
+//! The handlers of this crate. Each finds a model's JSON in its place, or writes there; [`load`](super::load) does the
+//! rest of a load.
 
 #[cfg(feature = "archive")]
 pub(crate) mod archive;

@@ -32,14 +32,14 @@ pub(crate) fn cloud_config(cx: &IoCx) -> CloudConfig {
 
 pub(crate) struct ObjectHandler {
     scheme: ObjectScheme,
-    /// Where the keys of the model's files begin.
+    /// The common prefix of the keys of the model's files.
     folder: BucketUrl,
     name: String,
     location: String,
 }
 
 impl ObjectHandler {
-    /// The model at this URL: its JSON, or the folder of a `model.json`.
+    /// The model at this URL: its JSON, or a folder with a `model.json`.
     pub(crate) fn new(scheme: ObjectScheme, url: &ModelUrl) -> Result<Self> {
         let BucketUrl { root, bucket, key } = BucketUrl::parse(url)?;
         let (folder, last) = key.rsplit_once('/').map_or(("", &*key), |(folder, last)| (folder, last));

@@ -1,5 +1,5 @@
-//! Saving a model as a `.zip`: written beside its place, then put there whole. Weights are dense, so nothing is
-//! deflated.
+//! Saves a model as a `.zip`: writes a temporary file, then renames it. Files are stored without compression, because
+//! weights hardly compress.
 
 use crate::base::url::MODEL_JSON;
 use crate::model::cx::IoCx;
@@ -12,7 +12,8 @@ use tfjs_manifest::{Error, Result};
 
 pub(super) async fn save(path: &Path, artifacts: SaveArtifacts, cx: &IoCx) -> Result<SaveResult> {
     if !path.extension().is_some_and(|e| e.eq_ignore_ascii_case("zip")) {
-        return Err(Error::unsupported("of archives only `.zip` can be written").in_file(path.display()));
+        return Err(Error::unsupported("expected an archive that ends in `.zip`; others can only be read")
+            .in_file(path.display()));
     }
     artifacts.check(MODEL_JSON, cx)?;
     let path = path.to_owned();

@@ -1,8 +1,8 @@
-//! Which files are a model's own: its manifest names them, the files of each group have together the length that the
-//! manifest says, and no other model names them. Only such files are ever replaced or removed.
+//! Decides which files belong to a model: its manifest names them, the files of each group add up to the length in the
+//! manifest, and no other model names them. Only such files are ever replaced or removed.
 //!
-//! A manifest may come from anybody and name anything in its folder. That a file is as long as the manifest says shows
-//! that it is no file of the user's that happens to have such a name.
+//! A manifest is not trusted and can name any file in its folder. The comparison of lengths protects other files of the
+//! user that happen to have such a name.
 
 use super::folders::Folders;
 use super::neighbours::Claims;
@@ -14,10 +14,10 @@ use crate::model::handler::IoHandler;
 use crate::model::handlers::files::FilesHandler;
 use tfjs_manifest::{Error, Result};
 
-/// The weight files of a model that are there and its own, by their names in the folder.
+/// The existing weight files that belong to a model, by their names in the folder.
 ///
 /// # Errors
-/// If one of them may belong to something else. Then none of them may be changed.
+/// If a file may belong to something else. In that case none of them may be changed.
 pub(crate) async fn own_files(
     stored: &Stored,
     home: &FilesHandler,
@@ -52,7 +52,7 @@ pub(crate) async fn own_files(
     Ok(own)
 }
 
-/// Compares the lengths of a group's files with the manifest. An error is about one of the files, or all of them.
+/// Compares the lengths of a group's files with the manifest. An error names the file, or `None` for the whole group.
 fn check_group(
     g: usize,
     group: &Group,
@@ -61,15 +61,17 @@ fn check_group(
 ) -> Result<(), (Option<usize>, Error)> {
     let there: Vec<usize> = group.files.iter().copied().filter(|&file| found[file].is_some()).collect();
     if there.is_empty() {
-        // Nothing could be removed.
+        // No file of the group exists, so none can be removed.
         return Ok(());
     }
     let fail = |file, what: String| {
-        let error = format!("weight group {g}: {what}; nothing is replaced or removed, as its files may be others");
+        let error = format!(
+            "weight group {g}: {what}; nothing is replaced or removed, because the files may not be the model's"
+        );
         Err((file, Error::mismatch(error)))
     };
     let Some(total) = group.total else {
-        return fail(None, "string weights have no length that the files could be compared with".to_owned());
+        return fail(None, "it has string weights, so the length of its files cannot be checked".to_owned());
     };
     if let Some(&missing) = group.files.iter().find(|&&file| found[file].is_none()) {
         return fail(Some(missing), format!("expected {total} bytes in its files, but this one is missing"));
@@ -78,7 +80,7 @@ fn check_group(
     for &file in &there {
         let name = &stored.files[file].name;
         match found[file].as_ref().and_then(|entry| entry.len) {
-            // An empty file proves nothing, but only weight files have such a name.
+            // The length of an empty file proves nothing; `.bin` suggests a weight file.
             Some(0) if !name.to_ascii_lowercase().ends_with(".bin") => {
                 return fail(Some(file), "expected weights, found an empty file".to_owned());
             }

@@ -1,5 +1,5 @@
-//! The files that saving a model may replace: those of the former model. Any other file of such a name is an error.
-//! Writes nothing.
+//! Finds the files that saving a model may replace: those of the former model. Any other file with such a name is an
+//! error. Writes nothing.
 
 use super::files::own_files;
 use super::folders::Folders;
@@ -12,11 +12,11 @@ use crate::model::handlers::files::FilesHandler;
 use std::collections::HashSet;
 use tfjs_manifest::{Error, Result};
 
-/// The files of the model that is there, its JSON last, which go when one with these weight files is written. The names
-/// are those in the folder.
+/// The files of the existing model, its JSON last, that are replaced or removed when a model with the weight files
+/// `names` is written. Names are relative to the folder.
 ///
 /// # Errors
-/// If something else is in the way.
+/// If a new file has the name of a file that does not belong to the existing model.
 pub(crate) async fn former_files(target: &FilesHandler, names: &[String], cx: &IoCx) -> Result<Vec<String>> {
     let (files, json_name) = (&**target.place(), target.json_name());
     let here = |name: &str| files.location(name);
@@ -24,14 +24,14 @@ pub(crate) async fn former_files(target: &FilesHandler, names: &[String], cx: &I
         check_not_hidden(name).map_err(|e| e.in_file(here(name)))?;
     }
     if let Some(name) = names.iter().find(|name| name.to_lowercase() == json_name.to_lowercase()) {
-        let error = "the manifest names a weight file as the model's JSON would be called; choose another name";
+        let error = "a weight file in the manifest has the same name as the model's JSON; choose another name";
         return Err(Error::misuse(error).in_file(here(name)));
     }
 
     let mut folders = Folders::new(files);
     let claims = Claims::of_others(target, names, &mut folders, cx).await?;
     if let Some((name, owner)) = names.iter().find_map(|name| Some((name, claims.owner(name)?))) {
-        let error = format!("this file belongs to another model there, `{owner}`; copy to another folder");
+        let error = format!("this file belongs to another model in this folder, `{owner}`; choose another folder");
         return Err(Error::misuse(error).in_file(here(name)));
     }
 

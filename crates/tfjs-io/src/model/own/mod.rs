@@ -1,4 +1,4 @@
-//! Which files belong to a model that is stored in a place, so that only those are ever replaced or removed.
+//! Decides which files of a place belong to a model. Only those are ever replaced or removed.
 
 mod files;
 mod folders;
@@ -22,7 +22,7 @@ pub(crate) async fn open_json(files: &dyn Files, path: &str) -> Result<Opened> {
     files.open(path, OpenOptions::new(Purpose::Json)).await.map_err(|e| e.in_file(files.location(path)))
 }
 
-/// The model that is there; `None` if its JSON cannot be opened.
+/// The existing model; `None` if its JSON cannot be opened.
 async fn open_if_there(home: &FilesHandler, cx: &IoCx) -> Result<Option<Stored>> {
     match open_json(&**home.place(), home.json_name()).await {
         Err(e) if e.kind() == Kind::Fetch => Ok(None),
@@ -31,8 +31,8 @@ async fn open_if_there(home: &FilesHandler, cx: &IoCx) -> Result<Option<Stored>>
     }
 }
 
-/// The error of a target that has something else than a model.
+/// The error of a target that exists and is not a model.
 pub(crate) fn no_model_there(e: Error, place: &str) -> Error {
-    let error = "what is in the target's place is no model that could be replaced; remove it first";
+    let error = "the target exists and is not a model, so it is not replaced; remove it first";
     Error::new(e.kind(), error).in_file(place).with_source(e)
 }

@@ -1,4 +1,4 @@
-//! The files that other models in the same folders name. A JSON file that cannot be read may name any of them.
+//! The files that belong to other models in the same folders. A JSON file that cannot be read may name any file.
 
 use super::folders::{Folders, folders_of};
 use super::open_json;
@@ -10,18 +10,18 @@ use crate::model::json::read_json;
 use std::collections::{BTreeSet, HashMap};
 use tfjs_manifest::{Error, Result, json};
 
-/// The files that other models name, and their JSON itself.
+/// The files that other models name, and the JSON files of those models.
 pub(crate) struct Claims {
-    /// By its name in lower case, as some file systems do not tell the case: the JSON that names the file.
+    /// The JSON that names a file, by the file's name in lower case, because some file systems ignore case.
     owners: HashMap<String, String>,
     known: bool,
 }
 
 impl Claims {
-    /// The claims on these files, which are in the folder of `home` or below.
+    /// Finds the claims on these files, which are in the folder of `home` or below.
     ///
     /// # Errors
-    /// If there is a JSON that cannot be read, or is a link: it may be that of a model that names the same files.
+    /// If a JSON file cannot be read or is a link: it may belong to a model that names the same files.
     pub(crate) async fn of_others(
         home: &FilesHandler,
         names: &[String],
@@ -44,8 +44,8 @@ impl Claims {
                     false => Err(Error::malformed("expected a file, found a link or a device")),
                 };
                 let named = named.map_err(|e| {
-                    let error = "this may be another model's JSON, and cannot be understood, so that nobody can tell \
-                                 whose the files here are; nothing is replaced or removed";
+                    let error = "this may be another model's JSON and cannot be read, so the owners of the files here are \
+                    unknown; nothing is replaced or removed";
                     Error::new(e.kind(), error).in_file(home.place().location(&json)).with_source(e)
                 })?;
                 let named = named.into_iter().map(|name| format!("{prefix}{name}"));
@@ -55,24 +55,24 @@ impl Claims {
         Ok(claims)
     }
 
-    /// The JSON of another model that names this file, or that is it.
+    /// The JSON of another model that names this file, or is this file.
     pub(crate) fn owner(&self, name: &str) -> Option<&str> {
         self.owners.get(&name.to_lowercase()).map(String::as_str)
     }
 
-    /// Checks that the place could be listed: otherwise other models there are unknown.
+    /// Checks that the place could be listed; otherwise there may be unknown models.
     pub(crate) fn must_be_known(&self, home: &FilesHandler) -> Result<()> {
         match self.known {
             true => Ok(()),
             false => Err(Error::unsupported(
-                "this place cannot list its files, so that nobody can tell whose they are; nothing is replaced or removed",
+                "this place cannot list its files, so their owners are unknown; nothing is replaced or removed",
             )
             .in_file(home.location())),
         }
     }
 }
 
-/// The weight files that a JSON names; none if it is that of something else than a model.
+/// The weight files that a JSON names; none if it is not the JSON of a model.
 async fn named_by(home: &FilesHandler, json_name: &str, cx: &IoCx) -> Result<Vec<String>> {
     let files = &**home.place();
     let text = read_json(open_json(files, json_name).await?, cx).await?;

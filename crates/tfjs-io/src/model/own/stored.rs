@@ -11,44 +11,44 @@ use bytes::Bytes;
 use std::time::SystemTime;
 use tfjs_manifest::{Error, ModelJson, Result, TensorLayout, WeightsManifest, json};
 
-/// A description of a stored model, made without reading its weights: TensorFlow.js's `ModelArtifactsInfo`.
+/// A description of a stored model, without reading its weights, like TensorFlow.js's `ModelArtifactsInfo`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ModelInfo {
-    /// `layers-model` or `graph-model`, if the file says it.
+    /// `layers-model` or `graph-model`, if the file has a format.
     pub format: Option<String>,
-    /// When it was saved, if that is known.
+    /// When it was saved, if known.
     pub saved: Option<SystemTime>,
     /// Bytes of the topology as JSON.
     pub topology_bytes: u64,
     /// Bytes of the list of weights, with their names and shapes, as JSON.
     pub weight_spec_bytes: u64,
-    /// Bytes of the weight files; `None` for a model with string weights, whose lengths only the files tell.
+    /// Bytes of the weight files; `None` for a model with string weights, whose lengths are only in the files.
     pub weight_bytes: Option<u64>,
-    /// Weight files.
+    /// Number of weight files.
     pub weight_files: usize,
 }
 
-/// A model's JSON and what it says of files.
+/// A model's JSON and the files that it names.
 pub(crate) struct Stored {
     pub(crate) json: Bytes,
     pub(crate) info: ModelInfo,
-    /// The weight files, each once, as they are spelled the first time and as they are in the folder.
+    /// The weight files without duplicates.
     pub(crate) files: Vec<WeightFile>,
-    /// The files of each group, by their index, and the bytes they have together.
+    /// The files of each group, as indices into `files`, and their total length.
     pub(crate) groups: Vec<Group>,
 }
 
 pub(crate) struct WeightFile {
-    /// As the manifest spells it.
+    /// The path as first written in the manifest.
     pub(crate) path: String,
-    /// Its components, by which two spellings of one file are told.
+    /// The normalized path; equal for two spellings of one file.
     pub(crate) name: String,
 }
 
 pub(crate) struct Group {
     pub(crate) files: Vec<usize>,
-    /// `None` if strings are among the weights.
+    /// Total length in bytes; `None` if the group has string weights.
     pub(crate) total: Option<u64>,
     pub(crate) most: u64,
 }
@@ -66,7 +66,7 @@ impl Stored {
         Ok(stored)
     }
 
-    /// The model of this JSON.
+    /// The model with this JSON.
     pub(crate) fn read(json: Bytes, location: &str, cx: &IoCx) -> Result<Stored> {
         Self::parse(json, cx).map_err(|e| e.in_file(location))
     }
@@ -77,7 +77,7 @@ impl Stored {
         let there = |key: &str| value.get(key).filter(|value| !value.is_null());
         let (topology, groups) = (there("modelTopology"), there("weightsManifest"));
         if topology.is_none() && groups.is_none() {
-            // A topology without an envelope; anything else is told what it is instead.
+            // A topology without an envelope; for any other JSON, `from_value` returns an error that names it.
             let model = ModelJson::from_value(value, limits)?;
             let topology_bytes = model.topology().to_string().len() as u64;
             let info = ModelInfo { topology_bytes, weight_bytes: Some(0), ..ModelInfo::empty() };
@@ -91,7 +91,7 @@ impl Stored {
         let manifest = manifest.unwrap_or_default();
         let specs = groups.and_then(|groups| groups.as_array()).into_iter().flatten();
         let specs = specs.filter_map(|group| group["weights"].as_array()).flatten();
-        // The brackets, and a comma before each but the first.
+        // Counts the brackets and commas of the list.
         let specs = specs.map(|spec| spec.to_string().len() as u64 + 1).sum::<u64>();
         info.weight_spec_bytes = if groups.is_some() { specs.max(1) + 1 } else { 0 };
         let layout = manifest.layout(limits)?;
@@ -134,7 +134,7 @@ fn weight_files(manifest: &WeightsManifest, layout: &TensorLayout, cx: &IoCx) ->
     Ok((files, groups))
 }
 
-/// Whether a file's name says that it is JSON.
+/// Whether a file's name ends in `.json`.
 pub(crate) fn is_json(path: &str) -> bool {
     path.rsplit_once('.').is_some_and(|(_, ending)| ending.eq_ignore_ascii_case("json"))
 }

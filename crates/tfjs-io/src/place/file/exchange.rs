@@ -1,8 +1,8 @@
-//! Replaces several files as one. At every moment, a reader that opens the last file first sees all of the old files, all
-//! of the new ones, or none.
+//! Replaces several files in one operation. A reader that opens the last file first always sees all of the old files,
+//! all of the new ones, or none.
 //!
-//! The old last file goes aside first, then the others that are in the way; the new last file comes when all others
-//! are in their places. After an error everything is put back; after a crash, by the next save
+//! The old last file is moved aside first, then the other files to replace. The new last file is moved in when all
+//! others are in their places. After an error everything is moved back; after a crash, the next save does it
 //! ([`operation`](super::operation)).
 
 use super::folder::{cannot, check_inside};
@@ -18,14 +18,14 @@ use tfjs_manifest::{Error, Result};
 /// Which files may be replaced.
 #[derive(Debug)]
 pub(super) enum Former {
-    /// Whatever has the names of the new ones.
+    /// Any file with the name of a new one.
     Any,
-    /// These, which are there; those of them that no new file replaces are removed. The last one completes the rest.
+    /// Only these existing files. Those that no new file replaces are removed. The last one makes the others usable.
     Only(Vec<PathBuf>),
 }
 
 impl Former {
-    /// Checks that nothing else is at this path.
+    /// Checks that no other file is at this path.
     pub(super) fn check(&self, place: &Path, path: &Path) -> Result<()> {
         match place.symlink_metadata() {
             Ok(found) if found.is_dir() => {
@@ -39,7 +39,7 @@ impl Former {
         }
     }
 
-    /// The files that are moved away, the last one first.
+    /// The files to move aside, in reverse order, each with whether it is the last one.
     fn going<'a>(&'a self, new: &'a [PathBuf], root: &Path) -> Vec<(&'a Path, bool)> {
         let mut seen = HashSet::new();
         let (paths, is_there): (&[PathBuf], fn(&Path) -> bool) = match self {
@@ -51,7 +51,7 @@ impl Former {
     }
 }
 
-/// Puts the files of an operation into their places: `new` in their order, of which the last completes the rest.
+/// Moves the files `new` of an operation into their places, in order. The last one makes the others usable.
 pub(super) fn exchange(mut operation: Operation, allow_symlinks: bool, former: &Former, new: &[PathBuf]) -> Result<()> {
     let mut done = Done { moved: Vec::new(), made: MadeFolders::default() };
     let result = match new {
@@ -75,15 +75,15 @@ pub(super) fn exchange(mut operation: Operation, allow_symlinks: bool, former: &
             Err(error)
         }
         Err(worse) => {
-            let said = "the save failed, and what was there before could not be put back; the next save into this \
-                        folder tries again";
+            let said = "the save failed, and the former files could not be restored; the next save into this folder tries \
+            again";
             let worse = cannot("write", worse).in_file(operation.root().display());
             Err(Error::several(said, vec![error, worse]).in_file(operation.root().display()))
         }
     }
 }
 
-/// Whether one file is written that replaces itself at most: for that a rename is enough.
+/// Whether one file is written that replaces at most a file of the same name, for which a rename is enough.
 fn is_alone(former: &Former, path: &Path) -> bool {
     match former {
         Former::Any => true,
@@ -164,28 +164,28 @@ fn in_the_way(e: io::Error, place: &Path) -> Error {
 fn went_wrong(e: io::Error, place: &Path) -> Error {
     match e.kind() {
         ErrorKind::NotFound => {
-            Error::fetch("this file of the former model is gone; another process changes the folder")
+            Error::fetch("this file of the former model was removed; another process is changing the folder")
                 .in_file(place.display())
         }
         _ => cannot("write", e).in_file(place.display()),
     }
 }
 
-/// A file that has been moved.
+/// A move that has been done.
 struct Moved {
     from: PathBuf,
     to: PathBuf,
     side: Side,
 }
 
-/// What has been done so far.
+/// The steps done so far.
 struct Done {
     moved: Vec<Moved>,
     made: MadeFolders,
 }
 
 impl Done {
-    /// Puts on disk what was done to this side's folders.
+    /// Syncs the folders of this side's moves.
     fn sync(&self, side: Side) -> io::Result<()> {
         let moved = self.moved.iter().filter(|moved| moved.side == side);
         let folders: HashSet<&Path> =
@@ -207,7 +207,7 @@ impl Done {
     }
 }
 
-/// Renames a file to a name that nothing has; copies it if the name is on another file system.
+/// Renames a file to a name that does not exist; copies it if the name is on another file system.
 pub(super) fn move_new(from: &Path, to: &Path) -> io::Result<()> {
     match step::rename_new(from, to) {
         Err(e) if e.kind() == ErrorKind::CrossesDevices => {
@@ -231,11 +231,11 @@ fn copy_new(from: &Path, to: &Path) -> io::Result<()> {
     step::sync(&out)
 }
 
-/// Removes the folders that the former files leave empty, except the outermost.
+/// Removes the folders of the former files that are empty now, except the root.
 fn remove_empty(former: &Former, root: &Path) {
     for path in former.paths() {
         for folder in path.ancestors().skip(1).take_while(|folder| *folder != Path::new("")) {
-            // Fails if something is in it, as it should.
+            // Fails, as intended, if the folder is not empty.
             if step::remove_dir(&root.join(folder)).is_err() {
                 break;
             }
@@ -243,7 +243,7 @@ fn remove_empty(former: &Former, root: &Path) {
     }
 }
 
-/// Makes the folders of an operation that a file of it is in.
+/// Creates the folders of a file in an operation's folder.
 pub(super) fn make_slot(slot: &Path) -> io::Result<()> {
     let mut made = MadeFolders::default();
     made.create(super::folder_of(slot))?;
@@ -251,12 +251,12 @@ pub(super) fn make_slot(slot: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Folders made on the way. Dropped without being kept, those that are empty are gone again.
+/// Folders that were created. Unless they are kept, empty ones are removed on drop.
 #[derive(Debug, Default)]
 pub(super) struct MadeFolders(Vec<PathBuf>);
 
 impl MadeFolders {
-    /// Makes a folder and those around it.
+    /// Creates a folder and its parents.
     pub(super) fn create(&mut self, folder: &Path) -> io::Result<()> {
         let missing: Vec<&Path> = folder.ancestors().take_while(|f| *f != Path::new("") && !f.exists()).collect();
         for folder in missing.into_iter().rev() {
@@ -275,7 +275,7 @@ impl MadeFolders {
 
     fn remove(&mut self) {
         for folder in self.0.drain(..).rev() {
-            // Fails if something is in it, as it should.
+            // Fails, as intended, if the folder is not empty.
             let _ = step::remove_dir(&folder);
         }
     }

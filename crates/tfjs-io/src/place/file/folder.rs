@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 use tfjs_manifest::{Error, Limits, Result};
 
-/// The files of a folder on disk. Paths that leave it are refused, links that lead out of it too, and
-/// whatever is not a regular file: no device, pipe or folder is ever opened.
+/// The files of a folder on disk. Paths and links that lead out of it are errors. Only regular files are opened, never
+/// a device, pipe or folder.
 #[derive(Clone, Debug)]
 pub struct FolderFiles {
     folder: PathBuf,
     limits: Limits,
     allow_symlinks: bool,
-    /// The one file that the caller named, not a manifest: its name is taken as it is, and it may be a link.
+    /// The file that the caller named: its name is not checked like a path from a manifest, and it may be a link.
     named: Option<String>,
 }
 
@@ -26,14 +26,14 @@ impl FolderFiles {
         FolderFiles { folder: folder.into(), limits: Limits::default(), allow_symlinks: false, named: None }
     }
 
-    /// With another limit for paths.
+    /// Sets the limits; only those of paths apply.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Whether links may lead out of the folder.
+    /// Sets whether links may lead out of the folder.
     #[must_use]
     pub fn with_allow_symlinks(mut self, allow: bool) -> Self {
         self.allow_symlinks = allow;
@@ -70,7 +70,7 @@ impl FolderFiles {
 }
 
 impl Files for FolderFiles {
-    /// Always the whole file: a file on disk is read at offsets.
+    /// Always opens the whole file; a file on disk can be read at offsets.
     fn open<'a>(&'a self, path: &'a str, _options: OpenOptions) -> BoxFuture<'a, Result<Opened>> {
         Box::pin(async move {
             let (this, named, path) = (self.clone(), self.is_named(path), self.path(path)?);
@@ -86,12 +86,12 @@ impl Files for FolderFiles {
         self.put_all(vec![(path.to_owned(), body)])
     }
 
-    /// All or none of them. Folders are made where they are missing.
+    /// Writes all files or none. Creates missing folders.
     fn put_all<'a>(&'a self, files: Vec<(String, Body)>) -> BoxFuture<'a, Result<()>> {
         Box::pin(self.write(Former::Any, files))
     }
 
-    /// At every moment, a crash included, the former files are there whole, the new ones, or no last one.
+    /// At any time, even after a crash, there are all former files, all new files, or no last file.
     fn replace<'a>(&'a self, former: Vec<String>, files: Vec<(String, Body)>) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let former: Vec<PathBuf> = former.iter().map(|path| self.inside(path)).collect::<Result<_>>()?;
@@ -99,7 +99,8 @@ impl Files for FolderFiles {
         })
     }
 
-    /// First completes or undoes saves of processes that died: the caller is about to decide what may be replaced.
+    /// First completes or undoes saves of processes that died, because the caller decides from this list which files
+    /// may be replaced.
     fn entries<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Vec<FolderEntry>>> {
         Box::pin(async move {
             let this = self.clone();
@@ -129,7 +130,7 @@ impl Files for FolderFiles {
         })
     }
 
-    /// Folders that this leaves empty are removed as well, except the outermost.
+    /// Also removes folders that are empty afterwards, except the root.
     fn remove<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let (this, path) = (self.clone(), self.path(path)?);
@@ -140,7 +141,7 @@ impl Files for FolderFiles {
                 }
                 std::fs::remove_file(&path).map_err(|e| cannot("remove", e).in_file(path.display()))?;
                 for empty in folder.ancestors().take_while(|f| *f != this.folder && f.starts_with(&this.folder)) {
-                    // Fails if something is in it, as it should.
+                    // Fails, as intended, if the folder is not empty.
                     if std::fs::remove_dir(empty).is_err() {
                         break;
                     }
@@ -168,11 +169,11 @@ fn open_inside(folder: &Path, path: &Path, allow_symlinks: bool) -> Result<Opene
         )
         .in_file(path.display()));
     }
-    // All links were followed above: what is one now was made since.
+    // All links were resolved above, so a link found now was created since.
     open(&real, path, Links::NotBelow(&root))
 }
 
-/// Opens a file on disk. Messages name it `shown`.
+/// Opens a file on disk. `shown` is its name in messages.
 pub(crate) fn open(path: &Path, shown: &Path, links: Links<'_>) -> Result<Opened> {
     let (file, len) = open_regular(path, shown, links)?;
     let modified = file.metadata().ok().and_then(|m| m.modified().ok());
@@ -184,7 +185,7 @@ pub(crate) fn open(path: &Path, shown: &Path, links: Links<'_>) -> Result<Opened
     Ok(opened.with_ranges(true))
 }
 
-/// Checks that no link leads from the folder to outside the root. Parts of the path that do not exist yet are no links.
+/// Checks that the folder, after links are resolved, is inside the root. Components that do not exist yet are skipped.
 pub(super) fn check_inside(root: &Path, folder: &Path) -> Result<()> {
     let Some(nearest) = folder.ancestors().take_while(|f| f.starts_with(root)).find(|f| f.exists()) else {
         return Ok(());
@@ -205,7 +206,7 @@ pub(super) fn cannot(what: &str, source: std::io::Error) -> Error {
     Error::fetch(format!("cannot {what} the file")).with_source(source)
 }
 
-/// The entries of a folder, without folders.
+/// The entries of a folder, except subfolders.
 fn entries(folder: &Path) -> std::io::Result<Vec<FolderEntry>> {
     let all = match std::fs::read_dir(folder) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -215,7 +216,7 @@ fn entries(folder: &Path) -> std::io::Result<Vec<FolderEntry>> {
     for entry in all {
         let entry = entry?;
         let metadata = match entry.metadata() {
-            // Gone meanwhile.
+            // Removed in the meantime.
             Err(e) if e.kind() == ErrorKind::NotFound => continue,
             other => other?,
         };
@@ -227,12 +228,12 @@ fn entries(folder: &Path) -> std::io::Result<Vec<FolderEntry>> {
     Ok(out)
 }
 
-/// The regular files below a folder, links not followed, and none of ours that are being written.
+/// Lists the regular files below a folder, without following links and without the files of saves in progress.
 fn walk(folder: &Path, prefix: &str, out: &mut Vec<String>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
-        // A name that is no text cannot be in a manifest.
+        // A name that is not UTF-8 cannot be in a manifest.
         let Some(name) = name.to_str() else { continue };
         let kind = entry.file_type()?;
         let path = format!("{prefix}{name}");

@@ -1,4 +1,4 @@
-//! Folders on disk. Writing several files is atomic: after an error or a crash there are all or none of them.
+//! Folders on disk. Writing several files is atomic: after an error or a crash, all or none of them exist.
 
 mod exchange;
 mod folder;
@@ -14,7 +14,7 @@ pub(crate) use save::write_file_with;
 
 use std::path::Path;
 
-/// The folder a file is in; never the empty path.
+/// The folder of a file; never an empty path.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent,

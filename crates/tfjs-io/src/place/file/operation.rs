@@ -1,17 +1,17 @@
-//! The folder in which a save keeps its files until all of them are there, `.tfjs-<process>-<number>` beside the
-//! model's JSON, and what to do with the folder of a process that died.
+//! The temporary folder of a save, `.tfjs-<process>-<number>` beside the model's JSON, and the recovery ("sweep") of
+//! the folders of processes that died.
 //!
 //! ```text
-//! lock        held by the process that saves; a process that can take it sweeps
-//! new/        files that are whole and on disk, under the paths that they will have
-//! new-last/   the last one, which completes them
-//! old/        files that were in the way, under the paths that they had
-//! old-last/   the former last one, which went first
-//! go          from here on a sweep completes the new files; without it, it puts the old ones back
+//! lock        held by the process that saves; another process that gets the lock sweeps the folder
+//! new/        the new files, complete and synced, under their final paths
+//! new-last/   the new last file, which makes the others usable
+//! old/        the replaced files, under their former paths
+//! old-last/   the former last file, which was moved first
+//! go          if it exists, a sweep completes the new files; otherwise it restores the old ones
 //! ```
 //!
-//! A sweep only fills places that are empty, with files of this folder, so that a folder of such a name that came
-//! out of an archive can replace nothing.
+//! A sweep moves files of this folder to paths that do not exist, and never replaces a file. So a forged folder with
+//! such a name, for example from an archive, can do no harm.
 
 use super::exchange::{MadeFolders, move_new};
 use super::folder::{cannot, check_inside};
@@ -24,27 +24,27 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tfjs_manifest::{Error, Result};
 
-/// The beginning of the names of these folders.
+/// Prefix of the names of these folders.
 const PREFIX: &str = ".tfjs-";
 
-/// Names to try before giving up: another process may sweep a folder before its lock is taken.
+/// Most names to try: another process may sweep a new folder before its lock is taken.
 const TRIES: usize = 16;
 
-/// Whether a name is that of such a folder.
+/// Whether a name is the name of such a folder.
 pub(super) fn is_ours(name: &str) -> bool {
     let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let rest = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-'));
     rest.is_some_and(|(process, count)| number(process) && number(count))
 }
 
-/// Which files of an operation.
+/// The new or the old files of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
     New,
     Old,
 }
 
-/// A save under way. Dropped, its folder is gone, unless files that were there before are still in it.
+/// A save in progress. Its folder is removed on drop, unless it contains former files (see [`keep`](Self::keep)).
 #[derive(Debug)]
 pub(super) struct Operation {
     root: PathBuf,
@@ -54,7 +54,7 @@ pub(super) struct Operation {
 }
 
 impl Operation {
-    /// Begins a save into the folder `root`, which exists.
+    /// Begins a save into the existing folder `root`.
     pub(super) fn begin(root: &Path) -> Result<Operation> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let error = |e| cannot("write", e).in_file(root.display());
@@ -62,7 +62,7 @@ impl Operation {
             let count = COUNT.fetch_add(1, Ordering::Relaxed);
             let at = root.join(format!("{PREFIX}{}-{count}", std::process::id()));
             match step::create_dir(&at) {
-                // Of a former process of this number.
+                // Left by a former process with the same number.
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => continue,
                 other => other.map_err(error)?,
             }
@@ -75,7 +75,7 @@ impl Operation {
                 }
             }
         }
-        Err(Error::fetch("cannot write to the folder: other processes remove what this one makes")
+        Err(Error::fetch("cannot write to the folder: other processes remove the temporary folders of this one")
             .in_file(root.display()))
     }
 
@@ -84,24 +84,24 @@ impl Operation {
         &self.root
     }
 
-    /// The path in the operation's folder of the file with this path below the root.
+    /// The path in the operation's folder of a file with this path below the root.
     pub(super) fn slot(&self, side: Side, last: bool, path: &Path) -> PathBuf {
         self.at.join(subfolder(side, last)).join(path)
     }
 
-    /// From here on the new files are completed, whatever happens to this process.
+    /// Creates `go`: from now on, the new files are completed even if this process dies.
     pub(super) fn go(&self) -> io::Result<()> {
         step::sync_folder(&self.at)?;
         step::create_new(&self.at.join("go")).and_then(|file| step::sync(&file))?;
         step::sync_folder(&self.at)
     }
 
-    /// Until here.
+    /// Removes `go`: from now on, a sweep restores the old files.
     pub(super) fn stay(&self) -> io::Result<()> {
         absent(step::remove_file(&self.at.join("go")))
     }
 
-    /// Whether files that were there before are in this folder.
+    /// Sets whether this folder contains former files, and must not be removed on drop.
     pub(super) fn keep(&mut self, keep: bool) {
         self.keep = keep;
     }
@@ -124,7 +124,7 @@ fn subfolder(side: Side, last: bool) -> &'static str {
     }
 }
 
-/// Creates the lock and takes it; `None` if another process sweeps at this moment.
+/// Creates the lock file and locks it; `None` if another process is sweeping this folder.
 fn lock(at: &Path) -> io::Result<Option<File>> {
     let path = at.join("lock");
     let file = match step::create_new(&path) {
@@ -133,13 +133,13 @@ fn lock(at: &Path) -> io::Result<Option<File>> {
     };
     match file.try_lock() {
         Err(fs::TryLockError::WouldBlock) => Ok(None),
-        // A file system without locks: other processes cannot take it either, so they do not sweep.
+        // A file system without locks: other processes cannot lock it either, so they do not sweep.
         Err(fs::TryLockError::Error(_)) => Ok(Some(file)),
         Ok(()) => Ok(path.exists().then_some(file)),
     }
 }
 
-/// Ignores that there was nothing to remove.
+/// Treats a file that did not exist as removed.
 fn absent(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
@@ -147,10 +147,11 @@ fn absent(removed: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Removes such a folder. Old files go while `go` is there, so that what is left of them is never put back.
+/// Removes such a folder. `go` is removed after the old files, so that an interrupted removal never restores some of
+/// them.
 fn remove(at: &Path) {
     let mut gone = [Side::Old, Side::New].into_iter().flat_map(|side| [subfolder(side, false), subfolder(side, true)]);
-    // What cannot be removed is swept by the next save.
+    // After an error, the next save sweeps the rest.
     let _ = gone
         .try_for_each(|name| absent(step::remove_tree(&at.join(name))))
         .and_then(|()| absent(step::remove_file(&at.join("go"))))
@@ -158,7 +159,7 @@ fn remove(at: &Path) {
         .and_then(|()| step::remove_dir(at));
 }
 
-/// Completes or undoes the saves of processes that died. What fails is left for the next sweep.
+/// Completes or undoes the saves of processes that died. After an error, the folder is left for the next sweep.
 pub(super) fn sweep(root: &Path, allow_symlinks: bool) {
     for entry in fs::read_dir(root).into_iter().flatten().flatten() {
         let ours = entry.file_name().to_str().is_some_and(is_ours) && entry.file_type().is_ok_and(|kind| kind.is_dir());
@@ -174,13 +175,13 @@ pub(super) fn sweep(root: &Path, allow_symlinks: bool) {
                 }
             }
             Ok(_) => {}
-            // Its process died at the very beginning, or is there. Refused if something is in it, as it should be.
+            // Its process has just created it, or died right then. The removal fails, as intended, if it is not empty.
             Err(_) => drop(fs::remove_dir(&at)),
         }
     }
 }
 
-/// Moves the files of a process that died into their places: the new ones, or the old ones.
+/// Moves the new or the old files of a process that died into their places.
 fn finish(at: &Path, root: &Path, allow_symlinks: bool) -> Result<()> {
     let side = if at.join("go").exists() { Side::New } else { Side::Old };
     let error = |e| cannot("write", e).in_file(root.display());
@@ -188,7 +189,7 @@ fn finish(at: &Path, root: &Path, allow_symlinks: bool) -> Result<()> {
         let from = at.join(subfolder(side, last));
         for path in files_below(&from).map_err(error)? {
             if path.iter().any(|name| name.to_str().is_none_or(is_hidden)) {
-                return Err(Error::malformed("this is no file of a save").in_file(path.display()));
+                return Err(Error::malformed("a save does not write such a file").in_file(path.display()));
             }
             let place = root.join(&path);
             if !allow_symlinks {
@@ -203,7 +204,7 @@ fn finish(at: &Path, root: &Path, allow_symlinks: bool) -> Result<()> {
     Ok(())
 }
 
-/// The paths of the regular files below a folder. Empty if there is no folder.
+/// The paths of the regular files below a folder. Empty if the folder does not exist.
 fn files_below(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut out = Vec::new();
     let mut folders = vec![PathBuf::new()];

@@ -1,6 +1,6 @@
-//! Writing files to a folder: all of them are written to a folder of their own first ([`operation`](super::operation)),
-//! then put into their places as one ([`exchange`](super::exchange)). After an error, or if the future is
-//! dropped, the folder has the files it had before.
+//! Writes files to a folder: first to a temporary folder ([`operation`](super::operation)), then they are moved into
+//! their places together ([`exchange`](super::exchange)). After an error, or if the future is dropped, the folder is
+//! unchanged.
 
 use super::exchange::{Former, MadeFolders, exchange, make_slot};
 use super::folder::{cannot, check_inside};
@@ -15,11 +15,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use tfjs_manifest::{Error, Result};
 
-/// The most chunks that are written at once.
+/// Most chunks that are written at once.
 const CHUNKS: usize = 64;
 
-/// Writes these files, by their paths below `root`, in their order: all or none. Folders are made where they are
-/// missing; unless `allow_symlinks`, none that a link leads to outside `root` is written to.
+/// Writes these files, in order, to their paths below `root`: all or none. Creates missing folders. Without
+/// `allow_symlinks`, a folder that is a link to outside `root` is an error.
 pub(super) async fn write_all(
     root: PathBuf,
     allow_symlinks: bool,
@@ -39,7 +39,7 @@ pub(super) async fn write_all(
     crate::base::blocking::run(move || saving.commit()).await
 }
 
-/// Runs work on a thread that may block, which owns the files meanwhile: if the future is dropped, it removes them.
+/// Runs work on a blocking thread, which owns the files in the meantime: if the future is dropped, it removes them.
 async fn on_disk(mut saving: Saving, work: impl FnOnce(&mut Saving) -> Result<()> + Send + 'static) -> Result<Saving> {
     crate::base::blocking::run(move || {
         work(&mut saving)?;
@@ -48,8 +48,8 @@ async fn on_disk(mut saving: Saving, work: impl FnOnce(&mut Saving) -> Result<()
     .await
 }
 
-/// Writes a file beside its place and puts it there whole: after an error, or if the process dies, what was there
-/// before is as it was. A device or a pipe is written to as it is. Blocks.
+/// Writes a file atomically: to a temporary file that is then renamed. After an error, or if the process dies, a former
+/// file is unchanged. A device or a pipe is written to directly. Blocks.
 ///
 /// # Errors
 /// [`Kind::Fetch`](tfjs_manifest::Kind::Fetch) if the file cannot be written.
@@ -65,11 +65,11 @@ pub(crate) fn write_file_with(path: &Path, write: impl FnOnce(&mut File) -> std:
         let mut file = fs::OpenOptions::new().write(true).open(path).map_err(error)?;
         return write(&mut file).map_err(error);
     }
-    // A link stays one: the file that it leads to is written.
+    // A link is kept: its target is replaced.
     let path = if before.is_some() { path.canonicalize().map_err(error)? } else { path.to_owned() };
-    let name = path.file_name().ok_or_else(|| Error::misuse("expected a file's name").in_file(path.display()))?;
+    let name = path.file_name().ok_or_else(|| Error::misuse("expected a file name").in_file(path.display()))?;
     let (root, name) = (super::folder_of(&path).to_owned(), PathBuf::from(name));
-    // A folder that was misspelled is not made.
+    // A missing folder is not created: it may be a spelling mistake.
     fs::metadata(&root).map_err(error)?;
     let mut saving = Saving::begin(root, false, Former::Any, vec![name])?;
     saving.next_file()?;
@@ -82,31 +82,31 @@ pub(crate) fn write_file_with(path: &Path, write: impl FnOnce(&mut File) -> std:
     saving.commit()
 }
 
-/// Files that are being written. Dropped, they are gone, and the folders made for them.
+/// Files that are being written. On drop, they and the folders created for them are removed.
 #[derive(Debug)]
 struct Saving {
     operation: Operation,
     allow_symlinks: bool,
     former: Former,
-    /// Where the files will be, below the root, and how many have been written.
+    /// The final paths of the files below the root; `count` of them have been written.
     paths: Vec<PathBuf>,
     count: usize,
     open: Option<File>,
-    // Last: folders go after what is in them.
+    // The last field, because folders must be dropped after their contents.
     made: MadeFolders,
 }
 
 impl Saving {
     fn begin(root: PathBuf, allow_symlinks: bool, former: Former, paths: Vec<PathBuf>) -> Result<Saving> {
         let mut made = MadeFolders::default();
-        let error = |e| Error::fetch("cannot make the folder").with_source(e).in_file(root.display());
+        let error = |e| Error::fetch("cannot create the folder").with_source(e).in_file(root.display());
         made.create(&root).map_err(error)?;
         sweep(&root, allow_symlinks);
         let operation = Operation::begin(&root)?;
         Ok(Saving { operation, allow_symlinks, former, paths, count: 0, open: None, made })
     }
 
-    /// Where the next file is written to, and where it will be.
+    /// The temporary and the final path of the next file.
     fn slot(&self) -> Result<(PathBuf, PathBuf)> {
         let path = self.paths.get(self.count).ok_or_else(|| Error::bug("more files than paths"))?;
         let last = self.count + 1 == self.paths.len();
@@ -139,17 +139,17 @@ impl Saving {
         Ok(())
     }
 
-    /// Its bytes are on disk, and the file is closed: a model may have more files than a process may have open.
+    /// Syncs and closes the file. Closing it matters because a model may have more files than a process may open.
     fn end_file(&mut self) -> Result<()> {
         let (_, place) = self.slot()?;
         let file = self.open.take().ok_or_else(|| Error::bug("the end of no file"))?;
-        // A rename that reaches the disk before the bytes would leave an empty file after a crash.
+        // Otherwise a rename that reaches the disk before the bytes would leave an empty file after a crash.
         step::sync(&file).map_err(|e| cannot("write", e).in_file(place.display()))?;
         self.count += 1;
         Ok(())
     }
 
-    /// All of them into place. Nothing that was there has been touched so far.
+    /// Moves all files into their places. Until now, no existing file has been touched.
     fn commit(self) -> Result<()> {
         let Saving { operation, allow_symlinks, former, paths, mut made, .. } = self;
         exchange(operation, allow_symlinks, &former, &paths)?;

@@ -1,11 +1,11 @@
-//! Saves that fail, and processes that die, at every system call of a save.
+//! Tests with a failure, or the death of the process, at every system call of a save.
 
 use super::super::step::fault::{self, Fault};
 use super::*;
 use std::collections::BTreeMap;
 use tfjs_manifest::Kind;
 
-/// Every file below a folder, and what is in it. Empty folders do not count.
+/// Every file below a folder with its content. Ignores empty folders.
 type Tree = BTreeMap<String, String>;
 
 fn tree(root: &Path) -> Tree {
@@ -28,11 +28,11 @@ fn files(all: &[(&str, &str)]) -> Tree {
     all.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
 }
 
-/// Files of the user's, which are never touched.
+/// Files of the user, which must never be touched.
 const OTHERS: &[(&str, &str)] = &[("notes.txt", "mine"), ("sub/notes.txt", "mine")];
-/// A model, last its JSON.
+/// The files of a model, its JSON last.
 const OLD: &[(&str, &str)] = &[("a.bin", "old"), ("sub/b.bin", "old"), ("gone/c.bin", "old"), ("model.json", "old")];
-/// One that replaces it: some files have the same names.
+/// A model that replaces it; some files have the same names.
 const NEW: &[(&str, &str)] = &[("a.bin", "new"), ("sub/b.bin", "new"), ("fresh/d.bin", "new"), ("model.json", "new")];
 
 fn with_others(model: &[(&str, &str)]) -> Tree {
@@ -61,7 +61,7 @@ fn save(root: &Path, former: &[(&str, &str)], new: &[(&str, &str)]) -> Result<()
     saving.commit()
 }
 
-/// Saves with each fault in turn, until a save comes to its end without one.
+/// Saves with each fault in turn, until a save ends without a fault.
 fn with_each_fault(fault_at: fn(usize) -> Fault, former: &[(&str, &str)], check: impl Fn(&Path, bool)) {
     for at in 0..10_000 {
         let dir = folder(former);
@@ -83,14 +83,15 @@ fn a_failure_at_any_system_call_leaves_the_old_model_or_the_new_one() {
     for former in [OLD, &[]] {
         with_each_fault(Fault::Once, former, |root, saved| {
             let mut is = tree(root);
-            // What cannot be removed is swept next time.
+            // Files that cannot be removed are swept by the next save.
             is.retain(|name, _| !name.starts_with(".tfjs-"));
             assert_eq!(is, with_others(if saved { NEW } else { former }));
         });
     }
 }
 
-/// What loads: the files that the JSON says, if it is there. Both models have files of the same names and lengths.
+/// The model that a load would find: the files in the JSON, if it exists. Both models have files with the same names
+/// and lengths.
 fn check_whole(is: &Tree) {
     let model = match is.get("model.json").map(String::as_str) {
         None => return,
@@ -111,7 +112,7 @@ fn a_process_that_dies_at_any_system_call_leaves_the_old_model_the_new_one_or_no
             for (name, text) in OTHERS {
                 assert_eq!(is[*name], *text);
             }
-            // The next save, whatever it is, puts things right first, and leaves nothing behind.
+            // The next save, of any model, first recovers the folder, and leaves no temporary files.
             write_file(&root.join("x.txt"), b"x").unwrap();
             fs::remove_file(root.join("x.txt")).unwrap();
             let is = tree(root);
@@ -170,7 +171,7 @@ fn a_save_that_is_under_way_is_not_swept() {
     assert_eq!(tree(dir.path()), with_others(&[("a", ""), ("model.json", ""), ("x", "x")]));
 }
 
-/// As an archive may hold them that is unpacked in a folder of the user's.
+/// Forged files, as an archive that is unpacked in the user's folder could contain.
 #[cfg(unix)]
 #[test]
 fn a_forged_folder_of_a_save_replaces_nothing_and_makes_no_hidden_file() {

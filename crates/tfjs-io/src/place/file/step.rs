@@ -1,28 +1,29 @@
-//! The changes that a save makes on disk, one system call each. A test can make any of them fail.
+//! The changes that a save makes on disk, each one system call. A test can make any of them fail.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-/// Makes one folder.
+/// Creates one folder.
 pub(super) fn create_dir(path: &Path) -> io::Result<()> {
     fault::check()?;
     fs::create_dir(path)
 }
 
-/// Makes an empty file where there is nothing, not even a link.
+/// Creates an empty file. Fails if there is a file or a link of this name.
 pub(super) fn create_new(path: &Path) -> io::Result<File> {
     fault::check()?;
     fs::OpenOptions::new().write(true).create_new(true).open(path)
 }
 
-/// Puts the bytes of a file on disk.
+/// Syncs the bytes of a file to disk.
 pub(super) fn sync(file: &File) -> io::Result<()> {
     fault::check()?;
     file.sync_all()
 }
 
-/// Puts the names in a folder on disk. Some systems cannot; after a power cut their order of renames is open.
+/// Syncs the names in a folder to disk. Errors are ignored, because some systems do not support it; there the order of
+/// renames after a power cut is undefined.
 pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     fault::check()?;
     #[cfg(unix)]
@@ -34,7 +35,7 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Renames a file to a name that nothing has.
+/// Renames a file to a name that does not exist.
 pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     fault::check()?;
     #[cfg(any(target_os = "linux", target_vendor = "apple"))]
@@ -42,7 +43,7 @@ pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
         use rustix::fs::{CWD, RenameFlags, renameat_with};
         use rustix::io::Errno;
         match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-            // The file system cannot do it at one moment.
+            // The file system does not support it atomically.
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP | Errno::PERM) => {}
             result => return result.map_err(io::Error::from),
         }
@@ -54,7 +55,7 @@ pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Renames a file, in place of the one that has this name.
+/// Renames a file, replacing a file of that name.
 pub(super) fn rename_over(from: &Path, to: &Path) -> io::Result<()> {
     fault::check()?;
     fs::rename(from, to)
@@ -72,13 +73,13 @@ pub(super) fn remove_dir(path: &Path) -> io::Result<()> {
     fs::remove_dir(path)
 }
 
-/// Removes a folder of our own with all that is in it. Links in it are removed, not followed.
+/// Removes a temporary folder with its contents. Links in it are removed, not followed.
 pub(super) fn remove_tree(path: &Path) -> io::Result<()> {
     fault::check()?;
     fs::remove_dir_all(path)
 }
 
-/// Faults that a test asks for.
+/// Faults that a test injects.
 #[cfg(test)]
 pub(super) mod fault {
     use std::cell::Cell;
@@ -89,7 +90,7 @@ pub(super) mod fault {
         None,
         /// This many calls succeed, the next one fails, and those after it succeed.
         Once(usize),
-        /// This many calls succeed, and later ones have no effect: the process died.
+        /// This many calls succeed, and all later ones fail without effect, as if the process had died.
         Crash(usize),
     }
 
@@ -99,7 +100,7 @@ pub(super) mod fault {
         FAULT.set(fault);
     }
 
-    /// Whether the fault that was set has happened.
+    /// Whether the injected fault has happened.
     pub(crate) fn happened() -> bool {
         matches!(FAULT.get(), Fault::None | Fault::Crash(0))
     }
@@ -113,7 +114,7 @@ pub(super) mod fault {
             Fault::Crash(left) => (Fault::Crash(left - 1), false),
         };
         FAULT.set(next);
-        if fails { Err(io::Error::other("a fault of the test")) } else { Ok(()) }
+        if fails { Err(io::Error::other("a fault injected by the test")) } else { Ok(()) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Answers: statuses, lengths, and bodies that are decoded, counted and timed. Sends nothing.
+//! Checks responses: statuses and lengths, and bodies that are decoded, counted and timed. Sends nothing.
 
 use super::client::{HttpClient, Patience};
 use super::decode::{Decoded, Packed};
@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 use tfjs_manifest::{Error, Limits, Result};
 
-/// Whether the answer to a request for a part of a file means that there is no such part, or that it is compressed.
+/// Whether the response to a request for a range means that the file has no such range, or that it is compressed.
 pub(super) fn has_no_such_part<B>(response: &Response<B>, options: &OpenOptions) -> bool {
     match response.status() {
         StatusCode::RANGE_NOT_SATISFIABLE => options.range.is_some(),
@@ -29,7 +29,7 @@ pub(super) fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-/// Checks an answer that is not a redirect. `packed` counts the bytes of its body before they are decoded, if they are.
+/// Checks a response that is not a redirect. `packed` counts the bytes of an encoded body before decoding.
 pub(super) fn open(
     response: Response<Decoded>,
     packed: Option<Packed>,
@@ -46,7 +46,7 @@ pub(super) fn open(
     }
     if has_no_such_part(&response, options) {
         return Err(Error::mismatch(
-            "the server has no such part of the file; it is shorter than it was, or kept compressed",
+            "the server does not have this range of the file; the file became shorter, or is stored compressed",
         ));
     }
     // DIFFERENCE: TensorFlow.js checks the status of model.json only, and takes an error page for weights.
@@ -54,7 +54,7 @@ pub(super) fn open(
         return Err(refused(status, headers));
     }
     if let Some(encoding) = encoding(headers) {
-        // What could be decoded has lost this header.
+        // The decoder removes this header, so it is an encoding that cannot be decoded.
         return Err(Error::unsupported(format!(
             "the server sends encoding `{encoding}`; expected identity, gzip, br or zstd"
         )));
@@ -62,10 +62,10 @@ pub(super) fn open(
     let content_type = text(headers, header::CONTENT_TYPE).unwrap_or_default();
     if options.purpose == Purpose::Weights && content_type.to_ascii_lowercase().starts_with("text/html") {
         return Err(Error::fetch(
-            "the server answered with a page of HTML, not with weights; check that the file is there and needs no login",
+            "the server returned an HTML page instead of weights; check that the file exists and needs no login",
         ));
     }
-    // A body that was decoded has lost the length it had.
+    // The decoder removes the length, which is that of the encoded body.
     let len = content_length(headers)?;
     let (offset, len, file_len) = match part {
         Some(range) => content_range(headers, range, len)?,
@@ -85,7 +85,7 @@ pub(super) fn open(
     Ok(opened)
 }
 
-/// Weights that were compressed, as long as they do not become many times as long.
+/// Checks the inflation of compressed weights against its limit.
 fn dense<S>(stream: S, packed: Packed, limits: Limits) -> impl stream::Stream<Item = Result<Bytes>> + Send + 'static
 where
     S: stream::Stream<Item = Result<Bytes>> + Send + 'static,
@@ -106,8 +106,8 @@ pub(super) fn encoding(headers: &HeaderMap) -> Option<&str> {
 
 fn refused(status: StatusCode, headers: &HeaderMap) -> Error {
     let hint = match status.as_u16() {
-        401 | 403 => "; give credentials in a header",
-        407 => "; give the proxy's URL a user and a password",
+        401 | 403 => "; set credentials in a header",
+        407 => "; add a user and a password to the proxy's URL",
         404 | 410 => "; check the URL, and that all files of the model were uploaded",
         408 | 429 | 502..=504 => "; the server is busy or down, try again later",
         _ => "",
@@ -122,14 +122,14 @@ fn refused(status: StatusCode, headers: &HeaderMap) -> Error {
     }
 }
 
-/// The time that the server asks to wait, given in seconds or as a date.
+/// The time to wait from `Retry-After`, in seconds or as a date.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = text(headers, header::RETRY_AFTER)?;
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }
     let then = httpdate::parse_http_date(text).ok()?;
-    // By its own clock, if it tells.
+    // Relative to the server's clock, if it sends its date.
     let now = date(headers, header::DATE).unwrap_or_else(SystemTime::now);
     Some(then.duration_since(now).unwrap_or_default())
 }
@@ -152,18 +152,18 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>> {
     }
 }
 
-/// `bytes 4-7/10`: begins at 4, 4 bytes, in a file of 10. A server that answers another range than was asked
-/// for would shift the weights.
+/// Parses `bytes 4-7/10` to the offset 4, the length 4 and the length of the file, 10. Another range than the requested
+/// one is an error, because it would shift the weights.
 fn content_range(headers: &HeaderMap, asked: ByteRange, len: Option<u64>) -> Result<(u64, Option<u64>, Option<u64>)> {
     let text = text(headers, header::CONTENT_RANGE).unwrap_or("nothing");
     let wrong = || {
         let length = len.map_or(String::new(), |len| format!(" and a body of {len} bytes"));
-        Error::fetch(format!("asked the server for bytes from {}, it answers with `{text}`{length}", asked.start))
+        Error::fetch(format!("requested bytes from {}, the server returned `{text}`{length}", asked.start))
     };
     let parts = text.strip_prefix("bytes ").and_then(|range| range.split_once('/'));
     let (range, file_len) = parts.ok_or_else(wrong)?;
     let (start, last) = range.split_once('-').ok_or_else(wrong)?;
-    // `*` if the server does not know it.
+    // `*` if the server does not know the length.
     let file_len: Option<u64> = file_len.trim().parse().ok();
     let last: u64 = last.trim().parse().map_err(|_| wrong())?;
     let found = last.checked_sub(asked.start).and_then(|n| n.checked_add(1)).ok_or_else(wrong)?;
@@ -174,7 +174,7 @@ fn content_range(headers: &HeaderMap, asked: ByteRange, len: Option<u64>) -> Res
     if good { Ok((asked.start, Some(found), file_len)) } else { Err(wrong()) }
 }
 
-/// The validator of the file: its entity tag, or its date of modification.
+/// The validator of the file: its entity tag, or its modification date.
 fn validator(headers: &HeaderMap) -> Option<Validator> {
     if let Some(tag) = text(headers, header::ETAG) {
         return Some(match tag.starts_with("W/") {
@@ -183,8 +183,8 @@ fn validator(headers: &HeaderMap) -> Option<Validator> {
         });
     }
     let modified = text(headers, header::LAST_MODIFIED)?;
-    // A file that had not changed for a minute when it was sent would have got another date by changing: RFC
-    // 9110, 8.8.2.2.
+    // RFC 9110, 8.8.2.2: a date that was at least a minute old when the response was sent is a strong validator,
+    // because a later change would have changed it.
     let quiet = date(headers, header::DATE)
         .zip(date(headers, header::LAST_MODIFIED))
         .and_then(|(sent, modified)| sent.duration_since(modified).ok())
@@ -192,7 +192,7 @@ fn validator(headers: &HeaderMap) -> Option<Validator> {
     Some(if quiet { Validator::strong(modified) } else { Validator::weak(modified) })
 }
 
-/// The body with its time-outs: a stream that knows when to give up.
+/// The body as a stream with time-outs.
 pub(crate) fn timed<B>(
     body: B,
     timeouts: Timeouts,
@@ -222,7 +222,7 @@ impl Watch {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         loop {
-            let patience = Patience::new(self.idle, "no byte came", self.deadline);
+            let patience = Patience::new(self.idle, "no data arrived", self.deadline);
             if patience.time.is_zero() {
                 return Err(patience.over().error);
             }
@@ -233,7 +233,7 @@ impl Watch {
                 Ok(Some(Err(e))) => return Err(failure::of_body(e.into())),
                 Err(_) => return Err(patience.over().error),
             };
-            // Trailers say nothing about weights.
+            // Trailers are ignored.
             let Ok(chunk) = frame.into_data() else {
                 continue;
             };
@@ -268,7 +268,7 @@ impl Rate {
         if rate < self.least as f64 {
             let least = self.least;
             return Err(Error::fetch(format!(
-                "timed out: the server sends {rate:.0} bytes a second, expected {least} at least; see `Timeouts::min_rate`"
+                "timed out: the server sends {rate:.0} bytes per second, expected at least {least}; see `Timeouts::min_rate`"
             ))
             .transient());
         }

@@ -26,13 +26,13 @@ use std::fmt;
 use std::time::{Duration, Instant};
 use tfjs_manifest::{Error, Limits, Result};
 
-/// Redirects followed by one request.
+/// Most redirects that one request follows.
 pub(super) const HOPS: usize = 5;
 
-/// The message about a server that does not answer in time.
+/// The message for a server that does not respond in time.
 const SILENT: &str = "the server did not answer";
 
-/// The body of a request. Its error is the caller's own.
+/// The body of a request. Its error type is the caller's.
 pub(crate) type RequestBody = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
 /// The connections of one load.
@@ -47,7 +47,7 @@ pub(crate) struct HttpClient {
     reach: Reach,
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
-    /// When the whole load must have ended.
+    /// The deadline of the whole load.
     pub(super) deadline: Option<Instant>,
 }
 
@@ -73,12 +73,12 @@ impl HttpClient {
         })
     }
 
-    /// Asks for a URL and follows its redirects.
+    /// Requests a URL and follows redirects.
     pub(crate) async fn get(&self, url: &str, options: &OpenOptions) -> Result<Opened> {
         let hop = self.follow(url, options).await?;
         match (options.range, answer::has_no_such_part(&hop.response, options)) {
-            // A file that is empty has no first part, and one that is kept compressed has none that could be
-            // decoded.
+            // An empty file has no first range, and that of a compressed file cannot be decoded: request the whole
+            // file.
             (Some(range), true) if range.start == 0 => {
                 let whole = OpenOptions { range: None, if_range: None, ..options.clone() };
                 let hop = self.follow(url, &whole).await?;
@@ -96,11 +96,11 @@ impl HttpClient {
         opened.map_err(|e| redirected(e, &hop.uri, hop.number))
     }
 
-    /// The first answer that is no redirect.
+    /// The first response that is not a redirect.
     async fn follow(&self, url: &str, options: &OpenOptions) -> Result<Hop> {
         let (mut uri, mut headers) = self.target(url)?;
         let first = uri.clone();
-        // Once away from the caller's server, its secrets are never sent again, even if a redirect leads back.
+        // After a redirect to another origin, the caller's secrets are not sent again, even if a redirect leads back.
         let mut away = false;
         let mut reach = self.reach;
         for number in 0..=HOPS {
@@ -117,7 +117,7 @@ impl HttpClient {
             let location = response.headers().get(header::LOCATION);
             let location = location.and_then(|l| std::str::from_utf8(l.as_bytes()).ok());
             let Some(location) = location else {
-                return Err(Error::fetch(format!("the server answered {}, but says not where to", response.status())));
+                return Err(Error::fetch(format!("the server answered {} without a `Location`", response.status())));
             };
             let next = redirect::target(&uri, location)?;
             if !away && !redirect::same_origin(&first, &next) {
@@ -132,7 +132,7 @@ impl HttpClient {
         Err(Error::fetch(format!("the server redirects more than {HOPS} times; check the URL")))
     }
 
-    /// A URL of the caller's, and the caller's headers for it.
+    /// Parses a URL of the caller, and returns it with the caller's headers.
     pub(super) fn target(&self, url: &str) -> Result<(Uri, HeaderMap)> {
         let (uri, user_info) = request::parse(url)?;
         let mut headers = self.headers.clone();
@@ -142,7 +142,7 @@ impl HttpClient {
         Ok((uri, headers))
     }
 
-    /// Signs a request if the caller signs.
+    /// Signs a request if the caller has set a signer.
     pub(super) async fn signed(&self, uri: Uri, headers: &mut HeaderMap) -> Result<Uri> {
         match &self.signer {
             Some(sign) => request::sign(sign, uri, headers).await,
@@ -150,7 +150,7 @@ impl HttpClient {
         }
     }
 
-    /// Whether an answer came from a private address. Behind a proxy only the URL tells.
+    /// Whether a response came from a private address. Through a proxy, only the URL is known.
     fn is_private(&self, uri: &Uri, response: &Response<Incoming>) -> bool {
         if self.proxies.hide(uri) {
             return !Reach::Public.allows_host(uri.host().unwrap_or_default());
@@ -158,14 +158,14 @@ impl HttpClient {
         response.extensions().get::<HttpInfo>().is_some_and(|info| is_private(info.remote_addr().ip()))
     }
 
-    /// Sends a request and returns its answer, for other protocols over the same connections: no header is added, no
-    /// redirect is followed, and nothing is decoded. The time-out for the headers of the answer restarts with every piece
-    /// of the request's body that is sent.
+    /// Sends a request and returns its response, for other protocols over the same connections: no headers are added,
+    /// no redirects are followed, and nothing is decoded. The time-out for the response's headers restarts with every
+    /// piece of the request's body that is sent.
     pub(crate) async fn forward(&self, request: Request<RequestBody>) -> Result<Response<Incoming>, Failure> {
         self.forward_within(self.reach, request).await
     }
 
-    /// The same without a check of the address, for hosts that are configuration and not part of a URL.
+    /// [`forward`](Self::forward) without a check of the address, for hosts from the configuration, not from a URL.
     #[cfg(feature = "cloud")]
     pub(crate) async fn forward_anywhere(&self, request: Request<RequestBody>) -> Result<Response<Incoming>, Failure> {
         self.forward_within(Reach::Any, request).await
@@ -186,13 +186,13 @@ impl HttpClient {
         }
     }
 
-    /// The bytes of such an answer, with their time-outs.
+    /// The bytes of such a response, with time-outs.
     #[cfg(feature = "cloud")]
     pub(crate) fn body(&self, body: Incoming) -> impl futures_util::Stream<Item = Result<Bytes>> + Send + use<> {
         answer::timed(body, self.timeouts.clone(), self.deadline)
     }
 
-    /// Whether the time for the whole load is over.
+    /// Whether the deadline of the whole load has passed.
     pub(crate) fn is_over(&self) -> bool {
         self.deadline.is_some_and(|deadline| deadline <= Instant::now())
     }
@@ -205,7 +205,7 @@ impl HttpClient {
         }
     }
 
-    /// With what a proxy wants to be told.
+    /// Adds the proxy's credentials, if the request needs them.
     fn for_proxy(&self, mut request: Request<RequestBody>) -> Request<RequestBody> {
         if let Some(told) = self.proxies.authorization(request.uri()) {
             request.headers_mut().insert(header::PROXY_AUTHORIZATION, told);
@@ -213,7 +213,7 @@ impl HttpClient {
         request
     }
 
-    /// The headers of an answer, in time.
+    /// Sends a request and waits for the headers of the response, with a time-out.
     async fn send(&self, request: Request<RequestBody>, reach: Reach) -> Result<Response<Incoming>, Failure> {
         let answer = self.pool(reach).request(self.for_proxy(request));
         let patience = Patience::new(self.timeouts.headers, SILENT, self.deadline);
@@ -224,10 +224,10 @@ impl HttpClient {
     }
 }
 
-/// An answer and who gave it.
+/// A response and the URL that returned it.
 struct Hop {
     uri: Uri,
-    /// Redirects before it.
+    /// The number of redirects before it.
     number: usize,
     response: Response<Incoming>,
 }
@@ -239,10 +239,10 @@ fn check_reach(reach: Reach, uri: &Uri) -> Result<()> {
     }
 }
 
-/// A time-out, and the message when it has passed.
+/// A time-out and its error.
 pub(super) struct Patience {
     pub(super) time: Duration,
-    /// What did not happen; `None` if the time is that of the whole load.
+    /// The event that did not happen; `None` if `time` is the remaining time of the whole load.
     what: Option<&'static str>,
 }
 
@@ -265,7 +265,7 @@ impl Patience {
     }
 }
 
-/// Says where a redirect led, unless the URL was answered itself.
+/// Adds the target of the redirects to an error, if there were any.
 fn redirected(error: Error, uri: &Uri, number: usize) -> Error {
     if number == 0 {
         return error;

@@ -1,4 +1,4 @@
-//! The pools that connections are kept in. Knows no requests.
+//! Builds connection pools. Sends no requests.
 
 use super::client::RequestBody;
 use super::policy::{Reach, Resolver};
@@ -12,7 +12,7 @@ use rustls::ClientConfig;
 
 pub(super) type Pool = Client<HttpsConnector<Connector>, RequestBody>;
 
-/// Connections to servers within this reach, directly or through these proxies.
+/// A pool of connections to servers that `reach` allows, directly or through these proxies.
 pub(super) fn pool(reach: Reach, timeouts: &Timeouts, proxies: &Proxies, tls: ClientConfig) -> Pool {
     let direct = tcp(HttpConnector::new_with_resolver(Resolver::new(reach)), timeouts);
     let connector = Connector::new(direct, tcp(HttpConnector::new(), timeouts), proxies.clone());

@@ -1,4 +1,4 @@
-//! Bodies without their encoding: gzip, brotli, zstd. Their reader checks the limits.
+//! Decodes bodies: gzip, brotli, zstd. The reader of the body checks limits.
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -15,11 +15,11 @@ use tower_http::decompression::{Decompression, DecompressionBody};
 /// A body after decompression.
 pub(super) type Decoded = DecompressionBody<Counted>;
 
-/// The bytes of a body that have come so far, before they were decoded.
+/// The number of bytes of a body received so far, before decoding.
 pub(super) type Packed = Arc<AtomicU64>;
 
-/// The answer with a body that is decoded as it is read, without the header of its encoding and without
-/// the length that the encoded body has. An encoding that is not known stays as it is.
+/// Makes the body of a response decode as it is read, and removes the headers for its encoding and encoded length. A
+/// response with an unknown encoding is unchanged.
 pub(super) async fn decoded(response: Response<Incoming>) -> (Response<Decoded>, Packed) {
     let packed = Packed::default();
     let response = response.map(|body| Counted { body, packed: packed.clone() });
@@ -29,7 +29,7 @@ pub(super) async fn decoded(response: Response<Incoming>) -> (Response<Decoded>,
     }
 }
 
-/// A body whose bytes are counted as they come.
+/// A body that counts its bytes as they arrive.
 pub(super) struct Counted {
     body: Incoming,
     packed: Packed,
@@ -57,7 +57,7 @@ impl Body for Counted {
     }
 }
 
-/// The answer to any request.
+/// A service that returns this response, because the decoder wraps services.
 struct Answer(Option<Response<Counted>>);
 
 impl Service<Request<()>> for Answer {

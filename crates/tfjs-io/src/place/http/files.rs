@@ -7,10 +7,11 @@ use crate::base::url::without_secrets;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tfjs_manifest::Result;
 
-/// The characters of a query that are percent-encoded in a URL: it is otherwise asked for as it is written.
+/// The characters of a query that are percent-encoded in a URL; all others are sent unchanged.
 const NOT_IN_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
 
-/// The characters of a path that are percent-encoded in a URL. `%` is not: manifests may be encoded already.
+/// The characters of a path that are percent-encoded in a URL. Not `%`, because paths in manifests may be encoded
+/// already.
 const NOT_IN_PATH: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -37,8 +38,8 @@ impl HttpFiles {
         HttpFiles { http, prefix: prefix.into(), query: query.into() }
     }
 
-    /// The URL of a weight file. A path with a query of its own, as signed URLs have one, is asked for as it is written;
-    /// others take the query of the model.
+    /// The URL of a weight file. A path with its own query, such as a signature, keeps it; other paths get the query of
+    /// the model.
     fn shard_url(&self, path: &str) -> Result<String> {
         let parts = shard_components(path, &self.http.config().limits)?;
         let whole = parts.join("/");
@@ -60,7 +61,7 @@ impl Files for HttpFiles {
     }
 }
 
-/// One file, under any path: the caller's own URL is used as it is.
+/// One file, whatever path is opened: the caller's URL is used unchanged.
 #[derive(Clone, Debug)]
 pub(crate) struct HttpFile {
     http: Http,

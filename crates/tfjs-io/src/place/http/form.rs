@@ -1,7 +1,7 @@
-//! The form that TensorFlow.js's `io.http` handler sends to save a model. Only the status of the answer matters.
+//! The form that TensorFlow.js's `io.http` handler sends to save a model. Only the status of the response matters.
 //!
-//! The reference is `save` in TensorFlow.js's `io/http.ts`. The form has two files, whatever names the model's files
-//! have: `model.json`, and `model.weights.bin` with the weights of all groups, one after the other.
+//! The reference is `save` in TensorFlow.js's `io/http.ts`. The form always has two files: `model.json`, and
+//! `model.weights.bin` with the concatenated weights of all groups.
 
 use super::client::{HOPS, RequestBody};
 use super::request::USER_AGENT;
@@ -26,7 +26,7 @@ pub(crate) const MODEL_JSON: &str = "model.json";
 /// The name of the weights in the form.
 pub(crate) const WEIGHTS: &str = "model.weights.bin";
 
-/// Bytes handed to the connection at a time; as long as these go out, the server is not silent.
+/// Bytes passed to the connection at a time. Each piece that is sent restarts the time-out.
 const CHUNK: usize = 64 << 10;
 
 /// Sends a model to a URL: its JSON, and the bytes of its weights, if it has any.
@@ -53,12 +53,12 @@ pub(crate) async fn send_model(
             return Err(refused(status, form.length()));
         }
         let next = new_place(&response, &uri)?;
-        // What was sent is the caller's, for this server; other statuses would turn it into a request for a page.
+        // Only 307 and 308 repeat the request with its body, and the model is meant for this server only.
         let same = matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
         if !same || !redirect::same_origin(&uri, &next) {
             let next = without_secrets(&next.to_string());
             return Err(Error::fetch(format!(
-                "the server answered {status} and names `{next}`, where a model is not sent on; save to that URL if it is right"
+                "the server answered {status} with a redirect to `{next}`, which is not followed when saving; save to that URL if it is right"
             )));
         }
         uri = next;
@@ -70,15 +70,15 @@ fn new_place(response: &Response<Incoming>, uri: &http::Uri) -> Result<http::Uri
     let location = response.headers().get(header::LOCATION);
     let location = location.and_then(|l| std::str::from_utf8(l.as_bytes()).ok());
     let location = location
-        .ok_or_else(|| Error::fetch(format!("the server answered {}, but says not where to", response.status())))?;
+        .ok_or_else(|| Error::fetch(format!("the server answered {} without a `Location`", response.status())))?;
     redirect::target(uri, location)
 }
 
 fn refused(status: StatusCode, length: u64) -> Error {
     let hint = match status.as_u16() {
-        401 | 403 => "; give credentials in a header".to_owned(),
-        404 | 405 | 410 => "; check that this URL takes models, and by this method".to_owned(),
-        411 | 413 => format!("; it takes no request of {length} bytes"),
+        401 | 403 => "; set credentials in a header".to_owned(),
+        404 | 405 | 410 => "; check that this URL accepts models with this method".to_owned(),
+        411 | 413 => format!("; it does not accept a request of {length} bytes"),
         408 | 429 | 502..=504 => "; the server is busy or down, try again later".to_owned(),
         _ => String::new(),
     };
@@ -108,7 +108,7 @@ fn length(pieces: &[Bytes]) -> u64 {
     pieces.iter().map(|piece| piece.len() as u64).sum()
 }
 
-/// A form with files, as RFC 7578 says and browsers write it.
+/// A form with files, by RFC 7578, as browsers write it.
 struct Form {
     boundary: String,
     pieces: Vec<Bytes>,
@@ -116,7 +116,7 @@ struct Form {
 
 impl Form {
     fn new(json: Bytes, weights: Option<Vec<Bytes>>) -> Form {
-        // 128 random bits: no content contains them, so none has to be searched for them.
+        // 128 random bits, which the content does not contain, so it need not be searched.
         let random = || RandomState::new().hash_one(Instant::now());
         let boundary = format!("----formdata-tfjs-{:016x}{:016x}", random(), random());
         let mut form = Form { boundary, pieces: Vec::new() };
@@ -142,7 +142,7 @@ impl Form {
         length(&self.pieces)
     }
 
-    /// The form as a body; nothing is copied.
+    /// The form as a body, without copying.
     fn body(&self) -> RequestBody {
         let body = FormBody { pieces: self.pieces.iter().rev().cloned().collect(), left: self.length() };
         body.map_err(|never: Infallible| match never {}).boxed_unsync()
@@ -150,7 +150,7 @@ impl Form {
 }
 
 struct FormBody {
-    /// Last first.
+    /// In reverse order.
     pieces: Vec<Bytes>,
     left: u64,
 }

@@ -29,10 +29,10 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use tfjs_manifest::{Limits, Result};
 
-/// How servers are reached.
+/// The configuration of HTTP requests.
 #[derive(Clone, Default)]
 pub(crate) struct HttpConfig {
-    /// Limits of the paths of files.
+    /// Limits for the paths of files.
     pub(crate) limits: Limits,
     /// Headers of every request.
     pub(crate) headers: Vec<(String, String)>,
@@ -42,7 +42,7 @@ pub(crate) struct HttpConfig {
     pub(crate) root_certificates: Vec<Vec<u8>>,
     pub(crate) proxy: Proxy,
     pub(crate) signer: Option<Signer>,
-    /// Whether only public addresses are reached.
+    /// Whether only public addresses may be reached.
     pub(crate) public_only: bool,
     /// Whether every request is an error.
     pub(crate) offline: bool,
@@ -66,7 +66,7 @@ impl Http {
     /// The client.
     ///
     /// # Errors
-    /// For a configuration that cannot be used, outside of a runtime, and offline.
+    /// If the configuration is invalid, there is no tokio runtime, or the load is offline.
     pub(crate) fn client(&self) -> Result<&HttpClient> {
         let (config, client) = &*self.0;
         if config.offline {
@@ -80,7 +80,7 @@ impl Http {
     }
 }
 
-/// Headers and certificates are not shown.
+/// Does not show headers and certificates.
 impl fmt::Debug for Http {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Http").field("timeouts", &self.config().timeouts).finish_non_exhaustive()

@@ -1,8 +1,8 @@
-//! Which addresses may be reached; resolves names, connects to nothing.
+//! Decides which addresses may be reached. Resolves names, but makes no connections.
 //!
-//! A server that answers `302 http://169.254.169.254/` must not make this process read its cloud's
-//! secrets. The caller's own URL may be anything, unless the options say that only public addresses are
-//! reached; a redirect may reach private addresses only if that one was private, and link-local ones never.
+//! A server that answers `302 http://169.254.169.254/` must not make this process read the cloud's secrets. The
+//! caller's own URL may have any address, unless the options allow public ones only. A redirect may reach private
+//! addresses only from a private address, and link-local ones never.
 
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use std::error::Error as StdError;
@@ -17,11 +17,11 @@ use tower::Service;
 /// Which addresses may be connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// Any: the caller's own URL.
+    /// Any address, for the caller's own URL.
     Any,
-    /// Any that is not link-local: a redirect from a private address.
+    /// Any address that is not link-local, for a redirect from a private address.
     NoLinkLocal,
-    /// Public ones: every other redirect, and everything if the options say so.
+    /// Public addresses, for every other redirect, and for everything if the options require it.
     Public,
 }
 
@@ -34,8 +34,8 @@ impl Reach {
         }
     }
 
-    /// Whether a URL's host may be connected to, as far as can be told without resolving it. hyper does
-    /// not ask the resolver about addresses, and a proxy resolves names where this program does not see it.
+    /// Whether a URL's host may be connected to, without resolving it. Needed because hyper does not call the resolver
+    /// for literal addresses, and because a proxy resolves names itself.
     pub(super) fn allows_host(self, host: &str) -> bool {
         let literal = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
         match literal.parse() {
@@ -45,8 +45,8 @@ impl Reach {
     }
 }
 
-/// Whether a host that is no address as it should be written is one as C reads it: `127.1`, `0x7f000001`. No
-/// name ends in a number.
+/// Whether a host that is not a standard address is one that C's `inet_aton` accepts, such as `127.1` or `0x7f000001`.
+/// A host name never ends in a number.
 fn is_number(host: &str) -> bool {
     let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
     let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
@@ -61,11 +61,11 @@ fn is_localhost(host: &str) -> bool {
     host == "localhost" || host.ends_with(".localhost")
 }
 
-/// Where clouds keep their metadata services outside link-local addresses: Alibaba, Oracle, Azure; EC2, Google.
+/// Addresses of metadata services that are not link-local: Alibaba, Oracle, Azure; EC2, Google.
 const METADATA_V4: [[u8; 4]; 3] = [[100, 100, 100, 200], [192, 0, 0, 192], [168, 63, 129, 16]];
 const METADATA_V6: [[u16; 8]; 2] = [[0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254], [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254]];
 
-/// Link-local, where clouds keep their metadata services, or one of those elsewhere.
+/// Whether an address is link-local, as most metadata services of clouds are, or one of the others.
 fn is_link_local(ip: IpAddr) -> bool {
     match unmapped(ip) {
         IpAddr::V4(ip) => ip.is_link_local() || METADATA_V4.contains(&ip.octets()),
@@ -73,7 +73,7 @@ fn is_link_local(ip: IpAddr) -> bool {
     }
 }
 
-/// Not on the public internet.
+/// Whether an address is not on the public internet.
 pub(super) fn is_private(ip: IpAddr) -> bool {
     match unmapped(ip) {
         IpAddr::V4(ip) => {
@@ -101,13 +101,13 @@ pub(super) fn is_private(ip: IpAddr) -> bool {
                 || first & 0xfe00 == 0xfc00
                 || first & 0xffc0 == 0xfe80
                 || first & 0xffc0 == 0xfec0
-                // NAT64 of a network's own, which leads wherever that network says.
+                // Local-use NAT64, which can lead to any address of that network.
                 || ip.segments()[..3] == [0x64, 0xff9b, 1]
         }
     }
 }
 
-/// The IPv4 address inside an IPv6 address, if that is what it means.
+/// The IPv4 address that an IPv6 address embeds; otherwise the address itself.
 fn unmapped(ip: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = ip else { return ip };
     if let Some(v4) = v6.to_ipv4_mapped() {
@@ -119,9 +119,9 @@ fn unmapped(ip: IpAddr) -> IpAddr {
         IpAddr::V4(Ipv4Addr::new(a, b, c, d))
     };
     match s {
-        // The way of writing that mapped addresses replaced.
+        // IPv4-compatible addresses, which are deprecated.
         [0, 0, 0, 0, 0, 0, high, low] if high != 0 => v4(high, low),
-        // Translated addresses, NAT64 and 6to4 lead to the address they hold.
+        // IPv4-translated, NAT64 and 6to4 addresses lead to the embedded address.
         [0, 0, 0, 0, 0xffff, 0, high, low] => v4(high, low),
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => v4(high, low),
         [0x2002, high, low, ..] => v4(high, low),
@@ -158,7 +158,7 @@ impl Service<Name> for Resolver {
     }
 }
 
-/// Those of a name's addresses that may be connected to; an error if it has others only.
+/// The addresses of a name that may be connected to; an error if it has only others.
 fn within(reach: Reach, all: Vec<SocketAddr>) -> io::Result<Vec<SocketAddr>> {
     let allowed: Vec<SocketAddr> = all.iter().copied().filter(|a| reach.allows(a.ip())).collect();
     if allowed.is_empty() && !all.is_empty() {
@@ -167,15 +167,15 @@ fn within(reach: Reach, all: Vec<SocketAddr>) -> io::Result<Vec<SocketAddr>> {
     Ok(allowed)
 }
 
-/// Why an address is not connected to.
+/// The error of an address that may not be connected to.
 #[derive(Debug)]
 pub(super) struct Refused;
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "a private or link-local address is not connected to: redirects from the internet may not lead there, \
-             and with `public_only` nothing may",
+            "connections to private or link-local addresses are not allowed after a redirect from the internet, or \
+            with `public_only`",
         )
     }
 }
@@ -220,7 +220,7 @@ mod tests {
         assert!(error.get_ref().unwrap().is::<Refused>());
     }
 
-    /// The resolver knows nothing of `localhost` but what the system says.
+    /// The resolver resolves `localhost` like any other name.
     #[test]
     fn a_name_that_leads_to_a_private_address_is_not_connected_to() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

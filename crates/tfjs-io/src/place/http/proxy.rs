@@ -1,4 +1,4 @@
-//! Connections that may go through a proxy. Which hosts may be reached is decided elsewhere.
+//! Makes connections, directly or through a proxy. [`policy`](super::policy) decides which hosts may be reached.
 
 use super::policy::Resolver;
 use crate::base::network::Proxy;
@@ -23,11 +23,11 @@ use tower::Service;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// Which URLs go through which proxy.
+/// Selects the proxy for a URL.
 #[derive(Clone, Debug)]
 pub(super) struct Proxies {
     matcher: Option<Arc<Matcher>>,
-    /// Whether this machine itself is reached through them.
+    /// Whether loopback addresses go through the proxy too.
     loopback: bool,
 }
 
@@ -38,7 +38,7 @@ impl Proxies {
             Proxy::Environment => (Some(Matcher::from_env()), false),
             Proxy::Url(url) => {
                 let matcher = Matcher::builder().all(url.as_str()).build();
-                // It says nothing about what it cannot read.
+                // The matcher does not report a URL that it cannot parse.
                 let https = Uri::from_static("https://h/");
                 if matcher.intercept(&https).is_none_or(|proxy| way(&proxy).is_none()) {
                     return Err(unusable(url));
@@ -49,18 +49,18 @@ impl Proxies {
         Ok(Proxies { matcher: matcher.map(Arc::new), loopback })
     }
 
-    /// The proxy that a URL goes through.
+    /// The proxy for a URL.
     fn of(&self, uri: &Uri) -> Option<Intercept> {
         let direct = !self.loopback && is_loopback(uri.host().unwrap_or_default());
         self.matcher.as_ref().filter(|_| !direct)?.intercept(uri)
     }
 
-    /// Whether this program does not see the address that answers.
+    /// Whether a proxy hides the address of the server.
     pub(super) fn hide(&self, uri: &Uri) -> bool {
         self.of(uri).is_some()
     }
 
-    /// The credentials in a request that a proxy forwards. A tunnel's are sent when it is made.
+    /// The credentials to add to a request that a proxy forwards. Those of a tunnel are sent when it is established.
     pub(super) fn authorization(&self, uri: &Uri) -> Option<HeaderValue> {
         let proxy = self.of(uri).filter(|proxy| way(proxy) == Some(Way::Http) && uri.scheme_str() == Some("http"))?;
         proxy.basic_auth().cloned()
@@ -84,7 +84,7 @@ fn way(proxy: &Intercept) -> Option<Way> {
 
 fn unusable(url: &str) -> Error {
     let url = without_secrets(url);
-    Error::misuse(format!("`{url}` is no proxy to go through; expected `http://`, `socks5://` or `socks5h://`"))
+    Error::misuse(format!("`{url}` is not a supported proxy; expected `http://`, `socks5://` or `socks5h://`"))
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -92,11 +92,11 @@ fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || literal.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// Makes connections, to a server or to the proxy before it.
+/// Makes connections to a server, directly or through its proxy.
 #[derive(Clone)]
 pub(super) struct Connector {
     direct: HttpConnector<Resolver>,
-    /// The caller's own proxy may be anywhere.
+    /// For connections to the proxy, which may have any address because the caller chose it.
     to_proxy: HttpConnector,
     proxies: Proxies,
 }
@@ -154,7 +154,7 @@ fn through(
             let connecting = socks.call(with_port(to));
             Box::pin(async move { Ok(tunnelled(connecting.await?)) })
         }
-        // The environment may name anything.
+        // The environment may contain any URL.
         (None, _) => {
             let error = unusable(&proxy.uri().to_string());
             Box::pin(async move { Err(error.into()) })
@@ -162,7 +162,7 @@ fn through(
     }
 }
 
-/// The URL with its port: SOCKS assumes that of TLS.
+/// The URL with an explicit port, because the SOCKS connector assumes the port of TLS.
 fn with_port(uri: Uri) -> Uri {
     if uri.port().is_some() || uri.scheme_str() != Some("http") {
         return uri;
@@ -171,7 +171,7 @@ fn with_port(uri: Uri) -> Uri {
     Uri::builder().scheme("http").authority(format!("{host}:80")).path_and_query("/").build().unwrap_or(uri)
 }
 
-/// Why there is no connection behind a proxy.
+/// The error of a connection through a proxy.
 #[derive(Debug)]
 struct ThroughProxy {
     name: String,
@@ -180,7 +180,7 @@ struct ThroughProxy {
 
 impl fmt::Display for ThroughProxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the proxy `{}` makes no connection", self.name)
+        write!(f, "cannot connect through the proxy `{}`", self.name)
     }
 }
 
@@ -194,7 +194,7 @@ impl StdError for ThroughProxy {
 #[derive(Debug)]
 pub(super) struct Stream {
     tcp: TokioIo<TcpStream>,
-    /// Whether a proxy reads the requests and sends them on.
+    /// Whether a proxy reads and forwards the requests, as it does for `http://`.
     forwards: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The target of a `Location`, by RFC 3986, and whether two URLs have the same origin. Follows nothing.
+//! Resolves the target of a `Location` by RFC 3986, and compares origins. Does not follow redirects.
 
 use http::Uri;
 use http::uri::Scheme;
@@ -23,7 +23,7 @@ pub(super) fn target(base: &Uri, location: &str) -> Result<Uri> {
     };
     let uri: Uri = super::request::encoded(&text)
         .parse()
-        .map_err(|e| Error::fetch("the server redirects to something that is no URL").with_source(e))?;
+        .map_err(|e| Error::fetch("the server redirects to an invalid URL").with_source(e))?;
     let from_tls = base.scheme() == Some(&Scheme::HTTPS);
     match uri.scheme() {
         Some(s) if *s == Scheme::HTTPS => Ok(uri),
@@ -38,7 +38,7 @@ pub(super) fn target(base: &Uri, location: &str) -> Result<Uri> {
     }
 }
 
-/// Whether headers of the caller's may go to both: scheme, host and port are the same.
+/// Whether two URLs have the same scheme, host and port, so that the caller's headers may be sent to both.
 pub(super) fn same_origin(a: &Uri, b: &Uri) -> bool {
     let host = |uri: &Uri| uri.host().map(str::to_ascii_lowercase);
     a.scheme() == b.scheme() && host(a) == host(b) && port(a) == port(b)
@@ -60,7 +60,7 @@ fn is_absolute(location: &str) -> bool {
         && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
-/// The path without `.` and `..`; the query is left alone.
+/// Removes `.` and `..` from the path; the query is unchanged.
 fn without_dots(path_and_query: &str) -> String {
     let (path, query) = match path_and_query.find('?') {
         Some(at) => path_and_query.split_at(at),

@@ -1,4 +1,4 @@
-//! Requests: their URL, the caller's headers, the range of a file. Sends nothing.
+//! Builds requests: URL, the caller's headers, byte range. Sends nothing.
 
 use super::redirect::same_origin;
 use crate::base::files::{ByteRange, OpenOptions, Purpose, Validator};
@@ -22,8 +22,8 @@ pub(super) fn get<B>(uri: &Uri, headers: &HeaderMap, options: &OpenOptions, body
     all.extend(headers.clone());
     all.entry(header::USER_AGENT).or_insert(USER_AGENT);
     all.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
-    // Weights are dense, and compressed they would lose their length; a part of something compressed is
-    // nothing.
+    // Weights hardly compress, and an encoded body has no known length; a range of an encoded body cannot be
+    // decoded.
     let plain = options.purpose == Purpose::Weights || options.range.is_some();
     let encodings = if plain { "identity" } else { "gzip, br, zstd" };
     all.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(encodings));
@@ -40,26 +40,27 @@ pub(super) fn get<B>(uri: &Uri, headers: &HeaderMap, options: &OpenOptions, body
     Ok(request)
 }
 
-/// Whether this is an entity tag; else it is a date.
+/// Whether a validator is an entity tag; otherwise it is a date.
 fn is_tag(validator: &Validator) -> bool {
     validator.as_str().ends_with('"')
 }
 
 fn validator_header(validator: &Validator) -> Result<HeaderValue> {
-    HeaderValue::from_str(validator.as_str()).map_err(|e| Error::misuse("a validator is no header").with_source(e))
+    HeaderValue::from_str(validator.as_str())
+        .map_err(|e| Error::misuse("the validator is not a valid header value").with_source(e))
 }
 
 fn range_header(range: ByteRange) -> Result<HeaderValue> {
     let text = match range.end {
-        // The last byte is named, not the one after it.
+        // The header has the last byte, not the one after it.
         Some(end) if end > range.start => format!("bytes={}-{}", range.start, end - 1),
-        Some(_) => return Err(Error::misuse("an empty range cannot be asked for")),
+        Some(_) => return Err(Error::misuse("an empty range cannot be requested")),
         None => format!("bytes={}-", range.start),
     };
-    HeaderValue::from_str(&text).map_err(|e| Error::bug("a range is no header").with_source(e))
+    HeaderValue::from_str(&text).map_err(|e| Error::bug("the range is not a valid header value").with_source(e))
 }
 
-/// The caller's headers, without those that are this module's business.
+/// Parses the caller's headers. Headers that this module sets are errors.
 pub(super) fn user_headers(headers: &[(String, String)]) -> Result<HeaderMap> {
     const OURS: [HeaderName; 9] = [
         header::ACCEPT_ENCODING,
@@ -79,9 +80,9 @@ pub(super) fn user_headers(headers: &[(String, String)]) -> Result<HeaderMap> {
         if OURS.contains(&name) {
             return Err(Error::misuse(format!("header `{name}` is set by the transfer itself")));
         }
-        // Not shown: it may be a secret.
+        // The value is not shown, because it may be a secret.
         let mut value = HeaderValue::from_str(value.trim())
-            .map_err(|e| Error::misuse(format!("the value of header `{name}` is not one")).with_source(e))?;
+            .map_err(|e| Error::misuse(format!("the value of header `{name}` is not valid")).with_source(e))?;
         value.set_sensitive(true);
         out.append(name, value);
     }
@@ -95,7 +96,7 @@ pub(super) async fn sign(signer: &Signer, uri: Uri, headers: &mut HeaderMap) -> 
         None => uri,
         Some(url) => {
             let (target, user_info) = parse(&url)?;
-            // What the caller gave for its server is for no other.
+            // The caller's headers are not sent to another server.
             if !same_origin(&uri, &target) {
                 headers.clear();
             }
@@ -105,7 +106,7 @@ pub(super) async fn sign(signer: &Signer, uri: Uri, headers: &mut HeaderMap) -> 
             target
         }
     };
-    // As many as there are of a name, instead of all the others of that name.
+    // Signed headers replace all headers of the same name.
     let signed = user_headers(&signed)?;
     for name in signed.keys() {
         headers.remove(name);
@@ -114,7 +115,7 @@ pub(super) async fn sign(signer: &Signer, uri: Uri, headers: &mut HeaderMap) -> 
     Ok(target)
 }
 
-/// The URL without its user, and that user as a header.
+/// Splits a URL into the URL without its user, and an authorization header for the user.
 pub(super) fn parse(url: &str) -> Result<(Uri, Option<HeaderValue>)> {
     let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -124,19 +125,20 @@ pub(super) fn parse(url: &str) -> Result<(Uri, Option<HeaderValue>)> {
         None => (None, authority),
     };
     let uri: Uri = encoded(&format!("{scheme}://{host}{path}")).parse().map_err(|e| {
-        Error::misuse("this is no URL; a name outside ASCII must be written in punycode").with_source(e)
+        Error::misuse("this is not a valid URL; a host name that is not ASCII must be written in punycode")
+            .with_source(e)
     })?;
     let Some(user) = user else {
         return Ok((uri, None));
     };
     let user: Vec<u8> = percent_decode_str(user).collect();
     let mut basic = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(&user)))
-        .map_err(|e| Error::bug("base64 is no header").with_source(e))?;
+        .map_err(|e| Error::bug("Base64 is not a valid header value").with_source(e))?;
     basic.set_sensitive(true);
     Ok((uri, Some(basic)))
 }
 
-/// The URL with what cannot be in one percent-encoded, as browsers do.
+/// Percent-encodes the characters that a URL cannot contain, as browsers do.
 pub(super) fn encoded(url: &str) -> String {
     const NOT_IN_URL: &AsciiSet =
         &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}').add(b'|').add(b'\\').add(b'^');

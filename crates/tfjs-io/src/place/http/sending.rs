@@ -1,4 +1,4 @@
-//! Bodies of requests with the time of their last piece, so that a long upload is told from a silent server.
+//! Records when the last piece of a request's body was sent, to distinguish a long upload from a silent server.
 
 use super::client::RequestBody;
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// When the last piece of a body went out; before that, when it was made.
+/// When the last piece of a body was sent; before the first one, when the body was created.
 pub(super) struct Sent(Arc<Mutex<Instant>>);
 
 impl Sent {
@@ -19,7 +19,7 @@ impl Sent {
     }
 }
 
-/// The request with its body watched.
+/// Wraps the body of a request, to record the times.
 pub(super) fn watched(request: Request<RequestBody>) -> (Request<RequestBody>, Sent) {
     let last = Arc::new(Mutex::new(Instant::now()));
     let request = request.map(|body| Watched { body, last: last.clone() }.boxed_unsync());
@@ -36,7 +36,7 @@ impl Body for Watched {
     type Error = <RequestBody as Body>::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        // The connection asks for the next piece when it has sent those before.
+        // The connection polls for the next piece when it has sent the previous ones.
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         Pin::new(&mut self.body).poll_frame(cx)
     }

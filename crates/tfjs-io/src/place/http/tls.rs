@@ -1,4 +1,4 @@
-//! The certificates that TLS trusts: bundled roots, the system's, the caller's own. Connects to nothing.
+//! Configures the certificates that TLS trusts: bundled roots, the system's, the caller's. Makes no connections.
 
 use super::HttpConfig;
 use crate::base::network::Roots;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tfjs_manifest::{Error, Result};
 
 pub(super) fn config(config: &HttpConfig) -> Result<ClientConfig> {
-    // Named, not the process's default: a graph with two providers has none.
+    // An explicit provider: there is no default if the program contains two providers.
     let provider = Arc::new(ring::default_provider());
     let client = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -42,7 +42,7 @@ fn roots(config: &HttpConfig) -> Result<RootCertStore> {
 #[cfg(feature = "native-roots")]
 fn system(store: &mut RootCertStore) -> Result<()> {
     let found = rustls_native_certs::load_native_certs();
-    // Stores hold certificates that are long out of use.
+    // Invalid certificates are ignored: system stores contain obsolete ones.
     let (added, _) = store.add_parsable_certificates(found.certs);
     match found.errors.into_iter().next() {
         _ if added > 0 => Ok(()),

@@ -1,5 +1,5 @@
-//! Objects that were stored compressed, with a `Content-Encoding`, as upload tools offer for text. Decodes;
-//! limits are their reader's.
+//! Decodes objects that are stored compressed, with a `Content-Encoding`, as some upload tools do for text. The reader
+//! checks limits.
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
@@ -32,19 +32,21 @@ pub(super) async fn decoded(
     let mut stored = Response::new(StreamBody::new(body.map_ok(Frame::data)));
     stored.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_str(encoding).map_err(|_| unknown())?);
     let Ok(response) = Decompression::new(Stored(Some(stored))).call(Request::new(())).await;
-    // What could be decoded has lost this header.
+    // The decoder removes this header, so it is an encoding that cannot be decoded.
     if response.headers().contains_key(CONTENT_ENCODING) {
         return Err(unknown());
     }
     let bytes = response.into_body().into_data_stream();
     let error = |e: Box<dyn std::error::Error + Send + Sync>| match e.downcast::<Error>() {
         Ok(ours) => *ours,
-        Err(e) => Error::malformed("the object is not encoded as its store says").with_source(e),
+        Err(e) => {
+            Error::malformed("the object cannot be decoded with the encoding that its store reports").with_source(e)
+        }
     };
     Ok(bytes.map_err(error).boxed())
 }
 
-/// A service with one answer, for the decoder, which wraps services.
+/// A service that returns one response, because the decoder wraps services.
 #[cfg(feature = "http")]
 struct Stored<T>(Option<T>);
 
@@ -74,7 +76,7 @@ mod tests {
         Ok(bytes.concat())
     }
 
-    /// `hello` as gzip writes it without compression.
+    /// `hello` in gzip format, without compression.
     const GZIP: &[u8] = &[
         0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1, 5, 0, 0xfa, 0xff, b'h', b'e', b'l', b'l', b'o', 0x86, 0xa6, 0x10,
         0x36, 5, 0, 0, 0,

@@ -1,16 +1,16 @@
-//! Errors of object stores in this crate's words: whose fault, what the service said, what to do.
+//! Converts errors of object stores to this crate's errors: kind, the service's own message, and a hint.
 //!
-//! Their own texts are not passed on as they are. They show whole answers, and the answer to a wrong signature
-//! holds every header that was signed, tokens included.
+//! Their original texts are not shown, because they contain whole responses, and the response to a wrong signature
+//! contains every signed header, tokens included.
 
 use object_store::Error as StoreError;
 use std::error::Error as StdError;
 use tfjs_manifest::{Error, Kind};
 
-/// The message if the machine's cloud gives no credentials.
-pub(super) const NO_CREDENTIALS: &str = "no credentials were found, and this machine's cloud gives none";
+/// The message if the machine's metadata service has no credentials.
+pub(super) const NO_CREDENTIALS: &str = "no credentials were found, and the machine's metadata service has none";
 
-/// The error in our words. `hint` says where credentials come from.
+/// Converts an error. `hint` says where credentials come from.
 pub(super) fn error(source: &StoreError, hint: &str) -> Error {
     if let Some(ours) = our_own(source) {
         let hint = if ours.message() == NO_CREDENTIALS { hint } else { "" };
@@ -29,7 +29,7 @@ pub(super) fn error(source: &StoreError, hint: &str) -> Error {
             (Kind::Fetch, "no such object", "check the URL, and that all files of the model were uploaded", said(&text))
         }
         StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. } => {
-            (Kind::Fetch, "the store refuses access", hint, said(&text))
+            (Kind::Fetch, "the store denies access", hint, said(&text))
         }
         StoreError::Precondition { .. } => {
             (Kind::Fetch, "the object changed while it was read", "try again", said(&text))
@@ -53,7 +53,7 @@ fn with_hint(message: &str, hint: &str) -> String {
     }
 }
 
-/// The error that our own connections gave.
+/// The error of this crate's own connections, if it is a cause.
 fn our_own(error: &StoreError) -> Option<&Error> {
     let mut next: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(error) = next {
@@ -65,17 +65,17 @@ fn our_own(error: &StoreError) -> Option<&Error> {
     None
 }
 
-/// What the service said, from the text of an error: its status, and the code and message of its XML.
+/// The status, and the code and message of the service's XML, from the text of an error.
 fn said(text: &str) -> Option<String> {
     let status = text.split_once("status code: ").map(|(_, rest)| rest.split(':').next().unwrap_or(rest));
     let code = between(text, "<Code>", "</Code>");
-    // Azure appends a request's number and time to a message, in lines of their own.
+    // Azure appends the request's id and time to a message, on separate lines.
     let message = between(text, "<Message>", "</Message>").map(|m| m.lines().next().unwrap_or(m));
     let parts: Vec<&str> = [status, code, message].into_iter().flatten().map(str::trim).collect();
     (!parts.is_empty()).then(|| clean(&parts.join(", ")))
 }
 
-/// The text of an error that no service gave, but a store of the caller's or `object_store` itself.
+/// The text of an error that did not come from a service, but from a store of the caller or from `object_store`.
 fn plain(text: &str) -> Option<String> {
     let text = text.lines().next().unwrap_or(text);
     let words = text.split(' ').map(|word| word.split_once('?').map_or(word, |(url, _)| url));
@@ -87,7 +87,7 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
     text.split_once(start)?.1.split_once(end).map(|(inside, _)| inside).filter(|inside| !inside.is_empty())
 }
 
-/// One line of bearable length.
+/// Makes a text one line of at most 240 characters.
 fn clean(text: &str) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(240).collect();
     line.trim().to_owned()
@@ -116,7 +116,7 @@ mod tests {
         check(
             StoreError::PermissionDenied { path: "k".into(), source: source(text) },
             Kind::Fetch,
-            "the store refuses access (403 Forbidden, SignatureDoesNotMatch, The request signature); look there",
+            "the store denies access (403 Forbidden, SignatureDoesNotMatch, The request signature); look there",
         );
         let error =
             error(&StoreError::Generic { store: "S3", source: source("GET http://h/k?sig=hunter2 failed") }, "");

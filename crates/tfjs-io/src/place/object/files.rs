@@ -1,4 +1,5 @@
-//! A store of the crate `object_store` as [`Files`]: opening, ranges, validators, listing. Knows no cloud.
+//! Implements [`Files`] for stores of the crate `object_store`: opening, ranges, validators, listing. Independent of
+//! the cloud.
 
 use super::encoded::decoded;
 use super::error::error;
@@ -15,8 +16,7 @@ use tfjs_manifest::{Error, Limits, Result};
 
 /// The objects of a folder in any store of the crate [`object_store`].
 ///
-/// Schemes make these from URLs; a store that the caller has, such as one with credentials of its own kind,
-/// becomes a model's place so:
+/// Schemes create these from URLs. For a store of your own, such as one with another kind of credentials:
 ///
 /// ```
 /// use object_store::memory::InMemory;
@@ -31,10 +31,9 @@ use tfjs_manifest::{Error, Limits, Result};
 /// # }
 /// ```
 ///
-/// Keys are taken as they are written: nothing is percent-decoded or escaped. Several files written as one
-/// ([`put_all`](Files::put_all)) are first all uploaded, then put into place by copies within the store; after an
-/// error everything is put back. A process that dies on the way can leave objects whose names begin with `.tfjs-`;
-/// they are not listed.
+/// Keys are used unchanged, without percent-decoding or escaping. [`put_all`](Files::put_all) first uploads all files
+/// under temporary names, then copies them to their keys within the store; after an error everything is restored. If
+/// the process dies, objects whose names begin with `.tfjs-` can be left; they are not listed.
 #[derive(Clone)]
 pub struct ObjectFiles {
     pub(super) store: Arc<dyn ObjectStore>,
@@ -47,16 +46,16 @@ pub struct ObjectFiles {
 }
 
 impl ObjectFiles {
-    /// The objects of this folder of a store; the empty text is all of it.
+    /// The objects in a folder of a store; an empty string means the whole store.
     ///
     /// # Errors
-    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for a folder that no key can be in.
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for a folder that is not a valid key.
     pub fn new(store: Arc<dyn ObjectStore>, folder: &str) -> Result<Self> {
         let slash = if folder.is_empty() || folder.ends_with('/') { "" } else { "/" };
         ObjectFiles::beginning(store, format!("{folder}{slash}"))
     }
 
-    /// The objects whose keys begin so.
+    /// The objects whose keys begin with `prefix`.
     pub(super) fn beginning(store: Arc<dyn ObjectStore>, prefix: String) -> Result<Self> {
         key::check_prefix(&prefix)?;
         let root = format!("{store}/");
@@ -71,28 +70,28 @@ impl ObjectFiles {
         })
     }
 
-    /// What messages put before a key: `s3://bucket/`. Default: the store's own name.
+    /// Sets the prefix of keys in messages, such as `s3://bucket/`. Default: the store's own name.
     #[must_use]
     pub fn with_root(mut self, root: impl Into<String>) -> Self {
         self.root = root.into();
         self
     }
 
-    /// With another limit for paths.
+    /// Sets the limits; only those of paths apply.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// The hint if the store denies access.
+    /// Sets the hint in the error if the store denies access.
     #[cfg(feature = "cloud")]
     pub(super) fn with_hint(mut self, hint: &'static str) -> Self {
         self.hint = hint;
         self
     }
 
-    /// With what signs URLs.
+    /// Sets the signer of URLs.
     #[cfg(feature = "cloud")]
     #[must_use]
     pub fn with_signer(mut self, signer: Arc<dyn object_store::signer::Signer>) -> Self {
@@ -100,8 +99,8 @@ impl ObjectFiles {
         self
     }
 
-    /// A URL by which anybody can read this file until it expires, over plain HTTPS. Whether there is such a
-    /// file is not checked.
+    /// A signed URL with which anyone can read this file over HTTPS until it expires. Does not check that the file
+    /// exists.
     ///
     /// # Errors
     /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) if the store cannot sign;
@@ -133,18 +132,18 @@ impl ObjectFiles {
         if let Some(validator) = &options.if_none_match {
             get.if_none_match = Some(validator.as_str().to_owned());
         }
-        // Stores know `If-Match`, which fails where `If-Range` answers with the whole file.
+        // Stores support `If-Match`, which fails where `If-Range` would return the whole file.
         let if_range = options.if_range.as_ref().filter(|_| get.range.is_some());
         if let Some(validator) = if_range {
             get.if_match = Some(validator.as_str().to_owned());
         }
         match self.store.get_opts(key, get).await {
             Ok(found) if if_range.is_some_and(|v| validator(&found.meta).as_ref() != Some(v)) => self.whole(key).await,
-            // Some stores do not know the condition, and answer with what they have.
+            // Some stores ignore the condition and return the object.
             Ok(found) if options.if_none_match.is_some() && validator(&found.meta) == options.if_none_match => {
                 Ok(Opened::new(self.url(key), Body::Unchanged).with_validator_of(&found.meta))
             }
-            // A part of what was compressed cannot be decoded.
+            // A range of a compressed object cannot be decoded.
             Ok(found) if encoding(&found).is_some() && options.range.is_some() => self.whole(key).await,
             Ok(found) => self.opened(key, found).await,
             Err(object_store::Error::NotModified { .. }) if options.if_none_match.is_some() => {
@@ -190,7 +189,7 @@ impl Files for ObjectFiles {
         Box::pin(async move {
             let key = self.key(path)?;
             if options.range.is_some_and(|r| r.end.is_some_and(|end| end <= r.start)) {
-                return Err(Error::misuse("an empty range cannot be asked for").in_file(self.url(&key)));
+                return Err(Error::misuse("an empty range cannot be requested").in_file(self.url(&key)));
             }
             self.get(&key, &options).await
         })
@@ -213,7 +212,7 @@ impl Files for ObjectFiles {
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>>> {
         Box::pin(async move {
             let beginning = format!("{}{prefix}", self.prefix);
-            // Stores list whole folders.
+            // Stores list whole folders only.
             let folder = beginning.rfind('/').map_or("", |at| &beginning[..at]);
             let folder = Path::parse(folder).map_err(|e| {
                 Error::misuse("a key with empty, `.` or `..` components cannot be listed")
@@ -237,7 +236,7 @@ impl Files for ObjectFiles {
             let beginning = format!("{}{folder}{slash}", self.prefix);
             let at = beginning.rfind('/').map_or("", |at| &beginning[..at]);
             let at = Path::parse(at)
-                .map_err(|e| Error::malformed("no key can be in this folder").in_file(folder).with_source(e))?;
+                .map_err(|e| Error::malformed("this folder is not a valid key").in_file(folder).with_source(e))?;
             let found = self.store.list_with_delimiter((!at.is_root()).then_some(&at)).await;
             let found = found.map_err(|e| self.error(&e, &at))?;
             let objects = found.objects.iter().filter(|meta| !replace::is_staged(&meta.location));
@@ -252,7 +251,7 @@ impl Files for ObjectFiles {
     fn remove<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let key = self.key(path)?;
-            // Most stores delete in peace what is not there.
+            // Most stores report no error if a deleted object did not exist.
             self.store.head(&key).await.map_err(|e| self.error(&e, &key))?;
             self.store.delete(&key).await.map_err(|e| self.error(&e, &key))
         })
@@ -263,7 +262,7 @@ impl Files for ObjectFiles {
     }
 }
 
-/// Stores may show their credentials.
+/// Does not show the store, whose `Debug` may contain credentials.
 impl fmt::Debug for ObjectFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("ObjectFiles").field(&format!("{}{}", self.root, self.prefix)).finish()
@@ -284,7 +283,7 @@ fn validator(meta: &ObjectMeta) -> Option<Validator> {
 
 fn get_range(range: ByteRange) -> Option<GetRange> {
     match (range.start, range.end) {
-        // The whole file; of an empty one, stores would refuse it as a range.
+        // The whole file, without a range: stores reject any range of an empty object.
         (0, None) => None,
         (start, None) => Some(GetRange::Offset(start)),
         (start, Some(end)) => Some(GetRange::Bounded(start..end)),
@@ -293,7 +292,7 @@ fn get_range(range: ByteRange) -> Option<GetRange> {
 
 fn encoding(found: &GetResult) -> Option<String> {
     let encoding = found.attributes.get(&Attribute::ContentEncoding)?.trim();
-    // S3 keeps the encoding of a signed upload in chunks, which says nothing about what is stored.
+    // S3 keeps the encoding of a chunked signed upload, although the object is stored without it.
     let plain = encoding.is_empty() || ["identity", "aws-chunked"].iter().any(|e| encoding.eq_ignore_ascii_case(e));
     (!plain).then(|| encoding.to_ascii_lowercase())
 }

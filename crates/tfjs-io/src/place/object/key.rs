@@ -1,14 +1,14 @@
-//! Keys of objects from paths of files; asks no store.
+//! Converts paths of files to keys of objects. Sends no requests.
 //!
-//! A key is taken as it is written: nothing in it is percent-decoded or escaped, as with the command lines of
-//! the clouds. `object_store`'s own `Path::from` would escape what it does not like, so that another object
-//! than the one asked for is read; here it is an error.
+//! A key is used unchanged, without percent-decoding or escaping, as in the command lines of the clouds.
+//! `object_store`'s own `Path::from` escapes invalid characters, so that another object would be read; here they are an
+//! error.
 
 use crate::base::path::shard_components;
 use object_store::path::Path;
 use tfjs_manifest::{Error, Limits, Result};
 
-/// Checks what comes before every path: a folder that ends in `/`, or any other beginning of keys.
+/// Checks the prefix of all paths: a folder that ends in `/`, or any other prefix of keys.
 pub(super) fn check_prefix(prefix: &str) -> Result<()> {
     let folder = prefix.strip_suffix('/').unwrap_or(prefix);
     let same = |key: &Path| key.as_ref() == folder;
@@ -27,7 +27,7 @@ pub(super) fn key(prefix: &str, path: &str, limits: &Limits) -> Result<Path> {
     let parts = shard_components(path, limits)?;
     let whole = format!("{prefix}{}", parts.join("/"));
     let key = Path::parse(&whole);
-    key.map_err(|e| Error::malformed("weight file path is no key of an object").in_file(whole).with_source(e))
+    key.map_err(|e| Error::malformed("weight file path is not a valid key of an object").in_file(whole).with_source(e))
 }
 
 #[cfg(test)]

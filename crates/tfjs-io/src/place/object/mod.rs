@@ -1,8 +1,8 @@
 //! Object stores: any store of the crate `object_store` as a place with files, and the schemes `s3`, `gs` and
 //! `az` over this crate's own connections.
 //!
-//! A store knows keys, not folders, and every write of one object is atomic. What a model needs beyond that,
-//! several objects written as one, is made of copies here.
+//! A store has keys, not folders, and the write of one object is atomic. Writing all objects of a model in one
+//! operation is implemented here with copies within the store.
 
 mod encoded;
 mod error;

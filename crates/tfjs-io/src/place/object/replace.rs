@@ -1,6 +1,6 @@
-//! Several objects written as one. Stores replace one object at a time, so everything is uploaded first, what
-//! will be replaced is copied aside within the store, and only then copies go into place: the former last file is
-//! removed first, the new one comes last. After an error everything is put back.
+//! Replaces several objects in one operation. Stores replace one object at a time, so everything is uploaded first
+//! under temporary names, and objects to be replaced are copied to temporary names. Then the former last file is
+//! removed, and the new files are copied to their keys, the last one last. After an error everything is restored.
 
 use super::files::ObjectFiles;
 use super::upload::upload;
@@ -14,21 +14,21 @@ use std::sync::{Mutex, PoisonError};
 use tfjs_manifest::{Error, Result};
 use tokio::runtime::Handle;
 
-/// The beginning of the names of temporary objects.
+/// Prefix of the names of temporary objects.
 const STAGED: &str = ".tfjs-";
 
-/// Requests under way.
+/// Most concurrent requests.
 const AT_ONCE: usize = 4;
 
-/// Whether an object of this key is there for the time of a save, or was when a process died.
+/// Whether this is the key of a temporary object of a save, perhaps one left by a process that died.
 pub(super) fn is_staged(key: &Path) -> bool {
     key.filename().is_some_and(|name| name.starts_with(STAGED))
 }
 
-/// Writes all files, or leaves what was there.
+/// Writes all files, or leaves the store unchanged.
 pub(super) async fn replace(files: &ObjectFiles, mut all: Vec<(Path, Body)>) -> Result<()> {
     if all.len() == 1 {
-        // One object is written as a whole by every store.
+        // Every store writes one object atomically.
         return match all.pop() {
             Some((key, body)) => upload(files, &key, &key, body).await,
             None => Ok(()),
@@ -41,7 +41,7 @@ pub(super) async fn replace(files: &ObjectFiles, mut all: Vec<(Path, Body)>) -> 
         .enumerate()
         .map(|(i, (key, body))| Box::pin(stage(files, key, body, i == last, &traces)) as BoxFuture<'_, _>)
         .collect();
-    // All of them are waited for, after an error too: a request that was given up may still take effect.
+    // Waits for all of them even after an error, because a dropped request may still take effect.
     let staged: Vec<Result<Option<Staged>>> = stream::iter(jobs).buffered(AT_ONCE).collect().await;
     let staged: Result<Vec<Option<Staged>>> = staged.into_iter().collect();
     let staged: Vec<Staged> = match staged {
@@ -53,7 +53,7 @@ pub(super) async fn replace(files: &ObjectFiles, mut all: Vec<(Path, Body)>) -> 
     };
     let commit = commit(files.clone(), staged, traces);
     match Handle::try_current() {
-        // Not to be stopped half-way by a future that is dropped.
+        // In a task of its own, so that it is completed even if this future is dropped.
         Ok(runtime) => runtime
             .spawn(commit)
             .await
@@ -62,15 +62,15 @@ pub(super) async fn replace(files: &ObjectFiles, mut all: Vec<(Path, Body)>) -> 
     }
 }
 
-/// A file that is uploaded beside its place.
+/// A file that is uploaded under a temporary name.
 struct Staged {
     at: Path,
     target: Path,
-    /// Whether there was one before.
+    /// Whether an object with this key existed before.
     replaces: bool,
 }
 
-/// Uploads a file: beside its place, or, where nothing is replaced and nothing completed by it, into its place.
+/// Uploads a file: to its key, if it replaces no object and is not the last file; otherwise under a temporary name.
 async fn stage(files: &ObjectFiles, key: Path, body: Body, last: bool, traces: &Traces) -> Result<Option<Staged>> {
     if traces.failed.load(Ordering::Relaxed) {
         return Ok(None);
@@ -101,11 +101,11 @@ async fn is_there(files: &ObjectFiles, key: &Path) -> Result<bool> {
     }
 }
 
-/// Copies all files into their places, or puts back what was there.
+/// Copies all files to their keys, or restores the former objects.
 async fn commit(files: ObjectFiles, staged: Vec<Staged>, traces: Traces) -> Result<()> {
     let replaced: Vec<(Path, Path)> =
         staged.iter().filter(|s| s.replaces).map(|s| (s.target.clone(), traces.beside(&s.target))).collect();
-    // Nothing that was there has been touched so far.
+    // Until now, no existing object has been touched.
     if let Err(e) = copy_all(&files, &replaced, |(target, _)| target).await {
         traces.undo().await;
         return Err(e);
@@ -118,7 +118,7 @@ async fn commit(files: ObjectFiles, staged: Vec<Staged>, traces: Traces) -> Resu
         Some((last, others)) => (std::slice::from_ref(last), others),
         None => (&[][..], &[][..]),
     };
-    // The last one is removed first and written last: it is never beside files of two models.
+    // The last one is removed first and written last, so that it never exists beside files of two models.
     let mut placed = match staged.last().filter(|last| last.replaces) {
         Some(last) => files.store.delete(&last.target).await.map_err(|e| files.error(&e, &last.target)),
         None => Ok(()),
@@ -136,7 +136,7 @@ async fn commit(files: ObjectFiles, staged: Vec<Staged>, traces: Traces) -> Resu
     let back: Vec<(Path, Path)> = replaced.into_iter().map(|(target, copy)| (copy, target)).collect();
     let put_back = copy_all(&files, &back, |(_, target)| target).await;
     if put_back.is_err() {
-        // The copies are all that is left of what was there.
+        // The copies are the only ones of the former objects, so they must be kept.
         traces.forget(&back.iter().map(|(copy, _)| copy.clone()).collect::<Vec<_>>());
     }
     traces.undo().await;
@@ -144,14 +144,15 @@ async fn commit(files: ObjectFiles, staged: Vec<Staged>, traces: Traces) -> Resu
         Ok(()) => e,
         Err(worse) => Error::several(
             format!(
-                "the save failed, and what was there before could not be put back; it is in objects named `{STAGED}…`"
+                "the save failed, and the former objects could not be restored; they are in objects named `{STAGED}…`"
             ),
             vec![e, worse],
         ),
     })
 }
 
-/// Copies objects within the store. All are waited for; the first error counts, about the object `shown` of a pair.
+/// Copies objects within the store. Waits for all copies; the first error is returned, for the object `shown` of a
+/// pair.
 async fn copy_all(files: &ObjectFiles, pairs: &[(Path, Path)], shown: fn(&(Path, Path)) -> &Path) -> Result<()> {
     let copies: Vec<BoxFuture<'_, Result<()>>> = pairs
         .iter()
@@ -165,11 +166,10 @@ async fn copy_all(files: &ObjectFiles, pairs: &[(Path, Path)], shown: fn(&(Path,
     done.into_iter().collect()
 }
 
-/// What a save leaves in the store until it is over. Dropped before that, it is removed by a task, if there is a
-/// runtime to run it.
+/// The objects that a save has created so far. If it is dropped early, a task removes them, if there is a runtime.
 struct Traces {
     files: ObjectFiles,
-    /// In every name, so that two saves do not meet.
+    /// Random part of every temporary name, so that two saves do not collide.
     name: String,
     failed: AtomicBool,
     keys: Mutex<Keys>,
@@ -184,7 +184,7 @@ struct Keys {
 
 impl Traces {
     fn new(files: &ObjectFiles) -> Self {
-        // Randomly seeded, which is all that is wanted of it.
+        // The hasher is randomly seeded, which is random enough for a name.
         let name = format!("{:016x}", RandomState::new().build_hasher().finish());
         Traces { files: files.clone(), name, failed: AtomicBool::new(false), keys: Mutex::default() }
     }
@@ -193,7 +193,7 @@ impl Traces {
         change(&mut self.keys.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A key beside this one, of the same kind of file, so that the store gives it the same content type.
+    /// A temporary key in the same folder, with the same extension, so that the store sets the same content type.
     fn beside(&self, key: &Path) -> Path {
         self.keys(|keys| {
             keys.count += 1;
@@ -205,23 +205,23 @@ impl Traces {
         })
     }
 
-    /// An object that was not there before is about to be.
+    /// Records an object that did not exist before and is about to be written.
     fn created(&self, key: &Path) {
         self.keys(|keys| keys.created.push(key.clone()));
     }
 
-    /// These are no longer ours to remove.
+    /// Stops tracking these objects, so that they are not removed.
     fn forget(&self, them: &[Path]) {
         self.keys(|keys| keys.beside.retain(|key| !them.contains(key)));
     }
 
-    /// The files are in their places.
+    /// Keeps the created files and removes the temporary objects.
     async fn keep(self) {
         self.keys(|keys| keys.created.clear());
         self.undo().await;
     }
 
-    /// Removes everything that was not there before.
+    /// Removes every object that did not exist before.
     async fn undo(self) {
         let keys = self.keys(std::mem::take);
         remove(self.files.clone(), keys).await;
@@ -240,7 +240,7 @@ impl Drop for Traces {
     }
 }
 
-/// Removes objects as far as that can be done: the save itself succeeded or failed before.
+/// Removes objects. Errors are ignored, because the result of the save is known already.
 async fn remove(files: ObjectFiles, keys: Keys) {
     let keys: Vec<object_store::Result<Path>> = keys.created.into_iter().chain(keys.beside).map(Ok).collect();
     let mut removed = files.store.delete_stream(stream::iter(keys).boxed());

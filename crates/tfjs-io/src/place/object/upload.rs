@@ -1,4 +1,4 @@
-//! Bodies into objects: small ones in one request, large ones in parts of which several are under way.
+//! Uploads bodies to objects: small ones in one request, large ones in several concurrent parts.
 
 use super::files::ObjectFiles;
 use crate::base::files::Body;
@@ -11,14 +11,13 @@ use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use tfjs_manifest::{Error, Result};
 use tokio::runtime::Handle;
 
-/// Length of a part. Stores take 10 000 of them, of 5 MiB at least.
+/// Length of a part in bytes. Stores accept 10 000 parts, of at least 5 MiB each.
 const PART: usize = 16 << 20;
 
-/// Parts of one object under way; so much of a body is in memory.
+/// Most concurrent parts of one object; these are in memory.
 const AT_ONCE: usize = 4;
 
-/// Writes an object: afterwards it is there whole, or, after an error, as it was before. `shown` is the key that
-/// messages name.
+/// Writes an object, completely or not at all: after an error it is as it was before. `shown` is the key in messages.
 pub(super) async fn upload(files: &ObjectFiles, key: &Path, shown: &Path, body: Body) -> Result<()> {
     let error = |e: object_store::Error| files.error(&e, shown);
     let mut source = Source { body: into_stream(body, None).fuse(), rest: Bytes::new() };
@@ -36,7 +35,7 @@ pub(super) async fn upload(files: &ObjectFiles, key: &Path, shown: &Path, body: 
 
 /// A body, cut into parts.
 struct Source {
-    /// Asked once more after its end.
+    /// Fused, because it is polled again after its end.
     body: Fuse<BoxStream<'static, Result<Bytes>>>,
     /// Bytes read beyond the end of the last part.
     rest: Bytes,
@@ -73,7 +72,7 @@ impl Parts {
         error: &impl Fn(object_store::Error) -> Error,
     ) -> Result<()> {
         let Some(upload) = &mut self.0 else {
-            return Err(Error::bug("an upload that is over cannot go on"));
+            return Err(Error::bug("an upload was continued after its end"));
         };
         let mut sending = FuturesUnordered::new();
         let mut part = first;
@@ -81,7 +80,7 @@ impl Parts {
             while sending.len() >= AT_ONCE {
                 sending.try_next().await.map_err(error)?;
             }
-            // In the order of the calls, whichever is through first.
+            // The order of the calls is the order of the parts.
             sending.push(upload.put_part(part));
             part = source.part().await?;
         }
@@ -99,7 +98,7 @@ impl Parts {
     }
 }
 
-/// A save that was dropped leaves no parts behind, as far as there is a runtime to say so on.
+/// Aborts the upload in a task, so that no parts are left in the store, if there is a runtime.
 impl Drop for Parts {
     fn drop(&mut self) {
         if let (Some(mut upload), Ok(runtime)) = (self.0.take(), Handle::try_current()) {

@@ -1,4 +1,4 @@
-//! The bytes of one file of an archive: inflated, counted, and checked before the last of them are returned.
+//! Reads one file of an archive: inflates and counts its bytes, and checks them before it returns the last ones.
 
 use super::index::{Content, Entry};
 use super::source::{Source, cannot_read};
@@ -49,7 +49,7 @@ impl EntryReader {
         Ok(EntryReader { source: source.clone(), body, len: entry.len, left: entry.len, crc, over: false })
     }
 
-    /// The next bytes, if there are more. The last come when everything has been checked.
+    /// The next bytes; `None` at the end. The last bytes are returned only after all checks have passed.
     pub(super) fn chunk(&mut self) -> Result<Option<Bytes>> {
         if self.over {
             return Ok(None);
@@ -83,7 +83,7 @@ impl EntryReader {
         .map_err(cannot_read)
     }
 
-    /// Checks that this is the end, and the right one.
+    /// Checks that the data ends here, and its lengths and checksum.
     fn check(&mut self) -> Result<()> {
         if self.read(&mut [0])? > 0 {
             return Err(Error::malformed(format!("the archive says {} bytes, the file has more", self.len)));
@@ -106,7 +106,7 @@ impl EntryReader {
         self.source.check_unchanged()
     }
 
-    /// The bytes as a stream, read on threads that may block.
+    /// The bytes as a stream, read on blocking threads.
     pub(super) fn into_stream(self) -> BoxStream<'static, Result<Bytes>> {
         stream::try_unfold(self, |mut reader| async move {
             crate::base::blocking::run(move || Ok(reader.chunk()?.map(|chunk| (chunk, reader)))).await
@@ -116,5 +116,5 @@ impl EntryReader {
 }
 
 pub(super) fn cut_off() -> Error {
-    Error::malformed("the archive is cut off: it says that a file ends beyond its own end")
+    Error::malformed("the archive is truncated: a file ends beyond the end of the archive")
 }

@@ -1,4 +1,4 @@
-//! The files of an archive as a place of [`Files`], read where they are.
+//! Implements [`Files`] for the files in an archive, which are read in place.
 
 use super::entry::EntryReader;
 use super::index::{Content, Index};
@@ -18,10 +18,9 @@ use tfjs_manifest::{Error, Limits, Result};
 
 /// The files of a `.zip`, `.tar` or `.tar.gz`. Clones share them.
 ///
-/// Which of the three it is, its bytes tell. Files are read in place, inflated and checked as they stream; only a
-/// `.tar.gz`, which has no beginning but its first byte, is inflated when it is opened: in memory up to 16 MiB,
-/// beyond that in a temporary file. Links, devices and encrypted files are listed nowhere, and asking for one is an
-/// error.
+/// The format is detected from the bytes. Files are read in place, inflated and checked as they stream. A `.tar.gz`,
+/// which does not allow random access, is inflated when it is opened: in memory up to 16 MiB, otherwise to a temporary
+/// file. Links, devices and encrypted files are not listed, and opening one is an error.
 ///
 /// ```no_run
 /// # use tfjs_io::{ArchiveFiles, Files, Result};
@@ -42,8 +41,8 @@ impl ArchiveFiles {
     /// The archive at this path.
     ///
     /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for what is no whole archive, and for one that only harm
-    /// could want: entries outside the folder, of one name, or sharing their bytes;
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for a file that is not a complete archive, and for an
+    /// archive with entries outside its folder, two entries of one name, or entries that share bytes;
     /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for more entries or bytes than the limits allow.
     #[cfg(not(target_family = "wasm"))]
     pub async fn open(path: impl Into<PathBuf>, limits: &Limits) -> Result<Self> {
@@ -56,8 +55,8 @@ impl ArchiveFiles {
         Self::from_source(location, source.await?, limits.clone()).await
     }
 
-    /// An archive in memory; `location` is what messages call it. A compressed tar is inflated here: call this where
-    /// that may take a while.
+    /// An archive in memory; `location` is its name in messages. A compressed tar is inflated here, which may take a
+    /// while.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -65,14 +64,14 @@ impl ArchiveFiles {
         Self::read(&location.into(), Source::Memory(bytes.into()), limits, &AtomicBool::new(false))
     }
 
-    /// The archive in an open file of another place. One that comes as a stream is fetched whole.
+    /// The archive in an open file of another place. A stream is fetched to its end.
     pub(crate) async fn fetch(opened: Opened, limits: &Limits, reporter: &Reporter) -> Result<Self> {
         let location = opened.location.clone();
         let source = super::spool::fetch(opened, limits, reporter).await.map_err(|e| e.in_file(&location))?;
         Self::from_source(location, source, limits.clone()).await
     }
 
-    /// Reads the index on a thread that may block. Dropping the future cancels it.
+    /// Reads the index on a blocking thread. Dropping the future cancels it.
     async fn from_source(location: String, source: Source, limits: Limits) -> Result<Self> {
         let cancelled = CancelOnDrop::default();
         let flag = cancelled.0.clone();
@@ -94,7 +93,8 @@ impl ArchiveFiles {
     /// ends in `.json`, not counting a `metadata.json`.
     ///
     /// # Errors
-    /// [`Kind::Fetch`](tfjs_manifest::Kind::Fetch), with what there is, if none or several could be meant.
+    /// [`Kind::Fetch`](tfjs_manifest::Kind::Fetch), with a list of the candidates or files, if there is none or
+    /// several.
     pub fn model_json(&self) -> Result<String> {
         self.index.model_json().map(str::to_owned)
     }
@@ -102,7 +102,7 @@ impl ArchiveFiles {
     /// Reads every file to its end, which checks lengths and checksums. Returns the number of bytes. Blocks.
     ///
     /// # Errors
-    /// What is wrong with the first file that is damaged.
+    /// The error of the first damaged file.
     pub fn verify(&self) -> Result<u64> {
         let mut count = 0u64;
         for name in self.index.names() {
@@ -119,7 +119,7 @@ impl ArchiveFiles {
         EntryReader::new(&self.source, entry).map_err(|e| e.in_file(self.index.place(name)))
     }
 
-    /// The archive as messages name it.
+    /// The archive's name in messages.
     pub(crate) fn archive_location(&self) -> &str {
         self.index.location()
     }
@@ -152,7 +152,7 @@ fn index_of(source: Source, index: &mut Index, limits: &Limits, cancelled: &Atom
 }
 
 impl Files for ArchiveFiles {
-    /// Always the whole file.
+    /// Always opens the whole file.
     fn open<'a>(&'a self, path: &'a str, options: OpenOptions) -> BoxFuture<'a, Result<Opened>> {
         Box::pin(async move {
             let name = shard_components(path, self.index.limits())?.join("/");

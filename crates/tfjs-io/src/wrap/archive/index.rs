@@ -1,5 +1,5 @@
-//! The index of an archive: names, and where the bytes of each file are. Every entry is checked and counted against the
-//! limits. Reads no file's bytes.
+//! The index of an archive: the name of each file and the position of its bytes. Every entry is checked and counted
+//! against the limits. Does not read the bytes of files.
 
 use crate::base::path::{components, shown};
 use crate::base::url::MODEL_JSON;
@@ -7,25 +7,25 @@ use std::collections::BTreeMap;
 use std::collections::btree_map;
 use tfjs_manifest::{Error, Limits, Result};
 
-/// Names shown in a message.
+/// Most names shown in a message.
 const SHOWN: usize = 8;
 
 /// A file in an archive.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    /// Bytes of the file, not of what is stored.
+    /// Uncompressed length in bytes.
     pub(super) len: u64,
     pub(super) content: Content,
 }
 
-/// Where the bytes of a file are.
+/// The position and encoding of a file's bytes.
 #[derive(Clone, Debug)]
 pub(super) enum Content {
-    /// As they are, from this offset on.
+    /// Uncompressed, from offset `at`.
     Stored { at: u64, crc: Option<u32> },
-    /// Deflated, in `packed` bytes from this offset on.
+    /// Deflated, in `packed` bytes from offset `at`.
     Deflated { at: u64, packed: u64, crc: u32 },
-    /// Not readable, and why. Only opening such a file is an error.
+    /// Not readable, with the reason. It is an error only if the file is opened.
     Refused(String),
 }
 
@@ -44,15 +44,15 @@ impl Index {
         Index { location: location.to_owned(), limits: limits.clone(), entries: BTreeMap::new(), seen: 0, bytes: 0 }
     }
 
-    /// A file of the archive as messages name it.
+    /// The name of a file in messages.
     pub(super) fn place(&self, path: &str) -> String {
-        // As it would be named, a URL's query last.
+        // As a caller would write it: the query of a URL is last.
         let query = self.location.find("://").and_then(|at| Some(at + self.location.get(at..)?.find('?')?));
         let (archive, query) = self.location.split_at(query.unwrap_or(self.location.len()));
         format!("{archive}{}{path}{query}", super::name::INSIDE)
     }
 
-    /// The archive as messages name it.
+    /// The archive's name in messages.
     pub(super) fn location(&self) -> &str {
         &self.location
     }
@@ -61,18 +61,18 @@ impl Index {
         &self.limits
     }
 
-    /// Whether nothing has been found so far.
+    /// Whether no entry has been found so far.
     pub(super) fn is_empty(&self) -> bool {
         self.seen == 0
     }
 
-    /// Counts one more entry of any kind against the limit.
+    /// Counts an entry of any kind against the limit.
     pub(super) fn count(&mut self) -> Result<()> {
         self.seen += 1;
         Limits::check("archive_entries", self.seen, self.limits.archive_entries)
     }
 
-    /// Adds a file. One whose name is no text cannot be in a manifest and is left out, as is what macOS adds.
+    /// Adds a file. Skips names that are not UTF-8, which cannot be in a manifest, and files that macOS adds.
     pub(super) fn add(&mut self, name: &[u8], entry: Entry) -> Result<()> {
         if !matches!(entry.content, Content::Refused(_)) {
             self.bytes = self.bytes.saturating_add(entry.len);
@@ -106,14 +106,14 @@ impl Index {
         files.map(|(name, _)| name.as_str())
     }
 
-    /// The model's JSON: `model.json`; else the one `model.json` in a folder; else the one `.json` there is, a
-    /// Teachable Machine's `metadata.json` aside.
+    /// The model's JSON: `model.json`; else the only `model.json` in a folder; else the only `.json`, not counting
+    /// Teachable Machine's `metadata.json`.
     pub(super) fn model_json(&self) -> Result<&str> {
         if self.entries.contains_key(MODEL_JSON) {
             return Ok(MODEL_JSON);
         }
         let file = |name: &str| name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
-        // Also those that are not readable: opening them says why.
+        // Includes unreadable files, because opening one gives a better error.
         let all = || self.entries.keys().map(String::as_str);
         let called: Vec<&str> = all().filter(|name| file(name) == MODEL_JSON).collect();
         let any: Vec<&str> = all().filter(|n| file(n).ends_with(".json") && file(n) != "metadata.json").collect();
@@ -133,7 +133,7 @@ impl Index {
         }
     }
 
-    /// The error of a file that is not there.
+    /// The error of a file that does not exist.
     pub(super) fn missing(&self, path: &str) -> Error {
         let names = listed(self.names().collect());
         Error::fetch(format!("no such file in the archive; it has {names}")).in_file(self.place(path))

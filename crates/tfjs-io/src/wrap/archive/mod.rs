@@ -1,8 +1,8 @@
-//! The files in a `.zip`, `.tar` or `.tar.gz`. Nothing is ever unpacked to a place that an archive names.
+//! The files in a `.zip`, `.tar` or `.tar.gz`. Files are never unpacked to the paths in an archive.
 //!
-//! [`index`] lists the entries of an archive, read by [`zip`] or [`tar`] within the limits; [`entry`] reads the bytes of
-//! one file and checks them; [`source`] holds the archive's own bytes, in memory or on disk; [`spool`] fetches an archive
-//! from elsewhere.
+//! [`index`] lists the entries of an archive, read by [`zip`] or [`tar`] within the limits; [`entry`] reads the bytes
+//! of one file and checks them; [`source`] holds the archive's own bytes, in memory or on disk; [`spool`] fetches an
+//! archive from elsewhere.
 
 #[cfg(any(feature = "archive", feature = "http", not(target_family = "wasm")))]
 mod name;

@@ -1,12 +1,12 @@
-//! How a model in an archive is named: `m.zip`, or `m.zip!/folder/model.json` for one of several.
+//! Names of models in archives: `m.zip`, or `m.zip!/folder/model.json` for one of several.
 
-/// The endings of archives, in any case of letters.
+/// File name endings of archives, compared without case.
 const ENDINGS: &[&str] = &[".zip", ".tar", ".tar.gz", ".tgz"];
 
 /// The separator between the archive's name and the file inside it.
 pub(super) const INSIDE: &str = "!/";
 
-/// A text that names an archive, taken apart.
+/// The parts of a path or URL of an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Named<'a> {
     /// The archive, without a URL's query.
@@ -16,7 +16,7 @@ pub(crate) struct Named<'a> {
 }
 
 impl<'a> Named<'a> {
-    /// A path on disk.
+    /// Splits a path on disk; `None` if it is not an archive.
     pub(crate) fn in_path(path: &'a str) -> Option<Self> {
         let inside = path.match_indices(INSIDE).find(|(at, _)| is_archive(&path[..*at]));
         match inside {
@@ -29,7 +29,7 @@ impl<'a> Named<'a> {
     }
 
     #[cfg(any(test, feature = "archive", feature = "http"))]
-    /// A URL: only its path counts, since there are hosts that end in `.zip`.
+    /// Splits a URL. Only its path counts, because a host may end in `.zip`.
     pub(crate) fn in_url(url: &'a str) -> Option<Self> {
         let url = url.split('?').next().unwrap_or(url);
         let authority = url.find("://")? + 3;

@@ -1,4 +1,4 @@
-//! An archive's own bytes, in memory or in a file on disk, read at offsets by any thread.
+//! The bytes of an archive, in memory or in a file on disk, read at offsets by any thread.
 
 use crate::base::disk::read_at;
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use tfjs_manifest::{Error, Limits, Result};
 
-/// Fetched or inflated archives of up to this length are kept in memory, longer ones in a temporary file.
+/// Longest fetched or inflated archive in bytes that is kept in memory; longer ones go to a temporary file.
 const IN_MEMORY: usize = 16 << 20;
 
 /// The bytes of an archive. Cheap to clone.
@@ -19,7 +19,7 @@ pub(crate) enum Source {
     Disk(Arc<OnDisk>),
 }
 
-/// A file, and what must not change while it is read.
+/// A file, with its length and modification time, which must not change while it is read.
 #[derive(Debug)]
 pub(crate) struct OnDisk {
     file: File,
@@ -46,24 +46,24 @@ impl Source {
         }
     }
 
-    /// The stretch of bytes in memory, if that is where they are.
+    /// A byte range of an archive in memory; `None` for one on disk.
     pub(super) fn slice(&self, at: u64, len: u64) -> Option<Bytes> {
         let Source::Memory(bytes) = self else { return None };
         let (at, end) = (usize::try_from(at).ok()?, usize::try_from(at.checked_add(len)?).ok()?);
         (end <= bytes.len()).then(|| bytes.slice(at..end))
     }
 
-    /// Fails if the file was written to since it was opened.
+    /// Fails if the file has changed since it was opened.
     pub(super) fn check_unchanged(&self) -> Result<()> {
         match self {
-            Source::Disk(disk) if OnDisk::state(&disk.file)? != disk.state => {
-                Err(Error::mismatch("the archive changed while it was read; load again once nobody writes it"))
-            }
+            Source::Disk(disk) if OnDisk::state(&disk.file)? != disk.state => Err(Error::mismatch(
+                "the archive changed while it was read; load again when it is no longer being written",
+            )),
             _ => Ok(()),
         }
     }
 
-    /// The first bytes, up to this many.
+    /// The first bytes, at most `most`.
     pub(super) fn head(&self, most: usize) -> Result<Vec<u8>> {
         let mut head = vec![0; most.min(usize::try_from(self.len()).unwrap_or(most))];
         self.read_exact_at(&mut head, 0).map_err(cannot_read)?;
@@ -90,10 +90,10 @@ impl ReaderAt for Source {
     }
 }
 
-/// What an error of reading means: the archive's fault if it is cut off or corrupt, else the disk's.
+/// Converts an error of reading: a truncated or corrupt archive is malformed, any other error is one of the disk.
 pub(super) fn cannot_read(source: io::Error) -> Error {
     match source.kind() {
-        ErrorKind::UnexpectedEof => Error::malformed("the archive is cut off").with_source(source),
+        ErrorKind::UnexpectedEof => Error::malformed("the archive is truncated").with_source(source),
         ErrorKind::InvalidData | ErrorKind::InvalidInput => {
             Error::malformed("the archive's compressed bytes are corrupt").with_source(source)
         }
@@ -101,7 +101,7 @@ pub(super) fn cannot_read(source: io::Error) -> Error {
     }
 }
 
-/// The kinds of archives, as their bytes tell.
+/// Archive formats that the first bytes identify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     Zip,
@@ -109,15 +109,15 @@ pub(super) enum Format {
     Gzip,
 }
 
-/// Bytes from which a format can be told.
+/// Number of bytes needed to detect the format.
 pub(super) const HEAD: usize = 512;
 
 impl Format {
-    /// The format of an archive that begins so. The first tars had no mark, and a zip may follow a program that
-    /// unpacks it: that these are archives, their names have to say.
+    /// The format of an archive that begins with these bytes. Old tars without a magic number, and zips after a
+    /// self-extracting program, are not detected; they are recognised by name.
     pub(super) fn of(head: &[u8]) -> Option<Self> {
         match head {
-            // The second is an empty archive's.
+            // The second pattern is an empty archive.
             [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Format::Zip),
             [0x1f, 0x8b, ..] => Some(Format::Gzip),
             _ => (head.get(257..262)? == b"ustar").then_some(Format::Tar),
@@ -125,14 +125,14 @@ impl Format {
     }
 }
 
-/// Whether a file begins as archives do, and as no JSON does.
+/// Whether a file begins like an archive. JSON never does.
 pub(crate) fn begins_as_archive(file: &File) -> bool {
     let mut head = [0; HEAD];
     let count = read_at(file, &mut head, 0).unwrap_or(0);
     Format::of(&head[..count]).is_some()
 }
 
-/// Collects bytes of unknown number, within a budget.
+/// Collects a stream of unknown length, within the limit.
 #[derive(Debug)]
 pub(super) struct Spool {
     memory: Vec<u8>,
@@ -163,10 +163,8 @@ impl Spool {
             return Ok(());
         }
         let no_space = |e| {
-            Error::fetch(
-                "cannot write a temporary file for the archive; unpack it, or set another folder for such files",
-            )
-            .with_source(e)
+            Error::fetch("cannot write a temporary file for the archive; unpack it, or set another temporary folder")
+                .with_source(e)
         };
         let mut file = match self.file.take() {
             Some(file) => file,

@@ -1,4 +1,4 @@
-//! The bytes of an open archive: read in place, or fetched whole if they come as a stream.
+//! Gets the bytes of an open archive: in place, or fetched to the end if it is a stream.
 
 use super::source::{Source, Spool};
 use crate::base::blocking;
@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use std::sync::Arc;
 use tfjs_manifest::{Error, Limits, Result};
 
-/// The archive's bytes.
+/// Gets the archive's bytes.
 pub(super) async fn fetch(opened: Opened, limits: &Limits, reporter: &Reporter) -> Result<Source> {
     let Opened { location, len, body, .. } = opened;
     match body {

@@ -1,6 +1,6 @@
-//! The headers of a `.tar`, one before each file; and a `.tar.gz`, inflated to one.
+//! Reads the headers of a `.tar`, one before each file, and inflates a `.tar.gz`.
 //!
-//! Long names come in GNU's and in POSIX's (pax) way; both are bounded, since either may claim any length.
+//! Long names use GNU's or POSIX's (pax) extension. Both are limited, because a header can claim any length.
 
 use super::entry::{CHUNK, cut_off};
 use super::index::{Content, Entry, Index};
@@ -13,10 +13,10 @@ use tfjs_manifest::{Error, Limits, Result};
 
 const BLOCK: u64 = 512;
 
-/// Bytes of a header that describes the next one.
+/// Most bytes of an extension header, which describes the next file.
 const MOST_EXTENSION: u64 = 1 << 20;
 
-/// The properties of the next file, from the headers before it.
+/// Properties of the next file from extension headers.
 #[derive(Default)]
 struct Next {
     name: Option<Vec<u8>>,
@@ -28,7 +28,7 @@ pub(super) fn read(source: &Source, index: &mut Index) -> Result<()> {
     let mut header = Header::new_old();
     let mut next = Next::default();
     let mut at = 0u64;
-    // Some writers leave out the two blocks of zeros at the end.
+    // Some writers omit the two zero blocks at the end.
     while at < source.len() {
         source.read_exact_at(header.as_mut_bytes(), at).map_err(cannot_read)?;
         if header.as_bytes().iter().all(|&b| b == 0) {
@@ -58,7 +58,7 @@ pub(super) fn read(source: &Source, index: &mut Index) -> Result<()> {
                 next.name = Some(name);
             }
             EntryType::XHeader => next.extend(&extension(MOST_EXTENSION)?)?,
-            // The first is a link's target; the second describes the whole archive, such as its origin.
+            // Ignored: the target of a link, and properties of the whole archive.
             EntryType::GNULongLink | EntryType::XGlobalHeader => {}
             _ => {
                 let Next { name, sparse, .. } = std::mem::take(&mut next);
@@ -66,7 +66,8 @@ pub(super) fn read(source: &Source, index: &mut Index) -> Result<()> {
                 let shown = crate::base::path::shown(&String::from_utf8_lossy(&name));
                 let place = |e: Error| e.in_file(index.place(&shown));
                 if sparse || kind == EntryType::GNUSparse {
-                    let error = "the file is stored with holes, which cannot be read here; pack it without `--sparse`";
+                    let error =
+                        "the file is stored as a sparse file, which is not supported; pack it without `--sparse`";
                     return Err(place(Error::unsupported(error)));
                 }
                 if end.is_none() {
@@ -84,17 +85,17 @@ pub(super) fn read(source: &Source, index: &mut Index) -> Result<()> {
     Ok(())
 }
 
-/// Whether a tar begins so, even one of the first, which have no mark, or an empty one.
+/// Whether these bytes begin a tar, including old ones without a magic number and empty ones.
 pub(super) fn begins(head: &[u8]) -> bool {
     let mut header = Header::new_old();
     let whole = head.get(..BLOCK as usize).map(|block| header.as_mut_bytes().copy_from_slice(block));
     whole.is_some() && (head.iter().all(|&b| b == 0) || check_sum(&header).is_ok())
 }
 
-/// `None` for a folder.
+/// The content of an entry; `None` for a folder.
 fn content(kind: EntryType, at: u64, name: &[u8]) -> Option<Content> {
     let what = match kind {
-        // Before there was a kind for them, folders were files whose names end so.
+        // In old tars, folders are regular files whose names end in `/`.
         EntryType::Directory => return None,
         EntryType::Regular | EntryType::Continuous if name.ends_with(b"/") => return None,
         EntryType::Regular | EntryType::Continuous => return Some(Content::Stored { at, crc: None }),
@@ -125,7 +126,7 @@ impl Next {
 
 fn check_sum(header: &Header) -> Result<()> {
     let bytes = header.as_bytes();
-    // The sum is over the header with blanks in the place of the sum.
+    // The checksum is computed with spaces in its own field.
     let sum: u32 =
         bytes.iter().enumerate().map(|(i, &b)| if (148..156).contains(&i) { 32 } else { u32::from(b) }).sum();
     match header.cksum() {
@@ -135,10 +136,10 @@ fn check_sum(header: &Header) -> Result<()> {
 }
 
 fn broken_header() -> Error {
-    Error::malformed("not a whole tar archive: a header is broken")
+    Error::malformed("not a complete tar archive: a header is invalid")
 }
 
-/// A gzip stream on its way to a [`Source`], in steps.
+/// Inflates a gzip stream to a [`Source`], in steps.
 #[derive(Debug)]
 pub(super) struct Inflating {
     decoder: MultiGzDecoder<RangeReader<Source>>,
@@ -152,7 +153,7 @@ impl Inflating {
         Inflating { decoder, spool: Spool::new(limits), buffer: vec![0; CHUNK] }
     }
 
-    /// One step, which may block; whether there are more.
+    /// Inflates one step, which may block. Returns whether there is more.
     pub(super) fn step(&mut self) -> Result<bool> {
         let count = self.decoder.read(&mut self.buffer).map_err(cannot_read)?;
         self.spool.write(&self.buffer[..count])?;

@@ -1,6 +1,6 @@
-//! The directory of a `.zip`. Only it is read; local headers that differ are ignored.
+//! Reads the central directory of a `.zip`. Local headers are ignored, even if they differ.
 //!
-//! Entries that share bytes are refused: that is how a small archive claims to hold any amount of them.
+//! Entries that share bytes are errors, because with them a small archive could contain any amount of data.
 
 use super::entry::cut_off;
 use super::index::{Content, Entry, Index};
@@ -17,14 +17,14 @@ pub(super) fn read(source: &Source, index: &mut Index) -> Result<()> {
     let mut buffer = vec![0; MAX_CENTRAL_DIRECTORY_RECORD_SIZE];
     let located = ZipLocator::new().locate_in_reader(source.clone(), &mut buffer, source.len());
     let archive = located.map_err(|(_, e)| no_zip(e))?;
-    // The ranges of the archive in use, the directory first.
+    // The byte ranges in use, beginning with the directory.
     let mut taken = vec![(archive.directory_offset(), archive.eocd_offset(), "the directory".to_owned())];
     let mut entries = archive.entries(&mut buffer);
     let mut count = 0u64;
     while let Some(header) = entries.next_entry().map_err(no_zip)? {
         index.count()?;
         count += 1;
-        // Written on Windows, names may have its separators.
+        // Names written on Windows may have backslashes.
         let name: Vec<u8> = header.file_path().as_ref().iter().map(|&b| if b == b'\\' { b'/' } else { b }).collect();
         let shown = String::from_utf8_lossy(&name).into_owned();
         let place = |e: Error| e.in_file(index.place(&crate::base::path::shown(&shown)));
@@ -40,7 +40,7 @@ pub(super) fn read(source: &Source, index: &mut Index) -> Result<()> {
         let content = content(&header, start).map_err(place)?;
         index.add(&name, Entry { len: header.uncompressed_size_hint(), content })?;
     }
-    // Without the extension for large archives the number is kept in 16 bits.
+    // Without the zip64 extension, only the low 16 bits of the number are stored.
     let said = archive.entries_hint();
     if said != count && said != count & 0xffff {
         return Err(Error::malformed(format!("the archive says {said} entries, its directory has {count}")));
@@ -61,24 +61,22 @@ fn content(header: &ZipFileHeaderRecord<'_>, at: u64) -> Result<Content> {
     let flags = header.flags();
     let refused = |why: String| Ok(Content::Refused(why));
     if flags.is_encrypted() || flags.has_strong_encryption() || flags.is_masked() {
-        return refused(
-            "the file is encrypted, and archives cannot be decrypted here; pack it without a password".into(),
-        );
+        return refused("the file is encrypted, which is not supported; pack it without a password".into());
     }
-    // Some systems' archives say nothing of types, and Info-ZIP calls what it packed from a pipe one.
+    // Some systems set no file type, and Info-ZIP marks data that it read from a pipe as a pipe.
     if !matches!(header.mode().value() & TYPE_MASK, 0 | REGULAR | PIPE) {
         let what = if header.mode().is_symlink() { "a link" } else { "a device or folder" };
         return refused(format!("expected a regular file, found {what}, which is never followed"));
     }
     match header.compression_method() {
         CompressionMethod::STORE if packed != len => {
-            Err(Error::malformed(format!("the archive says {len} bytes, stored as they are in {packed}")))
+            Err(Error::malformed(format!("the archive says {len} bytes, stored uncompressed in {packed}")))
         }
         CompressionMethod::STORE => Ok(Content::Stored { at, crc: Some(crc) }),
         CompressionMethod::DEFLATE => Ok(Content::Deflated { at, packed, crc }),
         method => {
             let name = method.name().map_or_else(|| format!("method {}", method.as_u16()), str::to_ascii_lowercase);
-            refused(format!("the file is compressed with {name}, which cannot be read here; pack it with deflate"))
+            refused(format!("the file is compressed with {name}, which is not supported; pack it with deflate"))
         }
     }
 }
@@ -87,11 +85,11 @@ fn no_zip(error: rawzip::Error) -> Error {
     match error.kind() {
         ErrorKind::IO(_) => match error.into_kind() {
             ErrorKind::IO(e) => cannot_read(e),
-            other => Error::malformed("not a whole zip archive").with_source(other.to_string()),
+            other => Error::malformed("not a complete zip archive").with_source(other.to_string()),
         },
-        ErrorKind::MissingEndOfCentralDirectory => Error::malformed(
-            "not a whole zip archive: it has no directory at its end; it may have been cut off on the way",
-        ),
-        _ => Error::malformed("not a whole zip archive: its directory is broken").with_source(error),
+        ErrorKind::MissingEndOfCentralDirectory => {
+            Error::malformed("not a complete zip archive: it has no directory at its end; it may be truncated")
+        }
+        _ => Error::malformed("not a complete zip archive: its directory is invalid").with_source(error),
     }
 }

@@ -1,9 +1,9 @@
-//! Files that are fetched again when fetching them fails, and resumed at the byte where the failure was if possible.
-//! Knows no transport.
+//! Retries failed transfers of files, and resumes them at the byte where they failed if possible. Independent of the
+//! transport.
 //!
-//! The bytes before and after a failure are joined only if they are known to be of the same file. A place with ranges
-//! is asked for the rest, on the condition that the file is still the same. Otherwise the file is fetched again from its
-//! beginning, and the bytes that came before are skipped.
+//! The bytes before and after a failure are joined only if they are known to come from the same version of the file.
+//! From a place with ranges, the rest is requested on the condition that the file has not changed. Otherwise the file
+//! is fetched again from its beginning, and the bytes that have been received are compared by checksum and skipped.
 
 mod tries;
 
@@ -19,9 +19,9 @@ use std::sync::Arc;
 use tfjs_manifest::{Error, Result};
 use tries::Tries;
 
-/// Another place's files, opened and read with the tries that the options allow.
+/// The files of another place, with as many tries as the options allow.
 ///
-/// [Transient](Error::is_transient) errors are tried again; all others are final.
+/// [Transient](Error::is_transient) errors are retried; all others are final.
 #[derive(Clone, Debug)]
 pub(crate) struct RetryFiles {
     inner: Arc<dyn Files>,
@@ -53,7 +53,7 @@ impl Files for RetryFiles {
     }
 }
 
-/// A body that outlives the streams it comes in. All positions are in the file.
+/// A body that is resumed over several streams. All positions are offsets in the file.
 struct Resumed {
     files: Arc<dyn Files>,
     path: String,
@@ -62,18 +62,18 @@ struct Resumed {
     location: String,
     file_len: Option<u64>,
     validator: Option<Validator>,
-    /// Whether the rest may be asked for alone.
+    /// Whether ranges can be requested.
     ranges: bool,
     stream: BoxStream<'static, Result<Bytes>>,
-    /// The next byte to hand out.
+    /// The next byte to return.
     at: u64,
-    /// One past the last byte, if that is known.
+    /// One past the last byte, if known.
     end: Option<u64>,
-    /// Bytes of this stream that an earlier one brought.
+    /// Bytes of this stream to skip, because they have been returned already.
     skip: u64,
-    /// Whether this stream goes on after `end`.
+    /// Whether this stream continues after `end`.
     cut: bool,
-    /// New bytes of this stream.
+    /// New bytes that this stream has delivered.
     brought: u64,
     /// The checksum of the bytes returned so far; only if there is no validator.
     sum: Option<Hasher>,
@@ -82,13 +82,13 @@ struct Resumed {
 }
 
 impl Resumed {
-    /// The same open file, with a body that is resumed.
+    /// The same open file, with a body that is resumed after transient errors.
     fn over(mut opened: Opened, files: Arc<dyn Files>, path: &str, options: OpenOptions, tries: Tries) -> Opened {
         let Opened { location, offset, len, file_len, validator, ranges, body: Body::Stream(_), .. } = &opened else {
             return opened;
         };
         let ends = len.and_then(|len| offset.checked_add(len));
-        // A server may answer with less than it was asked for; the rest is the next try's business.
+        // A server may return less than was requested; the next try fetches the rest.
         let asked = options.range.filter(|range| range.start == *offset);
         let wanted = asked.zip(*file_len).map(|(range, all)| range.end.map_or(all, |end| end.min(all)));
         let end = ends.map(|ends| ends.max(wanted.unwrap_or(0)));
@@ -130,7 +130,7 @@ impl Resumed {
                 Some(Err(error)) => error,
                 None if self.skip > 0 => return Err(self.changed()),
                 None if self.end.is_some_and(|end| self.at < end) => {
-                    Error::fetch("the body ended before the length it was announced with").transient()
+                    Error::fetch("the body ended before its announced length").transient()
                 }
                 None => return Ok(None),
             };
@@ -138,13 +138,13 @@ impl Resumed {
         }
     }
 
-    /// The part of a chunk that was not handed out before; `None` if that is nothing.
+    /// The part of a chunk that has not been returned before; `None` if it is empty.
     fn new_bytes(&mut self, mut chunk: Bytes) -> Result<Option<Bytes>> {
         if self.skip > 0 {
             let old = self.skip.min(chunk.len() as u64);
             self.skip -= old;
             if let Some(sum) = &self.sum {
-                // Not longer than the chunk, so it is a `usize`.
+                // Not longer than the chunk, so it fits in a `usize`.
                 self.skipped.update(&chunk[..old as usize]);
                 if self.skip == 0 && self.skipped.clone().finalize() != sum.clone().finalize() {
                     return Err(self.changed());
@@ -156,7 +156,7 @@ impl Resumed {
             let left = end.saturating_sub(self.at);
             chunk.truncate(usize::try_from(left).unwrap_or(usize::MAX));
             if left <= chunk.len() as u64 {
-                // The rest of the file is not wanted.
+                // The rest of the file is not needed.
                 self.stream = stream::empty().boxed();
             }
         }
@@ -171,9 +171,9 @@ impl Resumed {
         Ok(Some(chunk))
     }
 
-    /// Tries until there is a stream again.
+    /// Reopens the file, with retries.
     async fn resume(&mut self, mut error: Error) -> Result<()> {
-        // A connection that failed is given up before another one is made.
+        // Drops the failed connection before opening another one.
         self.stream = stream::empty().boxed();
         loop {
             self.tries.wait_or_fail(error, std::mem::take(&mut self.brought)).await?;
@@ -196,7 +196,10 @@ impl Resumed {
             return Err(self.changed());
         }
         let Some(skip) = self.at.checked_sub(opened.offset) else {
-            return Err(Error::fetch(format!("asked for bytes from {}, they begin at {}", self.at, opened.offset)));
+            return Err(Error::fetch(format!(
+                "requested bytes from {}, received bytes from {}",
+                self.at, opened.offset
+            )));
         };
         let ends = opened.len.and_then(|len| opened.offset.checked_add(len));
         self.cut = self.end.is_some_and(|end| ends.is_none_or(|ends| ends > end));
@@ -206,13 +209,14 @@ impl Resumed {
         Ok(())
     }
 
-    /// Whether what comes now is of the file that came before; without a validator the bytes have to show it.
+    /// Whether the reopened file can be the same version. Without a validator, the checksum of the skipped bytes
+    /// decides later.
     fn is_same(&self, opened: &Opened) -> bool {
         let same_len = self.file_len.zip(opened.file_len).is_none_or(|(then, now)| then == now);
         let same_validator = match (&self.validator, &opened.validator) {
             (None, _) => true,
             (Some(then), Some(now)) => then == now,
-            // A part of a file that was asked for by its validator.
+            // A range that was requested with the validator as its condition.
             (Some(_), None) => opened.offset == self.at && self.at > 0,
         };
         same_len && same_validator

@@ -1,4 +1,4 @@
-//! When a failed request is tried again, and when it is given up. Opens nothing itself.
+//! Decides whether and when a failed request is retried. Opens nothing itself.
 
 use crate::base::blocking;
 use crate::base::deadline::load_is_over;
@@ -8,21 +8,21 @@ use std::hash::{BuildHasher, Hasher};
 use std::time::{Duration, Instant};
 use tfjs_manifest::{Error, Result};
 
-/// Bytes of progress that reset the backoff. A try that brings fewer counts as failed, since a server could send a few
-/// bytes a try for ever.
+/// Bytes of progress that reset the backoff. Fewer bytes do not, because a server could send a few bytes per try
+/// forever.
 const PROGRESS: u64 = 64 << 10;
 
 /// The tries of one file.
 #[derive(Debug)]
 pub(super) struct Tries {
     retry: Retry,
-    /// When the whole load must have ended.
+    /// The deadline of the whole load.
     deadline: Option<Instant>,
     /// Tries made so far.
     made: u32,
-    /// Consecutive tries that brought no new byte.
+    /// Consecutive tries without a new byte.
     failed: u32,
-    /// Waits since the last progress.
+    /// Number of waits since the last progress.
     waits: u32,
     /// When the first try since the last progress failed.
     since: Option<Instant>,
@@ -33,8 +33,8 @@ impl Tries {
         Tries { retry, deadline, made: 0, failed: 0, waits: 0, since: None }
     }
 
-    /// Waits until the next try may begin, after one that failed with `error` and brought `new_bytes`. Returns the error
-    /// if it is not [transient](Error::is_transient), or if there are no tries or no time left.
+    /// Waits until the next try may begin, after one that failed with `error` and received `new_bytes`. Returns the
+    /// error if it is not [transient](Error::is_transient), or if there are no tries or no time left.
     pub(super) async fn wait_or_fail(&mut self, error: Error, new_bytes: u64) -> Result<()> {
         self.made = self.made.saturating_add(1);
         if !error.is_transient() {
@@ -53,10 +53,11 @@ impl Tries {
         let wait = match error.retry_after() {
             Some(after) if after > self.retry.longest_retry_after => {
                 let longest = self.retry.longest_retry_after;
-                let why = format!("; it asks to wait {after:?}, `Retry::longest_retry_after` is {longest:?}");
+                let why =
+                    format!("; the server asks to wait {after:?}, but `Retry::longest_retry_after` is {longest:?}");
                 return Err(self.given_up(error, &why));
             }
-            // Jitter on top, so that clients do not all return at the moment the server named.
+            // With jitter added, so that clients do not all return at the same time.
             Some(after) => after + self.retry.first_delay.mul_f64(jitter()),
             None => self.backoff().mul_f64(0.5 + jitter() / 2.0),
         };
@@ -69,7 +70,7 @@ impl Tries {
         if self.deadline.is_some_and(|deadline| next >= deadline) {
             return Err(load_is_over().with_source(error));
         }
-        blocking::runtime("tries are repeated")?;
+        blocking::runtime("requests are retried")?;
         tokio::time::sleep(wait).await;
         Ok(())
     }
@@ -79,7 +80,7 @@ impl Tries {
         doubled.unwrap_or(Duration::MAX).min(self.retry.longest_delay)
     }
 
-    /// Adds to the error why there is no further try, and how many there were.
+    /// Adds the reason for giving up and the number of tries to the error.
     fn given_up(&self, error: Error, why: &str) -> Error {
         let tried = if self.made > 1 { format!(" (tried {} times)", self.made) } else { String::new() };
         let message = format!("{}{why}{tried}", error.message());
@@ -88,7 +89,7 @@ impl Tries {
 }
 
 /// A random number between 0 and 1, so that clients that failed together do not retry together. Every `RandomState` has
-/// its own keys.
+/// different keys.
 fn jitter() -> f64 {
     RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64
 }

@@ -1,5 +1,5 @@
-//! Azure's blobs: where account and credentials come from. Variables are those of the `az` command line and of
-//! `object_store`.
+//! Azure blob storage: finds the account and credentials. The environment variables are those of the `az` command line
+//! and of `object_store`.
 
 use super::Store;
 use super::connector::Connector;
@@ -51,7 +51,7 @@ pub(super) fn store(scheme: &ObjectScheme, place: &str, http: Connector, retry: 
         None if place.contains('@') || value(Key::UseEmulator).as_deref() == Some("true") => {}
         None => {
             return Err(Error::misuse(
-                "the storage account is not known; set AZURE_STORAGE_ACCOUNT, or name it in the URL, \
+                "the storage account is unknown; set AZURE_STORAGE_ACCOUNT, or name it in the URL, \
                  `abfss://container@account.dfs.core.windows.net/folder`",
             ));
         }
@@ -65,13 +65,13 @@ pub(super) fn store(scheme: &ObjectScheme, place: &str, http: Connector, retry: 
     Ok(Store { objects: store.clone(), signer: store })
 }
 
-/// What a connection string says: `AccountName=me;AccountKey=…;EndpointSuffix=core.windows.net`.
+/// Parses a connection string: `AccountName=me;AccountKey=…;EndpointSuffix=core.windows.net`.
 fn connection(text: &str) -> Result<Vec<(Key, String)>> {
     let mut parts = std::collections::BTreeMap::new();
     for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
-        // Keys end in `=`, so only the first one divides.
+        // Account keys end in `=`, so only the first `=` separates name and value.
         let (name, value) = part.split_once('=').ok_or_else(|| {
-            Error::misuse("AZURE_STORAGE_CONNECTION_STRING is none: expected `name=value` between its semicolons")
+            Error::misuse("AZURE_STORAGE_CONNECTION_STRING is invalid: expected `name=value` between its semicolons")
         })?;
         parts.insert(name.trim().to_ascii_lowercase(), value.trim().to_owned());
     }

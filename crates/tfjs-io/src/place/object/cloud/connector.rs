@@ -1,5 +1,5 @@
-//! The requests of `object_store` over this crate's own connections, so that TLS, proxies and time-outs are one
-//! configuration. Follows no redirect: a store that sends one is not configured as it must be.
+//! Sends the requests of `object_store` over this crate's own connections, so that TLS, proxies and time-outs have one
+//! configuration. Does not follow redirects: a store that sends one is misconfigured.
 
 use crate::place::http::{Failure, Http, Stage};
 use crate::place::object::error::NO_CREDENTIALS;
@@ -20,18 +20,18 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tfjs_manifest::Error;
 
-/// The time-out of the machine's metadata service, which is in the same network if there is one.
+/// The time-out of the machine's metadata service. If there is one, it is in the same network and fast.
 const METADATA: Duration = Duration::from_secs(2);
 
-/// Bytes read of an answer that reports an error.
+/// Most bytes that are read of an error response.
 const ERROR_BYTES: usize = 64 << 10;
 
 /// Makes clients for `object_store`.
 #[derive(Clone, Debug)]
 pub(super) struct Connector {
     http: Http,
-    /// Whether objects that are stored compressed are asked for as they are. Google's stores decode them
-    /// otherwise, and lose their length.
+    /// Whether compressed objects are requested as they are stored. Otherwise Google's stores decode them and do not
+    /// send their length.
     as_stored: bool,
 }
 
@@ -53,7 +53,7 @@ impl HttpConnector for Connector {
         Ok(HttpClient::new(Service {
             connector: self.clone(),
             allow_http: value(ClientConfigKey::AllowHttp).as_deref() == Some("true"),
-            // Ours have none: see `settings::client_options`.
+            // Options for the store have no time-out (see `settings::client_options`); those for metadata have one.
             metadata: value(ClientConfigKey::ConnectTimeout).is_some(),
         }))
     }
@@ -63,7 +63,7 @@ impl HttpConnector for Connector {
 struct Service {
     connector: Connector,
     allow_http: bool,
-    /// Whether this asks the machine's cloud for credentials.
+    /// Whether this client requests credentials from the machine's metadata service.
     metadata: bool,
 }
 
@@ -73,7 +73,7 @@ impl HttpService for Service {
         if self.metadata {
             return match tokio::time::timeout(METADATA, self.send(request)).await {
                 Ok(Ok(answer)) => Ok(answer),
-                // Once is enough: most machines are in no cloud.
+                // Not retried: most machines are not in a cloud.
                 Ok(Err(e)) => Err(HttpError::new(HttpErrorKind::Unknown, Error::fetch(NO_CREDENTIALS).with_source(e))),
                 Err(_) => Err(HttpError::new(HttpErrorKind::Unknown, Error::fetch(NO_CREDENTIALS))),
             };
@@ -88,11 +88,11 @@ impl Service {
         let safe = request.uri().scheme() == Some(&http::uri::Scheme::HTTPS) || is_loopback(request.uri());
         if !safe && !self.allow_http {
             return Err(failed(Error::misuse(
-                "the store's endpoint is `http://`, where everybody on the way can read and change what is sent; allow \
-                 it with `allow_http`, in the environment `AWS_ALLOW_HTTP=true` or its like",
+                "the store's endpoint is `http://`, which is neither encrypted nor authenticated; allow it with \
+                `allow_http`, or in the environment with `AWS_ALLOW_HTTP=true` (or the variable of another cloud)",
             )));
         }
-        // A list has a query, and would be compressed on the way.
+        // Lists have a query; they are text, and may be compressed for the transfer.
         let is_object = request.method() == Method::GET && request.uri().query().is_none();
         let headers = request.headers_mut();
         headers
@@ -130,14 +130,14 @@ fn is_loopback(uri: &http::Uri) -> bool {
     address.map_or_else(|_| host.eq_ignore_ascii_case("localhost"), |ip| ip.is_loopback())
 }
 
-/// The region a bucket of Amazon's is in, if the answer is that it is not where it was looked for.
+/// The region of an Amazon bucket, if the response says that the bucket is in another region.
 fn other_region<T>(answer: &Response<T>) -> Option<String> {
     let moved = matches!(answer.status(), StatusCode::MOVED_PERMANENTLY | StatusCode::TEMPORARY_REDIRECT);
     let region = answer.headers().get("x-amz-bucket-region").filter(|_| moved)?.to_str().ok()?;
     Some(region.chars().take(40).collect())
 }
 
-/// The failure as `object_store` knows it, which decides by the kind what it tries again.
+/// Converts a failure for `object_store`, which decides by the kind whether to retry.
 fn http_error(failure: Failure) -> HttpError {
     let kind = match failure.stage {
         Stage::Connect => HttpErrorKind::Connect,
@@ -151,7 +151,7 @@ fn http_error(failure: Failure) -> HttpError {
 
 type Stream<T> = BoxStream<'static, Result<T, HttpError>>;
 
-/// The first bytes of an answer, as many as an error message needs.
+/// The first bytes of an error response.
 fn limited(
     bytes: impl futures_util::Stream<Item = Result<Bytes, HttpError>>,
 ) -> impl futures_util::Stream<Item = Result<Bytes, HttpError>> {
@@ -166,7 +166,7 @@ fn limited(
     })
 }
 
-/// A body that can be shared between threads, as `object_store` wants it; it never is.
+/// Makes a body `Sync`, which `object_store` requires. It is never shared between threads.
 struct Shared(Mutex<Stream<Bytes>>);
 
 impl hyper::body::Body for Shared {

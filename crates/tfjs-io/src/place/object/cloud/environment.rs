@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// Variables: the process's, as they are when they are asked for, or given ones.
+/// Environment variables: those of the process at the time of the call, or given ones.
 #[derive(Clone, Default)]
 pub(super) struct Environment(Option<Arc<BTreeMap<String, String>>>);
 
 impl Environment {
-    /// These variables and no others.
+    /// Only these variables.
     pub(super) fn of(variables: impl IntoIterator<Item = (String, String)>) -> Self {
         Environment(Some(Arc::new(variables.into_iter().collect())))
     }
 
-    /// A variable. One that is empty says nothing, as with the clouds' tools.
+    /// The value of a variable. An empty one counts as not set, as in the clouds' tools.
     pub(super) fn get(&self, name: &str) -> Option<String> {
         let value = match &self.0 {
             Some(given) => given.get(name).cloned(),
@@ -23,7 +23,7 @@ impl Environment {
         value.filter(|value| !value.is_empty())
     }
 
-    /// The variables whose names begin so, sorted. Those that are no text say nothing.
+    /// The sorted variables whose names begin with `prefix`. Variables that are not UTF-8 are skipped.
     pub(super) fn beginning(&self, prefix: &str) -> Vec<(String, String)> {
         let all: BTreeMap<String, String> = match &self.0 {
             Some(given) => BTreeMap::clone(given),
@@ -35,7 +35,7 @@ impl Environment {
     }
 }
 
-/// Values may be secrets.
+/// Does not show values, which may be secrets.
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {

@@ -1,5 +1,5 @@
-//! Google Cloud Storage: where credentials come from. The order is `object_store`'s: a service account, then
-//! application default credentials, then the machine's own.
+//! Google Cloud Storage: finds credentials, in the order of `object_store`: a service account, then application default
+//! credentials, then those of the machine.
 
 use super::Store;
 use super::connector::Connector;
@@ -31,7 +31,7 @@ pub(super) fn store(scheme: &ObjectScheme, bucket: &str, http: Connector, retry:
     check_url("the endpoint", value(Key::BaseUrl).as_deref())?;
     check_secret("the bearer token", value(Key::BearerToken).as_deref())?;
     if value(Key::SkipSignature).as_deref() == Some("true") {
-        // Never sent. Without any, files of credentials would be read, and could be wrong.
+        // This token is never sent. Without one, credential files would be read, which may be invalid.
         builder = builder.with_bearer_token("anonymous");
     }
     let builder = builder.with_bucket_name(bucket).with_retry(retry).with_http_connector(http.asking_as_stored());
@@ -39,7 +39,7 @@ pub(super) fn store(scheme: &ObjectScheme, bucket: &str, http: Connector, retry:
     Ok(Store { objects: store.clone(), signer: store })
 }
 
-/// Google's own libraries take the variable with and without `http://`, and send an emulator no credentials.
+/// Google's own libraries accept the variable with and without `http://`, and send no credentials to an emulator.
 fn emulator(builder: GoogleCloudStorageBuilder, host: &str) -> GoogleCloudStorageBuilder {
     let url = if host.contains("://") { host.to_owned() } else { format!("http://{host}") };
     builder.with_config(Key::BaseUrl, url.trim_end_matches('/')).with_config(Key::SkipSignature, "true")

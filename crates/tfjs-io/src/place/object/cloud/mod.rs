@@ -1,4 +1,4 @@
-//! The clouds, and the functions in which they differ.
+//! The clouds, and the functions that differ between them.
 
 #[cfg(feature = "azure")]
 mod azure;
@@ -33,7 +33,7 @@ enum Cloud {
     Azure,
 }
 
-/// A store, and the same as what signs its URLs.
+/// A store, and the same store as the signer of its URLs.
 struct Store {
     objects: Arc<dyn ObjectStore>,
     signer: Arc<dyn Signer>,
@@ -64,10 +64,10 @@ impl Cloud {
         }
     }
 
-    /// The builder's key for an endpoint of the caller's.
+    /// The builder's key for the endpoint that the caller sets.
     fn endpoint_key(self) -> &'static str {
         match self {
-            // The one that goes before the environment's.
+            // This key overrides the endpoint in the environment.
             #[cfg(feature = "s3")]
             Cloud::S3 => "aws_endpoint_url_s3",
             #[cfg(feature = "gcs")]
@@ -77,7 +77,7 @@ impl Cloud {
         }
     }
 
-    /// Whether credentials may be in a profile of a command line's.
+    /// Whether credentials may be in a profile of the cloud's command line.
     fn has_profiles(self) -> bool {
         match self {
             #[cfg(feature = "s3")]

@@ -1,5 +1,5 @@
-//! Profiles of the AWS command line: `~/.aws/credentials` and `~/.aws/config`. Reads these two files, runs no
-//! program and asks no service, so profiles that would need one are refused by name.
+//! Profiles of the AWS command line: `~/.aws/credentials` and `~/.aws/config`. Reads these two files only. Profiles
+//! that need another program or a service are errors that name the profile.
 //!
 //! The format is that of the AWS SDKs' reference guide, "Shared config and credentials files": sections, keys,
 //! and indented keys below a key.
@@ -10,13 +10,13 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use tfjs_manifest::{Error, Result};
 
-/// Keys of a profile for credentials that are not in the profile itself.
+/// Keys of a profile whose credentials come from elsewhere.
 const ELSEWHERE: &[&str] =
     &["credential_process", "sso_session", "sso_start_url", "source_profile", "credential_source"];
 
 type Sections = BTreeMap<String, BTreeMap<String, String>>;
 
-/// The keys of one profile. A key below another is named `above.below`.
+/// The keys of one profile. A nested key is named `parent.key`.
 #[derive(Default)]
 pub(super) struct Profile {
     name: String,
@@ -24,13 +24,13 @@ pub(super) struct Profile {
 }
 
 impl Profile {
-    /// The profile of this name; without a name, that of the environment or the one called `default`.
+    /// The profile of this name; without a name, the profile in `AWS_PROFILE`, or `default`.
     pub(super) fn read(environment: &Environment, name: Option<&str>) -> Result<Profile> {
         let named = name.map(str::to_owned).or_else(|| environment.get("AWS_PROFILE"));
         let name = named.clone().unwrap_or_else(|| "default".to_owned());
         let config = read(file(environment, "AWS_CONFIG_FILE", ".aws/config"))?;
         let credentials = read(file(environment, "AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials"))?;
-        // Every profile but the default is a `profile` in one of the files, and bare in the other.
+        // In the config file, the heading of every profile but the default begins with `profile`.
         let headings = [format!("profile {name}"), name.clone()];
         let in_config = headings.iter().take(if name == "default" { 2 } else { 1 }).find_map(|h| config.get(h));
         let in_credentials = credentials.get(&name);
@@ -42,7 +42,7 @@ impl Profile {
         }
         let mut keys = in_config.cloned().unwrap_or_default();
         keys.extend(in_credentials.cloned().unwrap_or_default());
-        // Endpoints by service may be in a section of their own.
+        // Endpoints by service may be in a separate section.
         let services = keys.get("services").and_then(|services| config.get(&format!("services {services}")));
         if let Some(endpoint) = services.and_then(|services| services.get("s3.endpoint_url")) {
             keys.insert("s3.endpoint_url".to_owned(), endpoint.clone());
@@ -54,25 +54,25 @@ impl Profile {
         self.keys.get(key).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Checks that the credentials of the profile are in it, and not with another program or service.
+    /// Checks that the profile's credentials do not come from another program or service.
     pub(super) fn check_credentials(&self) -> Result<()> {
         let elsewhere = ELSEWHERE.iter().find(|key| self.get(key).is_some());
         let Some(key) = elsewhere else { return Ok(()) };
         Err(Error::unsupported(format!(
-            "the AWS profile `{0}` has `{key}`, which is not followed; run `aws configure export-credentials --profile \
-             {0} --format env` and set what it prints",
+            "the AWS profile `{0}` has `{key}`, which is not supported; run `aws configure export-credentials --profile \
+            {0} --format env` and set the variables that it prints",
             self.name.escape_debug()
         )))
     }
 }
 
-/// The path of a file: from a variable of the environment, or in the home folder.
+/// The path of a file: from an environment variable, or in the home folder.
 fn file(environment: &Environment, variable: &str, in_home: &str) -> Option<PathBuf> {
     let home = || environment.get(if cfg!(windows) { "USERPROFILE" } else { "HOME" });
     environment.get(variable).map(PathBuf::from).or_else(|| Some(PathBuf::from(home()?).join(in_home)))
 }
 
-/// The sections of a file; none if there is no such file.
+/// The sections of a file; none if the file does not exist.
 fn read(path: Option<PathBuf>) -> Result<Sections> {
     let Some(path) = path else { return Ok(Sections::new()) };
     match std::fs::read_to_string(&path) {
@@ -82,7 +82,7 @@ fn read(path: Option<PathBuf>) -> Result<Sections> {
     }
 }
 
-/// Lines outside the format are ignored, as by the AWS SDKs. Of two equal keys the last one counts.
+/// Parses a file. Invalid lines are ignored, as in the AWS SDKs. Of two equal keys, the last one is used.
 fn parse(text: &str) -> Sections {
     let mut sections = Sections::new();
     let mut section: Option<String> = None;
@@ -107,7 +107,7 @@ fn parse(text: &str) -> Sections {
     sections
 }
 
-/// A comment begins a line or follows a space: a `#` may be in the middle of a secret.
+/// Removes a comment, which begins a line or follows a space, because a secret may contain a `#`.
 fn without_comment(line: &str) -> &str {
     if line.trim_start().starts_with(['#', ';']) {
         return "";

@@ -1,5 +1,4 @@
-//! Amazon's S3 and everything that speaks its protocol: where credentials, region and endpoint come from. The
-//! order is that of the AWS command line.
+//! Amazon's S3 and compatible stores: finds credentials, region and endpoint, in the order of the AWS command line.
 
 use super::Store;
 use super::connector::Connector;
@@ -14,9 +13,9 @@ use tfjs_manifest::{Error, Result};
 /// The hint if the store denies access.
 pub(super) const HINT: &str = "check the credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE), or \
                                for a public bucket use none (`with_anonymous`, AWS_SKIP_SIGNATURE=true); S3 also \
-                               refuses to say that an object is not there to those who may not list the bucket";
+                               denies access to an object that does not exist if you may not list the bucket";
 
-/// Variables that hold credentials or say where they are. A profile that the caller names goes before them.
+/// Environment variables with credentials or their location. A profile that the caller names has priority over them.
 const CREDENTIALS: &[&str] = &[
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -43,7 +42,7 @@ pub(super) fn store(scheme: &ObjectScheme, bucket: &str, http: Connector, retry:
     Ok(Store { objects: store.clone(), signer: store })
 }
 
-/// Fills what is missing from a profile.
+/// Fills missing settings from a profile.
 fn from_profile(mut builder: AmazonS3Builder, scheme: &ObjectScheme) -> Result<AmazonS3Builder> {
     let has = |builder: &AmazonS3Builder, key| builder.get_config_value(&key).is_some();
     let anonymous = is_true(&builder, Key::SkipSignature);
@@ -92,7 +91,7 @@ fn from_profile(mut builder: AmazonS3Builder, scheme: &ObjectScheme) -> Result<A
     Ok(builder)
 }
 
-/// `object_store` sends what the file says as a header, and panics if it cannot be one.
+/// Checks the content of a token file: `object_store` sends it as a header, and panics if it is not a valid one.
 fn check_token_file(path: &str) -> Result<()> {
     let token = std::fs::read_to_string(path).map_err(|e| {
         Error::misuse("cannot read the container's token file, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE").with_source(e)
@@ -100,10 +99,11 @@ fn check_token_file(path: &str) -> Result<()> {
     check_header("the token in the file of AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", &token)
 }
 
-/// The key of the style, as the caller's setter spells it.
+/// The key that [`ObjectScheme::with_path_style`] sets.
 pub(super) const VIRTUAL: &str = "virtual_hosted_style_request";
 
-/// `object_store` wants the bucket in an endpoint that has it in its host; users of AWS's tools do not write it.
+/// Adds the bucket to the host of the endpoint for virtual-hosted requests, as `object_store` requires. Users of AWS's
+/// tools leave it out.
 fn with_host(builder: AmazonS3Builder, bucket: &str) -> AmazonS3Builder {
     let endpoint = builder.get_config_value(&Key::S3Endpoint).or_else(|| builder.get_config_value(&Key::Endpoint));
     let (true, Some(endpoint)) = (is_true(&builder, Key::VirtualHostedStyleRequest), endpoint) else {

@@ -11,26 +11,26 @@ use crate::place::object::ObjectFiles;
 use std::fmt;
 use tfjs_manifest::{Error, Limits, Result};
 
-/// A scheme of object stores. As it is, it finds credentials where each cloud's users expect them; everything can
-/// be said here instead.
+/// A scheme of object stores. By default it finds credentials and settings where the cloud's own tools do; each can be
+/// set here instead.
 ///
 /// * S3: the environment (`AWS_ACCESS_KEY_ID`, `AWS_REGION`, `AWS_ENDPOINT_URL`, …), a profile of
-///   `~/.aws/credentials` and `~/.aws/config`, a web identity, the container's or the machine's own.
-/// * Google: `GOOGLE_SERVICE_ACCOUNT`, `GOOGLE_APPLICATION_CREDENTIALS`, what `gcloud` left, the machine's own; or an
-///   emulator at `STORAGE_EMULATOR_HOST`.
+///   `~/.aws/credentials` and `~/.aws/config`, a web identity, the credentials of the container or the machine.
+/// * Google: `GOOGLE_SERVICE_ACCOUNT`, `GOOGLE_APPLICATION_CREDENTIALS`, the login of `gcloud`, the credentials of the
+///   machine; or an emulator at `STORAGE_EMULATOR_HOST`.
 /// * Azure: `AZURE_STORAGE_ACCOUNT` with `_KEY`, `_SAS_TOKEN` or `AZURE_STORAGE_CONNECTION_STRING`, a service
-///   principal, a workload's or the machine's identity.
+///   principal, the identity of a workload or of the machine.
 ///
-/// Requests are anonymous only if that is set.
+/// Requests are anonymous only if [`with_anonymous`](Self::with_anonymous) is set.
 ///
 /// A URL is `s3://bucket/folder/model.json`; without `.json` at its end it names the folder of a `model.json`. Keys
-/// are taken as they are, not percent-decoded, and there is no query. One that ends in `.zip`, `.tar` or `.tar.gz` is
-/// an archive of a model's folder. Azure's are `az://container/…`, with the
-/// account from the environment, or `abfss://container@account.dfs.core.windows.net/…`.
+/// are not percent-decoded, and there is no query. A URL that ends in `.zip`, `.tar` or `.tar.gz` is an archive of a
+/// model's folder. Azure's URLs are `az://container/…`, with the account from the environment, or
+/// `abfss://container@account.dfs.core.windows.net/…`.
 ///
 /// TLS, proxies, time-outs and retries are those of [`IoOptions`](crate::IoOptions); its headers are not sent to
-/// stores. Its [`public_only`](crate::IoOptions::public_only) is about what URLs may name: an endpoint and the services
-/// that give credentials are configuration, and may be anywhere.
+/// stores. Its [`public_only`](crate::IoOptions::public_only) does not apply: endpoints and the services that give
+/// credentials are configuration, and may have private addresses.
 ///
 /// ```
 /// # #[cfg(feature = "s3")] {
@@ -55,7 +55,7 @@ impl ObjectScheme {
         ObjectScheme { cloud, config: Vec::new(), environment: Environment::default(), profile: None }
     }
 
-    /// Amazon's S3, and whatever speaks its protocol.
+    /// Amazon's S3 and compatible stores.
     #[cfg(feature = "s3")]
     pub fn s3() -> Self {
         ObjectScheme::new(Cloud::S3)
@@ -73,53 +73,54 @@ impl ObjectScheme {
         ObjectScheme::new(Cloud::Azure)
     }
 
-    /// A setting by its name in `object_store`, such as `aws_access_key_id`; see the config keys of its builders.
-    /// Goes before the environment.
+    /// Sets a setting by its name in `object_store`, such as `aws_access_key_id`; see the config keys of its builders.
+    /// Overrides the environment.
     #[must_use]
     pub fn with_config(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.config.push((key.into(), value.into()));
         self
     }
 
-    /// Another endpoint than the cloud's: `https://host:port`.
+    /// Sets an endpoint, `https://host:port`, instead of the cloud's own.
     #[must_use]
     pub fn with_endpoint(self, url: impl Into<String>) -> Self {
         let key = self.cloud.endpoint_key();
         self.with_config(key, url)
     }
 
-    /// Whether the endpoint may be `http://`. Default: only on this machine, `localhost` and its addresses.
+    /// Sets whether the endpoint may be `http://`. Default: for loopback addresses only.
     #[must_use]
     pub fn with_allow_http(self, allow: bool) -> Self {
         self.with_config("allow_http", allow.to_string())
     }
 
-    /// Whether requests go without credentials, as public buckets want them. Default: no.
+    /// Sets whether requests are sent without credentials, for public buckets. Default: no.
     #[must_use]
     pub fn with_anonymous(self, anonymous: bool) -> Self {
         self.with_config("skip_signature", anonymous.to_string())
     }
 
-    /// S3: the bucket's region. Default: `us-east-1`.
+    /// S3: sets the bucket's region. Default: `us-east-1`.
     #[must_use]
     pub fn with_region(self, region: impl Into<String>) -> Self {
         self.with_config("region", region)
     }
 
-    /// S3: whether the bucket stands in the path of a URL, and not in its host. Default: yes.
+    /// S3: sets whether the bucket is in the path of a URL (path style) or in its host (virtual-hosted style). Default:
+    /// path style.
     #[must_use]
     pub fn with_path_style(self, path_style: bool) -> Self {
         self.with_config("virtual_hosted_style_request", (!path_style).to_string())
     }
 
-    /// S3: the profile of `~/.aws/credentials` and `~/.aws/config` to use, before credentials in the environment.
+    /// S3: sets the profile of `~/.aws/credentials` and `~/.aws/config`. It overrides credentials in the environment.
     #[must_use]
     pub fn with_profile(mut self, name: impl Into<String>) -> Self {
         self.profile = Some(name.into());
         self
     }
 
-    /// These variables in place of the process's environment, for programs that work for several accounts.
+    /// Sets environment variables to use instead of the process's, for programs with several accounts.
     #[must_use]
     pub fn with_environment<N: Into<String>, V: Into<String>>(
         mut self,
@@ -129,7 +130,7 @@ impl ObjectScheme {
         self
     }
 
-    /// The objects whose keys begin with the URL's.
+    /// The objects whose keys begin with the key of the URL.
     pub(crate) fn files_at(&self, at: &BucketUrl, config: &CloudConfig) -> Result<ObjectFiles> {
         if self.profile.is_some() && !self.cloud.has_profiles() {
             return Err(Error::misuse("only S3 has profiles"));
@@ -141,16 +142,16 @@ impl ObjectScheme {
     }
 }
 
-/// How stores are reached.
+/// The configuration of requests to stores.
 #[derive(Clone, Debug)]
 pub(crate) struct CloudConfig {
     pub(crate) http: Http,
     pub(crate) retry: Retry,
-    /// Limits of the paths of files.
+    /// Limits for the paths of files.
     pub(crate) limits: Limits,
 }
 
-/// Values of settings and of the environment may be secrets.
+/// Does not show the values of settings and environment variables, which may be secrets.
 impl fmt::Debug for ObjectScheme {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ObjectScheme { cloud, config, environment, profile } = self;
@@ -163,7 +164,7 @@ impl fmt::Debug for ObjectScheme {
     }
 }
 
-/// The URL of an object, or of the objects whose keys begin with the same text.
+/// The URL of an object, or of all objects whose keys have a common prefix.
 #[derive(Clone, Debug)]
 pub(crate) struct BucketUrl {
     /// `s3://bucket/`
@@ -180,15 +181,15 @@ impl BucketUrl {
             return misuse("expected a URL such as `s3://bucket/folder/model.json`");
         };
         if rest.contains('?') {
-            return misuse("an object's URL has no query; settings are those of `ObjectScheme` and of the environment");
+            return misuse("an object's URL cannot have a query; use `ObjectScheme` or the environment for settings");
         }
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
         if bucket.is_empty() {
             return misuse("expected the name of a bucket after `://`");
         }
-        // Before the bucket is shown anywhere.
+        // Checked before the bucket is shown in a message: this may be a password.
         if bucket.contains(':') {
-            return misuse("expected the name of a bucket alone, without user, password or port");
+            return misuse("expected only the name of a bucket, without user, password or port");
         }
         Ok(BucketUrl { root: format!("{scheme}://{bucket}/"), bucket: bucket.to_owned(), key: key.to_owned() })
     }

@@ -1,12 +1,12 @@
-//! Settings for the builders of `object_store`, the same for all clouds: keys and values, retries, and checks of
-//! values that would make them panic later. Reads no file and sends no request.
+//! Settings for the builders of `object_store` that all clouds share: keys and values, retries, and checks of values
+//! that would make the builders panic later. Reads no files and sends no requests.
 
 use crate::base::retry::Retry;
 use object_store::{BackoffConfig, ClientConfigKey, ClientOptions, RetryConfig};
 use std::str::FromStr;
 use tfjs_manifest::{Error, Result};
 
-/// Options of the connections, which are not theirs to set but for `allow_http`.
+/// Connection options. `object_store`'s time-outs are disabled, because this crate's connections have their own.
 pub(super) fn client_options() -> ClientOptions {
     let options = ClientOptions::new().with_timeout_disabled().with_connect_timeout_disabled();
     options
@@ -14,7 +14,7 @@ pub(super) fn client_options() -> ClientOptions {
         .with_default_content_type("application/octet-stream")
 }
 
-/// Sets what the environment says, as far as it concerns stores.
+/// Sets the values of environment variables that are settings of stores.
 pub(super) fn from_environment<B, K: FromStr>(
     builder: B,
     variables: Vec<(String, String)>,
@@ -26,7 +26,7 @@ pub(super) fn from_environment<B, K: FromStr>(
     })
 }
 
-/// Sets what the caller says. A key that the cloud does not know is an error, and one that says how to connect too.
+/// Sets the caller's settings. An unknown key and a key for connections are errors.
 pub(super) fn from_caller<B, K: FromStr>(
     builder: B,
     config: &[(String, String)],
@@ -37,17 +37,17 @@ pub(super) fn from_caller<B, K: FromStr>(
         let bare = ["aws_", "google_", "azure_"].iter().find_map(|p| name.strip_prefix(p)).unwrap_or(&name);
         if bare.parse().is_ok_and(|key: ClientConfigKey| key != ClientConfigKey::AllowHttp) {
             return Err(Error::misuse(format!(
-                "`{name}` is no setting of a store but of connections: see `IoOptions`"
+                "`{name}` is a setting of connections, not of a store: see `IoOptions`"
             )));
         }
         match name.parse() {
             Ok(key) => Ok(set(builder, key, value.clone())),
-            Err(_) => Err(Error::misuse(format!("`{name}` is no setting of this store"))),
+            Err(_) => Err(Error::misuse(format!("`{name}` is not a setting of this store"))),
         }
     })
 }
 
-/// The caller's retries in `object_store`'s words.
+/// The caller's retry options for `object_store`.
 pub(super) fn retry_config(retry: &Retry) -> RetryConfig {
     RetryConfig {
         backoff: BackoffConfig { init_backoff: retry.first_delay, max_backoff: retry.longest_delay, base: 2.0 },
@@ -56,7 +56,7 @@ pub(super) fn retry_config(retry: &Retry) -> RetryConfig {
     }
 }
 
-/// A builder's refusal: settings that do not fit together, or files of credentials that cannot be read.
+/// Converts the error of a builder: inconsistent settings, or credential files that cannot be read.
 pub(super) fn cannot_build(e: object_store::Error) -> Error {
     let text = e.to_string();
     let why = text.split_once("error: ").map_or(&*text, |(_, why)| why);
@@ -64,7 +64,7 @@ pub(super) fn cannot_build(e: object_store::Error) -> Error {
     Error::misuse(format!("the store cannot be used as it is configured: {why}"))
 }
 
-/// A bucket, an account, a region: part of a URL's host or path.
+/// Checks the name of a bucket, an account or a region, which is part of a URL's host or path.
 pub(super) fn check_name(what: &str, name: &str) -> Result<()> {
     let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '$');
     if name.is_empty() || !name.chars().all(known) {
@@ -74,7 +74,7 @@ pub(super) fn check_name(what: &str, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// An endpoint, if there is one.
+/// Checks the URL of an endpoint, if there is one.
 pub(super) fn check_url(what: &str, url: Option<&str>) -> Result<()> {
     let Some(url) = url else { return Ok(()) };
     let parsed = url.parse::<http::Uri>().ok();
@@ -88,21 +88,21 @@ pub(super) fn check_url(what: &str, url: Option<&str>) -> Result<()> {
     Err(Error::misuse(format!("expected {what} to be a URL with `https://`, without user or query")))
 }
 
-/// A secret, if there is one, that must fit in a header. It is not shown.
+/// Checks that a secret, if there is one, is valid in a header. It is not shown.
 pub(super) fn check_secret(what: &str, secret: Option<&str>) -> Result<()> {
     if secret.is_none_or(|secret| secret.bytes().all(|b| b.is_ascii_graphic())) {
         return Ok(());
     }
-    Err(Error::misuse(format!("{what} has characters that none can have, such as a space or the end of a line")))
+    Err(Error::misuse(format!("{what} has invalid characters, such as a space or a line break")))
 }
 
-/// A secret that is a header as it is. It is not shown.
+/// Checks that a secret is a valid header value. It is not shown.
 #[cfg(feature = "s3")]
 pub(super) fn check_header(what: &str, secret: &str) -> Result<()> {
     if http::HeaderValue::from_str(secret).is_ok() {
         return Ok(());
     }
-    Err(Error::misuse(format!("{what} has characters that none can have, such as the end of a line; take them out")))
+    Err(Error::misuse(format!("{what} has invalid characters, such as a line break; remove them")))
 }
 
 #[cfg(test)]

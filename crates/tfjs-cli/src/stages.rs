@@ -1,4 +1,4 @@
-//! The road from a name to a model, whole or stage by stage, for commands that stop on the way.
+//! Loads a model, completely or stage by stage, for commands that stop after a stage.
 
 use crate::progress::Bar;
 use std::sync::Arc;
@@ -11,26 +11,26 @@ use tfjs::parts::topology::lower::{self, Model};
 use tfjs::{Error, IoHandler, LayersModel, LoadOptions, Result, Retry};
 use tokio::runtime::{Handle, Runtime};
 
-/// Loads a model, with a bar if that takes a while.
+/// Loads a model, with a progress bar.
 pub(crate) fn load(model: &str, options: LoadOptions) -> Result<LayersModel> {
     let (options, _bar) = Bar::watch(options);
     Driver::new()?.block_on(tfjs::load_layers_model(model, options))
 }
 
-/// A model's JSON, and where its weights can be had.
+/// A model's JSON, and the source of its weights.
 #[derive(Debug)]
 pub(crate) struct Fetched {
     pub(crate) artifacts: ModelArtifacts,
     pub(crate) cx: IoCx,
-    /// What drives the connections that `artifacts` and `cx` hold.
+    /// The runtime of the connections in `artifacts` and `cx`.
     pub(crate) driver: Driver,
     _bar: Bar,
 }
 
 impl Fetched {
-    /// The envelope.
+    /// Parses the envelope.
     ///
-    /// Weights that it holds itself are taken out of it, to be had where those of files are.
+    /// Weights inside it are moved to the source of the weights.
     pub(crate) fn json(&mut self, options: &LoadOptions) -> Result<ModelJson> {
         let json = ModelJson::from_slice(&self.artifacts.model_json, &options.limits);
         let mut json = json.map_err(|e| self.place(e))?;
@@ -39,20 +39,20 @@ impl Fetched {
         Ok(json)
     }
 
-    /// Builds the model of this very JSON.
+    /// Builds the model from the JSON that has been fetched, without fetching it again.
     pub(crate) fn load(&self, options: LoadOptions) -> Result<LayersModel> {
         let handler: Arc<dyn IoHandler> = Arc::new(AsFetched(self.artifacts.clone()));
         let (options, _bar) = Bar::watch(options);
         self.driver.block_on(tfjs::load_layers_model(handler, options))
     }
 
-    /// The error, in this file unless it knows better.
+    /// Adds this file to an error without a file.
     pub(crate) fn place(&self, error: Error) -> Error {
         error.in_file(&self.artifacts.location)
     }
 }
 
-/// What has been fetched already, as a handler.
+/// A handler that returns artifacts that have been fetched already.
 struct AsFetched(ModelArtifacts);
 
 impl IoHandler for AsFetched {
@@ -75,17 +75,17 @@ pub(crate) fn fetch(model: &str, options: &LoadOptions) -> Result<Fetched> {
     Ok(Fetched { artifacts, cx, driver, _bar: bar })
 }
 
-/// The longest that a file is waited for without which a model works.
+/// The longest wait for an optional file.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
-/// A file without which a model works.
+/// An optional file.
 pub(crate) enum Optional {
     Fetched(ModelArtifacts),
-    /// It did not come in time.
+    /// It did not arrive in time.
     Late,
 }
 
-/// Fetches a file without which a model works: tries once, and does not wait longer than [`PATIENCE`].
+/// Fetches an optional file: tries once, and waits at most [`PATIENCE`].
 pub(crate) fn fetch_optional(handler: &dyn IoHandler, options: &LoadOptions) -> Result<Optional> {
     let io = options.io.clone().with_limits(options.limits.clone()).with_retry(Retry::default().with_tries(1));
     let cx = IoCx::with_registry(io, options.registry.clone());
@@ -97,34 +97,33 @@ pub(crate) fn fetch_optional(handler: &dyn IoHandler, options: &LoadOptions) -> 
     })
 }
 
-/// The calls of the layers and the program.
+/// Lowers a model to the calls of its layers and its program.
 pub(crate) fn lower(def: &ModelDef, options: &LoadOptions) -> Result<Model> {
     lower::lower(def, &tfjs::lower_options(options))
 }
 
-/// A runtime of our own, also where the caller is itself inside one.
+/// A tokio runtime, which also works if the caller is inside another one.
 #[derive(Debug)]
 pub(crate) struct Driver {
-    /// There until this is dropped.
+    /// `None` only during drop.
     runtime: Option<Runtime>,
 }
 
 impl Driver {
     pub(crate) fn new() -> Result<Driver> {
-        // As `tfjs::blocking`: one thread receives while this one puts what came to its place.
+        // As in `tfjs::blocking`: one thread receives while this one copies the received bytes to their destinations.
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(|e| Error::fetch("cannot start a runtime for the load").with_source(e))?;
         Ok(Driver { runtime: Some(runtime) })
     }
 
-    /// Runs a future to its end. Connections live as long as this driver: what one future opened, the next
-    /// can use.
+    /// Runs a future to its end. Connections live as long as this driver, so later futures can use them.
     pub(crate) fn block_on<T: Send>(&self, future: impl Future<Output = Result<T>> + Send) -> Result<T> {
-        let Some(runtime) = &self.runtime else { return Err(Error::bug("a driver after its end")) };
+        let Some(runtime) = &self.runtime else { return Err(Error::bug("the runtime was used after its end")) };
         if Handle::try_current().is_err() {
             return runtime.block_on(future);
         }
-        // A worker of another runtime must not block on this one; a thread beside it may.
+        // A worker of another runtime must not block on this one, but a separate thread may.
         thread::scope(|scope| match scope.spawn(|| runtime.block_on(future)).join() {
             Ok(result) => result,
             Err(panic) => std::panic::resume_unwind(panic),
@@ -134,7 +133,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // Waiting for the end of a runtime is forbidden inside another.
+        // A blocking shutdown is not allowed inside another runtime.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
