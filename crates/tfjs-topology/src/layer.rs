@@ -65,6 +65,8 @@ pub struct WeightDecl {
     pub trainable: bool,
     /// What it holds when a file loaded without `strict` does not have it.
     pub fill: Fill,
+    /// Whether some files of the layer do not have it: it is what `fill` says then.
+    pub optional: bool,
     /// The objects between the layer and the variable, outermost first.
     pub scope: Vec<Scope>,
 }
@@ -112,6 +114,7 @@ impl WeightDecl {
             dtype: DType::Float32,
             trainable: true,
             fill: Fill::Zeros,
+            optional: false,
             scope: Vec::new(),
         }
     }
@@ -127,6 +130,13 @@ impl WeightDecl {
     #[must_use]
     pub fn ones(mut self) -> Self {
         self.fill = Fill::Ones;
+        self
+    }
+
+    /// The same weight, which a file need not have.
+    #[must_use]
+    pub fn optional(mut self) -> Self {
+        self.optional = true;
         self
     }
 
