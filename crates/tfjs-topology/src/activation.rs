@@ -158,6 +158,9 @@ impl Activation {
             "ReLU" | "LeakyReLU" | "ThresholdedReLU" => Relu::from_config(class, config).map(Relu::activation),
             "ELU" => Elu::from_config(class, config).map(|elu| elu.activation()),
             "Activation" => Activation::read(config, "activation", Activation::Linear),
+            "PReLU" => {
+                Err(Error::unsupported("a `PReLU` is not supported as this activation: it has weights of its own"))
+            }
             "Softmax" => match Softmax::from_config(class, config)?.axes.0[..] {
                 [-1] => Ok(Activation::Softmax),
                 _ => Err(Error::unsupported("a softmax over another axis than the last is not supported here")),
