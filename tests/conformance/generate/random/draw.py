@@ -16,12 +16,14 @@ NAMES += ["größe", "with space", "層", "a:0", "colon:b", "per%cent", "hash#ta
 
 
 class Draw(random.Random):
-    """A source of choices. `policy`: whether layers of this model have dtype policies of their own."""
+    """A source of choices. `policy`: whether layers of this model have dtype policies of their own. `focus`: the family that most of its layers
+    are of, and the module that has it, if it has one."""
 
     def __init__(self, seed):
         super().__init__(seed)
         self.taken = set()
         self.policy = self.maybe(0.06)
+        self.focus = self.choices([None, "sequences", "images"], [3, 3, 2])[0]
 
     def maybe(self, p=0.5):
         return self.random() < p

@@ -47,7 +47,8 @@ class Graph:
         if like is not None:
             shape, full, dtype = like.symbol.shape[1:], like.full, like.dtype
         else:
-            rank = d.choices([2, 3, 4, 5], [3, 6, 5, 2])[0]
+            likely = {"sequences": [3, 12, 3, 1], "images": [1, 2, 12, 4], None: [3, 6, 5, 2]}[d.focus]
+            rank = d.choices([2, 3, 4, 5], likely)[0]
             sizes = [d.randint(1, 7 if rank < 4 else 6) for _ in range(rank - 2)] + [d.randint(1, 6)]
             full = (self.rows, *sizes)
             shape = [None if i < rank - 2 and d.maybe(0.15) else size for i, size in enumerate(sizes)]
@@ -120,7 +121,7 @@ class Graph:
         d = self.d
         kinds = {
             self.one_layer: 12, self.one_operation: 4, self.two_operation: 1.5, self.merge: 4, self.integer_layer: 4, self.integer_operation: 1.5,
-            self.again: 1, self.with_mask: 0.7, self.nested: 1.5 if self.depth < 2 else 0, self.attention: 2, self.with_state: 1, self.dot: 0.4,
+            self.again: 1.5, self.with_mask: 0.7, self.nested: 1.5 if self.depth < 2 else 0, self.attention: 2, self.with_state: 1, self.dot: 0.4,
         }
         kind = kind or d.choices(list(kinds), list(kinds.values()))[0]
         try:

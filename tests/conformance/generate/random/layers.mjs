@@ -41,7 +41,7 @@ export function recurrent(d, x, {plain, units: size = units(d), graph, ...fixed}
   if (d.maybe(0.2)) options.goBackwards = true;
   if (!plain && d.maybe(0.15)) options.returnState = true;
   if (x.shape[1] !== null && d.maybe(0.15)) options.unroll = true;
-  if (!plain && graph?.batch && !options.returnState && d.maybe(0.5)) options.stateful = true;
+  if (!plain && graph?.batch && !graph.depth && !options.returnState && d.maybe(0.5)) options.stateful = true;
   if (!plain && d.maybe(0.3)) {
     const cells = d.maybe(0.4) ? [cell(d, units(d)), cell(d, size)] : cell(d, size);
     return L.rnn({cell: cells, ...options, ...fixed});

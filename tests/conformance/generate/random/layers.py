@@ -7,10 +7,11 @@ MAKERS = []
 INTEGERS = []
 
 
-def layer(*ranks, weight=1, only=None):
+def layer(*ranks, weight=1, only=None, family=None):
     """Registers a maker `(draw, spec) -> layer` for inputs of floats of these ranks."""
 
     def register(make):
+        make.family = family
         if only is None or only == (3 if K3 else 2):
             MAKERS.append((make, ranks, weight))
         return make
@@ -37,7 +38,7 @@ class Spec:
 def make(d, spec, makers=None):
     """A random layer for this input."""
     makers = makers or MAKERS
-    fitting = [(make, weight) for make, ranks, weight in makers if spec.rank in ranks]
+    fitting = [(make, weight * (5 if make.family == d.focus else 1)) for make, ranks, weight in makers if spec.rank in ranks]
     chosen = d.choices([make for make, _ in fitting], [weight for _, weight in fitting])[0]
     return chosen(d, spec)
 
@@ -159,7 +160,7 @@ def window(d, x, kernel="kernel_size"):
     return found
 
 
-@layer(3, 4, 5, weight=6)
+@layer(3, 4, 5, weight=6, family="images")
 def conv(d, x):
     kind = getattr(L, f"Conv{x.rank - 2}D")
     channels = x.shape[-1] or 1
@@ -169,20 +170,20 @@ def conv(d, x):
     return kind(filters, **window(d, x), **extra, **low_rank(d), **d.some(activation=d.activation(), use_bias=d.maybe()), **d.weights("kernel", "bias"))
 
 
-@layer(3, 4, weight=3)
+@layer(3, 4, weight=3, family="images")
 def depthwise(d, x):
     kind = getattr(L, f"DepthwiseConv{x.rank - 2}D")
     return kind(**window(d, x), **d.some(depth_multiplier=d.randint(1, 3), activation=d.activation(), use_bias=d.maybe()), **d.weights("depthwise", "bias"))
 
 
-@layer(3, 4, weight=3)
+@layer(3, 4, weight=3, family="images")
 def separable(d, x):
     kind = getattr(L, f"SeparableConv{x.rank - 2}D")
     options = d.some(depth_multiplier=d.randint(1, 3), activation=d.activation(), use_bias=d.maybe())
     return kind(d.units(), **window(d, x), **options, **d.weights("depthwise", "pointwise", "bias"))
 
 
-@layer(3, 4, 5, weight=3)
+@layer(3, 4, 5, weight=3, family="images")
 def transposed(d, x):
     kind = getattr(L, f"Conv{x.rank - 2}DTranspose")
     options = window(d, x)
@@ -192,7 +193,7 @@ def transposed(d, x):
     return kind(d.units(), **options, **form, **d.some(activation=d.activation(), use_bias=d.maybe()), **d.weights("kernel", "bias"))
 
 
-@layer(3, 4, weight=1, only=2)
+@layer(3, 4, weight=1, only=2, family="images")
 def local(d, x):
     kind = getattr(L, f"LocallyConnected{x.rank - 2}D")
     options = {"kernel_size": d.sizes(x.rank - 2)}
@@ -209,7 +210,7 @@ def local(d, x):
 # ---- pooling -----------------------------------------------------------------------------------------------------------------
 
 
-@layer(3, 4, 5, weight=3)
+@layer(3, 4, 5, weight=3, family="images")
 def pooling(d, x):
     axes = x.rank - 2
     kind = getattr(L, f"{d.one('Max', 'Average')}Pooling{axes}D")
@@ -219,7 +220,7 @@ def pooling(d, x):
     return kind(**options)
 
 
-@layer(3, 4, 5, weight=2)
+@layer(3, 4, 5, weight=2, family="images")
 def global_pooling(d, x):
     kind = getattr(L, f"Global{d.one('Max', 'Average')}Pooling{x.rank - 2}D")
     return kind(**d.some(keepdims=d.maybe(), data_format=d.one("channels_first", "channels_last")))
@@ -275,7 +276,7 @@ def pairs(d, axes, low=0, high=2):
     return tuple((d.randint(low, high), d.randint(low, high)) for _ in range(axes))
 
 
-@layer(3, 4, 5, weight=3)
+@layer(3, 4, 5, weight=3, family="images")
 def pad_crop_upsample(d, x):
     axes = x.rank - 2
     form = {} if axes == 1 or d.maybe(0.7) else {"data_format": d.one("channels_first", "channels_last")}
@@ -297,7 +298,7 @@ def rescaling(d, x):
     return L.Rescaling(d.one(0.5, 1 / 255, 2), **d.some(offset=d.one(-1.0, 0.25)))
 
 
-@layer(4, weight=2)
+@layer(4, weight=2, family="images")
 def image(d, x):
     method = d.one("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5") if K3 else d.one("nearest", "bilinear", "bicubic", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic")
     ratio = {"crop_to_aspect_ratio": True} if d.maybe(0.3) else {"pad_to_aspect_ratio": True} if K3 and d.maybe(0.3) else {}

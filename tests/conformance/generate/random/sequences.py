@@ -54,12 +54,12 @@ def cell(d, units):
     return getattr(L, f"{kind}Cell")(units, **cell_options(d, kind))
 
 
-@layer(3, weight=9)
+@layer(3, weight=9, family="sequences")
 def recurrent(d, x):
     return recurrent_layer(d, x)
 
 
-@layer(4, 5, weight=2)
+@layer(4, 5, weight=2, family="sequences")
 def conv_lstm(d, x):
     axes = x.rank - 3
     options = {"kernel_size": d.sizes(axes), **d.some(p=0.3, padding="same", strides=d.sizes(axes, 1, 2), return_sequences=True, go_backwards=True, use_bias=False)}
@@ -76,7 +76,7 @@ def conv_lstm(d, x):
     return getattr(L, f"ConvLSTM{axes}D")(d.randint(1, 4), **options, **d.weights("kernel", "recurrent", "bias", p=0.03))
 
 
-@layer(3, weight=5)
+@layer(3, weight=5, family="sequences")
 def bidirectional(d, x):
     units = d.units()
     options = {"return_sequences": d.maybe()}
@@ -91,7 +91,7 @@ def bidirectional(d, x):
     return L.Bidirectional(forward, **wrapped)
 
 
-@layer(3, 4, 5, weight=5)
+@layer(3, 4, 5, weight=5, family="sequences")
 def time_distributed(d, x):
     inner = Spec(x.shape[:1] + x.shape[2:], x.full[:1] + x.full[2:], x.dtype)
     layer = make(d, inner)
