@@ -25,6 +25,8 @@ usage: cargo xtask TASK
   tidy [--builds]         the invariants of ARCHITECTURE.md; --builds also builds every crate alone (slow)
   codegen [--check]       rewrites what is generated: docs/LAYERS.md
   conformance [FILTER]    the conformance cases as a table, by class, producer and engine
+  conformance --cases FOLDER [FILTER]
+                          the cases of another folder: of random models, see tests/conformance/generate/README.md
   conformance --write     all of them; keeps the results in docs/conformance.json and docs/LAYERS.md
   golden [PRODUCER...]    makes the conformance cases again with the real TensorFlow.js and Keras (Node 20, Python 3.11)
   golden --large [NETWORK...]

@@ -5,6 +5,7 @@
 use crate::config::{Config, expected};
 use crate::layers::activation::elu::Elu;
 use crate::layers::activation::relu::Relu;
+use crate::layers::activation::softmax::Softmax;
 use crate::producer::Producer;
 use crate::read::ReadCx;
 use crate::registry::FromConfig;
@@ -151,12 +152,19 @@ impl Activation {
         }
     }
 
-    /// The function of an activation layer: `ReLU`, `LeakyReLU`, `ELU`, `ThresholdedReLU`, `Activation`.
+    /// The function of an activation layer: `ReLU`, `LeakyReLU`, `ELU`, `ThresholdedReLU`, `Softmax`, `Activation`.
     fn from_layer(class: &str, config: &Config<'_>) -> Result<Self> {
         match class {
             "ReLU" | "LeakyReLU" | "ThresholdedReLU" => Relu::from_config(class, config).map(Relu::activation),
             "ELU" => Elu::from_config(class, config).map(|elu| elu.activation()),
             "Activation" => Activation::read(config, "activation", Activation::Linear),
+            "PReLU" => {
+                Err(Error::unsupported("a `PReLU` is not supported as this activation: it has weights of its own"))
+            }
+            "Softmax" => match Softmax::from_config(class, config)?.axes.0[..] {
+                [-1] => Ok(Activation::Softmax),
+                _ => Err(Error::unsupported("a softmax over another axis than the last is not supported here")),
+            },
             other => Self::from_name(other, config.producer()).ok_or_else(|| unknown(other)),
         }
     }

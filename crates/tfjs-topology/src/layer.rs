@@ -66,6 +66,8 @@ pub struct WeightDecl {
     pub trainable: bool,
     /// The value that replaces it if the file lacks it and is loaded without `strict`.
     pub fill: Fill,
+    /// Whether some files of the layer do not have it: it is what `fill` says then.
+    pub optional: bool,
     /// The objects between the layer and the variable, outermost first.
     pub scope: Vec<Scope>,
 }
@@ -113,6 +115,7 @@ impl WeightDecl {
             dtype: DType::Float32,
             trainable: true,
             fill: Fill::Zeros,
+            optional: false,
             scope: Vec::new(),
         }
     }
@@ -131,7 +134,14 @@ impl WeightDecl {
         self
     }
 
-    /// The same weight, with another name as well.
+    /// The same weight, which a file need not have.
+    #[must_use]
+    pub fn optional(mut self) -> Self {
+        self.optional = true;
+        self
+    }
+
+    /// The same weight, known by another name too.
     #[must_use]
     pub fn alias(mut self, name: &'static str) -> Self {
         self.aliases.push(name);

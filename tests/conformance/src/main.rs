@@ -1,10 +1,12 @@
-//! Runs the cases on both engines and prints, for each class, how many pass and the largest difference;
-//! `cargo xtask conformance` runs it. `--write FILE` also writes the results to a file, which docs/LAYERS.md shows.
+//! Runs the cases on both engines and prints, for each class, how many pass and how far off they are at most;
+//! `cargo xtask conformance` runs it. `--write FILE` also keeps the results, which docs/LAYERS.md shows; `--cases FOLDER`
+//! runs other cases than those that are checked in.
 
-use harness::cases::{Case, all_cases};
+use harness::cases::{Case, all_cases, cases_in};
 use harness::expectations::Expectations;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::ExitCode;
 use tfjs::Engine;
 use tfjs::parts::topology::registry::is_in_tensorflow_js;
@@ -23,15 +25,18 @@ struct Cell {
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
-    let (mut filter, mut kept) = (String::new(), None);
+    let (mut filter, mut kept, mut folder) = (String::new(), None, None);
     while let Some(arg) = args.next() {
         if arg == "--write" {
             kept = args.next();
+        } else if arg == "--cases" {
+            folder = args.next();
         } else {
             filter = arg;
         }
     }
-    let cases: Vec<Case> = all_cases().into_iter().filter(|c| c.id.contains(&filter)).collect();
+    let cases = folder.map_or_else(all_cases, |folder| cases_in(Path::new(&folder)));
+    let cases: Vec<Case> = cases.into_iter().filter(|c| c.id.contains(&filter)).collect();
     let mut table: BTreeMap<(String, String), Cell> = BTreeMap::new();
     let expectations = Expectations::read();
     let (mut failures, mut without_fallback) = (Vec::new(), 0);

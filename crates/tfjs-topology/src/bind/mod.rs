@@ -64,8 +64,8 @@ impl ModelGraph {
         let claims = by_order(self, &file, &mut slots, claims);
         check_types(self, &file, &slots, &mut findings);
 
-        let missing: Vec<SlotId> =
-            (0..slots.len()).filter(|i| slots[*i].is_none() && !unclear.contains(i)).map(SlotId).collect();
+        let is_missing = |i: &usize| slots[*i].is_none() && !unclear.contains(i) && !self.slots[*i].decl.optional;
+        let missing: Vec<SlotId> = (0..slots.len()).filter(is_missing).map(SlotId).collect();
         let (left, mut unused): (Vec<TensorId>, Vec<TensorId>) =
             file.ids().filter(|id| !claims.contains_key(id)).partition(|id| !is_bookkeeping(file.spec(*id)));
         let repeated: HashSet<&str> = self.repeated.iter().map(String::as_str).collect();

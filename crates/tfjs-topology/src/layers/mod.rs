@@ -7,6 +7,7 @@ pub mod conv;
 pub mod core;
 pub mod image;
 pub mod language;
+pub mod low_rank;
 pub mod masks;
 pub mod merge;
 pub mod norm;

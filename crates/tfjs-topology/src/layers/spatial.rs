@@ -119,7 +119,8 @@ pub(crate) fn channels_to_end(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
 pub struct Windows {
     /// The axes.
     pub spatial: Spatial,
-    /// The window along each of them.
+    /// The window along each of them. DIFFERENCE: TensorFlow.js pads a window in three dimensions that is shorter than its
+    /// stride by less than nothing, where the padding is `same`.
     pub axes: Vec<Window>,
 }
 

@@ -100,18 +100,23 @@ fn band(cx: &mut LowerCx<'_>, x: Value, lowest: Option<i64>, highest: Option<i64
     cx.select(inside, x, nothing)
 }
 
-/// The diagonal of the last two axes where the column is the row plus `offset`, as the last axis.
+/// The elements of the diagonal of a matrix whose column is the row plus `offset`.
+fn length(cx: &mut LowerCx<'_>, rows: Dim, columns: Dim, offset: i64) -> Result<Dim> {
+    let away = cx.number(usize::try_from(offset.unsigned_abs()).unwrap_or(usize::MAX));
+    let (high, wide) =
+        if offset < 0 { (cx.dims().sub(rows, away)?, columns) } else { (rows, cx.dims().sub(columns, away)?) };
+    let len = cx.dims().min(high, wide)?;
+    cx.dims().max(len, Dim::ZERO)
+}
+
+/// The diagonal of the last two axes whose column is the row plus `offset`, as the last axis.
 fn part(cx: &mut LowerCx<'_>, x: Value, offset: i64) -> Result<Value> {
     let mut dims = cx.dims_of(x);
     let (rows, columns) = matrix_dims(cx, x)?;
     let width = cx.known(columns, "the last axis of what a diagonal is taken of", x)?;
     dims.truncate(dims.len() - 2);
-    let away = usize::try_from(offset.unsigned_abs()).unwrap_or(usize::MAX);
-    let away = cx.number(away);
-    let (high, wide) =
-        if offset < 0 { (cx.dims().sub(rows, away)?, columns) } else { (rows, cx.dims().sub(columns, away)?) };
-    let len = cx.dims().min(high, wide)?;
-    let len = cx.dims().max(len, Dim::ZERO)?;
+    let len = length(cx, rows, columns, offset)?;
+    let away = cx.number(usize::try_from(offset.unsigned_abs()).unwrap_or(usize::MAX));
     let start = if offset < 0 { cx.dims().mul(away, columns)? } else { away };
     let all = cx.dims().mul(rows, columns)?;
     // A diagonal outside the matrix is empty.
@@ -204,14 +209,23 @@ impl Diagonal {
                 let (rows, columns) = matrix_dims(cx, x)?;
                 let diagonal = args.need_value(cx, &["diagonal"], Some(1))?;
                 let diagonal = cx.cast_like(diagonal, x)?;
-                if cx.same(rows, columns).is_none() || offset != 0 {
-                    let message = "only the main diagonal of square matrices can be set";
-                    return Err(Error::unsupported(message));
+                let Some(last) = cx.ty(diagonal).rank().checked_sub(1) else {
+                    return Err(Error::malformed("expected a vector for a diagonal, found a number"));
+                };
+                let length = length(cx, rows, columns, offset)?;
+                let found = cx.dims_of(diagonal)[last];
+                if cx.same(found, length).is_none() {
+                    let (matrix, shape) = (cx.shape(x), cx.shape(diagonal));
+                    return Err(Error::malformed(format!("a diagonal of shape {shape} does not fit {matrix}")));
                 }
-                let last = cx.ty(diagonal).rank();
-                let spread = cx.insert_axis(diagonal, last)?;
+                // As in `matrix`, what is left of the row or column has no element.
+                let side = if offset < 0 { columns } else { rows };
+                let mut padding = vec![Padding::NONE; last + 1];
+                padding[last].high = cx.dims().sub(side, length)?;
+                let diagonal = if side == length { diagonal } else { cx.pad(diagonal, &padding, 0.0)? };
+                let spread = cx.insert_axis(diagonal, if offset < 0 { last } else { last + 1 })?;
                 let place = offsets(cx, rows, columns)?;
-                let on = cx.compare_scalar(CompareOp::Eq, place, 0.0)?;
+                let on = cx.compare_scalar(CompareOp::Eq, place, offset as f64)?;
                 cx.select(on, spread, x)
             }
         }

@@ -111,6 +111,24 @@ def next_frame():
     return keras.Model(x, L.Conv3D(1, 3, activation="sigmoid", padding="same")(y), name="next_frame")
 
 
+def masked_images(layer, shape):
+    """`Masking` of images has a mask for each place: a place that is zero in all channels keeps its state."""
+    x = keras.Input(shape, name="x")
+    return keras.Model(x, layer(L.Masking()(x)))
+
+
+def with_holes(*shape):
+    def make(rng):
+        images = rng.normal(0, 2, shape).astype("float32")
+        images[rng.random(shape[:-1]) < 0.3] = 0
+        return images
+    return make
+
+
+case("conv_lstm2d_masked_places", lambda: masked_images(L.ConvLSTM2D(3, 3, padding="same", return_sequences=True), IMAGES), [with_holes(2, *IMAGES)], ["ConvLSTM2D", "Masking"])
+case("conv_lstm1d_masked_places", lambda: masked_images(L.ConvLSTM1D(2, 1, go_backwards=True), [3, 6, 2]), [with_holes(2, 3, 6, 2)], ["ConvLSTM1D", "Masking"])
+case("conv_lstm2d_masked_places_state", lambda: masked_images(L.ConvLSTM2D(2, 3, padding="same", return_state=True), [None, 4, 4, 2]), [with_holes(2, 3, 4, 4, 2)],
+     ["ConvLSTM2D", "Masking"], note="time is open")
 case("bidirectional_conv_lstm2d_masked", bidirectional_masked, [normal(2, *IMAGES), values(MASK, "int32")], ["Bidirectional", "ConvLSTM2D"])
 case("bidirectional_conv_lstm2d_backward_layer", bidirectional_own, [normal(2, *IMAGES)], ["Bidirectional", "ConvLSTM2D"])
 case("time_distributed_conv_lstm1d", lambda: single(L.TimeDistributed(L.ConvLSTM1D(2, 3)), [2, 3, 6, 2]), [normal(2, 2, 3, 6, 2)], ["TimeDistributed", "ConvLSTM1D"])

@@ -1,6 +1,6 @@
 """Dense, Activation, Dropout and the parametric activation layers, as Keras 2 and Keras 3 compute them and the converter writes them."""
 
-from golden import K3, L, golden, keras, normal, single, skipped
+from golden import K3, L, golden, keras, normal, np, single, skipped
 
 ACTIVATIONS = ["elu", "exponential", "gelu", "hard_sigmoid", "leaky_relu", "linear", "log_softmax", "mish", "relu", "relu6", "selu",
                "sigmoid", "silu", "softmax", "softplus", "softsign", "swish", "tanh"]
@@ -46,6 +46,9 @@ def advanced():
         ("prelu_default", L.PReLU, {}),
         ("prelu_shared_axes", L.PReLU, {"shared_axes": [1, 2]}),
         ("prelu_shared_one_axis", L.PReLU, {"shared_axes": [1]}),
+        # Counted from the end, an axis is one further to the front: that of the heights and that of the widths here.
+        ("prelu_shared_from_the_end", L.PReLU, {"shared_axes": [-1, -2]}),
+        ("prelu_shared_axis_0", L.PReLU, {"shared_axes": [0]}),
         ("softmax_default", L.Softmax, {}),
         ("softmax_axis_1", L.Softmax, {"axis": 1}),
         ("softmax_axis_minus_2", L.Softmax, {"axis": -2}),
@@ -59,5 +62,21 @@ def advanced():
         golden(name, single(layer(**config), [4, 2, 3]), [normal(2, 4, 2, 3, scale=3)], layer.__name__)
 
 
+def layers_as_activations():
+    """An activation layer in place of a name: one with weights, and one over another axis than the last."""
+    slopes = [("dense_prelu", L.Dense(4, activation=L.PReLU()), [3, 5], {}), ("dense_prelu_shared", L.Dense(4, activation=L.PReLU(shared_axes=[1])), [3, 5], {}),
+              ("conv2d_prelu", L.Conv2D(3, 2, activation=L.PReLU(shared_axes=[1, 2], name="slopes")), [4, 5, 2], {}),
+              ("depthwise_conv2d_prelu_keras", L.DepthwiseConv2D(2, activation=L.PReLU()), [4, 5, 2], {"archive": "keras"}),
+              ("activation_prelu", L.Activation(L.PReLU()), [4, 3], {}), ("conv1d_transpose_prelu", L.Conv1DTranspose(3, 2, activation=L.PReLU()), [4, 2], {})]
+    for name, layer, shape, options in slopes:
+        layer(np.zeros((1, *shape), "float32"))  # Keras 3 makes the slopes when the layer first runs
+        golden(name, single(layer, shape), [normal(2, *shape)], [type(layer).__name__, "PReLU"], **options)
+    softmax = [("dense_softmax_axis_1", L.Dense(4, activation=L.Softmax(axis=1)), [3, 5]), ("conv2d_softmax_axis_minus_2", L.Conv2D(3, 2, activation=L.Softmax(axis=-2)), [4, 5, 2]),
+               ("activation_softmax_two_axes", L.Activation(L.Softmax(axis=[1, 2])), [4, 3])]
+    for name, layer, shape in softmax:
+        golden(name, single(layer, shape), [normal(2, *shape)], [type(layer).__name__, "Softmax"])
+
+
 activations()
 advanced()
+layers_as_activations()

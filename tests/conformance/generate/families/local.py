@@ -54,6 +54,9 @@ if K3:
         attempt(f"adaptive_{kind}_pooling2d_channels_first", lambda: two(2, data_format="channels_first"), [2, 5, 4])
         attempt(f"adaptive_{kind}_pooling3d_default", lambda: three(2), [3, 4, 5, 2])
         attempt(f"adaptive_{kind}_pooling3d_each", lambda: three((2, 2, 3)), [2, 3, 4, 1])
+        attempt(f"adaptive_{kind}_pooling1d_open", lambda: one(3), [None, 2])
+        attempt(f"adaptive_{kind}_pooling2d_open", lambda: two((3, 2)), [None, None, 2])
+        attempt(f"adaptive_{kind}_pooling2d_open_height", lambda: two(2, data_format="channels_first"), [2, None, 4])
         attempt(f"adaptive_{kind}_pooling3d_channels_first", lambda: three(2, data_format="channels_first"), [1, 3, 3, 4])
     for name, config, shape in [("rms_scaling", {"rms_scaling": True}, [3, 4]), ("rms_scaling_axes", {"rms_scaling": True, "axis": [1, 2], "epsilon": 0.1}, [3, 2, 2])]:
         attempt(f"layer_normalization_{name}", lambda: L.LayerNormalization(**config), shape)

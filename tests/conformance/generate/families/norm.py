@@ -31,6 +31,10 @@ for name, config, shape in BATCH:
     golden(f"batch_normalization_{name}", single(L.BatchNormalization(**config), shape), [normal(3, *shape)], "BatchNormalization")
 for name, config, shape in LAYER:
     golden(f"layer_normalization_{name}", single(L.LayerNormalization(**config), shape), [normal(2, *shape)], "LayerNormalization")
+PLAIN = {"center": False, "scale": False}
+for name, axes, shape in [("axis", 1, [None, 3]), ("axes", [1, 3], [None, 2, 3]), ("last_axis", -1, [2, None])]:
+    golden(f"layer_normalization_open_{name}", single(L.LayerNormalization(axis=axes, **PLAIN), shape), [normal(2, *[n or 4 for n in shape])], "LayerNormalization",
+           note="without weights, the length of the axis need not be known")
 
 golden("batch_normalization_after_dense",
        keras.Sequential([keras.Input([4], name="x"), L.Dense(6, use_bias=False), L.BatchNormalization(), L.Activation("relu"), L.Dense(3)]),

@@ -44,6 +44,13 @@ for mode_name, mode in MODES:
 case("bidirectional_go_backwards", lambda: single(L.Bidirectional(L.LSTM(3, go_backwards=True, return_sequences=True)), SEQUENCE), SCALED, ["Bidirectional", "LSTM"],
      note="the forward layer runs backwards")
 case("bidirectional_zero_output", masked(L.Bidirectional(L.LSTM(3, return_sequences=True, zero_output_for_mask=True))), [values(TOKENS)], ["Bidirectional", "LSTM"])
+UNROLLED = "Keras writes the loop out, and then zeroes what it gives by a mask that it did not turn around"
+for label, layer in [("lstm", L.LSTM), ("gru", L.GRU), ("simple_rnn", L.SimpleRNN)]:
+    case(f"bidirectional_{label}_masked_unroll", masked(L.Bidirectional(layer(3, return_sequences=True, unroll=True), merge_mode="sum" if label == "gru" else "concat")),
+         [values(TOKENS)], ["Bidirectional", layer.__name__, "Embedding"], note=UNROLLED)
+case("gru_masked_unroll_backwards_zero_output", masked(L.GRU(3, go_backwards=True, unroll=True, zero_output_for_mask=True)), [values(TOKENS)], ["GRU", "Embedding"], note=UNROLLED)
+case("rnn_masked_unroll_backwards_zero_output", masked(L.RNN(stack(), go_backwards=True, unroll=True, zero_output_for_mask=True, return_sequences=True)), [values(TOKENS)],
+     ["RNN", "LSTMCell", "GRUCell", "Embedding"], note=UNROLLED)
 case("bidirectional_stacked", masked(L.Bidirectional(L.LSTM(3, return_sequences=True)), L.Bidirectional(L.GRU(2)), L.Dense(2)), [values(TOKENS)], ["Bidirectional", "LSTM", "GRU", "Dense"])
 case("bidirectional_backward_layer_last", lambda: single(L.Bidirectional(L.LSTM(3), backward_layer=L.LSTM(2, go_backwards=True, use_bias=False, name="back")), SEQUENCE), SCALED, ["Bidirectional", "LSTM"])
 case("bidirectional_backward_layer_masked", masked(L.Bidirectional(L.GRU(3, return_sequences=True), backward_layer=L.SimpleRNN(2, go_backwards=True, return_sequences=True, name="back"))),

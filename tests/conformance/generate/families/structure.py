@@ -114,6 +114,13 @@ def masks():
     x, y = tokens("x"), tokens("y")
     one("mask_through_concatenate_time", [x, y], L.LSTM(3)(L.Concatenate(axis=1)([embed(x), embed(y)])), [TOKENS, OTHERS], ["Concatenate", "LSTM", "Embedding"],
         "concatenated over time")
+    for axis in (1, 2, -1):
+        x, y = keras.Input([2, 3, 2], name="x"), keras.Input([2, 3, 2], name="y")
+        joined = L.Concatenate(axis=axis)([L.Masking()(x), L.Masking()(y)])
+        part = [[[[1, 2], [0, 0], [0, 0.5]], [[0, 0], [0.5, -2], [1, 1]]]]
+        other = [[[[0, 0], [0, 0], [1, 0.5]], [[2, 1], [0, 0], [0, 1]]]]
+        one(f"mask_of_places_concatenate_{'last' if axis < 0 else axis}", [x, y], L.ConvLSTM1D(2, 1)(joined),
+            [part, other], ["Concatenate", "Masking", "ConvLSTM1D"], rule)
     x, y = tokens("x"), tokens("y")
     one("mask_one_side_add", [x, y], L.LSTM(3)(L.Add()([embed(x), embed(y, False)])), [TOKENS, OTHERS], ["Add", "LSTM", "Embedding"], "only one input has a mask")
     x, y = tokens("x"), tokens("y")

@@ -155,3 +155,7 @@ OPEN = [
 ]
 functions("tf_functions_open", OPEN, x=(2, 5, 4), open_axes=True)
 functions("tf_functions_open_short", OPEN, x=(3, 2, 4), open_axes=True)
+functions("rectangular_diagonals", [
+    lambda x: tf.linalg.set_diag(x, x[:, :, 0]), lambda x: tf.linalg.set_diag(tf.transpose(x, [0, 2, 1]), x[:, :, 1]), lambda x: tf.linalg.set_diag(x, x[:, :3, 1], k=1),
+    lambda x: tf.linalg.set_diag(x, x[:, :2, 2], k=-1), lambda x: tf.linalg.set_diag(x, x[:, :1, 3], k=3), lambda x: tf.linalg.set_diag(x, x[:, :1, 3], k=-2),
+])

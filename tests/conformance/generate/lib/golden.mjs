@@ -2,7 +2,7 @@
 // and inputs, and what `predict` answered. Never computes an expected value itself.
 import {createRequire} from 'node:module';
 import {mkdirSync, rmSync, writeFileSync} from 'node:fs';
-import {basename, join} from 'node:path';
+import {basename, dirname, join} from 'node:path';
 import {argv, env, exit} from 'node:process';
 
 const require = createRequire(join(env.GOLDEN_NODE, 'package.json'));
@@ -11,7 +11,7 @@ tf.env().set('IS_TEST', true); // silences the "install tfjs-node" banner
 await tf.setBackend('cpu');
 
 const PRODUCER = 'tensorflow.js';
-const RECIPE = `generate/tfjs/${basename(argv[1])}`;
+const RECIPE = `generate/${basename(dirname(argv[1]))}/${basename(argv[1])}`;
 const CASES = join(env.GOLDEN_CASES, 'tfjs');
 let written = 0;
 

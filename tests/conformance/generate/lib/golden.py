@@ -246,7 +246,7 @@ def flatten_like(predicted, document):
     return [np.asarray(predicted)]
 
 
-DTYPES = {"float32": "F32", "int32": "I32", "int64": "I64", "bool": "U8"}
+DTYPES = {"float32": "F32", "float16": "F16", "int32": "I32", "int64": "I64", "bool": "U8"}
 
 
 def safetensors(path, names, arrays):

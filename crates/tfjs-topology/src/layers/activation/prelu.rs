@@ -35,28 +35,46 @@ impl PRelu {
         if rank == 0 {
             return Err(Error::malformed("expected an input of rank 1 or more, found shape []"));
         }
-        if let Some(axis) = self.shared_axes.iter().find(|axis| !(1..rank).contains(*axis)) {
-            return Err(Error::malformed(format!("shared axis {axis} does not exist in shape {}", cx.shape(x))));
+        let mut shared = Vec::with_capacity(self.shared_axes.len());
+        for &axis in &self.shared_axes {
+            // Keras writes `shape_without_batch[axis - 1] = 1`: what is not an axis from the front counts from the end, and
+            // one further on, so that -1 is the last but one.
+            let from_front = if axis >= 1 { Some(axis) } else { axis.checked_add(rank - 1) };
+            match from_front.filter(|axis| (1..rank).contains(axis)) {
+                Some(axis) => shared.push(axis),
+                None => {
+                    let shape = cx.shape(x);
+                    return Err(Error::malformed(format!("shared axis {axis} does not exist in shape {shape}")));
+                }
+            }
         }
-        let length = |(axis, &dim)| match self.shared_axes.contains(&axis) {
+        let length = |(axis, &dim)| match shared.contains(&axis) {
             true => Ok(1),
             false => cx.known(dim, "an axis that is not shared", x),
         };
         let shape = (1..).zip(&dims[1..]).map(length).collect::<Result<Vec<usize>>>()?;
         Ok(WeightDecl::new("alpha", Shape::new(shape)?))
     }
+
+    /// The function of a value.
+    ///
+    /// # Errors
+    /// Inputs without the axes that are shared, or with an unknown one that is not.
+    pub(super) fn apply(&self, cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
+        let alpha = self.alpha(cx, x)?;
+        let alpha = cx.weight(alpha)?;
+        let x = cx.to_float(x)?;
+        // Strictly below zero, so that a NaN stays one.
+        let below = cx.compare_scalar(CompareOp::Lt, x, 0.0)?;
+        let scaled = cx.mul(x, alpha)?;
+        cx.select(below, scaled, x)
+    }
 }
 
 impl LayerDef for PRelu {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let input = cx.single(call)?;
-        let alpha = self.alpha(cx, input.value)?;
-        let alpha = cx.weight(alpha)?;
-        let x = cx.to_float(input.value)?;
-        // Only below zero, so that NaN stays NaN.
-        let below = cx.compare_scalar(CompareOp::Lt, x, 0.0)?;
-        let scaled = cx.mul(x, alpha)?;
-        let out = cx.select(below, scaled, x)?;
+        let out = self.apply(cx, input.value)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
     }
 }
@@ -73,12 +91,16 @@ mod tests {
         check_weights("PReLU", json!({}), &["?,4,3"], &["alpha[4,3]"]);
         check_weights("PReLU", json!({"sharedAxes": [1.0, 2]}), &["?,?,?,3"], &["alpha[1,1,3]"]);
         check_weights("PReLU", json!({"shared_axes": 1}), &["?,?,3"], &["alpha[1,3]"]);
+        check_weights("PReLU", json!({"shared_axes": [-1, -2]}), &["?,?,5,3"], &["alpha[1,1,3]"]);
+        check_weights("PReLU", json!({"shared_axes": [0]}), &["?,5,3"], &["alpha[5,1]"]);
     }
 
     #[test]
     fn refuses() {
         let message = "shared axis 3 does not exist in shape [?,4,3]";
         check_refused("PReLU", json!({"shared_axes": [3]}), &["?,4,3"], message);
+        let message = "shared axis -2 does not exist in shape [?,4,3]";
+        check_refused("PReLU", json!({"shared_axes": [-2]}), &["?,4,3"], message);
         let message = "an axis that is not shared must be known, found shape [?,?,3]";
         check_refused("PReLU", json!({}), &["?,?,3"], message);
     }

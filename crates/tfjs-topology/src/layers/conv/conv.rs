@@ -5,11 +5,12 @@
 //!
 //! Reference: <https://keras.io/api/layers/convolution_layers/convolution2d/>.
 
-use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
 use crate::encode::{Encoding, Target};
 use crate::layer::{LayerDef, WeightDecl};
+use crate::layers::activation::last::Last;
+use crate::layers::low_rank::LowRank;
 use crate::layers::spatial::{Windows, count_of};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
@@ -28,7 +29,9 @@ pub struct Conv {
     /// Whether a bias is added.
     pub use_bias: bool,
     /// The activation, applied last.
-    pub activation: Activation,
+    pub activation: Last,
+    /// Added to the kernel.
+    pub update: Option<LowRank>,
 }
 
 impl FromConfig for Conv {
@@ -40,7 +43,8 @@ impl FromConfig for Conv {
             filters: config.req("filters")?,
             groups: config.or("groups", 1)?,
             use_bias: config.or("use_bias", true)?,
-            activation: Activation::read(config, "activation", Activation::Linear)?,
+            activation: Last::read(config)?,
+            update: LowRank::read(config)?,
         };
         if conv.groups == 0 || conv.filters == 0 || !conv.filters.is_multiple_of(conv.groups) {
             return Err(Error::malformed(format!(
@@ -66,15 +70,18 @@ impl LayerDef for Conv {
         }
         let mut kernel = self.windows.sizes();
         kernel.extend([channels / self.groups, self.filters]);
-        let kernel = cx.weight(WeightDecl::new("kernel", Shape::new(kernel)?))?;
+        let shape = Shape::new(kernel)?;
+        let kernel = LowRank::weight(self.update, cx, WeightDecl::new("kernel", shape.clone()))?;
         let bias = super::take_bias(cx, self.use_bias, self.filters)?;
-        let out = super::convolve(cx, &self.windows, input, (kernel, bias), self.groups, self.activation)?;
+        let kernel = LowRank::added(self.update, cx, kernel, "kernel", &shape)?;
+        let out = super::convolve(cx, &self.windows, input, (kernel, bias), self.groups, &self.activation)?;
         Ok(vec![out])
     }
 
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
-        out.activation("activation", self.activation);
+        self.activation.encode(out);
+        LowRank::warn(self.update, out);
         if self.groups != 1 {
             out.warn("TensorFlow.js has no convolutions in `groups`");
         }

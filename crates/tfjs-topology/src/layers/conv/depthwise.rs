@@ -4,11 +4,11 @@
 //!
 //! Reference: <https://keras.io/api/layers/convolution_layers/depthwise_convolution2d/>.
 
-use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
 use crate::encode::{Encoding, Target};
 use crate::layer::{LayerDef, WeightDecl};
+use crate::layers::activation::last::Last;
 use crate::layers::spatial::{Windows, count_of};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
@@ -25,7 +25,7 @@ pub struct DepthwiseConv {
     /// Whether a bias is added.
     pub use_bias: bool,
     /// The activation, applied last.
-    pub activation: Activation,
+    pub activation: Last,
 }
 
 impl FromConfig for DepthwiseConv {
@@ -38,7 +38,7 @@ impl FromConfig for DepthwiseConv {
             windows: Windows::read_kernel(count_of(class, &["DepthwiseConv1D", "DepthwiseConv2D"])?, config)?,
             depth_multiplier: config.or("depth_multiplier", 1)?,
             use_bias: config.or("use_bias", true)?,
-            activation: Activation::read(config, "activation", Activation::Linear)?,
+            activation: Last::read(config)?,
         };
         if conv.depth_multiplier == 0 {
             return Err(Error::malformed("expected at least 1, found 0").at_json("depth_multiplier").at_json("config"));
@@ -58,13 +58,13 @@ impl LayerDef for DepthwiseConv {
         let kernel = cx.weight(WeightDecl::new("depthwise_kernel", Shape::new(kernel)?).alias("kernel"))?;
         let bias = super::take_bias(cx, self.use_bias, outputs)?;
         let kernel = super::grouped(cx, kernel, self.windows.axes.len(), outputs)?;
-        let out = super::convolve(cx, &self.windows, input, (kernel, bias), channels, self.activation)?;
+        let out = super::convolve(cx, &self.windows, input, (kernel, bias), channels, &self.activation)?;
         Ok(vec![out])
     }
 
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
-        out.activation("activation", self.activation);
+        self.activation.encode(out);
         let axes = &self.windows.axes;
         if self.windows.spatial.count == 2 && axes.iter().any(|window| window.dilation > 1) {
             out.warn("TensorFlow.js ignores `dilation_rate` of depthwise convolutions");

@@ -2,10 +2,10 @@
 //!
 //! Reference: <https://www.tensorflow.org/versions/r2.15/api_docs/python/tf/keras/layers/LocallyConnected2D>.
 
-use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::{Config, DataFormat};
 use crate::layer::{LayerDef, WeightDecl};
+use crate::layers::activation::last::Last;
 use crate::layers::spatial::{Windows, count_of};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
@@ -40,7 +40,7 @@ pub struct LocallyConnected {
     /// Whether a bias is added.
     pub use_bias: bool,
     /// The activation, applied last.
-    pub activation: Activation,
+    pub activation: Last,
 }
 
 impl FromConfig for LocallyConnected {
@@ -71,7 +71,7 @@ impl FromConfig for LocallyConnected {
             filters,
             form,
             use_bias: config.or("use_bias", true)?,
-            activation: Activation::read(config, "activation", Activation::Linear)?,
+            activation: Last::read(config)?,
         })
     }
 }

@@ -8,8 +8,8 @@ pub mod local;
 pub mod separable;
 pub mod transpose;
 
-use crate::activation::Activation;
 use crate::layer::WeightDecl;
+use crate::layers::activation::last::Last;
 use crate::layers::spatial::{Spatial, Windows};
 use crate::lower::{KerasTensor, LowerCx};
 use std::fmt::Display;
@@ -32,7 +32,7 @@ fn convolve(
     input: Value,
     (kernel, bias): (Value, Option<Value>),
     groups: usize,
-    activation: Activation,
+    activation: &Last,
 ) -> Result<KerasTensor> {
     let x = cx.to_float(input)?;
     let x = windows.spatial.channels_last(cx, x)?;
@@ -46,12 +46,12 @@ fn finish(
     spatial: &Spatial,
     mut out: Value,
     bias: Option<Value>,
-    activation: Activation,
+    activation: &Last,
 ) -> Result<KerasTensor> {
     if let Some(bias) = bias {
         out = cx.add(out, bias)?;
     }
-    // A softmax is over the last axis, whether or not it is that of the channels.
+    // A softmax goes over the last axis, or the one it names, wherever the channels are.
     let out = spatial.restore(cx, out)?;
     activation.lower(cx, out).map(KerasTensor::from)
 }

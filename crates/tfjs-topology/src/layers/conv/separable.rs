@@ -3,11 +3,11 @@
 //!
 //! Reference: <https://keras.io/api/layers/convolution_layers/separable_convolution2d/>.
 
-use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::{Config, DataFormat};
 use crate::encode::{Encoding, Target};
 use crate::layer::{LayerDef, WeightDecl};
+use crate::layers::activation::last::Last;
 use crate::layers::spatial::{Windows, count_of};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
@@ -27,7 +27,7 @@ pub struct SeparableConv {
     /// Whether a bias is added. DIFFERENCE: TensorFlow.js adds it along the height if channels are first.
     pub use_bias: bool,
     /// The activation, applied last.
-    pub activation: Activation,
+    pub activation: Last,
 }
 
 impl FromConfig for SeparableConv {
@@ -41,7 +41,7 @@ impl FromConfig for SeparableConv {
             depth_multiplier: config.or("depth_multiplier", 1)?,
             filters: config.req("filters")?,
             use_bias: config.or("use_bias", true)?,
-            activation: Activation::read(config, "activation", Activation::Linear)?,
+            activation: Last::read(config)?,
         };
         for (key, n) in [("depth_multiplier", conv.depth_multiplier), ("filters", conv.filters)] {
             if n == 0 {
@@ -70,13 +70,13 @@ impl LayerDef for SeparableConv {
         let x = cx.conv(x, depthwise, &self.windows.axes, channels)?;
         let point = Window::new(1, 1, 1, Padding::Valid)?;
         let out = cx.conv(x, pointwise, &vec![point; spatial.count], 1)?;
-        super::finish(cx, spatial, out, bias, self.activation).map(|out| vec![out])
+        super::finish(cx, spatial, out, bias, &self.activation).map(|out| vec![out])
     }
 
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
-        out.activation("activation", self.activation);
-        // TensorFlow.js rejects a separable convolution with the keys of an ordinary one.
+        self.activation.encode(out);
+        // TensorFlow.js refuses a separable convolution with the keys of a plain one.
         for key in ["kernel_initializer", "kernel_regularizer", "kernel_constraint"] {
             out.remove(key);
         }

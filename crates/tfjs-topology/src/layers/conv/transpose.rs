@@ -5,11 +5,11 @@
 //!
 //! Reference: <https://keras.io/api/layers/convolution_layers/convolution2d_transpose/>.
 
-use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::{Config, PerAxis};
 use crate::encode::{Encoding, Target};
 use crate::layer::{LayerDef, WeightDecl};
+use crate::layers::activation::last::Last;
 use crate::layers::spatial::{Windows, count_of};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
@@ -29,7 +29,7 @@ pub struct ConvTranspose {
     /// Whether a bias is added.
     pub use_bias: bool,
     /// The activation, applied last.
-    pub activation: Activation,
+    pub activation: Last,
 }
 
 impl FromConfig for ConvTranspose {
@@ -61,7 +61,7 @@ impl FromConfig for ConvTranspose {
             filters,
             output_padding,
             use_bias: config.or("use_bias", true)?,
-            activation: Activation::read(config, "activation", Activation::Linear)?,
+            activation: Last::read(config)?,
         })
     }
 }
@@ -110,12 +110,12 @@ impl LayerDef for ConvTranspose {
         let x = spatial.channels_last(cx, x)?;
         let outputs = self.outputs(cx, x)?;
         let out = cx.conv_input(x, kernel, &self.windows.axes, 1, &outputs)?;
-        super::finish(cx, spatial, out, bias, self.activation).map(|out| vec![out])
+        super::finish(cx, spatial, out, bias, &self.activation).map(|out| vec![out])
     }
 
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
-        out.activation("activation", self.activation);
+        self.activation.encode(out);
         if self.windows.spatial.count == 1 {
             return Ok(());
         }

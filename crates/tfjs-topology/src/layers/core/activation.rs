@@ -1,10 +1,10 @@
 //! `Activation`: an activation function as a layer.
 
-use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
 use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
+use crate::layers::activation::last::Last;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use tfjs_manifest::Result;
@@ -13,14 +13,14 @@ use tfjs_manifest::Result;
 #[derive(Clone, Debug, PartialEq)]
 pub struct ActivationLayer {
     /// The function.
-    pub activation: Activation,
+    pub activation: Last,
 }
 
 impl FromConfig for ActivationLayer {
     const IN_TENSORFLOW_JS: &'static [&'static str] = &["Activation"];
 
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
-        Ok(ActivationLayer { activation: Activation::read(config, "activation", Activation::Linear)? })
+        Ok(ActivationLayer { activation: Last::read(config)? })
     }
 }
 
@@ -33,7 +33,7 @@ impl LayerDef for ActivationLayer {
 
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
-        out.activation("activation", self.activation);
+        self.activation.encode(out);
         Ok(())
     }
 }

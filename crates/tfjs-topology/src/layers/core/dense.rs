@@ -2,11 +2,12 @@
 //!
 //! Reference: <https://keras.io/api/layers/core_layers/dense/>.
 
-use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::Config;
 use crate::encode::{Encoding, Target};
 use crate::layer::{LayerDef, WeightDecl};
+use crate::layers::activation::last::Last;
+use crate::layers::low_rank::LowRank;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use tfjs_manifest::{Error, Result, Shape};
@@ -19,7 +20,9 @@ pub struct Dense {
     /// Whether a bias is added.
     pub use_bias: bool,
     /// The activation, applied last.
-    pub activation: Activation,
+    pub activation: Last,
+    /// Added to the kernel.
+    pub update: Option<LowRank>,
 }
 
 impl FromConfig for Dense {
@@ -33,7 +36,8 @@ impl FromConfig for Dense {
                 None => config.req("units")?,
             },
             use_bias: config.or("use_bias", config.or("bias", true)?)?,
-            activation: Activation::read(config, "activation", Activation::Linear)?,
+            activation: Last::read(config)?,
+            update: LowRank::read(config)?,
         })
     }
 }
@@ -46,11 +50,13 @@ impl LayerDef for Dense {
             return Err(Error::malformed(format!("expected an input of rank 2 or more, found shape {shape}")));
         };
         let channels = cx.known(last, "the last axis", input.value)?;
-        let kernel = cx.weight(WeightDecl::new("kernel", Shape::new([channels, self.units])?))?;
+        let shape = Shape::new([channels, self.units])?;
+        let kernel = LowRank::weight(self.update, cx, WeightDecl::new("kernel", shape.clone()))?;
         let bias = match self.use_bias {
             true => Some(cx.weight(WeightDecl::new("bias", Shape::new([self.units])?))?),
             false => None,
         };
+        let kernel = LowRank::added(self.update, cx, kernel, "kernel", &shape)?;
         let x = cx.to_float(input.value)?;
         let mut out = cx.matmul(x, kernel)?;
         if let Some(bias) = bias {
@@ -62,7 +68,8 @@ impl LayerDef for Dense {
 
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
-        out.activation("activation", self.activation);
+        self.activation.encode(out);
+        LowRank::warn(self.update, out);
         Ok(())
     }
 }

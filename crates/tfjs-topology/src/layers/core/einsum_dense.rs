@@ -2,12 +2,13 @@
 //!
 //! Reference: <https://keras.io/api/layers/core_layers/einsum_dense/>.
 
-use crate::activation::Activation;
 use crate::call::Call;
 use crate::config::{Config, FromJson, expected};
 use crate::einsum::{Equation, Label, Side};
 use crate::encode::{Encoding, Target};
 use crate::layer::{LayerDef, WeightDecl};
+use crate::layers::activation::last::Last;
+use crate::layers::low_rank::LowRank;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::{Dim, SymShape};
@@ -27,7 +28,9 @@ pub struct EinsumDense {
     /// The axes of the output that the bias has; `None` for no bias.
     pub bias_axes: Option<Vec<char>>,
     /// The activation, applied last.
-    pub activation: Activation,
+    pub activation: Last,
+    /// Added to the kernel.
+    pub update: Option<LowRank>,
 }
 
 /// A number, or a list of dimensions.
@@ -59,7 +62,8 @@ impl FromConfig for EinsumDense {
             equation,
             output_shape,
             bias_axes: bias_axes.filter(|axes| !axes.is_empty()).map(|axes| axes.chars().collect()),
-            activation: Activation::read(config, "activation", Activation::Linear)?,
+            activation: Last::read(config)?,
+            update: LowRank::read(config)?,
         })
     }
 }
@@ -151,7 +155,8 @@ impl LayerDef for EinsumDense {
         let lengths = self.lengths(cx, x, &output)?;
         let kernel = self.equation.operand(1);
         let dims = kernel.iter().map(|&letter| known(cx, &lengths, letter, x)).collect::<Result<Vec<_>>>()?;
-        let kernel = cx.weight(WeightDecl::new("kernel", Shape::new(dims)?))?;
+        let shape = Shape::new(dims)?;
+        let kernel = LowRank::weight(self.update, cx, WeightDecl::new("kernel", shape.clone()))?;
         let bias = match &self.bias_axes {
             Some(axes) => {
                 let shape = self.bias_shape(cx, axes, x, &lengths)?;
@@ -159,6 +164,7 @@ impl LayerDef for EinsumDense {
             }
             None => None,
         };
+        let kernel = LowRank::added(self.update, cx, kernel, "kernel", &shape)?;
         let kernel = cx.cast_like(kernel, x)?;
         let labels = self.equation.labels(&[cx.ty(x).rank(), cx.ty(kernel).rank()])?;
         if labels.inputs[0].first() != labels.output.first() {
@@ -175,7 +181,8 @@ impl LayerDef for EinsumDense {
 
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
-        out.activation("activation", self.activation);
+        self.activation.encode(out);
+        LowRank::warn(self.update, out);
         Ok(())
     }
 }

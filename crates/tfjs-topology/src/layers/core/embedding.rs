@@ -6,6 +6,7 @@ use crate::call::Call;
 use crate::config::Config;
 use crate::encode::{Encoding, Target};
 use crate::layer::{LayerDef, WeightDecl};
+use crate::layers::low_rank::LowRank;
 use crate::layers::masks;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
@@ -26,6 +27,8 @@ pub struct Embedding {
     pub output_dim: usize,
     /// Whether index 0 is padding, which the output then masks.
     pub mask_zero: bool,
+    /// Added to the table.
+    pub update: Option<LowRank>,
 }
 
 impl FromConfig for Embedding {
@@ -37,6 +40,7 @@ impl FromConfig for Embedding {
             input_dim: config.req("input_dim")?,
             output_dim: config.req("output_dim")?,
             mask_zero: config.or("mask_zero", false)?,
+            update: LowRank::read(config)?,
         })
     }
 }
@@ -47,7 +51,9 @@ impl LayerDef for Embedding {
         if cx.ty(input.value).element == ElementType::String {
             return Err(Error::malformed("expected indices, found strings"));
         }
-        let table = cx.weight(WeightDecl::new("embeddings", Shape::new([self.input_dim, self.output_dim])?))?;
+        let shape = Shape::new([self.input_dim, self.output_dim])?;
+        let table = LowRank::weight(self.update, cx, WeightDecl::new("embeddings", shape.clone()))?;
+        let table = LowRank::added(self.update, cx, table, "embeddings", &shape)?;
         let indices = indices(cx, input.value)?;
         let rows = cx.gather(table, indices, 0, Bounds::Error)?;
         let mask = match self.mask_zero {
@@ -67,6 +73,7 @@ impl LayerDef for Embedding {
         if self.mask_zero {
             masks::warn_of_made(out);
         }
+        LowRank::warn(self.update, out);
         Ok(())
     }
 }

@@ -18,7 +18,8 @@ use tfjs_manifest::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Part {
-    /// The middle; of a smaller image, the part that [`Part::Fitting`] keeps.
+    /// The middle; of an image that is smaller, what [`Part::Fitting`] leaves. DIFFERENCE: TensorFlow.js takes the nearest
+    /// elements of a box that is not quite the middle.
     Middle,
     /// The largest part with the aspect ratio of the size, resized: `RandomCrop` of Keras 2.
     Fitting,

@@ -119,8 +119,9 @@ impl Block {
         let dims = cx.dims_of(x.value);
         let &last = dims.last().ok_or_else(|| Error::malformed("expected a sequence, found a number"))?;
         let channels = cx.known(last, "the last axis", x.value)?;
-        let wide = Dense { units: self.intermediate_dim, use_bias: true, activation: self.activation };
-        let narrow = Dense { units: channels, use_bias: true, activation: Activation::Linear };
+        let wide =
+            Dense { units: self.intermediate_dim, use_bias: true, activation: self.activation.into(), update: None };
+        let narrow = Dense { units: channels, use_bias: true, activation: Activation::Linear.into(), update: None };
         let x = cx.within(scope("feedforward_intermediate_dense"), |cx| wide.lower(cx, &Call::of([x])))?;
         let x = only(x)?;
         let x = cx.within(scope("feedforward_output_dense"), |cx| narrow.lower(cx, &Call::of([x])))?;

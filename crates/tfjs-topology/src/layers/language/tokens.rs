@@ -31,6 +31,7 @@ impl FromConfig for TokenAndPositionEmbedding {
             input_dim: config.req("vocabulary_size")?,
             output_dim: config.req("embedding_dim")?,
             mask_zero: config.or("mask_zero", false)?,
+            update: None,
         };
         let tie_weights = config.or("tie_weights", true)?;
         Ok(TokenAndPositionEmbedding {

@@ -31,14 +31,14 @@ impl FromConfig for Concatenate {
 }
 
 impl Concatenate {
-    /// The mask of the output: along batch or time, the concatenated masks; along another axis, the steps that are
-    /// unmasked in all inputs, or in any. All steps of an input without a mask are unmasked.
+    /// The mask of the output: along an axis that masks have, the masks one after the other; along another, the steps that
+    /// all inputs have, or any of them. An input without a mask has all its steps.
     fn joined_mask(&self, cx: &mut LowerCx<'_>, inputs: &[KerasTensor], axis: usize) -> Result<Option<Value>> {
         let masks: Vec<Value> = inputs.iter().filter_map(|input| input.mask).collect();
-        if masks.is_empty() || cx.ty(inputs[0].value).rank() < 3 {
-            return Ok(None);
-        }
-        if axis >= 2 {
+        let Some(&first) = masks.first().filter(|_| cx.ty(inputs[0].value).rank() >= 3) else { return Ok(None) };
+        // Two axes for most, more from a `Masking` of images.
+        let masked_axes = cx.ty(first).rank();
+        if axis >= masked_axes {
             return match self.mask_any {
                 true if masks.len() < inputs.len() => Ok(None),
                 true => masks::fold(cx, BinaryOp::Or, &masks),
@@ -50,7 +50,8 @@ impl Concatenate {
             parts.push(match input.mask {
                 Some(mask) => mask,
                 None => {
-                    let steps = cx.dims_of(input.value)[..2].to_vec();
+                    let mut steps = cx.dims_of(input.value);
+                    steps.truncate(masked_axes);
                     cx.full(ElementType::Bool, &steps, 1.0)?
                 }
             });

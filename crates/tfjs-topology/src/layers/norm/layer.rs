@@ -52,8 +52,12 @@ impl LayerDef for LayerNormalization {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let input = cx.single(call)?;
         let mut axes = self.axes.of(cx, input.value)?;
-        let shape = Shape::new(super::lengths(cx, input.value, &axes)?)?;
         let mut operands = Vec::new();
+        // Only weights want to know the axes.
+        let shape = match self.scale || self.center {
+            true => Shape::new(super::lengths(cx, input.value, &axes)?)?,
+            false => Shape::new([])?,
+        };
         if self.scale {
             operands.push(cx.weight(WeightDecl::new("gamma", shape.clone()).ones())?);
         }
@@ -94,6 +98,7 @@ mod tests {
         check_weights("LayerNormalization", json!({}), &["?,?,3"], &["gamma[3]", "beta[3]"]);
         check_weights("LayerNormalization", json!({"axis": [-1, 1]}), &["?,4,3"], &["gamma[3,4]", "beta[3,4]"]);
         check_weights("LayerNormalization", json!({"center": false, "axis": 1.0}), &["?,4,?"], &["gamma[4]"]);
+        check_infer("LayerNormalization", json!({"center": false, "scale": false}), &["?,?"], &["?,?"]);
         check_weights("LayerNormalization", json!({"rmsScaling": true}), &["?,4"], &["gamma[4]"]);
     }
 

@@ -51,19 +51,30 @@ impl FromConfig for AdaptivePool {
 }
 
 /// The first element and the end of each window, `[outputs, 1]`.
-fn windows(cx: &mut LowerCx<'_>, inputs: usize, outputs: usize) -> Result<(Value, Value)> {
+fn windows(cx: &mut LowerCx<'_>, inputs: Dim, outputs: usize) -> Result<(Value, Value)> {
     let dims = [cx.number(outputs), Dim::ONE];
     let output = cx.iota(0, &dims, ElementType::I64)?;
-    let start = cx.binary_scalar(BinaryOp::Mul, output, inputs as f64)?;
-    let end = cx.binary_scalar(BinaryOp::Add, start, (inputs + outputs - 1) as f64)?;
+    let (start, end) = match cx.known_dim(inputs) {
+        Some(inputs) => {
+            let start = cx.binary_scalar(BinaryOp::Mul, output, inputs as f64)?;
+            (start, cx.binary_scalar(BinaryOp::Add, start, (inputs + outputs - 1) as f64)?)
+        }
+        None => {
+            let length = cx.size(inputs, ElementType::I64)?;
+            let start = cx.mul(output, length)?;
+            let end = cx.add(start, length)?;
+            (start, cx.binary_scalar(BinaryOp::Add, end, (outputs - 1) as f64)?)
+        }
+    };
     let first = cx.binary_scalar(BinaryOp::FloorDiv, start, outputs as f64)?;
     Ok((first, cx.binary_scalar(BinaryOp::FloorDiv, end, outputs as f64)?))
 }
 
 /// The mean of each window along an axis.
-fn mean(cx: &mut LowerCx<'_>, x: Value, axis: usize, inputs: usize, outputs: usize) -> Result<Value> {
+fn mean(cx: &mut LowerCx<'_>, x: Value, axis: usize, outputs: usize) -> Result<Value> {
+    let inputs = cx.dims_of(x)[axis];
     let (first, end) = windows(cx, inputs, outputs)?;
-    let dims = [Dim::ONE, cx.number(inputs)];
+    let dims = [Dim::ONE, inputs];
     let position = cx.iota(1, &dims, ElementType::I64)?;
     let after = cx.compare(CompareOp::Ge, position, first)?;
     let before = cx.compare(CompareOp::Lt, position, end)?;
@@ -75,21 +86,23 @@ fn mean(cx: &mut LowerCx<'_>, x: Value, axis: usize, inputs: usize, outputs: usi
     weigh(cx, x, axis, weights)
 }
 
-/// The maximum of each window along an axis. A shorter window repeats its last element.
-fn largest(cx: &mut LowerCx<'_>, x: Value, axis: usize, inputs: usize, outputs: usize) -> Result<Value> {
+/// The largest element of each window along an axis. A shorter window sees its last element several times.
+fn largest(cx: &mut LowerCx<'_>, x: Value, axis: usize, outputs: usize) -> Result<Value> {
+    let inputs = cx.dims_of(x)[axis];
     let (first, end) = windows(cx, inputs, outputs)?;
-    let longest = inputs.div_ceil(outputs) + 1;
-    let dims = [Dim::ONE, cx.number(longest)];
+    let longest = cx.dims().div_ceil(inputs, outputs as u64)?;
+    let longest = cx.dims().add(longest, Dim::ONE)?;
+    let outputs = cx.number(outputs);
+    let dims = [Dim::ONE, longest];
     let step = cx.iota(1, &dims, ElementType::I64)?;
     let at = cx.add(first, step)?;
     let last = cx.binary_scalar(BinaryOp::Sub, end, 1.0)?;
     let at = cx.binary(BinaryOp::Min, at, last)?;
-    let all = cx.number(outputs.saturating_mul(longest));
+    let all = cx.dims().mul(outputs, longest)?;
     let at = cx.reshape(at, &[all])?;
     let seen = cx.gather(x, at, axis, Bounds::Clamp)?;
     let mut dims = cx.dims_of(seen);
-    let apart = [cx.number(outputs), cx.number(longest)];
-    dims.splice(axis..=axis, apart);
+    dims.splice(axis..=axis, [outputs, longest]);
     let apart = cx.reshape(seen, &dims)?;
     cx.reduce(ReduceOp::Max, apart, &[axis + 1], false)
 }
@@ -99,10 +112,9 @@ impl LayerDef for AdaptivePool {
         let input = self.spatial.value(cx, call)?.value;
         let mut x = cx.to_float(input)?;
         for (axis, &outputs) in self.spatial.axes().zip(&self.size) {
-            let inputs = cx.known(cx.ty(input).dims[axis], "the spatial axes", input)?;
             x = match self.kind {
-                PoolKind::Average => mean(cx, x, axis, inputs, outputs)?,
-                PoolKind::Max => largest(cx, x, axis, inputs, outputs)?,
+                PoolKind::Average => mean(cx, x, axis, outputs)?,
+                PoolKind::Max => largest(cx, x, axis, outputs)?,
             };
         }
         Ok(vec![x.into()])
@@ -121,8 +133,8 @@ mod tests {
         check_infer("AdaptiveAveragePooling2D", json!({"output_size": [3, 2.0]}), &["?,9,7,4"], &["?,3,2,4"]);
         let first = json!({"outputSize": 2, "data_format": "channels_first"});
         check_infer("AdaptiveMaxPooling3D", first, &["?,4,3,3,9"], &["?,4,2,2,2"]);
-        let message = "the spatial axes must be known, found shape [?,?,4]";
-        check_refused("AdaptiveMaxPooling1D", json!({"output_size": 3}), &["?,?,4"], message);
+        check_infer("AdaptiveMaxPooling1D", json!({"output_size": 3}), &["?,?,4"], &["?,3,4"]);
+        check_infer("AdaptiveAveragePooling2D", json!({"output_size": 3}), &["?,?,?,4"], &["?,3,3,4"]);
         let message = "`config.output_size`: expected at least 1, found 0";
         check_refused("AdaptiveAveragePooling1D", json!({"output_size": 0}), &[], message);
         check_refused("AdaptiveMaxPooling2D", json!({}), &[], "`config`: missing `output_size`");

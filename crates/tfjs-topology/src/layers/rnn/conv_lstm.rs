@@ -93,7 +93,28 @@ impl ConvLstm {
         Ok(([dims[0], dims[1]], channels))
     }
 
-    /// The input's part of all gates for all steps, with its bias, in one convolution: `[batch, time, s'.., 4 f]`.
+    /// The mask of a sequence, which has a value for each of its entries or, from a `Masking` of images, for each place of
+    /// them.
+    fn mask_of(&self, cx: &mut LowerCx<'_>, input: &KerasTensor) -> Result<Option<Value>> {
+        match input.mask.map(|mask| cx.ty(mask).rank()) {
+            Some(rank) if rank > 2 && self.spatial().format == DataFormat::ChannelsLast => Ok(input.mask),
+            _ => mask_of(cx, input),
+        }
+    }
+
+    /// Fails unless the places of a mask are those of a state.
+    fn check_mask(&self, cx: &mut LowerCx<'_>, mask: Option<Value>, state: &[Dim]) -> Result<()> {
+        let Some(mask) = mask.filter(|&mask| cx.ty(mask).rank() > 2) else { return Ok(()) };
+        let dims = cx.dims_of(mask);
+        let fits = |cx: &mut LowerCx<'_>, (&a, &b): (&Dim, &Dim)| a == Dim::ONE || cx.same(a, b).is_some();
+        if dims.len() - 2 < state.len() && dims[2..].iter().zip(&state[1..]).all(|pair| fits(cx, pair)) {
+            return Ok(());
+        }
+        let shape = cx.shape(mask);
+        Err(Error::malformed(format!("a mask of the places of each image, {shape}, does not fit the states")))
+    }
+
+    /// What the steps of the input give to all gates, their bias added, in one convolution: `[batch, time, s'.., 4 f]`.
     fn projected(&self, cx: &mut LowerCx<'_>, input: Value, weights: CellWeights) -> Result<Value> {
         let input = cx.to_float(input)?;
         let mut dims = cx.dims_of(input);
@@ -155,12 +176,13 @@ impl LayerDef for ConvLstm {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let Arguments { input, states: given } = Arguments::of(call)?;
         let (_, channels) = self.sequence_dims(cx, input.value)?;
-        let mask = mask_of(cx, input)?;
+        let mask = self.mask_of(cx, input)?;
         let scope = [cell_scope("conv_lstm_cell", "cell")];
         let weights = self.cell.take_weights(cx, &self.windows.sizes(), channels, &scope)?;
         let projected = self.projected(cx, input.value, weights)?;
-        let [dims, _] = self.state_dims(cx, projected);
-        // SIZE: at most two states.
+        let [dims, inner] = self.state_dims(cx, projected);
+        self.check_mask(cx, mask, &inner)?;
+        // SIZE: two at most.
         let states = States { steps: &self.steps, dims: vec![dims; self.cell.kind.states()] };
         states.check(cx, &given)?;
         let carried = states.carried(cx)?;

@@ -11,6 +11,7 @@ use crate::call::Call;
 use crate::config::Config;
 use crate::encode::{Encoding, Target};
 use crate::layer::{LayerDef, Scope};
+use crate::layers::masks;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::{FromConfig, built_in_name};
 use serde_json::Value as Json;
@@ -171,7 +172,10 @@ impl LayerDef for Recurrent {
             states: Vec::new(),
             mask: steps_mask,
             backwards: self.steps.go_backwards,
-            masked_output: self.steps.masked_output,
+            masked_output: match self.steps.zeroes_unturned() {
+                true => MaskedOutput::Previous,
+                false => self.steps.masked_output,
+            },
         };
         for ((held, weights), states) in self.cells.iter().zip(weights).zip(self.by_cell(states)) {
             if top.is_some() && over.backwards {
@@ -185,7 +189,15 @@ impl LayerDef for Recurrent {
             finals.push(stepped.states.clone());
             top = Some(stepped);
         }
-        let top = top.ok_or_else(|| Error::bug("a recurrent layer without cells"))?;
+        let mut top = top.ok_or_else(|| Error::bug("a recurrent layer without cells"))?;
+        if let Some(mask) = steps_mask.filter(|_| self.steps.zeroes_unturned()) {
+            let zero = cx.scalar_like(top.outputs, 0.0)?;
+            let whole = masks::over_first_axes(cx, mask, top.outputs)?;
+            top.outputs = cx.select(whole, top.outputs, zero)?;
+            // The walk ends at the first step.
+            let first = cx.columns(mask, Dim::ZERO, Dim::ONE)?;
+            top.last = cx.select(first, top.last, zero)?;
+        }
         let finals = self.listed(finals);
         carry(cx, &carried, &finals)?;
         let outputs = if self.steps.return_sequences { self.exchanged(cx, top.outputs)? } else { top.outputs };

@@ -27,8 +27,10 @@ pub struct Steps {
     pub carried_states_win: bool,
     /// Whether time is the first axis, before the batch (Keras 2). DIFFERENCE: TensorFlow.js drops this key.
     pub time_major: bool,
-    /// The output of a masked step: in Keras the output of the previous step; in TensorFlow.js the state, which differs
-    /// before the first step if there is an initial state; zeros with `zero_output_for_mask`.
+    /// Whether the producer writes the loop out, which is seen in one place: see [`Steps::zeroes_unturned`].
+    pub unroll: bool,
+    /// What a masked step gives. Keras gives the output of the step before; TensorFlow.js the state, which differs
+    /// before the first step if there is an initial state; `zero_output_for_mask` asks for zeros.
     pub masked_output: MaskedOutput,
     /// Whether a call with initial states ignores the mask of its sequence: Keras 3, which passes `mask` only in calls
     /// of one tensor. The outputs have the mask nevertheless.
@@ -53,12 +55,19 @@ impl Steps {
             stateful: config.or("stateful", false)?,
             carried_states_win: matches!(config.producer().family, Family::Keras1 | Family::Keras2),
             time_major: config.or("time_major", false)?,
+            unroll: config.or("unroll", false)? && !config.producer().is_tfjs(),
             masked_output,
             states_hide_mask: config.producer().is_keras3(),
         })
     }
 
-    /// The mask that a call uses for its steps, given the mask of its sequence.
+    /// Whether masked outputs become zeros by a mask that is not turned around with the sequence: Keras, where it writes the
+    /// loop out and walks from the end. Until then a masked step gives what the step before it gave.
+    pub(super) fn zeroes_unturned(&self) -> bool {
+        self.unroll && self.go_backwards && self.masked_output == MaskedOutput::Zeros
+    }
+
+    /// The mask of the steps of a call, of `mask`, which its sequence has.
     pub(super) fn told_mask(&self, call: &Call<KerasTensor>, states: usize, mask: Option<Value>) -> Option<Value> {
         let hidden = self.states_hide_mask && states > 0 && call.kwarg("mask").is_none();
         mask.filter(|_| !hidden)
