@@ -11,6 +11,7 @@
 #
 # GOLDEN_CACHE  where environments live (default: .cache/golden in the repository root)
 # PYTHON        a Python 3.11 (default: python3.11)
+# PYTHON36      a Python 3.6 for Keras 1 (default: python3.6)
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -18,6 +19,7 @@ root=$(cd "$here/../../.." && pwd)
 goldens=$root/tests/goldens
 cache=${GOLDEN_CACHE:-$root/.cache/golden}
 python=${PYTHON:-python3.11}
+python36=${PYTHON36:-python3.6}
 mkdir -p "$cache"
 cache=$(cd "$cache" && pwd)
 
@@ -33,11 +35,14 @@ node_environment() {
   export GOLDEN_NODE=$folder
 }
 
-python_environment() { # 2 | 3
-  local folder=$cache/keras$1 pins=$here/requirements-keras$1.txt
+python_environment() { # 1 | 2 | 3
+  local folder=$cache/keras$1 pins=$here/requirements-keras$1.txt with=$python
+  [[ $1 == 1 ]] && with=$python36
   if ! cmp -s "$pins" "$folder/stamp"; then
     rm -rf "$folder"
-    "$python" -m venv "$folder"
+    "$with" -m venv "$folder"
+    # Those of Keras 1 need the tools of their time.
+    if [[ $1 == 1 ]]; then "$folder/bin/pip" install --quiet 'pip==21.3.1' 'setuptools==57.5.0' 'wheel==0.37.1'; fi
     "$folder/bin/pip" install --quiet --no-deps --requirement "$pins"
     cp "$pins" "$folder/stamp"
   fi
@@ -52,6 +57,13 @@ run_python() { # 2 | 3, then the arguments of python
 tfjs() {
   node_environment
   for script in "$here"/tfjs/*.mjs; do node "$script"; done
+}
+
+keras1() {
+  python_environment 1
+  for backend in tensorflow theano; do
+    (cd "$here" && KERAS_BACKEND=$backend PYTHONPATH=lib PYTHONDONTWRITEBYTECODE=1 "$cache/keras1/bin/python" -u lib/golden_keras1.py keras1/*.py)
+  done
 }
 
 keras2() {
@@ -94,12 +106,12 @@ fi
 # Cases are made aside and moved in when a whole producer succeeded: a failed run changes nothing.
 cd "$here"
 export GOLDEN_CASES=$cache/cases
-for producer in "${@:-tfjs keras2 keras3 gradients training networks}"; do
+for producer in "${@:-tfjs keras1 keras2 keras3 gradients training networks}"; do
   for name in $producer; do
     case $name in
-      tfjs | keras2 | keras3) ;;
+      tfjs | keras1 | keras2 | keras3) ;;
       gradients | training | networks) "$name"; continue ;;
-      *) echo "unknown producer \`$name\`: expected tfjs, keras2, keras3, gradients, training or networks" >&2; exit 2 ;;
+      *) echo "unknown producer \`$name\`: expected tfjs, keras1, keras2, keras3, gradients, training or networks" >&2; exit 2 ;;
     esac
     rm -rf "${GOLDEN_CASES:?}/$name"
     mkdir -p "$GOLDEN_CASES/$name"
