@@ -33,6 +33,10 @@ pub struct ModelGraph {
     pub values: Vec<ValueInfo>,
     /// Every weight, in the order of the layers.
     pub slots: Vec<WeightSlot>,
+    /// Whether the file may have its weights under the names and in the layouts of Keras 1.
+    pub keras1: bool,
+    /// Whether the file has the kernels of convolutions turned around.
+    pub theano: bool,
     /// Names under which a `.keras` file may have a weight a second time: where a wrapper holds one of its layer's.
     pub repeated: Vec<String>,
     /// The model's inputs.

@@ -1,6 +1,6 @@
 //! What is known while a file is read: its producer, the caller's own layers, the budgets.
 
-use crate::config::Config;
+use crate::config::{Config, DataFormat};
 use crate::layer::LayerDef;
 use crate::producer::Producer;
 use crate::suggest::Hints;
@@ -56,6 +56,8 @@ pub struct ReadCx<'a> {
     pub warnings: Rc<RefCell<Warnings>>,
     /// Layers read so far, of all models and wrappers.
     pub layers: Rc<Cell<u64>>,
+    /// Where the channels of images are in layers of Keras 1 that do not say it, if others do.
+    pub(crate) image_format: Option<DataFormat>,
     /// What is spent of the memory for what is built from the file; one account for all depths.
     pub(crate) account: Rc<Account>,
     /// Suggestions of class names.
@@ -79,6 +81,7 @@ impl<'a> ReadCx<'a> {
             depth: 0,
             warnings: Rc::default(),
             layers: Rc::default(),
+            image_format: None,
             hints: Rc::new(Hints::new(HINTS)),
             #[cfg(test)]
             asked: Rc::default(),

@@ -4,6 +4,7 @@ use crate::call::Call;
 use crate::config::{Config, DataFormat, PerAxis};
 use crate::encode::Encoding;
 use crate::lower::{KerasTensor, LowerCx};
+use serde_json::Value as Json;
 use std::ops::Range;
 use tfjs_ir::Value;
 use tfjs_ir::window::{Padding, Window};
@@ -114,6 +115,20 @@ pub(crate) fn channels_to_end(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
     cx.transpose(x, &order)
 }
 
+/// The zeros before and after an axis with which Theano's `half`, cut to as many elements as `same` has, is the same: it
+/// pads by half a window on both sides, whatever the stride.
+///
+/// Reference: `_preprocess_border_mode` and `_postprocess_conv2d_output` in Keras's `theano_backend.py`.
+pub(crate) fn kernel_borders(extent: usize) -> (usize, usize) {
+    (extent / 2, (extent - 1) / 2)
+}
+
+/// As [`kernel_borders`], for a pool. Reference: `pool2d` in Keras's `theano_backend.py`.
+fn pool_borders(size: usize) -> (usize, usize) {
+    let before = if size > 2 && size % 2 == 1 { size - 2 } else { size - 1 };
+    (before, size - 1 - before)
+}
+
 /// A window along every spatial axis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Windows {
@@ -124,7 +139,8 @@ pub struct Windows {
 }
 
 impl Windows {
-    /// Reads `kernel_size`, `strides`, `padding`, `dilation_rate` and `data_format` of a convolution.
+    /// Reads `kernel_size`, `strides`, `padding`, `dilation_rate` and `data_format` of a convolution. Padding `same` of a
+    /// file of Theano, and `full`, become the zeros that they are.
     ///
     /// # Errors
     /// A missing or wrong field; [`Padding::Causal`] for anything but a sequence.
@@ -133,12 +149,25 @@ impl Windows {
         let size = spatial.each(&config.req("kernel_size")?, "kernel_size")?;
         let strides = spatial.each(&config.or("strides", PerAxis::all(1))?, "strides")?;
         let dilation = spatial.each(&config.or("dilation_rate", PerAxis::all(1))?, "dilation_rate")?;
-        let padding = config.or("padding", Padding::Valid)?;
+        let full = config.producer().is_keras1() && config.value("padding").and_then(Json::as_str) == Some("full");
+        let padding = if full { Padding::Valid } else { config.or("padding", Padding::Valid)? };
         if padding == Padding::Causal && spatial.count != 1 {
             let message = format!("padding `causal` is for sequences, found {count} spatial axes");
             return Err(Error::malformed(message).at_json("padding").at_json("config"));
         }
-        Self::new(spatial, &size, &strides, &dilation, padding)
+        let mut windows = Self::new(spatial, &size, &strides, &dilation, padding)?;
+        for window in &mut windows.axes {
+            let (before, after) = match full {
+                // Keras 1 on Theano: as far as a window reaches.
+                true => (window.extent() - 1, window.extent() - 1),
+                false if padding == Padding::Same && config.producer().theano => kernel_borders(window.extent()),
+                false => continue,
+            };
+            let exact = Padding::Exact { before, after };
+            *window =
+                Window::new(window.size, window.stride, window.dilation, exact).map_err(|e| e.at_json("config"))?;
+        }
+        Ok(windows)
     }
 
     /// Reads `pool_size`, `strides` (as large as the pool where it is null), `padding` and `data_format`.
@@ -156,7 +185,14 @@ impl Windows {
         if padding == Padding::Causal {
             return Err(Error::malformed("a pool cannot be `causal`").at_json("padding").at_json("config"));
         }
-        Self::new(spatial, &size, &strides, &vec![1; spatial.count], padding)
+        let mut windows = Self::new(spatial, &size, &strides, &vec![1; spatial.count], padding)?;
+        if padding == Padding::Same && config.producer().theano {
+            for window in &mut windows.axes {
+                let (before, after) = pool_borders(window.size);
+                window.padding = Padding::Exact { before, after };
+            }
+        }
+        Ok(windows)
     }
 
     fn new(spatial: Spatial, size: &[usize], strides: &[usize], dilation: &[usize], padding: Padding) -> Result<Self> {
@@ -168,6 +204,15 @@ impl Windows {
             .collect::<Result<_>>()
             .map_err(|e| e.at_json("config"))?;
         Ok(Windows { spatial, axes })
+    }
+
+    /// Warns of zeros that TensorFlow.js does not put around the axes.
+    pub(crate) fn warn_of_padding(&self, out: &Encoding<'_>) {
+        let exact = |window: &Window| matches!(window.padding, Padding::Exact { .. });
+        let differs = |window: &&Window| window.stride > 1 || window.extent().is_multiple_of(2);
+        if self.axes.iter().filter(|window| exact(window)).any(|window| differs(&window)) {
+            out.warn("TensorFlow.js puts other zeros around the axes than Theano");
+        }
     }
 
     /// The sizes of the windows.

@@ -28,6 +28,8 @@ for what, options, shape in DENSE:
     golden("dense_" + what, single(L.Dense(5, **options), shape), [normal(3, *shape)], "Dense")
 golden("dense_rank_4", single(L.Dense(5, activation="tanh"), [2, 3, 6]), [normal(2, 2, 3, 6)], "Dense")
 for what, options in (("tanh", {"activation": "tanh"}), ("no_bias", {"bias": False}), ("softplus", {"activation": "softplus"})):
+    if THEANO:
+        break
     golden("time_distributed_dense_" + what, single(L.TimeDistributedDense(5, **options), STEPS), [normal(3, *STEPS)], "Dense")
 for what, options in (("four", {}), ("three", {"nb_feature": 3}), ("no_bias", {"nb_feature": 2, "bias": False})):
     golden("maxout_dense_" + what, single(L.MaxoutDense(5, **options), ROWS), [normal(3, *ROWS)], "MaxoutDense")
@@ -40,7 +42,10 @@ golden("embedding_masked", keras.models.Model(x, L.GRU(3, inner_activation="sigm
 model = keras.models.Sequential([L.Embedding(8, 5, input_length=4, W_constraint="unitnorm"), L.Flatten(), L.Dense(2)])
 golden("embedding_first", model, [ids(3, 4)], ["Embedding", "Flatten"])
 
-for name in ("softmax", "softplus", "softsign", "relu", "tanh", "sigmoid", "hard_sigmoid", "linear"):
+# A layer that gives back its input takes that tensor's place in the graph, so that none stands first: `linear` is behind another layer.
+for name in ("softmax", "softplus", "softsign", "relu", "tanh", "sigmoid", "hard_sigmoid"):
+    if THEANO:
+        break
     golden("activation_" + name, single(L.Activation(name), STEPS), [normal(3, *STEPS)], "Activation")
 
 PLAIN = [
@@ -50,7 +55,6 @@ PLAIN = [
     ("spatial_dropout3d", L.SpatialDropout3D(0.5, dim_ordering="th"), [2, 3, 4, 2], "SpatialDropout3D"),
     ("gaussian_noise", L.GaussianNoise(0.5), ROWS, "GaussianNoise"),
     ("gaussian_dropout", L.GaussianDropout(0.5), ROWS, "GaussianDropout"),
-    ("activity_regularization", L.ActivityRegularization(0.1, 0.2), ROWS, "ActivityRegularization"),
     ("reshape", L.Reshape((-1, 8)), STEPS, "Reshape"),
     ("permute", L.Permute((3, 1, 2)), [2, 3, 4], "Permute"),
     ("flatten", L.Flatten(), [2, 3, 4], "Flatten"),
@@ -79,6 +83,8 @@ for name, layer, shape, class_name in PLAIN:
     golden(name, single(layer, shape), [normal(3, *shape)], class_name)
 
 if not THEANO:
+    model = keras.models.Sequential([L.Dense(3, input_dim=6), L.ActivityRegularization(0.1, 0.2), L.Activation("linear"), L.Dense(2)])
+    golden("activity_regularization", model, [normal(3, 6)], ["ActivityRegularization", "Activation"])
     x = L.Input(shape=STEPS, name="x")
     masked = L.Dropout(0.3)(L.Masking(0.5)(x))
     model = keras.models.Model(x, L.SimpleRNN(3)(L.TimeDistributedDense(4)(L.Activation("tanh")(masked))))

@@ -161,9 +161,11 @@ DTYPES = {"float32": "F32", "int32": "I32"}
 
 
 def safetensors(path, names, arrays):
-    header, parts, offset = {}, [], 0
+    header, parts, offset, seen = {}, [], 0, {}
     for name, array in zip(names, arrays):
         data = np.ascontiguousarray(array).tobytes()
+        seen[name] = seen.get(name, -1) + 1
+        name = "{}:{}".format(name, seen[name]) if seen[name] else name
         header[name] = {"dtype": DTYPES[str(array.dtype)], "shape": list(array.shape), "data_offsets": [offset, offset + len(data)]}
         parts.append(data)
         offset += len(data)

@@ -5,12 +5,10 @@
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::{LayerDef, WeightDecl};
-use crate::layers::axes::Axes;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use tfjs_ir::Value;
 use tfjs_ir::prim::elementwise::CompareOp;
-use tfjs_manifest::{Error, Result, Shape};
+use tfjs_manifest::Result;
 
 /// A rectifier with a learned slope. Weights: `alpha`, of the input's shape without the batch, 1 for shared axes.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,35 +21,15 @@ impl FromConfig for PRelu {
     const IN_TENSORFLOW_JS: &'static [&'static str] = &["PReLU"];
 
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
-        Ok(PRelu { shared_axes: config.or("shared_axes", Axes(Vec::new()))?.0 })
-    }
-}
-
-impl PRelu {
-    /// The weight for an input: its shape without the batch, 1 for shared axes.
-    fn alpha(&self, cx: &LowerCx<'_>, x: Value) -> Result<WeightDecl> {
-        let dims = &cx.ty(x).dims;
-        let rank = dims.len() as i64;
-        if rank == 0 {
-            return Err(Error::malformed("expected an input of rank 1 or more, found shape []"));
-        }
-        if let Some(axis) = self.shared_axes.iter().find(|axis| !(1..rank).contains(*axis)) {
-            return Err(Error::malformed(format!("shared axis {axis} does not exist in shape {}", cx.shape(x))));
-        }
-        let length = |(axis, &dim)| match self.shared_axes.contains(&axis) {
-            true => Ok(1),
-            false => cx.known(dim, "an axis that is not shared", x),
-        };
-        let shape = (1..).zip(&dims[1..]).map(length).collect::<Result<Vec<usize>>>()?;
-        Ok(WeightDecl::new("alpha", Shape::new(shape)?))
+        Ok(PRelu { shared_axes: super::shared_axes(config)? })
     }
 }
 
 impl LayerDef for PRelu {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let input = cx.single(call)?;
-        let alpha = self.alpha(cx, input.value)?;
-        let alpha = cx.weight(alpha)?;
+        let shape = super::weight_shape(cx, input.value, &self.shared_axes)?;
+        let alpha = cx.weight(WeightDecl::new("alpha", shape))?;
         let x = cx.to_float(input.value)?;
         // Strictly below zero, so that a NaN stays one.
         let below = cx.compare_scalar(CompareOp::Lt, x, 0.0)?;

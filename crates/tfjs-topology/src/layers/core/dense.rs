@@ -27,12 +27,8 @@ impl FromConfig for Dense {
 
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         Ok(Dense {
-            // Keras 1 called it `output_dim`.
-            units: match config.opt("output_dim")? {
-                Some(units) => units,
-                None => config.req("units")?,
-            },
-            use_bias: config.or("use_bias", config.or("bias", true)?)?,
+            units: config.req("units")?,
+            use_bias: config.or("use_bias", true)?,
             activation: Activation::read(config, "activation", Activation::Linear)?,
         })
     }
