@@ -3,6 +3,7 @@
 use crate::call::Call;
 use crate::layer::{LayerDef, Scope, ScopeKind, WeightDecl};
 use crate::ops::Op;
+use crate::producer::Backend;
 use crate::registry::Layer;
 use crate::types::TensorType;
 use serde_json::{Map, Value};
@@ -35,8 +36,8 @@ pub struct ModelGraph {
     pub slots: Vec<WeightSlot>,
     /// Whether the file may have its weights under the names and in the layouts of Keras 1.
     pub keras1: bool,
-    /// Whether the file has the kernels of convolutions turned around.
-    pub theano: bool,
+    /// What the model ran on, when the file says it: Theano's has the kernels of convolutions turned around.
+    pub backend: Option<Backend>,
     /// Names under which a `.keras` file may have a weight a second time: where a wrapper holds one of its layer's.
     pub repeated: Vec<String>,
     /// The model's inputs.

@@ -28,14 +28,24 @@ pub struct Producer {
     pub family: Family,
     /// Its version, when the file says it: ASCII letters, digits and `.+-_` only.
     pub version: Option<String>,
-    /// Whether its layers ran on Theano, which turns the kernels of convolutions around and pads otherwise.
-    pub theano: bool,
+    /// What its layers ran on, when the file says it.
+    pub backend: Option<Backend>,
+}
+
+/// What the layers of a model ran on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Backend {
+    /// TensorFlow, or what computes as it does.
+    TensorFlow,
+    /// Theano, which turns the kernels of convolutions around and pads otherwise.
+    Theano,
 }
 
 impl Producer {
     /// A producer of unknown version.
     pub fn of(family: Family) -> Self {
-        Producer { family, version: None, theano: false }
+        Producer { family, version: None, backend: None }
     }
 
     /// Reads `tfjs`, `keras1`, `keras2`, `keras3`, as the command line takes them.
@@ -53,8 +63,11 @@ impl Producer {
     /// Keras 3 changed in three places, and by the names of Keras 1.
     pub fn detect(keras_version: Option<&str>, generated_by: Option<&str>, model: &Value) -> Self {
         let said = [keras_version, generated_by].into_iter().flatten().find_map(Self::from_version);
-        let theano = model.get("backend").and_then(Value::as_str) == Some("theano");
-        Producer { theano, ..said.unwrap_or_else(|| Producer::of(looks_like(model))) }
+        let backend = model.get("backend").and_then(Value::as_str).map(|name| match name {
+            "theano" => Backend::Theano,
+            _ => Backend::TensorFlow,
+        });
+        Producer { backend, ..said.unwrap_or_else(|| Producer::of(looks_like(model))) }
     }
 
     /// `tfjs-layers 4.22.0`, `TensorFlow.js tfjs-layers v4.22.0`, `keras v2.4.0`, `2.2.4-tf`, `3.15.1`.
@@ -78,6 +91,11 @@ impl Producer {
     /// Whether the model was saved by TensorFlow.js.
     pub fn is_tfjs(&self) -> bool {
         self.family == Family::TensorFlowJs
+    }
+
+    /// Whether its layers ran on Theano.
+    pub fn is_on_theano(&self) -> bool {
+        self.backend == Some(Backend::Theano)
     }
 
     /// Whether the model comes from Keras 1.
@@ -136,7 +154,7 @@ impl fmt::Display for Producer {
             Some(version) => write!(f, "{family} ({version})")?,
             None => f.write_str(family)?,
         }
-        if self.theano { f.write_str(" on Theano") } else { Ok(()) }
+        if self.is_on_theano() { f.write_str(" on Theano") } else { Ok(()) }
     }
 }
 

@@ -113,7 +113,7 @@ fn file_bytes(filled: &mut impl WeightSink) -> u64 {
 pub fn parse(json: &ModelJson, options: &LoadOptions) -> Result<ModelDef> {
     let detected = Producer::detect(json.keras_version(), json.generated_by.as_deref(), json.topology());
     let producer = match &options.producer {
-        Some(given) => Producer { theano: detected.theano, ..given.clone() },
+        Some(given) => Producer { backend: given.backend.or(detected.backend), ..given.clone() },
         None => detected,
     };
     let mut def =

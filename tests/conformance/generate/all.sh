@@ -35,14 +35,14 @@ node_environment() {
   export GOLDEN_NODE=$folder
 }
 
-python_environment() { # 1 | 2 | 3
-  local folder=$cache/keras$1 pins=$here/requirements-keras$1.txt with=$python
-  [[ $1 == 1 ]] && with=$python36
+python_environment() { # 1 | 2 | 2-theano | 3
+  local folder=$cache/keras$1 pins=$here/requirements-keras$1.txt with=$python old=
+  case $1 in 1 | 2-theano) old=yes with=$python36 ;; esac
   if ! cmp -s "$pins" "$folder/stamp"; then
     rm -rf "$folder"
     "$with" -m venv "$folder"
-    # Those of Keras 1 need the tools of their time.
-    if [[ $1 == 1 ]]; then "$folder/bin/pip" install --quiet 'pip==21.3.1' 'setuptools==57.5.0' 'wheel==0.37.1'; fi
+    # These need the tools of their time.
+    if [[ $old ]]; then "$folder/bin/pip" install --quiet 'pip==21.3.1' 'setuptools==57.5.0' 'wheel==0.37.1'; fi
     "$folder/bin/pip" install --quiet --no-deps --requirement "$pins"
     cp "$pins" "$folder/stamp"
   fi
@@ -59,16 +59,22 @@ tfjs() {
   for script in "$here"/tfjs/*.mjs; do node "$script"; done
 }
 
+run_old() { # the environment, the backend, then scripts
+  local folder=$cache/keras$1 backend=$2
+  shift 2
+  (cd "$here" && KERAS_BACKEND=$backend PYTHONPATH=lib PYTHONDONTWRITEBYTECODE=1 "$folder/bin/python" -u lib/golden_old.py "$@")
+}
+
 keras1() {
   python_environment 1
-  for backend in tensorflow theano; do
-    (cd "$here" && KERAS_BACKEND=$backend PYTHONPATH=lib PYTHONDONTWRITEBYTECODE=1 "$cache/keras1/bin/python" -u lib/golden_keras1.py keras1/*.py)
-  done
+  for backend in tensorflow theano; do run_old 1 "$backend" keras1/*.py; done
 }
 
 keras2() {
   python_environment 2
   run_python 2 lib/run.py families/*.py keras2/op_lambda.py keras2/open_shape.py keras2/functions_of_tf.py keras2/tf_op_layer.py
+  python_environment 2-theano
+  run_old 2-theano theano keras2/theano.py
 }
 
 keras3() {

@@ -11,9 +11,10 @@ use crate::graph::{Callee, ModelGraph, SlotId, WeightSlot};
 use crate::layer::{Scope, ScopeKind};
 use crate::layers::rnn::cell::CellKind;
 use crate::layers::spatial::Spatial;
+use crate::producer::Backend;
 use crate::registry::Layer;
 use std::collections::HashMap;
-use tfjs_manifest::{Assembly, Error, Findings, Shape};
+use tfjs_manifest::{Assembly, Error, Findings, Shape, Warnings};
 
 /// How a file has what a slot holds.
 struct Form {
@@ -41,7 +42,7 @@ pub(super) fn bind(
     let mut claims: HashMap<TensorId, SlotId> = HashMap::new();
     for (i, slot) in graph.slots.iter().enumerate() {
         let Some((layer, name)) = holder(graph, slot) else { continue };
-        let found: Vec<(Vec<TensorId>, Option<Assembly>)> = forms(layer, slot, graph.theano)
+        let found: Vec<(Vec<TensorId>, Option<Assembly>)> = forms(layer, slot, graph.backend == Some(Backend::Theano))
             .into_iter()
             .filter_map(|form| {
                 let ids =
@@ -74,6 +75,9 @@ pub(super) fn bind(
 
 /// The kernels of convolutions that are bound as they are in a file of Theano, turned around.
 pub(super) fn turn_kernels(graph: &ModelGraph, slots: &[Option<(TensorId, Rule)>], parts: &mut [Option<Parts>]) {
+    if graph.backend != Some(Backend::Theano) {
+        return;
+    }
     for (slot, (bound, parts)) in graph.slots.iter().zip(slots.iter().zip(parts)) {
         let (Some((id, rule)), Some((layer, _))) = (bound, holder(graph, slot)) else { continue };
         let turned = kernel_axes(layer, slot);
@@ -83,6 +87,18 @@ pub(super) fn turn_kernels(graph: &ModelGraph, slots: &[Option<(TensorId, Rule)>
             let assembly = Assembly { stored: shape.clone(), order, reversed: (0..turned).collect(), shape };
             *parts = Some(Parts { ids: vec![*id], assembly });
         }
+    }
+}
+
+/// Keras 1 itself does not write what it ran on.
+pub(super) fn note_backend(graph: &ModelGraph, slots: &[Option<(TensorId, Rule)>], warnings: &mut Warnings) {
+    let has_window = |slot: &WeightSlot| holder(graph, slot).is_some_and(|(layer, _)| kernel_axes(layer, slot) > 0);
+    let mut old = graph.slots.iter().zip(slots).filter(|(_, bound)| matches!(bound, Some((_, Rule::OldName))));
+    if graph.backend.is_none() && old.any(|(slot, _)| has_window(slot)) {
+        warnings.push(
+            "the file does not say what Keras 1 ran on: its kernels are taken as TensorFlow's; `\"backend\": \"theano\"` in \
+             `modelTopology` says that they are Theano's, which turns them around",
+        );
     }
 }
 
@@ -131,13 +147,12 @@ fn named<'a>(model: &'a Submodel, name: &str) -> Option<&'a LayerEntry> {
     })
 }
 
-/// How many axes of a weight are those of a window that slides over images: the first ones.
+/// How many axes of a weight are those of a window that Theano turns around: the first ones. Depthwise kernels Keras turns
+/// back before it gives them to Theano.
 fn kernel_axes(layer: &Layer, slot: &WeightSlot) -> usize {
     let spatial = match (layer, slot.decl.name.as_str()) {
         (Layer::Conv(layer), "kernel") => &layer.windows.spatial,
         (Layer::ConvTranspose(layer), "kernel") => &layer.windows.spatial,
-        (Layer::DepthwiseConv(layer), "depthwise_kernel" | "kernel") => &layer.windows.spatial,
-        (Layer::SeparableConv(layer), "depthwise_kernel") => &layer.windows.spatial,
         (Layer::ConvLstm(layer), "kernel" | "recurrent_kernel") => &layer.windows.spatial,
         _ => return 0,
     };

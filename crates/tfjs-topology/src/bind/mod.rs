@@ -90,9 +90,7 @@ impl ModelGraph {
         claims.extend(old);
         let unclear = repeated::bind(self, &file, &mut slots, &mut claims, &mut findings);
         let claims = by_order(self, &file, &mut slots, claims);
-        if self.theano {
-            keras1::turn_kernels(self, &slots, &mut parts);
-        }
+        keras1::turn_kernels(self, &slots, &mut parts);
         check_types(self, &file, &slots, &parts, &mut findings);
 
         let missing: Vec<SlotId> =
@@ -118,6 +116,7 @@ impl ModelGraph {
         }
         findings.finish("the model and its weights do not fit each other")?;
         report::note_rules(self, &file, &slots, &mut warnings);
+        keras1::note_backend(self, &slots, &mut warnings);
         unused.extend(left);
         unused.sort();
         let bound = |(slot, parts): (Option<(TensorId, Rule)>, Option<keras1::Parts>)| match (slot, parts) {

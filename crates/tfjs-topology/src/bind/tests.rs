@@ -3,7 +3,7 @@
 use super::*;
 use crate::lower::{LowerOptions, lower};
 use crate::parse::parse;
-use crate::producer::{Family, Producer};
+use crate::producer::{Backend, Family, Producer};
 use crate::read::CustomDefs;
 use serde_json::{Value, json};
 use tfjs_manifest::{Kind, Limits};
@@ -236,7 +236,8 @@ fn repeated_names_in_no_order_are_refused() {
 #[track_caller]
 fn bound_keras1(theano: bool, layers: Value, weights: &[(&str, &[usize])]) -> Vec<(String, Vec<usize>, Vec<usize>)> {
     let topology = json!({"class_name": "Sequential", "config": layers});
-    let producer = Producer { theano, ..Producer::of(Family::Keras1) };
+    let backend = Some(if theano { Backend::Theano } else { Backend::TensorFlow });
+    let producer = Producer { backend, ..Producer::of(Family::Keras1) };
     let def = parse(&topology, producer, &CustomDefs::default(), &Limits::default()).unwrap();
     let graph = lower(&def, &LowerOptions::default()).unwrap().graph;
     let weights: Vec<Value> =

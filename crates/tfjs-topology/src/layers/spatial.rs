@@ -115,20 +115,6 @@ pub(crate) fn channels_to_end(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
     cx.transpose(x, &order)
 }
 
-/// The zeros before and after an axis with which Theano's `half`, cut to as many elements as `same` has, is the same: it
-/// pads by half a window on both sides, whatever the stride.
-///
-/// Reference: `_preprocess_border_mode` and `_postprocess_conv2d_output` in Keras's `theano_backend.py`.
-pub(crate) fn kernel_borders(extent: usize) -> (usize, usize) {
-    (extent / 2, (extent - 1) / 2)
-}
-
-/// As [`kernel_borders`], for a pool. Reference: `pool2d` in Keras's `theano_backend.py`.
-fn pool_borders(size: usize) -> (usize, usize) {
-    let before = if size > 2 && size % 2 == 1 { size - 2 } else { size - 1 };
-    (before, size - 1 - before)
-}
-
 /// A window along every spatial axis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Windows {
@@ -157,13 +143,12 @@ impl Windows {
         }
         let mut windows = Self::new(spatial, &size, &strides, &dilation, padding)?;
         for window in &mut windows.axes {
-            let (before, after) = match full {
+            let exact = match full {
                 // Keras 1 on Theano: as far as a window reaches.
-                true => (window.extent() - 1, window.extent() - 1),
-                false if padding == Padding::Same && config.producer().theano => kernel_borders(window.extent()),
+                true => Padding::Exact { before: window.extent() - 1, after: window.extent() - 1 },
+                false if padding == Padding::Same && config.producer().is_on_theano() => Padding::half(window.extent()),
                 false => continue,
             };
-            let exact = Padding::Exact { before, after };
             *window =
                 Window::new(window.size, window.stride, window.dilation, exact).map_err(|e| e.at_json("config"))?;
         }
@@ -186,10 +171,9 @@ impl Windows {
             return Err(Error::malformed("a pool cannot be `causal`").at_json("padding").at_json("config"));
         }
         let mut windows = Self::new(spatial, &size, &strides, &vec![1; spatial.count], padding)?;
-        if padding == Padding::Same && config.producer().theano {
+        if padding == Padding::Same && config.producer().is_on_theano() {
             for window in &mut windows.axes {
-                let (before, after) = pool_borders(window.size);
-                window.padding = Padding::Exact { before, after };
+                window.padding = Padding::half_of_pool(window.size);
             }
         }
         Ok(windows)
@@ -206,11 +190,18 @@ impl Windows {
         Ok(Windows { spatial, axes })
     }
 
-    /// Warns of zeros that TensorFlow.js does not put around the axes.
-    pub(crate) fn warn_of_padding(&self, out: &Encoding<'_>) {
-        let exact = |window: &Window| matches!(window.padding, Padding::Exact { .. });
-        let differs = |window: &&Window| window.stride > 1 || window.extent().is_multiple_of(2);
-        if self.axes.iter().filter(|window| exact(window)).any(|window| differs(&window)) {
+    /// Warns of zeros that TensorFlow.js does not put around the axes: those of Theano.
+    pub(crate) fn encode_padding(&self, out: &mut Encoding<'_>) {
+        if out.get("padding").and_then(Json::as_str) == Some("full") {
+            out.set("padding", "valid");
+            out.warn("TensorFlow.js has no padding `full`");
+            return;
+        }
+        let differs = |window: &Window| match window.padding {
+            Padding::Exact { before, .. } => window.stride > 1 || before != (window.extent() - 1) / 2,
+            _ => false,
+        };
+        if self.axes.iter().any(differs) {
             out.warn("TensorFlow.js puts other zeros around the axes than Theano");
         }
     }

@@ -1,6 +1,6 @@
 """Convolutions and what goes with them, with their channels last (`tf`) and first (`th`)."""
 
-from golden_keras1 import THEANO, golden, keras, normal, single, skipped
+from golden_old import THEANO, golden, keras, normal, single, skipped
 
 L = keras.layers
 IMAGE = [7, 6, 4]

@@ -1,6 +1,6 @@
 """Layers without windows or steps, under the names and arguments of Keras 1."""
 
-from golden_keras1 import THEANO, K, golden, ids, keras, normal, single
+from golden_old import THEANO, K, golden, ids, keras, normal, single
 
 L = keras.layers
 ROWS = [6]

@@ -1,6 +1,6 @@
 """`Merge` with each of its modes, called as a layer and standing first in a Sequential."""
 
-from golden_keras1 import THEANO, golden, ids, keras, normal
+from golden_old import THEANO, golden, ids, keras, normal
 
 L, M = keras.layers, keras.models
 

@@ -1,6 +1,6 @@
 """Pools, with their channels last (`tf`) and first (`th`)."""
 
-from golden_keras1 import THEANO, golden, keras, normal, single
+from golden_old import THEANO, golden, keras, normal, single
 
 L = keras.layers
 for kind in ("Max", "Average"):

@@ -1,6 +1,6 @@
 """Recurrent layers, whose weights Keras 1 keeps gate by gate unless they are for a GPU, and wrappers."""
 
-from golden_keras1 import THEANO, golden, keras, normal, single
+from golden_old import THEANO, golden, keras, normal, single
 
 L = keras.layers
 STEPS = [5, 4]

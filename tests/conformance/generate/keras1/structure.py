@@ -1,6 +1,6 @@
 """Models around models, and small networks."""
 
-from golden_keras1 import THEANO, golden, keras, normal
+from golden_old import THEANO, golden, keras, normal
 
 L, M = keras.layers, keras.models
 

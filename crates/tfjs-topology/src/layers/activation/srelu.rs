@@ -32,7 +32,7 @@ impl FromConfig for SRelu {
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         // The values that training starts from.
         config.inert(&["t_left_init", "a_left_init", "t_right_init", "a_right_init"]);
-        Ok(SRelu { shared_axes: super::shared_axes(config)?, limits_left: config.producer().theano })
+        Ok(SRelu { shared_axes: super::shared_axes(config)?, limits_left: config.producer().is_on_theano() })
     }
 }
 

@@ -61,7 +61,7 @@ impl FromConfig for ConvTranspose {
             return Err(Error::malformed("expected at least 1, found 0").at_json("filters").at_json("config"));
         }
         let mut shapes = windows.axes.clone();
-        if config.producer().theano && config.or("padding", Padding::Valid)? == Padding::Same {
+        if config.producer().is_on_theano() && config.or("padding", Padding::Valid)? == Padding::Same {
             shapes.iter_mut().for_each(|window| window.padding = Padding::Same);
         }
         Ok(ConvTranspose {
@@ -160,7 +160,7 @@ impl LayerDef for ConvTranspose {
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
         out.activation("activation", self.activation);
-        self.windows.warn_of_padding(out);
+        self.windows.encode_padding(out);
         if self.windows.spatial.count == 1 {
             return Ok(());
         }

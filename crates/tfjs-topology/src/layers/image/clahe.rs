@@ -96,7 +96,6 @@ struct Neighbours {
 impl LayerDef for Clahe {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let input = self.spatial.value(cx, call)?.value;
-        let element = cx.ty(input).element;
         let x = cx.to_float(input)?;
         let x = self.spatial.channels_last(cx, x)?;
         let x = ranged(cx, x, self.range, [0.0, WHITE])?;
@@ -113,7 +112,6 @@ impl LayerDef for Clahe {
         }
         let out = cx.slice(blended, &ranges)?;
         let out = ranged(cx, out, [0.0, WHITE], self.range)?;
-        let out = if element.is_integer() { cx.cast(out, element)? } else { out };
         Ok(vec![self.spatial.restore(cx, out)?.into()])
     }
 }

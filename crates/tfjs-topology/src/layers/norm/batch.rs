@@ -67,6 +67,22 @@ pub struct TrainingRules {
     pub skips_masked: bool,
 }
 
+impl Mode {
+    fn read(config: &Config<'_>) -> Result<Self> {
+        match config.or("mode", 0i64)? {
+            // TensorFlow.js does not know the key.
+            _ if config.producer().is_tfjs() => Ok(Mode::Moving),
+            0 => Ok(Mode::Moving),
+            1 => Ok(Mode::Vector),
+            2 => Ok(Mode::Batch),
+            other => {
+                let message = format!("expected 0, 1 or 2, found {other}");
+                Err(Error::malformed(message).at_json("mode").at_json("config"))
+            }
+        }
+    }
+}
+
 impl FromConfig for BatchNormalization {
     const IN_TENSORFLOW_JS: &'static [&'static str] = &["BatchNormalization"];
 
@@ -86,15 +102,7 @@ impl FromConfig for BatchNormalization {
             renorm: config.or("renorm", false)?,
             virtual_batches: config.opt::<usize>("virtual_batch_size")?.is_some(),
             momentum: config.or("momentum", 0.99)?,
-            mode: match config.or("mode", 0i64)? {
-                0 => Mode::Moving,
-                1 => Mode::Vector,
-                2 => Mode::Batch,
-                other => {
-                    let message = format!("expected 0, 1 or 2, found {other}");
-                    return Err(Error::malformed(message).at_json("mode").at_json("config"));
-                }
-            },
+            mode: Mode::read(config)?,
             rules,
         })
     }
@@ -287,6 +295,7 @@ impl LayerDef for BatchNormalization {
     fn encode(&self, target: encode::Target, out: &mut Encoding<'_>) -> Result<()> {
         let encode::Target::TensorFlowJs = target;
         out.set("axis", self.axes.encode());
+        out.remove("mode");
         if self.mode != Mode::Moving {
             out.warn("TensorFlow.js normalizes by the moving statistics, whatever `mode` says");
         }

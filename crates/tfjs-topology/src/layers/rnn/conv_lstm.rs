@@ -12,7 +12,7 @@ use crate::call::Call;
 use crate::config::{Config, DataFormat};
 use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
-use crate::layers::spatial::{Spatial, Windows, count_of, kernel_borders};
+use crate::layers::spatial::{Spatial, Windows, count_of};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use tfjs_ir::window::{Padding, Window};
@@ -44,13 +44,7 @@ impl FromConfig for ConvLstm {
             let error = Error::malformed("expected padding `valid` or `same`, found `causal`");
             return Err(error.at_json("padding").at_json("config"));
         }
-        let same = |size| match config.producer().theano {
-            true => {
-                let (before, after) = kernel_borders(size);
-                Padding::Exact { before, after }
-            }
-            false => Padding::Same,
-        };
+        let same = |size| if config.producer().is_on_theano() { Padding::half(size) } else { Padding::Same };
         let recurrent = windows.sizes().into_iter().map(|size| Window::new(size, 1, 1, same(size)));
         let mut steps = Steps::read(config)?;
         if !config.producer().is_keras3() {
@@ -146,7 +140,7 @@ impl ConvLstm {
     pub(crate) fn encode_steps(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         self.steps.warn_of_states(out);
         self.cell.encode(target, out);
-        self.windows.warn_of_padding(out);
+        self.windows.encode_padding(out);
         let axes = &self.windows.axes;
         if axes.iter().any(|window| window.stride > 1) && axes.iter().any(|window| window.dilation > 1) {
             out.warn("TensorFlow.js has no convolutions with both strides and dilation");

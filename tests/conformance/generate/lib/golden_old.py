@@ -1,12 +1,12 @@
-"""Writes golden cases with the real Keras 1.2.2, on TensorFlow or on Theano (KERAS_BACKEND says which), and runs the scripts that say
-which cases there are. Never computes an expected value itself.
+"""Writes golden cases with the real Keras 1.2.2, on TensorFlow or on Theano (KERAS_BACKEND says which), or with the real Keras 2.2.4 on
+Theano, and runs the scripts that say which cases there are. Never computes an expected value itself.
 
-The converter refuses files of Keras 1, so this writes the manifest itself, from the HDF5 file that Keras 1 saves: `model_config`,
+The converter refuses files of Keras 1, so this writes the manifest itself, from the HDF5 file that Keras saves: `model_config`,
 `keras_version` and the names of the weights as they are in there, each layer's in the order of `weight_names`, without the `:0` of
 TensorFlow, as the converter strips it, unless a case keeps it. Keras 1 does not write which backend it ran on: `backend` is
 added, as Keras 2 writes it and the converter hands it on, unless a case leaves it out.
 
-    KERAS_BACKEND=tensorflow python lib/golden_keras1.py keras1/core.py ...
+    KERAS_BACKEND=tensorflow python lib/golden_old.py keras1/core.py ...
 """
 
 import json
@@ -28,12 +28,15 @@ import h5py  # noqa: E402
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 from keras import backend as K  # noqa: E402
-from keras.backend.common import reset_uids  # noqa: E402
-from keras.models import load_model  # noqa: E402
 
-assert keras.__version__ == "1.2.2"
+MAJOR = {"1.2.2": 1, "2.2.4": 2}[keras.__version__]
+if MAJOR == 1:
+    from keras.backend.common import reset_uids
+else:
+    from keras.backend import reset_uids
 THEANO = K.backend() == "theano"
-CASES = Path(os.environ["GOLDEN_CASES"]) / "keras1"
+PRODUCER = "keras{}".format(MAJOR)
+CASES = Path(os.environ["GOLDEN_CASES"]) / PRODUCER
 written = []
 
 
@@ -72,7 +75,7 @@ def randomise(model, rng):
             value = rng.uniform(0.5, 1.5, shape)
         elif ends("running_std"):
             value = rng.uniform(0.3, 2, shape)
-        elif ends("_b", "_b_i", "_b_f", "_b_c", "_b_o", "_b_z", "_b_r", "_b_h", "_b_carry", "beta", "running_mean", "t_left", "t_right", "a_left"):
+        elif ends("bias", "_b", "_b_i", "_b_f", "_b_c", "_b_o", "_b_z", "_b_r", "_b_h", "_b_carry", "beta", "running_mean", "t_left", "t_right", "a_left"):
             value = rng.normal(0, 0.5, shape)
         else:
             value = rng.normal(0, 1.2 / fan**0.5, shape)
@@ -110,13 +113,13 @@ def golden(name, model, inputs, layers, kind="layer", note=None, edit=None, keep
     safetensors(folder / "inputs.safetensors", in_names, fed)
     safetensors(folder / "outputs.safetensors", out_names, predicted)
     caller = sys._getframe(1)
-    while "keras1/" not in caller.f_code.co_filename:
+    while PRODUCER + "/" not in caller.f_code.co_filename:
         caller = caller.f_back
     about = {
         "layers": layers if isinstance(layers, list) else [layers],
         "kind": kind,
-        "producer": "keras 1.2.2 on " + ("Theano" if THEANO else "TensorFlow"),
-        "recipe": "generate/keras1/" + Path(caller.f_code.co_filename).name,
+        "producer": "keras {} on ".format(keras.__version__) + ("Theano" if THEANO else "TensorFlow"),
+        "recipe": "generate/{}/".format(PRODUCER) + Path(caller.f_code.co_filename).name,
     }
     if note:
         about["note"] = note
@@ -143,7 +146,7 @@ def convert(model, keep_suffix, backend):
         with h5py.File(path, "r") as file:
             topology = {"keras_version": text(file.attrs["keras_version"])}
             if backend:
-                topology["backend"] = K.backend()
+                topology["backend"] = text(file.attrs["backend"]) if MAJOR == 2 else K.backend()
             topology["model_config"] = json.loads(text(file.attrs["model_config"]))
             specs, data = [], b""
             for layer in file["model_weights"].attrs["layer_names"]:
@@ -154,7 +157,7 @@ def convert(model, keep_suffix, backend):
                     specs.append({"name": stored, "shape": list(value.shape), "dtype": "float32"})
                     data += value.tobytes()
     manifest = [{"paths": ["weights.bin"] if specs else [], "weights": specs}]
-    return {"format": "layers-model", "generatedBy": "keras v1.2.2", "convertedBy": None, "modelTopology": topology, "weightsManifest": manifest}, data
+    return {"format": "layers-model", "generatedBy": "keras v" + keras.__version__, "convertedBy": None, "modelTopology": topology, "weightsManifest": manifest}, data
 
 
 DTYPES = {"float32": "F32", "int32": "I32"}
@@ -176,13 +179,13 @@ def safetensors(path, names, arrays):
 
 def skipped(name, error):
     """Says on stderr what this backend does not do, so that a missing case is never a surprise."""
-    print("  keras1 on {}: no case `{}`: {}: {}".format(K.backend(), name, type(error).__name__, str(error).splitlines()[0][:160]), file=sys.stderr)
+    print("  " + PRODUCER + " on {}: no case `{}`: {}: {}".format(K.backend(), name, type(error).__name__, str(error).splitlines()[0][:160]), file=sys.stderr)
     clear()
 
 
 def main(scripts):
     # The scripts import this module by its name.
-    sys.modules["golden_keras1"] = sys.modules["__main__"]
+    sys.modules["golden_old"] = sys.modules["__main__"]
     failed = []
     for script in scripts:
         before = len(written)
@@ -191,7 +194,7 @@ def main(scripts):
         except Exception:
             traceback.print_exc()
             failed.append(script)
-        print("keras1 on {}: {}: {} cases".format(K.backend(), script, len(written) - before), flush=True)
+        print(PRODUCER + " on {}: {}: {} cases".format(K.backend(), script, len(written) - before), flush=True)
     sys.exit(bool(failed))
 
 
