@@ -12,7 +12,7 @@ use std::fmt::Write;
 pub const LAYERS_MD: &str = "docs/LAYERS.md";
 
 /// The producers, by their folder among the cases.
-const PRODUCERS: [&str; 3] = ["tfjs", "keras2", "keras3"];
+const PRODUCERS: [&str; 4] = ["tfjs", "keras1", "keras2", "keras3"];
 
 /// Writes the generated file.
 ///
@@ -90,7 +90,7 @@ fn table(layers: &[Entry], ops: &[Entry], results: &Value) -> String {
 }
 
 fn head(text: &mut String, columns: &[&str]) {
-    let shared = ["TensorFlow.js", "Keras 2", "Keras 3", "native", "candle", "kernels alone"];
+    let shared = ["TensorFlow.js", "Keras 1", "Keras 2", "Keras 3", "native", "candle", "kernels alone"];
     let columns = [columns, &shared].concat();
     // Writing to a String cannot fail.
     let _ = writeln!(text, "| {} |\n|{}", columns.join(" | "), "---|".repeat(columns.len()));
@@ -110,8 +110,8 @@ fn row(text: &mut String, cells: &[&str], by: &Value) {
     let total: u64 = cases.iter().sum();
     let kernels = if kernels == total { "all".to_owned() } else { kernels.to_string() };
     let kernels = if total == 0 { String::new() } else { kernels };
-    let [tfjs, keras2, keras3] = cases.map(|n| if n == 0 { String::new() } else { n.to_string() });
-    let found = [tfjs, keras2, keras3, worst("native"), worst("candle"), kernels];
+    let [tfjs, keras1, keras2, keras3] = cases.map(|n| if n == 0 { String::new() } else { n.to_string() });
+    let found = [tfjs, keras1, keras2, keras3, worst("native"), worst("candle"), kernels];
     let _ = writeln!(text, "| {} | {} |", cells.join(" | "), found.join(" | "));
 }
 
@@ -131,9 +131,9 @@ mod tests {
             "tf.nn.relu": {"by": {"keras2": {"cases": 1, "kernels": 1, "native": [1, "0e0"], "candle": [1, "0e0"]}}}}});
         let text = table(&entries, &[], &results);
         let expected = [
-            "| MaxPooling2D | `pool/window` | yes | 3 |  | 1 | 1e-7 | 4e-6 | 3 |",
-            "| Dense | `core/dense` |  |  |  |  |  |  |  |",
-            "| `tf.nn.relu` |  | 1 |  | 0e0 | 0e0 | all |",
+            "| MaxPooling2D | `pool/window` | yes | 3 |  |  | 1 | 1e-7 | 4e-6 | 3 |",
+            "| Dense | `core/dense` |  |  |  |  |  |  |  |  |",
+            "| `tf.nn.relu` |  |  | 1 |  | 0e0 | 0e0 | all |",
         ];
         for line in expected {
             assert!(text.contains(line), "{text}");

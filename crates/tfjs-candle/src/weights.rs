@@ -8,7 +8,7 @@ use candle_core::{Device, Storage, Tensor};
 use std::sync::{Arc, OnceLock};
 use tfjs_kernels::{PackedConv2d, PackedDepthwise, PackedMatrix, PackedWidth};
 use tfjs_manifest::{
-    DType, Error, PanelWidth, Panels, Result, Shape, TensorLayout, WeightReader, WeightSpec, WeightsManifest,
+    Assembly, DType, Error, PanelWidth, Panels, Result, Shape, TensorLayout, WeightReader, WeightSpec, WeightsManifest,
 };
 use tfjs_topology::bind::{Binding, Bound, TensorId};
 use tfjs_topology::graph::{ModelGraph, SlotId};
@@ -46,16 +46,41 @@ enum Form {
 #[derive(Clone, Debug)]
 struct Unread {
     reader: Arc<dyn WeightReader>,
+    /// The tensors of the files that it is made of.
+    parts: Vec<Stored>,
+    /// How it is made of them; without it, it is the only one.
+    assembly: Option<Assembly>,
+    device: Device,
+}
+
+/// A tensor in a file.
+#[derive(Clone, Debug)]
+struct Stored {
     group: usize,
     offset: u64,
     spec: WeightSpec,
-    device: Device,
 }
 
 impl Unread {
     fn read(&self) -> Result<Tensor> {
-        let host = read_weight(&self.spec, |out| self.reader.read(self.group, self.offset, out));
-        host.and_then(|host| to_tensor(host, &self.device)).map_err(|e| e.at_weight(&self.spec.name))
+        let mut parts = Vec::with_capacity(self.parts.len());
+        for Stored { group, offset, spec } in &self.parts {
+            let host = read_weight(spec, |out| self.reader.read(*group, *offset, out));
+            parts.push(host.map_err(|e| e.at_weight(&spec.name))?);
+        }
+        let tensor = put_together(parts, self.assembly.as_ref()).and_then(|host| to_tensor(host, &self.device));
+        tensor.map_err(|e| match self.parts.first() {
+            Some(first) => e.at_weight(&first.spec.name),
+            None => e,
+        })
+    }
+}
+
+/// A weight of the tensors of a file.
+fn put_together(mut parts: Vec<HostTensor>, assembly: Option<&Assembly>) -> Result<HostTensor> {
+    match assembly {
+        Some(assembly) => HostTensor::assemble(assembly, &parts),
+        None => parts.pop().ok_or_else(|| Error::bug("a weight of no tensor")),
     }
 }
 
@@ -111,8 +136,8 @@ impl Slot {
         Ok(Slot { name, shape, form: Form::Tensor(tensor), tensor: OnceLock::new() })
     }
 
-    fn with_form(spec: &WeightSpec, form: Form) -> Self {
-        Slot { name: spec.name.clone(), shape: spec.shape.clone(), form, tensor: OnceLock::new() }
+    fn with_form(name: &str, shape: &Shape, form: Form) -> Self {
+        Slot { name: name.to_owned(), shape: shape.clone(), form, tensor: OnceLock::new() }
     }
 
     fn tensor(&self) -> Result<Tensor> {
@@ -144,16 +169,22 @@ impl Weights {
         mut arrived: Vec<Vec<Option<Arrived<PackedPlace>>>>,
         device: &Device,
     ) -> Result<Self> {
-        Self::bound(graph, binding, manifest, device, |TensorId { group, index }, spec| {
-            let weight = arrived.get_mut(group).and_then(|g| g.get_mut(index)).and_then(Option::take);
-            match weight {
-                Some(Arrived::Host(host)) => {
-                    let tensor = to_tensor(host, device).map_err(|e| e.at_weight(&spec.name))?;
-                    Slot::new(spec.name.clone(), tensor)
+        Self::bound(graph, binding, manifest, device, |name, shape, tensors, assembly| {
+            let take = |&(TensorId { group, index }, spec): &(TensorId, &WeightSpec)| {
+                let weight = arrived.get_mut(group).and_then(|g| g.get_mut(index)).and_then(Option::take);
+                weight.ok_or_else(|| Error::bug("a bound weight was not decoded").at_weight(&spec.name))
+            };
+            let mut parts = Vec::with_capacity(tensors.len());
+            for weight in tensors.iter().map(take).collect::<Result<Vec<_>>>()? {
+                match weight {
+                    Arrived::Host(host) => parts.push(host),
+                    Arrived::Placed(PackedPlace(packed)) => {
+                        return Ok(Slot::with_form(name, shape, Form::Packed(packed)));
+                    }
                 }
-                Some(Arrived::Placed(PackedPlace(packed))) => Ok(Slot::with_form(spec, Form::Packed(packed))),
-                None => Err(Error::bug("a bound weight was not decoded").at_weight(&spec.name)),
             }
+            let tensor = put_together(parts, assembly).and_then(|host| to_tensor(host, device));
+            Slot::new(name.to_owned(), tensor.map_err(|e| e.at_weight(name))?)
         })
     }
 
@@ -170,15 +201,20 @@ impl Weights {
         reader: &Arc<dyn WeightReader>,
         device: &Device,
     ) -> Result<Self> {
-        Self::bound(graph, binding, manifest, device, |TensorId { group, index }, spec| {
-            let laid_out = layout.groups().get(group).and_then(|g| g.tensors.get(index));
-            let Some(offset) = laid_out.and_then(|t| t.stored_bytes.and(t.offset)) else {
-                let error = "the weight lies in a group with strings and cannot be read lazily; load the model whole";
-                return Err(Error::unsupported(error).at_weight(&spec.name));
+        Self::bound(graph, binding, manifest, device, |name, shape, tensors, assembly| {
+            let place = |&(TensorId { group, index }, spec): &(TensorId, &WeightSpec)| {
+                let laid_out = layout.groups().get(group).and_then(|g| g.tensors.get(index));
+                let Some(offset) = laid_out.and_then(|t| t.stored_bytes.and(t.offset)) else {
+                    let error =
+                        "the weight lies in a group with strings and cannot be read lazily; load the model whole";
+                    return Err(Error::unsupported(error).at_weight(&spec.name));
+                };
+                Ok(Stored { group, offset, spec: spec.clone() })
             };
-            let reader = reader.clone();
-            let unread = Unread { reader, group, offset, spec: spec.clone(), device: device.clone() };
-            Ok(Slot::with_form(spec, Form::Unread(unread)))
+            let parts = tensors.iter().map(place).collect::<Result<_>>()?;
+            let (reader, device) = (reader.clone(), device.clone());
+            let unread = Unread { reader, parts, assembly: assembly.cloned(), device };
+            Ok(Slot::with_form(name, shape, Form::Unread(unread)))
         })
     }
 
@@ -187,17 +223,27 @@ impl Weights {
         binding: &Binding,
         manifest: &WeightsManifest,
         device: &Device,
-        mut find: impl FnMut(TensorId, &WeightSpec) -> Result<Slot>,
+        mut find: impl FnMut(&str, &Shape, &[(TensorId, &WeightSpec)], Option<&Assembly>) -> Result<Slot>,
     ) -> Result<Self> {
         let slots = graph.slots.iter().zip(&binding.slots);
-        let slots = slots.map(|(slot, bound)| match bound {
-            Bound::Tensor(id, _) => match manifest.groups().get(id.group).and_then(|g| g.weights.get(id.index)) {
-                Some(spec) => find(*id, spec),
-                None => Err(Error::bug("a weight is bound that the manifest has not").at_weight(slot.name())),
-            },
-            Bound::Filled => {
-                let tensor = filled(slot.decl.fill, &slot.decl.shape, slot.decl.dtype, device)?;
-                Slot::new(slot.name(), tensor)
+        let slots = slots.map(|(slot, bound)| {
+            let spec_of = |id: &TensorId| {
+                let spec = manifest.groups().get(id.group).and_then(|g| g.weights.get(id.index));
+                let missing = || Error::bug("a weight is bound that the manifest has not").at_weight(slot.name());
+                spec.map(|spec| (*id, spec)).ok_or_else(missing)
+            };
+            let tensors = bound.tensors().iter().map(spec_of).collect::<Result<Vec<_>>>()?;
+            match (&tensors[..], bound) {
+                ([], _) => {
+                    let tensor = filled(slot.decl.fill, &slot.decl.shape, slot.decl.dtype, device)?;
+                    Slot::new(slot.name(), tensor)
+                }
+                // What is made of one tensor keeps its name.
+                ([(_, spec)], Bound::Assembled(_, assembly, _)) => {
+                    find(&spec.name, &slot.decl.shape, &tensors, Some(assembly))
+                }
+                (_, Bound::Assembled(_, assembly, _)) => find(&slot.name(), &slot.decl.shape, &tensors, Some(assembly)),
+                ([(_, spec), ..], _) => find(&spec.name, &spec.shape, &tensors, None),
             }
         });
         Ok(Weights { slots: slots.collect::<Result<_>>()? })

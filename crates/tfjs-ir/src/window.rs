@@ -26,6 +26,22 @@ pub enum Padding {
     },
 }
 
+impl Padding {
+    /// Half a window on both sides, whatever the stride: Theano's `half`, of which Keras keeps as many outputs as `same`
+    /// has. Zeros after the axis that no output reads then are left out.
+    ///
+    /// Reference: `_postprocess_conv2d_output` in Keras's `theano_backend.py`.
+    pub fn half(extent: usize) -> Self {
+        Padding::Exact { before: extent / 2, after: extent.saturating_sub(1) / 2 }
+    }
+
+    /// As [`half`](Padding::half), as Keras's pools have it on Theano. Reference: `pool2d` there.
+    pub fn half_of_pool(size: usize) -> Self {
+        let before = if size > 2 && size % 2 == 1 { size - 2 } else { size.saturating_sub(1) };
+        Padding::Exact { before, after: size.saturating_sub(1) - before }
+    }
+}
+
 /// A window along one axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Window {
@@ -351,6 +367,22 @@ mod tests {
         check("3/1*2:same", 5, 5, 2, 2);
         check("1/2:same", 5, 3, 0, 0);
         check("3:same", 0, 0, 0, 0);
+    }
+
+    #[test]
+    fn half_a_window_has_the_outputs_of_same() {
+        for size in 1..6 {
+            for stride in 1..4 {
+                for padding in [Padding::half(size), Padding::half_of_pool(size)] {
+                    let half = Window::new(size, stride, 1, padding).unwrap();
+                    let same = Window::new(size, stride, 1, Padding::Same).unwrap();
+                    assert!((1..9).all(|n| half.output(n).unwrap() == same.output(n).unwrap()), "{size}/{stride}");
+                }
+            }
+        }
+        assert_eq!(Padding::half(3), Padding::Exact { before: 1, after: 1 });
+        assert_eq!(Padding::half(4), Padding::Exact { before: 2, after: 1 });
+        assert_eq!(Padding::half_of_pool(5), Padding::Exact { before: 3, after: 1 });
     }
 
     #[test]

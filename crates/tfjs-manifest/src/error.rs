@@ -270,6 +270,20 @@ impl Error {
         self
     }
 
+    /// The same error where a key is called `written`, not `key`: in the path and, between backticks, in the message.
+    #[must_use]
+    pub fn with_key(mut self, key: &str, written: &str) -> Self {
+        let path = self.0.place.json.take();
+        let renamed = |part: &str| match part.strip_prefix(key) {
+            Some(rest) if rest.is_empty() || rest.starts_with('[') => format!("{written}{rest}"),
+            _ => part.to_string(),
+        };
+        self.0.place.json = path.map(|path| path.split('.').map(renamed).collect::<Vec<_>>().join("."));
+        let message = self.0.message.replace(&format!("`{key}`"), &format!("`{written}`"));
+        self.0.message = one_line(&message, LONGEST_MESSAGE);
+        self
+    }
+
     /// Adds the layer, unless one is known already.
     #[must_use]
     pub fn at_layer(mut self, layer: impl fmt::Display) -> Self {

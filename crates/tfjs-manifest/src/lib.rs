@@ -39,6 +39,7 @@
 //! ```
 
 pub mod account;
+mod assembly;
 mod dtype;
 mod error;
 mod findings;
@@ -60,6 +61,7 @@ pub mod text;
 mod warnings;
 
 pub use account::Account;
+pub use assembly::Assembly;
 pub use dtype::DType;
 pub use error::{Error, Kind, Place, Result};
 pub use findings::Findings;

@@ -41,6 +41,8 @@ fn plausible(class: &str) -> Map<String, Value> {
         "STFTSpectrogram" => json!({"frame_length": 3, "padding": "same"}),
         "Hashing" | "HashedCrossing" => json!({"num_bins": 3}),
         "Dot" => json!({"axes": 1}),
+        "ContrastLimitedAdaptiveHistogramEqualization" => json!({"tile_grid_size": [2, 2]}),
+        "Merge" => json!({"mode": "cos", "axes": 1}),
         "EinsumDense" => json!({"equation": "...x,xy->...y", "output_shape": 2, "bias_axes": "y"}),
         "MultiHeadAttention" | "CachedMultiHeadAttention" => json!({"num_heads": 2, "key_dim": 2}),
         "GroupQueryAttention" | "GroupedQueryAttention" => {

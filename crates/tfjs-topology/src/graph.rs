@@ -3,6 +3,7 @@
 use crate::call::Call;
 use crate::layer::{LayerDef, Scope, ScopeKind, WeightDecl};
 use crate::ops::Op;
+use crate::producer::Backend;
 use crate::registry::Layer;
 use crate::types::TensorType;
 use serde_json::{Map, Value};
@@ -33,7 +34,11 @@ pub struct ModelGraph {
     pub values: Vec<ValueInfo>,
     /// Every weight, in the order of the layers.
     pub slots: Vec<WeightSlot>,
-    /// Second names of weights in a `.keras` file, which occur if a wrapper holds a weight of its inner layer.
+    /// Whether the file may have its weights under the names and in the layouts of Keras 1.
+    pub keras1: bool,
+    /// What the model ran on, when the file says it: Theano's has the kernels of convolutions turned around.
+    pub backend: Option<Backend>,
+    /// Names under which a `.keras` file may have a weight a second time: where a wrapper holds one of its layer's.
     pub repeated: Vec<String>,
     /// The model's inputs.
     pub inputs: Vec<GraphPort>,

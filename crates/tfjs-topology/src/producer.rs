@@ -1,5 +1,6 @@
 //! The producer of a model: the same JSON means different arithmetic for different producers.
 
+use crate::parse::keras1;
 use serde_json::Value;
 use std::fmt;
 
@@ -27,12 +28,24 @@ pub struct Producer {
     pub family: Family,
     /// Its version, if the file states it: only ASCII letters, digits and `.+-_`.
     pub version: Option<String>,
+    /// What its layers ran on, when the file says it.
+    pub backend: Option<Backend>,
+}
+
+/// What the layers of a model ran on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Backend {
+    /// TensorFlow, or what computes as it does.
+    TensorFlow,
+    /// Theano, which turns the kernels of convolutions around and pads otherwise.
+    Theano,
 }
 
 impl Producer {
     /// A producer of unknown version.
     pub fn of(family: Family) -> Self {
-        Producer { family, version: None }
+        Producer { family, version: None, backend: None }
     }
 
     /// Parses `tfjs`, `keras1`, `keras2`, `keras3`, as on the command line.
@@ -46,14 +59,15 @@ impl Producer {
         }))
     }
 
-    /// Detects the producer: by `keras_version`, then `generatedBy`, then by the form of the JSON, in which
-    /// Keras 3 differs in three places.
+    /// Detects the producer: by `keras_version`, then `generatedBy`, then by the shape of the JSON, which
+    /// Keras 3 changed in three places, and by the names of Keras 1.
     pub fn detect(keras_version: Option<&str>, generated_by: Option<&str>, model: &Value) -> Self {
-        [keras_version, generated_by]
-            .into_iter()
-            .flatten()
-            .find_map(Self::from_version)
-            .unwrap_or_else(|| Producer::of(if looks_like_keras3(model) { Family::Keras3 } else { Family::Keras2 }))
+        let said = [keras_version, generated_by].into_iter().flatten().find_map(Self::from_version);
+        let backend = model.get("backend").and_then(Value::as_str).map(|name| match name {
+            "theano" => Backend::Theano,
+            _ => Backend::TensorFlow,
+        });
+        Producer { backend, ..said.unwrap_or_else(|| Producer::of(looks_like(model))) }
     }
 
     /// `tfjs-layers 4.22.0`, `TensorFlow.js tfjs-layers v4.22.0`, `keras v2.4.0`, `2.2.4-tf`, `3.15.1`.
@@ -71,12 +85,22 @@ impl Producer {
         // Characters that a version cannot contain are cut off, because the text comes from a file and is shown.
         let is_of_version = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '-' | '_');
         let version: String = version.chars().take_while(is_of_version).take(LONGEST_VERSION).collect();
-        Some(Producer { family, version: major.map(|_| version) })
+        Some(Producer { version: major.map(|_| version), ..Producer::of(family) })
     }
 
     /// Whether the model was saved by TensorFlow.js.
     pub fn is_tfjs(&self) -> bool {
         self.family == Family::TensorFlowJs
+    }
+
+    /// Whether its layers ran on Theano.
+    pub fn is_on_theano(&self) -> bool {
+        self.backend == Some(Backend::Theano)
+    }
+
+    /// Whether the model comes from Keras 1.
+    pub fn is_keras1(&self) -> bool {
+        self.family == Family::Keras1
     }
 
     /// Whether the model comes from Keras 3.
@@ -95,6 +119,14 @@ impl Producer {
     /// Whether a `training` argument of a call has an effect when this producer predicts.
     pub fn obeys_training(&self) -> bool {
         matches!(self.family, Family::Keras1 | Family::Keras2)
+    }
+}
+
+fn looks_like(model: &Value) -> Family {
+    match () {
+        _ if looks_like_keras3(model) => Family::Keras3,
+        _ if keras1::looks_like(model) => Family::Keras1,
+        _ => Family::Keras2,
     }
 }
 
@@ -119,9 +151,10 @@ impl fmt::Display for Producer {
             Family::Keras3 => "Keras 3",
         };
         match &self.version {
-            Some(version) => write!(f, "{family} ({version})"),
-            None => f.write_str(family),
+            Some(version) => write!(f, "{family} ({version})")?,
+            None => f.write_str(family)?,
         }
+        if self.is_on_theano() { f.write_str(" on Theano") } else { Ok(()) }
     }
 }
 
@@ -159,5 +192,16 @@ mod tests {
         check(None, None, json!({"config": {"batch_shape": [null, 3]}}), "Keras 3");
         check(None, None, json!({"config": {"batch_input_shape": [null, 3]}}), "Keras 2");
         check(Some("unknown"), None, json!([{"dtype": {"class_name": "DTypePolicy"}}]), "Keras 3");
+        let layer = |class: &str, config: Value| json!({"config": [{"class_name": class, "config": config}]});
+        check(None, None, layer("Convolution2D", json!({})), "Keras 1");
+        check(None, None, layer("Dense", json!({"output_dim": 3})), "Keras 1");
+        check(None, None, layer("Embedding", json!({"input_dim": 2, "output_dim": 3})), "Keras 2");
+        check(
+            None,
+            None,
+            layer("Embedding", json!({"input_dim": 2, "output_dim": 3, "W_constraint": null})),
+            "Keras 1",
+        );
+        check(Some("1.2.2"), None, json!({"backend": "theano"}), "Keras 1 (1.2.2) on Theano");
     }
 }

@@ -1,6 +1,6 @@
 //! The context of parsing a file: its producer, custom layers, limits.
 
-use crate::config::Config;
+use crate::config::{Config, DataFormat};
 use crate::layer::LayerDef;
 use crate::producer::Producer;
 use crate::suggest::Hints;
@@ -56,7 +56,9 @@ pub struct ReadCx<'a> {
     pub warnings: Rc<RefCell<Warnings>>,
     /// The number of layers parsed so far, in all models and wrappers.
     pub layers: Rc<Cell<u64>>,
-    /// The memory spent on structures built from the file; one account for all depths.
+    /// Where the channels of images are in layers of Keras 1 that do not say it, if others do.
+    pub(crate) image_format: Option<DataFormat>,
+    /// What is spent of the memory for what is built from the file; one account for all depths.
     pub(crate) account: Rc<Account>,
     /// Suggestions for class names.
     pub(crate) hints: Rc<Hints>,
@@ -79,6 +81,7 @@ impl<'a> ReadCx<'a> {
             depth: 0,
             warnings: Rc::default(),
             layers: Rc::default(),
+            image_format: None,
             hints: Rc::new(Hints::new(HINTS)),
             #[cfg(test)]
             asked: Rc::default(),

@@ -27,10 +27,14 @@ macro_rules! for_each_layer {
             core::alpha_dropout::AlphaDropout = "AlphaDropout";
             core::activity::ActivityRegularization = "ActivityRegularization";
             core::identity::Identity = "Identity";
+            core::maxout::MaxoutDense = "MaxoutDense";
+            core::highway::Highway = "Highway";
             activation::relu::Relu = "ReLU" | "LeakyReLU" | "ThresholdedReLU";
             activation::elu::Elu = "ELU";
             activation::prelu::PRelu = "PReLU";
             activation::softmax::Softmax = "Softmax";
+            activation::parametric_softplus::ParametricSoftplus = "ParametricSoftplus";
+            activation::srelu::SRelu = "SReLU";
             conv::conv::Conv = "Conv1D" | "Conv2D" | "Conv3D";
             conv::depthwise::DepthwiseConv = "DepthwiseConv1D" | "DepthwiseConv2D";
             conv::separable::SeparableConv = "SeparableConv1D" | "SeparableConv2D";
@@ -54,6 +58,7 @@ macro_rules! for_each_layer {
             merge::arithmetic::Merge = "Add" | "Subtract" | "Multiply" | "Average" | "Maximum" | "Minimum";
             merge::concatenate::Concatenate = "Concatenate";
             merge::dot::Dot = "Dot";
+            merge::cosine::Cosine = "Merge";
             shape::flatten::Flatten = "Flatten";
             shape::reshape::Reshape = "Reshape";
             shape::permute::Permute = "Permute";
@@ -65,12 +70,13 @@ macro_rules! for_each_layer {
             image::resizing::Resizing = "Resizing";
             image::crop::Crop = "CenterCrop" | "RandomCrop";
             image::contrast::AutoContrast = "AutoContrast";
+            image::clahe::Clahe = "ContrastLimitedAdaptiveHistogramEqualization";
             image::augment::Augmentation = "RandomFlip" | "RandomRotation" | "RandomZoom" | "RandomTranslation"
                 | "RandomContrast" | "RandomBrightness" | "RandomHeight" | "RandomWidth" | "RandomShear" | "RandomHue"
                 | "RandomSaturation" | "RandomSharpness" | "RandomGrayscale" | "RandomPosterization"
                 | "RandomColorDegeneration" | "RandomColorJitter" | "RandomErasing" | "RandomGaussianBlur"
                 | "RandomInvert" | "RandomPerspective" | "RandomElasticTransform" | "RandAugment" | "AugMix" | "MixUp"
-                | "CutMix" | "Solarization";
+                | "CutMix" | "Solarization" | "Equalization";
             rnn::recurrent::Recurrent = "LSTM" | "GRU" | "SimpleRNN" | "RNN" | "CuDNNLSTM" | "CuDNNGRU";
             rnn::conv_lstm::ConvLstm = "ConvLSTM1D" | "ConvLSTM2D" | "ConvLSTM3D";
             attention::multi_head::MultiHeadAttention = "MultiHeadAttention" | "CachedMultiHeadAttention";

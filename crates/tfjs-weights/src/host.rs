@@ -1,6 +1,6 @@
 //! Weights as values in host memory, independent of files and tensor libraries.
 
-use tfjs_manifest::{DType, Error, Result, Shape};
+use tfjs_manifest::{Assembly, DType, Error, Result, Shape};
 
 /// The decoded values of one weight: as many as its shape says, in row-major order.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +42,21 @@ impl HostTensor {
             )));
         }
         Ok(HostTensor { shape, data })
+    }
+
+    /// One weight of several, see [`Assembly`].
+    ///
+    /// # Errors
+    /// [`Kind::Bug`](tfjs_manifest::Kind::Bug) for tensors that do not fill the weight,
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for other numbers than those of single precision.
+    pub fn assemble(assembly: &Assembly, parts: &[HostTensor]) -> Result<HostTensor> {
+        let floats = |part: &HostTensor| match &part.data {
+            HostData::F32(_) => Ok(()),
+            other => Err(Error::unsupported(format!("a weight of dtype `{}` cannot be put together", other.dtype()))),
+        };
+        parts.iter().try_for_each(floats)?;
+        let parts: Vec<&[f32]> = parts.iter().filter_map(|part| part.data.as_f32()).collect();
+        HostTensor::new(assembly.shape.clone(), HostData::F32(assembly.assemble(&parts)?))
     }
 
     /// The shape.

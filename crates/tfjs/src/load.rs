@@ -111,8 +111,11 @@ fn file_bytes(filled: &mut impl WeightSink) -> u64 {
 /// # Errors
 /// Those of [`tfjs_topology::parse::parse`].
 pub fn parse(json: &ModelJson, options: &LoadOptions) -> Result<ModelDef> {
-    let detected = || Producer::detect(json.keras_version(), json.generated_by.as_deref(), json.topology());
-    let producer = options.producer.clone().unwrap_or_else(detected);
+    let detected = Producer::detect(json.keras_version(), json.generated_by.as_deref(), json.topology());
+    let producer = match &options.producer {
+        Some(given) => Producer { backend: given.backend.or(detected.backend), ..given.clone() },
+        None => detected,
+    };
     let mut def =
         tfjs_topology::parse::parse(json.model_config(), producer, options.custom_layers.defs(), &options.limits)?;
     def.warnings.extend(&json.warnings());

@@ -11,6 +11,7 @@
 #
 # GOLDEN_CACHE  where environments live (default: .cache/golden in the repository root)
 # PYTHON        a Python 3.11 (default: python3.11)
+# PYTHON36      a Python 3.6 for Keras 1 (default: python3.6)
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -18,6 +19,7 @@ root=$(cd "$here/../../.." && pwd)
 goldens=$root/tests/goldens
 cache=${GOLDEN_CACHE:-$root/.cache/golden}
 python=${PYTHON:-python3.11}
+python36=${PYTHON36:-python3.6}
 mkdir -p "$cache"
 cache=$(cd "$cache" && pwd)
 
@@ -33,11 +35,14 @@ node_environment() {
   export GOLDEN_NODE=$folder
 }
 
-python_environment() { # 2 | 3
-  local folder=$cache/keras$1 pins=$here/requirements-keras$1.txt
+python_environment() { # 1 | 2 | 2-theano | 3
+  local folder=$cache/keras$1 pins=$here/requirements-keras$1.txt with=$python old=
+  case $1 in 1 | 2-theano) old=yes with=$python36 ;; esac
   if ! cmp -s "$pins" "$folder/stamp"; then
     rm -rf "$folder"
-    "$python" -m venv "$folder"
+    "$with" -m venv "$folder"
+    # These need the tools of their time.
+    if [[ $old ]]; then "$folder/bin/pip" install --quiet 'pip==21.3.1' 'setuptools==57.5.0' 'wheel==0.37.1'; fi
     "$folder/bin/pip" install --quiet --no-deps --requirement "$pins"
     cp "$pins" "$folder/stamp"
   fi
@@ -54,9 +59,22 @@ tfjs() {
   for script in "$here"/tfjs/*.mjs; do node "$script"; done
 }
 
+run_old() { # the environment, the backend, then scripts
+  local folder=$cache/keras$1 backend=$2
+  shift 2
+  (cd "$here" && KERAS_BACKEND=$backend PYTHONPATH=lib PYTHONDONTWRITEBYTECODE=1 "$folder/bin/python" -u lib/golden_old.py "$@")
+}
+
+keras1() {
+  python_environment 1
+  for backend in tensorflow theano; do run_old 1 "$backend" keras1/*.py; done
+}
+
 keras2() {
   python_environment 2
   run_python 2 lib/run.py families/*.py keras2/op_lambda.py keras2/open_shape.py keras2/functions_of_tf.py keras2/tf_op_layer.py
+  python_environment 2-theano
+  run_old 2-theano theano keras2/theano.py
 }
 
 keras3() {
@@ -91,12 +109,12 @@ fi
 # Cases are made aside and moved in when a whole producer succeeded: a failed run changes nothing.
 cd "$here"
 export GOLDEN_CASES=$cache/cases
-for producer in "${@:-tfjs keras2 keras3 gradients training networks}"; do
+for producer in "${@:-tfjs keras1 keras2 keras3 gradients training networks}"; do
   for name in $producer; do
     case $name in
-      tfjs | keras2 | keras3) ;;
+      tfjs | keras1 | keras2 | keras3) ;;
       gradients | training | networks) "$name"; continue ;;
-      *) echo "unknown producer \`$name\`: expected tfjs, keras2, keras3, gradients, training or networks" >&2; exit 2 ;;
+      *) echo "unknown producer \`$name\`: expected tfjs, keras1, keras2, keras3, gradients, training or networks" >&2; exit 2 ;;
     esac
     rm -rf "${GOLDEN_CASES:?}/$name"
     mkdir -p "$GOLDEN_CASES/$name"

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tfjs_ir::{Array, Data, ElementType, InputRole};
 use tfjs_manifest::{Limits, ModelJson, Result as TfResult};
-use tfjs_topology::bind::Bound;
+use tfjs_topology::bind::{Bound, TensorId};
 use tfjs_topology::layer::Fill;
 use tfjs_topology::lower::{LowerOptions, Model, lower};
 use tfjs_topology::producer::Producer;
@@ -85,10 +85,12 @@ impl Case {
         }
         let mut weights = Vec::new();
         for (slot, bound) in model.graph.slots.iter().zip(&binding.slots) {
+            let tensor = |id: &TensorId| groups[id.group][id.index].as_ref().expect("every weight is wanted");
             weights.push(match bound {
-                Bound::Tensor(id, _) => {
-                    let tensor = groups[id.group][id.index].as_ref().expect("every weight is wanted");
-                    array(tensor)?
+                Bound::Tensor(id, _) => array(tensor(id))?,
+                Bound::Assembled(ids, assembly, _) => {
+                    let parts: Vec<HostTensor> = ids.iter().map(|id| tensor(id).clone()).collect();
+                    array(&HostTensor::assemble(assembly, &parts)?)?
                 }
                 Bound::Filled => {
                     let one = if slot.decl.fill == Fill::Ones { 1.0 } else { 0.0 };

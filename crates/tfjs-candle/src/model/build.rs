@@ -65,13 +65,14 @@ pub fn prepare(
 ) -> Result<(Prepared, Destinations<PackedPlace>)> {
     let prepared = Prepared::new(json, def, model, binding, options)?;
     let Prepared { binding, options, selection, .. } = &prepared;
-    let wanted: HashMap<TensorId, SlotId> = binding
+    // What a weight is put together of has no place of an engine's.
+    let wanted: HashMap<TensorId, Option<SlotId>> = binding
         .slots
         .iter()
         .enumerate()
-        .filter_map(|(slot, bound)| match bound {
-            Bound::Tensor(id, _) => Some((*id, SlotId(slot))),
-            Bound::Filled => None,
+        .flat_map(|(slot, bound)| {
+            let whole = matches!(bound, Bound::Tensor(..)).then_some(SlotId(slot));
+            bound.tensors().iter().map(move |&id| (id, whole))
         })
         .collect();
     let manifest = prepared.manifest();
@@ -83,7 +84,8 @@ pub fn prepare(
         let Some(slot) = wanted.get(&id) else {
             return Ok(if kept.contains(&id) { Wanted::Values } else { Wanted::Not });
         };
-        Ok(packed.borrow_mut().remove(slot).map_or(Wanted::Values, Wanted::Place))
+        let place = slot.and_then(|slot| packed.borrow_mut().remove(&slot));
+        Ok(place.map_or(Wanted::Values, Wanted::Place))
     })?;
     Ok((prepared, destinations))
 }
@@ -173,8 +175,8 @@ impl Prepared {
         report.producer = Some(def.producer.clone());
         report.weight_bytes = weight_bytes(&model.graph);
         for bound in &binding.slots {
-            if let Bound::Tensor(_, rule) = bound {
-                *report.matched.entry(*rule).or_insert(0) += 1;
+            if let Some(rule) = bound.rule() {
+                *report.matched.entry(rule).or_insert(0) += 1;
             }
         }
         let name_of = |id: &TensorId| {

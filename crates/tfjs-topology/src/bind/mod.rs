@@ -4,6 +4,7 @@
 //! everything missing, unused and mismatched at once.
 
 mod cause;
+mod keras1;
 mod names;
 mod repeated;
 mod report;
@@ -14,7 +15,7 @@ use crate::layer::ScopeKind;
 use names::candidates;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use tfjs_manifest::{DType, Error, Findings, Result, Warnings, WeightSpec, WeightsManifest};
+use tfjs_manifest::{Assembly, DType, Error, Findings, Result, Warnings, WeightSpec, WeightsManifest};
 
 pub use names::Rule;
 
@@ -27,16 +28,37 @@ pub struct TensorId {
     pub index: usize,
 }
 
-/// The source of a slot's value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a slot holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Bound {
     /// A tensor of the file, found by a rule.
     Tensor(TensorId, Rule),
-    /// The file does not have it, which is allowed without `strict`: the slot is filled with its default.
+    /// What is made of tensors of the file, found by a rule.
+    Assembled(Vec<TensorId>, Assembly, Rule),
+    /// The file does not have it and the caller does not insist: the slot's own fill.
     Filled,
 }
 
-/// The assignment of tensors to slots.
+impl Bound {
+    /// The tensors of the file that the slot is made of, in order.
+    pub fn tensors(&self) -> &[TensorId] {
+        match self {
+            Bound::Tensor(id, _) => std::slice::from_ref(id),
+            Bound::Assembled(ids, ..) => ids,
+            Bound::Filled => &[],
+        }
+    }
+
+    /// By which rule they were found.
+    pub fn rule(&self) -> Option<Rule> {
+        match self {
+            Bound::Tensor(_, rule) | Bound::Assembled(.., rule) => Some(*rule),
+            Bound::Filled => None,
+        }
+    }
+}
+
+/// Which tensor goes into which slot.
 #[derive(Clone, Debug, Default)]
 pub struct Binding {
     /// The source of each slot of the graph.
@@ -58,11 +80,18 @@ impl ModelGraph {
     pub fn bind(&self, manifest: Option<&WeightsManifest>, strict: bool) -> Result<Binding> {
         let file = File::new(manifest);
         let mut slots: Vec<Option<(TensorId, Rule)>> = vec![None; self.slots.len()];
+        let mut parts: Vec<Option<keras1::Parts>> = vec![None; self.slots.len()];
         let mut findings = Findings::new();
+        let old = match self.keras1 {
+            true => keras1::bind(self, &file, &mut slots, &mut parts, &mut findings),
+            false => HashMap::new(),
+        };
         let mut claims = by_name(self, &file, &mut slots, &mut findings);
+        claims.extend(old);
         let unclear = repeated::bind(self, &file, &mut slots, &mut claims, &mut findings);
         let claims = by_order(self, &file, &mut slots, claims);
-        check_types(self, &file, &slots, &mut findings);
+        keras1::turn_kernels(self, &slots, &mut parts);
+        check_types(self, &file, &slots, &parts, &mut findings);
 
         let is_missing = |i: &usize| slots[*i].is_none() && !unclear.contains(i) && !self.slots[*i].decl.optional;
         let missing: Vec<SlotId> = (0..slots.len()).filter(is_missing).map(SlotId).collect();
@@ -87,9 +116,15 @@ impl ModelGraph {
         }
         findings.finish("the model and its weights do not fit each other")?;
         report::note_rules(self, &file, &slots, &mut warnings);
+        keras1::note_backend(self, &slots, &mut warnings);
         unused.extend(left);
         unused.sort();
-        let slots = slots.into_iter().map(|s| s.map_or(Bound::Filled, |(id, rule)| Bound::Tensor(id, rule))).collect();
+        let bound = |(slot, parts): (Option<(TensorId, Rule)>, Option<keras1::Parts>)| match (slot, parts) {
+            (Some((_, rule)), Some(keras1::Parts { ids, assembly })) => Bound::Assembled(ids, assembly, rule),
+            (Some((id, rule)), None) => Bound::Tensor(id, rule),
+            (None, _) => Bound::Filled,
+        };
+        let slots = slots.into_iter().zip(parts).map(bound).collect();
         Ok(Binding { slots, unused, warnings })
     }
 }
@@ -117,9 +152,10 @@ impl<'a> File<'a> {
         let mut by_name: HashMap<&str, TensorId> = HashMap::new();
         let mut several: HashMap<&str, Vec<TensorId>> = HashMap::new();
         for (id, spec) in specs.iter().filter(|(_, spec)| !spec.is_optimizer()) {
-            match by_name.entry(spec.name.as_str()) {
+            let name = without_output(&spec.name);
+            match by_name.entry(name) {
                 Entry::Vacant(free) => drop(free.insert(*id)),
-                Entry::Occupied(first) => several.entry(&spec.name).or_insert_with(|| vec![*first.get()]).push(*id),
+                Entry::Occupied(first) => several.entry(name).or_insert_with(|| vec![*first.get()]).push(*id),
             }
         }
         by_name.retain(|name, _| !several.contains_key(name));
@@ -127,7 +163,7 @@ impl<'a> File<'a> {
         repeated.sort_by(|a, b| a.1.cmp(&b.1));
         let mut by_shortened: HashMap<String, Vec<TensorId>> = HashMap::new();
         for (id, spec) in specs.iter().filter(|(_, spec)| !spec.is_optimizer()) {
-            if let Some((holder, variable)) = spec.name.rsplit_once('/')
+            if let Some((holder, variable)) = without_output(&spec.name).rsplit_once('/')
                 && let Some((layer, _)) = holder.rsplit_once('/')
             {
                 by_shortened.entry(format!("{layer}/{variable}")).or_default().push(*id);
@@ -146,7 +182,12 @@ impl<'a> File<'a> {
     }
 }
 
-/// Tensors that belong to no layer: the state of the optimizer, of metrics and of random generators.
+/// A name without the `:0` that TensorFlow gives every variable and the converter takes away.
+fn without_output(name: &str) -> &str {
+    name.strip_suffix(":0").unwrap_or(name)
+}
+
+/// Tensors that are no layer's: the state of the optimizer, of metrics and of random generators.
 fn is_bookkeeping(spec: &WeightSpec) -> bool {
     spec.is_optimizer()
         || ["optimizer/", "metrics/"].iter().any(|start| spec.name.starts_with(start))
@@ -242,23 +283,30 @@ fn by_order(
     claims
 }
 
-fn check_types(graph: &ModelGraph, file: &File<'_>, slots: &[Option<(TensorId, Rule)>], findings: &mut Findings) {
-    for (slot, bound) in graph.slots.iter().zip(slots) {
-        let Some((id, _)) = bound else { continue };
-        let spec = file.spec(*id);
-        let decoded = if spec.dtype == DType::Float16 { DType::Float32 } else { spec.dtype };
-        if slot.decl.shape != spec.shape {
-            findings.push(
-                Error::mismatch(format!("the model needs shape {}, the file has {}", slot.decl.shape, spec.shape))
-                    .at_layer(&graph.layers[slot.layer.0].path)
-                    .at_weight(&spec.name),
-            );
-        } else if slot.decl.dtype != decoded {
-            findings.push(
-                Error::mismatch(format!("the model needs dtype `{}`, the file has `{}`", slot.decl.dtype, spec.dtype))
-                    .at_layer(&graph.layers[slot.layer.0].path)
-                    .at_weight(&spec.name),
-            );
+fn check_types(
+    graph: &ModelGraph,
+    file: &File<'_>,
+    slots: &[Option<(TensorId, Rule)>],
+    parts: &[Option<keras1::Parts>],
+    findings: &mut Findings,
+) {
+    for (slot, (bound, parts)) in graph.slots.iter().zip(slots.iter().zip(parts)) {
+        let (ids, shape) = match (bound, parts) {
+            (_, Some(parts)) => (&parts.ids[..], &parts.assembly.stored),
+            (Some((id, _)), None) => (std::slice::from_ref(id), &slot.decl.shape),
+            (None, None) => continue,
+        };
+        for spec in ids.iter().map(|id| file.spec(*id)) {
+            let decoded = if spec.dtype == DType::Float16 { DType::Float32 } else { spec.dtype };
+            let message = if *shape != spec.shape {
+                format!("the model needs shape {shape}, the file has {}", spec.shape)
+            } else if slot.decl.dtype != decoded {
+                format!("the model needs dtype `{}`, the file has `{}`", slot.decl.dtype, spec.dtype)
+            } else {
+                continue;
+            };
+            let layer = &graph.layers[slot.layer.0].path;
+            findings.push(Error::mismatch(message).at_layer(layer).at_weight(&spec.name));
         }
     }
 }

@@ -5,6 +5,7 @@
 //! | TensorFlow.js | `d/kernel` | `l/kernel` | `td/kernel` | `d/kernel` |
 //! | Keras 1, 2 | `d/kernel` | `l/lstm_cell/kernel` | `td/kernel` | `d/kernel` |
 //! | Keras 3 | `d/kernel`, in a Sequential `s`: `s/d/kernel` | `l/lstm_cell/kernel` | `td/d/kernel` | `m/d/kernel` if it is Sequential |
+//! | Keras 1's own | `d_W`: see `keras1` | `l_W_i`, `l_W_f`, .. | `d_W` | `d_W` |
 //! | `.keras` files | `layers/dense/vars/0` | `layers/lstm/cell/vars/0` | `layers/time_distributed/layer/vars/0` | `layers/functional/layers/dense/vars/0` |
 
 use crate::graph::WeightSlot;
@@ -23,6 +24,8 @@ pub enum Rule {
     ModelName,
     /// By class and count, as `.keras` files write them.
     ObjectPath,
+    /// The layer's name and that of the variable in Keras 1, `dense_1_W`.
+    OldName,
     /// The variable's name alone, as Keras 2 writes those of Normalization.
     Bare,
     /// By the order of variables in the layer; recorded as a warning.
@@ -39,6 +42,7 @@ impl Rule {
             Rule::InnerName => "names of inner objects",
             Rule::ModelName => "names of surrounding models",
             Rule::ObjectPath => "class and count",
+            Rule::OldName => "names of Keras 1",
             Rule::Bare => "variable name alone",
             Rule::Order => "order in the layer",
             Rule::LayerOrder => "order of the layers",

@@ -3,7 +3,7 @@
 use super::*;
 use crate::lower::{LowerOptions, lower};
 use crate::parse::parse;
-use crate::producer::{Family, Producer};
+use crate::producer::{Backend, Family, Producer};
 use crate::read::CustomDefs;
 use serde_json::{Value, json};
 use tfjs_manifest::{Kind, Limits};
@@ -50,10 +50,7 @@ fn lines(topology: &Value, weights: &[(&str, &[usize])]) -> Vec<String> {
 /// For each weight of the model, the position in the file of the tensor that is bound to it.
 fn bound(topology: &Value, weights: &[(&str, &[usize])]) -> Vec<(String, usize)> {
     let (graph, binding) = bind(topology, weights, true).unwrap();
-    let index = |bound: &Bound| match bound {
-        Bound::Tensor(id, _) => id.index,
-        Bound::Filled => panic!("a weight was filled"),
-    };
+    let index = |bound: &Bound| bound.tensors().first().expect("no weight is filled").index;
     graph.slots.iter().zip(&binding.slots).map(|(slot, bound)| (path(&graph, slot), index(bound))).collect()
 }
 
@@ -233,4 +230,82 @@ fn repeated_names_in_no_order_are_refused() {
     // The weights of a frozen part are at the end of the file, but it is unknown which part was frozen.
     assert!(says(&[d, out, d], true).starts_with(times));
     assert!(says(&[d, d, d, out], true).contains("is 3 times in the file"));
+}
+
+/// What each weight of a model of Keras 1 is made of, by places in the file; `turned` for a kernel turned around.
+#[track_caller]
+fn bound_keras1(theano: bool, layers: Value, weights: &[(&str, &[usize])]) -> Vec<(String, Vec<usize>, Vec<usize>)> {
+    let topology = json!({"class_name": "Sequential", "config": layers});
+    let backend = Some(if theano { Backend::Theano } else { Backend::TensorFlow });
+    let producer = Producer { backend, ..Producer::of(Family::Keras1) };
+    let def = parse(&topology, producer, &CustomDefs::default(), &Limits::default()).unwrap();
+    let graph = lower(&def, &LowerOptions::default()).unwrap().graph;
+    let weights: Vec<Value> =
+        weights.iter().map(|(name, shape)| json!({"name": name, "shape": shape, "dtype": "float32"})).collect();
+    let manifest = json!([{"paths": ["w.bin"], "weights": weights}]);
+    let binding = graph.bind(Some(&WeightsManifest::from_value(&manifest, &Limits::default()).unwrap()), true).unwrap();
+    let one = |(slot, bound): (&WeightSlot, &Bound)| {
+        let reversed = match bound {
+            Bound::Assembled(_, assembly, _) => assembly.reversed.clone(),
+            _ => Vec::new(),
+        };
+        (slot.name(), bound.tensors().iter().map(|id| id.index).collect(), reversed)
+    };
+    graph.slots.iter().zip(&binding.slots).map(one).collect()
+}
+
+#[test]
+fn weights_of_keras_1() {
+    let layers = json!([
+        {"class_name": "Convolution1D", "config": {"name": "c", "nb_filter": 3, "filter_length": 2,
+            "batch_input_shape": [null, 5, 4]}},
+        {"class_name": "Bidirectional", "config": {"name": "b", "layer": {"class_name": "GRU", "config":
+            {"name": "g", "output_dim": 2}}}},
+        {"class_name": "Dense", "config": {"name": "d", "output_dim": 1, "bias": false}},
+    ]);
+    let mut weights: Vec<(String, Vec<usize>)> = vec![("c_W:0".into(), vec![2, 1, 4, 3]), ("c_b:0".into(), vec![3])];
+    for direction in ["forward", "backward"] {
+        for gate in ["z", "r", "h"] {
+            for (name, shape) in [("W", vec![3, 2]), ("U", vec![2, 2]), ("b", vec![2])] {
+                weights.push((format!("{direction}_g_{name}_{gate}:0"), shape));
+            }
+        }
+    }
+    weights.push(("d/d_W:0".into(), vec![4, 1]));
+    let weights: Vec<(&str, &[usize])> = weights.iter().map(|(name, shape)| (name.as_str(), &shape[..])).collect();
+    let entry = |name: &str, parts: &[usize], turned: &[usize]| (name.to_string(), parts.to_vec(), turned.to_vec());
+    let expect = |turned: &[usize]| {
+        vec![
+            entry("c/kernel", &[0], turned),
+            entry("c/bias", &[1], &[]),
+            entry("b/forward_g/kernel", &[2, 5, 8], &[]),
+            entry("b/forward_g/recurrent_kernel", &[3, 6, 9], &[]),
+            entry("b/forward_g/bias", &[4, 7, 10], &[]),
+            entry("b/backward_g/kernel", &[11, 14, 17], &[]),
+            entry("b/backward_g/recurrent_kernel", &[12, 15, 18], &[]),
+            entry("b/backward_g/bias", &[13, 16, 19], &[]),
+            entry("d/kernel", &[20], &[]),
+        ]
+    };
+    assert_eq!(bound_keras1(false, layers.clone(), &weights), expect(&[]));
+    assert_eq!(bound_keras1(true, layers, &weights), expect(&[0]));
+}
+
+#[test]
+fn arguments_of_keras_1_and_names_of_keras_2() {
+    let layers =
+        json!([{"class_name": "LSTM", "config": {"name": "l", "output_dim": 2, "batch_input_shape": [null, 5, 4]}}]);
+    let weights: &[(&str, &[usize])] = &[("l/kernel", &[4, 8]), ("l/recurrent_kernel", &[2, 8]), ("l/bias", &[8])];
+    let expect = ["l/kernel", "l/recurrent_kernel", "l/bias"];
+    let expect: Vec<_> = expect.iter().enumerate().map(|(i, name)| (name.to_string(), vec![i], vec![])).collect();
+    assert_eq!(bound_keras1(false, layers, weights), expect);
+}
+
+#[test]
+fn kernels_of_theano_are_turned_around() {
+    let layers = json!([{"class_name": "Conv2D", "config": {"name": "c", "filters": 2, "kernel_size": [3, 2],
+        "batch_input_shape": [null, 5, 5, 1]}}]);
+    let weights: &[(&str, &[usize])] = &[("c/kernel", &[3, 2, 1, 2]), ("c/bias", &[2])];
+    let expect = vec![("c/kernel".to_string(), vec![0], vec![0, 1]), ("c/bias".to_string(), vec![1], vec![])];
+    assert_eq!(bound_keras1(true, layers, weights), expect);
 }

@@ -4,6 +4,7 @@ use crate::call::Call;
 use crate::config::{Config, DataFormat, PerAxis};
 use crate::encode::Encoding;
 use crate::lower::{KerasTensor, LowerCx};
+use serde_json::Value as Json;
 use std::ops::Range;
 use tfjs_ir::Value;
 use tfjs_ir::window::{Padding, Window};
@@ -125,7 +126,8 @@ pub struct Windows {
 }
 
 impl Windows {
-    /// Reads `kernel_size`, `strides`, `padding`, `dilation_rate` and `data_format` of a convolution.
+    /// Reads `kernel_size`, `strides`, `padding`, `dilation_rate` and `data_format` of a convolution. Padding `same` of a
+    /// file of Theano, and `full`, become the zeros that they are.
     ///
     /// # Errors
     /// A missing or wrong field; [`Padding::Causal`] except for sequences.
@@ -134,12 +136,24 @@ impl Windows {
         let size = spatial.each(&config.req("kernel_size")?, "kernel_size")?;
         let strides = spatial.each(&config.or("strides", PerAxis::all(1))?, "strides")?;
         let dilation = spatial.each(&config.or("dilation_rate", PerAxis::all(1))?, "dilation_rate")?;
-        let padding = config.or("padding", Padding::Valid)?;
+        let full = config.producer().is_keras1() && config.value("padding").and_then(Json::as_str) == Some("full");
+        let padding = if full { Padding::Valid } else { config.or("padding", Padding::Valid)? };
         if padding == Padding::Causal && spatial.count != 1 {
             let message = format!("padding `causal` is for sequences, found {count} spatial axes");
             return Err(Error::malformed(message).at_json("padding").at_json("config"));
         }
-        Self::new(spatial, &size, &strides, &dilation, padding)
+        let mut windows = Self::new(spatial, &size, &strides, &dilation, padding)?;
+        for window in &mut windows.axes {
+            let exact = match full {
+                // Keras 1 on Theano: as far as a window reaches.
+                true => Padding::Exact { before: window.extent() - 1, after: window.extent() - 1 },
+                false if padding == Padding::Same && config.producer().is_on_theano() => Padding::half(window.extent()),
+                false => continue,
+            };
+            *window =
+                Window::new(window.size, window.stride, window.dilation, exact).map_err(|e| e.at_json("config"))?;
+        }
+        Ok(windows)
     }
 
     /// Reads `pool_size`, `strides` (the pool size if null), `padding` and `data_format`.
@@ -157,7 +171,13 @@ impl Windows {
         if padding == Padding::Causal {
             return Err(Error::malformed("a pool cannot be `causal`").at_json("padding").at_json("config"));
         }
-        Self::new(spatial, &size, &strides, &vec![1; spatial.count], padding)
+        let mut windows = Self::new(spatial, &size, &strides, &vec![1; spatial.count], padding)?;
+        if padding == Padding::Same && config.producer().is_on_theano() {
+            for window in &mut windows.axes {
+                window.padding = Padding::half_of_pool(window.size);
+            }
+        }
+        Ok(windows)
     }
 
     fn new(spatial: Spatial, size: &[usize], strides: &[usize], dilation: &[usize], padding: Padding) -> Result<Self> {
@@ -169,6 +189,22 @@ impl Windows {
             .collect::<Result<_>>()
             .map_err(|e| e.at_json("config"))?;
         Ok(Windows { spatial, axes })
+    }
+
+    /// Warns of zeros that TensorFlow.js does not put around the axes: those of Theano.
+    pub(crate) fn encode_padding(&self, out: &mut Encoding<'_>) {
+        if out.get("padding").and_then(Json::as_str) == Some("full") {
+            out.set("padding", "valid");
+            out.warn("TensorFlow.js has no padding `full`");
+            return;
+        }
+        let differs = |window: &Window| match window.padding {
+            Padding::Exact { before, .. } => window.stride > 1 || before != (window.extent() - 1) / 2,
+            _ => false,
+        };
+        if self.axes.iter().any(differs) {
+            out.warn("TensorFlow.js puts other zeros around the axes than Theano");
+        }
     }
 
     /// The sizes of the windows.

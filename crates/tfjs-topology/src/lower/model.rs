@@ -99,6 +99,7 @@ fn fixes_one_batch(def: &ModelDef, options: &LowerOptions) -> bool {
 fn lower_with(def: &ModelDef, options: &LowerOptions, batch: Batch) -> Result<(Model, bool)> {
     let LowerOptions { input_shapes, limits, phase } = options;
     let mut cx = LowerCx::new(limits, *phase, def.producer.obeys_training());
+    (cx.graph.keras1, cx.graph.backend) = (def.producer.is_keras1(), def.producer.backend);
     cx.account.charge(def.built_bytes)?;
     let mut ports = Vec::new();
     let mut edges = Vec::new();

@@ -1,6 +1,6 @@
 //! Parses one entry of a list of layers: `{"class_name": ..., "config": ..., "inbound_nodes": ...}`.
 
-use super::{backbone, functional, input, sequential, single, unneeded};
+use super::{backbone, functional, input, keras1, sequential, single, unneeded};
 use crate::config::{Config, expected};
 use crate::def::{LayerBody, LayerEntry};
 use crate::ops::{Op, tf_lambda};
@@ -24,7 +24,19 @@ pub(crate) fn read_entry(value: &Value, cx: &ReadCx<'_>) -> Result<LayerEntry> {
     Limits::check("name_chars", name.chars().count() as u64, cx.limits.name_chars).map_err(|e| e.at_layer(&name))?;
     cx.account.charge_many::<LayerEntry>(1)?;
     cx.account.charge(text_bytes(&name) + text_bytes(class_name))?;
-    let body = read_body(class_name, &name, value, config, cx).map_err(|e| at_layer_everywhere(e, &name))?;
+    let old = match cx.custom.get(class_name) {
+        None => keras1::translate(class_name, config, cx).map_err(|e| e.at_layer(&name))?,
+        Some(_) => None,
+    };
+    let (class_name, config) = old.as_ref().map_or((class_name, config), |old| (old.class, &old.config));
+    let body = read_body(class_name, &name, value, config, cx);
+    let body = body.map_err(|error| {
+        let error = match &old {
+            Some(old) => old.in_old_words(error),
+            None => error,
+        };
+        at_layer_everywhere(error, &name)
+    })?;
     if let Some(map) = config.as_object()
         && cx.custom.get(class_name).is_none()
     {
@@ -91,13 +103,23 @@ fn read_body(class: &str, name: &str, entry: &Value, config: &Value, cx: &ReadCx
         return Ok(LayerBody::Layer(Layer::read(class, object()?, cx)?.layer));
     }
     Ok(match class {
-        // In Keras before 2.3, a Sequential's configuration is the bare list of layers. A Pipeline of Keras 3 is a list
-        // of layers too.
-        "Sequential" | "Pipeline" => LayerBody::Model(Box::new(sequential::read(name, config, &cx.deeper()?)?)),
+        // Models of Keras before 2.3 write a Sequential's configuration as the bare list of layers.
+        // A Pipeline of Keras 3 is a list of layers too.
+        "Sequential" | "Pipeline" => {
+            let inside = cx.deeper()?;
+            LayerBody::Model(Box::new(match keras1::merged_first(name, config, cx)? {
+                Some(built) => functional::read(name, &built, &inside)?,
+                None => sequential::read(name, config, &inside)?,
+            }))
+        }
         "Functional" | "Model" => LayerBody::Model(Box::new(functional::read(name, object()?, &cx.deeper()?)?)),
         _ if backbone::is_backbone(class) => {
             let built = backbone::functional(name, object()?, cx)?;
             LayerBody::Model(Box::new(functional::read(name, &built, &cx.deeper()?)?))
+        }
+        "Graph" => {
+            let message = "a `Graph` of Keras 0 is not supported; load it with that version and save it as a `Model`";
+            return Err(Error::unsupported(message));
         }
         "InputLayer" => LayerBody::Input(input::input_type(object()?, cx)?),
         "TensorFlowOpLayer" => LayerBody::Op(Op::read(class, object()?, cx)?),

@@ -5,6 +5,7 @@ mod backbone;
 pub(crate) mod entry;
 mod functional;
 mod input;
+pub(crate) mod keras1;
 mod nodes;
 mod sequential;
 mod single;
@@ -27,7 +28,8 @@ use tfjs_manifest::{Account, Error, Limits, Result};
 pub fn parse(topology: &Value, producer: Producer, custom: &CustomDefs, limits: &Limits) -> Result<ModelDef> {
     let account = Rc::new(Account::new(limits));
     account.charge(json_bytes(topology))?;
-    let cx = ReadCx { custom: custom.clone(), limits: limits.clone(), account, ..ReadCx::new(&producer) };
+    let image_format = producer.is_keras1().then(|| keras1::format_of(topology)).flatten();
+    let cx = ReadCx { custom: custom.clone(), limits: limits.clone(), account, image_format, ..ReadCx::new(&producer) };
     let entry = entry::read_entry(topology, &cx)?;
     let LayerBody::Model(root) = entry.body else {
         return Err(Error::malformed(format!(

@@ -2,6 +2,7 @@
 
 use super::entry::{findings, read_entry};
 use super::input::{BatchShape, input_type};
+use super::keras1;
 use crate::call::Call;
 use crate::config::{FromJson, expected};
 use crate::def::{LayerBody, LayerEntry, Port, Submodel, SubmodelKind, TensorRef};
@@ -25,6 +26,7 @@ pub(super) fn read(name: &str, config: &Value, cx: &ReadCx<'_>) -> Result<Submod
             Err(error) => errors.push(error.at_json(format!("config.layers[{i}]"))),
         }
     }
+    number_nameless(list, &mut layers);
     let mut names = HashSet::new();
     if let Some(twice) = layers.iter().find(|l: &&LayerEntry| !names.insert(l.name.clone())) {
         errors.push(Error::malformed("two layers of a model have this name").at_layer(&twice.name));
@@ -35,14 +37,28 @@ pub(super) fn read(name: &str, config: &Value, cx: &ReadCx<'_>) -> Result<Submod
     chain(name, layers, config, cx)
 }
 
-/// Inserts an input before the layers if the file has none, and calls each layer with the output of the previous one.
+/// Keras before 2.3 writes models in a Sequential without their names: those after the first get a number.
+fn number_nameless(list: &[Value], layers: &mut [LayerEntry]) {
+    let nameless = |value: &Value| value.get("name").is_none() && value.get("config").is_some_and(Value::is_array);
+    let nameless = layers.iter_mut().zip(list).filter(|(_, value)| nameless(value));
+    for (number, (entry, _)) in nameless.enumerate().skip(1) {
+        entry.name = format!("{}_{number}", entry.name);
+        if let LayerBody::Model(model) = &mut entry.body {
+            model.name.clone_from(&entry.name);
+        }
+    }
+}
+
+/// Puts an input before the layers where the file has none, and calls each with the output of the one before.
 fn chain(name: &str, mut layers: Vec<LayerEntry>, config: &Value, cx: &ReadCx<'_>) -> Result<Submodel> {
     match layers.first() {
         None => return Err(Error::malformed(format!("model `{name}` has no layers"))),
         Some(first) if matches!(first.body, LayerBody::Input(_)) => {}
         Some(first) => {
             let declared = declared_input(first, config, cx)?;
-            layers.insert(0, input_entry(input_name(first, cx), declared));
+            let of_keras1 = config.as_array().and_then(|list| list.first()).filter(|_| cx.producer.is_keras1());
+            let name = of_keras1.and_then(keras1::input_name).unwrap_or_else(|| input_name(first, cx));
+            layers.insert(0, input_entry(name, declared));
         }
     }
     for (i, entry) in layers.iter_mut().enumerate().skip(1) {

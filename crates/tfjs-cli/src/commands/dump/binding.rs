@@ -10,10 +10,13 @@ pub(super) fn of(graph: &ModelGraph, json: &ModelJson, binding: &Binding) -> Val
     let Binding { slots, unused, warnings } = binding;
     let slot = |(slot, bound): (&WeightSlot, &Bound)| {
         let layer = graph.layers.get(slot.layer.0).map(|layer| &layer.path);
-        let (tensor, rule) = match bound {
-            Bound::Tensor(id, by) => (tensor(json, id), rule(*by)),
-            Bound::Filled => (Value::Null, "filled"),
+        let tensors = || bound.tensors().iter().map(|id| tensor(json, id));
+        let tensor = match bound {
+            // Made of several tensors, or of one in another layout.
+            Bound::Assembled(..) => tensors().collect(),
+            _ => tensors().next().unwrap_or_default(),
         };
+        let rule = bound.rule().map_or("filled", rule);
         json!({"slot": slot.name(), "layer": layer, "tensor": tensor, "rule": rule})
     };
     json!({

@@ -13,7 +13,7 @@ pub(super) struct Graph<'a>(pub(super) &'a ModelGraph);
 
 impl Serialize for Graph<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let ModelGraph { name, layers, nodes, values, slots, repeated: _, inputs, outputs, expanded: _ } = self.0;
+        let ModelGraph { name, layers, nodes, values, slots, inputs, outputs, .. } = self.0;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("name", name)?;
         map.serialize_entry("inputs", &List(inputs, port))?;

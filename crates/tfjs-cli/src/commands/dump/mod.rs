@@ -114,6 +114,7 @@ pub(crate) fn rule(rule: Rule) -> &'static str {
         Rule::InnerName => "inner_name",
         Rule::ModelName => "model_name",
         Rule::ObjectPath => "object_path",
+        Rule::OldName => "old_name",
         Rule::Bare => "bare",
         Rule::Order => "order",
         Rule::LayerOrder => "layer_order",

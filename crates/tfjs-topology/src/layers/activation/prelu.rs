@@ -5,12 +5,11 @@
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::{LayerDef, WeightDecl};
-use crate::layers::axes::Axes;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use tfjs_ir::Value;
 use tfjs_ir::prim::elementwise::CompareOp;
-use tfjs_manifest::{Error, Result, Shape};
+use tfjs_manifest::Result;
 
 /// A rectifier with a learned slope. Weights: `alpha`, of the input's shape without the batch, 1 for shared axes.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,46 +22,18 @@ impl FromConfig for PRelu {
     const IN_TENSORFLOW_JS: &'static [&'static str] = &["PReLU"];
 
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
-        Ok(PRelu { shared_axes: config.or("shared_axes", Axes(Vec::new()))?.0 })
+        Ok(PRelu { shared_axes: super::shared_axes(config)? })
     }
 }
 
 impl PRelu {
-    /// The weight for an input: its shape without the batch, 1 for shared axes.
-    fn alpha(&self, cx: &LowerCx<'_>, x: Value) -> Result<WeightDecl> {
-        let dims = &cx.ty(x).dims;
-        let rank = dims.len() as i64;
-        if rank == 0 {
-            return Err(Error::malformed("expected an input of rank 1 or more, found shape []"));
-        }
-        let mut shared = Vec::with_capacity(self.shared_axes.len());
-        for &axis in &self.shared_axes {
-            // Keras writes `shape_without_batch[axis - 1] = 1`: what is not an axis from the front counts from the end, and
-            // one further on, so that -1 is the last but one.
-            let from_front = if axis >= 1 { Some(axis) } else { axis.checked_add(rank - 1) };
-            match from_front.filter(|axis| (1..rank).contains(axis)) {
-                Some(axis) => shared.push(axis),
-                None => {
-                    let shape = cx.shape(x);
-                    return Err(Error::malformed(format!("shared axis {axis} does not exist in shape {shape}")));
-                }
-            }
-        }
-        let length = |(axis, &dim)| match shared.contains(&axis) {
-            true => Ok(1),
-            false => cx.known(dim, "an axis that is not shared", x),
-        };
-        let shape = (1..).zip(&dims[1..]).map(length).collect::<Result<Vec<usize>>>()?;
-        Ok(WeightDecl::new("alpha", Shape::new(shape)?))
-    }
-
     /// The function of a value.
     ///
     /// # Errors
     /// Inputs without the axes that are shared, or with an unknown one that is not.
     pub(super) fn apply(&self, cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
-        let alpha = self.alpha(cx, x)?;
-        let alpha = cx.weight(alpha)?;
+        let shape = super::weight_shape(cx, x, &self.shared_axes)?;
+        let alpha = cx.weight(WeightDecl::new("alpha", shape))?;
         let x = cx.to_float(x)?;
         // Strictly below zero, so that a NaN stays one.
         let below = cx.compare_scalar(CompareOp::Lt, x, 0.0)?;

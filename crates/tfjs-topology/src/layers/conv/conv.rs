@@ -90,6 +90,7 @@ impl LayerDef for Conv {
             out.warn("TensorFlow.js has no convolutions with both strides and dilation");
         }
         self.windows.spatial.warn_of_format(out);
+        self.windows.encode_padding(out);
         if axes.iter().any(|window| window.padding == Padding::Causal) {
             out.warn("TensorFlow.js loads `causal` padding and cannot predict with it");
         }

@@ -65,6 +65,7 @@ impl LayerDef for DepthwiseConv {
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
         self.activation.encode(out);
+        self.windows.encode_padding(out);
         let axes = &self.windows.axes;
         if self.windows.spatial.count == 2 && axes.iter().any(|window| window.dilation > 1) {
             out.warn("TensorFlow.js ignores `dilation_rate` of depthwise convolutions");

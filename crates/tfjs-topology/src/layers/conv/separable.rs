@@ -76,6 +76,7 @@ impl LayerDef for SeparableConv {
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
         self.activation.encode(out);
+        self.windows.encode_padding(out);
         // TensorFlow.js refuses a separable convolution with the keys of a plain one.
         for key in ["kernel_initializer", "kernel_regularizer", "kernel_constraint"] {
             out.remove(key);

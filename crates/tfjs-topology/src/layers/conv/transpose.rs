@@ -22,10 +22,14 @@ use tfjs_manifest::{Error, Result, Shape};
 pub struct ConvTranspose {
     /// The windows, over the output. DIFFERENCE: TensorFlow.js drops `dilation_rate`.
     pub windows: Windows,
-    /// The number of channels of the output.
+    /// The windows by which the lengths of the output are told: with the padding that the file says.
+    shapes: Vec<Window>,
+    /// Channels of the output.
     pub filters: usize,
     /// The number of elements of each axis beyond the shortest output. DIFFERENCE: TensorFlow.js drops this key.
     pub output_padding: Option<Vec<usize>>,
+    /// The lengths of the output's spatial axes, which Keras 1 says itself.
+    pub output_lengths: Option<Vec<usize>>,
     /// Whether a bias is added.
     pub use_bias: bool,
     /// The activation, applied last.
@@ -56,7 +60,13 @@ impl FromConfig for ConvTranspose {
         if filters == 0 {
             return Err(Error::malformed("expected at least 1, found 0").at_json("filters").at_json("config"));
         }
+        let mut shapes = windows.axes.clone();
+        if config.producer().is_on_theano() && config.or("padding", Padding::Valid)? == Padding::Same {
+            shapes.iter_mut().for_each(|window| window.padding = Padding::Same);
+        }
         Ok(ConvTranspose {
+            output_lengths: output_lengths(config, &windows)?,
+            shapes,
             windows,
             filters,
             output_padding,
@@ -66,7 +76,19 @@ impl FromConfig for ConvTranspose {
     }
 }
 
-/// Fails unless a convolution of the longer output has the same length as one of the shortest output.
+/// The lengths of the output, if the file says them.
+fn output_lengths(config: &Config<'_>, windows: &Windows) -> Result<Option<Vec<usize>>> {
+    let lengths: Option<Vec<usize>> = config.opt("output_lengths")?;
+    match lengths {
+        Some(lengths) if lengths.len() != windows.axes.len() => {
+            let message = format!("expected a length for each of {} axes, found {}", windows.axes.len(), lengths.len());
+            Err(Error::malformed(message).at_json("output_lengths").at_json("config"))
+        }
+        lengths => Ok(lengths),
+    }
+}
+
+/// Fails unless a convolution makes as many elements of the longer output as of the shortest.
 fn check_output_padding(more: usize, window: &Window) -> Result<()> {
     if more >= window.stride {
         let stride = window.stride;
@@ -83,8 +105,11 @@ impl ConvTranspose {
     /// The lengths of the output's spatial axes, for an input with channels last.
     fn outputs(&self, cx: &mut LowerCx<'_>, x: Value) -> Result<Vec<Dim>> {
         let inputs = cx.dims_of(x).into_iter().skip(1);
+        if let Some(lengths) = &self.output_lengths {
+            return self.said(cx, lengths, inputs.collect());
+        }
         let mut outputs = Vec::with_capacity(self.windows.axes.len());
-        for (axis, (window, input)) in self.windows.axes.iter().zip(inputs).enumerate() {
+        for (axis, (window, input)) in self.shapes.iter().zip(inputs).enumerate() {
             let more = self.output_padding.as_ref().map(|each| each[axis]);
             let (output, least) = window.transposed_output_dim(cx.dims(), input, more)?;
             if let Some(least) = least {
@@ -93,6 +118,25 @@ impl ConvTranspose {
             outputs.push(output);
         }
         Ok(outputs)
+    }
+}
+
+impl ConvTranspose {
+    /// Lengths that the file says, of which a convolution makes those of the input.
+    fn said(&self, cx: &mut LowerCx<'_>, lengths: &[usize], inputs: Vec<Dim>) -> Result<Vec<Dim>> {
+        for ((window, &length), input) in self.windows.axes.iter().zip(lengths).zip(inputs) {
+            let made = window.output(length)?;
+            let fits = cx.number(made);
+            if cx.same(fits, input).is_none() {
+                let found = cx.known_dim(input).unwrap_or_default();
+                return Err(Error::malformed(format!(
+                    "an output of length {length} belongs to an input of length {made}, found {found}"
+                ))
+                .at_json("output_lengths")
+                .at_json("config"));
+            }
+        }
+        Ok(lengths.iter().map(|&length| cx.number(length)).collect())
     }
 }
 
@@ -116,6 +160,7 @@ impl LayerDef for ConvTranspose {
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
         self.activation.encode(out);
+        self.windows.encode_padding(out);
         if self.windows.spatial.count == 1 {
             return Ok(());
         }
@@ -124,6 +169,10 @@ impl LayerDef for ConvTranspose {
         }
         if self.output_padding.is_some() {
             out.warn("TensorFlow.js ignores `output_padding`");
+        }
+        if self.output_lengths.is_some() {
+            out.remove("output_lengths");
+            out.warn("TensorFlow.js has its own rule for the lengths of the output, which the file says");
         }
         Ok(())
     }

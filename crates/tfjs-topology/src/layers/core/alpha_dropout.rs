@@ -3,7 +3,7 @@
 //!
 //! Reference: <https://keras.io/api/layers/regularization_layers/alpha_dropout/>.
 
-use super::dropout::{noise_dims, read_rate};
+use super::dropout::noise_dims;
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::LayerDef;
@@ -31,7 +31,7 @@ impl FromConfig for AlphaDropout {
     const IN_TENSORFLOW_JS: &'static [&'static str] = &["AlphaDropout"];
 
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
-        Ok(AlphaDropout { rate: read_rate(config)?, noise_shape: config.opt("noise_shape")? })
+        Ok(AlphaDropout { rate: config.opt("rate")?, noise_shape: config.opt("noise_shape")? })
     }
 }
 

@@ -30,12 +30,8 @@ impl FromConfig for Dense {
 
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         Ok(Dense {
-            // Keras 1 calls it `output_dim`.
-            units: match config.opt("output_dim")? {
-                Some(units) => units,
-                None => config.req("units")?,
-            },
-            use_bias: config.or("use_bias", config.or("bias", true)?)?,
+            units: config.req("units")?,
+            use_bias: config.or("use_bias", true)?,
             activation: Last::read(config)?,
             update: LowRank::read(config)?,
         })

@@ -35,14 +35,6 @@ pub enum Unit {
     Channel(Spatial),
 }
 
-/// The dropped fraction: `rate`, or `p` in Keras 1.
-pub(super) fn read_rate(config: &Config<'_>) -> Result<Option<f64>> {
-    match config.opt("rate")? {
-        Some(rate) => Ok(Some(rate)),
-        None => config.opt("p"),
-    }
-}
-
 impl FromConfig for Dropout {
     const IN_TENSORFLOW_JS: &'static [&'static str] = &["Dropout", "SpatialDropout1D"];
 
@@ -54,7 +46,7 @@ impl FromConfig for Dropout {
                 Unit::Channel(Spatial::read(count, config)?)
             }
         };
-        Ok(Dropout { rate: read_rate(config)?, unit })
+        Ok(Dropout { rate: config.opt("rate")?, unit })
     }
 }
 
@@ -148,7 +140,7 @@ mod tests {
     #[test]
     fn parameters() {
         check(json!({"rate": 0.5, "noiseShape": null}), Some(0.5), Unit::Element);
-        check(json!({"p": 0.25, "noise_shape": [null, 1.0]}), Some(0.25), Unit::NoiseShape(vec![None, Some(1)]));
+        check(json!({"rate": 0.25, "noise_shape": [null, 1.0]}), Some(0.25), Unit::NoiseShape(vec![None, Some(1)]));
         check(json!({}), None, Unit::Element);
     }
 

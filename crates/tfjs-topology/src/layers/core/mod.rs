@@ -7,6 +7,8 @@ pub mod dense;
 pub mod dropout;
 pub mod einsum_dense;
 pub mod embedding;
+pub mod highway;
 pub mod identity;
 pub mod masking;
+pub mod maxout;
 pub mod noise;

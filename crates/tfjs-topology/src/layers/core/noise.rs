@@ -3,7 +3,6 @@
 //!
 //! Reference: <https://keras.io/api/layers/regularization_layers/gaussian_noise/>.
 
-use super::dropout::read_rate;
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::LayerDef;
@@ -36,15 +35,10 @@ impl FromConfig for Noise {
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         match class {
             "GaussianNoise" => {}
-            "GaussianDropout" => return Ok(Noise::Multiplied { rate: read_rate(config)? }),
+            "GaussianDropout" => return Ok(Noise::Multiplied { rate: config.opt("rate")? }),
             other => return Err(Error::bug(format!("`{other}` is listed as a noise layer"))),
         }
-        // Keras 1 calls it `sigma`.
-        let stddev = match config.opt("stddev")? {
-            Some(stddev) => Some(stddev),
-            None => config.opt("sigma")?,
-        };
-        Ok(Noise::Added { stddev })
+        Ok(Noise::Added { stddev: config.opt("stddev")? })
     }
 }
 
@@ -114,7 +108,7 @@ mod tests {
     #[test]
     fn parameters() {
         check("GaussianNoise", json!({"stddev": 0.5}), Noise::Added { stddev: Some(0.5) });
-        check("GaussianNoise", json!({"sigma": 2}), Noise::Added { stddev: Some(2.0) });
+        check("GaussianNoise", json!({"stddev": 2}), Noise::Added { stddev: Some(2.0) });
         check("GaussianDropout", json!({"rate": 0.2}), Noise::Multiplied { rate: Some(0.2) });
         check_infer("GaussianNoise", json!({"stddev": 0.5}), &["?,3"], &["?,3"]);
     }

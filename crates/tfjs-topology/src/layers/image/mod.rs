@@ -1,6 +1,7 @@
 //! Layers for images.
 
 pub mod augment;
+pub mod clahe;
 pub mod contrast;
 pub mod crop;
 pub mod rescaling;

@@ -52,20 +52,30 @@ impl FromConfig for Dot {
 }
 
 impl Dot {
-    /// An input of the product, and the axis that is summed over.
-    fn operand(&self, cx: &mut LowerCx<'_>, input: &KerasTensor, axis: i64) -> Result<(Value, usize)> {
-        let index = cx.axis(axis, input.value)?;
-        if index == 0 {
-            let shape = cx.shape(input.value);
-            return Err(Error::malformed(format!("`axes` names the batch of shape {shape}")).at_json("config"));
-        }
+    /// An input as the product takes it.
+    fn operand(&self, cx: &mut LowerCx<'_>, input: &KerasTensor, axis: i64) -> Result<Value> {
+        let index = summed_axis(cx, input.value, axis)?;
         let x = cx.to_float(input.value)?;
         if !self.normalize {
-            return Ok((x, index));
+            return Ok(x);
         }
         let norm = Normalize { norm: Norm::L2, axes: vec![index], epsilon: self.epsilon, scale: false, center: false };
-        Ok((cx.one(norm, &[x])?, index))
+        cx.one(norm, &[x])
     }
+}
+
+fn summed_axis(cx: &LowerCx<'_>, x: Value, axis: i64) -> Result<usize> {
+    match cx.axis(axis, x)? {
+        0 => Err(Error::malformed(format!("`axes` names the batch of shape {}", cx.shape(x))).at_json("config")),
+        index => Ok(index),
+    }
+}
+
+/// For each entry of the batch, the products of two values summed over one axis of each; a number is a vector of one.
+pub(super) fn batch_dot(cx: &mut LowerCx<'_>, a: Value, b: Value, axes: Pair) -> Result<Value> {
+    let (axis_a, axis_b) = (summed_axis(cx, a, axes.0[0])?, summed_axis(cx, b, axes.0[1])?);
+    let out = cx.dot(a, b, &[(0, 0)], &[(axis_a, axis_b)])?;
+    if cx.ty(out).rank() == 1 { cx.insert_axis(out, 1) } else { Ok(out) }
 }
 
 impl LayerDef for Dot {
@@ -74,12 +84,9 @@ impl LayerDef for Dot {
         let [a, b] = &inputs[..] else {
             return Err(Error::malformed(format!("expected two inputs, found {}", inputs.len())));
         };
-        let (a, axis_a) = self.operand(cx, a, self.axes.0[0])?;
-        let (b, axis_b) = self.operand(cx, b, self.axes.0[1])?;
-        let out = cx.dot(a, b, &[(0, 0)], &[(axis_a, axis_b)])?;
-        // A scalar for each entry of the batch becomes a vector of length 1.
-        let out = if cx.ty(out).rank() == 1 { cx.insert_axis(out, 1)? } else { out };
-        Ok(vec![KerasTensor::from(out)])
+        let a = self.operand(cx, a, self.axes.0[0])?;
+        let b = self.operand(cx, b, self.axes.0[1])?;
+        Ok(vec![batch_dot(cx, a, b, self.axes)?.into()])
     }
 }
 

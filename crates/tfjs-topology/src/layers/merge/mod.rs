@@ -2,6 +2,7 @@
 
 pub mod arithmetic;
 pub mod concatenate;
+pub mod cosine;
 pub mod dot;
 
 use crate::layers::masks::MaskRule;

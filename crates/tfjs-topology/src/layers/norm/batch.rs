@@ -14,7 +14,7 @@ use crate::layers::masks;
 use crate::lower::{KerasTensor, LowerCx, Phase};
 use crate::producer::Family;
 use crate::registry::FromConfig;
-use tfjs_ir::prim::elementwise::BinaryOp;
+use tfjs_ir::prim::elementwise::{BinaryOp, UnaryOp};
 use tfjs_ir::prim::normalize::BatchNorm;
 use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_ir::{ElementType, Target, Value};
@@ -38,11 +38,24 @@ pub struct BatchNormalization {
     pub virtual_batches: bool,
     /// The weight of the previous moving statistics in each training step.
     pub momentum: f64,
-    /// Differences between producers in training.
+    /// Whose statistics it uses.
+    pub mode: Mode,
+    /// What the producers do differently in training.
     pub rules: TrainingRules,
 }
 
-/// Differences between producers in training.
+/// Whose statistics a batch normalization uses: `mode` of Keras 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The batch's in training, the moving ones otherwise.
+    Moving,
+    /// Those of each vector along the last axis; the moving ones are there and unused.
+    Vector,
+    /// The batch's, always; the moving ones are there and unused.
+    Batch,
+}
+
+/// What the producers do differently in training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrainingRules {
     /// Keras 2 and 3: a layer that is not trainable uses the moving statistics.
@@ -54,11 +67,27 @@ pub struct TrainingRules {
     pub skips_masked: bool,
 }
 
+impl Mode {
+    fn read(config: &Config<'_>) -> Result<Self> {
+        match config.or("mode", 0i64)? {
+            // TensorFlow.js does not know the key.
+            _ if config.producer().is_tfjs() => Ok(Mode::Moving),
+            0 => Ok(Mode::Moving),
+            1 => Ok(Mode::Vector),
+            2 => Ok(Mode::Batch),
+            other => {
+                let message = format!("expected 0, 1 or 2, found {other}");
+                Err(Error::malformed(message).at_json("mode").at_json("config"))
+            }
+        }
+    }
+}
+
 impl FromConfig for BatchNormalization {
     const IN_TENSORFLOW_JS: &'static [&'static str] = &["BatchNormalization"];
 
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
-        config.inert(&["synchronized", "renorm_clipping", "renorm_momentum", "mode"]);
+        config.inert(&["synchronized", "renorm_clipping", "renorm_momentum"]);
         let family = config.producer().family;
         let rules = TrainingRules {
             frozen_predicts: matches!(family, Family::Keras2 | Family::Keras3),
@@ -73,6 +102,7 @@ impl FromConfig for BatchNormalization {
             renorm: config.or("renorm", false)?,
             virtual_batches: config.opt::<usize>("virtual_batch_size")?.is_some(),
             momentum: config.or("momentum", 0.99)?,
+            mode: Mode::read(config)?,
             rules,
         })
     }
@@ -106,7 +136,11 @@ impl BatchNormalization {
 
     /// Whether the output uses the statistics of the batch.
     fn uses_batch(&self, cx: &LowerCx<'_>) -> bool {
-        cx.training() && (cx.trainable() || !self.rules.frozen_predicts)
+        match self.mode {
+            Mode::Batch => true,
+            Mode::Moving => cx.training() && (cx.trainable() || !self.rules.frozen_predicts),
+            Mode::Vector => false,
+        }
     }
 
     /// Mean and variance of the batch. In training, the moving ones are updated.
@@ -125,7 +159,7 @@ impl BatchNormalization {
             Some(mask) => masked_moments(cx, x, mask, &others)?,
             None => cx.moments(x, &others)?,
         };
-        if cx.phase() == Phase::Train {
+        if cx.phase() == Phase::Train && self.mode == Mode::Moving {
             let population = match self.is_fused(cx.ty(x).rank(), axes) {
                 true => of_population(cx, variance, x, &others)?,
                 false => variance,
@@ -164,7 +198,30 @@ impl BatchNormalization {
     }
 }
 
-/// The weights; the moving statistics with their slots.
+impl BatchNormalization {
+    /// Each vector along the last axis with a mean of 0 and a deviation of about 1: Keras 1 adds `epsilon` to the variance
+    /// and to the deviation.
+    fn of_vectors(&self, cx: &mut LowerCx<'_>, x: Value, weights: &Weights) -> Result<Value> {
+        let last = cx.ty(x).rank().saturating_sub(1);
+        let (mean, variance) = cx.moments(x, &[last])?;
+        let epsilon = f64::from(self.epsilon);
+        let variance = cx.binary_scalar(BinaryOp::Add, variance, epsilon)?;
+        let deviation = cx.unary(UnaryOp::Sqrt, variance)?;
+        let deviation = cx.binary_scalar(BinaryOp::Add, deviation, epsilon)?;
+        let x = cx.sub(x, mean)?;
+        let mut x = cx.div(x, deviation)?;
+        // Along the last axis too, whichever axis they have the length of.
+        if let Some(gamma) = weights.gamma {
+            x = cx.mul(x, gamma)?;
+        }
+        if let Some(beta) = weights.beta {
+            x = cx.add(x, beta)?;
+        }
+        Ok(x)
+    }
+}
+
+/// The weights, the moving statistics with their slots.
 struct Weights {
     gamma: Option<Value>,
     beta: Option<Value>,
@@ -213,6 +270,10 @@ impl LayerDef for BatchNormalization {
         let axes = self.axes.of(cx, input.value)?;
         let weights = self.take_weights(cx, input.value, &axes)?;
         let x = cx.to_float(input.value)?;
+        if self.mode == Mode::Vector {
+            let out = self.of_vectors(cx, x, &weights)?;
+            return Ok(vec![KerasTensor::from(out).with_mask(input.mask)]);
+        }
         let (mean, variance) = match self.uses_batch(cx) {
             true => self.statistics(cx, x, input.mask, &axes, &weights)?,
             false => (weights.mean.1, weights.variance.1),
@@ -234,6 +295,10 @@ impl LayerDef for BatchNormalization {
     fn encode(&self, target: encode::Target, out: &mut Encoding<'_>) -> Result<()> {
         let encode::Target::TensorFlowJs = target;
         out.set("axis", self.axes.encode());
+        out.remove("mode");
+        if self.mode != Mode::Moving {
+            out.warn("TensorFlow.js normalizes by the moving statistics, whatever `mode` says");
+        }
         if !self.axes.is_last(out.rank()) {
             out.warn("TensorFlow.js normalizes other axes than the last wrongly");
         }

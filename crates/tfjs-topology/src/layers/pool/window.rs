@@ -53,6 +53,7 @@ impl LayerDef for Pool {
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
         self.windows.spatial.warn_of_format(out);
+        self.windows.encode_padding(out);
         Ok(())
     }
 }

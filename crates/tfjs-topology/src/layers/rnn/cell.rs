@@ -111,11 +111,7 @@ impl Cell {
     /// # Errors
     /// A missing or wrong field, at its JSON path.
     pub fn read(kind: CellKind, class: &str, config: &Config<'_>) -> Result<Self> {
-        // Keras 1: `output_dim`.
-        let units = match config.opt("output_dim")? {
-            Some(units) => units,
-            None => config.req("units")?,
-        };
+        let units = config.req("units")?;
         if class.starts_with("CuDNN") {
             config.inert(INERT);
             let (activation, recurrent_activation) = (Activation::TANH, Activation::SIGMOID);
@@ -140,8 +136,6 @@ impl Cell {
 
     fn read_sized(kind: CellKind, units: usize, gate: Activation, config: &Config<'_>) -> Result<Self> {
         config.inert(INERT);
-        // Keras 1: `inner_activation`.
-        let key = if config.value("inner_activation").is_some() { "inner_activation" } else { "recurrent_activation" };
         Ok(Cell {
             kind,
             units,
@@ -149,7 +143,7 @@ impl Cell {
             activation: read_activation(kind, config, "activation", Activation::TANH)?,
             recurrent_activation: match kind {
                 CellKind::Simple => Activation::Linear,
-                _ => read_activation(kind, config, key, gate)?,
+                _ => read_activation(kind, config, "recurrent_activation", gate)?,
             },
             layout: Layout::Keras,
         })
@@ -162,8 +156,6 @@ impl Cell {
         if self.layout == Layout::Cudnn {
             return;
         }
-        out.rename("output_dim", "units");
-        out.rename("inner_activation", "recurrent_activation");
         out.set_default("activation", serde_json::Value::Null);
         out.activation("activation", self.activation);
         if self.kind != CellKind::Simple {
@@ -304,9 +296,8 @@ impl Cell {
     }
 }
 
-/// Keys that inference does not read.
-const INERT: &[&str] =
-    &["dropout", "recurrent_dropout", "dropout_W", "dropout_U", "unit_forget_bias", "forget_bias_init"];
+/// Keys that inference does not need.
+const INERT: &[&str] = &["dropout", "recurrent_dropout", "unit_forget_bias"];
 
 /// The activation as an elementwise function; `None` if it is not one.
 fn gate(activation: Activation) -> Option<Gate> {

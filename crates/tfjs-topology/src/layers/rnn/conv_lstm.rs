@@ -45,7 +45,8 @@ impl FromConfig for ConvLstm {
             let error = Error::malformed("expected padding `valid` or `same`, found `causal`");
             return Err(error.at_json("padding").at_json("config"));
         }
-        let recurrent = windows.sizes().into_iter().map(|size| Window::new(size, 1, 1, Padding::Same));
+        let same = |size| if config.producer().is_on_theano() { Padding::half(size) } else { Padding::Same };
+        let recurrent = windows.sizes().into_iter().map(|size| Window::new(size, 1, 1, same(size)));
         let mut steps = Steps::read(config)?;
         if !config.producer().is_keras3() {
             // Keras 2 accepts these keys but does not use them.
@@ -161,6 +162,7 @@ impl ConvLstm {
     pub(crate) fn encode_steps(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         self.steps.warn_of_states(out);
         self.cell.encode(target, out);
+        self.windows.encode_padding(out);
         let axes = &self.windows.axes;
         if axes.iter().any(|window| window.stride > 1) && axes.iter().any(|window| window.dilation > 1) {
             out.warn("TensorFlow.js has no convolutions with both strides and dilation");

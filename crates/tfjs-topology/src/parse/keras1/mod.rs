@@ -1,0 +1,168 @@
+//! Files of Keras 1: its classes, arguments and values become those of Keras 2 before a layer is read, so that no layer
+//! knows them. What is said of such a layer is said in the words of its file.
+//!
+//! How weights are called and laid out is in [`bind`](crate::bind).
+
+mod classes;
+mod inputs;
+mod values;
+
+use crate::config::DataFormat;
+use crate::read::ReadCx;
+use classes::{Class, FORMAT_NOT_WRITTEN, OLD_ONLY};
+use serde_json::{Map, Value};
+use tfjs_manifest::account::json_bytes;
+use tfjs_manifest::text::shorten;
+use tfjs_manifest::{Error, Result};
+
+pub(super) use inputs::{input_name, merged_first};
+
+/// A layer of Keras 1 in the words of Keras 2.
+#[derive(Debug)]
+pub(crate) struct Translated {
+    /// The class.
+    pub class: &'static str,
+    /// The configuration.
+    pub config: Value,
+    /// Keys of Keras 2 with what the file calls them.
+    words: Vec<(&'static str, &'static str)>,
+}
+
+impl Translated {
+    /// An error in the words of the file.
+    pub(crate) fn in_old_words(&self, error: Error) -> Error {
+        self.words.iter().fold(error, |error, (new, old)| error.with_key(new, old))
+    }
+}
+
+/// Whether something in a model is what only Keras 1 writes.
+pub(crate) fn looks_like(value: &Value) -> bool {
+    match value {
+        Value::Object(map) => {
+            let class = map.get("class_name").and_then(Value::as_str);
+            let config = map.get("config").and_then(Value::as_object);
+            class.is_some_and(|class| is_old(class, config)) || map.values().any(looks_like)
+        }
+        Value::Array(items) => items.iter().any(looks_like),
+        _ => false,
+    }
+}
+
+/// Whether the name of a class or one of its arguments is of Keras 1.
+fn is_old(name: &str, config: Option<&Map<String, Value>>) -> bool {
+    let Some(class) = Class::of(name) else { return false };
+    class.new != name
+        || OLD_ONLY.contains(&name)
+        || config.is_some_and(|config| config.keys().any(|key| class.key(key).is_some()))
+}
+
+/// The place of the channels in a model, where its layers say it in the words of Keras 1: that of the first one.
+pub(crate) fn format_of(value: &Value) -> Option<DataFormat> {
+    match value {
+        Value::Object(map) => match map.get("dim_ordering").and_then(Value::as_str) {
+            Some("th") => Some(DataFormat::ChannelsFirst),
+            Some("tf") => Some(DataFormat::ChannelsLast),
+            _ => map.values().find_map(format_of),
+        },
+        Value::Array(items) => items.iter().find_map(format_of),
+        _ => None,
+    }
+}
+
+/// A layer in the words of Keras 2, if it is in those of Keras 1.
+///
+/// # Errors
+/// A `Merge` whose mode is no word, an argument of the wrong kind.
+pub(crate) fn translate(name: &str, config: &Value, cx: &ReadCx<'_>) -> Result<Option<Translated>> {
+    let (Some(class), Some(map)) = (Class::of(name), config.as_object()) else { return Ok(None) };
+    let of_keras1 = cx.producer.is_keras1();
+    if !of_keras1 && !is_old(name, Some(map)) {
+        return Ok(None);
+    }
+    cx.account.charge(json_bytes(config))?;
+    let mut out = Map::new();
+    let mut sides = Vec::new();
+    for (key, value) in map {
+        match class.key(key) {
+            Some("") => {}
+            Some("kernel_size") if key != "filter_length" => sides.push((key.as_str(), value.clone())),
+            // What the file says in the words of Keras 2 too counts.
+            Some(new) if map.get(new).is_some_and(|value| !value.is_null()) => {}
+            Some(new) => drop(out.insert(new.to_string(), values::translate(new, value))),
+            None => drop(out.insert(key.clone(), values::translate(key, value))),
+        }
+    }
+    if !sides.is_empty() {
+        // `nb_row` before `nb_col`, `kernel_dim1` before `kernel_dim2`.
+        let place = |key: &str| class.pairs().position(|(old, _)| old == key);
+        sides.sort_by_key(|(key, _)| place(key));
+        out.insert("kernel_size".to_string(), sides.into_iter().map(|(_, value)| value).collect());
+    }
+    // Errors of a class that other producers have too speak of what is there.
+    let all = of_keras1 || class.new != name || OLD_ONLY.contains(&name);
+    let words = class.pairs().filter(|(old, new)| !new.is_empty() && (all || map.contains_key(*old)));
+    let words = words.map(|(old, new)| (new, old)).collect();
+    let mut translated = Translated { class: class.new, config: Value::Null, words };
+    if of_keras1 && FORMAT_NOT_WRITTEN.contains(&class.old) && !out.contains_key("data_format") {
+        if cx.image_format.is_none() {
+            let layer = shorten(map.get("name").and_then(Value::as_str).unwrap_or_default());
+            cx.warn(format!(
+                "layer `{layer}` ({name}): Keras 1 does not write where the channels are, and no layer of the model says it: \
+                 taken as last"
+            ));
+        }
+        out.insert("data_format".to_string(), values::format(cx.image_format.unwrap_or_default()));
+    }
+    if class.old == "Merge" {
+        translated.class = merge_class(map, &mut out)?;
+    }
+    values::settle(class.new, &mut out);
+    translated.config = Value::Object(out);
+    Ok(Some(translated))
+}
+
+/// The class of a `Merge` by its mode, whose other arguments are left out.
+fn merge_class(written: &Map<String, Value>, out: &mut Map<String, Value>) -> Result<&'static str> {
+    let at = |e: Error| e.at_json("mode").at_json("config");
+    let mode = match written.get("mode") {
+        Some(Value::String(mode)) if matches!(written.get("mode_type").and_then(Value::as_str), None | Some("raw")) => {
+            mode.as_str()
+        }
+        None | Some(Value::Null) => "sum",
+        Some(_) => {
+            let message = "a `Merge` by a function of Python cannot be read; give the layer a class of your own";
+            return Err(at(Error::unsupported(message)));
+        }
+    };
+    let (class, keeps) = match mode {
+        "sum" => ("Add", ""),
+        "mul" => ("Multiply", ""),
+        "ave" => ("Average", ""),
+        "max" => ("Maximum", ""),
+        "concat" => ("Concatenate", "axis"),
+        "dot" => ("Dot", "axes"),
+        // Nothing since computes the same.
+        "cos" => ("Merge", "axes"),
+        other => {
+            let message =
+                format!("expected `sum`, `mul`, `concat`, `ave`, `cos`, `dot` or `max`, found `{}`", shorten(other));
+            return Err(at(Error::malformed(message)));
+        }
+    };
+    if class != "Merge" {
+        out.remove("mode");
+    }
+    for key in ["axis", "axes"] {
+        if key != keeps {
+            out.remove(key);
+        } else if !out.contains_key(key) {
+            out.insert(key.to_string(), (-1).into());
+        }
+    }
+    // Branches stand in a `Merge` that is the first of a Sequential, which is no layer by itself.
+    out.remove("layers");
+    Ok(class)
+}
+
+#[cfg(test)]
+mod tests;
