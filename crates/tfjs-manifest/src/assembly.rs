@@ -22,59 +22,90 @@ impl Assembly {
     /// # Errors
     /// [`Kind::Bug`](crate::Kind::Bug) for tensors that do not fill the weight.
     pub fn assemble<T: Copy>(&self, parts: &[&[T]]) -> Result<Vec<T>> {
-        let places = self.places()?;
-        let elements = self.shape.elements();
+        let mut walk = Walk::new(self)?;
         let misfit = || Error::bug("the parts of a weight do not fill it");
-        if parts.iter().any(|part| part.len() != places.len())
-            || parts.len().checked_mul(places.len()) != Some(elements)
-        {
+        let (elements, of_a_part) = (self.shape.elements(), self.stored.elements());
+        if parts.iter().any(|part| part.len() != of_a_part) || parts.len().checked_mul(of_a_part) != Some(elements) {
             return Err(misfit());
         }
         if elements == 0 {
             return Ok(Vec::new());
         }
-        let columns = self.shape.dims().last().copied().unwrap_or(1) / parts.len();
-        if columns == 0 || columns * parts.len() != self.shape.dims().last().copied().unwrap_or(1) {
+        let all_columns = self.shape.dims().last().copied().unwrap_or(1);
+        let columns = all_columns / parts.len();
+        if columns == 0 || columns * parts.len() != all_columns {
             return Err(misfit());
         }
-        // SIZE: the elements of the parts, which are there.
+        // SIZE: the elements of the parts, which are in memory.
         let mut out = Vec::with_capacity(elements);
-        for row in places.chunks(columns) {
+        let mut places = Vec::new();
+        for _ in 0..of_a_part / columns {
+            places.clear();
+            places.extend(walk.by_ref().take(columns));
             for part in parts {
-                for &place in row {
+                for &place in &places {
                     out.push(*part.get(place).ok_or_else(misfit)?);
                 }
             }
         }
         Ok(out)
     }
+}
 
-    /// Where each element of the reordered tensor is in the stored one.
-    fn places(&self) -> Result<Vec<usize>> {
-        let stored = self.stored.dims();
+/// The places in a stored tensor, element by element of the reordered one.
+struct Walk {
+    /// The length of each axis, what a step along it adds to the place, and the position.
+    axes: Vec<(usize, isize, usize)>,
+    place: isize,
+}
+
+impl Walk {
+    fn new(assembly: &Assembly) -> Result<Self> {
+        let stored = assembly.stored.dims();
         let mut seen = vec![false; stored.len()];
-        for &axis in &self.order {
+        for &axis in &assembly.order {
             match seen.get_mut(axis) {
                 Some(seen) if !*seen => *seen = true,
                 _ => return Err(Error::bug("the axes of a part of a weight are not reordered")),
             }
         }
-        if self.order.len() != stored.len() {
+        if assembly.order.len() != stored.len() {
             return Err(Error::bug("an axis of a part of a weight is lost"));
         }
-        let mut strides = vec![1usize; stored.len()];
+        let mut strides = vec![1isize; stored.len()];
         for axis in (1..stored.len()).rev() {
-            strides[axis - 1] = strides[axis].saturating_mul(stored[axis]);
+            // The element count of a shape fits; only empty tensors, of which no element is read, could overflow.
+            strides[axis - 1] = strides[axis].saturating_mul(stored[axis] as isize);
         }
-        let mut places = vec![0];
-        for (at, &axis) in self.order.iter().enumerate() {
-            let (length, stride) = (stored[axis], strides[axis]);
-            let turned = self.reversed.contains(&at);
-            let step = |i: usize| if turned { length - 1 - i } else { i } * stride;
-            // SIZE: at last one for each element of a part, which is there.
-            places = places.iter().flat_map(|place| (0..length).map(move |i| place + step(i))).collect();
+        let mut walk = Walk { axes: Vec::with_capacity(stored.len()), place: 0 };
+        for (at, &axis) in assembly.order.iter().enumerate() {
+            let (length, mut step) = (stored[axis], strides[axis]);
+            if assembly.reversed.contains(&at) {
+                walk.place = walk.place.saturating_add(step.saturating_mul(length as isize - 1));
+                step = -step;
+            }
+            walk.axes.push((length, step, 0));
         }
-        Ok(places)
+        Ok(walk)
+    }
+}
+
+/// Without end: after the last place comes the first.
+impl Iterator for Walk {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let place = self.place as usize;
+        for (length, step, position) in self.axes.iter_mut().rev() {
+            *position += 1;
+            if *position < *length {
+                self.place += *step;
+                break;
+            }
+            *position = 0;
+            self.place -= *step * (*length as isize - 1);
+        }
+        Some(place)
     }
 }
 

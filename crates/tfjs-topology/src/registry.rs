@@ -209,7 +209,8 @@ pub(crate) fn built_in_name(class: &str) -> &str {
     }
 }
 
-fn unknown(class: &str, cx: &ReadCx<'_>) -> Error {
+/// The error of a class that is not known, with the nearest known name.
+pub(crate) fn unknown(class: &str, cx: &ReadCx<'_>) -> Error {
     let hint = cx.hints.nearest(class, CLASSES.iter().copied().chain(cx.custom.names()));
     Error::unsupported(format!(
         "unknown layer class `{}`{hint}; a layer of your own is given in {}",

@@ -40,8 +40,9 @@ pub(super) fn bind(
     findings: &mut Findings,
 ) -> HashMap<TensorId, SlotId> {
     let mut claims: HashMap<TensorId, SlotId> = HashMap::new();
+    let mut holders = Holders::default();
     for (i, slot) in graph.slots.iter().enumerate() {
-        let Some((layer, name)) = holder(graph, slot) else { continue };
+        let Some((layer, name)) = holders.of(graph, slot) else { continue };
         let found: Vec<(Vec<TensorId>, Option<Assembly>)> = forms(layer, slot, graph.backend == Some(Backend::Theano))
             .into_iter()
             .filter_map(|form| {
@@ -57,14 +58,14 @@ pub(super) fn bind(
         };
         let at = found.iter().position(fits).unwrap_or(0);
         let Some((ids, assembly)) = found.into_iter().nth(at) else { continue };
-        if let Some(owner) = ids.iter().find_map(|id| claims.get(id)) {
+        if let Some((id, owner)) = ids.iter().find_map(|id| Some((id, claims.get(id)?))) {
             let (a, b) = (&graph.slots[owner.0], slot);
             let message = format!(
                 "fits both `{}` and `{}`; the file's names do not tell them apart",
                 path(graph, a),
                 path(graph, b)
             );
-            findings.push(Error::mismatch(message).at_weight(&file.spec(ids[0]).name));
+            findings.push(Error::mismatch(message).at_weight(&file.spec(*id).name));
         }
         claims.extend(ids.iter().map(|&id| (id, SlotId(i))));
         slots[i] = ids.first().map(|&id| (id, Rule::OldName));
@@ -78,8 +79,9 @@ pub(super) fn turn_kernels(graph: &ModelGraph, slots: &[Option<(TensorId, Rule)>
     if graph.backend != Some(Backend::Theano) {
         return;
     }
+    let mut holders = Holders::default();
     for (slot, (bound, parts)) in graph.slots.iter().zip(slots.iter().zip(parts)) {
-        let (Some((id, rule)), Some((layer, _))) = (bound, holder(graph, slot)) else { continue };
+        let (Some((id, rule)), Some((layer, _))) = (bound, holders.of(graph, slot)) else { continue };
         let turned = kernel_axes(layer, slot);
         if *rule != Rule::OldName && turned > 0 {
             let shape = slot.decl.shape.clone();
@@ -92,9 +94,10 @@ pub(super) fn turn_kernels(graph: &ModelGraph, slots: &[Option<(TensorId, Rule)>
 
 /// Keras 1 itself does not write what it ran on.
 pub(super) fn note_backend(graph: &ModelGraph, slots: &[Option<(TensorId, Rule)>], warnings: &mut Warnings) {
-    let has_window = |slot: &WeightSlot| holder(graph, slot).is_some_and(|(layer, _)| kernel_axes(layer, slot) > 0);
-    let mut old = graph.slots.iter().zip(slots).filter(|(_, bound)| matches!(bound, Some((_, Rule::OldName))));
-    if graph.backend.is_none() && old.any(|(slot, _)| has_window(slot)) {
+    let mut holders = Holders::default();
+    let old = graph.slots.iter().zip(slots).filter(|(_, bound)| matches!(bound, Some((_, Rule::OldName))));
+    let has_window = |slot| holders.of(graph, slot).is_some_and(|(layer, _)| kernel_axes(layer, slot) > 0);
+    if graph.backend.is_none() && old.map(|(slot, _)| slot).any(has_window) {
         warnings.push(
             "the file does not say what Keras 1 ran on: its kernels are taken as TensorFlow's; `\"backend\": \"theano\"` in \
              `modelTopology` says that they are Theano's, which turns them around",
@@ -110,41 +113,60 @@ fn find(file: &File<'_>, slot: &WeightSlot, layer: &str, variable: &str) -> Opti
     std::iter::once(name).chain(grouped).find_map(|name| file.by_name.get(name.as_str()).copied())
 }
 
-/// The layer that has a weight, inside of wrappers, and its name.
-fn holder<'a>(graph: &'a ModelGraph, slot: &'a WeightSlot) -> Option<(&'a Layer, &'a str)> {
-    let layer = &graph.layers[slot.layer.0];
-    match &layer.callee {
-        Callee::Layer(held) => inside(held, &layer.name, &slot.decl.scope),
-        Callee::Op(_) => None,
-    }
+/// The layers that have weights, inside of wrappers too.
+#[derive(Default)]
+struct Holders<'a> {
+    /// The layers of each wrapped model by name, those of the models inside of it too; the first of a name counts.
+    named: HashMap<*const Submodel, HashMap<&'a str, &'a LayerEntry>>,
 }
 
-fn inside<'a>(layer: &'a Layer, name: &'a str, scope: &'a [Scope]) -> Option<(&'a Layer, &'a str)> {
-    let entry = match layer {
-        Layer::TimeDistributed(layer) => &layer.inner,
-        Layer::Bidirectional(layer) => [&layer.forward, &layer.backward]
-            .into_iter()
-            .find(|entry| scope.first().is_some_and(|s| s.name == entry.name))?,
-        _ => return Some((layer, name)),
-    };
-    match &entry.body {
-        LayerBody::Layer(inner) => inside(inner, &entry.name, scope.get(1..)?),
-        LayerBody::Model(model) => {
-            let at = scope.iter().rposition(|scope| scope.kind == ScopeKind::Restart)?;
-            let entry = named(model, &scope[at].name)?;
-            let LayerBody::Layer(inner) = &entry.body else { return None };
-            inside(inner, &entry.name, &scope[at + 1..])
+impl<'a> Holders<'a> {
+    /// The layer that has a weight, and its name.
+    fn of(&mut self, graph: &'a ModelGraph, slot: &'a WeightSlot) -> Option<(&'a Layer, &'a str)> {
+        let layer = &graph.layers[slot.layer.0];
+        match &layer.callee {
+            Callee::Layer(held) => self.inside(held, &layer.name, &slot.decl.scope),
+            Callee::Op(_) => None,
         }
-        LayerBody::Input(_) | LayerBody::Op(_) => None,
+    }
+
+    fn inside(&mut self, layer: &'a Layer, name: &'a str, scope: &'a [Scope]) -> Option<(&'a Layer, &'a str)> {
+        let entry = match layer {
+            Layer::TimeDistributed(layer) => &layer.inner,
+            Layer::Bidirectional(layer) => [&layer.forward, &layer.backward]
+                .into_iter()
+                .find(|entry| scope.first().is_some_and(|s| s.name == entry.name))?,
+            _ => return Some((layer, name)),
+        };
+        match &entry.body {
+            LayerBody::Layer(inner) => self.inside(inner, &entry.name, scope.get(1..)?),
+            LayerBody::Model(model) => {
+                let at = scope.iter().rposition(|scope| scope.kind == ScopeKind::Restart)?;
+                let entry = self.named(model, &scope[at].name)?;
+                let LayerBody::Layer(inner) = &entry.body else { return None };
+                self.inside(inner, &entry.name, &scope[at + 1..])
+            }
+            LayerBody::Input(_) | LayerBody::Op(_) => None,
+        }
+    }
+
+    fn named(&mut self, model: &'a Submodel, name: &str) -> Option<&'a LayerEntry> {
+        let layers = self.named.entry(std::ptr::from_ref(model)).or_insert_with(|| {
+            let mut layers = HashMap::new();
+            by_name(model, &mut layers);
+            layers
+        });
+        layers.get(name).copied()
     }
 }
 
-/// The layer of a name in a model or in those inside of it.
-fn named<'a>(model: &'a Submodel, name: &str) -> Option<&'a LayerEntry> {
-    model.layers.iter().find_map(|entry| match &entry.body {
-        LayerBody::Model(inner) => named(inner, name),
-        _ => (entry.name == name).then_some(entry),
-    })
+fn by_name<'a>(model: &'a Submodel, layers: &mut HashMap<&'a str, &'a LayerEntry>) {
+    for entry in &model.layers {
+        match &entry.body {
+            LayerBody::Model(inner) => by_name(inner, layers),
+            _ => drop(layers.entry(&entry.name).or_insert(entry)),
+        }
+    }
 }
 
 /// How many axes of a weight are those of a window that Theano turns around: the first ones. Depthwise kernels Keras turns

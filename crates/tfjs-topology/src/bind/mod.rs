@@ -10,7 +10,7 @@ mod repeated;
 mod report;
 mod sides;
 
-use crate::graph::{ModelGraph, SlotId, WeightSlot};
+use crate::graph::{LayerId, ModelGraph, SlotId, WeightSlot};
 use crate::layer::ScopeKind;
 use names::candidates;
 use std::collections::hash_map::Entry;
@@ -93,7 +93,11 @@ impl ModelGraph {
         keras1::turn_kernels(self, &slots, &mut parts);
         check_types(self, &file, &slots, &parts, &mut findings);
 
-        let is_missing = |i: &usize| slots[*i].is_none() && !unclear.contains(i) && !self.slots[*i].decl.optional;
+        // A layer's optional weights belong together: the file has all of them or none.
+        let optional = self.slots.iter().zip(&slots).filter(|(slot, bound)| slot.decl.optional && bound.is_some());
+        let partly: HashSet<LayerId> = optional.map(|(slot, _)| slot.layer).collect();
+        let may_lack = |slot: &WeightSlot| slot.decl.optional && !partly.contains(&slot.layer);
+        let is_missing = |i: &usize| slots[*i].is_none() && !unclear.contains(i) && !may_lack(&self.slots[*i]);
         let missing: Vec<SlotId> = (0..slots.len()).filter(is_missing).map(SlotId).collect();
         let (left, mut unused): (Vec<TensorId>, Vec<TensorId>) =
             file.ids().filter(|id| !claims.contains_key(id)).partition(|id| !is_bookkeeping(file.spec(*id)));

@@ -51,7 +51,16 @@ impl Last {
             "Softmax" => Softmax::from_config(class, &own).map(Last::Softmax),
             _ => return Activation::read(config, KEY, Activation::Linear).map(Last::Function),
         };
-        read.map_err(|e| e.at_json(KEY).at_json("config"))
+        let read = read.map_err(|e| e.at_json(KEY).at_json("config"))?;
+        let ignored: Vec<String> = own.ignored().iter().map(|key| format!("`{key}`")).collect();
+        if !ignored.is_empty() {
+            let layer = config.or("name", String::new())?;
+            config.cx().warn(format!(
+                "layer `{layer}`: its activation ({class}) has configuration without a known meaning: {}",
+                ignored.join(", ")
+            ));
+        }
+        Ok(read)
     }
 
     /// The result for a value.

@@ -13,6 +13,7 @@ use crate::layers::activation::last::Last;
 use crate::layers::spatial::{Windows, count_of};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
+use serde_json::Value as Json;
 use tfjs_ir::window::{Padding, Window};
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result, Shape};
@@ -61,7 +62,7 @@ impl FromConfig for ConvTranspose {
             return Err(Error::malformed("expected at least 1, found 0").at_json("filters").at_json("config"));
         }
         let mut shapes = windows.axes.clone();
-        if config.producer().is_on_theano() && config.or("padding", Padding::Valid)? == Padding::Same {
+        if config.producer().is_on_theano() && config.value("padding").and_then(Json::as_str) == Some("same") {
             shapes.iter_mut().for_each(|window| window.padding = Padding::Same);
         }
         Ok(ConvTranspose {

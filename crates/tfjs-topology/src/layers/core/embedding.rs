@@ -45,15 +45,25 @@ impl FromConfig for Embedding {
     }
 }
 
+impl Embedding {
+    /// The rows.
+    ///
+    /// # Errors
+    /// As [`LowerCx::weight`].
+    pub(crate) fn table(&self, cx: &mut LowerCx<'_>) -> Result<Value> {
+        let shape = Shape::new([self.input_dim, self.output_dim])?;
+        let table = LowRank::weight(self.update, cx, WeightDecl::new("embeddings", shape.clone()))?;
+        LowRank::added(self.update, cx, table, "embeddings", &shape)
+    }
+}
+
 impl LayerDef for Embedding {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let input = cx.single(call)?;
         if cx.ty(input.value).element == ElementType::String {
             return Err(Error::malformed("expected indices, found strings"));
         }
-        let shape = Shape::new([self.input_dim, self.output_dim])?;
-        let table = LowRank::weight(self.update, cx, WeightDecl::new("embeddings", shape.clone()))?;
-        let table = LowRank::added(self.update, cx, table, "embeddings", &shape)?;
+        let table = self.table(cx)?;
         let indices = indices(cx, input.value)?;
         let rows = cx.gather(table, indices, 0, Bounds::Error)?;
         let mask = match self.mask_zero {

@@ -67,8 +67,7 @@ impl ReversibleEmbedding {
         let Some(last) = cx.ty(x).rank().checked_sub(1) else {
             return Err(Error::malformed("expected an input of rank 1 or more, found shape []"));
         };
-        let shape = Shape::new([self.table.input_dim, self.table.output_dim])?;
-        let table = cx.weight(WeightDecl::new("embeddings", shape))?;
+        let table = self.table.table(cx)?;
         let reverse = self.reverse_table(cx)?;
         let x = cx.to_float(x)?;
         let product = match reverse {

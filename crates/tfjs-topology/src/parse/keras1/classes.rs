@@ -26,26 +26,21 @@ const KERNEL: Keys = &[
 const UNITS: Keys = &[("output_dim", "units")];
 const RATE: Keys = &[("p", "rate")];
 const FORMAT: Keys = &[("dim_ordering", "data_format")];
-/// Joined to `kernel_size` where they are several.
-const SIDES: Keys = &[
-    ("filter_length", "kernel_size"),
-    ("nb_row", "kernel_size"),
-    ("nb_col", "kernel_size"),
+const LENGTH: Keys = &[("filter_length", "kernel_size"), ("subsample_length", "strides")];
+/// Joined to `kernel_size`.
+const SIDES_2D: Keys = &[("nb_row", "kernel_size"), ("nb_col", "kernel_size"), ("subsample", "strides")];
+const SIDES_3D: Keys = &[
     ("kernel_dim1", "kernel_size"),
     ("kernel_dim2", "kernel_size"),
     ("kernel_dim3", "kernel_size"),
-];
-const WINDOWS: Keys = &[
-    ("nb_filter", "filters"),
-    ("border_mode", "padding"),
     ("subsample", "strides"),
-    ("subsample_length", "strides"),
-    ("atrous_rate", "dilation_rate"),
 ];
+const WINDOWS: Keys = &[("nb_filter", "filters"), ("border_mode", "padding"), ("atrous_rate", "dilation_rate")];
 const SEPARABLE: Keys =
     &[("init", "depthwise_initializer"), ("b_regularizer", "bias_regularizer"), ("bias", "use_bias")];
 const TRANSPOSED: Keys = &[("output_shape", "output_lengths")];
-const POOL: Keys = &[("border_mode", "padding"), ("pool_length", "pool_size"), ("stride", "strides")];
+const POOL_1D: Keys = &[("pool_length", "pool_size"), ("stride", "strides")];
+const POOL: Keys = &[("border_mode", "padding")];
 const STEPS: Keys = &[
     ("output_dim", "units"),
     ("init", "kernel_initializer"),
@@ -99,19 +94,19 @@ pub(super) const CLASSES: &[Class] = &[
     class("ParametricSoftplus", "ParametricSoftplus", &[]),
     class("SReLU", "SReLU", &[]),
     class("BatchNormalization", "BatchNormalization", &[NORM]),
-    class("Convolution1D", "Conv1D", &[KERNEL, SIDES, WINDOWS]),
-    class("Convolution2D", "Conv2D", &[KERNEL, SIDES, WINDOWS, FORMAT]),
-    class("Convolution3D", "Conv3D", &[KERNEL, SIDES, WINDOWS, FORMAT]),
-    class("AtrousConvolution1D", "Conv1D", &[KERNEL, SIDES, WINDOWS]),
-    class("AtrousConvolution2D", "Conv2D", &[KERNEL, SIDES, WINDOWS, FORMAT]),
-    class("Deconvolution2D", "Conv2DTranspose", &[KERNEL, SIDES, WINDOWS, FORMAT, TRANSPOSED]),
-    class("SeparableConvolution2D", "SeparableConv2D", &[SEPARABLE, SIDES, WINDOWS, FORMAT]),
-    class("LocallyConnected1D", "LocallyConnected1D", &[KERNEL, SIDES, WINDOWS]),
-    class("LocallyConnected2D", "LocallyConnected2D", &[KERNEL, SIDES, WINDOWS, FORMAT]),
-    class("MaxPooling1D", "MaxPooling1D", &[POOL]),
+    class("Convolution1D", "Conv1D", &[KERNEL, LENGTH, WINDOWS]),
+    class("Convolution2D", "Conv2D", &[KERNEL, SIDES_2D, WINDOWS, FORMAT]),
+    class("Convolution3D", "Conv3D", &[KERNEL, SIDES_3D, WINDOWS, FORMAT]),
+    class("AtrousConvolution1D", "Conv1D", &[KERNEL, LENGTH, WINDOWS]),
+    class("AtrousConvolution2D", "Conv2D", &[KERNEL, SIDES_2D, WINDOWS, FORMAT]),
+    class("Deconvolution2D", "Conv2DTranspose", &[KERNEL, SIDES_2D, WINDOWS, FORMAT, TRANSPOSED]),
+    class("SeparableConvolution2D", "SeparableConv2D", &[SEPARABLE, SIDES_2D, WINDOWS, FORMAT]),
+    class("LocallyConnected1D", "LocallyConnected1D", &[KERNEL, LENGTH, WINDOWS]),
+    class("LocallyConnected2D", "LocallyConnected2D", &[KERNEL, SIDES_2D, WINDOWS, FORMAT]),
+    class("MaxPooling1D", "MaxPooling1D", &[POOL, POOL_1D]),
     class("MaxPooling2D", "MaxPooling2D", &[POOL, FORMAT]),
     class("MaxPooling3D", "MaxPooling3D", &[POOL, FORMAT]),
-    class("AveragePooling1D", "AveragePooling1D", &[POOL]),
+    class("AveragePooling1D", "AveragePooling1D", &[POOL, POOL_1D]),
     class("AveragePooling2D", "AveragePooling2D", &[POOL, FORMAT]),
     class("AveragePooling3D", "AveragePooling3D", &[POOL, FORMAT]),
     class("GlobalMaxPooling2D", "GlobalMaxPooling2D", &[FORMAT]),
@@ -129,7 +124,7 @@ pub(super) const CLASSES: &[Class] = &[
     class("SimpleRNN", "SimpleRNN", &[STEPS]),
     class("GRU", "GRU", &[STEPS]),
     class("LSTM", "LSTM", &[STEPS]),
-    class("ConvLSTM2D", "ConvLSTM2D", &[STEPS, SIDES, WINDOWS, FORMAT]),
+    class("ConvLSTM2D", "ConvLSTM2D", &[STEPS, SIDES_2D, WINDOWS, FORMAT]),
     class("Merge", "Merge", &[MERGE]),
 ];
 

@@ -48,10 +48,13 @@ fn find<'a>(layer: &'a Value, found: &mut Vec<Input<'a>>) {
         "Model" => {
             let Some(config) = config.and_then(Value::as_object) else { return };
             let list = |key: &str| config.get(key).and_then(Value::as_array).into_iter().flatten();
-            let by_name: HashMap<&str, &Value> =
+            let mut by_name: HashMap<&str, &Value> =
                 list("layers").filter_map(|layer| Some((layer.get("name")?.as_str()?, layer))).collect();
             let names = list("input_layers").filter_map(|input| input.get(0)?.as_str());
-            names.filter_map(|name| by_name.get(name)).for_each(|layer| find(layer, found));
+            // Each layer once: a model that lists an input twice, inside of another one that does, would have 2^depth.
+            for layer in names.filter_map(|name| by_name.remove(name)) {
+                find(layer, found);
+            }
         }
         _ => {
             if let Some(config) = config.and_then(Value::as_object) {

@@ -7,8 +7,9 @@ mod classes;
 mod inputs;
 mod values;
 
-use crate::config::DataFormat;
+use crate::config::{DataFormat, missing};
 use crate::read::ReadCx;
+use crate::registry::unknown;
 use classes::{Class, FORMAT_NOT_WRITTEN, OLD_ONLY};
 use serde_json::{Map, Value};
 use tfjs_manifest::account::json_bytes;
@@ -48,12 +49,11 @@ pub(crate) fn looks_like(value: &Value) -> bool {
     }
 }
 
-/// Whether the name of a class or one of its arguments is of Keras 1.
+/// Whether the name of a class or one of its arguments is of Keras 1. A class that only Keras 1 has may be a user's own
+/// elsewhere, so its name alone does not count.
 fn is_old(name: &str, config: Option<&Map<String, Value>>) -> bool {
     let Some(class) = Class::of(name) else { return false };
-    class.new != name
-        || OLD_ONLY.contains(&name)
-        || config.is_some_and(|config| config.keys().any(|key| class.key(key).is_some()))
+    class.new != name || config.is_some_and(|config| config.keys().any(|key| class.key(key).is_some()))
 }
 
 /// The place of the channels in a model, where its layers say it in the words of Keras 1: that of the first one.
@@ -72,12 +72,13 @@ pub(crate) fn format_of(value: &Value) -> Option<DataFormat> {
 /// A layer in the words of Keras 2, if it is in those of Keras 1.
 ///
 /// # Errors
-/// A `Merge` whose mode is no word, an argument of the wrong kind.
+/// A `Merge` whose mode is missing or no word; a kernel without one of its sides; a class that only Keras 1 has in a file
+/// of another producer.
 pub(crate) fn translate(name: &str, config: &Value, cx: &ReadCx<'_>) -> Result<Option<Translated>> {
     let (Some(class), Some(map)) = (Class::of(name), config.as_object()) else { return Ok(None) };
     let of_keras1 = cx.producer.is_keras1();
     if !of_keras1 && !is_old(name, Some(map)) {
-        return Ok(None);
+        return if OLD_ONLY.contains(&name) { Err(unknown(name, cx)) } else { Ok(None) };
     }
     cx.account.charge(json_bytes(config))?;
     let mut out = Map::new();
@@ -85,9 +86,9 @@ pub(crate) fn translate(name: &str, config: &Value, cx: &ReadCx<'_>) -> Result<O
     for (key, value) in map {
         match class.key(key) {
             Some("") => {}
-            Some("kernel_size") if key != "filter_length" => sides.push((key.as_str(), value.clone())),
             // What the file says in the words of Keras 2 too counts.
             Some(new) if map.get(new).is_some_and(|value| !value.is_null()) => {}
+            Some("kernel_size") if key != "filter_length" => sides.push((key.as_str(), value.clone())),
             Some(new) => drop(out.insert(new.to_string(), values::translate(new, value))),
             None => drop(out.insert(key.clone(), values::translate(key, value))),
         }
@@ -96,12 +97,19 @@ pub(crate) fn translate(name: &str, config: &Value, cx: &ReadCx<'_>) -> Result<O
         // `nb_row` before `nb_col`, `kernel_dim1` before `kernel_dim2`.
         let place = |key: &str| class.pairs().position(|(old, _)| old == key);
         sides.sort_by_key(|(key, _)| place(key));
+        let is_there = |side: &&str| sides.iter().any(|(key, _)| key == side);
+        if let Some(side) = class.pairs().filter(|(_, new)| *new == "kernel_size").find(|(old, _)| !is_there(&old)) {
+            return Err(missing(side.0).at_json("config"));
+        }
         out.insert("kernel_size".to_string(), sides.into_iter().map(|(_, value)| value).collect());
     }
-    // Errors of a class that other producers have too speak of what is there.
+    // Errors of a class that other producers have too speak of what is there. Of several words for one key, the file's
+    // comes first.
     let all = of_keras1 || class.new != name || OLD_ONLY.contains(&name);
-    let words = class.pairs().filter(|(old, new)| !new.is_empty() && (all || map.contains_key(*old)));
-    let words = words.map(|(old, new)| (new, old)).collect();
+    let is_written = |old: &str| map.contains_key(old);
+    let words = class.pairs().filter(|(_, new)| !new.is_empty() && !is_written(new));
+    let (written, others): (Vec<_>, Vec<_>) = words.map(|(old, new)| (new, old)).partition(|(_, old)| is_written(old));
+    let words = written.into_iter().chain(others.into_iter().filter(|_| all)).collect();
     let mut translated = Translated { class: class.new, config: Value::Null, words };
     if of_keras1 && FORMAT_NOT_WRITTEN.contains(&class.old) && !out.contains_key("data_format") {
         if cx.image_format.is_none() {
@@ -128,7 +136,7 @@ fn merge_class(written: &Map<String, Value>, out: &mut Map<String, Value>) -> Re
         Some(Value::String(mode)) if matches!(written.get("mode_type").and_then(Value::as_str), None | Some("raw")) => {
             mode.as_str()
         }
-        None | Some(Value::Null) => "sum",
+        None | Some(Value::Null) => return Err(missing("mode").at_json("config")),
         Some(_) => {
             let message = "a `Merge` by a function of Python cannot be read; give the layer a class of your own";
             return Err(at(Error::unsupported(message)));

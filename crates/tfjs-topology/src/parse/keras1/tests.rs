@@ -8,7 +8,8 @@ use crate::producer::{Family, Producer};
 use crate::read::CustomDefs;
 use crate::registry;
 use serde_json::json;
-use tfjs_manifest::{Kind, Limits};
+use tfjs_manifest::Limits;
+use tfjs_manifest::account::json_bytes;
 
 fn of_family(family: Family, model: &Value) -> Result<crate::def::ModelDef> {
     parse(model, Producer::of(family), &CustomDefs::default(), &Limits::default())
@@ -187,9 +188,51 @@ fn models_without_names() {
 #[test]
 fn a_nest_of_merges_is_paid_for() {
     let mut layer = json!({"class_name": "InputLayer", "config": {"name": "x", "batch_input_shape": [null, 2]}});
-    for _ in 0..40 {
+    for _ in 0..14 {
         let merge = json!({"class_name": "Merge", "config": {"name": "m", "mode": "sum", "layers": [layer.clone()]}});
         layer = json!({"class_name": "Sequential", "config": [merge]});
     }
-    assert_eq!(of_family(Family::Keras1, &layer).unwrap_err().kind(), Kind::Limit);
+    let parsed = |bytes: u64| {
+        let mut limits = Limits::default();
+        limits.model_bytes = bytes;
+        parse(&layer, Producer::of(Family::Keras1), &CustomDefs::default(), &limits)
+    };
+    parsed(1 << 20).unwrap();
+    let error = parsed(json_bytes(&layer) * 4).unwrap_err();
+    assert!(error.to_string().contains("model_bytes"), "{error}");
+}
+
+#[test]
+fn inputs_that_a_model_lists_twice_are_found_once() {
+    let mut layer = json!({"class_name": "InputLayer", "name": "a",
+                           "config": {"name": "a", "batch_input_shape": [null, 2]}, "inbound_nodes": []});
+    for _ in 0..24 {
+        layer = json!({"class_name": "Model", "name": "a", "config": {"name": "a", "layers": [layer],
+            "input_layers": [["a", 0, 0], ["a", 0, 0]], "output_layers": [["a", 0, 0]]}});
+    }
+    let merge = json!({"class_name": "Merge", "config": {"name": "m", "mode": "sum", "layers": [layer]}});
+    let model = json!({"class_name": "Sequential", "config": [merge]});
+    // What it refuses is not the point: that it answers is.
+    assert!(of_family(Family::Keras1, &model).is_err());
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let model = |class: &str, config: Value| json!({"class_name": "Sequential", "config": [{"class_name": class, "config": config}]});
+    let error = |class: &str, config: Value| of_family(Family::Keras1, &model(class, config)).unwrap_err().to_string();
+    let sides = json!({"name": "c", "nb_filter": 2, "nb_row": 3, "batch_input_shape": [null, 4, 4, 1]});
+    assert!(error("Convolution2D", sides).contains("missing `nb_col`"));
+    let none = json!({"name": "c", "nb_filter": 2, "batch_input_shape": [null, 4, 4, 1]});
+    assert!(error("Convolution2D", none).contains("missing `nb_row`"));
+    assert!(error("Merge", json!({"name": "m"})).contains("missing `mode`"));
+}
+
+#[test]
+fn classes_of_keras_1_alone_are_a_user_s_own_elsewhere() {
+    for class in ["Merge", "SReLU", "Highway"] {
+        let layer = json!({"class_name": class, "config": {"name": "l", "batch_input_shape": [null, 4]}});
+        let model = json!({"class_name": "Sequential", "config": {"name": "s", "layers": [layer]}});
+        let message = of_family(Family::Keras3, &model).unwrap_err().to_string();
+        assert!(message.contains(&format!("unknown layer class `{class}`")), "{message}");
+    }
 }
