@@ -48,6 +48,8 @@ pub struct LowerCx<'a> {
     phase: Phase,
     /// Whether the producer obeys the `training` argument of a call when it predicts.
     obeys_training: bool,
+    /// Whether the producer runs the calls of a model by their depth: Keras.
+    calls_by_depth: bool,
     /// The `training` arguments of the calls around what is lowered, innermost last.
     training: Vec<bool>,
     graph: ModelGraph,
@@ -125,6 +127,7 @@ impl<'a> LowerCx<'a> {
             limits,
             phase,
             obeys_training,
+            calls_by_depth: false,
             training: Vec::new(),
             graph: ModelGraph::default(),
             values: Vec::new(),

@@ -99,6 +99,7 @@ fn fixes_one_batch(def: &ModelDef, options: &LowerOptions) -> bool {
 fn lower_with(def: &ModelDef, options: &LowerOptions, batch: Batch) -> Result<(Model, bool)> {
     let LowerOptions { input_shapes, limits, phase } = options;
     let mut cx = LowerCx::new(limits, *phase, def.producer.obeys_training());
+    cx.calls_by_depth = !def.producer.is_tfjs();
     cx.account.charge(def.built_bytes)?;
     let mut ports = Vec::new();
     let mut edges = Vec::new();
