@@ -41,13 +41,7 @@ pub(crate) fn check_infer(class: &str, config: Value, inputs: &[&str], outputs: 
 /// Checks the weights for these input shapes, as `scope/kernel[3,8]`.
 #[track_caller]
 pub(crate) fn check_weights(class: &str, config: Value, inputs: &[&str], weights: &[&str]) {
-    check_weights_of(Family::Keras2, class, config, inputs, weights);
-}
-
-/// The weights as a producer means them.
-#[track_caller]
-pub(crate) fn check_weights_of(family: Family, class: &str, config: Value, inputs: &[&str], weights: &[&str]) {
-    let layer = read_layer_of(family, class, config).unwrap();
+    let layer = read_layer(class, config).unwrap();
     let text = |w: &WeightDecl| {
         let scopes: String = w.scope.iter().map(|s| format!("{}/", s.name)).collect();
         format!("{scopes}{}{}", w.name, w.shape)

@@ -2,6 +2,8 @@
 //
 //   GOLDEN_NODE=<folder with node_modules> node check_saved.mjs FOLDER [FILTER]
 //
+// GOLDEN_CASES is the folder of the cases, if it is not the one that is checked in.
+//
 // A model saved without a warning must load and agree. Of the others it is counted whether they do, because TensorFlow.js
 // may refuse them, compute something else, or hang: each is loaded in a process of its own that can be stopped.
 import {spawn} from 'node:child_process';
@@ -13,8 +15,8 @@ import {fileURLToPath} from 'node:url';
 import {argv, env, exit, stdin, stdout} from 'node:process';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const CASES = join(here, '..', 'cases');
-const TOLERANCE = {layer: 1e-5, network: 1e-4};
+const CASES = env.GOLDEN_CASES ?? join(here, '..', 'cases');
+const TOLERANCE = {layer: 1e-5, network: 1e-4, half: 3e-2};
 const PATIENCE = 60_000; // milliseconds for one model
 
 async function main(folder, filter) {
@@ -153,6 +155,7 @@ function safetensors(tf, path) {
     const [start, end] = about.data_offsets.map(offset => 8 + length + offset);
     const data = bytes.buffer.slice(bytes.byteOffset + start, bytes.byteOffset + end);
     const values = {
+      F16: () => tf.tensor(Float32Array.from(new Uint16Array(data), half), about.shape, 'float32'),
       F32: () => tf.tensor(new Float32Array(data), about.shape, 'float32'),
       F64: () => tf.tensor(Float32Array.from(new Float64Array(data)), about.shape, 'float32'),
       I32: () => tf.tensor(new Int32Array(data), about.shape, 'int32'),
@@ -163,6 +166,13 @@ function safetensors(tf, path) {
     tensors[name] = values();
   }
   return tensors;
+}
+
+/** A number in half precision from its bits. */
+function half(bits) {
+  const [sign, exponent, fraction] = [bits & 0x8000 ? -1 : 1, (bits >> 10) & 0x1f, bits & 0x3ff];
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  return exponent === 0x1f ? (fraction ? NaN : sign * Infinity) : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
 if (argv[2] === '--worker') await work(argv[3]);

@@ -1,8 +1,8 @@
-//! Saves the model of every conformance case that loads, so that `generate/check_saved.mjs` can load it in
-//! TensorFlow.js: `save_all FOLDER [FILTER [SHARD_BYTES]]` writes `FOLDER/<producer>/<case>/`, with the warnings
-//! beside the model.
+//! Saves the model of every conformance case that loads, for `generate/check_saved.mjs` to load with the real
+//! TensorFlow.js: `save_all FOLDER [FILTER [SHARD_BYTES [CASES]]]` writes `FOLDER/<producer>/<case>/`, with the warnings
+//! beside the model. CASES is another folder of cases than the one that is checked in.
 
-use harness::cases::{Case, all_cases};
+use harness::cases::{Case, all_cases, cases_in};
 use std::path::Path;
 use std::process::ExitCode;
 use tfjs::{LoadOptions, SaveOptions};
@@ -10,7 +10,7 @@ use tfjs::{LoadOptions, SaveOptions};
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
     let Some(folder) = args.next() else {
-        eprintln!("usage: save_all FOLDER [FILTER [SHARD_BYTES]]");
+        eprintln!("usage: save_all FOLDER [FILTER [SHARD_BYTES [CASES]]]");
         return ExitCode::from(2);
     };
     let filter = args.next().unwrap_or_default();
@@ -23,7 +23,8 @@ fn main() -> ExitCode {
         }
     };
     let (mut saved, mut without_warnings, mut failed) = (0, 0, 0);
-    for case in all_cases().into_iter().filter(|case| case.id.contains(&filter)) {
+    let cases = args.next().map_or_else(all_cases, |cases| cases_in(Path::new(&cases)));
+    for case in cases.into_iter().filter(|case| case.id.contains(&filter)) {
         match save(&case, &Path::new(&folder).join(&case.id), options.clone()) {
             Ok(warnings) => {
                 saved += 1;

@@ -27,9 +27,7 @@ impl LowRank {
     /// # Errors
     /// A rank of 0, and values that are no numbers.
     pub(crate) fn read(config: &Config<'_>) -> Result<Option<Self>> {
-        let Some(rank) = config.opt::<usize>("lora_rank")?.filter(|_| config.producer().is_keras3()) else {
-            return Ok(None);
-        };
+        let Some(rank) = config.opt::<usize>("lora_rank")? else { return Ok(None) };
         if rank == 0 {
             return Err(Error::malformed("expected at least 1, found 0").at_json("lora_rank").at_json("config"));
         }
@@ -76,19 +74,18 @@ impl LowRank {
 #[cfg(test)]
 mod tests {
     use crate::producer::Family;
-    use crate::testing::{check_encoded, check_weights_of};
+    use crate::testing::{check_encoded, check_weights};
     use serde_json::json;
 
     #[test]
     fn two_small_weights_more() {
         let config = json!({"units": 4, "lora_rank": 2});
         let expect = ["kernel[5,4]", "bias[4]", "lora_kernel_a[5,2]", "lora_kernel_b[2,4]"];
-        check_weights_of(Family::Keras3, "Dense", config.clone(), &["?,5"], &expect);
-        check_weights_of(Family::Keras2, "Dense", config, &["?,5"], &expect[..2]);
+        check_weights("Dense", config, &["?,5"], &expect);
         let config =
             json!({"filters": 6, "kernel_size": 3, "groups": 2, "use_bias": false, "lora_rank": 1, "lora_alpha": 0.5});
         let expect = ["kernel[3,2,6]", "lora_kernel_a[3,2,1]", "lora_kernel_b[1,6]"];
-        check_weights_of(Family::Keras3, "Conv1D", config, &["?,9,4"], &expect);
+        check_weights("Conv1D", config, &["?,9,4"], &expect);
     }
 
     #[test]

@@ -48,7 +48,9 @@ pub struct LowerCx<'a> {
     phase: Phase,
     /// Whether the producer uses the `training` argument of a call in prediction.
     obeys_training: bool,
-    /// The `training` arguments of the surrounding calls, innermost last.
+    /// Whether the producer runs the calls of a model by their depth: Keras.
+    calls_by_depth: bool,
+    /// The `training` arguments of the calls around what is lowered, innermost last.
     training: Vec<bool>,
     graph: ModelGraph,
     /// The program's value for each value of the call table.
@@ -125,6 +127,7 @@ impl<'a> LowerCx<'a> {
             limits,
             phase,
             obeys_training,
+            calls_by_depth: false,
             training: Vec::new(),
             graph: ModelGraph::default(),
             values: Vec::new(),

@@ -48,3 +48,24 @@ case("bidirectional", chain([2, 3, 2], L.Bidirectional(L.LSTM(2, stateful=True))
 case("masked", chain([2, 3], L.Embedding(7, 2, mask_zero=True), L.LSTM(3, stateful=True)), [values(TOKENS)], ["Embedding", "LSTM"], 2, "a row that is masked as a whole keeps its state")
 case("initial_state", with_initial_state, [normal(6, 3, 2), normal(6, 3, scale=1)], "GRU", 2,
      "the initial state is given to every batch" if K3 else "the initial state counts only while the kept state is all zeros")
+
+
+def called_twice(outputs, deeper=(), inner=False):
+    """Two calls of one layer, which keeps its state from one to the other: Keras runs the calls by their depth, not as they were made."""
+    def build():
+        x, y = fixed(2, 3, 2), fixed(2, 4, 2, name="y")
+        shared = L.GRU(3, stateful=True, name="shared")
+        if inner:
+            z = fixed(2, None, 2, name="z")
+            shared = keras.Model(z, shared(z), name="around")
+        results = [shared(x), shared(y)]
+        for place in deeper:
+            results[place] = L.Dense(2)(L.Activation("tanh")(results[place]))
+        return keras.Model([x, y], [results[place] for place in outputs])
+    return build
+
+
+TWICE = [normal(6, 3, 2, scale=1.5), normal(6, 4, 2, scale=1.5)]
+for name, outputs, deeper in [("outputs", [0, 1], []), ("outputs_turned", [1, 0], []), ("first_deeper", [0, 1], [0]), ("second_deeper", [0, 1], [1]), ("second_deeper_turned", [1, 0], [1])]:
+    case(f"called_twice_{name}", called_twice(outputs, deeper), TWICE, ["GRU"], 2)
+case("called_twice_nested", called_twice([0, 1], inner=True), TWICE, ["GRU"], 2, "the layer is in a model that is called twice")

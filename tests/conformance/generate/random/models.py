@@ -101,7 +101,7 @@ def check_condition(model, fed, before, half):
 def one(seed, discarded):
     d, graph, model, convert = build(seed, discarded)
     fed = [node.array for node in graph.inputs]
-    outputs = predicted(model, fed, graph.batch) if d.maybe(0.2) else called(model, fed)
+    outputs = predicted(model, fed, graph.batch) if d.maybe(0.05) else called(model, fed)
     half = d.policy or any(node.dtype == "float16" for node in graph.nodes) or any(a.dtype == np.float16 for a in outputs)
     check_reading(model, graph, fed, outputs, 2e-2 if half else 1e-5)
     check_condition(model, fed, outputs, half)

@@ -4,6 +4,7 @@
 
 use crate::call::Call;
 use crate::config::{Config, FromJson, expected};
+use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
@@ -88,11 +89,20 @@ impl LayerDef for Dot {
         let b = self.operand(cx, b, self.axes.0[1])?;
         Ok(vec![batch_dot(cx, a, b, self.axes)?.into()])
     }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        if out.calls().iter().flatten().any(|input| input.shape.rank() > 3) {
+            out.warn("TensorFlow.js has no products of inputs of rank 4 or more");
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check_infer, check_refused};
+    use crate::producer::Family;
+    use crate::testing::{check_infer, check_refused, encoded};
     use serde_json::json;
 
     #[test]
@@ -101,6 +111,26 @@ mod tests {
         check_infer("Dot", json!({"axes": [2, 1.0]}), &["?,?,4", "?,4,5"], &["?,?,5"]);
         check_infer("Dot", json!({"axes": -1, "normalize": true}), &["?,3,4", "?,5,4"], &["?,3,5"]);
         check_infer("Dot", json!({"axes": [1, 2]}), &["?,4", "?,3,4"], &["?,3"]);
+    }
+
+    #[test]
+    fn tensorflow_js_has_matrices_alone() {
+        let input = |name: &str, shape: &[usize]| {
+            let shape: Vec<_> = std::iter::once(json!(null)).chain(shape.iter().map(|n| json!(n))).collect();
+            json!({"class_name": "InputLayer", "name": name, "config": {"name": name, "batch_input_shape": shape}, "inbound_nodes": []})
+        };
+        let warnings = |shape: &[usize]| {
+            let dot = json!({"class_name": "Dot", "name": "d", "config": {"name": "d", "axes": 2, "normalize": false},
+                             "inbound_nodes": [[["a", 0, 0, {}], ["b", 0, 0, {}]]]});
+            let config = json!({"name": "m", "layers": [input("a", shape), input("b", shape), dot],
+                                "input_layers": [["a", 0, 0], ["b", 0, 0]], "output_layers": [["d", 0, 0]]});
+            encoded(Family::Keras2, &json!({"class_name": "Functional", "config": config})).warnings
+        };
+        assert_eq!(warnings(&[3, 4]), Vec::<String>::new());
+        assert_eq!(
+            warnings(&[3, 4, 2]),
+            ["layer `d` (Dot): TensorFlow.js has no products of inputs of rank 4 or more"]
+        );
     }
 
     #[test]
