@@ -21,60 +21,87 @@ impl Assembly {
     ///
     /// # Errors
     /// [`Kind::Bug`](crate::Kind::Bug) for tensors that do not fill the weight.
-    pub fn assemble<T: Copy>(&self, parts: &[&[T]]) -> Result<Vec<T>> {
-        let places = self.places()?;
-        let elements = self.shape.elements();
-        let misfit = || Error::bug("the parts of a weight do not fill it");
-        if parts.iter().any(|part| part.len() != places.len())
-            || parts.len().checked_mul(places.len()) != Some(elements)
-        {
-            return Err(misfit());
-        }
-        if elements == 0 {
-            return Ok(Vec::new());
-        }
-        let columns = self.shape.dims().last().copied().unwrap_or(1) / parts.len();
-        if columns == 0 || columns * parts.len() != self.shape.dims().last().copied().unwrap_or(1) {
-            return Err(misfit());
+    pub fn assemble<T: Copy + Default>(&self, parts: &[&[T]]) -> Result<Vec<T>> {
+        let axes = self.axes()?;
+        let (elements, block) = (self.shape.elements(), self.stored.elements());
+        let width = self.shape.dims().last().copied().unwrap_or(1);
+        let fits = parts.iter().all(|part| part.len() == block) && parts.len().checked_mul(block) == Some(elements);
+        if !fits || (elements > 0 && !width.is_multiple_of(parts.len())) {
+            return Err(Error::bug("the parts of a weight do not fill it"));
         }
         // SIZE: the elements of the parts, which are there.
-        let mut out = Vec::with_capacity(elements);
-        for row in places.chunks(columns) {
-            for part in parts {
-                for &place in row {
-                    out.push(*part.get(place).ok_or_else(misfit)?);
+        let mut out = vec![T::default(); elements];
+        if elements == 0 {
+            return Ok(out);
+        }
+        let columns = width / parts.len();
+        for (p, part) in parts.iter().enumerate() {
+            let mut walk = Walk::new(&axes);
+            for row in out.chunks_exact_mut(width) {
+                for place in &mut row[p * columns..(p + 1) * columns] {
+                    *place = part[walk.next_place()];
                 }
             }
         }
         Ok(out)
     }
 
-    /// Where each element of the reordered tensor is in the stored one.
-    fn places(&self) -> Result<Vec<usize>> {
+    /// The axes of the reordered tensor.
+    fn axes(&self) -> Result<Vec<Axis>> {
         let stored = self.stored.dims();
-        let mut seen = vec![false; stored.len()];
-        for &axis in &self.order {
-            match seen.get_mut(axis) {
-                Some(seen) if !*seen => *seen = true,
-                _ => return Err(Error::bug("the axes of a part of a weight are not reordered")),
-            }
-        }
-        if self.order.len() != stored.len() {
-            return Err(Error::bug("an axis of a part of a weight is lost"));
-        }
         let mut strides = vec![1usize; stored.len()];
         for axis in (1..stored.len()).rev() {
             strides[axis - 1] = strides[axis].saturating_mul(stored[axis]);
         }
-        let mut places = vec![0];
-        for (at, &axis) in self.order.iter().enumerate() {
-            let (length, stride) = (stored[axis], strides[axis]);
-            let turned = self.reversed.contains(&at);
-            let step = |i: usize| if turned { length - 1 - i } else { i } * stride;
-            // SIZE: at last one for each element of a part, which is there.
-            places = places.iter().flat_map(|place| (0..length).map(move |i| place + step(i))).collect();
+        let mut seen = self.order.clone();
+        seen.sort_unstable();
+        if !seen.into_iter().eq(0..stored.len()) {
+            return Err(Error::bug("the axes of a part of a weight are not reordered"));
         }
-        Ok(places)
+        let axis = |(at, &axis): (usize, &usize)| Axis {
+            length: stored[axis],
+            stride: strides[axis],
+            turned: self.reversed.contains(&at),
+        };
+        Ok(self.order.iter().enumerate().map(axis).collect())
+    }
+}
+
+/// An axis of a reordered tensor: how long it is, and how far its elements are apart in the stored one.
+struct Axis {
+    length: usize,
+    stride: usize,
+    turned: bool,
+}
+
+/// The places of the elements of a reordered tensor, none of whose axes is empty, one after the other.
+struct Walk<'a> {
+    axes: &'a [Axis],
+    index: Vec<usize>,
+    place: usize,
+}
+
+impl<'a> Walk<'a> {
+    fn new(axes: &'a [Axis]) -> Self {
+        let first = |axis: &Axis| if axis.turned { (axis.length - 1) * axis.stride } else { 0 };
+        Walk { axes, index: vec![0; axes.len()], place: axes.iter().map(first).sum() }
+    }
+
+    /// The place of the element, and on to the next; behind the last one is the first.
+    fn next_place(&mut self) -> usize {
+        let here = self.place;
+        for (axis, index) in self.axes.iter().zip(&mut self.index).rev() {
+            let last = (axis.length - 1) * axis.stride;
+            let (forward, back) = if axis.turned { (false, last) } else { (true, 0) };
+            *index += 1;
+            if *index < axis.length {
+                self.place = if forward { self.place + axis.stride } else { self.place - axis.stride };
+                return here;
+            }
+            *index = 0;
+            self.place = self.place - if forward { last } else { 0 } + back;
+        }
+        here
     }
 }
 
@@ -108,5 +135,6 @@ mod tests {
         assert!(assembly.assemble(&[&[1, 2, 3, 4]]).is_err());
         let assembly = Assembly { stored: shape(&[0, 2]), order: vec![1, 0], reversed: vec![0], shape: shape(&[2, 0]) };
         assert_eq!(assembly.assemble::<i32>(&[&[]]).unwrap(), [0i32; 0]);
+        assert!(assembly.assemble::<i32>(&[&[1]]).is_err());
     }
 }

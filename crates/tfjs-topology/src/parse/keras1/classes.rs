@@ -15,6 +15,9 @@ pub(super) struct Class {
 /// Arguments that several classes share.
 pub(super) type Keys = &'static [(&'static str, &'static str)];
 
+/// What Keras 1 has an argument for each axis for.
+pub(super) const KERNEL_SIZE: &str = "kernel_size";
+
 const KERNEL: Keys = &[
     ("init", "kernel_initializer"),
     ("W_regularizer", "kernel_regularizer"),
@@ -26,26 +29,23 @@ const KERNEL: Keys = &[
 const UNITS: Keys = &[("output_dim", "units")];
 const RATE: Keys = &[("p", "rate")];
 const FORMAT: Keys = &[("dim_ordering", "data_format")];
-/// Joined to `kernel_size` where they are several.
-const SIDES: Keys = &[
-    ("filter_length", "kernel_size"),
-    ("nb_row", "kernel_size"),
-    ("nb_col", "kernel_size"),
-    ("kernel_dim1", "kernel_size"),
-    ("kernel_dim2", "kernel_size"),
-    ("kernel_dim3", "kernel_size"),
-];
-const WINDOWS: Keys = &[
-    ("nb_filter", "filters"),
-    ("border_mode", "padding"),
+const WINDOWS: Keys = &[("nb_filter", "filters"), ("border_mode", "padding"), ("atrous_rate", "dilation_rate")];
+/// Windows over one axis.
+const LENGTH: Keys = &[("filter_length", KERNEL_SIZE), ("subsample_length", "strides")];
+/// Over two.
+const SQUARE: Keys = &[("nb_row", KERNEL_SIZE), ("nb_col", KERNEL_SIZE), ("subsample", "strides")];
+/// Over three.
+const CUBE: Keys = &[
+    ("kernel_dim1", KERNEL_SIZE),
+    ("kernel_dim2", KERNEL_SIZE),
+    ("kernel_dim3", KERNEL_SIZE),
     ("subsample", "strides"),
-    ("subsample_length", "strides"),
-    ("atrous_rate", "dilation_rate"),
 ];
 const SEPARABLE: Keys =
     &[("init", "depthwise_initializer"), ("b_regularizer", "bias_regularizer"), ("bias", "use_bias")];
 const TRANSPOSED: Keys = &[("output_shape", "output_lengths")];
-const POOL: Keys = &[("border_mode", "padding"), ("pool_length", "pool_size"), ("stride", "strides")];
+const POOL: Keys = &[("border_mode", "padding")];
+const POOL_LENGTH: Keys = &[("pool_length", "pool_size"), ("stride", "strides")];
 const STEPS: Keys = &[
     ("output_dim", "units"),
     ("init", "kernel_initializer"),
@@ -99,19 +99,19 @@ pub(super) const CLASSES: &[Class] = &[
     class("ParametricSoftplus", "ParametricSoftplus", &[]),
     class("SReLU", "SReLU", &[]),
     class("BatchNormalization", "BatchNormalization", &[NORM]),
-    class("Convolution1D", "Conv1D", &[KERNEL, SIDES, WINDOWS]),
-    class("Convolution2D", "Conv2D", &[KERNEL, SIDES, WINDOWS, FORMAT]),
-    class("Convolution3D", "Conv3D", &[KERNEL, SIDES, WINDOWS, FORMAT]),
-    class("AtrousConvolution1D", "Conv1D", &[KERNEL, SIDES, WINDOWS]),
-    class("AtrousConvolution2D", "Conv2D", &[KERNEL, SIDES, WINDOWS, FORMAT]),
-    class("Deconvolution2D", "Conv2DTranspose", &[KERNEL, SIDES, WINDOWS, FORMAT, TRANSPOSED]),
-    class("SeparableConvolution2D", "SeparableConv2D", &[SEPARABLE, SIDES, WINDOWS, FORMAT]),
-    class("LocallyConnected1D", "LocallyConnected1D", &[KERNEL, SIDES, WINDOWS]),
-    class("LocallyConnected2D", "LocallyConnected2D", &[KERNEL, SIDES, WINDOWS, FORMAT]),
-    class("MaxPooling1D", "MaxPooling1D", &[POOL]),
+    class("Convolution1D", "Conv1D", &[KERNEL, LENGTH, WINDOWS]),
+    class("Convolution2D", "Conv2D", &[KERNEL, SQUARE, WINDOWS, FORMAT]),
+    class("Convolution3D", "Conv3D", &[KERNEL, CUBE, WINDOWS, FORMAT]),
+    class("AtrousConvolution1D", "Conv1D", &[KERNEL, LENGTH, WINDOWS]),
+    class("AtrousConvolution2D", "Conv2D", &[KERNEL, SQUARE, WINDOWS, FORMAT]),
+    class("Deconvolution2D", "Conv2DTranspose", &[KERNEL, SQUARE, WINDOWS, FORMAT, TRANSPOSED]),
+    class("SeparableConvolution2D", "SeparableConv2D", &[SEPARABLE, SQUARE, WINDOWS, FORMAT]),
+    class("LocallyConnected1D", "LocallyConnected1D", &[KERNEL, LENGTH, WINDOWS]),
+    class("LocallyConnected2D", "LocallyConnected2D", &[KERNEL, SQUARE, WINDOWS, FORMAT]),
+    class("MaxPooling1D", "MaxPooling1D", &[POOL, POOL_LENGTH]),
     class("MaxPooling2D", "MaxPooling2D", &[POOL, FORMAT]),
     class("MaxPooling3D", "MaxPooling3D", &[POOL, FORMAT]),
-    class("AveragePooling1D", "AveragePooling1D", &[POOL]),
+    class("AveragePooling1D", "AveragePooling1D", &[POOL, POOL_LENGTH]),
     class("AveragePooling2D", "AveragePooling2D", &[POOL, FORMAT]),
     class("AveragePooling3D", "AveragePooling3D", &[POOL, FORMAT]),
     class("GlobalMaxPooling2D", "GlobalMaxPooling2D", &[FORMAT]),
@@ -129,7 +129,7 @@ pub(super) const CLASSES: &[Class] = &[
     class("SimpleRNN", "SimpleRNN", &[STEPS]),
     class("GRU", "GRU", &[STEPS]),
     class("LSTM", "LSTM", &[STEPS]),
-    class("ConvLSTM2D", "ConvLSTM2D", &[STEPS, SIDES, WINDOWS, FORMAT]),
+    class("ConvLSTM2D", "ConvLSTM2D", &[STEPS, SQUARE, WINDOWS, FORMAT]),
     class("Merge", "Merge", &[MERGE]),
 ];
 

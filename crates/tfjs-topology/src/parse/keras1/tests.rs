@@ -118,6 +118,16 @@ fn errors_are_in_the_words_of_the_file() {
         json!({"name": "c", "nb_filter": -1, "nb_row": 3, "nb_col": 3}),
         "`config.layers[0].config.nb_filter`, layer `c`: expected a whole number of at least 0, found `-1`",
     );
+    check_refused(
+        "Convolution2D",
+        json!({"name": "c", "nb_filter": 1, "nb_row": 3}),
+        "`config.layers[0].config`, layer `c`: missing `nb_col`",
+    );
+    check_refused(
+        "Convolution3D",
+        json!({"name": "c", "nb_filter": 1}),
+        "`config.layers[0].config`, layer `c`: missing `kernel_dim1, kernel_dim2, kernel_dim3`",
+    );
     check_refused("Dense", json!({"name": "d"}), "`config.layers[0].config`, layer `d`: missing `output_dim`");
     check_refused(
         "Graph",
@@ -192,4 +202,46 @@ fn a_nest_of_merges_is_paid_for() {
         layer = json!({"class_name": "Sequential", "config": [merge]});
     }
     assert_eq!(of_family(Family::Keras1, &layer).unwrap_err().kind(), Kind::Limit);
+}
+
+#[test]
+fn extreme_values_of_old_arguments() {
+    let plausible = json!({
+        "name": "l", "output_dim": 2, "nb_filter": 2, "filter_length": 2, "nb_row": 2, "nb_col": 2, "kernel_dim1": 1,
+        "kernel_dim2": 1, "kernel_dim3": 1, "input_dim": 3, "p": 0.5, "sigma": 0.5, "output_shape": [null, 3, 3, 2],
+    });
+    let extremes = [
+        json!(null),
+        json!(0),
+        json!(-1),
+        json!(u64::MAX),
+        json!(1e308),
+        json!(""),
+        json!("th"),
+        json!("full"),
+        json!([]),
+        json!([0]),
+        json!([1u64 << 53, 1u64 << 53]),
+        json!({}),
+        json!({"name": "L1L2Regularizer"}),
+        json!({"left_pad": -1}),
+        json!([-1, 2, 3, 4]),
+    ];
+    for class in CLASSES {
+        for shape in [json!([null, 6]), json!([null, 5, 6]), json!([null, 4, 5, 6]), json!([null, 3, 4, 5, 6])] {
+            let keys = class.pairs().map(|(old, _)| old).chain(["padding", "mode", "layers"]);
+            for key in keys.filter(|key| *key != "layers" || class.old == "Merge") {
+                for value in &extremes {
+                    let mut config = plausible.clone();
+                    config["batch_input_shape"] = shape.clone();
+                    config[key] = value.clone();
+                    let model =
+                        json!({"class_name": "Sequential", "config": [{"class_name": class.old, "config": config}]});
+                    let found = of_family(Family::Keras1, &model).and_then(|def| lower(&def, &LowerOptions::default()));
+                    let bug = found.err().filter(|error| error.kind() == Kind::Bug);
+                    assert!(bug.is_none(), "{}: `{key}` {value}: {bug:?}", class.old);
+                }
+            }
+        }
+    }
 }
