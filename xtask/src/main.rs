@@ -26,7 +26,7 @@ usage: cargo xtask TASK
   codegen [--check]       rewrites what is generated: docs/LAYERS.md
   conformance [FILTER]    the conformance cases as a table, by class, producer and engine
   conformance --write     all of them; keeps the results in docs/conformance.json and docs/LAYERS.md
-  golden [PRODUCER...]    makes the conformance cases again with the real TensorFlow.js and Keras (Node 20, Python 3.11)
+  golden [PRODUCER...]    makes the conformance cases again with the real TensorFlow.js and Keras (Node 20, Python 3.11 and 3.6)
   golden --large          makes MobileNetV2-224 with the real converter (cached, never committed) and compares with Keras
   bench [NAME...] [--large] [--json] [--seconds S] [--filter TEXT]
                           load, predict, decode and transport (3 GB over HTTP and from files, with peak memory), each
