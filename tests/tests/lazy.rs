@@ -1,5 +1,6 @@
 //! Models whose weights stay on disk until they are used: the same outputs, and errors for changed files.
 
+use harness::cases::all_cases;
 use harness::small::{Small, check_error, two_to_one};
 use io_harness::fault_server::{FaultServer, Reply};
 use std::fs;
@@ -35,6 +36,25 @@ fn the_numbers_are_those_of_a_whole_load_on_both_engines() {
             let values =
                 |model: &LayersModel| model.weight(name).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
             assert_eq!(values(&model), values(&whole), "{name}");
+        }
+    }
+}
+
+#[test]
+fn weights_of_several_tensors_are_put_together_when_they_are_read() {
+    for id in ["keras1/lstm_cpu_theano", "keras1/convolution2d_th_valid_theano", "keras1/bidirectional_gru"] {
+        let case = all_cases().into_iter().find(|case| case.id == id).expect("a case of this name");
+        let model = case.folder.join("model.json");
+        let load = |lazy| {
+            let options = LoadOptions::new().with_lazy(lazy);
+            tfjs::blocking::load_layers_model(model.to_str().expect("a plain path"), options).unwrap()
+        };
+        let (lazy, whole) = (load(true), load(false));
+        for (name, shape) in whole.weights().iter() {
+            let values =
+                |model: &LayersModel| model.weight(name).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            assert_eq!(values(&lazy), values(&whole), "{name}");
+            assert_eq!(lazy.weight(name).unwrap().dims(), shape.dims(), "{name}");
         }
     }
 }

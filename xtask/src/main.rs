@@ -28,7 +28,7 @@ usage: cargo xtask TASK
   conformance --cases FOLDER [FILTER]
                           the cases of another folder: of random models, see tests/conformance/generate/README.md
   conformance --write     all of them; keeps the results in docs/conformance.json and docs/LAYERS.md
-  golden [PRODUCER...]    makes the conformance cases again with the real TensorFlow.js and Keras (Node 20, Python 3.11)
+  golden [PRODUCER...]    makes the conformance cases again with the real TensorFlow.js and Keras (Node 20, Python 3.11 and 3.6)
   golden --large [NETWORK...]
                           makes known networks at full size with the real converter (cached, never committed) and compares
                           with Keras

@@ -21,91 +21,87 @@ impl Assembly {
     ///
     /// # Errors
     /// [`Kind::Bug`](crate::Kind::Bug) for tensors that do not fill the weight.
-    pub fn assemble<T: Copy>(&self, parts: &[&[T]]) -> Result<Vec<T>> {
-        let mut walk = Walk::new(self)?;
-        let misfit = || Error::bug("the parts of a weight do not fill it");
-        let (elements, of_a_part) = (self.shape.elements(), self.stored.elements());
-        if parts.iter().any(|part| part.len() != of_a_part) || parts.len().checked_mul(of_a_part) != Some(elements) {
-            return Err(misfit());
+    pub fn assemble<T: Copy + Default>(&self, parts: &[&[T]]) -> Result<Vec<T>> {
+        let axes = self.axes()?;
+        let (elements, block) = (self.shape.elements(), self.stored.elements());
+        let width = self.shape.dims().last().copied().unwrap_or(1);
+        let fits = parts.iter().all(|part| part.len() == block) && parts.len().checked_mul(block) == Some(elements);
+        if !fits || (elements > 0 && !width.is_multiple_of(parts.len())) {
+            return Err(Error::bug("the parts of a weight do not fill it"));
         }
+        // SIZE: the elements of the parts, which are there.
+        let mut out = vec![T::default(); elements];
         if elements == 0 {
-            return Ok(Vec::new());
+            return Ok(out);
         }
-        let all_columns = self.shape.dims().last().copied().unwrap_or(1);
-        let columns = all_columns / parts.len();
-        if columns == 0 || columns * parts.len() != all_columns {
-            return Err(misfit());
-        }
-        // SIZE: the elements of the parts, which are in memory.
-        let mut out = Vec::with_capacity(elements);
-        let mut places = Vec::new();
-        for _ in 0..of_a_part / columns {
-            places.clear();
-            places.extend(walk.by_ref().take(columns));
-            for part in parts {
-                for &place in &places {
-                    out.push(*part.get(place).ok_or_else(misfit)?);
+        let columns = width / parts.len();
+        for (p, part) in parts.iter().enumerate() {
+            let mut walk = Walk::new(&axes);
+            for row in out.chunks_exact_mut(width) {
+                for place in &mut row[p * columns..(p + 1) * columns] {
+                    *place = part[walk.next_place()];
                 }
             }
         }
         Ok(out)
     }
-}
 
-/// The places in a stored tensor, element by element of the reordered one.
-struct Walk {
-    /// The length of each axis, what a step along it adds to the place, and the position.
-    axes: Vec<(usize, isize, usize)>,
-    place: isize,
-}
-
-impl Walk {
-    fn new(assembly: &Assembly) -> Result<Self> {
-        let stored = assembly.stored.dims();
-        let mut seen = vec![false; stored.len()];
-        for &axis in &assembly.order {
-            match seen.get_mut(axis) {
-                Some(seen) if !*seen => *seen = true,
-                _ => return Err(Error::bug("the axes of a part of a weight are not reordered")),
-            }
-        }
-        if assembly.order.len() != stored.len() {
-            return Err(Error::bug("an axis of a part of a weight is lost"));
-        }
-        let mut strides = vec![1isize; stored.len()];
+    /// The axes of the reordered tensor.
+    fn axes(&self) -> Result<Vec<Axis>> {
+        let stored = self.stored.dims();
+        let mut strides = vec![1usize; stored.len()];
         for axis in (1..stored.len()).rev() {
-            // The element count of a shape fits; only empty tensors, of which no element is read, could overflow.
-            strides[axis - 1] = strides[axis].saturating_mul(stored[axis] as isize);
+            strides[axis - 1] = strides[axis].saturating_mul(stored[axis]);
         }
-        let mut walk = Walk { axes: Vec::with_capacity(stored.len()), place: 0 };
-        for (at, &axis) in assembly.order.iter().enumerate() {
-            let (length, mut step) = (stored[axis], strides[axis]);
-            if assembly.reversed.contains(&at) {
-                walk.place = walk.place.saturating_add(step.saturating_mul(length as isize - 1));
-                step = -step;
-            }
-            walk.axes.push((length, step, 0));
+        let mut seen = self.order.clone();
+        seen.sort_unstable();
+        if !seen.into_iter().eq(0..stored.len()) {
+            return Err(Error::bug("the axes of a part of a weight are not reordered"));
         }
-        Ok(walk)
+        let axis = |(at, &axis): (usize, &usize)| Axis {
+            length: stored[axis],
+            stride: strides[axis],
+            turned: self.reversed.contains(&at),
+        };
+        Ok(self.order.iter().enumerate().map(axis).collect())
     }
 }
 
-/// Without end: after the last place comes the first.
-impl Iterator for Walk {
-    type Item = usize;
+/// An axis of a reordered tensor: how long it is, and how far its elements are apart in the stored one.
+struct Axis {
+    length: usize,
+    stride: usize,
+    turned: bool,
+}
 
-    fn next(&mut self) -> Option<usize> {
-        let place = self.place as usize;
-        for (length, step, position) in self.axes.iter_mut().rev() {
-            *position += 1;
-            if *position < *length {
-                self.place += *step;
-                break;
+/// The places of the elements of a reordered tensor, none of whose axes is empty, one after the other.
+struct Walk<'a> {
+    axes: &'a [Axis],
+    index: Vec<usize>,
+    place: usize,
+}
+
+impl<'a> Walk<'a> {
+    fn new(axes: &'a [Axis]) -> Self {
+        let first = |axis: &Axis| if axis.turned { (axis.length - 1) * axis.stride } else { 0 };
+        Walk { axes, index: vec![0; axes.len()], place: axes.iter().map(first).sum() }
+    }
+
+    /// The place of the element, and on to the next; behind the last one is the first.
+    fn next_place(&mut self) -> usize {
+        let here = self.place;
+        for (axis, index) in self.axes.iter().zip(&mut self.index).rev() {
+            let last = (axis.length - 1) * axis.stride;
+            let (forward, back) = if axis.turned { (false, last) } else { (true, 0) };
+            *index += 1;
+            if *index < axis.length {
+                self.place = if forward { self.place + axis.stride } else { self.place - axis.stride };
+                return here;
             }
-            *position = 0;
-            self.place -= *step * (*length as isize - 1);
+            *index = 0;
+            self.place = self.place - if forward { last } else { 0 } + back;
         }
-        Some(place)
+        here
     }
 }
 
@@ -139,5 +135,6 @@ mod tests {
         assert!(assembly.assemble(&[&[1, 2, 3, 4]]).is_err());
         let assembly = Assembly { stored: shape(&[0, 2]), order: vec![1, 0], reversed: vec![0], shape: shape(&[2, 0]) };
         assert_eq!(assembly.assemble::<i32>(&[&[]]).unwrap(), [0i32; 0]);
+        assert!(assembly.assemble::<i32>(&[&[1]]).is_err());
     }
 }

@@ -299,9 +299,29 @@ impl Builder {
     /// The tokens of a text. They are an input that the runtime computes; see [`InputRole::Tokens`].
     ///
     /// # Errors
-    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a text that is not an input of the program, or
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a text that is neither an input of the program nor one in another shape, or
     /// inside a loop; as [`Tokenizer::infer`].
     pub fn tokens(&mut self, text: Value, tokenizer: Tokenizer) -> Result<Value> {
+        let before = self.before_reshapes(text);
+        let given = if tokenizer.infer(self.ty(before), Dim::ONE).is_ok() { before } else { text };
+        let tokens = self.tokens_of_input(given, tokenizer.clone())?;
+        let length = self.dims_of(tokens).last().copied().unwrap_or(Dim::ONE);
+        let wanted = tokenizer.infer(self.ty(text), length)?.dims;
+        if self.dims_of(tokens) == wanted { Ok(tokens) } else { self.reshape(tokens, &wanted) }
+    }
+
+    /// The value that is only seen in other shapes until it is this one: the texts and their order are the same.
+    fn before_reshapes(&self, mut value: Value) -> Value {
+        while let [body] = &self.blocks[..]
+            && let Some(Prim::Reshape(_)) = body.prim_of(value)
+            && let Some([before]) = body.node_of(value).map(|node| &node.operands[..])
+        {
+            value = *before;
+        }
+        value
+    }
+
+    fn tokens_of_input(&mut self, text: Value, tokenizer: Tokenizer) -> Result<Value> {
         let port = match &self.blocks[..] {
             [body] => match body.prim_of(text) {
                 Some(Prim::Input(input)) => Some(input.port),

@@ -193,7 +193,7 @@ fn forms(layer: &Layer, slot: &WeightSlot, theano: bool) -> Vec<Form> {
     match layer {
         Layer::Conv(conv) if name == "kernel" && conv.windows.spatial.count == 1 => {
             let &[length, inner, filters] = shape.dims() else { return Vec::new() };
-            // Since Keras 1.2, and before.
+            // Since Keras 1.1, and before.
             let layouts = [
                 Layout { stored: vec![length, 1, inner, filters], order: vec![0, 1, 2, 3] },
                 Layout { stored: vec![filters, inner, length, 1], order: vec![2, 3, 1, 0] },

@@ -115,6 +115,17 @@ pub(crate) fn channels_to_end(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
     cx.transpose(x, &order)
 }
 
+/// Warns of windows with other zeros around the axes than `same` puts there.
+pub(crate) fn warn_of_padding(windows: &[Window], out: &Encoding<'_>) {
+    let differs = |window: &Window| match window.padding {
+        Padding::Exact { before, .. } => window.stride > 1 || before != (window.extent() - 1) / 2,
+        _ => false,
+    };
+    if windows.iter().any(differs) {
+        out.warn("TensorFlow.js puts other zeros around the axes than Theano");
+    }
+}
+
 /// A window along every spatial axis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Windows {
@@ -196,14 +207,8 @@ impl Windows {
         if out.get("padding").and_then(Json::as_str) == Some("full") {
             out.set("padding", "valid");
             out.warn("TensorFlow.js has no padding `full`");
-            return;
-        }
-        let differs = |window: &Window| match window.padding {
-            Padding::Exact { before, .. } => window.stride > 1 || before != (window.extent() - 1) / 2,
-            _ => false,
-        };
-        if self.axes.iter().any(differs) {
-            out.warn("TensorFlow.js puts other zeros around the axes than Theano");
+        } else {
+            warn_of_padding(&self.axes, out);
         }
     }
 

@@ -9,7 +9,9 @@ use crate::layer::{LayerDef, WeightDecl};
 use crate::layers::masks::{self, MaskRule};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
+use tfjs_ir::prim::elementwise::{BinaryOp, UnaryOp};
 use tfjs_ir::prim::normalize::{Norm, Normalize};
+use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result, Shape};
 
@@ -74,14 +76,41 @@ impl GroupNormalization {
     }
 }
 
+impl GroupNormalization {
+    /// Normalized by the statistics of what a mask leaves. Reference: `tf.nn.weighted_moments`.
+    fn weighted(&self, cx: &mut LowerCx<'_>, operands: &[Value], mask: Value, axes: &[usize]) -> Result<Value> {
+        let [x, weights @ ..] = operands else { return Err(Error::bug("a normalization of nothing")) };
+        let counted = cx.cast_like(mask, *x)?;
+        let count = cx.reduce(ReduceOp::Sum, counted, axes, true)?;
+        let mean_of = |cx: &mut LowerCx<'_>, values: Value| {
+            let values = cx.mul(counted, values)?;
+            let sum = cx.reduce(ReduceOp::Sum, values, axes, true)?;
+            cx.div(sum, count)
+        };
+        let mean = mean_of(cx, *x)?;
+        let distance = cx.sub(*x, mean)?;
+        let square = cx.mul(distance, distance)?;
+        let variance = mean_of(cx, square)?;
+        let variance = cx.binary_scalar(BinaryOp::Add, variance, self.epsilon.into())?;
+        let scale = cx.unary(UnaryOp::Rsqrt, variance)?;
+        let mut out = cx.mul(distance, scale)?;
+        let mut weights = weights.iter();
+        if self.scale
+            && let Some(&gamma) = weights.next()
+        {
+            out = cx.mul(out, gamma)?;
+        }
+        match weights.next() {
+            Some(&beta) => cx.add(out, beta),
+            None => Ok(out),
+        }
+    }
+}
+
 impl LayerDef for GroupNormalization {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let input = cx.single(call)?;
         let (axis, channels, groups) = self.channels(cx, input.value)?;
-        if self.weighs_mask && input.mask.is_some() {
-            let message = "statistics of what a mask leaves are not supported: give this layer an input without a mask";
-            return Err(Error::unsupported(message));
-        }
         let shape = Shape::new([channels])?;
         let mut operands = Vec::new();
         if self.scale {
@@ -101,10 +130,19 @@ impl LayerDef for GroupNormalization {
         let mut apart = dims.clone();
         apart.splice(axis..=axis, block);
         operands.insert(0, cx.reshape(x, &apart)?);
-        let axes = (1..apart.len()).filter(|&other| other != axis).collect();
-        let (scale, center) = (self.scale, self.center);
-        let norm = Normalize { norm: Norm::Layer, axes, epsilon: self.epsilon.into(), scale, center };
-        let out = cx.one(norm, &operands)?;
+        let axes: Vec<usize> = (1..apart.len()).filter(|&other| other != axis).collect();
+        let out = match input.mask.filter(|_| self.weighs_mask) {
+            Some(mask) => {
+                // A mask of steps fits where it broadcasts from the last axis on, as Keras 2 has it.
+                let mask = cx.broadcast_to(mask, &dims)?;
+                let mask = cx.reshape(mask, &apart)?;
+                self.weighted(cx, &operands, mask, &axes)?
+            }
+            None => {
+                let (scale, center) = (self.scale, self.center);
+                cx.one(Normalize { norm: Norm::Layer, axes, epsilon: self.epsilon.into(), scale, center }, &operands)?
+            }
+        };
         let out = cx.reshape(out, &dims)?;
         let mask = masks::combined(cx, MaskRule::Pass, &[input])?;
         Ok(vec![KerasTensor::from(out).with_mask(mask)])

@@ -12,7 +12,7 @@ use crate::call::Call;
 use crate::config::{Config, DataFormat};
 use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
-use crate::layers::spatial::{Spatial, Windows, count_of};
+use crate::layers::spatial::{Spatial, Windows, count_of, warn_of_padding};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use tfjs_ir::window::{Padding, Window};
@@ -162,7 +162,7 @@ impl ConvLstm {
     pub(crate) fn encode_steps(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         self.steps.warn_of_states(out);
         self.cell.encode(target, out);
-        self.windows.encode_padding(out);
+        warn_of_padding(&[&self.windows.axes[..], &self.recurrent].concat(), out);
         let axes = &self.windows.axes;
         if axes.iter().any(|window| window.stride > 1) && axes.iter().any(|window| window.dilation > 1) {
             out.warn("TensorFlow.js has no convolutions with both strides and dilation");

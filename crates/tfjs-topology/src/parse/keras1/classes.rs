@@ -15,6 +15,9 @@ pub(super) struct Class {
 /// Arguments that several classes share.
 pub(super) type Keys = &'static [(&'static str, &'static str)];
 
+/// What Keras 1 has an argument for each axis for.
+pub(super) const KERNEL_SIZE: &str = "kernel_size";
+
 const KERNEL: Keys = &[
     ("init", "kernel_initializer"),
     ("W_regularizer", "kernel_regularizer"),
@@ -26,21 +29,23 @@ const KERNEL: Keys = &[
 const UNITS: Keys = &[("output_dim", "units")];
 const RATE: Keys = &[("p", "rate")];
 const FORMAT: Keys = &[("dim_ordering", "data_format")];
-const LENGTH: Keys = &[("filter_length", "kernel_size"), ("subsample_length", "strides")];
-/// Joined to `kernel_size`.
-const SIDES_2D: Keys = &[("nb_row", "kernel_size"), ("nb_col", "kernel_size"), ("subsample", "strides")];
-const SIDES_3D: Keys = &[
-    ("kernel_dim1", "kernel_size"),
-    ("kernel_dim2", "kernel_size"),
-    ("kernel_dim3", "kernel_size"),
+const WINDOWS: Keys = &[("nb_filter", "filters"), ("border_mode", "padding"), ("atrous_rate", "dilation_rate")];
+/// Windows over one axis.
+const LENGTH: Keys = &[("filter_length", KERNEL_SIZE), ("subsample_length", "strides")];
+/// Over two.
+const SQUARE: Keys = &[("nb_row", KERNEL_SIZE), ("nb_col", KERNEL_SIZE), ("subsample", "strides")];
+/// Over three.
+const CUBE: Keys = &[
+    ("kernel_dim1", KERNEL_SIZE),
+    ("kernel_dim2", KERNEL_SIZE),
+    ("kernel_dim3", KERNEL_SIZE),
     ("subsample", "strides"),
 ];
-const WINDOWS: Keys = &[("nb_filter", "filters"), ("border_mode", "padding"), ("atrous_rate", "dilation_rate")];
 const SEPARABLE: Keys =
     &[("init", "depthwise_initializer"), ("b_regularizer", "bias_regularizer"), ("bias", "use_bias")];
 const TRANSPOSED: Keys = &[("output_shape", "output_lengths")];
-const POOL_1D: Keys = &[("pool_length", "pool_size"), ("stride", "strides")];
 const POOL: Keys = &[("border_mode", "padding")];
+const POOL_LENGTH: Keys = &[("pool_length", "pool_size"), ("stride", "strides")];
 const STEPS: Keys = &[
     ("output_dim", "units"),
     ("init", "kernel_initializer"),
@@ -95,18 +100,18 @@ pub(super) const CLASSES: &[Class] = &[
     class("SReLU", "SReLU", &[]),
     class("BatchNormalization", "BatchNormalization", &[NORM]),
     class("Convolution1D", "Conv1D", &[KERNEL, LENGTH, WINDOWS]),
-    class("Convolution2D", "Conv2D", &[KERNEL, SIDES_2D, WINDOWS, FORMAT]),
-    class("Convolution3D", "Conv3D", &[KERNEL, SIDES_3D, WINDOWS, FORMAT]),
+    class("Convolution2D", "Conv2D", &[KERNEL, SQUARE, WINDOWS, FORMAT]),
+    class("Convolution3D", "Conv3D", &[KERNEL, CUBE, WINDOWS, FORMAT]),
     class("AtrousConvolution1D", "Conv1D", &[KERNEL, LENGTH, WINDOWS]),
-    class("AtrousConvolution2D", "Conv2D", &[KERNEL, SIDES_2D, WINDOWS, FORMAT]),
-    class("Deconvolution2D", "Conv2DTranspose", &[KERNEL, SIDES_2D, WINDOWS, FORMAT, TRANSPOSED]),
-    class("SeparableConvolution2D", "SeparableConv2D", &[SEPARABLE, SIDES_2D, WINDOWS, FORMAT]),
+    class("AtrousConvolution2D", "Conv2D", &[KERNEL, SQUARE, WINDOWS, FORMAT]),
+    class("Deconvolution2D", "Conv2DTranspose", &[KERNEL, SQUARE, WINDOWS, FORMAT, TRANSPOSED]),
+    class("SeparableConvolution2D", "SeparableConv2D", &[SEPARABLE, SQUARE, WINDOWS, FORMAT]),
     class("LocallyConnected1D", "LocallyConnected1D", &[KERNEL, LENGTH, WINDOWS]),
-    class("LocallyConnected2D", "LocallyConnected2D", &[KERNEL, SIDES_2D, WINDOWS, FORMAT]),
-    class("MaxPooling1D", "MaxPooling1D", &[POOL, POOL_1D]),
+    class("LocallyConnected2D", "LocallyConnected2D", &[KERNEL, SQUARE, WINDOWS, FORMAT]),
+    class("MaxPooling1D", "MaxPooling1D", &[POOL, POOL_LENGTH]),
     class("MaxPooling2D", "MaxPooling2D", &[POOL, FORMAT]),
     class("MaxPooling3D", "MaxPooling3D", &[POOL, FORMAT]),
-    class("AveragePooling1D", "AveragePooling1D", &[POOL, POOL_1D]),
+    class("AveragePooling1D", "AveragePooling1D", &[POOL, POOL_LENGTH]),
     class("AveragePooling2D", "AveragePooling2D", &[POOL, FORMAT]),
     class("AveragePooling3D", "AveragePooling3D", &[POOL, FORMAT]),
     class("GlobalMaxPooling2D", "GlobalMaxPooling2D", &[FORMAT]),
@@ -124,7 +129,7 @@ pub(super) const CLASSES: &[Class] = &[
     class("SimpleRNN", "SimpleRNN", &[STEPS]),
     class("GRU", "GRU", &[STEPS]),
     class("LSTM", "LSTM", &[STEPS]),
-    class("ConvLSTM2D", "ConvLSTM2D", &[STEPS, SIDES_2D, WINDOWS, FORMAT]),
+    class("ConvLSTM2D", "ConvLSTM2D", &[STEPS, SQUARE, WINDOWS, FORMAT]),
     class("Merge", "Merge", &[MERGE]),
 ];
 

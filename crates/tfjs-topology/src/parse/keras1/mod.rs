@@ -10,7 +10,7 @@ mod values;
 use crate::config::{DataFormat, missing};
 use crate::read::ReadCx;
 use crate::registry::unknown;
-use classes::{Class, FORMAT_NOT_WRITTEN, OLD_ONLY};
+use classes::{Class, FORMAT_NOT_WRITTEN, KERNEL_SIZE, OLD_ONLY};
 use serde_json::{Map, Value};
 use tfjs_manifest::account::json_bytes;
 use tfjs_manifest::text::shorten;
@@ -26,7 +26,7 @@ pub(crate) struct Translated {
     /// The configuration.
     pub config: Value,
     /// Keys of Keras 2 with what the file calls them.
-    words: Vec<(&'static str, &'static str)>,
+    words: Vec<(&'static str, String)>,
 }
 
 impl Translated {
@@ -82,34 +82,30 @@ pub(crate) fn translate(name: &str, config: &Value, cx: &ReadCx<'_>) -> Result<O
     }
     cx.account.charge(json_bytes(config))?;
     let mut out = Map::new();
-    let mut sides = Vec::new();
     for (key, value) in map {
         match class.key(key) {
             Some("") => {}
             // What the file says in the words of Keras 2 too counts.
             Some(new) if map.get(new).is_some_and(|value| !value.is_null()) => {}
-            Some("kernel_size") if key != "filter_length" => sides.push((key.as_str(), value.clone())),
             Some(new) => drop(out.insert(new.to_string(), values::translate(new, value))),
             None => drop(out.insert(key.clone(), values::translate(key, value))),
         }
     }
-    if !sides.is_empty() {
-        // `nb_row` before `nb_col`, `kernel_dim1` before `kernel_dim2`.
-        let place = |key: &str| class.pairs().position(|(old, _)| old == key);
-        sides.sort_by_key(|(key, _)| place(key));
-        let is_there = |side: &&str| sides.iter().any(|(key, _)| key == side);
-        if let Some(side) = class.pairs().filter(|(_, new)| *new == "kernel_size").find(|(old, _)| !is_there(&old)) {
-            return Err(missing(side.0).at_json("config"));
-        }
-        out.insert("kernel_size".to_string(), sides.into_iter().map(|(_, value)| value).collect());
+    if let Some(sides) = sides(class, map)? {
+        out.insert(KERNEL_SIZE.to_string(), sides);
     }
-    // Errors of a class that other producers have too speak of what is there. Of several words for one key, the file's
-    // comes first.
+    // Errors of a class that other producers have too speak of what is there. What the file calls as Keras 2 does keeps
+    // that name.
     let all = of_keras1 || class.new != name || OLD_ONLY.contains(&name);
-    let is_written = |old: &str| map.contains_key(old);
-    let words = class.pairs().filter(|(_, new)| !new.is_empty() && !is_written(new));
-    let (written, others): (Vec<_>, Vec<_>) = words.map(|(old, new)| (new, old)).partition(|(_, old)| is_written(old));
-    let words = written.into_iter().chain(others.into_iter().filter(|_| all)).collect();
+    let mut words: Vec<(&'static str, String)> = Vec::new();
+    let is_old_word =
+        |(old, new): &(&str, &str)| !new.is_empty() && !map.contains_key(*new) && (all || map.contains_key(*old));
+    for (old, new) in class.pairs().filter(is_old_word) {
+        match words.iter_mut().find(|(known, _)| *known == new) {
+            Some((_, written)) => *written = format!("{written}, {old}"),
+            None => words.push((new, old.to_string())),
+        }
+    }
     let mut translated = Translated { class: class.new, config: Value::Null, words };
     if of_keras1 && FORMAT_NOT_WRITTEN.contains(&class.old) && !out.contains_key("data_format") {
         if cx.image_format.is_none() {
@@ -127,6 +123,22 @@ pub(crate) fn translate(name: &str, config: &Value, cx: &ReadCx<'_>) -> Result<O
     values::settle(class.new, &mut out);
     translated.config = Value::Object(out);
     Ok(Some(translated))
+}
+
+/// The sizes of a window for which there is an argument for each axis.
+///
+/// # Errors
+/// A missing one where others are there.
+fn sides(class: &Class, map: &Map<String, Value>) -> Result<Option<Value>> {
+    if map.get(KERNEL_SIZE).is_some_and(|size| !size.is_null()) {
+        return Ok(None);
+    }
+    let keys: Vec<&str> = class.pairs().filter(|(_, new)| *new == KERNEL_SIZE).map(|(old, _)| old).collect();
+    if keys.len() < 2 || !keys.iter().any(|key| map.contains_key(*key)) {
+        return Ok(None);
+    }
+    let side = |key: &&str| map.get(*key).cloned().ok_or_else(|| missing(key).at_json("config"));
+    keys.iter().map(side).collect::<Result<_>>().map(Some)
 }
 
 /// The class of a `Merge` by its mode, whose other arguments are left out.

@@ -8,8 +8,8 @@ use crate::producer::{Family, Producer};
 use crate::read::CustomDefs;
 use crate::registry;
 use serde_json::json;
-use tfjs_manifest::Limits;
 use tfjs_manifest::account::json_bytes;
+use tfjs_manifest::{Kind, Limits};
 
 fn of_family(family: Family, model: &Value) -> Result<crate::def::ModelDef> {
     parse(model, Producer::of(family), &CustomDefs::default(), &Limits::default())
@@ -119,6 +119,16 @@ fn errors_are_in_the_words_of_the_file() {
         json!({"name": "c", "nb_filter": -1, "nb_row": 3, "nb_col": 3}),
         "`config.layers[0].config.nb_filter`, layer `c`: expected a whole number of at least 0, found `-1`",
     );
+    check_refused(
+        "Convolution2D",
+        json!({"name": "c", "nb_filter": 1, "nb_row": 3}),
+        "`config.layers[0].config`, layer `c`: missing `nb_col`",
+    );
+    check_refused(
+        "Convolution3D",
+        json!({"name": "c", "nb_filter": 1}),
+        "`config.layers[0].config`, layer `c`: missing `kernel_dim1, kernel_dim2, kernel_dim3`",
+    );
     check_refused("Dense", json!({"name": "d"}), "`config.layers[0].config`, layer `d`: missing `output_dim`");
     check_refused(
         "Graph",
@@ -223,7 +233,7 @@ fn what_is_missing_is_named() {
     let sides = json!({"name": "c", "nb_filter": 2, "nb_row": 3, "batch_input_shape": [null, 4, 4, 1]});
     assert!(error("Convolution2D", sides).contains("missing `nb_col`"));
     let none = json!({"name": "c", "nb_filter": 2, "batch_input_shape": [null, 4, 4, 1]});
-    assert!(error("Convolution2D", none).contains("missing `nb_row`"));
+    assert!(error("Convolution2D", none).contains("missing `nb_row"));
     assert!(error("Merge", json!({"name": "m"})).contains("missing `mode`"));
 }
 
@@ -234,5 +244,47 @@ fn classes_of_keras_1_alone_are_a_user_s_own_elsewhere() {
         let model = json!({"class_name": "Sequential", "config": {"name": "s", "layers": [layer]}});
         let message = of_family(Family::Keras3, &model).unwrap_err().to_string();
         assert!(message.contains(&format!("unknown layer class `{class}`")), "{message}");
+    }
+}
+
+#[test]
+fn extreme_values_of_old_arguments() {
+    let plausible = json!({
+        "name": "l", "output_dim": 2, "nb_filter": 2, "filter_length": 2, "nb_row": 2, "nb_col": 2, "kernel_dim1": 1,
+        "kernel_dim2": 1, "kernel_dim3": 1, "input_dim": 3, "p": 0.5, "sigma": 0.5, "output_shape": [null, 3, 3, 2],
+    });
+    let extremes = [
+        json!(null),
+        json!(0),
+        json!(-1),
+        json!(u64::MAX),
+        json!(1e308),
+        json!(""),
+        json!("th"),
+        json!("full"),
+        json!([]),
+        json!([0]),
+        json!([1u64 << 53, 1u64 << 53]),
+        json!({}),
+        json!({"name": "L1L2Regularizer"}),
+        json!({"left_pad": -1}),
+        json!([-1, 2, 3, 4]),
+    ];
+    for class in CLASSES {
+        for shape in [json!([null, 6]), json!([null, 5, 6]), json!([null, 4, 5, 6]), json!([null, 3, 4, 5, 6])] {
+            let keys = class.pairs().map(|(old, _)| old).chain(["padding", "mode", "layers"]);
+            for key in keys.filter(|key| *key != "layers" || class.old == "Merge") {
+                for value in &extremes {
+                    let mut config = plausible.clone();
+                    config["batch_input_shape"] = shape.clone();
+                    config[key] = value.clone();
+                    let model =
+                        json!({"class_name": "Sequential", "config": [{"class_name": class.old, "config": config}]});
+                    let found = of_family(Family::Keras1, &model).and_then(|def| lower(&def, &LowerOptions::default()));
+                    let bug = found.err().filter(|error| error.kind() == Kind::Bug);
+                    assert!(bug.is_none(), "{}: `{key}` {value}: {bug:?}", class.old);
+                }
+            }
+        }
     }
 }
