@@ -6,7 +6,7 @@ use tfjs_ir::prim::activate::Activation as Function;
 use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp};
 use tfjs_ir::prim::normalize::Softmax;
 use tfjs_ir::prim::reduce::{ReduceOp, RunningOp};
-use tfjs_ir::{Dim, Value};
+use tfjs_ir::{Builder, Dim, Value};
 use tfjs_manifest::{Error, Result};
 
 impl Activation {
@@ -67,7 +67,10 @@ fn glu(cx: &mut LowerCx<'_>, x: Value, axis: usize) -> Result<Value> {
 ///
 /// Its threshold takes the sum of the running sums where the paper has the last of them, so that the outputs add up to
 /// one only where a single element stays above zero. A model was trained with that.
-fn sparsemax(cx: &mut LowerCx<'_>, x: Value, axis: usize) -> Result<Value> {
+///
+/// # Errors
+/// As [`Builder::push`].
+pub(crate) fn sparsemax(cx: &mut Builder, x: Value, axis: usize) -> Result<Value> {
     let (sorted, _) = cx.sort(x, axis, true)?;
     let (dims, element) = (cx.dims_of(x), cx.ty(x).element);
     let ranks = cx.iota(axis, &dims, element)?;
