@@ -6,7 +6,7 @@ use tfjs_ir::prim::activate::Activation as Function;
 use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp};
 use tfjs_ir::prim::normalize::Softmax;
 use tfjs_ir::prim::reduce::{ReduceOp, RunningOp};
-use tfjs_ir::{Dim, Value};
+use tfjs_ir::{Builder, Dim, Value};
 use tfjs_manifest::{Error, Result};
 
 impl Activation {
@@ -68,7 +68,10 @@ fn glu(cx: &mut LowerCx<'_>, x: Value, axis: usize) -> Result<Value> {
 ///
 /// Keras computes the threshold from the sum of the cumulative sums instead of the last one, so that the outputs sum to
 /// one only if a single element stays above zero. Models are trained with this formula.
-fn sparsemax(cx: &mut LowerCx<'_>, x: Value, axis: usize) -> Result<Value> {
+///
+/// # Errors
+/// As [`Builder::push`].
+pub(crate) fn sparsemax(cx: &mut Builder, x: Value, axis: usize) -> Result<Value> {
     let (sorted, _) = cx.sort(x, axis, true)?;
     let (dims, element) = (cx.dims_of(x), cx.ty(x).element);
     let ranks = cx.iota(axis, &dims, element)?;

@@ -18,6 +18,7 @@ mod tensor;
 pub(crate) mod testing;
 mod weights;
 
+pub(crate) use activation::sparsemax;
 #[cfg(test)]
 pub(crate) use alone::Alone;
 pub(crate) use model::lower_entry;

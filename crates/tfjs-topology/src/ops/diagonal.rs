@@ -113,10 +113,20 @@ fn length(cx: &mut LowerCx<'_>, rows: Dim, columns: Dim, offset: i64) -> Result<
 fn part(cx: &mut LowerCx<'_>, x: Value, offset: i64) -> Result<Value> {
     let mut dims = cx.dims_of(x);
     let (rows, columns) = matrix_dims(cx, x)?;
-    let width = cx.known(columns, "the last axis of what a diagonal is taken of", x)?;
-    dims.truncate(dims.len() - 2);
     let len = length(cx, rows, columns, offset)?;
     let away = cx.number(usize::try_from(offset.unsigned_abs()).unwrap_or(usize::MAX));
+    let Some(width) = cx.known_dim(columns) else {
+        // The step from one element to the next is not known: each row gives its one element instead.
+        let place = offsets(cx, rows, columns)?;
+        let on = cx.compare_scalar(CompareOp::Eq, place, offset as f64)?;
+        let nothing = cx.scalar_like(x, 0.0)?;
+        let alone = cx.select(on, x, nothing)?;
+        let how = if cx.ty(x).element == ElementType::Bool { ReduceOp::Any } else { ReduceOp::Sum };
+        let alone = cx.reduce(how, alone, &[dims.len() - 1], false)?;
+        let start = if offset < 0 { cx.dims().min(away, rows)? } else { Dim::ZERO };
+        return cx.slice_axis(alone, dims.len() - 2, Range { start, len, step: 1 });
+    };
+    dims.truncate(dims.len() - 2);
     let start = if offset < 0 { cx.dims().mul(away, columns)? } else { away };
     let all = cx.dims().mul(rows, columns)?;
     // A diagonal outside the matrix is empty.
@@ -259,13 +269,13 @@ mod tests {
         check("Trace", json!({"offset": 0, "axis1": 1, "axis2": 2}), json!(["b:?,3,4"]), json!({}), "int32[?]");
         check("Diag", json!({"k": -1}), json!(["f:3"]), json!({}), "float32[4,4]");
         check("Diagflat", json!({"k": 2}), json!(["f:2,2"]), json!({}), "float32[6,6]");
+        check("Diag", json!({"k": 1}), json!(["f:3,?"]), json!({}), "float32[?]");
+        check("Trace", json!({"axis1": 1, "axis2": 2}), json!(["b:?,3,?"]), json!({}), "int32[?]");
         check("MatrixDiag", json!({}), json!(["f:?,3"]), json!({}), "float32[?,3,3]");
     }
 
     #[test]
     fn refuses() {
         refused("Tril", json!(["f:?"]), "expected matrices, found shape [?]");
-        let message = "the last axis of what a diagonal is taken of must be known, found shape [3,?]";
-        refused("Diag", json!(["f:3,?"]), message);
     }
 }

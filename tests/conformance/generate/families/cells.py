@@ -158,3 +158,7 @@ if not K3:
         for name, config in CUDNN:
             case(f"{label}_{name}", lambda: single(layer(4, **config), SEQUENCE), SCALED, layer.__name__, twin=without_cudnn(plain, SEQUENCE, **config),
                  note="computed by the layer without cuDNN, with the weights as Keras converts them: cuDNN needs a GPU")
+if K3:
+    for label, layer, config in [("simple_rnn", L.SimpleRNN, {}), ("lstm", L.LSTM, {"return_sequences": True}), ("gru", L.GRU, {"recurrent_activation": "sparsemax"})]:
+        case(f"{label}_sparsemax", lambda: masked(layer(4, activation="sparsemax", **config)), [values(TOKENS)], [layer.__name__, "Embedding"])
+    case("conv_lstm1d_sparsemax", lambda: single(L.ConvLSTM1D(3, 2, activation="sparsemax"), [3, 5, 2]), [normal(2, 3, 5, 2)], "ConvLSTM1D")

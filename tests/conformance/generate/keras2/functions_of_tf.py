@@ -159,3 +159,7 @@ functions("rectangular_diagonals", [
     lambda x: tf.linalg.set_diag(x, x[:, :, 0]), lambda x: tf.linalg.set_diag(tf.transpose(x, [0, 2, 1]), x[:, :, 1]), lambda x: tf.linalg.set_diag(x, x[:, :3, 1], k=1),
     lambda x: tf.linalg.set_diag(x, x[:, :2, 2], k=-1), lambda x: tf.linalg.set_diag(x, x[:, :1, 3], k=3), lambda x: tf.linalg.set_diag(x, x[:, :1, 3], k=-2),
 ])
+functions("open_diagonals", [
+    lambda x: tf.linalg.diag_part(tf.transpose(x, [0, 2, 1])), lambda x: tf.linalg.trace(tf.transpose(x, [0, 2, 1])), lambda x: tf.linalg.diag_part(tf.transpose(x, [0, 2, 1]) > 0.0),
+    lambda x: tf.linalg.diag_part(x @ tf.transpose(x, [0, 2, 1])),
+], x=(2, 5, 4), open_axes=True)

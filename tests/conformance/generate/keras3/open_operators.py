@@ -60,3 +60,5 @@ at("standardise", one([None, None, 2], lambda x: (x - ops.mean(x, axis=(1, 2), k
    "an image minus its own mean")
 at("tile", one([None, 3], lambda x: ops.tile(x, (1, 2, 1))), "Tile", series(2, 5, channels=3), "the unknown axis twice")
 at("outer", two([None], [None], lambda x, y: ops.expand_dims(x, 2) * ops.expand_dims(y, 1)), ["ExpandDims", "Multiply"], {"3_4": [normal(2, 3), normal(2, 4)], "2_1": [normal(2, 2), normal(2, 1)]})
+at("diagonal", one([None, 4], lambda x: ops.diagonal(ops.matmul(x, ops.transpose(x, (0, 2, 1))), axis1=1, axis2=2)), ["Diagonal", "Matmul"], series(3, 5), "neither side of the matrix is known")
+at("diagonal_one_side", one([None, 4], lambda x: ops.diagonal(x, offset=1, axis1=2, axis2=1)), ["Diagonal"], series(3, 6), "the columns are not known")

@@ -61,7 +61,8 @@ impl FromConfig for ConvLstm {
             windows,
             steps,
         };
-        let over_axis = |activation| matches!(activation, Activation::Softmax | Activation::LogSoftmax);
+        let over_axis =
+            |activation| matches!(activation, Activation::Softmax | Activation::LogSoftmax | Activation::Sparsemax);
         if layer.spatial().format == DataFormat::ChannelsFirst
             && (over_axis(layer.cell.activation) || over_axis(layer.cell.recurrent_activation))
         {

@@ -531,11 +531,11 @@ mod tests {
             }
         "#]],
         );
-        let config = json!({"units": 4, "recurrent_activation": "sparsemax"});
+        let config = json!({"units": 4, "recurrent_activation": "glu"});
         let layer = read_layer_of(Family::Keras3, "GRU", config).unwrap();
         let call = Call::of([TensorType::float("?,?,3".parse().unwrap())]);
         let error = LowerCx::alone(layer.def(), &call).unwrap_err();
-        assert_eq!(error.to_string(), "the activation `sparsemax` of a recurrent cell is not supported");
+        assert_eq!(error.to_string(), "the activation `glu` of a recurrent cell is not supported");
     }
 
     #[test]

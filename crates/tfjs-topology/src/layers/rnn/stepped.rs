@@ -3,7 +3,7 @@
 
 use super::cell::{Cell, CellKind, CellWeights, Sequence, Stepped};
 use crate::activation::Activation;
-use crate::lower::LowerCx;
+use crate::lower::{LowerCx, sparsemax};
 use tfjs_ir::prim::layout::Range;
 use tfjs_ir::prim::normalize::Softmax;
 use tfjs_ir::prim::recurrent::MaskedOutput;
@@ -44,11 +44,9 @@ impl Recurrence<'_> {
     /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for an activation that the loop does not support.
     pub(super) fn step_over(&self, cx: &mut LowerCx<'_>, over: &Sequence) -> Result<Stepped> {
         for activation in [self.cell.activation, self.cell.recurrent_activation] {
-            if matches!(activation, Activation::Sparsemax | Activation::Glu) {
-                let name = activation.name().unwrap_or_default();
-                return Err(Error::unsupported(format!(
-                    "the activation `{name}` of a recurrent cell is not supported"
-                )));
+            // It halves what the cell wants whole.
+            if activation == Activation::Glu {
+                return Err(Error::unsupported("the activation `glu` of a recurrent cell is not supported"));
             }
         }
         let time = cx.dims_of(over.inputs)[1];
@@ -227,6 +225,7 @@ fn apply(cx: &mut Builder, activation: Activation, x: Value) -> Result<Value> {
     match (activation, activation.function()) {
         (_, Some(function)) => cx.activate(function, x),
         (Activation::Softmax, _) => cx.softmax(x, &[last]),
+        (Activation::Sparsemax, _) => sparsemax(cx, x, last),
         (Activation::LogSoftmax, _) => cx.one(Softmax { axes: vec![last], log: true }, &[x]),
         _ => Ok(x),
     }
