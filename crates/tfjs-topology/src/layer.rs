@@ -44,6 +44,11 @@ pub trait LayerDef: fmt::Debug + Send + Sync + Any {
         false
     }
 
+    /// Whether the layer knows what to do with rows of different lengths. Others are never given them.
+    fn takes_ragged(&self) -> bool {
+        false
+    }
+
     /// The element type the layer wants its input to have, where it is not floating point.
     fn input_type(&self) -> Option<ValueType> {
         None
