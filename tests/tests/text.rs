@@ -72,3 +72,18 @@ fn text_behind_another_layer_is_not_split() {
     let says = "text is split where it is an input of the model only, not behind another layer";
     check_error(model.load(), Kind::Unsupported, "y", says);
 }
+
+#[test]
+fn rows_of_different_lengths_go_where_they_can() {
+    let mut text = input("text", &json!([null, 1]));
+    text["config"]["dtype"] = json!("string");
+    let model = |behind: Value| {
+        let words = layer("TextVectorization", "y", &json!({"vocabulary": ["a"], "ragged": true}), &["text"]);
+        let layers = [vec![text.clone(), words], behind.as_array().expect("layers").clone()].concat();
+        let last = layers.last().expect("a layer")["name"].as_str().expect("a name").to_owned();
+        Small::new(functional(&layers.into(), &["text"], &[&last])).manifest(json!([])).load()
+    };
+    let says = "rows of different lengths, of a `TextVectorization` with `ragged`, are not supported here";
+    check_error(model(json!([])), Kind::Unsupported, "y", says);
+    check_error(model(json!([layer("Flatten", "f", &json!({}), &["y"])])), Kind::Unsupported, "f", says);
+}

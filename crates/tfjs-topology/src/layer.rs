@@ -45,6 +45,11 @@ pub trait LayerDef: fmt::Debug + Send + Sync + Any {
         false
     }
 
+    /// Whether the layer accepts rows of different lengths. Other layers are never given them.
+    fn takes_ragged(&self) -> bool {
+        false
+    }
+
     /// The element type that the layer requires of its input, if it is not floating point.
     fn input_type(&self) -> Option<ValueType> {
         None

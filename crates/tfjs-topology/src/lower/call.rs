@@ -18,6 +18,11 @@ pub(super) struct Edge {
     pub(super) id: Option<ValueId>,
 }
 
+/// Where rows of different lengths cannot go.
+pub(super) const RAGGED: &str = "rows of different lengths, of a `TextVectorization` with `ragged`, are not supported here: they go into \
+                                 `Embedding`, `Dense`, `Dropout`, global pools over time and recurrent layers that return \
+                                 their last output";
+
 impl LowerCx<'_> {
     /// Lowers a call of a layer or an operation of the model.
     pub(super) fn call(
@@ -100,6 +105,9 @@ impl LowerCx<'_> {
         if !callee.def().takes_complex() && call.tensors().iter().any(|tensor| tensor.imaginary.is_some()) {
             let message = "a complex tensor is not supported here: take its `abs`, `real`, `imag` or `angle` first";
             return Err(Error::unsupported(message));
+        }
+        if !callee.def().takes_ragged() && call.tensors().iter().any(|tensor| tensor.ragged) {
+            return Err(Error::unsupported(RAGGED));
         }
         let call = self.with_explicit_mask(self.without_forgotten(call)?)?;
         let training = self.enter_training(&call)?;

@@ -1,7 +1,7 @@
 //! The result of lowering a file: the call table, the slots, the program.
 
 use super::LowerCx;
-use super::call::Edge;
+use super::call::{Edge, RAGGED};
 use super::scope::Scoped;
 use super::tensor::{KerasTensor, element};
 use crate::call::Call;
@@ -130,6 +130,9 @@ fn lower_with(def: &ModelDef, options: &LowerOptions, batch: Batch) -> Result<(M
         let value = edge.id.ok_or_else(|| Error::bug("an output of the model inside of a wrapper"))?;
         if edge.tensor.imaginary.is_some() {
             return Err(Error::unsupported("an output of complex numbers is not supported").at_value(&name));
+        }
+        if edge.tensor.ragged {
+            return Err(Error::unsupported(RAGGED).at_value(&name));
         }
         results.push((name.clone(), edge.tensor.value));
         graph.outputs.push(GraphPort { name, value });

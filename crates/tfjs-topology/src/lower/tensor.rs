@@ -18,11 +18,14 @@ pub struct KerasTensor {
     pub sizes: Option<Vec<Dim>>,
     /// The imaginary part of a complex tensor, whose real part is the value. Only layers that support it receive one.
     pub imaginary: Option<Value>,
+    /// Whether its rows have different lengths: the mask says how long each is, behind that are zeros that are no part of
+    /// it. Only layers that say so are given one.
+    pub ragged: bool,
 }
 
 impl From<Value> for KerasTensor {
     fn from(value: Value) -> Self {
-        KerasTensor { value, mask: None, sizes: None, imaginary: None }
+        KerasTensor { value, mask: None, sizes: None, imaginary: None, ragged: false }
     }
 }
 
@@ -31,6 +34,15 @@ impl KerasTensor {
     #[must_use]
     pub fn with_mask(self, mask: Option<Value>) -> Self {
         KerasTensor { mask, ..self }
+    }
+
+    /// The same value with rows as long as those of another tensor.
+    #[must_use]
+    pub fn with_rows_of(self, other: &KerasTensor) -> Self {
+        match other.ragged {
+            true => KerasTensor { mask: other.mask, ragged: true, ..self },
+            false => self,
+        }
     }
 }
 

@@ -59,7 +59,11 @@ impl LayerDef for Dense {
             out = cx.add(out, bias)?;
         }
         let out = self.activation.lower(cx, out)?;
-        Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
+        Ok(vec![KerasTensor::from(out).with_mask(input.mask).with_rows_of(&input)])
+    }
+
+    fn takes_ragged(&self) -> bool {
+        true
     }
 
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {

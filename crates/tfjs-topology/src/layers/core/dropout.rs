@@ -114,7 +114,11 @@ impl LayerDef for Dropout {
         }
         let noise = self.noise_dims(cx, input.value)?;
         let out = drop_out(cx, input.value, rate, &noise)?;
-        Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
+        Ok(vec![KerasTensor::from(out).with_mask(input.mask).with_rows_of(&input)])
+    }
+
+    fn takes_ragged(&self) -> bool {
+        self.unit == Unit::Element
     }
 }
 

@@ -71,7 +71,11 @@ impl LayerDef for Embedding {
             true => Some(cx.compare_scalar(CompareOp::Ne, input.value, 0.0)?),
             false => None,
         };
-        Ok(vec![KerasTensor::from(rows).with_mask(mask)])
+        Ok(vec![KerasTensor::from(rows).with_mask(mask).with_rows_of(&input)])
+    }
+
+    fn takes_ragged(&self) -> bool {
+        !self.mask_zero
     }
 
     fn input_type(&self) -> Option<ValueType> {

@@ -4,7 +4,7 @@
 
 use super::PoolKind;
 use crate::call::Call;
-use crate::config::Config;
+use crate::config::{Config, DataFormat};
 use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
 use crate::layers::masks;
@@ -13,7 +13,7 @@ use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use tfjs_ir::Value;
 use tfjs_ir::prim::reduce::ReduceOp;
-use tfjs_manifest::Result;
+use tfjs_manifest::{Error, Result};
 
 /// A pool over all spatial axes. No weights.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,12 +66,23 @@ impl LayerDef for GlobalPool {
         let input = self.spatial.value(cx, call)?;
         let x = cx.to_float(input.value)?;
         let axes: Vec<usize> = self.spatial.axes().collect();
-        let out = match (self.kind, input.mask.filter(|_| self.masked)) {
+        let out = match (self.kind, input.mask.filter(|_| self.masked || input.ragged)) {
+            (PoolKind::Max, mask) if input.ragged => {
+                let mask = mask.ok_or_else(|| Error::bug("rows of lengths that nothing says"))?;
+                let mask = cx.insert_axis(mask, self.spatial.channel_axis())?;
+                let least = cx.scalar_like(x, f64::NEG_INFINITY)?;
+                let kept = cx.select(mask, x, least)?;
+                cx.reduce(ReduceOp::Max, kept, &axes, self.keepdims)?
+            }
             (PoolKind::Max, _) => cx.reduce(ReduceOp::Max, x, &axes, self.keepdims)?,
             (PoolKind::Average, None) => cx.reduce(ReduceOp::Mean, x, &axes, self.keepdims)?,
             (PoolKind::Average, Some(mask)) => self.masked_mean(cx, x, mask)?,
         };
         Ok(vec![out.into()])
+    }
+
+    fn takes_ragged(&self) -> bool {
+        self.spatial.count == 1 && self.spatial.format == DataFormat::ChannelsLast
     }
 
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {

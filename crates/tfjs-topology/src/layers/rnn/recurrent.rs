@@ -204,6 +204,10 @@ impl LayerDef for Recurrent {
         Ok(self.steps.outputs(outputs, top.last, finals, mask))
     }
 
+    fn takes_ragged(&self) -> bool {
+        !self.steps.return_sequences && !self.steps.time_major
+    }
+
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
         if self.steps.masked_output == MaskedOutput::Zeros {

@@ -15,6 +15,7 @@ use crate::registry::FromConfig;
 use crate::types::ValueType;
 use serde_json::Value as Json;
 use tfjs_ir::ElementType;
+use tfjs_ir::prim::elementwise::CompareOp;
 use tfjs_ir::prim::host::Spread;
 use tfjs_ir::tokens::{Ngrams, Split, Tokenizer};
 use tfjs_manifest::{Error, Result};
@@ -26,6 +27,8 @@ pub struct TextVectorization {
     pub tokenizer: Tokenizer,
     /// How tokens are encoded.
     pub lookup: Lookup,
+    /// Whether rows are as long as their texts, and not filled up.
+    pub ragged: bool,
 }
 
 /// The value of a key for which null and an absent key differ.
@@ -89,10 +92,11 @@ impl FromConfig for TextVectorization {
             let message = "`output_sequence_length` is given, and `output_mode` is not `int`";
             return Err(Error::malformed(message).at_json("config"));
         }
-        if config.or("ragged", false)? {
-            let message = "`ragged` rows, which are of different lengths, are not supported; with `ragged` false they are \
-                           filled up with 0";
-            return Err(Error::unsupported(message).at_json("config"));
+        let ragged = config.or("ragged", false)?;
+        if ragged && (output != OutputMode::Int || length.is_some() || split == Split::Whole) {
+            let message =
+                "`ragged` is for texts that are split, with `output_mode` `int` and no `output_sequence_length`";
+            return Err(Error::malformed(message).at_json("config"));
         }
         let ngrams = config.or("ngrams", Ngrams::No)?;
         let special = Special {
@@ -103,7 +107,7 @@ impl FromConfig for TextVectorization {
             spread: Spread::Modulo,
         };
         let lookup = Lookup::read(config, special, output, false)?;
-        Ok(TextVectorization { tokenizer: Tokenizer { lower, strip, split, ngrams, length }, lookup })
+        Ok(TextVectorization { tokenizer: Tokenizer { lower, strip, split, ngrams, length }, lookup, ragged })
     }
 }
 
@@ -114,7 +118,13 @@ impl LayerDef for TextVectorization {
             return Err(Error::malformed("expected strings, found numbers"));
         }
         let tokens = cx.tokens(input, self.tokenizer.clone())?;
-        Ok(vec![self.lookup.of(cx, tokens)?.into()])
+        let found = self.lookup.of(cx, tokens)?;
+        if !self.ragged {
+            return Ok(vec![found.into()]);
+        }
+        // Only what fills rows up has index 0.
+        let mask = cx.compare_scalar(CompareOp::Ne, found, 0.0)?;
+        Ok(vec![KerasTensor { ragged: true, ..KerasTensor::from(found).with_mask(Some(mask)) }])
     }
 
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
@@ -199,9 +209,9 @@ mod tests {
         of(json!({"standardize": "string_upper"}), message);
         let message = "`config`: `output_mode` is null: the tokens themselves are not supported as an output";
         of(json!({"output_mode": null}), message);
-        let message = "`config`: `ragged` rows, which are of different lengths, are not supported; with `ragged` false \
-                       they are filled up with 0";
-        of(json!({"vocabulary": ["a"], "ragged": true}), message);
+        let message = "`config`: `ragged` is for texts that are split, with `output_mode` `int` and no \
+                       `output_sequence_length`";
+        of(json!({"vocabulary": ["a"], "ragged": true, "output_sequence_length": 3}), message);
         let message = "`config.ngrams`: expected a whole number of at least 0, or a list of them, found `-1`";
         of(json!({"ngrams": -1, "vocabulary": ["a"]}), message);
     }

@@ -270,6 +270,11 @@ impl LayerDef for Bidirectional {
         Ok(merged.chain(forward_states.iter().chain(backward_states).cloned()).collect())
     }
 
+    fn takes_ragged(&self) -> bool {
+        // What is inside says so itself.
+        !self.return_sequences
+    }
+
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
         // A number above 0 has been rejected.
