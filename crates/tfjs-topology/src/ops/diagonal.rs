@@ -230,6 +230,7 @@ impl Diagonal {
                 }
                 // As in `matrix`, what is left of the row or column has no element.
                 let side = if offset < 0 { columns } else { rows };
+                // SIZE: the rank of the diagonal.
                 let mut padding = vec![Padding::NONE; last + 1];
                 padding[last].high = cx.dims().sub(side, length)?;
                 let diagonal = if side == length { diagonal } else { cx.pad(diagonal, &padding, 0.0)? };
