@@ -27,7 +27,7 @@ pub struct Steps {
     pub carried_states_win: bool,
     /// Whether time is the first axis, before the batch (Keras 2). DIFFERENCE: TensorFlow.js drops this key.
     pub time_major: bool,
-    /// Whether the producer writes the loop out, which is seen in one place: see [`Steps::zeroes_unturned`].
+    /// Whether the producer unrolls the loop, which changes the masked outputs of one combination of options.
     pub unroll: bool,
     /// What a masked step gives. Keras gives the output of the step before; TensorFlow.js the state, which differs
     /// before the first step if there is an initial state; `zero_output_for_mask` asks for zeros.
