@@ -615,7 +615,7 @@ fn files_must_have_the_sums_that_are_given() {
         let Answer { success, err, .. } = tfjs(&inspect);
         assert!(!success && err.contains("group1-shard1of1.bin") && err.contains(says), "{err}");
     };
-    check_weights(&SUMS.replace("598a", "598b"), "another file");
+    check_weights(&SUMS.replace("598a", "598b"), "not the expected one");
     check_weights(SUMS.lines().next().unwrap(), "no checksum");
 }
 

@@ -59,7 +59,12 @@ fn table(layers: &[Entry], ops: &[Entry], results: &Value) -> String {
          Every layer class and operation that loads and runs, and the [conformance cases](../tests/conformance/generate/README.md) it\n\
          stands in: how many by each framework that computed them, the largest difference on each engine (relative to the output's\n\
          scale), and how many run on the native engine's kernels alone. TensorFlow.js: whether TensorFlow.js 4.22 has the class itself.\n\n\
-         {} of {} cases run on native kernels alone.\n\n",
+         {} of {} cases run on native kernels alone.\n\n\
+         `tfjs inspect model.json` says whether a model can be read, and names every class that cannot, without its weights. Masks, states,\n\
+         shared and nested models are supported as each producer has them. Cells (`LSTMCell`, `StackedRNNCells`, ...) are read inside of `RNN`.\n\
+         Classes of Keras 1 are read under their names of Keras 2: `Convolution2D` is `Conv2D`. A layer of your own is a custom layer, see\n\
+         [the example](../crates/tfjs/examples/custom_layer.rs). `Lambda` and `TFSMLayer`, which contain code, subclassed models and graph\n\
+         models are not supported.\n\n",
         results["kernels"], results["cases"]
     );
     head(&mut text, &["class", "file", "in TensorFlow.js"]);

@@ -211,6 +211,13 @@ pub(crate) fn built_in_name(class: &str) -> &str {
 
 /// The error of a class that is not known, with the nearest known name.
 pub(crate) fn unknown(class: &str, cx: &ReadCx<'_>) -> Error {
+    if class == "Lambda" {
+        return Error::unsupported(format!(
+            "a `Lambda` layer contains Python code, which is never run: replace it in Keras by layers or operations and \
+             convert the model again, or give a layer of your own for the class `Lambda` in {}",
+            Setting::CustomLayers
+        ));
+    }
     let hint = cx.hints.nearest(class, CLASSES.iter().copied().chain(cx.custom.names()));
     Error::unsupported(format!(
         "unknown layer class `{}`{hint}; a layer of your own is given in {}",

@@ -31,14 +31,17 @@ impl Hints {
 
 /// `; did you mean ...?` if a near name exists, otherwise empty.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    // Of names that are equally near, one that the name begins with, then the shortest.
+    let score =
+        |known: &'a str| (similarity(&name.to_lowercase(), &known.to_lowercase()), name.starts_with(known), known);
     let best = known
         .into_iter()
         .filter(|known| can_be_near(name, known))
         .take(MOST)
-        .map(|k| (similarity(&name.to_lowercase(), &k.to_lowercase()), k))
-        .max_by(|a, b| a.0.total_cmp(&b.0));
+        .map(score)
+        .max_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).then(b.2.len().cmp(&a.2.len())));
     match best {
-        Some((score, near)) if score >= NEAR => format!("; did you mean `{near}`?"),
+        Some((score, _, near)) if score >= NEAR => format!("; did you mean `{near}`?"),
         _ => String::new(),
     }
 }
@@ -64,6 +67,8 @@ mod tests {
         assert_eq!(nearest("danse", ["Conv2D", "Dense"]), "; did you mean `Dense`?");
         assert_eq!(nearest("Lambda", ["Conv2D", "Dense"]), "");
         assert_eq!(nearest("é", ["è", "Dense"]), "");
+        assert_eq!(nearest("reluu", ["relu", "relu6"]), "; did you mean `relu`?");
+        assert_eq!(nearest("reluu", ["relu6", "relu"]), "; did you mean `relu`?");
     }
 
     #[test]

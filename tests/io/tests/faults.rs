@@ -62,7 +62,7 @@ async fn a_missing_shard_is_never_weights() {
 #[tokio::test]
 async fn an_html_page_is_no_shard() {
     let reply = Reply::status("200 OK", &["Content-Type: text/html; charset=utf-8"], "0123456789");
-    check_shard(reply, Kind::Fetch, "returned HTML or XML").await;
+    check_shard(reply, Kind::Fetch, "returned an HTML page").await;
 }
 
 #[tokio::test]

@@ -259,7 +259,7 @@ async fn what_is_final_is_asked_for_once() {
     for status in ["400 Bad Request", "401 Unauthorized", "403 Forbidden", "404 Not Found", "501 Not Implemented"] {
         once(Reply::status(status, &[], ""), Kind::Fetch, status).await;
     }
-    once(Reply::status("200 OK", &["Content-Type: text/html"], pattern(LEN)), Kind::Fetch, "returned HTML or XML")
+    once(Reply::status("200 OK", &["Content-Type: text/html"], pattern(LEN)), Kind::Fetch, "returned an HTML page")
         .await;
     once(Reply::ok(pattern(LEN + 1)), Kind::Mismatch, "found 1001").await;
     once(Reply::ok(pattern(LEN - 1)), Kind::Mismatch, "1 bytes short").await;

@@ -189,8 +189,8 @@ async fn weights_in_one_piece_are_one_file() {
     // A handler without files can be a source of a copy, but not a target, and cannot be removed.
     let result = home.store.copy(&home.put("a"), "own://x").await;
     check_error(result, Kind::Unsupported, "memory", "cannot save");
-    check_error(home.store.rename("own://x", &home.url("m")).await, Kind::Unsupported, "memory", "no files");
-    check_error(home.store.remove("own://x").await, Kind::Unsupported, "memory", "no files");
+    check_error(home.store.rename("own://x", &home.url("m")).await, Kind::Unsupported, "memory", "one by one");
+    check_error(home.store.remove("own://x").await, Kind::Unsupported, "memory", "one by one");
     assert_eq!(home.names(), two("a"));
 }
 
@@ -199,8 +199,8 @@ async fn nothing_is_moved_from_a_web_server_or_removed_there() {
     let home = Home::new();
     let server = FaultServer::start(|_| Reply::ok("{}")).await;
     let url = server.url("/m/model.json");
-    check_error(home.store.rename(&url, &home.url("b")).await, Kind::Unsupported, "/m/model.json", "no files");
-    check_error(home.store.remove(&url).await, Kind::Unsupported, "/m/model.json", "no files");
+    check_error(home.store.rename(&url, &home.url("b")).await, Kind::Unsupported, "/m/model.json", "one by one");
+    check_error(home.store.remove(&url).await, Kind::Unsupported, "/m/model.json", "one by one");
     assert_eq!(server.requests().len(), 0);
 }
 

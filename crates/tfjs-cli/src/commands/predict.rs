@@ -74,7 +74,16 @@ fn of_pictures(
         return Err(Error::mismatch(message).into());
     };
     let target = Target::of(port, &picture)?;
-    let range = picture.range.unwrap_or(if target.whole_numbers() { (0.0, 255.0) } else { (0.0, 1.0) });
+    let range = match picture.range {
+        Some(range) => range,
+        None if target.whole_numbers() => (0.0, 255.0),
+        None => {
+            let message = "the model does not say which pixel values it was trained with: black is 0 and white is 1; \
+                           `--range=-1,1` or `--range=0,255` sets others";
+            print_warning(message, err)?;
+            (0.0, 1.0)
+        }
+    };
     let together = target.together(args.batch_size, args.image.len())?;
     let ranking =
         Ranking { labels: picture.labels.clone(), top: args.top.unwrap_or(TOP), labels_given: args.labels.is_some() };

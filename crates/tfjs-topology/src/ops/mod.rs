@@ -204,6 +204,9 @@ impl Op {
             if let Some(why) = refused::why(class) {
                 return Err(Error::unsupported(format!("operation `{class}` is not supported: {why}")));
             }
+            if class == "Lambda" {
+                return Err(crate::registry::unknown(class, cx));
+            }
             let hint = cx.hints.nearest(class, OPS.iter().copied());
             Err(Error::unsupported(format!("unknown operation `{}`{hint}", shorten(class))))
         })

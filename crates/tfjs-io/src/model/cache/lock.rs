@@ -153,7 +153,7 @@ mod tests {
         let start = Instant::now();
         let error = turn(path.clone(), SHORT, &cx, || None::<()>).await.err().unwrap();
         assert_eq!((error.kind(), error.place().file.as_deref()), (Kind::Fetch, path.to_str()));
-        assert!(error.message().contains("holds the lock"), "{error}");
+        assert!(error.message().contains("held the lock"), "{error}");
         assert!((SHORT.longest..Duration::from_secs(20)).contains(&start.elapsed()));
         assert_eq!(*seen.lock().unwrap(), [Phase::Waiting]);
         drop(held);

@@ -73,12 +73,13 @@ pub(crate) fn format_of(value: &Value) -> Option<DataFormat> {
 ///
 /// # Errors
 /// A `Merge` whose mode is missing or no word; a kernel without one of its sides; a class that only Keras 1 has in a file
-/// of another producer.
+/// of Keras 2 or 3.
 pub(crate) fn translate(name: &str, config: &Value, cx: &ReadCx<'_>) -> Result<Option<Translated>> {
     let (Some(class), Some(map)) = (Class::of(name), config.as_object()) else { return Ok(None) };
     let of_keras1 = cx.producer.is_keras1();
     if !of_keras1 && !is_old(name, Some(map)) {
-        return if OLD_ONLY.contains(&name) { Err(unknown(name, cx)) } else { Ok(None) };
+        // A file in the form of TensorFlow.js may be one that this library saved.
+        return if OLD_ONLY.contains(&name) && !cx.producer.is_tfjs() { Err(unknown(name, cx)) } else { Ok(None) };
     }
     cx.account.charge(json_bytes(config))?;
     let mut out = Map::new();
