@@ -218,7 +218,7 @@ const REFUSED: &[(&[&str], &str)] = &[
             "Zeta",
             "Polygamma",
         ],
-        "this function is not implemented yet; compute it before the model, or request it",
+        "there is no definition of this function here; compute it before the model",
     ),
     (
         &[

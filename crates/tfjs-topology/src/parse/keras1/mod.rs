@@ -1,7 +1,8 @@
-//! Files of Keras 1: its classes, arguments and values become those of Keras 2 before a layer is read, so that no layer
-//! knows them. What is said of such a layer is said in the words of its file.
+//! Translates configurations of Keras 1 into those of Keras 2 before a layer is read, so that layers need no old names.
+//! Only two features without a name in Keras 2 reach a layer: padding `full`, and the output lengths of a transposed
+//! convolution. Errors that occur while a layer is read use the names of the file.
 //!
-//! How weights are called and laid out is in [`bind`](crate::bind).
+//! The names and layouts of weights are in [`bind`](crate::bind).
 
 mod classes;
 mod inputs;
