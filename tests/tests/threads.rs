@@ -139,10 +139,13 @@ impl CustomLayer for OpaqueScale {
 }
 
 fn with_class(class: &str, config: Value) -> Small {
-    let mut config = config;
-    config["name"] = json!("s");
-    config["batch_input_shape"] = json!([null, 2]);
-    Small::new(sequential(&json!([{"class_name": class, "config": config}]))).weights(&[("s/shift", &[1], &[0.5])])
+    with_entry(json!({"class_name": class, "config": config}))
+}
+
+fn with_entry(mut entry: Value) -> Small {
+    entry["config"]["name"] = json!("s");
+    entry["config"]["batch_input_shape"] = json!([null, 2]);
+    Small::new(sequential(&json!([entry]))).weights(&[("s/shift", &[1], &[0.5])])
 }
 
 fn own(class: &str) -> LoadOptions {
@@ -204,6 +207,26 @@ fn a_layer_of_ones_own_is_found_with_its_package() {
     check_custom("Custom>Scale", "Scale");
     check_custom("MyPackage>Scale", "Scale");
     check_custom("MyPackage>Scale", "MyPackage>Scale");
+}
+
+/// The class name alone may be that of a built-in class, or of a class in another package.
+#[test]
+fn a_layer_of_ones_own_is_found_by_the_name_it_was_registered_by() {
+    let entry = |class: &str, name: &str| {
+        with_entry(json!({"class_name": class, "registered_name": name, "module": "mine", "config": {"factor": 3.0}}))
+    };
+    for (class, name, given_as) in [
+        ("Scale", "Mine>Scale", "Scale"),
+        ("Scale", "Mine>Other", "Scale"),
+        ("Scale", "Mine>Other", "Mine>Other"),
+        ("ReLU", "Mine>ReLU", "Mine>ReLU"),
+    ] {
+        let model = entry(class, name).load_with(own(given_as)).unwrap();
+        let output = model.predict(Input::new([1.0, -2.0], [1, 2]).unwrap()).unwrap().into_single().unwrap();
+        assert_eq!(output.to_vec2::<f32>().unwrap(), [[3.5, -5.5]], "{class}, {name} given as {given_as}");
+    }
+    let result = entry("ReLU", "Mine>ReLU").load();
+    check_error(result, Kind::Unsupported, "layer `s`", "unknown layer class `Mine>ReLU`");
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn table(layers: &[Entry], ops: &[Entry], results: &Value) -> String {
          scale), and how many run on the native engine's kernels alone. TensorFlow.js: whether TensorFlow.js 4.22 has the class itself.\n\n\
          {} of {} cases run on native kernels alone.\n\n\
          `tfjs inspect model.json` says whether a model can be read, and names every class that cannot, without its weights. Masks, states,\n\
-         shared and nested models are supported as each producer has them. Cells (`LSTMCell`, `StackedRNNCells`, ...) are read inside of `RNN`.\n\
+         shared and nested models are supported as each producer has them.\n\
          Classes of Keras 1 are read under their names of Keras 2: `Convolution2D` is `Conv2D`. A layer of your own is a custom layer, see\n\
          [the example](../crates/tfjs/examples/custom_layer.rs). `Lambda` and `TFSMLayer`, which contain code, subclassed models and graph\n\
          models are not supported.\n\n",
@@ -75,8 +75,19 @@ fn table(layers: &[Entry], ops: &[Entry], results: &Value) -> String {
         }
     }
     text.push_str(
-        "\n`InputLayer` is an input, not a layer; `Sequential`, `Functional`, `Model` and `Pipeline` are models and nest at any depth.\n\n\
-         ## Operations\n\nKeras 3's operation nodes, by the names of their classes. Functions of TensorFlow are the same operations.\n\n",
+        "\n## Models and cells\n\n`InputLayer` is an input, not a layer; models nest at any depth. Cells are read inside of `RNN`.\n\n",
+    );
+    head(&mut text, &["class"]);
+    rows(&mut text, results, |name| {
+        let listed = layers.iter().any(|entry| entry.classes.iter().any(|class| class == name));
+        let is_model = ["Sequential", "Functional", "Model", "Pipeline", "InputLayer"].contains(&name);
+        (is_model || (!listed && (name.ends_with("Cell") || name.ends_with("Cells")))).then_some(name)
+    });
+    text.push_str("\n## Activations\n\nAs written in files: by name, or by the class of a layer.\n\n");
+    head(&mut text, &["activation"]);
+    rows(&mut text, results, |name| name.strip_prefix("activation."));
+    text.push_str(
+        "\n## Operations\n\nKeras 3's operation nodes, by the names of their classes. Functions of TensorFlow are the same operations.\n\n",
     );
     head(&mut text, &["operation", "file"]);
     for entry in ops {
@@ -86,12 +97,17 @@ fn table(layers: &[Entry], ops: &[Entry], results: &Value) -> String {
     }
     text.push_str("\n## Functions\n\nFunctions of TensorFlow that stand in cases as Keras 2's `TFOpLambda` nodes; there are more.\n\n");
     head(&mut text, &["function"]);
+    rows(&mut text, results, |name| name.starts_with("tf.").then_some(name));
+    text
+}
+
+/// The rows of the results whose names `shown` selects, as it shows them.
+fn rows<'a>(text: &mut String, results: &'a Value, shown: impl Fn(&'a str) -> Option<&'a str>) {
     for (name, about) in results["classes"].as_object().into_iter().flatten() {
-        if name.starts_with("tf.") {
-            row(&mut text, &[&format!("`{name}`")], &about["by"]);
+        if let Some(name) = shown(name) {
+            row(text, &[&format!("`{name}`")], &about["by"]);
         }
     }
-    text
 }
 
 fn head(text: &mut String, columns: &[&str]) {
@@ -133,11 +149,15 @@ mod tests {
             "keras3": {"cases": 1, "kernels": 1, "native": [1, "2e-8"], "candle": [1, "4e-6"]}});
         let results = json!({"cases": 4, "kernels": 3, "classes": {
             "MaxPooling2D": {"tensorflow_js": true, "by": by},
+            "LSTMCell": {"by": {"tfjs": {"cases": 2, "kernels": 2, "native": [2, "0e0"], "candle": [2, "0e0"]}}},
+            "activation.relu": {"by": {"keras1": {"cases": 5, "kernels": 5, "native": [5, "0e0"], "candle": [5, "0e0"]}}},
             "tf.nn.relu": {"by": {"keras2": {"cases": 1, "kernels": 1, "native": [1, "0e0"], "candle": [1, "0e0"]}}}}});
         let text = table(&entries, &[], &results);
         let expected = [
             "| MaxPooling2D | `pool/window` | yes | 3 |  |  | 1 | 1e-7 | 4e-6 | 3 |",
             "| Dense | `core/dense` |  |  |  |  |  |  |  |  |",
+            "| `LSTMCell` | 2 |  |  |  | 0e0 | 0e0 | all |",
+            "| `relu` |  | 5 |  |  | 0e0 | 0e0 | all |",
             "| `tf.nn.relu` |  |  | 1 |  | 0e0 | 0e0 | all |",
         ];
         for line in expected {

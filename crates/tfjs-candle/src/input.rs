@@ -169,15 +169,18 @@ fn order(owner: &str, ports: &[Port<'_>], inputs: Inputs) -> Result<Vec<Input>> 
 }
 
 fn convert(input: Input, ty: &TensorType, device: &Device, stateful: bool) -> Result<Data> {
+    let given: Vec<usize> = input.dims().to_vec();
     let input = expand(input, &ty.shape)?;
     // DIFFERENCE: TensorFlow.js does not require the batch size that the model fixes.
     let fits = ty.shape.admits(input.dims()) || (stateful && batches_of(&ty.shape, input.dims()));
     if !fits {
-        let found = SymShape(input.dims().iter().copied().map(Some).collect());
+        let found = SymShape(given.iter().copied().map(Some).collect());
+        let one: Vec<usize> = std::iter::once(1).chain(given.iter().copied()).collect();
         let what_to_do = match ty.shape.dims().first() {
             Some(Some(batch)) if stateful => {
                 format!("; a stateful layer needs whole batches of {batch}: pad the last one")
             }
+            _ if ty.shape.admits(&one) => format!("; the first axis is the batch: give one example as {one:?}"),
             _ => String::new(),
         };
         return Err(Error::mismatch(format!("expected shape {}, found {found}{what_to_do}", ty.shape)));

@@ -5,7 +5,7 @@ use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// The placeholder of a hidden value.
-const HIDDEN: &str = "…";
+const HIDDEN: &str = "… (not shown, as it may be a secret)";
 /// Most characters of an unknown option or command that are shown, and of any other value.
 const LONGEST: (usize, usize) = (24, 64);
 

@@ -52,11 +52,10 @@ fn name(bytes: &[u8]) -> Option<String> {
         return says("a TensorFlow Lite model (.tflite)", NO_LAYERS);
     }
     if is_saved_model(bytes) {
-        return says(
-            "a TensorFlow SavedModel (.pb)",
-            "if Keras wrote it, convert its folder with `tensorflowjs_converter --input_format=keras_saved_model \
-             --output_format=tfjs_layers_model FOLDER FOLDER`",
-        );
+        return says("a TensorFlow SavedModel (.pb)", SAVED_MODEL);
+    }
+    if let Some(picture) = PICTURES.iter().find(|(magic, _)| starts(magic)) {
+        return says(picture.1, "a picture is an input; give the model first");
     }
     if is_graph_def(bytes) {
         return says("a frozen TensorFlow graph (.pb)", NO_LAYERS);
@@ -74,6 +73,28 @@ fn name(bytes: &[u8]) -> Option<String> {
         return says("UTF-16 text", "save it as UTF-8");
     }
     None
+}
+
+/// What to do with a SavedModel.
+const SAVED_MODEL: &str = "if Keras wrote it, convert its folder with `tensorflowjs_converter \
+                           --input_format=keras_saved_model --output_format=tfjs_layers_model FOLDER FOLDER`";
+
+/// The first bytes of pictures.
+const PICTURES: [(&[u8], &str); 3] =
+    [(b"\x89PNG\r\n\x1a\n", "a PNG picture"), (b"\xff\xd8\xff", "a JPEG picture"), (b"GIF8", "a GIF picture")];
+
+/// Fails if the names of a folder's or an archive's files are those of another format.
+///
+/// # Errors
+/// [`Kind::Malformed`](crate::Kind::Malformed) that names the format and says how to convert it.
+pub fn refuse_files<'a>(mut names: impl Iterator<Item = &'a str>) -> Result<()> {
+    match names.find(|name| matches!(*name, "saved_model.pb" | "keras_metadata.pb" | "model.weights.h5")) {
+        None => Ok(()),
+        Some("model.weights.h5") => {
+            Err(Error::malformed(format!("this is a Keras file (.keras), not a model.json: {KERAS_KERAS}")))
+        }
+        Some(_) => Err(Error::malformed(format!("this is a TensorFlow SavedModel, not a model.json: {SAVED_MODEL}"))),
+    }
 }
 
 /// What to do with a `.keras` file.
@@ -168,6 +189,24 @@ mod tests {
         check(b"\x08\x07\x12\x07pytorch\x1a\x031.9", "an ONNX model (.onnx)");
         check(b"\x93NUMPY\x01\x00", "a NumPy array");
         check(b"\x10\x00\x00\x00\x00\x00\x00\x00{\"a\":{}}", "safetensors");
+    }
+
+    #[test]
+    fn pictures() {
+        check(b"\x89PNG\r\n\x1a\n\x00", "this is a PNG picture, not a model.json: a picture is an input");
+        check(b"\xff\xd8\xff\xe0", "a JPEG picture");
+    }
+
+    #[test]
+    fn files_of_other_formats() {
+        for (names, says) in [
+            (&["assets", "saved_model.pb"][..], "a TensorFlow SavedModel, not a model.json: if Keras wrote it"),
+            (&["metadata.json", "config.json", "model.weights.h5"], "a Keras file (.keras), not a model.json"),
+        ] {
+            let error = refuse_files(names.iter().copied()).unwrap_err();
+            assert!(error.message().contains(says), "{error}");
+        }
+        refuse_files(["config.json", "weights.bin"].into_iter()).unwrap();
     }
 
     #[test]

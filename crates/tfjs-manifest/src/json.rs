@@ -175,7 +175,8 @@ fn describe(error: serde_json::Error, text: &[u8], trail: Trail) -> Error {
         Error::malformed(format!("the JSON ends too early, at line {line} column {column}: the file is truncated"))
     } else if let Some(word) = non_number(text, line, column) {
         Error::malformed(format!(
-            "`{word}` at line {line} column {column} is Python's, not JSON: replace it by a number or `null`"
+            "`{word}` at line {line} column {column} is Python's, not JSON: replace it by a number or `null`, or in \
+             a file of tensors by the text \"{word}\""
         ))
     } else {
         Error::malformed(format!("not valid JSON at line {line} column {column}: {}", shorten(what)))

@@ -65,6 +65,7 @@ pub use assembly::Assembly;
 pub use dtype::DType;
 pub use error::{Error, Kind, Place, Result};
 pub use findings::Findings;
+pub use foreign::refuse_files;
 pub use inline::InlineWeights;
 pub use layout::{GroupLayout, TensorLayout, TensorSlot};
 pub use limits::Limits;

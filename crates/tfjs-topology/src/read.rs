@@ -29,6 +29,11 @@ impl CustomDefs {
         self.0.get(class).or_else(|| self.0.get(class.rsplit('>').next()?))
     }
 
+    /// Whether there is a layer of exactly this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// The class names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)

@@ -81,8 +81,11 @@ fn main() -> ExitCode {
     if failures.is_empty() && written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The layer classes that a case is about, the operation nodes in it, and the TensorFlow functions it calls as
-/// `tf.NAME`.
+/// Classes that are models or inputs.
+const MODELS: [&str; 5] = ["Sequential", "Functional", "Model", "Pipeline", "InputLayer"];
+
+/// The layer classes that a case is about, its models and cells, the operation nodes in it, the TensorFlow functions it
+/// calls as `tf.NAME`, and the activations it names as `activation.NAME`.
 fn classes(case: &Case) -> BTreeSet<String> {
     let mut found: BTreeSet<String> = case.about.layers.iter().cloned().collect();
     let json = std::fs::read(case.folder.join("model.json")).ok().and_then(|text| serde_json::from_slice(&text).ok());
@@ -100,13 +103,25 @@ fn in_graph(value: &Value, found: &mut BTreeSet<String>) {
                     found.extend([format!("tf.{function}")]);
                 }
                 (Some(class), _) if map.contains_key("inbound_nodes") => found.extend([class.to_owned()]),
+                (Some(class), _) if MODELS.contains(&class) || class.ends_with("Cell") || class.ends_with("Cells") => {
+                    found.extend([class.to_owned()]);
+                }
                 _ => {}
             }
+            let activations = ["activation", "recurrent_activation"].into_iter().filter_map(|key| map.get(key));
+            found.extend(activations.filter_map(activation).map(|name| format!("activation.{name}")));
             map.values().for_each(|value| in_graph(value, found));
         }
         Value::Array(items) => items.iter().for_each(|value| in_graph(value, found)),
         _ => {}
     }
+}
+
+/// The name of an activation: a text, or the function or layer that Keras wrote as an object.
+fn activation(value: &Value) -> Option<&str> {
+    let inside = || value.get("config").and_then(Value::as_str);
+    let name = value.as_str().or_else(inside).or_else(|| value.get("class_name").and_then(Value::as_str));
+    name.filter(|name| !name.is_empty())
 }
 
 /// The results as JSON with a line for each class, so that a diff is readable.

@@ -185,6 +185,26 @@ async fn compressed_json_and_compressed_shards_are_decoded() {
     assert_eq!(sink.bytes(0), pattern(5000).repeat(2));
 }
 
+/// Whether servers give lengths or not; the names do not say that the files are compressed.
+#[tokio::test]
+async fn shards_that_were_compressed_before_they_were_uploaded_are_decompressed() {
+    for length in [true, false] {
+        let server = FaultServer::start(move |request| {
+            let shard = gzip(&pattern(5000));
+            match (request.target.ends_with("json"), length) {
+                (true, _) => Reply::ok("{}"),
+                (false, true) => Reply::ok(&shard),
+                (false, false) => Reply::chunked(&[&shard]),
+            }
+        })
+        .await;
+        let sink = TestSink::new().group(&[2000, 8000]);
+        let files: &[&[&str]] = &[&["a", "b"]];
+        let (_, sink) = load(&server.url("/model.json"), files, sink, IoOptions::default()).await.unwrap();
+        assert_eq!(sink.bytes(0), pattern(5000).repeat(2), "with a length: {length}");
+    }
+}
+
 #[tokio::test]
 async fn progress_is_monotonic_and_true_to_the_byte() {
     let seen: Arc<Mutex<Vec<Progress>>> = Arc::default();

@@ -21,6 +21,7 @@ const TOP: usize = 5;
 
 pub(crate) fn run(args: &PredictArgs, out: &mut Out<'_>, err: &mut dyn Write) -> Result<(), Failure> {
     let deadline = args.model.transport.timeout.and_then(|time| Instant::now().checked_add(time));
+    args.output.as_deref().map(tensors::check_output).transpose()?;
     let options = run_options(&args.model, &args.run)?;
     let model = stages::load(&args.model.model, options.clone())?;
     for warning in &model.report().warnings {

@@ -155,9 +155,24 @@ fn join_one(parts: &[&Data]) -> Result<Data> {
     Tensor::cat(&tensors, 0).or_error().map(Data::Numbers)
 }
 
-/// Writes the outputs to a file, in the format of its ending, or in safetensors; `-` is `out`.
+/// Checks before a prediction that the outputs can be written to a file of this name.
+pub(crate) fn check_output(path: &Path) -> Result<()> {
+    format_of_output(path).map(drop)
+}
+
+/// The format of the file's ending. Safetensors without one, and for standard output.
+fn format_of_output(path: &Path) -> Result<Format> {
+    match Format::of_name(path) {
+        Some(format) => Ok(format),
+        None if path.extension().is_none() => Ok(Format::Safetensors),
+        None => Err(Error::misuse("expected a file that ends in `.json`, `.npy` or `.safetensors`")
+            .in_file(path.display())),
+    }
+}
+
+/// Writes the outputs to a file, in the format of its ending; `-` is `out`.
 pub(crate) fn write_outputs(path: &Path, outputs: &[Output], out: &mut Out<'_>) -> Result<(), Failure> {
-    let bytes = match Format::of_name(path).unwrap_or(Format::Safetensors) {
+    let bytes = match format_of_output(path)? {
         Format::Safetensors => safetensors::write(outputs)?,
         Format::Npy => npy::write(outputs)?,
         Format::Json => {

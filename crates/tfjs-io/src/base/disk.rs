@@ -79,12 +79,12 @@ fn check_regular(metadata: &std::fs::Metadata, shown: &Path) -> Result<()> {
 }
 
 pub(crate) fn not_there(source: std::io::Error) -> Error {
-    let message = match source.kind() {
-        ErrorKind::NotFound => "no such file",
-        ErrorKind::PermissionDenied => "permission denied",
-        _ => "cannot open the file",
-    };
-    Error::fetch(message).with_source(source)
+    // The system's own words would repeat the first two.
+    match source.kind() {
+        ErrorKind::NotFound => Error::fetch("no such file"),
+        ErrorKind::PermissionDenied => Error::fetch("permission denied"),
+        _ => Error::fetch("cannot open the file").with_source(source),
+    }
 }
 
 /// Reads at an offset without using the file's cursor, so that threads can share the file.

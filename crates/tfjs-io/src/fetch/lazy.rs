@@ -5,6 +5,7 @@
 
 use super::KEPT_OPEN;
 use super::local::LocalShard;
+use super::pieces::{suspect, too_long, too_short};
 use crate::base::files::{Body, Files, OpenOptions, Opened, Purpose};
 use bytes::Bytes;
 use tfjs_manifest::{Error, Result, TensorLayout, WeightReader};
@@ -70,13 +71,16 @@ impl LazyFiles {
     /// Compares the length of each group with the manifest's.
     pub(crate) fn check_lengths(&self, layout: &TensorLayout) -> Result<()> {
         for (g, (group, laid_out)) in self.groups.iter().zip(layout.groups()).enumerate() {
-            let last = group.files.last().map(|(_, file)| file.location().to_owned()).unwrap_or_default();
+            let location = |i: usize| group.files.get(i).map(|(_, file)| file.location()).unwrap_or_default();
             match laid_out.total {
                 Some(needed) if group.len < needed => {
-                    return Err(super::pieces::too_short(g, needed - group.len).in_file(last));
+                    let lens: Vec<u64> = group.files.iter().map(|(_, file)| file.len()).collect();
+                    let file = location(suspect(&lens));
+                    return Err(too_short(g, needed - group.len).in_file(file));
                 }
                 Some(needed) if group.len > needed => {
-                    return Err(super::pieces::too_long(g, needed, group.len).in_file(last));
+                    let last = location(group.files.len().saturating_sub(1));
+                    return Err(too_long(g, needed, group.len).in_file(last));
                 }
                 _ => {}
             }

@@ -3,7 +3,7 @@
 //! All lengths are checked before the first byte is read. Files are not memory-mapped: truncating a mapped file kills
 //! the process, while here it is an error.
 
-use super::pieces::{Pieces, Room, out_of_memory};
+use super::pieces::{Pieces, Room, out_of_memory, suspect, too_long, too_short};
 use crate::base::blocking::CancelOnDrop;
 use crate::base::disk::{Links, open_regular, read_at};
 use crate::base::files::{Body, LocalFile, Opened};
@@ -248,16 +248,17 @@ fn check_lengths(group: usize, files: &[Shard<'_>], room: &Room<'_>) -> Result<(
         if len > left {
             // The error gives the excess and names the limit.
             let error = match room {
-                Room::Exact(_) => super::pieces::too_long(group, left, len),
+                Room::Exact(_) => too_long(group, left, len),
                 Room::Growing { .. } => room.check(sum.saturating_add(len), group).err().unwrap_or_else(changed),
             };
             return Err(error.in_file(&shard.local.location));
         }
         sum += len;
     }
-    match (room, files.last()) {
-        (Room::Exact(pieces), Some(last)) if sum < pieces.len() => {
-            Err(super::pieces::too_short(group, pieces.len() - sum).in_file(&last.local.location))
+    let lens: Vec<u64> = files.iter().map(|shard| shard.local.state.len).collect();
+    match (room, files.get(suspect(&lens))) {
+        (Room::Exact(pieces), Some(file)) if sum < pieces.len() => {
+            Err(too_short(group, pieces.len() - sum).in_file(&file.local.location))
         }
         _ => Ok(()),
     }

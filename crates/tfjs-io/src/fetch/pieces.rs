@@ -190,6 +190,14 @@ pub(super) fn too_short(group: usize, missing: u64) -> Error {
     ))
 }
 
+/// The file of a group that is probably too short, by the lengths of its files: writers make all of them equally long,
+/// except the last.
+pub(super) fn suspect(lens: &[u64]) -> usize {
+    let last = lens.len().saturating_sub(1);
+    let longest = lens.iter().max();
+    lens.iter().take(last).position(|len| Some(len) < longest).unwrap_or(last)
+}
+
 /// The error of a body that is not as long as its announced length.
 pub(super) fn not_as_announced(group: usize, announced: u64, found: u64, more: bool) -> Error {
     let or_more = if more { " or more" } else { "" };
@@ -206,6 +214,13 @@ pub(super) fn out_of_memory(source: std::collections::TryReserveError) -> Error 
 mod tests {
     use super::*;
     use tfjs_manifest::Kind;
+
+    #[test]
+    fn the_file_that_is_shorter_than_others_is_suspected() {
+        for (lens, expected) in [(&[4, 4, 1][..], 2), (&[4, 3, 1], 1), (&[2, 4, 4], 0), (&[5], 0), (&[], 0)] {
+            assert_eq!(suspect(lens), expected, "{lens:?}");
+        }
+    }
 
     #[test]
     fn files_are_cut_anywhere_and_skips_are_skipped() {

@@ -30,28 +30,38 @@ const OVERHEAD: u64 = 1 << 10;
 pub(crate) struct GunzippedFiles {
     inner: Arc<dyn Files>,
     limits: Limits,
-    /// The expected length of a file by path, if it is known before the file is opened.
-    needed: HashMap<String, u64>,
+    /// What the manifest says of a file's length, by path.
+    needed: HashMap<String, Needed>,
+}
+
+/// The length of a weight file that is not compressed.
+#[derive(Debug, Clone, Copy)]
+enum Needed {
+    /// The file is the only one of its group.
+    Exactly(u64),
+    /// The length of its group; the other files' shares are not known.
+    AtMost(u64),
 }
 
 impl GunzippedFiles {
     /// Wraps the files of these weight groups, whose lengths may be known. [`Limits::inflation`] applies.
     pub(crate) fn new(inner: Arc<dyn Files>, groups: &[Vec<String>], sizes: &[Option<u64>], limits: Limits) -> Self {
-        let alone = |(paths, size): (&Vec<String>, &Option<u64>)| match &paths[..] {
-            [path] => Some((path.clone(), (*size)?)),
-            _ => None,
-        };
-        GunzippedFiles { inner, limits, needed: groups.iter().zip(sizes).filter_map(alone).collect() }
+        let known = groups.iter().zip(sizes).filter_map(|(paths, size)| Some((paths, (*size)?)));
+        let needed = known.flat_map(|(paths, size)| {
+            let needed = if paths.len() == 1 { Needed::Exactly(size) } else { Needed::AtMost(size) };
+            paths.iter().map(move |path| (path.clone(), needed))
+        });
+        GunzippedFiles { needed: needed.collect(), inner, limits }
     }
 
-    /// Whether the first bytes of a file must be checked: its name ends in `.gz`, or its length is unknown or not that
-    /// of its weights. Checking waits for the first bytes.
+    /// Whether the first bytes of a file must be checked: its length is unknown, or can be that of its compressed
+    /// weights; or nothing is known of its weights and its name ends in `.gz`. Checking waits for the first bytes.
     fn may_be_gzip(&self, path: &str, len: Option<u64>) -> bool {
-        let called = path.to_ascii_lowercase().ends_with(".gz");
-        match (len, self.needed.get(path)) {
-            (None, _) => true,
-            (Some(len), Some(&needed)) => len != needed && len <= needed.saturating_add(OVERHEAD),
-            (Some(_), None) => called,
+        let Some(len) = len else { return true };
+        match self.needed.get(path) {
+            Some(Needed::Exactly(needed)) => len != *needed && len <= needed.saturating_add(OVERHEAD),
+            Some(Needed::AtMost(needed)) => len <= needed.saturating_add(OVERHEAD),
+            None => path.to_ascii_lowercase().ends_with(".gz"),
         }
     }
 }
@@ -200,17 +210,21 @@ mod tests {
 
     #[test]
     fn files_that_fit_are_not_looked_at() {
-        let groups = [vec!["a".to_owned()], vec!["b".to_owned(), "c.GZ".to_owned()]];
+        let groups = ["a", "b c.GZ", "d", "e.gz"].map(|paths| paths.split(' ').map(str::to_owned).collect());
         let inner = MemoryFiles::default();
-        let files = GunzippedFiles::new(Arc::new(inner), &groups, &[Some(100), Some(9)], Limits::default());
+        let sizes = [Some(100), Some(9), None, None];
+        let files = GunzippedFiles::new(Arc::new(inner), &groups, &sizes, Limits::default());
         for (path, len, looked_at) in [
             ("a", Some(100), false),
             ("a", Some(90), true),
             ("a", Some(120), true),
             ("a", Some(5000), false),
             ("a", None, true),
-            ("b", Some(5), false),
+            ("b", Some(5), true),
+            ("b", Some(5000), false),
             ("c.GZ", Some(5), true),
+            ("d", Some(5), false),
+            ("e.gz", Some(5), true),
         ] {
             assert_eq!(files.may_be_gzip(path, len), looked_at, "{path}, {len:?}");
         }

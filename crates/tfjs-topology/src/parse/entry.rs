@@ -18,7 +18,7 @@ use tfjs_manifest::{Error, Findings, Limits, Result};
 /// Those of the layer, naming it.
 pub(crate) fn read_entry(value: &Value, cx: &ReadCx<'_>) -> Result<LayerEntry> {
     cx.spend_layer()?;
-    let class_name = class_name(value)?;
+    let class_name = class_name(value, cx)?;
     let config = value.get("config").ok_or_else(|| Error::malformed("missing `config`"))?;
     let name = entry_name(value, config, class_name);
     Limits::check("name_chars", name.chars().count() as u64, cx.limits.name_chars).map_err(|e| e.at_layer(&name))?;
@@ -86,9 +86,17 @@ fn at_layer_everywhere(error: Error, name: &str) -> Error {
     if error.details().is_empty() { error.at_layer(name) } else { error }
 }
 
-fn class_name(value: &Value) -> Result<&str> {
+/// The class of an entry. If its author registered it in a package, that is `package>name`, because the class name
+/// alone may be that of a built-in class.
+fn class_name<'a>(value: &'a Value, cx: &ReadCx<'_>) -> Result<&'a str> {
     let class = value.get("class_name").or_else(|| value.get("className"));
-    class.and_then(Value::as_str).ok_or_else(|| expected("a layer with `class_name` and `config`", value))
+    let class = class.and_then(Value::as_str);
+    let class = class.ok_or_else(|| expected("a layer with `class_name` and `config`", value))?;
+    let registered = value.get("registered_name").and_then(Value::as_str).filter(|name| name.contains('>'));
+    Ok(match registered {
+        Some(name) if cx.custom.has(name) || cx.custom.get(class).is_none() => name,
+        _ => class,
+    })
 }
 
 /// The layer's own name: in the entry (functional models) or in its configuration (sequential ones).

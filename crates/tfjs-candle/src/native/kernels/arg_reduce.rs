@@ -55,7 +55,7 @@ fn run<T: Element, P: Element>(
     position: fn(usize) -> P,
     better: impl Fn(&T, &T) -> bool,
 ) -> Result<()> {
-    let x = io.ins.get::<T>(0)?;
+    let (x, cx) = (io.ins.get::<T>(0)?, io.cx);
     let out = io.outs.get::<P>(0)?;
     if x.len() != lanes.elements() {
         return Err(Error::bug("an operand that is not as long as its shape says"));
@@ -64,8 +64,10 @@ fn run<T: Element, P: Element>(
         out.fill(position(0));
         return Ok(());
     }
-    let mut since_look = 0;
-    for (start, out) in lanes.starts().zip(out) {
+    if out.len().checked_mul(lanes.len) != Some(x.len()) {
+        return Err(Error::bug("positions of another number of lanes"));
+    }
+    lanes.for_each(cx, |lane, start| {
         let mut best = 0;
         for other in 1..lanes.len {
             let (value, known) = (&x[start + lanes.at(other)], &x[start + lanes.at(best)]);
@@ -74,14 +76,9 @@ fn run<T: Element, P: Element>(
                 best = other;
             }
         }
-        *out = position(best);
-        since_look += lanes.len;
-        if since_look >= Lanes::BETWEEN_LOOKS {
-            io.cx.check_deadline()?;
-            since_look = 0;
-        }
-    }
-    Ok(())
+        out[lane] = position(best);
+        Ok(())
+    })
 }
 
 #[expect(clippy::eq_op, reason = "NaN is not equal to itself")]

@@ -44,14 +44,12 @@ impl Kernel for Cumulative {
 
 fn prepared<T: Element>(attributes: reduce::Cumulative, lanes: Lanes, start: T, f: fn(T, T) -> T) -> Prepared {
     Prepared::new(move |io| {
-        let x = io.ins.get::<T>(0)?;
-        let cx = io.cx;
+        let (x, cx) = (io.ins.get::<T>(0)?, io.cx);
         let out = io.outs.get::<T>(0)?;
         if x.len() != lanes.elements() || out.len() != x.len() {
             return Err(Error::bug("an operand that is not as long as its shape says"));
         }
-        let mut since_look = 0;
-        for first in lanes.starts() {
+        lanes.for_each(cx, |_, first| {
             let mut total = start;
             for step in 0..lanes.len {
                 let at = first + lanes.at(if attributes.reverse { lanes.len - 1 - step } else { step });
@@ -59,12 +57,7 @@ fn prepared<T: Element>(attributes: reduce::Cumulative, lanes: Lanes, start: T, 
                 out[at] = if attributes.exclusive { total } else { with };
                 total = with;
             }
-            since_look += lanes.len;
-            if since_look >= Lanes::BETWEEN_LOOKS {
-                cx.check_deadline()?;
-                since_look = 0;
-            }
-        }
-        Ok(())
+            Ok(())
+        })
     })
 }

@@ -1,7 +1,11 @@
 //! The elements along one axis of a row-major tensor, a lane for each choice of the other indices.
 
 use super::spread::count;
+use crate::native::io::Context;
 use tfjs_manifest::{Error, Result};
+
+/// Elements between two looks at the clock.
+const BETWEEN_LOOKS: usize = 1 << 20;
 
 /// A tensor as `[outer, len, inner]`: lanes run along the middle.
 #[derive(Clone, Copy, Debug)]
@@ -19,8 +23,20 @@ impl Lanes {
         }
     }
 
-    /// The offset of the first element of each lane, in row-major order.
-    pub(super) fn starts(self) -> impl Iterator<Item = usize> {
+    /// Calls a function with the number of each lane, in row-major order, and the offset of its first element. Looks at
+    /// the clock between them.
+    pub(super) fn for_each(self, cx: Context<'_>, mut f: impl FnMut(usize, usize) -> Result<()>) -> Result<()> {
+        let between_looks = (BETWEEN_LOOKS / self.len.max(1)).max(1);
+        for (lane, start) in self.starts().enumerate() {
+            if lane.is_multiple_of(between_looks) {
+                cx.check_deadline()?;
+            }
+            f(lane, start)?;
+        }
+        Ok(())
+    }
+
+    fn starts(self) -> impl Iterator<Item = usize> {
         (0..self.outer).flat_map(move |outer| (0..self.inner).map(move |inner| outer * self.len * self.inner + inner))
     }
 
@@ -33,7 +49,4 @@ impl Lanes {
     pub(super) fn elements(self) -> usize {
         self.outer * self.len * self.inner
     }
-
-    /// How many elements the kernels handle between two looks at the clock.
-    pub(super) const BETWEEN_LOOKS: usize = 1 << 20;
 }

@@ -39,26 +39,18 @@ impl Kernel for Sort {
 
 fn prepared<T: Element>(lanes: Lanes, descending: bool) -> Prepared {
     Prepared::new(move |io| {
-        let x = io.ins.get::<T>(0)?;
+        let (x, cx) = (io.ins.get::<T>(0)?, io.cx);
         let mut order: Vec<usize> = Vec::new();
         let no_memory = |_| Error::limit(format!("no memory to sort {} elements", lanes.len));
         order.try_reserve_exact(lanes.len).map_err(no_memory)?;
-        for (lane, start) in lanes.starts().enumerate() {
-            if lane.is_multiple_of(lanes_between_looks(lanes)) {
-                io.cx.check_deadline()?;
-            }
+        lanes.for_each(cx, |_, start| {
             order.clear();
             order.extend(0..lanes.len);
             let value = |position: usize| &x[start + lanes.at(position)];
             order.sort_by(|&i, &j| compare(value(i), value(j), descending));
-            write(io, lanes, start, &order, x)?;
-        }
-        Ok(())
+            write(io, lanes, start, &order, x)
+        })
     })
-}
-
-fn lanes_between_looks(lanes: Lanes) -> usize {
-    (Lanes::BETWEEN_LOOKS / lanes.len.max(1)).max(1)
 }
 
 /// NaN comes last whichever way the others go.

@@ -19,7 +19,7 @@ use crate::wrap::archive::Named;
 use crate::wrap::archive::needs_feature;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tfjs_manifest::{Error, Result};
+use tfjs_manifest::{Error, Result, refuse_files};
 
 /// The handler of a model on disk.
 ///
@@ -166,15 +166,29 @@ fn begins_as_archive(_: &Opened) -> bool {
     false
 }
 
+/// Most files of a folder that are looked at to see what it is.
+const LISTED: usize = 100;
+
+/// The error of a folder without a `model.json`, which may contain another format.
+fn no_model(json: &Path) -> Error {
+    let folder = folder_of(json);
+    let names: Vec<_> =
+        std::fs::read_dir(folder).into_iter().flatten().flatten().take(LISTED).map(|e| e.file_name()).collect();
+    match refuse_files(names.iter().filter_map(|name| name.to_str())) {
+        Ok(()) => {
+            Error::fetch("this folder has no `model.json`; give the path of the model's JSON").in_file(json.display())
+        }
+        Err(other_format) => other_format.in_file(folder.display()),
+    }
+}
+
 fn open_json(mut path: PathBuf) -> Result<(PathBuf, Opened)> {
     let in_folder = path.is_dir();
     if in_folder {
         path.push(MODEL_JSON);
     }
     let opened = open(&path, &path, Links::Any).map_err(|e| match in_folder {
-        true if !path.exists() => {
-            Error::fetch("this folder has no `model.json`; give the path of the model's JSON").in_file(path.display())
-        }
+        true if !path.exists() => no_model(&path),
         _ => e,
     })?;
     Ok((path, opened))

@@ -5,7 +5,7 @@ use crate::base::path::{components, shown};
 use crate::base::url::MODEL_JSON;
 use std::collections::BTreeMap;
 use std::collections::btree_map;
-use tfjs_manifest::{Error, Limits, Result};
+use tfjs_manifest::{Error, Limits, Result, refuse_files};
 
 /// Most names shown in a message.
 const SHOWN: usize = 8;
@@ -112,6 +112,7 @@ impl Index {
         if self.entries.contains_key(MODEL_JSON) {
             return Ok(MODEL_JSON);
         }
+        refuse_files(self.names()).map_err(|e| e.in_file(&self.location))?;
         let file = |name: &str| name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
         // Includes unreadable files, because opening one gives a better error.
         let all = || self.entries.keys().map(String::as_str);

@@ -3,7 +3,7 @@
 //! Reference: <https://keras.io/api/layers/activations/>.
 
 use super::prelu::PRelu;
-use super::softmax::{Softmax, check_axes};
+use super::softmax::Softmax;
 use crate::activation::Activation;
 use crate::config::Config;
 use crate::encode::Encoding;
@@ -74,12 +74,7 @@ impl Last {
                 let scope = Scope { name: name.clone(), attr: "activation".to_owned(), kind: ScopeKind::Always };
                 cx.within(scope, |cx| layer.apply(cx, x))
             }
-            Last::Softmax(softmax) => {
-                let axes = softmax.axes.of(cx, x)?;
-                check_axes(cx, x, &axes)?;
-                let x = cx.to_float(x)?;
-                cx.softmax(x, &axes)
-            }
+            Last::Softmax(softmax) => softmax.apply(cx, x, None),
         }
     }
 

@@ -110,16 +110,26 @@ pub(crate) fn check_axes(cx: &mut LowerCx<'_>, x: Value, axes: &[usize]) -> Resu
     Err(Error::malformed(format!("a softmax over an empty axis, found shape {shape}")))
 }
 
+impl Softmax {
+    /// The softmax of a value, of which a mask may select elements.
+    ///
+    /// # Errors
+    /// As [`masked`] and [`check_axes`].
+    pub(crate) fn apply(&self, cx: &mut LowerCx<'_>, x: Value, mask: Option<Value>) -> Result<Value> {
+        let axes = self.axes.of(cx, x)?;
+        check_axes(cx, x, &axes)?;
+        let x = cx.to_float(x)?;
+        match mask {
+            Some(mask) => masked(cx, x, mask, &axes, self.masked),
+            None => cx.softmax(x, &axes),
+        }
+    }
+}
+
 impl LayerDef for Softmax {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let input = cx.single(call)?;
-        let axes = self.axes.of(cx, input.value)?;
-        check_axes(cx, input.value, &axes)?;
-        let x = cx.to_float(input.value)?;
-        let out = match input.mask {
-            Some(mask) => masked(cx, x, mask, &axes, self.masked)?,
-            None => cx.softmax(x, &axes)?,
-        };
+        let out = self.apply(cx, input.value, input.mask)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
     }
 
