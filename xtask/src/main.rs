@@ -32,6 +32,8 @@ usage: cargo xtask TASK
   golden --large [NETWORK...]
                           makes known networks at full size with the real converter (cached, never committed) and compares
                           with Keras
+  golden --saved          saves the model of every case and checks it with the real TensorFlow.js (Node 20); keeps the results
+                          in docs/saved.json and docs/LAYERS.md
   bench [NAME...] [--large] [--json] [--seconds S] [--filter TEXT]
                           load, predict, decode and transport (3 GB over HTTP and from files, with peak memory), each
                           side by side with what it is measured against
@@ -65,6 +67,7 @@ fn task(args: &[&str]) -> Outcome {
         ["conformance", "--write"] => conformance::write(&workspace),
         ["conformance", rest @ ..] => conformance::run_cases(&workspace, rest),
         ["golden", "--large", networks @ ..] => golden::large(&workspace, networks),
+        ["golden", "--saved"] => golden::saved(&workspace),
         ["golden", producers @ ..] => golden::cases(&workspace, producers),
         ["bench", rest @ ..] => bench::run_all(&workspace, rest),
         ["fuzz-smoke", rest @ ..] => fuzz::smoke(&workspace, rest),

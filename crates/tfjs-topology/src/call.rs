@@ -46,6 +46,16 @@ impl<T> Arg<T> {
         }
     }
 
+    /// Whether there is a constant other than null in it.
+    pub(crate) fn has_constant(&self) -> bool {
+        match self {
+            Arg::Tensor(_) => false,
+            Arg::List(items) => items.iter().any(Arg::has_constant),
+            Arg::Dict(items) => items.iter().any(|(_, item)| item.has_constant()),
+            Arg::Const(value) => !value.is_null(),
+        }
+    }
+
     /// The bytes of memory it takes; constants are shared and not counted.
     fn bytes(&self) -> u64 {
         let inside = match self {

@@ -7,6 +7,7 @@
 #   generate/all.sh gradients          only tests/goldens/gradients
 #   generate/all.sh training           only tests/goldens/training
 #   generate/all.sh networks           only tests/goldens/networks
+#   generate/all.sh --saved FOLDER RESULTS  checks the models that `save_all` saved into FOLDER with the real TensorFlow.js
 #   generate/all.sh --large NETWORK    only this network of keras2/large.py, into the cache; never committed
 #
 # GOLDEN_CACHE  where environments live (default: .cache/golden in the repository root)
@@ -101,6 +102,11 @@ networks() {
   GOLDEN_CASES=$cache/unused run_python 2 "$goldens/networks/make.py"
 }
 
+if [[ ${1:-} == --saved ]]; then
+  node_environment
+  node "$here/check_saved.mjs" "$2" "" "$3"
+  exit
+fi
 if [[ ${1:-} == --large ]]; then
   python_environment 2
   GOLDEN_CASES=$cache/unused run_python 2 keras2/large.py "$2" "$cache/$2"

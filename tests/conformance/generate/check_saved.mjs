@@ -1,14 +1,15 @@
 // Loads what `save_all` saved with the real TensorFlow.js and compares its predictions with the producers' own.
 //
-//   GOLDEN_NODE=<folder with node_modules> node check_saved.mjs FOLDER [FILTER]
+//   GOLDEN_NODE=<folder with node_modules> node check_saved.mjs FOLDER [FILTER [RESULTS]]
 //
+// RESULTS receives the number of models that agree, for each class. `cargo xtask golden --saved` runs this over all cases.
 // GOLDEN_CASES is the folder of the cases, if it is not the one that is checked in.
 //
 // A model saved without a warning must load and agree. Of the others it is counted whether they do, because TensorFlow.js
 // may refuse them, compute something else, or hang: each is loaded in a process of its own that can be stopped.
 import {spawn} from 'node:child_process';
 import {createRequire} from 'node:module';
-import {existsSync, readdirSync, readFileSync} from 'node:fs';
+import {existsSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
@@ -19,13 +20,14 @@ const CASES = env.GOLDEN_CASES ?? join(here, '..', 'cases');
 const TOLERANCE = {layer: 1e-5, network: 1e-4, half: 3e-2};
 const PATIENCE = 60_000; // milliseconds for one model
 
-async function main(folder, filter) {
+async function main(folder, filter, results) {
   if (!folder) {
-    console.error('usage: node check_saved.mjs FOLDER [FILTER]');
+    console.error('usage: node check_saved.mjs FOLDER [FILTER [RESULTS]]');
     exit(2);
   }
   const ids = readdirSync(folder).flatMap(producer => readdirSync(join(folder, producer)).map(name => `${producer}/${name}`));
   const count = {agree: 0, wrong: 0, warnedAgree: 0, warnedNot: 0};
+  const classes = {};
   let worker = new Worker(folder);
   for (const id of ids.filter(id => id.includes(filter)).sort()) {
     const warnings = JSON.parse(readFileSync(join(folder, id, 'warnings.json')));
@@ -34,6 +36,7 @@ async function main(folder, filter) {
     if (warnings.length === 0) {
       count[why ? 'wrong' : 'agree'] += 1;
       if (why) console.log(`WRONG ${id}: ${why}`);
+      else for (const name of layersOf(id)) classes[name] = (classes[name] ?? 0) + 1;
     } else {
       count[why ? 'warnedNot' : 'warnedAgree'] += 1;
       if (env.VERBOSE) console.log(`${why ? 'warned' : 'WARNED, AGREES'} ${id}: ${why ?? warnings.join('; ')}`);
@@ -42,7 +45,18 @@ async function main(folder, filter) {
   worker.stop();
   console.log(`without a warning: ${count.agree} agree with the producer, ${count.wrong} do not`);
   console.log(`with a warning: ${count.warnedAgree} agree all the same, ${count.warnedNot} do not`);
-  exit(count.wrong === 0 && count.agree > 0 ? 0 : 1);
+  const right = count.wrong === 0 && count.agree > 0;
+  if (right && results) {
+    const lines = Object.keys(classes).sort().map(name => `${JSON.stringify(name)}: ${classes[name]}`);
+    const totals = JSON.stringify(count).slice(1, -1);
+    writeFileSync(results, `{${totals}, "classes": {\n${lines.join(',\n')}\n}}\n`);
+  }
+  exit(right ? 0 : 1);
+}
+
+/** The layer classes that a case is about. */
+function layersOf(id) {
+  return new Set(JSON.parse(readFileSync(join(CASES, id, 'case.json'))).layers);
 }
 
 /** A process that checks models one after the other. */
@@ -176,4 +190,4 @@ function half(bits) {
 }
 
 if (argv[2] === '--worker') await work(argv[3]);
-else await main(argv[2], argv[3] ?? '');
+else await main(argv[2], argv[3] ?? '', argv[4]);

@@ -49,7 +49,9 @@ pub fn check(data: &[u8]) -> Result<()> {
     fill(&mut destinations, &bytes, &pool);
     let model = proper(prepared.finish(destinations, LoadReport::default()))?;
     let _ = proper(model.to_artifacts(&FileOptions::default()));
-    predict(&model, &pool)
+    // The angle of a nearly zero number, which spectra have, is that of its rounding error.
+    let has_angles = text.windows(5).any(|word| word.eq_ignore_ascii_case(b"angle"));
+    predict(&model, &pool, !has_angles)
 }
 
 /// A manifest of the model's weights; `None` if two have the same name.
@@ -93,8 +95,9 @@ fn word(out: &mut Vec<u8>, seed: u8) {
     out.extend((0..length).map(|i| b'a' + (seed >> i) % 4));
 }
 
-/// Predicts from a pattern, and from zeros, which are valid indices of any embedding.
-fn predict(model: &LayersModel, pool: &Pool<'_>) -> Result<()> {
+/// Predicts from a pattern, and from zeros, which are valid indices of any embedding. `stable` is whether the outputs
+/// of the engines can be compared.
+fn predict(model: &LayersModel, pool: &Pool<'_>, stable: bool) -> Result<()> {
     let mut result = None;
     for unknown in [6, 1] {
         let (Some(pattern), Some(zeros)) =
@@ -102,8 +105,8 @@ fn predict(model: &LayersModel, pool: &Pool<'_>) -> Result<()> {
         else {
             continue;
         };
-        let first = on_both_engines(model, &pattern);
-        let second = on_both_engines(model, &zeros);
+        let first = on_both_engines(model, &pattern, stable);
+        let second = on_both_engines(model, &zeros, stable);
         if let Ok(outputs) = &first {
             same_bits(outputs, &run(model, &pattern, Engine::Native)?);
         }
@@ -124,12 +127,14 @@ fn run(model: &LayersModel, inputs: &Inputs, engine: Engine) -> Result<Outputs> 
 }
 
 /// The native engine's outputs, after comparing them with those of the candle engine.
-fn on_both_engines(model: &LayersModel, inputs: &Inputs) -> Result<Outputs> {
+fn on_both_engines(model: &LayersModel, inputs: &Inputs, stable: bool) -> Result<Outputs> {
     match (run(model, inputs, Engine::Native), run(model, inputs, Engine::Candle)) {
         (Ok(native), Ok(candle)) => {
             shapes(model, &native);
             shapes(model, &candle);
-            nearly_the_same(&native, &candle);
+            if stable {
+                nearly_the_same(&native, &candle);
+            }
             Ok(native)
         }
         (Err(native), Err(candle)) => {

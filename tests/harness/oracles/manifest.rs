@@ -43,7 +43,8 @@ pub fn check_manifest(manifest: &WeightsManifest, limits: &Limits) -> Result<()>
     assert!(manifest.groups().iter().map(|group| group.paths.len() as u64).sum::<u64>() <= limits.files);
     for (_, _, spec) in manifest.specs() {
         assert!(spec.shape.rank() as u64 <= limits.rank);
-        assert_eq!(manifest.get(&spec.name), Some(spec), "names are unique");
+        // Names may be repeated.
+        assert!(manifest.get(&spec.name).is_some_and(|first| first.name == spec.name));
     }
     let again = WeightsManifest::from_value(&manifest.to_value(), limits);
     assert_eq!(&again.expect("a written manifest can be read"), manifest);

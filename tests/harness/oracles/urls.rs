@@ -48,7 +48,9 @@ fn no_secret(url: &ModelUrl, text: &str) {
     let authority = path.split('/').next().unwrap_or_default();
     let user = authority.rsplit_once('@').map(|(user, _)| user);
     let values = query.split('&').filter_map(|pair| pair.split_once('=')).map(|(_, value)| value);
-    for secret in user.into_iter().chain(values).filter(|secret| secret.chars().count() > 5) {
+    // With the mark of what is hidden in it, a secret may be put together from other parts.
+    let secrets = user.into_iter().chain(values).filter(|secret| secret.chars().count() > 5 && !secret.contains('…'));
+    for secret in secrets {
         let elsewhere = text.matches(secret).count() > 1;
         assert!(elsewhere || !shown.contains(secret), "`{secret}` is shown: {shown}");
     }

@@ -48,7 +48,7 @@ impl Calls<'_> {
         };
         let mut kwargs = Map::new();
         let mut lost = Vec::new();
-        if call.args.iter().any(|arg| arg.constant().is_some()) {
+        if call.args.iter().any(Arg::has_constant) {
             lost.push("a constant among the inputs");
         }
         for (key, arg) in &call.kwargs {

@@ -109,6 +109,7 @@ impl LowerCx<'_> {
         if !callee.def().takes_ragged() && call.tensors().iter().any(|tensor| tensor.ragged) {
             return Err(Error::unsupported(RAGGED));
         }
+        let call = self.with_constants(callee, call)?;
         let call = self.with_explicit_mask(self.without_forgotten(call)?)?;
         let training = self.enter_training(&call)?;
         self.frames.push(frame);

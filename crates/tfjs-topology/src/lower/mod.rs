@@ -6,6 +6,7 @@ mod activation;
 #[cfg(test)]
 mod alone;
 mod call;
+mod constants;
 mod einsum;
 mod inline;
 mod model;
@@ -51,6 +52,9 @@ pub struct LowerCx<'a> {
     obeys_training: bool,
     /// Whether the producer runs the calls of a model by their depth: Keras.
     calls_by_depth: bool,
+    /// Whether the inputs of a call are written one after the other, so that a number among them is a tensor: all
+    /// producers but Keras 3.
+    flat_inputs: bool,
     /// The `training` arguments of the calls around what is lowered, innermost last.
     training: Vec<bool>,
     graph: ModelGraph,
@@ -129,6 +133,7 @@ impl<'a> LowerCx<'a> {
             phase,
             obeys_training,
             calls_by_depth: false,
+            flat_inputs: true,
             training: Vec::new(),
             graph: ModelGraph::default(),
             values: Vec::new(),

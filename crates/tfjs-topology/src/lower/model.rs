@@ -101,6 +101,7 @@ fn lower_with(def: &ModelDef, options: &LowerOptions, batch: Batch) -> Result<(M
     let mut cx = LowerCx::new(limits, *phase, def.producer.obeys_training());
     (cx.graph.keras1, cx.graph.backend) = (def.producer.is_keras1(), def.producer.backend);
     cx.calls_by_depth = !def.producer.is_tfjs();
+    cx.flat_inputs = !def.producer.is_keras3();
     cx.account.charge(def.built_bytes)?;
     let mut ports = Vec::new();
     let mut edges = Vec::new();

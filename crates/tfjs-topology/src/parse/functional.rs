@@ -3,6 +3,7 @@
 use super::entry::{findings, read_entry};
 use super::nodes::{NamedRef, check_calls, read_calls};
 use super::single;
+use crate::call::Call;
 use crate::config::expected;
 use crate::def::{LayerBody, LayerEntry, Port, Submodel, SubmodelKind, TensorRef};
 use crate::producer::Family;
@@ -13,9 +14,10 @@ use std::collections::{HashMap, HashSet};
 use tfjs_manifest::text::shorten;
 use tfjs_manifest::{Error, Limits, Result};
 
+/// Parses the layers, then their calls and the model's ports, then the references in these to layers. Each step collects
+/// its errors in one report; a step that needs what had an error does not run.
 pub(super) fn read(name: &str, config: &Map<String, Value>, cx: &ReadCx<'_>) -> Result<Submodel> {
-    let field = |snake: &str, camel: &str| config.get(snake).or_else(|| config.get(camel)).filter(|v| !v.is_null());
-    let Some(list) = field("layers", "layers").and_then(Value::as_array) else {
+    let Some(list) = config.get("layers").and_then(Value::as_array) else {
         return Err(Error::unsupported(
             "this is a subclassed model: its file says how to construct it, not what it computes; \
              rebuild it as a functional model before converting",
@@ -23,16 +25,53 @@ pub(super) fn read(name: &str, config: &Map<String, Value>, cx: &ReadCx<'_>) -> 
     };
     Limits::check("layers", list.len() as u64, cx.limits.layers)?;
 
-    let (layers, mut errors) = read_layers(list, cx);
-    let names = match unique_names(&layers) {
-        Ok(names) => names,
-        Err(error) => return Err(findings(errors.into_iter().chain([error]).collect(), name)),
-    };
+    let mut errors = Vec::new();
+    let mut layers = read_layers(list, cx, &mut errors);
+    let names = ok_or_push(unique_names(&layers), &mut errors);
     // If a layer is missing, every reference to it would be a further error.
+    let (Some(names), true) = (names, errors.is_empty()) else { return Err(findings(errors, name)) };
+
+    let calls = read_all_calls(&layers, list, &names, &mut errors);
+    let inputs = ok_or_push(read_ports_at(config, "input_layers", "inputLayers"), &mut errors);
+    let outputs = ok_or_push(read_ports_at(config, "output_layers", "outputLayers"), &mut errors);
+    let (Some(inputs), Some(outputs)) = (inputs, outputs) else { return Err(findings(errors, name)) };
+
+    if outputs.is_empty() {
+        errors.push(Error::malformed("a model without outputs computes nothing").at_json("config.output_layers"));
+    }
+    let lookup = Lookup::new(&layers, &names, &calls, &outputs, cx);
+    let inputs = lookup.ports(&inputs, &mut errors);
+    let outputs = lookup.ports(&outputs, &mut errors);
+    let calls = lookup.calls(&calls, &mut errors);
+    check_inputs(&inputs, &layers, &mut errors);
     if !errors.is_empty() {
         return Err(findings(errors, name));
     }
-    let mut calls = Vec::with_capacity(list.len());
+    for (entry, calls) in layers.iter_mut().zip(calls) {
+        single::check_calls(&entry.name, &entry.class_name, &calls, cx);
+        entry.calls = calls;
+    }
+    Ok(Submodel { name: name.to_string(), kind: SubmodelKind::Functional, inputs, outputs, layers })
+}
+
+fn ok_or_push<T>(result: Result<T>, errors: &mut Vec<Error>) -> Option<T> {
+    result.map_err(|error| errors.push(error)).ok()
+}
+
+fn read_layers(list: &[Value], cx: &ReadCx<'_>, errors: &mut Vec<Error>) -> Vec<LayerEntry> {
+    let read = |(i, value)| read_entry(value, cx).map_err(|error| error.at_json(format!("config.layers[{i}]")));
+    list.iter().enumerate().filter_map(|indexed| ok_or_push(read(indexed), errors)).collect()
+}
+
+/// The calls of each layer. Those of a layer with an error are kept if they can be read, so that references to them are
+/// not further errors.
+fn read_all_calls(
+    layers: &[LayerEntry],
+    list: &[Value],
+    names: &HashMap<String, usize>,
+    errors: &mut Vec<Error>,
+) -> Vec<Vec<Call<NamedRef>>> {
+    let mut all = Vec::with_capacity(list.len());
     for (entry, value) in layers.iter().zip(list) {
         let nodes = value.get("inbound_nodes").or_else(|| value.get("inboundNodes")).filter(|v| !v.is_null());
         let read = nodes.map_or(Ok(Vec::new()), |nodes| read_calls(nodes, &|n| names.contains_key(n)));
@@ -42,48 +81,17 @@ pub(super) fn read(name: &str, config: &Map<String, Value>, cx: &ReadCx<'_>) -> 
             }
             _ => Ok(calls),
         });
-        // They are kept nevertheless, so that references to them are not further errors.
-        errors.extend(read.iter().filter_map(|calls| check_calls(calls).err()).map(|e| e.at_layer(&entry.name)));
-        calls.push(read.unwrap_or_else(|error| {
-            errors.push(error.at_layer(&entry.name));
-            Vec::new()
-        }));
+        let calls = ok_or_push(read.map_err(|e| e.at_layer(&entry.name)), errors).unwrap_or_default();
+        errors.extend(check_calls(&calls).err().map(|e| e.at_layer(&entry.name)));
+        all.push(calls);
     }
-    let ports = |key: &str, camel: &str| match field(key, camel) {
-        Some(value) => read_ports(value).map_err(|e| e.at_json(key).at_json("config")),
-        None => Err(Error::malformed(format!("missing `{key}`")).at_json("config")),
-    };
-    let (inputs, outputs) = match (ports("input_layers", "inputLayers"), ports("output_layers", "outputLayers")) {
-        (Ok(inputs), Ok(outputs)) => (inputs, outputs),
-        (inputs, outputs) => {
-            errors.extend([inputs.err(), outputs.err()].into_iter().flatten());
-            return Err(findings(errors, name));
-        }
-    };
-    let lookup = Lookup::new(&layers, &names, &calls, &outputs, cx);
-    let mut model = Submodel {
-        name: name.to_string(),
-        kind: SubmodelKind::Functional,
-        inputs: lookup.ports(&inputs, &mut errors),
-        outputs: lookup.ports(&outputs, &mut errors),
-        layers: Vec::new(),
-    };
-    let mut resolved = Vec::with_capacity(calls.len());
-    for (entry, calls) in layers.iter().zip(&calls) {
-        let mut of_layer = Vec::with_capacity(calls.len());
-        for call in calls {
-            match call.try_map(|named| lookup.resolve(named, Of::Call)) {
-                Ok(call) => of_layer.push(call),
-                Err(error) => errors.push(error.at_layer(&entry.name)),
-            }
-        }
-        resolved.push(of_layer);
-    }
-    if outputs.is_empty() {
-        errors.push(Error::malformed("a model without outputs computes nothing").at_json("config.output_layers"));
-    }
+    all
+}
+
+/// The inputs of a model are InputLayers, each listed once.
+fn check_inputs(inputs: &[Port], layers: &[LayerEntry], errors: &mut Vec<Error>) {
     let mut seen = HashSet::new();
-    for port in &model.inputs {
+    for port in inputs {
         if !seen.insert(port.tensor.layer) {
             errors.push(Error::malformed("listed twice in `input_layers`").at_layer(&port.name));
         }
@@ -91,26 +99,6 @@ pub(super) fn read(name: &str, config: &Map<String, Value>, cx: &ReadCx<'_>) -> 
             errors.push(Error::malformed("listed in `input_layers` but not an InputLayer").at_layer(&port.name));
         }
     }
-    if !errors.is_empty() {
-        return Err(findings(errors, name));
-    }
-    model.layers = layers;
-    for (entry, calls) in model.layers.iter_mut().zip(resolved) {
-        single::check_calls(&entry.name, &entry.class_name, &calls, cx);
-        entry.calls = calls;
-    }
-    Ok(model)
-}
-
-fn read_layers(list: &[Value], cx: &ReadCx<'_>) -> (Vec<LayerEntry>, Vec<Error>) {
-    let (mut layers, mut errors) = (Vec::with_capacity(list.len()), Vec::new());
-    for (i, value) in list.iter().enumerate() {
-        match read_entry(value, cx) {
-            Ok(entry) => layers.push(entry),
-            Err(error) => errors.push(error.at_json(format!("config.layers[{i}]"))),
-        }
-    }
-    (layers, errors)
 }
 
 fn unique_names(layers: &[LayerEntry]) -> Result<HashMap<String, usize>> {
@@ -127,6 +115,13 @@ fn unique_names(layers: &[LayerEntry]) -> Result<HashMap<String, usize>> {
 struct NamedPort {
     key: Option<String>,
     tensor: NamedRef,
+}
+
+/// The ports at a key of the configuration.
+fn read_ports_at(config: &Map<String, Value>, key: &str, camel: &str) -> Result<Vec<NamedPort>> {
+    let value = config.get(key).or_else(|| config.get(camel)).filter(|v| !v.is_null());
+    let value = value.ok_or_else(|| Error::malformed(format!("missing `{key}`")).at_json("config"))?;
+    read_ports(value).map_err(|e| e.at_json(key).at_json("config"))
 }
 
 /// Reads `["x", 0, 0]` for a single one, a list of these for several, an object of these for models built from a dict.
@@ -178,28 +173,26 @@ impl<'a> Lookup<'a> {
     fn new(
         layers: &'a [LayerEntry],
         names: &'a HashMap<String, usize>,
-        calls: &[Vec<crate::call::Call<NamedRef>>],
+        calls: &[Vec<Call<NamedRef>>],
         outputs: &[NamedPort],
         cx: &ReadCx<'_>,
     ) -> Self {
-        // A model has a node of its own before it is called. Keras 2 counts it; Keras 3 counts it for the
-        // outputs of the model but not in calls; in files of TensorFlow.js, the indices in use show it.
-        let mut used: Vec<Option<(usize, usize)>> = vec![None; layers.len()];
+        // A model has a node of its own before it is called. Keras 3 counts it for the outputs of the model but not in
+        // calls; otherwise the indices in use show whether it is counted.
+        let mut lowest: Vec<Option<usize>> = vec![None; layers.len()];
         let in_calls = calls.iter().flatten().flat_map(|call| call.tensors());
         for named in in_calls.chain(outputs.iter().map(|port| &port.tensor)) {
             if let Some(&i) = names.get(&named.layer) {
-                let (low, high) = used[i].unwrap_or((named.node, named.node));
-                used[i] = Some((low.min(named.node), high.max(named.node)));
+                lowest[i] = Some(lowest[i].map_or(named.node, |low| low.min(named.node)));
             }
         }
-        let of_layer = layers.iter().zip(calls).zip(used);
+        let of_layer = layers.iter().zip(lowest);
         let first_node = of_layer
-            .map(|((entry, calls), used)| match (&entry.body, cx.producer.family, used) {
+            .map(|(entry, low)| match (&entry.body, cx.producer.family, low) {
                 (LayerBody::Model(model), Family::Keras3, _) => {
                     [0, usize::from(model.kind == SubmodelKind::Functional)]
                 }
-                (LayerBody::Model(_), Family::TensorFlowJs, Some((_, high))) => [usize::from(high >= calls.len()); 2],
-                (LayerBody::Model(_), _, Some((low, _))) => [usize::from(low > 0); 2],
+                (LayerBody::Model(_), _, Some(low)) => [usize::from(low > 0); 2],
                 _ => [0, 0],
             })
             .collect();
@@ -231,6 +224,14 @@ impl<'a> Lookup<'a> {
                 self.calls[layer]
             ))),
         }
+    }
+
+    fn calls(&self, named: &[Vec<Call<NamedRef>>], errors: &mut Vec<Error>) -> Vec<Vec<Call<TensorRef>>> {
+        let of_layer = |(entry, calls): (&LayerEntry, &Vec<Call<NamedRef>>)| {
+            let resolved = calls.iter().map(|call| call.try_map(|named| self.resolve(named, Of::Call)));
+            resolved.filter_map(|call| ok_or_push(call.map_err(|e| e.at_layer(&entry.name)), errors)).collect()
+        };
+        self.layers.iter().zip(named).map(of_layer).collect()
     }
 
     fn ports(&self, named: &[NamedPort], errors: &mut Vec<Error>) -> Vec<Port> {

@@ -22,10 +22,8 @@ pub(super) fn claim(view: View<'_>, index: usize) -> Option<Claim> {
     let node = view.node(index);
     let (Prim::Binary(binary), &[a, b]) = (&node.prim, &node.operands[..]) else { return None };
     let repr = Repr::of(view.element(a)).ok()?;
-    // Powers of integers are rare and left to the interpreter.
-    let has_kernel = repr == Repr::F32 || binary.op != BinaryOp::Pow;
     let kernel = Pairs { op: binary.op, repr, same: view.dims(a) == view.dims(b) };
-    (view.all_plain(node) && has_kernel).then(|| Claim::of(kernel, index, [a, b], node.results.clone()))
+    view.all_plain(node).then(|| Claim::of(kernel, index, [a, b], node.results.clone()))
 }
 
 /// The vectorized operation of the kernels crate on single precision.
@@ -139,6 +137,8 @@ trait Integer: Element + Ord {
     fn floor_div(self, other: Self) -> Self;
     /// The remainder of that; 0 modulo 0.
     fn modulo(self, other: Self) -> Self;
+    /// The power; one between -1 and 1 is truncated to 0.
+    fn power(self, exponent: Self) -> Self;
 }
 
 macro_rules! integers {
@@ -173,6 +173,22 @@ macro_rules! integers {
             fn modulo(self, other: Self) -> Self {
                 if other == 0 { 0 } else { self.wrapping_sub(self.floor_div(other).wrapping_mul(other)) }
             }
+            #[allow(unused_comparisons, reason = "bytes have no sign")]
+            fn power(self, exponent: Self) -> Self {
+                if exponent < 0 {
+                    let is_minus_one = self.wrapping_add(1) == 0;
+                    return if self == 1 || is_minus_one { self.wrapping_pow((exponent & 1) as u32) } else { 0 };
+                }
+                let (mut result, mut square, mut left) = (1 as $ty, self, exponent);
+                while left > 0 {
+                    if left & 1 == 1 {
+                        result = result.wrapping_mul(square);
+                    }
+                    square = square.wrapping_mul(square);
+                    left >>= 1;
+                }
+                result
+            }
         }
     )*};
 }
@@ -185,11 +201,12 @@ fn integer_pairs<T: Integer>(op: BinaryOp, spread: Spread<3>) -> Result<Prepared
         BinaryOp::Mul => each(spread, T::times),
         BinaryOp::FloorDiv => each(spread, T::floor_div),
         BinaryOp::Mod => each(spread, T::modulo),
+        BinaryOp::Pow => each(spread, T::power),
         BinaryOp::Max => each(spread, T::max),
         BinaryOp::Min => each(spread, T::min),
         BinaryOp::And => each(spread, T::and),
         BinaryOp::Or => each(spread, T::or),
         BinaryOp::Xor => each(spread, T::xor),
-        BinaryOp::Div | BinaryOp::Pow | BinaryOp::Atan2 => return Err(undefined(op)),
+        BinaryOp::Div | BinaryOp::Atan2 => return Err(undefined(op)),
     })
 }
