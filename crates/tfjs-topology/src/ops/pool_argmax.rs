@@ -16,7 +16,7 @@ use crate::types::ValueType;
 use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp};
 use tfjs_ir::prim::layout::{Padding, Range};
 use tfjs_ir::prim::window::PoolOp;
-use tfjs_ir::window::Window;
+use tfjs_ir::window::{Padding as Borders, Window};
 use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Limits, Result};
 
@@ -47,6 +47,12 @@ fn largest(
         let (low, high) = window.pads_dim(cx.dims(), dims[axis + 1])?;
         pads[axis + 1] = Padding { low, high, interior: 0 };
         lows[axis] = low;
+    }
+    let mut x = x;
+    if windows.iter().any(|window| window.padding != Borders::Valid) {
+        // An element of the image comes before the padding, even if it is minus infinity.
+        x = cx.cast(x, ElementType::F32)?;
+        x = cx.binary_scalar(BinaryOp::Max, x, f64::from(f32::MIN))?;
     }
     let x = cx.pad(x, &pads, f64::NEG_INFINITY)?;
     let mut best: Option<(Value, Value)> = None;

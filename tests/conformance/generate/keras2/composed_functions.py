@@ -10,7 +10,7 @@ KERNEL = np.random.default_rng(5).normal(0, 0.5, (3, 2, 2, 3)).round(2).astype("
 POOLS = [
     lambda x: list(tf.nn.max_pool_with_argmax(x, 2, 2, "VALID")), lambda x: list(tf.nn.max_pool_with_argmax(x, [2, 3], [2, 1], "SAME", output_dtype=tf.int32)),
     lambda x: list(tf.nn.max_pool_with_argmax(tf.round(x), 3, 2, "SAME", include_batch_in_index=True)), lambda x: list(T.nn.max_pool_with_argmax(tf.round(x), [1, 3, 2, 1], [1, 1, 2, 1], "VALID", include_batch_in_index=True)),
-    lambda x: tf.nn.max_pool_with_argmax(-tf.abs(x), 3, 3, "SAME")[1], lambda x: list(T.nn.max_pool_with_argmax(x, [1, 1, 1, 1], [1, 2, 3, 1], "SAME", Targmax=tf.int32)),
+    lambda x: tf.nn.max_pool_with_argmax(-tf.abs(x), 3, 3, "SAME")[1], lambda x: tf.nn.max_pool_with_argmax(tf.math.log(tf.nn.relu(x - 1.0)), 2, 1, "SAME")[1], lambda x: tf.nn.max_pool_with_argmax(tf.math.log(tf.nn.relu(x - 1.0)), [3, 2], [2, 2], "SAME", include_batch_in_index=True)[1], lambda x: list(T.nn.max_pool_with_argmax(x, [1, 1, 1, 1], [1, 2, 3, 1], "SAME", Targmax=tf.int32)),
     lambda x: tf.nn.atrous_conv2d_transpose(x, KERNEL, [2, 5, 6, 2], 2, "SAME"), lambda x: tf.nn.atrous_conv2d_transpose(x, KERNEL, [2, 11, 9, 2], rate=3, padding="VALID"), lambda x: tf.nn.atrous_conv2d_transpose(x, KERNEL, [2, 5, 6, 2], 1, "SAME"),
 ]
 LOSSES = [
