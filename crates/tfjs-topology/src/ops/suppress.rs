@@ -273,7 +273,10 @@ fn combined(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Vec<Value>> {
     } else {
         total
     };
+    // TensorFlow sorts a place that no box takes as one with the score and the class -1, without counting it.
     let found = cx.compare_scalar(CompareOp::Gt, best, f64::NEG_INFINITY)?;
+    let best = super::elementary::where_or(cx, found, best, -1.0)?;
+    let class = super::elementary::where_or(cx, found, class, -1.0)?;
     let found = cx.cast(found, ElementType::I32)?;
     let found = cx.reduce(ReduceOp::Sum, found, &[1], false)?;
     let most = cx.size(length, ElementType::I32)?;
@@ -292,7 +295,9 @@ fn combined(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Vec<Value>> {
         selected = cx.binary_scalar(BinaryOp::Max, selected, 0.0)?;
     }
     let inside = before(cx, valid, length)?;
-    let wide = cx.insert_axis(inside, 2)?;
+    let taken = cx.compare_scalar(CompareOp::Ge, class, 0.0)?;
+    let wide = cx.binary(BinaryOp::And, inside, taken)?;
+    let wide = cx.insert_axis(wide, 2)?;
     let selected = super::elementary::where_or(cx, wide, selected, 0.0)?;
     let best = super::elementary::where_or(cx, inside, best, 0.0)?;
     let class = cx.cast_like(class, best)?;

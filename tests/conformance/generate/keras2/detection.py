@@ -16,7 +16,7 @@ COMBINED = [
     lambda x, b, s: list(I.combined_non_max_suppression(spread(b), tf.sigmoid(s), 3, 10)), lambda x, b, s: list(I.combined_non_max_suppression(spread(b), tf.sigmoid(s), 4, 5, iou_threshold=0.3, score_threshold=0.6, clip_boxes=False)),
     lambda x, b, s: list(I.combined_non_max_suppression(spread(b[:, :, :1]), s, max_output_size_per_class=2, max_total_size=20, iou_threshold=0.1, pad_per_class=True)), lambda x, b, s: list(I.combined_non_max_suppression(b, tf.sigmoid(s), 9, 9, iou_threshold=0.0, pad_per_class=True, clip_boxes=False)),
     lambda x, b, s: list(I.combined_non_max_suppression(spread(b), tf.sigmoid(s), 12, 30, 1.0)), lambda x, b, s: list(I.combined_non_max_suppression(spread(b[:, :, :1]), tf.sigmoid(s), 3, 4, score_threshold=1.0)), lambda x, b, s: list(I.combined_non_max_suppression(spread(b[:, :, 1:2]), tf.sigmoid(s[..., :1]), 5, 3)),
-    lambda x, b, s: list(I.combined_non_max_suppression(tf.concat([b[..., 2:], b[..., :2]], -1), s, 3, 9, 0.2)),
+    lambda x, b, s: list(I.combined_non_max_suppression(tf.concat([b[..., 2:], b[..., :2]], -1), s, 3, 9, 0.2)), lambda x, b, s: list(I.combined_non_max_suppression(spread(b), s - 1.5, 8, 30, 0.1)), lambda x, b, s: list(I.combined_non_max_suppression(spread(b), s * 3.0, 9, 20, 0.2, score_threshold=-4.0, pad_per_class=True)),
 ]
 PADDED = [
     lambda x, b, s: list(I.non_max_suppression_padded(spread(b[:, :, 0]), s[..., 0], 5, pad_to_max_output_size=True)), lambda x, b, s: list(I.non_max_suppression_padded(spread(b[0, :, 0]), s[0, :, 0], 4, iou_threshold=0.2, pad_to_max_output_size=True)),
