@@ -362,8 +362,11 @@ impl LayerDef for Ctc {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::testing::{check, check_all, refused_with};
+    use super::*;
+    use crate::lower::Phase;
+    use crate::ops::testing::{call, check, check_all, refused_with};
     use serde_json::json;
+    use tfjs_ir::{Array, Data, Inputs, Wrt, interpret};
 
     #[test]
     fn shapes() {
@@ -375,6 +378,44 @@ mod tests {
         check_all("CTCDecode", json!({"strategy": "greedy"}), json!(["f:?,9,6", "i:?"]), json!({}), &types);
         let types = ["int64[?,?]", "float32[?,1]"];
         check_all("CTCDecodeProbabilities", json!({}), json!(["f:?,?,6", "i:?"]), json!({}), &types);
+    }
+
+    /// Expected values of TensorFlow 2.15. The first sequence needs a blank between equal labels; the second is shorter.
+    #[test]
+    fn gradients() {
+        const LOSSES: [f64; 2] = [3.840_809, 2.031_833];
+        const SLOPES: [f64; 24] = [
+            0.137115, -0.922712, 0.785597, -0.377189, 0.165248, 0.211942, -0.022725, 0.016348, 0.006377, 0.003235,
+            -0.066614, 0.063379, -0.288058, 0.576117, -0.288058, -0.065648, 0.114195, -0.048547, -0.166667, 0.333333,
+            -0.166667, 0.0, 0.0, 0.0,
+        ];
+        let def = Ctc { kind: CtcKind::Loss, params: Params::default() };
+        let call = call(&json!(["i:2,2", "f:2,4,3", "i:2", "i:2"]), &json!({}));
+        let call = call.try_map(|ty| Ok::<_, Error>((ty.clone(), false))).unwrap();
+        let program = LowerCx::alone_in(Phase::Predict, true, &def, &call).unwrap().program;
+        let mut b = Builder::resume(program.clone());
+        let losses = program.body.results[0];
+        let sum = b.reduce(ReduceOp::Sum, losses, &[0], false).unwrap();
+        let program = b.finish(vec![("losses".to_string(), losses), ("sum".to_string(), sum)]).unwrap();
+        let program = tfjs_ir::grad::grad(&program, "sum", &[Wrt::Input(1)]).unwrap();
+        let logits = [
+            [0.5, -1.0, 2.0, 1.0, 0.0, 0.0, 0.0, 3.0, -2.0, 1.0, 1.0, -1.0],
+            [0.0, 1.0, 0.0, 2.0, 0.0, -1.0, 0.5, 0.5, 0.5, 9.0, 9.0, 9.0],
+        ];
+        let ints =
+            |dims: &[usize], values: &[i64]| Array::new(ElementType::I32, dims, Data::Int(values.to_vec())).unwrap();
+        let arguments = vec![
+            ints(&[2, 2], &[1, 1, 2, 0]),
+            Array::floats([2, 4, 3], logits.concat()).unwrap(),
+            ints(&[2], &[2, 1]),
+            ints(&[2], &[4, 3]),
+        ];
+        let outputs = interpret(&program, &Inputs::of(arguments)).unwrap().outputs;
+        for (found, expect) in [(&outputs[0], &LOSSES[..]), (&outputs[2], &SLOPES[..])] {
+            let found = found.to_floats().unwrap();
+            let close = found.iter().zip(expect).all(|(a, b)| (a - b).abs() < 2e-6);
+            assert!(close && found.len() == expect.len(), "{found:?}");
+        }
     }
 
     #[test]
