@@ -14,7 +14,7 @@ use crate::call::Call;
 use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
-use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp};
+use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp, UnaryOp};
 use tfjs_ir::prim::index::Bounds;
 use tfjs_ir::prim::layout::{Padding, Range};
 use tfjs_ir::prim::reduce::{Extreme, ReduceOp};
@@ -324,44 +324,69 @@ fn turned(cx: &mut LowerCx<'_>, boxes: Boxes) -> Result<Boxes> {
     Ok(Boxes { edges })
 }
 
-/// The places `[batch, rank]` of the boxes that are left, in the order of the boxes, and whether there is one.
-fn left(cx: &mut LowerCx<'_>, boxes: Boxes, count: Dim, threshold: f64) -> Result<(Value, Value)> {
-    // TensorFlow does not count a box without a coordinate above 0. That it lets such a box remove others is not followed,
-    // because the loop would need a step for each box instead of each result.
-    let mut live: Option<Value> = None;
+/// Whether a box has a coordinate above 0. TensorFlow counts no others, but they remove boxes too.
+fn counted(cx: &mut LowerCx<'_>, boxes: Boxes) -> Result<Value> {
+    let mut counted: Option<Value> = None;
     for edge in boxes.edges {
         let above = cx.compare_scalar(CompareOp::Gt, edge, 0.0)?;
-        live = Some(match live {
-            Some(live) => cx.binary(BinaryOp::Or, live, above)?,
+        counted = Some(match counted {
+            Some(others) => cx.binary(BinaryOp::Or, others, above)?,
             None => above,
         });
     }
-    let live = live.ok_or_else(|| Error::bug("a box without edges"))?;
-    let live = cx.cast_like(live, boxes.edges[0])?;
+    counted.ok_or_else(|| Error::bug("a box without edges"))
+}
+
+/// The places `[batch, step]` of the boxes that are left, in the order of the boxes, and whether there is one that counts.
+///
+/// The boxes that do not count take steps as well. There are more steps than results for them; if those are used up, the
+/// last steps, as many as results, take only boxes that count. After a step that finds none, no other finds one.
+fn left(cx: &mut LowerCx<'_>, boxes: Boxes, most: Dim, threshold: f64) -> Result<(Value, Value)> {
+    const MORE: usize = 64;
+    let counted = counted(cx, boxes)?;
     let area = boxes.area(cx)?;
     let dims = cx.dims_of(area);
-    let starts = counter(cx, 0, 2, dims[0])?;
-    let length = cx.size(dims[1], ElementType::I64)?;
-    let starts = cx.mul(starts, length)?;
     let [top, left, bottom, right] = boxes.edges;
+    // Any box that could remove another.
+    let (high, wide) = (cx.compare(CompareOp::Gt, bottom, top)?, cx.compare(CompareOp::Gt, right, left)?);
+    let real = cx.binary(BinaryOp::And, high, wide)?;
+    let live = cx.binary(BinaryOp::Or, counted, real)?;
+    let (live, counted) = (cx.cast_like(live, top)?, cx.cast_like(counted, top)?);
+    let (twice, more) = (cx.dims().add(most, most)?, cx.number(MORE));
+    let first = cx.dims().add(twice, more)?;
+    let (first, last) = (cx.dims().min(first, dims[1])?, cx.dims().min(most, dims[1])?);
+    let length = cx.dims().add(first, last)?;
+    let step = cx.iota(0, &[length], ElementType::I64)?;
+    let first = cx.size(first, ElementType::I64)?;
+    let any = cx.compare(CompareOp::Lt, step, first)?;
+    let any = cx.cast_like(any, top)?;
+    // One axis of steps, as the results have it.
+    let any = cx.insert_axis(any, 0)?;
+    let starts = counter(cx, 0, 2, dims[0])?;
+    let count = cx.size(dims[1], ElementType::I64)?;
+    let starts = cx.mul(starts, count)?;
     let row = boxes.in_row(cx)?.edges;
     let over = Loop {
         carries: &[live],
-        sequences: &[],
-        invariants: &[top, left, bottom, right, area, starts, row[0], row[1], row[2], row[3]],
-        length: count,
+        sequences: &[any],
+        invariants: &[top, left, bottom, right, area, starts, row[0], row[1], row[2], row[3], counted],
+        length,
         axis: 1,
         reverse: false,
     };
-    let (_, collected) = cx.scan(over, |b, carries, _, fixed| {
+    let (_, collected) = cx.scan(over, |b, carries, elements, fixed| {
         let (live, area) = (carries[0], fixed[4]);
         let boxes = Boxes { edges: [fixed[0], fixed[1], fixed[2], fixed[3]] };
         let length = b.dims_of(live)[1];
-        let most = b.reduce(ReduceOp::Max, live, &[1], false)?;
-        let found = b.compare_scalar(CompareOp::Gt, most, 0.0)?;
-        let place = b.arg_reduce(Extreme::Max, live, 1, ElementType::I64)?;
+        let taken = b.binary(BinaryOp::Max, fixed[10], elements[0])?;
+        let taken = b.mul(live, taken)?;
+        let place = b.arg_reduce(Extreme::Max, taken, 1, ElementType::I64)?;
         let column = b.insert_axis(place, 1)?;
         let chosen = at_place(b, column, length)?;
+        let both = b.mul(taken, fixed[10])?;
+        let nothing = b.scalar(b.ty(live).element, 0.0)?;
+        let of_place = b.select(chosen, both, nothing)?;
+        let found = b.reduce(ReduceOp::Max, of_place, &[1], false)?;
         let at = b.add(fixed[5], column)?;
         let one = Boxes { edges: [fixed[6], fixed[7], fixed[8], fixed[9]] }.at(b, at)?;
         let of_one = one.area(b)?;
@@ -370,12 +395,10 @@ fn left(cx: &mut LowerCx<'_>, boxes: Boxes, count: Dim, threshold: f64) -> Resul
         let share = b.div(common, together)?;
         let close = b.compare_scalar(CompareOp::Ge, share, threshold)?;
         let removed = b.binary(BinaryOp::Or, close, chosen)?;
-        let nothing = b.scalar(b.ty(live).element, 0.0)?;
-        let rest = b.select(removed, nothing, live)?;
-        Ok((vec![rest], vec![place, found]))
+        Ok((vec![b.select(removed, nothing, live)?], vec![place, found]))
     })?;
     match collected[..] {
-        [places, found] => Ok((places, found)),
+        [places, found] => Ok((places, cx.compare_scalar(CompareOp::Gt, found, 0.0)?)),
         _ => Err(Error::bug("a loop with other results than it collects")),
     }
 }
@@ -431,16 +454,23 @@ fn padded(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Vec<Value>> {
         }
         Some(order)
     };
-    let steps = cx.dims().min(most, count)?;
-    let (mut places, found) = left(cx, boxes, steps, threshold)?;
+    let (places, found) = left(cx, boxes, most, threshold)?;
+    // Equal keys keep their order, so the steps that found a box come first.
+    let missed = cx.unary(UnaryOp::Not, found)?;
+    let missed = cx.cast(missed, ElementType::I32)?;
+    let (_, steps) = cx.sort(missed, 1, false)?;
+    let mut places = pick(cx, places, steps)?;
     if let Some(order) = order {
         places = pick(cx, order, places)?;
     }
-    let places = super::elementary::where_or(cx, found, places, 0.0)?;
     let places = cx.cast(places, ElementType::I32)?;
     let places = to_length(cx, places, most, 0.0)?;
     let found = cx.cast(found, ElementType::I32)?;
-    let valid = cx.reduce(ReduceOp::Sum, found, &[1], false)?;
+    let found = cx.reduce(ReduceOp::Sum, found, &[1], false)?;
+    let limit = cx.size(most, ElementType::I32)?;
+    let valid = cx.binary(BinaryOp::Min, found, limit)?;
+    let inside = before(cx, valid, most)?;
+    let places = super::elementary::where_or(cx, inside, places, 0.0)?;
     let dims: Vec<Dim> = outer.iter().copied().chain([most]).collect();
     Ok(vec![cx.reshape(places, &dims)?, cx.reshape(valid, outer)?])
 }

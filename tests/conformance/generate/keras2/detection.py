@@ -21,7 +21,7 @@ COMBINED = [
 PADDED = [
     lambda x, b, s: list(I.non_max_suppression_padded(spread(b[:, :, 0]), s[..., 0], 5, pad_to_max_output_size=True)), lambda x, b, s: list(I.non_max_suppression_padded(spread(b[0, :, 0]), s[0, :, 0], 4, iou_threshold=0.2, pad_to_max_output_size=True)),
     lambda x, b, s: list(I.non_max_suppression_padded(spread(b[:, :, 0]), tf.sigmoid(s[..., 1]), 12, iou_threshold=0.3, score_threshold=0.5, pad_to_max_output_size=True)), lambda x, b, s: list(I.non_max_suppression_padded(spread(b[:, :, 1]), s[..., 1], max_output_size=3, iou_threshold=0.4, pad_to_max_output_size=True, sorted_input=True, canonicalized_coordinates=True, tile_size=4)),
-    lambda x, b, s: list(I.non_max_suppression_padded(tf.gather(spread(b[:, :, 0]), [2, 1, 0, 3], axis=-1), tf.round(s[..., 0]), 6, 0.3, pad_to_max_output_size=True)), lambda x, b, s: list(I.non_max_suppression_padded(spread(b[:, :, 0]) - 0.3, s[..., 0], 6, 0.3, pad_to_max_output_size=True)),
+    lambda x, b, s: list(I.non_max_suppression_padded(tf.gather(spread(b[:, :, 0]), [2, 1, 0, 3], axis=-1), tf.round(s[..., 0]), 6, 0.3, pad_to_max_output_size=True)), lambda x, b, s: list(I.non_max_suppression_padded(spread(b[:, :, 0]) - 0.7, s[..., 0], 6, 0.3, pad_to_max_output_size=True)), lambda x, b, s: list(I.non_max_suppression_padded(spread(b[:, :, 1]) - 1.0, s[..., 1], 2, 0.1, pad_to_max_output_size=True)),
     lambda x, b, s: list(I.non_max_suppression_padded(spread(b), tf.transpose(s[:, :, :2], [0, 1, 2]), 1, pad_to_max_output_size=True)),
 ]
 OPEN = [
