@@ -1,6 +1,7 @@
 //! Diagonals and triangles of matrices, which are in the last two axes by default.
 //!
-//! Reference: `keras.ops.tril`, `keras.ops.diagonal` and their relatives; `tf.linalg.band_part`, `tf.linalg.diag`.
+//! Reference: `keras.ops.tril`, `keras.ops.diagonal` and their relatives; `tf.linalg.band_part`, `tf.linalg.diag`,
+//! `tf.linalg.tensor_diag`.
 
 use super::FromOpConfig;
 use super::args::{Args, flat, to_type};
@@ -46,6 +47,10 @@ pub enum DiagonalKind {
     OfAll,
     /// Replaces the diagonal.
     Set,
+    /// A tensor of twice the rank, with the elements where both halves of the index are equal.
+    OfTensor,
+    /// The elements where both halves of the index are equal.
+    PartOfTensor,
 }
 
 impl FromOpConfig for Diagonal {
@@ -61,6 +66,8 @@ impl FromOpConfig for Diagonal {
             "Diag" => K::MatrixOrPart,
             "Diagflat" => K::OfAll,
             "SetDiag" => K::Set,
+            "TensorDiag" => K::OfTensor,
+            "TensorDiagPart" => K::PartOfTensor,
             other => return Err(Error::bug(format!("`{other}` is listed as an operation on diagonals"))),
         };
         Ok(Diagonal { kind, params: Params::read(config) })
@@ -215,6 +222,27 @@ impl Diagonal {
                 let all = flat(cx, x)?;
                 matrix(cx, all, offset)
             }
+            K::OfTensor => {
+                let dims = cx.dims_of(x);
+                let all = flat(cx, x)?;
+                let square = matrix(cx, all, 0)?;
+                cx.reshape(square, &[&dims[..], &dims[..]].concat())
+            }
+            K::PartOfTensor => {
+                let dims = cx.dims_of(x);
+                let (first, second) = dims.split_at(dims.len() / 2);
+                let fits =
+                    first.len() == second.len() && first.iter().zip(second).all(|(&a, &b)| cx.same(a, b).is_some());
+                if first.is_empty() || !fits {
+                    let shape = cx.shape(x);
+                    return Err(Error::malformed(format!("expected a shape of two equal halves, found {shape}")));
+                }
+                let side = cx.dims().product(first)?;
+                cx.mixes_batch();
+                let square = cx.reshape(x, &[side, side])?;
+                let diagonal = part(cx, square, 0)?;
+                cx.reshape(diagonal, first)
+            }
             K::Set => {
                 let (rows, columns) = matrix_dims(cx, x)?;
                 let diagonal = args.need_value(cx, &["diagonal"], Some(1))?;
@@ -273,10 +301,13 @@ mod tests {
         check("Diag", json!({"k": 1}), json!(["f:3,?"]), json!({}), "float32[?]");
         check("Trace", json!({"axis1": 1, "axis2": 2}), json!(["b:?,3,?"]), json!({}), "int32[?]");
         check("MatrixDiag", json!({}), json!(["f:?,3"]), json!({}), "float32[?,3,3]");
+        check("TensorDiag", json!({}), json!(["f:?,3"]), json!({}), "float32[?,3,?,3]");
+        check("TensorDiagPart", json!({}), json!(["f:2,3,2,3"]), json!({}), "float32[2,3]");
     }
 
     #[test]
     fn refuses() {
         refused("Tril", json!(["f:?"]), "expected matrices, found shape [?]");
+        refused("TensorDiagPart", json!(["f:2,3,2"]), "expected a shape of two equal halves, found [2,3,2]");
     }
 }

@@ -97,7 +97,7 @@ fn whole_pair(
 }
 
 /// A Gaussian kernel of `size` elements, whose sum is 1.
-fn bell(size: usize, sigma: f64) -> Vec<f64> {
+pub(super) fn bell(size: usize, sigma: f64) -> Vec<f64> {
     let middle = (size as f64 - 1.0) / 2.0;
     let weights: Vec<f64> = (0..size).map(|at| (-0.5 * ((at as f64 - middle) / sigma).powi(2)).exp()).collect();
     let total: f64 = weights.iter().sum();

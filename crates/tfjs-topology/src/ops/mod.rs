@@ -3,6 +3,7 @@
 //!
 //! The class name of an operation may also be that of a layer (`Add`), so operations have a separate list.
 
+pub mod aggregates;
 pub(crate) mod args;
 pub mod arrange;
 pub mod binary;
@@ -11,16 +12,19 @@ pub mod color;
 pub mod compare;
 pub mod complex;
 pub mod contract;
+pub mod ctc;
 pub mod diagonal;
 pub mod einsum;
 pub mod elementary;
 pub mod fill;
 pub mod filters;
 pub mod gather;
+pub mod glimpse;
 pub mod image;
 mod images;
 pub mod join;
 pub mod linspace;
+pub mod losses;
 pub mod matmul;
 pub mod matrices;
 pub mod nan;
@@ -29,6 +33,8 @@ pub mod order;
 pub mod pad;
 pub mod pairs;
 pub(crate) mod params;
+pub mod pool_argmax;
+pub mod quality;
 pub mod quantile;
 pub mod reduce;
 pub(crate) mod refused;
@@ -44,6 +50,7 @@ pub mod special;
 pub mod spectrum;
 pub mod split;
 pub mod statistics;
+pub mod suppress;
 pub(crate) mod tf_lambda;
 pub mod tf_op_layer;
 pub mod unary;
@@ -98,7 +105,7 @@ macro_rules! for_each_op {
                 | "BatchFlatten" | "Rot90";
             pad::Pad = "Pad";
             diagonal::Diagonal = "Tril" | "Triu" | "BandPart" | "Diagonal" | "Trace" | "MatrixDiag" | "Diag" | "Diagflat"
-                | "SetDiag";
+                | "SetDiag" | "TensorDiag" | "TensorDiagPart";
             gather::Gather = "Take" | "TakeAlongAxis" | "Gather" | "GatherNd" | "OneHot" | "MultiHot";
             contract::Contract = "Dot" | "Inner" | "Outer" | "Vdot" | "Tensordot" | "Cross";
             select::Make = "Cast" | "SaturateCast" | "ConvertToTensor" | "Array" | "View" | "Identity" | "StopGradient" | "Copy" | "Real"
@@ -146,6 +153,14 @@ macro_rules! for_each_op {
             filters::Filter = "GaussianBlur" | "SobelEdges" | "Dilation2D" | "Erosion2D" | "Unfold" | "Fold" | "AdaptiveMaxPool"
                 | "AdaptiveAveragePool";
             warp::Warp = "AffineTransform" | "PerspectiveTransform" | "MapCoordinates" | "CropAndResize" | "ScaleAndTranslate";
+            losses::Loss = "WeightedCrossEntropy" | "LogPoissonLoss" | "WeightedLoss" | "SigmoidCrossEntropyLoss"
+                | "SoftmaxCrossEntropyLoss" | "SparseSoftmaxCrossEntropyLoss";
+            aggregates::Aggregate = "WeightedMoments" | "SufficientStatistics" | "GlobalNorm" | "ClipByGlobalNorm";
+            quality::Quality = "PSNR" | "PSNROfEach" | "SSIM" | "SSIMOfEach" | "SSIMMultiscale";
+            glimpse::Glimpse = "ExtractGlimpse";
+            pool_argmax::PoolWithArgmax = "MaxPoolWithArgmax";
+            suppress::Suppression = "CombinedNonMaxSuppression" | "NonMaxSuppressionPadded";
+            ctc::Ctc = "CTCLoss" | "OldCTCLoss" | "CTCLabels" | "CTCDecode" | "CTCDecodeProbabilities";
             tf_op_layer::TensorFlowOp = "TensorFlowOpLayer";
         }
     };

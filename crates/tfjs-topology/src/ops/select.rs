@@ -67,6 +67,11 @@ impl LayerDef for Make {
         matches!(self.kind, MakeKind::Real | MakeKind::Conjugate)
     }
 
+    fn takes_ragged(&self) -> bool {
+        // The labels of `K.ctc_batch_cost` are cast.
+        self.kind == MakeKind::Cast
+    }
+
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let args = Args::new(&self.params, call);
         let input = args.numbers(cx, &["value", "variable"])?;
@@ -101,7 +106,7 @@ impl LayerDef for Make {
             _ => None,
         });
         args.finish(cx);
-        Ok(vec![KerasTensor { sizes, ..KerasTensor::from(value) }])
+        Ok(vec![KerasTensor { sizes, ..KerasTensor::from(value) }.with_rows_of(input)])
     }
 }
 

@@ -258,6 +258,10 @@ const NODES: &[Row] = {
         ("CropAndResize", "CropAndResize", Each),
         ("ResizeBicubic", "ResizeBicubic", Each),
         ("ResizeArea", "ResizeArea", Each),
+        ("MaxPoolWithArgmax", "MaxPoolWithArgmax", Each),
+        ("CombinedNonMaxSuppression", "CombinedNonMaxSuppression", Each),
+        ("Diag", "TensorDiag", Each),
+        ("DiagPart", "TensorDiagPart", Each),
     ]
 };
 
@@ -310,6 +314,10 @@ const ATTRIBUTES: &[(&str, &str)] = &[
     ("rates", "rates"),
     ("method", "method"),
     ("extrapolation_value", "extrapolation_value"),
+    ("Targmax", "output_dtype"),
+    ("include_batch_in_index", "include_batch_in_index"),
+    ("pad_per_class", "pad_per_class"),
+    ("clip_boxes", "clip_boxes"),
 ];
 
 /// The value of an attribute in the JSON form of protocol buffers: 64-bit integers are text, bytes are base64.

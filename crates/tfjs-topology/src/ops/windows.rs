@@ -71,7 +71,7 @@ impl FromOpConfig for Sliding {
 }
 
 /// The spatial axes of a tensor, and the strides of the windows.
-struct Frame<'a> {
+pub(super) struct Frame<'a> {
     args: &'a Args<'a>,
     spatial: Spatial,
 }
@@ -97,7 +97,7 @@ impl<'a> Frame<'a> {
     }
 
     /// A number for each spatial axis, from one number, one for each spatial axis, or one for each axis of the tensor.
-    fn each(&self, names: &[&'static str], position: Option<usize>) -> Result<Option<Vec<usize>>> {
+    pub(super) fn each(&self, names: &[&'static str], position: Option<usize>) -> Result<Option<Vec<usize>>> {
         let Some(Numbers(numbers)) = self.args.opt(names, position)? else { return Ok(None) };
         let count = self.spatial.count;
         let chosen = match numbers.len() {
@@ -136,7 +136,7 @@ impl<'a> Frame<'a> {
     }
 
     /// Windows of these sizes.
-    fn windows(&self, sizes: &[usize], default_stride: Option<usize>) -> Result<Vec<Window>> {
+    pub(super) fn windows(&self, sizes: &[usize], default_stride: Option<usize>) -> Result<Vec<Window>> {
         let count = self.spatial.count;
         let strides = self.each(&["strides", "stride"], None)?;
         let strides = strides.unwrap_or_else(|| match default_stride {
@@ -167,7 +167,7 @@ impl<'a> Frame<'a> {
 }
 
 /// The tensor with its channels last, as floating point, and its frame.
-fn subject<'a>(cx: &mut LowerCx<'_>, args: &'a Args<'a>) -> Result<(Value, Frame<'a>)> {
+pub(super) fn subject<'a>(cx: &mut LowerCx<'_>, args: &'a Args<'a>) -> Result<(Value, Frame<'a>)> {
     let x = args.need_value(cx, &["inputs", "input", "value", "x", "images"], Some(0))?;
     let frame = Frame::of(cx, args, x)?;
     let x = cx.to_float(x)?;

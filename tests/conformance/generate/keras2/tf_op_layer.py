@@ -86,3 +86,7 @@ nodes("tf_op_layer_resampled", (2, 4, 6, 3), [
 nodes("tf_op_layer_spectra", (2, 3, 10), [
     lambda x: tf.abs(tf.signal.rfft(x)), lambda x: tf.math.real(tf.signal.rfft(x, [12])), lambda x: tf.signal.irfft(tf.signal.rfft(x)), lambda x: tf.math.imag(tf.signal.fft(tf.cast(x, tf.complex64))), lambda x: tf.abs(tf.signal.ifft2d(tf.cast(x, tf.complex64))), lambda x: tf.math.angle(tf.signal.ifft(tf.complex(x, x * x + 1.0))),
 ])
+nodes("tf_op_layer_composed", (2, 5, 6, 4), [
+    lambda x: tf.nn.max_pool_with_argmax(x, 2, 2, "SAME"), lambda x: tf.nn.max_pool_with_argmax(tf.round(x), [3, 2], 1, "VALID", output_dtype=tf.int32, include_batch_in_index=True), lambda x: tf.linalg.tensor_diag(x[0, 0, 0]), lambda x: tf.linalg.tensor_diag_part(x[0, 0, :4]),
+    lambda x: tf.image.combined_non_max_suppression(tf.sigmoid(tf.reshape(x, [-1, 30, 1, 4])), tf.sigmoid(tf.reshape(x[..., :2], [-1, 30, 2])), 4, 5, 0.3, 0.2), lambda x: tf.image.combined_non_max_suppression(tf.reshape(x, [-1, 15, 2, 4]), tf.reshape(x[..., 1:3], [-1, 30, 2])[:, :15], 2, 9, score_threshold=-5.0, pad_per_class=True, clip_boxes=False),
+])
