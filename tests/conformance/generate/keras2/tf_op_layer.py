@@ -86,3 +86,11 @@ nodes("tf_op_layer_resampled", (2, 4, 6, 3), [
 nodes("tf_op_layer_spectra", (2, 3, 10), [
     lambda x: tf.abs(tf.signal.rfft(x)), lambda x: tf.math.real(tf.signal.rfft(x, [12])), lambda x: tf.signal.irfft(tf.signal.rfft(x)), lambda x: tf.math.imag(tf.signal.fft(tf.cast(x, tf.complex64))), lambda x: tf.abs(tf.signal.ifft2d(tf.cast(x, tf.complex64))), lambda x: tf.math.angle(tf.signal.ifft(tf.complex(x, x * x + 1.0))),
 ])
+nodes("tf_op_layer_spectra_of_axes", (2, 3, 4, 6), [
+    lambda x: tf.abs(tf.signal.rfft2d(x)), lambda x: tf.math.imag(tf.signal.rfft2d(x, [5, 4])), lambda x: tf.signal.irfft2d(tf.signal.rfft2d(x)), lambda x: tf.signal.irfft2d(tf.signal.rfft2d(x), [3, 7]), lambda x: tf.math.real(tf.signal.rfft3d(x)),
+    lambda x: tf.signal.irfft3d(tf.signal.rfft3d(x), [3, 4, 6]), lambda x: tf.abs(tf.signal.fft3d(tf.complex(x, x * x))), lambda x: tf.math.real(tf.signal.ifft3d(tf.complex(x, x * x))),
+])
+nodes("tf_op_layer_decompositions", (2, 4, 4), [
+    lambda x: tf.linalg.svd(x, compute_uv=False), lambda x: tf.abs(tf.linalg.svd(x[:, :3])[1]), lambda x: tf.linalg.eigvalsh(x), lambda x: tf.abs(tf.linalg.eigh(x)[1]), lambda x: tf.linalg.sqrtm(tf.matmul(x, x, transpose_b=True) + tf.linalg.diag(tf.ones_like(x[:, 0]))),
+    lambda x: tf.linalg.tridiagonal_solve(x[:, :3], x), lambda x: tf.raw_ops.MatrixSolveLs(matrix=x[:, :, :2], rhs=x, l2_regularizer=0.1, fast=True), lambda x: tf.raw_ops.MatrixSolveLs(matrix=x[:, :, :2], rhs=x, l2_regularizer=0.0, fast=False),
+])
