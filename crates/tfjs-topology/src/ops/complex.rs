@@ -366,6 +366,7 @@ impl LayerDef for ComplexSpectrum {
 #[cfg(test)]
 mod tests {
     use crate::lower::testing::{Layer, check_type, functional};
+    use crate::ops::testing::{check, refused_with};
     use crate::producer::Family;
     use serde_json::{Value, json};
 
@@ -383,6 +384,33 @@ mod tests {
         check_type(&inputs, &[spectra(), call("y", "math.abs", "s", json!({}))], "f32[batch,4,9]");
         let back = call("y", "signal.inverse_stft", "s", json!({"frame_length": 16, "frame_step": 8}));
         check_type(&inputs, &[spectra(), back], "f32[batch,40]");
+    }
+
+    #[test]
+    fn shapes() {
+        check("Polar", json!({}), json!(["f:?,3", "f:?,3"]), json!({}), "float32[?,3]");
+        check("ViewAsComplex", json!({}), json!(["f:?,3,2"]), json!({}), "float32[?,3]");
+        check("ViewAsReal", json!({}), json!(["f:?,3"]), json!({}), "float32[?,3,2]");
+        check("ComplexOfReal2", json!({"fft_length": [5, 4]}), json!(["f:?,3,6"]), json!({}), "float32[?,5,3]");
+        check("ComplexOfReal3", json!({}), json!(["f:?,3,6,8"]), json!({}), "float32[?,3,6,5]");
+        check("FFTShift", json!({}), json!(["f:?,?,3"]), json!({"axes": [-1, 1]}), "float32[?,?,3]");
+        check("IFFTShift", json!({}), json!(["i:?,1"]), json!({}), "int32[?,1]");
+    }
+
+    #[test]
+    fn refuses() {
+        let message = "expected a last axis of 2 elements, found shape [?,3]";
+        refused_with("ViewAsComplex", json!({}), json!(["f:?,3"]), message);
+        let message = "shapes [?,3] and [?,4] are not absolute values and angles";
+        refused_with("Polar", json!({}), json!(["f:?,3", "f:?,4"]), message);
+        let message = "`fft_length`: expected 2 lengths of at least 1";
+        refused_with("ComplexOfReal2", json!({"fft_length": [5]}), json!(["f:?,3,6"]), message);
+        refused_with("ComplexFft3", json!({}), json!(["f:?,3"]), "expected a complex tensor");
+        let inputs = [("x", json!([null, 40]))];
+        let own = call("s", "signal.stft", "x", json!({"frame_length": 16, "frame_step": 8, "window_fn": "ones"}));
+        let message = "layer `s`: a `window_fn` other than the default is a Python function, which is not in the file; \
+                       multiply frames by the window instead";
+        assert_eq!(functional(Family::Keras2, &inputs, &[own]).unwrap_err().to_string(), message);
     }
 
     #[test]

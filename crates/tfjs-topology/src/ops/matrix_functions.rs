@@ -5,6 +5,7 @@
 
 use super::FromOpConfig;
 use super::args::Args;
+use super::elementary::where_or;
 use super::matrices::{self, Batch};
 use super::params::Params;
 use crate::call::Call;
@@ -120,18 +121,20 @@ fn exponential(cx: &mut LowerCx<'_>, a: Value, n: Dim) -> Result<Value> {
 /// single precision can represent.
 const ROOT_STEPS: usize = 12;
 
+/// The root of the sum of squares of each matrix, `[batch, 1, 1]`.
+fn norm(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
+    let squares = cx.mul(x, x)?;
+    let sum = cx.reduce(ReduceOp::Sum, squares, &[1, 2], true)?;
+    cx.unary(UnaryOp::Sqrt, sum)
+}
+
 /// The square root by the product form of the iteration of Denman and Beavers, scaled by norms.
 fn root(cx: &mut LowerCx<'_>, a: Value, n: Dim) -> Result<Value> {
     let unit = matrices::units(cx, a, n)?;
     let (mut root, mut rest) = (a, a);
     for _ in 0..ROOT_STEPS {
         let inverse = matrices::solved(cx, rest, unit)?;
-        let mut norm = |x| {
-            let squares = cx.mul(x, x)?;
-            let sum = cx.reduce(ReduceOp::Sum, squares, &[1, 2], true)?;
-            cx.unary(UnaryOp::Sqrt, sum)
-        };
-        let (of_inverse, of_rest) = (norm(inverse)?, norm(rest)?);
+        let (of_inverse, of_rest) = (norm(cx, inverse)?, norm(cx, rest)?);
         let ratio = cx.div(of_inverse, of_rest)?;
         let square = cx.unary(UnaryOp::Sqrt, ratio)?;
         let scale = cx.unary(UnaryOp::Sqrt, square)?;
@@ -145,7 +148,13 @@ fn root(cx: &mut LowerCx<'_>, a: Value, n: Dim) -> Result<Value> {
         let half = cx.binary_scalar(BinaryOp::Mul, unit, 0.5)?;
         rest = cx.add(mean, half)?;
     }
-    Ok(root)
+    // The iteration does not converge for negative eigenvalues, for which there is no real root.
+    let square = product(cx, root, root)?;
+    let difference = cx.sub(square, a)?;
+    let (missed, whole) = (norm(cx, difference)?, norm(cx, a)?);
+    let allowed = cx.binary_scalar(BinaryOp::Mul, whole, 1e-2)?;
+    let converged = cx.compare(CompareOp::Le, missed, allowed)?;
+    where_or(cx, converged, root, f64::NAN)
 }
 
 /// Both triangular factors in one matrix, and a permutation.
