@@ -24,7 +24,7 @@ use tfjs_manifest::{Error, Result};
 pub struct Decompose {
     /// The operation.
     pub kind: DecomposeKind,
-    /// `full_matrices`, `compute_uv`, `rcond`, `tol`, `fast`, `l2_regularizer`.
+    /// `full_matrices`, `compute_uv`, `rcond`, `tol`, `fast`, `l2_regularizer`, `select`.
     pub params: Params,
 }
 
@@ -35,8 +35,9 @@ pub enum DecomposeKind {
     Symmetric,
     /// The eigenvalues of symmetric matrices.
     SymmetricValues,
-    /// The eigenvalues of symmetric matrices, given their diagonal and the one beside it.
-    TridiagonalValues,
+    /// The eigenvalues of symmetric matrices, given their diagonal and the one beside it, and the eigenvectors if they are
+    /// wanted.
+    Tridiagonal,
     /// The singular value decomposition.
     Singular {
         /// Whether the values come first, and the right vectors are columns; otherwise they are second, and the right
@@ -59,7 +60,7 @@ impl FromOpConfig for Decompose {
         let kind = match class {
             "Eigh" => K::Symmetric,
             "Eigvalsh" => K::SymmetricValues,
-            "EighTridiagonal" => K::TridiagonalValues,
+            "EighTridiagonal" => K::Tridiagonal,
             "SVD" => K::Singular { values_first: false },
             "SingularValuesFirst" => K::Singular { values_first: true },
             "Pinv" => K::PseudoInverse,
@@ -176,15 +177,7 @@ fn symmetric(cx: &mut LowerCx<'_>, x: Value) -> Result<Sized> {
 fn tridiagonal(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     let alpha = args.need_value(cx, &["alpha"], Some(0))?;
     let beta = args.need_value(cx, &["beta"], Some(1))?;
-    if !args.or(&["eigvals_only"], Some(2), true)? {
-        return Err(Error::unsupported(
-            "eigenvectors of tridiagonal matrices are not supported: make a matrix for `eigh`",
-        ));
-    }
-    if args.or(&["select"], Some(3), String::from("a"))? != "a" {
-        return Err(Error::unsupported("a `select` of eigenvalues is not supported: slice all of them"));
-    }
-    args.inert(&["select_range", "tol"]);
+    args.inert(&["tol"]);
     let (alpha, beta) = (cx.to_float(alpha)?, cx.to_float(beta)?);
     let beta = cx.cast_like(beta, alpha)?;
     let last = cx.axis(-1, alpha)?;
@@ -206,6 +199,23 @@ fn tridiagonal(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     let zero = cx.scalar_like(alpha, 0.0)?;
     let rest = cx.select(beside, beta, zero)?;
     cx.select(on, alpha, rest)
+}
+
+/// The eigenvalues in `select_range`, and their eigenvectors, if there are some: all with `select` "a".
+fn selected(cx: &mut LowerCx<'_>, args: &Args<'_>, results: Vec<Value>, n: usize) -> Result<Vec<Value>> {
+    let range = args.opt::<Vec<usize>>(&["select_range"], Some(4))?;
+    let select = args.or(&["select"], Some(3), String::from("a"))?;
+    let (low, high) = match (select.as_str(), range.as_deref()) {
+        ("a", _) => return Ok(results),
+        ("i", Some(&[low, high])) if low <= high && high < n => (low, high),
+        ("i", _) => return Err(Error::malformed("expected the first and the last index").at_json("select_range")),
+        (other, _) => {
+            let message = format!("`select` `{other}` is not supported: how many are selected depends on data");
+            return Err(Error::unsupported(message));
+        }
+    };
+    let (start, len) = (cx.number(low), cx.number(high - low + 1));
+    results.into_iter().map(|x| cx.columns(x, start, len)).collect()
 }
 
 /// The left and the right singular vectors of a decomposition as columns. The left ones are completed to an orthogonal
@@ -339,15 +349,21 @@ impl Decompose {
         let x = match self.kind {
             K::LeastSquares => return Ok(vec![least_squares(cx, args)?]),
             K::NormalEquations => return Ok(vec![normal_equations(cx, args)?]),
-            K::TridiagonalValues => tridiagonal(cx, args)?,
+            K::Tridiagonal => tridiagonal(cx, args)?,
             _ => args.numbers(cx, &["a"])?.value,
         };
         match self.kind {
-            K::Symmetric | K::SymmetricValues | K::TridiagonalValues => {
-                let wanted = self.kind == K::Symmetric && args.or(&["compute_v"], None, true)?;
+            K::Symmetric | K::SymmetricValues | K::Tridiagonal => {
+                let wanted = match self.kind {
+                    K::Symmetric => args.or(&["compute_v"], None, true)?,
+                    K::SymmetricValues => false,
+                    _ => !args.or(&["eigvals_only"], Some(2), true)?,
+                };
                 let sized = symmetric(cx, x)?;
                 let (values, vectors) = jacobi::eigen(cx, sized.batch.value, sized.rows, wanted)?;
-                [Some(values), vectors].into_iter().flatten().map(|x| sized.restore(cx, x)).collect()
+                let results = [Some(values), vectors].into_iter().flatten().map(|x| sized.restore(cx, x));
+                let results = results.collect::<Result<Vec<_>>>()?;
+                if self.kind == K::Tridiagonal { selected(cx, args, results, sized.rows) } else { Ok(results) }
             }
             K::Singular { values_first } => singular(cx, args, x, values_first),
             K::Rank => Ok(vec![rank(cx, args, x)?]),
@@ -382,6 +398,9 @@ mod tests {
         check_all("Eigh", json!({}), json!(["f:?,3,3"]), json!({}), &["float32[?,3]", "float32[?,3,3]"]);
         check("Eigvalsh", json!({}), json!(["f:?,2,4,4"]), json!({}), "float32[?,2,4]");
         check("EighTridiagonal", json!({}), json!(["f:?,4", "f:?,3"]), json!({}), "float32[?,4]");
+        let config = json!({"eigvals_only": false, "select": "i", "select_range": [1, 2]});
+        let types = ["float32[?,2]", "float32[?,4,2]"];
+        check_all("EighTridiagonal", config, json!(["f:?,4", "f:?,3"]), json!({}), &types);
         let types = ["float32[?,5,5]", "float32[?,3]", "float32[?,3,3]"];
         check_all("SVD", json!({}), json!(["f:?,5,3"]), json!({}), &types);
         let types = ["float32[?,3,3]", "float32[?,3]", "float32[?,3,5]"];
@@ -406,8 +425,10 @@ mod tests {
         refused("Pinv", json!(["f:?,0,3"]), "expected matrices with elements, found shape [?,0,3]");
         let message = "shapes [1,5,3] and [1,4,1] are not the two sides of an equation";
         refused("Lstsq", json!(["f:5,3", "f:4"]), message);
-        let config = json!({"eigvals_only": false});
-        let message = "eigenvectors of tridiagonal matrices are not supported: make a matrix for `eigh`";
+        let message = "`select` `v` is not supported: how many are selected depends on data";
+        refused_with("EighTridiagonal", json!({"select": "v"}), json!(["f:?,4", "f:?,3"]), message);
+        let config = json!({"select": "i", "select_range": [2, 4]});
+        let message = "`select_range`: expected the first and the last index";
         refused_with("EighTridiagonal", config, json!(["f:?,4", "f:?,3"]), message);
     }
 }

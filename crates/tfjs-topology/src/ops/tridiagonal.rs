@@ -75,7 +75,11 @@ impl Diagonals {
         let format = args.or(&["diagonals_format"], Some(2), String::from(default))?;
         let [above, on, below] = match format.as_str() {
             "sequence" => {
-                let each = args.values(cx, &["diagonals"], 0)?;
+                // Keras 2 writes a list there as an argument for each of its items.
+                let each = match args.positional() {
+                    items @ [_, _, _] if args.keyword(&["rhs"]).is_some() => args.all(cx, items)?,
+                    _ => args.values(cx, &["diagonals"], 0)?,
+                };
                 let Ok(each) = <[Value; 3]>::try_from(each) else {
                     return Err(Error::malformed("expected three diagonals").at_json("diagonals"));
                 };

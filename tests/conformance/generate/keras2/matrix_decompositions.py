@@ -32,9 +32,14 @@ def doubled(x):
     return tf.concat([x[:, :2], x[:, :2] * 2.0], 1)
 
 
+def of_tridiagonal(x):
+    values, vectors = A.eigh_tridiagonal(x[0, 0], x[0, 1, :3], eigvals_only=False)
+    return [values, tf.abs(vectors), tf.matmul(vectors * values, vectors, transpose_b=True)]
+
+
 EIGENVALUES = [
     of_eigenvectors, lambda x: A.eigvalsh(x), lambda x: A.eigvalsh(symmetric(x)[:, :3, :3]), lambda x: tf.compat.v1.self_adjoint_eigvals(symmetric(x)), lambda x: A.eigh(symmetric(x)[:, :1, :1]), lambda x: A.eigvalsh(positive(x) * 1e-3),
-    lambda x: A.eigh_tridiagonal(x[0, 0], x[0, 1, :3]), lambda x: A.eigvalsh(tf.matmul(x[:, :, :2], x[:, :, :2], transpose_b=True)),
+    lambda x: A.eigh_tridiagonal(x[0, 0], x[0, 1, :3]), of_tridiagonal, lambda x: A.eigh_tridiagonal(x[0, 0], x[0, 1, :3], select="i", select_range=(1, 2)), lambda x: A.eigvalsh(tf.matmul(x[:, :, :2], x[:, :, :2], transpose_b=True)),
 ]
 SINGULAR = [
     of_singular_vectors, lambda x: of_singular_vectors(x[:, :, :3]), lambda x: of_singular_vectors(x[:, :2]), lambda x: of_singular_vectors(x[:, :, :3], full_matrices=True), lambda x: of_singular_vectors(x[:, :2], full_matrices=True), lambda x: A.svd(x, compute_uv=False),
@@ -46,7 +51,8 @@ FUNCTIONS = [
     lambda x: A.expm(x), lambda x: A.expm(x * 0.1), lambda x: A.expm(x * 4.0 - tf.eye(4) * 12.0), lambda x: A.expm(x - A.matrix_transpose(x)), lambda x: A.sqrtm(positive(x)), lambda x: A.sqrtm(x + tf.eye(4) * 9.0),
     lambda x: A.lu_solve(*A.lu(x), rhs=x[:, :, :2]), lambda x: A.lu_reconstruct(*A.lu(x)), lambda x: A.lu_matrix_inverse(*A.lu(x)),
     lambda x: A.tridiagonal_solve(x[:, :3], x[:, 3]), lambda x: A.tridiagonal_solve(x[:, :3], x), lambda x: A.tridiagonal_solve(x, x[:, :, :2], diagonals_format="matrix"), lambda x: A.tridiagonal_solve(x[:, 1:], x[:, :2], transpose_rhs=True), lambda x: A.tridiagonal_solve(x[:, :3], x, partial_pivoting=False),
-    lambda x: A.tridiagonal_matmul(x[:, :3], x), lambda x: A.tridiagonal_matmul(x, x[:, :, :3], diagonals_format="matrix"),
+    lambda x: A.tridiagonal_solve([x[:, 0, :3], x[:, 1] * 3.0, x[:, 2, :3]], x[:, 3], diagonals_format="sequence"), lambda x: A.tridiagonal_solve([x[:, 0], x[:, 1], x[:, 2]], x, diagonals_format="sequence"),
+    lambda x: A.tridiagonal_matmul([x[:, 0], x[:, 1], x[:, 2]], x, diagonals_format="sequence"), lambda x: A.tridiagonal_matmul(x[:, :3], x), lambda x: A.tridiagonal_matmul(x, x[:, :, :3], diagonals_format="matrix"),
 ]
 
 functions("matrix_decompositions_eigenvalues", EIGENVALUES, x=(2, 4, 4))
