@@ -483,9 +483,13 @@ fn zeta(cx: &mut LowerCx<'_>, [x, q]: [Value; 2]) -> Result<Value> {
     let below = cx.compare_scalar(CompareOp::Lt, q, 0.0)?;
     let one = cx.scalar(ElementType::F32, 1.0)?;
     let first = cx.select(below, part, q)?;
-    let positive = zeta_of_positive(cx, x, first)?;
+    // What is not selected must not be NaN, because its gradient would be.
+    let exponent_above = cx.compare_scalar(CompareOp::Gt, x, 1.0)?;
+    let exponent = where_or(cx, exponent_above, x, 2.0)?;
+    let positive = zeta_of_positive(cx, exponent, first)?;
     let (rest, mirrored) = (cx.sub(one, part)?, cx.sub(one, q)?);
-    let (all, others) = (zeta_of_positive(cx, x, rest)?, zeta_of_positive(cx, x, mirrored)?);
+    let (rest, mirrored) = (cx.select(below, rest, one)?, cx.select(below, mirrored, one)?);
+    let (all, others) = (zeta_of_positive(cx, exponent, rest)?, zeta_of_positive(cx, exponent, mirrored)?);
     let difference = cx.sub(all, others)?;
     let (whole, even) = whole_and_even(cx, x)?;
     let (plus, minus) = (cx.add(positive, difference)?, cx.sub(positive, difference)?);

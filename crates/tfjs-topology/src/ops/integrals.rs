@@ -549,7 +549,8 @@ fn spence(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
     let product = cx.mul(w, ratio)?;
     let value = cx.unary(UnaryOp::Neg, product)?;
     let log = cx.unary(UnaryOp::Log, y)?;
-    let of_rest = cx.unary(UnaryOp::Log1p, negative)?;
+    let of_rest = cx.binary_scalar(BinaryOp::Max, negative, -0.5)?;
+    let of_rest = cx.unary(UnaryOp::Log1p, of_rest)?;
     let both = cx.mul(log, of_rest)?;
     let sum = cx.add(both, value)?;
     let limit = cx.scalar_like(x, LIMIT)?;

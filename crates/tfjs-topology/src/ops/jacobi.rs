@@ -7,7 +7,7 @@
 //! Reference: Golub and Van Loan, *Matrix Computations*, the parallel Jacobi and the one-sided Jacobi method.
 
 use crate::lower::LowerCx;
-use tfjs_ir::prim::elementwise::{CompareOp, UnaryOp};
+use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp, UnaryOp};
 use tfjs_ir::prim::index::Bounds;
 use tfjs_ir::prim::layout::{Padding, Range};
 use tfjs_ir::prim::reduce::ReduceOp;
@@ -17,6 +17,10 @@ use tfjs_manifest::{Error, Result};
 /// How often every pair is rotated. Seven sweeps are enough for matrices of 64 columns in single precision, and the
 /// number grows as the logarithm of theirs.
 const SWEEPS: usize = 10;
+/// Smaller angles are no rotations.
+const SMALLEST_ANGLE: f64 = 1e-10;
+/// Smaller elements beside the diagonal are 0, in a matrix whose largest element is 1.
+const SMALLEST: f64 = 1e-24;
 /// The most columns of a matrix.
 const MOST: usize = 1 << 10;
 
@@ -107,10 +111,14 @@ impl Turn {
     fn of(b: &mut Builder, p: Value, q: Value, between: Value) -> Result<Self> {
         let element = b.ty(p).element;
         let (zero, one) = (b.scalar(element, 0.0)?, b.scalar(element, 1.0)?);
-        let done = b.compare(CompareOp::Eq, between, zero)?;
+        // An angle that is too small changes nothing, and its cotangent has no square.
+        let difference = b.sub(q, p)?;
+        let (size, distance) = (b.unary(UnaryOp::Abs, between)?, b.unary(UnaryOp::Abs, difference)?);
+        let least = b.binary_scalar(BinaryOp::Mul, distance, SMALLEST_ANGLE)?;
+        let least = b.binary_scalar(BinaryOp::Max, least, SMALLEST)?;
+        let done = b.compare(CompareOp::Le, size, least)?;
         let divisor = b.add(between, between)?;
         let divisor = b.select(done, one, divisor)?;
-        let difference = b.sub(q, p)?;
         // The cotangent of the double angle.
         let double = b.div(difference, divisor)?;
         let size = b.unary(UnaryOp::Abs, double)?;
@@ -140,6 +148,17 @@ impl Turn {
         let half_tangent = b.transpose(self.half_tangent, &[0, 2, 1])?;
         Ok(Turn { sine: b.transpose(self.sine, &[0, 2, 1])?, half_tangent })
     }
+}
+
+/// Matrices divided by their largest elements, and these `[batch, 1, 1]`, so that no square overflows.
+fn scaled(cx: &mut LowerCx<'_>, a: Value) -> Result<(Value, Value)> {
+    let size = cx.unary(UnaryOp::Abs, a)?;
+    let scale = cx.reduce(ReduceOp::Max, size, &[1, 2], true)?;
+    let none = cx.compare_scalar(CompareOp::Eq, scale, 0.0)?;
+    let one = cx.scalar_like(scale, 1.0)?;
+    let scale = cx.select(none, one, scale)?;
+    let a = cx.div(a, scale)?;
+    Ok((a, scale))
 }
 
 /// Pads axes of `[batch, rows, columns]` with zeros.
@@ -172,6 +191,7 @@ fn ordered(cx: &mut LowerCx<'_>, x: Value, places: Value) -> Result<Value> {
 /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a large matrix.
 pub(super) fn eigen(cx: &mut LowerCx<'_>, a: Value, n: usize, vectors: bool) -> Result<(Value, Option<Value>)> {
     let plan = Plan::new(cx, n)?;
+    let (a, scale) = scaled(cx, a)?;
     let a = padded(cx, a, &[1, 2], plan.padding)?;
     let row = cx.iota(1, &[Dim::ONE, plan.half, Dim::ONE], ElementType::I64)?;
     let column = cx.iota(2, &[Dim::ONE, Dim::ONE, plan.half], ElementType::I64)?;
@@ -216,6 +236,8 @@ pub(super) fn eigen(cx: &mut LowerCx<'_>, a: Value, n: usize, vectors: bool) -> 
     let values = cx.select(on_diagonal, finals[0], zero)?;
     let values = cx.reduce(ReduceOp::Sum, values, &[1], false)?;
     let values = first(cx, values, 1, n)?;
+    let scale = cx.remove_axis(scale, 2)?;
+    let values = cx.mul(values, scale)?;
     let (values, places) = cx.sort(values, 1, false)?;
     let vectors = match finals.get(1) {
         Some(&vectors) => {
@@ -246,12 +268,7 @@ pub(super) struct Singular {
 /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a large matrix.
 pub(super) fn singular(cx: &mut LowerCx<'_>, a: Value, n: usize, vectors: bool) -> Result<Singular> {
     let plan = Plan::new(cx, n)?;
-    let size = cx.unary(UnaryOp::Abs, a)?;
-    let scale = cx.reduce(ReduceOp::Max, size, &[1, 2], true)?;
-    let none = cx.compare_scalar(CompareOp::Eq, scale, 0.0)?;
-    let one = cx.scalar_like(scale, 1.0)?;
-    let scale = cx.select(none, one, scale)?;
-    let a = cx.div(a, scale)?;
+    let (a, scale) = scaled(cx, a)?;
     let a = padded(cx, a, &[2], plan.padding)?;
     let mut carries = vec![a];
     if vectors {
@@ -280,7 +297,12 @@ pub(super) fn singular(cx: &mut LowerCx<'_>, a: Value, n: usize, vectors: bool) 
     let products = first(cx, finals[0], 2, n)?;
     let squares = cx.mul(products, products)?;
     let squares = cx.reduce(ReduceOp::Sum, squares, &[1], false)?;
+    // The root has no derivative at 0.
+    let none = cx.compare_scalar(CompareOp::Eq, squares, 0.0)?;
+    let (zero, one) = (cx.scalar_like(squares, 0.0)?, cx.scalar_like(squares, 1.0)?);
+    let squares = cx.select(none, one, squares)?;
     let values = cx.unary(UnaryOp::Sqrt, squares)?;
+    let values = cx.select(none, zero, values)?;
     let (values, places) = cx.sort(values, 1, true)?;
     let vectors = match finals.get(1) {
         Some(&vectors) => {
