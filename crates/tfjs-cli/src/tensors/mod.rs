@@ -165,8 +165,9 @@ fn format_of_output(path: &Path) -> Result<Format> {
     match Format::of_name(path) {
         Some(format) => Ok(format),
         None if path.extension().is_none() => Ok(Format::Safetensors),
-        None => Err(Error::misuse("expected a file that ends in `.json`, `.npy` or `.safetensors`")
-            .in_file(path.display())),
+        None => {
+            Err(Error::misuse("expected a file that ends in `.json`, `.npy` or `.safetensors`").in_file(path.display()))
+        }
     }
 }
 

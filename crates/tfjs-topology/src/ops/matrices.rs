@@ -80,15 +80,15 @@ impl FromOpConfig for Matrices {
 }
 
 /// Matrices `[batch, rows, columns]`, and the original batch axes.
-struct Batch {
-    value: Value,
-    lead: Vec<Dim>,
-    rows: Dim,
-    columns: Dim,
+pub(super) struct Batch {
+    pub(super) value: Value,
+    pub(super) lead: Vec<Dim>,
+    pub(super) rows: Dim,
+    pub(super) columns: Dim,
 }
 
 impl Batch {
-    fn of(cx: &mut LowerCx<'_>, x: Value) -> Result<Self> {
+    pub(super) fn of(cx: &mut LowerCx<'_>, x: Value) -> Result<Self> {
         let x = cx.to_float(x)?;
         let dims = cx.dims_of(x);
         let [lead @ .., rows, columns] = &dims[..] else {
@@ -103,7 +103,7 @@ impl Batch {
     }
 
     /// The same, for square matrices only.
-    fn square(cx: &mut LowerCx<'_>, x: Value) -> Result<Self> {
+    pub(super) fn square(cx: &mut LowerCx<'_>, x: Value) -> Result<Self> {
         let batch = Batch::of(cx, x)?;
         if cx.same(batch.rows, batch.columns).is_none() {
             return Err(Error::malformed(format!("expected square matrices, found shape {}", cx.shape(x))));
@@ -112,7 +112,7 @@ impl Batch {
     }
 
     /// Restores the original batch axes of a value.
-    fn restore(&self, cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
+    pub(super) fn restore(&self, cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
         let mut dims = cx.dims_of(x);
         dims.splice(..1, self.lead.iter().copied());
         cx.reshape(x, &dims)
@@ -276,7 +276,7 @@ fn factored(cx: &mut LowerCx<'_>, a: Value) -> Result<(Value, Value, Value)> {
 }
 
 /// The elements of the diagonal, `[batch, n]`.
-fn diagonal(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
+pub(super) fn diagonal(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
     let dims = cx.dims_of(x);
     let at = Places::of(cx, dims[1], dims[2])?;
     let equal = cx.compare(CompareOp::Eq, at.rows, at.columns)?;
@@ -285,7 +285,7 @@ fn diagonal(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
 }
 
 /// The lower Cholesky factor of symmetric matrices. Only their lower half is read.
-fn cholesky(cx: &mut LowerCx<'_>, a: Value) -> Result<Value> {
+pub(super) fn cholesky(cx: &mut LowerCx<'_>, a: Value) -> Result<Value> {
     let n = cx.dims_of(a)[1];
     let (_, collected) = over_columns(cx, [n, n, n], false, [&[a], &[]], |b, step| {
         let &Step { carries, column: step, at, .. } = step;
@@ -307,7 +307,7 @@ fn cholesky(cx: &mut LowerCx<'_>, a: Value) -> Result<Value> {
 }
 
 /// Solves `a x = b` for triangular `a [batch, n, n]` and `b [batch, n, m]`.
-fn solved_triangular(cx: &mut LowerCx<'_>, a: Value, b: Value, lower: bool) -> Result<Value> {
+pub(super) fn solved_triangular(cx: &mut LowerCx<'_>, a: Value, b: Value, lower: bool) -> Result<Value> {
     let n = cx.dims_of(a)[1];
     let (finals, _) = over_columns(cx, [n, n, n], !lower, [&[b], &[a]], |b, step| {
         let &Step { carries, column: step, at, fixed } = step;
@@ -327,7 +327,7 @@ fn solved_triangular(cx: &mut LowerCx<'_>, a: Value, b: Value, lower: bool) -> R
 }
 
 /// An identity matrix for each entry of `like [batch, ..]`.
-fn units(cx: &mut LowerCx<'_>, like: Value, n: Dim) -> Result<Value> {
+pub(super) fn units(cx: &mut LowerCx<'_>, like: Value, n: Dim) -> Result<Value> {
     let at = Places::of(cx, n, n)?;
     let equal = cx.compare(CompareOp::Eq, at.rows, at.columns)?;
     let one = cx.cast_like(equal, like)?;
@@ -336,7 +336,7 @@ fn units(cx: &mut LowerCx<'_>, like: Value, n: Dim) -> Result<Value> {
 }
 
 /// An orthogonal factor `[batch, m, m]` and an upper triangular one, by Householder reflections.
-fn reflected(cx: &mut LowerCx<'_>, a: Value) -> Result<(Value, Value)> {
+pub(super) fn reflected(cx: &mut LowerCx<'_>, a: Value) -> Result<(Value, Value)> {
     let dims = cx.dims_of(a);
     let (m, n) = (dims[1], dims[2]);
     let count = cx.dims().min(m, n)?;

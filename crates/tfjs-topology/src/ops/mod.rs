@@ -6,27 +6,34 @@
 pub mod aggregates;
 pub(crate) mod args;
 pub mod arrange;
+pub mod bessel;
 pub mod binary;
 pub mod blocks;
 pub mod color;
 pub mod compare;
 pub mod complex;
 pub mod contract;
+pub mod cosine;
 pub mod ctc;
+pub mod decompose;
 pub mod diagonal;
 pub mod einsum;
 pub mod elementary;
 pub mod fill;
 pub mod filters;
+pub mod gamma;
 pub mod gather;
 pub mod glimpse;
 pub mod image;
 mod images;
+pub mod integrals;
+mod jacobi;
 pub mod join;
 pub mod linspace;
 pub mod losses;
 pub mod matmul;
 pub mod matrices;
+pub mod matrix_functions;
 pub mod nan;
 pub mod neural;
 pub mod order;
@@ -51,8 +58,10 @@ pub mod spectrum;
 pub mod split;
 pub mod statistics;
 pub mod suppress;
+pub mod tapers;
 pub(crate) mod tf_lambda;
 pub mod tf_op_layer;
+pub mod tridiagonal;
 pub mod unary;
 pub mod unstack;
 pub mod warp;
@@ -91,10 +100,11 @@ macro_rules! for_each_op {
             pairs::Pair = "Arctan2" | "Logaddexp" | "Logaddexp2" | "Hypot" | "Heaviside" | "Fmax" | "Fmin" | "Fmod"
                 | "DivideNoNan" | "MultiplyNoNan" | "Xlogy" | "Xlog1py" | "Div" | "TruncateDiv" | "Xdivy" | "Ldexp" | "Isclose" | "AllClose" | "BitwiseAnd" | "BitwiseOr"
                 | "BitwiseXor" | "BitwiseLeftShift" | "LeftShift" | "BitwiseRightShift" | "RightShift"
-                | "SigmoidCrossEntropy";
+                | "SigmoidCrossEntropy" | "NextAfter" | "Nextafter";
             statistics::Statistic = "Var" | "Std" | "Moments" | "Logsumexp" | "Ptp" | "CountNonzero" | "ZeroFraction"
                 | "Average" | "Norm" | "Normalize" | "WithNorm" | "L2Normalize" | "L2Loss" | "ClipByNorm";
-            order::Order = "Argmax" | "Argmin" | "Sort" | "Argsort" | "TopK" | "Cumsum" | "Cumprod" | "Diff";
+            order::Order = "Argmax" | "Argmin" | "Sort" | "Argsort" | "TopK" | "Cumsum" | "Cumprod" | "Diff"
+                | "Argpartition";
             reduce::Reduce = "Sum" | "Mean" | "IntegerMean" | "Max" | "Amax" | "Min" | "Amin" | "Prod" | "Any" | "All";
             shape::Rearrange = "Reshape" | "Transpose" | "Squeeze" | "ExpandDims" | "Tile";
             join::Join = "Concatenate" | "Stack";
@@ -144,12 +154,24 @@ macro_rules! for_each_op {
                 | "Correlate" | "Gcd" | "Lcm" | "Polyval";
             special::Special = "Erfinv" | "Erfcinv" | "Ndtri" | "Lgamma" | "Digamma" | "Lbeta" | "I0" | "BesselI0e" | "BesselI1"
                 | "BesselI1e";
+            bessel::Bessel = "BesselJ0" | "BesselJ1" | "BesselY0" | "BesselY1" | "BesselK0" | "BesselK0e" | "BesselK1" | "BesselK1e";
+            integrals::Integral = "Dawsn" | "Expint" | "FresnelCos" | "FresnelSin" | "Spence";
+            gamma::Gamma = "Igamma" | "Igammac" | "Betainc" | "Zeta" | "Polygamma";
             spectrum::Spectrum = "FFT" | "FFT2" | "IFFT2" | "RFFT" | "IRFFT" | "STFT" | "ISTFT" | "ExtractSequences"
-                | "OverlapAdd" | "DCT";
+                | "OverlapAdd";
+            cosine::Cosine = "DCT" | "IDCT" | "MDCT" | "InverseMDCT" | "MelCepstrum";
+            tapers::Taper = "HannWindow" | "HammingWindow" | "KaiserWindow" | "KaiserBesselDerivedWindow" | "VorbisWindow";
             complex::ComplexSpectrum = "ComplexOfParts" | "ComplexStft" | "ComplexInverseStft" | "ComplexFft" | "ComplexInverseFft"
-                | "ComplexFft2" | "ComplexInverseFft2" | "ComplexOfReal" | "RealOfComplex";
+                | "ComplexFft2" | "ComplexInverseFft2" | "ComplexFft3" | "ComplexInverseFft3" | "ComplexOfReal" | "ComplexOfReal2"
+                | "ComplexOfReal3" | "RealOfComplex" | "RealOfComplex2" | "RealOfComplex3" | "Polar" | "ViewAsComplex"
+                | "ViewAsReal" | "FFTShift" | "IFFTShift";
             matrices::Matrices = "Det" | "Slogdet" | "Logdet" | "Inv" | "Solve" | "SolveTriangular" | "Cholesky"
                 | "CholeskyInverse" | "CholeskySolve" | "LuFactor" | "LuTaken" | "Qr" | "MatrixPower";
+            decompose::Decompose = "Eigh" | "Eigvalsh" | "EighTridiagonal" | "SVD" | "SingularValuesFirst" | "Pinv" | "MatrixRank"
+                | "Lstsq" | "NormalEquations";
+            matrix_functions::MatrixFunction = "MatrixExponential" | "MatrixSquareRoot" | "LuSolve" | "LuReconstruct"
+                | "LuMatrixInverse";
+            tridiagonal::Tridiagonal = "TridiagonalSolve" | "TridiagonalMatmul";
             filters::Filter = "GaussianBlur" | "SobelEdges" | "Dilation2D" | "Erosion2D" | "Unfold" | "Fold" | "AdaptiveMaxPool"
                 | "AdaptiveAveragePool";
             warp::Warp = "AffineTransform" | "PerspectiveTransform" | "MapCoordinates" | "CropAndResize" | "ScaleAndTranslate";

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx, element, value_type};
 use crate::types::ValueType;
+use tfjs_ir::prim::elementwise::UnaryOp;
 use tfjs_ir::prim::layout::Range;
 use tfjs_ir::prim::reduce::{Extreme, RunningOp};
 use tfjs_ir::{Dim, ElementType, Value};
@@ -44,6 +45,8 @@ pub enum OrderKind {
     CumProd,
     /// The differences of neighbours.
     Diff,
+    /// The original positions of the smallest elements, then those of the others.
+    ArgPartition,
 }
 
 impl FromOpConfig for Order {
@@ -58,6 +61,7 @@ impl FromOpConfig for Order {
             "Cumsum" => K::CumSum,
             "Cumprod" => K::CumProd,
             "Diff" => K::Diff,
+            "Argpartition" => K::ArgPartition,
             other => return Err(Error::bug(format!("`{other}` is listed as an operation of order"))),
         };
         Ok(Order { kind, params: Params::read(config) })
@@ -145,10 +149,38 @@ impl Order {
         Ok(x)
     }
 
+    /// The positions of the `kth + 1` smallest elements of a vector of whole numbers, and of the others, as Keras finds
+    /// them: with the smallest ones replaced by 0, the others are those with the largest numbers.
+    fn partitioned(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
+        if cx.ty(x).rank() != 1 {
+            // Keras fails for other ranks on TensorFlow.
+            return Err(Error::unsupported(format!("expected a vector or no `axis`, found shape {}", cx.shape(x))));
+        }
+        let x = cx.cast(x, ElementType::I32)?;
+        let length = cx.dims_of(x)[0];
+        let kth = args.need::<i64>(&["kth"], Some(1))?.max(0);
+        let kth = usize::try_from(kth).unwrap_or(usize::MAX).saturating_add(1);
+        let smallest = cx.number(kth);
+        let smallest = cx.dims().min(smallest, length)?;
+        let others = cx.dims().sub(length, smallest)?;
+        let negative = cx.unary(UnaryOp::Neg, x)?;
+        let (_, places) = cx.sort(negative, 0, true)?;
+        let first = first_columns(cx, places, smallest)?;
+        let zeros = cx.full(ElementType::I32, &[length], 0.0)?;
+        let ones = cx.full(ElementType::I32, &[smallest], 1.0)?;
+        let taken = cx.scatter_add(zeros, first, ones, 0)?;
+        let taken = cx.cast(taken, ElementType::Bool)?;
+        let rest = cx.select(taken, zeros, x)?;
+        let (_, places) = cx.sort(rest, 0, true)?;
+        let second = first_columns(cx, places, others)?;
+        let places = cx.concat(&[first, second], 0)?;
+        cx.cast(places, ElementType::I32)
+    }
+
     /// The default axis; `None` for all elements, flattened.
     fn default_axis(&self) -> Option<i64> {
         match self.kind {
-            OrderKind::Sort | OrderKind::ArgSort | OrderKind::Diff => Some(-1),
+            OrderKind::Sort | OrderKind::ArgSort | OrderKind::Diff | OrderKind::ArgPartition => Some(-1),
             _ => None,
         }
     }
@@ -165,7 +197,8 @@ impl LayerDef for Order {
         let results = if self.kind == OrderKind::TopK {
             Self::largest(cx, &args, x)?
         } else {
-            let position = if self.kind == OrderKind::Diff { Some(2) } else { Some(1) };
+            let position =
+                if matches!(self.kind, OrderKind::Diff | OrderKind::ArgPartition) { Some(2) } else { Some(1) };
             let axis = match args.axis(cx, &["axis", "dimension"], position, x)? {
                 Some(axis) => axis,
                 None => match self.default_axis().filter(|_| !self.params.is_null("axis")) {
@@ -183,6 +216,7 @@ impl LayerDef for Order {
                 OrderKind::ArgMax | OrderKind::ArgMin => self.position(cx, &args, x, axis, rank)?,
                 OrderKind::CumSum | OrderKind::CumProd => self.running(cx, &args, x, axis)?,
                 OrderKind::Diff => Self::differences(cx, &args, x, axis)?,
+                OrderKind::ArgPartition => Self::partitioned(cx, &args, x)?,
                 _ => self.sorted(cx, &args, x, axis)?,
             }]
         };
@@ -204,11 +238,15 @@ mod tests {
         check("Argsort", json!({}), json!(["f:?,3"]), json!({"direction": "DESCENDING"}), "int32[?,3]");
         check("Sort", json!({"axis": null}), json!(["i:2,3"]), json!({}), "int32[6]");
         check("Cumsum", json!({"axis": 1, "dtype": null}), json!(["b:?,3"]), json!({}), "int32[?,3]");
+        check("Argpartition", json!({"kth": 2, "axis": null}), json!(["f:2,3"]), json!({}), "int32[6]");
+        check("Argpartition", json!({"kth": 9, "axis": -1}), json!(["f:5"]), json!({}), "int32[5]");
         check("Diff", json!({"n": 2, "axis": -1}), json!(["f:?,3"]), json!({}), "float32[?,1]");
     }
 
     #[test]
     fn refuses() {
+        let message = "expected a vector or no `axis`, found shape [?,3]";
+        refused_with("Argpartition", json!({"kth": 1, "axis": -1}), json!(["f:?,3"]), message);
         let message = "expected at least `k` = [4] elements, found shape [?,3]";
         refused_with("TopK", json!({"k": 4}), json!(["f:?,3"]), message);
         refused_with("Argmax", json!({"axis": 2}), json!(["f:?,3"]), "`axis` 2 does not exist in shape [?,3]");

@@ -12,9 +12,9 @@ use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::types::ValueType;
 use std::f64::consts::LN_2;
-use tfjs_ir::Value;
 use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp, UnaryOp};
 use tfjs_ir::prim::reduce::ReduceOp;
+use tfjs_ir::{ElementType, Value};
 use tfjs_manifest::{Error, Result};
 
 /// A function of two tensors.
@@ -77,6 +77,10 @@ pub enum PairKind {
     RightShift,
     /// The cross entropy of labels and the sigmoid of logits.
     SigmoidCrossEntropy,
+    /// The next number of single precision towards another.
+    NextAfter,
+    /// The next number of double precision towards another, which is the same number in single precision.
+    NextAfterDouble,
 }
 
 impl FromOpConfig for Pair {
@@ -107,6 +111,8 @@ impl FromOpConfig for Pair {
             "BitwiseLeftShift" | "LeftShift" => K::LeftShift,
             "BitwiseRightShift" | "RightShift" => K::RightShift,
             "SigmoidCrossEntropy" => K::SigmoidCrossEntropy,
+            "NextAfter" => K::NextAfter,
+            "Nextafter" => K::NextAfterDouble,
             other => return Err(Error::bug(format!("`{other}` is listed as a function of two tensors"))),
         };
         Ok(Pair { kind, params: Params::read(config) })
@@ -160,6 +166,45 @@ pub(crate) fn sigmoid_cross_entropy(cx: &mut LowerCx<'_>, label: Value, x: Value
     let more = cx.unary(UnaryOp::Log1p, ratio)?;
     let missed = cx.sub(above, hit)?;
     cx.add(missed, more)
+}
+
+/// The next number of single precision after `a` towards `b`.
+///
+/// A little more than half of the distance to it is added, and the sum is rounded (Rump, Zimmermann, Boldo and Melquiond,
+/// *Computing predecessor and successor in rounding to nearest*). Small numbers are scaled first.
+fn next_after(cx: &mut LowerCx<'_>, a: Value, b: Value) -> Result<Value> {
+    // Half of the distance from 1 to the next number, and the smallest number.
+    let half = f64::from(f32::EPSILON) / 2.0;
+    let least = f64::from(f32::from_bits(1));
+    let (a, b) = (cx.cast(a, ElementType::F32)?, cx.cast(b, ElementType::F32)?);
+    let (up, same) = (cx.compare(CompareOp::Gt, b, a)?, cx.compare(CompareOp::Eq, b, a)?);
+    let moved = |cx: &mut LowerCx<'_>, x: Value| {
+        let size = cx.unary(UnaryOp::Abs, x)?;
+        let more = cx.binary_scalar(BinaryOp::Mul, size, half * (1.0 + 2.0 * half))?;
+        let (above, below) = (cx.add(x, more)?, cx.sub(x, more)?);
+        cx.select(up, above, below)
+    };
+    let large = moved(cx, a)?;
+    let scaled = cx.binary_scalar(BinaryOp::Mul, a, 1.0 / half)?;
+    let medium = moved(cx, scaled)?;
+    let medium = cx.binary_scalar(BinaryOp::Mul, medium, half)?;
+    let small = {
+        let (above, below) = (cx.binary_scalar(BinaryOp::Add, a, least)?, cx.binary_scalar(BinaryOp::Sub, a, least)?);
+        cx.select(up, above, below)?
+    };
+    let size = cx.unary(UnaryOp::Abs, a)?;
+    let is_small = cx.compare_scalar(CompareOp::Lt, size, least / half)?;
+    let is_medium = cx.compare_scalar(CompareOp::Lt, size, least / half / half)?;
+    let value = cx.select(is_medium, medium, large)?;
+    let value = cx.select(is_small, small, value)?;
+    // From an infinity, the next number is the largest one.
+    let infinite = cx.compare_scalar(CompareOp::Eq, size, f64::INFINITY)?;
+    let sign = cx.unary(UnaryOp::Sign, a)?;
+    let most = cx.binary_scalar(BinaryOp::Mul, sign, f64::from(f32::MAX))?;
+    let value = cx.select(infinite, most, value)?;
+    let value = cx.select(same, a, value)?;
+    let lost = cx.unary(UnaryOp::IsNan, b)?;
+    cx.select(lost, b, value)
 }
 
 impl Pair {
@@ -288,6 +333,12 @@ impl Pair {
                 cx.binary(if self.kind == K::LeftShift { BinaryOp::Mul } else { BinaryOp::FloorDiv }, a, factor)
             }
             K::SigmoidCrossEntropy => sigmoid_cross_entropy(cx, a, b),
+            K::NextAfter => next_after(cx, a, b),
+            // Keras 3 converts both to double precision, and the result back.
+            K::NextAfterDouble => {
+                let lost = cx.unary(UnaryOp::IsNan, b)?;
+                cx.select(lost, b, a)
+            }
         }
     }
 }

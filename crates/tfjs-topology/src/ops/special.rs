@@ -72,7 +72,10 @@ impl FromOpConfig for Special {
 }
 
 /// `c0 x^n + c1 x^(n - 1) + ..`
-fn polynomial(cx: &mut LowerCx<'_>, x: Value, coefficients: &[f64]) -> Result<Value> {
+///
+/// # Errors
+/// As [`Builder::push`](tfjs_ir::Builder::push).
+pub(super) fn polynomial(cx: &mut LowerCx<'_>, x: Value, coefficients: &[f64]) -> Result<Value> {
     let mut value = cx.scalar_like(x, 0.0)?;
     for (i, &c) in coefficients.iter().enumerate() {
         if i > 0 {
@@ -84,7 +87,10 @@ fn polynomial(cx: &mut LowerCx<'_>, x: Value, coefficients: &[f64]) -> Result<Va
 }
 
 /// A sum of Chebyshev polynomials, the highest first.
-fn chebyshev(cx: &mut LowerCx<'_>, x: Value, coefficients: &[f64]) -> Result<Value> {
+///
+/// # Errors
+/// As [`Builder::push`](tfjs_ir::Builder::push).
+pub(super) fn chebyshev(cx: &mut LowerCx<'_>, x: Value, coefficients: &[f64]) -> Result<Value> {
     let mut last = [cx.scalar_like(x, 0.0)?; 3];
     for &c in coefficients {
         let product = cx.mul(x, last[0])?;
@@ -97,7 +103,7 @@ fn chebyshev(cx: &mut LowerCx<'_>, x: Value, coefficients: &[f64]) -> Result<Val
 }
 
 /// The coefficients of numerator and denominator, highest power first.
-type Fraction = (&'static [f64], &'static [f64]);
+pub(super) type Fraction = (&'static [f64], &'static [f64]);
 
 const MIDDLE: Fraction = (
     &[
@@ -168,7 +174,11 @@ const FAR_TAIL: Fraction = (
     ],
 );
 
-fn fraction(cx: &mut LowerCx<'_>, x: Value, (above, below): Fraction) -> Result<Value> {
+/// A fraction of polynomials.
+///
+/// # Errors
+/// As [`Builder::push`](tfjs_ir::Builder::push).
+pub(super) fn fraction(cx: &mut LowerCx<'_>, x: Value, (above, below): Fraction) -> Result<Value> {
     let (above, below) = (polynomial(cx, x, above)?, polynomial(cx, x, below)?);
     cx.div(above, below)
 }
@@ -275,7 +285,11 @@ impl Lanczos {
     }
 }
 
-fn lgamma(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
+/// The logarithm of the absolute value of the gamma function.
+///
+/// # Errors
+/// As [`Builder::push`](tfjs_ir::Builder::push).
+pub(super) fn lgamma(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
     let lanczos = Lanczos::of(cx, x)?;
     let (sum, _) = lanczos.sums(cx)?;
     let log_sum = cx.unary(UnaryOp::Log, sum)?;
@@ -303,7 +317,11 @@ fn lgamma(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
     cx.select(infinite, size, value)
 }
 
-fn digamma(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
+/// The derivative of [`lgamma`].
+///
+/// # Errors
+/// As [`Builder::push`](tfjs_ir::Builder::push).
+pub(super) fn digamma(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
     let lanczos = Lanczos::of(cx, x)?;
     let (sum, slope) = lanczos.sums(cx)?;
     let share = cx.div(slope, sum)?;
@@ -396,7 +414,10 @@ const I1_FAR: &[f64] = &[
 ];
 
 /// A modified Bessel function divided by `exp(|x|)`.
-fn bessel(cx: &mut LowerCx<'_>, x: Value, first_order: bool) -> Result<Value> {
+///
+/// # Errors
+/// As [`Builder::push`](tfjs_ir::Builder::push).
+pub(super) fn bessel(cx: &mut LowerCx<'_>, x: Value, first_order: bool) -> Result<Value> {
     let (near, far) = if first_order { (I1_NEAR, I1_FAR) } else { (I0_NEAR, I0_FAR) };
     let size = cx.unary(UnaryOp::Abs, x)?;
     let half = cx.binary_scalar(BinaryOp::Mul, size, 0.5)?;

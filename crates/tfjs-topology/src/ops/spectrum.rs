@@ -9,6 +9,7 @@ use super::FromOpConfig;
 use super::args::{Args, missing};
 use super::pad::mirrored;
 use super::params::Params;
+use super::tapers;
 use crate::call::{Arg, Call};
 use crate::config::Config;
 use crate::layer::LayerDef;
@@ -52,8 +53,6 @@ pub enum SpectrumKind {
     Frames,
     /// Adds overlapping frames.
     OverlapAdd,
-    /// The cosine transform of the second type.
-    CosineTransform,
 }
 
 impl FromOpConfig for Spectrum {
@@ -69,7 +68,6 @@ impl FromOpConfig for Spectrum {
             "ISTFT" => K::InverseStft,
             "ExtractSequences" => K::Frames,
             "OverlapAdd" => K::OverlapAdd,
-            "DCT" => K::CosineTransform,
             other => return Err(Error::bug(format!("`{other}` is listed as an operation on spectra"))),
         };
         Ok(Spectrum { kind, params: Params::read(config) })
@@ -97,7 +95,7 @@ fn waves(cx: &mut LowerCx<'_>, rows: Dim, columns: Dim, n: Dim) -> Result<(Value
 }
 
 /// The product of the last axis with a matrix.
-fn times(cx: &mut LowerCx<'_>, x: Value, matrix: Value) -> Result<Value> {
+pub(super) fn times(cx: &mut LowerCx<'_>, x: Value, matrix: Value) -> Result<Value> {
     if cx.ty(x).rank() == 1 {
         cx.mixes_batch();
     }
@@ -127,7 +125,11 @@ pub(super) fn fitted(cx: &mut LowerCx<'_>, x: Value, length: Dim) -> Result<Valu
 }
 
 impl Complex {
-    fn map(self, cx: &mut LowerCx<'_>, f: impl Fn(&mut LowerCx<'_>, Value) -> Result<Value>) -> Result<Self> {
+    pub(super) fn map(
+        self,
+        cx: &mut LowerCx<'_>,
+        f: impl Fn(&mut LowerCx<'_>, Value) -> Result<Value>,
+    ) -> Result<Self> {
         Ok(Complex { real: f(cx, self.real)?, imaginary: f(cx, self.imaginary)? })
     }
 
@@ -151,13 +153,14 @@ impl Complex {
         Ok(Complex { real, imaginary })
     }
 
-    /// The inverse transform: the conjugate of the transform of the conjugate, divided by the number of elements.
-    pub(super) fn inverse(self, cx: &mut LowerCx<'_>, twice: bool) -> Result<Self> {
+    /// The inverse transform along the last `axes` axes: the conjugate of the transform of the conjugate, divided by
+    /// the number of elements.
+    pub(super) fn inverse(self, cx: &mut LowerCx<'_>, axes: usize) -> Result<Self> {
         let turned = self.conjugate(cx)?;
-        let turned = if twice { turned.transformed_twice(cx)? } else { turned.transformed(cx)? };
+        let turned = turned.transformed_over(cx, axes)?;
         let x = turned.conjugate(cx)?;
         let dims = cx.dims_of(x.real);
-        let first = dims.len().saturating_sub(if twice { 2 } else { 1 });
+        let first = dims.len().saturating_sub(axes);
         let elements = cx.dims().product(&dims[first..])?;
         let elements = cx.size(elements, ElementType::I64)?;
         let elements = cx.cast_like(elements, x.real)?;
@@ -173,16 +176,34 @@ impl Complex {
         Ok(Complex { real: cx.add(a, b)?, imaginary: cx.sub(c, d)? })
     }
 
-    /// The Fourier transform along the last two axes.
-    pub(super) fn transformed_twice(self, cx: &mut LowerCx<'_>) -> Result<Self> {
+    /// The Fourier transform along the last `axes` axes.
+    pub(super) fn transformed_over(self, cx: &mut LowerCx<'_>, axes: usize) -> Result<Self> {
+        let mut x = self;
+        for back in 1..=axes as i64 {
+            let axis = cx.axis(-back, x.real)?;
+            x = x.over_axis(cx, axis, Complex::transformed)?;
+        }
+        Ok(x)
+    }
+
+    /// Applies a function of the last axis to another axis.
+    pub(super) fn over_axis(
+        self,
+        cx: &mut LowerCx<'_>,
+        axis: usize,
+        function: impl FnOnce(Self, &mut LowerCx<'_>) -> Result<Self>,
+    ) -> Result<Self> {
         let last = cx.axis(-1, self.real)?;
-        if cx.axis(-2, self.real)? == 0 {
+        if axis == last {
+            return function(self, cx);
+        }
+        if axis == 0 {
             cx.mixes_batch();
         }
         let mut order: Vec<usize> = (0..=last).collect();
-        order.swap(last - 1, last);
-        let turned = self.transformed(cx)?.map(cx, |cx, x| cx.transpose(x, &order))?;
-        turned.transformed(cx)?.map(cx, |cx, x| cx.transpose(x, &order))
+        order.swap(axis, last);
+        let turned = self.map(cx, |cx, x| cx.transpose(x, &order))?;
+        function(turned, cx)?.map(cx, |cx, x| cx.transpose(x, &order))
     }
 
     fn conjugate(self, cx: &mut LowerCx<'_>) -> Result<Self> {
@@ -244,6 +265,19 @@ pub(super) fn frames(cx: &mut LowerCx<'_>, x: Value, length: usize, step: usize)
     cx.gather(x, place, last, Bounds::Clamp)
 }
 
+/// As [`frames`], with a frame at every step: zeros follow the end.
+pub(super) fn frames_of_all(cx: &mut LowerCx<'_>, x: Value, length: usize, step: usize) -> Result<Value> {
+    let n = last_dim(cx, x)?;
+    let count = cx.dims().div_ceil(n, step as u64)?;
+    let (way, size) = (cx.number(step), cx.number(length));
+    let reach = cx.dims().mul(count, way)?;
+    let reach = cx.dims().add(reach, size)?;
+    let reach = cx.dims().sub(reach, way)?;
+    let total = cx.dims().max(reach, n)?;
+    let x = fitted(cx, x, total)?;
+    frames(cx, x, length, step)
+}
+
 /// Adds overlapping frames `[.., frames, length]`.
 pub(super) fn overlapped(cx: &mut LowerCx<'_>, x: Value, step: usize) -> Result<Value> {
     let last = cx.axis(-1, x)?;
@@ -285,50 +319,6 @@ struct Cut {
 pub(super) fn positive(args: &Args<'_>, names: &[&'static str], position: Option<usize>) -> Result<usize> {
     let number: usize = args.need(names, position)?;
     if number == 0 { Err(Error::malformed("expected at least 1, found 0").at_json(names[0])) } else { Ok(number) }
-}
-
-/// `y_k = 2 sum x_n cos(pi k (2 n + 1) / 2 N)` over the last axis.
-fn cosine_transform(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
-    let kind: usize = args.or(&["type"], Some(1), 2)?;
-    if kind != 2 {
-        return Err(Error::unsupported(format!("a cosine transform of type {kind} is not supported: type 2 is")));
-    }
-    let orthogonal = match args.opt::<String>(&["norm"], Some(4))?.as_deref() {
-        None => false,
-        Some("ortho") => true,
-        Some(other) => return Err(Error::malformed(format!("unknown `norm` `{other}`"))),
-    };
-    let n = match args.opt::<usize>(&["n"], Some(2))? {
-        Some(0) => return Err(Error::malformed("expected at least 1, found 0").at_json("n")),
-        Some(n) => cx.number(n),
-        None => last_dim(cx, x)?,
-    };
-    let x = fitted(cx, x, n)?;
-    let four = cx.number(4);
-    let turn = cx.dims().mul(n, four)?;
-    let (row, column) = (cx.iota(0, &[n, Dim::ONE], ElementType::I64)?, cx.iota(1, &[Dim::ONE, n], ElementType::I64)?);
-    let odd = cx.binary_scalar(BinaryOp::Mul, row, 2.0)?;
-    let odd = cx.binary_scalar(BinaryOp::Add, odd, 1.0)?;
-    let turns = cx.mul(odd, column)?;
-    let whole = cx.size(turn, ElementType::I64)?;
-    let turns = cx.binary(BinaryOp::Mod, turns, whole)?;
-    let (turns, whole) = (cx.cast(turns, ElementType::F32)?, cx.cast(whole, ElementType::F32)?);
-    let share = cx.div(turns, whole)?;
-    let angle = cx.binary_scalar(BinaryOp::Mul, share, 2.0 * PI)?;
-    let cos = cx.unary(UnaryOp::Cos, angle)?;
-    let scale = if orthogonal {
-        let length = cx.binary_scalar(BinaryOp::Div, whole, 4.0)?;
-        let two = cx.scalar(ElementType::F32, 2.0)?;
-        let square = cx.div(two, length)?;
-        let root = cx.unary(UnaryOp::Sqrt, square)?;
-        let first = cx.compare_scalar(CompareOp::Eq, column, 0.0)?;
-        let less = cx.binary_scalar(BinaryOp::Mul, root, std::f64::consts::FRAC_1_SQRT_2)?;
-        cx.select(first, less, root)?
-    } else {
-        cx.scalar(ElementType::F32, 2.0)?
-    };
-    let matrix = cx.mul(cos, scale)?;
-    times(cx, x, matrix)
 }
 
 impl Cut {
@@ -434,18 +424,8 @@ pub(super) fn periodic(cx: &mut LowerCx<'_>, name: &str, length: usize) -> Resul
         "hamming" => 0.54,
         other => return Err(Error::malformed(format!("there is no window `{other}`")).at_json("window")),
     };
-    let length_dim = cx.number(length);
-    let place = cx.iota(0, &[length_dim], ElementType::F32)?;
-    if length == 1 {
-        return cx.binary_scalar(BinaryOp::Add, place, 1.0);
-    }
-    // TensorFlow's window of odd length is symmetric.
-    let turn = (length - length % 2) as f64;
-    let place = cx.binary_scalar(BinaryOp::Div, place, turn)?;
-    let angle = cx.binary_scalar(BinaryOp::Mul, place, 2.0 * PI)?;
-    let cos = cx.unary(UnaryOp::Cos, angle)?;
-    let swing = cx.binary_scalar(BinaryOp::Mul, cos, share - 1.0)?;
-    cx.binary_scalar(BinaryOp::Add, swing, share)
+    let length = cx.number(length);
+    tapers::raised_cosine(cx, length, share, true)
 }
 
 impl LayerDef for Spectrum {
@@ -458,11 +438,11 @@ impl LayerDef for Spectrum {
         };
         let results = match self.kind {
             K::Fft => Complex::read(cx, &args)?.transformed(cx)?.results(),
-            K::Fft2 => Complex::read(cx, &args)?.transformed_twice(cx)?.results(),
+            K::Fft2 => Complex::read(cx, &args)?.transformed_over(cx, 2)?.results(),
             K::InverseFft2 => {
                 let x = Complex::read(cx, &args)?;
                 cx.axis(-2, x.real)?;
-                x.inverse(cx, true)?.results()
+                x.inverse(cx, 2)?.results()
             }
             K::RealFft => {
                 let x = subject(cx, &[])?;
@@ -517,11 +497,6 @@ impl LayerDef for Spectrum {
                 let step = positive(&args, &["frame_step"], Some(1))?;
                 vec![overlapped(cx, x, step)?]
             }
-            K::CosineTransform => {
-                let x = subject(cx, &[])?;
-                let x = cx.to_float(x)?;
-                vec![cosine_transform(cx, &args, x)?]
-            }
         };
         args.finish(cx);
         Ok(results.into_iter().map(KerasTensor::from).collect())
@@ -529,7 +504,7 @@ impl LayerDef for Spectrum {
 }
 
 /// The length in `fft_length`: a number, or a list of one.
-pub(super) fn named_length(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Dim> {
+fn named_length(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Dim> {
     match args.sizes(cx, &["fft_length"], Some(1))?.as_deref() {
         Some(&[length]) if cx.at_least(length, Dim::ONE) => Ok(length),
         Some(_) => Err(Error::malformed("expected one length of at least 1").at_json("fft_length")),

@@ -90,3 +90,11 @@ nodes("tf_op_layer_composed", (2, 5, 6, 4), [
     lambda x: tf.nn.max_pool_with_argmax(x, 2, 2, "SAME"), lambda x: tf.nn.max_pool_with_argmax(tf.round(x), [3, 2], 1, "VALID", output_dtype=tf.int32, include_batch_in_index=True), lambda x: tf.linalg.tensor_diag(x[0, 0, 0]), lambda x: tf.linalg.tensor_diag_part(x[0, 0, :4]),
     lambda x: tf.image.combined_non_max_suppression(tf.sigmoid(tf.reshape(x, [-1, 30, 1, 4])), tf.sigmoid(tf.reshape(x[..., :2], [-1, 30, 2])), 4, 5, 0.3, 0.2), lambda x: tf.image.combined_non_max_suppression(tf.reshape(x, [-1, 15, 2, 4]), tf.reshape(x[..., 1:3], [-1, 30, 2])[:, :15], 2, 9, score_threshold=-5.0, pad_per_class=True, clip_boxes=False),
 ])
+nodes("tf_op_layer_spectra_of_axes", (2, 3, 4, 6), [
+    lambda x: tf.abs(tf.signal.rfft2d(x)), lambda x: tf.math.imag(tf.signal.rfft2d(x, [5, 4])), lambda x: tf.signal.irfft2d(tf.signal.rfft2d(x)), lambda x: tf.signal.irfft2d(tf.signal.rfft2d(x), [3, 7]), lambda x: tf.math.real(tf.signal.rfft3d(x)),
+    lambda x: tf.signal.irfft3d(tf.signal.rfft3d(x), [3, 4, 6]), lambda x: tf.abs(tf.signal.fft3d(tf.complex(x, x * x))), lambda x: tf.math.real(tf.signal.ifft3d(tf.complex(x, x * x))),
+])
+nodes("tf_op_layer_decompositions", (2, 4, 4), [
+    lambda x: tf.linalg.svd(x, compute_uv=False), lambda x: tf.abs(tf.linalg.svd(x[:, :3])[1]), lambda x: tf.linalg.eigvalsh(x), lambda x: tf.abs(tf.linalg.eigh(x)[1]), lambda x: tf.linalg.sqrtm(tf.matmul(x, x, transpose_b=True) + tf.linalg.diag(tf.ones_like(x[:, 0]))),
+    lambda x: tf.linalg.tridiagonal_solve(x[:, :3], x), lambda x: tf.raw_ops.MatrixSolveLs(matrix=x[:, :, :2], rhs=x, l2_regularizer=0.1, fast=True), lambda x: tf.raw_ops.MatrixSolveLs(matrix=x[:, :, :2], rhs=x, l2_regularizer=0.0, fast=False),
+])
