@@ -34,7 +34,9 @@ const FINDINGS: &[(&str, Answer)] = &[
     ("topology/called-input.json", Answer::Refused(Kind::Malformed, "layer `x`", "an InputLayer has no inputs")),
     ("topology/constant-among-inputs.json", Answer::Fine),
     ("topology/list-that-looks-like-a-tensor.json", Answer::Fine),
+    ("topology/model-among-arguments.json", Answer::Fine),
     ("urls/data.txt", Answer::Refused(Kind::Malformed, "C:x", "drive letter")),
+    ("urls/space-before-fragment.txt", Answer::Fine),
     ("urls/scheme-only.txt", Answer::Refused(Kind::Misuse, "", "a host after `http://`")),
 ];
 

@@ -60,9 +60,9 @@ impl ModelUrl {
             return Err(Error::misuse("a URL has no control characters").in_file(without_secrets(text)));
         }
         let text = match scheme.as_str() {
-            "data" => text.split('#').next().unwrap_or(text).to_owned(),
+            "data" => text.split('#').next().unwrap_or(text).trim_end().to_owned(),
             _ => {
-                let whole = text.split('#').next().unwrap_or(text);
+                let whole = text.split('#').next().unwrap_or(text).trim_end();
                 format!("{scheme}://{}", &whole[scheme.len() + 3..])
             }
         };

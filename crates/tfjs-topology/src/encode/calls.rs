@@ -54,6 +54,11 @@ impl Calls<'_> {
         for (key, arg) in &call.kwargs {
             match arg {
                 Arg::Const(value) if value.is_null() => {}
+                Arg::Const(value) if TENSORS.contains(&key.as_str()) => {
+                    if !is_null(value) {
+                        lost.push("a constant in place of a tensor");
+                    }
+                }
                 Arg::Const(value) if self.reads_as_tensor(value) => lost.push("a list that looks like a tensor"),
                 Arg::Const(value) => {
                     if key == "training" && **value == Value::Bool(true) && cx.producer.obeys_training() {
@@ -80,7 +85,11 @@ impl Calls<'_> {
 
     /// Whether a constant would be parsed as `["layer", node, tensor]`.
     fn reads_as_tensor(&self, value: &Value) -> bool {
-        let Value::Array(items) = value else { return false };
+        let items = match value {
+            Value::Array(items) => items,
+            Value::Object(map) => return map.values().any(|item| self.reads_as_tensor(item)),
+            _ => return false,
+        };
         match &items[..] {
             [Value::String(name), Value::Number(_), Value::Number(_), ..] => {
                 self.model.layers.iter().any(|entry| entry.name == *name)
@@ -153,6 +162,17 @@ impl Calls<'_> {
             Arg::Dict(items) => items.iter().map(|(key, item)| (key.clone(), self.keras3_arg(item))).collect(),
             Arg::Const(value) => Value::clone(value),
         }
+    }
+}
+
+/// Arguments of layers that are tensors.
+const TENSORS: [&str; 5] = ["mask", "initial_state", "constants", "count_weights", "countWeights"];
+
+/// Whether a constant is null, or a list of nulls.
+fn is_null(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().all(is_null),
+        other => other.is_null(),
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::call::Call;
 use crate::config::Config;
+use crate::encode::{Encoding, Target};
 use crate::layer::{LayerDef, WeightDecl};
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
@@ -47,6 +48,17 @@ impl LayerDef for PRelu {
         let input = cx.single(call)?;
         let out = self.apply(cx, input.value)?;
         Ok(vec![KerasTensor::from(out).with_mask(input.mask)])
+    }
+
+    fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
+        let Target::TensorFlowJs = target;
+        let Some(rank) = out.rank() else { return Ok(()) };
+        // Python's lists also have indices from the end, which JavaScript's do not: axis 0 is the last one in Keras.
+        let counted = |&axis: &i64| if axis > 0 { axis } else { axis + rank as i64 - 1 };
+        if self.shared_axes.iter().any(|&axis| axis <= 0) {
+            out.set("shared_axes", self.shared_axes.iter().map(counted).collect::<Vec<_>>());
+        }
+        Ok(())
     }
 }
 
