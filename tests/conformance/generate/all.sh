@@ -73,7 +73,7 @@ keras1() {
 keras2() {
   python_environment 2
   run_python 2 lib/run.py families/*.py keras2/op_lambda.py keras2/open_shape.py keras2/functions_of_tf.py keras2/tf_op_layer.py \
-    keras2/group_mask.py
+    keras2/group_mask.py keras2/more_functions.py keras2/argument_forms.py
   python_environment 2-theano
   run_old 2-theano theano keras2/theano.py
 }

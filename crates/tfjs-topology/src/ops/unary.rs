@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
 use tfjs_ir::prim::activate::Activation as Function;
-use tfjs_ir::prim::elementwise::{BinaryOp, UnaryOp};
+use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp, UnaryOp};
 use tfjs_ir::prim::normalize::Softmax;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
@@ -133,6 +133,8 @@ impl Unary {
             softmax @ (Activation::Softmax | Activation::LogSoftmax) => {
                 let axes = match args.axes(cx, &["axis", "dim"], Some(1), x)? {
                     Some(axes) => axes,
+                    // Keras 3 writes null for all axes.
+                    None if self.params.is_null("axis") => (0..cx.ty(x).rank()).collect(),
                     None => vec![cx.axis(-1, x)?],
                 };
                 if axes.contains(&0) {
@@ -145,7 +147,29 @@ impl Unary {
                 let axis = cx.axis(args.or(&["axis"], Some(1), -1)?, x)?;
                 over_axis(cx, x, axis, |cx, x| other.lower(cx, x))
             }
-            activation => activation.lower(cx, x),
+            Activation::Elementwise(Function::Threshold { threshold, value }) if cx.ty(x).element.is_integer() => {
+                let float = cx.to_float(x)?;
+                let above = cx.compare_scalar(CompareOp::Gt, float, threshold)?;
+                let value = cx.scalar_like(x, value)?;
+                cx.select(above, x, value)
+            }
+            Activation::Elementwise(Function::Silu {}) => {
+                let x = cx.to_float(x)?;
+                match args.or(&["beta"], Some(1), 1.0)? {
+                    1.0 => activation.lower(cx, x),
+                    beta => {
+                        let scaled = cx.binary_scalar(BinaryOp::Mul, x, beta)?;
+                        let gate = Activation::SIGMOID.lower(cx, scaled)?;
+                        cx.mul(x, gate)
+                    }
+                }
+            }
+            // Any slope makes numbers of integers, also that of 0.
+            _ if activation.keeps_integers() => self.activation_of(args, activation)?.lower(cx, x),
+            found => {
+                let x = cx.to_float(x)?;
+                found.lower(cx, x)
+            }
         }
     }
 
@@ -236,6 +260,8 @@ mod tests {
         check("Negative", json!({}), json!(["i:?,3"]), json!({}), "int32[?,3]");
         check("Exp", json!({}), json!(["i:?,3"]), json!({}), "float32[?,3]");
         check("Softmax", json!({"axis": 1}), json!(["f:?,3"]), json!({}), "float32[?,3]");
+        check("LeakyRelu", json!({"negative_slope": 0.0}), json!(["i:?,3"]), json!({}), "float32[?,3]");
+        check("Threshold", json!({"threshold": 1, "default_value": -3}), json!(["i:?,3"]), json!({}), "int32[?,3]");
         check("Clip", json!({"x_min": 0, "x_max": 1}), json!(["f:2"]), json!({}), "float32[2]");
     }
 

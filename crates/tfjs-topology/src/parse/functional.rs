@@ -66,6 +66,7 @@ pub(super) fn read(name: &str, config: &Map<String, Value>, cx: &ReadCx<'_>) -> 
         kind: SubmodelKind::Functional,
         inputs: lookup.ports(&inputs, &mut errors),
         outputs: lookup.ports(&outputs, &mut errors),
+        returned: field("output_layers", "outputLayers").map_or_else(Vec::new, |tree| in_order_of_keys(tree, &mut 0)),
         layers: Vec::new(),
     };
     let mut resolved = Vec::with_capacity(calls.len());
@@ -150,6 +151,25 @@ fn read_ports(value: &Value) -> Result<Vec<NamedPort>> {
             Ok(ports)
         }
         other => Err(expected("`[layer, node, tensor]`", other)),
+    }
+}
+
+/// The indices of the ports of a tree, where `next` is the index of the first one, in the order in which Keras flattens
+/// it: that of the file, but objects by their sorted keys.
+fn in_order_of_keys(tree: &Value, next: &mut usize) -> Vec<usize> {
+    if NamedRef::read(tree).is_some() {
+        *next += 1;
+        return vec![*next - 1];
+    }
+    match tree {
+        Value::Array(items) => items.iter().flat_map(|item| in_order_of_keys(item, next)).collect(),
+        Value::Object(map) => {
+            let mut entries: Vec<(&String, Vec<usize>)> =
+                map.iter().map(|(key, item)| (key, in_order_of_keys(item, next))).collect();
+            entries.sort_by_key(|(key, _)| *key);
+            entries.into_iter().flat_map(|(_, indices)| indices).collect()
+        }
+        _ => Vec::new(),
     }
 }
 
