@@ -114,7 +114,7 @@ impl LayerDef for Make {
             return Ok(vec![super::complex::of_real(cx, input.value)?]);
         }
         // A type hint is optional, and tensors are never sparse or ragged.
-        args.inert(&["dtype_hint", "sparse", "ragged", "optimize", "message", "variable", "shape"]);
+        args.inert(&["dtype_hint", "sparse", "ragged", "optimize", "message", "summarize", "variable", "shape"]);
         let made = if self.kind == MakeKind::Not { None } else { sizes::dtype(&args, &["dtype"], Some(1))? };
         let dtype = made.unwrap_or(value_type(cx.ty(input.value).element));
         let dims = cx.dims_of(input.value);
@@ -178,15 +178,17 @@ impl LayerDef for Where {
         let condition = match args.positional().first().or(keyword) {
             Some(Arg::Tensor(tensor)) => tensor.clone(),
             // Truth values in place of a tensor.
-            _ => KerasTensor::from(args.need_value(cx, &["condition"], Some(0))?),
+            _ => KerasTensor::from(args.first_value(cx, &["condition"], &["x"])?),
         };
+        // Keras 2 writes each item of a list of truth values as an argument, and the operands by name.
+        let before = if call.kwarg("x").is_some() { args.positional().len() } else { 1 };
         let has_values = args.positional().len() > 1 || ["x", "x1"].iter().any(|name| call.kwarg(name).is_some());
         if !has_values || args.is_null("x") {
             let message = "`where` without values returns as many positions as its condition has; their number depends \
                            on data, which is not supported: multiply by the condition instead";
             return Err(Error::unsupported(message));
         }
-        let operands = args.operands(cx, 1)?;
+        let operands = args.operands(cx, before)?;
         let sizes = match (&condition.sizes, &operands.a.sizes, &operands.b.sizes) {
             (Some(conditions), Some(a), Some(b)) if is_integer(operands.dtype) => sizes::chosen(conditions, a, b),
             _ => None,

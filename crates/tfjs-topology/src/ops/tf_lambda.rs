@@ -271,6 +271,7 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("image.convert_image_dtype", "ConvertImageDtype"),
     ("keras.backend.batch_flatten", "BatchFlatten"),
     ("keras.backend.cast_to_floatx", "Cast"),
+    ("keras.backend.print_tensor", "Identity"),
     ("keras.backend.categorical_crossentropy", "CategoricalCrossentropy"),
     ("keras.backend.binary_crossentropy", "BinaryCrossentropy"),
     ("local_response_normalization", "LocalResponseNorm"),

@@ -41,5 +41,7 @@ working_functions("argument_indices", INDICES, **I)
 working_functions("argument_products", PRODUCTS, **I)
 working_functions("argument_infinities", INFINITIES, **I)
 
+x = keras.Input([4, 3, 3], name="x")
+golden("max_num_bounding_boxes", keras.Model(x, keras.layers.MaxNumBoundingBoxes(2)(x)), [normal(2, 4, 3, 3)], ["MaxNumBoundingBoxes"], note="limits bounding boxes in training; images stay")
 x = keras.Input([4], name="x")
 golden("relu_up_to_infinity", keras.Model(x, keras.layers.ReLU(max_value=float("inf"))(x)), [normal(2, 4)], ["ReLU"], note="Keras writes `Infinity`, which is not JSON")
