@@ -13,7 +13,7 @@ use crate::lower::{KerasTensor, LowerCx};
 use tfjs_ir::prim::activate::Activation as Function;
 use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp, UnaryOp};
 use tfjs_ir::prim::normalize::Softmax;
-use tfjs_ir::{Dim, Value};
+use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Result};
 
 /// A function of one tensor.
@@ -176,6 +176,9 @@ impl Unary {
     fn clip(&self, cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
         let low = args.need_value(cx, &["x_min", "clip_value_min"], Some(1))?;
         let high = args.need_value(cx, &["x_max", "clip_value_max"], Some(2))?;
+        let whole = [low, high].iter().all(|&bound| !cx.ty(bound).element.is_float());
+        // Truth values are clipped as integers between integers.
+        let x = if cx.ty(x).element == ElementType::Bool && whole { cx.cast(x, ElementType::I32)? } else { x };
         let x = self.operand(cx, x)?;
         let (low, high) = (cx.cast_like(low, x)?, cx.cast_like(high, x)?);
         let x = cx.binary(BinaryOp::Max, x, low)?;
@@ -191,6 +194,14 @@ impl Unary {
         let decimals: i64 = if self.kind == UnaryKind::Round { args.or(&["decimals"], Some(1), 0)? } else { 0 };
         let x = self.operand(cx, x)?;
         let op = match self.kind {
+            UnaryKind::Round if decimals < 0 && cx.ty(x).element.is_integer() => {
+                let scale = 10f64.powi(decimals.clamp(-30, 0).abs() as i32);
+                let float = cx.to_float(x)?;
+                let scaled = cx.binary_scalar(BinaryOp::Div, float, scale)?;
+                let rounded = cx.unary(UnaryOp::RoundEven, scaled)?;
+                let rounded = cx.binary_scalar(BinaryOp::Mul, rounded, scale)?;
+                return cx.cast_like(rounded, x);
+            }
             UnaryKind::Floor | UnaryKind::Ceil | UnaryKind::Round if cx.ty(x).element.is_integer() => return Ok(x),
             UnaryKind::Square => return cx.mul(x, x),
             UnaryKind::Reciprocal => {
@@ -262,6 +273,7 @@ mod tests {
         check("Softmax", json!({"axis": 1}), json!(["f:?,3"]), json!({}), "float32[?,3]");
         check("LeakyRelu", json!({"negative_slope": 0.0}), json!(["i:?,3"]), json!({}), "float32[?,3]");
         check("Threshold", json!({"threshold": 1, "default_value": -3}), json!(["i:?,3"]), json!({}), "int32[?,3]");
+        check("Clip", json!({"x_min": 0, "x_max": 1}), json!(["b:?,3"]), json!({}), "int32[?,3]");
         check("Clip", json!({"x_min": 0, "x_max": 1}), json!(["f:2"]), json!({}), "float32[2]");
     }
 

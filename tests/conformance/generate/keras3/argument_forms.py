@@ -2,7 +2,7 @@
 
 import numpy as np
 from functions import working_functions
-from golden import golden, keras, normal
+from golden import golden, ids, keras, normal
 
 ops = keras.ops
 
@@ -14,7 +14,7 @@ def number(x):
 
 TYPES = [
     lambda x, i: ops.moments(i, 1), lambda x, i: ops.moments(i, [0, 1], keepdims=True), lambda x, i: ops.prod(x, axis=1, dtype="int64"), lambda x, i: ops.prod(i, axis=-1, dtype="float16"),
-    lambda x, i: ops.threshold(i, 1, -3), lambda x, i: ops.leaky_relu(i, negative_slope=0), lambda x, i: ops.diff(x > 0), lambda x, i: ops.diff(i > 1, n=2, axis=1), lambda x, i: ops.imag(i),
+    lambda x, i: ops.threshold(i, 1, -3), lambda x, i: ops.leaky_relu(i, negative_slope=0), lambda x, i: ops.diff(x > 0), lambda x, i: ops.diff(i > 1, n=2, axis=1), lambda x, i: ops.imag(i), lambda x, i: ops.round(i * 7, decimals=-1),
     lambda x, i: keras.activations.relu(i, threshold=1), lambda x, i: keras.activations.relu(i, max_value=2, threshold=1),
     lambda x, i: number(ops.cast(x * 100, "int32")) + number(ops.cast(ops.cast(x * 100, "int32"), "uint8")), lambda x, i: number(ops.cast(i * 100, "int8")), lambda x, i: number(ops.cast(i * 40000, "int16")), lambda x, i: number(ops.cast(i * 40000, "uint16")),
     lambda x, i: number(ops.saturate_cast(x * 100, "uint8")), lambda x, i: number(ops.saturate_cast(i * 100, "int8")),
@@ -38,6 +38,11 @@ I = {"i": ("int32", (2, 3))}
 working_functions("argument_types", TYPES, **I)
 working_functions("argument_axes", AXES, **I)
 working_functions("argument_indices", INDICES, **I)
+IMAGES = [
+    lambda x: ops.image.resize(x, (3, 7)), lambda x: ops.image.resize(x, (5, 2), antialias=True), lambda x: ops.image.resize(x * 30, (5, 7), interpolation="bicubic"), lambda x: ops.image.resize(x, (5, 2), interpolation="nearest"),
+    lambda x: ops.image.resize(x[0] * 30, (6, 6), pad_to_aspect_ratio=True),
+]
+working_functions("argument_images", IMAGES, x=("int32", (2, 4, 4, 3)))
 working_functions("argument_products", PRODUCTS, **I)
 working_functions("argument_infinities", INFINITIES, **I)
 
@@ -45,3 +50,7 @@ x = keras.Input([4, 3, 3], name="x")
 golden("max_num_bounding_boxes", keras.Model(x, keras.layers.MaxNumBoundingBoxes(2)(x)), [normal(2, 4, 3, 3)], ["MaxNumBoundingBoxes"], note="limits bounding boxes in training; images stay")
 x = keras.Input([4], name="x")
 golden("relu_up_to_infinity", keras.Model(x, keras.layers.ReLU(max_value=float("inf"))(x)), [normal(2, 4)], ["ReLU"], note="Keras writes `Infinity`, which is not JSON")
+
+x = keras.Input([3], dtype="int32", name="x")
+lookup = keras.layers.IntegerLookup(vocabulary=[1, 2, 3], output_mode="tf_idf", idf_weights=[0.5, 1.0, 2.0], name="lookup")
+golden("integer_lookup_tf_idf_keras", keras.Model(x, lookup(x)), [ids(2, 3, high=5)], ["IntegerLookup"], archive="keras", keep_weights=True, note="through .keras, which has the weights of the terms twice")
