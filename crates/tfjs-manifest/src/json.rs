@@ -2,6 +2,9 @@
 //!
 //! A byte-order mark is skipped. Duplicate keys are errors; most parsers silently take the last one. Floats are parsed
 //! exactly. The contents are not checked here.
+//!
+//! Python's `Infinity` and `-Infinity`, which Keras writes for infinite arguments, are no JSON: they are read as strings
+//! of these words. `NaN` is an error.
 
 use crate::account::{ALLOCATION, Account, entry_bytes, text_bytes};
 use crate::text::{push_key, shorten};
@@ -24,10 +27,53 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Value> {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     foreign::refuse(text)?;
 
+    let found = read(text, limits);
+    match found.as_ref().err().and_then(|_| with_quoted_infinities(text)) {
+        Some(quoted) => read(&quoted, limits),
+        None => found,
+    }
+}
+
+fn read(text: &[u8], limits: &Limits) -> Result<Value> {
     let read = Reading { trail: RefCell::default(), account: Account::new(limits) };
     let mut json = serde_json::Deserializer::from_slice(text);
     let value = Node(&read).deserialize(&mut json).and_then(|value| json.end().map(|()| value));
     value.map_err(|error| describe(error, text, read.trail.into_inner()))
+}
+
+/// The text with quotes around each `Infinity` and `-Infinity` outside of strings; `None` if there is none.
+fn with_quoted_infinities(text: &[u8]) -> Option<Vec<u8>> {
+    const WORDS: [&[u8]; 2] = [b"-Infinity", b"Infinity"];
+    let (mut quoted, mut rest, mut found) = (Vec::new(), text, false);
+    while let Some((&byte, after)) = rest.split_first() {
+        let length = match WORDS.iter().find(|word| rest.starts_with(word)) {
+            Some(word) => {
+                found = true;
+                quoted.push(b'"');
+                quoted.extend_from_slice(word);
+                quoted.push(b'"');
+                rest = &rest[word.len()..];
+                continue;
+            }
+            None if byte == b'"' => 1 + string_length(after),
+            None => 1,
+        };
+        let (copied, others) = rest.split_at(length.min(rest.len()));
+        quoted.extend_from_slice(copied);
+        rest = others;
+    }
+    found.then_some(quoted)
+}
+
+/// The length of the rest of a string, with the quote at its end.
+fn string_length(text: &[u8]) -> usize {
+    let mut escaped = false;
+    let end = text.iter().position(|&byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    });
+    end.map_or(text.len(), |end| end + 1)
 }
 
 /// The state of the parser.
@@ -195,7 +241,7 @@ fn non_number(text: &[u8], line: usize, column: usize) -> Option<&'static str> {
     let near = line.get(column.saturating_sub(2)..)?;
     let near = near.get(..near.len().min(16))?;
     let contains = |word: &str| near.windows(word.len()).take(3).any(|w| w == word.as_bytes());
-    ["NaN", "Infinity"].into_iter().find(|word| contains(word))
+    ["NaN"].into_iter().find(|word| contains(word))
 }
 
 #[cfg(test)]
@@ -236,6 +282,13 @@ mod tests {
     }
 
     #[test]
+    fn pythons_infinities() {
+        let text = br#"{"max_value": Infinity, "Infinity": [-Infinity, 1, "a\\", "\"-Infinity "]}"#;
+        let expected = json!({"max_value": "Infinity", "Infinity": ["-Infinity", 1, "a\\", "\"-Infinity "]});
+        assert_eq!(parse(text, &Limits::default()).unwrap(), expected);
+    }
+
+    #[test]
     fn duplicate_key() {
         check_error(r#"{"a": {"l": [1, {"x": 1, "x": 2}]}}"#, Kind::Malformed, Some("a.l[1].x"), "duplicate key");
     }
@@ -271,8 +324,9 @@ mod tests {
     #[test]
     fn pythons_non_numbers() {
         check_error(r#"{"max_value": NaN}"#, Kind::Malformed, Some("max_value"), "`NaN`");
-        check_error(r#"{"max_value": Infinity}"#, Kind::Malformed, Some("max_value"), "`Infinity`");
-        check_error(r#"[-Infinity]"#, Kind::Malformed, Some("[0]"), "`Infinity`");
+        check_error(r#"[Infinity, NaN]"#, Kind::Malformed, Some("[1]"), "`NaN`");
+        check_error("[Infinit]", Kind::Malformed, Some("[0]"), "not valid JSON");
+        check_error("[0, Infinity", Kind::Malformed, Some("[2]"), "truncated");
         check_error("[1e999]", Kind::Malformed, Some("[0]"), "out of range");
     }
 

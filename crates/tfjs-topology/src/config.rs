@@ -224,7 +224,16 @@ impl FromJson for bool {
 
 impl FromJson for f64 {
     fn from_json(value: &Value) -> Result<Self> {
-        value.as_f64().ok_or_else(|| expected("a number", value))
+        value.as_f64().or_else(|| infinity(value)).ok_or_else(|| expected("a number", value))
+    }
+}
+
+/// An infinity, which the JSON reader returns as the word that Python writes for it.
+pub(crate) fn infinity(value: &Value) -> Option<f64> {
+    match value.as_str()? {
+        "Infinity" => Some(f64::INFINITY),
+        "-Infinity" => Some(f64::NEG_INFINITY),
+        _ => None,
     }
 }
 

@@ -35,6 +35,9 @@ pub struct Submodel {
     pub inputs: Vec<Port>,
     /// Its outputs.
     pub outputs: Vec<Port>,
+    /// The indices of the outputs in the order in which a call of the model returns them: Keras sorts the keys of a
+    /// dictionary.
+    pub returned: Vec<usize>,
 }
 
 /// The form in which a model was written.

@@ -174,7 +174,7 @@ impl WeightSlot {
                     name.push_str(&scope.name);
                 }
                 ScopeKind::Restart => name.clone_from(&scope.name),
-                ScopeKind::Cell | ScopeKind::Wrapped => {}
+                ScopeKind::Cell | ScopeKind::Wrapped | ScopeKind::Around => {}
             }
         }
         name.push('/');

@@ -106,6 +106,8 @@ pub enum ScopeKind {
     Cell,
     /// Keras 3, but not Keras 2 or TensorFlow.js: the layer inside TimeDistributed.
     Wrapped,
+    /// Some names in Keras 3: a model inside a wrapped model.
+    Around,
     /// A layer of a wrapped model: in Keras 2 and TensorFlow.js the weight's name starts again with it.
     Restart,
 }

@@ -76,7 +76,7 @@ macro_rules! for_each_layer {
                 | "RandomSaturation" | "RandomSharpness" | "RandomGrayscale" | "RandomPosterization"
                 | "RandomColorDegeneration" | "RandomColorJitter" | "RandomErasing" | "RandomGaussianBlur"
                 | "RandomInvert" | "RandomPerspective" | "RandomElasticTransform" | "RandAugment" | "AugMix" | "MixUp"
-                | "CutMix" | "Solarization" | "Equalization";
+                | "CutMix" | "Solarization" | "Equalization" | "MaxNumBoundingBoxes";
             rnn::recurrent::Recurrent = "LSTM" | "GRU" | "SimpleRNN" | "RNN" | "CuDNNLSTM" | "CuDNNGRU";
             rnn::conv_lstm::ConvLstm = "ConvLSTM1D" | "ConvLSTM2D" | "ConvLSTM3D";
             attention::multi_head::MultiHeadAttention = "MultiHeadAttention" | "CachedMultiHeadAttention";
@@ -198,7 +198,8 @@ pub(crate) fn built_in_name(class: &str) -> &str {
         _ => class,
     };
     match name {
-        "BatchNormalizationV1" | "BatchNormalizationV2" => "BatchNormalization",
+        // The statistics of several devices are averaged in training only.
+        "BatchNormalizationV1" | "BatchNormalizationV2" | "SyncBatchNormalization" => "BatchNormalization",
         // TensorFlow 1.13 and its previews wrote these for layers that use cuDNN automatically.
         "UnifiedLSTM" | "LSTMV1" | "LSTMV2" => "LSTM",
         "UnifiedGRU" | "GRUV1" | "GRUV2" => "GRU",

@@ -191,9 +191,11 @@ fn without_output(name: &str) -> &str {
     name.strip_suffix(":0").unwrap_or(name)
 }
 
-/// Tensors that are no layer's: the state of the optimizer, of metrics and of random generators.
+/// Tensors that are no layer's: the state of the optimizer, of metrics and of random generators. The weights of terms in
+/// a lookup are in its configuration, too.
 fn is_bookkeeping(spec: &WeightSpec) -> bool {
     spec.is_optimizer()
+        || spec.name.ends_with("/vars/idf_weights")
         || ["optimizer/", "metrics/"].iter().any(|start| spec.name.starts_with(start))
         || spec.name.split('/').any(|part| part.starts_with("seed_generator"))
 }

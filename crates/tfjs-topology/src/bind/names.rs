@@ -126,8 +126,17 @@ fn stems(slot: &WeightSlot) -> Vec<(String, Rule)> {
         Some(at) => {
             let (scope, rest) = (&slot.decl.scope[at], &slot.decl.scope[at + 1..]);
             let mut starts = vec![(scope.name.clone(), rest)];
-            if let Some(model) = at.checked_sub(1).map(|i| &slot.decl.scope[i]) {
-                starts.insert(0, (format!("{}/{}", model.name, scope.name), rest));
+            // The models inside the wrapped model, and the wrapped model itself: any of them may begin the name.
+            let inside = slot.decl.scope[..at].iter().rev().take_while(|s| s.kind == ScopeKind::Around).count();
+            let models: Vec<&str> =
+                slot.decl.scope[..at].iter().rev().take(inside + 1).map(|s| s.name.as_str()).collect();
+            if let (1.., Some(wrapped)) = (inside, models.last()) {
+                starts.insert(0, (format!("{wrapped}/{}", scope.name), rest));
+            }
+            let mut start = scope.name.clone();
+            for model in models {
+                start = format!("{model}/{start}");
+                starts.insert(0, (start.clone(), rest));
             }
             starts.push((slot.layer_name.clone(), &slot.decl.scope[..]));
             starts
@@ -154,6 +163,9 @@ fn stems(slot: &WeightSlot) -> Vec<(String, Rule)> {
 fn object_path(slot: &WeightSlot, turned: bool) -> String {
     let mut path = slot.object_path.clone();
     for (i, scope) in slot.decl.scope.iter().enumerate() {
+        if scope.kind == ScopeKind::Around {
+            continue;
+        }
         path.push('/');
         match scope.attr.strip_prefix('_') {
             _ if !turned || i + 1 < slot.decl.scope.len() || scope.kind != ScopeKind::Always => {

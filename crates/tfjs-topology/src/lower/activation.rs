@@ -21,9 +21,18 @@ impl Activation {
             return Ok(x);
         }
         if self.keeps_integers() && cx.ty(x).element.is_integer() {
-            let Activation::Elementwise(Function::Relu { max, .. }) = self else { return Ok(x) };
-            let x = cx.binary_scalar(BinaryOp::Max, x, 0.0)?;
-            return if max == f64::INFINITY { Ok(x) } else { cx.binary_scalar(BinaryOp::Min, x, max) };
+            let Activation::Elementwise(Function::Relu { max, threshold, .. }) = self else { return Ok(x) };
+            let mut y = cx.binary_scalar(BinaryOp::Max, x, 0.0)?;
+            if max != f64::INFINITY {
+                y = cx.binary_scalar(BinaryOp::Min, y, max)?;
+            }
+            if threshold != 0.0 {
+                let float = cx.to_float(x)?;
+                let stays = cx.compare_scalar(CompareOp::Gt, float, threshold)?;
+                let zero = cx.scalar_like(x, 0.0)?;
+                y = cx.select(stays, y, zero)?;
+            }
+            return Ok(y);
         }
         let x = cx.to_float(x)?;
         if let Some(function) = self.function() {

@@ -79,7 +79,13 @@ impl LowerCx<'_> {
                 let training = self.enter_training(&call)?;
                 let outputs = self.inline(model, &Scoped::root(model), Some((holder, &prefix)), inputs);
                 self.leave_training(training);
-                Ok(outputs?.into_iter().map(|edge| edge.tensor).collect())
+                let outputs = outputs?;
+                Ok(model
+                    .returned
+                    .iter()
+                    .filter_map(|&index| outputs.get(index))
+                    .map(|edge| edge.tensor.clone())
+                    .collect())
             }
             _ => self.inner_call(holder, entry, prefix, trainable, call),
         }

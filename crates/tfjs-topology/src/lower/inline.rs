@@ -2,7 +2,7 @@
 
 use super::LowerCx;
 use super::call::Edge;
-use super::scope::{Scoped, restart};
+use super::scope::{Scoped, around, restart};
 use crate::call::{Arg, Call};
 use crate::def::{LayerBody, LayerEntry, Submodel, TensorRef};
 use crate::layer::Scope;
@@ -45,9 +45,13 @@ impl LowerCx<'_> {
                     self.spend(1).map_err(at)?;
                     let inputs = model_inputs(inner, &arguments).map_err(at)?;
                     let training = self.enter_training(&arguments).map_err(at)?;
-                    let outputs = self.inline(inner, &scope.inside(entry, inner, &route.objects[layer]), held, inputs);
+                    let scope = scope.inside(entry, inner, &route.objects[layer]);
+                    let prefix = held.map(|(holder, prefix)| (holder, [prefix, &[around(&entry.name)]].concat()));
+                    let held = prefix.as_ref().map(|(holder, prefix)| (*holder, &prefix[..]));
+                    let outputs = self.inline(inner, &scope, held, inputs);
                     self.leave_training(training);
-                    outputs?
+                    let outputs = outputs?;
+                    inner.returned.iter().filter_map(|&index| outputs.get(index).cloned()).collect()
                 }
                 (_, None) => self.call(entry, scope, &route.objects[layer], &arguments)?,
                 (_, Some((holder, prefix))) => {

@@ -73,6 +73,11 @@ pub(super) fn object_names(model: &Submodel) -> Vec<String> {
         .collect()
 }
 
+/// A model inside a wrapped model, around a layer of it.
+pub(super) fn around(name: &str) -> Scope {
+    Scope { name: name.to_string(), attr: String::new(), kind: crate::layer::ScopeKind::Around }
+}
+
 /// The scope of the weights of a layer inside a wrapped model, where Keras 2 and TensorFlow.js start the names of
 /// weights again.
 pub(super) fn restart(name: &str, object_path: String) -> Scope {

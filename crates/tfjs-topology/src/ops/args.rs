@@ -57,6 +57,11 @@ impl<'a> Args<'a> {
         names.iter().filter_map(|name| self.call.kwarg(name)).find(|arg| !is_null(arg))
     }
 
+    /// Whether the call has a keyword whose value is null.
+    pub(crate) fn is_null(&self, name: &str) -> bool {
+        self.call.kwarg(name).is_some_and(is_null)
+    }
+
     /// Marks names that are known but have no effect.
     pub(crate) fn inert(&self, names: &[&'static str]) {
         self.known.borrow_mut().extend(names);

@@ -6,7 +6,7 @@ use super::FromOpConfig;
 use super::args::{Args, flat, missing};
 use super::params::{Numbers, Params};
 use super::sizes;
-use crate::call::Call;
+use crate::call::{Arg, Call};
 use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
@@ -48,6 +48,8 @@ pub enum ArrangeKind {
     FlattenEntries,
     /// Rotates the plane of two axes.
     Rotate,
+    /// As Keras 3 rotates on TensorFlow.
+    RotateInKeras3,
 }
 
 impl FromOpConfig for Arrange {
@@ -63,6 +65,7 @@ impl FromOpConfig for Arrange {
             "Moveaxis" => K::MoveAxis,
             "Ravel" => K::Ravel,
             "BatchFlatten" => K::FlattenEntries,
+            "Rot90" if config.producer().is_keras3() => K::RotateInKeras3,
             "Rot90" => K::Rotate,
             other => return Err(Error::bug(format!("`{other}` is listed as an arrangement"))),
         };
@@ -90,12 +93,8 @@ fn rolled(cx: &mut LowerCx<'_>, x: Value, axis: usize, shift: i64) -> Result<Val
         let front = cx.slice_axis(x, axis, Range { start: Dim::ZERO, len: split, step: 1 })?;
         return cx.concat(&[back, front], axis);
     }
-    let places = cx.iota(0, &[length], ElementType::I64)?;
     let shift = cx.scalar(ElementType::I64, shift as f64)?;
-    let places = cx.sub(places, shift)?;
-    let length = cx.size(length, ElementType::I64)?;
-    let places = cx.binary(BinaryOp::Mod, places, length)?;
-    cx.gather(x, places, axis, Bounds::Error)
+    rolled_by(cx, x, axis, shift)
 }
 
 /// Repeats each element along an axis `count` times.
@@ -143,7 +142,26 @@ fn repeat(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
     }
 }
 
+/// Shifts elements along an axis by a number that depends on data.
+fn rolled_by(cx: &mut LowerCx<'_>, x: Value, axis: usize, shift: Value) -> Result<Value> {
+    let length = cx.dims_of(x)[axis];
+    let places = cx.iota(0, &[length], ElementType::I64)?;
+    let places = cx.sub(places, shift)?;
+    let length = cx.size(length, ElementType::I64)?;
+    let places = cx.binary(BinaryOp::Mod, places, length)?;
+    cx.gather(x, places, axis, Bounds::Error)
+}
+
 fn roll(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
+    if let Some(Arg::Tensor(shift)) = args.keyword(&["shift"]).or(args.positional().get(1)) {
+        let (shift, axis) = (shift.value, args.axis(cx, &["axis"], Some(2), x)?);
+        let Some(axis) = axis.filter(|_| cx.ty(shift).rank() == 0) else {
+            return Err(Error::unsupported("`shift` is a tensor of several numbers or without an axis"));
+        };
+        cx.mixes_batch();
+        let shift = cx.cast(shift, ElementType::I64)?;
+        return rolled_by(cx, x, axis, shift);
+    }
     let Numbers(shifts) = args.need(&["shift"], Some(1))?;
     let Some(Numbers(axes)) = args.opt(&["axis"], Some(2))? else {
         let dims = cx.dims_of(x);
@@ -189,8 +207,28 @@ fn move_axes(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
     cx.transpose(x, &order)
 }
 
+/// QUIRK(keras): half a turn as Keras 3 computes it on TensorFlow: between the two quarter turns, the plane is taken to have its
+/// first shape again.
+fn half_turn(cx: &mut LowerCx<'_>, x: Value, first: usize, second: usize) -> Result<Value> {
+    let rank = cx.ty(x).rank();
+    let mut order: Vec<usize> = (0..rank).filter(|&axis| axis != first && axis != second).collect();
+    order.extend([first, second]);
+    let mut x = cx.transpose(x, &order)?;
+    let dims = cx.dims_of(x);
+    let mut turned: Vec<usize> = (0..rank).collect();
+    turned.swap(rank - 2, rank - 1);
+    for _ in 0..2 {
+        x = cx.reverse(x, &[rank - 1])?;
+        x = cx.transpose(x, &turned)?;
+        x = cx.reshape(x, &dims)?;
+    }
+    let mut back = vec![0; rank];
+    order.iter().enumerate().for_each(|(place, &axis)| back[axis] = place);
+    cx.transpose(x, &back)
+}
+
 /// Rotates by quarter turns. One turn moves the first axis towards the second one.
-fn rotate(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
+fn rotate(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value, in_keras_3: bool) -> Result<Value> {
     let turns = args.or::<i64>(&["k"], Some(1), 1)?.rem_euclid(4);
     let Numbers(axes) = args.or(&["axes"], Some(2), Numbers(vec![0, 1]))?;
     let axes = axes.into_iter().map(|axis| cx.axis(axis, x)).collect::<Result<Vec<usize>>>()?;
@@ -198,7 +236,8 @@ fn rotate(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
     if first == second {
         return Err(Error::malformed("an axis is given twice"));
     }
-    let mut order: Vec<usize> = (0..cx.ty(x).rank()).collect();
+    let dims = cx.dims_of(x);
+    let mut order: Vec<usize> = (0..dims.len()).collect();
     order.swap(first, second);
     match turns {
         0 => Ok(x),
@@ -206,6 +245,7 @@ fn rotate(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
             let x = cx.reverse(x, &[second])?;
             cx.transpose(x, &order)
         }
+        2 if in_keras_3 && dims[first] != dims[second] => half_turn(cx, x, first, second),
         2 => cx.reverse(x, &[first, second]),
         _ => {
             let x = cx.transpose(x, &order)?;
@@ -243,7 +283,8 @@ impl Arrange {
                 let rest = cx.dims().product(rest)?;
                 cx.reshape(x, &[batch, rest])
             }
-            ArrangeKind::Rotate => rotate(cx, args, x),
+            ArrangeKind::Rotate => rotate(cx, args, x, false),
+            ArrangeKind::RotateInKeras3 => rotate(cx, args, x, true),
         }
     }
 
@@ -254,7 +295,7 @@ impl Arrange {
             ArrangeKind::Ravel | ArrangeKind::FlipRows => return true,
             ArrangeKind::SwapAxes => &["axis1", "axis2"],
             ArrangeKind::MoveAxis => &["source", "destination"],
-            ArrangeKind::Rotate => &["axes"],
+            ArrangeKind::Rotate | ArrangeKind::RotateInKeras3 => &["axes"],
             _ => &["axis"],
         };
         let is_batch = |axis: i64| cx.axis(axis, x).is_ok_and(|axis| axis == 0);

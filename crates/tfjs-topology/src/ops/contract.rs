@@ -87,18 +87,36 @@ fn column(cx: &mut LowerCx<'_>, x: Value, place: usize) -> Result<Value> {
     cx.columns(x, start, Dim::ONE)
 }
 
+/// Vectors along the last axis, of 3 elements, and whether they had 2.
+fn vectors(cx: &mut LowerCx<'_>, x: Value, axis: i64) -> Result<(Value, bool)> {
+    let axis = cx.axis(axis, x)?;
+    let length = cx.known_dim(cx.ty(x).dims[axis]);
+    let mut order: Vec<usize> = (0..cx.ty(x).rank()).filter(|&other| other != axis).collect();
+    order.push(axis);
+    if axis == 0 {
+        cx.mixes_batch();
+    }
+    let x = cx.transpose(x, &order)?;
+    match length {
+        Some(3) => Ok((x, false)),
+        Some(2) => {
+            let first = column(cx, x, 0)?;
+            let zero = cx.binary_scalar(BinaryOp::Mul, first, 0.0)?;
+            Ok((cx.concat(&[x, zero], order.len() - 1)?, true))
+        }
+        _ => Err(Error::malformed(format!("expected vectors of 3 elements, found shape {}", cx.shape(x)))),
+    }
+}
+
 fn cross(cx: &mut LowerCx<'_>, args: &Args<'_>, a: Value, b: Value) -> Result<Value> {
-    for name in ["axisa", "axisb", "axisc", "axis"] {
-        if args.or(&[name], None, -1i64)? != -1 {
-            return Err(Error::unsupported(format!("`{name}` other than -1 is not supported")));
-        }
-    }
-    for x in [a, b] {
-        let last = cx.axis(-1, x)?;
-        if cx.known_dim(cx.ty(x).dims[last]) != Some(3) {
-            return Err(Error::malformed(format!("expected vectors of 3 elements, found shape {}", cx.shape(x))));
-        }
-    }
+    let all: Option<i64> = args.opt(&["axis"], Some(5))?;
+    let axis = |name: &'static str, position| match all {
+        Some(axis) => Ok(axis),
+        None => args.or(&[name], Some(position), -1i64),
+    };
+    let (of_a, of_b, of_result) = (axis("axisa", 2)?, axis("axisb", 3)?, axis("axisc", 4)?);
+    let (a, flat_a) = vectors(cx, a, of_a)?;
+    let (b, flat_b) = vectors(cx, b, of_b)?;
     let mut parts = Vec::with_capacity(3);
     for (i, j) in [(1, 2), (2, 0), (0, 1)] {
         let (ai, bj) = (column(cx, a, i)?, column(cx, b, j)?);
@@ -107,7 +125,17 @@ fn cross(cx: &mut LowerCx<'_>, args: &Args<'_>, a: Value, b: Value) -> Result<Va
         parts.push(cx.sub(plus, minus)?);
     }
     let last = cx.ty(parts[0]).rank() - 1;
-    cx.concat(&parts, last)
+    if flat_a && flat_b {
+        // The cross product of vectors in a plane is the number along the third axis.
+        let mut dims = cx.dims_of(parts[2]);
+        dims.truncate(last);
+        return cx.reshape(parts[2], &dims);
+    }
+    let product = cx.concat(&parts, last)?;
+    let axis = cx.axis(of_result, product)?;
+    let mut order: Vec<usize> = (0..last).collect();
+    order.insert(axis, last);
+    cx.transpose(product, &order)
 }
 
 impl Contract {
@@ -165,6 +193,8 @@ mod tests {
         check("Tensordot", json!({}), json!(["f:?,4"]), json!({"b": "f:5,4", "axes": [[1], [1]]}), "float32[?,5]");
         check("Outer", json!({}), json!(["f:3", "f:2,2"]), json!({}), "float32[3,4]");
         check("Cross", json!({"axisa": -1, "axis": null}), json!(["f:?,3", "f:?,3"]), json!({}), "float32[?,3]");
+        check("Cross", json!({"axis": 1}), json!(["f:?,3,4", "f:?,2,4"]), json!({}), "float32[?,3,4]");
+        check("Cross", json!({}), json!(["f:?,2", "f:?,2"]), json!({}), "float32[?]");
     }
 
     #[test]

@@ -241,6 +241,9 @@ impl Elementary {
                 cx.sub(all, x)
             }
             (K::InvertBits, _) => Err(Error::malformed("expected integers, found floating point")),
+            (K::Imaginary, dtype @ (ValueType::Int32 | ValueType::Int64)) => {
+                cx.full(crate::lower::element(dtype), &dims, 0.0)
+            }
             (K::Trunc | K::NanToNum, ValueType::Int32 | ValueType::Int64) => {
                 args.inert(&["nan", "posinf", "neginf"]);
                 Ok(x)

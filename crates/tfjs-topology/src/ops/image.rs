@@ -13,6 +13,7 @@ use crate::layers::image::resizing::Fit;
 use crate::layers::resample::{Grid, Interpolation, resize, resize_old};
 use crate::layers::spatial::Spatial;
 use crate::lower::{KerasTensor, LowerCx};
+use tfjs_ir::prim::elementwise::UnaryOp;
 use tfjs_ir::prim::layout::{Padding, Range};
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
@@ -430,7 +431,15 @@ impl Image {
     fn compute(&self, cx: &mut LowerCx<'_>, args: &Args<'_>, frame: &Frame, x: Value) -> Result<Value> {
         use ImageKind as K;
         match self.kind {
-            K::Resize => keras_resize(cx, args, frame, x),
+            K::Resize => {
+                let resized = keras_resize(cx, args, frame, x)?;
+                // Keras rounds the pixels of images of integers.
+                if cx.ty(x).element.is_integer() && cx.ty(resized).element.is_float() {
+                    let rounded = cx.unary(UnaryOp::RoundEven, resized)?;
+                    return cx.cast_like(rounded, x);
+                }
+                Ok(resized)
+            }
             K::ResizeTo => tensorflow_resize(cx, args, frame, x),
             K::ResizeOld => {
                 let (how, to) = (method(args)?, wanted(cx, args, frame, x)?);
@@ -530,6 +539,7 @@ mod tests {
     fn shapes() {
         let x = || json!(["f:?,4,6,4"]);
         check("Resize", json!({"size": [8, 5], "interpolation": "nearest"}), x(), json!({}), "float32[?,8,5,4]");
+        check("Resize", json!({"size": [8, 5]}), json!(["i:?,4,6,4"]), json!({}), "int32[?,8,5,4]");
         check("ResizeTo", json!({}), x(), json!({"size": [8, 8], "preserve_aspect_ratio": true}), "float32[?,5,8,4]");
         let config = json!({"top_padding": 1, "left_padding": 2, "target_height": 10, "target_width": 12});
         check("PadImages", config, x(), json!({}), "float32[?,10,12,4]");

@@ -33,10 +33,11 @@ enum Side {
 }
 
 impl Side {
-    fn transpose(self) -> &'static str {
+    /// The arguments that transpose the operand. The adjoint of a real matrix is its transpose.
+    fn transpose(self) -> [&'static str; 2] {
         match self {
-            Side::Left => "transpose_a",
-            Side::Right => "transpose_b",
+            Side::Left => ["transpose_a", "adjoint_a"],
+            Side::Right => ["transpose_b", "adjoint_b"],
         }
     }
 }
@@ -63,7 +64,8 @@ impl Factor {
 
 /// An operand with its axes: batch, kept and summed.
 fn side(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value, of: Side) -> Result<Factor> {
-    let transposed = args.or(&[of.transpose()], None, false)?;
+    let [transpose, adjoint] = of.transpose();
+    let transposed = args.or(&[transpose], None, false)? || args.or(&[adjoint], None, false)?;
     let value = cx.to_float(x)?;
     match cx.ty(value).rank() {
         0 => Err(Error::malformed("expected vectors or matrices, found a number")),
@@ -103,11 +105,8 @@ fn product(cx: &mut LowerCx<'_>, a: Factor, b: Factor) -> Result<Value> {
 impl LayerDef for Matmul {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let args = Args::new(&self.params, call);
-        for name in ["adjoint_a", "adjoint_b", "a_is_sparse", "b_is_sparse"] {
-            if args.or(&[name], None, false)? {
-                return Err(Error::unsupported(format!("`{name}` is not supported")));
-            }
-        }
+        // Hints for the choice of a kernel.
+        args.inert(&["a_is_sparse", "b_is_sparse"]);
         let a = args.need_value(cx, &["x1", "a", "x"], Some(0))?;
         let b = args.need_value(cx, &["x2", "b", "y"], Some(1))?;
         let dtype = promote(value_type(cx.ty(a).element), value_type(cx.ty(b).element));

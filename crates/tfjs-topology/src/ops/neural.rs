@@ -375,7 +375,14 @@ fn sparse_cross_entropy(cx: &mut LowerCx<'_>, args: &Args<'_>, logits: bool) -> 
     let hot = cx.one_hot(labels, of[last], ElementType::Bool)?;
     let own = super::elementary::where_or(cx, hot, log, 0.0)?;
     let sum = cx.reduce(ReduceOp::Sum, own, &[last], false)?;
-    cx.unary(UnaryOp::Neg, sum)
+    let entropy = cx.unary(UnaryOp::Neg, sum)?;
+    match args.opt::<i64>(&["ignore_class"], Some(4))? {
+        Some(ignored) => {
+            let counts = cx.compare_scalar(CompareOp::Ne, labels, ignored as f64)?;
+            super::elementary::where_or(cx, counts, entropy, 0.0)
+        }
+        None => Ok(entropy),
+    }
 }
 
 /// Whether each of `maxlen` steps is before each length.

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx, element, value_type};
 use crate::types::ValueType;
-use tfjs_ir::prim::elementwise::UnaryOp;
+use tfjs_ir::prim::elementwise::{CompareOp, UnaryOp};
 use tfjs_ir::prim::layout::Range;
 use tfjs_ir::prim::reduce::{Extreme, RunningOp};
 use tfjs_ir::{Dim, ElementType, Value};
@@ -144,7 +144,11 @@ impl Order {
             let start = cx.dims().min(Dim::ONE, length)?;
             let after = cx.slice_axis(x, axis, Range { start, len, step: 1 })?;
             let before = cx.slice_axis(x, axis, Range { start: Dim::ZERO, len, step: 1 })?;
-            x = cx.sub(after, before)?;
+            x = if cx.ty(x).element == ElementType::Bool {
+                cx.compare(CompareOp::Ne, after, before)?
+            } else {
+                cx.sub(after, before)?
+            };
         }
         Ok(x)
     }
@@ -190,8 +194,8 @@ impl LayerDef for Order {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let args = Args::new(&self.params, call);
         let x = args.numbers(cx, &["values", "a"])?.value;
-        // Truth values are ordered as 0 and 1.
-        let is_bool = cx.ty(x).element == ElementType::Bool;
+        // Truth values are ordered as 0 and 1; whether neighbours differ is a truth value.
+        let is_bool = cx.ty(x).element == ElementType::Bool && self.kind != OrderKind::Diff;
         let mut x = if is_bool { cx.cast(x, ElementType::I32)? } else { x };
         let rank = cx.ty(x).rank();
         let results = if self.kind == OrderKind::TopK {
@@ -241,6 +245,7 @@ mod tests {
         check("Argpartition", json!({"kth": 2, "axis": null}), json!(["f:2,3"]), json!({}), "int32[6]");
         check("Argpartition", json!({"kth": 9, "axis": -1}), json!(["f:5"]), json!({}), "int32[5]");
         check("Diff", json!({"n": 2, "axis": -1}), json!(["f:?,3"]), json!({}), "float32[?,1]");
+        check("Diff", json!({}), json!(["b:?,3"]), json!({}), "bool[?,2]");
     }
 
     #[test]

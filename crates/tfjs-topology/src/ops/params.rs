@@ -1,7 +1,7 @@
 //! Parameters and constants of operations. Keras 3 writes parameters into the configuration, Keras 2 into
 //! every call; constants may replace tensors.
 
-use crate::config::{Config, FromJson, expected};
+use crate::config::{Config, FromJson, expected, infinity};
 use crate::lower::{LowerCx, element};
 use crate::types::ValueType;
 use serde_json::{Map, Value};
@@ -41,7 +41,9 @@ pub(crate) struct Numbers(pub Vec<i64>);
 
 impl FromJson for Numbers {
     fn from_json(value: &Value) -> Result<Self> {
+        let array = value.get("class_name").and_then(Value::as_str).is_some_and(|class| class == "__numpy__");
         match value {
+            Value::Object(_) if array => Numbers::from_json(value.pointer("/config/value").unwrap_or(&Value::Null)),
             Value::Array(_) => Vec::from_json(value).map(Numbers),
             one => i64::from_json(one).map(|n| Numbers(vec![n])),
         }
@@ -123,6 +125,10 @@ fn collect(
         Value::Number(n) => {
             *dtype = if n.is_f64() || *dtype == ValueType::Float { ValueType::Float } else { ValueType::Int32 };
             values.push(n.as_f64().ok_or_else(|| expected("a number", value))?);
+        }
+        other if let Some(number) = infinity(other) => {
+            *dtype = ValueType::Float;
+            values.push(number);
         }
         other => {
             let error = expected("a tensor or a number", other);

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx, element, value_type};
 use crate::types::ValueType;
+use tfjs_ir::Dim;
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_manifest::{Error, Result};
@@ -79,10 +80,33 @@ impl ReduceKind {
     }
 }
 
+impl ReduceKind {
+    /// The reduction of a vector of sizes; `None` if it is no expression of dimensions.
+    fn of_sizes(self, cx: &mut LowerCx<'_>, sizes: &[Dim]) -> Option<Vec<Dim>> {
+        let dims = cx.dims();
+        let mut rest = sizes.iter().copied();
+        let reduced = match self {
+            ReduceKind::Prod => dims.product(sizes).ok()?,
+            ReduceKind::Sum => rest.try_fold(Dim::ZERO, |sum, size| dims.add(sum, size).ok())?,
+            ReduceKind::Max => {
+                let first = rest.next()?;
+                rest.try_fold(first, |largest, size| dims.max(largest, size).ok())?
+            }
+            ReduceKind::Min => {
+                let first = rest.next()?;
+                rest.try_fold(first, |least, size| dims.min(least, size).ok())?
+            }
+            _ => return None,
+        };
+        Some(vec![reduced])
+    }
+}
+
 impl LayerDef for Reduce {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let args = Args::new(&self.params, call);
-        let input = args.numbers(cx, &["input_tensor", "input"])?.value;
+        let input = args.numbers(cx, &["input_tensor", "input"])?;
+        let (input, input_sizes) = (input.value, input.sizes.clone());
         let axes = args.axes(cx, &["axis", "reduction_indices"], Some(1), input)?;
         let axes = axes.unwrap_or_else(|| (0..cx.ty(input).rank()).collect());
         let keep = args.or(&["keepdims", "keep_dims"], Some(2), false)?;
@@ -104,11 +128,15 @@ impl LayerDef for Reduce {
         if self.kind == ReduceKind::IntegerMean && is_integer(own) {
             value = cx.cast(value, element(own))?;
         }
-        if let Some(dtype) = sizes::dtype(&args, &["dtype"], None)? {
-            value = to_type(cx, value, dtype)?;
+        match sizes::dtype(&args, &["dtype"], None)? {
+            // QUIRK(keras): on TensorFlow, the result of `prod` has the type of its argument, whatever `dtype` says.
+            Some(_) if self.kind == ReduceKind::Prod => {}
+            Some(dtype) => value = to_type(cx, value, dtype)?,
+            None => {}
         }
+        let sizes = input_sizes.filter(|_| !keep && axes.len() == 1).and_then(|sizes| self.kind.of_sizes(cx, &sizes));
         args.finish(cx);
-        Ok(vec![KerasTensor::from(value)])
+        Ok(vec![KerasTensor { sizes, ..KerasTensor::from(value) }])
     }
 }
 

@@ -11,8 +11,8 @@ use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx, element, value_type};
 use crate::types::ValueType;
-use tfjs_ir::Dim;
-use tfjs_ir::prim::elementwise::{CompareOp, UnaryOp};
+use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp, UnaryOp};
+use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Result};
 
 /// Makes values from those of a tensor.
@@ -29,6 +29,8 @@ pub struct Make {
 pub enum MakeKind {
     /// Casts to another type.
     Cast,
+    /// Casts to another type after clipping to its range.
+    Saturate,
     /// Zeros.
     Zeros,
     /// Ones.
@@ -46,9 +48,8 @@ pub enum MakeKind {
 impl FromOpConfig for Make {
     fn from_config(class: &str, config: &Config<'_>) -> Result<Self> {
         let kind = match class {
-            "Cast" | "SaturateCast" | "ConvertToTensor" | "Array" | "Identity" | "StopGradient" | "Copy" => {
-                MakeKind::Cast
-            }
+            "SaturateCast" => MakeKind::Saturate,
+            "Cast" | "ConvertToTensor" | "Array" | "Identity" | "StopGradient" | "Copy" => MakeKind::Cast,
             "Real" => MakeKind::Real,
             "Conj" | "Conjugate" => MakeKind::Conjugate,
             // The content of an empty tensor is unspecified; TensorFlow uses zeros.
@@ -60,6 +61,42 @@ impl FromOpConfig for Make {
         };
         Ok(Make { kind, params: Params::read(config) })
     }
+}
+
+/// The least and the largest number of the integer type of up to 16 bits that `dtype` names. Values of such types are
+/// 32-bit integers here.
+fn narrow(args: &Args<'_>) -> Result<Option<(f64, f64)>> {
+    Ok(match args.opt::<String>(&["dtype"], Some(1))?.as_deref() {
+        Some("uint8") => Some((0.0, 255.0)),
+        Some("int8") => Some((-128.0, 127.0)),
+        Some("uint16") => Some((0.0, 65535.0)),
+        Some("int16") => Some((-32768.0, 32767.0)),
+        _ => None,
+    })
+}
+
+/// As [`narrow`], of any integer type whose bounds numbers of other types can exceed.
+fn range(args: &Args<'_>) -> Result<Option<(f64, f64)>> {
+    Ok(match args.opt::<String>(&["dtype"], Some(1))?.as_deref() {
+        // The largest number is rounded to one that single precision has, and 32 bits.
+        Some("int32") => Some((-2_147_483_648.0, 2_147_483_520.0)),
+        _ => narrow(args)?,
+    })
+}
+
+/// Wraps integers around at the bounds of their type, as a cast does.
+fn remainder(cx: &mut LowerCx<'_>, x: Value, least: f64, most: f64) -> Result<Value> {
+    let above = cx.binary_scalar(BinaryOp::Sub, x, least)?;
+    let wrapped = cx.binary_scalar(BinaryOp::Mod, above, most - least + 1.0)?;
+    cx.binary_scalar(BinaryOp::Add, wrapped, least)
+}
+
+fn clipped(cx: &mut LowerCx<'_>, x: Value, least: f64, most: f64) -> Result<Value> {
+    if cx.ty(x).element == ElementType::I32 && most > 65535.0 {
+        return Ok(x);
+    }
+    let x = cx.binary_scalar(BinaryOp::Max, x, least)?;
+    cx.binary_scalar(BinaryOp::Min, x, most)
 }
 
 impl LayerDef for Make {
@@ -82,12 +119,28 @@ impl LayerDef for Make {
             return Ok(vec![super::complex::of_real(cx, input.value)?]);
         }
         // A type hint is optional, and tensors are never sparse or ragged.
-        args.inert(&["dtype_hint", "sparse", "ragged", "optimize", "message", "variable", "shape"]);
+        args.inert(&["dtype_hint", "sparse", "ragged", "optimize", "message", "summarize", "variable", "shape"]);
         let made = if self.kind == MakeKind::Not { None } else { sizes::dtype(&args, &["dtype"], Some(1))? };
         let dtype = made.unwrap_or(value_type(cx.ty(input.value).element));
         let dims = cx.dims_of(input.value);
         let value = match self.kind {
-            MakeKind::Cast | MakeKind::Real | MakeKind::Conjugate => to_type(cx, input.value, dtype)?,
+            MakeKind::Cast => {
+                let value = to_type(cx, input.value, dtype)?;
+                match narrow(&args)?.filter(|_| cx.ty(input.value).element != ElementType::Bool) {
+                    Some((least, most)) => remainder(cx, value, least, most)?,
+                    None => value,
+                }
+            }
+            MakeKind::Saturate => {
+                let value = match range(&args)? {
+                    Some((least, most)) if cx.ty(input.value).element != ElementType::Bool => {
+                        clipped(cx, input.value, least, most)?
+                    }
+                    _ => input.value,
+                };
+                to_type(cx, value, dtype)?
+            }
+            MakeKind::Real | MakeKind::Conjugate => to_type(cx, input.value, dtype)?,
             MakeKind::Zeros => cx.full(element(dtype), &dims, 0.0)?,
             MakeKind::Ones => cx.full(element(dtype), &dims, 1.0)?,
             MakeKind::Not if dtype == ValueType::Bool => cx.unary(UnaryOp::Not, input.value)?,
@@ -101,7 +154,7 @@ impl LayerDef for Make {
         };
         let sizes = input.sizes.clone().filter(|_| is_integer(dtype));
         let sizes = sizes.and_then(|sizes| match self.kind {
-            MakeKind::Cast | MakeKind::Real | MakeKind::Conjugate => Some(sizes),
+            MakeKind::Cast | MakeKind::Saturate | MakeKind::Real | MakeKind::Conjugate => Some(sizes),
             MakeKind::Ones => Some(vec![Dim::ONE; sizes.len()]),
             _ => None,
         });
@@ -127,9 +180,20 @@ impl LayerDef for Where {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let args = Args::new(&self.params, call);
         let keyword = args.keyword(&["condition"]);
-        let condition = args.positional().first().or(keyword).and_then(Arg::tensor);
-        let condition = condition.ok_or_else(|| Error::malformed("expected a tensor as the condition"))?;
-        let operands = args.operands(cx, 1)?;
+        let condition = match args.positional().first().or(keyword) {
+            Some(Arg::Tensor(tensor)) => tensor.clone(),
+            // Truth values in place of a tensor.
+            _ => KerasTensor::from(args.first_value(cx, &["condition"], &["x"])?),
+        };
+        // Keras 2 writes each item of a list of truth values as an argument, and the operands by name.
+        let before = if call.kwarg("x").is_some() { args.positional().len() } else { 1 };
+        let has_values = args.positional().len() > 1 || ["x", "x1"].iter().any(|name| call.kwarg(name).is_some());
+        if !has_values || args.is_null("x") {
+            let message = "`where` without values returns as many positions as its condition has; their number depends \
+                           on data, which is not supported: multiply by the condition instead";
+            return Err(Error::unsupported(message));
+        }
+        let operands = args.operands(cx, before)?;
         let sizes = match (&condition.sizes, &operands.a.sizes, &operands.b.sizes) {
             (Some(conditions), Some(a), Some(b)) if is_integer(operands.dtype) => sizes::chosen(conditions, a, b),
             _ => None,
@@ -175,7 +239,7 @@ impl LayerDef for Choose {
         }
         let default = match args.value(cx, &["default"], Some(2))? {
             Some(default) => default,
-            None => cx.scalar(tfjs_ir::ElementType::I32, 0.0)?,
+            None => cx.scalar(ElementType::I32, 0.0)?,
         };
         let own = |cx: &LowerCx<'_>, value| value_type(cx.ty(value).element);
         let of_choices = choices.iter().fold(ValueType::Bool, |all, &choice| promote(all, own(cx, choice)));

@@ -137,7 +137,7 @@ fn running_log_sum(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     }
     let mut dims = cx.dims_of(x);
     let length = dims.remove(axis);
-    // The result for an empty sum: TensorFlow uses the lowest float32.
+    // The lowest float32 instead of -inf, because the difference of two infinities is NaN.
     let kind = cx.ty(x).element;
     let nothing = cx.full(kind, &dims, f64::from(f32::MIN))?;
     let over = Loop { carries: &[nothing], sequences: &[x], invariants: &[], length, axis, reverse };
@@ -145,7 +145,13 @@ fn running_log_sum(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
         let next = log_of_sum(b, carries[0], elements[0])?;
         Ok((vec![next], vec![if exclusive { carries[0] } else { next }]))
     })?;
-    Ok(collected[0])
+    if !exclusive {
+        return Ok(collected[0]);
+    }
+    // The result for an empty sum is -inf.
+    let empty = cx.compare_scalar(CompareOp::Le, collected[0], f64::from(f32::MIN))?;
+    let nothing = cx.scalar_like(collected[0], f64::NEG_INFINITY)?;
+    cx.select(empty, nothing, collected[0])
 }
 
 /// All elements except the first, and all except the last.

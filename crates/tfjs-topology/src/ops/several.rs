@@ -61,13 +61,12 @@ impl FromOpConfig for Several {
     }
 }
 
-/// A value of rank `rank` or more, with axes added as in NumPy's `atleast_2d` and `atleast_3d`.
-fn at_least_rank(cx: &mut LowerCx<'_>, x: Value, rank: usize) -> Result<Value> {
-    let dims = match (&cx.dims_of(x)[..], rank) {
-        ([], _) => vec![Dim::ONE; rank],
-        (&[n], 3) => vec![Dim::ONE, n, Dim::ONE],
-        (&[n], 2) => vec![Dim::ONE, n],
-        (&[rows, columns], 3) => vec![rows, columns, Dim::ONE],
+/// A value of rank 3 or more, with axes added as in NumPy's `atleast_3d`.
+fn at_least_rank_3(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
+    let dims = match cx.dims_of(x)[..] {
+        [] => vec![Dim::ONE; 3],
+        [n] => vec![Dim::ONE, n, Dim::ONE],
+        [rows, columns] => vec![rows, columns, Dim::ONE],
         _ => return Ok(x),
     };
     cx.reshape(x, &dims)
@@ -150,10 +149,11 @@ impl LayerDef for Several {
                 }
                 vec![joined(cx, &values, 1)?]
             }
-            K::Rows | K::Depths => {
-                let rank = if self.kind == K::Rows { 2 } else { 3 };
-                let wide = values.iter().map(|&x| at_least_rank(cx, x, rank)).collect::<Result<Vec<_>>>()?;
-                vec![joined(cx, &wide, if self.kind == K::Rows { 0 } else { 2 })?]
+            // QUIRK(keras): on TensorFlow, `vstack` does not make rows of vectors.
+            K::Rows => vec![joined(cx, &values, 0)?],
+            K::Depths => {
+                let deep = values.iter().map(|&x| at_least_rank_3(cx, x)).collect::<Result<Vec<_>>>()?;
+                vec![joined(cx, &deep, 2)?]
             }
         };
         args.finish(cx);
@@ -171,7 +171,7 @@ mod tests {
         check("Hstack", json!({}), json!([["f:?,3", "f:?,2"]]), json!({}), "float32[?,5]");
         check("ColumnStack", json!({}), json!([["f:4", "f:4,2"]]), json!({}), "float32[4,3]");
         check("Dstack", json!({}), json!([["f:?,3", "f:?,3"]]), json!({}), "float32[?,3,2]");
-        check("Vstack", json!({}), json!([["f:3", "i:3"]]), json!({}), "float32[2,3]");
+        check("Vstack", json!({}), json!([["f:3", "i:3"]]), json!({}), "float32[6]");
         check("Append", json!({"axis": 1}), json!(["f:?,3", "f:?,2"]), json!({}), "float32[?,5]");
         check("Append", json!({"axis": null}), json!(["f:2,3", "f:2"]), json!({}), "float32[8]");
         check("AddN", json!({}), json!(["f:?,3", "f:?,3", "f:?,3"]), json!({}), "float32[?,3]");

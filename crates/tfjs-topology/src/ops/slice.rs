@@ -11,8 +11,9 @@ use crate::config::{Config, FromJson, expected};
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
 use serde_json::Value as Json;
+use tfjs_ir::prim::index::Bounds;
 use tfjs_ir::prim::layout::Range;
-use tfjs_ir::{Dim, Value};
+use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Result};
 
 /// A part of a tensor.
@@ -55,6 +56,10 @@ enum Item {
     Ellipsis,
     /// One element.
     At(Dim),
+    /// One element, whose position depends on data.
+    Found(Value),
+    /// Consecutive elements from a position that depends on data.
+    From { start: Value, length: Dim },
     /// `start:stop:step`.
     Slice { start: Option<Dim>, stop: Option<Dim>, step: i64 },
 }
@@ -79,13 +84,59 @@ fn items(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Vec<Item>> {
         }
         Some(Arg::List(items)) => items.iter().map(|item| arg_item(cx, item)).collect(),
         Some(one) => Ok(vec![arg_item(cx, one)?]),
+        // `x[None]` is one new axis.
+        None if args.is_null("slice_spec") => Ok(vec![Item::New]),
         None => Err(Error::malformed("missing the brackets of a slice")),
+    }
+}
+
+/// Where a slice of an axis starts.
+#[derive(Clone, Copy, Debug)]
+enum Start {
+    Known(Dim),
+    /// A scalar that depends on data.
+    Found(Value),
+}
+
+/// Reads the starts of a slice, one for each axis.
+fn starts(cx: &mut LowerCx<'_>, args: &Args<'_>, rank: usize) -> Result<Vec<Start>> {
+    const NAMES: &[&str] = &["start_indices", "begin"];
+    let of_data = |cx: &mut LowerCx<'_>, value: Value| {
+        super::args::numeric(cx, value)?;
+        let index = cx.cast(value, ElementType::I64)?;
+        cx.reshape(index, &[Dim::ONE]).map(Start::Found)
+    };
+    let each = |cx: &mut LowerCx<'_>, item: &Arg<KerasTensor>| match (sizes::of_arg(cx, item)?.as_deref(), item) {
+        (Some(&[start]), _) => Ok(Start::Known(start)),
+        (_, Arg::Tensor(tensor)) => of_data(cx, tensor.value),
+        _ => Err(Error::unsupported("the start of a slice is neither a number nor a tensor of one")),
+    };
+    let found = args.keyword(NAMES).or(args.positional().get(1));
+    match found {
+        Some(Arg::List(items)) => items.iter().map(|item| each(cx, item)).collect(),
+        Some(Arg::Tensor(tensor)) if tensor.sizes.is_none() => {
+            let dims = cx.dims_of(tensor.value);
+            if dims.len() != 1 || cx.known_dim(dims[0]) != Some(rank) {
+                let shape = cx.shape(tensor.value);
+                return Err(Error::malformed(format!("expected {rank} starts of a slice, found shape {shape}")));
+            }
+            let part = |cx: &mut LowerCx<'_>, axis: usize| {
+                let start = cx.number(axis);
+                let start = cx.slice_axis(tensor.value, 0, Range { start, len: Dim::ONE, step: 1 })?;
+                of_data(cx, start)
+            };
+            (0..rank).map(|axis| part(cx, axis)).collect()
+        }
+        _ => {
+            let starts = args.sizes(cx, NAMES, Some(1))?.ok_or_else(|| missing(&["begin"]))?;
+            Ok(starts.into_iter().map(Start::Known).collect())
+        }
     }
 }
 
 /// Converts starts and lengths to subscripts.
 fn of_lengths(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Vec<Item>> {
-    let starts = args.sizes(cx, &["start_indices", "begin"], Some(1))?.ok_or_else(|| missing(&["begin"]))?;
+    let starts = starts(cx, args, cx.ty(x).rank())?;
     let lengths = args.sizes(cx, &["shape", "size"], Some(2))?.ok_or_else(|| missing(&["size"]))?;
     let dims = cx.dims_of(x);
     let rest = sizes::number(cx, -1)?;
@@ -95,6 +146,16 @@ fn of_lengths(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Vec<Ite
     }
     let mut items = Vec::with_capacity(dims.len());
     for ((start, length), dim) in starts.into_iter().zip(lengths).zip(dims) {
+        let start = match start {
+            Start::Known(start) => start,
+            Start::Found(_) if length == rest => {
+                return Err(Error::unsupported("the length of a slice depends on data"));
+            }
+            Start::Found(start) => {
+                items.push(Item::From { start, length });
+                continue;
+            }
+        };
         let stop = if length == rest { dim } else { cx.dims().add(start, length)? };
         if !cx.at_least(start, Dim::ZERO) || !cx.at_least(dim, stop) {
             let (start, length) = (sizes::text(cx, &[start]), sizes::text(cx, &[length]));
@@ -144,7 +205,13 @@ fn arg_item(cx: &mut LowerCx<'_>, arg: &Arg<KerasTensor>) -> Result<Item> {
     };
     match arg {
         Arg::Const(value) => json_item(cx, value),
-        Arg::Tensor(tensor) => index(tensor.sizes.clone()).map(Item::At),
+        Arg::Tensor(tensor) => match tensor.sizes.as_deref() {
+            Some(&[size]) => Ok(Item::At(size)),
+            _ if cx.ty(tensor.value).rank() == 0 && cx.ty(tensor.value).element.is_integer() => {
+                Ok(Item::Found(tensor.value))
+            }
+            _ => Err(Error::unsupported("a tensor of several indices is not supported: use `take` or `gather`")),
+        },
         Arg::List(_) => Err(Error::unsupported("a tensor as an index is not supported")),
         Arg::Dict(parts) => {
             let part = |key: &str| parts.iter().find(|(name, _)| name == key).map(|(_, arg)| arg);
@@ -262,6 +329,34 @@ impl Part {
     }
 }
 
+/// Takes the elements whose positions depend on data, and replaces these subscripts by constant ones.
+fn take_found(cx: &mut LowerCx<'_>, items: &mut [Item], mut x: Value) -> Result<Value> {
+    let is_named = |item: &Item| !matches!(item, Item::New | Item::Ellipsis);
+    let (rank, named) = (cx.ty(x).rank(), items.iter().filter(|item| is_named(item)).count());
+    let mut axis = 0;
+    for item in items {
+        match *item {
+            Item::Found(index) if axis < rank => {
+                let index = cx.reshape(index, &[Dim::ONE])?;
+                let length = cx.dims_of(x)[axis];
+                let index = super::gather::wrapped(cx, index, length)?;
+                x = cx.gather(x, index, axis, Bounds::Error)?;
+                *item = Item::At(Dim::ZERO);
+            }
+            Item::From { start, length } if axis < rank => {
+                let places = cx.iota(0, &[length], ElementType::I64)?;
+                let places = cx.add(places, start)?;
+                x = cx.gather(x, places, axis, Bounds::Error)?;
+                *item = Item::Slice { start: None, stop: None, step: 1 };
+            }
+            Item::Ellipsis => axis += rank.saturating_sub(named),
+            _ => {}
+        }
+        axis += usize::from(is_named(item));
+    }
+    Ok(x)
+}
+
 /// The part of each axis, and the positions of new axes among those that are kept.
 struct Brackets {
     parts: Vec<Part>,
@@ -282,6 +377,7 @@ impl Brackets {
                 _ => Dim::ZERO,
             };
             match *item {
+                Item::Found(_) | Item::From { .. } => return Err(Error::bug("a position that is data is still there")),
                 Item::New => brackets.new.push(place),
                 Item::Ellipsis if filled => return Err(Error::malformed("two ellipses in one slice")),
                 Item::Ellipsis => {
@@ -342,17 +438,21 @@ impl LayerDef for GetItem {
         let args = Args::new(&self.params, call);
         let input = args.subject(&["input_", "inputs"])?;
         args.inert(&["var"]);
-        let items = match self.kind {
+        let mut items = match self.kind {
             SliceKind::Brackets => items(cx, &args)?,
             SliceKind::Lengths => of_lengths(cx, &args, input.value)?,
             SliceKind::Strided => of_strides(cx, &args)?,
         };
-        let lengths = cx.dims_of(input.value);
+        if items.iter().any(|item| matches!(item, Item::Found(_) | Item::From { .. })) {
+            cx.mixes_batch();
+        }
+        let x = take_found(cx, &mut items, input.value)?;
+        let lengths = cx.dims_of(x);
         let brackets = Brackets::of(cx, &items, &lengths)?;
         if brackets.mix_batch(&lengths) {
             cx.mixes_batch();
         }
-        let value = brackets.apply(cx, input.value)?;
+        let value = brackets.apply(cx, x)?;
         let sizes = input.sizes.as_ref().and_then(|sizes| brackets.sizes(cx, sizes));
         let sizes = sizes.filter(|_| cx.ty(value).rank() <= 1);
         args.finish(cx);
@@ -412,6 +512,10 @@ mod tests {
     fn keras_2() {
         let spec = json!({"slice_spec": [{"start": null, "stop": null, "step": null}, 0]});
         check("GetItem", json!({}), json!(["f:?,5,4"]), spec, "float32[?,4]");
+        check("GetItem", json!({}), json!(["f:?,5"]), json!({"slice_spec": null}), "float32[1,?,5]");
+        let spec = json!({"slice_spec": [{"class_name": "__ellipsis__", "config": {}}, "i:", {"start": 1}]});
+        check("GetItem", json!({}), json!(["f:?,5,4"]), spec, "float32[?,3]");
+        check("Slice", json!({}), json!(["f:?,5,4", [0, "i:", 0], [-1, 2, -1]]), json!({}), "float32[?,2,4]");
     }
 
     #[test]
@@ -419,6 +523,7 @@ mod tests {
         refused("GetItem", json!(["f:?,5", [all(), 5]]), "index 5 is outside an axis of length 5");
         refused("GetItem", json!(["f:?,5", [0, 0, 0]]), "3 indices for a tensor of rank 2");
         refused("GetItem", json!(["f:?,5", slice(json!(null), json!(null), json!(0))]), "a slice with step 0");
-        refused("GetItem", json!(["f:?,5", ["f:?", 0]]), "a tensor as an index is not supported");
+        let message = "a tensor of several indices is not supported: use `take` or `gather`";
+        refused("GetItem", json!(["f:?,5", ["f:?", 0]]), message);
     }
 }

@@ -219,6 +219,19 @@ fn count_nonzero(cx: &mut LowerCx<'_>, x: Value, axes: &[usize], element: Elemen
     cx.reduce(ReduceOp::Sum, counted, axes, true)
 }
 
+/// Mean and variance of integers along axes, which are kept. They are integers in TensorFlow, each mean truncated.
+fn whole_moments(cx: &mut LowerCx<'_>, x: Value, axes: &[usize]) -> Result<(Value, Value)> {
+    let mean = |cx: &mut LowerCx<'_>, x: Value| {
+        let float = cx.to_float(x)?;
+        let mean = cx.reduce(ReduceOp::Mean, float, axes, true)?;
+        cx.cast_like(mean, x)
+    };
+    let center = mean(cx, x)?;
+    let distances = cx.sub(x, center)?;
+    let squares = cx.mul(distances, distances)?;
+    Ok((center, mean(cx, squares)?))
+}
+
 impl Statistic {
     fn order(args: &Args<'_>, names: &[&'static str], matrices: bool) -> Result<Order> {
         Order::read(args.opt::<Json>(names, None)?.as_ref(), matrices)
@@ -237,11 +250,14 @@ impl Statistic {
     }
 
     /// The weighted mean along axes, which are kept.
-    fn average(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value, axes: &[usize]) -> Result<Value> {
+    fn average(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value, axes: &[usize], all: bool) -> Result<Value> {
         let Some(mut weights) = args.value(cx, &["weights"], Some(1))? else {
             return cx.reduce(ReduceOp::Mean, x, axes, true);
         };
         weights = cx.cast_like(weights, x)?;
+        if all {
+            weights = flat(cx, weights)?;
+        }
         let (rank, of) = (cx.ty(x).rank(), cx.dims_of(weights));
         if let ([axis], [length]) = (axes, &of[..]) {
             let mut dims = vec![tfjs_ir::Dim::ONE; rank];
@@ -307,7 +323,10 @@ impl Statistic {
                 vec![cx.unary(UnaryOp::Sqrt, variance)?]
             }
             K::Moments => {
-                let (mean, variance) = cx.moments(float, axes)?;
+                let (mean, variance) = match value_type(cx.ty(x).element) {
+                    ValueType::Int32 | ValueType::Int64 => whole_moments(cx, x, axes)?,
+                    _ => cx.moments(float, axes)?,
+                };
                 vec![mean, variance]
             }
             K::HalfSquares => {
@@ -330,7 +349,7 @@ impl Statistic {
                 let zero = cx.cast_like(zero, float)?;
                 vec![cx.reduce(ReduceOp::Mean, zero, axes, true)?]
             }
-            K::Average => vec![Self::average(cx, args, float, axes)?],
+            K::Average => vec![Self::average(cx, args, float, axes, all)?],
             K::Norm => vec![Self::order_over(cx, args, float, axes.len() == 2 && !all)?.norm(cx, float, axes)?],
             K::Normalize | K::WithNorm | K::L2Normalize | K::ClipByNorm => self.normalized(cx, args, float, axes)?,
         })
@@ -346,7 +365,8 @@ impl Statistic {
         let names: &[&'static str] = &["axis", "axes", "dim", "reduction_indices"];
         let axes = args.axes(cx, names, position, x)?;
         match (axes, self.kind) {
-            (None, K::Normalize) => cx.axis(-1, x).map(|axis| Some(vec![axis])),
+            // An axis of null is written for all of them.
+            (None, K::Normalize) if !self.params.is_null("axis") => cx.axis(-1, x).map(|axis| Some(vec![axis])),
             (axes, _) => Ok(axes),
         }
     }
@@ -410,6 +430,7 @@ mod tests {
             "float32[?,1,1]",
         );
         check("Normalize", json!({"axis": 1, "order": 2}), json!(["f:?,3,4"]), json!({}), "float32[?,3,4]");
+        check("Average", json!({"axis": null}), json!(["f:?,3"]), json!({"weights": "f:?,3"}), "float32[]");
         check("CountNonzero", json!({"axis": 1}), json!(["b:?,3"]), json!({}), "int32[?]");
     }
 

@@ -11,9 +11,9 @@ use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx};
 use tfjs_ir::prim::activate::Activation as Function;
-use tfjs_ir::prim::elementwise::{BinaryOp, UnaryOp};
+use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp, UnaryOp};
 use tfjs_ir::prim::normalize::Softmax;
-use tfjs_ir::{Dim, Value};
+use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Result};
 
 /// A function of one tensor.
@@ -133,6 +133,8 @@ impl Unary {
             softmax @ (Activation::Softmax | Activation::LogSoftmax) => {
                 let axes = match args.axes(cx, &["axis", "dim"], Some(1), x)? {
                     Some(axes) => axes,
+                    // Keras 3 writes null for all axes.
+                    None if self.params.is_null("axis") => (0..cx.ty(x).rank()).collect(),
                     None => vec![cx.axis(-1, x)?],
                 };
                 if axes.contains(&0) {
@@ -145,13 +147,38 @@ impl Unary {
                 let axis = cx.axis(args.or(&["axis"], Some(1), -1)?, x)?;
                 over_axis(cx, x, axis, |cx, x| other.lower(cx, x))
             }
-            activation => activation.lower(cx, x),
+            Activation::Elementwise(Function::Threshold { threshold, value }) if cx.ty(x).element.is_integer() => {
+                let float = cx.to_float(x)?;
+                let above = cx.compare_scalar(CompareOp::Gt, float, threshold)?;
+                let value = cx.scalar_like(x, value)?;
+                cx.select(above, x, value)
+            }
+            Activation::Elementwise(Function::Silu {}) => {
+                let x = cx.to_float(x)?;
+                match args.or(&["beta"], Some(1), 1.0)? {
+                    1.0 => activation.lower(cx, x),
+                    beta => {
+                        let scaled = cx.binary_scalar(BinaryOp::Mul, x, beta)?;
+                        let gate = Activation::SIGMOID.lower(cx, scaled)?;
+                        cx.mul(x, gate)
+                    }
+                }
+            }
+            // Any slope makes numbers of integers, also that of 0.
+            _ if activation.keeps_integers() => self.activation_of(args, activation)?.lower(cx, x),
+            found => {
+                let x = cx.to_float(x)?;
+                found.lower(cx, x)
+            }
         }
     }
 
     fn clip(&self, cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
         let low = args.need_value(cx, &["x_min", "clip_value_min"], Some(1))?;
         let high = args.need_value(cx, &["x_max", "clip_value_max"], Some(2))?;
+        let whole = [low, high].iter().all(|&bound| !cx.ty(bound).element.is_float());
+        // Truth values are clipped as integers between integers.
+        let x = if cx.ty(x).element == ElementType::Bool && whole { cx.cast(x, ElementType::I32)? } else { x };
         let x = self.operand(cx, x)?;
         let (low, high) = (cx.cast_like(low, x)?, cx.cast_like(high, x)?);
         let x = cx.binary(BinaryOp::Max, x, low)?;
@@ -167,6 +194,14 @@ impl Unary {
         let decimals: i64 = if self.kind == UnaryKind::Round { args.or(&["decimals"], Some(1), 0)? } else { 0 };
         let x = self.operand(cx, x)?;
         let op = match self.kind {
+            UnaryKind::Round if decimals < 0 && cx.ty(x).element.is_integer() => {
+                let scale = 10f64.powi(decimals.clamp(-30, 0).abs() as i32);
+                let float = cx.to_float(x)?;
+                let scaled = cx.binary_scalar(BinaryOp::Div, float, scale)?;
+                let rounded = cx.unary(UnaryOp::RoundEven, scaled)?;
+                let rounded = cx.binary_scalar(BinaryOp::Mul, rounded, scale)?;
+                return cx.cast_like(rounded, x);
+            }
             UnaryKind::Floor | UnaryKind::Ceil | UnaryKind::Round if cx.ty(x).element.is_integer() => return Ok(x),
             UnaryKind::Square => return cx.mul(x, x),
             UnaryKind::Reciprocal => {
@@ -236,6 +271,9 @@ mod tests {
         check("Negative", json!({}), json!(["i:?,3"]), json!({}), "int32[?,3]");
         check("Exp", json!({}), json!(["i:?,3"]), json!({}), "float32[?,3]");
         check("Softmax", json!({"axis": 1}), json!(["f:?,3"]), json!({}), "float32[?,3]");
+        check("LeakyRelu", json!({"negative_slope": 0.0}), json!(["i:?,3"]), json!({}), "float32[?,3]");
+        check("Threshold", json!({"threshold": 1, "default_value": -3}), json!(["i:?,3"]), json!({}), "int32[?,3]");
+        check("Clip", json!({"x_min": 0, "x_max": 1}), json!(["b:?,3"]), json!({}), "int32[?,3]");
         check("Clip", json!({"x_min": 0, "x_max": 1}), json!(["f:2"]), json!({}), "float32[2]");
     }
 

@@ -159,8 +159,11 @@ fn is_operation(class: &str, entry: &Value, config: &Map<String, Value>, cx: &Re
     }
     let has_nodes = entry.get("inbound_nodes").is_some();
     let like_a_layer = config.contains_key("trainable") || config.contains_key("dtype");
-    let only_an_operation = crate::ops::OPS.contains(&class) && !CLASSES.contains(&class);
-    cx.producer.is_keras3() && has_nodes && (only_an_operation || !like_a_layer)
+    let (is_an_operation, is_a_layer) = (crate::ops::OPS.contains(&class), CLASSES.contains(&class));
+    // `keras.activations.relu` is an operation `ReLU`, which computes the same as the layer.
+    let only_a_layer = is_a_layer && !is_an_operation;
+    let only_an_operation = is_an_operation && !is_a_layer;
+    cx.producer.is_keras3() && has_nodes && (only_an_operation || !like_a_layer && !only_a_layer)
 }
 
 /// Combines all errors of a model's layers and calls in one report; nested reports are flattened.

@@ -42,6 +42,8 @@ pub(super) fn read(name: &str, config: &Map<String, Value>, cx: &ReadCx<'_>) -> 
     let lookup = Lookup::new(&layers, &names, &calls, &outputs, cx);
     let inputs = lookup.ports(&inputs, &mut errors);
     let outputs = lookup.ports(&outputs, &mut errors);
+    let returned =
+        field(config, "output_layers", "outputLayers").map_or_else(Vec::new, |tree| in_order_of_keys(tree, &mut 0));
     let calls = lookup.calls(&calls, &mut errors);
     check_inputs(&inputs, &layers, &mut errors);
     if !errors.is_empty() {
@@ -51,7 +53,7 @@ pub(super) fn read(name: &str, config: &Map<String, Value>, cx: &ReadCx<'_>) -> 
         single::check_calls(&entry.name, &entry.class_name, &calls, cx);
         entry.calls = calls;
     }
-    Ok(Submodel { name: name.to_string(), kind: SubmodelKind::Functional, inputs, outputs, layers })
+    Ok(Submodel { name: name.to_string(), kind: SubmodelKind::Functional, inputs, outputs, returned, layers })
 }
 
 fn ok_or_push<T>(result: Result<T>, errors: &mut Vec<Error>) -> Option<T> {
@@ -117,9 +119,14 @@ struct NamedPort {
     tensor: NamedRef,
 }
 
+/// A value of the configuration, in either spelling.
+fn field<'a>(config: &'a Map<String, Value>, key: &str, camel: &str) -> Option<&'a Value> {
+    config.get(key).or_else(|| config.get(camel)).filter(|value| !value.is_null())
+}
+
 /// The ports at a key of the configuration.
 fn read_ports_at(config: &Map<String, Value>, key: &str, camel: &str) -> Result<Vec<NamedPort>> {
-    let value = config.get(key).or_else(|| config.get(camel)).filter(|v| !v.is_null());
+    let value = field(config, key, camel);
     let value = value.ok_or_else(|| Error::malformed(format!("missing `{key}`")).at_json("config"))?;
     read_ports(value).map_err(|e| e.at_json(key).at_json("config"))
 }
@@ -145,6 +152,25 @@ fn read_ports(value: &Value) -> Result<Vec<NamedPort>> {
             Ok(ports)
         }
         other => Err(expected("`[layer, node, tensor]`", other)),
+    }
+}
+
+/// The indices of the ports of a tree, where `next` is the index of the first one, in the order in which Keras flattens
+/// it: that of the file, but objects by their sorted keys.
+fn in_order_of_keys(tree: &Value, next: &mut usize) -> Vec<usize> {
+    if NamedRef::read(tree).is_some() {
+        *next += 1;
+        return vec![*next - 1];
+    }
+    match tree {
+        Value::Array(items) => items.iter().flat_map(|item| in_order_of_keys(item, next)).collect(),
+        Value::Object(map) => {
+            let mut entries: Vec<(&String, Vec<usize>)> =
+                map.iter().map(|(key, item)| (key, in_order_of_keys(item, next))).collect();
+            entries.sort_by_key(|(key, _)| *key);
+            entries.into_iter().flat_map(|(_, indices)| indices).collect()
+        }
+        _ => Vec::new(),
     }
 }
 

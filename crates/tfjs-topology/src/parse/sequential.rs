@@ -74,6 +74,7 @@ fn chain(name: &str, mut layers: Vec<LayerEntry>, config: &Value, cx: &ReadCx<'_
     };
     let last = layers.len() - 1;
     Ok(Submodel {
+        returned: vec![0],
         name: name.to_string(),
         kind: SubmodelKind::Sequential,
         inputs: vec![port(0)],

@@ -56,6 +56,20 @@ def nested(archive="h5", suffix=""):
     golden(f"nested_multi_input_output{suffix}", keras.Model([q, p], [L.Activation("relu", name="clipped")(n), m]), [normal(2, 3), normal(2, 4)],
            ["Dense", "Add"], "network", note="the second output of a nested model is used, and its first is an output of the whole", archive=archive)
 
+    x = keras.Input([4], name="x")
+    inner = keras.Model(x, {"second": L.Dense(3, name="three")(x), "first": L.Dense(2, name="two")(x)}, name="named")
+    z = keras.Input([4], name="z")
+    found = inner(z)
+    golden(f"nested_dict_outputs{suffix}", keras.Model(z, L.Concatenate(name="pair")([found["second"], found["first"], found["second"]])), [normal(2, 4)], ["Dense", "Concatenate"], "network",
+           note="a nested model returns a dictionary, whose keys Keras sorts", archive=archive)
+
+    parts = keras.Sequential([L.Conv1D(2, 2), L.Flatten()], name="parts")
+    x = keras.Input([4, 3], name="x")
+    step = keras.Model(x, L.Activation("tanh", name="act")(parts(x)), name="step")
+    z = keras.Input([5, 4, 3], name="z")
+    golden(f"nested_in_time_distributed{suffix}", keras.Model(z, L.TimeDistributed(step, name="steps")(z)), [normal(2, 5, 4, 3)], ["TimeDistributed", "Conv1D", "Flatten"], "network",
+           note="a Sequential inside of a functional model inside of a TimeDistributed", archive=archive)
+
     base = keras.Sequential([keras.Input([6, 6, 3], name="base_in"), L.Conv2D(4, 3, name="conv"), L.BatchNormalization(name="bn"), L.ReLU(name="act")], name="base")
     model = keras.Sequential([keras.Input([6, 6, 3], name="img"), base, L.GlobalAveragePooling2D(name="gap"), L.Dense(2, name="top")], name="transfer")
     base.trainable = False

@@ -14,7 +14,7 @@ pub(super) fn of(def: &ModelDef) -> Value {
 }
 
 fn model(model: &Submodel) -> Value {
-    let Submodel { name, kind, layers, inputs, outputs } = model;
+    let Submodel { name, kind, layers, inputs, outputs, returned: _ } = model;
     json!({
         "name": name,
         "kind": match kind {
