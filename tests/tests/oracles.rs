@@ -26,13 +26,22 @@ enum Answer {
 /// Every input that fuzzing found, by its path in `findings`.
 const FINDINGS: &[(&str, Answer)] = &[
     ("load/dense-of-integers.json", Answer::Fine),
+    ("load/number-beside-text.json", Answer::Refused(Kind::Malformed, "layer `bidirectional`", "")),
+    (
+        "load/volume-with-a-huge-dilation.json",
+        Answer::Refused(Kind::Malformed, "layer `max_pooling3d`", "does not fit"),
+    ),
+    ("programs/weight-of-many-sizes.txt", Answer::Refused(Kind::Mismatch, "value `b`", "expected shape")),
     ("load/pool-of-no-channels.json", Answer::Fine),
     ("load/softmax-of-a-number.json", Answer::Refused(Kind::Malformed, "layer `activation`", "a number has none")),
     ("load/softmax-of-no-channels.json", Answer::Fine),
     ("manifest/repeated-name.json", Answer::Fine),
     ("topology/call-without-tensors.json", Answer::Refused(Kind::Malformed, "layer `tower`", "without any tensor")),
     ("topology/called-input.json", Answer::Refused(Kind::Malformed, "layer `x`", "an InputLayer has no inputs")),
-    ("topology/constant-among-inputs.json", Answer::Fine),
+    (
+        "topology/constant-among-inputs.json",
+        Answer::Refused(Kind::Unsupported, "layer `pair`", "expected a tensor or a number"),
+    ),
     ("topology/list-that-looks-like-a-tensor.json", Answer::Fine),
     ("topology/model-among-arguments.json", Answer::Fine),
     ("urls/data.txt", Answer::Refused(Kind::Malformed, "C:x", "drive letter")),

@@ -9,7 +9,9 @@ use tfjs::parts::candle::{BuildOptions, FileOptions, prepare};
 use tfjs::parts::manifest::{DType, GroupLayout, ModelJson, TensorLayout, WeightSpec, WeightsGroup, WeightsManifest};
 use tfjs::parts::topology::graph::{ModelGraph, WeightSlot};
 use tfjs::parts::topology::lower::{LowerOptions, lower};
-use tfjs::{Engine, Inputs, LayersModel, Limits, LoadOptions, LoadReport, Outputs, PredictOptions, Result, Tensor};
+use tfjs::{
+    Engine, Inputs, Kind, LayersModel, Limits, LoadOptions, LoadReport, Outputs, PredictOptions, Result, Tensor,
+};
 
 /// Largest difference of the engines, which add in different orders: relative to the value, or to `FLOOR` times the
 /// largest value.
@@ -141,6 +143,8 @@ fn on_both_engines(model: &LayersModel, inputs: &Inputs, stable: bool) -> Result
             assert_eq!(native.kind(), candle.kind(), "native: {native}, candle: {candle}");
             Err(native)
         }
+        // The engines do not plan the same work and memory.
+        (Ok(_), Err(error)) | (Err(error), Ok(_)) if error.kind() == Kind::Limit => Err(error),
         (Ok(_), Err(error)) => panic!("only the candle engine fails: {error:?}"),
         (Err(error), Ok(_)) => panic!("only the native engine fails: {error:?}"),
     }

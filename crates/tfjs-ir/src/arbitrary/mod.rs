@@ -12,7 +12,7 @@ use crate::interpret::Inputs;
 use crate::program::{Origin, Program, Target};
 use crate::ty::{ElementType, Type};
 use maker::{Known, Maker};
-use tfjs_manifest::Result;
+use tfjs_manifest::{Limits, Result};
 
 /// Where choices come from: given bytes first, then a generator.
 #[derive(Clone, Debug)]
@@ -109,6 +109,9 @@ pub fn program(choices: &mut Choices<'_>, taste: Taste, operations: usize) -> Re
     maker.finish(&[Target::Slot(slot), Target::State(state)])
 }
 
+/// The most elements of a random array.
+const ELEMENTS: u64 = 1 << 20;
+
 /// Random inputs, weights and states of a program whose symbols are these numbers, in the order of the program's
 /// symbols.
 ///
@@ -131,6 +134,7 @@ pub fn inputs(choices: &mut Choices<'_>, program: &Program, symbols: &[u64]) -> 
 
 fn array(choices: &mut Choices<'_>, element: ElementType, dims: &[usize]) -> Result<Array> {
     let count = tfjs_manifest::Shape::new(dims)?.elements();
+    Limits::check("elements of a random array", count as u64, ELEMENTS)?;
     let data = match element {
         _ if element.is_float() => Data::Float((0..count).map(|_| choices.number()).collect()),
         ElementType::Bool => Data::Bool((0..count).map(|_| choices.flip()).collect()),

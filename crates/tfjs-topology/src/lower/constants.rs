@@ -21,7 +21,11 @@ impl LowerCx<'_> {
         if matches!(layer, Layer::Custom(_)) {
             return Ok(call);
         }
-        let (dtype, rank) = (value_type(self.ty(first).element), self.ty(first).rank());
+        let rank = self.ty(first).rank();
+        let dtype = match value_type(self.ty(first).element) {
+            ValueType::String => ValueType::Float,
+            numeric => numeric,
+        };
         for arg in &mut call.args {
             self.replace_constants(arg, dtype, false)?;
         }
