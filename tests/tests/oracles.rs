@@ -45,7 +45,7 @@ const FINDINGS: &[(&str, Answer)] = &[
     ("topology/list-that-looks-like-a-tensor.json", Answer::Fine),
     ("topology/model-among-arguments.json", Answer::Fine),
     ("urls/data.txt", Answer::Refused(Kind::Malformed, "C:x", "drive letter")),
-    ("urls/space-before-fragment.txt", Answer::Fine),
+    ("urls/space-before-fragment.txt", Answer::Refused(Kind::Malformed, "", "weight file path is empty")),
     ("urls/scheme-only.txt", Answer::Refused(Kind::Misuse, "", "a host after `http://`")),
 ];
 
