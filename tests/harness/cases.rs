@@ -142,3 +142,11 @@ impl Case {
         if wrong.is_empty() { Ok(worst) } else { Err(format!("{}; allowed {tolerance:.0e}", wrong.join("; "))) }
     }
 }
+
+/// The JSON of a case, as the library reads it: Python writes infinities in it.
+///
+/// # Panics
+/// For a text that is no JSON.
+pub fn json(text: &[u8]) -> serde_json::Value {
+    tfjs::parts::manifest::json::parse(text, &tfjs::Limits::unlimited()).expect("a case's JSON")
+}

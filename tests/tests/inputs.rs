@@ -65,7 +65,8 @@ fn a_wrong_shape_has_name_expected_and_found() {
     check(&model, [floats(&[1, 2, 1]), floats(&[1, 3])], "value `a`", "expected shape [?,2], found [1,2,1]");
     check(&model, [floats(&[]), floats(&[1, 3])], "value `a`", "found []");
     // A vector is read as a batch of single numbers, which this input does not accept.
-    check(&model, [floats(&[2]), floats(&[1, 3])], "value `a`", "expected shape [?,2], found [2,1]");
+    let says = "expected shape [?,2], found [2]; the first axis is the batch: give one example as [1, 2]";
+    check(&model, [floats(&[2]), floats(&[1, 3])], "value `a`", says);
 }
 
 #[test]

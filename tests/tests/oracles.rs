@@ -130,7 +130,7 @@ fn programs_that_fuzzing_starts_from() {
 #[test]
 fn weights_of_every_case() {
     for_each_case(|case, json| {
-        let json: Value = serde_json::from_slice(json).expect("a case's JSON");
+        let json: Value = harness::cases::json(json);
         let groups = json["weightsManifest"].as_array().into_iter().flatten();
         let files = groups.filter_map(|group| group["paths"].as_array()).flatten().filter_map(|path| path.as_str());
         let bytes = files.flat_map(|file| std::fs::read(case.folder.join(file)).expect("a case has its files"));
@@ -143,7 +143,7 @@ fn weights_of_every_case() {
 #[test]
 fn every_case_loads_and_predicts_with_weights_made_up() {
     for_each_case(|case, json| {
-        let mut json: Value = serde_json::from_slice(json).expect("a case's JSON");
+        let mut json: Value = harness::cases::json(json);
         json.as_object_mut().expect("an envelope").remove("weightsManifest");
         let result = oracle("load")(json.to_string().as_bytes());
         // The layers may not accept the sizes that the oracle chooses for open axes.
@@ -168,7 +168,7 @@ fn every_case_of_integers_predicts_or_is_refused() {
     }
     let fine = AtomicUsize::new(0);
     for_each_case(|_, json| {
-        let mut json: Value = serde_json::from_slice(json).expect("a case's JSON");
+        let mut json: Value = harness::cases::json(json);
         json.as_object_mut().expect("an envelope").remove("weightsManifest");
         if to_integers(&mut json) > 0 {
             fine.fetch_add(usize::from(oracle("load")(json.to_string().as_bytes()).is_ok()), Ordering::Relaxed);

@@ -2,7 +2,7 @@
 //! `cargo xtask conformance` runs it. `--write FILE` also keeps the results, which docs/LAYERS.md shows; `--cases FOLDER`
 //! runs other cases than those that are checked in.
 
-use harness::cases::{Case, all_cases, cases_in};
+use harness::cases::{Case, all_cases, cases_in, json};
 use harness::expectations::Expectations;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,8 +88,8 @@ const MODELS: [&str; 5] = ["Sequential", "Functional", "Model", "Pipeline", "Inp
 /// calls as `tf.NAME`, and the activations it names as `activation.NAME`.
 fn classes(case: &Case) -> BTreeSet<String> {
     let mut found: BTreeSet<String> = case.about.layers.iter().cloned().collect();
-    let json = std::fs::read(case.folder.join("model.json")).ok().and_then(|text| serde_json::from_slice(&text).ok());
-    in_graph(&json.unwrap_or(Value::Null), &mut found);
+    let text = std::fs::read(case.folder.join("model.json")).expect("every case has a model.json");
+    in_graph(&json(&text), &mut found);
     found
 }
 

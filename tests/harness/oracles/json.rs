@@ -13,11 +13,15 @@ static WORDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     words.filter(|word| !word.contains(['\\', '"'])).collect()
 });
 
+fn parsed(text: &[u8]) -> Option<Value> {
+    tfjs::parts::manifest::json::parse(text, &tfjs::Limits::unlimited()).ok()
+}
+
 /// The input with one to four changes in its JSON; `None` if it does not begin with JSON.
 pub fn mutate(data: &[u8], seed: u64) -> Option<Vec<u8>> {
     let (text, tail) = split(data);
     let mut random = Random::new(seed);
-    let mut value: Value = serde_json::from_slice(text).ok()?;
+    let mut value = parsed(text)?;
     for _ in 0..=random.below(4) {
         change(&mut value, &mut random);
     }
@@ -28,8 +32,8 @@ pub fn mutate(data: &[u8], seed: u64) -> Option<Vec<u8>> {
 pub fn cross(data: &[u8], other: &[u8], seed: u64) -> Option<Vec<u8>> {
     let (text, tail) = split(data);
     let mut random = Random::new(seed);
-    let mut value: Value = serde_json::from_slice(text).ok()?;
-    let other: Value = serde_json::from_slice(split(other).0).ok()?;
+    let mut value = parsed(text)?;
+    let other = parsed(split(other).0)?;
     let part = pick(&other, &mut random).clone();
     let place = |v: &Value| match &part {
         // A layer is inserted into a list of layers, or replaces a layer.

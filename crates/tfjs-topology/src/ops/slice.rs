@@ -333,17 +333,20 @@ impl Part {
 fn take_found(cx: &mut LowerCx<'_>, items: &mut [Item], mut x: Value) -> Result<Value> {
     let is_named = |item: &Item| !matches!(item, Item::New | Item::Ellipsis);
     let (rank, named) = (cx.ty(x).rank(), items.iter().filter(|item| is_named(item)).count());
+    if named > rank {
+        return Err(too_many(named, rank));
+    }
     let mut axis = 0;
     for item in items {
         match *item {
-            Item::Found(index) if axis < rank => {
+            Item::Found(index) => {
                 let index = cx.reshape(index, &[Dim::ONE])?;
                 let length = cx.dims_of(x)[axis];
                 let index = super::gather::wrapped(cx, index, length)?;
                 x = cx.gather(x, index, axis, Bounds::Error)?;
                 *item = Item::At(Dim::ZERO);
             }
-            Item::From { start, length } if axis < rank => {
+            Item::From { start, length } => {
                 let places = cx.iota(0, &[length], ElementType::I64)?;
                 let places = cx.add(places, start)?;
                 x = cx.gather(x, places, axis, Bounds::Error)?;
@@ -357,6 +360,10 @@ fn take_found(cx: &mut LowerCx<'_>, items: &mut [Item], mut x: Value) -> Result<
     Ok(x)
 }
 
+fn too_many(named: usize, rank: usize) -> Error {
+    Error::malformed(format!("{named} indices for a tensor of rank {rank}"))
+}
+
 /// The part of each axis, and the positions of new axes among those that are kept.
 struct Brackets {
     parts: Vec<Part>,
@@ -367,7 +374,7 @@ impl Brackets {
     fn of(cx: &mut LowerCx<'_>, items: &[Item], lengths: &[Dim]) -> Result<Self> {
         let named = items.iter().filter(|item| matches!(item, Item::At(_) | Item::Slice { .. })).count();
         let Some(rest) = lengths.len().checked_sub(named) else {
-            return Err(Error::malformed(format!("{named} indices for a tensor of rank {}", lengths.len())));
+            return Err(too_many(named, lengths.len()));
         };
         let (mut brackets, mut axes, mut place) = (Brackets { parts: Vec::new(), new: Vec::new() }, lengths.iter(), 0);
         let mut filled = false;

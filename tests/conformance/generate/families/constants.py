@@ -11,8 +11,6 @@ def constants():
     h = L.Dense(3, name="h")(x)
     if not K3:  # Keras 3 fails at it.
         golden("constant_first", keras.Model(x, L.Subtract(name="rest")([row, h])), [normal(2, 3)], ["Subtract", "Dense"], note="the constant is the first input")
-    golden("constant_concatenated", keras.Model(x, L.Concatenate(name="all")([h, row, x])), [normal(1, 3)], ["Concatenate", "Dense"],
-           note="a constant row between the inputs, for a batch of one")
     n = keras.Input([2, 2], dtype="int32", name="n")
     whole = tf.constant([[[1, 2], [3, 4]]], dtype="int32")
     golden("constant_of_integers", keras.Model(n, L.Multiply(name="product")([n, whole])), [values([[[1, 2], [3, -1]], [[0, 5], [7, 2]]], "int32")],
@@ -22,7 +20,7 @@ def constants():
 
 
 def arguments():
-    x = keras.Input([4, 3], name="x")
+    x = keras.Input([4, 3], batch_size=2, name="x")
     state, memory = tf.constant([[0.5, -1.0], [1.5, 0.25]]), tf.constant([[1.0, 0.0], [-0.5, 2.0]])
     keep = tf.constant([[True, True, False, False], [True, False, True, True]])
     golden("constant_state", keras.Model(x, L.GRU(2, name="gru")(x, initial_state=state)), [normal(2, 4, 3)], ["GRU"], note="the first state is a constant, for a batch of two")
@@ -33,7 +31,7 @@ def arguments():
     allowed = tf.constant([[True, False, False, False], [True, True, False, False], [True, True, True, False], [True, True, True, True]])
     y = L.MultiHeadAttention(2, 3, name="attention")(x, x, attention_mask=allowed)
     golden("constant_attention_mask", keras.Model(x, y), [normal(2, 4, 3)], ["MultiHeadAttention"], note="the attention mask is a constant")
-    n = keras.Input([3], dtype="int32", name="n")
+    n = keras.Input([3], batch_size=2, dtype="int32", name="n")
     weights = tf.constant([[1.0, 0.5, 2.0], [0.25, 3.0, 1.0]])
     y = L.CategoryEncoding(num_tokens=4, output_mode="count", name="bag")(n, count_weights=weights)
     golden("constant_count_weights", keras.Model(n, y), [values([[0, 1, 1], [3, 2, 0]], "int32")], ["CategoryEncoding"], note="the weights are constants, for a batch of two")
