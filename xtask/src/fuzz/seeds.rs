@@ -82,7 +82,9 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn read(workspace: &Workspace, path: &str) -> Result<Model, String> {
-    let json = serde_json::from_str(&workspace.read(path)?).map_err(|e| format!("`{path}`: {e}"))?;
+    // Infinities, which Python writes, are no JSON; the library reads them as these texts.
+    let text = workspace.read(path)?.replace("-Infinity", "\"-Infinity\"").replace(" Infinity", " \"Infinity\"");
+    let json = serde_json::from_str(&text).map_err(|e| format!("`{path}`: {e}"))?;
     let folder = path.trim_end_matches("/model.json");
     let mut weights = Vec::new();
     for file in paths_of(&json) {
