@@ -51,6 +51,8 @@ impl LowerCx<'_> {
                     let outputs = self.inline(inner, &scope, held, inputs);
                     self.leave_training(training);
                     let outputs = outputs?;
+                    // DIFFERENCE: the outputs keep their masks. TensorFlow.js drops them, unless it is the first model in
+                    // a Sequential.
                     inner.returned.iter().filter_map(|&index| outputs.get(index).cloned()).collect()
                 }
                 (_, None) => self.call(entry, scope, &route.objects[layer], &arguments)?,

@@ -154,6 +154,10 @@ def masks():
     x = tokens()
     inner = keras.Sequential([keras.Input([6, 3]), L.Dropout(0.1), L.LSTM(3)], name="head")
     one("mask_into_nested", x, inner(embed(x)), [TOKENS], ["LSTM", "Dropout", "Embedding"], "the mask enters a nested model")
+    x = tokens()
+    words = tokens()
+    inner = keras.Model(words, L.Dropout(0.1)(embed(words)), name="words")
+    one("mask_out_of_nested", x, L.LSTM(3)(inner(x)), [TOKENS], ["LSTM", "Dropout", "Embedding"], "the mask leaves a nested model; TensorFlow.js drops it")
 
 
 def compiled():

@@ -19,4 +19,7 @@ await golden('category_encoding_as_wide', {
   layers,
   model: single(tf.layers.categoryEncoding({numTokens: 3, outputMode: 'count'}), [3], 'int32'), inputs: [values([[0, 2, 1], [1, 1, 1]], 'int32')],
 });
+await golden('category_encoding_int', {
+  layers, model: encode({outputMode: 'int'}, 'float32', 3), inputs: [values([[0, 1.75, 1], [5.5, 0, 2], [3, 3, 3]])], note: 'the numbers themselves; Keras has no such mode',
+});
 done();

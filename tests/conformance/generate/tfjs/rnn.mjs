@@ -101,6 +101,13 @@ const distributed = [
   ['dense', tf.layers.dense({units: 4, activation: 'relu'}), [3, 5]],
   ['conv2d', tf.layers.conv2d({filters: 2, kernelSize: 3, padding: 'same', activation: 'tanh'}), [3, 4, 4, 2]],
   ['batch_normalization', tf.layers.batchNormalization(), [3, 5]],
+  // Elsewhere TensorFlow.js cannot predict with Resizing. Without `cropToAspectRatio` the corners stay in place, with it nothing is cropped.
+  ['resizing_smaller', tf.layers.resizing({height: 3, width: 4}), [2, 5, 6, 1]],
+  ['resizing_larger', tf.layers.resizing({height: 7, width: 5}), [2, 4, 3, 2]],
+  ['resizing_nearest', tf.layers.resizing({height: 3, width: 7, interpolation: 'nearest'}), [2, 5, 4, 1]],
+  ['resizing_one_row', tf.layers.resizing({height: 1, width: 4}), [2, 3, 5, 1]],
+  ['resizing_crop', tf.layers.resizing({height: 3, width: 5, cropToAspectRatio: true}), [2, 5, 4, 1]],
+  ['resizing_crop_nearest', tf.layers.resizing({height: 7, width: 3, interpolation: 'nearest', cropToAspectRatio: true}), [2, 5, 4, 1]],
 ];
 for (const [name, layer, shape] of distributed) {
   await golden(`time_distributed_${name}`,

@@ -9,7 +9,8 @@ use crate::layer::LayerDef;
 use crate::layers::masks;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
-use tfjs_ir::prim::elementwise::CompareOp;
+use tfjs_ir::ElementType;
+use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp};
 use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_manifest::{Error, Result};
 
@@ -38,8 +39,13 @@ impl LayerDef for Masking {
         }
         let differs = cx.compare_scalar(CompareOp::Ne, input.value, self.mask_value)?;
         let kept = cx.reduce(ReduceOp::Any, differs, &[rank - 1], true)?;
-        let factor = cx.cast(kept, element)?;
-        let out = cx.mul(input.value, factor)?;
+        let out = if element == ElementType::Bool {
+            // Only TensorFlow.js multiplies truth values.
+            cx.binary(BinaryOp::And, input.value, kept)?
+        } else {
+            let factor = cx.cast(kept, element)?;
+            cx.mul(input.value, factor)?
+        };
         let mask = cx.remove_axis(kept, rank - 1)?;
         Ok(vec![KerasTensor::from(out).with_mask(Some(mask))])
     }
@@ -54,7 +60,8 @@ impl LayerDef for Masking {
 #[cfg(test)]
 mod tests {
     use crate::producer::Family;
-    use crate::testing::{check_encoded, check_infer, check_refused};
+    use crate::testing::{check_encoded, check_infer, check_program_of, check_refused};
+    use expect_test::expect;
     use serde_json::json;
 
     #[test]
@@ -62,6 +69,29 @@ mod tests {
         check_infer("Masking", json!({}), &["?,?,3"], &["?,?,3"]);
         check_infer("Masking", json!({"maskValue": -1}), &["2,5,3"], &["2,5,3"]);
         check_refused("Masking", json!({}), &["?"], "expected an input of rank 2 or more, found shape [?]");
+    }
+
+    #[test]
+    fn truth_values() {
+        check_program_of(
+            Family::TensorFlowJs,
+            "Masking",
+            json!({}),
+            &["bool ?,3,2"],
+            expect![[r#"
+            input "x1": bool[batch,3,2]
+            const const0: bool[] = [false]
+            {
+              %0 = input() {port=0} : bool[batch,3,2]
+              %1 = const() {constant=const0} : bool[]
+              %2 = compare(%0, %1) {op=ne} : bool[batch,3,2]
+              %3 = reduce(%2) {op=any, axes=[2], keep=true} : bool[batch,3,1]
+              %4 = binary(%0, %3) {op=and} : bool[batch,3,2]
+              %5 = reshape(%3) {dims=[batch,3]} : bool[batch,3]
+              return %4 "y1", %5 "y1.mask"
+            }
+        "#]],
+        );
     }
 
     #[test]

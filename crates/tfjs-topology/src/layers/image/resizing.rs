@@ -1,12 +1,14 @@
 //! `Resizing`: resizes images.
 //!
-//! Reference: <https://keras.io/api/layers/preprocessing_layers/image_preprocessing/resizing/>.
+//! References: <https://keras.io/api/layers/preprocessing_layers/image_preprocessing/resizing/>, TensorFlow.js's
+//! `image_resizing.ts`. TensorFlow.js predicts with this layer inside `TimeDistributed` only, with the positions of
+//! TensorFlow 1.
 
 use crate::call::Call;
 use crate::config::Config;
 use crate::encode::{Encoding, Target};
 use crate::layer::LayerDef;
-use crate::layers::resample::{Interpolation, resize};
+use crate::layers::resample::{Grid, Interpolation, resize, resize_old};
 use crate::layers::spatial::Spatial;
 use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
@@ -39,6 +41,8 @@ pub struct Resizing {
     pub fit: Fit,
     /// Whether each element of a smaller image is computed from all elements it covers.
     pub antialias: bool,
+    /// The positions of new elements.
+    pub(crate) grid: Grid,
 }
 
 impl FromConfig for Resizing {
@@ -65,12 +69,20 @@ impl FromConfig for Resizing {
                 return Err(Error::malformed(message).at_json("config"));
             }
         };
+        // TensorFlow.js never crops: the key chooses its positions.
+        let (fit, grid) = match fit {
+            _ if !config.producer().is_tfjs() => (fit, Grid::Middles),
+            Fit::Crop => (Fit::Stretch, Grid::Corner),
+            fit => (fit, Grid::Corners),
+        };
         Ok(Resizing {
             spatial: Spatial::read(2, config)?,
             size: super::read_size(config)?,
             interpolation,
             fit,
-            antialias: config.or("antialias", false)?,
+            // Not read for TensorFlow.js, which has none, so that it is reported.
+            antialias: grid == Grid::Middles && config.or("antialias", false)?,
+            grid,
         })
     }
 }
@@ -112,22 +124,31 @@ impl LayerDef for Resizing {
         let mut out = fitted(cx, x, self.spatial, self.size, self.fit)?;
         for (axis, length) in self.spatial.axes().zip(self.size) {
             let length: Dim = cx.number(length);
-            out = resize(cx, out, axis, length, self.interpolation, self.antialias)?;
+            out = match self.grid {
+                Grid::Middles => resize(cx, out, axis, length, self.interpolation, self.antialias)?,
+                grid => resize_old(cx, out, axis, length, self.interpolation, grid)?,
+            };
         }
         Ok(vec![out.into()])
     }
 
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
-        out.warn("TensorFlow.js loads this layer and cannot predict with it");
+        if !out.producer().is_tfjs() {
+            out.warn(
+                "TensorFlow.js predicts with this layer inside `TimeDistributed` only, and interpolates at other positions",
+            );
+        }
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::{Fit, Grid};
     use crate::producer::Family;
-    use crate::testing::{check_encoded, check_infer, check_program, check_refused};
+    use crate::registry::Layer;
+    use crate::testing::{check_encoded, check_infer, check_program, check_refused, read_layer_of};
     use expect_test::expect;
     use serde_json::json;
 
@@ -160,6 +181,21 @@ mod tests {
         config["fill_mode"] = "wrap".into();
         config["pad_to_aspect_ratio"] = true.into();
         check_refused("Resizing", config, &[], "`config.fill_mode`: expected `constant`, found `wrap`");
+    }
+
+    #[test]
+    fn the_producer_decides() {
+        let read = |family, crop: bool| {
+            let config = json!({"height": 5, "width": 6, "crop_to_aspect_ratio": crop});
+            match read_layer_of(family, "Resizing", config).unwrap() {
+                Layer::Resizing(layer) => (layer.fit, layer.grid),
+                other => panic!("{other:?} is no resizing"),
+            }
+        };
+        assert_eq!(read(Family::Keras3, false), (Fit::Stretch, Grid::Middles));
+        assert_eq!(read(Family::Keras3, true), (Fit::Crop, Grid::Middles));
+        assert_eq!(read(Family::TensorFlowJs, false), (Fit::Stretch, Grid::Corners));
+        assert_eq!(read(Family::TensorFlowJs, true), (Fit::Stretch, Grid::Corner));
     }
 
     #[test]
@@ -225,9 +261,10 @@ mod tests {
     }
 
     #[test]
-    fn tensorflow_js_cannot_predict_with_it() {
+    fn tensorflow_js_interpolates_at_other_positions() {
         let config = json!({"height": 4, "width": 2});
-        let warning = "TensorFlow.js loads this layer and cannot predict with it";
+        let warning =
+            "TensorFlow.js predicts with this layer inside `TimeDistributed` only, and interpolates at other positions";
         check_encoded(Family::Keras2, &json!([null, 8, 8, 3]), "Resizing", &config, &config, &[warning]);
     }
 }

@@ -31,8 +31,10 @@ impl FromConfig for CategoryEncoding {
     fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
         // How equal values are stored in memory.
         config.inert(&["sparse"]);
-        let known = [OutputMode::OneHot, OutputMode::MultiHot, OutputMode::Count];
-        let output = OutputMode::read(config, OutputMode::MultiHot, &known)?;
+        let known = [OutputMode::OneHot, OutputMode::MultiHot, OutputMode::Count, OutputMode::Int];
+        // Only TensorFlow.js gives the numbers themselves back.
+        let known = if config.producer().is_tfjs() { &known[..] } else { &known[..3] };
+        let output = OutputMode::read(config, OutputMode::MultiHot, known)?;
         // The key before Keras 2.7.
         let (key, tokens) = match config.opt("max_tokens")? {
             Some(tokens) => ("max_tokens", tokens),
@@ -120,6 +122,26 @@ mod tests {
         check_infer("CategoryEncoding", of("one_hot"), &["?"], &["?,4"]);
         check_infer("CategoryEncoding", of("oneHot"), &["?,1"], &["?,4"]);
         check_infer("CategoryEncoding", of("count"), &["?,3"], &["?,4"]);
+    }
+
+    #[test]
+    fn the_numbers_themselves() {
+        let config = json!({"num_tokens": 4, "output_mode": "int"});
+        check_program_of(
+            Family::TensorFlowJs,
+            "CategoryEncoding",
+            config,
+            &["?,?"],
+            expect![[r#"
+            input "x1": f32[batch,x1.1]
+            {
+              %0 = input() {port=0} : f32[batch,x1.1]
+              %1 = cast(%0) {to=i64} : i64[batch,x1.1]
+              %2 = cast(%1) {to=i32} : i32[batch,x1.1]
+              return %2 "y1"
+            }
+        "#]],
+        );
     }
 
     #[test]

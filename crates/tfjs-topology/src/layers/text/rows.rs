@@ -97,7 +97,11 @@ impl Rows {
             Some(ValueType::Int64) => Some(ElementType::I64),
             _ => None,
         };
-        let usual = if output == OutputMode::Int { ElementType::I64 } else { ElementType::F32 };
+        let usual = match output {
+            OutputMode::Int if config.producer().is_tfjs() => ElementType::I32,
+            OutputMode::Int => ElementType::I64,
+            _ => ElementType::F32,
+        };
         Ok(Rows {
             output,
             depth,
