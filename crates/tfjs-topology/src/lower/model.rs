@@ -7,6 +7,7 @@ use super::tensor::{KerasTensor, element};
 use crate::call::Call;
 use crate::def::{LayerBody, LayerEntry, ModelDef, Port, Submodel};
 use crate::graph::{GraphPort, ModelGraph, port_named};
+use crate::ops::narrow::Narrow;
 use crate::types::{SymShape, TensorType};
 use std::any::Any;
 use std::collections::{HashMap, HashSet};
@@ -113,7 +114,9 @@ fn lower_with(def: &ModelDef, options: &LowerOptions, batch: Batch) -> Result<(M
         if let (Batch::Open, Some(size)) = (batch, ty.shape.0.first_mut()) {
             *size = None;
         }
-        let edge = cx.root_edge(&name, ty).map_err(|e| e.at_value(&name))?;
+        let mut edge = cx.root_edge(&name, ty).map_err(|e| e.at_value(&name))?;
+        let written = def.root.layers.get(port.tensor.layer).and_then(|entry| entry.config.get("dtype")?.as_str());
+        edge.tensor.narrow = written.and_then(Narrow::of_name);
         ports.extend(edge.id.map(|value| GraphPort { name, key, value }));
         edges.push(edge);
     }

@@ -93,9 +93,15 @@ LOSSES = [
     lambda x, y: keras.metrics.hinge(y, x), lambda x, y: keras.metrics.hinge(number(y > 0), x), lambda x, y: keras.metrics.squared_hinge(number(y > 0) * 2.0 - 1.0, x), lambda x, y: keras.metrics.categorical_hinge(y, x), lambda x, y: keras.losses.huber(y, x), lambda x, y: keras.losses.log_cosh(y, x), lambda x, y: keras.losses.cosine_similarity(y, x),
     lambda x, y: keras.metrics.mape(y, x), lambda x, y: keras.metrics.msle(y, x), lambda x, y: keras.metrics.kld(tf.nn.softmax(y), tf.nn.softmax(x)), lambda x, y: keras.metrics.poisson(y, tf.abs(x)), lambda x, y: keras.metrics.binary_accuracy(number(y > 0), x), lambda x, y: keras.metrics.categorical_accuracy(y, x),
     lambda x, y: keras.metrics.top_k_categorical_accuracy(y, x, k=2), lambda x, y: keras.metrics.sparse_categorical_accuracy(tf.argmax(y, -1), x), lambda x, y: keras.metrics.sparse_top_k_categorical_accuracy(tf.argmax(y, -1), x, k=2),
-    lambda x, y: K.binary_crossentropy(y, K.sigmoid(x * 20.0)), lambda x, y: K.categorical_crossentropy(y, K.softmax(x * 20.0)), lambda x, y: K.sparse_categorical_crossentropy(tf.argmax(y, -1), K.softmax(x * 20.0)),
 ]
 working_functions("argument_losses", LOSSES, x=(2, 4), y=(2, 4))
+
+x, y = keras.Input([4], name="x"), keras.Input([4], name="y")
+PROBABILITIES = [
+    K.binary_crossentropy(y, K.sigmoid(x * 20.0)), K.categorical_crossentropy(y, K.softmax(x * 20.0)), K.sparse_categorical_crossentropy(tf.argmax(y, -1), K.softmax(x * 20.0)), K.binary_crossentropy(y, K.softmax(x * 20.0)), K.categorical_crossentropy(y, K.sigmoid(x * 20.0)),
+    K.categorical_crossentropy(y, L.Softmax()(x * 20.0)), K.binary_crossentropy(y, L.Activation("sigmoid")(x * 20.0)), K.binary_crossentropy(y, L.Activation("softmax")(x * 20.0)), K.categorical_focal_crossentropy(y, K.softmax(x * 20.0)), K.categorical_crossentropy(y, 1.0 * K.softmax(x * 20.0)),
+]
+golden("cross_entropy_of_probabilities", keras.Model([x, y], PROBABILITIES), [normal(2, 4), normal(2, 4)], ["TFOpLambda"], note="`predict` runs a graph, in which Keras computes with the logits of the softmax or sigmoid")
 
 x = keras.Input([3, 4], name="x")
 golden("sync_batch_normalization", keras.Model(x, L.experimental.SyncBatchNormalization(epsilon=0.1)(x)), [normal(2, 3, 4)], ["BatchNormalization"], note="its class is `SyncBatchNormalization`")

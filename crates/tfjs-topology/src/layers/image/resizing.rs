@@ -107,13 +107,14 @@ fn padded(cx: &mut LowerCx<'_>, x: Value, spatial: Spatial, size: [usize; 2], fi
 
 impl LayerDef for Resizing {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
-        let input = self.spatial.value(cx, call)?.value;
+        let (input, alone) = super::images(cx, call, self.spatial)?;
         let x = cx.to_float(input)?;
         let mut out = fitted(cx, x, self.spatial, self.size, self.fit)?;
         for (axis, length) in self.spatial.axes().zip(self.size) {
             let length: Dim = cx.number(length);
             out = resize(cx, out, axis, length, self.interpolation, self.antialias)?;
         }
+        let out = if alone { cx.remove_axis(out, 0)? } else { out };
         Ok(vec![out.into()])
     }
 
