@@ -427,6 +427,9 @@ mod tests {
         check("RGBToHSV", first.clone(), json!(["f:?,3,4,6"]), json!({}), "float32[?,3,4,6]");
         check("RGBToGrayscale", first, json!(["f:?,3,4,6"]), json!({}), "float32[?,1,4,6]");
         check("GrayscaleToRGB", json!({}), json!(["f:?,?,6,1"]), json!({}), "float32[?,?,6,3]");
+        check("ConvertImageDtype", json!({}), json!(["i:?,4,6,3"]), json!({"dtype": "float32"}), "float32[?,4,6,3]");
+        check("ConvertImageDtype", json!({}), json!(["f:?,4,6,3"]), json!({"dtype": "uint8"}), "int32[?,4,6,3]");
+        check("AdjustBrightness", json!({}), json!(["i:?,4,6,3"]), json!({"delta": 0.5}), "int32[?,4,6,3]");
         check("AdjustContrast", json!({}), json!(["f:?,4,6,5"]), json!({"contrast_factor": 2}), "float32[?,4,6,5]");
     }
 

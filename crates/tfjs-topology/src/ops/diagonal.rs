@@ -482,7 +482,7 @@ impl LayerDef for Diagonal {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::testing::{check, refused};
+    use crate::ops::testing::{check, refused, refused_with};
     use serde_json::json;
 
     #[test]
@@ -499,12 +499,24 @@ mod tests {
         check("Diag", json!({"k": 1}), json!(["f:3,?"]), json!({}), "float32[?]");
         check("Trace", json!({"axis1": 1, "axis2": 2}), json!(["b:?,3,?"]), json!({}), "int32[?]");
         check("MatrixDiag", json!({}), json!(["f:?,3"]), json!({}), "float32[?,3,3]");
+        check("MatrixDiag", json!({}), json!(["f:?,3,3"]), json!({"k": [-1, 1]}), "float32[?,3,3]");
+        let bands = json!({"offset": [-1, 2], "align": "LEFT_RIGHT"});
+        check("Diagonal", bands, json!(["f:?,3,4"]), json!({}), "float32[?,4,3]");
+        check("SetDiag", json!({"k": [0, 1]}), json!(["f:?,3,4", "f:?,2,3"]), json!({}), "float32[?,3,4]");
         check("TensorDiag", json!({}), json!(["f:?,3"]), json!({}), "float32[?,3,?,3]");
         check("TensorDiagPart", json!({}), json!(["f:2,3,2,3"]), json!({}), "float32[2,3]");
     }
 
     #[test]
     fn refuses() {
+        let outside = "the diagonal -3 is outside of the matrices";
+        refused_with("Diagonal", json!({"offset": [-3, 0]}), json!(["f:?,3,4"]), outside);
+        refused_with(
+            "Diagonal",
+            json!({"offset": [1, 0]}),
+            json!(["f:?,3,4"]),
+            "`k`: expected a diagonal, or the lowest and the highest one",
+        );
         refused("Tril", json!(["f:?"]), "expected matrices, found shape [?]");
         refused("TensorDiagPart", json!(["f:2,3,2"]), "expected a shape of two equal halves, found [2,3,2]");
     }

@@ -343,6 +343,13 @@ mod tests {
     }
 
     #[test]
+    fn shapes_of_keras() {
+        let kwargs = json!({"output": "f:?,3,4", "axis": 1});
+        check("CategoricalFocalCrossentropy", json!({}), json!(["f:?,3,4"]), kwargs, "float32[?,4]");
+        check("Hinge", json!({}), json!(["i:?,3"]), json!({"y_pred": "f:?,3"}), "float32[?]");
+    }
+
+    #[test]
     fn refuses() {
         let message = "expected `labels` and `logits` of one shape, found [?,3] and [?,4]";
         refused_with("WeightedCrossEntropy", json!({}), json!(["f:?,3", "f:?,4", 1.0]), message);

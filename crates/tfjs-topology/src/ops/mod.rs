@@ -123,7 +123,7 @@ macro_rules! for_each_op {
                 | "Conj" | "Conjugate" | "ZerosLike" | "EmptyLike" | "OnesLike" | "LogicalNot";
             select::Where = "Where";
             select::Choose = "Select";
-            select::Switch = "Switch" | "OldWhere";
+            select::Switch = "SwitchTensors" | "OldWhere";
             matmul::Matmul = "Matmul";
             einsum::Einsum = "Einsum";
             sizes::Shape = "Shape" | "Size" | "Rank" | "Ndim";

@@ -316,6 +316,16 @@ mod tests {
         check("ConvertToTensor", json!({"dtype": null, "sparse": null}), json!(["b:?"]), json!({}), "bool[?]");
         check("ZerosLike", json!({"dtype": "bool"}), json!(["f:?,3"]), json!({}), "bool[?,3]");
         check("LogicalNot", json!({}), json!(["i:?"]), json!({}), "bool[?]");
+        let kwargs = json!({"then_expression": "f:?,3", "else_expression": "f:?,3"});
+        check("SwitchTensors", json!({}), json!(["b:"]), kwargs, "float32[?,3]");
+        check("OldWhere", json!({}), json!(["b:?"]), json!({"x": "f:?,3", "y": "f:?,3"}), "float32[?,3]");
+        let wrong = json!(["b:?", "f:?,3", "f:?,4"]);
+        refused_with(
+            "OldWhere",
+            json!({}),
+            wrong,
+            "expected two tensors of one shape and type, found shapes [?,3] and [?,4]",
+        );
         check("Where", json!({}), json!(["b:?,1", "f:?,3", 0.0]), json!({}), "float32[?,3]");
         check("Where", json!({}), json!(["b:?,3"]), json!({"x": "f:?,3", "y": 0}), "float32[?,3]");
         let args = json!([["b:?,3", "b:?,1"], ["f:?,3", "f:?,3"], 0.5]);

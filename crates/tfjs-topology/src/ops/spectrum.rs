@@ -557,7 +557,9 @@ mod tests {
         check_all("STFT", cut.clone(), json!(["f:?,20"]), json!({}), &["float32[?,11,3]"; 2]);
         check("ISTFT", cut, json!([["f:?,11,3", "f:?,11,3"]]), json!({}), "float32[?,20]");
         let cut = json!({"sequence_length": 3, "sequence_stride": 2});
-        check("ExtractSequences", cut, json!(["f:?,8"]), json!({}), "float32[?,3,3]");
+        check("ExtractSequences", cut.clone(), json!(["f:?,8"]), json!({}), "float32[?,3,3]");
+        let padded = json!({"pad_end": true, "pad_value": 5.0, "axis": 1});
+        check("ExtractSequences", cut, json!(["f:?,8,2"]), padded, "float32[?,4,3,2]");
     }
 
     #[test]

@@ -278,7 +278,7 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("keras.backend.categorical_focal_crossentropy", "CategoricalFocalCrossentropy"),
     ("keras.metrics.hinge", "Hinge"),
     ("keras.metrics.squared_hinge", "SquaredHinge"),
-    ("keras.backend.switch", "Switch"),
+    ("keras.backend.switch", "SwitchTensors"),
     ("compat.v1.where", "OldWhere"),
     ("local_response_normalization", "LocalResponseNorm"),
     ("sequence_mask", "SequenceMask"),

@@ -124,7 +124,8 @@ mod tests {
         check_infer("CenterCrop", size.clone(), &["?,?,9,3"], &["?,5,6,3"]);
         check_infer("CenterCrop", size.clone(), &["?,3,9,3"], &["?,5,6,3"]);
         check_infer("RandomCrop", size.clone(), &["?,?,?,3"], &["?,5,6,3"]);
-        check_refused("CenterCrop", size.clone(), &["?,9,3"], "expected an input of rank 4, found shape [?,9,3]");
+        check_refused("CenterCrop", size.clone(), &["?,9"], "expected an input of rank 4, found shape [?,9]");
+        check_infer("CenterCrop", size.clone(), &["7,9,3"], &["5,6,3"]);
         check_refused("RandomCrop", json!({"height": 5}), &[], "`config`: missing `width`");
         let message = "training with `RandomCrop` is not supported";
         check_refused_in(Phase::Train, "RandomCrop", size, &["?,9,9,3"], message);
