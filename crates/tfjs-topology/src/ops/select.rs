@@ -287,7 +287,7 @@ impl LayerDef for Switch {
         let mut condition = to_type(cx, condition, ValueType::Bool)?;
         if of_rows {
             let rows = cx.dims_of(condition)[0];
-            if !dims.first().is_some_and(|&first| cx.same(first, rows).is_some()) {
+            if dims.first().is_none_or(|&first| cx.same(first, rows).is_none()) {
                 let (condition, shape) = (cx.shape(condition), cx.shape(a));
                 return Err(Error::malformed(format!("a condition of shape {condition} does not fit rows of {shape}")));
             }
