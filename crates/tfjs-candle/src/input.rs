@@ -140,7 +140,8 @@ fn checked(owner: &str, ports: &[Port<'_>], inputs: Inputs, device: &Device, sta
 
 fn order(owner: &str, ports: &[Port<'_>], inputs: Inputs) -> Result<Vec<Input>> {
     let known = || {
-        let names: Vec<String> = ports.iter().map(|(name, _, ty)| format!("`{name}` {ty}")).collect();
+        let names: Vec<String> =
+            ports.iter().map(|(name, key, ty)| format!("`{}` {ty}", key.unwrap_or(name))).collect();
         names.join(", ")
     };
     match inputs {
@@ -159,7 +160,8 @@ fn order(owner: &str, ports: &[Port<'_>], inputs: Inputs) -> Result<Vec<Input>> 
                     _ => left = left.or(Some(name)),
                 }
             }
-            let ordered = ports.iter().zip(placed).map(|((expected, ..), input)| {
+            let ordered = ports.iter().zip(placed).map(|((name, key, _), input)| {
+                let expected = key.unwrap_or(name);
                 let missing = || Error::mismatch(format!("input `{expected}` is missing; {owner} has {}", known()));
                 input.ok_or_else(missing)
             });
