@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor};
 use std::sync::Arc;
 use tfjs_ir::{Dim, InputRole, Program};
 use tfjs_manifest::{Error, Result, Shape};
-use tfjs_topology::graph::ModelGraph;
+use tfjs_topology::graph::{ModelGraph, port_named};
 use tfjs_topology::lower::value_type;
 use tfjs_topology::types::{SymShape, TensorType, ValueType};
 
@@ -100,7 +100,8 @@ impl<S: Into<String>, T: Into<Input>> FromIterator<(S, T)> for Inputs {
 /// Converts inputs to the model's order, types and device. For a stateful model, the number of examples may be any
 /// multiple of the batch size.
 pub(crate) fn check(graph: &ModelGraph, inputs: Inputs, device: &Device, stateful: bool) -> Result<Vec<Data>> {
-    let ports: Vec<Port<'_>> = graph.inputs.iter().map(|port| (&*port.name, graph.ty(port.value))).collect();
+    let ports: Vec<Port<'_>> =
+        graph.inputs.iter().map(|port| (&*port.name, port.key.as_deref(), graph.ty(port.value))).collect();
     let values = checked("the model", &ports, inputs, device, stateful)?;
     let batches: Vec<Option<&usize>> = values.iter().map(|v| v.dims().first()).collect();
     if let Some(other) = batches.iter().position(|b| *b != batches[0]) {
@@ -124,22 +125,23 @@ pub(crate) fn check_arguments(program: &Program, inputs: Inputs, device: &Device
         dtype: value_type(input.ty.element),
     });
     let types: Vec<TensorType> = types.collect();
-    let ports: Vec<Port<'_>> = arguments().map(|input| &*input.name).zip(&types).collect();
+    let ports: Vec<Port<'_>> = arguments().zip(&types).map(|(input, ty)| (&*input.name, None, ty)).collect();
     checked("the step", &ports, inputs, device, false)
 }
 
-/// The name and the type of an input.
-type Port<'a> = (&'a str, &'a TensorType);
+/// The name, the other name and the type of an input.
+type Port<'a> = (&'a str, Option<&'a str>, &'a TensorType);
 
 fn checked(owner: &str, ports: &[Port<'_>], inputs: Inputs, device: &Device, stateful: bool) -> Result<Vec<Data>> {
     let ordered = order(owner, ports, inputs)?;
     let ordered = ports.iter().zip(ordered);
-    ordered.map(|((name, ty), input)| convert(input, ty, device, stateful).map_err(|e| e.at_value(name))).collect()
+    ordered.map(|((name, _, ty), input)| convert(input, ty, device, stateful).map_err(|e| e.at_value(name))).collect()
 }
 
 fn order(owner: &str, ports: &[Port<'_>], inputs: Inputs) -> Result<Vec<Input>> {
     let known = || {
-        let names: Vec<String> = ports.iter().map(|(name, ty)| format!("`{name}` {ty}")).collect();
+        let names: Vec<String> =
+            ports.iter().map(|(name, key, ty)| format!("`{}` {ty}", key.unwrap_or(name))).collect();
         names.join(", ")
     };
     match inputs {
@@ -147,21 +149,25 @@ fn order(owner: &str, ports: &[Port<'_>], inputs: Inputs) -> Result<Vec<Input>> 
         Inputs::Positional(inputs) => {
             Err(Error::mismatch(format!("{owner} has {} inputs ({}), found {}", ports.len(), known(), inputs.len())))
         }
-        Inputs::Named(mut inputs) => {
-            let mut ordered = Vec::with_capacity(ports.len());
-            for (expected, _) in ports {
-                match inputs.iter().position(|(name, _)| name == expected) {
-                    Some(i) => ordered.push(inputs.swap_remove(i).1),
-                    None => {
-                        let known = known();
-                        return Err(Error::mismatch(format!("input `{expected}` is missing; {owner} has {known}")));
-                    }
+        Inputs::Named(inputs) => {
+            // SIZE: the number of inputs of the model.
+            let mut placed: Vec<Option<Input>> = vec![None; ports.len()];
+            let mut left = None;
+            for (name, input) in inputs {
+                let place = port_named(ports.iter().map(|(name, key, _)| (*name, *key)), &name);
+                match place.and_then(|place| placed.get_mut(place)) {
+                    Some(empty @ None) => *empty = Some(input),
+                    _ => left = left.or(Some(name)),
                 }
             }
-            match inputs.first() {
-                Some((name, _)) => {
-                    Err(Error::mismatch(format!("{owner} has no input `{name}` left; it has {}", known())))
-                }
+            let ordered = ports.iter().zip(placed).map(|((name, key, _), input)| {
+                let expected = key.unwrap_or(name);
+                let missing = || Error::mismatch(format!("input `{expected}` is missing; {owner} has {}", known()));
+                input.ok_or_else(missing)
+            });
+            let ordered = ordered.collect::<Result<Vec<Input>>>()?;
+            match left {
+                Some(name) => Err(Error::mismatch(format!("{owner} has no input `{name}` left; it has {}", known()))),
                 None => Ok(ordered),
             }
         }

@@ -53,8 +53,18 @@ pub struct ModelGraph {
 pub struct GraphPort {
     /// Its name; a repeated name has `:1`, `:2`, ... from the second on.
     pub name: String,
+    /// The key of a model built from a dictionary, if it is another name and that of one port only.
+    pub key: Option<String>,
     /// The value.
     pub value: ValueId,
+}
+
+/// The index of the port that a caller names: by its key, or by its own name.
+pub fn port_named<'a>(
+    mut ports: impl Iterator<Item = (&'a str, Option<&'a str>)> + Clone,
+    name: &str,
+) -> Option<usize> {
+    ports.clone().position(|(_, key)| key == Some(name)).or_else(|| ports.position(|(own, _)| own == name))
 }
 
 /// A value of the graph.

@@ -77,7 +77,7 @@ fn instances(def: &ModelDef, model: &Model, limits: &Limits) {
         let mut options = LowerOptions { limits: limits.clone(), ..LowerOptions::default() };
         for (port, shape) in graph.inputs.iter().zip(&shapes) {
             let shape = SymShape(shape.iter().copied().map(Some).collect());
-            options.input_shapes.insert(port.name.clone(), shape);
+            options.input_shapes.insert(port.key.as_ref().unwrap_or(&port.name).clone(), shape);
         }
         let whole = proper(lower(def, &options));
         let given = given(program, &shapes);

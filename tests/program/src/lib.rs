@@ -117,7 +117,13 @@ impl Case {
         let mut inputs = Vec::new();
         for input in model.program.inputs.iter().filter(|input| input.role == InputRole::Argument) {
             let only = given.len() == 1 && model.graph.inputs.len() == 1;
-            let name = if only { given.keys().next().cloned().unwrap_or_default() } else { input.name.clone() };
+            let port = model.graph.inputs.iter().find(|port| port.name == input.name);
+            let key = port.and_then(|port| port.key.as_ref()).filter(|key| given.contains_key(*key));
+            let name = if only {
+                given.keys().next().cloned().unwrap_or_default()
+            } else {
+                key.unwrap_or(&input.name).clone()
+            };
             let found = given.remove(&name).ok_or_else(|| format!("the case has no input `{}`", input.name))?;
             inputs.push(converted(&found, input.ty.element, input.ty.rank()).map_err(|e| e.to_string())?);
         }

@@ -57,7 +57,7 @@ impl Shared {
         options.limits.clone_from(&self.limits);
         for (port, shape) in self.model.graph.inputs.iter().zip(shapes) {
             let shape = SymShape(shape.iter().copied().map(Some).collect());
-            options.input_shapes.insert(port.name.clone(), shape);
+            options.input_shapes.insert(port.key.as_ref().unwrap_or(&port.name).clone(), shape);
         }
         lower(&self.def, &options).err().unwrap_or(error)
     }

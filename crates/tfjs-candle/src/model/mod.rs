@@ -80,7 +80,7 @@ impl LayersModel {
     fn ports<'a>(&'a self, ports: &'a [GraphPort]) -> impl Iterator<Item = Port<'a>> {
         ports.iter().map(|port| {
             let ty = self.graph().ty(port.value);
-            Port { name: &port.name, shape: &ty.shape, dtype: ty.dtype }
+            Port { name: &port.name, key: port.key.as_deref(), shape: &ty.shape, dtype: ty.dtype }
         })
     }
 
@@ -184,6 +184,8 @@ impl LayersModel {
 pub struct Port<'a> {
     /// Its name.
     pub name: &'a str,
+    /// Another name that it has: its key, in a model built from a dictionary.
+    pub key: Option<&'a str>,
     /// Its shape, batch first.
     pub shape: &'a SymShape,
     /// Its element type.

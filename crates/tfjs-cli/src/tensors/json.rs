@@ -10,6 +10,7 @@ use std::io::{BufWriter, Write};
 use tfjs::layer::CandleResultExt;
 use tfjs::parts::manifest::text::{found, shorten};
 use tfjs::parts::manifest::{self, Shape};
+use tfjs::parts::topology::graph::port_named;
 use tfjs::{DType, Device, Error, Input, Limits, Port, Result, Tensor, ValueType};
 
 /// The contents of a file.
@@ -31,7 +32,8 @@ pub(super) fn read(bytes: &[u8], ports: &[Port<'_>]) -> Result<Document> {
         Value::Object(map) => {
             let sole = if map.len() == 1 && ports.len() == 1 { ports.first() } else { None };
             let named = map.into_iter().map(|(name, value)| {
-                let port = ports.iter().find(|p| p.name == name).or(sole).ok_or_else(|| unknown(&name, ports))?;
+                let place = port_named(ports.iter().map(|port| (port.name, port.key)), &name);
+                let port = place.and_then(|place| ports.get(place)).or(sole).ok_or_else(|| unknown(&name, ports))?;
                 let input = tensor(&value, port.dtype).map_err(|e| e.at_json(shorten(&name)))?;
                 Ok((name, input))
             });
@@ -269,7 +271,7 @@ mod tests {
     fn parse(text: &str, inputs: &[(&str, ValueType)]) -> Result<Vec<(String, Input)>> {
         let shape = SymShape::default();
         let ports: Vec<Port<'_>> =
-            inputs.iter().map(|(name, dtype)| Port { name, shape: &shape, dtype: *dtype }).collect();
+            inputs.iter().map(|(name, dtype)| Port { name, key: None, shape: &shape, dtype: *dtype }).collect();
         match read(text.as_bytes(), &ports)? {
             Document::Bare(input) => Ok(vec![(String::new(), input)]),
             Document::Named(named) => Ok(named),

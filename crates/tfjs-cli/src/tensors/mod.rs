@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn one_tensor_fits_one_input_whatever_its_key() {
         let shape = SymShape::new([None, Some(1)]);
-        let port = |name| Port { name, shape: &shape, dtype: ValueType::Float };
+        let port = |name| Port { name, key: None, shape: &shape, dtype: ValueType::Float };
         let file = safetensors::write(&[numbers("whatever", &[1.0, 2.0])]).unwrap();
         let one = parse_inputs(Format::Safetensors, &file, &[port("x")]).unwrap();
         assert!(matches!(one, Inputs::Positional(inputs) if inputs.len() == 1));

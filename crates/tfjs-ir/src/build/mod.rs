@@ -132,6 +132,12 @@ impl Builder {
         &self.program
     }
 
+    /// The node of the current block that computes a value.
+    pub fn node_of(&self, value: Value) -> Option<&Node> {
+        let block = self.block();
+        if value.index() < block.values.len() { block.node_of(value) } else { None }
+    }
+
     /// Bytes of memory that the nodes, values and constants so far take.
     pub fn bytes(&self) -> u64 {
         self.bytes

@@ -6,6 +6,7 @@ use crate::call::{Arg, Call};
 use crate::def::{LayerBody, LayerEntry};
 use crate::graph::{Callee, GraphLayer, LayerId, Node, ValueId, ValueInfo};
 use crate::layer::Scope;
+use crate::ops::narrow;
 use serde_json::Value as Json;
 use tfjs_ir::{ElementType, Origin};
 use tfjs_manifest::account::text_bytes;
@@ -121,6 +122,7 @@ impl LowerCx<'_> {
         self.frames.push(frame);
         // DIFFERENCE: in TensorFlow.js a mask reaches every later layer; here each layer decides whether to pass it on.
         let outputs = callee.def().lower(self, &call);
+        let outputs = outputs.and_then(|outputs| narrow::passed_on(self, callee, &call, outputs));
         self.frames.pop();
         self.leave_training(training);
         // This includes the layers inside wrappers, which are in no call table.
@@ -128,6 +130,13 @@ impl LowerCx<'_> {
             self.keras_type(self.ty(tensor.value)).check_size(self.limits)?;
         }
         outputs
+    }
+
+    /// Whether a layer, not an operation, added a node.
+    pub(crate) fn is_of_layer(&self, node: &tfjs_ir::Node) -> bool {
+        let origin = self.builder.program().origins.get(node.origin.index());
+        let call = origin.and_then(|origin| self.graph.nodes.get(usize::try_from(origin.call?).ok()?));
+        call.is_some_and(|call| matches!(self.graph.layer(call).callee, Callee::Layer(_)))
     }
 
     /// Applies the `training` argument of a call to the calls inside it, if the producer uses it.

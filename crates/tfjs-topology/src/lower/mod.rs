@@ -126,6 +126,11 @@ impl fmt::Debug for LowerCx<'_> {
 }
 
 impl<'a> LowerCx<'a> {
+    /// Whether the producer is Keras 3.
+    pub(crate) fn is_keras3(&self) -> bool {
+        !self.flat_inputs
+    }
+
     fn new(limits: &'a Limits, phase: Phase, obeys_training: bool) -> Self {
         LowerCx {
             builder: Builder::new(limits.primitives),

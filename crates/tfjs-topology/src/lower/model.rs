@@ -5,8 +5,9 @@ use super::call::{Edge, RAGGED};
 use super::scope::Scoped;
 use super::tensor::{KerasTensor, element};
 use crate::call::Call;
-use crate::def::{LayerBody, LayerEntry, ModelDef, Submodel};
-use crate::graph::{GraphPort, ModelGraph};
+use crate::def::{LayerBody, LayerEntry, ModelDef, Port, Submodel};
+use crate::graph::{GraphPort, ModelGraph, port_named};
+use crate::ops::narrow::Narrow;
 use crate::types::{SymShape, TensorType};
 use std::any::Any;
 use std::collections::{HashMap, HashSet};
@@ -106,28 +107,29 @@ fn lower_with(def: &ModelDef, options: &LowerOptions, batch: Batch) -> Result<(M
     let mut ports = Vec::new();
     let mut edges = Vec::new();
     let names = unique(def.root.inputs.iter().map(|p| p.name.clone()).collect());
-    for (port, name) in def.root.inputs.iter().zip(names) {
-        let mut ty = root_input(&def.root, port.tensor.layer, input_shapes.get(&name), &name)?;
+    let keys = other_names(&def.root.inputs, &names);
+    let shapes = shapes_of_inputs(&names, &keys, input_shapes)?;
+    for (((port, name), key), shape) in def.root.inputs.iter().zip(names).zip(keys).zip(shapes) {
+        let mut ty = root_input(&def.root, port.tensor.layer, shape, &name)?;
         if let (Batch::Open, Some(size)) = (batch, ty.shape.0.first_mut()) {
             *size = None;
         }
-        let edge = cx.root_edge(&name, ty).map_err(|e| e.at_value(&name))?;
-        ports.extend(edge.id.map(|value| GraphPort { name, value }));
+        let mut edge = cx.root_edge(&name, ty).map_err(|e| e.at_value(&name))?;
+        let written = def.root.layers.get(port.tensor.layer).and_then(|entry| entry.config.get("dtype")?.as_str());
+        edge.tensor.narrow = written.and_then(Narrow::of_name);
+        ports.extend(edge.id.map(|value| GraphPort { name, key, value }));
         edges.push(edge);
-    }
-    if let Some(name) = input_shapes.keys().find(|name| !ports.iter().any(|p| p.name == **name)) {
-        let known: Vec<String> = ports.iter().map(|p| format!("`{}`", p.name)).collect();
-        return Err(Error::misuse(format!("a shape is given for input `{name}`, the model has {}", known.join(", "))));
     }
     let outputs = cx.inline(&def.root, &Scoped::root(&def.root), None, edges)?;
     let names = unique(def.root.outputs.iter().map(|p| p.name.clone()).collect());
-    let named = names.into_iter().zip(outputs);
+    let keys = other_names(&def.root.outputs, &names);
+    let named = names.into_iter().zip(keys).zip(outputs);
     let keeps_states = cx.keeps_states || !cx.states.is_empty();
     let LowerCx { builder, mut graph, values, opaques, warnings, .. } = cx;
     graph.name = def.root.name.clone();
     graph.inputs = ports;
     let mut results = Vec::new();
-    for (name, edge) in named {
+    for ((name, key), edge) in named {
         let value = edge.id.ok_or_else(|| Error::bug("an output of the model inside of a wrapper"))?;
         if edge.tensor.imaginary.is_some() {
             return Err(Error::unsupported("an output of complex numbers is not supported").at_value(&name));
@@ -136,10 +138,38 @@ fn lower_with(def: &ModelDef, options: &LowerOptions, batch: Batch) -> Result<(M
             return Err(Error::unsupported(RAGGED).at_value(&name));
         }
         results.push((name.clone(), edge.tensor.value));
-        graph.outputs.push(GraphPort { name, value });
+        graph.outputs.push(GraphPort { name, key, value });
     }
     let program = builder.finish(results)?;
     Ok((Model { graph, program, values, opaques, warnings }, keeps_states))
+}
+
+/// The keys of ports that have another name: of a model built from a dictionary. A key of several ports names none.
+fn other_names(ports: &[Port], names: &[String]) -> Vec<Option<String>> {
+    let of_one = |key: &&String| ports.iter().filter(|port| port.key.as_ref() == Some(*key)).count() == 1;
+    let key = |(port, name): (&Port, &String)| port.key.as_ref().filter(|key| *key != name).filter(of_one).cloned();
+    ports.iter().zip(names).map(key).collect()
+}
+
+/// The shapes that the caller gives, in the order of the inputs.
+fn shapes_of_inputs<'a>(
+    names: &[String],
+    keys: &[Option<String>],
+    given: &'a HashMap<String, SymShape>,
+) -> Result<Vec<Option<&'a SymShape>>> {
+    // SIZE: the number of inputs in the file.
+    let mut shapes = vec![None; names.len()];
+    for (name, shape) in given {
+        let ports = names.iter().map(String::as_str).zip(keys.iter().map(Option::as_deref));
+        let known = || names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let Some(place) = port_named(ports, name).and_then(|i| shapes.get_mut(i)) else {
+            return Err(Error::misuse(format!("a shape is given for input `{name}`, the model has {}", known())));
+        };
+        if place.replace(shape).is_some() {
+            return Err(Error::misuse(format!("two shapes are given for input `{name}`, the model has {}", known())));
+        }
+    }
+    Ok(shapes)
 }
 
 impl LowerCx<'_> {

@@ -2,6 +2,7 @@
 
 use super::LowerCx;
 use crate::call::Call;
+use crate::ops::narrow::Narrow;
 use crate::types::{SymShape, TensorType, ValueType};
 use tfjs_ir::{Dim, ElementType, Type, Value};
 use tfjs_manifest::{Error, Result};
@@ -21,11 +22,13 @@ pub struct KerasTensor {
     /// Whether its rows have different lengths: the mask says how long each is, behind that are zeros that are no part of
     /// it. Only layers that say so are given one.
     pub ragged: bool,
+    /// Its integer type, if that has fewer bits than the values here.
+    pub narrow: Option<Narrow>,
 }
 
 impl From<Value> for KerasTensor {
     fn from(value: Value) -> Self {
-        KerasTensor { value, mask: None, sizes: None, imaginary: None, ragged: false }
+        KerasTensor { value, mask: None, sizes: None, imaginary: None, ragged: false, narrow: None }
     }
 }
 

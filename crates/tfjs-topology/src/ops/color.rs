@@ -4,13 +4,15 @@
 //! Reference: `keras.ops.image.rgb_to_grayscale`, `tf.image.adjust_contrast`, and their relatives.
 
 use super::FromOpConfig;
-use super::args::{Args, over_axis};
+use super::args::{Args, is_integer, over_axis, to_type};
 use super::image::format_of;
+use super::narrow::Narrow;
 use super::params::Params;
 use crate::call::Call;
 use crate::config::{Config, DataFormat};
 use crate::layer::LayerDef;
-use crate::lower::{KerasTensor, LowerCx};
+use crate::lower::{KerasTensor, LowerCx, value_type};
+use crate::types::ValueType;
 use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp, UnaryOp};
 use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_ir::{Array, Dim, ElementType, Value};
@@ -206,6 +208,9 @@ impl Color {
         let last = cx.axis(-1, x)?;
         let wanted = if self.kind == ColorKind::FromGray { 1 } else { 3 };
         let (found, shape) = (cx.dims_of(x)[last], cx.shape(x));
+        if self.kind == ColorKind::ToGray && found == Dim::ONE && cx.is_keras3() {
+            return Ok(x);
+        }
         let number = cx.number(wanted);
         if cx.same(found, number).is_none() {
             return Err(Error::malformed(format!("expected {wanted} channels, found shape {shape}")));
@@ -270,27 +275,143 @@ impl Color {
     }
 }
 
+/// The type of pixels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Pixels {
+    dtype: ValueType,
+    narrow: Option<Narrow>,
+}
+
+impl Pixels {
+    fn of(cx: &LowerCx<'_>, x: &KerasTensor) -> Self {
+        Pixels { dtype: value_type(cx.ty(x.value).element), narrow: x.narrow }
+    }
+
+    /// The least and the largest number of a type of integers.
+    fn range(self) -> (f64, f64) {
+        match (self.narrow, self.dtype) {
+            (Some(narrow), _) => narrow.range(),
+            (None, ValueType::Int64) => (i64::MIN as f64, i64::MAX as f64),
+            (None, _) => (f64::from(i32::MIN), f64::from(i32::MAX)),
+        }
+    }
+
+    /// The number of values of 0 and above.
+    fn positive(self) -> f64 {
+        self.range().1 + f64::from(u8::from(self.dtype != ValueType::Int64))
+    }
+
+    /// As floating point: the largest integer is 1.
+    fn to_float(self, cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
+        let x = cx.to_float(x)?;
+        if self.dtype == ValueType::Float {
+            return Ok(x);
+        }
+        cx.binary_scalar(BinaryOp::Mul, x, 1.0 / self.range().1)
+    }
+
+    /// The opposite of [`to_float`](Pixels::to_float), cut off or wrapped around at the bounds of the type.
+    fn of_float(self, cx: &mut LowerCx<'_>, x: Value, saturate: bool) -> Result<Value> {
+        if self.dtype == ValueType::Float {
+            return Ok(x);
+        }
+        let (least, most) = self.range();
+        let scaled = cx.binary_scalar(BinaryOp::Mul, x, most + 0.5)?;
+        // The largest number of single precision below 2^31 or 2^63.
+        let most = if self.narrow.is_some() { most } else { f64::from((most as f32).next_down()) };
+        let scaled = if saturate { clipped(cx, scaled, least, most)? } else { scaled };
+        let whole = to_type(cx, scaled, self.dtype)?;
+        self.narrow.map_or(Ok(whole), |narrow| narrow.wrap(cx, whole))
+    }
+
+    /// Integers of another type of integers.
+    fn of_integers(self, cx: &mut LowerCx<'_>, x: Value, from: Pixels, saturate: bool) -> Result<Value> {
+        let down = from.range().1 > self.range().1;
+        let x = match down {
+            true => cx.binary_scalar(BinaryOp::FloorDiv, x, (from.positive() / self.positive()).floor())?,
+            false => x,
+        };
+        let (least, most) = self.range();
+        let x = if saturate && self.narrow.is_some() { clipped(cx, x, least, most)? } else { x };
+        let x = to_type(cx, x, self.dtype)?;
+        let x = self.narrow.map_or(Ok(x), |narrow| narrow.wrap(cx, x))?;
+        if down {
+            return Ok(x);
+        }
+        let x = cx.binary_scalar(BinaryOp::Mul, x, (self.positive() / from.positive()).floor())?;
+        self.narrow.map_or(Ok(x), |narrow| narrow.wrap(cx, x))
+    }
+}
+
+fn clipped(cx: &mut LowerCx<'_>, x: Value, least: f64, most: f64) -> Result<Value> {
+    let x = cx.binary_scalar(BinaryOp::Max, x, least)?;
+    cx.binary_scalar(BinaryOp::Min, x, most)
+}
+
+impl Color {
+    fn converted(cx: &mut LowerCx<'_>, args: &Args<'_>, x: &KerasTensor) -> Result<KerasTensor> {
+        let from = Pixels::of(cx, x);
+        let dtype = super::sizes::dtype(args, &["dtype"], Some(1))?.unwrap_or(ValueType::Float);
+        let narrow = args.opt::<String>(&["dtype"], Some(1))?.as_deref().and_then(Narrow::of_name);
+        let to = Pixels { dtype, narrow };
+        let saturate = args.or(&["saturate"], Some(2), false)?;
+        if [from.dtype, to.dtype].iter().any(|&dtype| dtype != ValueType::Float && !is_integer(dtype)) {
+            return Err(Error::malformed("expected pixels of integers or floating point"));
+        }
+        let value = match (from.dtype, to.dtype) {
+            _ if from == to => x.value,
+            (ValueType::Float, _) => to.of_float(cx, x.value, saturate)?,
+            (_, ValueType::Float) => from.to_float(cx, x.value)?,
+            _ => to.of_integers(cx, x.value, from, saturate)?,
+        };
+        Ok(KerasTensor { narrow, ..KerasTensor::from(value) })
+    }
+
+    /// The operation on pixels of integers.
+    fn of_whole(&self, cx: &mut LowerCx<'_>, args: &Args<'_>, x: &KerasTensor) -> Result<KerasTensor> {
+        use ColorKind as K;
+        let pixels = Pixels::of(cx, x);
+        let value = match self.kind {
+            K::FromGray => self.compute(cx, args, x.value)?,
+            // Keras 3 casts.
+            K::ToGray if cx.is_keras3() => {
+                let float = cx.to_float(x.value)?;
+                let gray = self.compute(cx, args, float)?;
+                to_type(cx, gray, pixels.dtype)?
+            }
+            K::ToGray | K::Contrast | K::Brightness | K::Gamma | K::Saturation | K::Hue
+                if !cx.is_keras3() && is_integer(pixels.dtype) =>
+            {
+                let float = pixels.to_float(cx, x.value)?;
+                let result = self.compute(cx, args, float)?;
+                let saturate = matches!(self.kind, K::Contrast | K::Brightness | K::Gamma);
+                pixels.of_float(cx, result, saturate)?
+            }
+            _ => return Err(Error::unsupported("pixels of integers are not supported")),
+        };
+        Ok(KerasTensor { narrow: pixels.narrow, ..KerasTensor::from(value) })
+    }
+}
+
 impl LayerDef for Color {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let args = Args::new(&self.params, call);
-        let x = args.numbers(cx, &["images", "image"])?.value;
-        let float = cx.ty(x).element.is_float();
-        let value = if self.kind == ColorKind::Convert {
-            let to = super::sizes::dtype(&args, &["dtype"], Some(1))?.unwrap_or(crate::types::ValueType::Float);
-            args.inert(&["saturate"]);
-            if !float || to != crate::types::ValueType::Float {
-                return Err(Error::unsupported("pixels of integers are not supported"));
+        let x = args.numbers(cx, &["images", "image"])?;
+        let float = cx.ty(x.value).element.is_float();
+        let result = match self.kind {
+            ColorKind::Convert => Self::converted(cx, &args, x)?,
+            ColorKind::Standardize => {
+                let x = cx.to_float(x.value)?;
+                KerasTensor::from(self.compute(cx, &args, x)?)
             }
-            x
-        } else {
-            if !float && self.kind != ColorKind::Standardize {
-                return Err(Error::unsupported("pixels of integers are not supported"));
+            _ if !float => self.of_whole(cx, &args, x)?,
+            _ => {
+                let x = cx.to_float(x.value)?;
+                KerasTensor::from(self.compute(cx, &args, x)?)
             }
-            let x = cx.to_float(x)?;
-            self.compute(cx, &args, x)?
         };
         args.finish(cx);
-        Ok(vec![KerasTensor::from(value)])
+        Ok(vec![result])
     }
 }
 
@@ -306,6 +427,9 @@ mod tests {
         check("RGBToHSV", first.clone(), json!(["f:?,3,4,6"]), json!({}), "float32[?,3,4,6]");
         check("RGBToGrayscale", first, json!(["f:?,3,4,6"]), json!({}), "float32[?,1,4,6]");
         check("GrayscaleToRGB", json!({}), json!(["f:?,?,6,1"]), json!({}), "float32[?,?,6,3]");
+        check("ConvertImageDtype", json!({}), json!(["i:?,4,6,3"]), json!({"dtype": "float32"}), "float32[?,4,6,3]");
+        check("ConvertImageDtype", json!({}), json!(["f:?,4,6,3"]), json!({"dtype": "uint8"}), "int32[?,4,6,3]");
+        check("AdjustBrightness", json!({}), json!(["i:?,4,6,3"]), json!({"delta": 0.5}), "int32[?,4,6,3]");
         check("AdjustContrast", json!({}), json!(["f:?,4,6,5"]), json!({"contrast_factor": 2}), "float32[?,4,6,5]");
     }
 

@@ -130,8 +130,26 @@ impl Fill {
         if cx.ty(input).dims.first() != dims.first() {
             cx.mixes_batch();
         }
-        cx.broadcast_to(input, &dims)
+        stretched(cx, input, &dims)
     }
+}
+
+/// Broadcasts to a shape. An open axis may have length 1 or that of the shape.
+fn stretched(cx: &mut LowerCx<'_>, x: Value, dims: &[Dim]) -> Result<Value> {
+    let from = cx.dims_of(x);
+    let open = |cx: &LowerCx<'_>, from: Dim, to: Dim| from != to && cx.known_dim(from).is_none();
+    let axes = dims.iter().skip(dims.len().saturating_sub(from.len()));
+    if !from.iter().zip(axes).any(|(&from, &to)| open(cx, from, to)) {
+        return cx.broadcast_to(x, dims);
+    }
+    let everywhere = cx.full(ElementType::Bool, dims, 1.0)?;
+    let wide = cx.select(everywhere, x, x)?;
+    let found = cx.dims_of(wide);
+    if found.len() != dims.len() || !found.iter().zip(dims).all(|(&a, &b)| cx.same(a, b).is_some()) {
+        let (from, to) = (cx.shape(x), sizes::text(cx, dims));
+        return Err(Error::malformed(format!("shape {from} does not broadcast to {to}")));
+    }
+    cx.reshape(wide, dims)
 }
 
 /// Fails for a shape with a negative dimension.

@@ -194,11 +194,17 @@ fn gather(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
     let indices = args.need_value(cx, &["indices", "ids"], Some(1))?;
     let indices = integers(cx, indices)?;
     let rank = cx.ty(indices).rank();
-    let batch: i64 = args.or(&["batch_dims"], None, 0)?;
+    let written: i64 = args.or(&["batch_dims"], None, 0)?;
+    let batch = written;
     let batch = if batch < 0 { batch.saturating_add(rank as i64) } else { batch };
     let batch = usize::try_from(batch).ok().filter(|&batch| batch <= rank);
     let batch = batch.ok_or_else(|| Error::malformed("`batch_dims` is outside of the axes of the indices"))?;
-    let axis = args.axis(cx, &["axis"], Some(2), x)?.unwrap_or(batch);
+    let axis = match args.axis(cx, &["axis"], Some(2), x)? {
+        Some(axis) => axis,
+        // TensorFlow takes the number as it is for the axis too; only `batch_gather` has converted it before.
+        None if written < 0 && args.keyword(&["batch_dims"]).is_some() => cx.axis(written, x)?,
+        None => batch,
+    };
     if batch == 0 {
         cx.mixes_batch();
         return cx.gather(x, indices, axis, Bounds::Error);

@@ -6,6 +6,7 @@ use super::FromOpConfig;
 use super::args::{Args, flat};
 use super::elementary::where_or;
 use super::gather::integers;
+use super::neural::{clipped, logits_of};
 use super::pairs::sigmoid_cross_entropy;
 use super::params::Params;
 use crate::call::Call;
@@ -43,6 +44,12 @@ pub enum LossKind {
     Softmax,
     /// [`Softmax`](LossKind::Softmax) for class indices.
     SparseSoftmax,
+    /// The cross entropy of probabilities along an axis, with less weight for classes of a high probability.
+    CategoricalFocal,
+    /// The mean of `max(1 - label * output, 0)` along the last axis.
+    Hinge,
+    /// The mean of its square.
+    SquaredHinge,
 }
 
 impl FromOpConfig for Loss {
@@ -55,6 +62,9 @@ impl FromOpConfig for Loss {
             "SigmoidCrossEntropyLoss" => K::Sigmoid,
             "SoftmaxCrossEntropyLoss" => K::Softmax,
             "SparseSoftmaxCrossEntropyLoss" => K::SparseSoftmax,
+            "CategoricalFocalCrossentropy" => K::CategoricalFocal,
+            "Hinge" => K::Hinge,
+            "SquaredHinge" => K::SquaredHinge,
             other => return Err(Error::bug(format!("`{other}` is listed as a loss"))),
         };
         Ok(Loss { kind, params: Params::read(config) })
@@ -120,6 +130,56 @@ fn log_poisson(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     let nothing = cx.scalar_like(stirling, 0.0)?;
     let more = cx.select(small, nothing, stirling)?;
     cx.add(loss, more)
+}
+
+/// `-sum(alpha * (1 - p) ^ gamma * label * log(p))`
+fn categorical_focal(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
+    let (label, output) = pair(cx, args, "target", "output")?;
+    let alpha = args.value(cx, &["alpha"], Some(2))?;
+    let gamma = args.or(&["gamma"], Some(3), 2.0)?;
+    let axis = cx.axis(args.or(&["axis"], Some(5), -1)?, output)?;
+    let logits = logits_of(cx, output, true);
+    let from_logits = args.or(&["from_logits"], Some(4), false)? || logits.is_some();
+    let output = logits.unwrap_or(output);
+    let output = if from_logits { cx.softmax(output, &[axis])? } else { output };
+    let sum = cx.reduce(ReduceOp::Sum, output, &[axis], true)?;
+    let share = cx.div(output, sum)?;
+    let share = clipped(cx, share)?;
+    let log = cx.unary(UnaryOp::Log, share)?;
+    let entropy = cx.mul(label, log)?;
+    let one = cx.scalar_like(share, 1.0)?;
+    let rest = cx.sub(one, share)?;
+    let factor = cx.binary_scalar(BinaryOp::Pow, rest, gamma)?;
+    let factor = match alpha {
+        Some(alpha) => {
+            let alpha = cx.cast_like(alpha, factor)?;
+            cx.mul(factor, alpha)?
+        }
+        None => cx.binary_scalar(BinaryOp::Mul, factor, 0.25)?,
+    };
+    let weighted = cx.mul(factor, entropy)?;
+    let sum = cx.reduce(ReduceOp::Sum, weighted, &[axis], false)?;
+    cx.unary(UnaryOp::Neg, sum)
+}
+
+/// The mean of `max(1 - label * output, 0)` or of its square. Labels that are all 0 or 1 become -1 and 1.
+fn hinge(cx: &mut LowerCx<'_>, args: &Args<'_>, squared: bool) -> Result<Value> {
+    let (label, output) = pair(cx, args, "y_true", "y_pred")?;
+    cx.mixes_batch();
+    let (zero, one) = (cx.compare_scalar(CompareOp::Eq, label, 0.0)?, cx.compare_scalar(CompareOp::Eq, label, 1.0)?);
+    let binary = cx.binary(BinaryOp::Or, zero, one)?;
+    let axes: Vec<usize> = (0..cx.ty(label).rank()).collect();
+    let binary = cx.reduce(ReduceOp::All, binary, &axes, false)?;
+    let twice = cx.binary_scalar(BinaryOp::Mul, label, 2.0)?;
+    let signs = cx.binary_scalar(BinaryOp::Sub, twice, 1.0)?;
+    let label = cx.select(binary, signs, label)?;
+    let product = cx.mul(label, output)?;
+    let one = cx.scalar_like(product, 1.0)?;
+    let margin = cx.sub(one, product)?;
+    let margin = cx.binary_scalar(BinaryOp::Max, margin, 0.0)?;
+    let margin = if squared { cx.mul(margin, margin)? } else { margin };
+    let last = cx.axis(-1, margin)?;
+    cx.reduce(ReduceOp::Mean, margin, &[last], false)
 }
 
 /// Losses with their weights, reduced as the argument `reduction` says.
@@ -253,6 +313,9 @@ impl LayerDef for Loss {
                 let losses = softmax_cross_entropy(cx, labels, logits)?;
                 weighted(cx, &args, losses, Some(2))?
             }
+            K::CategoricalFocal => categorical_focal(cx, &args)?,
+            K::Hinge => hinge(cx, &args, false)?,
+            K::SquaredHinge => hinge(cx, &args, true)?,
         };
         args.finish(cx);
         Ok(vec![KerasTensor::from(value)])
@@ -277,6 +340,13 @@ mod tests {
         check("SoftmaxCrossEntropyLoss", json!({}), json!(["i:?,3"]), kwargs, "float32[]");
         let kwargs = json!({"logits": "f:?,3", "weights": "f:?", "reduction": "none"});
         check("SparseSoftmaxCrossEntropyLoss", json!({}), json!(["i:?,1"]), kwargs, "float32[?]");
+    }
+
+    #[test]
+    fn shapes_of_keras() {
+        let kwargs = json!({"output": "f:?,3,4", "axis": 1});
+        check("CategoricalFocalCrossentropy", json!({}), json!(["f:?,3,4"]), kwargs, "float32[?,4]");
+        check("Hinge", json!({}), json!(["i:?,3"]), json!({"y_pred": "f:?,3"}), "float32[?]");
     }
 
     #[test]

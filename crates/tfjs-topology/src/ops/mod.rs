@@ -35,6 +35,7 @@ pub mod matmul;
 pub mod matrices;
 pub mod matrix_functions;
 pub mod nan;
+pub mod narrow;
 pub mod neural;
 pub mod order;
 pub mod pad;
@@ -122,6 +123,7 @@ macro_rules! for_each_op {
                 | "Conj" | "Conjugate" | "ZerosLike" | "EmptyLike" | "OnesLike" | "LogicalNot";
             select::Where = "Where";
             select::Choose = "Select";
+            select::Switch = "SwitchTensors" | "OldWhere";
             matmul::Matmul = "Matmul";
             einsum::Einsum = "Einsum";
             sizes::Shape = "Shape" | "Size" | "Rank" | "Ndim";
@@ -176,7 +178,8 @@ macro_rules! for_each_op {
                 | "AdaptiveAveragePool";
             warp::Warp = "AffineTransform" | "PerspectiveTransform" | "MapCoordinates" | "CropAndResize" | "ScaleAndTranslate";
             losses::Loss = "WeightedCrossEntropy" | "LogPoissonLoss" | "WeightedLoss" | "SigmoidCrossEntropyLoss"
-                | "SoftmaxCrossEntropyLoss" | "SparseSoftmaxCrossEntropyLoss";
+                | "SoftmaxCrossEntropyLoss" | "SparseSoftmaxCrossEntropyLoss" | "CategoricalFocalCrossentropy" | "Hinge"
+                | "SquaredHinge";
             aggregates::Aggregate = "WeightedMoments" | "SufficientStatistics" | "GlobalNorm" | "ClipByGlobalNorm";
             quality::Quality = "PSNR" | "PSNROfEach" | "SSIM" | "SSIMOfEach" | "SSIMMultiscale";
             glimpse::Glimpse = "ExtractGlimpse";

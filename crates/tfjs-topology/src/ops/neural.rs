@@ -13,6 +13,8 @@ use crate::config::Config;
 use crate::layer::LayerDef;
 use crate::lower::{KerasTensor, LowerCx, element};
 use crate::types::ValueType;
+use tfjs_ir::prim::Prim;
+use tfjs_ir::prim::activate::Activation;
 use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp, UnaryOp};
 use tfjs_ir::prim::layout::Padding;
 use tfjs_ir::prim::normalize::Softmax;
@@ -309,9 +311,25 @@ fn local_response(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Val
     cx.div(x, divisor)
 }
 
+/// The logits, if probabilities are a softmax or a sigmoid of them: Keras's cross entropies compute with the logits of the
+/// operation that produced the probabilities. Operations
+/// of Keras 2 do so for the function that fits the loss, those of Keras 3 and all layers for both.
+pub(super) fn logits_of(cx: &LowerCx<'_>, output: Value, softmax: bool) -> Option<Value> {
+    let node = cx.node_of(output)?;
+    let any = cx.is_keras3() || cx.is_of_layer(node);
+    let found = match &node.prim {
+        Prim::Softmax(found) => (softmax || any) && !found.log,
+        Prim::Activate(found) => (!softmax || any) && matches!(found.function, Activation::Sigmoid {}),
+        _ => false,
+    };
+    node.operands.first().copied().filter(|_| found)
+}
+
+/// Keras's `epsilon`.
+const FUZZ: f64 = 1e-7;
+
 /// Clips probabilities away from 0 and 1.
-fn clipped(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
-    const FUZZ: f64 = 1e-7;
+pub(super) fn clipped(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
     let x = cx.binary_scalar(BinaryOp::Max, x, FUZZ)?;
     cx.binary_scalar(BinaryOp::Min, x, 1.0 - FUZZ)
 }
@@ -320,14 +338,22 @@ fn cross_entropy(cx: &mut LowerCx<'_>, args: &Args<'_>, kind: NeuralKind) -> Res
     let label = args.need_value(cx, &["target", "labels"], Some(0))?;
     let output = args.need_value(cx, &["output", "logits"], Some(1))?;
     let (label, output) = (cx.to_float(label)?, cx.to_float(output)?);
-    let logits = kind == NeuralKind::SoftmaxCrossEntropy || args.or(&["from_logits"], None, false)?;
+    let of_logits = kind == NeuralKind::SoftmaxCrossEntropy;
+    let found = if of_logits { None } else { logits_of(cx, output, kind != NeuralKind::BinaryCrossEntropy) };
+    let logits = args.or(&["from_logits"], None, false)? || of_logits || found.is_some();
+    let output = found.unwrap_or(output);
     if kind == NeuralKind::BinaryCrossEntropy {
         if logits {
             return sigmoid_cross_entropy(cx, label, output);
         }
         let hit = clipped(cx, output)?;
         let one = cx.scalar_like(hit, 1.0)?;
-        let (miss, other) = (cx.sub(one, hit)?, cx.sub(one, label)?);
+        let (mut miss, other) = (cx.sub(one, hit)?, cx.sub(one, label)?);
+        let mut hit = hit;
+        if !cx.is_keras3() {
+            hit = cx.binary_scalar(BinaryOp::Add, hit, FUZZ)?;
+            miss = cx.binary_scalar(BinaryOp::Add, miss, FUZZ)?;
+        }
         let (hit, miss) = (cx.unary(UnaryOp::Log, hit)?, cx.unary(UnaryOp::Log, miss)?);
         let (hit, miss) = (cx.mul(label, hit)?, cx.mul(other, miss)?);
         let sum = cx.add(hit, miss)?;
@@ -364,7 +390,9 @@ fn sparse_cross_entropy(cx: &mut LowerCx<'_>, args: &Args<'_>, logits: bool) -> 
         let (labels, output) = (cx.shape(labels), cx.shape(output));
         return Err(Error::malformed(format!("labels of shape {labels} do not fit outputs of shape {output}")));
     }
-    let logits = logits || args.or(&["from_logits"], Some(2), false)?;
+    let found = if logits { None } else { logits_of(cx, output, true) };
+    let logits = args.or(&["from_logits"], Some(2), false)? || logits || found.is_some();
+    let output = found.unwrap_or(output);
     let output = if logits {
         output
     } else {

@@ -4,6 +4,7 @@
 
 use super::FromOpConfig;
 use super::args::{self, Args, is_integer, to_type};
+use super::narrow::Narrow;
 use super::params::{Params, meeting, promote};
 use super::sizes;
 use crate::call::{Arg, Call};
@@ -63,32 +64,18 @@ impl FromOpConfig for Make {
     }
 }
 
-/// The least and the largest number of the integer type of up to 16 bits that `dtype` names. Values of such types are
-/// 32-bit integers here.
-fn narrow(args: &Args<'_>) -> Result<Option<(f64, f64)>> {
-    Ok(match args.opt::<String>(&["dtype"], Some(1))?.as_deref() {
-        Some("uint8") => Some((0.0, 255.0)),
-        Some("int8") => Some((-128.0, 127.0)),
-        Some("uint16") => Some((0.0, 65535.0)),
-        Some("int16") => Some((-32768.0, 32767.0)),
-        _ => None,
-    })
+/// The integer type of up to 16 bits that `dtype` names.
+fn narrow(args: &Args<'_>) -> Result<Option<Narrow>> {
+    Ok(args.opt::<String>(&["dtype"], Some(1))?.as_deref().and_then(Narrow::of_name))
 }
 
-/// As [`narrow`], of any integer type whose bounds numbers of other types can exceed.
+/// The least and the largest number of any integer type whose bounds numbers of other types can exceed.
 fn range(args: &Args<'_>) -> Result<Option<(f64, f64)>> {
     Ok(match args.opt::<String>(&["dtype"], Some(1))?.as_deref() {
         // The largest number is rounded to one that single precision has, and 32 bits.
         Some("int32") => Some((-2_147_483_648.0, 2_147_483_520.0)),
-        _ => narrow(args)?,
+        _ => narrow(args)?.map(Narrow::range),
     })
-}
-
-/// Wraps integers around at the bounds of their type, as a cast does.
-fn remainder(cx: &mut LowerCx<'_>, x: Value, least: f64, most: f64) -> Result<Value> {
-    let above = cx.binary_scalar(BinaryOp::Sub, x, least)?;
-    let wrapped = cx.binary_scalar(BinaryOp::Mod, above, most - least + 1.0)?;
-    cx.binary_scalar(BinaryOp::Add, wrapped, least)
 }
 
 fn clipped(cx: &mut LowerCx<'_>, x: Value, least: f64, most: f64) -> Result<Value> {
@@ -127,7 +114,7 @@ impl LayerDef for Make {
             MakeKind::Cast => {
                 let value = to_type(cx, input.value, dtype)?;
                 match narrow(&args)?.filter(|_| cx.ty(input.value).element != ElementType::Bool) {
-                    Some((least, most)) => remainder(cx, value, least, most)?,
+                    Some(narrow) => narrow.wrap(cx, value)?,
                     None => value,
                 }
             }
@@ -158,8 +145,13 @@ impl LayerDef for Make {
             MakeKind::Ones => Some(vec![Dim::ONE; sizes.len()]),
             _ => None,
         });
+        let narrow = match made {
+            None if self.kind == MakeKind::Not => None,
+            None => input.narrow,
+            Some(_) => narrow(&args)?,
+        };
         args.finish(cx);
-        Ok(vec![KerasTensor { sizes, ..KerasTensor::from(value) }.with_rows_of(input)])
+        Ok(vec![KerasTensor { sizes, narrow, ..KerasTensor::from(value) }.with_rows_of(input)])
     }
 }
 
@@ -256,6 +248,62 @@ impl LayerDef for Choose {
     }
 }
 
+/// One of two tensors by a condition: a number, or one for each entry of their first axis. Other conditions are those of
+/// [`Where`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Switch {
+    /// No known keys.
+    pub params: Params,
+}
+
+impl FromOpConfig for Switch {
+    fn from_config(_class: &str, config: &Config<'_>) -> Result<Self> {
+        Ok(Switch { params: Params::read(config) })
+    }
+}
+
+impl LayerDef for Switch {
+    fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
+        let args = Args::new(&self.params, call);
+        let (first, second) = (&["then_expression", "x", "t"], &["else_expression", "y", "e"]);
+        let by_name = first.iter().any(|name| call.kwarg(name).is_some());
+        let condition = match args.positional().first().or(args.keyword(&["condition"])) {
+            Some(Arg::Tensor(tensor)) if by_name || args.positional().len() > 2 => tensor.value,
+            _ => return Where { params: self.params.clone() }.lower(cx, call),
+        };
+        let of_rows = cx.ty(condition).rank() == 1;
+        if !of_rows && (call.kwarg("then_expression").is_none() || cx.ty(condition).rank() > 0) {
+            return Where { params: self.params.clone() }.lower(cx, call);
+        }
+        let (a, b) = (args.need_value(cx, first, Some(1))?, args.need_value(cx, second, Some(2))?);
+        let (dims, others) = (cx.dims_of(a), cx.dims_of(b));
+        let fits = dims.len() == others.len() && dims.iter().zip(&others).all(|(&a, &b)| cx.same(a, b).is_some());
+        if !fits || cx.ty(a).element != cx.ty(b).element {
+            let (a, b) = (cx.shape(a), cx.shape(b));
+            return Err(Error::malformed(format!(
+                "expected two tensors of one shape and type, found shapes {a} and {b}"
+            )));
+        }
+        let mut condition = to_type(cx, condition, ValueType::Bool)?;
+        if of_rows {
+            let rows = cx.dims_of(condition)[0];
+            if dims.first().is_none_or(|&first| cx.same(first, rows).is_none()) {
+                let (condition, shape) = (cx.shape(condition), cx.shape(a));
+                return Err(Error::malformed(format!("a condition of shape {condition} does not fit rows of {shape}")));
+            }
+            // SIZE: the rank.
+            let mut spread = vec![Dim::ONE; dims.len()];
+            spread[0] = rows;
+            condition = cx.reshape(condition, &spread)?;
+        } else {
+            cx.mixes_batch();
+        }
+        let value = cx.select(condition, a, b)?;
+        args.finish(cx);
+        Ok(vec![KerasTensor::from(value)])
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::ops::testing::{check, refused_with};
@@ -268,6 +316,16 @@ mod tests {
         check("ConvertToTensor", json!({"dtype": null, "sparse": null}), json!(["b:?"]), json!({}), "bool[?]");
         check("ZerosLike", json!({"dtype": "bool"}), json!(["f:?,3"]), json!({}), "bool[?,3]");
         check("LogicalNot", json!({}), json!(["i:?"]), json!({}), "bool[?]");
+        let kwargs = json!({"then_expression": "f:?,3", "else_expression": "f:?,3"});
+        check("SwitchTensors", json!({}), json!(["b:"]), kwargs, "float32[?,3]");
+        check("OldWhere", json!({}), json!(["b:?"]), json!({"x": "f:?,3", "y": "f:?,3"}), "float32[?,3]");
+        let wrong = json!(["b:?", "f:?,3", "f:?,4"]);
+        refused_with(
+            "OldWhere",
+            json!({}),
+            wrong,
+            "expected two tensors of one shape and type, found shapes [?,3] and [?,4]",
+        );
         check("Where", json!({}), json!(["b:?,1", "f:?,3", 0.0]), json!({}), "float32[?,3]");
         check("Where", json!({}), json!(["b:?,3"]), json!({"x": "f:?,3", "y": 0}), "float32[?,3]");
         let args = json!([["b:?,3", "b:?,1"], ["f:?,3", "f:?,3"], 0.5]);

@@ -81,7 +81,23 @@ fn squeeze(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
     let given = args.axes(cx, &["axis", "squeeze_dims"], Some(1), x)?;
     let mut dims = cx.dims_of(x);
     // By default, axes whose length is known to be 1 are removed; the batch is not known when a model is built.
-    let axes = given.unwrap_or_else(|| (1..dims.len()).filter(|&axis| dims[axis] == Dim::ONE).collect());
+    let axes = match given {
+        Some(axes) => axes,
+        None => {
+            let (ones, others): (Vec<usize>, Vec<usize>) = (1..dims.len()).partition(|&axis| dims[axis] == Dim::ONE);
+            let two = cx.number(2);
+            // TensorFlow also removes an open axis that turns out to have length 1, which the model's shapes do not say.
+            if let Some(axis) =
+                others.into_iter().find(|&axis| dims[axis] != Dim::ZERO && !cx.at_least(dims[axis], two))
+            {
+                let shape = cx.shape(x);
+                return Err(Error::unsupported(format!(
+                    "axis {axis} of shape {shape} has length 1, but the model does not say whether it is removed"
+                )));
+            }
+            ones
+        }
+    };
     for &axis in axes.iter().rev() {
         if cx.same(dims[axis], Dim::ONE).is_none() {
             let shape = cx.shape(x);

@@ -265,15 +265,48 @@ pub(super) fn frames(cx: &mut LowerCx<'_>, x: Value, length: usize, step: usize)
     cx.gather(x, place, last, Bounds::Clamp)
 }
 
-/// As [`frames`], with a frame at every step: zeros follow the end.
-pub(super) fn frames_of_all(cx: &mut LowerCx<'_>, x: Value, length: usize, step: usize) -> Result<Value> {
-    let n = last_dim(cx, x)?;
+/// As [`frames`], along another axis, which the number of the frame and the place in it replace. With a padding value, there
+/// is a frame at every step, and that value follows the end.
+fn frames_along(
+    cx: &mut LowerCx<'_>,
+    x: Value,
+    axis: usize,
+    [length, step]: [usize; 2],
+    padding: Option<f64>,
+) -> Result<Value> {
+    let last = cx.axis(-1, x)?;
+    let order: Vec<usize> = (0..=last).filter(|&other| other != axis).chain([axis]).collect();
+    let x = cx.transpose(x, &order)?;
+    let framed = match padding {
+        Some(value) => {
+            let n = cx.ty(x).dims[last];
+            let total = reach_of_all(cx, n, length, step)?;
+            // SIZE: the rank.
+            let mut margins = vec![Padding::NONE; last + 1];
+            margins[last].high = cx.dims().sub(total, n)?;
+            let x = if total == n { x } else { cx.pad(x, &margins, value)? };
+            frames(cx, x, length, step)?
+        }
+        None => frames(cx, x, length, step)?,
+    };
+    let back: Vec<usize> = (0..axis).chain([last, last + 1]).chain(axis..last).collect();
+    cx.transpose(framed, &back)
+}
+
+/// The end of the last of the frames that begin at every step, or of the signal.
+fn reach_of_all(cx: &mut LowerCx<'_>, n: Dim, length: usize, step: usize) -> Result<Dim> {
     let count = cx.dims().div_ceil(n, step as u64)?;
     let (way, size) = (cx.number(step), cx.number(length));
     let reach = cx.dims().mul(count, way)?;
     let reach = cx.dims().add(reach, size)?;
     let reach = cx.dims().sub(reach, way)?;
-    let total = cx.dims().max(reach, n)?;
+    cx.dims().max(reach, n)
+}
+
+/// As [`frames`], with a frame at every step: zeros follow the end.
+pub(super) fn frames_of_all(cx: &mut LowerCx<'_>, x: Value, length: usize, step: usize) -> Result<Value> {
+    let n = last_dim(cx, x)?;
+    let total = reach_of_all(cx, n, length, step)?;
     let x = fitted(cx, x, total)?;
     frames(cx, x, length, step)
 }
@@ -482,15 +515,12 @@ impl LayerDef for Spectrum {
             }
             K::Frames => {
                 let x = subject(cx, &["signal"])?;
-                let last = cx.axis(-1, x)?;
-                if args.or(&["pad_end"], None, false)? || cx.axis(args.or(&["axis"], None, -1)?, x)? != last {
-                    let message = "frames with `pad_end` or along another axis than the last are not supported: pad and \
-                                   transpose with operations";
-                    return Err(Error::unsupported(message));
-                }
-                args.inert(&["pad_value"]);
                 let length = positive(&args, &["sequence_length", "frame_length"], Some(1))?;
-                vec![frames(cx, x, length, positive(&args, &["sequence_stride", "frame_step"], Some(2))?)?]
+                let step = positive(&args, &["sequence_stride", "frame_step"], Some(2))?;
+                let padding = args.or(&["pad_value"], Some(4), 0.0)?;
+                let padding = args.or(&["pad_end"], Some(3), false)?.then_some(padding);
+                let axis = cx.axis(args.or(&["axis"], Some(5), -1)?, x)?;
+                vec![frames_along(cx, x, axis, [length, step], padding)?]
             }
             K::OverlapAdd => {
                 let x = subject(cx, &["signal"])?;
@@ -527,7 +557,9 @@ mod tests {
         check_all("STFT", cut.clone(), json!(["f:?,20"]), json!({}), &["float32[?,11,3]"; 2]);
         check("ISTFT", cut, json!([["f:?,11,3", "f:?,11,3"]]), json!({}), "float32[?,20]");
         let cut = json!({"sequence_length": 3, "sequence_stride": 2});
-        check("ExtractSequences", cut, json!(["f:?,8"]), json!({}), "float32[?,3,3]");
+        check("ExtractSequences", cut.clone(), json!(["f:?,8"]), json!({}), "float32[?,3,3]");
+        let padded = json!({"pad_end": true, "pad_value": 5.0, "axis": 1});
+        check("ExtractSequences", cut, json!(["f:?,8,2"]), padded, "float32[?,4,3,2]");
     }
 
     #[test]

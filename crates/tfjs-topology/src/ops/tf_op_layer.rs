@@ -80,7 +80,7 @@ const NODES: &[Row] = {
         ("LogicalAnd", "LogicalAnd", Each),
         ("LogicalOr", "LogicalOr", Each),
         ("LogicalNot", "LogicalNot", Each),
-        ("Select", "Where", Each),
+        ("Select", "OldWhere", Each),
         ("SelectV2", "Where", Each),
         ("Relu", "Relu", Each),
         ("Relu6", "Relu6", Each),

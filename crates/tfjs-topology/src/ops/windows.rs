@@ -321,8 +321,20 @@ fn dilated(cx: &mut LowerCx<'_>, op: PoolOp, mut x: Value, windows: &[Window]) -
 
 /// The elements of each window as channels: a convolution whose kernel is an identity.
 fn patches(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
-    let (x, frame) = subject(cx, args)?;
-    let sizes = frame.each(&["size", "sizes", "ksizes"], Some(1))?.ok_or_else(|| missing(&["size"]))?;
+    let names = &["size", "sizes", "ksizes"];
+    let mut x = args.need_value(cx, &["inputs", "input", "value", "x", "images"], Some(0))?;
+    // A single image has no batch, nor has a single volume, whose windows have three sizes.
+    let rank = cx.ty(x).rank();
+    let volume = args.opt::<Numbers>(names, Some(1))?.is_some_and(|Numbers(sizes)| sizes.len() == 3);
+    let alone = rank == if volume { 4 } else { 3 };
+    if alone {
+        cx.mixes_batch();
+        x = cx.insert_axis(x, 0)?;
+    }
+    let frame = Frame::of(cx, args, x)?;
+    let x = cx.to_float(x)?;
+    let x = frame.spatial.channels_last(cx, x)?;
+    let sizes = frame.each(names, Some(1))?.ok_or_else(|| missing(&["size"]))?;
     let windows = frame.windows(&sizes, None)?;
     let channels = channels(cx, x)?;
     let all = sizes.iter().try_fold(channels, |all, &size| all.checked_mul(size));
@@ -336,7 +348,8 @@ fn patches(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
     dims.extend([cx.number(channels), all]);
     let kernel = cx.reshape(one, &dims)?;
     let out = cx.conv(x, kernel, &windows, 1)?;
-    frame.restore(cx, out)
+    let out = frame.restore(cx, out)?;
+    if alone { cx.remove_axis(out, 0) } else { Ok(out) }
 }
 
 impl Sliding {

@@ -35,6 +35,11 @@ def graphs():
     golden("dict_inputs_outputs", keras.Model(inputs, {"second": L.Dense(2, name="second")(joined), "first": L.Dense(3, name="first")(joined)}),
            {"deep": normal(2, 3), "wide": normal(2, 4)}, ["Dense", "Concatenate"], "network", note="input_layers and output_layers are objects")
 
+    inputs = {"wide": keras.Input([4], name="first"), "deep": keras.Input([3], name="wide_2"), "wide_2": keras.Input([4], name="third")}
+    joined = L.Concatenate(name="joined")([inputs["wide"], L.Dense(2, activation="relu", name="hidden")(inputs["deep"]), inputs["wide_2"]])
+    golden("dict_inputs_other_names", keras.Model(inputs, {"key": L.Dense(2, name="out")(joined)}), {"wide": normal(2, 4), "deep": normal(2, 3), "wide_2": normal(2, 4)},
+           ["Dense", "Concatenate"], "network", note="keys other than the names of the inputs; one key is the name of another input")
+
 
 def nested(archive="h5", suffix=""):
     inner = keras.Sequential([keras.Input([3], name="inner_in"), L.Dense(4, activation="relu", name="inner_a"), L.Dense(3, name="inner_b")], name="inner")

@@ -36,8 +36,8 @@ impl<T, F: Fn(&T) -> Value> Serialize for List<'_, T, F> {
 }
 
 fn port(port: &GraphPort) -> Value {
-    let GraphPort { name, value } = port;
-    json!({"name": name, "value": value.0})
+    let GraphPort { name, key, value } = port;
+    json!({"name": name, "key": key, "value": value.0})
 }
 
 fn layer(layer: &GraphLayer) -> Value {

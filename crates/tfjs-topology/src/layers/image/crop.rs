@@ -82,9 +82,10 @@ impl LayerDef for Crop {
         if self.random && cx.training() {
             return Err(Error::unsupported("training with `RandomCrop` is not supported"));
         }
-        let input = self.spatial.value(cx, call)?.value;
+        let (input, alone) = super::images(cx, call, self.spatial)?;
         let x = cx.to_float(input)?;
         let lengths = match self.part {
+            Part::Whole if alone => return Ok(vec![cx.remove_axis(x, 0)?.into()]),
             Part::Whole => return Ok(vec![x.into()]),
             Part::Middle => self.middle(cx, x)?,
             Part::Fitting => super::fitting(cx, x, self.spatial, self.size)?,
@@ -94,6 +95,7 @@ impl LayerDef for Crop {
             let target = cx.number(target);
             out = resize(cx, out, axis, target, Interpolation::Bilinear, false)?;
         }
+        let out = if alone { cx.remove_axis(out, 0)? } else { out };
         Ok(vec![out.into()])
     }
 
@@ -122,7 +124,8 @@ mod tests {
         check_infer("CenterCrop", size.clone(), &["?,?,9,3"], &["?,5,6,3"]);
         check_infer("CenterCrop", size.clone(), &["?,3,9,3"], &["?,5,6,3"]);
         check_infer("RandomCrop", size.clone(), &["?,?,?,3"], &["?,5,6,3"]);
-        check_refused("CenterCrop", size.clone(), &["?,9,3"], "expected an input of rank 4, found shape [?,9,3]");
+        check_refused("CenterCrop", size.clone(), &["?,9"], "expected an input of rank 4, found shape [?,9]");
+        check_infer("CenterCrop", size.clone(), &["7,9,3"], &["5,6,3"]);
         check_refused("RandomCrop", json!({"height": 5}), &[], "`config`: missing `width`");
         let message = "training with `RandomCrop` is not supported";
         check_refused_in(Phase::Train, "RandomCrop", size, &["?,9,9,3"], message);

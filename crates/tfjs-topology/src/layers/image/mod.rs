@@ -8,11 +8,23 @@ pub mod rescaling;
 pub mod resizing;
 
 use super::spatial::Spatial;
+use crate::call::Call;
 use crate::config::Config;
-use crate::lower::LowerCx;
+use crate::lower::{KerasTensor, LowerCx};
 use tfjs_ir::prim::layout::Range;
 use tfjs_ir::{Dim, Value};
 use tfjs_manifest::{Error, Result};
+
+/// The images of a call, with an axis for the batch, and whether it was a single image without one.
+fn images(cx: &mut LowerCx<'_>, call: &Call<KerasTensor>, spatial: Spatial) -> Result<(Value, bool)> {
+    let input = cx.single(call)?;
+    if cx.ty(input.value).rank() != 3 {
+        return Ok((spatial.value(cx, call)?.value, false));
+    }
+    cx.mixes_batch();
+    let one = cx.insert_axis(input.value, 0)?;
+    Ok((spatial.value(cx, &Call::of([KerasTensor::from(one)]))?.value, true))
+}
 
 /// Reads `height` and `width`, each at least 1.
 fn read_size(config: &Config<'_>) -> Result<[usize; 2]> {

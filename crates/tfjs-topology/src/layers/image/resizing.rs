@@ -119,7 +119,7 @@ fn padded(cx: &mut LowerCx<'_>, x: Value, spatial: Spatial, size: [usize; 2], fi
 
 impl LayerDef for Resizing {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
-        let input = self.spatial.value(cx, call)?.value;
+        let (input, alone) = super::images(cx, call, self.spatial)?;
         let x = cx.to_float(input)?;
         let mut out = fitted(cx, x, self.spatial, self.size, self.fit)?;
         for (axis, length) in self.spatial.axes().zip(self.size) {
@@ -129,6 +129,7 @@ impl LayerDef for Resizing {
                 grid => resize_old(cx, out, axis, length, self.interpolation, grid)?,
             };
         }
+        let out = if alone { cx.remove_axis(out, 0)? } else { out };
         Ok(vec![out.into()])
     }
 
@@ -165,7 +166,7 @@ mod tests {
     #[test]
     fn refuses() {
         let size = || json!({"height": 5, "width": 6});
-        check_refused("Resizing", size(), &["?,9,3"], "expected an input of rank 4, found shape [?,9,3]");
+        check_refused("Resizing", size(), &["?,9"], "expected an input of rank 4, found shape [?,9]");
         check_refused("Resizing", json!({"height": 5}), &[], "`config`: missing `width`");
         let message = "`config.height`: expected at least 1, found 0";
         check_refused("Resizing", json!({"height": 0, "width": 5}), &[], message);
