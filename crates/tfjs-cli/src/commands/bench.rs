@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_size_that_is_not_known_is_asked_for() {
         let shape: SymShape = "?,?,3".parse().unwrap();
-        let error = input(&Port { name: "x", shape: &shape, dtype: ValueType::Float }, 1).unwrap_err();
+        let error = input(&Port { name: "x", key: None, shape: &shape, dtype: ValueType::Float }, 1).unwrap_err();
         assert_eq!(error.kind(), Kind::Misuse);
         assert!(error.message().contains("--input-shape x="), "{error}");
     }
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn the_batch_is_the_first_unknown() {
         let shape: SymShape = "?,2".parse().unwrap();
-        match input(&Port { name: "x", shape: &shape, dtype: ValueType::Int32 }, 4).unwrap() {
+        match input(&Port { name: "x", key: None, shape: &shape, dtype: ValueType::Int32 }, 4).unwrap() {
             Input::Tensor(tensor) => assert_eq!(tensor.dims(), [4, 2]),
             other => panic!("expected a tensor, found {other:?}"),
         }

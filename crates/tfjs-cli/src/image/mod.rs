@@ -207,7 +207,7 @@ mod tests {
     #[track_caller]
     fn target(shape: &str) -> Result<Target> {
         let shape: SymShape = shape.parse().unwrap();
-        Target::of(&Port { name: "x", shape: &shape, dtype: ValueType::Float }, &Picture::default())
+        Target::of(&Port { name: "x", key: None, shape: &shape, dtype: ValueType::Float }, &Picture::default())
     }
 
     #[track_caller]
@@ -248,7 +248,8 @@ mod tests {
     fn check_too_large(encoded: &[u8], shape: &str, size: Option<usize>, message: &str) {
         let shape: SymShape = shape.parse().unwrap();
         let picture = Picture { size, crop: true, ..Picture::default() };
-        let target = Target::of(&Port { name: "x", shape: &shape, dtype: ValueType::Float }, &picture).unwrap();
+        let target =
+            Target::of(&Port { name: "x", key: None, shape: &shape, dtype: ValueType::Float }, &picture).unwrap();
         let error = tensor(encoded, &target, &picture, (0.0, 1.0)).unwrap_err();
         assert_eq!(error.kind(), Kind::Limit, "{error}");
         assert!(error.message().contains(message), "{error}");
@@ -314,7 +315,8 @@ mod tests {
     fn whole_numbers_for_inputs_of_integers() {
         let shape: SymShape = "?,1,2,1".parse().unwrap();
         let picture = Picture::default();
-        let target = Target::of(&Port { name: "x", shape: &shape, dtype: ValueType::Int32 }, &picture).unwrap();
+        let target =
+            Target::of(&Port { name: "x", key: None, shape: &shape, dtype: ValueType::Int32 }, &picture).unwrap();
         let image = ::image::GrayImage::from_fn(3, 1, |x, _| ::image::Luma([[0, 101, 4][x as usize]]));
         let tensor = tensor(&png(image), &target, &picture, (0.0, 255.0)).unwrap();
         let values = tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();

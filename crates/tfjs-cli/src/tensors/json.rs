@@ -352,7 +352,7 @@ mod tests {
         for (text, dtype, message) in wrong {
             check_error(text, dtype, Kind::Mismatch, Some("[0][1]"), message);
         }
-        for text in ["[NaN]", "[Infinity]", "[1e999]"] {
+        for text in ["[NaN]", "[1e999]"] {
             check_error(text, ValueType::Float, Kind::Malformed, Some("[0]"), "");
         }
         let tensor = parse("[3.4028235e38, -9223372036854775808, 1e-60]", &[("x", ValueType::Float)]).unwrap();

@@ -60,8 +60,8 @@ CHOICES = [
     lambda x, i: ops.take_along_axis(x, i[:, :, :1], axis=-1), lambda x, i: ops.take_along_axis(x, i[:, :1], axis=1), lambda x, i: ops.take_along_axis(x, i, axis=None), lambda x, i: ops.take_along_axis(x[:, :, :1], i % 3, axis=1), lambda x, i: ops.squeeze(x), lambda x, i: ops.squeeze(x[:, :1]),
 ]
 working_functions("argument_choices", CHOICES, i=("int32", (2, 3, 4)))
-# What is squeezed from an open axis depends on its length.
-working_functions("argument_choices_open", CHOICES[:-1], i=("int32", (2, 3, 4)), open_axes=True)
+# What is squeezed from an open axis depends on its length, so those two functions are left out.
+working_functions("argument_choices_open", CHOICES[:-2], i=("int32", (2, 3, 4)), open_axes=True)
 WRAPPED = [
     lambda i: number(ops.cast(i, "uint8") + 254), lambda i: number(ops.cast(i, "uint8") - 2), lambda i: number(-ops.cast(i, "int8") * 100), lambda i: number(ops.cast(i, "int8") * ops.cast(i + 60, "int8")), lambda i: number(ops.square(ops.cast(i + 180, "int16"))), lambda i: number(ops.bitwise_not(ops.cast(i, "uint8"))),
     lambda i: number(ops.bitwise_not(ops.cast(i, "uint16"))), lambda i: number(ops.bitwise_not(ops.cast(i, "int8"))), lambda i: number(ops.bitwise_left_shift(ops.cast(i, "uint8"), 7)), lambda i: number(ops.sum(ops.cast(i + 60, "int8"), axis=1)), lambda i: number(ops.prod(ops.cast(i + 9, "int8"), axis=-1)),
