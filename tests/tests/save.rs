@@ -60,7 +60,7 @@ fn round_trip(case: &Case) -> Result<(), String> {
 fn predict(case: &Case, original: &LayersModel, model: &LayersModel, engine: Engine) -> Result<Outputs, String> {
     // By position, because the implicit input of a Sequential may have another name.
     let mut named: Vec<_> = read_inputs(&case.folder)?;
-    let order: Vec<String> = original.inputs().map(|port| port.name.to_string()).collect();
+    let order: Vec<String> = original.inputs().map(|port| port.key.unwrap_or(port.name).to_string()).collect();
     named.sort_by_key(|(name, _)| order.iter().position(|n| n == name));
     let inputs: Inputs = named.into_iter().map(|(_, input)| input).collect::<Vec<_>>().into();
     model

@@ -98,7 +98,7 @@ working_functions("argument_losses", LOSSES, x=(2, 4), y=(2, 4))
 
 x, y = keras.Input([4], name="x"), keras.Input([4], name="y")
 PROBABILITIES = [
-    K.binary_crossentropy(y, K.sigmoid(x * 20.0)), K.categorical_crossentropy(y, K.softmax(x * 20.0)), K.sparse_categorical_crossentropy(tf.argmax(y, -1), K.softmax(x * 20.0)), K.binary_crossentropy(y, K.softmax(x * 2.0)), K.categorical_crossentropy(y, K.sigmoid(x * 20.0)),
+    K.binary_crossentropy(y, K.sigmoid(x * 20.0)), K.categorical_crossentropy(y, K.softmax(x * 20.0)), K.sparse_categorical_crossentropy(tf.argmax(y, -1), K.softmax(x * 20.0)), K.binary_crossentropy(y, K.softmax(x * 0.5)), K.categorical_crossentropy(y, K.sigmoid(x * 20.0)),
     K.categorical_crossentropy(y, L.Softmax()(x * 20.0)), K.binary_crossentropy(y, L.Activation("sigmoid")(x * 20.0)), K.binary_crossentropy(y, L.Activation("softmax")(x * 20.0)), K.categorical_focal_crossentropy(y, K.softmax(x * 20.0)), K.categorical_crossentropy(y, 1.0 * K.softmax(x * 20.0)),
 ]
 golden("cross_entropy_of_probabilities", keras.Model([x, y], PROBABILITIES), [normal(2, 4), normal(2, 4)], ["TFOpLambda"], note="`predict` runs a graph, in which Keras computes with the logits of the softmax or sigmoid")

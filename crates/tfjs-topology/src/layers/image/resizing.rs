@@ -69,9 +69,9 @@ impl FromConfig for Resizing {
                 return Err(Error::malformed(message).at_json("config"));
             }
         };
-        // TensorFlow.js never crops: the key chooses its positions.
+        // TensorFlow.js never crops: the key chooses its positions. It has no other interpolations.
         let (fit, grid) = match fit {
-            _ if !config.producer().is_tfjs() => (fit, Grid::Middles),
+            _ if !config.producer().is_tfjs() || !is_in_tensorflow_js(interpolation) => (fit, Grid::Middles),
             Fit::Crop => (Fit::Stretch, Grid::Corner),
             fit => (fit, Grid::Corners),
         };
@@ -85,6 +85,10 @@ impl FromConfig for Resizing {
             grid,
         })
     }
+}
+
+fn is_in_tensorflow_js(interpolation: Interpolation) -> bool {
+    matches!(interpolation, Interpolation::Bilinear | Interpolation::Nearest)
 }
 
 /// An image with the aspect ratio of a target size, by cropping or padding.
@@ -135,6 +139,9 @@ impl LayerDef for Resizing {
 
     fn encode(&self, target: Target, out: &mut Encoding<'_>) -> Result<()> {
         let Target::TensorFlowJs = target;
+        if is_in_tensorflow_js(self.interpolation) {
+            out.remove("antialias");
+        }
         if !out.producer().is_tfjs() {
             out.warn(
                 "TensorFlow.js predicts with this layer inside `TimeDistributed` only, and interpolates at other positions",
