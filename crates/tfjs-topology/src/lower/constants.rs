@@ -3,11 +3,12 @@
 use super::{KerasTensor, LowerCx, value_type};
 use crate::call::{Arg, Call};
 use crate::graph::Callee;
-use crate::ops::params::Constant;
+use crate::ops::params::{Constant, meeting};
 use crate::registry::Layer;
 use crate::types::ValueType;
 use serde_json::Value as Json;
 use tfjs_manifest::Result;
+use tfjs_manifest::account::json_bytes;
 
 impl LowerCx<'_> {
     /// The call with constants as values: those among its positional arguments, masks and states. A custom layer gets
@@ -39,6 +40,7 @@ impl LowerCx<'_> {
                         && let Json::Array(states) = &**value
                         && depth(value) == rank
                     {
+                        self.account.charge(json_bytes(value))?;
                         *arg = Arg::List(states.iter().map(|state| Arg::Const(state.clone().into())).collect());
                     }
                     self.replace_array(arg, Some(dtype))
@@ -50,14 +52,24 @@ impl LowerCx<'_> {
         Ok(call)
     }
 
+    /// Charges a constant, which is copied and read in every call.
+    fn pay_for_constant(&mut self, arg: &Arg<KerasTensor>) -> Result<()> {
+        match arg {
+            Arg::Const(value) => self.account.charge(json_bytes(value)),
+            _ => Ok(()),
+        }
+    }
+
     /// Replaces arrays, and lists of arrays. Without `dtype`, they have their own.
     fn replace_array(&mut self, arg: &mut Arg<KerasTensor>, dtype: Option<ValueType>) -> Result<()> {
+        self.pay_for_constant(arg)?;
         split_list(arg);
         match arg {
             Arg::List(items) => items.iter_mut().try_for_each(|item| self.replace_array(item, dtype)),
             Arg::Const(value) if is_tensor(value) => {
                 let constant = Constant::read(value)?;
-                let dtype = dtype.filter(|_| constant.weak).unwrap_or(constant.dtype);
+                let own = (constant.dtype, constant.weak);
+                let dtype = dtype.map_or(constant.dtype, |dtype| meeting((dtype, false), own));
                 *arg = Arg::Tensor(KerasTensor::from(constant.lower(self, dtype)?));
                 Ok(())
             }
@@ -67,6 +79,7 @@ impl LowerCx<'_> {
 
     /// `dtype` is that of numbers without a type of their own.
     fn replace_constants(&mut self, arg: &mut Arg<KerasTensor>, dtype: ValueType, in_list: bool) -> Result<()> {
+        self.pay_for_constant(arg)?;
         split_list(arg);
         match arg {
             Arg::List(items) => items.iter_mut().try_for_each(|item| self.replace_constants(item, dtype, true)),
@@ -74,7 +87,7 @@ impl LowerCx<'_> {
             Arg::Const(value) if value.is_null() => Ok(()),
             Arg::Const(value) if in_list || is_tensor(value) || (value.is_number() && self.flat_inputs) => {
                 let constant = Constant::read(value)?;
-                let dtype = if constant.weak { dtype } else { constant.dtype };
+                let dtype = meeting((dtype, false), (constant.dtype, constant.weak));
                 *arg = Arg::Tensor(KerasTensor::from(constant.lower(self, dtype)?));
                 Ok(())
             }

@@ -146,7 +146,11 @@ fn lower_with(def: &ModelDef, options: &LowerOptions, batch: Batch) -> Result<(M
 
 /// The keys of ports that have another name: of a model built from a dictionary. A key of several ports names none.
 fn other_names(ports: &[Port], names: &[String]) -> Vec<Option<String>> {
-    let of_one = |key: &&String| ports.iter().filter(|port| port.key.as_ref() == Some(*key)).count() == 1;
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    for key in ports.iter().filter_map(|port| port.key.as_deref()) {
+        *counts.entry(key).or_default() += 1;
+    }
+    let of_one = |key: &&String| counts.get(key.as_str()) == Some(&1);
     let key = |(port, name): (&Port, &String)| port.key.as_ref().filter(|key| *key != name).filter(of_one).cloned();
     ports.iter().zip(names).map(key).collect()
 }

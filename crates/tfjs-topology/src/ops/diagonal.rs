@@ -16,7 +16,7 @@ use tfjs_ir::prim::elementwise::{BinaryOp, CompareOp, UnaryOp};
 use tfjs_ir::prim::layout::{Padding, Range};
 use tfjs_ir::prim::reduce::ReduceOp;
 use tfjs_ir::{Dim, ElementType, Value};
-use tfjs_manifest::{Error, Result};
+use tfjs_manifest::{Error, Limits, Result};
 
 /// An operation on the diagonals of matrices.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +52,11 @@ pub enum DiagonalKind {
     OfTensor,
     /// The elements where both halves of the index are equal.
     PartOfTensor,
+}
+
+/// Each diagonal adds nodes and dimensions to the program.
+fn check_number(lowest: i64, highest: i64) -> Result<()> {
+    Limits::check("diagonals", highest.abs_diff(lowest).saturating_add(1), 1 << 10)
 }
 
 impl FromOpConfig for Diagonal {
@@ -165,7 +170,7 @@ fn matrix(cx: &mut LowerCx<'_>, x: Value, offset: i64) -> Result<Value> {
 /// The end of a row at which a diagonal that is shorter than others has its elements.
 #[derive(Clone, Copy, Debug)]
 struct Alignment {
-    /// Whether those above the main diagonal, and that one, are at the right end.
+    /// Whether the main diagonal and those above it are at the right end.
     upper_right: bool,
     /// Whether those below it are.
     lower_right: bool,
@@ -214,8 +219,8 @@ fn parts(
     inside(cx, [rows, columns], lowest)?;
     inside(cx, [rows, columns], highest)?;
     let longest = length(cx, rows, columns, 0_i64.clamp(lowest, highest))?;
+    check_number(lowest, highest)?;
     let mut found = Vec::new();
-    // Each diagonal takes nodes, whose number is limited.
     for offset in (lowest..=highest).rev() {
         let diagonal = part(cx, x, offset)?;
         let last = cx.ty(diagonal).rank() - 1;
@@ -278,6 +283,7 @@ fn set_all(
         let (matrix, shape) = (cx.shape(x), cx.shape(diagonals));
         return Err(Error::malformed(format!("diagonals of shape {shape} do not fit {matrix}")));
     }
+    check_number(lowest, highest)?;
     let last = cx.axis(-1, diagonals)?;
     let mut out = x;
     for (place, offset) in (lowest..=highest).rev().enumerate() {

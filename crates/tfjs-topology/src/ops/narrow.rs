@@ -7,6 +7,7 @@ use super::reduce::ReduceKind;
 use crate::call::Call;
 use crate::graph::Callee;
 use crate::lower::{KerasTensor, LowerCx};
+use crate::registry::Layer;
 use tfjs_ir::prim::elementwise::BinaryOp;
 use tfjs_ir::{ElementType, Value};
 use tfjs_manifest::Result;
@@ -95,9 +96,22 @@ enum Rule {
     Unknown,
 }
 
+/// Layers whose results are indices of their own type.
+const INDICES: [&str; 7] = [
+    "Discretization",
+    "IntegerLookup",
+    "StringLookup",
+    "Hashing",
+    "HashedCrossing",
+    "CategoryEncoding",
+    "TextVectorization",
+];
+
 fn rule(callee: &Callee, class: &str, keras3: bool) -> Rule {
     let op = match callee {
         Callee::Layer(_) if class == "Resizing" => return Rule::Unknown,
+        Callee::Layer(Layer::Custom(_)) => return Rule::Own,
+        Callee::Layer(_) if INDICES.contains(&class) => return Rule::Own,
         Callee::Layer(_) => return Rule::CommonWrapped,
         Callee::Op(op) => op,
     };

@@ -135,6 +135,7 @@ impl LayerDef for Reduce {
             None => {}
         }
         let sizes = input_sizes.filter(|_| !keep && axes.len() == 1).and_then(|sizes| self.kind.of_sizes(cx, &sizes));
+        let sizes = sizes.filter(|_| cx.ty(value).element.is_integer());
         args.finish(cx);
         Ok(vec![KerasTensor { sizes, ..KerasTensor::from(value) }])
     }

@@ -151,6 +151,10 @@ fn of_lengths(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Vec<Ite
             Start::Found(_) if length == rest => {
                 return Err(Error::unsupported("the length of a slice depends on data"));
             }
+            Start::Found(_) if !cx.at_least(length, Dim::ZERO) || !cx.at_least(dim, length) => {
+                let (length, shape) = (sizes::text(cx, &[length]), cx.shape(x));
+                return Err(Error::malformed(format!("a slice of length {length} is outside of shape {shape}")));
+            }
             Start::Found(start) => {
                 items.push(Item::From { start, length });
                 continue;
