@@ -43,6 +43,10 @@ const FINDINGS: &[(&str, Answer)] = &[
         Answer::Refused(Kind::Unsupported, "layer `pair`", "expected a tensor or a number"),
     ),
     ("topology/list-that-looks-like-a-tensor.json", Answer::Fine),
+    (
+        "topology/mask-of-higher-rank.json",
+        Answer::Refused(Kind::Malformed, "layer `group_normalization`", "does not fit"),
+    ),
     ("topology/model-among-arguments.json", Answer::Fine),
     ("urls/data.txt", Answer::Refused(Kind::Malformed, "C:x", "drive letter")),
     ("urls/space-before-fragment.txt", Answer::Refused(Kind::Malformed, "", "weight file path is empty")),

@@ -312,8 +312,8 @@ fn local_response(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Val
 }
 
 /// The logits, if probabilities are a softmax or a sigmoid of them: Keras's cross entropies compute with the logits of the
-/// operation that produced the probabilities. Operations
-/// of Keras 2 do so for the function that fits the loss, those of Keras 3 and all layers for both.
+/// operation that produced the probabilities. Operations of Keras 2 look for the one function that fits the loss;
+/// operations of Keras 3, and all layers, for either.
 pub(super) fn logits_of(cx: &LowerCx<'_>, output: Value, softmax: bool) -> Option<Value> {
     let node = cx.node_of(output)?;
     let any = cx.is_keras3() || cx.is_of_layer(node);

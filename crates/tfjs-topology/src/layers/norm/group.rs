@@ -133,6 +133,9 @@ impl LayerDef for GroupNormalization {
         let axes: Vec<usize> = (1..apart.len()).filter(|&other| other != axis).collect();
         let out = match input.mask.filter(|_| self.weighs_mask) {
             Some(mask) => {
+                if cx.ty(mask).rank() > dims.len() {
+                    return Err(masks::misfit(cx, mask, input.value));
+                }
                 // A mask of steps fits where it broadcasts from the last axis on, as Keras 2 has it.
                 let mask = cx.broadcast_to(mask, &dims)?;
                 let mask = cx.reshape(mask, &apart)?;
