@@ -219,10 +219,10 @@ fn describe(error: serde_json::Error, text: &[u8], trail: Trail) -> Error {
         Error::limit(format!("more than 127 nested arrays and objects at line {line} column {column}"))
     } else if error.classify() == Category::Eof {
         Error::malformed(format!("the JSON ends too early, at line {line} column {column}: the file is truncated"))
-    } else if let Some(word) = non_number(text, line, column) {
+    } else if is_nan(text, line, column) {
         Error::malformed(format!(
-            "`{word}` at line {line} column {column} is Python's, not JSON: replace it by a number or `null`, or in \
-             a file of tensors by the text \"{word}\""
+            "`NaN` at line {line} column {column} is Python's, not JSON: replace it by a number or `null`, or in a file \
+             of tensors by the text \"NaN\""
         ))
     } else {
         Error::malformed(format!("not valid JSON at line {line} column {column}: {}", shorten(what)))
@@ -233,15 +233,13 @@ fn describe(error: serde_json::Error, text: &[u8], trail: Trail) -> Error {
     }
 }
 
-/// The word at which parsing failed, if it is one that Python's `json.dumps` writes for a non-finite float. These are
-/// not valid JSON.
-fn non_number(text: &[u8], line: usize, column: usize) -> Option<&'static str> {
-    let line = text.split(|&b| b == b'\n').nth(line.checked_sub(1)?)?;
+/// Whether parsing failed at `NaN`, which Python's `json.dumps` writes.
+fn is_nan(text: &[u8], line: usize, column: usize) -> bool {
+    const WORD: &[u8] = b"NaN";
+    let line = line.checked_sub(1).and_then(|before| text.split(|&b| b == b'\n').nth(before));
     // The reported column is that of the invalid byte or of the byte before it.
-    let near = line.get(column.saturating_sub(2)..)?;
-    let near = near.get(..near.len().min(16))?;
-    let contains = |word: &str| near.windows(word.len()).take(3).any(|w| w == word.as_bytes());
-    ["NaN"].into_iter().find(|word| contains(word))
+    let near = line.and_then(|line| line.get(column.saturating_sub(2)..)).unwrap_or_default();
+    near.windows(WORD.len()).take(3).any(|found| found == WORD)
 }
 
 #[cfg(test)]

@@ -67,17 +67,22 @@ impl LowerCx<'_> {
         match arg {
             Arg::List(items) => items.iter_mut().try_for_each(|item| self.replace_array(item, dtype)),
             Arg::Const(value) if is_tensor(value) => {
-                let constant = Constant::read(value)?;
-                let own = (constant.dtype, constant.weak);
-                let dtype = dtype.map_or(constant.dtype, |dtype| meeting((dtype, false), own));
-                *arg = Arg::Tensor(KerasTensor::from(constant.lower(self, dtype)?));
+                *arg = self.constant_tensor(value, dtype)?;
                 Ok(())
             }
             _ => Ok(()),
         }
     }
 
-    /// `dtype` is that of numbers without a type of their own.
+    /// A constant as a tensor, in the type in which it meets tensors of `dtype`.
+    fn constant_tensor(&mut self, value: &Json, dtype: Option<ValueType>) -> Result<Arg<KerasTensor>> {
+        let constant = Constant::read(value)?;
+        let own = (constant.dtype, constant.weak);
+        let dtype = dtype.map_or(constant.dtype, |dtype| meeting((dtype, false), own));
+        Ok(Arg::Tensor(KerasTensor::from(constant.lower(self, dtype)?)))
+    }
+
+    /// Replaces constants among positional arguments. `dtype` is that of numbers without a type of their own.
     fn replace_constants(&mut self, arg: &mut Arg<KerasTensor>, dtype: ValueType, in_list: bool) -> Result<()> {
         self.pay_for_constant(arg)?;
         split_list(arg);
@@ -86,9 +91,7 @@ impl LowerCx<'_> {
             Arg::Dict(items) => items.iter_mut().try_for_each(|(_, item)| self.replace_constants(item, dtype, true)),
             Arg::Const(value) if value.is_null() => Ok(()),
             Arg::Const(value) if in_list || is_tensor(value) || (value.is_number() && self.flat_inputs) => {
-                let constant = Constant::read(value)?;
-                let dtype = meeting((dtype, false), (constant.dtype, constant.weak));
-                *arg = Arg::Tensor(KerasTensor::from(constant.lower(self, dtype)?));
+                *arg = self.constant_tensor(value, Some(dtype))?;
                 Ok(())
             }
             Arg::Tensor(_) | Arg::Const(_) => Ok(()),

@@ -191,7 +191,7 @@ impl Entry {
         disk::new_part(&self.folder, Kept::Model.name())
     }
 
-    /// Moves files to their places, then writes the record that names them, under the lock of [`Kept::Model`].
+    /// Moves the files to their places, and then writes the record that lists them. [`Kept::Model`] is locked meanwhile.
     pub(super) fn commit(&self, record: &mut Record, new: Vec<NewFile>) -> Result<()> {
         self.prepare()?;
         let mut seen: BTreeMap<Sha256, u64> = record.facts.files.values().map(|b| (b.sha256, b.modified)).collect();

@@ -12,7 +12,8 @@ use tfjs_manifest::{Error, Result, json};
 
 /// The files that other models name, and the JSON files of those models.
 pub(crate) struct Claims {
-    /// The JSON that names a file, by the file's name in lower case, because some file systems ignore case.
+    /// For the name of each file, the JSON file of the model that it belongs to. The names are in lower case, because
+    /// some file systems ignore case.
     owners: HashMap<String, String>,
     known: bool,
 }
@@ -21,7 +22,7 @@ impl Claims {
     /// Finds the claims on these files, which are in the folder of `home` or below.
     ///
     /// # Errors
-    /// If a JSON file cannot be read or is a link: it may belong to a model that names the same files.
+    /// If a JSON file cannot be read or is a link, because its model may use the same files.
     pub(crate) async fn of_others(
         home: &FilesHandler,
         names: &[String],
