@@ -18,9 +18,10 @@ pub(crate) fn is_standard(path: &Path) -> bool {
 /// The path for messages. If it is a URL by mistake, its secrets are left out.
 pub(crate) fn shown(path: &Path) -> String {
     let text = path.display().to_string();
-    match text.contains("://") {
-        true => ModelUrl::parse(&text).map_or_else(|_| "a URL".to_owned(), |url| url.to_string()),
-        false => text,
+    match ModelUrl::parse(&text) {
+        Ok(url) => url.to_string(),
+        Err(_) if text.trim().is_empty() => text,
+        Err(_) => "a URL".to_owned(),
     }
 }
 
@@ -55,8 +56,20 @@ pub(crate) fn read_text(path: &Path) -> Result<Vec<u8>> {
     read(path, MOST_TEXT)
 }
 
+/// Checks that this is a path to write to, and not a URL: errors of writing show it as it is.
+pub(crate) fn check_path(path: &Path) -> Result<()> {
+    match path.to_str().map(ModelUrl::parse) {
+        Some(Ok(url)) if url.as_path().is_none() => {
+            Err(Error::misuse("expected the path of a file, found a URL").in_file(url))
+        }
+        Some(Err(e)) => Err(e),
+        _ => Ok(()),
+    }
+}
+
 /// Writes a file atomically. Replaces an existing file.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    check_path(path)?;
     tfjs::parts::io::write_file(path, bytes)
 }
 

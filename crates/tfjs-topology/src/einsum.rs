@@ -3,7 +3,7 @@
 //! Reference: NumPy's `einsum`, which `keras.ops.einsum` and `tf.einsum` follow.
 
 use tfjs_manifest::text::shorten;
-use tfjs_manifest::{Error, Result};
+use tfjs_manifest::{Error, Limits, Result};
 
 /// An axis of an equation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,12 +66,17 @@ pub(crate) struct Labels {
     pub(crate) output: Vec<Label>,
 }
 
+/// Most bytes of an equation, which is parsed at each call.
+const MOST_BYTES: u64 = 1 << 10;
+
 impl Equation {
     /// Parses an equation, ignoring spaces.
     ///
     /// # Errors
-    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for any other text.
+    /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) for any other text;
+    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) for one of more than [`MOST_BYTES`].
     pub(crate) fn parse(text: &str) -> Result<Self> {
+        Limits::check("bytes of an equation", text.len() as u64, MOST_BYTES)?;
         let wrong = || {
             let text = shorten(text);
             Error::malformed(format!("expected an equation such as `ab,bc->ac` or `...x,xy->...y`, found `{text}`"))

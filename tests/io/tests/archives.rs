@@ -18,11 +18,18 @@ use tfjs_manifest::{Kind, Limits};
 const A: usize = 5;
 const B: usize = (1 << 20) + 12_345;
 
+/// The JSON of a model with these weights.
+fn model_json() -> String {
+    let weights = format!(r#"{{"name": "w", "shape": [{}], "dtype": "uint8"}}"#, A + B);
+    let group = format!(r#"{{"paths": ["./a.bin", "w/b.bin"], "weights": [{weights}]}}"#);
+    format!(r#"{{"modelTopology": {{"a": 1}}, "weightsManifest": [{group}]}}"#)
+}
+
 fn files(folder: &str) -> Vec<(String, Vec<u8>)> {
     let all = pattern(A + B);
     let named = |name: &str| format!("{folder}{name}");
     vec![
-        (named("model.json"), b"{\"a\": 1}".to_vec()),
+        (named("model.json"), model_json().into_bytes()),
         (named("w/b.bin"), all[A..].to_vec()),
         (named("a.bin"), all[..A].to_vec()),
         (named("metadata.json"), b"{\"labels\": []}".to_vec()),
@@ -50,7 +57,7 @@ const GROUPS: &[&[&str]] = &[&["./a.bin", "w/b.bin"]];
 #[track_caller]
 fn check_loaded(loaded: &(Bytes, TestSink)) {
     let all = pattern(A + B);
-    assert_eq!(&loaded.0[..], b"{\"a\": 1}");
+    assert_eq!(loaded.0, model_json().as_bytes());
     assert!(loaded.1.bytes(0) == [&all[..4 + (4 << 10)], &all[4 + (5 << 10)..]].concat());
 }
 
@@ -205,7 +212,7 @@ async fn the_weights_of_an_archive_can_be_elsewhere() {
         fs::write(dir.path().join(name), bytes).unwrap();
     }
     let path = dir.path().join("m.zip");
-    fs::write(&path, zip(&[ZipEntry::stored("model.json", b"{\"a\": 1}")])).unwrap();
+    fs::write(&path, zip(&[ZipEntry::stored("model.json", model_json().as_bytes())])).unwrap();
     let options = IoOptions::default().with_weight_path_prefix(dir.path().to_str().unwrap());
     check_loaded(&load(path.to_str().unwrap(), GROUPS, sink(), options).await.unwrap());
 }
@@ -216,7 +223,7 @@ async fn bytes_in_memory_are_an_archive_too() {
         let handler = ArchiveHandler::from_bytes(bytes.clone());
         check_loaded(&load_with(&handler, GROUPS, sink(), IoOptions::default()).await.unwrap());
         let files = ArchiveFiles::from_bytes("m", bytes, &Limits::default()).unwrap();
-        assert_eq!(files.verify().unwrap(), (A + B + 8 + 14) as u64);
+        assert_eq!(files.verify().unwrap(), (A + B + model_json().len() + 14) as u64);
         check_loaded(&load_with(&ArchiveHandler::from(files), GROUPS, sink(), IoOptions::default()).await.unwrap());
     }
 }
@@ -262,7 +269,7 @@ async fn progress_has_a_phase_for_the_archive() {
     let seen = seen.lock().unwrap();
     let last = |phase| seen.iter().rfind(|p| p.phase == phase).unwrap();
     assert_eq!((last(Phase::Archive).bytes_done, last(Phase::Archive).bytes_total), (len, Some(len)));
-    assert_eq!(last(Phase::ModelJson).bytes_done, 8);
+    assert_eq!(last(Phase::ModelJson).bytes_done, model_json().len() as u64);
     assert_eq!((last(Phase::Weights).bytes_done, last(Phase::Weights).fraction()), ((A + B) as u64, 1.0));
     assert_eq!(seen[0].phase, Phase::Archive);
 }
@@ -339,7 +346,7 @@ async fn what_real_tools_encrypt_or_compress_otherwise_is_refused_by_name() {
 
 fn saved() -> SaveArtifacts {
     let weights = files("").into_iter().filter(|(name, _)| name.ends_with(".bin"));
-    SaveArtifacts::new("{\"a\": 1}", weights.map(|(name, bytes)| (name, bytes.into())).collect())
+    SaveArtifacts::new(model_json(), weights.map(|(name, bytes)| (name, bytes.into())).collect())
 }
 
 #[tokio::test]
@@ -349,7 +356,7 @@ async fn saving_to_a_zip_and_loading_again() {
     let handler = Registry::default().resolve(&ModelUrl::from_path(&path)).unwrap();
     for _ in 0..2 {
         let result = handler.save(saved(), &IoCx::default()).await.unwrap();
-        assert_eq!((result.files, result.bytes), (3, (8 + A + B) as u64));
+        assert_eq!((result.files, result.bytes), (3, (model_json().len() + A + B) as u64));
         assert_eq!(result.location, path.display().to_string());
         check_path(&path).await;
     }

@@ -157,6 +157,7 @@ fn join_one(parts: &[&Data]) -> Result<Data> {
 
 /// Checks before a prediction that the outputs can be written to a file of this name.
 pub(crate) fn check_output(path: &Path) -> Result<()> {
+    local::check_path(path)?;
     format_of_output(path).map(drop)
 }
 

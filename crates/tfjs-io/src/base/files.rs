@@ -89,6 +89,15 @@ pub trait Files: Send + Sync + Debug {
         Box::pin(each::entries_of_list(self, folder))
     }
 
+    /// The path of a file with links resolved: equal for two paths that lead to one file. The default, for places
+    /// without links, is the path itself.
+    ///
+    /// # Errors
+    /// Any error of resolving a link.
+    fn canonical<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<String>> {
+        Box::pin(std::future::ready(Ok(path.to_owned())))
+    }
+
     /// Removes a file.
     ///
     /// # Errors

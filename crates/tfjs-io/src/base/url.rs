@@ -29,19 +29,22 @@ impl ModelUrl {
     ///
     /// A scheme is two characters or more before `://` (or `data:`), so `C:\m\model.json` and `a:b/model.json` are
     /// paths. As with tfjs-node, a relative path may follow `file://`; `file:///a%20b` and `file://localhost/a` are
-    /// accepted as well. A fragment is dropped.
+    /// accepted as well. A fragment of a URL and spaces around it are dropped; a path is used as it is written.
     ///
     /// # Errors
     /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for an empty text, for a web address without a host, for control
     /// characters in a URL, for a web address with an unescaped `/`, `?` or `#` in its password (which is never shown),
-    /// and for a `file://` URL without a valid path.
+    /// for a `file://` URL without a valid path, and for a text that is nearly a URL, such as `http:/h/m`. A path that
+    /// looks like one can be written with `./` in front.
     pub fn parse(text: &str) -> Result<ModelUrl> {
+        let path = text;
         let text = text.trim();
         if text.is_empty() {
             return Err(Error::misuse("expected a path or URL of a model, found nothing"));
         }
         let Some((scheme, rest)) = split_scheme(text) else {
-            return Ok(ModelUrl(Repr::Path(PathBuf::from(text))));
+            check_path(text)?;
+            return Ok(ModelUrl(Repr::Path(PathBuf::from(path))));
         };
         let scheme = scheme.to_ascii_lowercase();
         if scheme == "file" {
@@ -150,20 +153,21 @@ impl std::str::FromStr for ModelUrl {
     }
 }
 
-/// The URL for a message: without user, password and the values of the query.
+/// The URL for a message: without user, password, fragment, and the values of parameters.
 pub(crate) fn without_secrets(url: &str) -> String {
     if url.get(..5).is_some_and(|s| s.eq_ignore_ascii_case("data:")) {
         let head = url.split(',').next().unwrap_or(url);
         return format!("{},…", head.chars().take(60).collect::<String>());
     }
-    let (path, query) = match url.find('?') {
-        Some(at) => (&url[..at], Some(&url[at + 1..])),
-        None => (url, None),
+    let (whole, fragment) = url.split_once('#').map_or((url, false), |(whole, _)| (whole, true));
+    let (path, query) = match whole.find('?') {
+        Some(at) => (&whole[..at], Some(&whole[at + 1..])),
+        None => (whole, None),
     };
     let mut out = String::with_capacity(url.len());
     match path.find("://").map(|at| path.split_at(at + 3)) {
         Some((scheme, rest)) => {
-            let end = rest.find(['/', '#']).unwrap_or(rest.len());
+            let end = rest.find('/').unwrap_or(rest.len());
             let (authority, tail) = rest.split_at(end);
             let host = authority.rsplit('@').next().unwrap_or(authority);
             out.push_str(scheme);
@@ -173,7 +177,11 @@ pub(crate) fn without_secrets(url: &str) -> String {
                     out.push('…');
                     return out;
                 }
-                _ => out.extend([host, tail]),
+                _ => out.push_str(host),
+            }
+            for (i, segment) in tail.split('/').enumerate() {
+                let (name, parameters) = segment.split_once(';').map_or((segment, ""), |(name, _)| (name, ";…"));
+                out.extend([if i > 0 { "/" } else { "" }, name, parameters]);
             }
         }
         None => out.push_str(path),
@@ -187,6 +195,9 @@ pub(crate) fn without_secrets(url: &str) -> String {
             // Without `=`, or with nothing but Base64 padding after the key, the text may be a value.
             _ => out.push('…'),
         }
+    }
+    if fragment {
+        out.push_str("#…");
     }
     out
 }
@@ -217,6 +228,32 @@ fn check_authority(rest: &str) -> Result<()> {
         "expected a number after the colon of the host, and no `@` behind it; in a password, write `/` as `%2F`, `?` as \
          `%3F` and `#` as `%23`, and in a path `@` as `%40`",
     ))
+}
+
+/// Schemes of URLs that may have secrets in them.
+const SCHEMES: &[&str] = &["http", "https", "s3", "s3a", "gs", "az", "azure", "abfs", "abfss"];
+
+/// Rejects a text that is taken for a path and is nearly a URL: messages show paths whole, and a copy would create a
+/// folder with a password in its name.
+fn check_path(text: &str) -> Result<()> {
+    if text.starts_with(['.', '/', '~']) {
+        return Ok(());
+    }
+    let text = text.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
+    let scheme = text.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(text.len());
+    let (scheme, rest) = text.split_at(scheme);
+    let known = SCHEMES.iter().any(|known| known.eq_ignore_ascii_case(scheme));
+    let scheme = text.contains("://") || known && (rest.starts_with([':', ';']) || rest.starts_with("//"));
+    let first = text.split(['/', '\\']).next().unwrap_or(text);
+    let password = first.split_once(':').is_some_and(|(_, rest)| rest.contains('@'));
+    let query = text.split_once('?').is_some_and(|(_, query)| query.contains('='));
+    match scheme || password || query {
+        true => Err(Error::misuse(
+            "this looks like a URL with a mistake in its beginning; write it as `https://host/model.json`, or a path of \
+             this name with `./` in front",
+        )),
+        false => Ok(()),
+    }
 }
 
 /// Splits a URL into its scheme and the text after `://` (or `data:`).
@@ -282,7 +319,10 @@ mod tests {
         check_path("C:/m/model.json", "C:/m/model.json");
         check_path("a:b/model.json", "a:b/model.json");
         check_path("ab:c/model.json", "ab:c/model.json");
-        check_path(" m?x#y ", "m?x#y");
+        check_path(" m?x#y ", " m?x#y ");
+        check_path("digits ", "digits ");
+        check_path("./http:/u:pw@h/m?a=b", "./http:/u:pw@h/m?a=b");
+        check_path("user@host", "user@host");
     }
 
     #[test]
@@ -333,8 +373,30 @@ mod tests {
             ("https://me:p@w@h:80/m", "https://h:80/m"),
             ("https://me:s3cr/etpw@h/m", "https://…"),
             ("https://[::1]:80/m", "https://[::1]:80/m"),
+            ("https://h/m/model.json#token=abc", "https://h/m/model.json#…"),
+            ("https://h/a;token=abc/m.json;b?c=d", "https://h/a;…/m.json;…?c=…"),
         ] {
             assert_eq!(without_secrets(text), shown);
+        }
+    }
+
+    #[test]
+    fn what_is_nearly_a_url_is_neither_a_path_nor_shown() {
+        for text in [
+            "http:/u:pw@h/m",
+            "https:u:pw@h",
+            "http//u:pw@h/m",
+            "htt p://u:pw@h/m",
+            "HTTP;//u:pw@h/m",
+            "\"http://u:pw@h/m\"",
+            "\u{feff}http://u:pw@h/m",
+            "https:\\\\u:pw@h\\m",
+            "u:pw@host/m",
+            "h.example/m.json?X-Amz-Signature=pw",
+        ] {
+            let error = ModelUrl::parse(text).unwrap_err();
+            assert_eq!(error.kind(), Kind::Misuse);
+            assert!(!format!("{error} {error:?}").contains("pw"), "{error}");
         }
     }
 

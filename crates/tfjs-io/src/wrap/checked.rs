@@ -52,6 +52,10 @@ impl Files for CheckedFiles {
         self.inner.list(prefix)
     }
 
+    fn canonical<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<String>> {
+        self.inner.canonical(path)
+    }
+
     fn location(&self, path: &str) -> String {
         self.inner.location(path)
     }

@@ -67,6 +67,14 @@ impl Files for PrefixedFiles {
         })
     }
 
+    fn canonical<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<String>> {
+        Box::pin(async move {
+            let found = self.inner.canonical(&self.path(path)).await?;
+            // A link may lead out of this folder, where no path of this place can be.
+            Ok(found.strip_prefix(&self.prefix).map(str::to_owned).unwrap_or(found))
+        })
+    }
+
     fn remove<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move { self.inner.remove(&self.path(path)).await })
     }

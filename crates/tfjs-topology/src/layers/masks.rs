@@ -63,8 +63,13 @@ pub(crate) fn over_first_axes(cx: &mut LowerCx<'_>, mask: Value, x: Value) -> Re
 /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if it does not.
 pub(crate) fn check_broadcasts(cx: &mut LowerCx<'_>, mask: Value, x: Value) -> Result<()> {
     let (from, to) = (cx.dims_of(mask), cx.dims_of(x));
-    let mut pairs = from.iter().rev().zip(to.iter().rev());
-    if from.len() > to.len() || pairs.any(|(&a, &b)| a != Dim::ONE && cx.same(a, b).is_none()) {
+    let mut fits = |a: Dim, b: Dim| match cx.dims().known(b) {
+        _ if a == Dim::ONE => true,
+        // An unknown dimension of the mask may be 1.
+        Some(2..) => cx.broadcast_shapes(&[a], &[b]).is_ok(),
+        _ => cx.same(a, b).is_some(),
+    };
+    if from.len() > to.len() || from.iter().rev().zip(to.iter().rev()).any(|(&a, &b)| !fits(a, b)) {
         return Err(misfit(cx, mask, x));
     }
     Ok(())

@@ -10,6 +10,7 @@ use crate::lower::{KerasTensor, LowerCx, element, value_type};
 use crate::types::ValueType;
 use serde_json::Value as Json;
 use std::cell::RefCell;
+use std::ops::Range;
 use tfjs_ir::{Dim, ElementType, Value};
 use tfjs_manifest::{Error, Result};
 
@@ -20,7 +21,12 @@ pub(crate) struct Args<'a> {
     call: &'a Call<KerasTensor>,
     /// The names that were read.
     known: RefCell<Vec<&'static str>>,
+    /// For each positional argument, whether it was read.
+    read: RefCell<Vec<bool>>,
 }
+
+/// Most arguments in a warning.
+const SHOWN: usize = 8;
 
 /// The source of an argument.
 #[derive(Clone, Copy, Debug)]
@@ -43,12 +49,21 @@ pub(crate) struct Operands {
 impl<'a> Args<'a> {
     /// The arguments of a call of an operation with this configuration.
     pub(crate) fn new(params: &'a Params, call: &'a Call<KerasTensor>) -> Self {
-        Args { params, call, known: RefCell::default() }
+        let read = RefCell::new(call.args.iter().map(|_| false).collect());
+        Args { params, call, known: RefCell::default(), read }
     }
 
-    /// The positional arguments.
+    /// All positional arguments.
     pub(crate) fn positional(&self) -> &'a [Arg<KerasTensor>] {
+        self.read.borrow_mut().fill(true);
         &self.call.args
+    }
+
+    /// The argument at a position.
+    pub(crate) fn at(&self, position: usize) -> Option<&'a Arg<KerasTensor>> {
+        let arg = self.call.args.get(position)?;
+        self.read.borrow_mut()[position] = true;
+        Some(arg)
     }
 
     /// A keyword argument with one of these names.
@@ -68,7 +83,7 @@ impl<'a> Args<'a> {
     }
 
     fn find(&self, names: &[&'static str], position: Option<usize>) -> Option<Found<'a>> {
-        let positional = || position.and_then(|i| self.call.args.get(i)).filter(|arg| !is_null(arg));
+        let positional = || position.and_then(|i| self.at(i)).filter(|arg| !is_null(arg));
         let in_call = self.keyword(names).or_else(positional).map(Found::InCall);
         in_call.or_else(|| names.iter().find_map(|name| self.params.configured(name)).map(Found::Configured))
     }
@@ -265,7 +280,7 @@ impl<'a> Args<'a> {
         self.inert(names);
         self.inert(&["x", "input", "tensor"]);
         let keyword = || names.iter().chain(&["x", "input", "tensor"]).find_map(|name| self.call.kwarg(name));
-        let positional = || self.call.args.first().filter(|arg| !is_null(arg));
+        let positional = || self.at(0).filter(|arg| !is_null(arg));
         let found = positional().or_else(keyword).and_then(Arg::tensor);
         found.ok_or_else(|| Error::malformed("expected a tensor as the first argument"))
     }
@@ -280,27 +295,29 @@ impl<'a> Args<'a> {
         Ok(subject)
     }
 
-    /// The two operands of the call as written, positional or by keyword, after `skip` positional arguments.
+    /// The two operands of the call as written: the positional arguments at `positions`, or keywords.
     ///
     /// # Errors
     /// [`Kind::Malformed`](tfjs_manifest::Kind::Malformed) if there are not two.
-    pub(crate) fn pair(&self, skip: usize) -> Result<[&'a Arg<KerasTensor>; 2]> {
+    fn pair(&self, positions: Range<usize>) -> Result<[&'a Arg<KerasTensor>; 2]> {
         const NAMES: [&str; 9] = ["x1", "value", "labels", "x", "a", "x2", "y", "b", "logits"];
         self.inert(&NAMES);
-        let mut found: Vec<&Arg<KerasTensor>> = self.call.args.iter().skip(skip).collect();
+        let end = positions.end.min(self.call.args.len());
+        let mut found: Vec<&Arg<KerasTensor>> = (positions.start..end).filter_map(|i| self.at(i)).collect();
         found.extend(NAMES.iter().filter_map(|name| self.call.kwarg(name)));
         found.try_into().map_err(|f: Vec<_>| Error::malformed(format!("expected two operands, found {}", f.len())))
     }
 
-    /// The two operands of the call in their common type. A constant takes the tensor's type if that can represent
-    /// it.
+    /// The two operands of the call, at these positions or by keyword, in their common type. A constant takes the
+    /// tensor's type if that can represent it.
     ///
     /// # Errors
     /// Strings, and anything else that is neither a tensor nor a constant.
-    pub(crate) fn operands(&self, cx: &mut LowerCx<'_>, skip: usize) -> Result<Operands> {
-        let pair = self.pair(skip)?;
+    pub(crate) fn operands(&self, cx: &mut LowerCx<'_>, positions: Range<usize>) -> Result<Operands> {
+        let first = positions.start == 0;
+        let pair = self.pair(positions)?;
         // An operation on two numbers is invalid, unless a tensor precedes them.
-        if skip == 0 && pair.iter().all(|arg| arg.tensor().is_none()) {
+        if first && pair.iter().all(|arg| arg.tensor().is_none()) {
             return Err(Error::malformed("an operation without a tensor"));
         }
         let [a, b] = pair;
@@ -316,12 +333,17 @@ impl<'a> Args<'a> {
         Ok(Operands { a, b, dtype })
     }
 
-    /// Warns of arguments that were not read.
+    /// Warns of arguments that were not read, or of the first [`SHOWN`] of them: an operation may be called many times.
     pub(crate) fn finish(self, cx: &mut LowerCx<'_>) {
         let keywords = self.call.kwargs.iter().filter(|(_, arg)| !is_null(arg)).map(|(name, _)| name.as_str());
         let known = self.known.borrow();
         let unknown = keywords.chain(self.params.keys()).filter(|name| !known.contains(name) && !is_inert(name));
-        let unknown: Vec<String> = unknown.map(|name| format!("`{name}`")).collect();
+        let unknown = unknown.map(|name| format!("`{name}`"));
+        let read = self.read.borrow();
+        let positional = self.call.args.iter().zip(read.iter()).enumerate();
+        let positional = positional.filter(|(_, (arg, read))| !**read && !is_null(arg));
+        let unknown = unknown.chain(positional.map(|(i, _)| format!("the one at position {}", i + 1)));
+        let unknown: Vec<String> = unknown.take(SHOWN).collect();
         if unknown.is_empty() {
             return;
         }
@@ -331,42 +353,46 @@ impl<'a> Args<'a> {
     }
 }
 
-/// One operand.
-enum Operand<'a> {
+/// One operand, with its own type.
+pub(super) enum Operand<'a> {
     Tensor(&'a KerasTensor),
     Constant(Constant),
 }
 
 impl<'a> Operand<'a> {
-    fn read(cx: &LowerCx<'_>, arg: &'a Arg<KerasTensor>) -> Result<Self> {
+    pub(super) fn read(cx: &LowerCx<'_>, arg: &'a Arg<KerasTensor>) -> Result<Self> {
         match arg {
             Arg::Tensor(tensor) => numeric(cx, tensor.value).map(|()| Operand::Tensor(tensor)),
             Arg::Const(value) => Constant::read(value).map(Operand::Constant),
-            _ => Err(Error::unsupported("an operand is neither a tensor nor a number")),
+            _ => Err(Error::unsupported("an operand is neither a tensor nor a constant")),
         }
     }
 
     /// The type, and whether it is weak, as that of a constant.
-    fn ty(&self, cx: &LowerCx<'_>) -> (ValueType, bool) {
+    pub(super) fn ty(&self, cx: &LowerCx<'_>) -> (ValueType, bool) {
         match self {
             Operand::Tensor(tensor) => (value_type(cx.ty(tensor.value).element), false),
             Operand::Constant(constant) => (constant.dtype, constant.weak),
         }
     }
 
-    fn lower(self, cx: &mut LowerCx<'_>, dtype: ValueType) -> Result<KerasTensor> {
+    /// The operand as a value of this type.
+    pub(super) fn value(&self, cx: &mut LowerCx<'_>, dtype: ValueType) -> Result<Value> {
         match self {
-            Operand::Tensor(tensor) => {
-                let value = to_type(cx, tensor.value, dtype)?;
-                let sizes = tensor.sizes.clone().filter(|_| is_integer(dtype));
-                Ok(KerasTensor { sizes, ..KerasTensor::from(value) })
-            }
-            Operand::Constant(constant) => {
-                let sizes = if is_integer(dtype) { sizes::of_constant(cx, &constant) } else { None };
-                let value = constant.lower(cx, dtype)?;
-                Ok(KerasTensor { sizes, ..KerasTensor::from(value) })
-            }
+            Operand::Tensor(tensor) => to_type(cx, tensor.value, dtype),
+            Operand::Constant(constant) => constant.lower(cx, dtype),
         }
+    }
+
+    /// [`value`](Operand::value), with the numbers of integers that are known.
+    fn lower(self, cx: &mut LowerCx<'_>, dtype: ValueType) -> Result<KerasTensor> {
+        let value = self.value(cx, dtype)?;
+        let sizes = match &self {
+            _ if !is_integer(dtype) => None,
+            Operand::Tensor(tensor) => tensor.sizes.clone(),
+            Operand::Constant(constant) => sizes::of_constant(cx, constant),
+        };
+        Ok(KerasTensor { sizes, ..KerasTensor::from(value) })
     }
 }
 

@@ -153,7 +153,7 @@ fn rolled_by(cx: &mut LowerCx<'_>, x: Value, axis: usize, shift: Value) -> Resul
 }
 
 fn roll(cx: &mut LowerCx<'_>, args: &Args<'_>, x: Value) -> Result<Value> {
-    if let Some(Arg::Tensor(shift)) = args.keyword(&["shift"]).or(args.positional().get(1)) {
+    if let Some(Arg::Tensor(shift)) = args.keyword(&["shift"]).or(args.at(1)) {
         let (shift, axis) = (shift.value, args.axis(cx, &["axis"], Some(2), x)?);
         let Some(axis) = axis.filter(|_| cx.ty(shift).rank() == 0) else {
             return Err(Error::unsupported("`shift` is a tensor of several numbers or without an axis"));

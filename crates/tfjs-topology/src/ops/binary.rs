@@ -100,7 +100,7 @@ impl Binary {
 impl LayerDef for Binary {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let args = Args::new(&self.params, call);
-        let operands = args.operands(cx, 0)?;
+        let operands = args.operands(cx, 0..usize::MAX)?;
         let dtype = if self.kind == BinaryKind::Divide { ValueType::Float } else { operands.dtype };
         let value = self.compute(cx, &operands)?;
         let value = to_type(cx, value, dtype)?;

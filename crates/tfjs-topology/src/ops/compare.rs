@@ -88,7 +88,7 @@ impl CompareKind {
 impl LayerDef for Compare {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let args = Args::new(&self.params, call);
-        let operands = args.operands(cx, 0)?;
+        let operands = args.operands(cx, 0..usize::MAX)?;
         let (a, b) = (operands.a.value, operands.b.value);
         let sizes = match (self.kind.op(), &operands.a.sizes, &operands.b.sizes) {
             (Op::Compare(op), Some(a), Some(b)) => super::sizes::compared(cx, op, a, b),

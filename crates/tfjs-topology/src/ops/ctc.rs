@@ -219,7 +219,7 @@ fn row_lengths(cx: &mut LowerCx<'_>, rows: &KerasTensor) -> Result<Value> {
 }
 
 fn loss_of_call(cx: &mut LowerCx<'_>, args: &Args<'_>, call: &Call<KerasTensor>, old: bool) -> Result<Value> {
-    let rows = call.args.first().or_else(|| call.kwarg("labels")).and_then(|arg| arg.tensor());
+    let rows = args.at(0).or_else(|| call.kwarg("labels")).and_then(|arg| arg.tensor());
     let rows = rows.filter(|tensor| tensor.ragged);
     args.inert(&["unique"]);
     let time_first = args.or(&["logits_time_major", "time_major"], None, old)?;

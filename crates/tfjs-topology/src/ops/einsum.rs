@@ -3,13 +3,13 @@
 //! Reference: `keras.ops.einsum`, `tf.einsum`.
 
 use super::FromOpConfig;
-use super::args::{self, Args, to_type};
-use super::params::{Constant, Params, meeting};
+use super::args::{Args, Operand};
+use super::params::{Params, meeting};
 use crate::call::{Arg, Call};
 use crate::config::{Config, expected};
 use crate::einsum::Equation;
 use crate::layer::LayerDef;
-use crate::lower::{KerasTensor, LowerCx, value_type};
+use crate::lower::{KerasTensor, LowerCx};
 use crate::types::ValueType;
 use serde_json::Value as Json;
 use tfjs_manifest::{Error, Result};
@@ -27,35 +27,12 @@ impl FromOpConfig for Einsum {
     }
 }
 
-/// One operand, with its own type.
-enum Operand<'a> {
-    Tensor(&'a KerasTensor),
-    Constant(Constant),
-}
-
-impl<'a> Operand<'a> {
-    fn read(cx: &LowerCx<'_>, arg: &'a Arg<KerasTensor>) -> Result<Self> {
-        match arg {
-            Arg::Tensor(tensor) => args::numeric(cx, tensor.value).map(|()| Operand::Tensor(tensor)),
-            Arg::Const(value) => Constant::read(value).map(Operand::Constant),
-            _ => Err(Error::unsupported("an operand is neither a tensor nor a constant")),
-        }
-    }
-
-    fn ty(&self, cx: &LowerCx<'_>) -> (ValueType, bool) {
-        match self {
-            Operand::Tensor(tensor) => (value_type(cx.ty(tensor.value).element), false),
-            Operand::Constant(constant) => (constant.dtype, constant.weak),
-        }
-    }
-}
-
 impl Einsum {
     /// Reads the equation and the operands after it.
-    fn read<'a>(&self, args: &Args<'a>, call: &'a Call<KerasTensor>) -> Result<(Equation, Vec<&'a Arg<KerasTensor>>)> {
+    fn read<'a>(args: &Args<'a>) -> Result<(Equation, Vec<&'a Arg<KerasTensor>>)> {
         let mut operands: Vec<&Arg<KerasTensor>> = Vec::new();
         let mut equation: Option<String> = args.opt(&["subscripts", "equation"], None)?;
-        for arg in &call.args {
+        for arg in args.positional() {
             match arg {
                 Arg::Const(value) if equation.is_none() => match &**value {
                     Json::String(text) => equation = Some(text.clone()),
@@ -74,7 +51,7 @@ impl LayerDef for Einsum {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let args = Args::new(&self.params, call);
         args.inert(&["optimize"]);
-        let (equation, operands) = self.read(&args, call)?;
+        let (equation, operands) = Self::read(&args)?;
         if operands.is_empty() {
             let message = "the file has the equation and none of its tensors, which Keras 2 does not write: use `EinsumDense`, \
                            `tf.matmul` or `tf.tensordot`, or save the model with Keras 3";
@@ -91,10 +68,7 @@ impl LayerDef for Einsum {
         };
         let mut values = Vec::new();
         for operand in operands {
-            values.push(match operand {
-                Operand::Tensor(tensor) => to_type(cx, tensor.value, dtype)?,
-                Operand::Constant(constant) => constant.lower(cx, dtype)?,
-            });
+            values.push(operand.value(cx, dtype)?);
         }
         let ranks: Vec<usize> = values.iter().map(|&value| cx.ty(value).rank()).collect();
         let labels = equation.labels(&ranks)?;

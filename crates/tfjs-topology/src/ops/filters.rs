@@ -396,7 +396,7 @@ impl LayerDef for Filter {
             K::Fold => fold(cx, &args)?,
             K::Adaptive(kind) => adaptive(cx, &args, kind)?,
         };
-        let value = match args.positional().first().and_then(crate::call::Arg::tensor) {
+        let value = match args.at(0).and_then(crate::call::Arg::tensor) {
             Some(input) if self.kind == K::Blur => {
                 let dtype = value_type(cx.ty(input.value).element);
                 to_type(cx, value, dtype)?

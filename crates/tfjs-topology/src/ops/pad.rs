@@ -109,7 +109,7 @@ impl LayerDef for Pad {
             "symmetric" => Some(Dim::ZERO),
             other => return Err(Error::unsupported(format!("padding of mode `{other}` is not supported"))),
         };
-        let value = args.keyword(&["constant_values"]).or_else(|| args.positional().get(2));
+        let value = args.keyword(&["constant_values"]).or_else(|| args.at(2));
         let number = match value {
             Some(Arg::Tensor(tensor)) if edge.is_none() => Err(tensor.value),
             _ => Ok(args.or(&["constant_values"], Some(2), 0.0)?),

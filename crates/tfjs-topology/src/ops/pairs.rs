@@ -348,11 +348,8 @@ impl LayerDef for Pair {
         let args = Args::new(&self.params, call);
         let operands = match self.kind {
             // The arguments after the first two are numbers.
-            PairKind::IsClose | PairKind::AllClose if call.args.len() > 2 => {
-                let two = Call { args: call.args[..2].to_vec(), kwargs: Vec::new() };
-                Args::new(&self.params, &two).operands(cx, 0)?
-            }
-            _ => args.operands(cx, 0)?,
+            PairKind::IsClose | PairKind::AllClose => args.operands(cx, 0..2)?,
+            _ => args.operands(cx, 0..usize::MAX)?,
         };
         let dtype = self.computed_in(operands.dtype)?;
         let a = to_type(cx, operands.a.value, dtype)?;

@@ -86,20 +86,23 @@ struct Similarity {
 }
 
 impl Similarity {
-    fn read(cx: &mut LowerCx<'_>, args: &Args<'_>, like: Value) -> Result<Self> {
+    /// `filter` is the position of the argument `filter_size`.
+    fn read(cx: &mut LowerCx<'_>, args: &Args<'_>, like: Value, filter: usize) -> Result<Self> {
         let most = match args.value(cx, &["max_val"], Some(2))? {
             Some(most) => cx.cast_like(most, like)?,
             None => cx.scalar_like(like, 1.0)?,
         };
-        let size: usize = args.or(&["filter_size"], Some(3), 11)?;
+        let size: usize = args.or(&["filter_size"], Some(filter), 11)?;
         // The weights of a window are a constant of this length.
         Limits::check("elements of a row of a window", size as u64, 1 << 10)?;
         if size == 0 {
             return Err(Error::malformed("expected at least 1, found 0").at_json("filter_size"));
         }
-        let sigma = args.or(&["filter_sigma"], Some(4), 1.5)?;
+        let sigma = args.or(&["filter_sigma"], Some(filter + 1), 1.5)?;
         let mut steady = [most; 2];
-        for (constant, (name, place, default)) in steady.iter_mut().zip([("k1", 5, 0.01), ("k2", 6, 0.03)]) {
+        for (constant, (name, place, default)) in
+            steady.iter_mut().zip([("k1", filter + 2, 0.01), ("k2", filter + 3, 0.03)])
+        {
             let share = cx.binary_scalar(BinaryOp::Mul, most, args.or(&[name], Some(place), default)?)?;
             *constant = cx.mul(share, share)?;
         }
@@ -180,7 +183,7 @@ fn halved(cx: &mut LowerCx<'_>, x: Value) -> Result<Value> {
 /// The product over the scales of powers of the similarities.
 fn multiscale(cx: &mut LowerCx<'_>, args: &Args<'_>, mut a: Value, mut b: Value) -> Result<Value> {
     let powers = args.constant(&["power_factors"], Some(3))?.map_or(SCALES.to_vec(), |powers| powers.values);
-    let similarity = Similarity::read(cx, args, a)?;
+    let similarity = Similarity::read(cx, args, a, 4)?;
     let mut total: Option<Value> = None;
     for (scale, &power) in powers.iter().enumerate() {
         if scale > 0 {
@@ -251,7 +254,7 @@ impl LayerDef for Quality {
                 peak(cx, &args, a, b, &[rank - 3, rank - 2, rank - 1])?
             }
             K::Similarity | K::KerasSimilarity => {
-                let similarity = Similarity::read(cx, &args, a)?;
+                let similarity = Similarity::read(cx, &args, a, 3)?;
                 let (whole, _) = similarity.of_windows(cx, a, b)?;
                 let whole = channel_mean(cx, whole)?;
                 if args.or(&["return_index_map"], Some(7), false)? {

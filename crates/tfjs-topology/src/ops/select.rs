@@ -172,7 +172,7 @@ impl LayerDef for Where {
     fn lower(&self, cx: &mut LowerCx<'_>, call: &Call<KerasTensor>) -> Result<Vec<KerasTensor>> {
         let args = Args::new(&self.params, call);
         let keyword = args.keyword(&["condition"]);
-        let condition = match args.positional().first().or(keyword) {
+        let condition = match args.at(0).or(keyword) {
             Some(Arg::Tensor(tensor)) => tensor.clone(),
             // Truth values in place of a tensor.
             _ => KerasTensor::from(args.first_value(cx, &["condition"], &["x"])?),
@@ -185,7 +185,7 @@ impl LayerDef for Where {
                            on data, which is not supported: multiply by the condition instead";
             return Err(Error::unsupported(message));
         }
-        let operands = args.operands(cx, before)?;
+        let operands = args.operands(cx, before..usize::MAX)?;
         let sizes = match (&condition.sizes, &operands.a.sizes, &operands.b.sizes) {
             (Some(conditions), Some(a), Some(b)) if is_integer(operands.dtype) => sizes::chosen(conditions, a, b),
             _ => None,
@@ -267,7 +267,7 @@ impl LayerDef for Switch {
         let args = Args::new(&self.params, call);
         let (first, second) = (&["then_expression", "x", "t"], &["else_expression", "y", "e"]);
         let by_name = first.iter().any(|name| call.kwarg(name).is_some());
-        let condition = match args.positional().first().or(args.keyword(&["condition"])) {
+        let condition = match args.at(0).or(args.keyword(&["condition"])) {
             Some(Arg::Tensor(tensor)) if by_name || args.positional().len() > 2 => tensor.value,
             _ => return Where { params: self.params.clone() }.lower(cx, call),
         };

@@ -204,7 +204,7 @@ fn area(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Value> {
 
 /// Two tensors in their common type.
 fn both(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<(Value, Value)> {
-    let operands = args.operands(cx, 0)?;
+    let operands = args.operands(cx, 0..usize::MAX)?;
     Ok((operands.a.value, operands.b.value))
 }
 

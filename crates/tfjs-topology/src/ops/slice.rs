@@ -77,7 +77,7 @@ struct Part {
 
 /// Reads the subscripts.
 fn items(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Vec<Item>> {
-    let arg = args.keyword(&["slice_spec", "key"]).or(args.positional().get(1));
+    let arg = args.keyword(&["slice_spec", "key"]).or(args.at(1));
     match arg {
         Some(Arg::Const(value)) if value.is_array() => {
             value.as_array().into_iter().flatten().map(|item| json_item(cx, item)).collect()
@@ -111,7 +111,7 @@ fn starts(cx: &mut LowerCx<'_>, args: &Args<'_>, rank: usize) -> Result<Vec<Star
         (_, Arg::Tensor(tensor)) => of_data(cx, tensor.value),
         _ => Err(Error::unsupported("the start of a slice is neither a number nor a tensor of one")),
     };
-    let found = args.keyword(NAMES).or(args.positional().get(1));
+    let found = args.keyword(NAMES).or(args.at(1));
     match found {
         Some(Arg::List(items)) => items.iter().map(|item| each(cx, item)).collect(),
         Some(Arg::Tensor(tensor)) if tensor.sizes.is_none() => {

@@ -136,7 +136,7 @@ impl Complex {
     /// Reads the two tensors in the first argument.
     fn read(cx: &mut LowerCx<'_>, args: &Args<'_>) -> Result<Self> {
         args.inert(&["x"]);
-        let pair = args.positional().first().or_else(|| args.keyword(&["x"]));
+        let pair = args.at(0).or_else(|| args.keyword(&["x"]));
         let Some(Arg::List(parts)) = pair else {
             return Err(Error::malformed("expected a real and an imaginary part"));
         };

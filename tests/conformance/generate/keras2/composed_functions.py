@@ -31,6 +31,7 @@ QUALITY = [
     lambda x, y: tf.image.psnr(x, y, 1.0), lambda x, y: tf.image.psnr(tf.cast(tf.abs(x) * 60.0, tf.int32), tf.cast(tf.abs(y) * 60.0, tf.int32), max_val=255), lambda x, y: tf.image.psnr(x, y[:1], 4.0),
     lambda x, y: tf.image.ssim(x, y, 1.0), lambda x, y: tf.image.ssim(tf.sigmoid(x), tf.sigmoid(x + y * 0.2), max_val=1.0, filter_size=5, filter_sigma=0.8, k1=0.02, k2=0.05), lambda x, y: tf.image.ssim(x[0], y[0], 3.0, filter_size=4), lambda x, y: tf.image.ssim(x, x + y, 2.0, filter_size=7, return_index_map=True), lambda x, y: tf.image.ssim(x[:, None], y[:1, None], 2.0, filter_size=3),
     lambda x, y: tf.image.ssim_multiscale(x, x + y * 0.3, 1.0, power_factors=(0.3, 0.7), filter_size=5), lambda x, y: tf.image.ssim_multiscale(tf.sigmoid(x), tf.sigmoid(x + 0.1 * y), max_val=1.0, power_factors=[0.2, 0.3, 0.5], filter_size=3, filter_sigma=1.0, k1=0.05, k2=0.1), lambda x, y: tf.image.ssim_multiscale(x, x, 1.0, filter_size=1),
+    lambda x, y: tf.image.ssim(x, y, 2.0, 5, 0.9, 0.02, 0.05), lambda x, y: tf.image.ssim_multiscale(x, x + y * 0.3, 1.0, (0.3, 0.7), 5, 1.1, 0.02, 0.06),
     lambda x, y: tf.image.total_variation(x), lambda x, y: tf.image.total_variation(y[0]),
 ]
 GLIMPSES = [

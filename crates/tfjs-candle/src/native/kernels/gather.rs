@@ -62,8 +62,9 @@ struct Table<'a, T> {
 impl<T: Element> Table<'_, T> {
     fn gather<I: Copy + Into<i64>>(&self, indices: &[I], out: &mut [T]) -> Result<()> {
         let Table { x, len, inner, bounds } = *self;
-        if inner == 0 || indices.is_empty() {
-            return Ok(());
+        if out.is_empty() {
+            // No row is read, but an index outside of the table is an error all the same.
+            return indices.iter().try_for_each(|&index| bounds.row(index.into(), len).map(drop));
         }
         for (outer, block) in out.chunks_exact_mut(indices.len() * inner).enumerate() {
             for (to, &index) in block.chunks_exact_mut(inner).zip(indices) {

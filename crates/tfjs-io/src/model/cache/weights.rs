@@ -223,6 +223,10 @@ impl Files for CachedFiles {
         self.inner.list(prefix)
     }
 
+    fn canonical<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<String>> {
+        self.inner.canonical(path)
+    }
+
     fn remove<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<()>> {
         self.inner.remove(path)
     }

@@ -6,13 +6,11 @@ use crate::base::disk::Links;
 #[cfg(feature = "archive")]
 use crate::base::files::Body;
 use crate::base::files::{BoxFuture, Opened};
-use crate::base::path::{hidden, is_hidden};
 use crate::base::url::MODEL_JSON;
 use crate::model::cx::IoCx;
 use crate::model::handler::{IoHandler, ModelArtifacts, SaveArtifacts, SaveResult, WeightSource};
 use crate::model::load::{Json, Origin, load};
 use crate::model::options::IoOptions;
-use crate::model::own::no_model_there;
 use crate::place::file::{FolderFiles, folder_of, open};
 use crate::wrap::archive::Named;
 #[cfg(not(feature = "archive"))]
@@ -39,21 +37,6 @@ impl FileHandler {
         FileHandler { path: path.into() }
     }
 
-    /// Checks that an existing archive contains a model; otherwise it is not replaced.
-    async fn check_replaceable(&self, cx: &IoCx) -> Result<()> {
-        let path = self.path.clone();
-        if path.file_name().and_then(|name| name.to_str()).is_none_or(is_hidden) {
-            return Err(hidden().in_file(path.display()));
-        }
-        if blocking::run(move || Ok(path.symlink_metadata().is_err())).await? {
-            return Ok(());
-        }
-        let mut options = cx.options().clone();
-        options.on_progress = None;
-        let own = IoCx::with_registry(options, cx.registry().clone());
-        self.load(&own).await.map(drop).map_err(|e| no_model_there(e, &self.location()))
-    }
-
     #[cfg(feature = "archive")]
     async fn save_archive(&self, artifacts: SaveArtifacts, cx: &IoCx) -> Result<SaveResult> {
         super::zip::save(&self.path, artifacts, cx).await
@@ -78,10 +61,7 @@ impl IoHandler for FileHandler {
     fn save<'a>(&'a self, artifacts: SaveArtifacts, cx: &'a IoCx) -> BoxFuture<'a, Result<SaveResult>> {
         Box::pin(async move {
             match is_archive(&self.path) {
-                true => {
-                    self.check_replaceable(cx).await?;
-                    self.save_archive(artifacts, cx).await
-                }
+                true => self.save_archive(artifacts, cx).await,
                 false => self.files(cx).await?.save(artifacts, cx).await,
             }
         })

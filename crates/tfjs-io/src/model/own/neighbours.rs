@@ -3,6 +3,7 @@
 use super::folders::{Folders, folders_of};
 use super::open_json;
 use super::stored::{Stored, is_json};
+use crate::base::files::Files;
 use crate::model::cx::IoCx;
 use crate::model::handler::IoHandler;
 use crate::model::handlers::files::FilesHandler;
@@ -13,8 +14,10 @@ use tfjs_manifest::{Error, Result, json};
 /// The files that other models name, and the JSON files of those models.
 pub(crate) struct Claims {
     /// For the name of each file, the JSON file of the model that it belongs to. The names are in lower case, because
-    /// some file systems ignore case.
+    /// some file systems ignore case, and links in them are resolved.
     owners: HashMap<String, String>,
+    /// For each name that was asked for, the name under which its owner is found.
+    keys: HashMap<String, String>,
     known: bool,
 }
 
@@ -29,7 +32,11 @@ impl Claims {
         folders: &mut Folders<'_>,
         cx: &IoCx,
     ) -> Result<Claims> {
-        let mut claims = Claims { owners: HashMap::new(), known: true };
+        let mut claims = Claims { owners: HashMap::new(), keys: HashMap::new(), known: true };
+        let files = &**home.place();
+        for name in names {
+            claims.keys.insert(name.clone(), key(files, name).await?);
+        }
         let places: BTreeSet<&str> = names.iter().flat_map(|name| folders_of(name)).chain([""]).collect();
         for folder in places {
             let Some(entries) = folders.entries(folder).await? else {
@@ -49,16 +56,17 @@ impl Claims {
                     unknown; nothing is replaced or removed";
                     Error::new(e.kind(), error).in_file(home.place().location(&json)).with_source(e)
                 })?;
-                let named = named.into_iter().map(|name| format!("{prefix}{name}"));
-                claims.owners.extend(named.chain([json.clone()]).map(|name| (name.to_lowercase(), json.clone())));
+                for name in named.iter().map(|name| format!("{prefix}{name}")).chain([json.clone()]) {
+                    claims.owners.insert(key(files, &name).await?, json.clone());
+                }
             }
         }
         Ok(claims)
     }
 
-    /// The JSON of another model that names this file, or is this file.
+    /// The JSON of another model that names this file, which was asked for, or is this file.
     pub(crate) fn owner(&self, name: &str) -> Option<&str> {
-        self.owners.get(&name.to_lowercase()).map(String::as_str)
+        self.owners.get(self.keys.get(name)?).map(String::as_str)
     }
 
     /// Checks that the place could be listed; otherwise there may be unknown models.
@@ -71,6 +79,12 @@ impl Claims {
             .in_file(home.location())),
         }
     }
+}
+
+/// The name that is equal for all paths of one file.
+async fn key(files: &dyn Files, name: &str) -> Result<String> {
+    let name = files.canonical(name).await.map_err(|e| e.in_file(files.location(name)))?;
+    Ok(name.to_lowercase())
 }
 
 /// The weight files that a JSON names; none if it is not the JSON of a model.

@@ -5,6 +5,7 @@
 //! others are in their places. After an error everything is moved back; after a crash, the next save does it
 //! ([`operation`](super::operation)).
 
+use super::before::Before;
 use super::folder::{cannot, check_inside};
 use super::operation::{Operation, Side};
 use super::step;
@@ -52,13 +53,22 @@ impl Former {
 }
 
 /// Moves the files `new` of an operation into their places, in order. The last one makes the others usable.
-pub(super) fn exchange(mut operation: Operation, allow_symlinks: bool, former: &Former, new: &[PathBuf]) -> Result<()> {
+///
+/// # Errors
+/// Besides those of the file system, a former file that is not as it was `before`.
+pub(super) fn exchange(
+    mut operation: Operation,
+    allow_symlinks: bool,
+    former: &Former,
+    before: &Before,
+    new: &[PathBuf],
+) -> Result<()> {
     let mut done = Done { moved: Vec::new(), made: MadeFolders::default() };
     let result = match new {
-        [path] if is_alone(former, path) => place_one(&operation, allow_symlinks, former, path, &mut done),
+        [path] if is_alone(former, path) => place_one(&operation, allow_symlinks, former, before, path, &mut done),
         _ => {
             operation.keep(true);
-            place_all(&operation, allow_symlinks, former, new, &mut done)
+            place_all(&operation, allow_symlinks, former, before, new, &mut done)
         }
     };
     let Err(error) = result else {
@@ -91,7 +101,14 @@ fn is_alone(former: &Former, path: &Path) -> bool {
     }
 }
 
-fn place_one(operation: &Operation, allow_symlinks: bool, former: &Former, path: &Path, done: &mut Done) -> Result<()> {
+fn place_one(
+    operation: &Operation,
+    allow_symlinks: bool,
+    former: &Former,
+    before: &Before,
+    path: &Path,
+    done: &mut Done,
+) -> Result<()> {
     let (from, place) = (operation.slot(Side::New, true, path), operation.root().join(path));
     let folder = super::folder_of(&place);
     if !allow_symlinks {
@@ -100,7 +117,10 @@ fn place_one(operation: &Operation, allow_symlinks: bool, former: &Former, path:
     done.made.create(folder).map_err(|e| cannot("write", e).in_file(place.display()))?;
     let renamed = match former {
         Former::Only(paths) if paths.is_empty() => move_new(&from, &place),
-        _ => step::rename_over(&from, &place),
+        _ => {
+            before.check(path, &place).map_err(|e| e.in_file(place.display()))?;
+            step::rename_over(&from, &place)
+        }
     };
     renamed.and_then(|()| step::sync_folder(folder)).map_err(|e| in_the_way(e, &place))
 }
@@ -109,6 +129,7 @@ fn place_all(
     operation: &Operation,
     allow_symlinks: bool,
     former: &Former,
+    before: &Before,
     new: &[PathBuf],
     done: &mut Done,
 ) -> Result<()> {
@@ -122,7 +143,9 @@ fn place_all(
         let (slot, place) = (operation.slot(Side::Old, last, path), root.join(path));
         make_slot(&slot).map_err(|e| cannot("write", e).in_file(place.display()))?;
         move_new(&place, &slot).map_err(|e| went_wrong(e, &place))?;
+        let unchanged = before.check(path, &slot).map_err(|e| e.in_file(place.display()));
         done.moved.push(Moved { from: place, to: slot, side: Side::Old });
+        unchanged?;
         if last {
             step::sync_folder(root).map_err(|e| cannot("write", e).in_file(root.display()))?;
         }

@@ -130,6 +130,13 @@ impl Files for FolderFiles {
         })
     }
 
+    fn canonical<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<String>> {
+        Box::pin(async move {
+            let (folder, whole, path) = (self.folder.clone(), self.path(path)?, path.to_owned());
+            crate::base::blocking::run(move || Ok(canonical(&folder, &whole).unwrap_or(path))).await
+        })
+    }
+
     /// Also removes folders that are empty afterwards, except the root.
     fn remove<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
@@ -196,6 +203,18 @@ pub(super) fn check_inside(root: &Path, folder: &Path) -> Result<()> {
     }
     let error = "this folder is a link out of the model's folder; allow symlinks if this model is trusted";
     Err(Error::malformed(error).in_file(nearest.display()))
+}
+
+/// The path of a file relative to a folder, after links of both are resolved; `None` if it is not below the folder. The
+/// file need not exist.
+fn canonical(folder: &Path, path: &Path) -> Option<String> {
+    let root = folder.canonicalize().ok()?;
+    let real = match path.canonicalize() {
+        Ok(real) => real,
+        Err(_) => super::folder_of(path).canonicalize().ok()?.join(path.file_name()?),
+    };
+    let names = real.strip_prefix(root).ok()?.iter().map(|name| name.to_str());
+    Some(names.collect::<Option<Vec<&str>>>()?.join("/"))
 }
 
 fn cannot_list(source: std::io::Error, folder: &Path) -> Error {

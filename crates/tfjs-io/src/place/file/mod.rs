@@ -1,5 +1,6 @@
 //! Folders on disk. Writing several files is atomic: after an error or a crash, all or none of them exist.
 
+mod before;
 mod exchange;
 mod folder;
 mod operation;

@@ -61,7 +61,7 @@ impl Operation {
         for _ in 0..TRIES {
             let count = COUNT.fetch_add(1, Ordering::Relaxed);
             let at = root.join(format!("{PREFIX}{}-{count}", std::process::id()));
-            match step::create_dir(&at) {
+            match step::create_private_dir(&at) {
                 // Left by a former process with the same number.
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => continue,
                 other => other.map_err(error)?,
@@ -169,6 +169,7 @@ pub(super) fn sweep(root: &Path, allow_symlinks: bool) {
         let at = entry.path();
         let lock = at.join("lock");
         match open_regular(&lock, &lock, Links::NotAtTheEnd) {
+            Ok((file, _)) if !is_own(&file, &at) => {}
             Ok((file, _)) if file.try_lock().is_ok() => {
                 if finish(&at, root, allow_symlinks).is_ok() {
                     remove(&at);
@@ -178,6 +179,23 @@ pub(super) fn sweep(root: &Path, allow_symlinks: bool) {
             // Its process has just created it, or died right then. The removal fails, as intended, if it is not empty.
             Err(_) => drop(fs::remove_dir(&at)),
         }
+    }
+}
+
+/// Whether a temporary folder and its lock belong to the user of this process. Another user may write to the same folder,
+/// for example to `/tmp`, and make such a folder with links in it.
+fn is_own(lock: &File, at: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let owner = rustix::process::geteuid().as_raw();
+        let owners = [lock.metadata(), fs::symlink_metadata(at)];
+        owners.iter().all(|found| found.as_ref().is_ok_and(|found| found.uid() == owner))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (lock, at);
+        true
     }
 }
 
@@ -205,7 +223,13 @@ fn finish(at: &Path, root: &Path, allow_symlinks: bool) -> Result<()> {
 }
 
 /// The paths of the regular files below a folder. Empty if the folder does not exist.
+///
+/// # Errors
+/// A link in its place, which could lead to a folder of others; a folder that cannot be listed.
 fn files_below(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    if fs::symlink_metadata(folder).is_ok_and(|found| !found.is_dir()) {
+        return Err(ErrorKind::NotADirectory.into());
+    }
     let mut out = Vec::new();
     let mut folders = vec![PathBuf::new()];
     while let Some(path) = folders.pop() {

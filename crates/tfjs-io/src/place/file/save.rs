@@ -2,6 +2,7 @@
 //! their places together ([`exchange`](super::exchange)). After an error, or if the future is dropped, the folder is
 //! unchanged.
 
+use super::before::Before;
 use super::exchange::{Former, MadeFolders, exchange, make_slot};
 use super::folder::{cannot, check_inside};
 use super::operation::{Operation, Side, sweep};
@@ -49,35 +50,47 @@ async fn on_disk(mut saving: Saving, work: impl FnOnce(&mut Saving) -> Result<()
 }
 
 /// Writes a file atomically: to a temporary file that is then renamed. After an error, or if the process dies, a former
-/// file is unchanged. A device or a pipe is written to directly. Blocks.
+/// file is unchanged. A new file has the permissions of the former one. A device or a pipe is written to directly.
+/// Blocks.
 ///
 /// # Errors
 /// [`Kind::Fetch`](tfjs_manifest::Kind::Fetch) if the file cannot be written.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_file_with(path, |file| file.write_all(bytes))
-}
-
-/// [`write_file`] with a function that writes the bytes.
-pub(crate) fn write_file_with(path: &Path, write: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<()> {
     let error = |e| cannot("write", e).in_file(path.display());
     let before = fs::metadata(path).ok();
     if before.as_ref().is_some_and(|before| !before.is_file()) {
         let mut file = fs::OpenOptions::new().write(true).open(path).map_err(error)?;
-        return write(&mut file).map_err(error);
+        return file.write_all(bytes).map_err(error);
     }
     // A link is kept: its target is replaced.
     let path = if before.is_some() { path.canonicalize().map_err(error)? } else { path.to_owned() };
+    write_alone(&path, |_| Former::Any, |file| file.write_all(bytes))
+}
+
+/// Writes a file as [`write_file`] does, with a function that writes its bytes. Replaces the file at this path only if
+/// `replaces` is set, and never one that appeared or changed since then.
+#[cfg(feature = "archive")]
+pub(crate) fn write_file_with(
+    path: &Path,
+    replaces: bool,
+    write: impl FnOnce(&mut File) -> std::io::Result<()>,
+) -> Result<()> {
+    write_alone(path, |name| Former::Only(if replaces { vec![name.to_owned()] } else { Vec::new() }), write)
+}
+
+fn write_alone(
+    path: &Path,
+    former: impl FnOnce(&Path) -> Former,
+    write: impl FnOnce(&mut File) -> std::io::Result<()>,
+) -> Result<()> {
+    let error = |e| cannot("write", e).in_file(path.display());
     let name = path.file_name().ok_or_else(|| Error::misuse("expected a file name").in_file(path.display()))?;
-    let (root, name) = (super::folder_of(&path).to_owned(), PathBuf::from(name));
+    let (root, name) = (super::folder_of(path).to_owned(), PathBuf::from(name));
     // A missing folder is not created: it may be a spelling mistake.
     fs::metadata(&root).map_err(error)?;
-    let mut saving = Saving::begin(root, false, Former::Any, vec![name])?;
+    let mut saving = Saving::begin(root, false, former(&name), vec![name])?;
     saving.next_file()?;
-    let file = saving.file()?;
-    write(file).map_err(error)?;
-    if let Some(before) = before {
-        file.set_permissions(before.permissions()).map_err(error)?;
-    }
+    write(saving.file()?).map_err(error)?;
     saving.end_file()?;
     saving.commit()
 }
@@ -88,6 +101,7 @@ struct Saving {
     operation: Operation,
     allow_symlinks: bool,
     former: Former,
+    before: Before,
     /// The final paths of the files below the root; `count` of them have been written.
     paths: Vec<PathBuf>,
     count: usize,
@@ -103,7 +117,8 @@ impl Saving {
         made.create(&root).map_err(error)?;
         sweep(&root, allow_symlinks);
         let operation = Operation::begin(&root)?;
-        Ok(Saving { operation, allow_symlinks, former, paths, count: 0, open: None, made })
+        let before = Before::of(&root, &former, &paths);
+        Ok(Saving { operation, allow_symlinks, former, before, paths, count: 0, open: None, made })
     }
 
     /// The temporary and the final path of the next file.
@@ -118,11 +133,16 @@ impl Saving {
         if !self.allow_symlinks {
             check_inside(self.operation.root(), super::folder_of(&place))?;
         }
-        if let Some(path) = self.paths.get(self.count) {
+        let path = self.paths.get(self.count);
+        if let Some(path) = path {
             self.former.check(&place, path)?;
         }
-        let made = make_slot(&slot).and_then(|()| step::create_new(&slot));
-        self.open = Some(made.map_err(|e| cannot("write", e).in_file(place.display()))?);
+        let error = |e| cannot("write", e).in_file(place.display());
+        let file = make_slot(&slot).and_then(|()| step::create_new(&slot)).map_err(error)?;
+        if let Some(permissions) = path.and_then(|path| self.before.permissions(path)) {
+            file.set_permissions(permissions).map_err(error)?;
+        }
+        self.open = Some(file);
         Ok(())
     }
 
@@ -151,8 +171,8 @@ impl Saving {
 
     /// Moves all files into their places. Until now, no existing file has been touched.
     fn commit(self) -> Result<()> {
-        let Saving { operation, allow_symlinks, former, paths, mut made, .. } = self;
-        exchange(operation, allow_symlinks, &former, &paths)?;
+        let Saving { operation, allow_symlinks, former, before, paths, mut made, .. } = self;
+        exchange(operation, allow_symlinks, &former, &before, &paths)?;
         made.keep();
         Ok(())
     }

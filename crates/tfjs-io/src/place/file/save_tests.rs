@@ -198,6 +198,26 @@ fn a_forged_folder_of_a_save_replaces_nothing_and_makes_no_hidden_file() {
 }
 
 #[test]
+fn a_forged_folder_of_a_save_with_links_takes_no_files_of_others() {
+    for (slot, go) in [("new", true), ("new-last", true), ("old", false), ("old-last", false)] {
+        let (dir, others) = (folder(OLD), folder(&[("id", "key"), ("deep/er", "text")]));
+        let (before, of_others) = (tree(dir.path()), tree(others.path()));
+        let at = dir.path().join(".tfjs-1-0");
+        fs::create_dir(&at).unwrap();
+        fs::write(at.join("lock"), "").unwrap();
+        if go {
+            fs::write(at.join("go"), "").unwrap();
+        }
+        std::os::unix::fs::symlink(others.path(), at.join(slot)).unwrap();
+        sweep(dir.path(), true);
+        assert_eq!(tree(others.path()), of_others, "{slot}");
+        fs::remove_file(at.join(slot)).unwrap();
+        fs::remove_dir_all(&at).unwrap();
+        assert_eq!(tree(dir.path()), before, "{slot}");
+    }
+}
+
+#[test]
 fn other_names_with_a_dot_are_not_swept() {
     let dir = folder(&[]);
     for name in [".tfjs-", ".tfjs-1", ".tfjs-1-x", ".tfjs-x-1", ".git", ".tfjs-1-2-3"] {

@@ -10,6 +10,15 @@ pub(super) fn create_dir(path: &Path) -> io::Result<()> {
     fs::create_dir(path)
 }
 
+/// Creates one folder that only its owner can open.
+pub(super) fn create_private_dir(path: &Path) -> io::Result<()> {
+    fault::check()?;
+    let mut folder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+    folder.create(path)
+}
+
 /// Creates an empty file. Fails if there is a file or a link of this name.
 pub(super) fn create_new(path: &Path) -> io::Result<File> {
     fault::check()?;
