@@ -63,12 +63,16 @@ pub fn json_bytes(value: &Value) -> u64 {
 
 /// The bytes that the entries of an object take.
 pub fn object_bytes(map: &Map<String, Value>) -> u64 {
-    map.iter().fold(ALLOCATION, |sum, (key, value)| sum + entry_bytes(key) + json_bytes(value))
+    let entries = map.iter().fold(ALLOCATION, |sum, (key, value)| sum + text_bytes(key) + json_bytes(value));
+    (0..map.len()).fold(entries, |sum, i| sum + slot_bytes(i))
 }
 
-/// The bytes that an entry of an object takes without its value: the key, its hash and its slot in the table.
-pub(crate) fn entry_bytes(key: &str) -> u64 {
-    size_of::<String>() as u64 + text_bytes(key) + 2 * size_of::<usize>() as u64
+/// The bytes that the entry with this number, from 0, adds to an object, without its value and the characters of its key:
+/// key, hash and place in the table. The first one adds the space of the smallest table.
+pub(crate) fn slot_bytes(entry: usize) -> u64 {
+    let slot = (size_of::<String>() + 2 * size_of::<usize>()) as u64;
+    let spare = 3 * (slot + size_of::<Value>() as u64);
+    if entry == 0 { slot + spare + ALLOCATION } else { slot }
 }
 
 #[cfg(test)]
@@ -93,6 +97,6 @@ mod tests {
         let value = size_of::<Value>() as u64;
         assert_eq!(json_bytes(&json!(1)), value);
         assert_eq!(json_bytes(&json!([[0], [0]])), 5 * value + 3 * ALLOCATION);
-        assert_eq!(json_bytes(&json!({"ab": "c"})), 2 * value + ALLOCATION + (24 + 18 + 16) + 17);
+        assert_eq!(json_bytes(&json!({"ab": "c"})), 2 * value + 2 * ALLOCATION + 18 + 4 * 40 + 3 * value + 17);
     }
 }

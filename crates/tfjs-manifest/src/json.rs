@@ -6,7 +6,7 @@
 //! Python's `Infinity` and `-Infinity`, which Keras writes for infinite arguments, are no JSON: they are read as strings
 //! of these words. `NaN` is an error.
 
-use crate::account::{ALLOCATION, Account, entry_bytes, text_bytes};
+use crate::account::{ALLOCATION, Account, slot_bytes, text_bytes};
 use crate::text::{push_key, shorten};
 use crate::{Error, Limits, Result, foreign};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -185,7 +185,7 @@ impl<'de> Visitor<'de> for Node<'_> {
         self.charge(ALLOCATION)?;
         let mut map = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
-            self.charge(entry_bytes(&key))?;
+            self.charge(text_bytes(&key) + slot_bytes(map.len()))?;
             if map.contains_key(&key) {
                 self.0.trail.borrow_mut().duplicate = true;
                 self.step(Step::Key(key));

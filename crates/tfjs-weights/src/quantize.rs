@@ -50,7 +50,9 @@ fn range(least: f64, most: f64, stored: AffineStore) -> (f64, f64, f64) {
     }
     // The minimum is moved by less than a step, so that one level is exactly zero. `0.0 -` keeps a zero positive.
     let min = 0.0 - ((0.0 - least) / scale).round_ties_even() * scale;
-    (scale, min, levels * scale + min)
+    let max = levels * scale + min;
+    let single = f64::from(f32::MIN)..=f64::from(f32::MAX);
+    if single.contains(&min) && single.contains(&max) { (scale, min, max) } else { (scale, least, most) }
 }
 
 /// Converts values to half precision, rounded to nearest, ties to even.

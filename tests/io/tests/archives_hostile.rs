@@ -4,7 +4,8 @@ use io_harness::archives::{ZipEntry, explore, gzip, pax, tar, tar_entry, tar_ent
 use io_harness::load::{check_error, load};
 use io_harness::sink::{TestSink, pattern};
 use std::fs;
-use tfjs_io::{ArchiveFiles, Files, IoOptions, OpenOptions, Result};
+use std::sync::Arc;
+use tfjs_io::{ArchiveFiles, Files, IoCx, IoOptions, MemoryFiles, OpenOptions, Result, WeightSource, fetch_weights};
 use tfjs_manifest::{Kind, Limits};
 
 /// Opens and reads everything, from memory and from disk; both results must be equal.
@@ -160,6 +161,31 @@ async fn weights_that_become_many_times_as_long_are_refused() {
     let mut limits = Limits::default();
     limits.inflation = 10_000;
     open(limits).await.expect("it is allowed");
+}
+
+#[tokio::test]
+async fn weights_that_become_many_times_as_long_together_are_refused() {
+    let zeros = vec![0; 9 << 20];
+    let bytes = zip(&[ZipEntry::deflated("a.bin", &zeros), ZipEntry::deflated("b.bin", &zeros)]);
+    let files = ArchiveFiles::from_bytes("m.zip", bytes, &Limits::default()).unwrap();
+    check(files.open("a.bin", OpenOptions::default()).await.map(|_| 0), Kind::Limit, "a.bin", "limit `inflation");
+    let bytes = gzip(&tar(&[("a.bin", &zeros), ("b.bin", &zeros)]));
+    let files = ArchiveFiles::from_bytes("m.tgz", bytes, &Limits::default());
+    check(files.map(|_| 0), Kind::Limit, "m.tgz", "limit `inflation");
+}
+
+#[tokio::test]
+async fn a_file_that_many_groups_name_is_refused() {
+    let files = MemoryFiles::new().with("w.bin", vec![1; 3 << 20]);
+    let load = async |times: usize| {
+        let groups = vec![vec!["w.bin".to_owned()]; times];
+        let sink = (0..times).fold(TestSink::new(), |sink, _| sink.group(&[3 << 20]));
+        let source = WeightSource::Files(Arc::new(files.clone()));
+        fetch_weights(&source, &groups, sink, &IoCx::default()).await.map(drop)
+    };
+    load(3).await.expect("few bytes are repeated");
+    let error = load(9).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Limit, "{error}");
 }
 
 #[tokio::test]

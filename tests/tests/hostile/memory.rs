@@ -158,3 +158,52 @@ fn buckets_for_unknown_tokens_are_counted() {
         assert!(model.report().warnings.iter().any(|w| w.contains("num_oov_indices")), "{:?}", model.report().warnings);
     });
 }
+
+/// A layer that is called many times, each time with the model's input.
+fn called(class: &str, config: &Value, times: usize) -> Small {
+    let nodes = vec![json!([["x", 0, 0, {}]]); times];
+    let layers = json!([
+        {"class_name": "InputLayer", "name": "x", "inbound_nodes": [],
+         "config": {"name": "x", "batch_input_shape": [null, 1], "dtype": "string"}},
+        harness::small::calls(class, "l", config, &json!(nodes)),
+    ]);
+    let mut topology = functional(&layers, &["x"], &["l"]);
+    topology["model_config"]["config"]["output_layers"] = json!([["l", times - 1, 0]]);
+    Small::new(topology).manifest(json!([]))
+}
+
+#[test]
+fn settings_of_a_layer_are_shared_by_its_calls() {
+    check_peak("settings_of_a_layer_are_shared_by_its_calls", 200, || {
+        let config = json!({"vocabulary": ["a"], "mask_token": "m".repeat(300_000)});
+        called("StringLookup", &config, 2000).load().expect("a long mask token");
+        let widths = vec![2; 1000];
+        let config = json!({"vocabulary": ["a"], "ngrams": widths, "output_sequence_length": 4});
+        called("TextVectorization", &config, 2000).load().expect("many widths");
+        let config = json!({"vocabulary": ["a"], "ngrams": vec![2; 2000]});
+        check_limit(&called("TextVectorization", &config, 1), LoadOptions::new(), "widths of n-grams");
+    });
+}
+
+#[test]
+fn expressions_of_dimensions_are_counted() {
+    check_peak("expressions_of_dimensions_are_counted", 500, || {
+        let open = json!([null, null]);
+        let names: Vec<String> = (0..60).map(|i| format!("x{i}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut layers: Vec<Value> = names.iter().map(|name| input(name, &open)).collect();
+        layers.push(layer("Concatenate", "p", &json!({"axis": 1}), &names));
+        let many = layer("Concatenate", "c", &json!({"axis": 1}), &["y"; 3000]);
+        let mut inner = functional(&json!([input("y", &open), many]), &["y"], &["c"])["model_config"].clone();
+        for i in 0..10 {
+            let from = [&["p"][..], &vec!["x0"; i + 1]].concat();
+            layers.push(layer("Concatenate", &format!("q{i}"), &json!({"axis": 1}), &from));
+        }
+        inner["name"] = json!("n");
+        inner["inbound_nodes"] = (0..10).map(|i| json!([[format!("q{i}"), 0, 0, {}]])).collect();
+        layers.push(inner);
+        let mut topology = functional(&json!(layers), &names, &["n"]);
+        topology["model_config"]["config"]["output_layers"] = (0..10).map(|i| json!(["n", i, 0])).collect();
+        check_limit(&Small::new(topology).manifest(json!([])), LoadOptions::new(), "dimension expressions");
+    });
+}

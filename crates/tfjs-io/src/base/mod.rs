@@ -7,6 +7,7 @@ pub(crate) mod checksums;
 pub(crate) mod deadline;
 pub(crate) mod disk;
 pub(crate) mod files;
+pub(crate) mod inflation;
 pub(crate) mod network;
 pub(crate) mod path;
 pub(crate) mod progress;

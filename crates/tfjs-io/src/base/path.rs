@@ -83,7 +83,7 @@ fn escapes(path: &str) -> Option<&'static str> {
     if path.starts_with('/') {
         return Some("is absolute");
     }
-    let first = path.split('/').next().unwrap_or(path);
+    let first = path.split('/').find(|part| !matches!(*part, "" | ".")).unwrap_or(path);
     if let Some((scheme, _)) = first.split_once(':') {
         let named = !scheme.is_empty()
             && scheme.starts_with(|c: char| c.is_ascii_alphabetic())

@@ -14,14 +14,15 @@ use tfjs_manifest::{Error, Result};
 /// Largest chunk in bytes that is copied at once on an async thread.
 const CHUNK: usize = 1 << 20;
 
-/// The body as a stream. At most `len` bytes of a file on disk are read.
+/// The body as a stream, which may be polled after its end. At most `len` bytes of a file on disk are read.
 pub(crate) fn into_stream(body: Body, len: Option<u64>) -> BoxStream<'static, Result<Bytes>> {
-    match body {
+    let stream = match body {
         Body::Stream(stream) => stream,
         Body::Bytes(bytes) => memory_stream(bytes),
         Body::File(file) => file_stream(file, len),
         Body::Unchanged => stream::iter([Err(Error::bug("a file that did not change has no body"))]).boxed(),
-    }
+    };
+    stream.fuse().boxed()
 }
 
 fn memory_stream(bytes: Bytes) -> BoxStream<'static, Result<Bytes>> {

@@ -9,8 +9,9 @@ use super::handler::WeightSource;
 use crate::base::files::Files;
 use crate::fetch::{LazyFiles, Opening, check_groups, check_paths, from_files, from_memory, open_lazy};
 use crate::wrap::gunzip::GunzippedFiles;
+use std::collections::HashSet;
 use std::sync::Arc;
-use tfjs_manifest::{Error, GroupLayout, GroupSink, Result, Segment, TensorLayout, WeightReader, WeightSink};
+use tfjs_manifest::{Error, GroupLayout, GroupSink, Limits, Result, Segment, TensorLayout, WeightReader, WeightSink};
 
 /// Fetches the weight files of all groups into the sink's memory and returns the sink.
 ///
@@ -31,6 +32,7 @@ pub async fn fetch_weights<S: WeightSink + 'static>(
 ) -> Result<S> {
     let count = check_paths(groups, &cx.options().limits)?;
     let sizes = check_groups(groups, sink.groups())?;
+    check_repeated(groups, &sizes, &cx.options().limits)?;
     // The files of a group without weights are not read, because they are often not deployed.
     let read: Vec<Vec<String>> = groups
         .iter()
@@ -68,6 +70,8 @@ pub async fn open_weights(
     cx: &IoCx,
 ) -> Result<Arc<dyn WeightReader>> {
     let count = check_paths(groups, &cx.options().limits)?;
+    let sizes: Vec<Option<u64>> = layout.groups().iter().map(|group| group.total).collect();
+    check_repeated(groups, &sizes, &cx.options().limits)?;
     let files = match checked(source, groups, cx)? {
         WeightSource::None if count > 0 => return Err(no_weights(count)),
         WeightSource::None => return Ok(Arc::new(LazyFiles::empty(groups.len()))),
@@ -89,6 +93,26 @@ pub async fn open_weights(
     let files = opened.lazy()?;
     files.check_lengths(layout)?;
     Ok(Arc::new(OpenWeights { files, _in_use: caching.in_use() }))
+}
+
+/// Checks the bytes of groups whose files an earlier group names too, which no compression accounts for. Producers write
+/// each file once.
+fn check_repeated(groups: &[Vec<String>], sizes: &[Option<u64>], limits: &Limits) -> Result<()> {
+    let (mut seen, mut once, mut all) = (HashSet::new(), 0u64, 0u64);
+    for (paths, size) in groups.iter().zip(sizes) {
+        let repeated = paths.iter().filter(|path| !seen.insert(path.as_str())).count() > 0;
+        let size = match size {
+            Some(size) => *size,
+            None if repeated => {
+                return Err(Error::unsupported("string weights in a file that another group names too"));
+            }
+            None => 0,
+        };
+        all = all.saturating_add(size);
+        once = once.saturating_add(if repeated { 0 } else { size });
+    }
+    // With the default limit of 100, as many bytes may be repeated as are read once.
+    limits.check_inflation(once / 100, all - once)
 }
 
 fn no_weights(count: usize) -> Error {

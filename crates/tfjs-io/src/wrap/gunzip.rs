@@ -4,6 +4,7 @@
 use crate::base::blocking;
 use crate::base::disk::read_at;
 use crate::base::files::{Body, BoxFuture, Files, OpenOptions, Opened};
+use crate::base::inflation::{Inflated, Inflation};
 use bytes::{Bytes, BytesMut};
 use flate2::write::MultiGzDecoder;
 use futures_util::stream::{self, BoxStream};
@@ -30,6 +31,7 @@ const OVERHEAD: u64 = 1 << 10;
 pub(crate) struct GunzippedFiles {
     inner: Arc<dyn Files>,
     limits: Limits,
+    inflation: Inflation,
     /// What the manifest says of a file's length, by path.
     needed: HashMap<String, Needed>,
 }
@@ -51,7 +53,7 @@ impl GunzippedFiles {
             let needed = if paths.len() == 1 { Needed::Exactly(size) } else { Needed::AtMost(size) };
             paths.iter().map(move |path| (path.clone(), needed))
         });
-        GunzippedFiles { needed: needed.collect(), inner, limits }
+        GunzippedFiles { needed: needed.collect(), inner, limits, inflation: Inflation::default() }
     }
 
     /// Whether the first bytes of a file must be checked: its length is unknown, or can be that of its compressed
@@ -85,7 +87,7 @@ impl Files for GunzippedFiles {
                 opened = self.inner.open(path, whole).await?;
             }
             let location = opened.location.clone();
-            let body = gunzipped(opened.into_stream(), self.limits.clone());
+            let body = gunzipped(opened.into_stream(), self.inflation.file(), self.limits.clone());
             Ok(Opened::new(location, Body::Stream(body)))
         })
     }
@@ -113,7 +115,8 @@ async fn head(mut opened: Opened) -> Result<(Bytes, Opened)> {
             };
             blocking::run(work).await?
         }
-        Body::Stream(mut body) => {
+        Body::Stream(body) => {
+            let mut body = body.fuse();
             let (mut head, mut chunks) = (BytesMut::new(), Vec::new());
             while head.len() < HEAD {
                 let Some(chunk) = body.try_next().await? else { break };
@@ -134,15 +137,20 @@ struct Gunzip {
     /// The part of the last chunk that is not yet decompressed.
     rest: Bytes,
     decoder: MultiGzDecoder<Vec<u8>>,
+    inflated: Inflated,
     limits: Limits,
     read: u64,
     made: u64,
     over: bool,
 }
 
-fn gunzipped(packed: BoxStream<'static, Result<Bytes>>, limits: Limits) -> BoxStream<'static, Result<Bytes>> {
+fn gunzipped(
+    packed: BoxStream<'static, Result<Bytes>>,
+    inflated: Inflated,
+    limits: Limits,
+) -> BoxStream<'static, Result<Bytes>> {
     let decoder = MultiGzDecoder::new(Vec::new());
-    let state = Gunzip { packed, rest: Bytes::new(), decoder, limits, read: 0, made: 0, over: false };
+    let state = Gunzip { packed, rest: Bytes::new(), decoder, inflated, limits, read: 0, made: 0, over: false };
     stream::try_unfold(state, |mut state| async move { Ok(state.next().await?.map(|chunk| (chunk, state))) }).boxed()
 }
 
@@ -157,6 +165,7 @@ impl Gunzip {
                     Some(chunk) => self.rest = chunk,
                     None => {
                         self.decoder.try_finish().map_err(malformed)?;
+                        self.inflated.end();
                         self.over = true;
                     }
                 }
@@ -164,7 +173,7 @@ impl Gunzip {
             let step = self.rest.split_to(self.rest.len().min(STEP));
             self.decoder.write_all(&step).map_err(malformed)?;
             self.read += step.len() as u64;
-            self.limits.check_inflation(self.read, self.made + self.decoder.get_ref().len() as u64)?;
+            self.inflated.check(self.read, self.made + self.decoder.get_ref().len() as u64, &self.limits)?;
         }
         let made = std::mem::take(self.decoder.get_mut());
         self.made += made.len() as u64;
@@ -206,6 +215,40 @@ mod tests {
         for other in [vec![], vec![0x1f, 0x8b], vec![0x1f, 0x8b, 8, 0xff, 0, 0, 0, 0, 0, 3, 1], plain] {
             assert_eq!(read(other.clone(), Limits::default()).await.unwrap(), other);
         }
+    }
+
+    /// Its bodies panic if they are polled after their end.
+    #[derive(Debug)]
+    struct ShortBodies;
+
+    impl Files for ShortBodies {
+        fn open<'a>(&'a self, path: &'a str, _: OpenOptions) -> BoxFuture<'a, Result<Opened>> {
+            let body = stream::unfold(0, |sent| async move { (sent == 0).then(|| (Ok(Bytes::from("abcd")), 1)) });
+            Box::pin(std::future::ready(Ok(Opened::new(path, Body::Stream(body.boxed())))))
+        }
+    }
+
+    #[tokio::test]
+    async fn bodies_that_are_shorter_than_a_header() {
+        let files = GunzippedFiles::new(Arc::new(ShortBodies), &[], &[], Limits::default());
+        let mut body = files.open("w.bin", OpenOptions::default()).await.unwrap().into_stream();
+        assert_eq!(body.try_next().await.unwrap().unwrap(), "abcd");
+        for _ in 0..2 {
+            assert_eq!(body.try_next().await.unwrap(), None);
+        }
+    }
+
+    #[tokio::test]
+    async fn files_that_become_much_longer_together_are_refused() {
+        let packed = gzip(&vec![0; 10 << 20]);
+        let inner: MemoryFiles = ["a.gz", "b.gz"].map(|name| (name.to_owned(), packed.clone())).into_iter().collect();
+        let files = GunzippedFiles::new(Arc::new(inner), &[], &[], Limits::default());
+        let read = async |name| -> Result<()> {
+            let body = files.open(name, OpenOptions::default()).await?.into_stream();
+            body.try_for_each(async |_| Ok(())).await
+        };
+        read("a.gz").await.unwrap();
+        assert_eq!(read("b.gz").await.unwrap_err().kind(), Kind::Limit);
     }
 
     #[test]

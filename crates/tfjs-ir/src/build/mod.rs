@@ -307,10 +307,10 @@ impl Builder {
     /// # Errors
     /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a text that is neither an input of the program nor one in another shape, or
     /// inside a loop; as [`Tokenizer::infer`].
-    pub fn tokens(&mut self, text: Value, tokenizer: Tokenizer) -> Result<Value> {
+    pub fn tokens(&mut self, text: Value, tokenizer: &Arc<Tokenizer>) -> Result<Value> {
         let before = self.before_reshapes(text);
         let given = if tokenizer.infer(self.ty(before), Dim::ONE).is_ok() { before } else { text };
-        let tokens = self.tokens_of_input(given, tokenizer.clone())?;
+        let tokens = self.tokens_of_input(given, tokenizer)?;
         let length = self.dims_of(tokens).last().copied().unwrap_or(Dim::ONE);
         let wanted = tokenizer.infer(self.ty(text), length)?.dims;
         if self.dims_of(tokens) == wanted { Ok(tokens) } else { self.reshape(tokens, &wanted) }
@@ -327,7 +327,7 @@ impl Builder {
         value
     }
 
-    fn tokens_of_input(&mut self, text: Value, tokenizer: Tokenizer) -> Result<Value> {
+    fn tokens_of_input(&mut self, text: Value, tokenizer: &Arc<Tokenizer>) -> Result<Value> {
         let port = match &self.blocks[..] {
             [body] => match body.prim_of(text) {
                 Some(Prim::Input(input)) => Some(input.port),
@@ -340,7 +340,7 @@ impl Builder {
             let message = "text is split where it is an input of the model only, not behind another layer";
             return Err(Error::unsupported(message));
         };
-        let role = InputRole::Tokens { of, tokenizer: Arc::new(tokenizer.clone()) };
+        let role = InputRole::Tokens { of, tokenizer: tokenizer.clone() };
         if let Some(port) = self.program.inputs.iter().position(|input| input.role == role) {
             return self.one(source::Input { port }, &[]);
         }

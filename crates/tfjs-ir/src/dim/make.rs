@@ -1,7 +1,7 @@
 //! Construction of expressions: the rewrites and the limits.
 
 use super::poly::Poly;
-use super::{Atom, Dim, Dims, Entry, MAX_DEPTH, MAX_SIZE, Pair, Relation};
+use super::{Atom, Dim, Dims, Entry, MAX_ALL_TERMS, MAX_DEPTH, MAX_SIZE, Pair, Relation};
 use tfjs_manifest::{Error, Result};
 
 impl Dims {
@@ -17,6 +17,13 @@ impl Dims {
     pub(super) fn intern(&mut self, poly: Poly) -> Result<Dim> {
         if let Some(&d) = self.by_poly.get(&poly) {
             return Ok(d);
+        }
+        self.terms += poly.terms().len();
+        if self.terms > MAX_ALL_TERMS {
+            let limit = MAX_ALL_TERMS;
+            return Err(Error::limit(format!(
+                "the dimension expressions of the model exceed the limit of {limit} terms"
+            )));
         }
         let factors = poly.terms().iter().flat_map(|(monomial, _)| monomial.factors());
         let terms = poly.terms().len() as u32; // at most `MAX_TERMS`

@@ -31,6 +31,8 @@ const MAX_DEPTH: u32 = 128;
 /// The most symbols, numbers and functions of an expression as written out, where a shared part counts once for each
 /// use. It bounds every traversal of an expression.
 const MAX_SIZE: u32 = 1024;
+/// The most terms of all expressions of a table.
+const MAX_ALL_TERMS: usize = 1 << 19;
 
 /// A dimension of a value: an index into its program's [`Dims`].
 ///
@@ -46,6 +48,11 @@ impl Dim {
 
     fn at(index: usize) -> Dim {
         Dim(u32::try_from(index).expect("2^32 expressions do not fit the memory"))
+    }
+
+    /// The index in the table.
+    pub(crate) fn number(self) -> u32 {
+        self.0
     }
 
     fn index(self) -> usize {
@@ -74,6 +81,8 @@ pub struct Dims {
     symbols: Vec<(String, Dim)>,
     by_name: HashMap<String, Dim>,
     bounds: BTreeMap<Dim, Dim>,
+    /// The terms of all expressions, see [`MAX_ALL_TERMS`].
+    terms: usize,
 }
 
 /// One expression and what is known about it.
@@ -137,6 +146,7 @@ impl Dims {
             symbols: Vec::new(),
             by_name: HashMap::new(),
             bounds: BTreeMap::new(),
+            terms: 0,
         };
         let constants = (dims.number(0), dims.number(1));
         debug_assert_eq!(constants, (Dim::ZERO, Dim::ONE));

@@ -4,6 +4,7 @@
 
 use super::Dim;
 use std::cmp::Ordering;
+use std::sync::Arc;
 use tfjs_manifest::{Error, Result};
 
 /// The most terms of a polynomial.
@@ -71,20 +72,20 @@ impl PartialOrd for Monomial {
 /// A monomial and its coefficient, which is never zero.
 pub(super) type Term = (Monomial, i128);
 
-/// A sum of terms with distinct monomials, in ascending order; empty for zero.
+/// A sum of terms with distinct monomials, in ascending order; empty for zero. Clones share the terms.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Poly(Vec<Term>);
+pub(super) struct Poly(Arc<[Term]>);
 
 impl Poly {
     /// A constant polynomial. `u64` is always in range; a parser or a division gives nothing larger.
     pub(super) fn number(n: i128) -> Poly {
         debug_assert!(n.unsigned_abs() <= MAX_COEFFICIENT);
-        Poly(if n == 0 { Vec::new() } else { vec![(Monomial::default(), n)] })
+        Poly(if n == 0 { Arc::new([]) } else { Arc::new([(Monomial::default(), n)]) })
     }
 
     /// An atom as a polynomial.
     pub(super) fn atom(atom: Dim) -> Poly {
-        Poly(vec![(Monomial([atom].into()), 1)])
+        Poly(Arc::new([(Monomial([atom].into()), 1)]))
     }
 
     /// The sum of terms, whose monomials may be in any order and repeated.
@@ -109,7 +110,7 @@ impl Poly {
         if sum.iter().any(|(_, coefficient)| coefficient.unsigned_abs() > MAX_COEFFICIENT) {
             return Err(overflow());
         }
-        Ok(Poly(sum))
+        Ok(Poly(sum.into()))
     }
 
     pub(super) fn terms(&self) -> &[Term] {
@@ -140,7 +141,7 @@ impl Poly {
 
     /// `self + factor * other`.
     pub(super) fn plus(&self, factor: i128, other: &Poly) -> Result<Poly> {
-        let mut terms = self.0.clone();
+        let mut terms = self.0.to_vec();
         for (monomial, coefficient) in other.terms() {
             terms.push((monomial.clone(), coefficient.checked_mul(factor).ok_or_else(overflow)?));
         }
@@ -168,9 +169,9 @@ impl Poly {
             if coefficient % by != 0 || quotient.len() == MAX_TERMS {
                 return None;
             }
-            let term = Poly(vec![(monomial.divided_by(lead)?, coefficient / by)]);
-            rest = rest.plus(-1, &term.times(divisor).ok()?).ok()?;
-            quotient.extend(term.0);
+            let term = (monomial.divided_by(lead)?, coefficient / by);
+            quotient.push(term.clone());
+            rest = rest.plus(-1, &Poly(Arc::new([term])).times(divisor).ok()?).ok()?;
         }
         Poly::from_terms(quotient).ok()
     }

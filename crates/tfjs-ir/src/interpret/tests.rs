@@ -440,7 +440,7 @@ fn text() {
     let lookup = |unknown| Lookup {
         vocabulary: vocabulary.clone(),
         unknown,
-        mask_text: Some(String::new()),
+        mask_text: Some("".into()),
         mask_number: None,
         masked: 0,
     };

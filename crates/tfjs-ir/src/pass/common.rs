@@ -57,7 +57,7 @@ fn attributes(program: &Program, prim: &Prim) -> Option<String> {
     {
         return Some(format!("{array:?}"));
     }
-    let mut writer = Writer::new(&program.dims, &program.origins, 0);
+    let mut writer = Writer::for_keys(&program.dims, &program.origins);
     prim.write(&mut writer);
     Some(writer.text)
 }

@@ -2,7 +2,7 @@
 
 use crate::dim::{Dim, Dims};
 use crate::program::{Block, ConstId, OpaqueId, Origin, SlotId, StateId};
-use crate::ty::{ElementType, Type};
+use crate::ty::{ElementType, Type, shape_text};
 use crate::window::Window;
 use std::sync::Arc;
 use tfjs_manifest::text::acts;
@@ -31,13 +31,24 @@ pub struct Writer<'a> {
     pub text: String,
     /// The indentation of nested blocks.
     pub indent: usize,
+    /// Whether dimensions are written as their numbers in the table: an expression may be long.
+    numbered: bool,
     first: bool,
 }
 
 impl<'a> Writer<'a> {
     /// An empty writer.
     pub fn new(dims: &'a Dims, origins: &'a [Origin], indent: usize) -> Self {
-        Writer { dims, origins, text: String::new(), indent, first: true }
+        Writer { dims, origins, text: String::new(), indent, numbered: false, first: true }
+    }
+
+    /// An empty writer for text that is only compared with that of other attributes of the same program.
+    pub(crate) fn for_keys(dims: &'a Dims, origins: &'a [Origin]) -> Self {
+        Writer { numbered: true, ..Writer::new(dims, origins, 0) }
+    }
+
+    fn dim(&self, dim: Dim) -> String {
+        if self.numbered { format!("#{}", dim.number()) } else { self.dims.describe(dim) }
     }
 
     /// Writes `name=value`.
@@ -253,6 +264,16 @@ impl Attribute for String {
     }
 }
 
+impl Attribute for Arc<str> {
+    fn write(&self, out: &mut Writer<'_>) {
+        out.text(&quote(self));
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self> {
+        input.quoted().map(Arc::from)
+    }
+}
+
 impl Attribute for ElementType {
     fn write(&self, out: &mut Writer<'_>) {
         out.text(self.name());
@@ -266,7 +287,7 @@ impl Attribute for ElementType {
 
 impl Attribute for Dim {
     fn write(&self, out: &mut Writer<'_>) {
-        let text = out.dims.describe(*self);
+        let text = out.dim(*self);
         out.text(&text);
     }
 
@@ -279,7 +300,7 @@ impl Attribute for Dim {
 
 impl Attribute for Type {
     fn write(&self, out: &mut Writer<'_>) {
-        let text = self.describe(out.dims);
+        let text = format!("{}{}", self.element, shape_text(&self.dims, |dim| out.dim(dim)));
         out.text(&text);
     }
 

@@ -170,7 +170,7 @@ primitive! {
         /// How other tokens are treated.
         unknown: Unknown,
         /// The mask token, if it is text: its index is `masked`.
-        mask_text: Option<String>,
+        mask_text: Option<Arc<str>>,
         /// The mask token, if it is a number.
         mask_number: Option<i64>,
         /// The index of the mask token.

@@ -71,7 +71,7 @@ fn artifacts(fetched: &mut Fetched, options: &LoadOptions) -> Value {
     let bytes = &fetched.artifacts.model_json[..];
     let manifest = envelope.as_ref().and_then(|json| json.weights_manifest.as_ref());
     let groups = manifest.map(|m| m.groups().iter().map(|group| json!(group.paths)).collect::<Value>());
-    let document = serde_json::from_slice::<Value>(bytes).ok();
+    let document = tfjs::parts::manifest::json::parse(bytes, &options.limits).ok();
     let text = document.is_none().then(|| String::from_utf8_lossy(bytes).into_owned());
     json!({
         "location": fetched.artifacts.location,

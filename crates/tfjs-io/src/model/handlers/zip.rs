@@ -12,6 +12,7 @@ use crate::place::file::write_file_with;
 use crate::wrap::archive::ArchiveFiles;
 use crate::wrap::prefixed::PrefixedFiles;
 use rawzip::{CompressionMethod, ZipArchiveWriter};
+use std::collections::HashSet;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -52,23 +53,18 @@ async fn is_former(path: &Path, cx: &IoCx) -> Result<bool> {
     let json = archive.model_json().map_err(|e| no_model_there(e, &location))?;
     let (folder, name) = json.rsplit_once('/').map_or(("", &json[..]), |(folder, name)| (folder, name));
     let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-    let names = archive.names();
+    let (names, whole) = (archive.names(), archive.is_whole());
     let home = FilesHandler::new(Arc::new(PrefixedFiles::new(Arc::new(archive), &prefix)), name);
     let stored = Stored::open(&**home.place(), name, cx).await.map_err(|e| no_model_there(e, &location))?;
     let own = own_files(&stored, &home, &mut Folders::new(&**home.place()), cx).await?;
-    let is_own = |name: &&String| {
-        **name == json || name.strip_prefix(&prefix).is_some_and(|name| own.iter().any(|own| own == name))
-    };
-    match names.iter().find(|name| !is_own(name)) {
-        Some(other) => {
-            let error = format!(
-                "this archive has a file that does not belong to the model in it, `{other}`, so it is not \
-                                 replaced; choose another name"
-            );
-            Err(Error::misuse(error).in_file(location))
-        }
-        None => Ok(true),
-    }
+    let own: HashSet<String> = own.iter().map(|name| format!("{prefix}{name}")).chain([json]).collect();
+    let other = names.into_iter().find(|name| !own.contains(name));
+    let Some(other) = other.or((!whole).then(|| "one that cannot be read".to_owned())) else { return Ok(true) };
+    let error = format!(
+        "this archive has a file that does not belong to the model in it, `{other}`, so it is not replaced; choose \
+         another name"
+    );
+    Err(Error::misuse(error).in_file(location))
 }
 
 fn write(out: impl Write, artifacts: &SaveArtifacts) -> io::Result<()> {

@@ -4,10 +4,11 @@ use super::client::{HttpClient, Patience};
 use super::decode::{Decoded, Packed};
 use super::failure;
 use crate::base::files::{Body, ByteRange, OpenOptions, Opened, Purpose, Validator};
+use crate::base::inflation::Inflated;
 use crate::base::network::Timeouts;
 use bytes::Bytes;
-use futures_util::StreamExt;
 use futures_util::stream;
+use futures_util::{StreamExt, TryStreamExt};
 use http::header::{self, HeaderMap};
 use http::{Response, StatusCode};
 use http_body_util::BodyExt;
@@ -76,7 +77,7 @@ pub(super) fn open(
     let ranges = packed.is_none() && (part.is_some() || announced);
     let stream = timed(response.into_body(), client.timeouts.clone(), client.deadline).boxed();
     let body = Body::Stream(match packed.filter(|_| options.purpose == Purpose::Weights) {
-        Some(packed) => dense(stream, packed, client.limits.clone()).boxed(),
+        Some(packed) => dense(stream, packed, client.inflation.file(), client.limits.clone()).boxed(),
         None => stream,
     });
     let mut opened = Opened::new(location, body).with_part(offset, file_len).with_ranges(ranges);
@@ -86,16 +87,26 @@ pub(super) fn open(
 }
 
 /// Checks the inflation of compressed weights against its limit.
-fn dense<S>(stream: S, packed: Packed, limits: Limits) -> impl stream::Stream<Item = Result<Bytes>> + Send + 'static
+fn dense<S>(
+    stream: S,
+    packed: Packed,
+    inflated: Inflated,
+    limits: Limits,
+) -> impl stream::Stream<Item = Result<Bytes>> + Send + 'static
 where
     S: stream::Stream<Item = Result<Bytes>> + Send + 'static,
 {
-    let mut bytes = 0u64;
-    stream.map(move |chunk| {
-        let chunk = chunk?;
-        bytes = bytes.saturating_add(chunk.len() as u64);
-        limits.check_inflation(packed.load(Ordering::Relaxed), bytes)?;
-        Ok(chunk)
+    stream::try_unfold((stream.boxed(), inflated, 0u64), move |(mut stream, mut inflated, bytes)| {
+        let (packed, limits) = (packed.clone(), limits.clone());
+        async move {
+            let Some(chunk) = stream.try_next().await? else {
+                inflated.end();
+                return Ok(None);
+            };
+            let bytes = bytes.saturating_add(chunk.len() as u64);
+            inflated.check(packed.load(Ordering::Relaxed), bytes, &limits)?;
+            Ok(Some((chunk, (stream, inflated, bytes))))
+        }
     })
 }
 

@@ -13,6 +13,7 @@ use super::tls;
 use crate::base::blocking;
 use crate::base::deadline::load_is_over;
 use crate::base::files::{OpenOptions, Opened};
+use crate::base::inflation::Inflation;
 use crate::base::network::{Signer, Timeouts};
 use crate::base::url::without_secrets;
 use bytes::Bytes;
@@ -46,6 +47,7 @@ pub(crate) struct HttpClient {
     /// The addresses that the caller's own URLs may reach.
     reach: Reach,
     pub(super) limits: Limits,
+    pub(super) inflation: Inflation,
     pub(super) timeouts: Timeouts,
     /// The deadline of the whole load.
     pub(super) deadline: Option<Instant>,
@@ -68,6 +70,7 @@ impl HttpClient {
             reach: if config.public_only { Reach::Public } else { Reach::Any },
             deadline: config.deadline.instant(),
             limits: config.limits.clone(),
+            inflation: Inflation::default(),
             proxies,
             timeouts,
         })

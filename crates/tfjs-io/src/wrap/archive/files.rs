@@ -119,6 +119,11 @@ impl ArchiveFiles {
         EntryReader::new(&self.source, entry).map_err(|e| e.in_file(self.index.place(name)))
     }
 
+    /// Whether [`names`](Self::names) has every file, except those that macOS adds.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.index.is_whole()
+    }
+
     /// The archive's name in messages.
     pub(crate) fn archive_location(&self) -> &str {
         self.index.location()
@@ -158,8 +163,7 @@ impl Files for ArchiveFiles {
             let name = shard_components(path, self.index.limits())?.join("/");
             let entry = self.index.get(&name).ok_or_else(|| self.index.missing(&name))?;
             if let (Content::Deflated { packed, .. }, Purpose::Weights) = (&entry.content, options.purpose) {
-                let limits = self.index.limits();
-                limits.check_inflation(*packed, entry.len).map_err(|e| e.in_file(self.index.place(&name)))?;
+                self.index.check_inflation(*packed, entry.len).map_err(|e| e.in_file(self.index.place(&name)))?;
             }
             let body = match &entry.content {
                 Content::Stored { at, crc: None } => self.source.slice(*at, entry.len).map(Body::Bytes),

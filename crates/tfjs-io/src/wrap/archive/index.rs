@@ -37,11 +37,22 @@ pub(super) struct Index {
     entries: BTreeMap<String, Entry>,
     seen: u64,
     bytes: u64,
+    packed: u64,
+    /// Whether every file is listed, except those that macOS adds.
+    whole: bool,
 }
 
 impl Index {
     pub(super) fn new(location: &str, limits: &Limits) -> Self {
-        Index { location: location.to_owned(), limits: limits.clone(), entries: BTreeMap::new(), seen: 0, bytes: 0 }
+        Index {
+            location: location.to_owned(),
+            limits: limits.clone(),
+            entries: BTreeMap::new(),
+            seen: 0,
+            bytes: 0,
+            packed: 0,
+            whole: true,
+        }
     }
 
     /// The name of a file in messages.
@@ -74,11 +85,20 @@ impl Index {
 
     /// Adds a file. Skips names that are not UTF-8, which cannot be in a manifest, and files that macOS adds.
     pub(super) fn add(&mut self, name: &[u8], entry: Entry) -> Result<()> {
-        if !matches!(entry.content, Content::Refused(_)) {
+        if matches!(entry.content, Content::Refused(_)) {
+            self.whole = false;
+        } else {
             self.bytes = self.bytes.saturating_add(entry.len);
+            self.packed = self.packed.saturating_add(match &entry.content {
+                Content::Deflated { packed, .. } => *packed,
+                _ => entry.len,
+            });
             Limits::check("archive_bytes", self.bytes, self.limits.archive_bytes)?;
         }
-        let Ok(name) = std::str::from_utf8(name) else { return Ok(()) };
+        let Ok(name) = std::str::from_utf8(name) else {
+            self.whole = false;
+            return Ok(());
+        };
         let parts = components(name, "the name of an archive's entry", &self.limits)
             .map_err(|e| e.in_file(self.place(&shown(name))))?;
         if is_clutter(&parts) {
@@ -96,8 +116,19 @@ impl Index {
         }
     }
 
+    /// Checks the inflation of a weight file, and of all files together: many small ones add up.
+    pub(super) fn check_inflation(&self, packed: u64, len: u64) -> Result<()> {
+        self.limits.check_inflation(packed, len)?;
+        self.limits.check_inflation(self.packed, self.bytes)
+    }
+
     pub(super) fn get(&self, path: &str) -> Option<&Entry> {
         self.entries.get(path)
+    }
+
+    /// Whether [`names`](Self::names) has every file, except those that macOS adds.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// The names of the readable files, sorted.

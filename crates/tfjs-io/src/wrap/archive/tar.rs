@@ -143,6 +143,8 @@ fn broken_header() -> Error {
 #[derive(Debug)]
 pub(super) struct Inflating {
     decoder: MultiGzDecoder<RangeReader<Source>>,
+    packed: u64,
+    limits: Limits,
     spool: Spool,
     buffer: Vec<u8>,
 }
@@ -150,12 +152,14 @@ pub(super) struct Inflating {
 impl Inflating {
     pub(super) fn new(source: &Source, limits: &Limits) -> Self {
         let decoder = MultiGzDecoder::new(RangeReader::new(source.clone(), 0..source.len()));
-        Inflating { decoder, spool: Spool::new(limits), buffer: vec![0; CHUNK] }
+        let (packed, limits) = (source.len(), limits.clone());
+        Inflating { decoder, packed, spool: Spool::new(&limits), limits, buffer: vec![0; CHUNK] }
     }
 
     /// Inflates one step, which may block. Returns whether there is more.
     pub(super) fn step(&mut self) -> Result<bool> {
         let count = self.decoder.read(&mut self.buffer).map_err(cannot_read)?;
+        self.limits.check_inflation(self.packed, self.spool.len().saturating_add(count as u64))?;
         self.spool.write(&self.buffer[..count])?;
         Ok(count > 0)
     }

@@ -4,7 +4,7 @@
 //! `to_hash_bucket_strong`, of a text or of the decimal digits of a number.
 
 use super::rows::{OutputMode, Rows};
-use super::vocabulary::{Token, salt};
+use super::vocabulary::{Mask, Token, salt};
 use crate::call::Call;
 use crate::config::Config;
 use crate::layer::LayerDef;
@@ -19,7 +19,7 @@ use tfjs_manifest::{Error, Result};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hashing {
     /// The mask token, which has the first bucket to itself.
-    pub mask: Option<Token>,
+    pub mask: Mask,
     /// How tokens are hashed.
     pub spread: Spread,
     /// The form of the output.
@@ -36,7 +36,8 @@ impl FromConfig for Hashing {
         let output = OutputMode::read(config, OutputMode::Int, &known)?;
         let rows = Rows::read(config, output, config.req("num_bins")?, "num_bins")?;
         let mask: Option<Token> = config.opt("mask_value")?;
-        Ok(Hashing { mask: mask.filter(|_| rows.depth > 1), spread: salt(config)?.unwrap_or(Spread::Farm), rows })
+        let mask = mask.filter(|_| rows.depth > 1).into();
+        Ok(Hashing { mask, spread: salt(config)?.unwrap_or(Spread::Farm), rows })
     }
 }
 
@@ -45,17 +46,17 @@ impl LayerDef for Hashing {
         let input = cx.single(call)?.value;
         let text = cx.ty(input).element == ElementType::String;
         let input = if text { input } else { cx.cast(input, ElementType::I64)? };
-        if self.mask.as_ref().is_some_and(|mask| matches!(mask, Token::Text(_)) != text) {
+        if self.mask.exists() && self.mask.text.is_some() != text {
             let (expected, found) = if text { ("a string", "a number") } else { ("a number", "a string") };
             return Err(Error::malformed(format!("expected {expected} as `mask_value`, found {found}")));
         }
-        let first = usize::from(self.mask.is_some());
+        let first = usize::from(self.mask.exists());
         let none = if text { Tokens::Text(Vec::new()) } else { Tokens::Numbers(Vec::new()) };
         let dealt = host::Lookup {
             vocabulary: Arc::new(Vocabulary::new(none, 0)),
             unknown: Unknown::Index { first, count: self.rows.depth - first, spread: self.spread },
-            mask_text: self.mask.clone().and_then(Token::text),
-            mask_number: self.mask.clone().and_then(Token::number),
+            mask_text: self.mask.text.clone(),
+            mask_number: self.mask.number,
             masked: 0,
         };
         let buckets = cx.one(dealt, &[input])?;

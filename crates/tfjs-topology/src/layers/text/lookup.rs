@@ -3,7 +3,7 @@
 //! Reference: Keras's `keras/src/layers/preprocessing/index_lookup.py`.
 
 use super::rows::{OutputMode, Rows};
-use super::vocabulary::{Special, Token, check_unique, read_vocabulary, tokens_of};
+use super::vocabulary::{Mask, Special, check_unique, read_vocabulary, tokens_of};
 use crate::call::Call;
 use crate::config::Config;
 use crate::encode::{Encoding, Target};
@@ -30,7 +30,7 @@ pub struct Lookup {
     /// the out-of-vocabulary token once, the others in order; the out-of-vocabulary token is last if it has no index.
     pub vocabulary: Arc<Vocabulary>,
     /// The mask token.
-    pub mask_token: Option<Token>,
+    pub mask: Mask,
     /// The first index of out-of-vocabulary tokens, and the number of such indices.
     pub oov: (usize, usize),
     /// How out-of-vocabulary tokens are distributed over several indices.
@@ -179,7 +179,7 @@ impl Lookup {
         };
         Ok(Lookup {
             vocabulary: Arc::new(vocabulary),
-            mask_token,
+            mask: mask_token.into(),
             oov: (oov_start, num_oov),
             spread,
             invert,
@@ -229,8 +229,8 @@ impl Lookup {
         let lookup = host::Lookup {
             vocabulary: self.vocabulary.clone(),
             unknown: if count == 0 { Unknown::Error } else { Unknown::Index { first, count, spread } },
-            mask_text: self.mask_token.clone().and_then(Token::text),
-            mask_number: self.mask_token.clone().and_then(Token::number),
+            mask_text: self.mask.text.clone(),
+            mask_number: self.mask.number,
             masked: if self.rows.output == OutputMode::Int { 0 } else { -1 },
         };
         let indices = cx.one(lookup, &[tokens])?;

@@ -14,17 +14,18 @@ use crate::lower::{KerasTensor, LowerCx};
 use crate::registry::FromConfig;
 use crate::types::ValueType;
 use serde_json::Value as Json;
+use std::sync::Arc;
 use tfjs_ir::ElementType;
 use tfjs_ir::prim::elementwise::CompareOp;
 use tfjs_ir::prim::host::Spread;
 use tfjs_ir::tokens::{Ngrams, Split, Tokenizer};
-use tfjs_manifest::{Error, Result};
+use tfjs_manifest::{Error, Limits, Result};
 
 /// A tokenizer and a vocabulary. No weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TextVectorization {
     /// How a text is tokenized.
-    pub tokenizer: Tokenizer,
+    pub tokenizer: Arc<Tokenizer>,
     /// How tokens are encoded.
     pub lookup: Lookup,
     /// Whether rows are as long as their texts, and not filled up.
@@ -57,7 +58,11 @@ impl<'a> Word<'a> {
 impl FromJson for Ngrams {
     fn from_json(value: &Json) -> Result<Self> {
         match value {
-            Json::Array(_) => Vec::from_json(value).map(Ngrams::Widths),
+            Json::Array(widths) => {
+                // Each of them is tried at each token.
+                Limits::check("widths of n-grams", widths.len() as u64, 1 << 10)?;
+                Vec::from_json(value).map(Ngrams::Widths)
+            }
             _ => usize::from_json(value)
                 .map(Ngrams::UpTo)
                 .map_err(|_| expected("a whole number of at least 0, or a list of them", value)),
@@ -107,7 +112,8 @@ impl FromConfig for TextVectorization {
             spread: Spread::Modulo,
         };
         let lookup = Lookup::read(config, special, output, false)?;
-        Ok(TextVectorization { tokenizer: Tokenizer { lower, strip, split, ngrams, length }, lookup, ragged })
+        let tokenizer = Arc::new(Tokenizer { lower, strip, split, ngrams, length });
+        Ok(TextVectorization { tokenizer, lookup, ragged })
     }
 }
 
@@ -117,7 +123,7 @@ impl LayerDef for TextVectorization {
         if cx.ty(input).element != ElementType::String {
             return Err(Error::malformed("expected strings, found numbers"));
         }
-        let tokens = cx.tokens(input, self.tokenizer.clone())?;
+        let tokens = cx.tokens(input, &self.tokenizer)?;
         let found = self.lookup.of(cx, tokens)?;
         if !self.ragged {
             return Ok(vec![found.into()]);

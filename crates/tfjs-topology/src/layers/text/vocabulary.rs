@@ -3,6 +3,7 @@
 use crate::config::{Config, FromJson, expected};
 use serde_json::Value as Json;
 use std::collections::HashSet;
+use std::sync::Arc;
 use tfjs_ir::prim::host::{Spread, Tokens};
 use tfjs_manifest::account::text_bytes;
 use tfjs_manifest::{Error, Limits, Result};
@@ -38,6 +39,32 @@ impl Token {
         match self {
             Token::Text(text) => text.clone(),
             Token::Number(number) => number.to_string(),
+        }
+    }
+}
+
+/// A mask token, which all calls of its layer share. Neither text nor a number if there is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mask {
+    /// The token, if it is text.
+    pub text: Option<Arc<str>>,
+    /// The token, if it is a number.
+    pub number: Option<i64>,
+}
+
+impl Mask {
+    /// Whether there is a mask token.
+    pub fn exists(&self) -> bool {
+        self.text.is_some() || self.number.is_some()
+    }
+}
+
+impl From<Option<Token>> for Mask {
+    fn from(token: Option<Token>) -> Self {
+        match token {
+            Some(Token::Text(text)) => Mask { text: Some(text.into()), number: None },
+            Some(Token::Number(number)) => Mask { text: None, number: Some(number) },
+            None => Mask::default(),
         }
     }
 }

@@ -63,7 +63,7 @@ fn vocabularies() {
     let lookup = |vocabulary: &Arc<Vocabulary>, unknown| Lookup {
         vocabulary: vocabulary.clone(),
         unknown,
-        mask_text: Some(String::new()),
+        mask_text: Some("".into()),
         mask_number: Some(0),
         masked: 0,
     };
