@@ -109,6 +109,14 @@ impl<'a> Config<'a> {
         self.opt(key)?.ok_or_else(|| missing(key).at_json("config"))
     }
 
+    /// A required field as it is written, without a copy.
+    ///
+    /// # Errors
+    /// A missing value.
+    pub fn req_json(&self, key: &str) -> Result<&'a Value> {
+        self.value(key).ok_or_else(|| missing(key).at_json("config"))
+    }
+
     /// Marks keys as read that this layer has but inference does not need.
     pub fn inert(&self, keys: &[&str]) {
         for key in keys {

@@ -160,7 +160,8 @@ impl TensorType {
     /// [`Kind::Limit`](tfjs_manifest::Kind::Limit).
     pub fn check_size(&self, limits: &Limits) -> Result<()> {
         Limits::check("rank (dimensions of a value)", self.shape.rank() as u64, limits.rank)?;
-        let known: Vec<usize> = self.shape.dims().iter().flatten().copied().collect();
+        // An axis of length 0 does not excuse the others: kernels make tables of an axis.
+        let known: Vec<usize> = self.shape.dims().iter().flatten().map(|&dim| dim.max(1)).collect();
         Limits::check("elements (of one value)", Shape::new(known)?.elements() as u64, limits.elements)
     }
 

@@ -1,7 +1,7 @@
 //! Small files that become large in memory, each loaded in a child process whose peak memory is measured.
 
 use super::budgets::{as_root, called_often};
-use harness::small::{Small, functional, input, layer, sequential};
+use harness::small::{Small, calls, functional, input, layer, sequential};
 use serde_json::{Value, json};
 use std::process::Command;
 use tfjs::{Kind, LoadOptions};
@@ -165,7 +165,7 @@ fn called(class: &str, config: &Value, times: usize) -> Small {
     let layers = json!([
         {"class_name": "InputLayer", "name": "x", "inbound_nodes": [],
          "config": {"name": "x", "batch_input_shape": [null, 1], "dtype": "string"}},
-        harness::small::calls(class, "l", config, &json!(nodes)),
+        calls(class, "l", config, &json!(nodes)),
     ]);
     let mut topology = functional(&layers, &["x"], &["l"]);
     topology["model_config"]["config"]["output_layers"] = json!([["l", times - 1, 0]]);
@@ -205,5 +205,54 @@ fn expressions_of_dimensions_are_counted() {
         let mut topology = functional(&json!(layers), &names, &["n"]);
         topology["model_config"]["config"]["output_layers"] = (0..10).map(|i| json!(["n", i, 0])).collect();
         check_limit(&Small::new(topology).manifest(json!([])), LoadOptions::new(), "dimension expressions");
+    });
+}
+
+#[test]
+fn an_axis_without_elements_does_not_excuse_the_others() {
+    for shape in [json!([0, 1_u64 << 62]), json!([3, 0, 1_u64 << 40]), json!([null, 0, 1_u64 << 33])] {
+        let model = harness::small::alone("Rescaling", json!({"scale": 2.0}), &shape);
+        check_limit(&model, LoadOptions::new(), "elements");
+    }
+}
+
+#[test]
+fn cells_inside_of_many_stacks_are_not_copied() {
+    check_peak("cells_inside_of_many_stacks_are_not_copied", 500, || {
+        let mut cell =
+            json!({"class_name": "SimpleRNNCell", "config": {"units": 1, "junk": vec![json!([0]); 200_000]}});
+        for _ in 0..24 {
+            cell = json!({"class_name": "StackedRNNCells", "config": {"cells": [cell]}});
+        }
+        let model = harness::small::alone("RNN", json!({"cell": cell}), &json!([null, 2, 1]));
+        let options = LoadOptions::new().with_strict(false);
+        model.load_with(options).expect("one cell, in many stacks");
+    });
+}
+
+#[test]
+fn nested_constants_are_not_copied_at_every_level() {
+    check_peak("nested_constants_are_not_copied_at_every_level", 400, || {
+        let mut constant = json!(vec![0; 300_000]);
+        for _ in 0..90 {
+            constant = json!([constant]);
+        }
+        let nodes = json!([["x", 0, 0, {"unused": constant}]]);
+        let relu = calls("TFOpLambda", "r", &json!({"function": "nn.relu"}), &nodes);
+        let topology = functional(&json!([input("x", &json!([null, 1])), relu]), &["x"], &["r"]);
+        Small::new(topology).manifest(json!([])).load().expect("an argument without a meaning");
+    });
+}
+
+#[test]
+fn outputs_that_are_one_value_take_its_memory_once() {
+    check_peak("outputs_that_are_one_value_take_its_memory_once", 400, || {
+        let repeat = layer("RepeatVector", "r", &json!({"n": 20_000_000}), &["x"]);
+        let outputs = ["r"; 60];
+        let topology = functional(&json!([input("x", &json!([null, 1])), repeat]), &["x"], &outputs);
+        let model = Small::new(topology).manifest(json!([])).load().unwrap();
+        let x = tfjs::Tensor::from_vec(vec![1f32], (1, 1), &tfjs::Device::Cpu).unwrap();
+        let made = model.predict(x).expect("eighty megabytes");
+        assert_eq!(made.len(), 60);
     });
 }

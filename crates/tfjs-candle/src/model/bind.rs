@@ -70,8 +70,8 @@ impl Shared {
                 Some(node) => e.at_layer(&graph.layer(&graph.nodes[node]).path),
                 None => e,
             };
-            let dims = program.ty(value).dims.iter().map(|&dim| bound.get(dim)).collect::<Result<Vec<_>>>();
-            let elements = dims.and_then(Shape::new).map_err(at)?.elements();
+            let dims = program.ty(value).dims.iter().map(|&dim| Ok(bound.get(dim)?.max(1)));
+            let elements = dims.collect::<Result<Vec<_>>>().and_then(Shape::new).map_err(at)?.elements();
             Limits::check("elements (of one value)", elements as u64, self.limits.elements).map_err(at)?;
         }
         Ok(())

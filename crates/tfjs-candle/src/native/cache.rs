@@ -28,8 +28,9 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(key: Box<[usize]>, bound: Bound, instance: Instance, work: u64) -> Result<Self> {
-        let bytes = instance.layout.bytes()?.saturating_add(instance.scratch);
+    /// `outputs` are the bytes of the outputs, which are copied out of the arena.
+    pub(super) fn new(key: Box<[usize]>, bound: Bound, instance: Instance, outputs: u64, work: u64) -> Result<Self> {
+        let bytes = instance.layout.bytes()?.saturating_add(instance.scratch).saturating_add(outputs);
         Ok(Entry { key, bound, instance, bytes, work, resting: Mutex::default() })
     }
 
@@ -113,7 +114,7 @@ mod tests {
         let selection = Selection::new(b.finish(vec![("y".to_string(), y)])?)?;
         let bound = selection.program.bind(&[&key])?;
         let instance = Instance::new(&selection.root, &selection.program, &bound, 0)?;
-        Entry::new(key, bound, instance, 0)
+        Entry::new(key, bound, instance, 0, 0)
     }
 
     #[test]

@@ -223,7 +223,7 @@ impl<'a> Planner<'a> {
         }
         let sinks = step.results.iter().map(|&value| self.sink(value)).collect::<Result<Box<[Sink]>>>()?;
         let text = step.results.iter().any(|&value| matches!(self.repr(value), Ok(Repr::Text)));
-        let empty = !text && sinks.iter().all(|sink| sink.buffer.is_none() || sink.len == 0);
+        let empty = !text && !kernel.always_runs() && sinks.iter().all(|sink| sink.buffer.is_none() || sink.len == 0);
         let prepared = match empty {
             true => None,
             false => Some(kernel.prepare(&shapes)?),

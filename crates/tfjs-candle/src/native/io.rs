@@ -10,7 +10,7 @@ use tfjs_kernels::{Cpu, PackedConv2d, PackedDepthwise, PackedMatrix};
 use tfjs_manifest::{Error, Result};
 
 /// The location of a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Place {
     /// In a buffer of the arena.
     Arena(usize),

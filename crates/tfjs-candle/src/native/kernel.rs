@@ -30,6 +30,11 @@ pub(super) trait Kernel: fmt::Debug + Send + Sync {
         &[]
     }
 
+    /// Whether the kernel runs even if its results have no elements, because it checks the values of its operands.
+    fn always_runs(&self) -> bool {
+        false
+    }
+
     /// The steps of the body, for a loop.
     fn body(&self) -> Option<&Routine> {
         None

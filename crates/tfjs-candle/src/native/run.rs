@@ -11,9 +11,10 @@ use super::layout::Arena;
 use super::replaced::Replaced;
 use crate::engine::call::{Call, Outcome};
 use crate::value::Data;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tfjs_ir::cost::work;
-use tfjs_ir::{InputRole, Target};
+use tfjs_ir::{ElementType, InputRole, Target};
 use tfjs_manifest::{Error, Result};
 
 impl NativePlan {
@@ -70,7 +71,8 @@ impl NativePlan {
             let bound = program.bind_all(&shapes, &[], &states)?;
             let instance = Instance::new(&self.selection.root, program, &bound, self.held.values.len())?;
             let work = work(program, &bound)?;
-            Entry::new(key, bound, instance, work)
+            let outputs = self.output_bytes(&instance)?;
+            Entry::new(key, bound, instance, outputs, work)
         })
     }
 
@@ -127,12 +129,34 @@ impl NativePlan {
         Ok(opened)
     }
 
+    /// The type of a root's elements.
+    fn element(&self, root: usize) -> ElementType {
+        self.selection.program.ty(self.selection.root.roots[root]).element
+    }
+
+    /// The bytes of the outputs. Outputs that are one value are copied once.
+    fn output_bytes(&self, instance: &Instance) -> Result<u64> {
+        let (mut seen, mut bytes) = (HashSet::new(), 0u64);
+        for (i, source) in instance.roots.iter().enumerate().take(self.selection.program.body.results.len()) {
+            if seen.insert((source.place, &instance.root_dims[i])) {
+                bytes = bytes.saturating_add(Repr::of(self.element(i))?.bytes().saturating_mul(source.len as u64));
+            }
+        }
+        Ok(bytes)
+    }
+
     fn outcome(&self, call: &Call<'_>, instance: &Instance, roots: Ins<'_>) -> Result<Outcome> {
         let program = &self.selection.program;
-        let element = |i: usize| program.ty(self.selection.root.roots[i]).element;
         let results = program.body.results.len();
-        let output = |i: usize| edge::data(roots.slice(i)?, element(i), &instance.root_dims[i]);
-        let outputs = (0..results).map(output).collect::<Result<Vec<Data>>>()?;
+        let element = |i: usize| self.element(i);
+        let (mut outputs, mut seen) = (Vec::<Data>::with_capacity(results), HashMap::new());
+        for i in 0..results {
+            let first = *seen.entry((instance.roots[i].place, &instance.root_dims[i])).or_insert(i);
+            outputs.push(match first == i {
+                true => edge::data(roots.slice(i)?, element(i), &instance.root_dims[i])?,
+                false => outputs[first].clone(),
+            });
+        }
         let mut outcome = Outcome { outputs, states: call.states.to_vec() };
         for (i, update) in (results..).zip(&program.updates) {
             if let Target::State(state) = update.target {

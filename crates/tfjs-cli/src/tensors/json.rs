@@ -216,6 +216,9 @@ fn pieces<T>(flat: &Tensor, read: impl Fn(&Tensor) -> Result<Vec<T>>) -> impl It
     })
 }
 
+/// Most empty arrays in the JSON of a tensor without elements.
+const MOST_EMPTY: u64 = 1 << 20;
+
 /// Writes nested arrays of this shape with the items in order.
 fn nest<T: Display>(
     dims: &[usize],
@@ -239,6 +242,12 @@ fn nest<T: Display>(
             level(inner, items, text)?;
         }
         Ok(text.write_all(b"]")?)
+    }
+    // A tensor without elements has as many empty arrays as the axes before its empty one say.
+    let lists = dims.iter().take_while(|&&dim| dim > 0).fold(1u64, |n, &dim| n.saturating_mul(dim as u64));
+    if dims.contains(&0) && lists > MOST_EMPTY {
+        let message = format!("a tensor of shape {dims:?} as JSON has {lists} empty arrays; use .npy or .safetensors");
+        return Err(Error::limit(message).into());
     }
     level(dims, &mut items, text)
 }
@@ -265,6 +274,18 @@ fn odd(x: f64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn empty_arrays_end() {
+        let written = |dims: &[usize]| {
+            let mut text = Vec::new();
+            nest(dims, std::iter::empty::<Result<f32>>(), &mut text).map(|()| String::from_utf8(text).unwrap())
+        };
+        assert_eq!(written(&[2, 0]).unwrap(), "[[], []]");
+        assert_eq!(written(&[0, 1 << 40]).unwrap(), "[]");
+        assert!(written(&[1 << 40, 0]).is_err());
+    }
+
     use tfjs::{Kind, SymShape};
 
     #[track_caller]

@@ -223,10 +223,10 @@ impl LowerCx<'_> {
         Ok(edges)
     }
 
-    /// Spends the memory of a call: its arguments and outputs, and what it added to the program, of which the engines
-    /// keep two more copies.
+    /// Spends the memory of a call: its arguments and outputs, and what it added to the program, of which passes and engines
+    /// make more copies.
     fn pay(&mut self, arguments: u64, outputs: usize) -> Result<()> {
-        const COPIES: u64 = 3;
+        const COPIES: u64 = 8;
         let built = self.builder.bytes();
         self.account.charge((built - self.paid).saturating_mul(COPIES))?;
         self.paid = built;

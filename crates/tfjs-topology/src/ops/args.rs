@@ -93,14 +93,21 @@ impl<'a> Args<'a> {
     /// # Errors
     /// A value of the wrong kind, at its name; [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a tensor.
     pub(crate) fn opt<V: FromJson>(&self, names: &[&'static str], position: Option<usize>) -> Result<Option<V>> {
-        let name = first(names);
-        let value = match self.find(names, position) {
-            Some(Found::InCall(Arg::Const(value))) => value,
-            Some(Found::Configured(value)) => value,
-            Some(Found::InCall(_)) => return Err(is_a_tensor(name)),
-            None => return Ok(None),
-        };
-        V::from_json(value).map(Some).map_err(|e| e.at_json(name))
+        let value = self.json(names, position)?;
+        value.map(V::from_json).transpose().map_err(|e| e.at_json(first(names)))
+    }
+
+    /// As [`opt`](Args::opt), as it is written, without a copy.
+    ///
+    /// # Errors
+    /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a tensor.
+    pub(crate) fn json(&self, names: &[&'static str], position: Option<usize>) -> Result<Option<&'a Json>> {
+        match self.find(names, position) {
+            Some(Found::InCall(Arg::Const(value))) => Ok(Some(value)),
+            Some(Found::Configured(value)) => Ok(Some(value)),
+            Some(Found::InCall(_)) => Err(is_a_tensor(first(names))),
+            None => Ok(None),
+        }
     }
 
     /// As [`opt`](Args::opt), with a default.

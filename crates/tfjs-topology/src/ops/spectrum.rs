@@ -363,7 +363,7 @@ impl Cut {
             return Err(Error::malformed("expected an `fft_length` of at least `sequence_length`"));
         }
         let center = args.or(&["center"], None, true)?;
-        let window = match args.opt::<Json>(&["window"], None)? {
+        let window = match args.json(&["window"], None)? {
             Some(Json::String(name)) => Some(periodic(cx, &name, window_size)?),
             None => None,
             Some(_) => Some(args.need_value(cx, &["window"], None)?),
@@ -480,7 +480,7 @@ impl LayerDef for Spectrum {
             K::RealFft => {
                 let x = subject(cx, &[])?;
                 let x = cx.to_float(x)?;
-                let length = match args.opt::<Json>(&["fft_length"], Some(1))? {
+                let length = match args.json(&["fft_length"], Some(1))? {
                     Some(_) => named_length(cx, &args)?,
                     None => last_dim(cx, x)?,
                 };
@@ -488,7 +488,7 @@ impl LayerDef for Spectrum {
             }
             K::InverseRealFft => {
                 let x = Complex::read(cx, &args)?;
-                let length = match args.opt::<Json>(&["fft_length"], Some(1))? {
+                let length = match args.json(&["fft_length"], Some(1))? {
                     Some(_) => named_length(cx, &args)?,
                     None => {
                         let half = last_dim(cx, x.real)?;

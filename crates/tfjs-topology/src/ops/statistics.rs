@@ -234,7 +234,7 @@ fn whole_moments(cx: &mut LowerCx<'_>, x: Value, axes: &[usize]) -> Result<(Valu
 
 impl Statistic {
     fn order(args: &Args<'_>, names: &[&'static str], matrices: bool) -> Result<Order> {
-        Order::read(args.opt::<Json>(names, None)?.as_ref(), matrices)
+        Order::read(args.json(names, None)?, matrices)
     }
 
     /// The order of a norm over these axes, two of which may be written in reverse order.

@@ -113,7 +113,7 @@ impl<'a> Frame<'a> {
     /// The padding of each spatial axis: a name, or numbers for each axis of the tensor.
     fn padding(&self, position: Option<usize>, default: Padding) -> Result<Vec<Padding>> {
         let count = self.spatial.count;
-        match self.args.opt::<Json>(&["padding"], position)? {
+        match self.args.json(&["padding"], position)? {
             None => Ok(vec![default; count]),
             Some(Json::String(name)) => match name.to_lowercase().as_str() {
                 "valid" => Ok(vec![Padding::Valid; count]),
@@ -241,7 +241,7 @@ fn transposed(cx: &mut LowerCx<'_>, args: &Args<'_>, to_shape: bool) -> Result<V
     let (x, frame) = subject(cx, args)?;
     let kernel = kernel(cx, args, &KERNELS, 1)?;
     let mut windows = frame.of_kernel(cx, kernel)?;
-    if to_shape && args.opt::<Json>(&["padding"], None)?.is_none() {
+    if to_shape && args.json(&["padding"], None)?.is_none() {
         windows.iter_mut().for_each(|window| window.padding = Padding::Same);
     }
     let mut outputs = Vec::with_capacity(windows.len());

@@ -7,6 +7,7 @@ use crate::call::{Arg, Call};
 use crate::config::expected;
 use serde_json::Value;
 use std::collections::HashSet;
+use std::sync::Arc;
 use tfjs_manifest::{Error, Result};
 
 /// A reference to a tensor in the file: layer, node and tensor index.
@@ -108,49 +109,77 @@ fn keras2_entry<'a>(
             }
         }
     }
-    if items.first().and_then(Value::as_str) == Some("_CONSTANT_VALUE") {
-        return Ok(Arg::Const(items.get(2).cloned().unwrap_or(Value::Null).into()));
+    if is_wrapped(items) {
+        return Ok(keras2_constant(entry));
     }
     NamedRef::read(entry).map(Arg::Tensor).ok_or_else(|| expected("`[layer, node, tensor]`", entry))
 }
 
 fn keras2_kwarg(value: &Value, is_layer: &dyn Fn(&str) -> bool) -> Arg<NamedRef> {
+    keras2_tensors(value, is_layer).unwrap_or_else(|| keras2_constant(value))
+}
+
+/// The argument with the tensors in it; `None` if there are none.
+fn keras2_tensors(value: &Value, is_layer: &dyn Fn(&str) -> bool) -> Option<Arg<NamedRef>> {
     match NamedRef::read(value) {
-        Some(tensor) if is_layer(&tensor.layer) => return Arg::Tensor(tensor),
+        Some(tensor) if is_layer(&tensor.layer) => return Some(Arg::Tensor(tensor)),
         _ => {}
     }
     match value {
+        Value::Array(items) if is_wrapped(items) => None,
         Value::Array(items) => {
-            if items.first().and_then(Value::as_str) == Some("_CONSTANT_VALUE") {
-                return Arg::Const(items.get(2).cloned().unwrap_or(Value::Null).into());
-            }
-            let items: Vec<_> = items.iter().map(|v| keras2_kwarg(v, is_layer)).collect();
-            if items.iter().all(|a| matches!(a, Arg::Const(_))) {
-                Arg::Const(value.clone().into())
-            } else {
-                Arg::List(items)
-            }
+            let list = mixed(items, |item| keras2_tensors(item, is_layer), |item| keras2_constant(item));
+            list.map(Arg::List)
         }
         // `{"start": [layer, node, tensor], ...}`: a slice in a subscript.
         Value::Object(map) => {
-            let items: Vec<_> = map.iter().map(|(key, v)| (key.clone(), keras2_kwarg(v, is_layer))).collect();
-            let constant = items.iter().all(|(_, a)| matches!(a, Arg::Const(_)));
-            if constant { Arg::Const(value.clone().into()) } else { Arg::Dict(items) }
+            let tensors = |(_, item): (&String, &Value)| keras2_tensors(item, is_layer);
+            let list = mixed(map, tensors, |(_, item)| keras2_constant(item))?;
+            Some(Arg::Dict(map.keys().cloned().zip(list).collect()))
         }
-        other => Arg::Const(other.clone().into()),
+        _ => None,
     }
+}
+
+/// An argument without tensors.
+fn keras2_constant(value: &Value) -> Arg<NamedRef> {
+    Arg::Const(match value {
+        Value::Array(items) if is_wrapped(items) => items.get(2).cloned().unwrap_or(Value::Null).into(),
+        other => other.clone().into(),
+    })
+}
+
+/// Whether this is `["_CONSTANT_VALUE", -1, value]`.
+fn is_wrapped(items: &[Value]) -> bool {
+    items.first().and_then(Value::as_str) == Some("_CONSTANT_VALUE")
+}
+
+/// The items of a list or an object as arguments; `None` if no item has a tensor. Constants are copied only once a tensor
+/// was found, so that nested ones are not copied at every level.
+fn mixed<T: Copy>(
+    items: impl IntoIterator<Item = T, IntoIter: Clone>,
+    tensors: impl Fn(T) -> Option<Arg<NamedRef>>,
+    constant: impl Fn(T) -> Arg<NamedRef>,
+) -> Option<Vec<Arg<NamedRef>>> {
+    let items = items.into_iter();
+    let mut rest = items.clone().enumerate();
+    let (before, first) = rest.find_map(|(i, item)| tensors(item).map(|found| (i, found)))?;
+    let mut list: Vec<_> = items.take(before).map(&constant).collect();
+    list.push(first);
+    list.extend(rest.map(|(_, item)| tensors(item).unwrap_or_else(|| constant(item))));
+    Some(list)
 }
 
 /// A list of arguments: a constant if all of them are.
 fn list(items: Vec<Arg<NamedRef>>) -> Arg<NamedRef> {
-    let constants: Option<Vec<Value>> = items
-        .iter()
-        .map(|item| match item {
-            Arg::Const(value) => Some(Value::clone(value)),
-            _ => None,
-        })
-        .collect();
-    constants.map_or(Arg::List(items), |values| Arg::Const(Value::Array(values).into()))
+    if items.iter().any(|item| !matches!(item, Arg::Const(_))) {
+        return Arg::List(items);
+    }
+    let values = items.into_iter().filter_map(|item| match item {
+        Arg::Const(value) => Some(Arc::unwrap_or_clone(value)),
+        _ => None,
+    });
+    Arg::Const(Value::Array(values.collect()).into())
 }
 
 fn keras3_call(node: &Value) -> Result<Call<NamedRef>> {
@@ -174,29 +203,52 @@ fn keras3_call(node: &Value) -> Result<Call<NamedRef>> {
 }
 
 fn keras3_arg(value: &Value) -> Result<Arg<NamedRef>> {
-    let all_constant = |args: &[Arg<NamedRef>]| args.iter().all(|a| matches!(a, Arg::Const(_)));
+    check_histories(value)?;
+    Ok(keras3_tensors(value).unwrap_or_else(|| keras3_constant(value)))
+}
+
+/// Checks that every tensor in an argument has its history.
+fn check_histories(value: &Value) -> Result<()> {
     match value {
-        Value::Array(items) => {
-            let items = items.iter().map(keras3_arg).collect::<Result<Vec<_>>>()?;
-            Ok(if all_constant(&items) { Arg::Const(value.clone().into()) } else { Arg::List(items) })
-        }
+        Value::Array(items) => items.iter().try_for_each(check_histories),
         Value::Object(map) => match map.get("class_name").and_then(Value::as_str) {
-            Some("__keras_tensor__") => {
-                let history = value.get("config").and_then(|c| c.get("keras_history"));
-                history
-                    .and_then(NamedRef::read)
-                    .map(Arg::Tensor)
-                    .ok_or_else(|| expected("a tensor with its `keras_history`", value))
+            Some("__keras_tensor__") if history(value).is_none() => {
+                Err(expected("a tensor with its `keras_history`", value))
             }
-            Some("__tuple__") if map.contains_key("items") => keras3_arg(&map["items"]),
-            Some(_) => Ok(Arg::Const(value.clone().into())),
+            Some("__tuple__") => map.get("items").map_or(Ok(()), check_histories),
+            Some(_) => Ok(()),
+            None => map.values().try_for_each(check_histories),
+        },
+        _ => Ok(()),
+    }
+}
+
+fn history(value: &Value) -> Option<NamedRef> {
+    NamedRef::read(value.get("config")?.get("keras_history")?)
+}
+
+/// The argument with the tensors in it; `None` if there are none.
+fn keras3_tensors(value: &Value) -> Option<Arg<NamedRef>> {
+    match value {
+        Value::Array(items) => mixed(items, keras3_tensors, keras3_constant).map(Arg::List),
+        Value::Object(map) => match map.get("class_name").and_then(Value::as_str) {
+            Some("__keras_tensor__") => history(value).map(Arg::Tensor),
+            Some("__tuple__") => keras3_tensors(map.get("items")?),
+            Some(_) => None,
             None => {
-                let items = map.iter().map(|(k, v)| Ok((k.clone(), keras3_arg(v)?))).collect::<Result<Vec<_>>>()?;
-                let constant = items.iter().all(|(_, a)| matches!(a, Arg::Const(_)));
-                Ok(if constant { Arg::Const(value.clone().into()) } else { Arg::Dict(items) })
+                let list = mixed(map, |(_, item)| keras3_tensors(item), |(_, item)| keras3_constant(item))?;
+                Some(Arg::Dict(map.keys().cloned().zip(list).collect()))
             }
         },
-        other => Ok(Arg::Const(other.clone().into())),
+        _ => None,
+    }
+}
+
+/// An argument without tensors.
+fn keras3_constant(value: &Value) -> Arg<NamedRef> {
+    match value.get("class_name").and_then(Value::as_str) {
+        Some("__tuple__") if value.get("items").is_some() => keras3_constant(&value["items"]),
+        _ => Arg::Const(value.clone().into()),
     }
 }
 

@@ -27,6 +27,10 @@ impl Kernel for Gather {
         "gather".to_string()
     }
 
+    fn always_runs(&self) -> bool {
+        true
+    }
+
     fn prepare(&self, shapes: &Shapes<'_>) -> Result<Prepared> {
         let dims = shapes.operand();
         let Some((&len, rest)) = dims.get(self.axis..).and_then(<[usize]>::split_first) else {

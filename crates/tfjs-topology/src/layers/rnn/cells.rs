@@ -67,8 +67,10 @@ fn read_member(class: &str, config: &Config<'_>, ignored: &mut Vec<String>) -> R
     let cx = config.cx();
     cx.spend_layer()?;
     let (default, cells) = if built_in_name(class) == STACK {
-        let cells: Vec<Json> = config.req("cells")?;
-        (STACK_NAME, read_stack(&cells, &cx.deeper()?, ignored).map_err(|e| e.at_json("cells").at_json("config"))?)
+        let cells = config.req_json("cells")?;
+        let list = cells.as_array().ok_or_else(|| expected("a list of cells", cells));
+        let cells = list.map_err(|e| e.at_json("cells").at_json("config"))?;
+        (STACK_NAME, read_stack(cells, &cx.deeper()?, ignored).map_err(|e| e.at_json("cells").at_json("config"))?)
     } else {
         let cell = read_cell(class, config)?;
         cx.account.charge_many::<HeldCell>(1)?;

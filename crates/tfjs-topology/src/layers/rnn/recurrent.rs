@@ -52,7 +52,7 @@ impl FromConfig for Recurrent {
                 (vec![HeldCell { cell: Cell::read(kind, class, config)?, scope }], false)
             }
             None => {
-                let cell: Json = config.req("cell")?;
+                let cell = config.req_json("cell")?;
                 // TensorFlow.js repeats the keys of the cell in the layer.
                 for (key, value) in cell.get("config").and_then(Json::as_object).into_iter().flatten() {
                     if config.map().get(key) == Some(value) {
@@ -60,7 +60,7 @@ impl FromConfig for Recurrent {
                     }
                 }
                 let mut ignored = Vec::new();
-                let cells = read_cells(&cell, config.cx(), &mut ignored);
+                let cells = read_cells(cell, config.cx(), &mut ignored);
                 let cells = cells.map_err(|e| e.at_json("cell").at_json("config"))?;
                 warn_of(class, config, &ignored);
                 cells
