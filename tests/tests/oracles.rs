@@ -31,6 +31,10 @@ const FINDINGS: &[(&str, Answer)] = &[
     ),
     ("weights/largest-float.json", Answer::Fine),
     ("topology/query-mask-of-unknown-length.json", Answer::Fine),
+    (
+        "topology/weights-of-other-counts.json",
+        Answer::Refused(Kind::Malformed, "layer `category_encoding`", "weights of shape"),
+    ),
     ("load/embedding-of-no-columns.json", Answer::Fine),
     ("load/dense-of-integers.json", Answer::Fine),
     ("load/number-beside-text.json", Answer::Refused(Kind::Malformed, "layer `bidirectional`", "")),

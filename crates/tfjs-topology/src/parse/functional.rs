@@ -236,7 +236,10 @@ impl<'a> Lookup<'a> {
         };
         if matches!(self.layers[layer].body, LayerBody::Input(_)) {
             return match (node, tensor) {
-                (_, 0) => Ok(TensorRef { layer, call: 0, tensor: 0 }),
+                (0, 0) => Ok(TensorRef { layer, call: 0, tensor: 0 }),
+                (1.., _) => {
+                    Err(Error::malformed(format!("takes call {node} of the input `{name}`, which is not called")))
+                }
                 _ => Err(Error::malformed(format!("takes output {tensor} of the input `{name}`, which has one"))),
             };
         }

@@ -154,6 +154,13 @@ impl Rows {
                 return Err(Error::malformed(message));
             }
         };
+        if let Some(weights) = weights {
+            let (of, to) = (cx.dims_of(weights), cx.dims_of(indices));
+            if of.len() != to.len() || of.iter().zip(&to).any(|(&a, &b)| cx.same(a, b).is_none()) {
+                let (of, to) = (cx.shape(weights), cx.shape(indices));
+                return Err(Error::malformed(format!("weights of shape {of} do not fit an input of shape {to}")));
+            }
+        }
         // Move the counted axis to the end.
         let order: Vec<usize> = (0..rank).filter(|&axis| axis != counted).chain([counted]).collect();
         let indices = cx.transpose(indices, &order)?;
