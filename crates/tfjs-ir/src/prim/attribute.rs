@@ -253,6 +253,16 @@ impl Attribute for String {
     }
 }
 
+impl Attribute for Arc<str> {
+    fn write(&self, out: &mut Writer<'_>) {
+        out.text(&quote(self));
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self> {
+        input.quoted().map(Into::into)
+    }
+}
+
 impl Attribute for ElementType {
     fn write(&self, out: &mut Writer<'_>) {
         out.text(self.name());
