@@ -38,8 +38,10 @@ impl Input {
     ///
     /// # Errors
     /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if their number does not match the shape.
-    pub fn strings<S: Into<String>>(items: impl IntoIterator<Item = S>, shape: impl Into<Vec<usize>>) -> Result<Self> {
-        let items = items.into_iter().map(Into::into).collect();
+    pub fn strings<S: Into<Arc<str>>>(
+        items: impl IntoIterator<Item = S>,
+        shape: impl Into<Vec<usize>>,
+    ) -> Result<Self> {
         Strings::new(Shape::new(shape.into())?, items).map(|s| Input::Strings(Arc::new(s)))
     }
 
@@ -214,7 +216,7 @@ fn expand(input: Input, shape: &SymShape) -> Result<Input> {
         Input::Tensor(t) if t.rank() == 1 && shape.rank() == 2 => t.unsqueeze(1).or_error().map(Input::Tensor),
         Input::Strings(s) if s.shape().rank() == 1 && shape.rank() == 2 => {
             let dims = [s.shape().dims()[0], 1];
-            Ok(Input::Strings(Arc::new(Strings::new(Shape::new(dims)?, s.items().to_vec())?)))
+            Ok(Input::Strings(Arc::new(Strings::new(Shape::new(dims)?, s.items().iter().cloned())?)))
         }
         other => Ok(other),
     }

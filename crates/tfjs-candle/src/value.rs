@@ -14,11 +14,11 @@ pub enum Data {
     Strings(Arc<Strings>),
 }
 
-/// A tensor of strings.
+/// A tensor of strings. Copies of a string share its characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Strings {
     shape: Shape,
-    items: Vec<String>,
+    items: Vec<Arc<str>>,
 }
 
 impl Strings {
@@ -26,7 +26,8 @@ impl Strings {
     ///
     /// # Errors
     /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if their number does not match the shape.
-    pub fn new(shape: Shape, items: Vec<String>) -> Result<Self> {
+    pub fn new<S: Into<Arc<str>>>(shape: Shape, items: impl IntoIterator<Item = S>) -> Result<Self> {
+        let items: Vec<Arc<str>> = items.into_iter().map(Into::into).collect();
         if shape.elements() != items.len() {
             return Err(Error::misuse(format!(
                 "shape {shape} has {} elements, found {} strings",
@@ -43,7 +44,7 @@ impl Strings {
     }
 
     /// The strings, in row-major order.
-    pub fn items(&self) -> &[String] {
+    pub fn items(&self) -> &[Arc<str>] {
         &self.items
     }
 }

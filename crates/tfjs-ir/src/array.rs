@@ -3,6 +3,7 @@
 use crate::ty::ElementType;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::mem::size_of;
+use std::sync::Arc;
 use tfjs_manifest::{Error, Result, Shape};
 
 /// A dense array in row-major order.
@@ -23,8 +24,8 @@ pub enum Data {
     Int(Vec<i64>),
     /// Truth values.
     Bool(Vec<bool>),
-    /// Text.
-    Text(Vec<String>),
+    /// Text. Copies of an element share its characters.
+    Text(Vec<Arc<str>>),
 }
 
 impl Data {
@@ -86,7 +87,7 @@ impl Array {
         let data = match element {
             _ if element.is_float() => Data::Float(vec![value]),
             ElementType::Bool => Data::Bool(vec![value != 0.0]),
-            ElementType::String => Data::Text(vec![value.to_string()]),
+            ElementType::String => Data::Text(vec![value.to_string().into()]),
             _ => Data::Int(vec![value as i64]),
         };
         let mut array = Array { element, dims: Vec::new(), data };
@@ -124,7 +125,7 @@ impl Array {
         let elements = match &self.data {
             Data::Float(_) | Data::Int(_) => 8 * self.data.len() as u64,
             Data::Bool(values) => values.len() as u64,
-            Data::Text(values) => values.iter().map(|text| (size_of::<String>() + text.len()) as u64).sum(),
+            Data::Text(values) => values.iter().map(|text| (size_of::<Arc<str>>() + text.len()) as u64).sum(),
         };
         size_of::<Array>() as u64 + size_of_val(&self.dims[..]) as u64 + elements
     }

@@ -50,6 +50,7 @@
 pub mod arbitrary;
 pub mod array;
 pub mod build;
+pub mod clock;
 pub mod cost;
 pub mod dim;
 pub mod expand;
@@ -62,6 +63,7 @@ pub mod prim;
 pub mod program;
 pub mod random;
 pub mod rewrite;
+pub mod sort;
 pub mod text;
 pub mod tokens;
 pub mod ty;
@@ -70,6 +72,7 @@ pub mod window;
 
 pub use array::{Array, Data};
 pub use build::{Builder, Loop};
+pub use clock::{Clock, check_deadline};
 pub use cost::{Cost, cost, work};
 pub use dim::{Bound, Dim, Dims, Relation};
 pub use expand::expand;

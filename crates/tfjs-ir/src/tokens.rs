@@ -7,11 +7,14 @@
 //! The results are those of TensorFlow's `strings.lower`, `strings.regex_replace`, `strings.split`,
 //! `strings.unicode_split` and `strings.ngrams`, as Keras's `TextVectorization` calls them.
 
+use crate::clock::Clock;
 use crate::dim::Dim;
 use crate::prim::attribute::{Attribute, Reader, Writer};
 use crate::prim::words;
 use crate::ty::{ElementType, Type};
 use std::mem::size_of;
+use std::sync::Arc;
+use std::time::Instant;
 use tfjs_manifest::{Error, Limits, Result, Shape};
 
 words! {
@@ -71,23 +74,43 @@ pub struct Tokenizer {
     pub length: Option<usize>,
 }
 
-/// Limits on the tokens of a call.
-#[derive(Clone, Copy, Debug)]
-pub struct TokenLimits {
-    /// The most tokens.
-    pub elements: u64,
-    /// The most memory, in bytes.
-    pub bytes: u64,
+/// The memory and time that all tokens of a call may take together.
+#[derive(Debug)]
+pub struct TokenBudget {
+    elements: u64,
+    bytes: u64,
+    spent: u64,
+    clock: Clock,
 }
 
-impl From<&Limits> for TokenLimits {
-    fn from(limits: &Limits) -> Self {
-        TokenLimits { elements: limits.elements, bytes: limits.activation_bytes }
+/// Bytes that the allocation of a token takes besides its characters: the counters, and the rounding of its size.
+const ALLOCATION: usize = 32;
+
+impl TokenBudget {
+    /// At most `elements` tokens of each text, and `bytes` for the tokens of all.
+    pub fn new(elements: u64, bytes: u64, deadline: Option<Instant>) -> Self {
+        TokenBudget { elements, bytes, spent: 0, clock: Clock::new(deadline) }
+    }
+
+    /// Bytes that the tokens take so far.
+    pub fn spent(&self) -> u64 {
+        self.spent
+    }
+
+    fn pay(&mut self, bytes: u64) -> Result<()> {
+        self.spent = self.spent.saturating_add(bytes);
+        Limits::check("activation bytes (tokens of text)", self.spent, self.bytes)
+    }
+
+    /// Pays for a token of this many bytes, before it is allocated.
+    fn token(&mut self, bytes: usize) -> Result<()> {
+        self.clock.look(bytes.saturating_add(ALLOCATION))?;
+        self.pay((bytes.saturating_add(size_of::<Arc<str>>() + ALLOCATION)) as u64)
     }
 }
 
 /// Text with its dimensions, in row-major order.
-pub type Text = (Vec<usize>, Vec<String>);
+pub type Text = (Vec<usize>, Vec<Arc<str>>);
 
 impl Tokenizer {
     /// Whether the tokens have the dimensions of the text.
@@ -124,32 +147,39 @@ impl Tokenizer {
     /// The tokens of texts of these dimensions, with the dimensions of the tokens.
     ///
     /// # Errors
-    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) past the limits; as [`infer`](Tokenizer::infer).
-    pub fn apply(&self, dims: &[usize], texts: &[String], limits: TokenLimits) -> Result<Text> {
-        let mut spent = Spent { bytes: 0, limits };
+    /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) past the budget; as [`infer`](Tokenizer::infer).
+    pub fn apply(&self, dims: &[usize], texts: &[Arc<str>], budget: &mut TokenBudget) -> Result<Text> {
         if self.keeps_dims() {
-            let tokens = texts.iter().map(|text| spent.take(self.standardize(text)));
-            return Ok((dims.to_vec(), tokens.collect::<Result<_>>()?));
+            let mut tokens = reserve(texts.len())?;
+            for text in texts {
+                budget.token(text.len())?;
+                tokens.push(self.standardize(text).into());
+            }
+            return Ok((dims.to_vec(), tokens));
         }
         let rows = self.rows(dims, |dim| dim == 1)?;
         let count = Shape::new(rows)?.elements();
-        spent.pay((count as u64).saturating_mul(size_of::<Vec<String>>() as u64))?;
+        budget.pay((count as u64).saturating_mul(size_of::<Vec<Arc<str>>>() as u64))?;
         let in_row = texts.len().checked_div(count).unwrap_or(0);
         let texts_of = |row: usize| texts.get(row * in_row..(row + 1) * in_row).unwrap_or(&[]);
-        let found = (0..count).map(|row| self.row(texts_of(row), &mut spent)).collect::<Result<Vec<Vec<String>>>>()?;
+        let mut found = reserve(count)?;
+        for row in 0..count {
+            found.push(self.row(texts_of(row), budget)?);
+        }
         let length = self.length.unwrap_or_else(|| found.iter().map(Vec::len).max().unwrap_or(0));
         let mut dims = rows.to_vec();
         dims.push(length);
         let elements = Shape::new(dims.clone())?.elements();
-        Limits::check("elements (of one value)", elements as u64, limits.elements)?;
-        spent.pay((elements as u64).saturating_mul(size_of::<String>() as u64))?;
-        // SIZE: checked against the limits.
-        let mut tokens = Vec::with_capacity(elements);
+        Limits::check("elements (of one value)", elements as u64, budget.elements)?;
+        budget.pay((elements as u64).saturating_mul(size_of::<Arc<str>>() as u64))?;
+        let mut tokens = reserve(elements)?;
+        let none: Arc<str> = "".into();
         for row in found {
+            budget.clock.look(length)?;
             let missing = length.saturating_sub(row.len());
             tokens.extend(row.into_iter().take(length));
             // SIZE: checked against the limits, the length of the row.
-            tokens.extend(std::iter::repeat_n(String::new(), missing));
+            tokens.extend(std::iter::repeat_n(none.clone(), missing));
         }
         Ok((dims, tokens))
     }
@@ -160,28 +190,32 @@ impl Tokenizer {
     }
 
     /// The tokens of one row of texts; of a single text, if texts are split.
-    fn row(&self, texts: &[String], spent: &mut Spent) -> Result<Vec<String>> {
-        let mut tokens = Vec::new();
+    fn row(&self, texts: &[Arc<str>], budget: &mut TokenBudget) -> Result<Vec<Arc<str>>> {
+        let mut tokens: Vec<Arc<str>> = Vec::new();
         for text in texts {
             let text = self.standardize(text);
-            let mut push = |token: &str| spent.take(token.to_string()).map(|token| tokens.push(token));
+            budget.clock.look(text.len())?;
+            let mut push = |token: &str| budget.token(token.len()).map(|()| tokens.push(token.into()));
             match self.split {
                 Split::Whole => push(&text)?,
                 Split::Whitespace => text.split(is_space).filter(|token| !token.is_empty()).try_for_each(push)?,
                 Split::Characters => text.chars().try_for_each(|c| push(c.encode_utf8(&mut [0; 4])))?,
             }
         }
-        let widths = match &self.ngrams {
+        let mut joined = Vec::new();
+        let join = |width: usize| {
+            budget.clock.look(1)?;
+            for window in tokens.windows(width) {
+                budget.token(window.iter().map(|token| token.len() + 1).sum())?;
+                joined.push(window.join(" ").into());
+            }
+            Ok(())
+        };
+        match &self.ngrams {
             Ngrams::No => return Ok(tokens),
             // No n-gram is wider than the row.
-            Ngrams::UpTo(n) => (1..=tokens.len().min(*n)).collect(),
-            Ngrams::Widths(widths) => widths.clone(),
-        };
-        let mut joined = Vec::new();
-        for window in widths.into_iter().filter(|&width| width > 0).flat_map(|width| tokens.windows(width)) {
-            let bytes: usize = window.iter().map(|token| token.len() + 1).sum();
-            spent.pay((bytes + size_of::<String>()) as u64)?;
-            joined.push(window.join(" "));
+            Ngrams::UpTo(n) => (1..=tokens.len().min(*n)).try_for_each(join)?,
+            Ngrams::Widths(widths) => widths.iter().copied().filter(|&width| width > 0).try_for_each(join)?,
         }
         Ok(joined)
     }
@@ -192,22 +226,12 @@ fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t'..='\r')
 }
 
-/// Memory that the tokens take so far.
-struct Spent {
-    bytes: u64,
-    limits: TokenLimits,
-}
-
-impl Spent {
-    fn pay(&mut self, bytes: u64) -> Result<()> {
-        self.bytes = self.bytes.saturating_add(bytes);
-        Limits::check("activation bytes (tokens of text)", self.bytes, self.limits.bytes)
-    }
-
-    fn take(&mut self, token: String) -> Result<String> {
-        self.pay((token.len() + size_of::<String>()) as u64)?;
-        Ok(token)
-    }
+/// An empty vector with memory for this many elements.
+fn reserve<T>(elements: usize) -> Result<Vec<T>> {
+    let mut out = Vec::new();
+    let no_memory = |e| Error::limit(format!("no memory for {elements} tokens")).with_source(e);
+    out.try_reserve_exact(elements).map_err(no_memory)?;
+    Ok(out)
 }
 
 impl Attribute for Tokenizer {
@@ -241,7 +265,9 @@ mod tests {
     use super::*;
     use tfjs_manifest::Kind;
 
-    const LIMITS: TokenLimits = TokenLimits { elements: 1000, bytes: 10_000 };
+    fn budget() -> TokenBudget {
+        TokenBudget::new(1000, 10_000, None)
+    }
 
     fn plain(split: Split) -> Tokenizer {
         Tokenizer { lower: false, strip: false, split, ngrams: Ngrams::No, length: None }
@@ -249,9 +275,9 @@ mod tests {
 
     #[track_caller]
     fn check(tokenizer: &Tokenizer, dims: &[usize], texts: &[&str], expect: (&[usize], &[&str])) {
-        let texts: Vec<String> = texts.iter().map(|text| text.to_string()).collect();
-        let (dims, tokens) = tokenizer.apply(dims, &texts, LIMITS).unwrap();
-        assert_eq!((&dims[..], tokens.iter().map(String::as_str).collect::<Vec<_>>()), (expect.0, expect.1.to_vec()));
+        let texts: Vec<Arc<str>> = texts.iter().map(|&text| text.into()).collect();
+        let (dims, tokens) = tokenizer.apply(dims, &texts, &mut budget()).unwrap();
+        assert_eq!((&dims[..], tokens.iter().map(|token| &**token).collect::<Vec<_>>()), (expect.0, expect.1.to_vec()));
     }
 
     #[test]
@@ -266,7 +292,7 @@ mod tests {
         check(&words, &[0, 1], &[], (&[0, 0], &[]));
         let padded = Tokenizer { length: Some(2), ..plain(Split::Whole) };
         check(&padded, &[2, 0], &[], (&[2, 2], &["", "", "", ""]));
-        let message = words.apply(&[1, 2], &["a".into(), "b".into()], LIMITS).unwrap_err().to_string();
+        let message = words.apply(&[1, 2], &["a".into(), "b".into()], &mut budget()).unwrap_err().to_string();
         assert_eq!(message, "expected texts of rank 1, or of rank 2 with a last axis of 1");
     }
 
@@ -289,10 +315,30 @@ mod tests {
     #[test]
     fn what_tokens_take_is_limited() {
         let words = Tokenizer { ngrams: Ngrams::UpTo(500), ..plain(Split::Characters) };
-        let error = words.apply(&[1], &["x".repeat(400)], LIMITS).unwrap_err();
+        let error = words.apply(&[1], &["x".repeat(400).into()], &mut budget()).unwrap_err();
         assert_eq!(error.kind(), Kind::Limit);
         let long = Tokenizer { length: Some(1 << 50), ..plain(Split::Whitespace) };
-        assert_eq!(long.apply(&[1], &["x".into()], LIMITS).unwrap_err().kind(), Kind::Limit);
+        assert_eq!(long.apply(&[1], &["x".into()], &mut budget()).unwrap_err().kind(), Kind::Limit);
+    }
+
+    #[test]
+    fn the_tokens_of_all_texts_have_one_budget() {
+        let (words, mut budget) = (plain(Split::Whitespace), budget());
+        let text: [Arc<str>; 1] = ["a ".repeat(60).into()];
+        words.apply(&[1], &text, &mut budget).unwrap();
+        assert!((3_000..10_000).contains(&budget.spent()), "{}", budget.spent());
+        let more = (0..3).find_map(|_| words.apply(&[1], &text, &mut budget).err());
+        assert_eq!(more.unwrap().kind(), Kind::Limit);
+    }
+
+    #[test]
+    fn the_deadline_ends_a_tokenization() {
+        let mut budget = TokenBudget::new(u64::MAX, u64::MAX, Some(Instant::now()));
+        for ngrams in [Ngrams::UpTo(2), Ngrams::Widths(vec![4_000_000; 2_000_000])] {
+            let words = Tokenizer { ngrams, ..plain(Split::Whitespace) };
+            let error = words.apply(&[1], &["a ".repeat(600_000).into()], &mut budget).unwrap_err();
+            assert!(error.message().contains("deadline"), "{error}");
+        }
     }
 
     #[test]

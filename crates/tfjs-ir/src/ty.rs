@@ -83,7 +83,7 @@ impl ElementType {
             ElementType::F16 | ElementType::Bf16 => 2,
             ElementType::F32 | ElementType::I32 => 4,
             ElementType::I64 => 8,
-            ElementType::String => size_of::<String>(),
+            ElementType::String => size_of::<std::sync::Arc<str>>(),
         }
     }
 }

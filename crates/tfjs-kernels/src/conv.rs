@@ -151,6 +151,7 @@ pub fn conv2d(
         let convolve = |first: usize, pointers: &[*const f32]| {
             for (group, matrix) in kernel.groups.iter().enumerate() {
                 let product = Product {
+                    cpu,
                     matrix,
                     runs: &runs[group],
                     epilogue,
@@ -207,6 +208,9 @@ enum Source {
 
 /// The size of a strip, in floats, above which windows are gathered.
 const STRIP_FLOATS: usize = 1 << 22;
+
+/// The most floats of windows that are gathered together, unless one window has more.
+const GATHERED_FLOATS: usize = 1 << 24;
 
 impl Source {
     fn choose(g: &Conv2dGeometry) -> Source {
@@ -277,7 +281,7 @@ impl Source {
             }
             Source::Gathered => {
                 let window = g.kernel_h * g.kernel_w * g.in_c;
-                let at_once = MAX_ROWS * 4;
+                let at_once = (GATHERED_FLOATS / window.max(1)).clamp(1, MAX_ROWS * 4);
                 scratch::with(window * at_once, |buffer| {
                     let all: Vec<(usize, usize)> = rows.flat_map(|y| (0..g.out_w).map(move |x| (y, x))).collect();
                     for (i, some) in all.chunks(at_once).enumerate() {

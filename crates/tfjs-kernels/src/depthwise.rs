@@ -143,13 +143,14 @@ fn convolve(
     let width = g.out_w * g.out_c;
     let cost = width.saturating_mul(g.kernel_h * g.kernel_w) / 4;
     split::rows(cpu, out, width, cost, |first, part| {
-        kernel.isa.run(Rows { g, input, kernel, first, out: part, finish });
+        kernel.isa.run(Rows { cpu, g, input, kernel, first, out: part, finish });
         activation::apply(kernel.isa, rest, part);
     });
 }
 
 /// Output rows from `first` on, numbered through all images.
 struct Rows<'a> {
+    cpu: &'a Cpu,
     g: &'a Conv2dGeometry,
     input: &'a [f32],
     kernel: &'a PackedDepthwise,
@@ -157,6 +158,9 @@ struct Rows<'a> {
     out: &'a mut [f32],
     finish: Finish,
 }
+
+/// Taps of groups of pixels after which the clock is looked at: some tens of milliseconds.
+const BETWEEN_LOOKS: usize = 1 << 23;
 
 /// Pixels of an output row computed together.
 const PIXELS: usize = 4;
@@ -186,7 +190,9 @@ impl Work for Rows<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Rows { g, input, kernel, first, out, finish } = self;
+        let Rows { cpu, g, input, kernel, first, out, finish } = self;
+        let between_looks = (BETWEEN_LOOKS / (g.kernel_h * g.kernel_w).max(1)).max(1);
+        let mut since = 0;
         let channels = g.out_c;
         let image_len = g.in_h * g.in_w * channels;
         let inside = windows_inside(g.out_w, g.stride_w, g.kernel_w, g.dilation_w, g.pad_left, g.in_w);
@@ -201,6 +207,13 @@ impl Work for Rows<'_> {
                 let tail = S::LANES.min(channels - channel);
                 let mut x = 0;
                 while x < g.out_w {
+                    since += 1;
+                    if since > between_looks {
+                        since = 0;
+                        if cpu.is_late() {
+                            return;
+                        }
+                    }
                     let start_x = window_start(x, g.stride_w, g.pad_left);
                     let many = inside.start <= x && x + PIXELS <= inside.end;
                     let columns = match inside.contains(&x) {

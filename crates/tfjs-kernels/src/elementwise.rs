@@ -221,13 +221,20 @@ pub(crate) unsafe fn read_vector<S: Simd>(s: S, slice: &[f32], i: usize, n: usiz
 }
 
 /// `values[.., c] = values[.., c] * scale[c] + shift[c]`: a batch normalization that is not fused. The channels are
-/// the last axis; their number is the length of `scale`.
+/// the last axis. Without a scale it is 1, and without a shift 0.
 ///
 /// # Errors
-/// If `shift` has another length, or `values` is not a whole number of rows of channels.
-pub fn scale_shift(cpu: &Cpu, scale: &[f32], shift: &[f32], values: &mut [f32]) -> Result<()> {
-    let channels = scale.len();
-    check_len("shift", channels, shift.len())?;
+/// If there are not as many scales or shifts as channels, or `values` is not a whole number of rows of channels.
+pub fn scale_shift(
+    cpu: &Cpu,
+    channels: usize,
+    scale: Option<&[f32]>,
+    shift: Option<&[f32]>,
+    values: &mut [f32],
+) -> Result<()> {
+    for (what, vector) in [("scale", scale), ("shift", shift)] {
+        vector.map_or(Ok(()), |vector| check_len(what, channels, vector.len()))?;
+    }
     if values.is_empty() {
         return Ok(());
     }
@@ -236,14 +243,15 @@ pub fn scale_shift(cpu: &Cpu, scale: &[f32], shift: &[f32], values: &mut [f32]) 
         return Err(KernelError::Length { what: "values", expected, found: values.len() });
     }
     split::rows(cpu, values, channels, channels, |_, part| {
-        cpu.isa().run(ScaleShift { scale, shift, values: part });
+        cpu.isa().run(ScaleShift { channels, scale, shift, values: part });
     });
     Ok(())
 }
 
 struct ScaleShift<'a> {
-    scale: &'a [f32],
-    shift: &'a [f32],
+    channels: usize,
+    scale: Option<&'a [f32]>,
+    shift: Option<&'a [f32]>,
     values: &'a mut [f32],
 }
 
@@ -252,16 +260,16 @@ impl Work for ScaleShift<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let channels = self.scale.len();
+        let channels = self.channels;
         for row in self.values.chunks_exact_mut(channels) {
             let mut c = 0;
             while c < channels {
                 let n = S::LANES.min(channels - c);
-                // SAFETY: the row, scale and shift have `n` values from `c` on.
+                // SAFETY: the row, scale and shift, if they exist, have `n` values from `c` on.
                 unsafe {
                     let x = read(s, row.as_ptr(), true, c, n);
-                    let scale = read(s, self.scale.as_ptr(), true, c, n);
-                    let shift = read(s, self.shift.as_ptr(), true, c, n);
+                    let scale = self.scale.map_or(s.splat(1.0), |scale| read(s, scale.as_ptr(), true, c, n));
+                    let shift = self.shift.map_or(s.splat(0.0), |shift| read(s, shift.as_ptr(), true, c, n));
                     let (to, value) = (row.as_mut_ptr().add(c), s.add(s.mul(x, scale), shift));
                     if n == S::LANES { s.store(to, value) } else { s.store_first(to, n, value) }
                 }

@@ -45,7 +45,7 @@ pub fn gemm(
         // SAFETY: row `i < m` starts inside `a`, whose length was checked above.
         range.map(|i| unsafe { a.as_ptr().add(i * lda) }).collect()
     };
-    let target = Product { matrix: b, runs: &runs, epilogue, out: Shared::new(out), out_stride: ldc, column: 0 };
+    let target = Product { cpu, matrix: b, runs: &runs, epilogue, out: Shared::new(out), out_stride: ldc, column: 0 };
     let (height, groups) = plan(cpu.pool().threads(), m, k, n, b.panel_count());
     let per_group = b.panel_count().div_ceil(groups);
     let heights = m.div_ceil(height);
@@ -75,6 +75,9 @@ const NEAR_FLOATS: usize = 64 << 10;
 /// Floats of a packed matrix that fit the first-level cache with room to spare.
 const SMALL_FLOATS: usize = 4 << 10;
 
+/// Multiplications of a row after which a block of rows of tiles looks at the clock: some tenths of a second.
+const BETWEEN_LOOKS: usize = 1 << 29;
+
 /// Multiplications below which one thread is faster than waking another.
 pub(crate) const SERIAL_PRODUCTS: usize = 1 << 20;
 
@@ -98,6 +101,8 @@ fn plan(threads: usize, m: usize, k: usize, n: usize, panels: usize) -> (usize, 
 
 /// The operands of a product, without the choice of rows and panels.
 pub(crate) struct Product<'a> {
+    /// Its deadline ends a block.
+    pub(crate) cpu: &'a Cpu,
     pub(crate) matrix: &'a PackedMatrix,
     pub(crate) runs: &'a Runs,
     pub(crate) epilogue: &'a Epilogue<'a>,
@@ -121,9 +126,15 @@ impl Product<'_> {
             return;
         }
         // A small matrix stays in the first-level cache, so the output is written in order.
-        let small = self.matrix.k().saturating_mul(self.matrix.n()) <= SMALL_FLOATS;
-        let height = if small { 4 * MAX_ROWS } else { pointers.len() };
+        let floats = self.matrix.k().saturating_mul(self.matrix.n());
+        // Larger blocks are split only to look at the clock.
+        let padded = self.matrix.as_slice().len();
+        let between_looks = (BETWEEN_LOOKS / padded.max(1)).max(1).saturating_mul(MAX_ROWS);
+        let height = if floats <= SMALL_FLOATS { 4 * MAX_ROWS } else { pointers.len().min(between_looks) };
         for (i, pointers) in pointers.chunks(height.max(1)).enumerate() {
+            if i > 0 && self.cpu.is_late() {
+                return;
+            }
             // SAFETY: these are some of the rows the caller promised.
             unsafe { self.rows(pointers, first + i * height, panels.clone(), few) };
         }
@@ -134,7 +145,7 @@ impl Product<'_> {
     /// # Safety
     /// As for `block`.
     unsafe fn rows(&self, pointers: &[*const f32], first: usize, panels: Range<usize>, few: Option<usize>) {
-        let Product { matrix, runs, epilogue, out, out_stride, column } = *self;
+        let Product { cpu: _, matrix, runs, epilogue, out, out_stride, column } = *self;
         let isa = matrix.isa();
         let (finish, rest) = epilogue.split();
         let packed = matrix.as_slice();

@@ -5,6 +5,7 @@ pub mod training;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tfjs_ir::{Array, Data, ElementType, InputRole};
 use tfjs_manifest::{Limits, ModelJson, Result as TfResult};
 use tfjs_topology::bind::{Bound, TensorId};
@@ -188,7 +189,7 @@ fn json_array(value: &Json) -> Result<Array, String> {
     }
     let mut found = Vec::new();
     leaves(value, &mut found);
-    let text: Option<Vec<String>> = found.iter().map(|leaf| leaf.as_str().map(str::to_string)).collect();
+    let text: Option<Vec<Arc<str>>> = found.iter().map(|leaf| leaf.as_str().map(Into::into)).collect();
     let array = match text {
         Some(text) => Array::new(ElementType::String, dims, Data::Text(text)),
         None => Array::floats(dims, found.iter().filter_map(|leaf| leaf.as_f64())),

@@ -4,7 +4,7 @@ use super::budgets::{as_root, called_often};
 use harness::small::{Small, calls, functional, input, layer, sequential};
 use serde_json::{Value, json};
 use std::process::Command;
-use tfjs::{Kind, LoadOptions};
+use tfjs::{Engine, Input, Kind, Limits, LoadOptions, PredictOptions};
 
 /// Is set in the child process.
 const CHILD: &str = "TFJS_TEST_CHILD";
@@ -254,5 +254,107 @@ fn outputs_that_are_one_value_take_its_memory_once() {
         let x = tfjs::Tensor::from_vec(vec![1f32], (1, 1), &tfjs::Device::Cpu).unwrap();
         let made = model.predict(x).expect("eighty megabytes");
         assert_eq!(made.len(), 60);
+    });
+}
+
+#[test]
+fn text_that_is_repeated_is_shared() {
+    check_peak("text_that_is_repeated_is_shared", 300, || {
+        const COUNT: usize = 5000;
+        let shape = json!([null, COUNT]);
+        let mut numbers = input("x", &shape);
+        numbers["config"]["dtype"] = json!("int64");
+        let token = json!({"vocabulary": ["a".repeat(400_000)], "invert": true});
+        let layers = json!([
+            numbers,
+            layer("StringLookup", "token", &token, &["x"]),
+            layer("StringLookup", "index", &json!({"vocabulary": ["b"]}), &["token"]),
+        ]);
+        let model = Small::new(functional(&layers, &["x"], &["index"])).manifest(json!([])).load().unwrap();
+        for engine in [Engine::Native, Engine::Candle] {
+            let numbers = Input::new(vec![1.0; COUNT], [1, COUNT]).unwrap();
+            let options = PredictOptions::default().with_engine(engine);
+            let found = model.predict_with(numbers, &options).unwrap().into_single().unwrap();
+            assert_eq!(found.dims(), [1, COUNT]);
+        }
+    });
+}
+
+#[test]
+fn tokens_of_all_texts_are_paid_for_together() {
+    check_peak("tokens_of_all_texts_are_paid_for_together", 300, || {
+        let mut text = input("x", &json!([null]));
+        text["config"]["dtype"] = json!("string");
+        let names: Vec<String> = (0..12).map(|i| format!("t{i}")).collect();
+        let split = |(i, name): (usize, &String)| {
+            layer("TextVectorization", name, &json!({"vocabulary": ["a"], "ngrams": [1000 + i]}), &["x"])
+        };
+        let layers: Vec<Value> = [text].into_iter().chain(names.iter().enumerate().map(split)).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut limits = Limits::default();
+        limits.activation_bytes = 80 << 20;
+        let model = Small::new(functional(&json!(layers), &["x"], &names)).manifest(json!([]));
+        let model = model.load_with(LoadOptions::new().with_limits(limits)).unwrap();
+        // About fifty megabytes of tokens for each.
+        let words: String = (0..10_000).map(|i| format!("{i:04} ")).collect();
+        let error = model.predict(Input::strings([words], [1]).unwrap()).expect_err("too many tokens");
+        assert_eq!(error.kind(), Kind::Limit, "{error}");
+        assert!(error.to_string().contains("tokens of text"), "{error}");
+    });
+}
+
+#[test]
+fn padding_of_narrow_kernels_is_bounded() {
+    check_peak("padding_of_narrow_kernels_is_bounded", 600, || {
+        const ROWS: usize = 8 << 20;
+        let names = ["a", "b", "c"];
+        let layers: Vec<Value> = [input("x", &json!([null, ROWS]))]
+            .into_iter()
+            .chain(names.map(|name| layer("Dense", name, &json!({"units": 1, "use_bias": false}), &["x"])))
+            .collect();
+        let group = |name: &str| {
+            json!({"paths": [format!("{name}.bin")], "weights": [{"name": format!("{name}/kernel"),
+                "shape": [ROWS, 1], "dtype": "float32", "quantization": {"dtype": "uint8", "scale": 1.0, "min": 0.5}}]})
+        };
+        let model = Small::new(functional(&json!(layers), &["x"], &names)).manifest(json!(names.map(group)));
+        let files = names.into_iter().fold(model, |model, name| model.file(&format!("{name}.bin"), vec![0; ROWS]));
+        let model = files.load().unwrap();
+        drop(files);
+        let outputs = model.predict(Input::new(vec![1.0; ROWS], [1, ROWS]).unwrap()).unwrap();
+        for name in names {
+            let found = outputs.get(name).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            assert_eq!(found, [ROWS as f32 / 2.0]);
+        }
+    });
+}
+
+#[test]
+fn a_number_is_not_repeated_for_many_channels() {
+    check_peak("a_number_is_not_repeated_for_many_channels", 200, || {
+        let shape = json!([null, 1 << 29]);
+        harness::small::alone("Rescaling", json!({"scale": 2.0, "offset": 1.0}), &shape).load().expect("a long row");
+    });
+}
+
+#[test]
+fn counters_take_no_memory_before_they_are_computed() {
+    check_peak("counters_take_no_memory_before_they_are_computed", 200, || {
+        let config = json!({"name": "o", "sequence_length": 1_u64 << 31, "sequence_stride": 1});
+        let from = json!({"class_name": "__keras_tensor__",
+            "config": {"shape": [null, 8], "dtype": "float32", "keras_history": ["x", 0, 0]}});
+        let layers = json!([
+            {"class_name": "InputLayer", "name": "x", "inbound_nodes": [],
+                "config": {"batch_shape": [null, 8], "dtype": "float32", "sparse": false, "name": "x"}},
+            {"class_name": "ExtractSequences", "name": "o", "config": config,
+                "inbound_nodes": [{"args": [from], "kwargs": {}}]},
+        ]);
+        let topology = json!({"keras_version": "3.15.1", "backend": "tensorflow",
+            "model_config": functional(&layers, &["x"], &["o"])["model_config"].clone()});
+        let model = Small::new(topology).manifest(json!([])).load().unwrap();
+        for engine in [Engine::Native, Engine::Candle] {
+            let options = PredictOptions::default().with_engine(engine);
+            let error = model.predict_with(Input::new(vec![1.0; 8], [1, 8]).unwrap(), &options).unwrap_err();
+            assert_eq!(error.kind(), Kind::Limit, "{error}");
+        }
     });
 }

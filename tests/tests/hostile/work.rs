@@ -95,24 +95,29 @@ fn nan_is_no_row_of_a_table() {
 
 /// A prediction that would take minutes ends soon after its deadline, and the model can be used again.
 #[track_caller]
-fn check_deadline(layers: &Value, dims: &[usize], weights: &[(&str, &[usize])]) {
+fn check_deadline(engines: &[Engine], layers: &Value, dims: &[usize], weights: &[(&str, &[usize])]) {
     let options = LoadOptions::new().with_limits(Limits::unlimited());
     let model = small(layers, dims, weights).load_with(options).unwrap();
-    for _ in 0..2 {
+    for &engine in engines.iter().chain(engines) {
         let input = Input::new(vec![1.0; dims.iter().product()], dims).unwrap();
-        let options = PredictOptions::default().with_deadline(Instant::now() + Duration::from_millis(200));
+        let start = Instant::now();
+        let options = PredictOptions::default().with_engine(engine);
+        let options = options.with_deadline(start + Duration::from_millis(200));
         let error = model.predict_with(input, &options).expect_err("it would take minutes");
         assert_eq!(error.kind(), Kind::Limit, "{error}");
         assert!(error.to_string().contains("deadline"), "{error}");
+        assert!(start.elapsed() < Duration::from_secs(30), "it ended after {:?}", start.elapsed());
     }
 }
+
+const BOTH: [Engine; 2] = [Engine::Native, Engine::Candle];
 
 #[test]
 fn a_deadline_ends_a_pool() {
     let pool = json!({"class_name": "AveragePooling2D",
         "config": {"name": "p", "pool_size": [2048, 2048], "strides": [1, 1], "padding": "same"}});
     let up = json!({"class_name": "UpSampling2D", "config": {"name": "u", "size": [2048, 2048]}});
-    check_deadline(&json!([up, pool]), &[1, 1, 1, 1], &[]);
+    check_deadline(&BOTH, &json!([up, pool]), &[1, 1, 1, 1], &[]);
 }
 
 #[test]
@@ -120,7 +125,7 @@ fn a_deadline_ends_a_convolution() {
     let conv = json!({"class_name": "Conv2D",
         "config": {"name": "c", "filters": 1, "kernel_size": [500, 500], "padding": "same", "use_bias": false}});
     let up = json!({"class_name": "UpSampling2D", "config": {"name": "u", "size": [2000, 2000]}});
-    check_deadline(&json!([up, conv]), &[1, 1, 1, 1], &[("c/kernel", &[500, 500, 1, 1])]);
+    check_deadline(&[Engine::Native], &json!([up, conv]), &[1, 1, 1, 1], &[("c/kernel", &[500, 500, 1, 1])]);
 }
 
 #[test]
@@ -132,5 +137,24 @@ fn a_deadline_ends_a_sequence() {
         ("s/simple_rnn_cell/recurrent_kernel", &[1, 1]),
         ("s/simple_rnn_cell/bias", &[1]),
     ];
-    check_deadline(&json!([repeat, rnn]), &[1, 1], &weights);
+    check_deadline(&BOTH, &json!([repeat, rnn]), &[1, 1], &weights);
+}
+
+/// One row of windows is one job of a thread.
+#[test]
+fn a_deadline_ends_a_row_of_windows() {
+    let up = json!({"class_name": "UpSampling1D", "config": {"name": "u", "size": 1 << 20}});
+    let conv = json!({"class_name": "Conv1D",
+        "config": {"name": "c", "filters": 1, "kernel_size": [1 << 18], "padding": "same", "use_bias": false}});
+    check_deadline(&[Engine::Native], &json!([up, conv]), &[1, 1, 1], &[("c/kernel", &[1 << 18, 1, 1])]);
+}
+
+/// Volumes in groups run in the interpreter.
+#[test]
+fn a_deadline_ends_a_node_of_the_interpreter() {
+    let up = json!({"class_name": "UpSampling3D", "config": {"name": "u", "size": [48, 48, 48]}});
+    let conv = json!({"class_name": "Conv3D", "config": {"name": "c", "filters": 2, "groups": 2, "padding": "same",
+        "kernel_size": [23, 23, 23], "use_bias": false}});
+    let weights: [(&str, &[usize]); 1] = [("c/kernel", &[23, 23, 23, 1, 2])];
+    check_deadline(&[Engine::Native], &json!([up, conv]), &[1, 1, 1, 1, 2], &weights);
 }

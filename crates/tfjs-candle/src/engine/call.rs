@@ -22,6 +22,8 @@ pub(crate) struct Call<'a> {
     pub(crate) functions: &'a [Arc<dyn OpaqueFunction>],
     /// The most bytes that the values of this call may take together, not counting inputs and weights.
     pub(crate) activation_bytes: u64,
+    /// Bytes of the tokens of texts, which are values of the call.
+    pub(crate) tokens: u64,
     /// The most operations that the call may take, per example.
     pub(crate) work: u64,
     /// The time at which the call fails if it has not finished.
@@ -33,14 +35,14 @@ impl<'a> Call<'a> {
     /// A call without states, functions and limits.
     pub(crate) fn plain(bound: &'a Bound, inputs: &'a [Data]) -> Self {
         let (activation_bytes, work) = (u64::MAX, u64::MAX);
-        Call { bound, inputs, seed: 0, states: &[], functions: &[], activation_bytes, work, deadline: None }
+        Call { bound, inputs, seed: 0, states: &[], functions: &[], activation_bytes, tokens: 0, work, deadline: None }
     }
 }
 
 impl Call<'_> {
     /// Fails if the values of the call would exceed the memory limit.
     pub(crate) fn check_activations(&self, bytes: u64) -> Result<()> {
-        let allowed = self.activation_bytes;
+        let (bytes, allowed) = (bytes.saturating_add(self.tokens), self.activation_bytes);
         if bytes <= allowed {
             return Ok(());
         }
@@ -55,16 +57,6 @@ impl Call<'_> {
         let examples = self.inputs.first().and_then(|input| input.dims().first()).map_or(1, |&n| n.max(1) as u64);
         let allowed = self.work.saturating_mul(examples);
         Limits::check("work (operations of one prediction, for all examples)", work, allowed)
-    }
-}
-
-/// Fails if the deadline has passed.
-pub(crate) fn check_deadline(deadline: Option<Instant>) -> Result<()> {
-    match deadline {
-        Some(deadline) if Instant::now() >= deadline => {
-            Err(Error::limit("the prediction was not finished before its deadline"))
-        }
-        _ => Ok(()),
     }
 }
 

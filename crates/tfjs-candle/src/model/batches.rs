@@ -36,7 +36,7 @@ pub(super) fn concat<'a>(parts: impl Iterator<Item = &'a Data>) -> Result<Data> 
     if let Some(tensors) = tensors {
         return Tensor::cat(&tensors, 0).or_error().map(Data::Tensor);
     }
-    let mut items = Vec::new();
+    let mut items: Vec<Arc<str>> = Vec::new();
     let mut dims: Vec<usize> = parts.first().map(|data| data.dims().to_vec()).unwrap_or_default();
     for part in &parts {
         if let Data::Strings(strings) = part {

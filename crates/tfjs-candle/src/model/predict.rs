@@ -170,7 +170,7 @@ impl Shared {
         states: Option<Vec<Tensor>>,
         deadline: Option<Instant>,
     ) -> Result<Outcome> {
-        let given = with_tokens(&self.model.program, inputs, &self.limits)?;
+        let (given, tokens) = with_tokens(&self.model.program, inputs, &self.limits, deadline)?;
         let inputs = &*given;
         let shapes: Vec<&[usize]> = inputs.iter().map(Data::dims).collect();
         let bound = self.bind(&shapes)?;
@@ -185,6 +185,7 @@ impl Shared {
             states: &states,
             functions: &self.functions,
             activation_bytes: self.limits.activation_bytes,
+            tokens,
             work: self.limits.work,
             deadline,
         };

@@ -30,13 +30,13 @@ impl Repr {
         })
     }
 
-    /// Bytes of one element. Text is not counted, because its size depends on its content.
+    /// Bytes of one element; for text, those of the handle: its characters are shared with a vocabulary or an input.
     pub(super) fn bytes(self) -> u64 {
         match self {
             Repr::F32 | Repr::I32 => 4,
             Repr::I64 => 8,
             Repr::U8 | Repr::Bool => 1,
-            Repr::Text => 0,
+            Repr::Text => ElementType::String.bytes() as u64,
         }
     }
 }

@@ -211,7 +211,7 @@ impl Derived {
                 }
                 Source::Node { node, operands, result } => {
                     let operands: Vec<&Array> = operands.iter().map(|id| &*arrays[id]).collect();
-                    let mut results = tfjs_ir::evaluate_node(program, node, &operands, &bound)?;
+                    let mut results = tfjs_ir::evaluate_node(program, node, &operands, &bound, None)?;
                     Arc::new(results.swap_remove(*result))
                 }
             };

@@ -125,14 +125,23 @@ pub(super) fn tensor(slice: Slice<'_>, element: ElementType, dims: &[usize]) -> 
     .or_error()
 }
 
+/// The elements, each converted, or an error if there is no memory for them.
+pub(super) fn converted<T: Copy, R>(values: &[T], f: impl Fn(T) -> R) -> Result<Vec<R>> {
+    let mut out = Vec::new();
+    let no_memory = |e| Error::limit(format!("no memory for {} elements", values.len())).with_source(e);
+    out.try_reserve_exact(values.len()).map_err(no_memory)?;
+    out.extend(values.iter().map(|&value| f(value)));
+    Ok(out)
+}
+
 /// Converts a value to an array of the interpreter.
 pub(super) fn array(slice: Slice<'_>, element: ElementType, dims: &[usize]) -> Result<Array> {
     let data = match slice {
-        Slice::F32(values) => ArrayData::Float(values.iter().map(|&x| x.into()).collect()),
-        Slice::I32(values) => ArrayData::Int(values.iter().map(|&n| n.into()).collect()),
-        Slice::I64(values) => ArrayData::Int(values.to_vec()),
-        Slice::U8(values) => ArrayData::Int(values.iter().map(|&n| n.into()).collect()),
-        Slice::Bool(values) => ArrayData::Bool(values.to_vec()),
+        Slice::F32(values) => ArrayData::Float(converted(values, f64::from)?),
+        Slice::I32(values) => ArrayData::Int(converted(values, i64::from)?),
+        Slice::I64(values) => ArrayData::Int(converted(values, |n| n)?),
+        Slice::U8(values) => ArrayData::Int(converted(values, i64::from)?),
+        Slice::Bool(values) => ArrayData::Bool(converted(values, |b| b)?),
         Slice::Text(array) => return array.reshaped(dims),
     };
     Array::new(element, dims, data)
@@ -141,11 +150,11 @@ pub(super) fn array(slice: Slice<'_>, element: ElementType, dims: &[usize]) -> R
 /// Converts an array to a buffer.
 pub(super) fn buffer_of(array: &Array) -> Result<Buffer> {
     Ok(match (array.data(), Repr::of(array.element())?) {
-        (ArrayData::Float(values), Repr::F32) => Buffer::F32(values.iter().map(|&x| x as f32).collect()),
-        (ArrayData::Int(values), Repr::I32) => Buffer::I32(values.iter().map(|&n| n as i32).collect()),
-        (ArrayData::Int(values), Repr::I64) => Buffer::I64(values.clone()),
-        (ArrayData::Int(values), Repr::U8) => Buffer::U8(values.iter().map(|&n| n as u8).collect()),
-        (ArrayData::Bool(values), Repr::Bool) => Buffer::Bool(values.clone()),
+        (ArrayData::Float(values), Repr::F32) => Buffer::F32(converted(values, |x| x as f32)?),
+        (ArrayData::Int(values), Repr::I32) => Buffer::I32(converted(values, |n| n as i32)?),
+        (ArrayData::Int(values), Repr::I64) => Buffer::I64(converted(values, |n| n)?),
+        (ArrayData::Int(values), Repr::U8) => Buffer::U8(converted(values, |n| n as u8)?),
+        (ArrayData::Bool(values), Repr::Bool) => Buffer::Bool(converted(values, |b| b)?),
         (ArrayData::Text(_), Repr::Text) => Buffer::Text(Some(array.clone())),
         _ => return Err(Error::bug("an array whose elements are not of its type")),
     })
@@ -154,7 +163,7 @@ pub(super) fn buffer_of(array: &Array) -> Result<Buffer> {
 /// The elements of a floating-point array.
 pub(super) fn floats(array: &Array) -> Result<Vec<f32>> {
     match array.data() {
-        ArrayData::Float(values) => Ok(values.iter().map(|&x| x as f32).collect()),
+        ArrayData::Float(values) => converted(values, |x| x as f32),
         _ => Err(Error::bug("a weight of floating point is expected")),
     }
 }

@@ -130,10 +130,10 @@ impl Loader<'_> {
         match *want {
             Want::Packed(id, format) => self.packed(id, format),
             Want::Vector(id, len) => {
-                let mut values = self.with_values(id, |values| Ok(values.to_vec()))?;
-                if let [one] = values[..] {
-                    values = vec![one; len];
-                }
+                let values = self.with_values(id, |values| match *values {
+                    [one] => repeated(one, len),
+                    ref values => edge::converted(values, |x| x),
+                })?;
                 Ok(Loaded::Vector(values))
             }
             Want::Recurrence { cell, kernel, recurrent, bias } => self.recurrence(cell, kernel, recurrent, bias),
@@ -257,6 +257,18 @@ fn to_keep(loaded: &Loaded) -> Option<Packed> {
     }
 }
 
+/// A number for each channel.
+fn repeated(one: f32, len: usize) -> Result<Vec<f32>> {
+    let mut values: Vec<f32> = Vec::new();
+    let no_memory = |e| Error::limit(format!("no memory for {len} channels")).with_source(e);
+    values.try_reserve_exact(len).map_err(no_memory)?;
+    values.resize(len, one);
+    Ok(values)
+}
+
 fn unpackable(error: KernelError) -> Error {
-    Error::bug(format!("a weight cannot be packed: {error}"))
+    match error {
+        KernelError::TooLarge { .. } => Error::limit(format!("no memory for a packed weight: {error}")),
+        error => Error::bug(format!("a weight cannot be packed: {error}")),
+    }
 }

@@ -2,11 +2,11 @@
 
 use super::buffer::{Buffer, Element, Slice, wrong_type};
 use super::held::Loaded;
-use crate::engine::call::{OpaqueFunction, check_deadline};
+use crate::engine::call::OpaqueFunction;
 use std::sync::Arc;
 use std::time::Instant;
-use tfjs_ir::{Bound, Program};
-use tfjs_kernels::{Cpu, PackedConv2d, PackedDepthwise, PackedMatrix};
+use tfjs_ir::{Bound, Clock, Program, check_deadline};
+use tfjs_kernels::{Cpu, KernelError, PackedConv2d, PackedDepthwise, PackedMatrix};
 use tfjs_manifest::{Error, Result};
 
 /// The location of a value.
@@ -47,6 +47,11 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// A clock with the deadline of the call.
+    pub(super) fn clock(&self) -> Clock {
+        Clock::new(self.deadline)
+    }
+
     /// Fails if the deadline of the call has passed.
     pub(super) fn check_deadline(&self) -> Result<()> {
         check_deadline(self.deadline)
@@ -186,7 +191,11 @@ pub(super) fn wrong_form() -> Error {
     Error::bug("a weight is not in the form that its step wants")
 }
 
-/// Converts the error of a kernel that rejects its arguments: the step was prepared wrongly.
-pub(super) fn rejected(error: tfjs_kernels::KernelError) -> Error {
-    Error::bug(format!("a kernel rejected its arguments: {error}"))
+/// Converts the error of a kernel: without memory for a packed operand it is a limit. A kernel that rejects its
+/// arguments was prepared wrongly.
+pub(super) fn rejected(error: KernelError) -> Error {
+    match error {
+        KernelError::TooLarge { .. } => Error::limit(format!("no memory for the operand of a kernel: {error}")),
+        error => Error::bug(format!("a kernel rejected its arguments: {error}")),
+    }
 }

@@ -5,7 +5,8 @@ use super::fused::absorb;
 use super::kernel::{Claim, Kernel};
 use super::kernels;
 use super::view::{Readers, View, live_nodes, readers};
-use super::want::Want;
+use super::want::{Spare, Want};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -94,6 +95,7 @@ impl Selection {
             derived: Derived::of(&program)?,
             wants: Interner::new(),
             held: Interner::new(),
+            spare: RefCell::default(),
         };
         let roots: Vec<Value> = program.roots().collect();
         let mut root = selector.routine(&Arc::new(program.body.clone()), &[], roots)?;
@@ -110,6 +112,7 @@ struct Selector<'a> {
     derived: Derived,
     wants: Interner<Want>,
     held: Interner<DerivedId>,
+    spare: RefCell<Spare>,
 }
 
 impl Selector<'_> {
@@ -190,7 +193,7 @@ impl Selector<'_> {
             if taken[index] || !live[index] || derived || given {
                 continue;
             }
-            let view = View { program: self.program, block, derived: &self.derived, of, readers };
+            let view = View { program: self.program, block, derived: &self.derived, of, readers, spare: &self.spare };
             if matches!(node.prim, Prim::Reshape(_)) && view.element(node.operands[0]) != ElementType::String {
                 steps[index] = Some(Step {
                     kernel: None,

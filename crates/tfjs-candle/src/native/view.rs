@@ -1,6 +1,8 @@
 //! A kernel's view of a block during selection: types, derived values, and the readers of each value.
 
 use super::derived::{Derived, DerivedId, known_dims};
+use super::want::{Spare, Want};
+use std::cell::RefCell;
 use tfjs_ir::{Block, Dim, ElementType, Node, Program, Value};
 
 /// A block of a program whose values are classified.
@@ -12,6 +14,8 @@ pub(super) struct View<'a> {
     /// The derived value of each value, if it has one.
     pub(super) of: &'a [Option<DerivedId>],
     pub(super) readers: &'a [Readers],
+    /// The memory that is left for forms of weights that are larger than the weights.
+    pub(super) spare: &'a RefCell<Spare>,
 }
 
 /// The readers of a value. Unused nodes are not counted.
@@ -66,11 +70,18 @@ impl<'a> View<'a> {
     pub(super) fn vector(self, value: Value, like: Value, channels: usize) -> Option<DerivedId> {
         let (id, dims) = self.derived_f32(value)?;
         let first = dims.iter().position(|&dim| dim != 1);
-        let Some(first) = first else { return Some(id) };
+        let Some(first) = first else {
+            return self.spare(&Want::Vector(id, channels), channels.saturating_sub(1)).then_some(id);
+        };
         let dims = &dims[first..];
         let trailing = self.dims(like).len().checked_sub(dims.len())?;
         let trailing = known_dims(&self.program.dims, &self.dims(like)[trailing..])?;
         (trailing == dims && dims.iter().product::<usize>() == channels).then_some(id)
+    }
+
+    /// Whether there is memory for a form of a weight that takes this many more floats than the weight itself.
+    pub(super) fn spare(self, want: &Want, floats: usize) -> bool {
+        self.spare.borrow_mut().take(want, floats)
     }
 
     /// The only node that reads a value, if there is exactly one.

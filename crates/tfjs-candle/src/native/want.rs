@@ -28,11 +28,76 @@ pub(super) enum Format {
 }
 
 impl Format {
+    /// Floats of the padding of a packed weight.
+    pub(super) fn padding(self) -> usize {
+        match self {
+            Format::Matrix { k, n, .. } => padded(k, n).saturating_sub(k.saturating_mul(n)),
+            Format::Conv { shape, groups } => packed_floats(shape, groups).saturating_sub(product(shape)),
+            Format::Depthwise { shape: [h, w, channels, multiplier] } => {
+                let (taps, columns) = (h.saturating_mul(w), channels.saturating_mul(multiplier));
+                padded(taps, columns).saturating_sub(taps.saturating_mul(columns))
+            }
+        }
+    }
+
     /// Whether a weight can be packed in this form as its bytes arrive, and be kept only in this form.
     fn is_packable_on_arrival(self) -> bool {
         match self {
             Format::Matrix { transposed, .. } => !transposed,
             Format::Conv { .. } | Format::Depthwise { .. } => true,
+        }
+    }
+}
+
+/// Floats of the widest vector: packed columns are padded to whole vectors.
+const LANES: usize = 16;
+
+/// Floats of a packed matrix of `k` rows and `n` columns.
+pub(super) fn padded(k: usize, n: usize) -> usize {
+    k.saturating_mul(n.div_ceil(LANES).saturating_mul(LANES))
+}
+
+fn product(shape: [usize; 4]) -> usize {
+    shape.into_iter().fold(1, usize::saturating_mul)
+}
+
+/// Floats of a packed convolution kernel, whose groups are matrices of their own.
+pub(super) fn packed_floats(shape: [usize; 4], groups: usize) -> usize {
+    let [kernel_h, kernel_w, inner, filters] = shape;
+    let window = kernel_h.saturating_mul(kernel_w).saturating_mul(inner);
+    padded(window, filters.checked_div(groups).unwrap_or(0)).saturating_mul(groups)
+}
+
+/// Memory for forms of weights that are larger than the weights: columns padded to whole vectors, and repeated numbers.
+/// Its size bounds what a small file can become. Each form is paid for once.
+#[derive(Debug)]
+pub(super) struct Spare {
+    floats: usize,
+    paid: HashSet<Want>,
+}
+
+impl Default for Spare {
+    fn default() -> Self {
+        Spare { floats: SPARE_FLOATS, paid: HashSet::new() }
+    }
+}
+
+/// 256 MiB.
+const SPARE_FLOATS: usize = 1 << 26;
+
+impl Spare {
+    /// Takes memory for a form; false if there is not enough.
+    pub(super) fn take(&mut self, want: &Want, floats: usize) -> bool {
+        if self.paid.contains(want) {
+            return true;
+        }
+        match self.floats.checked_sub(floats) {
+            Some(left) => {
+                self.floats = left;
+                self.paid.insert(want.clone());
+                true
+            }
+            None => false,
         }
     }
 }

@@ -89,7 +89,7 @@ impl TrainingStep {
     /// - [`Kind::Limit`](tfjs_manifest::Kind::Limit) for a step that exceeds its limits of memory or time.
     pub fn step_with(&mut self, inputs: impl Into<Inputs>, options: &StepOptions) -> Result<Outputs> {
         let arguments = input::check_arguments(&self.program, inputs.into(), &self.device)?;
-        let inputs = with_tokens(&self.program, &arguments, &self.limits)?;
+        let (inputs, tokens) = with_tokens(&self.program, &arguments, &self.limits, options.deadline)?;
         let bound = self.bind(&inputs)?;
         let initial = match self.states {
             Some(_) => Vec::new(),
@@ -102,6 +102,7 @@ impl TrainingStep {
             states: self.states.as_deref().unwrap_or(&initial),
             functions: &self.functions,
             activation_bytes: self.limits.activation_bytes,
+            tokens,
             work: self.limits.work,
             deadline: options.deadline,
         };

@@ -183,7 +183,7 @@ const AT_A_TIME: usize = 1 << 14;
 fn values(output: &Output, text: &mut dyn Write) -> Result<(), Failure> {
     let tensor = match &output.data {
         Data::Strings(strings) => {
-            let items = strings.items().iter().map(|s| Ok(Value::from(s.as_str())));
+            let items = strings.items().iter().map(|s| Ok(Value::from(&**s)));
             return nest(strings.shape(), items, text);
         }
         Data::Numbers(tensor) => tensor,
@@ -321,7 +321,7 @@ mod tests {
         let a = tensor_of(&named[0].1).to_vec2::<f32>().unwrap();
         assert_eq!((a[0][1], a[1][0].is_nan(), a[1][1]), (2.5, true, 1.0));
         assert_eq!(tensor_of(&named[1].1).to_vec1::<i32>().unwrap(), [3]);
-        assert!(matches!(&named[2].1, Input::Strings(s) if s.items() == ["x"]));
+        assert!(matches!(&named[2].1, Input::Strings(s) if s.items() == ["x".into()]));
     }
 
     #[test]

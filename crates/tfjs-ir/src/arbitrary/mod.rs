@@ -138,7 +138,7 @@ fn array(choices: &mut Choices<'_>, element: ElementType, dims: &[usize]) -> Res
     let data = match element {
         _ if element.is_float() => Data::Float((0..count).map(|_| choices.number()).collect()),
         ElementType::Bool => Data::Bool((0..count).map(|_| choices.flip()).collect()),
-        ElementType::String => Data::Text((0..count).map(|_| choices.below(9).to_string()).collect()),
+        ElementType::String => Data::Text((0..count).map(|_| choices.below(9).to_string().into()).collect()),
         _ => Data::Int((0..count).map(|_| choices.below(7) as i64 - 2).collect()),
     };
     Array::new(element, dims, data)

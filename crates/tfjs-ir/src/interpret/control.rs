@@ -1,5 +1,6 @@
 //! Rules of loops and of opaque functions.
 
+use super::evaluate::NODE;
 use super::layout::join;
 use super::offsets::Lanes;
 use super::{Evaluator, Rule, misfit};
@@ -23,6 +24,7 @@ impl Rule for Scan {
         let mut collected: Vec<Vec<Array>> = vec![Vec::new(); body.results.len() - carries];
         for i in 0..steps {
             cx.spend(1)?;
+            cx.look(NODE)?;
             let step = if *reverse { steps - 1 - i } else { i };
             let elements = sequences.iter().map(|x| element(cx, x, *axis, step)).collect::<Result<Vec<_>>>()?;
             let parameters: Vec<&Array> = current.iter().chain(&elements).chain(invariants.iter().copied()).collect();

@@ -197,10 +197,14 @@ struct Pairs<'a> {
 
 impl Pairs<'_> {
     fn map<A, B, R>(&self, x: &[A], y: &[B], f: impl Fn(&A, &B) -> R) -> Result<Vec<R>> {
+        self.try_map(x, y, |x, y| Ok(f(x, y)))
+    }
+
+    fn try_map<A, B, R>(&self, x: &[A], y: &[B], f: impl Fn(&A, &B) -> Result<R>) -> Result<Vec<R>> {
         let (left, right) =
             (Offsets::broadcast(self.a.dims(), self.dims), Offsets::broadcast(self.b.dims(), self.dims));
         let values = left.zip(right).map_while(|(i, j)| Some(f(x.get(i)?, y.get(j)?)));
-        let out = self.cx.collect(self.dims, values)?;
+        let out = self.cx.try_collect(self.dims, values)?;
         if out.len() == self.dims.iter().product::<usize>() {
             Ok(out)
         } else {
@@ -219,7 +223,10 @@ impl Rule for Compare {
             (Data::Float(x), Data::Float(y)) => pairs.map(x, y, |x, y| compare(op, x, y))?,
             (Data::Int(x), Data::Int(y)) => pairs.map(x, y, |x, y| compare(op, x, y))?,
             (Data::Bool(x), Data::Bool(y)) => pairs.map(x, y, |x, y| compare(op, x, y))?,
-            (Data::Text(x), Data::Text(y)) => pairs.map(x, y, |x, y| compare(op, x, y))?,
+            (Data::Text(x), Data::Text(y)) => pairs.try_map(x, y, |x, y| {
+                cx.look(x.len().min(y.len()))?;
+                Ok(compare(op, x, y))
+            })?,
             _ => return Err(Error::bug("a comparison of different element types")),
         };
         Ok(vec![Array::new(ElementType::Bool, dims, Data::Bool(holds))?])

@@ -2,11 +2,13 @@
 
 use super::offsets::Offsets;
 use crate::array::{Array, Data};
+use crate::clock::Clock;
 use crate::dim::{Bound, Dim};
 use crate::program::{Block, Node, Program, Value};
 use crate::ty::Type;
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::time::Instant;
 use tfjs_manifest::{Error, Limits, Result, Shape};
 
 /// The limits of an evaluation.
@@ -41,12 +43,25 @@ pub struct Evaluator<'a> {
     given: Given<'a>,
     budget: Budget,
     spent: Cell<u64>,
+    clock: Clock,
 }
+
+/// The operations that a node costs besides its arithmetic: some thousand instructions.
+pub(super) const NODE: usize = 1 << 10;
+
+/// Elements that are computed between two looks at the clock.
+const BETWEEN_LOOKS: usize = 1 << 16;
 
 impl<'a> Evaluator<'a> {
     /// A new evaluator. It fails at nodes that read inputs, weights or states.
     pub fn new(program: &'a Program, bound: &'a Bound, budget: Budget) -> Self {
-        Evaluator { program, bound, given: Given::default(), budget, spent: Cell::new(0) }
+        Evaluator { program, bound, given: Given::default(), budget, spent: Cell::new(0), clock: Clock::default() }
+    }
+
+    /// The same evaluator, which fails after a deadline.
+    #[must_use]
+    pub fn until(self, deadline: Option<Instant>) -> Self {
+        Evaluator { clock: Clock::new(deadline), ..self }
     }
 
     /// The same evaluator, with values for inputs, weights and states.
@@ -62,7 +77,8 @@ impl<'a> Evaluator<'a> {
     /// # Errors
     /// As [`interpret_within`](super::interpret_within), at the node's layer.
     pub fn node(&self, node: &Node, operands: &[&Array]) -> Result<Vec<Array>> {
-        let evaluated = self.spend(1).and_then(|()| super::evaluate(&node.prim, self, operands));
+        let may_start = self.spend(1).and_then(|()| self.look(NODE));
+        let evaluated = may_start.and_then(|()| super::evaluate(&node.prim, self, operands));
         evaluated.map_err(|error| self.program.at(error, node.origin))
     }
 
@@ -152,6 +168,16 @@ impl Evaluator<'_> {
         Ok(())
     }
 
+    /// Looks at the clock, if many operations were counted since the last time. A rule calls it between parts of work
+    /// whose number of operations is not bounded.
+    pub(super) fn look(&self, operations: usize) -> Result<()> {
+        self.clock.look(operations)
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// The number of elements of a new value; they are spent.
     pub(super) fn elements(&self, dims: &[usize]) -> Result<usize> {
         let elements = Shape::new(dims)?.elements();
@@ -162,9 +188,24 @@ impl Evaluator<'_> {
 
     /// The elements of a new value of this shape, taken from the front of `values`.
     pub(super) fn collect<T>(&self, dims: &[usize], values: impl Iterator<Item = T>) -> Result<Vec<T>> {
+        self.try_collect(dims, values.map(Ok))
+    }
+
+    /// The elements of a new value of this shape, taken from the front of `values`, up to the first error.
+    pub(super) fn try_collect<T>(&self, dims: &[usize], values: impl Iterator<Item = Result<T>>) -> Result<Vec<T>> {
         let elements = self.elements(dims)?;
         let mut out = reserve(elements)?;
-        out.extend(values.take(elements));
+        let mut values = values.take(elements);
+        while out.len() < elements {
+            let before = out.len();
+            for value in values.by_ref().take(BETWEEN_LOOKS) {
+                out.push(value?);
+            }
+            self.look(out.len() - before)?;
+            if out.len() == before {
+                break;
+            }
+        }
         Ok(out)
     }
 
@@ -181,28 +222,24 @@ impl Evaluator<'_> {
 
     /// A new value of this shape with the elements of an array at these offsets.
     pub(super) fn pick(&self, array: &Array, dims: &[usize], offsets: impl Iterator<Item = usize>) -> Result<Array> {
-        let elements = self.elements(dims)?;
         let data = match array.data() {
-            Data::Float(values) => Data::Float(pick(values, elements, offsets)?),
-            Data::Int(values) => Data::Int(pick(values, elements, offsets)?),
-            Data::Bool(values) => Data::Bool(pick(values, elements, offsets)?),
-            Data::Text(values) => Data::Text(pick(values, elements, offsets)?),
+            Data::Float(values) => Data::Float(self.picked(values, dims, offsets)?),
+            Data::Int(values) => Data::Int(self.picked(values, dims, offsets)?),
+            Data::Bool(values) => Data::Bool(self.picked(values, dims, offsets)?),
+            Data::Text(values) => Data::Text(self.picked(values, dims, offsets)?),
         };
         Array::new(array.element(), dims, data)
     }
-}
 
-fn pick<T: Clone>(values: &[T], elements: usize, offsets: impl Iterator<Item = usize>) -> Result<Vec<T>> {
-    let mut out = reserve(elements)?;
-    for offset in offsets.take(elements) {
-        let value = values.get(offset).ok_or_else(|| Error::bug(format!("no element at offset {offset}")))?;
-        out.push(value.clone());
+    fn picked<T: Clone>(&self, values: &[T], dims: &[usize], offsets: impl Iterator<Item = usize>) -> Result<Vec<T>> {
+        let at =
+            |offset| values.get(offset).cloned().ok_or_else(|| Error::bug(format!("no element at offset {offset}")));
+        self.try_collect(dims, offsets.map(at))
     }
-    Ok(out)
 }
 
 /// An empty vector with room for this many elements.
-fn reserve<T>(elements: usize) -> Result<Vec<T>> {
+pub(super) fn reserve<T>(elements: usize) -> Result<Vec<T>> {
     let mut out = Vec::new();
     match out.try_reserve_exact(elements) {
         Ok(()) => Ok(out),

@@ -5,15 +5,19 @@ use crate::array::{Array, Data};
 use crate::hash::{concatenated, fingerprint, sip};
 use crate::prim::host::{Cross, Lookup, Spread, ToText, Tokens, Unknown};
 use crate::ty::ElementType;
+use std::sync::Arc;
 use tfjs_manifest::{Error, Result};
 
 impl Rule for Lookup {
     fn evaluate(&self, cx: &Evaluator<'_>, operands: &[&Array]) -> Result<Vec<Array>> {
         let [x] = take(operands)?;
-        cx.elements(x.dims())?;
+        let of_text = |token: &Arc<str>| {
+            cx.look(token.len())?;
+            self.of_text(token)
+        };
         let indices = match x.data() {
-            Data::Text(tokens) => tokens.iter().map(|token| self.of_text(token)).collect::<Result<Vec<i64>>>()?,
-            Data::Int(tokens) => tokens.iter().map(|&token| self.of_number(token)).collect::<Result<Vec<i64>>>()?,
+            Data::Text(tokens) => cx.try_collect(x.dims(), tokens.iter().map(of_text))?,
+            Data::Int(tokens) => cx.try_collect(x.dims(), tokens.iter().map(|&token| self.of_number(token)))?,
             _ => return Err(undefined("lookup", x.element())),
         };
         Ok(vec![Array::new(ElementType::I64, x.dims(), Data::Int(indices))?])
@@ -65,7 +69,6 @@ fn not_in_vocabulary(token: &str) -> Error {
 impl Rule for ToText {
     fn evaluate(&self, cx: &Evaluator<'_>, operands: &[&Array]) -> Result<Vec<Array>> {
         let [x] = take(operands)?;
-        cx.elements(x.dims())?;
         let tokens = self.vocabulary.tokens();
         let position = |index: i64| {
             let known = usize::try_from(index).ok().and_then(|index| index.checked_sub(self.vocabulary.first()));
@@ -73,15 +76,15 @@ impl Rule for ToText {
             let position = known.or(self.unknown.filter(|&position| position < tokens.len()));
             position.ok_or_else(|| Error::mismatch(format!("index `{index}` is not in the vocabulary")))
         };
-        let positions = x.to_ints()?.into_iter().map(position).collect::<Result<Vec<usize>>>()?;
+        let positions = cx.try_collect(x.dims(), x.to_ints()?.into_iter().map(position))?;
         let (element, data) = match tokens {
             Tokens::Text(tokens) => {
                 let text = positions.into_iter().map(|position| tokens[position].clone());
-                (ElementType::String, Data::Text(text.collect()))
+                (ElementType::String, Data::Text(cx.collect(x.dims(), text)?))
             }
             Tokens::Numbers(tokens) => {
                 let numbers = positions.into_iter().map(|position| tokens[position]);
-                (ElementType::I64, Data::Int(numbers.collect()))
+                (ElementType::I64, Data::Int(cx.collect(x.dims(), numbers)?))
             }
         };
         Ok(vec![Array::new(element, x.dims(), data)?])
@@ -99,10 +102,12 @@ impl Rule for Cross {
                 return Err(misfit("cross", operands));
             }
             match column.data() {
-                Data::Text(tokens) => hashes
-                    .iter_mut()
-                    .zip(tokens)
-                    .for_each(|(hash, token)| *hash = concatenated(*hash, fingerprint(token.as_bytes()))),
+                Data::Text(tokens) => {
+                    for (hash, token) in hashes.iter_mut().zip(tokens) {
+                        cx.look(token.len() + 1)?;
+                        *hash = concatenated(*hash, fingerprint(token.as_bytes()));
+                    }
+                }
                 Data::Int(tokens) => hashes
                     .iter_mut()
                     .zip(tokens)

@@ -2,7 +2,7 @@
 
 use super::offsets::{Offsets, signed_strides};
 use super::window::{Taps, taps};
-use super::{Evaluator, Rule, misfit, take, undefined};
+use super::{Evaluator, Rule, misfit, reserve, take, undefined};
 use crate::array::{Array, Data};
 use crate::prim::linear::{Conv, ConvInput, ConvKernel, Dot};
 use crate::window::Window;
@@ -39,11 +39,11 @@ impl Rule for Dot {
         };
         let (rows, columns) = (offsets(a, &rows), offsets(b, &columns));
         let (deep_a, deep_b) = (offsets(a, contract_a), offsets(b, contract_b));
-        // SIZE: `elements` and `spend` have checked the size.
-        let mut out = Vec::with_capacity(elements);
+        let mut out = reserve(elements)?;
         for (batch_a, batch_b) in offsets(a, batch_a).into_iter().zip(offsets(b, batch_b)) {
             for row in rows.iter().map(|row| row + batch_a) {
                 for column in columns.iter().map(|column| column + batch_b) {
+                    cx.look(depth)?;
                     let deep = deep_a.iter().zip(&deep_b);
                     out.push(deep.map(|(i, j)| x[row + i] * y[column + j]).sum());
                 }
@@ -179,6 +179,7 @@ impl Products {
             cx.spend([taps.len(), self.batch, inner, self.filters].into_iter().fold(1, usize::saturating_mul))?;
             for n in 0..self.batch {
                 for &(pixel, tap) in &taps {
+                    cx.look(self.filters.saturating_mul(inner))?;
                     for filter in 0..self.filters {
                         let first = filter / block * inner;
                         for channel in 0..inner {

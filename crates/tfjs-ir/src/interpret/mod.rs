@@ -50,9 +50,10 @@ use crate::dim::Bound;
 use crate::for_each_prim;
 use crate::prim::{self, Prim};
 use crate::program::{Input, InputRole, Node, Program, Target};
-use crate::tokens::TokenLimits;
+use crate::tokens::TokenBudget;
 use crate::ty::{ElementType, Type};
-use evaluate::Given;
+use evaluate::{Given, reserve};
+use std::time::Instant;
 use tfjs_manifest::{Error, Result};
 
 /// The inputs of a call of a program.
@@ -135,13 +136,19 @@ pub fn interpret_within(program: &Program, call: &Inputs, budget: Budget) -> Res
     Ok(Outcome { outputs: values, updates: targets.zip(updates).collect() })
 }
 
-/// Evaluates one node with these operands: the reference kernel of engines. An engine must handle inputs, weights,
-/// states and opaque functions itself.
+/// Evaluates one node with these operands, until the deadline: the reference kernel of engines. An engine must handle
+/// inputs, weights, states and opaque functions itself.
 ///
 /// # Errors
 /// As [`interpret_within`], at the node's layer; [`Kind::Bug`](tfjs_manifest::Kind::Bug) for operands of other types.
-pub fn evaluate_node(program: &Program, node: &Node, operands: &[&Array], bound: &Bound) -> Result<Vec<Array>> {
-    Evaluator::new(program, bound, Budget::default()).node(node, operands)
+pub fn evaluate_node(
+    program: &Program,
+    node: &Node,
+    operands: &[&Array],
+    bound: &Bound,
+    deadline: Option<Instant>,
+) -> Result<Vec<Array>> {
+    Evaluator::new(program, bound, Budget::default()).until(deadline).node(node, operands)
 }
 
 /// All inputs in order: the arguments, and those that the runtime provides (the seed, the tokens of texts).
@@ -155,6 +162,7 @@ fn all_inputs(program: &Program, call: &Inputs, budget: Budget) -> Result<Vec<Ar
         let before = program.inputs.iter().take(port).filter(|input| input.role == InputRole::Argument).count();
         call.arguments.get(before).ok_or_else(|| Error::bug(format!("no argument for input {port}")))
     };
+    let mut tokens = TokenBudget::new(budget.elements, budget.elements.saturating_mul(8), None);
     let given = |(port, Input { role, .. }): (usize, &Input)| match role {
         InputRole::Argument => argument_of(port).cloned(),
         // The bits are kept: the generator reads them back as an unsigned number.
@@ -162,8 +170,7 @@ fn all_inputs(program: &Program, call: &Inputs, budget: Budget) -> Result<Vec<Ar
         InputRole::Tokens { of, tokenizer } => {
             let text = argument_of(*of)?;
             let Data::Text(texts) = text.data() else { return Err(Error::mismatch("expected strings, found numbers")) };
-            let limits = TokenLimits { elements: budget.elements, bytes: budget.elements.saturating_mul(8) };
-            let (dims, tokens) = tokenizer.apply(text.dims(), texts, limits)?;
+            let (dims, tokens) = tokenizer.apply(text.dims(), texts, &mut tokens)?;
             Array::new(ElementType::String, dims, Data::Text(tokens))
         }
     };

@@ -38,7 +38,9 @@ impl Rule for Rnn {
         for row in 0..batch {
             let own = row * units..(row + 1) * units;
             for step in 0..time {
-                cx.spend((channels + units).saturating_mul(columns).saturating_add(1))?;
+                let operations = (channels + units).saturating_mul(columns).saturating_add(1);
+                cx.spend(operations)?;
+                cx.look(operations)?;
                 let t = if self.backwards { time - 1 - step } else { step };
                 let x = &xs[(row * time + t) * channels..][..channels];
                 let states: Vec<Vec<f64>> = finals.iter().map(|state| state[own.clone()].to_vec()).collect();

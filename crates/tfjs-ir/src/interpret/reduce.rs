@@ -5,6 +5,7 @@ use super::offsets::{Lanes, Offsets, broadcast_shapes, without_axes};
 use super::{Evaluator, Rule, misfit, take, undefined};
 use crate::array::{Array, Data};
 use crate::prim::reduce::{ArgReduce, Cumulative, Extreme, Reduce, ReduceOp, RunningOp, Sort, SumTo};
+use crate::sort::sort_by;
 use crate::ty::ElementType;
 use std::cmp::Ordering;
 use tfjs_manifest::{Error, Result};
@@ -69,6 +70,7 @@ fn fold<T: Copy>(
 ) -> Result<Vec<T>> {
     let mut out = cx.filled(dims, start)?;
     for (&value, at) in values.iter().zip(to) {
+        cx.look(1)?;
         let total = out.get_mut(at).ok_or_else(|| Error::bug("a reduction to another shape"))?;
         *total = f(*total, value);
     }
@@ -170,6 +172,7 @@ impl Cumulative {
     ) -> Result<Vec<T>> {
         let mut out = cx.collect(&[values.len()], values.iter().copied())?;
         for first in lanes.starts() {
+            cx.look(lanes.len)?;
             let mut total = start;
             let mut step = |offset: usize| {
                 let with = f(total, out[offset]);
@@ -194,11 +197,14 @@ impl Rule for Sort {
         cx.spend(x.elements().saturating_mul(log as usize))?;
         let from = match x.data() {
             Data::Float(x) => {
-                self.order(cx, x, lanes, |a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal), |x| x.is_nan())?
+                self.order(cx, x, lanes, 1, |a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal), |x| x.is_nan())?
             }
-            Data::Int(x) => self.order(cx, x, lanes, Ord::cmp, |_| false)?,
-            Data::Bool(x) => self.order(cx, x, lanes, Ord::cmp, |_| false)?,
-            Data::Text(x) => self.order(cx, x, lanes, Ord::cmp, |_| false)?,
+            Data::Int(x) => self.order(cx, x, lanes, 1, Ord::cmp, |_| false)?,
+            Data::Bool(x) => self.order(cx, x, lanes, 1, Ord::cmp, |_| false)?,
+            Data::Text(x) => {
+                let longest = x.iter().map(|text| text.len()).max().unwrap_or(0);
+                self.order(cx, x, lanes, 1 + longest / 16, Ord::cmp, |_| false)?
+            }
         };
         let position = |&offset: &usize| (offset / lanes.inner.max(1) % lanes.len.max(1)) as i64;
         let positions = cx.collect(x.dims(), from.iter().map(position))?;
@@ -208,23 +214,25 @@ impl Rule for Sort {
 }
 
 impl Sort {
-    /// For each element of the result, the offset of the operand's element that it takes.
+    /// For each element of the result, the offset of the operand's element that it takes. `cost` is the number of
+    /// operations of a comparison.
     fn order<T>(
         &self,
         cx: &Evaluator<'_>,
         values: &[T],
         lanes: Lanes,
+        cost: usize,
         compare: impl Fn(&T, &T) -> Ordering,
         last: impl Fn(&T) -> bool,
     ) -> Result<Vec<usize>> {
         let mut from = cx.filled(&[values.len()], 0)?;
         for start in lanes.starts() {
             let mut lane: Vec<usize> = lanes.of(start).collect();
-            lane.sort_by(|&i, &j| {
+            sort_by(&mut lane, cost, cx.clock(), |&i, &j| {
                 let (a, b) = (&values[i], &values[j]);
                 let order = if self.descending { compare(b, a) } else { compare(a, b) };
                 last(a).cmp(&last(b)).then(order)
-            });
+            })?;
             for (to, offset) in lanes.of(start).zip(lane) {
                 from[to] = offset;
             }

@@ -65,7 +65,7 @@ fn bools(dims: &[usize], values: &[bool]) -> Array {
 }
 
 fn words(words: &[&str]) -> Array {
-    let text = words.iter().map(ToString::to_string).collect();
+    let text = words.iter().map(|&word| word.into()).collect();
     Array::new(ElementType::String, [words.len()], Data::Text(text)).unwrap()
 }
 
@@ -607,7 +607,68 @@ fn single_nodes_are_kernels() {
     let y = b.reverse(x, &[0]).unwrap();
     let program = b.finish(vec![("y".to_string(), y)]).unwrap();
     let bound = program.bind(&[&[2]]).unwrap();
-    let found = evaluate_node(&program, &program.body.nodes[1], &[&floats(&[2], &[1.0, 2.0])], &bound).unwrap();
+    let found = evaluate_node(&program, &program.body.nodes[1], &[&floats(&[2], &[1.0, 2.0])], &bound, None).unwrap();
     close(&found[0], &[2], &[2.0, 1.0]);
-    assert_eq!(evaluate_node(&program, &program.body.nodes[0], &[], &bound).unwrap_err().kind(), Kind::Misuse);
+    assert_eq!(evaluate_node(&program, &program.body.nodes[0], &[], &bound, None).unwrap_err().kind(), Kind::Misuse);
+}
+
+#[test]
+fn copies_of_text_share_its_characters() {
+    let text = Array::new(ElementType::String, [1], Data::Text(vec!["token".into()])).unwrap();
+    let Data::Text(given) = text.data() else { panic!("text") };
+    let copied = one(&[text.clone(), longs(&[3], &[0, 0, 0])], |b, v| {
+        let rows = b.gather(v[0], v[1], 0, Bounds::Error)?;
+        b.concat(&[rows, v[0]], 0)
+    });
+    let Data::Text(found) = copied.data() else { panic!("text") };
+    assert_eq!(found.len(), 4);
+    assert!(found.iter().all(|word| Arc::ptr_eq(word, &given[0])));
+    let vocabulary = Arc::new(Vocabulary::new(Tokens::Text(vec!["a".into()]), 0));
+    let Tokens::Text(tokens) = vocabulary.tokens() else { panic!("text") };
+    let prim = ToText { vocabulary: vocabulary.clone(), unknown: None };
+    let found = one(&[longs(&[2], &[0, 0])], |b, v| b.one(prim, v));
+    let Data::Text(found) = found.data() else { panic!("text") };
+    assert!(found.iter().all(|word| Arc::ptr_eq(word, &tokens[0])));
+}
+
+/// The last node of a program fails when it looks at the clock, which is in the midst of its work.
+#[track_caller]
+fn check_ends(operands: &[Array], build: impl FnOnce(&mut Builder, &[Value]) -> Result<Value>) {
+    let mut b = Builder::default();
+    let mut values = Vec::new();
+    for array in operands {
+        let dims: Vec<Dim> = array.dims().iter().map(|&n| b.number(n)).collect();
+        values.push(b.input("x", Type::new(array.element(), dims)).unwrap());
+    }
+    let y = build(&mut b, &values).unwrap();
+    let program = b.finish(vec![("y".to_string(), y)]).unwrap();
+    let shapes: Vec<&[usize]> = operands.iter().map(Array::dims).collect();
+    let bound = program.bind(&shapes).unwrap();
+    let operands: Vec<&Array> = operands.iter().collect();
+    let node = program.body.nodes.last().unwrap();
+    let error = evaluate_node(&program, node, &operands, &bound, Some(Instant::now())).unwrap_err();
+    assert_eq!(error.kind(), Kind::Limit, "{error}");
+    assert!(error.message().contains("deadline"), "{error}");
+}
+
+#[test]
+fn a_deadline_ends_a_node() {
+    let many = |dims: &[usize]| floats(dims, &vec![0.5; dims.iter().product()]);
+    check_ends(&[many(&[2, 1 << 20]), many(&[1 << 20, 1])], |b, v| b.matmul(v[0], v[1]));
+    check_ends(&[many(&[1, 64, 64, 2]), many(&[33, 33, 1, 2])], |b, v| {
+        b.conv(v[0], v[1], &["33:same".parse()?, "33:same".parse()?], 2)
+    });
+    check_ends(&[many(&[1, 2048, 1])], |b, v| b.pool(PoolOp::Max, v[0], &["2048:same".parse()?]));
+    check_ends(&[many(&[1 << 20])], |b, v| Ok(b.sort(v[0], 0, false)?.0));
+    check_ends(&[many(&[1 << 20])], |b, v| b.reduce(ReduceOp::Sum, v[0], &[0], false));
+    check_ends(&[many(&[1 << 20])], |b, v| b.softmax(v[0], &[0]));
+    check_ends(&[many(&[1 << 20]), many(&[1])], |b, v| b.add(v[0], v[1]));
+    check_ends(&[many(&[])], |b, v| {
+        let length = b.number(1 << 60);
+        let over = Loop { carries: &[v[0]], sequences: &[], invariants: &[], length, axis: 0, reverse: false };
+        Ok(b.scan(over, |b, c, _, _| Ok((vec![b.add(c[0], c[0])?], vec![])))?.0[0])
+    });
+    let long = Array::new(ElementType::String, [1], Data::Text(vec!["x".repeat(1 << 20).into()])).unwrap();
+    check_ends(std::slice::from_ref(&long), |b, v| b.one(Cross { buckets: 3 }, v));
+    check_ends(&[long.clone(), long], |b, v| b.compare(CompareOp::Lt, v[0], v[1]));
 }

@@ -55,6 +55,7 @@ impl Rule for Pool {
                 let along = |&at: &usize| taps.at(index[axis + 1]).map(move |(i, _)| at * spatial[axis] + i);
                 seen = seen.iter().flat_map(along).collect();
                 cx.spend(seen.len())?;
+                cx.look(seen.len())?;
             }
             let elements = seen.iter().map(|pixel| values[pixel * channels + channel]);
             out.push(match op {

@@ -13,7 +13,7 @@ use tfjs_manifest::{Error, Result};
 pub struct Vocabulary {
     tokens: Tokens,
     first: usize,
-    text_index: HashMap<String, usize>,
+    text_index: HashMap<Arc<str>, usize>,
     number_index: HashMap<i64, usize>,
 }
 
@@ -21,7 +21,7 @@ pub struct Vocabulary {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Tokens {
     /// Text.
-    Text(Vec<String>),
+    Text(Vec<Arc<str>>),
     /// Numbers.
     Numbers(Vec<i64>),
 }

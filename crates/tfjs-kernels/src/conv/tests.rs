@@ -203,6 +203,21 @@ fn call(g: Conv2dGeometry, input: usize, out: usize) -> KernelError {
     conv2d(&cpu, 1, &g, &vec![0.0; input], &kernel, &mut vec![0.0; out], &Epilogue::default()).unwrap_err()
 }
 
+/// A single row of windows, which is one job, looks at the clock between its parts.
+#[test]
+fn a_deadline_ends_a_row_of_windows() {
+    let g = Conv2dGeometry { in_h: 1, in_w: 1 << 18, kernel_h: 1, kernel_w: 1 << 14, ..valid(1, 1, 1, 1, 1) };
+    let g = Conv2dGeometry { out_h: 1, out_w: g.in_w - g.kernel_w + 1, ..g };
+    let (input, kernel) = (vec![1.0; g.in_w], vec![1.0; g.kernel_w]);
+    let mut out = vec![0.0; g.out_w];
+    let cpu = Cpu::new(1);
+    let kernel = PackedConv2d::pack(cpu.isa(), [1, g.kernel_w, 1, 1], 1, &kernel).unwrap();
+    let start = std::time::Instant::now();
+    let cpu = cpu.with_deadline(Some(start + std::time::Duration::from_millis(50)));
+    conv2d(&cpu, 1, &g, &input, &kernel, &mut out, &Epilogue::default()).unwrap();
+    assert_eq!(out.last(), Some(&0.0), "all windows were computed");
+}
+
 #[test]
 fn an_input_of_another_length_is_an_error() {
     let e = call(valid(5, 5, 2, 3, 4), 49, 36);

@@ -117,6 +117,20 @@ fn multipliers() {
     }
 }
 
+/// A single row of windows, which is one part, looks at the clock.
+#[test]
+fn a_deadline_ends_a_row_of_windows() {
+    let g = geometry((1, 1 << 18), 2, 1, (1, 1 << 14));
+    let (input, kernel) = (vec![1.0; 2 * g.in_w], vec![1.0; 2 * g.kernel_w]);
+    let mut out = vec![0.0; g.out_h * g.out_w * g.out_c];
+    let cpu = Cpu::new(1);
+    let kernel = PackedDepthwise::pack(cpu.isa(), [1, g.kernel_w, 2, 1], &kernel).unwrap();
+    let soon = std::time::Instant::now() + std::time::Duration::from_millis(50);
+    let cpu = cpu.with_deadline(Some(soon));
+    depthwise_conv2d(&cpu, 1, &g, &input, &kernel, &mut out, &Epilogue::default()).unwrap();
+    assert_eq!(out.last(), Some(&0.0), "all windows were computed");
+}
+
 #[test]
 fn wrong_lengths_and_shapes_are_errors() {
     let cpu = Cpu::with_isa(Isa::PORTABLE, 1);

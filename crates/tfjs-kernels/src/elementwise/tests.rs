@@ -96,11 +96,20 @@ fn one_scale_and_shift_for_each_channel() {
             let (scale, shift) = (values(channels, 1), values(channels, 2));
             let given = values(channels * 1000, 3);
             let mut out = given.clone();
-            scale_shift(&cpu, &scale, &shift, &mut out).unwrap();
+            scale_shift(&cpu, scale.len(), Some(&scale), Some(&shift), &mut out).unwrap();
             for (i, &found) in out.iter().enumerate() {
                 let c = i % channels;
                 let expected = f64::from(given[i]) * f64::from(scale[c]) + f64::from(shift[c]);
                 assert_close(found, expected, 1.0, &format!("{cpu:?}"));
+            }
+            // A lone scale and a lone shift.
+            for (scale, shift) in [(Some(&scale[..]), None), (None, Some(&shift[..]))] {
+                let mut out = given.clone();
+                scale_shift(&cpu, channels, scale, shift, &mut out).unwrap();
+                for (i, &found) in out.iter().enumerate() {
+                    let at = |vector: Option<&[f32]>, or: f32| vector.map_or(or, |vector| vector[i % channels]);
+                    assert_eq!(found, given[i] * at(scale, 1.0) + at(shift, 0.0), "{cpu:?}");
+                }
             }
         }
     }
@@ -113,9 +122,9 @@ fn shapes_that_do_not_fit_are_errors() {
     assert_eq!(e, KernelError::Length { what: "a", expected: 4, found: 3 });
     let e = binary_in_place(&cpu, Binary::Add, &mut [0.0; 3], &[0.0; 4]).unwrap_err();
     assert_eq!(e, KernelError::Length { what: "b", expected: 3, found: 4 });
-    let e = scale_shift(&cpu, &[1.0; 3], &[0.0; 2], &mut [0.0; 6]).unwrap_err();
+    let e = scale_shift(&cpu, 3, Some(&[1.0; 3]), Some(&[0.0; 2]), &mut [0.0; 6]).unwrap_err();
     assert_eq!(e, KernelError::Length { what: "shift", expected: 3, found: 2 });
-    let e = scale_shift(&cpu, &[1.0; 3], &[0.0; 3], &mut [0.0; 7]).unwrap_err();
+    let e = scale_shift(&cpu, 3, None, None, &mut [0.0; 7]).unwrap_err();
     assert_eq!(e, KernelError::Length { what: "values", expected: 6, found: 7 });
     let broadcast = |a: &[usize], b: &[usize], out: &[usize]| {
         let zeros = |shape: &[usize]| vec![0.0; shape.iter().product()];

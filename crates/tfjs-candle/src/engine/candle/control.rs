@@ -6,6 +6,7 @@ use super::typed::{Typed, dtype};
 use super::{Results, Rule};
 use crate::value::Data;
 use candle_core::Tensor;
+use tfjs_ir::check_deadline;
 use tfjs_ir::prim::control::{Opaque, Scan};
 use tfjs_manifest::Error;
 
@@ -18,8 +19,9 @@ impl Rule for Scan {
         let (sequences, invariants) = rest.split_at_checked(*sequences).ok_or_else(misfit)?;
         let steps = site.dim(*length)?;
         let mut current = first.to_vec();
-        let mut collected: Vec<Vec<Tensor>> = vec![Vec::with_capacity(steps); plan.roots.len() - carries];
+        let mut collected: Vec<Vec<Tensor>> = vec![Vec::new(); plan.roots.len() - carries];
         for i in 0..steps {
+            check_deadline(site.deadline())?;
             let step = if *reverse { steps - 1 - i } else { i };
             let mut parameters = std::mem::take(&mut current);
             for sequence in sequences {

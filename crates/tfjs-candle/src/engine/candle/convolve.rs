@@ -3,12 +3,15 @@
 //! candle's convolutions have one stride, dilation and padding for both axes, at most two axes, channels first, and
 //! process the channels of a depthwise convolution one by one.
 
+use super::error::Result;
 use super::layout::surround;
-use super::math::product;
+use super::math::product_until;
 use super::reduce::sum;
 use super::taps::{Laid, Taps, no_overlap};
-use candle_core::{Result, Tensor};
+use candle_core::{Result as CandleResult, Tensor};
 use std::ops::Range;
+use std::time::Instant;
+use tfjs_ir::check_deadline;
 
 /// The most elements of windows that are gathered together. Beyond that, parts of the batch or of the positions are
 /// computed one after the other, so that memory does not grow with the size of the kernel.
@@ -22,6 +25,7 @@ pub(super) struct Convolution {
     pub(super) channels: usize,
     pub(super) filters: usize,
     pub(super) groups: usize,
+    pub(super) deadline: Option<Instant>,
 }
 
 impl Convolution {
@@ -61,6 +65,12 @@ impl Convolution {
         positions.saturating_mul(self.elements()).saturating_mul(self.channels)
     }
 
+    /// The number of elements in the windows at one position of the first axis.
+    pub(super) fn line_elements(&self) -> usize {
+        let outputs = self.taps.first().map_or(1, |t| t.outputs);
+        self.image_elements() / outputs.max(1)
+    }
+
     /// Calls `f` for groups of images whose windows are gathered together, and returns the results. `f` takes the
     /// convolution of these images and the index of the first one.
     fn by_images(&self, mut f: impl FnMut(&Convolution, usize) -> Result<Tensor>) -> Result<Vec<Tensor>> {
@@ -76,18 +86,19 @@ impl Convolution {
             return self.depthwise(x, &kernel);
         }
         let outputs = self.taps.first().map_or(1, |t| t.outputs);
-        let lines = (AT_ONCE / (self.image_elements() / outputs.max(1)).max(1)).clamp(1, outputs);
+        let lines = (AT_ONCE / self.line_elements().max(1)).clamp(1, outputs);
         let images = self.by_images(|part, first| {
             let laid = Laid::new(&x.narrow(0, first, part.batch)?, &part.taps, 0.0)?;
             let starts = (0..outputs).step_by(lines);
             let blocks = starts.map(|from| part.lines(&laid, from..outputs.min(from + lines), &kernel));
-            joined(blocks.collect::<Result<_>>()?, 1)
+            Ok(joined(blocks.collect::<Result<_>>()?, 1)?)
         });
-        joined(images?, 0)
+        Ok(joined(images?, 0)?)
     }
 
     /// The outputs at a range of positions of the first axis.
     fn lines(&self, laid: &Laid<'_>, lines: Range<usize>, kernel: &Tensor) -> Result<Tensor> {
+        check_deadline(self.deadline)?;
         let mut part = self.clone();
         if let Some(first) = part.taps.first_mut() {
             first.outputs = lines.len();
@@ -100,15 +111,15 @@ impl Convolution {
         let (rows, elements, inner) = (self.rows(), self.elements(), self.inner());
         let out = if self.groups == 1 {
             let windows = windows.reshape((1, rows, elements * inner))?;
-            product(&windows, &kernel.reshape((1, elements * inner, self.filters))?)?
+            product_until(&windows, &kernel.reshape((1, elements * inner, self.filters))?, self.deadline)?
         } else {
             // [groups, rows, elements * inner] times [groups, elements * inner, block]
             let windows = windows.reshape((rows, elements, self.groups, inner))?.permute((2, 0, 1, 3))?;
             let windows = windows.contiguous()?.reshape((self.groups, rows, elements * inner))?;
             let kernel = kernel.reshape((elements * inner, self.groups, self.block()))?.permute((1, 0, 2))?;
-            product(&windows, &kernel.contiguous()?)?.permute((1, 0, 2))?
+            product_until(&windows, &kernel.contiguous()?, self.deadline)?.permute((1, 0, 2))?
         };
-        out.reshape(self.output_dims())
+        Ok(out.reshape(self.output_dims())?)
     }
 
     /// A sum of scaled copies, one for each element of the window, because channels are not mixed.
@@ -117,6 +128,7 @@ impl Convolution {
         let kernel = kernel.reshape((self.elements(), channels, block))?;
         let mut total: Option<Tensor> = None;
         for (tap, view) in Laid::new(x, &self.taps, 0.0)?.views()?.into_iter().enumerate() {
+            check_deadline(self.deadline)?;
             let factor = kernel.get(tap)?;
             let part = match block {
                 1 => view.broadcast_mul(&factor.squeeze(1)?)?,
@@ -127,16 +139,17 @@ impl Convolution {
                 None => part,
             });
         }
-        total.ok_or_else(no_overlap)?.reshape(self.output_dims())
+        Ok(total.ok_or_else(no_overlap)?.reshape(self.output_dims())?)
     }
 
     /// The transpose with respect to the input: `[n, s.., channels]` of `dy [n, p.., filters]`.
     pub(super) fn input(&self, dy: &Tensor, kernel: &Tensor) -> Result<Tensor> {
         let kernel = self.kernel(kernel)?;
-        joined(self.by_images(|part, first| part.input_at_once(&dy.narrow(0, first, part.batch)?, &kernel))?, 0)
+        Ok(joined(self.by_images(|part, first| part.input_at_once(&dy.narrow(0, first, part.batch)?, &kernel))?, 0)?)
     }
 
     fn input_at_once(&self, dy: &Tensor, kernel: &Tensor) -> Result<Tensor> {
+        check_deadline(self.deadline)?;
         let (rows, elements, inner, block) = (self.rows(), self.elements(), self.inner(), self.block());
         // The contribution of every position to every element of its window: [rows, elements, channels].
         let spread = if self.is_depthwise() {
@@ -145,12 +158,12 @@ impl Convolution {
             if block == 1 { spread } else { spread.sum_keepdim(3)? }
         } else if self.groups == 1 {
             let kernel = kernel.reshape((1, elements * inner, self.filters))?.transpose(1, 2)?;
-            product(&dy.contiguous()?.reshape((1, rows, self.filters))?, &kernel)?
+            product_until(&dy.contiguous()?.reshape((1, rows, self.filters))?, &kernel, self.deadline)?
         } else {
             // [groups, rows, block] times [groups, block, elements * inner]
             let kernel = kernel.reshape((elements * inner, self.groups, block))?.permute((1, 2, 0))?;
             let dy = dy.reshape((rows, self.groups, block))?.permute((1, 0, 2))?;
-            let spread = product(&dy.contiguous()?, &kernel.contiguous()?)?;
+            let spread = product_until(&dy.contiguous()?, &kernel.contiguous()?, self.deadline)?;
             spread.reshape((self.groups, rows, elements, inner))?.permute((1, 2, 0, 3))?
         };
         let mut dims = vec![self.batch];
@@ -163,7 +176,7 @@ impl Convolution {
         order.extend((0..axes).flat_map(|i| [1 + i, 1 + axes + i]));
         order.push(2 * axes + 1);
         let spread = spread.reshape(dims)?.permute(order)?;
-        self.taps.iter().try_fold(spread, |x, t| t.scatter(&x))
+        self.taps.iter().try_fold(spread, |x, t| t.scatter(&x, self.deadline))
     }
 
     /// The gradient with respect to the kernel, whose spatial sizes are `sizes`: `[k.., channels / groups, filters]`.
@@ -171,19 +184,22 @@ impl Convolution {
         let (rows, elements, inner, block) = (self.rows(), self.elements(), self.inner(), self.block());
         let out = if self.is_depthwise() {
             let dy = dy.reshape((rows, self.channels, block))?;
-            let view = |view: Tensor| sum(&view.reshape((rows, self.channels, 1))?.broadcast_mul(&dy)?, &[0]);
+            let view = |view: Tensor| {
+                check_deadline(self.deadline)?;
+                Ok(sum(&view.reshape((rows, self.channels, 1))?.broadcast_mul(&dy)?, &[0])?)
+            };
             let views = Laid::new(x, &self.taps, 0.0)?.views()?;
             Tensor::stack(&views.into_iter().map(view).collect::<Result<Vec<Tensor>>>()?, 0)?
         } else if self.groups == 1 {
             let windows = self.all_windows(x)?.reshape((1, rows, elements * inner))?.transpose(1, 2)?;
-            product(&windows, &dy.contiguous()?.reshape((1, rows, self.filters))?)?
+            product_until(&windows, &dy.contiguous()?.reshape((1, rows, self.filters))?, self.deadline)?
         } else {
             // [groups, elements * inner, rows] times [groups, rows, block]
             let windows = self.all_windows(x)?;
             let windows = windows.reshape((rows, elements, self.groups, inner))?.permute((2, 1, 3, 0))?;
             let windows = windows.contiguous()?.reshape((self.groups, elements * inner, rows))?;
             let dy = dy.reshape((rows, self.groups, block))?.permute((1, 0, 2))?.contiguous()?;
-            product(&windows, &dy)?.permute((1, 0, 2))?
+            product_until(&windows, &dy, self.deadline)?.permute((1, 0, 2))?
         };
         let mut dims: Vec<usize> = self.taps.iter().map(|t| t.indices.len()).collect();
         dims.extend([inner, self.filters]);
@@ -196,16 +212,16 @@ impl Convolution {
         Ok(out)
     }
 
-    fn all_windows(&self, x: &Tensor) -> Result<Tensor> {
+    fn all_windows(&self, x: &Tensor) -> CandleResult<Tensor> {
         let outputs = self.taps.first().map_or(1, |t| t.outputs);
         self.windows(&Laid::new(x, &self.taps, 0.0)?, 0..outputs)
     }
 
     /// Every window at a range of positions of the first axis, as a contiguous row: `[rows, elements * channels]` in
     /// memory, in any shape.
-    fn windows(&self, laid: &Laid<'_>, lines: Range<usize>) -> Result<Tensor> {
+    fn windows(&self, laid: &Laid<'_>, lines: Range<usize>) -> CandleResult<Tensor> {
         let views = laid.views()?.into_iter().map(|view| view.narrow(1, lines.start, lines.len()));
-        let views = views.collect::<Result<Vec<Tensor>>>()?;
+        let views = views.collect::<CandleResult<Vec<Tensor>>>()?;
         match &views[..] {
             [one] => one.contiguous(),
             all => {
@@ -217,7 +233,7 @@ impl Convolution {
     }
 
     /// The elements of the kernel that overlap the input.
-    fn kernel(&self, kernel: &Tensor) -> Result<Tensor> {
+    fn kernel(&self, kernel: &Tensor) -> CandleResult<Tensor> {
         let taps = self.taps.iter().enumerate();
         taps.clone()
             .try_fold(kernel.clone(), |kernel, (axis, t)| kernel.narrow(axis, t.indices.start, t.indices.len()))?
@@ -233,7 +249,7 @@ impl Convolution {
 }
 
 /// Concatenates parts of a tensor along an axis.
-fn joined(parts: Vec<Tensor>, axis: usize) -> Result<Tensor> {
+fn joined(parts: Vec<Tensor>, axis: usize) -> CandleResult<Tensor> {
     match &parts[..] {
         [one] => Ok(one.clone()),
         several => Tensor::cat(several, axis),

@@ -4,9 +4,10 @@ use super::error::Result;
 use super::plan::{Plan, Step};
 use super::typed::Typed;
 use super::{Results, always_runs, reference, run_prim};
-use crate::engine::call::{Call, check_deadline};
+use crate::engine::call::Call;
 use candle_core::{Device, Tensor};
-use tfjs_ir::{Array, Block, Dim, ElementType, Node, Prim, Program, SlotId, Type};
+use std::time::Instant;
+use tfjs_ir::{Array, Block, Dim, ElementType, Node, Prim, Program, SlotId, Type, check_deadline};
 use tfjs_manifest::Error;
 
 /// The context that is constant during a call.
@@ -149,9 +150,21 @@ impl Site<'_> {
         Ok(self.env.call.check_activations(bytes)?)
     }
 
+    /// Fails if this many views of a tensor would exceed the memory limit of the call.
+    pub(super) fn check_views(&self, views: usize) -> Result<()> {
+        // A tensor's handle with its shape, strides and storage counter.
+        const VIEW_BYTES: u64 = 512;
+        self.check_scratch(VIEW_BYTES.saturating_mul(views as u64))
+    }
+
     /// The values of dimensions.
     pub(super) fn dims(&self, dims: &[Dim]) -> Result<Vec<usize>> {
         self.env.dims(dims)
+    }
+
+    /// The deadline of the call.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.env.call.deadline
     }
 
     pub(super) fn device(&self) -> &Device {

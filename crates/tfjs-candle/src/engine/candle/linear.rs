@@ -3,7 +3,7 @@
 use super::convolve::Convolution;
 use super::error::Result;
 use super::execute::Site;
-use super::math::{multipliable, product};
+use super::math::{multipliable, product_until};
 use super::taps::Taps;
 use super::typed::Typed;
 use super::{Results, Rule, tensors};
@@ -22,7 +22,7 @@ impl Rule for Dot {
         let (deep_a, deep_b): (Vec<usize>, Vec<usize>) = self.contract.iter().copied().unzip();
         let a = matrices(a, &batch_a, &deep_a)?;
         let b = matrices(b, &batch_b, &deep_b)?.transpose(1, 2)?;
-        site.one(product(&a, &b)?.reshape(&site.expected(0)?.dims[..])?)
+        site.one(product_until(&a, &b, site.deadline())?.reshape(&site.expected(0)?.dims[..])?)
     }
 }
 
@@ -46,10 +46,12 @@ fn matrices(x: &Tensor, batch: &[usize], deep: &[usize]) -> candle_core::Result<
 impl Rule for Conv {
     fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
         let [x, kernel] = tensors(operands)?;
-        let convolution = convolution(&self.windows, self.groups, x.dims(), kernel.dims().last())?;
+        let convolution = convolution(site, &self.windows, self.groups, x.dims(), kernel.dims().last())?;
         if !convolution.overlaps() {
             return site.full(0.0);
         }
+        // The windows of one line of an image are gathered together.
+        site.check_scratch(convolution.line_elements().saturating_mul(4) as u64)?;
         site.one(convolution.forward(&multipliable(x)?, &multipliable(kernel)?)?.to_dtype(x.dtype())?)
     }
 }
@@ -57,7 +59,7 @@ impl Rule for Conv {
 impl Rule for ConvInput {
     fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
         let [dy, kernel] = tensors(operands)?;
-        let convolution = convolution(&self.windows, self.groups, &site.expected(0)?.dims, dy.dims().last())?;
+        let convolution = convolution(site, &self.windows, self.groups, &site.expected(0)?.dims, dy.dims().last())?;
         if !convolution.overlaps() {
             return site.full(0.0);
         }
@@ -70,7 +72,7 @@ impl Rule for ConvInput {
 impl Rule for ConvKernel {
     fn run(&self, site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
         let [x, dy] = tensors(operands)?;
-        let convolution = convolution(&self.windows, self.groups, x.dims(), dy.dims().last())?;
+        let convolution = convolution(site, &self.windows, self.groups, x.dims(), dy.dims().last())?;
         if !convolution.overlaps() {
             return site.full(0.0);
         }
@@ -82,11 +84,19 @@ impl Rule for ConvKernel {
 }
 
 /// Lays windows along the spatial axes of an input `[n, s.., c]`.
-fn convolution(windows: &[Window], groups: usize, input: &[usize], filters: Option<&usize>) -> Result<Convolution> {
+fn convolution(
+    site: &Site<'_>,
+    windows: &[Window],
+    groups: usize,
+    input: &[usize],
+    filters: Option<&usize>,
+) -> Result<Convolution> {
     let ([batch, spatial @ .., channels], Some(&filters)) = (input, filters) else {
         return Err(Error::bug("a convolution of a vector").into());
     };
     let taps = windows.iter().zip(spatial).enumerate();
     let taps = taps.map(|(i, (window, &length))| Ok(Taps::new(window, i + 1, length)?));
-    Ok(Convolution { taps: taps.collect::<Result<_>>()?, batch: *batch, channels: *channels, filters, groups })
+    let (taps, deadline) = (taps.collect::<Result<Vec<Taps>>>()?, site.deadline());
+    site.check_views(taps.iter().map(|t| t.indices.len()).fold(1, usize::saturating_mul))?;
+    Ok(Convolution { taps, batch: *batch, channels: *channels, filters, groups, deadline })
 }

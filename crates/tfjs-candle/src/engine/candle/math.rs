@@ -1,6 +1,8 @@
 //! Functions that candle lacks, or whose results for NaN differ, built from operations that every device has.
 
 use candle_core::{DType, Result, Tensor};
+use std::time::Instant;
+use tfjs_ir::check_deadline;
 
 /// A number broadcast to the shape of `x`.
 pub(super) fn filled(x: &Tensor, number: f64) -> Result<Tensor> {
@@ -118,7 +120,72 @@ pub(super) fn multipliable(x: &Tensor) -> Result<Tensor> {
     if is_half && x.device().is_cpu() { x.to_dtype(DType::F32) } else { Ok(x.clone()) }
 }
 
+/// Multiplications between two looks at the clock: some tenths of a second.
+const BETWEEN_LOOKS: usize = 1 << 33;
+
+/// The [`product`] of matrices `[b, m, k]` and `[b, k, n]`. Before a deadline, a large one is computed in blocks.
+///
+/// # Errors
+/// Also a deadline that has passed.
+pub(super) fn product_until(a: &Tensor, b: &Tensor, deadline: Option<Instant>) -> super::error::Result<Tensor> {
+    product_in_blocks(a, b, deadline, BETWEEN_LOOKS)
+}
+
+fn product_in_blocks(
+    a: &Tensor,
+    b: &Tensor,
+    deadline: Option<Instant>,
+    at_once: usize,
+) -> super::error::Result<Tensor> {
+    let ((batch, m, k), n) = (a.dims3()?, b.dim(2)?);
+    let rows = (at_once / k.saturating_mul(n).max(1)).max(1);
+    if deadline.is_none() || !a.device().is_cpu() || batch.saturating_mul(m) <= rows {
+        return Ok(product(a, b)?);
+    }
+    // Several whole matrices together, or some rows of one.
+    let matrices = (rows / m.max(1)).max(1);
+    let mut parts = Vec::new();
+    for first in (0..batch).step_by(matrices) {
+        let matrices = matrices.min(batch - first);
+        let (a, b) = (a.narrow(0, first, matrices)?, b.narrow(0, first, matrices)?);
+        let mut blocks = Vec::new();
+        for row in (0..m).step_by(rows) {
+            check_deadline(deadline)?;
+            blocks.push(product(&a.narrow(1, row, rows.min(m - row))?, &b)?);
+        }
+        parts.push(Tensor::cat(&blocks, 1)?);
+    }
+    Ok(Tensor::cat(&parts, 0)?)
+}
+
 /// The product of matrices `[b, m, k]` and `[b, k, n]`.
 pub(super) fn product(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     multipliable(a)?.matmul(&multipliable(b)?)?.to_dtype(a.dtype())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+    use std::time::Duration;
+
+    #[test]
+    fn products_in_blocks_are_the_products() {
+        let numbers = |dims: (usize, usize, usize)| {
+            let count = (dims.0 * dims.1 * dims.2) as f32;
+            Tensor::arange(0.0, count, &Device::Cpu).unwrap().reshape(dims).unwrap()
+        };
+        let later = Some(Instant::now() + Duration::from_secs(3600));
+        for (batch, m) in [(1, 7), (5, 1), (3, 4)] {
+            let (a, b) = (numbers((batch, m, 3)), numbers((batch, 2, 3)).transpose(1, 2).unwrap());
+            let whole = product(&a, &b).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            for at_once in [1, 12, 30, 1000] {
+                let found = product_in_blocks(&a, &b, later, at_once).unwrap();
+                assert_eq!(found.dims(), [batch, m, 2]);
+                assert_eq!(found.flatten_all().unwrap().to_vec1::<f32>().unwrap(), whole, "{at_once} at once");
+            }
+            let passed = product_in_blocks(&a, &b, Some(Instant::now()), 1).map_err(tfjs_manifest::Error::from);
+            assert!(passed.unwrap_err().message().contains("deadline"));
+        }
+    }
 }

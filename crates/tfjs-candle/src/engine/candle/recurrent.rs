@@ -4,10 +4,12 @@ use super::activate::gate;
 use super::error::Result;
 use super::execute::Site;
 use super::layout::reversed;
-use super::math::{multipliable, select};
+use super::math::{multipliable, product_until, select};
 use super::typed::Typed;
 use super::{Results, Rule};
 use candle_core::Tensor;
+use std::time::Instant;
+use tfjs_ir::check_deadline;
 use tfjs_ir::prim::recurrent::{Cell, MaskedOutput, Rnn};
 use tfjs_manifest::Error;
 
@@ -29,12 +31,13 @@ impl Rule for Rnn {
         let mut last = zeros.clone();
         let mut outputs = Vec::new();
         if batch > 0 && time > 0 && units > 0 {
-            let weights = Weights::new(self, kernel, recurrent, bias.first())?;
+            let weights = Weights::new(self, kernel, recurrent, bias.first(), site.deadline())?;
             // The time axis first, in the order in which the steps run.
             let steps = in_order(&x.transpose(0, 1)?, self.backwards)?;
             let mask = mask.map(|mask| in_order(&mask.transpose(0, 1)?, self.backwards)).transpose()?;
             let projected = weights.project(&steps)?;
             for t in 0..time {
+                check_deadline(site.deadline())?;
                 let mut new = weights.step(&projected.get(t)?, &states)?;
                 let mut output = new.first().cloned().ok_or_else(misfit)?;
                 if let Some(mask) = &mask {
@@ -85,10 +88,17 @@ struct Weights<'a> {
     /// The second row of the bias, for a GRU that applies the reset gate after the product.
     recurrent_bias: Option<Tensor>,
     units: usize,
+    deadline: Option<Instant>,
 }
 
 impl<'a> Weights<'a> {
-    fn new(rnn: &'a Rnn, kernel: &'a Tensor, recurrent: &Tensor, bias: Option<&Tensor>) -> Result<Self> {
+    fn new(
+        rnn: &'a Rnn,
+        kernel: &'a Tensor,
+        recurrent: &Tensor,
+        bias: Option<&Tensor>,
+        deadline: Option<Instant>,
+    ) -> Result<Self> {
         let units = recurrent.dim(0)?;
         let (input_bias, recurrent_bias) = match (bias, rnn.cell) {
             (Some(bias), Cell::GruResetAfter) => (Some(bias.get(0)?), Some(bias.get(1)?)),
@@ -99,19 +109,23 @@ impl<'a> Weights<'a> {
             Cell::Gru => (columns(0, 2 * units)?, Some(columns(2 * units, units)?)),
             _ => (recurrent.contiguous()?, None),
         };
-        Ok(Weights { rnn, kernel, recurrent, candidate, input_bias, recurrent_bias, units })
+        Ok(Weights { rnn, kernel, recurrent, candidate, input_bias, recurrent_bias, units, deadline })
     }
 
     /// The part that depends only on the inputs, for all steps: `[t, n, c]` to `[t, n, g u]`.
-    fn project(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+    fn project(&self, x: &Tensor) -> Result<Tensor> {
         let (time, batch, channels) = x.dims3()?;
         let columns = self.kernel.dim(1)?;
-        let out = x.reshape((time * batch, channels))?.matmul(&self.kernel.contiguous()?)?;
+        let out = self.product(&x.reshape((time * batch, channels))?, &self.kernel.contiguous()?)?;
         let out = out.reshape((time, batch, columns))?;
         match &self.input_bias {
-            Some(bias) => out.broadcast_add(bias),
+            Some(bias) => Ok(out.broadcast_add(bias)?),
             None => Ok(out),
         }
+    }
+
+    fn product(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+        Ok(product_until(&a.unsqueeze(0)?, &b.unsqueeze(0)?, self.deadline)?.squeeze(0)?)
     }
 
     /// One step: takes the projected inputs `[n, g u]` and the states, and returns the new states; the first is the
@@ -126,7 +140,7 @@ impl<'a> Weights<'a> {
         }
     }
 
-    fn lstm(&self, x: &Tensor, h: &Tensor, c: &Tensor) -> candle_core::Result<[Tensor; 2]> {
+    fn lstm(&self, x: &Tensor, h: &Tensor, c: &Tensor) -> Result<[Tensor; 2]> {
         let z = (x + self.recur(h)?)?;
         let (i, f) = (self.gate(&self.block(&z, 0)?)?, self.gate(&self.block(&z, 1)?)?);
         let (candidate, o) = (self.act(&self.block(&z, 2)?)?, self.gate(&self.block(&z, 3)?)?);
@@ -136,32 +150,32 @@ impl<'a> Weights<'a> {
     }
 
     /// The reset gate is applied to `h`.
-    fn gru(&self, x: &Tensor, h: &Tensor) -> candle_core::Result<Tensor> {
+    fn gru(&self, x: &Tensor, h: &Tensor) -> Result<Tensor> {
         let inner = self.recur(h)?;
         let sum = |i| self.block(x, i)? + self.block(&inner, i)?;
         let (z, r) = (self.gate(&sum(0)?)?, self.gate(&sum(1)?)?);
         let reset = (r * h)?;
         let reset = match &self.candidate {
-            Some(candidate) => reset.matmul(candidate)?,
+            Some(candidate) => self.product(&reset, candidate)?,
             None => reset,
         };
-        blend(&z, h, &self.act(&(self.block(x, 2)? + reset)?)?)
+        Ok(blend(&z, h, &self.act(&(self.block(x, 2)? + reset)?)?)?)
     }
 
     /// The reset gate is applied to `h R + b`.
-    fn gru_reset_after(&self, x: &Tensor, h: &Tensor) -> candle_core::Result<Tensor> {
+    fn gru_reset_after(&self, x: &Tensor, h: &Tensor) -> Result<Tensor> {
         let inner = self.recur(h)?;
         let sum = |i| self.block(x, i)? + self.block(&inner, i)?;
         let (z, r) = (self.gate(&sum(0)?)?, self.gate(&sum(1)?)?);
         let reset = (r * self.block(&inner, 2)?)?;
-        blend(&z, h, &self.act(&(self.block(x, 2)? + reset)?)?)
+        Ok(blend(&z, h, &self.act(&(self.block(x, 2)? + reset)?)?)?)
     }
 
     /// `h R`, plus the recurrent bias if there is one.
-    fn recur(&self, h: &Tensor) -> candle_core::Result<Tensor> {
-        let out = h.contiguous()?.matmul(&self.recurrent)?;
+    fn recur(&self, h: &Tensor) -> Result<Tensor> {
+        let out = self.product(&h.contiguous()?, &self.recurrent)?;
         match &self.recurrent_bias {
-            Some(bias) => out.broadcast_add(bias),
+            Some(bias) => Ok(out.broadcast_add(bias)?),
             None => Ok(out),
         }
     }

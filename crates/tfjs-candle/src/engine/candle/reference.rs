@@ -13,6 +13,6 @@ use tfjs_ir::{Array, evaluate_node};
 pub(super) fn evaluate(site: &Site<'_>, operands: &[Typed]) -> Result<Results> {
     let arrays = operands.iter().map(Typed::to_array).collect::<Result<Vec<Array>>>()?;
     let arrays: Vec<&Array> = arrays.iter().collect();
-    let results = evaluate_node(site.env.program, site.node, &arrays, site.env.call.bound)?;
+    let results = evaluate_node(site.env.program, site.node, &arrays, site.env.call.bound, site.deadline())?;
     results.iter().map(|array| Typed::from_array(array, site.device()).map(Some)).collect()
 }

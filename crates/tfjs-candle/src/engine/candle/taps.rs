@@ -6,6 +6,8 @@
 use super::layout::surround;
 use candle_core::{Result, Tensor};
 use std::ops::Range;
+use std::time::Instant;
+use tfjs_ir::check_deadline;
 use tfjs_ir::window::Window;
 
 /// A window laid along one axis of a tensor.
@@ -67,11 +69,15 @@ impl Taps {
 
     /// The transpose of [`views`]: adds the values of each window element at every position to the element of the axis
     /// under it. Positions are along this axis of `x`, the elements of [`indices`](Taps::indices) along the next one.
-    pub(super) fn scatter(&self, x: &Tensor) -> Result<Tensor> {
+    ///
+    /// # Errors
+    /// Also a deadline that has passed.
+    pub(super) fn scatter(&self, x: &Tensor, deadline: Option<Instant>) -> super::error::Result<Tensor> {
         let axis = self.axis;
         let zero = Tensor::zeros((), x.dtype(), x.device())?;
         let mut total: Option<Tensor> = None;
         for (tap, index) in self.indices.clone().enumerate() {
+            check_deadline(deadline)?;
             let part = x.narrow(axis + 1, tap, 1)?;
             let mut dims = part.squeeze(axis + 1)?.dims().to_vec();
             // Zeros between the positions.
@@ -88,7 +94,7 @@ impl Taps {
                 None => part,
             });
         }
-        total.ok_or_else(no_overlap)
+        Ok(total.ok_or_else(no_overlap)?)
     }
 }
 

@@ -42,7 +42,7 @@ impl Typed {
     }
 
     /// Text.
-    fn text(dims: &[usize], items: Vec<String>) -> Result<Self> {
+    fn text(dims: &[usize], items: Vec<Arc<str>>) -> Result<Self> {
         let strings = Strings::new(Shape::new(dims)?, items)?;
         Ok(Typed { element: ElementType::String, data: Data::Strings(Arc::new(strings)) })
     }

@@ -6,7 +6,7 @@ use crate::native::fused::Fused;
 use crate::native::io::rejected;
 use crate::native::kernel::{Claim, Kernel, Prepared, Shapes};
 use crate::native::view::View;
-use crate::native::want::{Format, Want};
+use crate::native::want::{Format, Want, packed_floats};
 use tfjs_ir::Prim;
 use tfjs_ir::window::Window;
 use tfjs_kernels::{PackedConv2d, conv2d};
@@ -28,7 +28,11 @@ pub(super) fn claim(view: View<'_>, index: usize) -> Option<Claim> {
     let (windows, groups, fused) = (conv.windows.clone(), conv.groups, Fused::new(shape[3]));
     let claim = match view.derived_f32(kernel) {
         Some((id, _)) => {
-            let want = Want::Packed(id, Format::Conv { shape, groups });
+            let format = Format::Conv { shape, groups };
+            let want = Want::Packed(id, format);
+            if !view.spare(&want, format.padding()) {
+                return None;
+            }
             let conv = Conv { windows, groups, computed: None, fused };
             Claim::of(conv, index, [x], node.results.clone()).with_wants([want])
         }
@@ -68,6 +72,6 @@ impl Kernel for Conv {
             conv2d(cpu, batch, &geometry, x, kernel, io.outs.get(0)?, &epilogue).map_err(rejected)?;
             fused.finish(io)
         })
-        .with_scratch(computed.map_or(0, |shape| shape.iter().product())))
+        .with_scratch(computed.map_or(0, |shape| packed_floats(shape, groups))))
     }
 }

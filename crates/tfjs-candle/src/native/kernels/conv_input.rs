@@ -6,6 +6,7 @@ use super::taps::Taps;
 use crate::native::io::{Io, rejected};
 use crate::native::kernel::{Claim, Kernel, Prepared, Shapes};
 use crate::native::view::View;
+use crate::native::want::padded;
 use tfjs_ir::Prim;
 use tfjs_ir::window::Window;
 use tfjs_kernels::{Epilogue, PackedMatrix, gemm};
@@ -43,7 +44,7 @@ impl Kernel for ConvInput {
             filters: *filters,
         };
         let inner = channels / self.groups;
-        let scratch = inner * (spread.positions + filters / self.groups);
+        let scratch = inner * spread.positions + padded(filters / self.groups, inner);
         Ok(Prepared::new(move |io| spread.run(io)).with_scratch(scratch))
     }
 }
@@ -74,6 +75,7 @@ impl Spread {
         let mut rows = vec![0.0; positions * inner];
         for group in 0..groups {
             for (tap, of_tap) in kernel.chunks_exact((inner * filters).max(1)).enumerate() {
+                io.cx.check_deadline()?;
                 // The transpose of the tap's `inner` rows.
                 packed.fill(&of_tap[group * width..], 1, filters).map_err(rejected)?;
                 let adjoint = &dy[group * width..];

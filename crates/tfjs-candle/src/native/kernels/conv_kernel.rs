@@ -5,6 +5,7 @@ use super::taps::Taps;
 use crate::native::io::{Io, rejected};
 use crate::native::kernel::{Claim, Kernel, Prepared, Shapes};
 use crate::native::view::View;
+use crate::native::want::padded;
 use tfjs_ir::Prim;
 use tfjs_ir::window::Window;
 use tfjs_kernels::{Epilogue, PackedMatrix, gemm};
@@ -42,7 +43,7 @@ impl Kernel for ConvKernel {
             channels: *channels,
             filters: *filters,
         };
-        let scratch = sum.positions * (channels / self.groups + filters / self.groups);
+        let scratch = sum.positions * (channels / self.groups) + padded(sum.positions, filters / self.groups);
         Ok(Prepared::new(move |io| sum.run(io)).with_scratch(scratch))
     }
 }
@@ -74,6 +75,7 @@ impl ConvSum {
         for group in 0..groups {
             packed.fill(&dy[group * width..], filters, 1).map_err(rejected)?;
             for (tap, of_tap) in out.chunks_exact_mut((inner * filters).max(1)).enumerate() {
+                io.cx.check_deadline()?;
                 self.gather(x, tap, group * inner, &mut seen);
                 let to = &mut of_tap[group * width..];
                 gemm(cpu, inner, &seen, positions, &packed, to, filters, &Epilogue::default()).map_err(rejected)?;

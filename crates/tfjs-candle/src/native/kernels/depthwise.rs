@@ -1,12 +1,13 @@
 //! Depthwise convolutions over one or two spatial axes. A derived kernel is packed once, a computed one at each step.
 
+use super::spread::count;
 use super::windows::{geometry, image_kernel};
 use crate::native::derived::known_dims;
 use crate::native::fused::Fused;
 use crate::native::io::rejected;
 use crate::native::kernel::{Claim, Kernel, Prepared, Shapes};
 use crate::native::view::View;
-use crate::native::want::{Format, Want};
+use crate::native::want::{Format, Want, padded};
 use tfjs_ir::Prim;
 use tfjs_ir::window::Window;
 use tfjs_kernels::{PackedDepthwise, depthwise_conv2d};
@@ -17,6 +18,7 @@ struct Depthwise {
     windows: Vec<Window>,
     /// The shape of a computed kernel, which is the second operand.
     computed: Option<[usize; 4]>,
+    multiplier: usize,
     fused: Fused,
 }
 
@@ -31,15 +33,19 @@ pub(super) fn claim(view: View<'_>, index: usize) -> Option<Claim> {
         return None;
     }
     let shape = [h, w, channels, filters / channels];
-    let (windows, fused) = (conv.windows.clone(), Fused::new(filters));
+    let (windows, multiplier, fused) = (conv.windows.clone(), shape[3], Fused::new(filters));
     let claim = match view.derived_f32(kernel) {
         Some((id, _)) => {
-            let want = Want::Packed(id, Format::Depthwise { shape });
-            let conv = Depthwise { windows, computed: None, fused };
+            let format = Format::Depthwise { shape };
+            let want = Want::Packed(id, format);
+            if !view.spare(&want, format.padding()) {
+                return None;
+            }
+            let conv = Depthwise { windows, computed: None, multiplier, fused };
             Claim::of(conv, index, [x], node.results.clone()).with_wants([want])
         }
         None => {
-            let conv = Depthwise { windows, computed: Some(shape), fused };
+            let conv = Depthwise { windows, computed: Some(shape), multiplier, fused };
             (view.is_f32(kernel) && !shape.contains(&0))
                 .then(|| Claim::of(conv, index, [x, kernel], node.results.clone()))?
         }
@@ -57,9 +63,12 @@ impl Kernel for Depthwise {
     }
 
     fn prepare(&self, shapes: &Shapes<'_>) -> Result<Prepared> {
-        let Depthwise { computed, fused, .. } = *self;
+        let Depthwise { computed, multiplier, fused, .. } = *self;
         let geometry = geometry(&self.windows, shapes.operand(), shapes.result(), 1)?;
         let batch = shapes.result().first().copied().unwrap_or(0);
+        // The channels of the input are repeated, and a computed kernel is packed.
+        let repeated = if multiplier > 1 { count(shapes.operand()).saturating_mul(multiplier) } else { 0 };
+        let packed = computed.map_or(0, |[h, w, channels, multiplier]| padded(h * w, channels * multiplier));
         Ok(Prepared::new(move |io| {
             let (x, epilogue) = (io.ins.get::<f32>(0)?, fused.epilogue(io)?);
             let cpu = io.cx.cpu;
@@ -74,6 +83,27 @@ impl Kernel for Depthwise {
             depthwise_conv2d(cpu, batch, &geometry, x, kernel, io.outs.get(0)?, &epilogue).map_err(rejected)?;
             fused.finish(io)
         })
-        .with_scratch(computed.map_or(0, |shape| shape.iter().product())))
+        .with_scratch(repeated.saturating_add(packed)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::native::tests::{Case, input, weight, windows};
+    use tfjs_ir::ElementType::F32;
+    use tfjs_manifest::Kind;
+
+    #[test]
+    fn repeated_channels_are_counted() {
+        let case = Case::new(|b| {
+            let x = input(b, F32, &["1", "n", "1", "2"]);
+            let kernel = weight(b, &[1, 1, 1, 200]);
+            Ok(vec![b.conv(x, kernel, &windows("1/1000:valid", 2), 2)?])
+        });
+        assert!(case.kernels()[0].contains("depthwise"), "{:?}", case.kernels());
+        let inputs = case.inputs(&[1000], 1);
+        case.run_with(&inputs, &[], 2000 * 100 * 4 + 200 * 4, None).unwrap();
+        let error = case.run_with(&inputs, &[], 2000 * 100 * 4 - 1, None).unwrap_err();
+        assert_eq!(error.kind(), Kind::Limit, "{error}");
     }
 }

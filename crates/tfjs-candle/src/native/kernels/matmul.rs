@@ -4,6 +4,7 @@ use super::spread::{Spread, copy, count, strides};
 use crate::native::io::rejected;
 use crate::native::kernel::{Claim, Kernel, Prepared, Shapes};
 use crate::native::view::View;
+use crate::native::want::padded;
 use tfjs_ir::Prim;
 use tfjs_ir::prim::linear::Dot;
 use tfjs_kernels::{Epilogue, PackedMatrix, gemm};
@@ -48,10 +49,10 @@ impl Kernel for Matmul {
         let (from_a, from_b) = (own(a, &batch_axes.0), own(b, &batch_axes.1));
         let batches = Spread::new(&lengths, [&from_a, &from_b], [0, 0], [count(a), count(b)])?;
         let (room_a, room_b) = (rows.room(rows.has_contiguous_rows()), columns.room(columns.strides.is_some()));
-        let scratch = room_a + room_b + columns.outer * columns.inner;
+        let scratch = room_a + room_b + padded(columns.outer, columns.inner);
         Ok(Prepared::new(move |io| {
             let (a, b) = (io.ins.get::<f32>(0)?, io.ins.get::<f32>(1)?);
-            let cpu = io.cx.cpu;
+            let (cpu, clock) = (io.cx.cpu, io.cx.clock());
             let out = io.outs.get::<f32>(0)?;
             let (m, k, n) = (rows.outer, rows.inner, columns.inner);
             let mut packed = PackedMatrix::zeroed(cpu.isa(), k, n).map_err(rejected)?;
@@ -59,6 +60,7 @@ impl Kernel for Matmul {
             let mut products = out.chunks_exact_mut((m * n).max(1));
             let mut result = Ok(());
             let mut one = |a_start: usize, b_start: usize| -> Result<()> {
+                clock.look(m * n + k * n)?;
                 let (a, b) = (&a[a_start..], &b[b_start..]);
                 let product = products.next().ok_or_else(|| Error::bug("a product without a place"))?;
                 let (values, row, column) = columns.strided(b, &mut gathered_b);

@@ -95,8 +95,7 @@ pub(super) fn each<A: Element, B: Element, R: Element>(
 ) -> Prepared {
     Prepared::new(move |io: &mut Io<'_>| {
         let (a, b) = (io.ins.get::<A>(0)?, io.ins.get::<B>(1)?);
-        zip(&spread, a, b, io.outs.get::<R>(0)?, f);
-        Ok(())
+        zip(&spread, a, b, io.outs.get::<R>(0)?, &io.cx.clock(), f)
     })
 }
 

@@ -40,9 +40,11 @@ impl Kernel for Reference {
     fn prepare(&self, shapes: &Shapes<'_>) -> Result<Prepared> {
         let (node, elements) = (self.node.clone(), self.operands.clone());
         let dims = shapes.operands.clone();
-        // The interpreter computes in elements of 8 bytes.
-        let all = shapes.operands.iter().chain(&shapes.results);
-        let count = all.map(|dims| dims.iter().product::<usize>()).fold(0usize, usize::saturating_add);
+        // The interpreter computes in elements of 8 bytes, and 16 for text.
+        let all = shapes.operands.iter().zip(&self.operands).chain(shapes.results.iter().zip(&self.results));
+        let wide = |element: ElementType| if element == ElementType::String { 2 } else { 1 };
+        let count = all.map(|(dims, &element)| dims.iter().product::<usize>().saturating_mul(wide(element)));
+        let count = count.fold(0usize, usize::saturating_add);
         let wide = if matches!(node.prim, Prim::Scan(_)) { 4 } else { 2 };
         let prepared = Prepared::new(move |io| {
             let mut arrays = Vec::with_capacity(io.ins.len());
@@ -50,19 +52,18 @@ impl Kernel for Reference {
                 arrays.push(edge::array(io.ins.slice(i)?, element, dims)?);
             }
             let operands: Vec<_> = arrays.iter().collect();
-            let results = tfjs_ir::evaluate_node(io.cx.program, &node, &operands, io.cx.bound)?;
-            for ((sink, to), array) in io.outs.sinks.iter().zip(io.outs.buffers.iter_mut()).zip(&results) {
+            let results = tfjs_ir::evaluate_node(io.cx.program, &node, &operands, io.cx.bound, io.cx.deadline)?;
+            for ((sink, to), array) in io.outs.sinks.iter().zip(io.outs.buffers.iter_mut()).zip(results) {
                 if sink.buffer.is_none() {
                     continue;
                 }
-                let computed = match Repr::of(array.element())? {
-                    Repr::Text => Buffer::Text(Some(array.clone())),
-                    _ => edge::buffer_of(array)?,
-                };
                 if array.elements() != sink.len {
                     return Err(Error::bug("the interpreter gives a value of another shape"));
                 }
-                to.copy_from(computed.slice(sink.len)?)?;
+                match Repr::of(array.element())? {
+                    Repr::Text => *to = Buffer::Text(Some(array)),
+                    _ => to.copy_from(edge::buffer_of(&array)?.slice(sink.len)?)?,
+                }
             }
             Ok(())
         });

@@ -35,6 +35,11 @@ pub(super) fn claim(view: View<'_>, index: usize) -> Option<Claim> {
     let derived = |value| view.derived_f32(value).map(|(id, _)| id);
     let bias = given_bias.first().map(|&bias| derived(bias).ok_or(())).transpose().ok()?;
     let want = Want::Recurrence { cell: *cell, kernel: derived(*kernel)?, recurrent: derived(*recurrent)?, bias };
+    for (id, format) in want.packed(view.derived) {
+        if !view.spare(&Want::Packed(id, format), format.padding()) {
+            return None;
+        }
+    }
     let kernel = Recurrence {
         cell: *cell,
         activation: gate(*activation)?,

@@ -13,9 +13,7 @@ use tfjs_manifest::Result;
 #[derive(Debug)]
 struct ScaleShift {
     fused: Fused,
-    /// Scales of 1 for a lone shift, and shifts of 0 for a lone scale.
-    ones: Vec<f32>,
-    zeros: Vec<f32>,
+    channels: usize,
 }
 
 /// Claims a product or a sum of a value and a vector of weights, with the nodes that follow it.
@@ -34,7 +32,7 @@ pub(super) fn claim(view: View<'_>, index: usize) -> Option<Claim> {
         BinaryOp::Add => fused.shift = Some(0),
         _ => return None,
     }
-    let kernel = ScaleShift { fused, ones: vec![1.0; channels], zeros: vec![0.0; channels] };
+    let kernel = ScaleShift { fused, channels };
     let want = Want::Vector(id, channels);
     Some(Claim::of(kernel, index, [x], node.results.clone()).with_wants([want]).with_benefit(2))
 }
@@ -53,13 +51,12 @@ impl Kernel for ScaleShift {
     }
 
     fn prepare(&self, _shapes: &Shapes<'_>) -> Result<Prepared> {
-        let (fused, ones, zeros) = (self.fused, self.ones.clone(), self.zeros.clone());
+        let Self { fused, channels } = *self;
         Ok(Prepared::new(move |io| {
             let epilogue = fused.epilogue(io)?;
-            let (scale, shift) = (epilogue.scale.unwrap_or(&ones), epilogue.shift.unwrap_or(&zeros));
             let cpu = io.cx.cpu;
             let values = io.first_holding(0)?;
-            scale_shift(cpu, scale, shift, values).map_err(rejected)?;
+            scale_shift(cpu, channels, epilogue.scale, epilogue.shift, values).map_err(rejected)?;
             activate(cpu, fused.activation(), values);
             fused.finish(io)
         }))

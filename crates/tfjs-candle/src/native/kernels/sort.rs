@@ -7,6 +7,7 @@ use crate::native::kernel::{Claim, Kernel, Prepared, Shapes};
 use crate::native::view::View;
 use std::cmp::Ordering;
 use tfjs_ir::Prim;
+use tfjs_ir::sort::sort_by;
 use tfjs_manifest::{Error, Result};
 
 #[derive(Debug)]
@@ -40,6 +41,7 @@ impl Kernel for Sort {
 fn prepared<T: Element>(lanes: Lanes, descending: bool) -> Prepared {
     Prepared::new(move |io| {
         let (x, cx) = (io.ins.get::<T>(0)?, io.cx);
+        let clock = cx.clock();
         let mut order: Vec<usize> = Vec::new();
         let no_memory = |_| Error::limit(format!("no memory to sort {} elements", lanes.len));
         order.try_reserve_exact(lanes.len).map_err(no_memory)?;
@@ -47,7 +49,7 @@ fn prepared<T: Element>(lanes: Lanes, descending: bool) -> Prepared {
             order.clear();
             order.extend(0..lanes.len);
             let value = |position: usize| &x[start + lanes.at(position)];
-            order.sort_by(|&i, &j| compare(value(i), value(j), descending));
+            sort_by(&mut order, 1, &clock, |&i, &j| compare(value(i), value(j), descending))?;
             write(io, lanes, start, &order, x)
         })
     })

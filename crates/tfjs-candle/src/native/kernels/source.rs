@@ -9,6 +9,9 @@ use tfjs_ir::prim::source::Distribution;
 use tfjs_ir::random::Stream;
 use tfjs_manifest::{Error, Result};
 
+/// Random numbers that are computed between two looks at the clock.
+const BLOCK: usize = 1 << 16;
+
 #[derive(Debug)]
 struct Source {
     prim: Prim,
@@ -30,14 +33,14 @@ impl Kernel for Source {
     fn prepare(&self, shapes: &Shapes<'_>) -> Result<Prepared> {
         match &self.prim {
             Prim::Sizes(sizes) => {
-                let numbers = shapes.dims(&sizes.sizes)?.into_iter().map(|n| n as i64).collect();
-                self.repeated(numbers, 1)
+                let numbers = shapes.dims(&sizes.sizes)?;
+                self.repeated(numbers.len(), 1, move |i| numbers[i] as i64)
             }
             Prim::Iota(iota) => {
                 let dims = shapes.result();
                 let (len, inner) =
                     (dims.get(iota.axis).copied().unwrap_or(0), count(dims.get(iota.axis + 1..).unwrap_or(&[])));
-                self.repeated((0..len as i64).collect(), inner)
+                self.repeated(len, inner, |i| i as i64)
             }
             Prim::Random(random) => {
                 let (distribution, stream) = (random.distribution, random.stream);
@@ -45,10 +48,14 @@ impl Kernel for Source {
                     let seed = io.ins.get::<i64>(0)?.first().copied();
                     let seed = seed.ok_or_else(|| Error::bug("random numbers without a seed"))?;
                     let stream = Stream::new(seed.cast_unsigned(), stream);
-                    let out = io.outs.get::<f32>(0)?.iter_mut().zip(0..);
-                    match distribution {
-                        Distribution::Uniform => out.for_each(|(out, index)| *out = stream.uniform(index)),
-                        Distribution::Normal => out.for_each(|(out, index)| *out = stream.normal(index)),
+                    let clock = io.cx.clock();
+                    for (start, block) in (0..).step_by(BLOCK).zip(io.outs.get::<f32>(0)?.chunks_mut(BLOCK)) {
+                        clock.look(8 * BLOCK)?;
+                        let out = block.iter_mut().zip(start..);
+                        match distribution {
+                            Distribution::Uniform => out.for_each(|(out, index)| *out = stream.uniform(index)),
+                            Distribution::Normal => out.for_each(|(out, index)| *out = stream.normal(index)),
+                        }
                     }
                     Ok(())
                 }))
@@ -59,24 +66,33 @@ impl Kernel for Source {
 }
 
 impl Source {
-    /// Each number `inner` times, and the whole list repeated until the result is full.
-    fn repeated(&self, numbers: Vec<i64>, inner: usize) -> Result<Prepared> {
-        fn prepared<T: crate::native::buffer::Element>(numbers: Vec<T>, inner: usize) -> Prepared {
-            let period = numbers.len() * inner;
+    /// Each of `len` numbers `inner` times, and the whole list repeated until the result is full. The list takes no
+    /// memory.
+    fn repeated(
+        &self,
+        len: usize,
+        inner: usize,
+        number: impl Fn(usize) -> i64 + Send + Sync + 'static,
+    ) -> Result<Prepared> {
+        fn prepared<T: crate::native::buffer::Element>(
+            len: usize,
+            inner: usize,
+            number: impl Fn(usize) -> T + Send + Sync + 'static,
+        ) -> Prepared {
+            let period = len.saturating_mul(inner);
             Prepared::new(move |io| {
                 let out = io.outs.get::<T>(0)?;
                 for block in out.chunks_mut(period.max(1)) {
-                    block.chunks_mut(inner.max(1)).zip(&numbers).for_each(|(row, &number)| row.fill(number));
+                    block.chunks_mut(inner.max(1)).enumerate().for_each(|(i, row)| row.fill(number(i)));
                 }
                 Ok(())
             })
         }
-        let numbers = numbers.into_iter();
         Ok(match self.repr {
-            Repr::F32 => prepared::<f32>(numbers.map(|n| n as f32).collect(), inner),
-            Repr::I32 => prepared::<i32>(numbers.map(|n| n as i32).collect(), inner),
-            Repr::I64 => prepared::<i64>(numbers.collect(), inner),
-            Repr::U8 => prepared::<u8>(numbers.map(|n| n as u8).collect(), inner),
+            Repr::F32 => prepared::<f32>(len, inner, move |i| number(i) as f32),
+            Repr::I32 => prepared::<i32>(len, inner, move |i| number(i) as i32),
+            Repr::I64 => prepared::<i64>(len, inner, number),
+            Repr::U8 => prepared::<u8>(len, inner, move |i| number(i) as u8),
             Repr::Bool | Repr::Text => return Err(Error::bug("counters are numbers")),
         })
     }

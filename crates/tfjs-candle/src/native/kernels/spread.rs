@@ -1,5 +1,6 @@
 //! Joint iteration over several values, row by row: for broadcasting, slices, reductions and rearrangements.
 
+use tfjs_ir::Clock;
 use tfjs_manifest::{Error, Result};
 
 /// Nested loops over one shape, with a stride in each of `N` values. Adjacent axes are merged if all strides allow it.
@@ -126,33 +127,60 @@ pub(super) fn copy<T: Copy>(spread: &Spread<2>, from: &[T], to: &mut [T]) {
     });
 }
 
+/// Elements that [`zip`] computes between two looks at the clock.
+const BLOCK: usize = 1 << 16;
+
 /// `out = f(a, b)` for each pair, with loops that vectorize.
+///
+/// # Errors
+/// A deadline that has passed.
 pub(super) fn zip<A: Copy, B: Copy, R: Copy>(
     spread: &Spread<3>,
     a: &[A],
     b: &[B],
     out: &mut [R],
+    clock: &Clock,
     f: impl Fn(A, B) -> R,
-) {
+) -> Result<()> {
     let n = spread.inner;
-    spread.rows(|[i, j, o]| {
+    let mut row = |[i, j, o]: [usize; 3]| {
         let out = &mut out[o..o + n];
+        let (a, b) = (&a[i..], &b[j..]);
         match spread.steps {
-            [0, 0, _] => out.fill(f(a[i], b[j])),
+            [0, 0, _] => {
+                clock.look(n)?;
+                out.fill(f(a[0], b[0]));
+            }
             [_, 0, _] => {
-                let y = b[j];
-                out.iter_mut().zip(&a[i..i + n]).for_each(|(out, &x)| *out = f(x, y));
+                for (out, a) in out.chunks_mut(BLOCK).zip(a.chunks(BLOCK)) {
+                    clock.look(out.len())?;
+                    let y = b[0];
+                    out.iter_mut().zip(a).for_each(|(out, &x)| *out = f(x, y));
+                }
             }
             [0, _, _] => {
-                let x = a[i];
-                out.iter_mut().zip(&b[j..j + n]).for_each(|(out, &y)| *out = f(x, y));
+                for (out, b) in out.chunks_mut(BLOCK).zip(b.chunks(BLOCK)) {
+                    clock.look(out.len())?;
+                    let x = a[0];
+                    out.iter_mut().zip(b).for_each(|(out, &y)| *out = f(x, y));
+                }
             }
             _ => {
-                let both = a[i..i + n].iter().zip(&b[j..j + n]);
-                out.iter_mut().zip(both).for_each(|(out, (&x, &y))| *out = f(x, y));
+                for ((out, a), b) in out.chunks_mut(BLOCK).zip(a.chunks(BLOCK)).zip(b.chunks(BLOCK)) {
+                    clock.look(out.len())?;
+                    out.iter_mut().zip(a.iter().zip(b)).for_each(|(out, (&x, &y))| *out = f(x, y));
+                }
             }
         }
+        Ok(())
+    };
+    let mut result = Ok(());
+    spread.rows(|at| {
+        if result.is_ok() {
+            result = row(at);
+        }
     });
+    result
 }
 
 /// Folds each element into the element of `out` at its offset.
@@ -185,7 +213,7 @@ mod tests {
     fn pairs_broadcast() {
         let spread = pairs(&[2, 1], &[3], &[2, 3]).unwrap();
         let mut out = [0; 6];
-        zip(&spread, &[10, 20], &[1, 2, 3], &mut out, |a, b| a + b);
+        zip(&spread, &[10, 20], &[1, 2, 3], &mut out, &Clock::default(), |a, b| a + b).unwrap();
         assert_eq!(out, [11, 12, 13, 21, 22, 23]);
     }
 

@@ -10,6 +10,9 @@ use tfjs_ir::prim::elementwise::UnaryOp;
 use tfjs_kernels::{Activation, activate};
 use tfjs_manifest::{Error, Result};
 
+/// Elements that are computed between two looks at the clock.
+const BLOCK: usize = 1 << 16;
+
 #[derive(Debug)]
 struct Unary {
     op: UnaryOp,
@@ -42,8 +45,11 @@ pub(super) fn claim(view: View<'_>, index: usize) -> Option<Claim> {
 /// `out = f(x)`, as a prepared kernel.
 fn each<X: Element, R: Element>(f: impl Fn(X) -> R + Send + Sync + 'static) -> Prepared {
     Prepared::new(move |io: &mut Io<'_>| {
-        let x = io.ins.get::<X>(0)?;
-        io.outs.get::<R>(0)?.iter_mut().zip(x).for_each(|(out, &x)| *out = f(x));
+        let (x, clock) = (io.ins.get::<X>(0)?, io.cx.clock());
+        for (out, x) in io.outs.get::<R>(0)?.chunks_mut(BLOCK).zip(x.chunks(BLOCK)) {
+            clock.look(BLOCK)?;
+            out.iter_mut().zip(x).for_each(|(out, &x)| *out = f(x));
+        }
         Ok(())
     })
 }

@@ -127,6 +127,7 @@ impl Case {
             states: &states,
             functions,
             activation_bytes,
+            tokens: 0,
             work: u64::MAX,
             deadline,
         };

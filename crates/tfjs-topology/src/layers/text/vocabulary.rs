@@ -185,7 +185,7 @@ pub(super) fn check_unique(tokens: &[Token]) -> Result<()> {
 pub(super) fn tokens_of(tokens: impl IntoIterator<Item = Token>, text: bool) -> Tokens {
     let tokens = tokens.into_iter();
     match text {
-        true => Tokens::Text(tokens.filter_map(Token::text).collect()),
+        true => Tokens::Text(tokens.filter_map(Token::text).map(Into::into).collect()),
         false => Tokens::Numbers(tokens.filter_map(Token::number).collect()),
     }
 }

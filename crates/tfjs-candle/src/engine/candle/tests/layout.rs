@@ -6,7 +6,7 @@ use tfjs_ir::prim::layout::{Padding, Range};
 fn of_every_type(dims: &[usize]) -> Vec<Array> {
     let count: usize = dims.iter().product();
     let numbers: Vec<i64> = (0..count as i64).collect();
-    let text: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+    let text = numbers.iter().map(|n| n.to_string().into()).collect();
     vec![
         some(dims),
         ints(dims, &numbers),

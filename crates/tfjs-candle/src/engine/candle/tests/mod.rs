@@ -40,7 +40,7 @@ fn bools(dims: &[usize], values: &[bool]) -> Array {
 }
 
 fn words(words: &[&str]) -> Array {
-    let text = words.iter().map(ToString::to_string).collect();
+    let text = words.iter().map(|&word| word.into()).collect();
     Array::new(ElementType::String, [words.len()], Elements::Text(text)).unwrap()
 }
 
