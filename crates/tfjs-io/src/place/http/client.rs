@@ -173,6 +173,7 @@ impl HttpClient {
 
     async fn forward_within(&self, reach: Reach, request: Request<RequestBody>) -> Result<Response<Incoming>, Failure> {
         check_reach(reach, request.uri())?;
+        self.proxies.check(request.uri())?;
         let (request, sent) = super::sending::watched(request);
         let mut answer = std::pin::pin!(self.pool(reach).request(self.for_proxy(request)));
         loop {
