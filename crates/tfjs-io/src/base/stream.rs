@@ -17,7 +17,8 @@ const CHUNK: usize = 1 << 20;
 /// The body as a stream. At most `len` bytes of a file on disk are read.
 pub(crate) fn into_stream(body: Body, len: Option<u64>) -> BoxStream<'static, Result<Bytes>> {
     match body {
-        Body::Stream(stream) => stream,
+        // Some streams panic when they are polled after their end.
+        Body::Stream(stream) => stream.fuse().boxed(),
         Body::Bytes(bytes) => memory_stream(bytes),
         Body::File(file) => file_stream(file, len),
         Body::Unchanged => stream::iter([Err(Error::bug("a file that did not change has no body"))]).boxed(),

@@ -113,7 +113,9 @@ async fn head(mut opened: Opened) -> Result<(Bytes, Opened)> {
             };
             blocking::run(work).await?
         }
-        Body::Stream(mut body) => {
+        Body::Stream(body) => {
+            // A short file is polled once more after its end.
+            let mut body = body.fuse();
             let (mut head, mut chunks) = (BytesMut::new(), Vec::new());
             while head.len() < HEAD {
                 let Some(chunk) = body.try_next().await? else { break };
