@@ -161,6 +161,22 @@ async fn names_that_begin_with_a_dot_are_written_nowhere() {
 }
 
 #[tokio::test]
+async fn names_with_a_meaning_for_a_shell_are_not_copied() {
+    let home = Home::new();
+    for path in ["-rf", "sub/~/x", "git~1/config", "w.bin ", "x.json"] {
+        home.check_refused(&[path], Kind::Unsupported, path, "never written").await;
+        let to = home.url("m/model.zip");
+        check_error(home.store.copy(home.new_model(&[path]), &to).await, Kind::Unsupported, path, "never written");
+    }
+    assert_eq!(home.tree().len(), 0);
+    // A model that has such files is removed whole.
+    home.write("m/model.json", model(&["-x"], 3));
+    home.write("m/-x", "123");
+    home.store.remove(&home.url("m")).await.unwrap();
+    assert_eq!(home.tree().len(), 0);
+}
+
+#[tokio::test]
 async fn names_that_differ_in_case_alone_are_one() {
     let home = Home::new();
     home.check_refused(&["MODEL.json"], Kind::Misuse, "MODEL.json", "has the same name as the model's JSON").await;

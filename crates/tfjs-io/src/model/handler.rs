@@ -6,7 +6,7 @@
 use super::cx::IoCx;
 use super::handlers::files::FilesHandler;
 use crate::base::files::{BoxFuture, Files};
-use crate::base::path::{check_not_hidden, shard_components};
+use crate::base::path::{check_new, check_not_hidden, shard_components};
 use bytes::Bytes;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -129,6 +129,10 @@ impl SaveArtifacts {
             check_not_hidden(path).map_err(|e| e.in_file(path))?;
             if !seen.insert(parts.join("/")) {
                 return Err(Error::misuse("two files have the same name").in_file(path));
+            }
+            // Places that write to a folder have a better error for another spelling of the JSON's name.
+            if parts.join("/").to_lowercase() != json_name.to_lowercase() {
+                check_new(path).map_err(|e| e.in_file(path))?;
             }
         }
         Ok(())
