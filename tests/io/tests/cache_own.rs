@@ -138,6 +138,22 @@ async fn a_cache_of_another_user_is_not_used() {
     }
 }
 
+/// Another user of the folder may hold the lock for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_is_held_leaves_time_for_a_load_without_the_cache() {
+    use tfjs_io::{IoOptions, Timeouts};
+    let model = Fixture::new().await;
+    model.load().await;
+    let locks = fs::read_dir(model.folder().join("v1/locks")).unwrap().map(|entry| File::open(entry.unwrap().path()));
+    let held: Vec<File> = locks.map(Result::unwrap).collect();
+    held.iter().for_each(|lock| lock.lock().unwrap());
+    let timeouts = Timeouts::default().with_total(std::time::Duration::from_secs(8));
+    let options = IoOptions::default().with_cache(model.cache()).with_timeouts(timeouts);
+    let warnings = io_harness::cached::load(&model.url(), options).await.unwrap();
+    assert!(warnings.iter().any(|w| w.contains("has held the lock")), "{warnings:?}");
+    assert_eq!(model.site.log(), FILES);
+}
+
 /// Holds the lock as another process would.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lock_that_is_held_is_reported_after_two_seconds() {
