@@ -8,6 +8,7 @@ use super::{no_model_there, open_if_there};
 use crate::base::files::not_ours;
 use crate::base::path::{check_new, check_not_hidden};
 use crate::model::cx::IoCx;
+use crate::model::handler::same_as_json;
 use crate::model::handlers::files::FilesHandler;
 use std::collections::HashSet;
 use tfjs_manifest::{Error, Result};
@@ -22,8 +23,7 @@ pub(crate) async fn former_files(target: &FilesHandler, names: &[String], cx: &I
     let here = |name: &str| files.location(name);
     check_not_hidden(json_name).map_err(|e| e.in_file(here(json_name)))?;
     if let Some(name) = names.iter().find(|name| name.to_lowercase() == json_name.to_lowercase()) {
-        let error = "a weight file in the manifest has the same name as the model's JSON; choose another name";
-        return Err(Error::misuse(error).in_file(here(name)));
+        return Err(same_as_json().in_file(here(name)));
     }
     names.iter().try_for_each(|name| check_new(name).map_err(|e| e.in_file(here(name))))?;
 
