@@ -34,6 +34,20 @@ pub(crate) enum Command {
     Remove(RemoveArgs),
 }
 
+impl Command {
+    pub(crate) fn transport(&self) -> &TransportArgs {
+        match self {
+            Command::Inspect(args) => &args.model.transport,
+            Command::Predict(args) => &args.model.transport,
+            Command::Dump(args) => &args.model.transport,
+            Command::Bench(args) => &args.model.transport,
+            Command::List(args) => &args.transport,
+            Command::Copy(args) | Command::Move(args) => &args.transport,
+            Command::Remove(args) => &args.transport,
+        }
+    }
+}
+
 /// The model to load, and the options of the load.
 #[derive(Debug, ArgsOf)]
 pub(crate) struct ModelArgs {
@@ -63,6 +77,12 @@ pub(crate) struct ModelArgs {
     #[cfg(feature = "cache")]
     #[arg(long, help_heading = "Loading")]
     pub(crate) offline: bool,
+
+    /// With a cache, ask the server for each weight file too, not for the JSON only: needed if models are overwritten in
+    /// place
+    #[cfg(feature = "cache")]
+    #[arg(long, help_heading = "Loading")]
+    pub(crate) check_weights: bool,
 
     /// Producer of the model, if the file names none or a wrong one: tfjs, keras1, keras2 or keras3
     #[arg(long, value_parser = producer, help_heading = "Loading")]
@@ -299,9 +319,15 @@ fn producer(text: &str) -> Result<Producer, String> {
 
 fn header(text: &str) -> Result<(String, String), String> {
     match text.split_once(':') {
-        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.trim().to_owned())),
+        Some((name, value)) if is_token(name.trim()) => Ok((name.trim().to_owned(), value.trim().to_owned())),
         _ => Err("expected `Name: value`".to_owned()),
     }
+}
+
+/// Whether this can be the name of a header. Other text in front of a colon may be a secret.
+fn is_token(name: &str) -> bool {
+    let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    !name.is_empty() && name.chars().all(is_token)
 }
 
 /// The shape follows the last `=`, because names may contain `=`.

@@ -5,6 +5,7 @@
 //! Teachable Machine: `Metadata` in `libraries/image/src/custom-mobilenet.ts` of
 //! googlecreativelab/teachablemachine-community.
 
+use crate::clock::Clock;
 use crate::failure::{Failure, print_warning};
 use crate::local;
 use crate::stages::{self, Optional};
@@ -96,6 +97,7 @@ pub(crate) fn beside(
     model: &str,
     location: &str,
     options: &LoadOptions,
+    clock: Clock,
     err: &mut dyn Write,
 ) -> Result<Picture, Failure> {
     let url = ModelUrl::parse(model)?;
@@ -112,7 +114,7 @@ pub(crate) fn beside(
         )),
         _ => e,
     };
-    let fetched = match stages::fetch_optional(&*handler(&url, location, &options)?, &options) {
+    let fetched = match stages::fetch_optional(&*handler(&url, location, &options)?, &options, clock) {
         Ok(Optional::Fetched(artifacts)) => artifacts,
         Ok(Optional::Late) => {
             let seconds = stages::PATIENCE.as_secs();
@@ -138,6 +140,14 @@ fn handler(url: &ModelUrl, location: &str, options: &LoadOptions) -> Result<Arc<
         let files = files.with_allow_symlinks(options.io.allow_symlinks);
         return Ok(Arc::new(FilesHandler::new(Arc::new(files), METADATA_JSON)));
     }
+    #[cfg(feature = "archive")]
+    if let (Some(_), Some((archive, json))) = (url.as_path(), location.rsplit_once("!/")) {
+        // Never a path with `!/` in it: there may be a folder of that name, with links in it.
+        let open = tfjs::parts::io::ArchiveFiles::open(archive, &options.limits);
+        let files = stages::Driver::new()?.block_on(open)?;
+        let name = Path::new(json).with_file_name(METADATA_JSON).display().to_string();
+        return Ok(Arc::new(FilesHandler::new(Arc::new(files), name)));
+    }
     let file = match url.split() {
         Some((folder, name, query)) => match location.rsplit_once("!/") {
             // A JSON in an archive that the URL does not name.
@@ -148,15 +158,14 @@ fn handler(url: &ModelUrl, location: &str, options: &LoadOptions) -> Result<Arc<
             }
             _ => format!("{folder}{METADATA_JSON}{query}"),
         },
-        // The path of the model's JSON in an archive.
         None => path.with_file_name(METADATA_JSON).display().to_string(),
     };
     options.registry.resolve(&ModelUrl::parse(&file)?)
 }
 
 /// The lines of a file of labels.
-pub(crate) fn of_file(path: &Path) -> Result<Vec<String>> {
-    let bytes = local::read_text(path)?;
+pub(crate) fn of_file(path: &Path, clock: Clock) -> Result<Vec<String>> {
+    let bytes = local::read_text(path, clock)?;
     let text = String::from_utf8(bytes)
         .map_err(|e| Error::malformed("expected lines of UTF-8 text").in_file(local::shown(path)).with_source(e))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);

@@ -7,6 +7,7 @@
 
 mod args;
 mod chart;
+mod clock;
 mod commands;
 mod failure;
 mod flags;
@@ -22,6 +23,7 @@ mod tensors;
 
 use args::{Args, Command};
 use clap::Parser;
+use clock::Clock;
 use failure::Failure;
 use shown::{Out, Shown};
 use std::ffi::OsString;
@@ -49,15 +51,16 @@ where
             return ExitCode::from(u8::try_from(code).unwrap_or(1));
         }
     };
+    let clock = Clock::start(args.command.transport().timeout);
     let done = match &args.command {
-        Command::Inspect(args) => commands::inspect::run(args, out, err),
-        Command::Predict(args) => commands::predict::run(args, out, err),
-        Command::Dump(args) => commands::dump::run(args, out),
-        Command::Bench(args) => commands::bench::run(args, out),
-        Command::List(args) => commands::store::list(args, out, err),
-        Command::Copy(args) => commands::store::copy(args, out),
-        Command::Move(args) => commands::store::rename(args, out),
-        Command::Remove(args) => commands::store::remove(args, out),
+        Command::Inspect(args) => commands::inspect::run(args, clock, out, err),
+        Command::Predict(args) => commands::predict::run(args, clock, out, err),
+        Command::Dump(args) => commands::dump::run(args, clock, out),
+        Command::Bench(args) => commands::bench::run(args, clock, out),
+        Command::List(args) => commands::store::list(args, clock, out, err),
+        Command::Copy(args) => commands::store::copy(args, clock, out),
+        Command::Move(args) => commands::store::rename(args, clock, out),
+        Command::Remove(args) => commands::store::remove(args, clock, out),
     };
     match done.and_then(|()| out.bytes().flush().map_err(Failure::from)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,7 @@
 //! Reads and writes the files that the caller names on the command line, the only ones that this crate opens itself.
 //! Models and the files beside them come from `tfjs-io`.
 
+use crate::clock::Clock;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
@@ -28,8 +29,14 @@ pub(crate) fn shown(path: &Path) -> String {
 /// Reads a file of at most `most` bytes; `-` is standard input.
 ///
 /// # Errors
-/// [`Kind::Limit`](tfjs::Kind::Limit) for more bytes, [`Kind::Fetch`](tfjs::Kind::Fetch) if it cannot be read.
-pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
+/// [`Kind::Limit`](tfjs::Kind::Limit) for more bytes, [`Kind::Fetch`](tfjs::Kind::Fetch) if it cannot be read, or not in
+/// time.
+pub(crate) fn read(path: &Path, most: u64, clock: Clock) -> Result<Vec<u8>> {
+    let whole = path.to_owned();
+    clock.wait(move || read_whole(&whole, most)).map_err(|e| e.in_file(shown(path)))
+}
+
+fn read_whole(path: &Path, most: u64) -> Result<Vec<u8>> {
     let read = || {
         let mut bytes = Vec::new();
         if is_standard(path) {
@@ -46,14 +53,13 @@ pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
         }
         Ok(Some(bytes).filter(|bytes| bytes.len() as u64 <= most))
     };
-    let place = |e: Error| e.in_file(shown(path));
-    let bytes = read().map_err(|e: std::io::Error| place(Error::fetch("cannot read the file").with_source(e)))?;
-    bytes.ok_or_else(|| place(Error::limit(format!("expected a file of at most {most} bytes, found more"))))
+    let bytes = read().map_err(|e: std::io::Error| Error::fetch("cannot read the file").with_source(e))?;
+    bytes.ok_or_else(|| Error::limit(format!("expected a file of at most {most} bytes, found more")))
 }
 
 /// Reads a text file: labels, certificates, checksums.
-pub(crate) fn read_text(path: &Path) -> Result<Vec<u8>> {
-    read(path, MOST_TEXT)
+pub(crate) fn read_text(path: &Path, clock: Clock) -> Result<Vec<u8>> {
+    read(path, MOST_TEXT, clock)
 }
 
 /// Checks that this is a path to write to, and not a URL: errors of writing show it as it is.
@@ -67,10 +73,15 @@ pub(crate) fn check_path(path: &Path) -> Result<()> {
     }
 }
 
-/// Writes a file atomically. Replaces an existing file.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes a file atomically. Replaces an existing file. A pipe is written to directly, in the time that is left.
+pub(crate) fn write(path: &Path, bytes: Vec<u8>, clock: Clock) -> Result<()> {
     check_path(path)?;
-    tfjs::parts::io::write_file(path, bytes)
+    if fs::metadata(path).map_or(true, |found| found.is_file()) {
+        return tfjs::parts::io::write_file(path, &bytes);
+    }
+    let pipe = path.to_owned();
+    let written = clock.wait(move || tfjs::parts::io::write_file(&pipe, &bytes));
+    written.map_err(|e| e.in_file(path.display()))
 }
 
 /// The peak memory of this process, if the system reports it.
@@ -87,13 +98,13 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let error = read(Path::new("no/such/file"), 9).unwrap_err();
+        let error = read(Path::new("no/such/file"), 9, Clock::default()).unwrap_err();
         assert_eq!((error.kind(), error.place().file.as_deref()), (Kind::Fetch, Some("no/such/file")));
     }
 
     #[test]
     fn a_url_in_place_of_a_path_is_shown_without_secrets() {
-        let error = read(Path::new("http://user:s3cr@host/x.npy"), 9).unwrap_err();
+        let error = read(Path::new("http://user:s3cr@host/x.npy"), 9, Clock::default()).unwrap_err();
         assert_eq!(error.place().file.as_deref(), Some("http://host/x.npy"));
         assert_eq!(shown(Path::new("http://")), "a URL");
     }
@@ -101,10 +112,10 @@ mod tests {
     #[test]
     fn files_end_at_their_limit() {
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/local.rs");
-        assert_eq!(read(&here, 9).unwrap_err().kind(), Kind::Limit);
+        assert_eq!(read(&here, 9, Clock::default()).unwrap_err().kind(), Kind::Limit);
         let length = fs::metadata(&here).unwrap().len();
-        assert_eq!(read(&here, length).unwrap().len() as u64, length);
+        assert_eq!(read(&here, length, Clock::default()).unwrap().len() as u64, length);
         #[cfg(unix)]
-        assert_eq!(read(Path::new("/dev/zero"), 1 << 20).unwrap_err().kind(), Kind::Limit);
+        assert_eq!(read(Path::new("/dev/zero"), 1 << 20, Clock::default()).unwrap_err().kind(), Kind::Limit);
     }
 }

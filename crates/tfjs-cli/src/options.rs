@@ -1,12 +1,13 @@
 //! Converts arguments to the facade's options.
 
 use crate::args::{DeviceName, ModelArgs, RunArgs, TransportArgs};
+use crate::clock::Clock;
 use crate::local;
 use std::path::Path;
-use tfjs::{Checksums, Device, Error, IoOptions, LoadOptions, Result, Retry, Timeouts};
+use tfjs::{Checksums, Device, Error, IoOptions, LoadOptions, Result, Retry};
 
-/// The options of a load, without device and engine.
-pub(crate) fn load_options(args: &ModelArgs) -> Result<LoadOptions> {
+/// The options of a load, without device and engine. Each load sets its time limit.
+pub(crate) fn load_options(args: &ModelArgs, clock: Clock) -> Result<LoadOptions> {
     let ModelArgs {
         model: _,
         no_strict,
@@ -16,6 +17,8 @@ pub(crate) fn load_options(args: &ModelArgs) -> Result<LoadOptions> {
         cache,
         #[cfg(feature = "cache")]
         offline,
+        #[cfg(feature = "cache")]
+        check_weights,
         producer,
         threads,
         lazy,
@@ -23,12 +26,12 @@ pub(crate) fn load_options(args: &ModelArgs) -> Result<LoadOptions> {
         limit,
         transport,
     } = args;
-    let mut options =
-        LoadOptions::new().with_strict(!no_strict).with_lazy(*lazy).with_io(transport_options(transport)?);
+    let io = transport_options(transport, clock)?;
+    let mut options = LoadOptions::new().with_strict(!no_strict).with_lazy(*lazy).with_io(io);
     options.producer.clone_from(producer);
     options.threads = *threads;
     if let Some(path) = checksums {
-        options = options.with_checksums(read_checksums(path)?);
+        options = options.with_checksums(read_checksums(path, clock)?);
     }
     if let Some(prefix) = weight_path_prefix {
         options = options.with_weight_path_prefix(prefix);
@@ -49,13 +52,13 @@ pub(crate) fn load_options(args: &ModelArgs) -> Result<LoadOptions> {
     }
     #[cfg(feature = "cache")]
     if let Some(cache) = open_cache(cache.as_deref(), *offline)? {
-        options = options.with_cache(cache);
+        options = options.with_cache(cache.with_check_weights(*check_weights));
     }
     Ok(options)
 }
 
-/// The options of the transport.
-pub(crate) fn transport_options(args: &TransportArgs) -> Result<IoOptions> {
+/// The options of the transport, without the time limit.
+pub(crate) fn transport_options(args: &TransportArgs, clock: Clock) -> Result<IoOptions> {
     let TransportArgs {
         header,
         ca_cert,
@@ -63,14 +66,14 @@ pub(crate) fn transport_options(args: &TransportArgs) -> Result<IoOptions> {
         system_certs,
         public_only,
         tries,
-        timeout,
+        timeout: _,
     } = args;
     let mut options = IoOptions::default().with_public_only(*public_only);
     for (name, value) in header {
         options = options.with_header(name, value);
     }
     for path in ca_cert {
-        options = options.with_root_certificate(local::read_text(path)?);
+        options = options.with_root_certificate(local::read_text(path, clock)?);
     }
     #[cfg(feature = "native-roots")]
     if *system_certs {
@@ -79,15 +82,12 @@ pub(crate) fn transport_options(args: &TransportArgs) -> Result<IoOptions> {
     if let Some(tries) = tries {
         options = options.with_retry(Retry::default().with_tries(*tries));
     }
-    if let Some(time) = timeout {
-        options = options.with_timeouts(Timeouts::default().with_total(*time));
-    }
     Ok(options)
 }
 
 /// Reads a file of checksums; every file of the model must have one.
-fn read_checksums(path: &Path) -> Result<Checksums> {
-    let text = String::from_utf8(local::read_text(path)?)
+fn read_checksums(path: &Path, clock: Clock) -> Result<Checksums> {
+    let text = String::from_utf8(local::read_text(path, clock)?)
         .map_err(|e| Error::malformed("expected text in the format of `sha256sum`").with_source(e));
     text.and_then(|text| Checksums::parse(&text))
         .map(|sums| sums.with_strict(true))
@@ -106,9 +106,9 @@ fn open_cache(folder: Option<&Path>, offline: bool) -> Result<Option<tfjs::Cache
 }
 
 /// The options of a load, including device and engine.
-pub(crate) fn run_options(model: &ModelArgs, run: &RunArgs) -> Result<LoadOptions> {
+pub(crate) fn run_options(model: &ModelArgs, run: &RunArgs, clock: Clock) -> Result<LoadOptions> {
     let RunArgs { device, engine } = run;
-    let mut options = load_options(model)?;
+    let mut options = load_options(model, clock)?;
     options.device = Some(open_device(*device)?);
     options.engine = *engine;
     Ok(options)
@@ -159,8 +159,10 @@ mod tests {
             "--timeout",
             "1m 30s",
         ]);
-        let Command::Inspect(args) = args.unwrap().command else { panic!("not inspect") };
-        let options = load_options(&args.model).unwrap();
+        let command = args.unwrap().command;
+        assert_eq!(command.transport().timeout, Some(std::time::Duration::from_secs(90)));
+        let Command::Inspect(args) = command else { panic!("not inspect") };
+        let options = load_options(&args.model, Clock::default()).unwrap();
         assert!(!options.strict);
         assert_eq!(options.threads, Some(3));
         assert!(options.lazy);
@@ -169,7 +171,6 @@ mod tests {
         assert_eq!(options.io.headers.len(), 2);
         assert!(options.io.public_only);
         assert_eq!(options.io.retry.tries, 2);
-        assert_eq!(options.io.timeouts.total, Some(std::time::Duration::from_secs(90)));
         assert_eq!(options.input_shapes["x"].to_string(), "[?,4]");
     }
 
@@ -179,12 +180,14 @@ mod tests {
         let cache = |args: &[&str]| {
             let args = Args::try_parse_from([&["tfjs", "dump", "m", "--stage", "def"], args].concat()).unwrap();
             let Command::Dump(args) = args.command else { panic!("not dump") };
-            load_options(&args.model).unwrap().io.cache.unwrap()
+            load_options(&args.model, Clock::default()).unwrap().io.cache.unwrap()
         };
         assert_eq!(cache(&["--cache", "c"]).folder(), Path::new("c"));
         let offline = cache(&["--offline", "--cache", "c"]);
         assert!(offline.is_offline() && offline.folder() == Path::new("c"));
         assert!(cache(&["--offline"]).is_offline());
+        let checks = cache(&["--cache", "c", "--check-weights"]);
+        assert!(format!("{checks:?}").contains("check_weights: true"), "{checks:?}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Removes possible secrets from errors about invalid arguments. clap repeats unknown arguments, which may be a part of
 //! a header without quotes, or a URL with a password.
 
+use crate::shown;
 use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -14,9 +15,8 @@ pub(crate) fn without_secrets(mut error: Error) -> Error {
     let argument = text(&error, ContextKind::InvalidArg);
     if let Some(value) = text(&error, ContextKind::InvalidValue) {
         let of_header = argument.as_deref().is_some_and(|argument| argument.starts_with("--header"));
-        if of_header || !is_harmless(&value) {
-            set(&mut error, ContextKind::InvalidValue, HIDDEN);
-        }
+        let shown = if of_header || !is_harmless(&value) { HIDDEN.to_owned() } else { shown::line(&value) };
+        set(&mut error, ContextKind::InvalidValue, &shown);
     }
     if let Some(command) = text(&error, ContextKind::InvalidSubcommand)
         && error.kind() == ErrorKind::InvalidSubcommand
@@ -81,6 +81,8 @@ mod tests {
             &["inspect", "m", "--header", "Authorization Bearer s3cr"][..],
             &["inspect", "m", "--header=Authorization s3cr"],
             &["inspect", "m", "--header", ": s3cr"],
+            &["inspect", "m", "--header", "Authorization Bearer s3cr:x"],
+            &["inspect", "m", "--header", "Authorization=Bearer s3cr:443"],
             // A header without quotes.
             &["inspect", "--header", "Authorization:", "Bearer", "s3cr", "m"],
             &["inspect", "m", "https://user:s3cr@host/model.json"],
@@ -96,6 +98,26 @@ mod tests {
         ] {
             let said = refused(args);
             assert!(!said.contains("s3cr") && said.starts_with("error: "), "{args:?}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_shown_on_one_line() {
+        for args in [
+            &["inspect", "m", "--producer", "x\nerror: forged"][..],
+            &["inspect", "m", "--timeout", "5\nerror: forged"],
+            &["inspect", "m", "--input-shape", "x=\nerror: forged"],
+            &["inspect", "m", "--limit", "\nerror: forged"],
+            &["predict", "m", "--input", "x", "--device", "\nerror: forged"],
+            &["predict", "m", "--input", "x", "--range", "\nerror: forged"],
+            &["bench", "m", "--seconds", "\nerror: forged"],
+            &["dump", "m", "--stage", "\nerror: forged"],
+            &["\nerror: forged"],
+            &["inspect", "m", "\nerror: forged"],
+            &["inspect", "m", "--x\nerror: forged"],
+        ] {
+            let said = refused(args);
+            assert!(said.lines().skip(1).all(|line| !line.starts_with("error")), "{args:?}: {said}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! Loads a model, completely or stage by stage, for commands that stop after a stage.
 
+use crate::clock::Clock;
 use crate::progress::Bar;
 use std::sync::Arc;
 use std::thread;
@@ -11,10 +12,15 @@ use tfjs::parts::topology::lower::{self, Model};
 use tfjs::{Error, IoHandler, LayersModel, LoadOptions, Result, Retry};
 use tokio::runtime::{Handle, Runtime};
 
-/// Loads a model, with a progress bar.
-pub(crate) fn load(model: &str, options: LoadOptions) -> Result<LayersModel> {
-    let (options, _bar) = Bar::watch(options);
+/// Loads a model, with a progress bar, in the time that is left.
+pub(crate) fn load(model: &str, options: LoadOptions, clock: Clock) -> Result<LayersModel> {
+    let (options, _bar) = Bar::watch(limited(options, clock));
     Driver::new()?.block_on(tfjs::load_layers_model(model, options))
+}
+
+fn limited(mut options: LoadOptions, clock: Clock) -> LoadOptions {
+    options.io = clock.limit(options.io);
+    options
 }
 
 /// A model's JSON, and the source of its weights.
@@ -24,6 +30,7 @@ pub(crate) struct Fetched {
     pub(crate) cx: IoCx,
     /// The runtime of the connections in `artifacts` and `cx`.
     pub(crate) driver: Driver,
+    clock: Clock,
     _bar: Bar,
 }
 
@@ -39,10 +46,15 @@ impl Fetched {
         Ok(json)
     }
 
+    /// The warnings of the transport so far, such as a cache that could not be used.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.cx.take_warnings()
+    }
+
     /// Builds the model from the JSON that has been fetched, without fetching it again.
     pub(crate) fn load(&self, options: LoadOptions) -> Result<LayersModel> {
         let handler: Arc<dyn IoHandler> = Arc::new(AsFetched(self.artifacts.clone()));
-        let (options, _bar) = Bar::watch(options);
+        let (options, _bar) = Bar::watch(limited(options, self.clock));
         self.driver.block_on(tfjs::load_layers_model(handler, options))
     }
 
@@ -66,13 +78,13 @@ impl IoHandler for AsFetched {
 }
 
 /// Fetches a model's JSON.
-pub(crate) fn fetch(model: &str, options: &LoadOptions) -> Result<Fetched> {
+pub(crate) fn fetch(model: &str, options: &LoadOptions, clock: Clock) -> Result<Fetched> {
     let handler = options.registry.resolve(&ModelUrl::parse(model)?)?;
-    let (options, bar) = Bar::watch(options.clone());
+    let (options, bar) = Bar::watch(limited(options.clone(), clock));
     let cx = IoCx::with_registry(options.io.with_limits(options.limits), options.registry.clone());
     let driver = Driver::new()?;
     let artifacts = driver.block_on(load_artifacts(&*handler, &cx))?;
-    Ok(Fetched { artifacts, cx, driver, _bar: bar })
+    Ok(Fetched { artifacts, cx, driver, clock, _bar: bar })
 }
 
 /// The longest wait for an optional file.
@@ -86,8 +98,9 @@ pub(crate) enum Optional {
 }
 
 /// Fetches an optional file: tries once, and waits at most [`PATIENCE`].
-pub(crate) fn fetch_optional(handler: &dyn IoHandler, options: &LoadOptions) -> Result<Optional> {
-    let io = options.io.clone().with_limits(options.limits.clone()).with_retry(Retry::default().with_tries(1));
+pub(crate) fn fetch_optional(handler: &dyn IoHandler, options: &LoadOptions, clock: Clock) -> Result<Optional> {
+    let io =
+        clock.limit(options.io.clone()).with_limits(options.limits.clone()).with_retry(Retry::default().with_tries(1));
     let cx = IoCx::with_registry(io, options.registry.clone());
     Driver::new()?.block_on(async {
         match tokio::time::timeout(PATIENCE, load_artifacts(handler, &cx)).await {

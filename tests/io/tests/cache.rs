@@ -4,6 +4,7 @@ use futures_util::StreamExt;
 use io_harness::cached::{
     Fixture, JSON, LENGTHS, OTHER_JSON, blobs, files_below, load, load_any, load_from, shard, weights,
 };
+use io_harness::fault_server::{FaultServer, Reply};
 use io_harness::load::{check_error, groups};
 use io_harness::sink::TestSink;
 use io_harness::site::Site;
@@ -557,6 +558,26 @@ async fn no_text_of_a_server_becomes_a_name_of_a_file() {
         let stem = name.strip_suffix(".head").or_else(|| name.strip_suffix(".model")).unwrap_or(name);
         let hash = stem.len() == 64 && stem.bytes().all(|b| b.is_ascii_hexdigit());
         assert!(hash || ["head", "model"].contains(&name), "{name}");
+    }
+}
+
+/// Shorter than the header of gzip data, which is looked for, and without a length in advance.
+#[tokio::test]
+async fn a_short_file_of_unknown_length_is_loaded_and_cached() {
+    for (bytes, loads) in [(&b"abc"[..], true), (b"", false)] {
+        let server = FaultServer::start(move |request| match request.target.ends_with(".json") {
+            true => Reply::ok(JSON),
+            false => Reply::chunked(&[bytes]),
+        })
+        .await;
+        let dir = tempfile::tempdir().unwrap();
+        let options = IoOptions::default().with_cache(Cache::new(dir.path().join("cache")).with_offline(false));
+        let sink = TestSink::new().group(&[3]);
+        let loaded = io_harness::load::load(&server.url("/model.json"), &[&["a.bin"]], sink, options).await;
+        match loads {
+            true => assert_eq!(loaded.unwrap().1.bytes(0), bytes),
+            false => drop(check_error(loaded, Kind::Mismatch, "a.bin", "")),
+        }
     }
 }
 

@@ -138,6 +138,22 @@ async fn a_cache_of_another_user_is_not_used() {
     }
 }
 
+/// Another user of the folder may hold the lock for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_is_held_leaves_time_for_a_load_without_the_cache() {
+    use tfjs_io::{IoOptions, Timeouts};
+    let model = Fixture::new().await;
+    model.load().await;
+    // That of the weights: the time begins with the request for the JSON.
+    let mut locks = fs::read_dir(model.folder().join("v1/locks")).unwrap().map(|entry| entry.unwrap().path());
+    let held = File::open(locks.find(|path| path.extension().is_some_and(|e| e == "model")).unwrap()).unwrap();
+    held.lock().unwrap();
+    let timeouts = Timeouts::default().with_total(std::time::Duration::from_secs(8));
+    let options = IoOptions::default().with_cache(model.cache()).with_timeouts(timeouts);
+    let warnings = io_harness::cached::load(&model.url(), options).await.unwrap();
+    assert!(warnings.iter().any(|w| w.contains("has held the lock")), "{warnings:?}");
+}
+
 /// Holds the lock as another process would.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lock_that_is_held_is_reported_after_two_seconds() {

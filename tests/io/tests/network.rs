@@ -105,6 +105,9 @@ async fn a_proxy_does_not_lead_a_redirect_to_the_cloud_s_secrets() {
 async fn child_of_an_environment() {
     let url = std::env::var("TEST_URL").unwrap();
     let result = load_from(&url, IoOptions::default()).await;
+    if let Err(error) = &result {
+        println!("error: {} {error:?}", error.kind());
+    }
     println!("loaded: {}", result.is_ok_and(|bytes| bytes == pattern(LEN)));
     let direct = load_from(&url, IoOptions::default().with_proxy(Proxy::None)).await;
     println!("without: {}", direct.is_ok());
@@ -128,6 +131,11 @@ async fn the_environment_names_the_proxy() {
     for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
         let said = child(away.clone(), name, proxy.url("http", "")).await;
         assert!(said.contains("loaded: true") && said.contains("without: false"), "{name}: {said}");
+    }
+    for value in ["htp://u:hunter2@proxy", "u:hunt/hunter2@proxy:1", "http://proxy:70000"] {
+        let said = child(away.clone(), "http_proxy", value.to_owned()).await;
+        let error = said.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
+        assert!(error.contains("the variable `http_proxy`") && !said.contains("hunter2"), "{said}");
     }
     let seen = proxy.seen().len();
     // Requests to loopback do not use the proxy.

@@ -2,6 +2,7 @@
 //! may belong, to others.
 
 use bytes::Bytes;
+use io_harness::archives::{ZipEntry, zip};
 use io_harness::fault_server::{FaultServer, Reply};
 use io_harness::load::check_error;
 use io_harness::tree::{self, Tree};
@@ -160,6 +161,22 @@ async fn names_that_begin_with_a_dot_are_written_nowhere() {
 }
 
 #[tokio::test]
+async fn names_with_a_meaning_for_a_shell_are_not_copied() {
+    let home = Home::new();
+    for path in ["-rf", "sub/~/x", "git~1/config", "w.bin ", "x.json"] {
+        home.check_refused(&[path], Kind::Unsupported, path, "never written").await;
+        let to = home.url("m/model.zip");
+        check_error(home.store.copy(home.new_model(&[path]), &to).await, Kind::Unsupported, path, "never written");
+    }
+    assert_eq!(home.tree().len(), 0);
+    // A model that has such files is removed whole.
+    home.write("m/model.json", model(&["-x"], 3));
+    home.write("m/-x", "123");
+    home.store.remove(&home.url("m")).await.unwrap();
+    assert_eq!(home.tree().len(), 0);
+}
+
+#[tokio::test]
 async fn names_that_differ_in_case_alone_are_one() {
     let home = Home::new();
     home.check_refused(&["MODEL.json"], Kind::Misuse, "MODEL.json", "has the same name as the model's JSON").await;
@@ -221,6 +238,76 @@ async fn an_archive_is_replaced_by_a_model_only_if_one_is_in_it() {
     assert_eq!(home.tree(), before);
     for _ in 0..2 {
         home.store.copy(home.new_model(&["w.bin"]), &home.url("m/model.zip")).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_archive_with_other_files_in_it_is_not_replaced() {
+    let json = model(&["w.bin"], 3);
+    let [model, weights] = [ZipEntry::stored("model.json", json.as_bytes()), ZipEntry::stored("w.bin", b"old")];
+    let [thesis, package] = [ZipEntry::stored("thesis.docx", b"mine"), ZipEntry::stored("package.json", b"{\"a\": 1}")];
+    for (entries, kind, says) in [
+        (&[package, thesis.clone()][..], Kind::Malformed, "is not a model, so it is not replaced"),
+        (&[model.clone(), weights.clone(), thesis][..], Kind::Misuse, "`thesis.docx`, so it is not replaced"),
+        (&[model.clone(), ZipEntry::stored("w.bin", b"mine")][..], Kind::Mismatch, "expected 3 bytes"),
+    ] {
+        let home = Home::new();
+        home.write("m/model.zip", zip(entries));
+        let before = home.tree();
+        let copied = home.store.copy(home.new_model(&["w.bin"]), &home.url("m/model.zip")).await;
+        check_error(copied, kind, "", says);
+        assert_eq!(home.tree(), before);
+    }
+    #[cfg(unix)]
+    {
+        let home = Home::new();
+        home.write("elsewhere.zip", zip(&[model, weights]));
+        std::os::unix::fs::symlink("../elsewhere.zip", home.path("m/model.zip")).unwrap();
+        let copied = home.store.copy(home.new_model(&["w.bin"]), &home.url("m/model.zip")).await;
+        check_error(copied, Kind::Misuse, "model.zip", "does not belong to the model");
+    }
+}
+
+/// The weights of the new model arrive only after another process changed a file of the former one.
+#[tokio::test]
+async fn a_former_file_that_changes_during_a_copy_is_kept() {
+    for (changes, content) in [("m/w.bin", "a thesis"), ("m/w.bin", "two"), ("m/model.json", "{\"my\": \"settings\"}")]
+    {
+        let home = Home::new();
+        home.write("m/model.json", model(&["w.bin"], 3));
+        home.write("m/w.bin", "old");
+        let path = home.path(changes);
+        let server = FaultServer::start(move |request| match request.target.ends_with(".json") {
+            true => Reply::ok(model(&["new.bin"], 3)),
+            false => {
+                // A new file, as editors write it.
+                fs::write(path.with_extension("part"), content).unwrap();
+                fs::rename(path.with_extension("part"), &path).unwrap();
+                Reply::ok("new")
+            }
+        })
+        .await;
+        let copied = home.store.copy(&server.url("/model.json"), &home.url("m")).await;
+        check_error(copied, Kind::Misuse, changes, "another process changed this file");
+        assert_eq!(fs::read_to_string(home.path(changes)).unwrap(), content);
+        assert_eq!(home.tree().into_keys().collect::<Vec<_>>(), ["model.json", "w.bin"]);
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_private_model_stays_private_when_it_is_replaced() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    home.write("m/model.json", model(&["w.bin"], 3));
+    home.write("m/w.bin", "old");
+    for name in ["m/model.json", "m/w.bin"] {
+        fs::set_permissions(home.path(name), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    home.copy(&["w.bin", "another.bin"]).await.unwrap();
+    for name in ["m/model.json", "m/w.bin", "m/another.bin"] {
+        let mode = fs::metadata(home.path(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
     }
 }
 
@@ -365,6 +452,39 @@ async fn a_neighbour_is_seen_whatever_else_is_below_the_folder() {
     home.store.remove(&home.url("m/b.json")).await.unwrap();
     assert!(!home.path("m/w.bin").exists());
     tree::remove_deep(&home.path("m"));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn weights_that_a_neighbour_names_through_a_link_are_its_own() {
+    let home = Home::new();
+    home.write("m/sub/w.bin", "123");
+    home.write("m/a.json", model(&["sub/w.bin"], 3));
+    for (link, target, path) in [("m/alias", "sub", "alias/w.bin"), ("m/x/up", "..", "x/up/sub/w.bin")] {
+        fs::create_dir_all(home.path("m/x")).unwrap();
+        std::os::unix::fs::symlink(target, home.path(link)).unwrap();
+        home.write("m/b.json", model(&[path], 3));
+        home.store.copy(home.new_model(&["new.bin"]), &home.url("m/a.json")).await.unwrap();
+        assert!(home.path("m/sub/w.bin").exists());
+        home.write("m/a.json", model(&["sub/w.bin"], 3));
+        fs::remove_file(home.path("m/new.bin")).unwrap();
+        home.store.remove(&home.url("m/a.json")).await.unwrap();
+        assert!(home.path("m/sub/w.bin").exists());
+        home.write("m/a.json", model(&["sub/w.bin"], 3));
+    }
+}
+
+#[tokio::test]
+async fn a_folder_whose_name_ends_in_white_space_is_another_one() {
+    let home = Home::new();
+    for name in ["m", "m ", "m\u{a0}"] {
+        home.write(&format!("{name}/model.json"), model(&["w.bin"], 3));
+        home.write(&format!("{name}/w.bin"), "123");
+    }
+    for name in ["m ", "m\u{a0}"] {
+        home.store.remove(&home.url(name)).await.unwrap();
+        assert!(!home.path(&format!("{name}/w.bin")).exists() && home.path("m/w.bin").exists(), "{name:?}");
+    }
 }
 
 #[tokio::test]

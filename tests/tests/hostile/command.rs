@@ -382,3 +382,53 @@ fn a_long_answer_is_written_as_it_is_read() {
     // `[1.5], ` for each value.
     assert!(out.bytes > 200_000 * 7 && out.largest <= 1 << 16, "{} of {}", out.largest, out.bytes);
 }
+
+/// A folder with the name of an archive and `!` is not what is in the archive.
+#[cfg(unix)]
+#[test]
+fn metadata_of_an_archive_comes_from_the_archive() {
+    use io_harness::archives::{ZipEntry, zip};
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/digits");
+    let mut json: Value = serde_json::from_slice(&fs::read(models.join("model.json")).unwrap()).unwrap();
+    json.as_object_mut().unwrap().remove("userDefinedMetadata");
+    let weights = fs::read(models.join("weights.bin")).unwrap();
+    let entries = [("model.json", json.to_string().into_bytes()), ("weights.bin", weights)];
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(path_of(&folder, "m.zip"), zip(&entries.map(|(name, bytes)| ZipEntry::stored(name, &bytes)))).unwrap();
+    let labels: Vec<String> = (0..10).map(|i| format!("secret {i}")).collect();
+    fs::write(path_of(&folder, "secret.json"), json!({"labels": labels}).to_string()).unwrap();
+    fs::create_dir(path_of(&folder, "m.zip!")).unwrap();
+    std::os::unix::fs::symlink("../secret.json", path_of(&folder, "m.zip!/metadata.json")).unwrap();
+    let picture = models.join("samples/3.png").display().to_string();
+    let answer = tfjs(&["predict", &path_of(&folder, "m.zip"), "--image", &picture]);
+    assert!(answer.success && !answer.out.contains("secret"), "{} {}", answer.out, answer.err);
+}
+
+/// A folder with thousands of broken models.
+#[test]
+fn a_list_of_broken_models_is_counted_after_a_hundred() {
+    let folder = tempfile::tempdir().unwrap();
+    for i in 0..130 {
+        let model = folder.path().join(i.to_string());
+        fs::create_dir(&model).unwrap();
+        fs::write(model.join("model.json"), "{").unwrap();
+    }
+    let answer = tfjs(&["list", &folder.path().display().to_string()]);
+    let errors: Vec<&str> = answer.err.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert!(!answer.success && errors.len() == 101, "{}", answer.err);
+    assert_eq!(errors.last(), Some(&"error: and 30 more models that cannot be read"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cache_that_cannot_be_used_is_a_warning_of_every_command() {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/iris");
+    let server =
+        FaultServer::start(move |r| Reply::ok(fs::read(models.join(r.target.trim_start_matches('/'))).unwrap())).await;
+    let (folder, url) = (tempfile::tempdir().unwrap(), server.url("/model.json"));
+    fs::write(path_of(&folder, "file"), "not a folder").unwrap();
+    for flag in ["--json", "--verify"] {
+        let answer = tfjs(&["inspect", &url, flag, "--cache", &path_of(&folder, "file")]);
+        let warnings = answer.err.lines().filter(|line| line.contains("the cache could not be used")).count();
+        assert!(answer.success && warnings == 1, "{}", answer.err);
+    }
+}

@@ -12,4 +12,5 @@ mod graphs;
 mod memory;
 mod mutations;
 mod shapes;
+mod time;
 mod work;

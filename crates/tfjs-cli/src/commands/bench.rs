@@ -1,6 +1,7 @@
 //! `tfjs bench`: measures the wall-clock time of loading and predicting in this process, with generated inputs.
 
 use crate::args::BenchArgs;
+use crate::clock::Clock;
 use crate::failure::Failure;
 use crate::local;
 use crate::options::run_options;
@@ -11,23 +12,25 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 use tfjs::layer::CandleResultExt;
 use tfjs::parts::manifest::Shape;
-use tfjs::{Device, Error, Input, Inputs, LayersModel, Port, Result, Tensor, ValueType};
+use tfjs::{Device, Error, Input, Inputs, LayersModel, Port, PredictOptions, Result, Tensor, ValueType};
 
 /// Minimum and maximum number of loads.
 const LOADS: (usize, usize) = (3, 20);
 /// Minimum number of predictions.
 const RUNS: usize = 3;
+/// Most times that are kept for the median.
+const KEPT: usize = 1 << 16;
 
-pub(crate) fn run(args: &BenchArgs, out: &mut Out<'_>) -> Result<(), Failure> {
+pub(crate) fn run(args: &BenchArgs, clock: Clock, out: &mut Out<'_>) -> Result<(), Failure> {
     let out = &mut out.text();
     let budget = Duration::from_secs_f64(args.seconds);
-    let (model, load) = measure_loads(args, budget)?;
+    let (model, load) = measure_loads(args, clock, budget)?;
     let inputs = inputs(&model, args.batch_size)?;
 
     let started = Instant::now();
-    model.predict(inputs.clone())?;
+    predict(&model, &inputs, clock)?;
     let first = started.elapsed();
-    let predict = measure_predictions(&model, &inputs, budget)?;
+    let predict = measure_predictions(&model, &inputs, clock, budget)?;
 
     let threads = args.model.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
     let peak = local::peak_rss_bytes();
@@ -55,46 +58,78 @@ pub(crate) fn run(args: &BenchArgs, out: &mut Out<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn measure_loads(args: &BenchArgs, budget: Duration) -> Result<(LayersModel, Times)> {
-    let options = run_options(&args.model, &args.run)?;
+fn measure_loads(args: &BenchArgs, clock: Clock, budget: Duration) -> Result<(LayersModel, Summary)> {
+    let options = run_options(&args.model, &args.run, clock)?;
     let (least, most) = LOADS;
-    let (begun, mut times, mut model) = (Instant::now(), Vec::new(), None);
-    while times.len() < least || (times.len() < most && begun.elapsed() < budget / 2) {
+    let (begun, mut times, mut model) = (Instant::now(), Times::default(), None);
+    while times.runs < least || (times.runs < most && begun.elapsed() < budget / 2) {
         // The previous model is dropped first, because two at once would double the peak memory.
         drop(model.take());
         let started = Instant::now();
-        model = Some(stages::load(&args.model.model, options.clone())?);
+        model = Some(stages::load(&args.model.model, options.clone(), clock)?);
         times.push(started.elapsed());
     }
     let model = model.ok_or_else(|| Error::bug("no model was loaded"))?;
-    Ok((model, Times::of(times)))
+    Ok((model, times.summary()))
 }
 
-fn measure_predictions(model: &LayersModel, inputs: &Inputs, budget: Duration) -> Result<Times> {
-    let (begun, mut times) = (Instant::now(), Vec::new());
-    while times.len() < RUNS || begun.elapsed() < budget {
+fn measure_predictions(model: &LayersModel, inputs: &Inputs, clock: Clock, budget: Duration) -> Result<Summary> {
+    let (begun, mut times) = (Instant::now(), Times::default());
+    while times.runs < RUNS || begun.elapsed() < budget {
         let started = Instant::now();
-        model.predict(inputs.clone())?;
+        predict(model, inputs, clock)?;
         times.push(started.elapsed());
     }
-    Ok(Times::of(times))
+    Ok(times.summary())
+}
+
+fn predict(model: &LayersModel, inputs: &Inputs, clock: Clock) -> Result<()> {
+    let mut options = PredictOptions::default();
+    options.deadline = clock.end();
+    model.predict_with(inputs.clone(), &options).map(drop)
+}
+
+/// The times of runs in milliseconds: all of them, or of many runs every second one, fourth one, and so on.
+#[derive(Debug, Default)]
+struct Times {
+    kept: Vec<f64>,
+    /// Every run whose number is a multiple of two to this power is kept.
+    halvings: u32,
+    min: Option<f64>,
+    runs: usize,
 }
 
 /// Times in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Times {
+struct Summary {
     min: f64,
     median: f64,
     runs: usize,
 }
 
 impl Times {
-    fn of(times: Vec<Duration>) -> Times {
-        let mut times: Vec<f64> = times.into_iter().map(milliseconds).collect();
-        times.sort_by(f64::total_cmp);
-        let (runs, at) = (times.len(), |i: usize| times.get(i).copied().unwrap_or(0.0));
-        let median = if runs % 2 == 0 { (at((runs / 2).saturating_sub(1)) + at(runs / 2)) / 2.0 } else { at(runs / 2) };
-        Times { min: at(0), median, runs }
+    fn push(&mut self, time: Duration) {
+        let time = milliseconds(time);
+        self.min = Some(self.min.map_or(time, |min| min.min(time)));
+        if self.runs.trailing_zeros() >= self.halvings {
+            self.kept.push(time);
+        }
+        self.runs += 1;
+        if self.kept.len() >= KEPT {
+            let mut number = 0;
+            self.kept.retain(|_| {
+                number += 1;
+                number % 2 == 1
+            });
+            self.halvings += 1;
+        }
+    }
+
+    fn summary(mut self) -> Summary {
+        self.kept.sort_by(f64::total_cmp);
+        let (kept, at) = (self.kept.len(), |i: usize| self.kept.get(i).copied().unwrap_or(0.0));
+        let median = if kept % 2 == 0 { (at((kept / 2).saturating_sub(1)) + at(kept / 2)) / 2.0 } else { at(kept / 2) };
+        Summary { min: self.min.unwrap_or(0.0), median, runs: self.runs }
     }
 }
 
@@ -139,9 +174,24 @@ mod tests {
 
     #[test]
     fn medians() {
-        let times = |ms: &[u64]| Times::of(ms.iter().map(|&ms| Duration::from_millis(ms)).collect());
-        assert_eq!(times(&[3, 1, 2]), Times { min: 1.0, median: 2.0, runs: 3 });
-        assert_eq!(times(&[4, 1, 2, 3]), Times { min: 1.0, median: 2.5, runs: 4 });
+        let times = |ms: &[u64]| {
+            let mut times = Times::default();
+            ms.iter().for_each(|&ms| times.push(Duration::from_millis(ms)));
+            times.summary()
+        };
+        assert_eq!(times(&[3, 1, 2]), Summary { min: 1.0, median: 2.0, runs: 3 });
+        assert_eq!(times(&[4, 1, 2, 3]), Summary { min: 1.0, median: 2.5, runs: 4 });
+    }
+
+    #[test]
+    fn the_times_of_many_runs_need_no_more_memory() {
+        let mut times = Times::default();
+        let runs = 5 * KEPT;
+        (0..runs as u64).rev().for_each(|i| times.push(Duration::from_millis(i + 1)));
+        assert!(times.kept.len() < KEPT && times.kept.len() >= KEPT / 2);
+        let Summary { min, median, runs: counted } = times.summary();
+        assert_eq!((min, counted), (1.0, runs));
+        assert!((median / runs as f64 - 0.5).abs() < 0.001, "{median}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::args::PredictArgs;
 use crate::chart;
+use crate::clock::Clock;
 use crate::failure::{Failure, print_warning};
 use crate::image::{self, Target};
 use crate::labels::{self, Picture};
@@ -12,24 +13,22 @@ use crate::stages;
 use crate::tensors::{self, Data, Output};
 use std::io::Write;
 use std::path::Path;
-use std::time::Instant;
 use tfjs::layer::CandleResultExt;
 use tfjs::{DType, Error, Inputs, LayersModel, LoadOptions, PredictOptions, Result, Tensor};
 
 /// Default number of labels printed for each image.
 const TOP: usize = 5;
 
-pub(crate) fn run(args: &PredictArgs, out: &mut Out<'_>, err: &mut dyn Write) -> Result<(), Failure> {
-    let deadline = args.model.transport.timeout.and_then(|time| Instant::now().checked_add(time));
+pub(crate) fn run(args: &PredictArgs, clock: Clock, out: &mut Out<'_>, err: &mut dyn Write) -> Result<(), Failure> {
     args.output.as_deref().map(tensors::check_output).transpose()?;
-    let options = run_options(&args.model, &args.run)?;
-    let model = stages::load(&args.model.model, options.clone())?;
+    let options = run_options(&args.model, &args.run, clock)?;
+    let model = stages::load(&args.model.model, options.clone(), clock)?;
     for warning in &model.report().warnings {
         print_warning(warning, err)?;
     }
     match &args.input {
-        Some(input) => of_tensors(args, &model, input, deadline, out, err),
-        None => of_pictures(args, &model, &options, deadline, out, err),
+        Some(input) => of_tensors(args, &model, input, clock, out, err),
+        None => of_pictures(args, &model, &options, clock, out, err),
     }
 }
 
@@ -37,18 +36,18 @@ fn of_tensors(
     args: &PredictArgs,
     model: &LayersModel,
     input: &Path,
-    deadline: Option<Instant>,
+    clock: Clock,
     out: &mut Out<'_>,
     err: &mut dyn Write,
 ) -> Result<(), Failure> {
-    let inputs = tensors::read_inputs(input, model)?;
-    let outputs = predict(model, inputs, args.batch_size, deadline)?;
+    let inputs = tensors::read_inputs(input, model, clock)?;
+    let outputs = predict(model, inputs, args.batch_size, clock)?;
     if let Some(path) = &args.output {
-        tensors::write_outputs(path, &outputs, out)?;
+        tensors::write_outputs(path, &outputs, clock, out)?;
     }
     if let Some(top) = args.top {
         let labels = match &args.labels {
-            Some(path) => Some(labels::of_file(path)?),
+            Some(path) => Some(labels::of_file(path, clock)?),
             None => Picture::of_metadata(model.metadata())?.labels,
         };
         let names = |i: usize| format!("example {i}");
@@ -64,11 +63,11 @@ fn of_pictures(
     args: &PredictArgs,
     model: &LayersModel,
     options: &LoadOptions,
-    deadline: Option<Instant>,
+    clock: Clock,
     out: &mut Out<'_>,
     err: &mut dyn Write,
 ) -> Result<(), Failure> {
-    let picture = picture(args, model, options, err)?;
+    let picture = picture(args, model, options, clock, err)?;
     let ports: Vec<_> = model.inputs().collect();
     let [port] = &ports[..] else {
         let message = format!("images need a model with one input, this one has {}; use `--input`", ports.len());
@@ -92,9 +91,9 @@ fn of_pictures(
     let to_standard_output = args.output.as_deref().is_some_and(local::is_standard);
     let mut kept = Vec::new();
     for paths in args.image.chunks(together) {
-        let tensors = paths.iter().map(|path| read_picture(path, &target, &picture, range));
+        let tensors = paths.iter().map(|path| read_picture(path, &target, &picture, range, clock));
         let tensors = tensors.collect::<Result<Vec<Tensor>>>()?;
-        let outputs = predict(model, Tensor::cat(&tensors, 0).or_error()?, None, deadline)?;
+        let outputs = predict(model, Tensor::cat(&tensors, 0).or_error()?, None, clock)?;
         if !to_standard_output {
             let names = |i: usize| paths.get(i).map(|p| p.display().to_string()).unwrap_or_default();
             rank(&outputs, &ranking, &names, out, err)?;
@@ -104,13 +103,13 @@ fn of_pictures(
         }
     }
     if let Some(path) = &args.output {
-        tensors::write_outputs(path, &tensors::join(kept)?, out)?;
+        tensors::write_outputs(path, &tensors::join(kept)?, clock, out)?;
     }
     Ok(())
 }
 
-fn read_picture(path: &Path, target: &Target, picture: &Picture, range: (f32, f32)) -> Result<Tensor> {
-    let encoded = local::read(path, image::MOST_BYTES)?;
+fn read_picture(path: &Path, target: &Target, picture: &Picture, range: (f32, f32), clock: Clock) -> Result<Tensor> {
+    let encoded = local::read(path, image::MOST_BYTES, clock)?;
     image::tensor(&encoded, target, picture, range).map_err(|e| e.in_file(local::shown(path)))
 }
 
@@ -119,11 +118,12 @@ fn picture(
     args: &PredictArgs,
     model: &LayersModel,
     options: &LoadOptions,
+    clock: Clock,
     err: &mut dyn Write,
 ) -> Result<Picture, Failure> {
     let said = Picture {
         range: args.range,
-        labels: args.labels.as_deref().map(labels::of_file).transpose()?,
+        labels: args.labels.as_deref().map(|path| labels::of_file(path, clock)).transpose()?,
         ..Picture::default()
     };
     let picture = match (&said.range, &said.labels) {
@@ -132,7 +132,7 @@ fn picture(
     };
     match (&picture.range, &picture.labels) {
         (Some(_), Some(_)) => Ok(picture),
-        _ => Ok(picture.or(labels::beside(&args.model.model, &model.report().location, options, err)?)),
+        _ => Ok(picture.or(labels::beside(&args.model.model, &model.report().location, options, clock, err)?)),
     }
 }
 
@@ -140,10 +140,10 @@ fn predict(
     model: &LayersModel,
     inputs: impl Into<Inputs>,
     batch_size: Option<usize>,
-    deadline: Option<Instant>,
+    clock: Clock,
 ) -> Result<Vec<Output>> {
     let mut options = PredictOptions::default();
-    (options.batch_size, options.deadline) = (batch_size, deadline);
+    (options.batch_size, options.deadline) = (batch_size, clock.end());
     let outputs = model.predict_with(inputs, &options)?;
     tensors::outputs(model, &outputs)
 }

@@ -1,6 +1,7 @@
 //! `tfjs list`, `copy`, `move` and `remove`: manage the files of models, without reading their layers.
 
 use crate::args::{FromToArgs, ListArgs, RemoveArgs, TransportArgs};
+use crate::clock::Clock;
 use crate::commands::inspect::text::bytes;
 use crate::failure::{Failure, causes, print_error};
 use crate::options::transport_options;
@@ -10,10 +11,13 @@ use crate::stages::Driver;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tfjs::{ListedModel, LoadOptions, ModelInfo, ModelStore, Result};
+use tfjs::{Error, ListedModel, LoadOptions, ModelInfo, ModelStore, Result};
 
-pub(crate) fn list(args: &ListArgs, out: &mut Out<'_>, err: &mut dyn Write) -> Result<(), Failure> {
-    let (store, _bar) = store(&args.transport)?;
+/// Most errors of a list that are printed.
+const MOST_ERRORS: usize = 100;
+
+pub(crate) fn list(args: &ListArgs, clock: Clock, out: &mut Out<'_>, err: &mut dyn Write) -> Result<(), Failure> {
+    let (store, _bar) = store(&args.transport, clock)?;
     let models = Driver::new()?.block_on(store.list(&args.folder))?;
     match args.json {
         true => writeln!(out.json(), "{:#}", models.iter().map(listed).collect::<Value>())?,
@@ -22,32 +26,33 @@ pub(crate) fn list(args: &ListArgs, out: &mut Out<'_>, err: &mut dyn Write) -> R
             writeln!(out.text(), "{saved:20}  {:>9}  {}", size(info), shown::line(&m.url.to_string()))
         })?,
     }
-    let mut all_read = true;
-    for error in models.iter().filter_map(|m| m.info.as_ref().err()) {
-        print_error(error, err)?;
-        all_read = false;
+    let errors: Vec<&Error> = models.iter().filter_map(|m| m.info.as_ref().err()).collect();
+    errors.iter().take(MOST_ERRORS).try_for_each(|error| print_error(error, err))?;
+    if errors.len() > MOST_ERRORS {
+        writeln!(err, "error: and {} more models that cannot be read", errors.len() - MOST_ERRORS)?;
     }
-    if all_read { Ok(()) } else { Err(Failure::Reported) }
+    if errors.is_empty() { Ok(()) } else { Err(Failure::Reported) }
 }
 
-pub(crate) fn copy(args: &FromToArgs, out: &mut Out<'_>) -> Result<(), Failure> {
-    let (store, bar) = store(&args.transport)?;
+pub(crate) fn copy(args: &FromToArgs, clock: Clock, out: &mut Out<'_>) -> Result<(), Failure> {
+    let (store, bar) = store(&args.transport, clock)?;
     let info = Driver::new()?.block_on(store.copy(&args.from, &args.to))?;
     drop(bar);
     Ok(said("copied", &args.to, &info, out)?)
 }
 
-pub(crate) fn rename(args: &FromToArgs, out: &mut Out<'_>) -> Result<(), Failure> {
-    let (store, bar) = store(&args.transport)?;
+pub(crate) fn rename(args: &FromToArgs, clock: Clock, out: &mut Out<'_>) -> Result<(), Failure> {
+    let (store, bar) = store(&args.transport, clock)?;
     let info = Driver::new()?.block_on(store.rename(&args.from, &args.to))?;
     drop(bar);
     Ok(said("moved", &args.to, &info, out)?)
 }
 
-pub(crate) fn remove(args: &RemoveArgs, out: &mut Out<'_>) -> Result<(), Failure> {
-    let (store, _bar) = store(&args.transport)?;
+pub(crate) fn remove(args: &RemoveArgs, clock: Clock, out: &mut Out<'_>) -> Result<(), Failure> {
+    let options = LoadOptions::new().with_io(transport_options(&args.transport, clock)?);
     let driver = Driver::new()?;
     for model in &args.model {
+        let (store, _bar) = store_with(options.clone(), clock);
         let info = driver.block_on(store.remove(model))?;
         said("removed", model, &info, out)?;
     }
@@ -55,10 +60,14 @@ pub(crate) fn remove(args: &RemoveArgs, out: &mut Out<'_>) -> Result<(), Failure
 }
 
 /// A store with all schemes, and a progress bar.
-fn store(transport: &TransportArgs) -> Result<(ModelStore, Bar)> {
-    let options = LoadOptions::new().with_io(transport_options(transport)?);
+fn store(transport: &TransportArgs, clock: Clock) -> Result<(ModelStore, Bar)> {
+    Ok(store_with(LoadOptions::new().with_io(transport_options(transport, clock)?), clock))
+}
+
+/// A store whose next operation ends in the time that is left.
+fn store_with(options: LoadOptions, clock: Clock) -> (ModelStore, Bar) {
     let (options, bar) = Bar::watch(options);
-    Ok((ModelStore::new(options.registry).with_io(options.io), bar))
+    (ModelStore::new(options.registry).with_io(clock.limit(options.io)), bar)
 }
 
 fn said(done: &str, url: &str, info: &ModelInfo, out: &mut Out<'_>) -> io::Result<()> {

@@ -5,6 +5,7 @@ mod json;
 mod npy;
 mod safetensors;
 
+use crate::clock::Clock;
 use crate::failure::Failure;
 use crate::local;
 use crate::shown::{Out, Shown};
@@ -53,9 +54,9 @@ impl Format {
 
 /// Reads a model's inputs from a file, by name. For a model with one input and a file with one tensor, the name does
 /// not matter.
-pub(crate) fn read_inputs(path: &Path, model: &LayersModel) -> Result<Inputs> {
+pub(crate) fn read_inputs(path: &Path, model: &LayersModel, clock: Clock) -> Result<Inputs> {
     let ports: Vec<Port<'_>> = model.inputs().collect();
-    let bytes = local::read(path, MOST_BYTES)?;
+    let bytes = local::read(path, MOST_BYTES, clock)?;
     let format = Format::of_name(path).unwrap_or_else(|| Format::of_content(&bytes));
     parse_inputs(format, &bytes, &ports).map_err(|e| e.in_file(local::shown(path)))
 }
@@ -173,7 +174,7 @@ fn format_of_output(path: &Path) -> Result<Format> {
 }
 
 /// Writes the outputs to a file, in the format of its ending; `-` is `out`.
-pub(crate) fn write_outputs(path: &Path, outputs: &[Output], out: &mut Out<'_>) -> Result<(), Failure> {
+pub(crate) fn write_outputs(path: &Path, outputs: &[Output], clock: Clock, out: &mut Out<'_>) -> Result<(), Failure> {
     let bytes = match format_of_output(path)? {
         Format::Safetensors => safetensors::write(outputs)?,
         Format::Npy => npy::write(outputs)?,
@@ -186,7 +187,7 @@ pub(crate) fn write_outputs(path: &Path, outputs: &[Output], out: &mut Out<'_>) 
     if local::is_standard(path) {
         return Ok(out.bytes().write_all(&bytes)?);
     }
-    Ok(local::write(path, &bytes)?)
+    Ok(local::write(path, bytes, clock)?)
 }
 
 /// Writes the outputs as JSON, piece by piece.

@@ -5,6 +5,7 @@
 
 use super::url::without_secrets;
 use percent_encoding::percent_decode_str;
+use tfjs_manifest::text::acts;
 use tfjs_manifest::{Error, Limits, Result};
 
 /// The components of a path from a manifest: at least one, none of them empty, `.` or `..`.
@@ -34,6 +35,45 @@ pub(crate) fn hidden() -> Error {
 pub(crate) fn check_not_hidden(path: &str) -> Result<()> {
     let mut names = path.split('/').filter(|name| !matches!(*name, "" | "."));
     if names.any(is_hidden) { Err(hidden()) } else { Ok(()) }
+}
+
+/// Checks the path of a new weight file: no name in it may have a meaning for a shell, a terminal or another system,
+/// and it may not be taken for a model's JSON. Files that exist may have such names.
+pub(crate) fn check_new(path: &str) -> Result<()> {
+    check_not_hidden(path)?;
+    let why = path.split('/').filter(|name| !matches!(*name, "" | ".")).find_map(odd);
+    let json = path.rsplit_once('.').is_some_and(|(_, ending)| ending.trim_end().eq_ignore_ascii_case("json"));
+    match why.or(json.then_some("ends in `.json`")) {
+        Some(why) => Err(Error::unsupported(format!("a name that {why} is never written; expected another name"))),
+        None => Ok(()),
+    }
+}
+
+/// What is unusual about the name of a file or a folder.
+fn odd(name: &str) -> Option<&'static str> {
+    // Commands read it as an option or as a home folder, for example in `tar c *`.
+    if name.starts_with(['-', '~']) {
+        return Some("begins with `-` or `~`");
+    }
+    if name.chars().any(acts) {
+        return Some("has control or format characters");
+    }
+    // Windows removes them.
+    if name.ends_with(['.', ' ']) {
+        return Some("ends with a dot or a space");
+    }
+    // `git~1` is another name of `.git` on Windows.
+    let stem = name.split('.').next().unwrap_or(name);
+    if stem.rsplit_once('~').is_some_and(|(_, n)| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit())) {
+        return Some("is a short name of Windows");
+    }
+    let device = stem.trim_end().to_ascii_uppercase();
+    let numbered = device.strip_prefix("COM").or_else(|| device.strip_prefix("LPT"));
+    let is_number = |n: &str| n.len() == 1 && n.bytes().all(|b| b.is_ascii_digit());
+    if matches!(&*device, "CON" | "PRN" | "AUX" | "NUL") || numbered.is_some_and(is_number) {
+        return Some("is a device of Windows");
+    }
+    None
 }
 
 /// The path as shown in a message, without the values of its query, which may be a signature.
@@ -170,6 +210,44 @@ mod tests {
         }
         for path in ["a.bin", "./a.bin", "a/b.c/d", "a//b"] {
             assert!(check_not_hidden(path).is_ok(), "{path}");
+        }
+    }
+
+    #[test]
+    fn names_with_a_meaning_for_shells_and_other_systems_are_not_written() {
+        for path in [
+            "-rf",
+            "a/--checkpoint-action=exec=sh x",
+            "~/x",
+            "a\u{202e}txt.exe",
+            "a\u{2028}b",
+            "git~1/hooks/post-checkout",
+            "GIT~12.x",
+            "NUL",
+            "aux.bin",
+            "a/com1 .bin",
+            "LPT9",
+            "a./b",
+            "a /b",
+            "w.bin ",
+            "w.bin.",
+            "x.json",
+            "a/x.JSON",
+            ".git/config",
+        ] {
+            assert_eq!(check_new(path).unwrap_err().kind(), Kind::Unsupported, "{path:?}");
+        }
+        for path in [
+            "./group1-shard1of2.bin",
+            "a-b/c~d.bin",
+            "model.weights.bin",
+            "COMMON",
+            "com10.bin",
+            "nul2",
+            "é 漢.bin",
+            "x.json.bin",
+        ] {
+            assert!(check_new(path).is_ok(), "{path}");
         }
     }
 

@@ -211,13 +211,20 @@ fn port(host: &str) -> Option<&str> {
     behind.rsplit_once(':').map(|(_, port)| port)
 }
 
+/// Whether this is a port, or nothing, which means the usual one.
 fn is_port(text: &str) -> bool {
-    text.len() <= 5 && text.bytes().all(|b| b.is_ascii_digit())
+    text.bytes().all(|b| b.is_ascii_digit()) && (text.is_empty() || text.parse::<u16>().is_ok())
+}
+
+/// Whether a host, with or without a port, has none above 65535. For such a port, `http::Uri` has the usual one.
+#[cfg(feature = "http")]
+pub(crate) fn has_valid_port(authority: &str) -> bool {
+    port(authority.rsplit('@').next().unwrap_or(authority)).is_none_or(is_port)
 }
 
 /// Rejects a text that may be a user and a password with an unescaped `/`, `?` or `#`: its first part would be taken
 /// for a host, resolved and shown.
-fn check_authority(rest: &str) -> Result<()> {
+pub(crate) fn check_authority(rest: &str) -> Result<()> {
     let (authority, behind) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let host = authority.rsplit('@').next().unwrap_or(authority);
     let Some(port) = port(host) else { return Ok(()) };
@@ -225,7 +232,7 @@ fn check_authority(rest: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::misuse(
-        "expected a number after the colon of the host, and no `@` behind it; in a password, write `/` as `%2F`, `?` as \
+        "expected a port, at most 65535, after the colon of the host, and no `@` behind it; in a password, write `/` as `%2F`, `?` as \
          `%3F` and `#` as `%23`, and in a path `@` as `%40`",
     ))
 }
@@ -416,6 +423,16 @@ mod tests {
         for text in ["https://h/npm/p@1.2.3/m.json", "https://u@h:80/p@1/m", "http://[::1]/p@1", "http://h:8080/m?a=b"]
         {
             ModelUrl::parse(text).unwrap();
+        }
+    }
+
+    #[test]
+    fn ports_end_at_65535() {
+        ModelUrl::parse("http://h:65535/m").unwrap();
+        for text in ["http://h:65536/m", "https://me:pw@h:99999/m", "http://[::1]:70000"] {
+            let error = ModelUrl::parse(text).unwrap_err();
+            assert_eq!(error.kind(), Kind::Misuse, "{text}");
+            assert!(error.message().contains("at most 65535"), "{error}");
         }
     }
 }

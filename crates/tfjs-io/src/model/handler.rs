@@ -6,7 +6,7 @@
 use super::cx::IoCx;
 use super::handlers::files::FilesHandler;
 use crate::base::files::{BoxFuture, Files};
-use crate::base::path::{check_not_hidden, shard_components};
+use crate::base::path::{check_new, shard_components};
 use bytes::Bytes;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -123,16 +123,25 @@ impl SaveArtifacts {
     /// paths of a manifest.
     pub(crate) fn check(&self, json_name: &str, cx: &IoCx) -> Result<()> {
         let misuse = |e: Error| Error::misuse(e.message()).in_file(e.place().file.clone().unwrap_or_default());
-        let mut seen = HashSet::from([json_name.to_owned()]);
+        let mut seen = HashSet::new();
         for (path, _) in &self.weights {
             let parts = shard_components(path, &cx.options().limits).map_err(misuse)?;
-            check_not_hidden(path).map_err(|e| e.in_file(path))?;
-            if !seen.insert(parts.join("/")) {
+            let name = parts.join("/");
+            if name.to_lowercase() == json_name.to_lowercase() {
+                return Err(same_as_json().in_file(path));
+            }
+            check_new(path).map_err(|e| e.in_file(path))?;
+            if !seen.insert(name) {
                 return Err(Error::misuse("two files have the same name").in_file(path));
             }
         }
         Ok(())
     }
+}
+
+/// The error of a weight file with the name of the model's JSON.
+pub(crate) fn same_as_json() -> Error {
+    Error::misuse("a weight file in the manifest has the same name as the model's JSON; choose another name")
 }
 
 /// The result of saving a model.

@@ -116,6 +116,7 @@ async fn head(mut opened: Opened) -> Result<(Bytes, Opened)> {
             blocking::run(work).await?
         }
         Body::Stream(body) => {
+            // A short file is polled once more after its end.
             let mut body = body.fuse();
             let (mut head, mut chunks) = (BytesMut::new(), Vec::new());
             while head.len() < HEAD {

@@ -7,6 +7,7 @@ mod def;
 mod graph;
 
 use crate::args::{DumpArgs, Stage};
+use crate::clock::Clock;
 use crate::failure::Failure;
 use crate::options::load_options;
 use crate::shown::Out;
@@ -20,13 +21,13 @@ use tfjs::parts::topology::producer::Family;
 use tfjs::parts::topology::types::{SymShape, TensorType};
 use tfjs::{LayersModel, LoadOptions, Producer, Result};
 
-pub(crate) fn run(args: &DumpArgs, out: &mut Out<'_>) -> Result<(), Failure> {
-    let options = load_options(&args.model)?;
+pub(crate) fn run(args: &DumpArgs, clock: Clock, out: &mut Out<'_>) -> Result<(), Failure> {
+    let options = load_options(&args.model, clock)?;
     if args.stage == Stage::Plan {
-        let plan = plan(&stages::load(&args.model.model, options)?)?;
+        let plan = plan(&stages::load(&args.model.model, options, clock)?)?;
         return Ok(writeln!(out.json(), "{plan:#}")?);
     }
-    let mut fetched = stages::fetch(&args.model.model, &options)?;
+    let mut fetched = stages::fetch(&args.model.model, &options, clock)?;
     if args.stage == Stage::Program {
         // The text form, which `tfjs_ir::text` reads back.
         let program = lowered(&mut fetched, &options).map_err(|e| fetched.place(e))?.program;

@@ -4,6 +4,7 @@ mod json;
 pub(crate) mod text;
 
 use crate::args::InspectArgs;
+use crate::clock::Clock;
 use crate::commands::verify;
 use crate::failure::{Failure, print_error, print_warning};
 use crate::options::load_options;
@@ -29,8 +30,8 @@ struct Inspection {
     problems: Vec<Error>,
 }
 
-pub(crate) fn run(args: &InspectArgs, out: &mut Out<'_>, err: &mut dyn Write) -> Result<(), Failure> {
-    let inspection = inspect(args)?;
+pub(crate) fn run(args: &InspectArgs, clock: Clock, out: &mut Out<'_>, err: &mut dyn Write) -> Result<(), Failure> {
+    let inspection = inspect(args, clock)?;
     match args.json {
         true => writeln!(out.json(), "{:#}", json::of(&inspection, args.verify))?,
         false => text::print(&inspection, args.verify, &mut out.text())?,
@@ -44,9 +45,9 @@ pub(crate) fn run(args: &InspectArgs, out: &mut Out<'_>, err: &mut dyn Write) ->
     if inspection.problems.is_empty() { Ok(()) } else { Err(Failure::Reported) }
 }
 
-fn inspect(args: &InspectArgs) -> Result<Inspection> {
-    let options = load_options(&args.model)?;
-    let mut fetched = stages::fetch(&args.model.model, &options)?;
+fn inspect(args: &InspectArgs, clock: Clock) -> Result<Inspection> {
+    let options = load_options(&args.model, clock)?;
+    let mut fetched = stages::fetch(&args.model.model, &options, clock)?;
     let json = fetched.json(&options)?;
 
     let mut findings = Findings::new();
@@ -66,6 +67,8 @@ fn inspect(args: &InspectArgs) -> Result<Inspection> {
         noticed.into_iter().flatten().for_each(|more| noticed_here.extend(more));
         warnings = noticed_here.to_lines();
     }
+    let of_transport: Vec<String> = fetched.warnings().into_iter().filter(|w| !warnings.contains(w)).collect();
+    warnings.extend(of_transport);
     let detected = || Producer::detect(json.keras_version(), json.generated_by.as_deref(), json.topology());
     let producer = def.map(|def| def.producer).or_else(|| options.producer.clone()).unwrap_or_else(detected);
     Ok(Inspection {

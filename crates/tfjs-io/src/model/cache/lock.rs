@@ -96,7 +96,8 @@ where
     T: Send + 'static,
     L: Fn() -> Option<T> + Send + Sync + 'static,
 {
-    let longest = cx.options().timeouts.total.map_or(patience.longest, |total| total.min(patience.longest));
+    // The rest of the time is for the load without the cache.
+    let longest = cx.options().timeouts.total.map_or(patience.longest, |total| (total / 4).min(patience.longest));
     let shown: Arc<str> = path.display().to_string().into();
     let shared = Arc::new((path, look));
     let [mut wait, longest_wait] = WAITS;

@@ -48,7 +48,7 @@ use tfjs_manifest::Result;
 /// # Failures
 /// If the folder cannot be written to, the model is loaded without the cache, with a warning
 /// ([`IoCx::take_warnings`](crate::IoCx::take_warnings)). The same happens if a folder inside it is a link or belongs
-/// to another user, and if another load holds the lock for more than 30 seconds; after two seconds the wait is reported
+/// to another user, and if another load holds the lock for more than 30 seconds, or a quarter of [`Timeouts::total`](crate::Timeouts::total); after two seconds the wait is reported
 /// ([`Phase::Waiting`](crate::Phase::Waiting)). Damaged files are fetched again. A load that is dropped leaves no
 /// files.
 ///

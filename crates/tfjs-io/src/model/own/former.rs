@@ -6,8 +6,9 @@ use super::folders::Folders;
 use super::neighbours::Claims;
 use super::{no_model_there, open_if_there};
 use crate::base::files::not_ours;
-use crate::base::path::check_not_hidden;
+use crate::base::path::{check_new, check_not_hidden};
 use crate::model::cx::IoCx;
+use crate::model::handler::same_as_json;
 use crate::model::handlers::files::FilesHandler;
 use std::collections::HashSet;
 use tfjs_manifest::{Error, Result};
@@ -20,13 +21,11 @@ use tfjs_manifest::{Error, Result};
 pub(crate) async fn former_files(target: &FilesHandler, names: &[String], cx: &IoCx) -> Result<Vec<String>> {
     let (files, json_name) = (&**target.place(), target.json_name());
     let here = |name: &str| files.location(name);
-    for name in names.iter().map(String::as_str).chain([json_name]) {
-        check_not_hidden(name).map_err(|e| e.in_file(here(name)))?;
-    }
+    check_not_hidden(json_name).map_err(|e| e.in_file(here(json_name)))?;
     if let Some(name) = names.iter().find(|name| name.to_lowercase() == json_name.to_lowercase()) {
-        let error = "a weight file in the manifest has the same name as the model's JSON; choose another name";
-        return Err(Error::misuse(error).in_file(here(name)));
+        return Err(same_as_json().in_file(here(name)));
     }
+    names.iter().try_for_each(|name| check_new(name).map_err(|e| e.in_file(here(name))))?;
 
     let mut folders = Folders::new(files);
     let claims = Claims::of_others(target, names, &mut folders, cx).await?;

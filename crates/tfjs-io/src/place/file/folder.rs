@@ -1,11 +1,14 @@
 //! The files of one folder on disk, and nothing outside it.
 
-use super::exchange::Former;
+use super::exchange::{Former, remove_empty};
+use super::root::Root;
+use super::step;
 use crate::base::disk::{Links, not_there, open_regular};
 use crate::base::files::{Body, BoxFuture, Files, FolderEntry, LocalFile, OpenOptions, Opened, Validator};
 use crate::base::path::shard_components;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 use tfjs_manifest::{Error, Limits, Result};
 
@@ -109,7 +112,9 @@ impl Files for FolderFiles {
                 if !this.allow_symlinks {
                     check_inside(&this.folder, &path)?;
                 }
-                super::operation::sweep(&this.folder, this.allow_symlinks);
+                if let Ok(root) = Root::open(&this.folder, this.allow_symlinks) {
+                    super::operation::sweep(&Arc::new(root));
+                }
                 entries(&path).map_err(|e| cannot_list(e, &path))
             })
             .await
@@ -140,28 +145,24 @@ impl Files for FolderFiles {
     /// Also removes folders that are empty afterwards, except the root.
     fn remove<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            let (this, path) = (self.clone(), self.path(path)?);
-            crate::base::blocking::run(move || {
-                let folder = super::folder_of(&path);
-                if !this.allow_symlinks {
-                    check_inside(&this.folder, folder)?;
-                }
-                std::fs::remove_file(&path).map_err(|e| cannot("remove", e).in_file(path.display()))?;
-                for empty in folder.ancestors().take_while(|f| *f != this.folder && f.starts_with(&this.folder)) {
-                    // Fails, as intended, if the folder is not empty.
-                    if std::fs::remove_dir(empty).is_err() {
-                        break;
-                    }
-                }
-                Ok(())
-            })
-            .await
+            let (folder, allow_symlinks, path) = (self.folder.clone(), self.allow_symlinks, self.inside(path)?);
+            crate::base::blocking::run(move || remove(&folder, allow_symlinks, &path)).await
         })
     }
 
     fn location(&self, path: &str) -> String {
         self.path(path).map_or_else(|_| path.to_owned(), |path| path.display().to_string())
     }
+}
+
+/// Removes the file at this path below a folder, and folders that are empty afterwards.
+pub(super) fn remove(folder: &Path, allow_symlinks: bool, path: &Path) -> Result<()> {
+    let error = |e| cannot("remove", e).in_file(folder.join(path).display());
+    let root = Root::open(folder, allow_symlinks).map_err(error)?;
+    root.check(path)?;
+    root.spot(path).and_then(|at| step::remove_file(&at)).map_err(error)?;
+    remove_empty(&root, path);
+    Ok(())
 }
 
 fn open_inside(folder: &Path, path: &Path, allow_symlinks: bool) -> Result<Opened> {

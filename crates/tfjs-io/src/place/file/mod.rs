@@ -4,6 +4,7 @@ mod before;
 mod exchange;
 mod folder;
 mod operation;
+mod root;
 mod save;
 mod step;
 

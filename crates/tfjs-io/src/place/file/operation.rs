@@ -14,18 +14,23 @@
 //! such a name, for example from an archive, can do no harm.
 
 use super::exchange::{MadeFolders, move_new};
-use super::folder::{cannot, check_inside};
+use super::folder::cannot;
+use super::root::{Kind, Root, is_own};
 use super::step;
-use crate::base::disk::{Links, open_regular};
 use crate::base::path::is_hidden;
-use std::fs::{self, File};
+use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tfjs_manifest::{Error, Result};
 
 /// Prefix of the names of these folders.
 const PREFIX: &str = ".tfjs-";
+
+/// The names of two files in such a folder.
+const LOCK: &str = "lock";
+const GO: &str = "go";
 
 /// Most names to try: another process may sweep a new folder before its lock is taken.
 const TRIES: usize = 16;
@@ -47,58 +52,69 @@ pub(super) enum Side {
 /// A save in progress. Its folder is removed on drop, unless it contains former files (see [`keep`](Self::keep)).
 #[derive(Debug)]
 pub(super) struct Operation {
-    root: PathBuf,
-    at: PathBuf,
+    root: Arc<Root>,
+    at: Arc<Root>,
+    /// The name of `at` in `root`.
+    name: PathBuf,
     _lock: File,
     keep: bool,
 }
 
 impl Operation {
     /// Begins a save into the existing folder `root`.
-    pub(super) fn begin(root: &Path) -> Result<Operation> {
+    pub(super) fn begin(root: &Arc<Root>) -> Result<Operation> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        let error = |e| cannot("write", e).in_file(root.display());
+        let error = |e| cannot("write", e).in_file(root.path().display());
         for _ in 0..TRIES {
             let count = COUNT.fetch_add(1, Ordering::Relaxed);
-            let at = root.join(format!("{PREFIX}{}-{count}", std::process::id()));
-            match step::create_private_dir(&at) {
+            let name = PathBuf::from(format!("{PREFIX}{}-{count}", std::process::id()));
+            match root.spot(&name).and_then(|spot| step::create_private_dir(&spot)) {
                 // Left by a former process with the same number.
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => continue,
                 other => other.map_err(error)?,
             }
+            let at = match root.below(name.as_os_str()) {
+                Err(e) if e.kind() == ErrorKind::NotFound => continue,
+                other => Arc::new(other.map_err(error)?),
+            };
             match lock(&at) {
-                Ok(Some(lock)) => return Ok(Operation { root: root.to_owned(), at, _lock: lock, keep: false }),
+                Ok(Some(lock)) => return Ok(Operation { root: Arc::clone(root), at, name, _lock: lock, keep: false }),
                 Ok(None) => {}
                 Err(e) => {
-                    remove(&at);
+                    remove(root, &at, &name);
                     return Err(error(e));
                 }
             }
         }
         Err(Error::fetch("cannot write to the folder: other processes remove the temporary folders of this one")
-            .in_file(root.display()))
+            .in_file(root.path().display()))
     }
 
     /// The folder that is written to.
-    pub(super) fn root(&self) -> &Path {
+    pub(super) fn root(&self) -> &Arc<Root> {
         &self.root
+    }
+
+    /// The temporary folder of this operation.
+    pub(super) fn at(&self) -> &Arc<Root> {
+        &self.at
     }
 
     /// The path in the operation's folder of a file with this path below the root.
     pub(super) fn slot(&self, side: Side, last: bool, path: &Path) -> PathBuf {
-        self.at.join(subfolder(side, last)).join(path)
+        Path::new(subfolder(side, last)).join(path)
     }
 
     /// Creates `go`: from now on, the new files are completed even if this process dies.
     pub(super) fn go(&self) -> io::Result<()> {
-        step::sync_folder(&self.at)?;
-        step::create_new(&self.at.join("go")).and_then(|file| step::sync(&file))?;
-        step::sync_folder(&self.at)
+        step::sync_folder(&self.at, Path::new(""))?;
+        step::create_new(&self.at.spot(Path::new(GO))?).and_then(|file| step::sync(&file))?;
+        step::sync_folder(&self.at, Path::new(""))
     }
 
     /// Removes `go`: from now on, a sweep restores the old files.
     pub(super) fn stay(&self) -> io::Result<()> {
-        absent(step::remove_file(&self.at.join("go")))
+        absent(self.at.spot(Path::new(GO)).and_then(|go| step::remove_file(&go)))
     }
 
     /// Sets whether this folder contains former files, and must not be removed on drop.
@@ -110,7 +126,7 @@ impl Operation {
 impl Drop for Operation {
     fn drop(&mut self) {
         if !self.keep {
-            remove(&self.at);
+            remove(&self.root, &self.at, &self.name);
         }
     }
 }
@@ -125,17 +141,18 @@ fn subfolder(side: Side, last: bool) -> &'static str {
 }
 
 /// Creates the lock file and locks it; `None` if another process is sweeping this folder.
-fn lock(at: &Path) -> io::Result<Option<File>> {
-    let path = at.join("lock");
-    let file = match step::create_new(&path) {
+fn lock(at: &Root) -> io::Result<Option<File>> {
+    let spot = at.spot(Path::new(LOCK));
+    let created = spot.and_then(|spot| Ok((step::create_new(&spot)?, spot)));
+    let (file, spot) = match created {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
         other => other?,
     };
     match file.try_lock() {
-        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::WouldBlock) => Ok(None),
         // A file system without locks: other processes cannot lock it either, so they do not sweep.
-        Err(fs::TryLockError::Error(_)) => Ok(Some(file)),
-        Ok(()) => Ok(path.exists().then_some(file)),
+        Err(TryLockError::Error(_)) => Ok(Some(file)),
+        Ok(()) => Ok(spot.kind().is_ok().then_some(file)),
     }
 }
 
@@ -149,104 +166,59 @@ fn absent(removed: io::Result<()>) -> io::Result<()> {
 
 /// Removes such a folder. `go` is removed after the old files, so that an interrupted removal never restores some of
 /// them.
-fn remove(at: &Path) {
+fn remove(root: &Root, at: &Root, name: &Path) {
     let mut gone = [Side::Old, Side::New].into_iter().flat_map(|side| [subfolder(side, false), subfolder(side, true)]);
+    let remove_file = |name| absent(at.spot(Path::new(name)).and_then(|spot| step::remove_file(&spot)));
     // After an error, the next save sweeps the rest.
     let _ = gone
-        .try_for_each(|name| absent(step::remove_tree(&at.join(name))))
-        .and_then(|()| absent(step::remove_file(&at.join("go"))))
-        .and_then(|()| absent(step::remove_file(&at.join("lock"))))
-        .and_then(|()| step::remove_dir(at));
+        .try_for_each(|name| absent(step::remove_tree(at, Path::new(name))))
+        .and_then(|()| remove_file(GO))
+        .and_then(|()| remove_file(LOCK))
+        .and_then(|()| step::remove_dir(&root.spot(name)?));
 }
 
 /// Completes or undoes the saves of processes that died. After an error, the folder is left for the next sweep.
-pub(super) fn sweep(root: &Path, allow_symlinks: bool) {
-    for entry in fs::read_dir(root).into_iter().flatten().flatten() {
-        let ours = entry.file_name().to_str().is_some_and(is_ours) && entry.file_type().is_ok_and(|kind| kind.is_dir());
-        if !ours {
+pub(super) fn sweep(root: &Arc<Root>) {
+    for (name, kind) in root.entries().into_iter().flatten() {
+        if kind != Kind::Folder || !name.to_str().is_some_and(is_ours) {
             continue;
         }
-        let at = entry.path();
-        let lock = at.join("lock");
-        match open_regular(&lock, &lock, Links::NotAtTheEnd) {
-            Ok((file, _)) if !is_own(&file, &at) => {}
-            Ok((file, _)) if file.try_lock().is_ok() => {
-                if finish(&at, root, allow_symlinks).is_ok() {
-                    remove(&at);
+        let Ok(at) = root.below(&name) else { continue };
+        let name = Path::new(&name);
+        match at.spot(Path::new(LOCK)).and_then(|lock| lock.open()) {
+            // Another user may write to the same folder, for example to `/tmp`, and make such a folder.
+            Ok(lock) if !is_own(&lock) || !at.is_own() => {}
+            Ok(lock) if lock.try_lock().is_ok() => {
+                if finish(&at, root).is_ok() {
+                    remove(root, &at, name);
                 }
             }
             Ok(_) => {}
             // Its process has just created it, or died right then. The removal fails, as intended, if it is not empty.
-            Err(_) => drop(fs::remove_dir(&at)),
+            Err(_) => drop(root.spot(name).and_then(|at| at.remove_dir())),
         }
-    }
-}
-
-/// Whether a temporary folder and its lock belong to the user of this process. Another user may write to the same folder,
-/// for example to `/tmp`, and make such a folder with links in it.
-fn is_own(lock: &File, at: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let owner = rustix::process::geteuid().as_raw();
-        let owners = [lock.metadata(), fs::symlink_metadata(at)];
-        owners.iter().all(|found| found.as_ref().is_ok_and(|found| found.uid() == owner))
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = (lock, at);
-        true
     }
 }
 
 /// Moves the new or the old files of a process that died into their places.
-fn finish(at: &Path, root: &Path, allow_symlinks: bool) -> Result<()> {
-    let side = if at.join("go").exists() { Side::New } else { Side::Old };
-    let error = |e| cannot("write", e).in_file(root.display());
+fn finish(at: &Root, root: &Arc<Root>) -> Result<()> {
+    let is_complete = at.spot(Path::new(GO)).and_then(|go| go.kind()).is_ok();
+    let side = if is_complete { Side::New } else { Side::Old };
+    let error = |e| cannot("write", e).in_file(root.path().display());
     for last in [false, true] {
-        let from = at.join(subfolder(side, last));
-        for path in files_below(&from).map_err(error)? {
+        let from = Path::new(subfolder(side, last));
+        for (slot, _) in at.all_below(from).map_err(error)?.into_iter().filter(|(_, kind)| *kind == Kind::File) {
+            let path = slot.strip_prefix(from).map_err(|_| Error::bug("a file that is not below its folder"))?;
             if path.iter().any(|name| name.to_str().is_none_or(is_hidden)) {
                 return Err(Error::malformed("a save does not write such a file").in_file(path.display()));
             }
-            let place = root.join(&path);
-            if !allow_symlinks {
-                check_inside(root, super::folder_of(&place))?;
-            }
-            let mut made = MadeFolders::default();
-            made.create(super::folder_of(&place)).and_then(|()| move_new(&from.join(&path), &place)).map_err(error)?;
+            root.check(path)?;
+            let mut made = MadeFolders::below(root);
+            let made_folders = made.create(path.parent().unwrap_or(Path::new("")));
+            made_folders.and_then(|()| move_new(&at.spot(&slot)?, &root.spot(path)?)).map_err(error)?;
             made.keep();
         }
-        step::sync_folder(root).map_err(error)?;
+        step::sync_folder(root, Path::new("")).map_err(error)?;
     }
     Ok(())
-}
-
-/// The paths of the regular files below a folder. Empty if the folder does not exist.
-///
-/// # Errors
-/// A link in its place, which could lead to a folder of others; a folder that cannot be listed.
-fn files_below(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    if fs::symlink_metadata(folder).is_ok_and(|found| !found.is_dir()) {
-        return Err(ErrorKind::NotADirectory.into());
-    }
-    let mut out = Vec::new();
-    let mut folders = vec![PathBuf::new()];
-    while let Some(path) = folders.pop() {
-        let entries = match fs::read_dir(folder.join(&path)) {
-            Err(e) if e.kind() == ErrorKind::NotFound => continue,
-            other => other?,
-        };
-        for entry in entries {
-            let entry = entry?;
-            let kind = entry.file_type()?;
-            let path = path.join(entry.file_name());
-            if kind.is_dir() {
-                folders.push(path);
-            } else if kind.is_file() {
-                out.push(path);
-            }
-        }
-    }
-    Ok(out)
 }

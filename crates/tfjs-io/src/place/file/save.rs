@@ -4,8 +4,9 @@
 
 use super::before::Before;
 use super::exchange::{Former, MadeFolders, exchange, make_slot};
-use super::folder::{cannot, check_inside};
+use super::folder::cannot;
 use super::operation::{Operation, Side, sweep};
+use super::root::Root;
 use super::step;
 use crate::base::files::Body;
 use crate::base::stream::into_stream;
@@ -14,6 +15,7 @@ use futures_util::StreamExt;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tfjs_manifest::{Error, Result};
 
 /// Most chunks that are written at once.
@@ -99,7 +101,6 @@ fn write_alone(
 #[derive(Debug)]
 struct Saving {
     operation: Operation,
-    allow_symlinks: bool,
     former: Former,
     before: Before,
     /// The final paths of the files below the root; `count` of them have been written.
@@ -112,33 +113,31 @@ struct Saving {
 
 impl Saving {
     fn begin(root: PathBuf, allow_symlinks: bool, former: Former, paths: Vec<PathBuf>) -> Result<Saving> {
-        let mut made = MadeFolders::default();
         let error = |e| Error::fetch("cannot create the folder").with_source(e).in_file(root.display());
-        made.create(&root).map_err(error)?;
-        sweep(&root, allow_symlinks);
+        let made = MadeFolders::up_to(&root).map_err(error)?;
+        let root = Arc::new(Root::open(&root, allow_symlinks).map_err(error)?);
+        sweep(&root);
         let operation = Operation::begin(&root)?;
-        let before = Before::of(&root, &former, &paths);
-        Ok(Saving { operation, allow_symlinks, former, before, paths, count: 0, open: None, made })
+        let before = Before::of(root.path(), &former, &paths);
+        Ok(Saving { operation, former, before, paths, count: 0, open: None, made })
     }
 
     /// The temporary and the final path of the next file.
     fn slot(&self) -> Result<(PathBuf, PathBuf)> {
         let path = self.paths.get(self.count).ok_or_else(|| Error::bug("more files than paths"))?;
         let last = self.count + 1 == self.paths.len();
-        Ok((self.operation.slot(Side::New, last, path), self.operation.root().join(path)))
+        Ok((self.operation.slot(Side::New, last, path), self.operation.root().place(path)))
     }
 
     fn next_file(&mut self) -> Result<()> {
         let (slot, place) = self.slot()?;
-        if !self.allow_symlinks {
-            check_inside(self.operation.root(), super::folder_of(&place))?;
-        }
         let path = self.paths.get(self.count);
         if let Some(path) = path {
+            self.operation.root().check(path)?;
             self.former.check(&place, path)?;
         }
-        let error = |e| cannot("write", e).in_file(place.display());
-        let file = make_slot(&slot).and_then(|()| step::create_new(&slot)).map_err(error)?;
+        let (at, error) = (self.operation.at(), |e| cannot("write", e).in_file(place.display()));
+        let file = make_slot(at, &slot).and_then(|()| step::create_new(&at.spot(&slot)?)).map_err(error)?;
         if let Some(permissions) = path.and_then(|path| self.before.permissions(path)) {
             file.set_permissions(permissions).map_err(error)?;
         }
@@ -171,8 +170,8 @@ impl Saving {
 
     /// Moves all files into their places. Until now, no existing file has been touched.
     fn commit(self) -> Result<()> {
-        let Saving { operation, allow_symlinks, former, before, paths, mut made, .. } = self;
-        exchange(operation, allow_symlinks, &former, &before, &paths)?;
+        let Saving { operation, former, before, paths, mut made, .. } = self;
+        exchange(operation, &former, &before, &paths)?;
         made.keep();
         Ok(())
     }

@@ -61,6 +61,10 @@ fn save(root: &Path, former: &[(&str, &str)], new: &[(&str, &str)]) -> Result<()
     saving.commit()
 }
 
+fn swept(root: &Path, allow_symlinks: bool) {
+    sweep(&Arc::new(Root::open(root, allow_symlinks).unwrap()));
+}
+
 /// Saves with each fault in turn, until a save ends without a fault.
 fn with_each_fault(fault_at: fn(usize) -> Fault, former: &[(&str, &str)], check: impl Fn(&Path, bool)) {
     for at in 0..10_000 {
@@ -129,10 +133,10 @@ fn a_process_that_dies_while_it_sweeps_after_another_loses_nothing() {
             fault::set(Fault::Crash(died));
             let _ = save(dir.path(), OLD, NEW);
             fault::set(Fault::Crash(dies));
-            sweep(dir.path(), false);
+            swept(dir.path(), false);
             check_whole(&tree(dir.path()));
             fault::set(Fault::None);
-            sweep(dir.path(), false);
+            swept(dir.path(), false);
             let is = tree(dir.path());
             assert!([with_others(OLD), with_others(NEW)].contains(&is), "{died}, {dies}: {is:?}");
         }
@@ -209,12 +213,102 @@ fn a_forged_folder_of_a_save_with_links_takes_no_files_of_others() {
             fs::write(at.join("go"), "").unwrap();
         }
         std::os::unix::fs::symlink(others.path(), at.join(slot)).unwrap();
-        sweep(dir.path(), true);
+        swept(dir.path(), true);
         assert_eq!(tree(others.path()), of_others, "{slot}");
         fs::remove_file(at.join(slot)).unwrap();
         fs::remove_dir_all(&at).unwrap();
         assert_eq!(tree(dir.path()), before, "{slot}");
     }
+}
+
+/// Another user may make such a folder in a folder that all may write to, such as `/tmp`.
+#[cfg(unix)]
+#[test]
+fn a_folder_of_a_save_by_another_user_is_not_swept() {
+    use std::os::unix::fs::chown;
+    for of_another in [".tfjs-1-0", ".tfjs-1-0/lock"] {
+        let dir = folder(&[(".tfjs-1-0/lock", ""), (".tfjs-1-0/go", ""), (".tfjs-1-0/new/a.bin", "new")]);
+        if chown(dir.path().join(of_another), Some(54321), None).is_err() {
+            // Only the superuser can change the owner of files.
+            return;
+        }
+        let before = tree(dir.path());
+        swept(dir.path(), false);
+        assert_eq!(tree(dir.path()), before, "{of_another}");
+    }
+}
+
+/// Puts a link to `others` in the place of a folder below `root`; the empty name is the folder of a save.
+#[cfg(unix)]
+fn link_in_place_of(root: &Path, name: &str, others: &Path) {
+    let folder = match name {
+        "" => fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).find(|path| {
+            path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(".tfjs-"))
+        }),
+        _ => Some(root.join(name)),
+    };
+    if let Some(folder) = folder.filter(|folder| folder.is_dir()) {
+        fs::rename(&folder, root.join("moved-away")).unwrap();
+        std::os::unix::fs::symlink(others, folder).unwrap();
+    }
+}
+
+/// Does `work` on a folder with a former model, while before each of its system calls in turn another process puts a link
+/// in the place of a folder. The link leads to a folder with the same names, which must stay as it is.
+#[cfg(unix)]
+fn with_a_link_at_any_time(prepare: fn(&Path), work: fn(&Path)) {
+    let same =
+        [OLD, &[("c.bin", "x"), ("new/sub/b.bin", "x"), ("old/a.bin", "x"), ("go", "x"), ("lock", "x")]].concat();
+    for name in ["sub", "gone", ""] {
+        for calls in 0.. {
+            let (dir, others) = (folder(OLD), folder(&same));
+            fs::write(others.path().join("b.bin"), "x").unwrap();
+            prepare(dir.path());
+            let before = tree(others.path());
+            let (root, target) = (dir.path().to_owned(), others.path().to_owned());
+            fault::meanwhile(calls, move || link_in_place_of(&root, name, &target));
+            work(dir.path());
+            let acted = fault::has_acted();
+            assert_eq!(tree(others.path()), before, "`{name}` after {calls} calls");
+            if !acted {
+                break;
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_appears_during_a_save_is_not_followed() {
+    with_a_link_at_any_time(|_| (), |root| drop(save(root, OLD, NEW)));
+    with_a_link_at_any_time(|_| (), |root| drop(save(root, &[("sub/b.bin", "old")], &[("sub/b.bin", "new")])));
+    // Everything is moved back.
+    with_a_link_at_any_time(|_| fault::set(Fault::Once(50)), |root| drop(save(root, OLD, NEW)));
+    fault::set(Fault::None);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_appears_during_a_sweep_is_not_followed() {
+    fn dies<const AT: usize>(root: &Path) {
+        fault::set(Fault::Crash(AT));
+        let _ = save(root, OLD, NEW);
+        fault::set(Fault::None);
+    }
+    let each: [fn(&Path); 4] = [dies::<20>, dies::<30>, dies::<40>, dies::<50>];
+    for dies in each {
+        with_a_link_at_any_time(dies, |root| swept(root, false));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_appears_during_a_removal_is_not_followed() {
+    use super::super::folder::remove;
+    with_a_link_at_any_time(
+        |_| (),
+        |root| ["sub/b.bin", "gone/c.bin"].iter().for_each(|path| drop(remove(root, false, Path::new(path)))),
+    );
 }
 
 #[test]
@@ -225,7 +319,7 @@ fn other_names_with_a_dot_are_not_swept() {
         fs::write(dir.path().join(name).join("lock"), "").unwrap();
     }
     let before = tree(dir.path());
-    sweep(dir.path(), false);
+    swept(dir.path(), false);
     assert_eq!(tree(dir.path()), before);
 }
 

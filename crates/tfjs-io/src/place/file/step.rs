@@ -1,28 +1,26 @@
 //! The changes that a save makes on disk, each one system call. A test can make any of them fail.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use super::root::{Kind, Root, Spot};
+use std::fs::File;
+use std::io;
 use std::path::Path;
 
 /// Creates one folder.
-pub(super) fn create_dir(path: &Path) -> io::Result<()> {
+pub(super) fn create_dir(at: &Spot) -> io::Result<()> {
     fault::check()?;
-    fs::create_dir(path)
+    at.create_dir(false)
 }
 
 /// Creates one folder that only its owner can open.
-pub(super) fn create_private_dir(path: &Path) -> io::Result<()> {
+pub(super) fn create_private_dir(at: &Spot) -> io::Result<()> {
     fault::check()?;
-    let mut folder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
-    folder.create(path)
+    at.create_dir(true)
 }
 
 /// Creates an empty file. Fails if there is a file or a link of this name.
-pub(super) fn create_new(path: &Path) -> io::Result<File> {
+pub(super) fn create_new(at: &Spot) -> io::Result<File> {
     fault::check()?;
-    fs::OpenOptions::new().write(true).create_new(true).open(path)
+    at.create_new()
 }
 
 /// Syncs the bytes of a file to disk.
@@ -33,59 +31,50 @@ pub(super) fn sync(file: &File) -> io::Result<()> {
 
 /// Syncs the names in a folder to disk. Errors are ignored, because some systems do not support it; there the order of
 /// renames after a power cut is undefined.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(root: &Root, path: &Path) -> io::Result<()> {
     fault::check()?;
-    #[cfg(unix)]
-    if let Ok(folder) = File::open(path) {
-        let _ = folder.sync_all();
-    }
-    #[cfg(not(unix))]
-    let _ = path;
+    let _ = root.folder(path).and_then(|folder| folder.sync());
     Ok(())
 }
 
 /// Renames a file to a name that does not exist.
-pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+pub(super) fn rename_new(from: &Spot, to: &Spot) -> io::Result<()> {
     fault::check()?;
-    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
-    {
-        use rustix::fs::{CWD, RenameFlags, renameat_with};
-        use rustix::io::Errno;
-        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-            // The file system does not support it atomically.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP | Errno::PERM) => {}
-            result => return result.map_err(io::Error::from),
-        }
-    }
-    match fs::symlink_metadata(to) {
-        Ok(_) => Err(ErrorKind::AlreadyExists.into()),
-        Err(e) if e.kind() == ErrorKind::NotFound => fs::rename(from, to),
-        Err(e) => Err(e),
-    }
+    from.rename_new(to)
 }
 
 /// Renames a file, replacing a file of that name.
-pub(super) fn rename_over(from: &Path, to: &Path) -> io::Result<()> {
+pub(super) fn rename_over(from: &Spot, to: &Spot) -> io::Result<()> {
     fault::check()?;
-    fs::rename(from, to)
+    from.rename_over(to)
 }
 
 /// Removes a file or a link.
-pub(super) fn remove_file(path: &Path) -> io::Result<()> {
+pub(super) fn remove_file(at: &Spot) -> io::Result<()> {
     fault::check()?;
-    fs::remove_file(path)
+    at.remove_file()
 }
 
 /// Removes an empty folder.
-pub(super) fn remove_dir(path: &Path) -> io::Result<()> {
+pub(super) fn remove_dir(at: &Spot) -> io::Result<()> {
     fault::check()?;
-    fs::remove_dir(path)
+    at.remove_dir()
 }
 
-/// Removes a temporary folder with its contents. Links in it are removed, not followed.
-pub(super) fn remove_tree(path: &Path) -> io::Result<()> {
-    fault::check()?;
-    fs::remove_dir_all(path)
+/// Removes a folder below `root` with its contents, or a link or a file in its place. Links are removed, not followed.
+pub(super) fn remove_tree(root: &Root, path: &Path) -> io::Result<()> {
+    let at = root.spot(path)?;
+    if at.kind()? != Kind::Folder {
+        return remove_file(&at);
+    }
+    for (path, kind) in root.all_below(path)?.into_iter().rev() {
+        let at = root.spot(&path)?;
+        match kind {
+            Kind::Folder => remove_dir(&at)?,
+            Kind::File | Kind::Other => remove_file(&at)?,
+        }
+    }
+    remove_dir(&at)
 }
 
 /// Faults that a test injects.
@@ -103,7 +92,21 @@ pub(super) mod fault {
         Crash(usize),
     }
 
+    /// What another process does after this many calls.
+    type Meanwhile = (usize, Box<dyn FnOnce()>);
+
     thread_local!(static FAULT: Cell<Fault> = const { Cell::new(Fault::None) });
+    thread_local!(static MEANWHILE: Cell<Option<Meanwhile>> = const { Cell::new(None) });
+
+    /// Runs `act` once, after this many calls, right before the next one.
+    pub(crate) fn meanwhile(calls: usize, act: impl FnOnce() + 'static) {
+        MEANWHILE.set(Some((calls, Box::new(act))));
+    }
+
+    /// Whether `act` has run; if not, it never will.
+    pub(crate) fn has_acted() -> bool {
+        MEANWHILE.take().is_none()
+    }
 
     pub(crate) fn set(fault: Fault) {
         FAULT.set(fault);
@@ -115,6 +118,10 @@ pub(super) mod fault {
     }
 
     pub(super) fn check() -> io::Result<()> {
+        match MEANWHILE.take() {
+            Some((0, act)) => act(),
+            waits => MEANWHILE.set(waits.map(|(calls, act)| (calls - 1, act))),
+        }
         let (next, fails) = match FAULT.get() {
             Fault::None => (Fault::None, false),
             Fault::Once(0) => (Fault::None, true),

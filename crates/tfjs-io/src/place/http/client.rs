@@ -111,7 +111,7 @@ impl HttpClient {
             if !away {
                 uri = self.signed(uri, &mut hop_headers).await?;
             }
-            check_reach(reach, &uri).map_err(|e| redirected(e, &uri, number))?;
+            self.check(reach, &uri).map_err(|e| redirected(e, &uri, number))?;
             let request = request::get(&uri, &hop_headers, options, no_body())?;
             let response = self.send(request, reach).await.map_err(|e| redirected(e.error, &uri, number))?;
             if !answer::is_redirect(response.status()) {
@@ -175,7 +175,7 @@ impl HttpClient {
     }
 
     async fn forward_within(&self, reach: Reach, request: Request<RequestBody>) -> Result<Response<Incoming>, Failure> {
-        check_reach(reach, request.uri())?;
+        self.check(reach, request.uri())?;
         let (request, sent) = super::sending::watched(request);
         let mut answer = std::pin::pin!(self.pool(reach).request(self.for_proxy(request)));
         loop {
@@ -216,6 +216,14 @@ impl HttpClient {
         request
     }
 
+    /// Checks that a request for this URL may be sent.
+    fn check(&self, reach: Reach, uri: &Uri) -> Result<()> {
+        match reach.allows_host(uri.host().unwrap_or_default()) {
+            true => self.proxies.check(uri),
+            false => Err(Error::fetch(Refused.to_string())),
+        }
+    }
+
     /// Sends a request and waits for the headers of the response, with a time-out.
     async fn send(&self, request: Request<RequestBody>, reach: Reach) -> Result<Response<Incoming>, Failure> {
         let answer = self.pool(reach).request(self.for_proxy(request));
@@ -233,13 +241,6 @@ struct Hop {
     /// The number of redirects before it.
     number: usize,
     response: Response<Incoming>,
-}
-
-fn check_reach(reach: Reach, uri: &Uri) -> Result<()> {
-    match reach.allows_host(uri.host().unwrap_or_default()) {
-        true => Ok(()),
-        false => Err(Error::fetch(Refused.to_string())),
-    }
 }
 
 /// A time-out and its error.

@@ -2,7 +2,7 @@
 
 use super::policy::Resolver;
 use crate::base::network::Proxy;
-use crate::base::url::without_secrets;
+use crate::base::url::{check_authority, has_valid_port, without_secrets};
 use http::{HeaderValue, Uri};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
@@ -29,24 +29,65 @@ pub(super) struct Proxies {
     matcher: Option<Arc<Matcher>>,
     /// Whether loopback addresses go through the proxy too.
     loopback: bool,
+    /// The environment variables with proxies that cannot be used, for `http` and for `https`. The matcher has
+    /// [`STAND_IN`] for them.
+    unusable: [Option<&'static str>; 2],
 }
+
+/// A proxy that is never used.
+const STAND_IN: &str = "http://proxy.invalid";
 
 impl Proxies {
     pub(super) fn new(proxy: &Proxy) -> Result<Self> {
-        let (matcher, loopback) = match proxy {
-            Proxy::None => (None, false),
-            Proxy::Environment => (Some(Matcher::from_env()), false),
+        let variable = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
+        match proxy {
+            Proxy::None => Ok(Proxies { matcher: None, loopback: false, unusable: [None; 2] }),
+            Proxy::Environment => Ok(Proxies::of_environment(variable)),
+            Proxy::Url(url) if !is_usable(url) => Err(unusable(url)),
             Proxy::Url(url) => {
-                let matcher = Matcher::builder().all(url.as_str()).build();
-                // The matcher does not report a URL that it cannot parse.
-                let https = Uri::from_static("https://h/");
-                if matcher.intercept(&https).is_none_or(|proxy| way(&proxy).is_none()) {
-                    return Err(unusable(url));
-                }
-                (Some(matcher), true)
+                let matcher = Some(Arc::new(Matcher::builder().all(url.as_str()).build()));
+                Ok(Proxies { matcher, loopback: true, unusable: [None; 2] })
             }
+        }
+    }
+
+    /// The proxies that these variables name, by the rules of curl.
+    fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let first = |names: [&'static str; 2]| names.into_iter().find_map(|name| Some((name, variable(name)?)));
+        // A web server gives the header `Proxy` of a request to its CGI programs as `HTTP_PROXY`.
+        if variable("REQUEST_METHOD").is_some() {
+            return Proxies { matcher: None, loopback: false, unusable: [None; 2] };
+        }
+        let mut unusable = [None; 2];
+        let mut of = |scheme: usize, names| {
+            let set = |names| first(names).filter(|(_, url)| !url.is_empty());
+            let (name, url) = set(names).or_else(|| set(["ALL_PROXY", "all_proxy"]))?;
+            let usable = is_usable(&url);
+            unusable[scheme] = (!usable).then_some(name);
+            Some(if usable { url } else { STAND_IN.to_owned() })
         };
-        Ok(Proxies { matcher: matcher.map(Arc::new), loopback })
+        let http = of(0, ["HTTP_PROXY", "http_proxy"]).unwrap_or_default();
+        let https = of(1, ["HTTPS_PROXY", "https_proxy"]).unwrap_or_default();
+        let no = first(["NO_PROXY", "no_proxy"]).map_or_else(String::new, |(_, hosts)| hosts);
+        let matcher = Matcher::builder().http(http).https(https).no(no).build();
+        Proxies { matcher: Some(Arc::new(matcher)), loopback: false, unusable }
+    }
+
+    /// Checks that a request for this URL can be sent.
+    ///
+    /// # Errors
+    /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) for a proxy in the environment that cannot be used, and for a port
+    /// above 65535.
+    pub(super) fn check(&self, uri: &Uri) -> Result<()> {
+        if uri.authority().is_some_and(|authority| !has_valid_port(authority.as_str())) {
+            return Err(Error::misuse("expected a port of at most 65535"));
+        }
+        let [http, https] = self.unusable;
+        let name = if uri.scheme_str() == Some("https") { https } else { http };
+        match name.filter(|_| self.of(uri).is_some()) {
+            Some(name) => Err(Error::misuse(format!("the proxy in the variable `{name}` cannot be used; {SUPPORTED}"))),
+            None => Ok(()),
+        }
     }
 
     /// The proxy for a URL.
@@ -82,9 +123,21 @@ fn way(proxy: &Intercept) -> Option<Way> {
     }
 }
 
+/// What a proxy must be.
+const SUPPORTED: &str = "expected `http://`, `socks5://` or `socks5h://`, a host and a port";
+
+/// Whether this is a proxy that can be used; the matcher ignores others.
+fn is_usable(url: &str) -> bool {
+    let matcher = Matcher::builder().all(url).build();
+    let proxy = matcher.intercept(&Uri::from_static("https://h/"));
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    proxy.is_some_and(|proxy| way(&proxy).is_some()) && check_authority(rest).is_ok()
+}
+
 fn unusable(url: &str) -> Error {
-    let url = without_secrets(url);
-    Error::misuse(format!("`{url}` is not a supported proxy; expected `http://`, `socks5://` or `socks5h://`"))
+    // Without a scheme it is not known what is a password.
+    let shown = if url.contains("://") { format!("`{}`", without_secrets(url)) } else { "this".to_owned() };
+    Error::misuse(format!("{shown} is not a supported proxy; {SUPPORTED}"))
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -154,7 +207,7 @@ fn through(
             let connecting = socks.call(with_port(to));
             Box::pin(async move { Ok(tunnelled(connecting.await?)) })
         }
-        // The environment may contain any URL.
+        // `Proxies` has no such proxy.
         (None, _) => {
             let error = unusable(&proxy.uri().to_string());
             Box::pin(async move { Err(error.into()) })
@@ -248,6 +301,50 @@ mod tests {
             assert_eq!(error.kind(), Kind::Misuse, "{url}");
             assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
         }
+    }
+
+    #[test]
+    fn a_proxy_of_the_environment_that_cannot_be_used_is_misuse_where_it_would_be_used() {
+        for (name, value) in [
+            ("http_proxy", "htp://u:hunter2@proxy"),
+            ("HTTP_PROXY", "//u:hunter2@proxy"),
+            ("all_proxy", "http://u:hunter2@"),
+            ("ALL_PROXY", "u:hun/ter2@proxy:1"),
+            ("http_proxy", "http://u:hun/hunter2@proxy:1"),
+            ("http_proxy", "https://proxy"),
+            ("http_proxy", "http://proxy:99999"),
+        ] {
+            let variable = |asked: &str| match asked {
+                "no_proxy" => Some("inside.example".to_owned()),
+                _ => (asked == name).then(|| value.to_owned()),
+            };
+            let proxies = Proxies::of_environment(variable);
+            let error = proxies.check(&Uri::from_static("http://model.example/m")).unwrap_err();
+            assert_eq!(error.kind(), Kind::Misuse, "{value}");
+            assert!(error.message().contains(name) && !format!("{error:?}").contains("ter2"), "{error:?}");
+            for direct in ["http://inside.example/m", "http://localhost/m", "http://127.0.0.1/m"] {
+                assert!(proxies.check(&direct.parse().unwrap()).is_ok(), "{direct}");
+            }
+            let https = proxies.check(&Uri::from_static("https://model.example/m"));
+            assert_eq!(https.is_err(), name.eq_ignore_ascii_case("ALL_PROXY"), "{value}");
+        }
+        let proxies = Proxies::of_environment(|name| (name == "https_proxy").then(|| "proxy:1".to_owned()));
+        assert!(
+            proxies.check(&Uri::from_static("https://h/")).is_ok() && proxies.hide(&Uri::from_static("https://h/"))
+        );
+        assert!(!proxies.hide(&Uri::from_static("http://h/")));
+    }
+
+    #[test]
+    fn a_port_that_does_not_exist_is_not_the_usual_one() {
+        let proxies = Proxies::new(&Proxy::None).unwrap();
+        for url in ["http://h:65536/", "https://[::1]:99999/", "http://u:1@h:99999/"] {
+            assert_eq!(proxies.check(&url.parse().unwrap()).unwrap_err().kind(), Kind::Misuse, "{url}");
+        }
+        for url in ["http://h:65535/", "https://[::1]/", "http://h/"] {
+            assert!(proxies.check(&url.parse().unwrap()).is_ok(), "{url}");
+        }
+        assert_eq!(Proxies::new(&Proxy::Url("http://p:65536".to_owned())).unwrap_err().kind(), Kind::Misuse);
     }
 
     #[test]

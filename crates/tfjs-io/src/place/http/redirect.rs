@@ -1,5 +1,6 @@
 //! Resolves the target of a `Location` by RFC 3986, and compares origins. Does not follow redirects.
 
+use crate::base::url::has_valid_port;
 use http::Uri;
 use http::uri::Scheme;
 use tfjs_manifest::{Error, Result};
@@ -24,6 +25,9 @@ pub(super) fn target(base: &Uri, location: &str) -> Result<Uri> {
     let uri: Uri = super::request::encoded(&text)
         .parse()
         .map_err(|e| Error::fetch("the server redirects to an invalid URL").with_source(e))?;
+    if uri.authority().is_some_and(|authority| !has_valid_port(authority.as_str())) {
+        return Err(Error::fetch("the server redirects to an invalid URL, with a port above 65535"));
+    }
     let from_tls = base.scheme() == Some(&Scheme::HTTPS);
     match uri.scheme() {
         Some(s) if *s == Scheme::HTTPS => Ok(uri),
@@ -114,9 +118,12 @@ mod tests {
 
     #[test]
     fn downgrades_and_other_schemes_are_refused() {
-        for (base, location) in
-            [("https://h/", "http://h/"), ("http://h/", "file:///etc/passwd"), ("http://h/", "gopher://x/")]
-        {
+        for (base, location) in [
+            ("https://h/", "http://h/"),
+            ("http://h/", "file:///etc/passwd"),
+            ("http://h/", "gopher://x/"),
+            ("http://h/", "//x:65536/"),
+        ] {
             let error = target(&base.parse().unwrap(), location).unwrap_err();
             assert_eq!(error.kind(), Kind::Fetch, "{location}");
         }

@@ -76,7 +76,10 @@ pub(super) fn user_headers(headers: &[(String, String)]) -> Result<HeaderMap> {
     let mut out = HeaderMap::new();
     for (name, value) in headers {
         let name = HeaderName::from_bytes(name.trim().as_bytes())
-            .map_err(|e| Error::misuse(format!("`{name}` is not the name of a header")).with_source(e))?;
+            // It may be a secret in front of a colon.
+            .map_err(|e| {
+                Error::misuse("a header's name is not valid; expected letters, digits and `-`").with_source(e)
+            })?;
         if OURS.contains(&name) {
             return Err(Error::misuse(format!("header `{name}` is set by the transfer itself")));
         }
