@@ -38,10 +38,8 @@ impl Input {
     ///
     /// # Errors
     /// [`Kind::Misuse`](tfjs_manifest::Kind::Misuse) if their number does not match the shape.
-    pub fn strings<S: Into<Arc<str>>>(
-        items: impl IntoIterator<Item = S>,
-        shape: impl Into<Vec<usize>>,
-    ) -> Result<Self> {
+    pub fn strings<S: AsRef<str>>(items: impl IntoIterator<Item = S>, shape: impl Into<Vec<usize>>) -> Result<Self> {
+        let items = items.into_iter().map(|item| Arc::<str>::from(item.as_ref()));
         Strings::new(Shape::new(shape.into())?, items).map(|s| Input::Strings(Arc::new(s)))
     }
 
