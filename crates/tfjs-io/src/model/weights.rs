@@ -32,7 +32,11 @@ pub async fn fetch_weights<S: WeightSink + 'static>(
 ) -> Result<S> {
     let count = check_paths(groups, &cx.options().limits)?;
     let sizes = check_groups(groups, sink.groups())?;
-    check_repeated(groups, &sizes, &cx.options().limits)?;
+    let most = sizes.iter().zip(sink.groups()).map(|(size, group)| match group {
+        GroupSink::Growing { limit, .. } => limit,
+        _ => size.unwrap_or(0),
+    });
+    check_repeated(groups, most, &cx.options().limits)?;
     // The files of a group without weights are not read, because they are often not deployed.
     let read: Vec<Vec<String>> = groups
         .iter()
@@ -70,8 +74,7 @@ pub async fn open_weights(
     cx: &IoCx,
 ) -> Result<Arc<dyn WeightReader>> {
     let count = check_paths(groups, &cx.options().limits)?;
-    let sizes: Vec<Option<u64>> = layout.groups().iter().map(|group| group.total).collect();
-    check_repeated(groups, &sizes, &cx.options().limits)?;
+    check_repeated(groups, layout.groups().iter().map(|group| group.most), &cx.options().limits)?;
     let files = match checked(source, groups, cx)? {
         WeightSource::None if count > 0 => return Err(no_weights(count)),
         WeightSource::None => return Ok(Arc::new(LazyFiles::empty(groups.len()))),
@@ -96,23 +99,16 @@ pub async fn open_weights(
 }
 
 /// Checks the bytes of groups whose files an earlier group names too, which no compression accounts for. Producers write
-/// each file once.
-fn check_repeated(groups: &[Vec<String>], sizes: &[Option<u64>], limits: &Limits) -> Result<()> {
+/// each file once. `most` are the most bytes of each group.
+fn check_repeated(groups: &[Vec<String>], most: impl Iterator<Item = u64>, limits: &Limits) -> Result<()> {
     let (mut seen, mut once, mut all) = (HashSet::new(), 0u64, 0u64);
-    for (paths, size) in groups.iter().zip(sizes) {
+    for (paths, size) in groups.iter().zip(most) {
         let repeated = paths.iter().filter(|path| !seen.insert(path.as_str())).count() > 0;
-        let size = match size {
-            Some(size) => *size,
-            None if repeated => {
-                return Err(Error::unsupported("string weights in a file that another group names too"));
-            }
-            None => 0,
-        };
         all = all.saturating_add(size);
         once = once.saturating_add(if repeated { 0 } else { size });
     }
     // With the default limit of 100, as many bytes may be repeated as are read once.
-    limits.check_inflation(once / 100, all - once)
+    limits.check_inflation(once / 100, all.saturating_sub(once))
 }
 
 fn no_weights(count: usize) -> Error {
