@@ -260,8 +260,10 @@ impl Files for Faulty {
                 return self.inner.replace(former, files).await;
             }
             let new: BTreeSet<String> = files.iter().map(|(path, _)| path.clone()).collect();
-            self.put_all(files).await?;
-            for path in former.iter().filter(|path| !new.contains(*path)) {
+            if !files.is_empty() {
+                self.put_all(files).await?;
+            }
+            for path in former.iter().rev().filter(|path| !new.contains(*path)) {
                 self.remove(path).await?;
             }
             Ok(())

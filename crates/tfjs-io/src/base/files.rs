@@ -60,10 +60,10 @@ pub trait Files: Send + Sync + Debug {
         Box::pin(each::put_each(self, files))
     }
 
-    /// Replaces the files of a former model by those of a new one: creates the new files, and replaces or removes those
-    /// of `former`. In both lists the last file is the one that makes the others usable. If a new file has the name of
-    /// an existing file that is not in `former`, that is an error where the place can detect it. The default, which
-    /// cannot, is [`put_all`](Self::put_all), then [`remove`](Self::remove).
+    /// Replaces the files of a former model by those of a new one, or by none: creates the new files, and replaces or
+    /// removes those of `former`. In both lists the last file is the one that makes the others usable, so it is removed
+    /// first. If a new file has the name of an existing file that is not in `former`, that is an error where the place
+    /// can detect it. The default, which cannot, is [`put_all`](Self::put_all), then [`remove`](Self::remove).
     ///
     /// # Errors
     /// As these methods.

@@ -180,13 +180,13 @@ impl ModelStore {
 
     /// Removes a model: its JSON first, then the weight files that belong to it. These are the files in its manifest,
     /// if the files of each group add up to the length in the manifest, except files that another model in one of their
-    /// folders names too.
+    /// folders names too. A folder on disk loses all of them or none, even if the process dies.
     ///
     /// # Errors
     /// [`Kind::Mismatch`] for other lengths, and for string weights, whose length is not in the manifest;
     /// [`Kind::Unsupported`] for names that begin with a dot; any error of reading its JSON or another JSON in the same
-    /// folders. After these errors nothing has been removed. If a weight file cannot be removed, the others still are,
-    /// and the error lists the file.
+    /// folders. After these errors nothing has been removed. In other places than a folder, if a weight file cannot be
+    /// removed, the others still are, and the error lists the file.
     pub async fn remove(&self, url: &str) -> Result<ModelInfo> {
         let cx = &self.cx();
         let home = self.place(url)?.handler.files(cx).await?;

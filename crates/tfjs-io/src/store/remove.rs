@@ -17,12 +17,11 @@ pub(super) async fn removable(home: &FilesHandler, stored: &Stored, cx: &IoCx) -
     own_files(stored, home, &mut Folders::new(&**home.place()), cx).await
 }
 
-/// Removes the JSON first, so that no load begins, then the weights.
+/// Removes the JSON first, so that no load begins, then the weights. On disk, all of them or none.
 pub(super) async fn remove(home: &FilesHandler, stored: &Stored, cx: &IoCx) -> Result<()> {
-    let files = &**home.place();
-    let own = removable(home, stored, cx).await?;
-    files.remove(home.json_name()).await.map_err(|e| e.in_file(home.location()))?;
-    remove_files(files, &own).await
+    let mut own = removable(home, stored, cx).await?;
+    own.push(home.json_name().to_owned());
+    home.place().replace(own, Vec::new()).await
 }
 
 /// Removes the original of a verified copy.

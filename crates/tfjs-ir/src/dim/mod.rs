@@ -83,6 +83,9 @@ pub struct Dims {
     bounds: BTreeMap<Dim, Dim>,
     /// The terms of all expressions, see [`MAX_ALL_TERMS`].
     terms: usize,
+    /// Products and quotients that were computed before: shapes of one model repeat.
+    products: HashMap<Box<[Dim]>, Dim>,
+    quotients: HashMap<(Dim, Dim), Option<Dim>>,
 }
 
 /// One expression and what is known about it.
@@ -147,6 +150,8 @@ impl Dims {
             by_name: HashMap::new(),
             bounds: BTreeMap::new(),
             terms: 0,
+            products: HashMap::new(),
+            quotients: HashMap::new(),
         };
         let constants = (dims.number(0), dims.number(1));
         debug_assert_eq!(constants, (Dim::ZERO, Dim::ONE));
@@ -233,9 +238,14 @@ impl Dims {
     /// # Errors
     /// [`Kind::Limit`](tfjs_manifest::Kind::Limit) if the result is too large.
     pub fn product(&mut self, dims: &[Dim]) -> Result<Dim> {
+        if let Some(&known) = self.products.get(dims) {
+            return Ok(known);
+        }
         let one = self.entry(Dim::ONE).poly.clone();
         let product = dims.iter().try_fold(one, |product, &d| product.times(&self.entry(d).poly))?;
-        self.intern(product)
+        let product = self.intern(product)?;
+        self.products.insert(dims.into(), product);
+        Ok(product)
     }
 
     /// `a / n`, rounded down.
@@ -262,8 +272,13 @@ impl Dims {
     ///
     /// Symbols are cancelled on the assumption that they are not 0.
     pub fn div_exact(&mut self, a: Dim, b: Dim) -> Option<Dim> {
-        let quotient = self.entry(a).poly.divided_by(&self.entry(b).poly)?;
-        self.intern(quotient).ok()
+        if let Some(&known) = self.quotients.get(&(a, b)) {
+            return known;
+        }
+        let quotient = self.entry(a).poly.divided_by(&self.entry(b).poly);
+        let quotient = quotient.and_then(|quotient| self.intern(quotient).ok());
+        self.quotients.insert((a, b), quotient);
+        quotient
     }
 
     /// The larger of two dimensions.

@@ -364,7 +364,7 @@ impl Cut {
         }
         let center = args.or(&["center"], None, true)?;
         let window = match args.json(&["window"], None)? {
-            Some(Json::String(name)) => Some(periodic(cx, &name, window_size)?),
+            Some(Json::String(name)) => Some(periodic(cx, name, window_size)?),
             None => None,
             Some(_) => Some(args.need_value(cx, &["window"], None)?),
         };

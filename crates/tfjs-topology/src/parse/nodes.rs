@@ -128,7 +128,7 @@ fn keras2_tensors(value: &Value, is_layer: &dyn Fn(&str) -> bool) -> Option<Arg<
     match value {
         Value::Array(items) if is_wrapped(items) => None,
         Value::Array(items) => {
-            let list = mixed(items, |item| keras2_tensors(item, is_layer), |item| keras2_constant(item));
+            let list = mixed(items, |item| keras2_tensors(item, is_layer), keras2_constant);
             list.map(Arg::List)
         }
         // `{"start": [layer, node, tensor], ...}`: a slice in a subscript.

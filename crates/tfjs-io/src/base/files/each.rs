@@ -4,7 +4,7 @@ use super::{Body, Files, FolderEntry, OpenOptions, Purpose};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use std::collections::HashSet;
-use tfjs_manifest::{Kind, Result};
+use tfjs_manifest::{Error, Kind, Result};
 
 /// Writes files in their order. If the last one exists, it is removed before others are overwritten. It is restored if
 /// the first write fails, because until then nothing else has changed.
@@ -42,18 +42,31 @@ async fn read<F: Files + ?Sized>(place: &F, path: &str) -> Option<Bytes> {
     Some(chunks.concat().into())
 }
 
-/// Writes the new files, then removes the former files that were not replaced.
+/// Writes the new files, then removes the former files that were not replaced: the last one first, and if that succeeds,
+/// all others that can be removed.
 pub(super) async fn replace_each<F: Files + ?Sized>(
     place: &F,
     former: Vec<String>,
     files: Vec<(String, Body)>,
 ) -> Result<()> {
     let new: HashSet<String> = files.iter().map(|(path, _)| path.clone()).collect();
-    place.put_all(files).await?;
-    for path in former.iter().filter(|path| !new.contains(*path)) {
-        place.remove(path).await.map_err(|e| e.in_file(place.location(path)))?;
+    if !files.is_empty() {
+        place.put_all(files).await?;
     }
-    Ok(())
+    let last = former.last();
+    let mut findings = Vec::new();
+    for path in former.iter().rev().filter(|path| !new.contains(*path)) {
+        if let Err(e) = place.remove(path).await.map_err(|e| e.in_file(place.location(path))) {
+            if Some(path) == last {
+                return Err(e);
+            }
+            findings.push(e);
+        }
+    }
+    match findings.is_empty() {
+        true => Ok(()),
+        false => Err(Error::several("files could not be removed", findings)),
+    }
 }
 
 /// The files of a folder, of unknown lengths.

@@ -126,6 +126,24 @@ fn a_process_that_dies_at_any_system_call_leaves_the_old_model_the_new_one_or_no
 }
 
 #[test]
+fn a_process_that_dies_while_it_removes_a_model_leaves_all_of_it_or_nothing() {
+    for at in 0.. {
+        let dir = folder(OLD);
+        fault::set(Fault::Crash(at));
+        let removed = save(dir.path(), OLD, &[]).is_ok();
+        let happened = fault::happened();
+        fault::set(Fault::None);
+        swept(dir.path(), false);
+        let is = tree(dir.path());
+        assert!([with_others(OLD), with_others(&[])].contains(&is), "{at}: {is:?}");
+        assert!(!removed || is == with_others(&[]), "{at}");
+        if !happened {
+            break;
+        }
+    }
+}
+
+#[test]
 fn a_process_that_dies_while_it_sweeps_after_another_loses_nothing() {
     for died in (0..80).step_by(3) {
         for dies in (0..40).step_by(4) {
