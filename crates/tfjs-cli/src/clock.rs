@@ -1,5 +1,6 @@
 //! The time limit of a command, `--timeout`: one instant for all its loads, predictions, and files that may be pipes.
 
+use std::io::{self, Write};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -33,6 +34,11 @@ impl Clock {
         options
     }
 
+    /// A stream that can be written to until the end.
+    pub(crate) fn stream<W: Write>(self, stream: W) -> InTime<W> {
+        InTime { stream, clock: self }
+    }
+
     /// Runs work that may block without end, such as reading from a pipe.
     ///
     /// # Errors
@@ -55,10 +61,40 @@ impl Clock {
     }
 }
 
+/// A stream that refuses to be written to after the end.
+#[derive(Debug)]
+pub(crate) struct InTime<W> {
+    stream: W,
+    clock: Clock,
+}
+
+impl<W: Write> Write for InTime<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.clock.left() {
+            Some(Duration::ZERO) => {
+                Err(io::Error::new(io::ErrorKind::TimedOut, "the outputs took longer than `--timeout`"))
+            }
+            _ => self.stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use tfjs::Kind;
+
+    #[test]
+    fn a_stream_is_not_written_to_after_the_end() {
+        let mut text = Vec::new();
+        Clock::default().stream(&mut text).write_all(b"a").unwrap();
+        let late = Clock::start(Some(Duration::ZERO)).stream(&mut text).write_all(b"b").unwrap_err();
+        assert_eq!((late.kind(), &text[..]), (io::ErrorKind::TimedOut, &b"a"[..]));
+    }
 
     #[test]
     fn what_ends_in_time_is_returned_and_what_does_not_is_left_behind() {

@@ -2,8 +2,9 @@
 //! Models and the files beside them come from `tfjs-io`.
 
 use crate::clock::Clock;
+use crate::failure::Failure;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read, Write};
 use std::path::Path;
 use tfjs::parts::io::ModelUrl;
 use tfjs::{Error, Result};
@@ -82,6 +83,33 @@ pub(crate) fn write(path: &Path, bytes: Vec<u8>, clock: Clock) -> Result<()> {
     let pipe = path.to_owned();
     let written = clock.wait(move || tfjs::parts::io::write_file(&pipe, &bytes));
     written.map_err(|e| e.in_file(path.display()))
+}
+
+/// [`write`] with a function that writes the bytes to a file, piece by piece. For a pipe they are collected first.
+pub(crate) fn write_from(
+    path: &Path,
+    clock: Clock,
+    from: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    check_path(path)?;
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        let mut bytes = Vec::new();
+        from(&mut bytes)?;
+        return Ok(write(path, bytes, clock)?);
+    }
+    let mut failed = Ok(());
+    let written = tfjs::parts::io::write_file_from(path, |file| {
+        failed = from(file);
+        failed.as_ref().map(|()| ()).map_err(|_| io::Error::other("not all bytes were written"))
+    });
+    match failed {
+        Ok(()) => Ok(written?),
+        // An error of the file itself, such as a full disk, is that of writing it.
+        Err(Failure::Stream(e)) => {
+            Err(Error::fetch("cannot write the file").in_file(path.display()).with_source(e).into())
+        }
+        Err(other) => Err(other),
+    }
 }
 
 /// The peak memory of this process, if the system reports it.

@@ -110,7 +110,7 @@ pub use model::save::save;
 pub use model::scheme::{Registry, Scheme};
 pub use model::weights::{fetch_weights, open_weights};
 #[cfg(not(target_family = "wasm"))]
-pub use place::file::{FolderFiles, write_file};
+pub use place::file::{FolderFiles, write_file, write_file_from};
 pub use place::memory::MemoryFiles;
 #[cfg(feature = "object-store")]
 pub use place::object::ObjectFiles;

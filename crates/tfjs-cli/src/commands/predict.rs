@@ -51,10 +51,10 @@ fn of_tensors(
             None => Picture::of_metadata(model.metadata())?.labels,
         };
         let names = |i: usize| format!("example {i}");
-        return rank(&outputs, &Ranking { labels, top, labels_given: args.labels.is_some() }, &names, out, err);
+        return rank(&outputs, &Ranking { labels, top, labels_given: args.labels.is_some() }, &names, clock, out, err);
     }
     if args.output.is_none() {
-        tensors::write_json(&outputs, out)?;
+        tensors::write_json(&outputs, clock, out)?;
     }
     Ok(())
 }
@@ -96,7 +96,7 @@ fn of_pictures(
         let outputs = predict(model, Tensor::cat(&tensors, 0).or_error()?, None, clock)?;
         if !to_standard_output {
             let names = |i: usize| paths.get(i).map(|p| p.display().to_string()).unwrap_or_default();
-            rank(&outputs, &ranking, &names, out, err)?;
+            rank(&outputs, &ranking, &names, clock, out, err)?;
         }
         if args.output.is_some() {
             kept.push(outputs);
@@ -161,6 +161,7 @@ fn rank(
     outputs: &[Output],
     ranking: &Ranking,
     name: &dyn Fn(usize) -> String,
+    clock: Clock,
     out: &mut Out<'_>,
     err: &mut dyn Write,
 ) -> Result<(), Failure> {
@@ -181,7 +182,7 @@ fn rank(
     }
     let others: Vec<Output> = outputs.iter().filter(|output| rows(output).is_none()).cloned().collect();
     if !others.is_empty() {
-        tensors::write_json(&others, out)?;
+        tensors::write_json(&others, clock, out)?;
     }
     Ok(())
 }

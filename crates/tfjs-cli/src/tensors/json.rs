@@ -2,6 +2,7 @@
 //! the type. Numbers that JSON cannot represent are read and written as the strings `NaN`, `Infinity` and `-Infinity`.
 
 use super::{Data, Output, check_rank};
+use crate::clock::Clock;
 use crate::failure::Failure;
 use crate::shown::Shown;
 use serde_json::Value;
@@ -162,8 +163,8 @@ fn truth(value: &Value) -> Result<u8, &'static str> {
 }
 
 /// Writes the outputs as one object, one line each, piece by piece: the whole text is never in memory.
-pub(super) fn write(outputs: &[Output], stream: Shown<'_>) -> Result<(), Failure> {
-    let mut text = BufWriter::with_capacity(1 << 16, stream);
+pub(super) fn write(outputs: &[Output], stream: Shown<'_>, clock: Clock) -> Result<(), Failure> {
+    let mut text = BufWriter::with_capacity(1 << 16, clock.stream(stream));
     text.write_all(b"{")?;
     for (i, output) in outputs.iter().enumerate() {
         let separator = if i == 0 { "" } else { "," };
@@ -396,7 +397,7 @@ mod tests {
 
     fn written(outputs: &[Output]) -> String {
         let mut text = Vec::new();
-        write(outputs, Shown::json(&mut text)).unwrap();
+        write(outputs, Shown::json(&mut text), Clock::default()).unwrap();
         String::from_utf8(text).unwrap()
     }
 

@@ -178,11 +178,8 @@ pub(crate) fn write_outputs(path: &Path, outputs: &[Output], clock: Clock, out: 
     let bytes = match format_of_output(path)? {
         Format::Safetensors => safetensors::write(outputs)?,
         Format::Npy => npy::write(outputs)?,
-        Format::Json => {
-            let mut text = Vec::new();
-            json::write(outputs, Shown::json(&mut text))?;
-            text
-        }
+        Format::Json if local::is_standard(path) => return json::write(outputs, Shown::json(out.bytes()), clock),
+        Format::Json => return local::write_from(path, clock, |file| json::write(outputs, Shown::json(file), clock)),
     };
     if local::is_standard(path) {
         return Ok(out.bytes().write_all(&bytes)?);
@@ -191,8 +188,8 @@ pub(crate) fn write_outputs(path: &Path, outputs: &[Output], clock: Clock, out: 
 }
 
 /// Writes the outputs as JSON, piece by piece.
-pub(crate) fn write_json(outputs: &[Output], out: &mut Out<'_>) -> Result<(), Failure> {
-    json::write(outputs, out.json())
+pub(crate) fn write_json(outputs: &[Output], clock: Clock, out: &mut Out<'_>) -> Result<(), Failure> {
+    json::write(outputs, out.json(), clock)
 }
 
 /// Checks the number of dimensions of a file's tensor.

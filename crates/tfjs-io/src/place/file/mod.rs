@@ -10,9 +10,9 @@ mod step;
 
 pub use folder::FolderFiles;
 pub(crate) use folder::open;
-pub use save::write_file;
 #[cfg(feature = "archive")]
 pub(crate) use save::write_file_with;
+pub use save::{write_file, write_file_from};
 
 use std::path::Path;
 

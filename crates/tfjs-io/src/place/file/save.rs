@@ -58,15 +58,23 @@ async fn on_disk(mut saving: Saving, work: impl FnOnce(&mut Saving) -> Result<()
 /// # Errors
 /// [`Kind::Fetch`](tfjs_manifest::Kind::Fetch) if the file cannot be written.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_file_from(path, |file| file.write_all(bytes))
+}
+
+/// [`write_file`] with a function that writes the bytes, which need not be in memory together.
+///
+/// # Errors
+/// As [`write_file`].
+pub fn write_file_from(path: &Path, write: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<()> {
     let error = |e| cannot("write", e).in_file(path.display());
     let before = fs::metadata(path).ok();
     if before.as_ref().is_some_and(|before| !before.is_file()) {
         let mut file = fs::OpenOptions::new().write(true).open(path).map_err(error)?;
-        return file.write_all(bytes).map_err(error);
+        return write(&mut file).map_err(error);
     }
     // A link is kept: its target is replaced.
     let path = if before.is_some() { path.canonicalize().map_err(error)? } else { path.to_owned() };
-    write_alone(&path, |_| Former::Any, |file| file.write_all(bytes))
+    write_alone(&path, |_| Former::Any, write)
 }
 
 /// Writes a file as [`write_file`] does, with a function that writes its bytes. Replaces the file at this path only if
