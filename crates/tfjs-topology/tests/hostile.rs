@@ -66,7 +66,7 @@ fn check_refused<T>(result: Result<T>, since: Instant, kind: Kind, says: &str) -
 fn a_hundred_thousand_layers_in_the_worst_order() {
     const COUNT: usize = 100_000;
     let mut limits = Limits::default();
-    (limits.layers, limits.nodes) = (2 * COUNT as u64, 2 * COUNT as u64);
+    (limits.layers, limits.nodes, limits.model_bytes) = (2 * COUNT as u64, 2 * COUNT as u64, 2 << 30);
     // Every layer takes the output of the next one in the file.
     let name = |i: usize| format!("dense_{i}");
     let from = |i: usize| if i + 1 == COUNT { "x".to_owned() } else { name(i + 1) };
