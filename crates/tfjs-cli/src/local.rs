@@ -100,7 +100,7 @@ pub(crate) fn write_from(
     let mut failed = Ok(());
     let written = tfjs::parts::io::write_file_from(path, |file| {
         failed = from(file);
-        failed.as_ref().map(|()| ()).map_err(|_| io::Error::other("not all bytes were written"))
+        if failed.is_ok() { Ok(()) } else { Err(io::Error::other("not all bytes were written")) }
     });
     match failed {
         Ok(()) => Ok(written?),
