@@ -30,6 +30,10 @@ const FINDINGS: &[(&str, Answer)] = &[
         Answer::Refused(Kind::Malformed, "m!/./Pa:Headers/m", "is a URL or has a drive letter"),
     ),
     ("weights/largest-float.json", Answer::Fine),
+    (
+        "topology/object-that-looks-like-tensors.json",
+        Answer::Refused(Kind::Unsupported, "value `x`", "does not say the input's shape"),
+    ),
     ("topology/query-mask-of-unknown-length.json", Answer::Fine),
     (
         "topology/weights-of-other-counts.json",
