@@ -160,7 +160,7 @@ impl TensorType {
     /// [`Kind::Limit`](tfjs_manifest::Kind::Limit).
     pub fn check_size(&self, limits: &Limits) -> Result<()> {
         Limits::check("rank (dimensions of a value)", self.shape.rank() as u64, limits.rank)?;
-        // An axis of length 0 does not excuse the others: kernels make tables of an axis.
+        // An axis of length 0 makes the product 0, but kernels make tables of the other axes.
         let known: Vec<usize> = self.shape.dims().iter().flatten().map(|&dim| dim.max(1)).collect();
         Limits::check("elements (of one value)", Shape::new(known)?.elements() as u64, limits.elements)
     }
