@@ -12,20 +12,20 @@ use tfjs::{DType, Error, LoadOptions, LoadReport, Result};
 /// Most files of a group that are reported as missing.
 const MOST_FILES: usize = 100;
 
-/// Builds the fetched model and reads all its weights. Adds errors to the findings; if building fails, these are all
-/// errors of all weight files.
+/// Reads all weights of the fetched model, which was [built](build) or not. Adds errors to the findings; if building
+/// failed, these are all errors of all weight files.
 pub(crate) fn verify(
     fetched: &Fetched,
     json: &ModelJson,
     options: &LoadOptions,
+    built: Result<LoadReport>,
     findings: &mut Findings,
-    warnings: &mut Vec<String>,
 ) -> Option<LoadReport> {
     if !findings.is_empty() {
         weights(fetched, json, options).into_iter().for_each(|e| findings.push(e));
         return None;
     }
-    match build(fetched, options, warnings) {
+    match built {
         Ok(report) => {
             // A load skips weights that no layer uses, so these are read here.
             let unread = if report.unused.is_empty() { Vec::new() } else { weights(fetched, json, options) };
@@ -78,8 +78,8 @@ fn unreachable(fetched: &Fetched, group: &WeightsGroup) -> Vec<Error> {
     group.paths.iter().filter_map(open).take(MOST_FILES).collect()
 }
 
-/// Builds the model. Adds a warning for each weight with values that are not finite.
-fn build(fetched: &Fetched, options: &LoadOptions, warnings: &mut Vec<String>) -> Result<LoadReport> {
+/// Builds the model, and drops it. Adds a warning for each weight with values that are not finite.
+pub(crate) fn build(fetched: &Fetched, options: &LoadOptions, warnings: &mut Vec<String>) -> Result<LoadReport> {
     let model = fetched.load(options.clone())?;
     let mut odd_weights = Warnings::new();
     for (slot, (name, _)) in model.weights().iter().enumerate() {

@@ -48,19 +48,18 @@ pub(crate) fn run(args: &InspectArgs, clock: Clock, out: &mut Out<'_>, err: &mut
 fn inspect(args: &InspectArgs, clock: Clock) -> Result<Inspection> {
     let options = load_options(&args.model, clock)?;
     let mut fetched = stages::fetch(&args.model.model, &options, clock)?;
+    let mut warnings = Vec::new();
+    // First, so that the JSON and the model are not in memory twice.
+    let built = args.verify.then(|| verify::build(&fetched, &options, &mut warnings));
     let json = fetched.json(&options)?;
 
     let mut findings = Findings::new();
-    let mut warnings = Vec::new();
     let def = findings.take(tfjs::parse(&json, &options));
     let model = def.as_ref().and_then(|def| findings.take(stages::lower(def, &options)));
     let (graph, noticed) = model.map(|model| (model.graph, model.warnings)).unzip();
     let binding = graph.as_ref().and_then(|graph| findings.take(tfjs::bind(graph, &json, &options)));
     findings.take(tfjs::layout(&json, &options.limits));
-    let report = match args.verify {
-        true => verify::verify(&fetched, &json, &options, &mut findings, &mut warnings),
-        false => None,
-    };
+    let report = built.and_then(|built| verify::verify(&fetched, &json, &options, built, &mut findings));
     if report.is_none() {
         let mut noticed_here = Warnings::new();
         let noticed = [def.as_ref().map(|d| &d.warnings), noticed.as_ref(), binding.as_ref().map(|b| &b.warnings)];
