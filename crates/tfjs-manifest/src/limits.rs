@@ -17,8 +17,9 @@ pub struct Limits {
     pub metadata_bytes: u64,
     /// Bytes of all weights, as values in memory. Default 64 GiB.
     pub weight_bytes: u64,
-    /// Ratio of decompressed to compressed bytes of a weight file. Not checked up to 16 MiB decompressed; real weights
-    /// hardly compress. Default 100.
+    /// Ratio of decompressed to compressed bytes of weights: of each file in an archive and of the whole archive, or of
+    /// all compressed files of a load together. Not checked up to 16 MiB decompressed; real weights hardly compress.
+    /// Default 100.
     pub inflation: u64,
     /// Bytes of missing weights that are filled with constants, if a file is loaded without `strict`. Default 256 MiB.
     pub filled_bytes: u64,

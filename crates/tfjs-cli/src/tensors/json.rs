@@ -244,7 +244,7 @@ fn nest<T: Display>(
         }
         Ok(text.write_all(b"]")?)
     }
-    // A tensor without elements has as many empty arrays as the axes before its empty one say.
+    // The JSON of shape `[1000000, 0]` is a million empty arrays, although the tensor has no elements.
     let lists = dims.iter().take_while(|&&dim| dim > 0).fold(1u64, |n, &dim| n.saturating_mul(dim as u64));
     if dims.contains(&0) && lists > MOST_EMPTY {
         let message = format!("a tensor of shape {dims:?} as JSON has {lists} empty arrays; use .npy or .safetensors");

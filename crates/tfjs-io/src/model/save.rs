@@ -12,8 +12,9 @@ use tfjs_manifest::Result;
 ///
 /// # Errors
 /// [`Kind::Unsupported`](tfjs_manifest::Kind::Unsupported) for a scheme that cannot save; an error if a new file has
-/// the name of another existing file or a name that begins with a dot; any error of writing the files. After an error,
-/// the former model is unchanged, except on a web server, which may have received a part of the new one.
+/// the name of another existing file, a name that begins with a dot, or one with a meaning for a shell or another system
+/// (`-rf`, `NUL`, `x.json`); if an existing archive has files that are not the model's; any error of writing the files.
+/// After an error, the former model is unchanged, except on a web server, which may have received a part of the new one.
 ///
 /// ```
 /// # use tfjs_io::{IoCx, SaveArtifacts};

@@ -70,7 +70,7 @@ impl Files for PrefixedFiles {
     fn canonical<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<String>> {
         Box::pin(async move {
             let found = self.inner.canonical(&self.path(path)).await?;
-            // A link may lead out of this folder, where no path of this place can be.
+            // A link may lead to a file outside of this folder, which has no path here.
             Ok(found.strip_prefix(&self.prefix).map(str::to_owned).unwrap_or(found))
         })
     }

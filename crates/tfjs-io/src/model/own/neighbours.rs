@@ -16,7 +16,7 @@ pub(crate) struct Claims {
     /// For the name of each file, the JSON file of the model that it belongs to. The names are in lower case, because
     /// some file systems ignore case, and links in them are resolved.
     owners: HashMap<String, String>,
-    /// For each name that was asked for, the name under which its owner is found.
+    /// For each name given to [`of_others`](Self::of_others), its key in `owners`.
     keys: HashMap<String, String>,
     known: bool,
 }
@@ -64,7 +64,8 @@ impl Claims {
         Ok(claims)
     }
 
-    /// The JSON of another model that names this file, which was asked for, or is this file.
+    /// The JSON of the other model that this file belongs to: its manifest names the file, or the file is that JSON. Only
+    /// for the names that were given to [`of_others`](Self::of_others).
     pub(crate) fn owner(&self, name: &str) -> Option<&str> {
         self.owners.get(self.keys.get(name)?).map(String::as_str)
     }
